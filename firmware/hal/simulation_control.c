@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hal/simulation_control.h"
+
+#include <stdio.h>
+
+#include "bvp_hw.h"
+#include "hal/csr.h"
+#include "hal/mmio.h"
+
+uint64_t simulation_argument(void) {
+  return mmio_read_pair(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_ARGUMENT_LO);
+}
+
+void simulation_progress(uint32_t task) {
+  mmio_write32(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_PROGRESS, task);
+}
+
+void exit_simulation(int code) {
+  mmio_write32(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_EXIT, (uint32_t)code);
+  interrupts_disable();
+  for (;;) wait_for_interrupt();
+}

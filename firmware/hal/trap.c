@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hal/trap.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "hal/csr.h"
+#include "hal/exit.h"
+#include "hal/interrupt_controller.h"
+#include "hal/timer.h"
+
+#define CAUSE_INTERRUPT (UINT64_C(1) << 63)
+#define CAUSE_MACHINE_TIMER 7u
+#define CAUSE_MACHINE_EXTERNAL 11u
+
+static trap_handler application_handler;
+
+void trap_set_handler(trap_handler handler) { application_handler = handler; }
+
+const char* trap_cause_text(uint64_t cause) {
+  static const char* const texts[] = {"instruction address misaligned",
+                                      "instruction access fault",
+                                      "illegal instruction",
+                                      "breakpoint",
+                                      "load address misaligned",
+                                      "load access fault",
+                                      "store address misaligned",
+                                      "store access fault",
+                                      "call from user mode",
+                                      "call from supervisor mode",
+                                      "reserved",
+                                      "call from machine mode",
+                                      "instruction page fault",
+                                      "load page fault",
+                                      "reserved",
+                                      "store page fault"};
+  return cause < sizeof texts / sizeof texts[0] ? texts[cause] : "unknown cause";
+}
+
+void sleep_until_interrupt(void) {
+  wait_for_interrupt();
+  interrupt_controller_dispatch();
+  if ((CSR_READ(mip) & CSR_READ(mie) & MIE_MTIE) != 0) timer_dispatch();
+}
+
+static void unhandled(const struct trap* trap) {
+  /* Should printing trap as well, there is nothing left to say. */
+  static bool reporting;
+  if (!reporting) {
+    reporting = true;
+    printf("trap: %s (mcause %lu) at pc 0x%016lx, mtval 0x%016lx\n", trap_cause_text(trap->cause),
+           (unsigned long)trap->cause, (unsigned long)trap->pc, (unsigned long)trap->value);
+  }
+  exit_simulation(exit_trap);
+}
+
+/* Called from the trap vector; returns the PC to go on at. */
+uint64_t trap_dispatch(uint64_t cause, uint64_t pc, uint64_t value);
+uint64_t trap_dispatch(uint64_t cause, uint64_t pc, uint64_t value) {
+  struct trap trap = {cause, pc, value};
+  if (cause == (CAUSE_INTERRUPT | CAUSE_MACHINE_EXTERNAL)) {
+    interrupt_controller_dispatch();
+  } else if (cause == (CAUSE_INTERRUPT | CAUSE_MACHINE_TIMER)) {
+    timer_dispatch();
+  } else if (application_handler == NULL || !application_handler(&trap)) {
+    unhandled(&trap);
+  }
+  return trap.pc;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hal/uart.h"
+
+#include <stdio.h>
+
+#include "bvp_hw.h"
+#include "hal/mmio.h"
+
+void uart_put(char c) { mmio_write32(BVP_UART_BASE + BVP_UART_TXDATA, (uint8_t)c); }
+
+int uart_get(void) {
+  if ((mmio_read32(BVP_UART_BASE + BVP_UART_STATUS) & BVP_UART_STATUS_RX_READY_MASK) == 0) return -1;
+  return (int)(mmio_read32(BVP_UART_BASE + BVP_UART_RXDATA) & 0xff);
+}
+
+static int stream_put(char c, FILE* stream) {
+  (void)stream;
+  uart_put(c);
+  return (unsigned char)c;
+}
+
+static int stream_get(FILE* stream) {
+  (void)stream;
+  const int c = uart_get();
+  return c < 0 ? _FDEV_EOF : c;
+}
+
+static FILE uart_stream = FDEV_SETUP_STREAM(stream_put, stream_get, NULL, _FDEV_SETUP_RW);
+FILE* const stdin = &uart_stream;
+FILE* const stdout = &uart_stream;
+FILE* const stderr = &uart_stream;

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/network.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum phase { phase_weights, phase_inputs, phase_launches, phase_outputs, phase_count };
+
+enum { pending_limit = 32 };
+
+static const uint8_t no_semaphore = BVP_SEMAPHORE_NONE;
+
+/* What of a task is needed again and again. */
+struct task_plan {
+  const struct bvp_task* task;
+  const struct bvp_step* steps;
+  uint32_t index;
+  uint32_t first[phase_count];      /* of the task's steps, the first of each phase */
+  uint32_t count[phase_count];      /* steps of each phase */
+  uint32_t present[2][phase_count]; /* those done in a tile; [1]: in a tile that is the last of its innermost level */
+  bool weights_awaited;             /* there are weights, and launches that need them */
+  bool weights_waiting;             /* likewise, and none of the launches has waited for them yet */
+};
+
+struct tile {
+  struct task_plan* plan;
+  uint32_t index[3];
+  uint32_t half;
+  uint32_t tail; /* 1: the last of its innermost level */
+  bool first, last;
+};
+
+struct walk {
+  const struct bvp_network_header* network;
+  struct sequencer* seq;
+  const struct network_observer* observer;
+  bool failed;
+  bool held[2]; /* channel 0 has taken FREE of this half */
+  /* the launches of the current tile, spread among the transfers */
+  struct tile current;
+  uint32_t launches, launches_pushed, launch_step;
+  uint32_t transfers, transfers_pushed;
+  /* the last launch pushed */
+  uint64_t last_image;
+  uint32_t last_launch_task;
+  /* tickets of the tasks whose last command has been pushed */
+  uint32_t pending[pending_limit];
+  uint32_t tasks_pushed, tasks_done;
+};
+
+static const struct bvp_task* task_table(const struct bvp_network_header* network) {
+  return (const struct bvp_task*)(uintptr_t)network->tasks;
+}
+
+static bool step_present(const struct bvp_step* step, bool tail) {
+  return !tail || step->tail_index == BVP_TAIL_NONE || step->tail_count != 0;
+}
+
+static void plan_task(struct task_plan* plan, const struct bvp_network_header* network, uint32_t index) {
+  const struct bvp_task* task = &task_table(network)[index];
+  plan->task = task;
+  plan->index = index;
+  plan->steps = (const struct bvp_step*)(uintptr_t)network->steps + task->first_step;
+  plan->count[phase_weights] = task->weight_steps;
+  plan->count[phase_inputs] = task->input_steps;
+  plan->count[phase_launches] = task->compute_steps;
+  plan->count[phase_outputs] = task->output_steps;
+  uint32_t first = 0;
+  for (int phase = 0; phase < phase_count; ++phase) {
+    plan->first[phase] = first;
+    plan->present[0][phase] = plan->count[phase];
+    plan->present[1][phase] = 0;
+    for (uint32_t i = 0; i < plan->count[phase]; ++i)
+      plan->present[1][phase] += step_present(&plan->steps[first + i], phase != phase_weights);
+    first += plan->count[phase];
+  }
+  const uint32_t launches =
+      plan->present[1][phase_launches] + (task->tiles[0] > 1 ? plan->present[0][phase_launches] : 0);
+  plan->weights_awaited = plan->weights_waiting = task->weight_steps > 0 && launches > 0;
+}
+
+static uint32_t tile_steps(const struct tile* tile, enum phase phase) { return tile->plan->present[tile->tail][phase]; }
+
+static void tile_update(struct tile* tile) {
+  const uint32_t* tiles = tile->plan->task->tiles;
+  tile->tail = tile->index[0] == tiles[0] - 1;
+  tile->first = (tile->index[0] | tile->index[1] | tile->index[2]) == 0;
+  tile->last = tile->tail && tile->index[1] == tiles[1] - 1 && tile->index[2] == tiles[2] - 1;
+}
+
+static void tile_first(struct tile* tile, struct task_plan* plan, uint32_t half) {
+  tile->plan = plan;
+  tile->index[0] = tile->index[1] = tile->index[2] = 0;
+  tile->half = half;
+  tile_update(tile);
+}
+
+static void tile_advance(struct tile* tile) {
+  for (int level = 0; level < 3; ++level) {
+    if (++tile->index[level] < tile->plan->task->tiles[level]) break;
+    tile->index[level] = 0;
+  }
+  tile->half ^= 1;
+  tile_update(tile);
+}
+
+static void add_to_address(uint32_t* words, int64_t bytes) {
+  const uint64_t address = ((uint64_t)words[1] << 32 | words[0]) + (uint64_t)bytes;
+  words[0] = (uint32_t)address;
+  words[1] = (uint32_t)(address >> 32);
+}
+
+/* A command's part in the protocol. */
+struct link {
+  uint8_t wait[2];
+  uint8_t signal;
+  bool interrupt;
+};
+
+static const struct link no_link = {{BVP_SEMAPHORE_NONE, BVP_SEMAPHORE_NONE}, BVP_SEMAPHORE_NONE, false};
+
+static void report_done_tasks(struct walk* walk) {
+  while (walk->tasks_done != walk->tasks_pushed &&
+         sequencer_reached(walk->seq, walk->pending[walk->tasks_done % pending_limit])) {
+    const uint32_t task = walk->tasks_done++;
+    if (walk->observer->task_done != NULL)
+      walk->observer->task_done(walk->observer->context, task, &task_table(walk->network)[task]);
+  }
+}
+
+static void push(struct walk* walk, struct bvp_command* command, struct link link) {
+  command->wait[0] = link.wait[0];
+  command->wait[1] = link.wait[1];
+  command->signal = link.signal;
+  if (link.interrupt) command->flags |= BVP_COMMAND_FLAG_INTERRUPT;
+  sequencer_push(walk->seq);
+}
+
+static struct bvp_command* next_slot(struct walk* walk) {
+  if (walk->failed) return NULL;
+  struct bvp_command* slot = sequencer_next(walk->seq);
+  if (slot == NULL) walk->failed = true;
+  return slot;
+}
+
+/* A command on channel 0 that only waits and signals: it fills two bytes of itself, which are 0, with 0. */
+static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
+  struct bvp_command* slot = next_slot(walk);
+  if (slot == NULL) return;
+  sequencer_command_clear(slot, BVP_OPCODE_DMA, tag);
+  slot->unit = network_channel_in;
+  uint32_t* descriptor = slot->registers;
+  add_to_address(descriptor + offsetof(struct bvp_dma_descriptor, destination) / 4, (intptr_t)slot->reserved4);
+  descriptor[offsetof(struct bvp_dma_descriptor, length) / 4] = 2;
+  descriptor[offsetof(struct bvp_dma_descriptor, fill) / 4] = BVP_DMA_FILL_FLAG;
+  for (int i = 0; i < 3; ++i) descriptor[offsetof(struct bvp_dma_descriptor, count) / 4 + i] = 1;
+  push(walk, slot, link);
+}
+
+static uint32_t tag_of(const struct task_plan* plan, uint32_t step) { return plan->index << 16 | step; }
+
+/* The tile's version of a step. */
+static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_index, uint8_t channel,
+                      struct link link) {
+  struct bvp_command* slot = next_slot(walk);
+  if (slot == NULL) return;
+  const struct bvp_step* step = &tile->plan->steps[step_index];
+  *slot = step->command;
+  slot->tag = tag_of(tile->plan, step_index);
+  const int64_t half = tile->half != 0 ? (int64_t)walk->network->half_bytes : 0;
+  const bool tail = tile->tail && step->tail_index != BVP_TAIL_NONE;
+  if (slot->opcode == BVP_OPCODE_DMA) {
+    slot->unit = channel;
+    int64_t source = (step->half_mask & 1) != 0 ? half : 0;
+    int64_t destination = (step->half_mask & 2) != 0 ? half : 0;
+    for (int level = 0; level < 3; ++level) {
+      source += step->source_stride[level] * (int64_t)tile->index[level];
+      destination += step->destination_stride[level] * (int64_t)tile->index[level];
+    }
+    add_to_address(slot->registers + offsetof(struct bvp_dma_descriptor, source) / 4, source);
+    add_to_address(slot->registers + offsetof(struct bvp_dma_descriptor, destination) / 4, destination);
+    if (tail) slot->registers[offsetof(struct bvp_dma_descriptor, count) / 4 + step->tail_index] = step->tail_count;
+  } else {
+    if (half != 0) {
+      uint32_t mask = step->half_mask;
+      for (uint32_t i = 0; mask != 0; ++i, mask >>= 1)
+        if ((mask & 1) != 0) slot->registers[i] += (uint32_t)half;
+    }
+    if (tail) slot->counts[step->tail_index] = step->tail_count;
+    if (walk->last_image == slot->image && walk->last_launch_task == tile->plan->index)
+      slot->flags |= BVP_COMMAND_FLAG_RESIDENT;
+    walk->last_image = slot->image;
+    walk->last_launch_task = tile->plan->index;
+  }
+  push(walk, slot, link);
+}
+
+static uint8_t take_free(struct walk* walk, uint32_t half) {
+  if (walk->held[half]) return no_semaphore;
+  walk->held[half] = true;
+  return (uint8_t)(network_semaphore_free + half);
+}
+
+/* Marks the last command of a task, and in passing often enough that a full ring finds a command to wake by. */
+static bool wants_interrupt(const struct walk* walk, const struct tile* tile) {
+  return tile->last || walk->seq->since_flag >= walk->network->ring_entries / 4;
+}
+
+static void task_pushed(struct walk* walk, const struct tile* tile) {
+  if (!tile->last || walk->failed) return;
+  if (walk->tasks_pushed - walk->tasks_done == pending_limit) {
+    sequencer_doorbell(walk->seq);
+    if (!sequencer_wait(walk->seq, walk->pending[walk->tasks_done % pending_limit])) walk->failed = true;
+    report_done_tasks(walk);
+  }
+  walk->pending[walk->tasks_pushed++ % pending_limit] = walk->seq->flagged;
+}
+
+static void push_launch(struct walk* walk) {
+  const struct tile* tile = &walk->current;
+  struct task_plan* plan = tile->plan;
+  const uint32_t base = plan->first[phase_launches];
+  while (!step_present(&plan->steps[base + walk->launch_step], tile->tail != 0)) ++walk->launch_step;
+  struct link link = no_link;
+  if (walk->launches_pushed == 0) {
+    link.wait[0] = (uint8_t)(network_semaphore_full + tile->half);
+    if (plan->weights_waiting) link.wait[1] = (uint8_t)(network_semaphore_weights + plan->index % 2);
+    plan->weights_waiting = false;
+  }
+  bool ends_tile = false;
+  if (walk->launches_pushed == walk->launches - 1) {
+    ends_tile = tile_steps(tile, phase_outputs) == 0;
+    link.signal = (uint8_t)((ends_tile ? network_semaphore_free : network_semaphore_done) + tile->half);
+    link.interrupt = ends_tile && wants_interrupt(walk, tile);
+  }
+  push_step(walk, tile, base + walk->launch_step, 0, link);
+  ++walk->launch_step;
+  ++walk->launches_pushed;
+  if (ends_tile) task_pushed(walk, tile);
+}
+
+static void push_remaining_launches(struct walk* walk) {
+  while (!walk->failed && walk->launches_pushed < walk->launches) push_launch(walk);
+}
+
+/* Before a transfer: as many launches of the current tile as keep the two in proportion, and at least one. */
+static void pace_launches(struct walk* walk) {
+  while (!walk->failed && walk->launches_pushed < walk->launches &&
+         (walk->launches_pushed == 0 ||
+          (uint64_t)walk->launches_pushed * walk->transfers < (uint64_t)walk->transfers_pushed * walk->launches))
+    push_launch(walk);
+  ++walk->transfers_pushed;
+}
+
+static void push_inputs(struct walk* walk, const struct tile* tile, bool after_stores) {
+  const struct task_plan* plan = tile->plan;
+  const uint32_t count = tile_steps(tile, phase_inputs);
+  const bool has_launches = tile_steps(tile, phase_launches) > 0;
+  const bool ends_tile = !has_launches && tile_steps(tile, phase_outputs) == 0;
+  const uint32_t next = has_launches ? network_semaphore_full
+                        : ends_tile  ? network_semaphore_free
+                                     : network_semaphore_done;
+  struct link first = no_link;
+  first.wait[0] = take_free(walk, tile->half);
+  if (after_stores) first.wait[1] = take_free(walk, tile->half ^ 1);
+  walk->held[tile->half] = false;
+  if (count == 0) {
+    first.signal = (uint8_t)(next + tile->half);
+    pace_launches(walk);
+    push_stand_in(walk, tag_of(plan, NETWORK_STEP_STAND_IN), first);
+    return;
+  }
+  uint32_t pushed = 0;
+  for (uint32_t i = 0; i < plan->count[phase_inputs] && !walk->failed; ++i) {
+    if (!step_present(&plan->steps[plan->first[phase_inputs] + i], tile->tail != 0)) continue;
+    pace_launches(walk);
+    struct link link = pushed == 0 ? first : no_link;
+    if (++pushed == count) {
+      link.signal = (uint8_t)(next + tile->half);
+      link.interrupt = ends_tile && wants_interrupt(walk, tile);
+    }
+    push_step(walk, tile, plan->first[phase_inputs] + i, network_channel_in, link);
+  }
+  if (ends_tile) task_pushed(walk, tile);
+}
+
+static void push_outputs(struct walk* walk, const struct tile* tile) {
+  const struct task_plan* plan = tile->plan;
+  const uint32_t count = tile_steps(tile, phase_outputs);
+  uint32_t pushed = 0;
+  for (uint32_t i = 0; i < plan->count[phase_outputs] && !walk->failed; ++i) {
+    if (!step_present(&plan->steps[plan->first[phase_outputs] + i], tile->tail != 0)) continue;
+    pace_launches(walk);
+    struct link link = no_link;
+    if (pushed == 0) link.wait[0] = (uint8_t)(network_semaphore_done + tile->half);
+    if (++pushed == count) {
+      link.signal = (uint8_t)(network_semaphore_free + tile->half);
+      link.interrupt = wants_interrupt(walk, tile);
+    }
+    push_step(walk, tile, plan->first[phase_outputs] + i, network_channel_out, link);
+  }
+  if (count > 0) task_pushed(walk, tile);
+}
+
+/* `free_half`: the half whose FREE says that the weights before in this area are used up, 2: known already. */
+static void push_weights(struct walk* walk, struct task_plan* plan, uint32_t free_half, bool after_stores) {
+  const uint32_t count = plan->count[phase_weights];
+  struct tile tile;
+  tile_first(&tile, plan, 0);
+  tile.tail = 0;
+  for (uint32_t i = 0; i < count && !walk->failed; ++i) {
+    struct link link = no_link;
+    if (i == 0) {
+      if (free_half < 2) link.wait[0] = take_free(walk, free_half);
+      if (after_stores) {
+        link.wait[0] = take_free(walk, 0);
+        link.wait[1] = take_free(walk, 1);
+      }
+    }
+    if (i == count - 1 && plan->weights_awaited) link.signal = (uint8_t)(network_semaphore_weights + plan->index % 2);
+    pace_launches(walk);
+    push_step(walk, &tile, plan->first[phase_weights] + i, network_channel_in, link);
+  }
+}
+
+static bool task_has(const struct task_plan* plan, uint32_t flag) { return (plan->task->flags & flag) != 0; }
+
+static void run_tiles(struct walk* walk) {
+  const uint32_t task_count = walk->network->task_count;
+  struct task_plan plans[3]; /* by index % 3: the task of the previous tile, the current one and the next */
+  plan_task(&plans[0], walk->network, 0);
+  struct tile previous, next;
+  bool has_previous = false;
+
+  tile_first(&next, &plans[0], 0);
+  push_weights(walk, &plans[0], 2, false);
+  push_inputs(walk, &next, false);
+  for (bool has_next = true; has_next && !walk->failed;) {
+    walk->current = next;
+    walk->launches = tile_steps(&walk->current, phase_launches);
+    walk->launches_pushed = walk->launch_step = walk->transfers_pushed = 0;
+    struct task_plan* plan = walk->current.plan;
+    struct task_plan* following = &plans[(plan->index + 1) % 3];
+    const bool has_following = plan->index + 1 < task_count;
+    const bool within = !walk->current.last;
+    has_next = within || has_following;
+    if (walk->current.first && has_following) plan_task(following, walk->network, plan->index + 1);
+    if (within) {
+      tile_advance(&next);
+    } else if (has_following) {
+      tile_first(&next, following, walk->current.half ^ 1);
+    }
+    const bool weights_late = has_following && task_has(following, BVP_TASK_FLAG_WEIGHTS_DEPEND);
+    const bool weights_now = has_following && walk->current.first && !weights_late;
+    const bool drain = has_following && !within && (weights_late || task_has(following, BVP_TASK_FLAG_DEPENDS));
+    walk->transfers = (has_previous ? tile_steps(&previous, phase_outputs) : 0) +
+                      (has_next && !drain ? tile_steps(&next, phase_inputs) : 0) +
+                      (weights_now ? following->count[phase_weights] : 0);
+
+    if (has_previous) push_outputs(walk, &previous);
+    if (weights_now && !within) push_weights(walk, following, next.half, false);
+    if (has_next && !drain) push_inputs(walk, &next, false);
+    if (weights_now && within) push_weights(walk, following, 2, false);
+    push_remaining_launches(walk);
+    previous = walk->current;
+    has_previous = true;
+    if (drain) {
+      push_outputs(walk, &previous);
+      has_previous = false;
+      if (weights_late) push_weights(walk, following, 2, true);
+      push_inputs(walk, &next, true);
+    }
+    sequencer_doorbell(walk->seq);
+    report_done_tasks(walk);
+  }
+  if (has_previous) push_outputs(walk, &previous);
+}
+
+static const char* check_step(const struct bvp_step* step, bool launch) {
+  if (step->command.opcode != (launch ? BVP_OPCODE_LAUNCH : BVP_OPCODE_DMA)) return "a step has the wrong opcode";
+  if (step->tail_index != BVP_TAIL_NONE && step->tail_index >= (launch ? 4u : 3u))
+    return "a step's tail_index is out of range";
+  if ((step->half_mask >> (launch ? 16 : 2)) != 0) return "a step's half_mask is out of range";
+  return NULL;
+}
+
+static const char* check_task(const struct bvp_network_header* network, uint32_t index) {
+  const struct bvp_task* task = &task_table(network)[index];
+  uint64_t tiles = 1;
+  for (int level = 0; level < 3; ++level) {
+    if (task->tiles[level] == 0) return "a tile count is 0";
+    tiles *= task->tiles[level];
+    if (tiles > UINT32_MAX) return "too many tiles";
+  }
+  const uint64_t steps = (uint64_t)task->weight_steps + task->input_steps + task->compute_steps + task->output_steps;
+  if (steps >= NETWORK_STEP_STAND_IN) return "too many steps";
+  if (task->first_step + steps > network->step_count) return "its steps lie beyond the step table";
+  struct task_plan plan;
+  plan_task(&plan, network, index);
+  for (int phase = 0; phase < phase_count; ++phase) {
+    for (uint32_t i = 0; i < plan.count[phase]; ++i) {
+      const char* problem = check_step(&plan.steps[plan.first[phase] + i], phase == phase_launches);
+      if (problem != NULL) return problem;
+    }
+  }
+  for (int tail = 0; tail < 2; ++tail) {
+    if (plan.present[tail][phase_inputs] + plan.present[tail][phase_launches] + plan.present[tail][phase_outputs] == 0)
+      return "a tile has no steps";
+  }
+  return NULL;
+}
+
+const char* network_check(const struct bvp_network_header* network, uint32_t* task) {
+  *task = 0;
+  if (network->magic != BVP_NETWORK_MAGIC) return "the magic number is wrong";
+  if (network->version != BVP_NETWORK_VERSION) return "the version is unknown";
+  if (network->task_count == 0 || network->task_count > 0xffff) return "the number of tasks must be from 1 to 65535";
+  if ((network->tasks | network->steps) % 8 != 0 || network->ring % 64 != 0) return "a table is not aligned";
+  if (network->ring_entries < 2 || network->ring_entries > 65536 ||
+      (network->ring_entries & (network->ring_entries - 1)) != 0)
+    return "ring_entries must be a power of two from 2 to 65536";
+  for (uint32_t i = 0; i < network->task_count; ++i) {
+    const char* problem = check_task(network, i);
+    *task = i;
+    if (problem != NULL) return problem;
+  }
+  return NULL;
+}
+
+enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
+                                const struct network_observer* observer) {
+  uint32_t task;
+  if (network_check(network, &task) != NULL) return network_bad;
+  struct walk walk = {.network = network, .seq = seq, .observer = observer, .last_launch_task = UINT32_MAX};
+  for (uint32_t i = 0; i < network_semaphore_count; ++i)
+    sequencer_set_semaphore(seq, i, i < network_semaphore_free + 2u ? 1 : 0);
+
+  run_tiles(&walk);
+  struct link end = no_link;
+  end.wait[0] = take_free(&walk, 0);
+  end.wait[1] = take_free(&walk, 1);
+  end.interrupt = true;
+  push_stand_in(&walk, NETWORK_TAG_END, end);
+  sequencer_doorbell(seq);
+  while (!walk.failed && walk.tasks_done < walk.tasks_pushed) {
+    if (!sequencer_wait(seq, walk.pending[walk.tasks_done % pending_limit])) walk.failed = true;
+    report_done_tasks(&walk);
+  }
+  if (!walk.failed && !sequencer_wait(seq, seq->flagged)) walk.failed = true;
+  return walk.failed ? network_sequencer_error : network_ok;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks a network descriptor: turns its tasks, tile by tile, into commands.
+ *
+ * Tiles are numbered through the whole network; tile g works in half g % 2 of the scratchpad. A tile has
+ * input steps (DMA channel 0), launches (the array) and output steps (DMA channel 1); a task has weight
+ * steps (DMA channel 0) too, into the weight area of the task's parity (task % 2).
+ *
+ * Semaphores. All are 0 or 1; each token is produced by one unit and consumed by one unit, both in order.
+ *
+ *   FREE[h]     half h may be overwritten. Initially 1. Signalled by the last output of a tile in h; taken by the
+ *               next command on channel 0 that needs it.
+ *   FULL[h]     the inputs have arrived. Last input -> first launch.
+ *   DONE[h]     the results are there. Last launch -> first output.
+ *   WEIGHTS[p]  the weights have arrived. Last weight step -> first launch of the task.
+ *
+ * Nothing else is needed, because channel 0 works in order: whoever takes FREE[h] on channel 0 takes it for all
+ * commands behind it there. So
+ *   - the weights of task t + 1 overwrite those of task t - 1. They are pushed after the inputs of the second
+ *     tile of task t, which waited for the last tile of task t - 1; if task t has a single tile, the first
+ *     weight step itself takes that half's FREE, and the inputs that follow need not;
+ *   - a task that depends on earlier ones takes the FREE of both halves before its first input: then every
+ *     output before it is stored. The next tile finds its half taken already.
+ *
+ * A phase that a tile does not have is skipped: without outputs the last launch signals FREE, without launches
+ * the last input signals DONE. Without inputs, a command on channel 0 that moves nothing stands in for them, so that
+ * FREE always has the one consumer.
+ *
+ * The order in the ring, for each tile g: its launches, among them the outputs of tile g - 1 and the inputs of
+ * tile g + 1. Each command waits only for commands before it in the ring, so the hardware's finite queues cannot
+ * deadlock; and launches of a tile stand before whatever waits for the tile before, so the array has work
+ * queued while the DMA queues are blocked. When a depending task follows, the outputs of tile g come before the
+ * inputs of g + 1.
+ *
+ * At the end a command takes the FREE of both halves: then all is done.
+ *
+ * Interrupts: the last command of a task carries the interrupt flag, and so does the last output of a tile
+ * when the ring is a quarter further than the last flag.
+ */
+#ifndef RUNTIME_NETWORK_H
+#define RUNTIME_NETWORK_H
+
+#include <stdint.h>
+
+#include "bvp_hw.h"
+#include "driver/sequencer.h"
+
+enum network_semaphore {
+  network_semaphore_free = 0, /* + half */
+  network_semaphore_full = 2,
+  network_semaphore_done = 4,
+  network_semaphore_weights = 6, /* + parity */
+  network_semaphore_count = 8
+};
+
+/* DMA channels. */
+enum network_channel { network_channel_in = 0, network_channel_out = 1 };
+
+#define NETWORK_TAG_END 0xffffffffu   /* the tag of the last command */
+#define NETWORK_STEP_STAND_IN 0xffffu /* the step in the tag of commands that belong to no step */
+
+enum network_result {
+  network_ok = 0,
+  network_bad,             /* the descriptor is wrong; see network_check */
+  network_sequencer_error, /* see sequencer_error_status */
+};
+
+/* Called when a task has completed, in order. */
+struct network_observer {
+  void (*task_done)(void* context, uint32_t task, const struct bvp_task* description);
+  void* context;
+};
+
+/* What is wrong with a descriptor, NULL: nothing. `task` is set to the task it was found in. */
+const char* network_check(const struct bvp_network_header* network, uint32_t* task);
+
+/* Runs all tasks; returns when the last store is done. The sequencer has been initialised with its ring. */
+enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
+                                const struct network_observer* observer);
+
+#endif

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled once for each instruction set of the host (foreach_target.h); the best one is chosen at run time.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "models/arith/lanes.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "models/arith/lanes.h"
+
+#ifndef BVP_MODELS_ARITH_LANES_SHARED
+#define BVP_MODELS_ARITH_LANES_SHARED
+namespace bvp::lanes_kernels {
+
+using Shape = LaneKernels::Shape;
+
+constexpr std::size_t group = 16;  // lanes processed together
+
+// How much of a block product is converted to fp32 at a time; small enough for the L1 cache.
+constexpr std::size_t block_columns = 64;
+constexpr std::size_t block_rows = 16;
+
+}  // namespace bvp::lanes_kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace bvp::lanes_kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::CappedTag<float, 8>;
+using U16 = hn::Rebind<std::uint16_t, F32>;
+using U32 = hn::Rebind<std::uint32_t, F32>;
+using I32 = hn::Rebind<std::int32_t, F32>;
+using Floats = hn::Vec<F32>;
+using Halves = hn::Vec<U16>;
+
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+
+HWY_INLINE Floats to_floats(Halves halves) {
+  return hn::PromoteTo(F32(), hn::BitCast(hn::Rebind<hwy::float16_t, F32>(), halves));
+}
+
+HWY_INLINE Halves to_halves(Floats values) {
+  return hn::BitCast(U16(), hn::DemoteTo(hn::Rebind<hwy::float16_t, F32>(), values));
+}
+
+#else  // Highway's own conversions truncate and do not know infinities on instruction sets without fp16.
+
+HWY_INLINE Floats to_floats(Halves halves) {
+  const F32 f;
+  const U32 u;
+  const I32 s;
+  const auto bits = hn::PromoteTo(u, halves);
+  const auto exponent = hn::And(bits, hn::Set(u, 0x7c00));
+  const auto fraction = hn::And(bits, hn::Set(u, 0x3ff));
+  const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(u, 0x7fff)));
+  const auto normal = hn::Add(magnitude, hn::Set(u, 112U << 23));
+  const auto special = hn::Or(magnitude, hn::Set(u, 0x7f800000));
+  const auto subnormal =
+      hn::BitCast(u, hn::Mul(hn::ConvertTo(f, hn::BitCast(s, fraction)), hn::Set(f, 5.9604644775390625e-8F)));
+  const auto finite = hn::IfThenElse(hn::Eq(exponent, hn::Zero(u)), subnormal, normal);
+  const auto result = hn::IfThenElse(hn::Eq(exponent, hn::Set(u, 0x7c00)), special, finite);
+  return hn::BitCast(f, hn::Or(result, hn::ShiftLeft<16>(hn::And(bits, hn::Set(u, 0x8000)))));
+}
+
+HWY_INLINE Halves to_halves(Floats values) {
+  const F32 f;
+  const U32 u;
+  const I32 s;
+  const auto bits = hn::BitCast(u, values);
+  const auto magnitude = hn::And(bits, hn::Set(u, 0x7fffffff));
+  // Adding 0.5 leaves the fp16 fraction of a subnormal in the low bits, rounded by the addition itself.
+  const auto half = hn::Set(f, 0.5F);
+  const auto subnormal = hn::Sub(hn::BitCast(u, hn::Add(hn::BitCast(f, magnitude), half)), hn::BitCast(u, half));
+  const auto odd = hn::And(hn::ShiftRight<13>(magnitude), hn::Set(u, 1));
+  const auto rebiased = hn::Sub(magnitude, hn::Set(u, 112U << 23));
+  const auto normal = hn::ShiftRight<13>(hn::Add(hn::Add(rebiased, hn::Set(u, 0xfff)), odd));
+  // Magnitudes are below 2^31, so that comparing them as signed numbers is right.
+  const auto compared = hn::BitCast(s, magnitude);
+  const auto is_subnormal = hn::RebindMask(u, hn::Lt(compared, hn::Set(s, 113 << 23)));
+  const auto is_large = hn::RebindMask(u, hn::Gt(compared, hn::Set(s, (143 << 23) - 1)));
+  const auto is_nan = hn::RebindMask(u, hn::Gt(compared, hn::Set(s, 0x7f800000)));
+  auto result = hn::IfThenElse(is_subnormal, subnormal, normal);
+  result = hn::IfThenElse(is_large, hn::Set(u, 0x7c00), result);
+  result = hn::IfThenElse(is_nan, hn::Set(u, 0x7e00), result);
+  result = hn::Or(result, hn::ShiftRight<16>(hn::And(bits, hn::Set(u, 0x80000000))));
+  // The demotion saturates signed numbers, hence the sign extension.
+  const auto extended = hn::ShiftRight<16>(hn::BitCast(s, hn::ShiftLeft<16>(result)));
+  return hn::BitCast(U16(), hn::DemoteTo(hn::Rebind<std::int16_t, F32>(), extended));
+}
+
+#endif
+
+HWY_INLINE Floats load(const u16* words) { return to_floats(hn::LoadU(U16(), words)); }
+
+HWY_INLINE Floats broadcast(const u16* scalar) { return to_floats(hn::Set(U16(), *scalar)); }
+
+/// Instruction sets differ in sign and payload of a NaN.
+HWY_INLINE Floats with_one_nan(Floats values) {
+  const F32 f;
+  const auto nan = hn::BitCast(f, hn::Set(U32(), 0x7fc00000));
+  return hn::IfThenElse(hn::Eq(values, values), values, nan);
+}
+
+HWY_INLINE void store(Floats values, u16* words) { hn::StoreU(to_halves(with_one_nan(values)), U16(), words); }
+
+/// Calls start(i) for each vector and its result for each group of lanes; stores what that returns in vector i of d.
+template <class Start>
+HWY_INLINE void for_each_vector(const Shape& shape, u64 count, LaneVectors d, const Start& start) {
+  u16* out = d.first;
+  const std::ptrdiff_t step = d.stride * shape.pitch;
+  for (u64 i = 0; i < count; ++i, out += step) {
+    const auto compute = start(static_cast<i64>(i));
+    for (std::size_t lane = 0; lane < shape.width; lane += group) {
+      for (std::size_t part = lane; part < lane + group; part += hn::Lanes(F32())) store(compute(part), out + part);
+    }
+  }
+}
+
+HWY_INLINE const u16* at(const Shape& shape, ConstLaneVectors v, i64 i) { return v.first + i * v.stride * shape.pitch; }
+HWY_INLINE float* at(const Shape& shape, LaneAccumulators v, i64 i) { return v.first + i * v.stride * shape.pitch; }
+HWY_INLINE const u16* at(LaneScalars s, i64 i) { return s.first + i * s.stride; }
+
+void mul_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), k = broadcast(at(w, i))](std::size_t lane)
+               HWY_ATTR { return hn::Mul(load(x + lane), k); };
+  });
+}
+
+void fma_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, ConstLaneVectors c) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), k = broadcast(at(w, i)), z = at(shape, c, i)](std::size_t lane)
+               HWY_ATTR { return hn::MulAdd(k, load(x + lane), load(z + lane)); };
+  });
+}
+
+void fnma_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, ConstLaneVectors c) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), k = broadcast(at(w, i)), z = at(shape, c, i)](std::size_t lane)
+               HWY_ATTR { return hn::NegMulAdd(k, load(x + lane), load(z + lane)); };
+  });
+}
+
+void fma_scalar_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, LaneScalars s) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), k = broadcast(at(w, i)), z = broadcast(at(s, i))](std::size_t lane)
+               HWY_ATTR { return hn::MulAdd(k, load(x + lane), z); };
+  });
+}
+
+void add_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), k = broadcast(at(s, i))](std::size_t lane)
+               HWY_ATTR { return hn::Add(load(x + lane), k); };
+  });
+}
+
+HWY_INLINE Floats maximum(Floats a, Floats b) {
+  const auto larger = hn::IfThenElse(hn::Gt(a, b), a, b);  // b if either is NaN
+  return hn::IfThenElse(hn::Eq(a, a), larger, a);
+}
+
+void max_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), k = broadcast(at(s, i))](std::size_t lane)
+               HWY_ATTR { return maximum(load(x + lane), k); };
+  });
+}
+
+void mul(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), y = at(shape, b, i)](std::size_t lane)
+               HWY_ATTR { return hn::Mul(load(x + lane), load(y + lane)); };
+  });
+}
+
+void fma(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, ConstLaneVectors c) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), y = at(shape, b, i), z = at(shape, c, i)](std::size_t lane)
+               HWY_ATTR { return hn::MulAdd(load(x + lane), load(y + lane), load(z + lane)); };
+  });
+}
+
+void add(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), y = at(shape, b, i)](std::size_t lane)
+               HWY_ATTR { return hn::Add(load(x + lane), load(y + lane)); };
+  });
+}
+
+void sub(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), y = at(shape, b, i)](std::size_t lane)
+               HWY_ATTR { return hn::Sub(load(x + lane), load(y + lane)); };
+  });
+}
+
+void max(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), y = at(shape, b, i)](std::size_t lane)
+               HWY_ATTR { return maximum(load(x + lane), load(y + lane)); };
+  });
+}
+
+void acc_round(const Shape& shape, u64 count, LaneVectors d, LaneAccumulators acc) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, acc, i)](std::size_t lane) HWY_ATTR { return hn::LoadU(F32(), x + lane); };
+  });
+}
+
+void acc_round_vector(const Shape& shape, u64 count, LaneVectors d, LaneAccumulators acc, ConstLaneVectors a) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, acc, i), y = at(shape, a, i)](std::size_t lane)
+               HWY_ATTR { return hn::Mul(hn::LoadU(F32(), x + lane), load(y + lane)); };
+  });
+}
+
+void acc_round_scalar(const Shape& shape, u64 count, LaneVectors d, LaneAccumulators acc, LaneScalars w) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, acc, i), k = broadcast(at(w, i))](std::size_t lane)
+               HWY_ATTR { return hn::Mul(hn::LoadU(F32(), x + lane), k); };
+  });
+}
+
+void acc_zero(const Shape& shape, u64 count, LaneAccumulators d) {
+  for (u64 i = 0; i < count; ++i) {
+    float* out = at(shape, d, static_cast<i64>(i));
+    for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(F32())) {
+      hn::StoreU(hn::Zero(F32()), F32(), out + lane);
+    }
+  }
+}
+
+/// One accumulator that takes the whole run stays in registers. Start as for for_each_vector; step(lane, sum) returns
+/// the new sum.
+template <class Start>
+HWY_INLINE void for_each_sum(const Shape& shape, u64 count, LaneAccumulators d, const Start& start) {
+  const F32 f;
+  const std::size_t n = hn::Lanes(f);
+  if (d.stride != 0) {
+    for (u64 i = 0; i < count; ++i) {
+      float* sums = at(shape, d, static_cast<i64>(i));
+      const auto step = start(static_cast<i64>(i));
+      for (std::size_t lane = 0; lane < shape.width; lane += n) {
+        hn::StoreU(step(lane, hn::LoadU(f, sums + lane)), f, sums + lane);
+      }
+    }
+    return;
+  }
+  for (std::size_t lane = 0; lane < shape.width; lane += 2 * n) {
+    auto low = hn::LoadU(f, d.first + lane);
+    auto high = hn::LoadU(f, d.first + lane + n);
+    for (u64 i = 0; i < count; ++i) {
+      const auto step = start(static_cast<i64>(i));
+      low = step(lane, low);
+      high = step(lane + n, high);
+    }
+    hn::StoreU(low, f, d.first + lane);
+    hn::StoreU(high, f, d.first + lane + n);
+  }
+}
+
+void acc_add(const Shape& shape, u64 count, LaneAccumulators d, ConstLaneVectors a) {
+  for_each_sum(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i)](std::size_t lane, Floats sum) HWY_ATTR { return hn::Add(sum, load(x + lane)); };
+  });
+}
+
+void acc_mac(const Shape& shape, u64 count, LaneAccumulators d, ConstLaneVectors a, ConstLaneVectors b) {
+  for_each_sum(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), y = at(shape, b, i)](std::size_t lane, Floats sum)
+               HWY_ATTR { return hn::MulAdd(load(x + lane), load(y + lane), sum); };
+  });
+}
+
+void acc_mac_scalar(const Shape& shape, u64 count, LaneAccumulators d, ConstLaneVectors a, LaneScalars w) {
+  for_each_sum(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, a, i), k = broadcast(at(w, i))](std::size_t lane, Floats sum)
+               HWY_ATTR { return hn::MulAdd(load(x + lane), k, sum); };
+  });
+}
+
+/// fp32 copies of `count` scalars.
+HWY_INLINE void convert_scalars(const u16* from, i64 stride, std::size_t count, float* to) {
+  const F32 f;
+  const std::size_t n = hn::Lanes(f);
+  std::size_t i = 0;
+  if (stride == 1) {
+    for (; i + n <= count; i += n) hn::StoreU(load(from + i), f, to + i);
+  }
+  for (; i < count; ++i) to[i] = hn::GetLane(broadcast(from + static_cast<i64>(i) * stride));
+}
+
+/// Rows `0 .. tile - 1` of d, two registers of lanes each, over all columns: tile * 2 sums stay in registers.
+template <std::size_t tile>
+HWY_NOINLINE void mac_tile(std::size_t columns, float* d, std::ptrdiff_t d_step, const float* a, std::size_t a_step,
+                           const float* w, std::size_t w_row, std::size_t w_column) {
+  const F32 f;
+  const std::size_t n = hn::Lanes(f);
+  // Named one by one: not every compiler keeps arrays of vectors in registers, and sizeless vectors have no arrays.
+  Floats a0 = hn::LoadU(f, d), b0 = hn::LoadU(f, d + n);
+  Floats a1 = a0, b1 = b0, a2 = a0, b2 = b0, a3 = a0, b3 = b0;
+  if constexpr (tile > 1) {
+    a1 = hn::LoadU(f, d + d_step), b1 = hn::LoadU(f, d + d_step + n);
+  }
+  if constexpr (tile > 2) {
+    a2 = hn::LoadU(f, d + 2 * d_step), b2 = hn::LoadU(f, d + 2 * d_step + n);
+    a3 = hn::LoadU(f, d + 3 * d_step), b3 = hn::LoadU(f, d + 3 * d_step + n);
+  }
+  for (std::size_t k = 0; k < columns; ++k, a += a_step, w += w_column) {
+    const Floats x = hn::LoadU(f, a), y = hn::LoadU(f, a + n);
+    const Floats w0 = hn::Set(f, w[0]);
+    a0 = hn::MulAdd(x, w0, a0), b0 = hn::MulAdd(y, w0, b0);
+    if constexpr (tile > 1) {
+      const Floats w1 = hn::Set(f, w[w_row]);
+      a1 = hn::MulAdd(x, w1, a1), b1 = hn::MulAdd(y, w1, b1);
+    }
+    if constexpr (tile > 2) {
+      const Floats w2 = hn::Set(f, w[2 * w_row]);
+      a2 = hn::MulAdd(x, w2, a2), b2 = hn::MulAdd(y, w2, b2);
+      const Floats w3 = hn::Set(f, w[3 * w_row]);
+      a3 = hn::MulAdd(x, w3, a3), b3 = hn::MulAdd(y, w3, b3);
+    }
+  }
+  hn::StoreU(a0, f, d), hn::StoreU(b0, f, d + n);
+  if constexpr (tile > 1) hn::StoreU(a1, f, d + d_step), hn::StoreU(b1, f, d + d_step + n);
+  if constexpr (tile > 2) {
+    hn::StoreU(a2, f, d + 2 * d_step), hn::StoreU(b2, f, d + 2 * d_step + n);
+    hn::StoreU(a3, f, d + 3 * d_step), hn::StoreU(b3, f, d + 3 * d_step + n);
+  }
+}
+
+void acc_mac_block(const Shape& shape, u64 rows, u64 columns, LaneAccumulators d, ConstLaneVectors a, const u16* w,
+                   i64 w_row, i64 w_column) {
+  const std::size_t n = hn::Lanes(F32());
+  const std::ptrdiff_t d_step = d.stride * shape.pitch;
+  HWY_ALIGN float operands[block_columns * Lanes::max_lanes];
+  HWY_ALIGN float scalars[block_columns * block_rows];
+  for (u64 column = 0; column < columns; column += block_columns) {
+    const auto block = static_cast<std::size_t>(columns - column < block_columns ? columns - column : block_columns);
+    for (std::size_t k = 0; k < block; ++k) {
+      const u16* from = at(shape, a, static_cast<i64>(column + k));
+      for (std::size_t lane = 0; lane < shape.width; lane += n) {
+        hn::StoreU(load(from + lane), F32(), operands + k * shape.width + lane);
+      }
+    }
+    for (u64 row = 0; row < rows; row += block_rows) {
+      const auto high = static_cast<std::size_t>(rows - row < block_rows ? rows - row : block_rows);
+      const u16* from = w + static_cast<i64>(row) * w_row + static_cast<i64>(column) * w_column;
+      // Keep the direction that lies contiguously in memory, so that whole registers are converted.
+      const bool transposed = w_row == 1 && w_column != 1;
+      const std::size_t row_step = transposed ? 1 : block_columns;
+      const std::size_t column_step = transposed ? block_rows : 1;
+      if (transposed) {
+        for (std::size_t k = 0; k < block; ++k) {
+          convert_scalars(from + static_cast<i64>(k) * w_column, 1, high, scalars + k * block_rows);
+        }
+      } else {
+        for (std::size_t j = 0; j < high; ++j) {
+          convert_scalars(from + static_cast<i64>(j) * w_row, w_column, block, scalars + j * block_columns);
+        }
+      }
+      for (std::size_t lane = 0; lane < shape.width; lane += 2 * n) {
+        std::size_t j = 0;
+        const auto tile_of = [&](auto kernel) HWY_ATTR {
+          kernel(block, d.first + static_cast<std::ptrdiff_t>(row + j) * d_step + lane, d_step, operands + lane,
+                 shape.width, scalars + j * row_step, row_step, column_step);
+        };
+        for (; j + 4 <= high; j += 4) tile_of(&mac_tile<4>);
+        for (; j + 2 <= high; j += 2) tile_of(&mac_tile<2>);
+        for (; j < high; ++j) tile_of(&mac_tile<1>);
+      }
+    }
+  }
+}
+
+void butterfly(const Shape& shape, u64 count, LaneVectors lo, LaneVectors hi, LaneScalars w00, LaneScalars w01,
+               LaneScalars w10, LaneScalars w11) {
+  for (u64 index = 0; index < count; ++index) {
+    const auto i = static_cast<i64>(index);
+    u16* a = lo.first + i * lo.stride * shape.pitch;
+    u16* b = hi.first + i * hi.stride * shape.pitch;
+    const Floats t00 = broadcast(at(w00, i)), t01 = broadcast(at(w01, i));
+    const Floats t10 = broadcast(at(w10, i)), t11 = broadcast(at(w11, i));
+    for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(F32())) {
+      const Floats x = load(a + lane), y = load(b + lane);
+      const Floats m0 = to_floats(to_halves(hn::Mul(t00, x))), m1 = to_floats(to_halves(hn::Mul(t10, x)));
+      store(hn::MulAdd(t01, y, m0), a + lane);
+      store(hn::MulAdd(t11, y, m1), b + lane);
+    }
+  }
+}
+
+const LaneKernels* kernels() {
+  static constexpr LaneKernels table{
+      &mul_scalar,
+      &fma_scalar,
+      &fnma_scalar,
+      &fma_scalar_scalar,
+      &add_scalar,
+      &max_scalar,
+      &mul,
+      &fma,
+      &add,
+      &sub,
+      &max,
+      &acc_zero,
+      &acc_add,
+      &acc_mac,
+      &acc_mac_scalar,
+      &acc_round,
+      &acc_round_vector,
+      &acc_round_scalar,
+      &acc_mac_block,
+      &butterfly,
+  };
+  return &table;
+}
+
+}  // namespace bvp::lanes_kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+#include <stdexcept>
+
+#include "models/arith/special_functions.h"
+
+namespace bvp {
+namespace lanes_kernels {
+
+HWY_EXPORT(kernels);
+
+namespace {
+
+void look_up(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, const SpecialFunctionTable& table) {
+  for (u64 i = 0; i < count; ++i) {
+    u16* out = d.first + static_cast<i64>(i) * d.stride * shape.pitch;
+    const u16* in = a.first + static_cast<i64>(i) * a.stride * shape.pitch;
+    for (std::size_t lane = 0; lane < shape.width; ++lane) out[lane] = table[in[lane]];
+  }
+}
+
+}  // namespace
+}  // namespace lanes_kernels
+
+Lanes::Lanes(u32 lanes, u32 pitch)
+    : shape_{(lanes + lanes_kernels::group - 1) / lanes_kernels::group * lanes_kernels::group, pitch},
+      kernels_(HWY_DYNAMIC_DISPATCH(lanes_kernels::kernels)()) {
+  if (lanes == 0 || lanes > max_lanes) throw std::invalid_argument("the number of lanes must be 1 to 64");
+  if (pitch < shape_.width) throw std::invalid_argument("the pitch must be at least the lanes rounded up to 16");
+}
+
+void Lanes::mul_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w) const {
+  kernels_->mul_scalar(shape_, count, d, a, w);
+}
+void Lanes::fma_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, ConstLaneVectors c) const {
+  kernels_->fma_scalar(shape_, count, d, a, w, c);
+}
+void Lanes::fnma_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, ConstLaneVectors c) const {
+  kernels_->fnma_scalar(shape_, count, d, a, w, c);
+}
+void Lanes::fma_scalar_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, LaneScalars s) const {
+  kernels_->fma_scalar_scalar(shape_, count, d, a, w, s);
+}
+void Lanes::add_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) const {
+  kernels_->add_scalar(shape_, count, d, a, s);
+}
+void Lanes::max_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) const {
+  kernels_->max_scalar(shape_, count, d, a, s);
+}
+void Lanes::mul(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) const {
+  kernels_->mul(shape_, count, d, a, b);
+}
+void Lanes::fma(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, ConstLaneVectors c) const {
+  kernels_->fma(shape_, count, d, a, b, c);
+}
+void Lanes::add(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) const {
+  kernels_->add(shape_, count, d, a, b);
+}
+void Lanes::sub(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) const {
+  kernels_->sub(shape_, count, d, a, b);
+}
+void Lanes::max(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) const {
+  kernels_->max(shape_, count, d, a, b);
+}
+void Lanes::exp(u64 count, LaneVectors d, ConstLaneVectors a) const {
+  lanes_kernels::look_up(shape_, count, d, a, exp_table());
+}
+void Lanes::erf(u64 count, LaneVectors d, ConstLaneVectors a) const {
+  lanes_kernels::look_up(shape_, count, d, a, erf_table());
+}
+void Lanes::reciprocal(u64 count, LaneVectors d, ConstLaneVectors a) const {
+  lanes_kernels::look_up(shape_, count, d, a, reciprocal_table());
+}
+void Lanes::rsqrt(u64 count, LaneVectors d, ConstLaneVectors a) const {
+  lanes_kernels::look_up(shape_, count, d, a, rsqrt_table());
+}
+void Lanes::acc_zero(u64 count, LaneAccumulators d) const { kernels_->acc_zero(shape_, count, d); }
+void Lanes::acc_add(u64 count, LaneAccumulators d, ConstLaneVectors a) const { kernels_->acc_add(shape_, count, d, a); }
+void Lanes::acc_mac(u64 count, LaneAccumulators d, ConstLaneVectors a, ConstLaneVectors b) const {
+  kernels_->acc_mac(shape_, count, d, a, b);
+}
+void Lanes::acc_mac_scalar(u64 count, LaneAccumulators d, ConstLaneVectors a, LaneScalars w) const {
+  kernels_->acc_mac_scalar(shape_, count, d, a, w);
+}
+void Lanes::acc_round(u64 count, LaneVectors d, LaneAccumulators acc) const {
+  kernels_->acc_round(shape_, count, d, acc);
+}
+void Lanes::acc_round_vector(u64 count, LaneVectors d, LaneAccumulators acc, ConstLaneVectors a) const {
+  kernels_->acc_round_vector(shape_, count, d, acc, a);
+}
+void Lanes::acc_round_scalar(u64 count, LaneVectors d, LaneAccumulators acc, LaneScalars w) const {
+  kernels_->acc_round_scalar(shape_, count, d, acc, w);
+}
+void Lanes::acc_mac_block(u64 rows, u64 columns, LaneAccumulators d, ConstLaneVectors a, const u16* w, i64 w_row,
+                          i64 w_column) const {
+  kernels_->acc_mac_block(shape_, rows, columns, d, a, w, w_row, w_column);
+}
+void Lanes::butterfly(u64 count, LaneVectors lo, LaneVectors hi, LaneScalars w00, LaneScalars w01, LaneScalars w10,
+                      LaneScalars w11) const {
+  kernels_->butterfly(shape_, count, lo, hi, w00, w01, w10, w11);
+}
+
+}  // namespace bvp
+
+#endif  // HWY_ONCE

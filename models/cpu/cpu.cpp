@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/cpu/cpu.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "models/common/report.h"
+
+namespace bvp {
+namespace {
+
+constexpr u64 interrupt_bit_timer = u64{1} << 7, interrupt_bit_external = u64{1} << 11;
+constexpr u64 interrupt_bit_software = u64{1} << 3;
+constexpr u64 mstatus_mie = u64{1} << 3, mstatus_mpie = u64{1} << 7, mstatus_mpp = u64{3} << 11;
+constexpr u64 misa_rv64imac = u64{2} << 62 | 1 << ('I' - 'A') | 1 << ('M' - 'A') | 1 << ('A' - 'A') | 1 << ('C' - 'A');
+constexpr unsigned max_repetitions = 8;
+
+enum CsrNumber : unsigned {
+  csr_mstatus = 0x300,
+  csr_misa = 0x301,
+  csr_mie = 0x304,
+  csr_mtvec = 0x305,
+  csr_mcounteren = 0x306,
+  csr_mcountinhibit = 0x320,
+  csr_mhpmevent_first = 0x323,
+  csr_mhpmevent_last = 0x33f,
+  csr_mscratch = 0x340,
+  csr_mepc = 0x341,
+  csr_mcause = 0x342,
+  csr_mtval = 0x343,
+  csr_mip = 0x344,
+  csr_pmp_first = 0x3a0,
+  csr_pmp_last = 0x3ef,
+  csr_mcycle = 0xb00,
+  csr_minstret = 0xb02,
+  csr_mhpmcounter_first = 0xb03,
+  csr_mhpmcounter_last = 0xb1f,
+  csr_cycle = 0xc00,
+  csr_time = 0xc01,
+  csr_instret = 0xc02,
+  csr_hpmcounter_first = 0xc03,
+  csr_hpmcounter_last = 0xc1f,
+  csr_mvendorid = 0xf11,
+  csr_mhartid = 0xf14
+};
+
+constexpr bool within(unsigned csr, unsigned first, unsigned last) { return first <= csr && csr <= last; }
+
+/// Registers that exist, read as 0 and ignore writes.
+constexpr bool reads_as_zero(unsigned csr) {
+  return csr == csr_mcounteren || csr == csr_mcountinhibit || within(csr, csr_mhpmevent_first, csr_mhpmevent_last) ||
+         within(csr, csr_pmp_first, csr_pmp_last) || within(csr, csr_mhpmcounter_first, csr_mhpmcounter_last) ||
+         within(csr, csr_hpmcounter_first, csr_hpmcounter_last) || within(csr, csr_mvendorid, csr_mhartid);
+}
+
+u64 extend(u64 value, unsigned bytes, bool sign) {
+  const unsigned unused = 64 - 8 * bytes;
+  if (sign) return static_cast<u64>(static_cast<i64>(value << unused) >> unused);
+  return value << unused >> unused;
+}
+
+}  // namespace
+
+Cpu::Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGroup& parent_statistics)
+    : sc_module(name),
+      data("data"),
+      timer_irq("timer_irq"),
+      external_irq("external_irq"),
+      quantum_(parameters.quantum_s, sc_core::SC_SEC),
+      instruction_time_(
+          std::max(sc_core::sc_time(parameters.cycles_per_instruction / parameters.clock_hz, sc_core::SC_SEC),
+                   sc_core::sc_get_time_resolution())),
+      period_(1.0 / parameters.clock_hz, sc_core::SC_SEC) {
+  parent_statistics.add(&stats_);
+  data.register_invalidate_direct_mem_ptr(this, &Cpu::invalidate_direct_memory);
+  SC_THREAD(run);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Running
+
+void Cpu::run() {
+  while (!halted_) {
+    if (!take_interrupt()) execute();
+    if (ahead_ >= quantum_) synchronise();
+  }
+  synchronise();
+}
+
+void Cpu::execute() {
+  const u64 budget = ahead_ < quantum_ ? (quantum_ - ahead_).value() / instruction_time_.value() : 0;
+  const RiscvEngine::Result result = engine_.run(budget);
+  advance(result.executed);
+  if (result.stop == RiscvEngine::Stop::wfi) sleep();
+  if (result.stop == RiscvEngine::Stop::exception) handle_exception(result.cause);
+}
+
+void Cpu::advance(u64 instructions) {
+  instructions_ += instructions;
+  ahead_ += sc_core::sc_time::from_value(instructions * instruction_time_.value());
+}
+
+void Cpu::synchronise() {
+  if (ahead_ == sc_core::SC_ZERO_TIME) return;
+  const sc_core::sc_time time = ahead_;
+  ahead_ = sc_core::SC_ZERO_TIME;
+  wait(time);
+}
+
+void Cpu::sleep() {
+  synchronise();
+  const sc_core::sc_time start = sc_core::sc_time_stamp();
+  sleeping_ = true;
+  while ((pending() & csr_.mie) == 0) wait(timer_irq.value_changed_event() | external_irq.value_changed_event());
+  sleeping_ = false;
+  sleep_cycles_ += (sc_core::sc_time_stamp() - start).value() / period_.value();
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Instructions that the engine leaves to us
+
+void Cpu::handle_exception(u64 cause) {
+  const u64 pc = engine_.pc();
+  if (cause == riscv::instruction_access_fault) {
+    if (!engine_.mapped(pc) && request_direct_memory(pc)) return;
+    return take_exception(cause, pc);
+  }
+  const u32 instruction = engine_.fetch(pc);
+  switch (cause) {
+    case riscv::load_misaligned:
+    case riscv::store_misaligned:
+    case riscv::load_access_fault:
+    case riscv::store_access_fault:
+      return finish_memory_access(cause, instruction);
+    case riscv::illegal_instruction:
+      return finish_system_instruction(instruction);
+    case riscv::call_from_user:
+      return take_exception(riscv::call_from_machine, 0);
+    case riscv::breakpoint:
+      return take_exception(cause, pc);
+    default:
+      return take_exception(cause, 0);
+  }
+}
+
+void Cpu::retire(u64 next_pc) {
+  engine_.set_pc(next_pc);
+  advance(1);
+}
+
+void Cpu::finish_memory_access(u64 cause, u32 instruction) {
+  const auto access = riscv::decode_memory_access(instruction);
+  if (!access) return take_exception(cause, 0);
+  const u64 address = engine_.read_register(access->base_register) + static_cast<u64>(access->offset);
+  if (address % access->bytes != 0) {
+    return take_exception(access->writes() ? riscv::store_misaligned : riscv::load_misaligned, address);
+  }
+  const u64 fault = access->writes() ? riscv::store_access_fault : riscv::load_access_fault;
+  const bool is_atomic =
+      access->kind == riscv::MemoryAccess::Kind::atomic || access->kind == riscv::MemoryAccess::Kind::load_reserved;
+  if (is_atomic) {
+    // Atomics work in memory only; the first one may come before its memory has been asked for.
+    if (!engine_.mapped(address) && request_direct_memory(address)) return;
+    return take_exception(fault, address);
+  }
+  const u64 next_pc = engine_.pc() + riscv::instruction_bytes(instruction);
+  std::array<u8, 8> bytes{};
+  if (access->writes()) {
+    const u64 value = engine_.read_register(access->data_register);
+    std::memcpy(bytes.data(), &value, access->bytes);
+    if (!transport(tlm::TLM_WRITE_COMMAND, address, bytes.data(), access->bytes)) return take_exception(fault, address);
+  } else {
+    if (!transport(tlm::TLM_READ_COMMAND, address, bytes.data(), access->bytes)) return take_exception(fault, address);
+    u64 value = 0;
+    std::memcpy(&value, bytes.data(), sizeof value);
+    engine_.write_register(access->data_register, extend(value, access->bytes, access->sign_extend));
+  }
+  retire(next_pc);
+}
+
+void Cpu::finish_system_instruction(u32 instruction) {
+  if (instruction == riscv::instruction_mret) {
+    advance(1);
+    return return_from_trap();
+  }
+  const auto access = riscv::decode_csr_access(instruction);
+  u64 old = 0;
+  if (!access || !read_csr(access->csr, old)) return take_exception(riscv::illegal_instruction, instruction);
+  if (access->writes()) {
+    const u64 source = access->immediate ? access->source : engine_.read_register(access->source);
+    u64 value = source;
+    if (access->operation == riscv::CsrAccess::Operation::set) value = old | source;
+    if (access->operation == riscv::CsrAccess::Operation::clear) value = old & ~source;
+    if (!write_csr(access->csr, value)) return take_exception(riscv::illegal_instruction, instruction);
+  }
+  engine_.write_register(access->destination, old);
+  retire(engine_.pc() + 4);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Traps
+
+u64 Cpu::pending() const {
+  return (timer_irq.read() ? interrupt_bit_timer : 0) | (external_irq.read() ? interrupt_bit_external : 0);
+}
+
+bool Cpu::take_interrupt() {
+  if (!csr_.interrupts_enabled) return false;
+  const u64 ready = pending() & csr_.mie;
+  if (ready == 0) return false;
+  ++interrupts_;
+  last_exception_ = {};
+  enter_trap((ready & interrupt_bit_external) != 0 ? riscv::external_interrupt : riscv::timer_interrupt, 0);
+  return true;
+}
+
+void Cpu::take_exception(u64 cause, u64 value) {
+  const u64 pc = engine_.pc();
+  if (csr_.mtvec == 0) return halt(cause, value, "there is no trap handler (mtvec is 0)");
+  const bool handler_did_nothing = last_exception_.pc != 1 && last_exception_.instructions == instructions();
+  if (handler_did_nothing && pc == (csr_.mtvec & ~u64{3})) {
+    return halt(cause, value, "this is the first instruction of the trap handler");
+  }
+  const bool repeated = last_exception_.cause == cause && last_exception_.pc == pc;
+  const unsigned repetitions = repeated ? last_exception_.repetitions + 1 : 0;
+  if (repetitions >= max_repetitions) {
+    return halt(cause, value, "the trap handler keeps trapping there without ever returning");
+  }
+  last_exception_ = {cause, pc, instructions(), repetitions};
+  ++traps_;
+  enter_trap(cause, value);
+}
+
+void Cpu::enter_trap(u64 cause, u64 value) {
+  csr_.mepc = engine_.pc();
+  csr_.mcause = cause;
+  csr_.mtval = value;
+  csr_.previously_enabled = csr_.interrupts_enabled;
+  csr_.interrupts_enabled = false;
+  const bool vectored = (csr_.mtvec & 1) != 0 && (cause & riscv::interrupt_flag) != 0;
+  engine_.set_pc((csr_.mtvec & ~u64{3}) + (vectored ? 4 * (cause & ~riscv::interrupt_flag) : 0));
+  // Entering costs the cycles of an instruction, so that time advances whatever the firmware does.
+  ahead_ += instruction_time_;
+}
+
+void Cpu::return_from_trap() {
+  csr_.interrupts_enabled = csr_.previously_enabled;
+  csr_.previously_enabled = true;
+  engine_.set_pc(csr_.mepc);
+  last_exception_ = {};
+}
+
+void Cpu::halt(u64 cause, u64 value, const char* why) {
+  halted_ = true;
+  halt_reason_ = fmt::format("firmware cannot go on: {} (mcause {}) at pc {:#018x}, mtval {:#x}: {}",
+                             riscv::cause_text(cause), cause, engine_.pc(), value, why);
+  if (on_halt_) {
+    on_halt_(halt_reason_);
+  } else {
+    report_warning(name(), "{}", halt_reason_);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Control and status registers
+
+u64 Cpu::cycles() const { return local_time().value() / period_.value(); }
+
+bool Cpu::read_csr(unsigned csr, u64& value) const {
+  switch (csr) {
+    case csr_mstatus:
+      value = mstatus_mpp | (csr_.interrupts_enabled ? mstatus_mie : 0) | (csr_.previously_enabled ? mstatus_mpie : 0);
+      return true;
+    case csr_misa:
+      value = misa_rv64imac;
+      return true;
+    case csr_mie:
+      value = csr_.mie;
+      return true;
+    case csr_mtvec:
+      value = csr_.mtvec;
+      return true;
+    case csr_mscratch:
+      value = csr_.mscratch;
+      return true;
+    case csr_mepc:
+      value = csr_.mepc;
+      return true;
+    case csr_mcause:
+      value = csr_.mcause;
+      return true;
+    case csr_mtval:
+      value = csr_.mtval;
+      return true;
+    case csr_mip:
+      value = pending();
+      return true;
+    case csr_mcycle:
+      value = cycles() + csr_.mcycle_offset;
+      return true;
+    case csr_minstret:
+      value = instructions() + csr_.minstret_offset;
+      return true;
+    case csr_cycle:
+      value = cycles() + csr_.mcycle_offset;
+      return true;
+    case csr_instret:
+      value = instructions() + csr_.minstret_offset;
+      return true;
+    case csr_time:
+      if (!time_source_) return false;
+      value = time_source_(local_time());
+      return true;
+    default:
+      value = 0;
+      return reads_as_zero(csr);
+  }
+}
+
+bool Cpu::write_csr(unsigned csr, u64 value) {
+  const bool read_only = csr >> 10 == 3;
+  if (read_only) return false;
+  switch (csr) {
+    case csr_mstatus:
+      csr_.interrupts_enabled = (value & mstatus_mie) != 0;
+      csr_.previously_enabled = (value & mstatus_mpie) != 0;
+      break;
+    case csr_mie:
+      csr_.mie = value & (interrupt_bit_timer | interrupt_bit_external | interrupt_bit_software);
+      break;
+    case csr_mtvec:
+      csr_.mtvec = value & ~u64{2};
+      break;
+    case csr_mscratch:
+      csr_.mscratch = value;
+      break;
+    case csr_mepc:
+      csr_.mepc = value & ~u64{1};
+      break;
+    case csr_mcause:
+      csr_.mcause = value;
+      break;
+    case csr_mtval:
+      csr_.mtval = value;
+      break;
+    case csr_mcycle:
+      csr_.mcycle_offset = value - cycles();
+      break;
+    case csr_minstret:
+      csr_.minstret_offset = value - instructions();
+      break;
+    default:
+      break;
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// The bus
+
+bool Cpu::transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned length) {
+  synchronise();
+  ++bus_accesses_;
+  tlm::tlm_generic_payload payload;
+  payload.set_command(command);
+  payload.set_address(address);
+  payload.set_data_ptr(bytes);
+  payload.set_data_length(length);
+  payload.set_streaming_width(length);
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  sc_core::sc_time delay;
+  data->b_transport(payload, delay);
+  ahead_ += delay;
+  if (payload.is_dmi_allowed()) request_direct_memory(address);
+  return payload.is_response_ok();
+}
+
+bool Cpu::request_direct_memory(u64 address) {
+  tlm::tlm_generic_payload payload;
+  payload.set_command(tlm::TLM_READ_COMMAND);
+  payload.set_address(address);
+  tlm::tlm_dmi dmi;
+  if (!data->get_direct_mem_ptr(payload, dmi) || !dmi.is_read_allowed()) return false;
+  const u64 first = dmi.get_start_address(), last = dmi.get_end_address();
+  if (address < first || address > last || dmi.get_dmi_ptr() == nullptr) return false;
+  return engine_.map(first, last - first + 1, dmi.get_dmi_ptr(), dmi.is_write_allowed()) && engine_.mapped(address);
+}
+
+void Cpu::invalidate_direct_memory(sc_dt::uint64 first, sc_dt::uint64 last) { engine_.unmap(first, last); }
+
+}  // namespace bvp

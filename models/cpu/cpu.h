@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host CPU: RV64IMAC in machine mode, temporally decoupled.
+#pragma once
+
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include <array>
+#include <functional>
+#include <string>
+#include <systemc>
+
+#include "models/common/statistics.h"
+#include "models/common/types.h"
+#include "models/cpu/cpu_parameters.h"
+#include "models/cpu/riscv_engine.h"
+#include "models/cpu/riscv_instruction.h"
+
+namespace bvp {
+
+/// Runs from the reset PC when simulation starts. RAM that the bus offers by DMI is executed and accessed directly;
+/// everything else goes through `data` one access at a time, at its exact time.
+class Cpu : public sc_core::sc_module {
+ public:
+  Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGroup& parent_statistics);
+  SC_HAS_PROCESS(Cpu);
+
+  tlm_utils::simple_initiator_socket<Cpu> data;
+  sc_core::sc_in<bool> timer_irq;
+  sc_core::sc_in<bool> external_irq;
+
+  void set_reset_pc(u64 pc) { engine_.set_pc(pc); }
+  [[nodiscard]] u64 pc() const { return engine_.pc(); }
+  void set_pc(u64 pc) { engine_.set_pc(pc); }
+  [[nodiscard]] u64 read_register(unsigned index) const { return engine_.read_register(index); }
+  void write_register(unsigned index, u64 value) { engine_.write_register(index, value); }
+  /// Somebody else than the CPU changed instructions in memory.
+  void code_changed(u64 address, u64 bytes) { engine_.code_changed(address, bytes); }
+
+  /// The firmware cannot go on: an exception that it has no way to handle.
+  [[nodiscard]] bool halted() const { return halted_; }
+  [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
+  /// Called when the CPU halts; without it a warning is reported.
+  void set_halt_callback(std::function<void(const std::string& reason)> callback) { on_halt_ = std::move(callback); }
+  /// What the `time` register shows; without it reading `time` is an illegal instruction.
+  void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
+
+  /// In WFI, waiting for an interrupt.
+  [[nodiscard]] bool sleeping() const { return sleeping_; }
+  /// The CPU's own time, ahead of the simulation's by up to a quantum.
+  [[nodiscard]] sc_core::sc_time local_time() const { return sc_core::sc_time_stamp() + ahead_; }
+  [[nodiscard]] u64 instructions() const { return instructions_.value(); }
+  [[nodiscard]] u64 sleep_cycles() const { return sleep_cycles_.value(); }
+  [[nodiscard]] u64 traps() const { return traps_.value(); }
+  [[nodiscard]] u64 interrupts() const { return interrupts_.value(); }
+  [[nodiscard]] u64 bus_accesses() const { return bus_accesses_.value(); }
+
+ private:
+  void run();
+  void execute();
+  void sleep();
+  void synchronise();
+  void advance(u64 instructions);
+
+  void handle_exception(u64 cause);
+  void finish_memory_access(u64 cause, u32 instruction);
+  void finish_system_instruction(u32 instruction);
+  void retire(u64 next_pc);
+
+  bool take_interrupt();
+  void take_exception(u64 cause, u64 value);
+  void enter_trap(u64 cause, u64 value);
+  void return_from_trap();
+  void halt(u64 cause, u64 value, const char* why);
+
+  [[nodiscard]] u64 pending() const;
+  [[nodiscard]] u64 cycles() const;
+  [[nodiscard]] bool read_csr(unsigned csr, u64& value) const;
+  [[nodiscard]] bool write_csr(unsigned csr, u64 value);
+
+  bool transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned length);
+  bool request_direct_memory(u64 address);
+  void invalidate_direct_memory(sc_dt::uint64 first, sc_dt::uint64 last);
+
+  struct Csrs {
+    bool interrupts_enabled = false, previously_enabled = false;  // mstatus.MIE, MPIE
+    u64 mie = 0, mtvec = 0, mscratch = 0, mepc = 0, mcause = 0, mtval = 0;
+    u64 mcycle_offset = 0, minstret_offset = 0;
+  };
+  struct LastException {
+    u64 cause = 0, pc = 1;
+    u64 instructions = 0;  // completed until then
+    unsigned repetitions = 0;
+  };
+
+  const sc_core::sc_time quantum_, instruction_time_, period_;
+  RiscvEngine engine_;
+  Csrs csr_;
+  LastException last_exception_;  // since the last MRET
+  sc_core::sc_time ahead_;
+  bool sleeping_ = false, halted_ = false;
+  std::string halt_reason_;
+  std::function<void(const std::string&)> on_halt_;
+  std::function<u64(const sc_core::sc_time&)> time_source_;
+
+  StatGroup stats_{"cpu", "cpu"};
+  Counter instructions_{&stats_, "instruction", "instructions", "instructions completed", Counter::Role::energy_action};
+  Counter sleep_cycles_{&stats_, "sleep_cycles", "cycles", "cycles spent in WFI"};
+  Counter traps_{&stats_, "traps", "traps", "exceptions taken"};
+  Counter interrupts_{&stats_, "interrupts", "interrupts", "interrupts taken"};
+  Counter bus_accesses_{&stats_, "bus_accesses", "accesses", "loads and stores outside of directly accessible memory"};
+};
+
+}  // namespace bvp

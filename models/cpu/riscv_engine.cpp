@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/cpu/riscv_engine.h"
+
+#include <unicorn/unicorn.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "models/cpu/riscv_instruction.h"
+
+namespace bvp {
+namespace {
+
+constexpr u64 nowhere = 1;  // no instruction lies at an odd address
+constexpr std::size_t block_table_entries = 1 << 14;
+constexpr std::size_t max_sites = 256;
+constexpr u32 max_block_bytes = RiscvEngine::page_bytes + 2;
+constexpr u64 protectable_end = u64{1} << 54;
+
+void check(uc_err error, const char* what) {
+  if (error != UC_ERR_OK)
+    throw std::runtime_error(std::string("instruction set engine: ") + what + ": " + uc_strerror(error));
+}
+
+std::size_t block_index(u64 address) { return address >> 1 & (block_table_entries - 1); }
+
+// Never called: memory protection stops each access before. Unicorn demands that the addresses are mapped.
+u64 read_hole(uc_engine*, u64, unsigned, void*) { return 0; }
+void write_hole(uc_engine*, u64, unsigned, u64, void*) {}
+
+}  // namespace
+
+void RiscvEngine::EngineDeleter::operator()(uc_struct* engine) const { uc_close(engine); }
+
+RiscvEngine::RiscvEngine() : blocks_(block_table_entries) {}
+RiscvEngine::~RiscvEngine() = default;
+
+bool RiscvEngine::map(u64 base, u64 bytes, u8* data, bool writable) {
+  const u64 skipped = (page_bytes - base % page_bytes) % page_bytes;
+  if (bytes < skipped + page_bytes || base >= protectable_end || bytes > protectable_end - base) return false;
+  Region region{base + skipped, (bytes - skipped) / page_bytes * page_bytes, data + skipped, writable};
+  for (const Region& other : regions_) {
+    if (region.base < other.end() && other.base < region.end()) return false;
+  }
+  if (regions_.size() == max_regions) return false;
+  regions_.push_back(region);
+  std::sort(regions_.begin(), regions_.end(), [](const Region& a, const Region& b) { return a.base < b.base; });
+  stale_ = true;
+  return true;
+}
+
+void RiscvEngine::unmap(u64 first, u64 last) {
+  const auto touched = std::remove_if(regions_.begin(), regions_.end(), [&](const Region& region) {
+    return region.base <= last && first <= region.end() - 1;
+  });
+  if (touched == regions_.end()) return;
+  regions_.erase(touched, regions_.end());
+  stale_ = true;
+}
+
+const RiscvEngine::Region* RiscvEngine::find_region(u64 address) const {
+  for (const Region& region : regions_) {
+    if (address - region.base < region.bytes) return &region;
+  }
+  return nullptr;
+}
+
+u64 RiscvEngine::read_register(unsigned index) const {
+  if (engine_ == nullptr) return registers_[index];
+  u64 value = 0;
+  uc_reg_read(engine_.get(), UC_RISCV_REG_X0 + static_cast<int>(index), &value);
+  return value;
+}
+
+void RiscvEngine::write_register(unsigned index, u64 value) {
+  if (index == 0) return;
+  registers_[index] = value;
+  if (engine_ != nullptr) uc_reg_write(engine_.get(), UC_RISCV_REG_X0 + static_cast<int>(index), &value);
+}
+
+u32 RiscvEngine::fetch(u64 address) const {
+  const Region* region = find_region(address);
+  if (region == nullptr || region->end() - address < 2) return 0;
+  u32 instruction = 0;
+  std::memcpy(&instruction, region->data + (address - region->base), 2);
+  if (riscv::instruction_bytes(instruction) == 2) return instruction;
+  const Region* second = find_region(address + 2);
+  if (second == nullptr) return 0;
+  u16 upper = 0;
+  std::memcpy(&upper, second->data + (address + 2 - second->base), 2);
+  return instruction | static_cast<u32>(upper) << 16;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Building
+
+void RiscvEngine::build() {
+  for (unsigned i = 1; i < 32; ++i) registers_[i] = read_register(i);
+  sites_.clear();
+  blocks_.assign(block_table_entries, Block{});
+  uc_engine* engine = nullptr;
+  check(uc_open(UC_ARCH_RISCV, UC_MODE_RISCV64, &engine), "cannot be opened");
+  engine_.reset(engine);
+  check(uc_ctl_set_cpu_model(engine, UC_CPU_RISCV64_SIFIVE_E51), "no RV64IMAC core");
+  for (const Region& region : regions_) {
+    check(uc_mem_map_ptr(engine, region.base, region.bytes, UC_PROT_ALL, region.data), "RAM cannot be mapped");
+  }
+  enter_user_mode();
+  map_holes();
+  add_hooks();
+  for (unsigned i = 1; i < 32; ++i) write_register(i, registers_[i]);
+  stale_ = false;
+}
+
+// Unicorn has no interface to the protection registers and the mode, so a few guest instructions set them.
+void RiscvEngine::enter_user_mode() {
+  u64 stub = 0;
+  while (find_region(stub) != nullptr) stub += page_bytes;
+  std::array<u64, 2> configuration{};
+  std::vector<u32> code;
+  const auto write_csr = [&](unsigned csr, u64 value) {
+    const unsigned source = static_cast<unsigned>(code.size()) + 1;
+    uc_reg_write(engine_.get(), UC_RISCV_REG_X0 + static_cast<int>(source), &value);
+    code.push_back(csr << 20 | source << 15 | 0x1073);
+  };
+  for (std::size_t i = 0; i < regions_.size(); ++i) {
+    const u64 top_of_range = u64{1} << 3;
+    const u64 rights = regions_[i].writable ? 7 : 5;
+    write_csr(0x3b0 + 2 * static_cast<unsigned>(i), regions_[i].base >> 2);
+    write_csr(0x3b1 + 2 * static_cast<unsigned>(i), regions_[i].end() >> 2);
+    const std::size_t entry = 2 * i + 1;
+    configuration[entry / 8] |= (top_of_range | rights) << (entry % 8 * 8);
+  }
+  write_csr(0x3a0, configuration[0]);
+  write_csr(0x3a2, configuration[1]);
+  write_csr(0x341, stub);      // mepc
+  code.push_back(0x30001073);  // csrw mstatus, zero
+  code.push_back(riscv::instruction_mret);
+  check(uc_mem_map(engine_.get(), stub, page_bytes, UC_PROT_ALL), "no room to start");
+  check(uc_mem_write(engine_.get(), stub, code.data(), code.size() * sizeof(u32)), "no room to start");
+  uc_emu_start(engine_.get(), stub, nowhere, 0, 0);  // ends with an exception: user mode may not execute here
+  check(uc_mem_unmap(engine_.get(), stub, page_bytes), "cannot start");
+}
+
+void RiscvEngine::map_holes() {
+  const auto map_hole = [this](u64 first, u64 end) {
+    if (first != end)
+      check(uc_mmio_map(engine_.get(), first, end - first, read_hole, nullptr, write_hole, nullptr), "no hole");
+  };
+  u64 end = 0;
+  for (const Region& region : regions_) {
+    map_hole(end, region.base);
+    end = region.end();
+  }
+  const u64 middle = u64{1} << 63;
+  map_hole(end, middle);
+  map_hole(middle, 0);
+}
+
+void RiscvEngine::add_hooks() {
+  uc_hook hook = 0;
+  const auto add = [&](int type, void* callback) {
+    check(uc_hook_add(engine_.get(), &hook, type, callback, this, 1, 0), "cannot be observed");
+  };
+  add(UC_HOOK_BLOCK, reinterpret_cast<void*>(&RiscvEngine::on_block));
+  add(UC_HOOK_EDGE_GENERATED, reinterpret_cast<void*>(&RiscvEngine::on_new_block));
+  add(UC_HOOK_INTR, reinterpret_cast<void*>(&RiscvEngine::on_exception));
+}
+
+void RiscvEngine::code_changed(u64 address, u64 bytes) {
+  if (engine_ == nullptr || stale_ || bytes == 0 || !mapped(address) || !mapped(address + bytes - 1)) return;
+  uc_ctl_remove_cache(engine_.get(), address, address + bytes);
+  blocks_.assign(block_table_entries, Block{});
+}
+
+void RiscvEngine::forget_code() {
+  for (const Region& region : regions_) uc_ctl_remove_cache(engine_.get(), region.base, region.end());
+  blocks_.assign(block_table_entries, Block{});
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Blocks
+
+// Unicorn's own counters would show the host's clock, and it takes compressed floating-point accesses for nothing.
+bool RiscvEngine::must_stop_at(u32 instruction) const {
+  if (riscv::instruction_bytes(instruction) == 2) {
+    const u32 function = instruction >> 13 & 7;
+    return (instruction & 1) == 0 && (function == 1 || function == 5) && (instruction & 3) != 1;
+  }
+  const auto csr = riscv::decode_csr_access(instruction);
+  return csr && (csr->csr >> 8) == 0xc;
+}
+
+void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
+  block = {address, bytes, 0};
+  // With an illegal instruction in it, a block's size is not what Unicorn says.
+  const u64 end = address + std::min(bytes, max_block_bytes);
+  for (u64 at = address; at < end;) {
+    const u32 instruction = fetch(at);
+    if (must_stop_at(instruction) &&
+        std::none_of(sites_.begin(), sites_.end(), [&](const Site& site) { return site.address == at; })) {
+      new_site_ = at;
+      block.address = nowhere;
+      return;
+    }
+    at += riscv::instruction_bytes(instruction);
+    ++block.instructions;
+  }
+}
+
+void RiscvEngine::watch_site(u64 address) {
+  if (sites_.size() == max_sites) {
+    for (const Site& site : sites_) uc_hook_del(engine_.get(), site.hook);
+    sites_.clear();
+    forget_code();
+  }
+  uc_hook hook = 0;
+  check(uc_hook_add(engine_.get(), &hook, UC_HOOK_CODE, reinterpret_cast<void*>(&RiscvEngine::on_site), this, address,
+                    address),
+        "cannot be observed");
+  sites_.push_back({address, hook});
+  // pc_ is where the block begins that was not entered because of the site.
+  uc_ctl_remove_cache(engine_.get(), pc_, address + 4);
+}
+
+void RiscvEngine::on_block(uc_struct* engine, u64 address, u32 bytes, void* self_pointer) {
+  auto& self = *static_cast<RiscvEngine*>(self_pointer);
+  Block& block = self.blocks_[block_index(address)];
+  if (block.address != address || block.bytes != bytes) self.scan(block, address, bytes);
+  if (self.executed_ >= self.budget_) {
+    self.budget_used_ = true;
+    uc_emu_stop(engine);
+  } else if (block.address != address) {
+    uc_emu_stop(engine);  // to watch a new site first
+  } else {
+    self.current_ = block;
+    self.executed_ += block.instructions;
+  }
+}
+
+void RiscvEngine::on_new_block(uc_struct*, void* block, void*, void* self_pointer) {
+  auto& self = *static_cast<RiscvEngine*>(self_pointer);
+  self.blocks_[block_index(static_cast<const uc_tb*>(block)->pc)].address = nowhere;
+}
+
+void RiscvEngine::on_site(uc_struct* engine, u64, u32, void* self_pointer) {
+  static_cast<RiscvEngine*>(self_pointer)->site_reached_ = true;
+  uc_emu_stop(engine);
+}
+
+void RiscvEngine::on_exception(uc_struct* engine, u32 number, void* self_pointer) {
+  auto& self = *static_cast<RiscvEngine*>(self_pointer);
+  self.exception_ = true;
+  self.cause_ = number;
+  uc_emu_stop(engine);
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Running
+
+// A block is counted as a whole when it begins.
+void RiscvEngine::uncount_from(u64 address) {
+  if (address - current_.address > max_block_bytes) return;
+  executed_ -= current_.instructions;
+  for (u64 at = current_.address; at < address; at += riscv::instruction_bytes(fetch(at))) ++executed_;
+}
+
+RiscvEngine::Result RiscvEngine::run(u64 budget) {
+  if (stale_) build();
+  budget_ = std::max<u64>(budget, 1);
+  executed_ = 0;
+  for (;;) {
+    budget_used_ = site_reached_ = exception_ = false;
+    new_site_ = nowhere;
+    current_ = Block{};
+    const uc_err error = uc_emu_start(engine_.get(), pc_, nowhere, 0, 0);
+    uc_reg_read(engine_.get(), UC_RISCV_REG_PC, &pc_);
+    if (new_site_ == nowhere || budget_used_) return finish(error);
+    watch_site(new_site_);
+  }
+}
+
+RiscvEngine::Result RiscvEngine::finish(int error) {
+  if (budget_used_ && !exception_) return {Stop::budget, 0, executed_};
+  u64 cause = 0;
+  if (exception_) {
+    cause = cause_;
+    pc_ -= 4;  // Unicorn reports where a system call would return to
+  } else if (site_reached_) {
+    cause = riscv::illegal_instruction;
+  } else if (error == UC_ERR_OK) {
+    const bool slept = pc_ >= 4 && fetch(pc_ - 4) == riscv::instruction_wfi;
+    uncount_from(pc_);
+    return {slept ? Stop::wfi : Stop::budget, 0, executed_};
+  } else if (error == UC_ERR_INSN_INVALID || error == UC_ERR_EXCEPTION) {
+    const u32 instruction = fetch(pc_);
+    const bool is_ebreak = instruction == riscv::instruction_ebreak || instruction == riscv::instruction_c_ebreak;
+    cause = is_ebreak ? riscv::breakpoint : riscv::illegal_instruction;
+  } else if (error == UC_ERR_FETCH_UNMAPPED || error == UC_ERR_FETCH_PROT) {
+    cause = riscv::instruction_access_fault;
+  } else {
+    throw std::runtime_error(std::string("instruction set engine: ") + uc_strerror(static_cast<uc_err>(error)));
+  }
+  // A block that cannot be fetched was not counted.
+  if (cause != riscv::instruction_access_fault) uncount_from(pc_);
+  return {Stop::exception, cause, executed_};
+}
+
+}  // namespace bvp

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Executes RV64IMAC instructions out of RAM with Unicorn; knows nothing of devices, traps and time.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "models/common/types.h"
+
+struct uc_struct;
+
+namespace bvp {
+
+/// The guest runs in Unicorn's user mode behind physical memory protection that admits only the mapped RAM. Hence
+/// everything that is not plain computing in RAM stops it before it has an effect, at exactly the instruction: any
+/// other memory access, each CSR access, ECALL, EBREAK, MRET. The caller finishes such instructions.
+class RiscvEngine {
+ public:
+  enum class Stop { budget, exception, wfi };
+  struct Result {
+    Stop stop;
+    u64 cause;     // of an exception: an mcause value
+    u64 executed;  // instructions completed, WFI included, an instruction with an exception not
+  };
+
+  RiscvEngine();
+  ~RiscvEngine();
+  RiscvEngine(const RiscvEngine&) = delete;
+  RiscvEngine& operator=(const RiscvEngine&) = delete;
+
+  static constexpr u64 page_bytes = 4096;
+  static constexpr unsigned max_regions = 8;
+
+  /// Makes [base, base + bytes) of host memory the guest's RAM; only whole pages are taken. False if nothing could be:
+  /// then accesses there keep stopping the engine.
+  bool map(u64 base, u64 bytes, u8* data, bool writable);
+  /// Forgets all RAM that touches [first, last].
+  void unmap(u64 first, u64 last);
+  /// Whether `address` is RAM.
+  [[nodiscard]] bool mapped(u64 address) const { return find_region(address) != nullptr; }
+
+  /// Runs from pc() until an exception, a WFI, or the first block boundary after `budget` instructions (at least 1).
+  Result run(u64 budget);
+
+  [[nodiscard]] u64 pc() const { return pc_; }
+  void set_pc(u64 pc) { pc_ = pc; }
+  [[nodiscard]] u64 read_register(unsigned index) const;
+  void write_register(unsigned index, u64 value);
+  /// The instruction at `address`, 0 (which is illegal) if it is not in RAM.
+  [[nodiscard]] u32 fetch(u64 address) const;
+  /// The bytes there were changed by somebody else than the guest.
+  void code_changed(u64 address, u64 bytes);
+
+ private:
+  struct Region {
+    u64 base, bytes;
+    u8* data;
+    bool writable;
+    [[nodiscard]] u64 end() const { return base + bytes; }
+  };
+  struct Block {
+    u64 address = 1;  // odd: none
+    u32 bytes = 0;
+    u32 instructions = 0;
+  };
+  struct Site {
+    u64 address;
+    std::size_t hook;
+  };
+  struct EngineDeleter {
+    void operator()(uc_struct* engine) const;
+  };
+
+  void build();
+  void enter_user_mode();
+  void map_holes();
+  void add_hooks();
+  void forget_code();
+  [[nodiscard]] const Region* find_region(u64 address) const;
+  void scan(Block& block, u64 address, u32 bytes);
+  [[nodiscard]] bool must_stop_at(u32 instruction) const;
+  void uncount_from(u64 address);
+  [[nodiscard]] Result finish(int error);
+  void watch_site(u64 address);
+
+  static void on_block(uc_struct* engine, u64 address, u32 bytes, void* self);
+  static void on_new_block(uc_struct* engine, void* block, void* previous, void* self);
+  static void on_site(uc_struct* engine, u64 address, u32 bytes, void* self);
+  static void on_exception(uc_struct* engine, u32 number, void* self);
+
+  std::unique_ptr<uc_struct, EngineDeleter> engine_;
+  bool stale_ = true;  // the map has changed since the engine was built
+  std::vector<Region> regions_;
+  std::array<u64, 32> registers_{};  // while there is no engine
+  u64 pc_ = 0;
+
+  std::vector<Block> blocks_;  // direct-mapped by address
+  Block current_;              // the block being executed, counted already
+  std::deque<Site> sites_;     // instructions that Unicorn would execute, but should not
+
+  u64 budget_ = 0, executed_ = 0;
+  bool budget_used_ = false, site_reached_ = false, exception_ = false;
+  u64 cause_ = 0;
+  u64 new_site_ = 1;  // odd: none
+};
+
+}  // namespace bvp

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// As much of the RV64IMAC encoding as is needed to finish instructions that the instruction set engine cannot: memory
+// accesses outside of RAM, and system instructions.
+#pragma once
+
+#include <optional>
+
+#include "models/common/types.h"
+
+namespace bvp::riscv {
+
+// mcause values
+inline constexpr u64 interrupt_flag = u64{1} << 63;
+enum Cause : u64 {
+  instruction_access_fault = 1,
+  illegal_instruction = 2,
+  breakpoint = 3,
+  load_misaligned = 4,
+  load_access_fault = 5,
+  store_misaligned = 6,
+  store_access_fault = 7,
+  call_from_user = 8,
+  call_from_machine = 11,
+  timer_interrupt = interrupt_flag | 7,
+  external_interrupt = interrupt_flag | 11
+};
+
+[[nodiscard]] const char* cause_text(u64 cause);
+
+[[nodiscard]] constexpr unsigned instruction_bytes(u32 instruction) { return (instruction & 3) == 3 ? 4 : 2; }
+
+struct MemoryAccess {
+  enum class Kind { load, store, load_reserved, atomic };
+  Kind kind;
+  unsigned bytes;
+  bool sign_extend;
+  unsigned data_register;  // destination of a load, source of a store
+  unsigned base_register;
+  i64 offset;
+
+  [[nodiscard]] bool writes() const { return kind == Kind::store || kind == Kind::atomic; }
+};
+
+/// The load, store or atomic that `instruction` is, if it is one.
+[[nodiscard]] std::optional<MemoryAccess> decode_memory_access(u32 instruction);
+
+struct CsrAccess {
+  enum class Operation { write, set, clear };
+  Operation operation;
+  unsigned csr;
+  unsigned destination;
+  bool immediate;
+  unsigned source;  // a register, or the immediate itself
+
+  /// Set and clear without a source only read.
+  [[nodiscard]] bool writes() const { return operation == Operation::write || source != 0; }
+};
+
+[[nodiscard]] std::optional<CsrAccess> decode_csr_access(u32 instruction);
+
+inline constexpr u32 instruction_mret = 0x30200073;
+inline constexpr u32 instruction_wfi = 0x10500073;
+inline constexpr u32 instruction_ebreak = 0x00100073;
+inline constexpr u32 instruction_c_ebreak = 0x9002;
+
+}  // namespace bvp::riscv

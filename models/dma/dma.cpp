@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/dma/dma.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace bvp {
+
+Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
+    : number(channel_number),
+      stats(fmt::format("channel{}", channel_number), "dma"),
+      transfer(static_cast<u32>(parameters.burst_bytes.get())),
+      done(static_cast<std::size_t>(parameters.outstanding.get())),
+      data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1) {
+  payload.set_byte_enable_ptr(nullptr);
+}
+
+Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
+         StatGroup& parent_statistics)
+    : sc_module(name),
+      descriptors("descriptors"),
+      to_bus("to_bus"),
+      completions("completions"),
+      clock_(clock),
+      stats_(basename()),
+      outstanding_(static_cast<u32>(parameters.outstanding.get())),
+      bytes_per_cycle_(static_cast<u32>(parameters.bytes_per_cycle.get())),
+      setup_cycles_(static_cast<Cycle>(parameters.setup_cycles.get())) {
+  parent_statistics.add(&stats_);
+  for (u32 i = 0; i < static_cast<u32>(parameters.channels.get()); ++i) {
+    channels_.push_back(std::make_unique<Channel>(i, parameters));
+    Channel& channel = *channels_.back();
+    stats_.add(&channel.stats);
+    sc_core::sc_spawn_options options;
+    options.spawn_method();
+    options.dont_initialize();
+    options.set_sensitivity(&channel.wake);
+    sc_core::sc_spawn([this, &channel] { run(channel); }, fmt::format("channel{}", i).c_str(), &options);
+  }
+  descriptors.register_b_transport(this, &Dma::b_transport);
+  descriptors.register_transport_dbg(this, &Dma::transport_dbg);
+}
+
+void Dma::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const u64 number = payload.get_address() / dma_channel_stride;
+  const u64 offset = payload.get_address() % dma_channel_stride;
+  const u32 length = payload.get_data_length();
+  if (payload.get_byte_enable_ptr() != nullptr) {
+    payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+  } else if (number >= channels_.size() || (offset != 0 && offset != dma_status_offset)) {
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  } else if (payload.get_command() != (offset == 0 ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND)) {
+    payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
+  } else if (length != (offset == 0 ? sizeof(DmaDescriptor) : sizeof(u32)) || payload.get_streaming_width() < length) {
+    payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
+  } else {
+    Channel& channel = *channels_[number];
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    if (offset == dma_status_offset) {
+      const u32 word = status_word(channel);
+      std::memcpy(payload.get_data_ptr(), &word, sizeof word);
+    } else if (channel.busy) {
+      payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+    } else {
+      submit(channel, payload.get_data_ptr(), delay);
+    }
+  }
+}
+
+u32 Dma::transport_dbg(tlm::tlm_generic_payload& payload) {
+  const u64 number = payload.get_address() / dma_channel_stride;
+  if (!payload.is_read() || number >= channels_.size() ||
+      payload.get_address() % dma_channel_stride != dma_status_offset || payload.get_data_length() < sizeof(u32)) {
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return 0;
+  }
+  const u32 word = status_word(*channels_[number]);
+  std::memcpy(payload.get_data_ptr(), &word, sizeof word);
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  return sizeof word;
+}
+
+u32 Dma::status_word(const Channel& channel) const {
+  return static_cast<u32>(channel.status) | (channel.busy ? dma_status_busy : 0);
+}
+
+void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time& delay) {
+  std::memcpy(&channel.descriptor, descriptor, sizeof channel.descriptor);
+  channel.busy = true;
+  channel.submitted = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  channel.issue_from = channel.submitted + setup_cycles_;
+  channel.finished = channel.issue_from;
+  channel.burst_count = 0;
+  ++channel.statistics.descriptors;
+  channel.statistics.setup_cycles += setup_cycles_;
+  channel.status = validate(channel.descriptor);
+  if (channel.status == DmaStatus::ok) {
+    channel.transfer.start(channel.descriptor);
+    // Even addresses get the low byte of the fill word; the pattern is read from its byte 0 or 1.
+    for (std::size_t i = 0; channel.descriptor.fill != 0 && i < channel.data.size(); ++i) {
+      channel.data[i] = static_cast<u8>(channel.descriptor.fill >> (i % 2 * 8));
+    }
+  }
+  channel.wake.notify(clock_.to_time(channel.issue_from) - sc_core::sc_time_stamp());
+}
+
+Cycle Dma::next_issue(const Channel& channel) const {
+  const Cycle free = channel.burst_count < outstanding_ ? 0 : channel.done[channel.burst_count % outstanding_];
+  return std::max(channel.issue_from, free);
+}
+
+/// Performs bursts whose issue lies a little ahead, at most as many as may be in flight, then sleeps until the
+/// next may be issued. So what it reserves and reads is never much later than the present.
+void Dma::run(Channel& channel) {
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  for (u32 i = 0; i < outstanding_ && channel.status == DmaStatus::ok && !channel.transfer.finished(); ++i) {
+    perform_burst(channel, next_issue(channel));
+  }
+  const bool more = channel.status == DmaStatus::ok && !channel.transfer.finished();
+  const sc_core::sc_time next = clock_.to_time(more ? next_issue(channel) : channel.finished);
+  if (next > now) {
+    channel.wake.notify(next - now);
+  } else {
+    complete(channel);
+  }
+}
+
+void Dma::perform_burst(Channel& channel, Cycle issue) {
+  DmaBurst& burst = channel.burst;
+  DmaStatistics& statistics = channel.statistics;
+  const bool fill = channel.descriptor.fill != 0;
+  channel.transfer.next(burst);
+  Cycle done = issue;
+  Cycle request = issue;
+  u8* data = channel.data.data();
+  for (const DmaSegment& segment : burst.source) {
+    if (!access(channel, tlm::TLM_READ_COMMAND, segment, data, request++, done)) {
+      channel.status = DmaStatus::source_error;
+      break;
+    }
+    statistics.bytes_read += segment.bytes;
+    data += segment.bytes;
+  }
+  if (channel.status == DmaStatus::ok) {
+    data = channel.data.data();
+    request = done;
+    for (const DmaSegment& segment : burst.destination) {
+      u8* from = fill ? channel.data.data() + segment.address % 2 : data;
+      if (!access(channel, tlm::TLM_WRITE_COMMAND, segment, from, request++, done)) {
+        channel.status = DmaStatus::destination_error;
+        break;
+      }
+      statistics.bytes_written += segment.bytes;
+      data += segment.bytes;
+    }
+  }
+  ++statistics.burst;
+  statistics.byte += burst.bytes;
+  const Cycle requests = std::max(burst.source.size(), burst.destination.size());
+  channel.issue_from = issue + std::max(requests, Cycle{(burst.bytes + bytes_per_cycle_ - 1) / bytes_per_cycle_});
+  channel.done[channel.burst_count++ % outstanding_] = done;
+  channel.finished = std::max(channel.finished, done);
+}
+
+bool Dma::access(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
+                 Cycle& done) {
+  tlm::tlm_generic_payload& payload = channel.payload;
+  payload.set_command(command);
+  payload.set_address(segment.address);
+  payload.set_data_ptr(data);
+  payload.set_data_length(segment.bytes);
+  payload.set_streaming_width(segment.bytes);
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  payload.set_dmi_allowed(false);
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  sc_core::sc_time delay = clock_.to_time(issue) - now;
+  to_bus->b_transport(payload, delay);
+  done = std::max(done, clock_.to_cycles(now + delay));
+  ++channel.statistics.bus_requests;
+  return payload.is_response_ok();
+}
+
+void Dma::complete(Channel& channel) {
+  channel.busy = false;
+  channel.statistics.busy_cycles += channel.finished - channel.submitted;
+  if (channel.status != DmaStatus::ok) ++channel.statistics.errors;
+  // The receiver may answer with the next descriptor, which uses channel.payload only once it runs.
+  std::array<u32, 2> words{static_cast<u32>(channel.status), 0};
+  tlm::tlm_generic_payload& payload = channel.payload;
+  payload.set_command(tlm::TLM_WRITE_COMMAND);
+  payload.set_address(u64{channel.number} * 8);
+  payload.set_data_ptr(reinterpret_cast<u8*>(words.data()));
+  payload.set_data_length(sizeof words);
+  payload.set_streaming_width(sizeof words);
+  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  completions->b_transport(payload, delay);
+}
+
+}  // namespace bvp

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// DMA engine: copies and fills described by descriptors, burst by burst over the bus.
+#pragma once
+
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include <memory>
+#include <string>
+#include <systemc>
+#include <vector>
+
+#include "models/common/clock.h"
+#include "models/common/statistics.h"
+#include "models/dma/dma_parameters.h"
+#include "models/dma/dma_status.h"
+#include "models/dma/dma_transfer.h"
+
+namespace bvp {
+
+/// Counters of one channel.
+struct DmaStatistics {
+  explicit DmaStatistics(StatGroup* group) : group_(group) {}
+
+ private:
+  StatGroup* group_;
+
+ public:
+  Counter descriptors{group_, "descriptors", "descriptors", "Descriptors taken."};
+  Counter errors{group_, "errors", "descriptors", "Descriptors that ended with an error."};
+  Counter bytes_read{group_, "bytes_read", "bytes", "Bytes read from the source."};
+  Counter bytes_written{group_, "bytes_written", "bytes", "Bytes written to the destination."};
+  Counter bus_requests{group_, "bus_requests", "requests", "Reads and writes sent to the bus."};
+  Counter busy_cycles{group_, "busy_cycles", "cycles", "Cycles from a descriptor's arrival to its completion."};
+  Counter setup_cycles{group_, "setup_cycles", "cycles", "Those of them before the first burst."};
+  Counter burst{group_, "burst", "bursts", "Bursts performed.", Counter::Role::energy_action};
+  Counter byte{group_, "byte", "bytes", "Bytes moved or filled.", Counter::Role::energy_action};
+};
+
+class Dma : public sc_core::sc_module {
+ public:
+  Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
+      StatGroup& parent_statistics);
+
+  /// A 64-byte write at channel * 0x100 starts a transfer; a busy channel refuses it. A 4-byte read at
+  /// channel * 0x100 + 0x40 gives bit 31: busy, other bits: the DmaStatus of the last transfer.
+  tlm_utils::simple_target_socket<Dma> descriptors;
+  /// Source and destination, at bus addresses.
+  tlm_utils::simple_initiator_socket<Dma> to_bus;
+  /// An 8-byte write at channel * 8 when a transfer has ended: u32 DmaStatus, u32 0.
+  tlm_utils::simple_initiator_socket<Dma> completions;
+
+  [[nodiscard]] const DmaStatistics& statistics(u32 channel) const { return channels_.at(channel)->statistics; }
+  [[nodiscard]] bool busy(u32 channel) const { return channels_.at(channel)->busy; }
+
+ private:
+  struct Channel {
+    Channel(u32 number, const DmaParameters& parameters);
+
+    u32 number;
+    StatGroup stats;
+    DmaStatistics statistics{&stats};
+    sc_core::sc_event wake;
+    bool busy = false;
+    DmaStatus status = DmaStatus::ok;
+    DmaDescriptor descriptor{};
+    DmaTransfer transfer;
+    DmaBurst burst;
+    Cycle submitted = 0;
+    Cycle issue_from = 0;     // when the data path is free for the next burst
+    Cycle finished = 0;       // when the last burst is done
+    std::vector<Cycle> done;  // ring: when the last `outstanding` bursts are
+    u64 burst_count = 0;
+    std::vector<u8> data;  // of a burst; of a fill: its pattern
+    tlm::tlm_generic_payload payload;
+  };
+
+  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  u32 transport_dbg(tlm::tlm_generic_payload& payload);
+  [[nodiscard]] u32 status_word(const Channel& channel) const;
+  void submit(Channel& channel, const u8* descriptor, const sc_core::sc_time& delay);
+  void run(Channel& channel);
+  [[nodiscard]] Cycle next_issue(const Channel& channel) const;
+  void perform_burst(Channel& channel, Cycle issue);
+  bool access(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
+              Cycle& done);
+  void complete(Channel& channel);
+
+  const ClockDomain clock_;
+  StatGroup stats_;
+  u32 outstanding_;
+  u32 bytes_per_cycle_;
+  Cycle setup_cycles_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+};
+
+}  // namespace bvp

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a DMA transfer ended.
+#pragma once
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+#define BVP_DMA_STATUS(X)                                                                     \
+  X(ok, 0, "transfer complete")                                                               \
+  X(bad_descriptor, 1, "descriptor invalid: a zero count, too large, overlap, reserved bits") \
+  X(source_error, 2, "the bus answered a read with an error")                                 \
+  X(destination_error, 3, "the bus answered a write with an error")
+
+#define BVP_DECLARE_DMA_STATUS(name, value, description) name = value,
+enum class DmaStatus : u32 { BVP_DMA_STATUS(BVP_DECLARE_DMA_STATUS) };
+
+/// The most bytes one descriptor may move.
+inline constexpr u64 dma_max_transfer_bytes = u64{1} << 32;
+
+/// Layout of a channel's window on the descriptor socket.
+inline constexpr u64 dma_channel_stride = 0x100;
+inline constexpr u64 dma_status_offset = 0x40;
+inline constexpr u32 dma_status_busy = 0x80000000;
+
+}  // namespace bvp

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A DMA descriptor cut into bursts.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "models/dma/dma_status.h"
+#include "models/isa/records.h"
+
+namespace bvp {
+
+/// Bytes at consecutive addresses.
+struct DmaSegment {
+  u64 address;
+  u32 bytes;
+};
+
+/// Consecutive bytes of a transfer. At least one of the two sides is a single segment.
+struct DmaBurst {
+  std::vector<DmaSegment> source;  ///< empty for a fill
+  std::vector<DmaSegment> destination;
+  u32 bytes = 0;
+};
+
+/// Whether the descriptor means a transfer: nothing zero, at most 4 GB, no address beyond 64 bits, reserved
+/// bits 0, and source and destination apart. They are apart when the address ranges that they span are, or when
+/// they occupy different residues modulo the greatest common divisor of all strides (columns of one matrix).
+[[nodiscard]] DmaStatus validate(const DmaDescriptor& descriptor);
+
+/// Walks a valid descriptor burst by burst.
+class DmaTransfer {
+ public:
+  explicit DmaTransfer(u32 burst_bytes) : burst_bytes_(burst_bytes) {}
+
+  void start(const DmaDescriptor& descriptor);
+  [[nodiscard]] bool finished() const { return remaining_ == 0; }
+  /// Cuts the next burst off: at most `burst_bytes`, as long as the next run continues it on at least one side,
+  /// and not across a multiple of `burst_bytes` on that side (the source if it is both).
+  void next(DmaBurst& burst);
+
+ private:
+  void advance_run();
+
+  u32 burst_bytes_;
+  DmaDescriptor descriptor_{};
+  u64 source_ = 0, destination_ = 0;  // of the present run
+  u32 offset_ = 0;                    // bytes of it that are done
+  std::array<u32, 3> index_{};
+  u64 remaining_ = 0;
+};
+
+}  // namespace bvp

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Payload extensions of the array's memory plane and PE-to-PE plane. One transaction carries the vectors
+// of a whole Load, Store or Flow segment (or of a run of it with one destination): `count` vectors of
+// `lanes` fp16 values lie one behind the other at the payload's data pointer.
+#pragma once
+
+#include <tlm>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+/// Extension pointers refer to storage of the initiator that outlives the call; extensions are owned by it too.
+struct VectorAccess : tlm::tlm_extension<VectorAccess> {
+  /// Bit 31 of an address entry selects the column-wise access.
+  static constexpr u32 column_flag = 0x80000000;
+
+  /// One entry a vector, in issue order, one issued per cycle at most. The other 31 bits are a byte offset in
+  /// the scratchpad. Row-wise: lane i is the 16-bit word at offset + 2*i. Column-wise: at offset + i*2*lanes,
+  /// that is: one column of the lanes x lanes tile in which the offset lies.
+  const u32* addresses = nullptr;
+  u32 count = 0;
+  u32 lanes = 0;
+  /// Out: cycles that vectors waited for a bank beyond the unloaded latency.
+  u64 conflict_cycles = 0;
+  /// Out: cycles from the first vector's issue until the port may issue for another segment, at least `count`.
+  u64 issue_cycles = 0;
+
+  [[nodiscard]] tlm_extension_base* clone() const override { return new VectorAccess(*this); }
+  void copy_from(const tlm_extension_base& other) override { *this = static_cast<const VectorAccess&>(other); }
+};
+
+struct FlowPacket : tlm::tlm_extension<FlowPacket> {
+  /// PE indices, row-major: y * columns + x.
+  u32 source = 0;
+  u32 destination = 0;
+  /// Destination operand-memory vector of each vector carried; `count` 0 is a control token, which travels on
+  /// the control plane and carries no data.
+  const u16* slots = nullptr;
+  u32 count = 0;
+  /// The edge of the kernel's graph whose token arrives with the last vector; no_edge: none.
+  static constexpr u32 no_edge = 0xffffffff;
+  u32 edge = no_edge;
+  /// Out: cycles that vectors waited for links or credits beyond the unloaded latency.
+  u64 stall_cycles = 0;
+
+  [[nodiscard]] tlm_extension_base* clone() const override { return new FlowPacket(*this); }
+  void copy_from(const tlm_extension_base& other) override { *this = static_cast<const FlowPacket&>(other); }
+};
+
+}  // namespace bvp

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/memory/dram.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bvp {
+
+Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics)
+    : sc_module(name),
+      target("target"),
+      clock_(parameters.clock_hz),
+      stats_(basename(), "dram"),
+      map_(parameters),
+      storage_(static_cast<u64>(parameters.size_bytes.get())),
+      request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
+      response_latency_(static_cast<Cycle>(parameters.response_latency.get())),
+      posted_writes_(parameters.posted_writes),
+      dmi_(parameters.dmi),
+      dmi_latency_(parameters.dmi_latency_ns, sc_core::SC_NS) {
+  for (i64 i = 0; i < parameters.channels; ++i) {
+    channels_.push_back(std::make_unique<DramChannel>(parameters, statistics_));
+  }
+  parent_statistics.add(&stats_);
+  target.register_b_transport(this, &Dram::b_transport);
+  target.register_transport_dbg(this, &Dram::transport_dbg);
+  target.register_get_direct_mem_ptr(this, &Dram::get_direct_mem_ptr);
+}
+
+tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) const {
+  const u32 length = payload.get_data_length();
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
+  if (length == 0 || length > max_request_bytes || payload.get_streaming_width() < length) {
+    return tlm::TLM_BURST_ERROR_RESPONSE;
+  }
+  if (payload.get_address() >= size() || length > size() - payload.get_address()) {
+    return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  }
+  return tlm::TLM_OK_RESPONSE;
+}
+
+void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const tlm::tlm_response_status response = check(payload);
+  payload.set_response_status(response);
+  if (response != tlm::TLM_OK_RESPONSE) {
+    ++statistics_.errors;
+    return;
+  }
+  payload.set_dmi_allowed(dmi_);
+  const u64 address = payload.get_address();
+  const u32 length = payload.get_data_length();
+  const bool write = payload.is_write();
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  const Cycle arrival = clock_.to_cycles(now + delay) + request_latency_;
+  Cycle done = arrival;
+  const u64 last = (address + length - 1) / dram_access_bytes;
+  for (u64 block = address / dram_access_bytes; block <= last; ++block) {
+    const DramLocation at = map_.locate(block * dram_access_bytes);
+    DramChannel& channel = *channels_[at.channel];
+    done = std::max(
+        done, write ? channel.write(at.bank, at.row, block, arrival) : channel.read(at.bank, at.row, block, arrival));
+  }
+  if (write) {
+    std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
+    ++statistics_.requests_written;
+    statistics_.bytes_written += length;
+  } else {
+    std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
+    ++statistics_.requests_read;
+    statistics_.bytes_read += length;
+  }
+  // A posted write is acknowledged by the controller's near side.
+  delay = clock_.to_time(write && posted_writes_ ? done : done + response_latency_) - now;
+}
+
+u32 Dram::transport_dbg(tlm::tlm_generic_payload& payload) {
+  const u64 address = payload.get_address();
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND || address >= size()) {
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return 0;
+  }
+  const auto length = static_cast<u32>(std::min<u64>(payload.get_data_length(), size() - address));
+  if (payload.is_write()) {
+    std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
+  } else {
+    std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
+  }
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  return length;
+}
+
+bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
+  dmi.init();
+  dmi.set_start_address(0);
+  dmi.set_end_address(size() - 1);
+  if (!dmi_ || payload.get_address() >= size()) return false;
+  dmi.set_dmi_ptr(storage_.data());
+  dmi.set_read_latency(dmi_latency_);
+  dmi.set_write_latency(dmi_latency_);
+  dmi.allow_read_write();
+  return true;
+}
+
+void Dram::update_statistics() {
+  for (const auto& channel : channels_) channel->count_refreshes(clock_.now());
+}
+
+}  // namespace bvp

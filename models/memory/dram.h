@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// External memory with its controller: channels, banks, open rows, refresh, queues.
+#pragma once
+
+#include <tlm_utils/simple_target_socket.h>
+
+#include <memory>
+#include <systemc>
+#include <vector>
+
+#include "models/common/clock.h"
+#include "models/common/statistics.h"
+#include "models/memory/dram_address_map.h"
+#include "models/memory/dram_channel.h"
+#include "models/memory/dram_parameters.h"
+#include "models/memory/dram_storage.h"
+
+namespace bvp {
+
+/// A target of reads and writes of 1 to 4096 bytes at local offsets. Each is split into accesses of 64 bytes that
+/// contend for banks and data buses; `delay` grows by what the last of them takes.
+class Dram : public sc_core::sc_module {
+ public:
+  Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics);
+
+  tlm_utils::simple_target_socket<Dram> target;
+
+  static constexpr u32 max_request_bytes = 4096;
+
+  [[nodiscard]] u64 size() const { return storage_.size(); }
+  [[nodiscard]] const ClockDomain& clock() const { return clock_; }
+  [[nodiscard]] const DramStatistics& statistics() const { return statistics_; }
+  /// Counts what time alone causes (refreshes) up to the present; call before reading the statistics.
+  void update_statistics();
+
+ private:
+  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  u32 transport_dbg(tlm::tlm_generic_payload& payload);
+  bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
+  [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
+
+  ClockDomain clock_;
+  StatGroup stats_;
+  DramStatistics statistics_{&stats_};
+  DramAddressMap map_;
+  DramStorage storage_;
+  std::vector<std::unique_ptr<DramChannel>> channels_;
+  Cycle request_latency_, response_latency_;
+  bool posted_writes_;
+  bool dmi_;
+  sc_core::sc_time dmi_latency_;
+};
+
+}  // namespace bvp

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// One DRAM channel with its controller: banks, rows, refresh, queues. Pure arithmetic on clocks, no events.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "models/common/statistics.h"
+#include "models/common/types.h"
+#include "models/memory/dram_page_policy.h"
+#include "models/memory/dram_schedule.h"
+#include "models/memory/dram_timing.h"
+
+namespace bvp {
+
+/// Counters of the whole DRAM; its channels share them.
+struct DramStatistics {
+  explicit DramStatistics(StatGroup* group) : group_(group) {}
+
+ private:
+  StatGroup* group_;
+
+ public:
+  Counter requests_read{group_, "requests_read", "requests", "Read requests served."};
+  Counter requests_written{group_, "requests_written", "requests", "Write requests served."};
+  Counter bytes_read{group_, "bytes_read", "bytes", "Bytes that read requests asked for."};
+  Counter bytes_written{group_, "bytes_written", "bytes", "Bytes that write requests brought."};
+  Counter row_hits{group_, "row_hits", "accesses", "Accesses that found their row open."};
+  Counter row_misses{group_, "row_misses", "accesses", "Accesses that found their bank closed."};
+  Counter row_conflicts{group_, "row_conflicts", "accesses", "Accesses that found another row open."};
+  Counter forwarded{group_, "forwarded", "accesses", "Reads answered by the write queue."};
+  Counter merged{group_, "merged", "accesses", "Writes that joined one waiting in the write queue."};
+  Counter write_batches{group_, "write_batches", "batches", "Times that a write queue was written."};
+  Counter busy_cycles{group_, "busy_cycles", "DRAM clocks", "Clocks with data on the bus, over all channels."};
+  Counter errors{group_, "errors", "requests", "Requests refused."};
+  Counter activate{group_, "activate", "activates", "Rows opened.", Counter::Role::energy_action};
+  Counter read_64b{group_, "read_64b", "accesses", "64-byte reads of the devices.", Counter::Role::energy_action};
+  Counter write_64b{group_, "write_64b", "accesses", "64-byte writes of the devices.", Counter::Role::energy_action};
+  Counter refresh{group_, "refresh", "refreshes", "Refreshes of a channel.", Counter::Role::energy_action};
+};
+
+/// What a channel tells its devices.
+struct DramCommand {
+  enum class Kind { activate, precharge, read, write, refresh };
+  Kind kind;
+  Cycle cycle;
+  u32 bank;  ///< refresh: all
+  u64 row;
+};
+
+class DramChannel {
+ public:
+  enum class Outcome { hit, miss, conflict };
+
+  /// When the commands of one access would be, or were. Not all rows need a precharge or an activate.
+  struct Plan {
+    Outcome outcome;
+    Cycle precharge, activate;
+    Cycle column;   ///< the read or write command
+    Cycle data;     ///< first clock of the data
+    Cycle closing;  ///< first clock at which the bank may be precharged afterwards
+    Cycle period;   ///< beginning of the refresh period that all of it lies in
+  };
+
+  DramChannel(const DramParameters& parameters, DramStatistics& statistics);
+
+  /// The earliest access to a row, not before `earliest`. Changes nothing.
+  [[nodiscard]] Plan plan(u32 bank, u64 row, bool write, Cycle earliest) const;
+  /// Performs an access as planned from the present state.
+  void commit(u32 bank, u64 row, bool write, const Plan& plan);
+
+  /// A read or write of 64 bytes that reaches the controller at `arrival`; `block` is its address / 64.
+  /// Returns when its data are there (read) or when it needs no more care (write).
+  Cycle read(u32 bank, u64 row, u64 block, Cycle arrival);
+  Cycle write(u32 bank, u64 row, u64 block, Cycle arrival);
+
+  /// Counts the refreshes that were due before `now`.
+  void count_refreshes(Cycle now);
+  [[nodiscard]] u32 waiting_writes() const { return static_cast<u32>(waiting_.size()); }
+
+  /// Called for each command; commands come bank by bank, not in time order.
+  void set_observer(std::function<void(const DramCommand&)> observer) { observer_ = std::move(observer); }
+
+ private:
+  struct Bank {
+    bool open = false;
+    u64 row = 0;
+    u64 accesses = 0;         // since the activate
+    Cycle activate_from = 0;  // when closed
+    Cycle column_from = 0;    // when open
+    Cycle precharge_from = 0;
+    Cycle period = 0;  // beginning of the refresh period that the state belongs to
+  };
+  struct InFlight {
+    Cycle arrival = 0, done = 0;
+  };
+  struct WaitingWrite {
+    u64 block;
+    u64 row;
+    u32 bank;
+    Cycle arrival;
+  };
+
+  static std::size_t hash(u64 block) { return (block ^ (block >> 9) ^ (block >> 18)) % 512; }
+  [[nodiscard]] bool is_waiting(u64 block) const;
+  [[nodiscard]] Cycle enter(std::vector<InFlight>& queue, u64& count, Cycle arrival) const;
+  Cycle access(u32 bank, u64 row, bool write, Cycle earliest);
+  void write_waiting(Cycle from, u32 leave);
+  void write_if_idle(Cycle arrival);
+  void tell(DramCommand::Kind kind, Cycle cycle, u32 bank, u64 row) const {
+    if (observer_) observer_({kind, cycle, bank, row});
+  }
+
+  DramTiming timing_;
+  u32 group_mask_;
+  u32 write_high_, write_low_;
+  Cycle write_idle_;
+  bool posted_writes_;
+  std::unique_ptr<DramPagePolicy> page_policy_;
+  DramStatistics& statistics_;
+
+  DramDataBus bus_;
+  DramActivates activates_;
+  std::vector<Bank> banks_;
+  std::vector<InFlight> reads_;  // ring: the last accesses in flight
+  u64 read_count_ = 0;
+  std::vector<InFlight> writes_;  // ring: the last places of the write queue
+  u64 write_count_ = 0, written_count_ = 0;
+  std::vector<WaitingWrite> waiting_;
+  std::array<u16, 512> waiting_per_hash_{};  // spares most searches of waiting_
+  Cycle last_activity_ = 0;
+  u64 refreshes_ = 0;
+  std::function<void(const DramCommand&)> observer_;
+};
+
+}  // namespace bvp

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a DRAM channel shares between its banks: the data bus and the current budget of activates. Callers
+// annotate time and so do not come in time order; both remember recent reservations and fill gaps.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "models/common/types.h"
+#include "models/memory/dram_timing.h"
+
+namespace bvp {
+
+/// The last `capacity` reservations in time order. Older ones are forgotten.
+template <class T, u32 capacity>
+class DramHistory {
+ public:
+  [[nodiscard]] const T* begin() const { return slots_.data() + first_; }
+  [[nodiscard]] const T* end() const { return slots_.data() + end_; }
+  [[nodiscard]] bool empty() const { return first_ == end_; }
+  [[nodiscard]] bool full() const { return end_ - first_ == capacity; }
+  void drop_oldest() { ++first_; }
+  /// Keeps the order by T::start.
+  void insert(const T& slot) {
+    if (end_ == slots_.size()) {
+      std::copy(begin(), end(), slots_.begin());
+      end_ -= first_;
+      first_ = 0;
+    }
+    T* place = slots_.data() + end_++;
+    for (; place != begin() && place[-1].start > slot.start; --place) *place = place[-1];
+    *place = slot;
+  }
+
+ private:
+  std::array<T, 4 * capacity> slots_{};  // a window that slides, so that neighbours lie side by side
+  u32 first_ = 0, end_ = 0;
+};
+
+/// The data bus: accesses by the clock at which their data begin. Between two accesses lie the data themselves,
+/// tCCD, and on a change of direction the turnaround or tWTR.
+class DramDataBus {
+ public:
+  static constexpr u32 max_groups = 8;
+
+  explicit DramDataBus(const DramTiming& timing) {
+    for (int same = 0; same < 2; ++same) {
+      gap_[false][false][same] = gap_[true][true][same] = timing.ccd[same];
+      gap_[false][true][same] = timing.burst + timing.turnaround;
+      gap_[true][false][same] = timing.burst + timing.wtr[same] + timing.cl;
+      for (int write = 0; write < 2; ++write) {
+        reach_ = std::max({reach_, gap_[write][false][same], gap_[write][true][same]});
+      }
+    }
+    for (int first = 0; first < 2; ++first) {
+      for (int second = 0; second < 2; ++second) {
+        const auto between = [&](int write) {
+          return std::min(gap_[first][write][0], gap_[first][write][1]) +
+                 std::min(gap_[write][second][0], gap_[write][second][1]);
+        };
+        room_[first][second] = std::min(between(false), between(true));
+      }
+    }
+  }
+
+  /// The first clock at or after `earliest` at which the data of an access may begin; changes nothing.
+  [[nodiscard]] Cycle probe(Cycle earliest, bool write, u32 group) const {
+    const Cycle ready = std::max(any_ready_[write], group_ready_[write][group]);
+    if (earliest >= dense_from_ || earliest >= ready) return std::max(earliest, ready);
+    return probe_gaps(std::max(earliest, forgotten_), write, group);
+  }
+
+  void take(Cycle start, bool write, u32 group) {
+    if (history_.full()) {
+      forgotten_ = std::max(forgotten_, history_.begin()->start + reach_);
+      history_.drop_oldest();
+    }
+    if (history_.empty() || start >= history_.end()[-1].start + room_[history_.end()[-1].write][write]) {
+      dense_from_ = start;  // the hole before it has room for an access
+    }
+    history_.insert({start, write, group});
+    for (int next = 0; next < 2; ++next) {
+      any_ready_[next] = std::max(any_ready_[next], start + gap_[write][next][0]);
+      group_ready_[next][group] = std::max(group_ready_[next][group], start + gap_[write][next][1]);
+    }
+  }
+
+ private:
+  struct Slot {
+    Cycle start;
+    bool write;
+    u32 group;
+  };
+
+  [[nodiscard]] Cycle gap(const Slot& first, bool write, u32 group) const {
+    return gap_[first.write][write][first.group == group];
+  }
+
+  [[nodiscard]] Cycle probe_gaps(Cycle earliest, bool write, u32 group) const {
+    const Slot* next = history_.end();
+    while (next != history_.begin() && next[-1].start > earliest) --next;
+    for (; next != history_.end(); ++next) {
+      Cycle start = earliest;
+      if (next != history_.begin()) start = std::max(start, next[-1].start + gap_[next[-1].write][write][0]);
+      if (start + gap_[write][next->write][0] > next->start) continue;
+      for (const Slot* slot = next; slot != history_.begin() && slot[-1].start + reach_ > start; --slot) {
+        start = std::max(start, slot[-1].start + gap(slot[-1], write, group));
+      }
+      if (fits_before(next, start, write, group)) return start;
+    }
+    return std::max({earliest, any_ready_[write], group_ready_[write][group]});
+  }
+
+  /// Whether an access at `start` leaves the later ones, from `slot` on, their distance.
+  [[nodiscard]] bool fits_before(const Slot* slot, Cycle start, bool write, u32 group) const {
+    for (; slot != history_.end() && slot->start < start + reach_; ++slot) {
+      if (slot->start < start + gap_[write][slot->write][slot->group == group]) return false;
+    }
+    return true;
+  }
+
+  Cycle gap_[2][2][2]{};                                 // [first is write][second is write][same group]
+  Cycle room_[2][2]{};                                   // least distance between two accesses that a third fits into
+  Cycle reach_ = 0;                                      // largest gap
+  Cycle any_ready_[2]{}, group_ready_[2][max_groups]{};  // behind all accesses so far
+  Cycle dense_from_ = 0;                                 // no gap with room for an access from here on
+  Cycle forgotten_ = 0;                                  // nothing may be placed before
+  DramHistory<Slot, 128> history_;
+};
+
+/// Activates of a channel: tRRD and at most four in tFAW.
+class DramActivates {
+ public:
+  explicit DramActivates(const DramTiming& timing)
+      : rrd_{timing.rrd[0], timing.rrd[1]}, faw_(timing.faw), reach_(std::max({rrd_[0], rrd_[1], faw_})) {}
+
+  /// The first clock at or after `earliest` at which an activate may be; changes nothing. Gaps before later
+  /// activates are used only when they are at least tFAW away, so that no window needs looking at twice.
+  [[nodiscard]] Cycle probe(Cycle earliest, u32 group) const {
+    Cycle start = std::max(earliest, forgotten_);
+    const Slot* slot = history_.end();
+    while (slot != history_.begin() && slot[-1].start + reach_ > start) --slot;
+    for (;; ++slot) {
+      if (slot - history_.begin() >= 4) start = std::max(start, slot[-4].start + faw_);
+      if (slot == history_.end() || slot->start >= start + reach_) return start;
+      start = std::max(start, slot->start + (slot->group == group ? std::max(rrd_[0], rrd_[1]) : rrd_[0]));
+    }
+  }
+
+  void take(Cycle start, u32 group) {
+    if (history_.full()) {
+      forgotten_ = std::max(forgotten_, history_.begin()->start + reach_);
+      history_.drop_oldest();
+    }
+    history_.insert({start, group});
+  }
+
+ private:
+  struct Slot {
+    Cycle start;
+    u32 group;
+  };
+  Cycle rrd_[2];
+  Cycle faw_;
+  Cycle reach_;
+  Cycle forgotten_ = 0;
+  DramHistory<Slot, 32> history_;
+};
+
+}  // namespace bvp

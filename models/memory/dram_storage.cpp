@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/memory/dram_storage.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "models/common/report.h"
+
+namespace bvp {
+
+DramStorage::DramStorage(u64 bytes) : bytes_(bytes), data_(nullptr) {
+  void* mapping = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED) {
+    report_error("dram", "the host gives no address range of {} bytes: {}", bytes, std::strerror(errno));
+  }
+  data_ = static_cast<u8*>(mapping);
+}
+
+DramStorage::~DramStorage() { munmap(data_, bytes_); }
+
+}  // namespace bvp

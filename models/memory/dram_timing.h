@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The timing parameters of a DRAM channel as plain numbers.
+#pragma once
+
+#include <algorithm>
+
+#include "models/common/types.h"
+#include "models/memory/dram_address_map.h"
+#include "models/memory/dram_parameters.h"
+
+namespace bvp {
+
+/// In clocks of the DRAM, named after the JEDEC parameters.
+struct DramTiming {
+  explicit DramTiming(const DramParameters& p)
+      : burst(std::max<Cycle>(1, dram_access_bytes / (2 * static_cast<Cycle>(p.bus_bytes.get())))),
+        cl(cycles(p.read_latency)),
+        cwl(cycles(p.write_latency)),
+        rcd(cycles(p.activate_to_column)),
+        rp(cycles(p.precharge)),
+        ras(cycles(p.activate_to_precharge)),
+        rtp(cycles(p.read_to_precharge)),
+        wr(cycles(p.write_recovery)),
+        rrd{cycles(p.activate_to_activate), cycles(p.activate_to_activate_group)},
+        faw(cycles(p.four_activates)),
+        ccd{std::max(burst, cycles(p.column_to_column)), std::max(burst, cycles(p.column_to_column_group))},
+        wtr{cycles(p.write_to_read), cycles(p.write_to_read_group)},
+        turnaround(cycles(p.turnaround)),
+        refi(cycles(p.refresh_interval)),
+        rfc(cycles(p.refresh_cycles)) {}
+
+  static Cycle cycles(const Param<i64>& parameter) { return static_cast<Cycle>(parameter.get()); }
+
+  Cycle burst;  ///< data bus clocks of one access
+  Cycle cl, cwl, rcd, rp, ras, rtp, wr;
+  Cycle rrd[2];  ///< [same group]
+  Cycle faw;
+  Cycle ccd[2];
+  Cycle wtr[2];
+  Cycle turnaround;
+  Cycle refi, rfc;
+};
+
+}  // namespace bvp

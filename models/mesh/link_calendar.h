@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// A link of the mesh and the buffer at its end: which cycles are taken.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+/// The link carries one vector a cycle. A vector sent in cycle s that leaves the buffer in cycle l holds an entry
+/// of it in all cycles from s to l: the credit of an entry comes back in the cycle after it was left. Like
+/// SlotCalendar, reservations fill gaps before later ones, and cycles before the remembered window count as taken.
+class LinkCalendar {
+ public:
+  /// @param entries  of the buffer
+  /// @param window   cycles remembered, a power of two of at least 64
+  explicit LinkCalendar(u32 entries, u64 window = 16384)
+      : stride_(entries + 1), mask_(window / 64 - 1), words_(window / 64 * stride_, 0) {}
+
+  /// The first cycle at or after `earliest` in which the link and an entry are free; changes nothing.
+  [[nodiscard]] Cycle probe(Cycle earliest) const {
+    if (earliest / 64 < base_) earliest = base_ * 64;
+    Cycle word = earliest / 64;
+    u64 taken = taken_at(word) | ((u64{1} << (earliest % 64)) - 1);
+    while (taken == ~u64{0}) taken = taken_at(++word);
+    return word * 64 + static_cast<Cycle>(__builtin_ctzll(~taken));
+  }
+
+  /// The last cycle from `first` to `last` in which every entry is held, or nothing.
+  [[nodiscard]] std::optional<Cycle> last_full(Cycle first, Cycle last) const {
+    for (Cycle word = last / 64;; --word) {
+      const u64 full = full_at(word) & span(word, first, last);
+      if (full != 0) return word * 64 + 63 - static_cast<Cycle>(__builtin_clzll(full));
+      if (word == first / 64) return std::nullopt;
+    }
+  }
+
+  /// Sends a vector in cycle `sent`, which probe() gave, that leaves the buffer in cycle `left`.
+  void reserve(Cycle sent, Cycle left) {
+    const Cycle last = left / 64;
+    if (last >= end_) extend(last + 1);
+    for (Cycle word = std::max(sent / 64, base_); word <= last; ++word) hold(word, span(word, sent, left));
+    if (sent / 64 >= base_) record(sent / 64)[0] |= u64{1} << (sent % 64);
+  }
+
+ private:
+  // A record of 64 cycles: the cycles in which the link is taken, then those in which at least 1, 2, ... entries are.
+  [[nodiscard]] const u64* record(Cycle word) const { return &words_[(word & mask_) * stride_]; }
+  [[nodiscard]] u64* record(Cycle word) { return &words_[(word & mask_) * stride_]; }
+  [[nodiscard]] u64 full_at(Cycle word) const { return word < end_ ? record(word)[stride_ - 1] : 0; }
+  [[nodiscard]] u64 taken_at(Cycle word) const {
+    return word < end_ ? record(word)[0] | record(word)[stride_ - 1] : 0;
+  }
+  [[nodiscard]] static u64 span(Cycle word, Cycle first, Cycle last) {
+    u64 cycles = ~u64{0};
+    if (word == first / 64) cycles &= ~u64{0} << (first % 64);
+    if (word == last / 64) cycles &= ~u64{0} >> (63 - last % 64);
+    return cycles;
+  }
+  void hold(Cycle word, u64 cycles) {
+    u64* const levels = record(word) + 1;
+    for (u64 level = 0; cycles != 0 && level + 1 < stride_; ++level) {
+      const u64 held = levels[level];
+      levels[level] |= cycles;
+      cycles &= held;
+    }
+  }
+  void extend(Cycle end) {
+    const Cycle size = mask_ + 1;
+    const Cycle first = end > end_ + size ? end - size : end_;
+    for (Cycle word = first; word < end; ++word) std::fill_n(record(word), stride_, 0);
+    end_ = end;
+    if (end_ - base_ > size) base_ = end_ - size;
+  }
+
+  u64 stride_, mask_;
+  std::vector<u64> words_;
+  Cycle base_ = 0;  // first record remembered
+  Cycle end_ = 0;   // one past the last record remembered
+};
+
+}  // namespace bvp

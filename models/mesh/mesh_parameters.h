@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parameters of the mesh.
+#pragma once
+
+#include "models/common/parameters.h"
+
+namespace bvp {
+
+struct MeshParameters : ParameterGroup {
+  explicit MeshParameters(ParameterGroup* parent)
+      : ParameterGroup(parent, "mesh", "PE-to-PE plane: one vector per link and cycle") {}
+
+  Param<i64> link_latency{this,
+                          "link_latency",
+                          1,
+                          "cycles",
+                          {1, 16},
+                          "Cycles of one hop, from one router's buffer to the next.",
+                          "assumption: single-cycle routers at 1 GHz",
+                          Confidence::low};
+  Param<i64> ejection_latency{this,
+                              "ejection_latency",
+                              1,
+                              "cycles",
+                              {0, 16},
+                              "Cycles from the last router into the operand memory.",
+                              "assumption: one cycle",
+                              Confidence::low};
+  Param<i64> buffer_entries{this,
+                            "buffer_entries",
+                            2,
+                            "vectors",
+                            {1, 16},
+                            "Buffer of each input of a router; its credits come back one cycle after a vector leaves.",
+                            "assumption: the fewest that keep a link of one cycle busy",
+                            Confidence::low};
+  Param<bool> skip_links{this,
+                         "skip_links",
+                         false,
+                         "",
+                         {},
+                         "Further links between PEs two apart in a row or a column, as fast as the others.",
+                         "MLX (ISCA 2026): mesh with links of a fixed longer distance",
+                         Confidence::mid};
+  Param<i64> control_hop_latency{this,
+                                 "control_hop_latency",
+                                 1,
+                                 "cycles",
+                                 {0, 16},
+                                 "Cycles of one hop of a token on the control plane.",
+                                 "assumption: a control plane of its own like the DPU line's physical meshes",
+                                 Confidence::low};
+};
+
+}  // namespace bvp

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Cal unit: how long a segment occupies it, and what it computes.
+#pragma once
+
+#include <array>
+
+#include "models/arith/lanes.h"
+#include "models/pe/operand_memory.h"
+#include "models/pe/pe_parameters.h"
+#include "models/pe/program.h"
+
+namespace bvp {
+
+/// The static schedule of a Cal segment: the order of issue is fixed, so it is the same in every firing.
+/// issue + special + latency cycles add up to `occupancy`.
+struct CalSchedule {
+  u64 issue = 0;       // instructions issued, one per cycle
+  u64 special = 0;     // further cycles of the special function unit, which is narrower than the lanes
+  u64 latency = 0;     // cycles without issue because an operand was still in a pipeline
+  u64 occupancy = 0;   // cycles until another segment may issue
+  u64 completion = 0;  // cycles until the last result is in the operand memory
+  u64 operations = 0;  // arithmetic operations per lane
+  // Instructions by what they cost in energy.
+  u64 multiplies = 0, adds = 0, fused = 0, specials = 0, accumulates = 0, moves = 0;
+  u64 vector_reads = 0, scalar_reads = 0, vector_writes = 0;
+};
+
+class CalUnit {
+ public:
+  CalUnit(const PeParameters& parameters, u32 lanes);
+
+  /// Streams that alias are taken to alias as they do at their bases.
+  [[nodiscard]] CalSchedule schedule(const SegmentProgram& segment) const;
+
+  /// Runs the segment on the operand memory, all addresses within bounds.
+  void execute(const SegmentProgram& segment, const StreamBases& bases, OperandMemory& memory) const;
+
+ private:
+  [[nodiscard]] u64 latency_of(Timing timing) const;
+  [[nodiscard]] u64 slots_of(Timing timing) const;
+  void execute_run(const CalRun& run, const CalStrides& strides, u64 count, const StreamBases& bases,
+                   OperandMemory& memory) const;
+
+  u32 lane_count_;
+  Lanes lanes_;
+  u64 cal_latency_, max_latency_, special_latency_, special_slots_;
+};
+
+}  // namespace bvp

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operand memory and accumulators of one PE.
+#pragma once
+
+#include <vector>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+/// fp16 vectors as bit patterns. Vectors lie `pitch` words apart so that host SIMD may touch whole blocks of
+/// 16; the words behind the last lane are never seen by the simulated machine.
+class OperandMemory {
+ public:
+  OperandMemory(u32 vectors, u32 accumulators, u32 lanes)
+      : vectors_(vectors),
+        lanes_(lanes),
+        pitch_((lanes + 15) / 16 * 16),
+        words_(static_cast<std::size_t>(vectors) * pitch_),
+        sums_(static_cast<std::size_t>(accumulators) * pitch_) {}
+
+  [[nodiscard]] u32 vectors() const { return vectors_; }
+  [[nodiscard]] u32 lanes() const { return lanes_; }
+  [[nodiscard]] u32 pitch() const { return pitch_; }
+  [[nodiscard]] u16* vector(i64 index) { return words_.data() + index * pitch_; }
+  [[nodiscard]] const u16* vector(i64 index) const { return words_.data() + index * pitch_; }
+  [[nodiscard]] u16 scalar(i64 index) const {
+    return words_[static_cast<std::size_t>(index / lanes_ * pitch_ + index % lanes_)];
+  }
+  [[nodiscard]] float* accumulator(i64 index) { return sums_.data() + index * pitch_; }
+
+ private:
+  u32 vectors_, lanes_, pitch_;
+  std::vector<u16> words_;
+  std::vector<float> sums_;
+};
+
+}  // namespace bvp

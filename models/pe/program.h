@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// A kernel as one PE sees it: PE registers resolved, edges sorted, addresses of every trip laid out.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "models/isa/kernel.h"
+
+namespace bvp {
+
+/// Where the streams of a segment point in one firing.
+using StreamBases = std::array<i64, streams_per_segment>;
+
+/// One operand access relative to its stream's base.
+struct Access {
+  i32 offset = 0;
+  u8 stream = 0;
+};
+
+/// One transfer of a Load, Store or Flow segment.
+struct Transfer {
+  Access d, a;
+  u32 peer_mask = 0;
+};
+
+/// One instruction run over trip level 0: `count` issues with the operands' strides.
+struct CalRun {
+  Opcode opcode = Opcode::mul;
+  Access d, a, b, c;
+};
+
+/// Strides of trip level 0 in one instruction of a Cal segment.
+struct CalStrides {
+  i32 d = 0, a = 0, b = 0, c = 0;
+};
+
+/// The offsets that a segment's operands reach in one space through one stream.
+struct Bound {
+  u8 stream = 0;
+  Space space = Space::none;
+  i64 min = 0, max = 0;
+};
+
+/// A Cal segment that is one `amacs` over accumulators (trip level 0) and terms (the outer trips): the host can
+/// run it as one block.
+struct MacBlock {
+  i64 term_stride = 0;    // of operand a, in vectors
+  i64 weight_stride = 0;  // of operand b, in scalars
+};
+
+struct SegmentProgram {
+  Unit unit = Unit::load;
+  u8 scope = 1;
+  u8 tag = 0;
+  std::array<Stream, streams_per_segment> streams{};  // PE register already added to the base
+  std::vector<Transfer> transfers;                    // Load, Store, Flow: in issue order
+  std::vector<CalRun> runs;                           // Cal: in issue order
+  std::vector<CalStrides> strides;                    // Cal: per instruction of the segment
+  u32 repeat = 1;                                     // Cal: trips of level 0
+  std::optional<MacBlock> mac_block;
+  bool butterflies = false;  // Cal: every four runs are the real butterfly, in place
+  std::vector<Bound> bounds;
+  std::vector<u32> in_edges, out_edges;  // indices into edges
+};
+
+struct EdgeProgram {
+  u32 from = 0, to = 0;
+  u8 peer_mask = 0;
+  u8 initial = 0;
+  EdgeKind kind = EdgeKind::data;
+  u8 scope = 0;        // the outer of the two scopes
+  bool rides = false;  // its token travels with the last vector that the Flow segment sends to that peer
+};
+
+struct PeProgram {
+  std::vector<SegmentProgram> segments;
+  std::vector<EdgeProgram> edges;
+  std::array<u32, instance_levels> start{};
+  std::array<u32, instance_levels> step{};
+  u32 pe_rows = 0, pe_columns = 0;
+};
+
+/// @param kernel  checked by Kernel::check
+/// @param pe      index within the kernel's array
+[[nodiscard]] PeProgram make_program(const Kernel& kernel, u32 pe);
+
+}  // namespace bvp

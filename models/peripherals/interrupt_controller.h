@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interrupt controller of the devices: enable, claim, complete. See docs/models/interrupt_controller.md.
+#pragma once
+
+#include "models/peripherals/peripheral.h"
+
+namespace bvp {
+
+/// A line is pending while its source is high and it is not being served, that is, between claim and completion.
+class InterruptController : public Peripheral {
+ public:
+  static constexpr unsigned lines = 32;
+
+  sc_core::sc_vector<sc_core::sc_in<bool>> sources;  ///< by line; line 0 is none and ignored
+  sc_core::sc_out<bool> irq;
+
+  InterruptController(sc_core::sc_module_name name, const InterruptControllerParameters& parameters,
+                      const ClockDomain& clock, StatGroup& parent_stats);
+  SC_HAS_PROCESS(InterruptController);
+
+ private:
+  [[nodiscard]] u32 pending() const { return raised_ & ~serving_; }
+  [[nodiscard]] u32 best() const;
+  void claim(u32 line);
+  void complete(u32 line);
+  /// Samples the sources and drives the line.
+  void update();
+  void notify_update() { changed_.notify(until_access()); }
+
+  u32 raised_ = 0, serving_ = 0;  // bit per line
+  sc_core::sc_event changed_;
+
+  Counter claims_{&stats_, "claims", "interrupts", "interrupts claimed"};
+
+  Register pending_{&bank_, "PENDING", 0x00, RegisterAccess::read_only, 0, "Bit per line that is pending."};
+  Register enable_{
+      &bank_, "ENABLE", 0x04, RegisterAccess::read_write, 0, "Bit per line that may interrupt; bit 0 stays 0."};
+  Register claim_{&bank_, "CLAIM",
+                  0x08,   RegisterAccess::read_write,
+                  0,      "Read: claims the lowest line pending and enabled, 0: none. Write: that line is served."};
+};
+
+}  // namespace bvp

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all peripherals have: registers behind a target socket.
+#pragma once
+
+#include <tlm_utils/simple_target_socket.h>
+
+#include <string>
+#include <systemc>
+
+#include "models/common/clock.h"
+#include "models/common/registers.h"
+#include "models/common/statistics.h"
+#include "models/peripherals/peripheral_parameters.h"
+
+namespace bvp {
+
+/// A base for peripherals, which declare their registers in `bank_`.
+class Peripheral : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_target_socket<Peripheral> target;
+
+  [[nodiscard]] const RegisterBank& register_bank() const { return bank_; }
+  [[nodiscard]] const StatGroup& statistics() const { return stats_; }
+
+ protected:
+  Peripheral(sc_core::sc_module_name name, const PeripheralParameters& parameters, const ClockDomain& clock,
+             StatGroup& parent_stats)
+      : sc_module(name),
+        target("target"),
+        bank_(parameters.name(), clock.to_time(static_cast<Cycle>(parameters.register_latency))),
+        stats_(parameters.name()) {
+    target.register_b_transport(this, &Peripheral::transport);
+    target.register_transport_dbg(this, &Peripheral::debug);
+    parent_stats.add(&stats_);
+  }
+
+  /// From now until the register access being served takes effect; zero outside of accesses.
+  [[nodiscard]] sc_core::sc_time until_access() const { return bank_.access_time() - sc_core::sc_time_stamp(); }
+
+  RegisterBank bank_;
+  StatGroup stats_;
+
+ private:
+  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+    ++accesses_;
+    bank_.b_transport(payload, delay);
+  }
+  unsigned debug(tlm::tlm_generic_payload& payload) { return bank_.transport_dbg(payload); }
+
+  Counter accesses_{&stats_, "accesses", "transactions", "register accesses over the bus"};
+};
+
+}  // namespace bvp

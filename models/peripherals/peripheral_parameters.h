@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parameters of the peripherals.
+#pragma once
+
+#include "models/common/parameters.h"
+
+namespace bvp {
+
+struct PeripheralParameters : ParameterGroup {
+  using ParameterGroup::ParameterGroup;
+
+  Param<i64> register_latency{this,
+                              "register_latency",
+                              2,
+                              "cycles",
+                              {0, 1024},
+                              "Cycles of a register access, without the bus.",
+                              "assumption: one bridge stage each way",
+                              Confidence::low};
+};
+
+struct UartParameters : PeripheralParameters {
+  explicit UartParameters(ParameterGroup* parent) : PeripheralParameters(parent, "uart", "console of the firmware") {}
+
+  Param<i64> receive_depth{this,
+                           "receive_depth",
+                           1024,
+                           "characters",
+                           {1, 1048576},
+                           "Characters that wait for firmware to read them; more are dropped.",
+                           "assumption: ample for pasted text",
+                           Confidence::low};
+};
+
+struct MachineTimerParameters : PeripheralParameters {
+  explicit MachineTimerParameters(ParameterGroup* parent)
+      : PeripheralParameters(parent, "timer", "machine timer (mtime, mtimecmp)") {}
+
+  Param<double> frequency_hz{this,
+                             "frequency_hz",
+                             10e6,
+                             "Hz",
+                             {1, 1e9},
+                             "Ticks of mtime per second; the period is rounded to 1 ps.",
+                             "assumption: as QEMU's RISC-V virt machine",
+                             Confidence::low};
+};
+
+struct InterruptControllerParameters : PeripheralParameters {
+  explicit InterruptControllerParameters(ParameterGroup* parent)
+      : PeripheralParameters(parent, "interrupt_controller", "interrupt controller of the devices") {}
+};
+
+struct SimulationControlParameters : PeripheralParameters {
+  explicit SimulationControlParameters(ParameterGroup* parent)
+      : PeripheralParameters(parent, "simulation_control", "ends the run, marks regions of interest") {}
+};
+
+}  // namespace bvp

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scratchpad's data and timing.
+#include "models/scratchpad/scratchpad.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "models/common/report.h"
+
+namespace bvp {
+
+namespace {
+
+/// Reservations come in from initiators that run ahead of simulated time, so much is remembered.
+constexpr u64 calendar_window = 65536;
+
+unsigned log2_of(u64 power_of_two) { return static_cast<unsigned>(__builtin_ctzll(power_of_two)); }
+
+using ColumnMove = void (*)(u8* column, u8* data);
+
+/// Moves a column's words to (read) or from consecutive ones; the number of lanes is a constant for speed.
+template <u32 lanes, bool read>
+void move_column(u8* column, u8* data) {
+  for (u32 lane = 0; lane < lanes; ++lane) {
+    u8* const word = column + lane * lanes * 2;
+    if constexpr (read) {
+      std::memcpy(data + lane * 2, word, 2);
+    } else {
+      std::memcpy(word, data + lane * 2, 2);
+    }
+  }
+}
+
+template <bool read>
+ColumnMove column_move(u32 lanes) {
+  switch (lanes) {
+    case 1:
+      return move_column<1, read>;
+    case 2:
+      return move_column<2, read>;
+    case 4:
+      return move_column<4, read>;
+    case 8:
+      return move_column<8, read>;
+    case 16:
+      return move_column<16, read>;
+    case 32:
+      return move_column<32, read>;
+    default:
+      return move_column<64, read>;
+  }
+}
+
+}  // namespace
+
+Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array,
+                       const ScratchpadParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats)
+    : sc_module(name),
+      linear("linear"),
+      vector("vector", static_cast<std::size_t>(array.rows * array.columns)),
+      clock_(clock),
+      columns_(static_cast<u32>(array.columns)),
+      lanes_(static_cast<u32>(array.lanes)),
+      row_bytes_(2 * lanes_),
+      beat_bytes_(std::max(row_bytes_, static_cast<u32>(parameters.linear_bytes))),
+      tile_shift_(log2_of(u64{row_bytes_} * lanes_)),
+      bank_mask_(static_cast<u32>(parameters.banks) - 1),
+      ports_(static_cast<u32>(parameters.ports)),
+      request_latency_(static_cast<Cycle>(parameters.request_latency)),
+      array_latency_(static_cast<Cycle>(parameters.array_latency)),
+      response_latency_(static_cast<Cycle>(parameters.response_latency)),
+      hop_latency_(static_cast<Cycle>(parameters.hop_latency)),
+      column_access_(parameters.column_access),
+      stats_("scratchpad", "scratchpad"),
+      vector_reads_(&stats_, "vector_reads", "vectors", "vectors read by the PEs"),
+      vector_writes_(&stats_, "vector_writes", "vectors", "vectors written by the PEs"),
+      column_accesses_(&stats_, "column_accesses", "vectors", "of these, the column-wise ones"),
+      conflict_cycles_(&stats_, "conflict_cycles", "cycles", "cycles that vectors waited for a bank, summed"),
+      outstanding_cycles_(&stats_, "outstanding_cycles", "cycles",
+                          "cycles that a PE issued nothing because too many vectors were under way, summed"),
+      linear_bytes_read_(&stats_, "linear_bytes_read", "bytes", "bytes read through the linear port"),
+      linear_bytes_written_(&stats_, "linear_bytes_written", "bytes", "bytes written through the linear port"),
+      linear_conflict_cycles_(&stats_, "linear_conflict_cycles", "cycles",
+                              "cycles that rows of the linear port waited for the port or a bank, summed"),
+      row_reads_(&stats_, "row_read", "accesses", "reads of one row or column of a bank", Counter::Role::energy_action),
+      row_writes_(&stats_, "row_write", "accesses", "writes of one row or column of a bank",
+                  Counter::Role::energy_action),
+      vector_hops_(&stats_, "vector_hop", "hops", "hops of vectors on the memory plane", Counter::Role::energy_action),
+      storage_(static_cast<std::size_t>(parameters.size_bytes), 0),
+      bank_ports_(static_cast<std::size_t>(parameters.banks * parameters.ports), SlotCalendar(calendar_window)),
+      bank_accesses_(static_cast<std::size_t>(parameters.banks), 0),
+      linear_port_(calendar_window),
+      channels_(vector.size() * 2) {
+  const unsigned bits = log2_of(static_cast<u64>(parameters.banks));
+  for (unsigned i = 0; i < 5; ++i) fold_[i] = std::min(63U, bits << (4 - i));
+  const u64 tile_bytes = u64{1} << tile_shift_;
+  if (storage_.size() % tile_bytes != 0) {
+    report_error("scratchpad", "size_bytes is {}, it must be a multiple of a tile of {} x {} fp16 values, {} bytes",
+                 storage_.size(), lanes_, lanes_, tile_bytes);
+  }
+  for (Channel& channel : channels_) channel.returns.assign(static_cast<std::size_t>(parameters.outstanding), 0);
+  linear.register_b_transport(this, &Scratchpad::linear_transport);
+  linear.register_transport_dbg(this, &Scratchpad::linear_debug);
+  for (std::size_t pe = 0; pe < vector.size(); ++pe) {
+    vector[pe].register_b_transport(this, &Scratchpad::vector_transport, static_cast<int>(pe));
+  }
+  parent_stats.add(&stats_);
+}
+
+Cycle Scratchpad::reserve_best_port(SlotCalendar* ports, Cycle earliest) const {
+  SlotCalendar* best = ports;
+  Cycle cycle = best->probe(earliest);
+  for (u32 i = 1; i < ports_ && cycle > earliest; ++i) {
+    const Cycle candidate = ports[i].probe(earliest);
+    if (candidate < cycle) {
+      cycle = candidate;
+      best = &ports[i];
+    }
+  }
+  return best->reserve(cycle);
+}
+
+// ---------------------------------------------------------------- vector ports
+
+tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payload& payload,
+                                                   const VectorAccess* access) const {
+  if (access == nullptr || access->lanes != lanes_) return tlm::TLM_GENERIC_ERROR_RESPONSE;
+  if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
+  if (payload.get_data_length() != u64{access->count} * row_bytes_) return tlm::TLM_BURST_ERROR_RESPONSE;
+  if (access->count == 0) return tlm::TLM_OK_RESPONSE;
+  if (payload.get_data_ptr() == nullptr || access->addresses == nullptr) return tlm::TLM_GENERIC_ERROR_RESPONSE;
+  const u32 size = static_cast<u32>(storage_.size());
+  const u32 tile_mask = (u32{1} << tile_shift_) - 1;
+  const u32 within_row = row_bytes_ - 1;
+  bool wrong = false;
+  for (u32 i = 0; i < access->count; ++i) {
+    const u32 entry = access->addresses[i];
+    const u32 offset = entry & ~VectorAccess::column_flag;
+    const bool column = (entry & VectorAccess::column_flag) != 0;
+    // A row begins at a multiple of its length; a column is named by its word in the tile's first row.
+    const u32 forbidden = column ? tile_mask & ~(within_row & ~u32{1}) : within_row;
+    wrong |= offset >= size || (offset & forbidden) != 0;
+  }
+  return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
+}
+
+template <Scratchpad::Direction direction>
+Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
+  constexpr bool read = direction == Direction::read;
+  Channel& channel = channels_[2 * pe + (read ? 0 : 1)];
+  // Local copies: the compiler must assume that writing the data changes members.
+  const u32 row_bytes = row_bytes_;
+  const u32 count = access.count;
+  const u32* const addresses = access.addresses;
+  u8* const storage = storage_.data();
+  const ColumnMove move = column_move<read>(lanes_);
+  const Cycle there = to_bank(pe);
+  const Cycle back = array_latency_ + (read ? from_bank(pe) : 0);
+  const std::size_t outstanding = channel.returns.size();
+  Cycle* const returns = channel.returns.data();
+  std::size_t oldest = channel.oldest;
+  Cycle next_issue = std::max(start, channel.next_issue);
+  Cycle done = start;
+  u64 conflicts = 0, stalls = 0, columns = 0;
+  for (u32 i = 0; i < count; ++i, data += row_bytes) {
+    const u32 entry = addresses[i];
+    const u32 offset = entry & ~VectorAccess::column_flag;
+    const u32 bank = bank_of(offset);
+    const Cycle issue = std::max(next_issue, returns[oldest]);
+    stalls += issue - next_issue;
+    next_issue = issue + 1;
+    Cycle slot = reserve_bank(bank, issue + there);
+    Cycle unloaded = issue + there;
+    if (entry & VectorAccess::column_flag) {
+      ++columns;
+      if (!column_access_) {
+        for (u32 row = 1; row < lanes_; ++row) slot = std::max(slot, reserve_bank(bank, issue + row + there));
+        unloaded += lanes_ - 1;
+        next_issue = issue + lanes_;
+      }
+      move(storage + offset, data);
+    } else if constexpr (read) {
+      std::memcpy(data, storage + offset, row_bytes);
+    } else {
+      std::memcpy(storage + offset, data, row_bytes);
+    }
+    conflicts += slot - unloaded;
+    returns[oldest] = slot + back;
+    done = std::max(done, slot + back);
+    if (++oldest == outstanding) oldest = 0;
+  }
+  channel.oldest = oldest;
+  channel.next_issue = next_issue;
+  access.conflict_cycles = conflicts;
+  access.issue_cycles = next_issue - start;
+  conflict_cycles_ += conflicts;
+  outstanding_cycles_ += stalls;
+  column_accesses_ += columns;
+  const u64 rows = column_access_ ? access.count : access.count + columns * (lanes_ - 1);
+  (read ? vector_reads_ : vector_writes_) += access.count;
+  (read ? row_reads_ : row_writes_) += rows;
+  vector_hops_ += rows * (pe % columns_);
+  return done;
+}
+
+void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  auto* access = payload.get_extension<VectorAccess>();
+  const tlm::tlm_response_status status = check_vectors(payload, access);
+  payload.set_response_status(status);
+  if (status != tlm::TLM_OK_RESPONSE) return;
+  access->conflict_cycles = 0;
+  access->issue_cycles = 0;
+  if (access->count == 0) return;
+  const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  const auto index = static_cast<u32>(pe);
+  const Cycle done = payload.is_read() ? serve<Direction::read>(index, *access, payload.get_data_ptr(), start)
+                                       : serve<Direction::write>(index, *access, payload.get_data_ptr(), start);
+  delay = clock_.to_time(done) - sc_core::sc_time_stamp();
+}
+
+// ---------------------------------------------------------------- linear port
+
+tlm::tlm_response_status Scratchpad::check_linear(const tlm::tlm_generic_payload& payload) const {
+  if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+  const u64 length = payload.get_data_length();
+  if (length == 0 || length > max_linear_bytes || payload.get_streaming_width() < length ||
+      payload.get_data_ptr() == nullptr) {
+    return tlm::TLM_BURST_ERROR_RESPONSE;
+  }
+  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
+  const u64 address = payload.get_address();
+  if (address >= storage_.size() || length > storage_.size() - address) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  return tlm::TLM_OK_RESPONSE;
+}
+
+void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const tlm::tlm_response_status status = check_linear(payload);
+  payload.set_response_status(status);
+  if (status != tlm::TLM_OK_RESPONSE) return;
+  const u64 begin = payload.get_address();
+  const u64 end = begin + payload.get_data_length();
+  const bool read = payload.is_read();
+  if (read) {
+    std::memcpy(payload.get_data_ptr(), storage_.data() + begin, end - begin);
+  } else {
+    std::memcpy(storage_.data() + begin, payload.get_data_ptr(), end - begin);
+  }
+
+  const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  Cycle wanted = start;
+  Cycle last = start;
+  u64 rows = 0, conflicts = 0;
+  for (u64 offset = begin & ~u64{row_bytes_ - 1}; offset < end;) {
+    const u64 beat_end = std::min(end, (offset | (beat_bytes_ - 1)) + 1);
+    const Cycle beat = linear_port_.reserve(wanted);
+    for (; offset < beat_end; offset += row_bytes_, ++rows) {
+      const Cycle slot = reserve_bank(bank_of(offset), beat + request_latency_);
+      conflicts += slot - (wanted + request_latency_);
+      last = std::max(last, slot);
+    }
+    wanted = beat + 1;
+  }
+  (read ? linear_bytes_read_ : linear_bytes_written_) += end - begin;
+  (read ? row_reads_ : row_writes_) += rows;
+  linear_conflict_cycles_ += conflicts;
+  const Cycle done = last + array_latency_ + (read ? response_latency_ : 0);
+  delay = clock_.to_time(done) - sc_core::sc_time_stamp();
+}
+
+u32 Scratchpad::linear_debug(tlm::tlm_generic_payload& payload) {
+  const u64 address = payload.get_address();
+  const bool read = payload.is_read();
+  if (address >= storage_.size() || (!read && !payload.is_write()) || payload.get_data_ptr() == nullptr) {
+    payload.set_response_status(address >= storage_.size() ? tlm::TLM_ADDRESS_ERROR_RESPONSE
+                                                           : tlm::TLM_COMMAND_ERROR_RESPONSE);
+    return 0;
+  }
+  const u64 length = std::min<u64>(payload.get_data_length(), storage_.size() - address);
+  if (read) {
+    std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
+  } else {
+    std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
+  }
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  return static_cast<u32>(length);
+}
+
+}  // namespace bvp

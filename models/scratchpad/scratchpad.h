@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scratchpad: banks that hold skewed tiles, so that a row and a column of a tile are one access each. See
+// docs/models/scratchpad.md.
+#pragma once
+
+#include <tlm_utils/simple_target_socket.h>
+
+#include <systemc>
+#include <vector>
+
+#include "models/common/clock.h"
+#include "models/common/slot_calendar.h"
+#include "models/common/statistics.h"
+#include "models/isa/vector_access.h"
+#include "models/pe/array_parameters.h"
+#include "models/scratchpad/scratchpad_parameters.h"
+
+namespace bvp {
+
+class Scratchpad : public sc_core::sc_module {
+ public:
+  /// Bytes at local offsets, 1 to max_linear_bytes a transaction.
+  tlm_utils::simple_target_socket<Scratchpad> linear;
+  /// One per PE, row-major: payloads with a VectorAccess.
+  sc_core::sc_vector<tlm_utils::simple_target_socket_tagged<Scratchpad>> vector;
+
+  static constexpr u32 max_linear_bytes = 4096;
+
+  Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array, const ScratchpadParameters& parameters,
+             const ClockDomain& clock, StatGroup& parent_stats);
+
+  [[nodiscard]] u64 size() const { return storage_.size(); }
+  /// The bank that holds the byte at `offset`.
+  [[nodiscard]] u32 bank_of(u64 offset) const { return bank_of_tile(offset >> tile_shift_); }
+  /// Rows and columns that a bank has served.
+  [[nodiscard]] u64 bank_accesses(u32 bank) const { return bank_accesses_[bank]; }
+  /// Cycles from the first vector's issue to its data at the PE (or in the bank) when nothing else is under way.
+  [[nodiscard]] Cycle unloaded_read_latency(u32 pe) const { return to_bank(pe) + array_latency_ + from_bank(pe); }
+  [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return to_bank(pe) + array_latency_; }
+  [[nodiscard]] const StatGroup& statistics() const { return stats_; }
+
+ private:
+  /// The loads or the stores of one PE: vectors issue in order, a limited number under way.
+  struct Channel {
+    Cycle next_issue = 0;
+    std::size_t oldest = 0;
+    std::vector<Cycle> returns;  // of the last vectors issued, a ring
+  };
+
+  enum class Direction : u8 { read, write };
+
+  void linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  u32 linear_debug(tlm::tlm_generic_payload& payload);
+  void vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+
+  [[nodiscard]] tlm::tlm_response_status check_linear(const tlm::tlm_generic_payload& payload) const;
+  [[nodiscard]] tlm::tlm_response_status check_vectors(const tlm::tlm_generic_payload& payload,
+                                                       const VectorAccess* access) const;
+  template <Direction direction>
+  Cycle serve(u32 pe, VectorAccess& access, u8* data, Cycle start);
+  [[nodiscard]] u32 bank_of_tile(u64 tile) const {
+    for (const unsigned shift : fold_) tile ^= tile >> shift;
+    return static_cast<u32>(tile) & bank_mask_;
+  }
+  [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
+  [[nodiscard]] Cycle from_bank(u32 pe) const { return response_latency_ + Cycle{pe % columns_} * hop_latency_; }
+  Cycle reserve_bank(u32 bank, Cycle earliest) {
+    ++bank_accesses_[bank];
+    SlotCalendar* const ports = &bank_ports_[std::size_t{bank} * ports_];
+    return ports_ == 1 ? ports->reserve(earliest) : reserve_best_port(ports, earliest);
+  }
+  Cycle reserve_best_port(SlotCalendar* ports, Cycle earliest) const;
+
+  const ClockDomain clock_;
+  const u32 columns_, lanes_, row_bytes_, beat_bytes_;
+  const unsigned tile_shift_;
+  const u32 bank_mask_, ports_;
+  const Cycle request_latency_, array_latency_, response_latency_, hop_latency_;
+  const bool column_access_;
+  /// A tile's bank is the exclusive-or of all its index's digits to the base `banks`, so that power-of-two strides
+  /// spread; halving shifts add up the digits.
+  unsigned fold_[5];
+
+  StatGroup stats_;
+  Counter vector_reads_, vector_writes_, column_accesses_, conflict_cycles_, outstanding_cycles_;
+  Counter linear_bytes_read_, linear_bytes_written_, linear_conflict_cycles_;
+  Counter row_reads_, row_writes_, vector_hops_;
+
+  std::vector<u8> storage_;
+  std::vector<SlotCalendar> bank_ports_;  // bank * ports + port
+  std::vector<u64> bank_accesses_;
+  SlotCalendar linear_port_;
+  std::vector<Channel> channels_;  // pe * 2 + direction
+};
+
+}  // namespace bvp

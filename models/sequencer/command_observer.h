@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// For measurement: who wants to know what the sequencer does, and when.
+#pragma once
+
+#include "models/isa/records.h"
+
+namespace bvp {
+
+/// Where the time before a kernel's start went. Fetch and configuration may lie behind the kernel before.
+struct LaunchPhases {
+  u64 fetch_cycles = 0;     ///< reading the image; 0 if it was configured already
+  u64 config_cycles = 0;    ///< sending it over the configuration network
+  u64 launch_cycles = 0;    ///< the launch itself
+  u64 exposed_cycles = 0;   ///< of fetch and configuration: cycles in which no kernel ran
+  u32 launch_number = 0;    ///< as in the PEs' LaunchRecord
+  bool overlapped = false;  ///< sent while the launch before, of the same image, was still running
+};
+
+/// Called from within the simulation, at the cycle given; implementations only take notes.
+class CommandObserver {
+ public:
+  virtual ~CommandObserver() = default;
+  /// The command's waits are met and its unit works on it (for a launch: the launch cycles begin).
+  virtual void command_started(u32 tag, CommandOpcode opcode, Cycle cycle) = 0;
+  /// The command is done; its semaphore is signalled in the same cycle. Failed commands do not complete.
+  virtual void command_completed(u32 tag, CommandOpcode opcode, Cycle cycle) = 0;
+  /// The PEs of the sub-array have been told to start the kernel at `image`.
+  virtual void kernel_launched(u32 tag, u64 image, const LaunchPhases& phases, Cycle cycle) = 0;
+};
+
+}  // namespace bvp

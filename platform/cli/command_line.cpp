@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "platform/cli/commands.h"
+#include "platform/scenario/resources.h"
+
+namespace bvp {
+namespace {
+
+void print_error(const std::string& message) {
+  std::size_t begin = 0;
+  while (begin <= message.size()) {
+    const std::size_t end = std::min(message.find('\n', begin), message.size());
+    fmt::print(stderr, "error: {}\n", message.substr(begin, end - begin));
+    begin = end + 1;
+  }
+}
+
+std::vector<Override> parse_overrides(const std::vector<std::string>& texts) {
+  std::vector<Override> overrides;
+  for (const std::string& text : texts) overrides.push_back(parse_override(text));
+  return overrides;
+}
+
+CLI::Option* add_set_option(CLI::App& app, std::vector<std::string>& sets) {
+  return app
+      .add_option("--set", sets, "Override a key of the scenario, for example soc.array.lanes=8; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+/// The options of `run` that stand for keys of the scenario.
+struct KeyOptions {
+  std::string fidelity, firmware;
+  bool no_data = false;
+  bool dump = false;
+
+  void append_to(std::vector<Override>& overrides) const {
+    if (!fidelity.empty()) overrides.push_back({"run.fidelity", fidelity, "--fidelity"});
+    if (!firmware.empty()) overrides.push_back({"run.firmware", firmware, "--firmware"});
+    if (no_data) overrides.push_back({"run.data", "false", "--no-data"});
+    if (dump) overrides.push_back({"record.tensors", "true", "--dump"});
+  }
+};
+
+int dispatch(int argc, const char* const* argv) {
+  CLI::App app{"butterfly-vp: a virtual platform of a dataflow accelerator for butterfly-sparse attention networks"};
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 done and verified, 1 the run or its verification failed, 2 bad usage or input.");
+  std::vector<std::string> sets;
+
+  RunCommand run;
+  KeyOptions keys;
+  CLI::App& run_app = *app.add_subcommand("run", "Simulate a scenario");
+  run_app.add_option("scenario", run.scenario, "Scenario file")->required()->type_name("SCENARIO.yaml");
+  add_set_option(run_app, sets);
+  run_app.add_option("--out", run.directory, "Directory for the results (default: runs/NAME)")->type_name("DIR");
+  run_app.add_option("--fidelity", keys.fidelity, "Timing of the array")->type_name("cycle|fast");
+  run_app.add_flag("--no-data", keys.no_data, "Simulate time and energy without the numbers");
+  run_app.add_flag("--dump", keys.dump, "Leave tensors.safetensors and weights.safetensors");
+  run_app.add_option("--firmware", keys.firmware, "Firmware for the host CPU")->type_name("ELF");
+  run_app.add_option("--uart", run.uart, "Where the firmware's text goes (default: stdio)")
+      ->type_name("stdio|file:PATH");
+  run_app.add_flag("--quiet", run.quiet, "No progress, no firmware text on the terminal, no table");
+
+  std::vector<std::string> files;
+  CLI::App& validate_app = *app.add_subcommand("validate", "Check scenario files without running them");
+  validate_app.add_option("files", files, "Scenario files")->required()->type_name("FILE");
+  add_set_option(validate_app, sets);
+
+  DescribeCommand describe;
+  CLI::App& describe_app = *app.add_subcommand(
+      "describe", "Show the SoC: memory map, registers and every parameter with unit, default and source");
+  describe_app.add_option("scenario", describe.scenario, "Show the values of this scenario")
+      ->type_name("SCENARIO.yaml");
+  add_set_option(describe_app, sets)->needs("scenario");
+  auto* schema = describe_app.add_flag("--schema", describe.schema, "Print the JSON Schema of scenario files");
+  describe_app.add_flag("--markdown", describe.markdown, "Print all parameters as Markdown tables")->excludes(schema);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_passed : exit_bad_input;
+  }
+
+  const std::vector<Override> overrides = parse_overrides(sets);
+  if (run_app.parsed()) {
+    run.overrides = overrides;
+    keys.append_to(run.overrides);
+    return run_command(run);
+  }
+  if (validate_app.parsed()) return validate_command(files, overrides);
+  describe.overrides = overrides;
+  return describe_command(describe);
+}
+
+}  // namespace
+
+ScenarioOptions scenario_options(const std::vector<Override>& overrides) {
+  ScenarioOptions options;
+  options.overrides = overrides;
+  if (const auto scenarios = find_resource("scenarios")) options.directories.push_back(*scenarios);
+  return options;
+}
+
+int command_line(int argc, const char* const* argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const InputError& error) {
+    print_error(error.what());
+    return exit_bad_input;
+  } catch (const std::exception& error) {
+    print_error(error.what());
+    return exit_failed;
+  }
+}
+
+}  // namespace bvp

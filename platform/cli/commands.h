@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of the executable. Each returns the process's exit code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "platform/scenario/scenario.h"
+
+namespace bvp {
+
+enum ExitCode : int {
+  exit_passed = 0,     ///< done, and verified where that was asked for
+  exit_failed = 1,     ///< the run or its verification failed
+  exit_bad_input = 2,  ///< bad usage, scenario or file: nothing was simulated
+};
+
+struct RunCommand {
+  std::string scenario;
+  std::vector<Override> overrides;
+  std::string directory;  ///< empty: runs/NAME
+  std::string uart = "stdio";
+  bool quiet = false;
+};
+
+struct DescribeCommand {
+  std::string scenario;  ///< empty: the defaults
+  std::vector<Override> overrides;
+  bool schema = false;
+  bool markdown = false;
+};
+
+int run_command(const RunCommand& command);
+int describe_command(const DescribeCommand& command);
+int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides);
+
+/// Parses the arguments, runs the command, turns exceptions into messages on stderr and exit codes.
+int command_line(int argc, const char* const* argv);
+
+/// Options with which the commands read scenarios: presets are found in the platform's scenarios.
+ScenarioOptions scenario_options(const std::vector<Override>& overrides);
+
+}  // namespace bvp

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The executable butterfly-vp.
+#include <cstdlib>
+#include <systemc>
+
+#include "platform/cli/commands.h"
+
+int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv); }
+
+// libsystemc has a main of its own, which would print a banner into the output of `describe --schema`.
+int main(int argc, char* argv[]) {
+  setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
+  return sc_core::sc_elab_and_sim(argc, argv);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// butterfly-vp run
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+
+#include "platform/cli/commands.h"
+#include "platform/report/summary.h"
+#include "platform/run/run.h"
+
+namespace bvp {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Progress on stderr: one line that is rewritten on a terminal, otherwise a line every few seconds.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool enabled) : enabled_(enabled), terminal_(isatty(STDERR_FILENO) != 0) {}
+  ~ProgressLine() { clear(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(const RunProgress& progress) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto interval = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(2000);
+    if (!enabled_ || now - last_ < interval) return;
+    last_ = now;
+    const std::string text = fmt::format("task {} of {}: {:.48}, {:.3f} ms simulated", progress.task_index + 1,
+                                         progress.task_count, progress.task, 1e3 * progress.simulated_s);
+    fmt::print(stderr, terminal_ ? "\r\x1b[K{}" : "{}\n", text);
+    std::fflush(stderr);
+    visible_ = terminal_;
+  }
+
+  /// Makes room for other output on the terminal.
+  void clear() {
+    if (visible_) fmt::print(stderr, "\r\x1b[K");
+    visible_ = false;
+  }
+
+ private:
+  bool enabled_, terminal_;
+  bool visible_ = false;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+/// Where the firmware's text goes; a copy always lies in the run's directory.
+class UartSink {
+ public:
+  UartSink(const std::string& option, bool quiet, const fs::path& directory) : log_(open(directory / "uart.log")) {
+    constexpr std::string_view file_prefix = "file:";
+    if (option == "stdio") {
+      to_stdout_ = !quiet;
+    } else if (option.size() > file_prefix.size() && option.compare(0, file_prefix.size(), file_prefix) == 0) {
+      file_ = open(option.substr(file_prefix.size()));
+    } else {
+      throw InputError(fmt::format("--uart {}: expected stdio or file:PATH", option));
+    }
+  }
+
+  void write(std::string_view text, ProgressLine& progress) {
+    log_ << text;
+    file_ << text;
+    if (!to_stdout_) return;
+    progress.clear();
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+    if (!text.empty()) line_open_ = text.back() != '\n';
+  }
+
+  /// Ends a line that the firmware left open.
+  void finish() {
+    if (line_open_) fmt::print("\n");
+  }
+
+ private:
+  static std::ofstream open(const fs::path& path) {
+    std::ofstream stream(path, std::ios::binary | std::ios::trunc);
+    if (!stream) throw InputError(fmt::format("{}: cannot be written", path.string()));
+    return stream;
+  }
+
+  std::ofstream log_, file_;
+  bool to_stdout_ = false;
+  bool line_open_ = false;
+};
+
+fs::path make_directory(const RunCommand& command, const Scenario& scenario) {
+  fs::path directory = command.directory;
+  if (directory.empty()) directory = fs::path("runs") / scenario.name.get();
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error || !fs::is_directory(directory)) {
+    throw InputError(fmt::format("{}: the directory for the results cannot be made: {}", directory.string(),
+                                 error ? error.message() : "it is not a directory"));
+  }
+  return directory;
+}
+
+/// Results of an earlier run must not be taken for this one's, should this one fail half-way.
+void remove_old_results(const fs::path& directory) {
+  std::error_code ignored;
+  for (const char* name :
+       {"summary.json", "network.json", "statistics.json", "tensors.safetensors", "weights.safetensors"}) {
+    fs::remove(directory / name, ignored);
+  }
+}
+
+}  // namespace
+
+int run_command(const RunCommand& command) {
+  const std::unique_ptr<Scenario> scenario = read_scenario(command.scenario, scenario_options(command.overrides));
+  const fs::path directory = make_directory(command, *scenario);
+  remove_old_results(directory);
+
+  RunResult result;
+  {
+    ProgressLine progress(!command.quiet);
+    UartSink uart(command.uart, command.quiet, directory);
+    RunRequest request;
+    request.keep_tensors = scenario->record.tensors;
+    request.uart = [&](std::string_view text) { uart.write(text, progress); };
+    request.progress = [&](const RunProgress& step) { progress.show(step); };
+    result = run_scenario(*scenario, request);
+    uart.finish();
+  }
+
+  if (!scenario->record.statistics) result.statistics = nullptr;
+  write_run(directory, result, scenario->network);
+  if (!command.quiet) fmt::print("\n{}\n  results in {}\n", summary_table(result), directory.string());
+  if (!result.passed()) fmt::print(stderr, "error: {}\n", result.failure);
+  return result.passed() ? exit_passed : exit_failed;
+}
+
+}  // namespace bvp

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/codegen/records_layout.h"
+
+#include "models/dma/dma_status.h"
+#include "models/isa/records.h"
+#include "models/sequencer/sequencer_errors.h"
+
+namespace bvp {
+
+// One entry of a field list; `Record` is the struct that the list belongs to.
+#define BVP_LAYOUT_FIELD(type, name, elements, description) \
+  RecordField{#type, #name, elements, offsetof(Record, name), sizeof(Record::name), description},
+
+#define BVP_LAYOUT_CONSTANT(name, value, description) NamedConstant{#name, value, description},
+
+namespace {
+
+RecordLayout dma_descriptor_layout() {
+  using Record = DmaDescriptor;
+  return {"DmaDescriptor",
+          sizeof(Record),
+          "One DMA transfer: a run of bytes repeated in up to three dimensions.",
+          {BVP_DMA_DESCRIPTOR_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
+RecordLayout command_layout() {
+  using Record = Command;
+  return {"Command", sizeof(Record), "One entry of the command ring.", {BVP_COMMAND_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
+RecordLayout step_layout() {
+  using Record = Step;
+  return {"Step",
+          sizeof(Record),
+          "A command of a task, and how it changes from tile to tile.",
+          {BVP_STEP_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
+RecordLayout task_layout() {
+  using Record = Task;
+  return {"Task",
+          sizeof(Record),
+          "An operator (or several fused ones) of the network, done tile by tile.",
+          {BVP_TASK_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
+RecordLayout network_layout() {
+  using Record = NetworkHeader;
+  return {"NetworkHeader",
+          sizeof(Record),
+          "Where the tables of a network lie; what the firmware is given.",
+          {BVP_NETWORK_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
+}  // namespace
+
+std::vector<RecordLayout> record_layouts() {
+  return {dma_descriptor_layout(), command_layout(), step_layout(), task_layout(), network_layout()};
+}
+
+std::vector<NamedConstant> record_constants() { return {BVP_RECORD_CONSTANTS(BVP_LAYOUT_CONSTANT)}; }
+
+std::vector<NamedConstant> command_opcodes() { return {BVP_COMMAND_OPCODES(BVP_LAYOUT_CONSTANT)}; }
+
+std::vector<NamedConstant> sequencer_errors() { return {BVP_SEQUENCER_ERRORS(BVP_LAYOUT_CONSTANT)}; }
+
+std::vector<NamedConstant> dma_statuses() { return {BVP_DMA_STATUS(BVP_LAYOUT_CONSTANT)}; }
+
+}  // namespace bvp

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/codegen/reference_pages.h"
+
+#include <fmt/format.h>
+
+#include "platform/codegen/records_layout.h"
+#include "platform/scenario/schema.h"
+#include "platform/soc/memory_map.h"
+
+namespace bvp {
+namespace {
+
+std::string page(const std::string& title, const std::string& text) {
+  return fmt::format(
+      "# {}\n\n<!-- Written by `bvp-codegen docs` from the declarations in the sources: do not edit. -->\n\n{}", title,
+      text);
+}
+
+/// A '|' would end the cell.
+std::string cell(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '|') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+std::string memory_map_page() {
+  std::string text =
+      "Regions of the bus:\n\n| region | base | bytes at most | what it is |\n| --- | --- | --- | --- |\n";
+#define BVP_WRITE_REGION(name, base, bytes, description) \
+  text += fmt::format("| {} | `{:#011x}` | `{:#x}` | {} |\n", #name, u64{base}, u64{bytes}, cell(description));
+  BVP_MEMORY_MAP(BVP_WRITE_REGION)
+#undef BVP_WRITE_REGION
+  text += "\nLines of the interrupt controller:\n\n| line | source | what raises it |\n| --- | --- | --- |\n";
+#define BVP_WRITE_INTERRUPT(name, line, description) \
+  text += fmt::format("| {} | {} | {} |\n", line, #name, cell(description));
+  BVP_INTERRUPT_MAP(BVP_WRITE_INTERRUPT)
+#undef BVP_WRITE_INTERRUPT
+  text += "\nAn access to any other address is a bus error, which the CPU takes as an access fault.\n";
+  return page("Memory map", text);
+}
+
+std::string bits(const FieldView& field) {
+  if (field.width == 1) return std::to_string(field.lsb);
+  return fmt::format("{}:{}", field.lsb + field.width - 1, field.lsb);
+}
+
+std::string registers_page(const std::vector<RegisterBankView>& banks) {
+  std::string text =
+      "All registers are 32 bits wide and are accessed by aligned loads and stores of 4 bytes, or of 8 bytes for two\n"
+      "neighbours. rw: read and write, r: read only, w: write only, w1c: a 1 written clears the bit.\n";
+  for (const auto& bank : banks) {
+    text += fmt::format("\n## {}\n\nAt `{:#x}`: {}.\n\n", bank.name, bank.base, bank.description);
+    text += "| offset | register | access | reset | what it is |\n| --- | --- | --- | --- | --- |\n";
+    for (const auto& reg : bank.registers) {
+      const std::string name = reg.elements == 1 ? reg.name : fmt::format("{}[{}]", reg.name, reg.elements);
+      text += fmt::format("| `{:#05x}` | {} | {} | `{:#x}` | {} |\n", reg.offset, name, reg.access, reg.reset,
+                          cell(reg.description));
+      for (const auto& field : reg.fields)
+        text +=
+            fmt::format("| | {}.{} | | | bits {}: {} |\n", reg.name, field.name, bits(field), cell(field.description));
+    }
+  }
+  return page("Registers", text);
+}
+
+std::string constants_table(const std::vector<NamedConstant>& constants) {
+  std::string text = "| name | value | what it is |\n| --- | --- | --- |\n";
+  for (const auto& constant : constants)
+    text += fmt::format("| {} | {:#x} | {} |\n", constant.name, constant.value, cell(constant.description));
+  return text;
+}
+
+std::string records_page() {
+  std::string text =
+      "Records that compiler, firmware and hardware exchange through memory. All values are little endian. In the\n"
+      "firmware's header `bvp_hw.h` they are `struct bvp_dma_descriptor` and so on.\n";
+  for (const auto& record : record_layouts()) {
+    text += fmt::format("\n## {}\n\n{} {} bytes.\n\n", record.name, record.description, record.bytes);
+    text += "| offset | type | field | what it is |\n| --- | --- | --- | --- |\n";
+    for (const auto& field : record.fields) {
+      const std::string name = field.elements == 1 ? field.name : fmt::format("{}[{}]", field.name, field.elements);
+      text += fmt::format("| {} | {} | {} | {} |\n", field.offset, field.type, name, cell(field.description));
+    }
+  }
+  text += "\n## Command opcodes\n\n" + constants_table(command_opcodes());
+  text += "\n## Constants\n\n" + constants_table(record_constants());
+  text += "\n## Error codes of the sequencer\n\n" + constants_table(sequencer_errors());
+  text += "\n## Status codes of the DMA\n\n" + constants_table(dma_statuses());
+  return page("Records", text);
+}
+
+}  // namespace
+
+std::map<std::string, std::string> reference_pages(const std::vector<RegisterBankView>& banks) {
+  return {{"memory_map.md", memory_map_page()},
+          {"registers.md", registers_page(banks)},
+          {"records.md", records_page()},
+          {"parameters.md", page("Parameters", scenario_parameters_markdown())}};
+}
+
+}  // namespace bvp

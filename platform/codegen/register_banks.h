@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The register banks of the SoC as data, taken from the models that own them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+struct FieldView {
+  std::string name;
+  unsigned lsb;
+  unsigned width;
+  std::string description;
+};
+
+struct RegisterView {
+  std::string name;
+  u64 offset;
+  u32 elements;  // 1: a single register; consecutive 32-bit words otherwise
+  u32 reset;
+  std::string access;  // "rw", "r", "w", "w1c"
+  std::string description;
+  std::vector<FieldView> fields;
+};
+
+struct RegisterBankView {
+  std::string name;  // the region's name in the memory map
+  u64 base;
+  std::string description;
+  std::vector<RegisterView> registers;
+};
+
+/// Instantiates the models that have registers (in a simulation context of its own) and reads their declarations.
+[[nodiscard]] std::vector<RegisterBankView> register_banks();
+
+}  // namespace bvp

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the compiler makes of a network: memory contents, and what a report needs to name things.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+struct MemoryBlob {
+  u64 address = 0;  // on the bus
+  std::vector<u8> bytes;
+};
+
+/// A row-major [rows][columns] fp16 matrix in DRAM whose rows lie `pitch` bytes apart.
+struct MatrixPlace {
+  u64 address = 0;
+  u64 rows = 0, columns = 0, pitch = 0;
+};
+
+struct KernelInfo {
+  std::string name;
+  u32 tag = 0;    // of its launch commands: task << 16 | step
+  u32 layer = 0;  // layer_none outside of the layers
+  u32 instructions = 0, segments = 0, image_bytes = 0;
+  std::string mapping;  // one line for people
+};
+
+struct TaskInfo {
+  std::string name;
+  u32 layer = 0;
+  u64 tiles = 0;
+  u32 tile_rows = 0;
+  u64 scratchpad_bytes = 0;  // of a half, without weights
+  u64 weight_bytes = 0;
+  u64 dram_read_bytes = 0, dram_write_bytes = 0;  // planned, weights included
+};
+
+struct CompiledNetwork {
+  std::vector<MemoryBlob> blobs;
+  u64 descriptor = 0;  // bus address of the NetworkHeader
+  u64 end = 0;         // first free DRAM address
+  MatrixPlace input;
+  std::vector<MatrixPlace> layer_outputs;
+  MatrixPlace output;
+  std::vector<TaskInfo> tasks;
+  std::vector<KernelInfo> kernels;
+  u64 kernel_image_bytes = 0;  // fetched once per configuration
+};
+
+}  // namespace bvp

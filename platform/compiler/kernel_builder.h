@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts a kernel together: allocates operand memory, shares equal code, turns loops into trips.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <vector>
+
+#include "models/isa/kernel.h"
+#include "platform/compiler/target.h"
+
+namespace bvp {
+
+/// A loop over trips: how often, and what each of the four streams advances.
+struct Loop {
+  u32 count = 1;
+  std::array<i32, streams_per_segment> stride{};
+};
+
+class KernelBuilder {
+ public:
+  /// @param rows, columns  powers of two within the target's array
+  KernelBuilder(const CompilerTarget& target, u32 rows, u32 columns);
+
+  [[nodiscard]] u32 pes() const { return kernel_.pe_rows * kernel_.pe_columns; }
+  [[nodiscard]] const CompilerTarget& target() const { return target_; }
+
+  /// Throws CompileError if the operand memory (the accumulators) is full. Returns the first vector.
+  u32 allocate_vectors(u32 count);
+  u32 allocate_accumulators(u32 count);
+  [[nodiscard]] u32 free_vectors() const { return target_.operand_vectors - vectors_; }
+
+  /// A value that differs from PE to PE: sets stream.pe_register, or folds it into the base where all are equal.
+  void add_pe_value(Stream& stream, const std::function<i32(u32 pe)>& value);
+  /// PEs share out the iterations of a level: PE p starts at start(p) and steps by `step`.
+  void distribute(unsigned level, const std::function<i32(u32 pe)>& start, u32 step);
+
+  /// `loops`, innermost first, become trips; loops of one trip vanish, and neighbours that continue each other
+  /// merge, except into the innermost, which stays trip level 0 as given.
+  u16 add(Unit unit, unsigned scope, unsigned tag, const std::vector<Instruction>& code,
+          const std::array<Stream, streams_per_segment>& streams, const std::vector<Loop>& loops);
+  void edge(u16 from, u16 to, EdgeKind kind, unsigned initial = 0, unsigned peer_mask = 0);
+
+  /// Throws CompileError if the result does not fit the target.
+  [[nodiscard]] Kernel finish();
+
+ private:
+  u8 pe_register(const std::vector<i32>& values);
+
+  const CompilerTarget& target_;
+  Kernel kernel_;
+  u32 vectors_ = 0, accumulators_ = 0;
+};
+
+/// A stream at a fixed place.
+inline Stream stream_at(i32 base) {
+  Stream stream;
+  stream.base = base;
+  return stream;
+}
+
+}  // namespace bvp

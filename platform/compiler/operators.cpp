@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/operators.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "platform/network/half.h"
+
+namespace bvp {
+
+namespace {
+
+std::string describe(const ButterflyKernel& kernel, u64 points, std::size_t layers) {
+  return fmt::format(
+      "{} of {} points, {} layers: {} local points x {} PEs, {} exchanges, {} lane groups/instance, weights {}",
+      "stage", points, layers, kernel.local_points, kernel.kernel.pe_rows * kernel.kernel.pe_columns, kernel.exchanges,
+      kernel.groups_per_instance, kernel.weights_resident ? "resident" : "per window");
+}
+
+void add_butterfly_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
+                          const ButterflyStage& stage, u32 groups, u32 tail_groups,
+                          std::vector<LaunchStep::Register> registers) {
+  ButterflyKernel kernel = make_butterfly_kernel(target, stage, groups);
+  LaunchStep step;
+  step.name = name;
+  step.mapping = describe(kernel, u64{1} << stage.index_bits, stage.layer_bits.size());
+  const u32 per_instance = kernel.groups_per_instance;
+  step.counts = {kernel.counts[0], kernel.counts[1], kernel.counts[2], (groups + per_instance - 1) / per_instance};
+  step.row_level = 3;
+  step.tail_count = (tail_groups + per_instance - 1) / per_instance;
+  step.registers = std::move(registers);
+  step.registers.push_back({butterfly_register::weights, task.add_weights(kernel.weights), true});
+  step.kernel = std::move(kernel.kernel);
+  task.add_launch(std::move(step));
+}
+
+}  // namespace
+
+LinearShape::LinearShape(u64 inputs_, u64 outputs_)
+    : points(std::max<u64>(2, next_power_of_two(inputs_))),
+      stacks((outputs_ + points - 1) / points),
+      inputs(inputs_),
+      outputs(outputs_) {}
+
+void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,
+                          const TileBuffer& input, const TileBuffer& output) {
+  const LinearShape shape(op.inputs, op.outputs);
+  const unsigned bits = log2_of(shape.points);
+  const std::vector<unsigned> stages = divide_into_stages(target, bits, false);
+  const u64 n = shape.points;
+  unsigned first_layer = 0;
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const bool first = s == 0, last = s + 1 == stages.size();
+    const TileBuffer& source = first ? input : output;
+    ButterflyStage stage;
+    stage.index_bits = bits;
+    for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(first_layer + k);
+    stage.stacks = static_cast<u32>(shape.stacks);
+    stage.input_stacked = !first;
+    stage.column_access = true;
+    for (unsigned bit = 0; bit < bits; ++bit) {
+      stage.input_stride.push_back(source.layout.column_stride(bit));
+      stage.output_stride.push_back(output.layout.column_stride(bit));
+    }
+    for (unsigned bit = 0; (u64{1} << bit) < shape.stacks; ++bit) {
+      stage.stack_stride.push_back(output.layout.column_stride(bits + bit));
+    }
+    stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
+    stage.output_group_stride = static_cast<i32>(output.layout.group_bytes());
+    stage.weights = [&, first_layer](u32 stack, unsigned layer, u32 index) {
+      const unsigned k = first_layer + layer;
+      const u64 stride = u64{1} << k, pair = index / (2 * stride) * stride + index % stride;
+      const u16* t = &op.twiddle->data[(((u64{stack} * bits + k) * (n / 2)) + pair) * 4];
+      std::array<u16, 4> weights{t[0], t[1], t[2], t[3]};
+      if (k + 1 == bits) {
+        // Points that are cut off become 0, as the padding of whatever reads them must be.
+        if (stack * n + index >= shape.outputs) weights[0] = weights[1] = 0;
+        if (stack * n + index + stride >= shape.outputs) weights[2] = weights[3] = 0;
+      }
+      return weights;
+    };
+    std::vector<LaunchStep::Register> registers{{butterfly_register::input, source.offset, false},
+                                                {butterfly_register::output, output.offset, false}};
+    if (last) {
+      stage.bias = true;
+      stage.bias_of = [&](u32 stack, u32 index) {
+        const u64 point = stack * n + index;
+        return point < shape.outputs ? op.bias->data[point] : u16{0};
+      };
+      stage.activation = op.activation;
+      if (op.residual) {
+        stage.residual = true;
+        registers.push_back({butterfly_register::residual, op.residual->offset, false});
+      }
+    }
+    add_butterfly_launch(task, target, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
+                         task.groups(), task.tail_groups(), std::move(registers));
+    first_layer += stages[s];
+  }
+}
+
+void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator& op, const TileBuffer& input_re,
+             const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
+             const TileBuffer& output_re, const TileBuffer& output_im) {
+  const unsigned bits = log2_of(op.points);
+  const std::vector<unsigned> stages = divide_into_stages(target, bits, true);
+  unsigned first_layer = 0;
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const bool first = s == 0, last = s + 1 == stages.size();
+    const TileBuffer& from_re = first ? input_re : work_re;
+    const TileBuffer& from_im = first ? input_im : work_im;
+    const TileBuffer& to_re = last ? output_re : work_re;
+    const TileBuffer& to_im = last ? output_im : work_im;
+    const auto stride = [&](const TileBuffer& buffer, unsigned bit) {
+      return op.along_rows ? buffer.layout.row_stride(bit) : buffer.layout.column_stride(bit);
+    };
+    const auto group_stride = [&](const TileBuffer& buffer) {
+      return static_cast<i32>(op.along_rows ? buffer.layout.panel_bytes() : buffer.layout.group_bytes());
+    };
+    ButterflyStage stage;
+    stage.complex = true;
+    stage.index_bits = bits;
+    // Decimation in time: layer k combines bit k of the position, which is bit bits-1-k of the input's index.
+    for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(bits - 1 - first_layer - k);
+    stage.column_access = !op.along_rows;
+    for (unsigned bit = 0; bit < bits; ++bit) {
+      stage.input_stride.push_back(stride(from_re, bit));
+      stage.output_stride.push_back(stride(to_re, last ? bits - 1 - bit : bit));
+    }
+    stage.input_group_stride = group_stride(from_re);
+    stage.output_group_stride = group_stride(to_re);
+    stage.real_input = first && op.real_input;
+    stage.real_output = last && op.real_output;
+    stage.scale = first && op.ortho;
+    stage.scale_value = to_half(1.0 / std::sqrt(static_cast<double>(op.points)));
+    stage.residual = last && op.residual.has_value();
+    stage.weights = [bits, first_layer](u32, unsigned layer, u32 index) {
+      const unsigned k = first_layer + layer;
+      u32 position = 0;
+      for (unsigned lower = 0; lower < k; ++lower) position |= (index >> (bits - 1 - lower) & 1) << lower;
+      const double angle = 2.0 * M_PI * position / static_cast<double>(u64{2} << k);
+      return std::array<u16, 4>{to_half(std::cos(angle)), to_half(-std::sin(angle)), 0, 0};
+    };
+    std::vector<LaunchStep::Register> registers{{butterfly_register::input, from_re.offset, false},
+                                                {butterfly_register::output, to_re.offset, false}};
+    if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
+    if (!stage.real_output) registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
+    if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
+    add_butterfly_launch(task, target, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
+                         op.groups, op.tail_groups, std::move(registers));
+    first_layer += stages[s];
+  }
+}
+
+void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const Tensor& weight,
+                    const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output) {
+  LayerNormSpec spec;
+  spec.columns = static_cast<u32>(weight.data.size());
+  spec.epsilon = epsilon;
+  spec.layout = input.layout;
+  spec.weight = [&](u32 column) { return weight.data[column]; };
+  spec.bias = [&](u32 column) { return bias.data[column]; };
+  RowKernel kernel = make_layer_norm_kernel(target, spec);
+  LaunchStep step;
+  step.name = name;
+  step.mapping = "lane groups of tokens shared out to the PEs, three passes over the columns";
+  step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = {{layer_norm_register::input, input.offset, false},
+                    {layer_norm_register::output, output.offset, false},
+                    {layer_norm_register::weights, task.add_weights(kernel.weights), true}};
+  step.kernel = std::move(kernel.kernel);
+  task.add_launch(std::move(step));
+}
+
+void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
+                   const TileBuffer& q, const TileBuffer& k, const TileBuffer& v, const TileBuffer& scores,
+                   const TileBuffer& reciprocal, const TileBuffer& output) {
+  const auto add_product = [&](const std::string& part, const ProductSpec& spec,
+                               std::vector<LaunchStep::Register> registers) {
+    ProductKernel kernel = make_product_kernel(target, spec, task.groups());
+    LaunchStep step;
+    step.name = name + part;
+    step.mapping =
+        fmt::format("{} terms, {} outputs: lane groups and outputs shared out to the PEs", spec.terms, spec.outputs);
+    step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+    step.tail_count = task.tail_groups();
+    step.registers = std::move(registers);
+    step.registers.push_back({product_register::constants, task.add_weights(kernel.constants), true});
+    step.kernel = std::move(kernel.kernel);
+    task.add_launch(std::move(step));
+  };
+  ProductSpec product;
+  product.terms = static_cast<u32>(width);
+  product.outputs = static_cast<u32>(keys);
+  product.x = q.layout;
+  product.y = scores.layout;
+  product.w = k.layout;
+  product.factor = to_half(1.0 / std::sqrt(static_cast<double>(width)));
+  add_product(".scores", product,
+              {{product_register::x, q.offset, false},
+               {product_register::y, scores.offset, false},
+               {product_register::w, k.offset, false}});
+
+  SoftmaxSpec softmax;
+  softmax.columns = static_cast<u32>(keys);
+  softmax.layout = scores.layout;
+  softmax.reciprocal_layout = reciprocal.layout;
+  RowKernel kernel = make_softmax_kernel(target, softmax);
+  LaunchStep step;
+  step.name = name + ".softmax";
+  step.mapping = "lane groups of queries shared out to the PEs, two passes over the keys";
+  step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = {{softmax_register::scores, scores.offset, false},
+                    {softmax_register::reciprocal, reciprocal.offset, false},
+                    {softmax_register::weights, task.add_weights(kernel.weights), true}};
+  step.kernel = std::move(kernel.kernel);
+  task.add_launch(std::move(step));
+
+  product = {};
+  product.terms = static_cast<u32>(keys);
+  product.outputs = static_cast<u32>(width);
+  product.transposed = true;
+  product.x = scores.layout;
+  product.y = output.layout;
+  product.w = v.layout;
+  product.row_factor = true;
+  product.row_factor_layout = reciprocal.layout;
+  add_product(".values", product,
+              {{product_register::x, scores.offset, false},
+               {product_register::y, output.offset, false},
+               {product_register::w, v.offset, false},
+               {product_register::row_factor, reciprocal.offset, false}});
+}
+
+}  // namespace bvp

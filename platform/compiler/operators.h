@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators of an encoder layer as launches of a task.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "platform/compiler/butterfly_kernel.h"
+#include "platform/compiler/row_kernels.h"
+#include "platform/compiler/task_builder.h"
+#include "platform/network/network.h"
+#include "platform/network/tensors.h"
+
+namespace bvp {
+
+/// Columns that a butterfly linear layer reads (zero beyond the inputs) and writes.
+struct LinearShape {
+  u64 points = 0;  // next power of two of the inputs
+  u64 stacks = 0;
+  u64 inputs = 0, outputs = 0;
+  LinearShape(u64 inputs, u64 outputs);
+  [[nodiscard]] u64 written() const { return stacks * points; }
+};
+
+struct LinearOperator {
+  std::string name;
+  const Tensor* twiddle = nullptr;
+  const Tensor* bias = nullptr;
+  u64 inputs = 0, outputs = 0;
+  ButterflyStage::Activation activation = ButterflyStage::Activation::none;
+  std::optional<TileBuffer> residual;  // same number of rows as the output buffer
+};
+
+/// BPMM on the rows of a tile; `input` may be `output`.
+void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,
+                          const TileBuffer& input, const TileBuffer& output);
+
+struct FftOperator {
+  std::string name;
+  u64 points = 0;           // power of two
+  bool along_rows = false;  // true: along the rows (tokens), lanes over the columns
+  bool ortho = true;
+  bool real_input = false;
+  bool real_output = false;
+  std::optional<TileBuffer> residual;
+  u32 groups = 0, tail_groups = 0;  // lane groups of the other dimension
+};
+/// `work_re` and `work_im` hold the intermediate planes of an FFT of several stages (they may be the input, if that
+/// is complex); the output must not be the input of the last stage. Imaginary buffers are ignored where real.
+void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator& op, const TileBuffer& input_re,
+             const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
+             const TileBuffer& output_re, const TileBuffer& output_im);
+
+void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const Tensor& weight,
+                    const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output);
+
+/// output = softmax(q k^T / sqrt(width)) v for the rows of a tile and one head.
+void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
+                   const TileBuffer& q, const TileBuffer& k, const TileBuffer& v, const TileBuffer& scores,
+                   const TileBuffer& reciprocal, const TileBuffer& output);
+
+}  // namespace bvp

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the compiler knows of the machine.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+struct CompilerTarget {
+  u32 rows = 4, columns = 4;  // PEs
+  u32 lanes = 32;
+  u32 operand_vectors = 256;
+  u32 accumulators = 32;
+  u32 instruction_store = 32;
+  u32 contexts = 8;      // instances in flight per PE, at most
+  u32 stage_points = 0;  // points of a closed set; 0: as many as fit, up to default_stage_points
+  u64 scratchpad_bytes = 4 << 20;
+  u64 scratchpad_base = 0;  // bus addresses
+  u64 dram_base = 0, dram_bytes = 0;
+
+  static constexpr u32 default_stage_points = 512;
+
+  [[nodiscard]] u32 vector_bytes() const { return lanes * 2; }
+  /// The largest power-of-two sub-array: butterflies need one.
+  [[nodiscard]] u32 usable_rows() const { return floor_power_of_two(rows); }
+  [[nodiscard]] u32 usable_columns() const { return floor_power_of_two(columns); }
+  [[nodiscard]] u32 usable_pes() const { return usable_rows() * usable_columns(); }
+
+  static u32 floor_power_of_two(u32 n) {
+    u32 power = 1;
+    while (power * 2 <= n) power *= 2;
+    return power;
+  }
+};
+
+/// The network does not fit the machine, or asks for what it cannot do; `what()` names the cause and a way out.
+struct CompileError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace bvp

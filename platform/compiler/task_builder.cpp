@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/task_builder.h"
+
+#include <utility>
+
+namespace bvp {
+
+TaskBuilder::TaskBuilder(const CompilerTarget& target, std::string name, u32 layer, std::array<u32, 3> tiles, u32 rows,
+                         u32 tail_rows)
+    : target_(target), name_(std::move(name)), layer_(layer), tiles_(tiles), rows_(rows), tail_rows_(tail_rows) {}
+
+TileBuffer TaskBuilder::buffer(u64 columns, u32 rows) {
+  const u32 lanes = target_.lanes;
+  TileBuffer buffer;
+  buffer.layout = {lanes, ((rows == 0 ? rows_ : rows) + lanes - 1) / lanes * lanes};
+  buffer.columns = buffer.layout.panels(columns) * lanes;
+  buffer.offset = buffer_bytes_;
+  buffer_bytes_ += buffer.layout.bytes(columns);
+  return buffer;
+}
+
+void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
+                           std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
+                           u32 tail_index, u32 tail_count) {
+  DmaDescriptor descriptor{};
+  descriptor.source = load ? address : scratchpad;
+  descriptor.destination = load ? scratchpad : address;
+  descriptor.length = length;
+  descriptor.count = count;
+  descriptor.source_stride = load ? dram_stride : scratchpad_stride;
+  descriptor.destination_stride = load ? scratchpad_stride : dram_stride;
+  Step step = dma_step(descriptor, load ? 0 : 1);
+  (load ? step.source_stride : step.destination_stride) = strides;
+  step.half_mask = load ? 2 : 1;
+  step.tail_index = tail_index;
+  step.tail_count = tail_count;
+  (load ? inputs_ : outputs_).push_back(step);
+
+  const u64 tiles = u64{tiles_[0]} * tiles_[1] * tiles_[2];
+  u64 bytes = u64{length} * count[0] * count[1] * count[2];
+  u64 total = bytes * tiles;
+  if (tail_index != tail_none) {
+    const u64 tail_bytes = bytes / count[tail_index] * tail_count;
+    total -= (bytes - tail_bytes) * tiles_[1] * tiles_[2];
+  }
+  (load ? read_bytes_ : write_bytes_) += total;
+}
+
+void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
+                       bool varying, TileStrides strides) {
+  const u32 lanes = target_.lanes;
+  const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
+  const auto pitch = static_cast<i32>(place.pitch);
+  const u64 base = target_.scratchpad_base + buffer.offset;
+  const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
+  const u32 tail_index = varying && tail_rows_ != rows ? 1 : tail_none;
+  if (whole > 0) {
+    add_move(load, place.address, base, lanes * 2, {whole, rows, 1}, {row, pitch, 0}, {panel, row, 0}, strides,
+             tail_index, tail_rows_);
+  }
+  if (rest > 0) {
+    add_move(load, place.address + u64{whole} * lanes * 2, base + u64{whole} * buffer.layout.panel_bytes(), rest * 2,
+             {1, rows, 1}, {0, pitch, 0}, {0, row, 0}, strides, tail_index, tail_rows_);
+  }
+}
+
+void TaskBuilder::load(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
+                       TileStrides strides) {
+  move(true, place, columns, buffer, rows, varying, strides);
+}
+
+void TaskBuilder::store(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
+                        TileStrides strides) {
+  move(false, place, columns, buffer, rows, varying, strides);
+}
+
+void TaskBuilder::load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
+                             TileStrides strides) {
+  const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
+  add_move(true, place.address, target_.scratchpad_base + buffer.offset, target_.lanes * 2, {panels, rows, 1},
+           {row, static_cast<i32>(place.pitch), 0}, {panel, row, 0}, strides, panels != tail_panels ? 0 : tail_none,
+           tail_panels);
+}
+
+void TaskBuilder::store_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
+                              TileStrides strides) {
+  const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
+  add_move(false, place.address, target_.scratchpad_base + buffer.offset, target_.lanes * 2, {panels, rows, 1},
+           {row, static_cast<i32>(place.pitch), 0}, {panel, row, 0}, strides, panels != tail_panels ? 0 : tail_none,
+           tail_panels);
+}
+
+void TaskBuilder::fill(u64 scratchpad, u32 length, u32 count, i32 stride) {
+  DmaDescriptor descriptor{};
+  descriptor.destination = scratchpad;
+  descriptor.length = length;
+  descriptor.fill = dma_fill_flag;
+  descriptor.count = {count, 1, 1};
+  descriptor.destination_stride = {stride, 0, 0};
+  Step step = dma_step(descriptor, 0);
+  step.half_mask = 2;
+  inputs_.push_back(step);
+}
+
+void TaskBuilder::zero_columns(const TileBuffer& buffer, u64 first, u64 end) {
+  const u32 lanes = target_.lanes;
+  const u64 base = target_.scratchpad_base + buffer.offset;
+  const auto row = static_cast<i32>(buffer.layout.row_bytes());
+  const auto part = static_cast<u32>(first % lanes);
+  if (first >= end) return;
+  if (part != 0) {
+    fill(base + first / lanes * buffer.layout.panel_bytes() + u64{part} * 2, (lanes - part) * 2, buffer.layout.rows,
+         row);
+  }
+  const u32 first_panel = buffer.layout.panels(first), end_panel = buffer.layout.panels(end);
+  if (first_panel < end_panel) {
+    fill(base + u64{first_panel} * buffer.layout.panel_bytes(), (end_panel - first_panel) * buffer.layout.panel_bytes(),
+         1, 0);
+  }
+}
+
+void TaskBuilder::zero_rows(const TileBuffer& buffer, u32 first, u32 end) {
+  if (first >= end) return;
+  fill(target_.scratchpad_base + buffer.offset + u64{first} * buffer.layout.row_bytes(),
+       (end - first) * buffer.layout.row_bytes(), buffer.columns / target_.lanes,
+       static_cast<i32>(buffer.layout.panel_bytes()));
+}
+
+u32 TaskBuilder::add_weights(const std::vector<u16>& words) {
+  const auto offset = static_cast<u32>(weights_.size() * 2);
+  weights_.insert(weights_.end(), words.begin(), words.end());
+  return offset;
+}
+
+void TaskBuilder::add_launch(LaunchStep step) { launches_.push_back(std::move(step)); }
+
+Step dma_step(const DmaDescriptor& descriptor, u8 channel) {
+  Step step{};
+  step.command.opcode = static_cast<u8>(CommandOpcode::dma);
+  step.command.unit = channel;
+  step.command.signal = semaphore_none;
+  step.command.wait = {semaphore_none, semaphore_none};
+  static_assert(sizeof(step.command.registers) == sizeof(descriptor));
+  __builtin_memcpy(step.command.registers.data(), &descriptor, sizeof(descriptor));
+  step.tail_index = tail_none;
+  return step;
+}
+
+}  // namespace bvp

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// One task under construction: its buffers in a scratchpad half, its DMA and launch steps.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "models/isa/kernel.h"
+#include "models/isa/records.h"
+#include "platform/compiler/compiled_network.h"
+#include "platform/compiler/layout.h"
+#include "platform/compiler/target.h"
+
+namespace bvp {
+
+/// A matrix buffer in the scratchpad half.
+struct TileBuffer {
+  u32 offset = 0;  // within the half
+  u32 columns = 0;
+  PanelLayout layout;
+};
+
+/// A step of one DMA command, alike in every tile.
+[[nodiscard]] Step dma_step(const DmaDescriptor& descriptor, u8 channel);
+
+/// How a DMA step moves from tile to tile: bytes per tile index, innermost level first.
+using TileStrides = std::array<i64, 3>;
+
+/// A launch as the compiler sees it; the image gets its address when the network is laid out.
+struct LaunchStep {
+  std::string name, mapping;
+  Kernel kernel;
+  std::array<u32, instance_levels> counts{1, 1, 1, 1};
+  unsigned row_level = 0;  // the instance level that counts lane groups of rows
+  u32 tail_count = 0;      // its count in the last innermost tile
+  struct Register {
+    unsigned number = 0;
+    u32 offset = 0;
+    bool weights = false;  // relative to the task's weight area, otherwise to the half
+  };
+  std::vector<Register> registers;
+};
+
+class TaskBuilder {
+ public:
+  /// @param rows       of a full tile
+  /// @param tail_rows  of the last innermost tile
+  TaskBuilder(const CompilerTarget& target, std::string name, u32 layer, std::array<u32, 3> tiles, u32 rows,
+              u32 tail_rows);
+
+  [[nodiscard]] u32 rows() const { return rows_; }
+  [[nodiscard]] u32 tail_rows() const { return tail_rows_; }
+  [[nodiscard]] u32 groups() const { return (rows_ + target_.lanes - 1) / target_.lanes; }
+  [[nodiscard]] u32 tail_groups() const { return (tail_rows_ + target_.lanes - 1) / target_.lanes; }
+
+  /// A buffer of at least `columns` columns and `rows` rows (0: the tile's).
+  TileBuffer buffer(u64 columns, u32 rows = 0);
+
+  /// Rows of a DRAM matrix into a buffer or back. `varying`: the rows are the tile's and shrink in its tail.
+  void load(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
+            TileStrides strides);
+  void store(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
+             TileStrides strides);
+  /// Like load and store, for column strips: `panels` panels a tile, `tail_panels` in the last innermost one.
+  void load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
+                  TileStrides strides);
+  void store_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
+                   TileStrides strides);
+  /// Zeroes columns [first, end) of all rows.
+  void zero_columns(const TileBuffer& buffer, u64 first, u64 end);
+  /// Zeroes rows [first, end) of all panels.
+  void zero_rows(const TileBuffer& buffer, u32 first, u32 end);
+
+  /// Words for the weight area; returns their byte offset in it.
+  u32 add_weights(const std::vector<u16>& words);
+  void add_launch(LaunchStep step);
+
+  [[nodiscard]] u32 buffer_bytes() const { return buffer_bytes_; }
+  [[nodiscard]] const std::vector<u16>& weights() const { return weights_; }
+  [[nodiscard]] const std::vector<LaunchStep>& launches() const { return launches_; }
+  [[nodiscard]] const std::vector<Step>& inputs() const { return inputs_; }
+  [[nodiscard]] const std::vector<Step>& outputs() const { return outputs_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] u32 layer() const { return layer_; }
+  [[nodiscard]] const std::array<u32, 3>& tiles() const { return tiles_; }
+  [[nodiscard]] u64 dram_read_bytes() const { return read_bytes_; }
+  [[nodiscard]] u64 dram_write_bytes() const { return write_bytes_; }
+
+ private:
+  void add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
+                std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
+                u32 tail_index, u32 tail_count);
+  void move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
+            TileStrides strides);
+  void fill(u64 scratchpad, u32 length, u32 count, i32 stride);
+
+  const CompilerTarget& target_;
+  std::string name_;
+  u32 layer_;
+  std::array<u32, 3> tiles_;
+  u32 rows_, tail_rows_;
+  u32 buffer_bytes_ = 0;
+  std::vector<Step> inputs_, outputs_;
+  std::vector<LaunchStep> launches_;
+  std::vector<u16> weights_;
+  u64 read_bytes_ = 0, write_bytes_ = 0;
+};
+
+}  // namespace bvp

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A hybrid butterfly-sparsity network: what is computed, without any notion of the hardware.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+enum class Mixing { attention, fft2d };
+enum class LinearKind { dense, butterfly };
+enum class NormPlacement { post, pre };
+enum class FftNorm { ortho, none };
+enum class Activation { gelu, relu };
+
+struct EncoderLayer {
+  Mixing mixing = Mixing::attention;
+  LinearKind projections = LinearKind::butterfly;  // query, key, value, output; only where mixing is attention
+  LinearKind ffn = LinearKind::butterfly;
+};
+
+/// Sizes are counts of elements; the meaning of every field is that of the network description in network.json.
+struct Network {
+  u64 tokens = 0;
+  u64 hidden = 0;
+  u64 heads = 1;
+  u64 ffn = 0;
+  u64 batch = 1;
+  NormPlacement norm = NormPlacement::post;
+  FftNorm fft_norm = FftNorm::ortho;
+  Activation activation = Activation::gelu;
+  double epsilon = 1e-5;
+  std::vector<EncoderLayer> layers;
+};
+
+inline u64 next_power_of_two(u64 n) {
+  u64 power = 1;
+  while (power < n) power *= 2;
+  return power;
+}
+
+inline unsigned log2_of(u64 power_of_two) { return static_cast<unsigned>(__builtin_ctzll(power_of_two)); }
+
+}  // namespace bvp

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/network/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "platform/network/half.h"
+#include "platform/scenario/input_error.h"
+
+namespace bvp {
+namespace {
+
+using nlohmann::json;
+
+constexpr u64 header_limit = u64{64} << 20;
+constexpr u64 file_limit = u64{16} << 30;
+constexpr std::size_t rank_limit = 16;
+
+struct Entry {
+  std::string name;
+  std::string type;
+  std::vector<u64> shape;
+  u64 elements = 0;
+  u64 begin = 0;
+  u64 end = 0;
+};
+
+template <class... Args>
+[[noreturn]] void refuse(const std::filesystem::path& file, fmt::format_string<Args...> format, Args&&... args) {
+  throw InputError(fmt::format("{}: {}", file.string(), fmt::format(format, std::forward<Args>(args)...)));
+}
+
+u64 element_size(const std::string& type) {
+  if (type == "F16") return 2;
+  if (type == "F32") return 4;
+  if (type == "F64") return 8;
+  return 0;
+}
+
+std::string read_bytes(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) refuse(file, "there is no such file");
+  const u64 size = std::filesystem::file_size(file, error);
+  if (error) refuse(file, "cannot be read: {}", error.message());
+  if (size > file_limit) refuse(file, "has {} bytes, more than the {} that are supported", size, file_limit);
+  std::ifstream stream(file, std::ios::binary);
+  std::string bytes(size, '\0');
+  if (!stream.read(bytes.data(), static_cast<std::streamsize>(size))) refuse(file, "cannot be read");
+  return bytes;
+}
+
+json parse_header(const std::filesystem::path& file, const std::string& bytes, u64& header_size) {
+  if (bytes.size() < 8) refuse(file, "is not a safetensors file: it has only {} bytes", bytes.size());
+  header_size = 0;
+  for (int i = 7; i >= 0; --i) header_size = header_size << 8 | static_cast<u8>(bytes[static_cast<std::size_t>(i)]);
+  if (header_size > bytes.size() - 8 || header_size > header_limit) {
+    refuse(file, "is not a safetensors file, or is cut short: it announces a header of {} bytes and has {}",
+           header_size, bytes.size() - 8);
+  }
+  std::set<std::string> names;
+  const auto watch_duplicates = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::key && depth == 1) {
+      const auto& name = parsed.get_ref<const std::string&>();
+      if (!names.insert(name).second) refuse(file, "tensor '{}' appears twice in the header", name);
+    }
+    return true;
+  };
+  try {
+    json header =
+        json::parse(bytes.begin() + 8, bytes.begin() + 8 + static_cast<std::ptrdiff_t>(header_size), watch_duplicates);
+    if (!header.is_object()) refuse(file, "is not a safetensors file: its header is not a JSON object");
+    return header;
+  } catch (const json::exception& error) {
+    refuse(file, "is not a safetensors file: its header is not JSON ({})", error.what());
+  }
+}
+
+Entry parse_entry(const std::filesystem::path& file, const std::string& name, const json& value, u64 data_size) {
+  const auto is_counts = [](const json& list) {
+    return list.is_array() &&
+           std::all_of(list.begin(), list.end(), [](const json& item) { return item.is_number_unsigned(); });
+  };
+  if (!value.is_object() || !value.contains("dtype") || !value["dtype"].is_string() || !value.contains("shape") ||
+      !is_counts(value["shape"]) || !value.contains("data_offsets") || !is_counts(value["data_offsets"]) ||
+      value["data_offsets"].size() != 2) {
+    refuse(file, "tensor '{}': expected a dtype, a shape and two data_offsets", name);
+  }
+  Entry entry{name, value["dtype"],           value["shape"].get<std::vector<u64>>(),
+              1,    value["data_offsets"][0], value["data_offsets"][1]};
+  const u64 size = element_size(entry.type);
+  if (size == 0) refuse(file, "tensor '{}': type {} is not supported, expected F16, F32 or F64", name, entry.type);
+  if (entry.shape.size() > rank_limit) refuse(file, "tensor '{}' has {} dimensions", name, entry.shape.size());
+  for (const u64 extent : entry.shape) {
+    // Bounded by the data, so that the product cannot overflow.
+    if (extent != 0 && entry.elements > data_size / extent) {
+      refuse(file, "tensor '{}': its shape needs more bytes than the file has", name);
+    }
+    entry.elements *= extent;
+  }
+  if (entry.begin > entry.end || entry.end > data_size) {
+    refuse(file, "tensor '{}': its data_offsets [{}, {}] lie outside of the {} bytes of data", name, entry.begin,
+           entry.end, data_size);
+  }
+  if (entry.end - entry.begin != entry.elements * size) {
+    refuse(file, "tensor '{}': its shape needs {} bytes, its data_offsets span {}", name, entry.elements * size,
+           entry.end - entry.begin);
+  }
+  return entry;
+}
+
+template <class T>
+void round_elements(const std::filesystem::path& file, const Entry& entry, const char* data, std::vector<u16>& out) {
+  for (u64 i = 0; i < entry.elements; ++i) {
+    T value = 0;
+    std::memcpy(&value, data + i * sizeof(T), sizeof(T));
+    out[i] = to_half(value);
+    if (std::isfinite(value) && !is_finite_half(out[i])) {
+      refuse(file, "tensor '{}': {} at flat index {} is beyond the range of fp16", entry.name, value, i);
+    }
+  }
+}
+
+Tensor decode(const std::filesystem::path& file, const Entry& entry, const char* data) {
+  Tensor tensor{entry.shape, std::vector<u16>(entry.elements)};
+  if (entry.type == "F16") {
+    if (entry.elements != 0) std::memcpy(tensor.data.data(), data, entry.elements * 2);
+  } else if (entry.type == "F32") {
+    round_elements<float>(file, entry, data, tensor.data);
+  } else {
+    round_elements<double>(file, entry, data, tensor.data);
+  }
+  return tensor;
+}
+
+}  // namespace
+
+TensorMap read_safetensors(const std::filesystem::path& file) {
+  const std::string bytes = read_bytes(file);
+  u64 header_size = 0;
+  const json header = parse_header(file, bytes, header_size);
+  const u64 data_size = bytes.size() - 8 - header_size;
+  const char* data = bytes.data() + 8 + header_size;
+
+  std::vector<Entry> entries;
+  for (const auto& [name, value] : header.items()) {
+    if (name != "__metadata__") entries.push_back(parse_entry(file, name, value, data_size));
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+  u64 next = 0;
+  TensorMap tensors;
+  for (const Entry& entry : entries) {
+    if (entry.begin != next) {
+      refuse(file, "tensor '{}' begins at byte {} of the data, expected {}: tensors overlap or leave a gap", entry.name,
+             entry.begin, next);
+    }
+    next = entry.end;
+    tensors.emplace(entry.name, decode(file, entry, data + entry.begin));
+  }
+  if (next != data_size) refuse(file, "has {} bytes of data behind the last tensor", data_size - next);
+  return tensors;
+}
+
+void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors) {
+  json header = json::object();
+  u64 offset = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const u64 bytes = 2 * tensor.data.size();
+    header[name] = {{"dtype", "F16"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+    offset += bytes;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+
+  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
+  for (int shift = 0; shift < 64; shift += 8) stream.put(static_cast<char>(u64{text.size()} >> shift));
+  stream << text;
+  for (const auto& [name, tensor] : tensors) {
+    stream.write(reinterpret_cast<const char*>(tensor.data.data()),
+                 static_cast<std::streamsize>(2 * tensor.data.size()));
+  }
+  stream.close();
+  if (!stream) throw std::runtime_error(fmt::format("{}: cannot be written", file.string()));
+}
+
+}  // namespace bvp

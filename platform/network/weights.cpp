@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/network/weights.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "platform/network/half.h"
+#include "platform/network/random.h"
+#include "platform/network/safetensors.h"
+#include "platform/scenario/input_error.h"
+
+namespace bvp {
+namespace {
+
+void add_norm(std::vector<TensorSpec>& specs, const std::string& name, u64 width) {
+  specs.push_back({name + ".weight", {width}, TensorRole::norm_weight, width});
+  specs.push_back({name + ".bias", {width}, TensorRole::norm_bias, width});
+}
+
+void add_linear(std::vector<TensorSpec>& specs, const std::string& name, LinearKind kind, u64 inputs, u64 outputs) {
+  if (kind == LinearKind::dense) {
+    specs.push_back({name + ".weight", {outputs, inputs}, TensorRole::dense, inputs});
+  } else {
+    const u64 n = next_power_of_two(inputs);
+    const u64 stacks = (outputs + n - 1) / n;
+    specs.push_back({name + ".twiddle", {stacks, log2_of(n), n / 2, 2, 2}, TensorRole::twiddle, inputs});
+  }
+  specs.push_back({name + ".bias", {outputs}, TensorRole::bias, inputs});
+}
+
+/// A rotation by a random angle from the rational parametrisation of the circle: only operations that IEEE 754
+/// rounds alike everywhere, unlike sin and cos.
+void draw_rotation(Random& random, double gain, u16* matrix) {
+  const double t = 2 * random.uniform() - 1;
+  double cosine = (1 - t * t) / (1 + t * t);
+  double sine = 2 * t / (1 + t * t);
+  const u64 quadrant = random.bits() >> 62;
+  if ((quadrant & 1) != 0) std::swap(cosine, sine);
+  if ((quadrant & 2) != 0) cosine = -cosine;
+  constexpr double perturbation = 0.01;
+  const double entries[] = {cosine, -sine, sine, cosine};
+  for (std::size_t i = 0; i < 4; ++i) matrix[i] = to_half(gain * (entries[i] + perturbation * random.normal()));
+}
+
+Tensor draw(const TensorSpec& spec, u64 seed) {
+  Random random(seed, spec.name);
+  Tensor tensor{spec.shape, std::vector<u16>(Tensor::elements(spec.shape))};
+  switch (spec.role) {
+    case TensorRole::dense: {
+      const double scale = 1 / std::sqrt(static_cast<double>(spec.inputs));
+      for (u16& value : tensor.data) value = to_half(scale * random.normal());
+      break;
+    }
+    case TensorRole::twiddle: {
+      // Zero-padding the inputs to n spreads their energy over n points; the first factor makes up for it.
+      const u64 n = 2 * spec.shape[2];
+      const double padding_gain = std::sqrt(static_cast<double>(n) / static_cast<double>(spec.inputs));
+      const u64 matrices_per_factor = spec.shape[2];
+      for (u64 i = 0; i * 4 < tensor.data.size(); ++i) {
+        const u64 factor = i / matrices_per_factor % spec.shape[1];
+        draw_rotation(random, factor == 0 ? padding_gain : 1.0, &tensor.data[4 * i]);
+      }
+      break;
+    }
+    case TensorRole::norm_weight:
+      for (u16& value : tensor.data) value = to_half(1 + 0.1 * random.normal());
+      break;
+    case TensorRole::bias:
+    case TensorRole::norm_bias:
+      for (u16& value : tensor.data) value = to_half(0.02 * random.normal());
+      break;
+  }
+  return tensor;
+}
+
+std::vector<u64> input_shape(const Network& network) { return {network.batch, network.tokens, network.hidden}; }
+
+std::string check_tensor(const std::string& name, const Tensor& tensor, const std::vector<u64>& shape) {
+  if (tensor.shape != shape) {
+    return fmt::format("'{}' has shape [{}], expected [{}]", name, fmt::join(tensor.shape, ", "),
+                       fmt::join(shape, ", "));
+  }
+  const auto bad = std::find_if_not(tensor.data.begin(), tensor.data.end(), is_finite_half);
+  if (bad != tensor.data.end()) {
+    return fmt::format("'{}' has an element that is not a finite fp16 number, at flat index {}", name,
+                       bad - tensor.data.begin());
+  }
+  return {};
+}
+
+[[noreturn]] void refuse(const std::filesystem::path& file, std::vector<std::string> problems) {
+  constexpr std::size_t shown = 20;
+  if (problems.size() > shown) {
+    const std::size_t more = problems.size() - shown;
+    problems.resize(shown);
+    problems.push_back(fmt::format("and {} more", more));
+  }
+  throw InputError(fmt::format("{}: {}", file.string(), fmt::join(problems, fmt::format("\n{}: ", file.string()))));
+}
+
+}  // namespace
+
+std::vector<TensorSpec> parameter_specs(const Network& network) {
+  std::vector<TensorSpec> specs;
+  for (std::size_t index = 0; index < network.layers.size(); ++index) {
+    const EncoderLayer& layer = network.layers[index];
+    const std::string name = fmt::format("layers.{}", index);
+    add_norm(specs, name + ".norm1", network.hidden);
+    if (layer.mixing == Mixing::attention) {
+      for (const char* part : {"query", "key", "value", "output"}) {
+        add_linear(specs, fmt::format("{}.attention.{}", name, part), layer.projections, network.hidden,
+                   network.hidden);
+      }
+    }
+    add_norm(specs, name + ".norm2", network.hidden);
+    add_linear(specs, name + ".ffn.up", layer.ffn, network.hidden, network.ffn);
+    add_linear(specs, name + ".ffn.down", layer.ffn, network.ffn, network.hidden);
+  }
+  if (network.norm == NormPlacement::pre) add_norm(specs, "final_norm", network.hidden);
+  return specs;
+}
+
+TensorMap random_weights(const Network& network, u64 seed) {
+  TensorMap weights;
+  for (const TensorSpec& spec : parameter_specs(network)) weights.emplace(spec.name, draw(spec, seed));
+  return weights;
+}
+
+Tensor random_input(const Network& network, u64 seed) {
+  Random random(seed, "input");
+  Tensor input{input_shape(network), {}};
+  input.data.resize(Tensor::elements(input.shape));
+  for (u16& value : input.data) value = to_half(random.normal());
+  return input;
+}
+
+TensorMap load_weights(const std::filesystem::path& file, const Network& network) {
+  TensorMap found = read_safetensors(file);
+  TensorMap weights;
+  std::vector<std::string> problems;
+  for (const TensorSpec& spec : parameter_specs(network)) {
+    const auto entry = found.find(spec.name);
+    if (entry == found.end()) {
+      problems.push_back(fmt::format("'{}' [{}] is missing", spec.name, fmt::join(spec.shape, ", ")));
+      continue;
+    }
+    if (std::string problem = check_tensor(spec.name, entry->second, spec.shape); !problem.empty()) {
+      problems.push_back(std::move(problem));
+    }
+    weights.insert(found.extract(entry));
+  }
+  for (const auto& [name, tensor] : found) problems.push_back(fmt::format("'{}' is not part of the network", name));
+  if (!problems.empty()) refuse(file, std::move(problems));
+  return weights;
+}
+
+Tensor load_input(const std::filesystem::path& file, const Network& network) {
+  TensorMap found = read_safetensors(file);
+  const auto entry = found.find("input");
+  if (entry == found.end()) refuse(file, {"there is no tensor 'input'"});
+  if (std::string problem = check_tensor("input", entry->second, input_shape(network)); !problem.empty()) {
+    refuse(file, {std::move(problem)});
+  }
+  return std::move(entry->second);
+}
+
+}  // namespace bvp

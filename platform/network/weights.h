@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of a network: their names and shapes, drawn from a seed or read from a file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "platform/network/network.h"
+#include "platform/network/tensors.h"
+
+namespace bvp {
+
+enum class TensorRole { dense, twiddle, bias, norm_weight, norm_bias };
+
+struct TensorSpec {
+  std::string name;
+  std::vector<u64> shape;
+  TensorRole role = TensorRole::dense;
+  u64 inputs = 0;  ///< of the linear layer that a dense matrix or a twiddle belongs to
+};
+
+/// Every parameter of the network, in the order of its layers.
+std::vector<TensorSpec> parameter_specs(const Network& network);
+
+/// Drawn from the seed, the same on every host. Each tensor has its own stream, named by seed and tensor, so that
+/// changing one layer leaves the others alone. Factors of a butterfly are near-orthogonal and every layer keeps the
+/// scale of its input, so that activations stay in the range of fp16.
+TensorMap random_weights(const Network& network, u64 seed);
+
+/// Standard normal, shape [batch, tokens, hidden].
+Tensor random_input(const Network& network, u64 seed);
+
+/// @throws InputError  naming all tensors that are missing, unexpected, of the wrong shape or not finite
+TensorMap load_weights(const std::filesystem::path& file, const Network& network);
+
+/// The tensor `input` of a file. @throws InputError
+Tensor load_input(const std::filesystem::path& file, const Network& network);
+
+}  // namespace bvp

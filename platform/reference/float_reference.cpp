@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/reference/float_reference.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <complex>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "platform/network/half.h"
+#include "platform/reference/fft_order.h"
+#include "platform/reference/kernels.h"
+#include "platform/reference/panels.h"
+#include "platform/reference/tensor_lookup.h"
+
+namespace bvp {
+namespace {
+
+using FloatPanels = Panels<float>;
+
+void add_to(const FloatPanels& x, FloatPanels& y) {
+  const std::size_t count = y.panels() * y.features() * panel_width;
+  for (std::size_t i = 0; i < count; ++i) y.row(0, 0)[i] += x.row(0, 0)[i];
+}
+
+/// Decimation in time on rows of 16 columns, in place; the rows are in bit-reversed order.
+void transform(unsigned bits, std::vector<float>& real, std::vector<float>& imaginary) {
+  const std::size_t n = std::size_t{1} << bits;
+  const double pi = std::acos(-1.0);
+  for (std::size_t stride = 1; stride < n; stride *= 2) {
+    for (std::size_t o = 0; o < stride; ++o) {
+      const auto w = std::complex<float>(std::polar(1.0, -pi * static_cast<double>(o) / static_cast<double>(stride)));
+      for (std::size_t first = o; first < n; first += 2 * stride) {
+        float* ar = real.data() + first * panel_width;
+        float* ai = imaginary.data() + first * panel_width;
+        float* br = ar + stride * panel_width;
+        float* bi = ai + stride * panel_width;
+        for (std::size_t lane = 0; lane < panel_width; ++lane) {
+          const float tr = w.real() * br[lane] - w.imag() * bi[lane];
+          const float ti = w.real() * bi[lane] + w.imag() * br[lane];
+          br[lane] = ar[lane] - tr;
+          bi[lane] = ai[lane] - ti;
+          ar[lane] += tr;
+          ai[lane] += ti;
+        }
+      }
+    }
+  }
+}
+
+class FloatEvaluation {
+ public:
+  FloatEvaluation(const Network& network, const TensorMap& parameters) : network_(network), parameters_(parameters) {}
+
+  [[nodiscard]] FloatPanels layer(const FloatPanels& x, u64 index) const {
+    const EncoderLayer& layer = network_.layers[index];
+    const std::string name = fmt::format("layers.{}", index);
+    const bool post = network_.norm == NormPlacement::post;
+    FloatPanels h = mix(post ? x : norm(x, name + ".norm1"), layer, name);
+    add_to(x, h);
+    if (post) h = norm(h, name + ".norm1");
+    FloatPanels y = feed_forward(post ? h : norm(h, name + ".norm2"), layer, name);
+    add_to(h, y);
+    return post ? norm(y, name + ".norm2") : y;
+  }
+
+  [[nodiscard]] FloatPanels norm(const FloatPanels& x, const std::string& name) const {
+    const std::size_t features = x.features();
+    const std::vector<float> weight = parameter(name + ".weight", features);
+    const std::vector<float> bias = parameter(name + ".bias", features);
+    FloatPanels y(x.panels(), features);
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      for (std::size_t lane = 0; lane < panel_width; ++lane) {
+        double sum = 0;
+        double squares = 0;
+        const auto count = static_cast<double>(features);
+        for (std::size_t i = 0; i < features; ++i) sum += static_cast<double>(x.row(panel, i)[lane]);
+        const double mean = sum / count;
+        for (std::size_t i = 0; i < features; ++i)
+          squares += std::pow(static_cast<double>(x.row(panel, i)[lane]) - mean, 2);
+        const double scale = 1 / std::sqrt(squares / count + network_.epsilon);
+        for (std::size_t i = 0; i < features; ++i) {
+          const double normal = (static_cast<double>(x.row(panel, i)[lane]) - mean) * scale;
+          y.row(panel, i)[lane] = static_cast<float>(normal) * weight[i] + bias[i];
+        }
+      }
+    }
+    return y;
+  }
+
+ private:
+  [[nodiscard]] std::vector<float> parameter(const std::string& name, u64 elements) const {
+    const u16* data = find_tensor(parameters_, name, elements);
+    std::vector<float> values(elements);
+    std::transform(data, data + elements, values.begin(), from_half);
+    return values;
+  }
+
+  [[nodiscard]] FloatPanels mix(const FloatPanels& x, const EncoderLayer& layer, const std::string& name) const {
+    return layer.mixing == Mixing::attention ? attention(x, layer.projections, name + ".attention") : fft2d(x);
+  }
+
+  [[nodiscard]] FloatPanels feed_forward(const FloatPanels& x, const EncoderLayer& layer,
+                                         const std::string& name) const {
+    FloatPanels up = linear(x, layer.ffn, name + ".ffn.up", network_.ffn);
+    float* values = up.row(0, 0);
+    const std::size_t count = up.panels() * up.features() * panel_width;
+    const float root = std::sqrt(0.5F);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float v = values[i];
+      values[i] = network_.activation == Activation::gelu ? 0.5F * v * (1 + std::erf(v * root)) : std::max(v, 0.0F);
+    }
+    return linear(up, layer.ffn, name + ".ffn.down", network_.hidden);
+  }
+
+  [[nodiscard]] FloatPanels linear(const FloatPanels& x, LinearKind kind, const std::string& name, u64 outputs) const {
+    FloatPanels y = kind == LinearKind::dense ? dense(x, name, outputs) : butterfly(x, name, outputs);
+    const std::vector<float> bias = parameter(name + ".bias", outputs);
+    for (std::size_t panel = 0; panel < y.panels(); ++panel) {
+      for (std::size_t i = 0; i < outputs; ++i) {
+        for (std::size_t lane = 0; lane < panel_width; ++lane) y.row(panel, i)[lane] += bias[i];
+      }
+    }
+    return y;
+  }
+
+  [[nodiscard]] FloatPanels dense(const FloatPanels& x, const std::string& name, u64 outputs) const {
+    const std::size_t inputs = x.features();
+    const std::vector<float> weight = parameter(name + ".weight", outputs * inputs);
+    FloatPanels y(x.panels(), outputs);
+    constexpr u64 block = 64;  // outputs whose weights stay in the cache for all tokens
+    for (u64 first = 0; first < outputs; first += block) {
+      for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+        reference_kernels().multiply(std::min(block, outputs - first), inputs, weight.data() + first * inputs, inputs,
+                                     x.row(panel, 0), y.row(panel, first));
+      }
+    }
+    return y;
+  }
+
+  [[nodiscard]] FloatPanels butterfly(const FloatPanels& x, const std::string& name, u64 outputs) const {
+    const u64 n = next_power_of_two(x.features());
+    const u64 stacks = (outputs + n - 1) / n;
+    const u64 factors = log2_of(n) * n / 2 * 4;
+    const std::vector<float> twiddle = parameter(name + ".twiddle", stacks * factors);
+    FloatPanels y(x.panels(), outputs);
+    std::vector<float> points(n * panel_width);
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      for (u64 stack = 0; stack < stacks; ++stack) {
+        std::fill(points.begin(), points.end(), 0.0F);
+        std::copy_n(x.row(panel, 0), x.features() * panel_width, points.begin());
+        const float* t = twiddle.data() + stack * factors;
+        for (std::size_t stride = 1; stride < n; stride *= 2) {
+          for (std::size_t pair = 0; pair < n / 2; ++pair, t += 4) {
+            float* lo = points.data() + (pair / stride * 2 * stride + pair % stride) * panel_width;
+            float* hi = lo + stride * panel_width;
+            for (std::size_t lane = 0; lane < panel_width; ++lane) {
+              const float a = lo[lane];
+              const float b = hi[lane];
+              lo[lane] = t[0] * a + t[1] * b;
+              hi[lane] = t[2] * a + t[3] * b;
+            }
+          }
+        }
+        std::copy_n(points.begin(), std::min(n, outputs - stack * n) * panel_width, y.row(panel, stack * n));
+      }
+    }
+    return y;
+  }
+
+  [[nodiscard]] FloatPanels attention(const FloatPanels& x, LinearKind kind, const std::string& name) const {
+    const FloatPanels query = linear(x, kind, name + ".query", network_.hidden);
+    const FloatPanels key = linear(x, kind, name + ".key", network_.hidden);
+    const FloatPanels value = linear(x, kind, name + ".value", network_.hidden);
+    FloatPanels mixed(x.panels(), network_.hidden);
+    const std::size_t tokens = network_.tokens;
+    const std::size_t head_width = network_.hidden / network_.heads;
+    const float factor = 1 / std::sqrt(static_cast<float>(head_width));
+    std::vector<float> keys(tokens * head_width);    // [token][feature]
+    std::vector<float> values(tokens * head_width);  // [feature][token]
+    std::vector<float> scores(tokens * panel_width);
+    for (u64 element = 0; element < network_.batch; ++element) {
+      const std::size_t base = element * panels_for(tokens);
+      for (std::size_t feature = 0; feature < network_.hidden; feature += head_width) {
+        for (std::size_t token = 0; token < tokens; ++token) {
+          for (std::size_t d = 0; d < head_width; ++d) {
+            keys[token * head_width + d] = key.row(base + token / panel_width, feature + d)[token % panel_width];
+            values[d * tokens + token] = value.row(base + token / panel_width, feature + d)[token % panel_width];
+          }
+        }
+        for (std::size_t panel = base; panel < base + panels_for(tokens); ++panel) {
+          reference_kernels().multiply(tokens, head_width, keys.data(), head_width, query.row(panel, feature),
+                                       scores.data());
+          softmax(scores, factor);
+          reference_kernels().multiply(head_width, tokens, values.data(), tokens, scores.data(),
+                                       mixed.row(panel, feature));
+        }
+      }
+    }
+    return linear(mixed, kind, name + ".output", network_.hidden);
+  }
+
+  /// Over the rows, for each of the 16 columns.
+  static void softmax(std::vector<float>& scores, float factor) {
+    std::array<float, panel_width> largest{};
+    std::array<float, panel_width> sum{};
+    largest.fill(-std::numeric_limits<float>::infinity());
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      largest[i % panel_width] = std::max(largest[i % panel_width], scores[i]);
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      scores[i] = std::exp((scores[i] - largest[i % panel_width]) * factor);
+      sum[i % panel_width] += scores[i];
+    }
+    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] /= sum[i % panel_width];
+  }
+
+  [[nodiscard]] FloatPanels fft2d(const FloatPanels& x) const {
+    const std::size_t hidden = network_.hidden;
+    const std::size_t tokens = network_.tokens;
+    const unsigned hidden_bits = log2_of(next_power_of_two(hidden));
+    const unsigned token_bits = log2_of(next_power_of_two(tokens));
+    const auto points = static_cast<float>(next_power_of_two(hidden) * next_power_of_two(tokens));
+    const float scale = network_.fft_norm == FftNorm::ortho ? 1 / std::sqrt(points) : 1.0F;
+    FloatPanels real(x.panels(), hidden);
+    FloatPanels imaginary(x.panels(), hidden);
+    std::vector<float> re((std::size_t{1} << hidden_bits) * panel_width);
+    std::vector<float> im(re.size());
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      std::fill(re.begin(), re.end(), 0.0F);
+      std::fill(im.begin(), im.end(), 0.0F);
+      for (std::size_t i = 0; i < hidden; ++i) {
+        std::copy_n(x.row(panel, i), panel_width, re.data() + bit_reversed(i, hidden_bits) * panel_width);
+      }
+      transform(hidden_bits, re, im);
+      std::copy_n(re.data(), hidden * panel_width, real.row(panel, 0));
+      std::copy_n(im.data(), hidden * panel_width, imaginary.row(panel, 0));
+    }
+    FloatPanels y(x.panels(), hidden);
+    re.resize((std::size_t{1} << token_bits) * panel_width);
+    im.resize(re.size());
+    for (u64 element = 0; element < network_.batch; ++element) {
+      const std::size_t base = element * panels_for(tokens);
+      for (std::size_t column = 0; column < hidden; column += panel_width) {
+        const std::size_t columns = std::min(panel_width, hidden - column);
+        std::fill(re.begin(), re.end(), 0.0F);
+        std::fill(im.begin(), im.end(), 0.0F);
+        for (std::size_t token = 0; token < tokens; ++token) {
+          const std::size_t to = bit_reversed(token, token_bits) * panel_width;
+          for (std::size_t c = 0; c < columns; ++c) {
+            re[to + c] = real.row(base + token / panel_width, column + c)[token % panel_width];
+            im[to + c] = imaginary.row(base + token / panel_width, column + c)[token % panel_width];
+          }
+        }
+        transform(token_bits, re, im);
+        for (std::size_t token = 0; token < tokens; ++token) {
+          for (std::size_t c = 0; c < columns; ++c) {
+            y.row(base + token / panel_width, column + c)[token % panel_width] = re[token * panel_width + c] * scale;
+          }
+        }
+      }
+    }
+    return y;
+  }
+
+  const Network& network_;
+  const TensorMap& parameters_;
+};
+
+FloatPanels widened(const Network& network, const Tensor& input) {
+  check_elements("input", input, network.batch * network.tokens * network.hidden);
+  return to_panels<float>(input.data.data(), network.batch, network.tokens, network.hidden, from_half);
+}
+
+}  // namespace
+
+std::vector<float> reference_float(const Network& network, const TensorMap& parameters, u64 layer,
+                                   const Tensor& input) {
+  if (layer >= network.layers.size()) throw std::invalid_argument(fmt::format("there is no layer {}", layer));
+  if (network.heads == 0 || network.hidden % network.heads != 0) {
+    throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
+  }
+  const FloatPanels y = FloatEvaluation(network, parameters).layer(widened(network, input), layer);
+  return from_panels(y, network.batch, network.tokens);
+}
+
+std::vector<float> reference_float_final_norm(const Network& network, const TensorMap& parameters,
+                                              const Tensor& input) {
+  const FloatPanels y = FloatEvaluation(network, parameters).norm(widened(network, input), "final_norm");
+  return from_panels(y, network.batch, network.tokens);
+}
+
+double relative_error(const std::vector<u16>& got, const std::vector<float>& want) {
+  if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
+  double difference = 0;
+  double size = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const auto wanted = static_cast<double>(want[i]);
+    const double error = static_cast<double>(from_half(got[i])) - wanted;
+    difference += error * error;
+    size += wanted * wanted;
+  }
+  const double error = std::sqrt(difference) / std::max(std::sqrt(size), 1e-30);
+  return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+}
+
+}  // namespace bvp

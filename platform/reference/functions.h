@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// exp, erf, 1/x and 1/sqrt(x) of every fp16 value, as the reference defines them: correctly rounded.
+#pragma once
+
+#include <vector>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+struct ReferenceFunctions {
+  ReferenceFunctions();
+  std::vector<u16> exp, erf, reciprocal, rsqrt;  ///< indexed by the bits of the argument
+};
+
+}  // namespace bvp

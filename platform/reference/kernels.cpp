@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled once for each instruction set of the host (foreach_target.h).
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "platform/reference/kernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "platform/network/half.h"
+#include "platform/reference/kernels.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bvp::reference_detail::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::CappedTag<float, 8>;
+using U16 = hn::Rebind<std::uint16_t, F32>;
+using Floats = hn::Vec<F32>;
+
+constexpr std::size_t width = 16;
+
+HWY_INLINE std::size_t step() { return hn::Lanes(F32()); }
+
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+
+HWY_INLINE Floats load(const u16* from) {
+  return hn::PromoteTo(F32(), hn::BitCast(hn::Rebind<hwy::float16_t, F32>(), hn::LoadU(U16(), from)));
+}
+HWY_INLINE Floats spread(u16 value) {
+  return hn::PromoteTo(F32(), hn::BitCast(hn::Rebind<hwy::float16_t, F32>(), hn::Set(U16(), value)));
+}
+HWY_INLINE auto narrowed(Floats x) {
+  const auto nan = hn::BitCast(F32(), hn::Set(hn::Rebind<std::uint32_t, F32>(), 0x7fc00000));
+  return hn::DemoteTo(hn::Rebind<hwy::float16_t, F32>(), hn::IfThenElse(hn::Eq(x, x), x, nan));
+}
+HWY_INLINE void store(Floats x, u16* to) { hn::StoreU(hn::BitCast(U16(), narrowed(x)), U16(), to); }
+HWY_INLINE Floats rounded(Floats x) { return hn::PromoteTo(F32(), narrowed(x)); }
+
+#else  // No instruction converts fp16: value by value.
+
+HWY_INLINE Floats load(const u16* from) {
+  HWY_ALIGN float values[8];
+  for (std::size_t i = 0; i < step(); ++i) values[i] = from_half(from[i]);
+  return hn::Load(F32(), values);
+}
+HWY_INLINE Floats spread(u16 value) { return hn::Set(F32(), from_half(value)); }
+HWY_INLINE void store(Floats x, u16* to) {
+  HWY_ALIGN float values[8];
+  hn::Store(x, F32(), values);
+  for (std::size_t i = 0; i < step(); ++i) {
+    to[i] = values[i] != values[i] ? u16{0x7e00} : to_half(static_cast<double>(values[i]));
+  }
+}
+HWY_INLINE Floats rounded(Floats x) {
+  u16 halves[8];
+  store(x, halves);
+  return load(halves);
+}
+
+#endif
+
+HWY_INLINE Floats load(const float* from) { return hn::LoadU(F32(), from); }
+
+HWY_INLINE Floats looked_up(const u16* table, Floats x) {
+  u16 halves[8];
+  store(x, halves);
+  for (std::size_t i = 0; i < step(); ++i) halves[i] = table[halves[i]];
+  return load(halves);
+}
+
+/// Calls f(index of the row, offset of a register of values).
+template <class Function>
+HWY_INLINE void for_each(std::size_t rows, const Function& f) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t at = row * width; at < (row + 1) * width; at += step()) f(row, at);
+  }
+}
+
+void widen(std::size_t count, const u16* from, float* to) {
+  std::size_t i = 0;
+  for (; i + step() <= count; i += step()) hn::StoreU(load(from + i), F32(), to + i);
+  for (; i < count; ++i) to[i] = from_half(from[i]);
+}
+
+// The product of two fp16 values is exact in fp32, so that MulAdd means the same with and without a fused instruction.
+
+/// 1, 2 or 4 rows of c, two registers wide.
+template <std::size_t rows>
+HWY_INLINE void multiply_tile(std::size_t inner, const float* a, std::size_t a_step, const float* b, float* c) {
+  Floats x0 = hn::Zero(F32()), x1 = x0, x2 = x0, x3 = x0;
+  Floats y0 = x0, y1 = x0, y2 = x0, y3 = x0;
+  for (std::size_t k = 0; k < inner; ++k, ++a, b += width) {
+    const Floats bx = load(b), by = load(b + step());
+    const Floats a0 = hn::Set(F32(), a[0]);
+    x0 = hn::MulAdd(a0, bx, x0), y0 = hn::MulAdd(a0, by, y0);
+    if constexpr (rows > 1) {
+      const Floats a1 = hn::Set(F32(), a[a_step]);
+      x1 = hn::MulAdd(a1, bx, x1), y1 = hn::MulAdd(a1, by, y1);
+    }
+    if constexpr (rows > 2) {
+      const Floats a2 = hn::Set(F32(), a[2 * a_step]);
+      x2 = hn::MulAdd(a2, bx, x2), y2 = hn::MulAdd(a2, by, y2);
+      const Floats a3 = hn::Set(F32(), a[3 * a_step]);
+      x3 = hn::MulAdd(a3, bx, x3), y3 = hn::MulAdd(a3, by, y3);
+    }
+  }
+  hn::StoreU(x0, F32(), c), hn::StoreU(y0, F32(), c + step());
+  if constexpr (rows > 1) hn::StoreU(x1, F32(), c + width), hn::StoreU(y1, F32(), c + width + step());
+  if constexpr (rows > 2) {
+    hn::StoreU(x2, F32(), c + 2 * width), hn::StoreU(y2, F32(), c + 2 * width + step());
+    hn::StoreU(x3, F32(), c + 3 * width), hn::StoreU(y3, F32(), c + 3 * width + step());
+  }
+}
+
+void multiply(std::size_t rows, std::size_t inner, const float* a, std::size_t a_step, const float* b, float* c) {
+  for (std::size_t lane = 0; lane < width; lane += 2 * step()) {
+    std::size_t m = 0;
+    for (; m + 4 <= rows; m += 4) multiply_tile<4>(inner, a + m * a_step, a_step, b + lane, c + m * width + lane);
+    for (; m + 2 <= rows; m += 2) multiply_tile<2>(inner, a + m * a_step, a_step, b + lane, c + m * width + lane);
+    for (; m < rows; ++m) multiply_tile<1>(inner, a + m * a_step, a_step, b + lane, c + m * width + lane);
+  }
+}
+
+void round(std::size_t rows, const float* sums, u16* y) {
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR { store(load(sums + at), y + at); });
+}
+
+void round_scaled(std::size_t rows, const float* sums, const u16* factors, u16* y) {
+  for_each(rows, [=](std::size_t, std::size_t at)
+                     HWY_ATTR { store(hn::Mul(load(sums + at), load(factors + at % width)), y + at); });
+}
+
+void scale(std::size_t rows, u16 factor, u16* y) {
+  const Floats f = spread(factor);
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR { store(hn::Mul(load(y + at), f), y + at); });
+}
+
+void add(std::size_t rows, const u16* x, u16* y) {
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR { store(hn::Add(load(y + at), load(x + at)), y + at); });
+}
+
+void add_bias(std::size_t rows, const u16* bias, u16* y) {
+  for_each(rows,
+           [=](std::size_t row, std::size_t at) HWY_ATTR { store(hn::Add(load(y + at), spread(bias[row])), y + at); });
+}
+
+HWY_INLINE Floats maximum(Floats a, Floats b) {
+  return hn::IfThenElse(hn::Eq(a, a), hn::IfThenElse(hn::Gt(a, b), a, b), a);
+}
+
+void relu(std::size_t rows, u16* y) {
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR { store(maximum(load(y + at), hn::Zero(F32())), y + at); });
+}
+
+void gelu(std::size_t rows, const u16* erf, u16* y) {
+  const Floats root = spread(to_half(0.70710678));
+  const Floats half = hn::Set(F32(), 0.5F);
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR {
+    const Floats x = load(y + at);
+    const Floats e = looked_up(erf, hn::Mul(x, root));
+    const Floats h = rounded(hn::Mul(x, half));
+    store(hn::MulAdd(h, e, h), y + at);
+  });
+}
+
+void layer_norm(std::size_t rows, const u16* x, const u16* weight, const u16* bias, u16 inverse, u16 epsilon,
+                const u16* rsqrt, u16* y) {
+  const Floats share = spread(inverse);
+  for (std::size_t lane = 0; lane < width; lane += step()) {
+    Floats sum = hn::Zero(F32());
+    for (std::size_t row = 0; row < rows; ++row) sum = hn::Add(sum, load(x + row * width + lane));
+    const Floats mean = rounded(hn::Mul(sum, share));
+    Floats squares = hn::Zero(F32());
+    for (std::size_t row = 0; row < rows; ++row) {
+      const Floats d = rounded(hn::Sub(load(x + row * width + lane), mean));
+      squares = hn::MulAdd(d, d, squares);
+    }
+    const Floats variance = rounded(hn::Mul(squares, share));
+    const Floats s = looked_up(rsqrt, hn::Add(variance, spread(epsilon)));
+    for (std::size_t row = 0; row < rows; ++row) {
+      const Floats d = rounded(hn::Sub(load(x + row * width + lane), mean));
+      const Floats normal = rounded(hn::Mul(d, s));
+      store(hn::MulAdd(normal, spread(weight[row]), spread(bias[row])), y + row * width + lane);
+    }
+  }
+}
+
+void softmax(std::size_t rows, const float* sums, u16 factor, const u16* exp, const u16* reciprocal, float* e,
+             u16* inverse) {
+  const Floats f = spread(factor);
+  for (std::size_t lane = 0; lane < width; lane += step()) {
+    Floats m = rounded(hn::Mul(load(sums + lane), f));
+    for (std::size_t row = 0; row < rows; ++row) {
+      const Floats s = rounded(hn::Mul(load(sums + row * width + lane), f));
+      hn::StoreU(s, F32(), e + row * width + lane);
+      m = maximum(s, m);
+    }
+    Floats total = hn::Zero(F32());
+    for (std::size_t row = 0; row < rows; ++row) {
+      float* at = e + row * width + lane;
+      const Floats value = looked_up(exp, hn::Sub(load(at), m));
+      hn::StoreU(value, F32(), at);
+      total = hn::Add(total, value);
+    }
+    store(looked_up(reciprocal, total), inverse + lane);
+  }
+}
+
+void butterfly(unsigned log_n, const u16* twiddle, u16* rows) {
+  const std::size_t n = std::size_t{1} << log_n;
+  for (std::size_t stride = 1; stride < n; stride *= 2) {
+    for (std::size_t first = 0; first < n; first += 2 * stride) {
+      for (std::size_t i = first; i < first + stride; ++i, twiddle += 4) {
+        u16* lo = rows + i * width;
+        u16* hi = lo + stride * width;
+        const Floats t00 = spread(twiddle[0]), t01 = spread(twiddle[1]);
+        const Floats t10 = spread(twiddle[2]), t11 = spread(twiddle[3]);
+        for (std::size_t lane = 0; lane < width; lane += step()) {
+          const Floats a = load(lo + lane), b = load(hi + lane);
+          store(hn::MulAdd(t01, b, rounded(hn::Mul(t00, a))), lo + lane);
+          store(hn::MulAdd(t11, b, rounded(hn::Mul(t10, a))), hi + lane);
+        }
+      }
+    }
+  }
+}
+
+void fft(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
+  const std::size_t n = std::size_t{1} << log_n;
+  for (std::size_t stride = 1; stride < n; stride *= 2) {
+    for (std::size_t first = 0; first < n; first += 2 * stride) {
+      for (std::size_t o = 0; o < stride; ++o) {
+        const u16* factor = factors + 2 * (stride - 1 + o);
+        const Floats wr = spread(factor[0]), wi = spread(factor[1]);
+        const std::size_t lo = (first + o) * width;
+        const std::size_t hi = lo + stride * width;
+        for (std::size_t lane = 0; lane < width; lane += step()) {
+          const Floats ar = load(real + lo + lane), ai = load(imaginary + lo + lane);
+          const Floats br = load(real + hi + lane), bi = load(imaginary + hi + lane);
+          const Floats tr = rounded(hn::NegMulAdd(wi, bi, rounded(hn::Mul(wr, br))));
+          const Floats ti = rounded(hn::MulAdd(wi, br, rounded(hn::Mul(wr, bi))));
+          store(hn::Add(ar, tr), real + lo + lane);
+          store(hn::Add(ai, ti), imaginary + lo + lane);
+          store(hn::Sub(ar, tr), real + hi + lane);
+          store(hn::Sub(ai, ti), imaginary + hi + lane);
+        }
+      }
+    }
+  }
+}
+
+const ReferenceKernels* kernels() {
+  static constexpr ReferenceKernels table{&widen, &multiply, &round,      &round_scaled, &scale,     &add, &add_bias,
+                                          &relu,  &gelu,     &layer_norm, &softmax,      &butterfly, &fft};
+  return &table;
+}
+
+}  // namespace bvp::reference_detail::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bvp {
+namespace reference_detail {
+HWY_EXPORT(kernels);
+}  // namespace reference_detail
+
+const ReferenceKernels& reference_kernels() { return *HWY_DYNAMIC_DISPATCH(reference_detail::kernels)(); }
+
+}  // namespace bvp
+#endif

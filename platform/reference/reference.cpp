@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/reference/reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "platform/network/half.h"
+#include "platform/reference/fft_order.h"
+#include "platform/reference/functions.h"
+#include "platform/reference/kernels.h"
+#include "platform/reference/panels.h"
+#include "platform/reference/tensor_lookup.h"
+
+namespace bvp {
+namespace {
+
+using HalfPanels = Panels<u16>;
+
+/// (cos, -sin) in the order of ReferenceKernels::fft.
+std::vector<u16> fft_factors(unsigned log_n) {
+  const double pi = std::acos(-1.0);
+  std::vector<u16> factors;
+  for (unsigned k = 0; k < log_n; ++k) {
+    for (u64 o = 0; o < u64{1} << k; ++o) {
+      const double angle = 2 * pi * static_cast<double>(o) / static_cast<double>(u64{2} << k);
+      factors.push_back(to_half(std::cos(angle)));
+      factors.push_back(to_half(-std::sin(angle)));
+    }
+  }
+  return factors;
+}
+
+u16 inverse_root(u64 n) { return to_half(1 / std::sqrt(static_cast<double>(n))); }
+
+class Evaluation {
+ public:
+  Evaluation(const Network& network, const TensorMap& parameters)
+      : network_(network), parameters_(parameters), kernels_(reference_kernels()) {}
+
+  [[nodiscard]] HalfPanels layer(const HalfPanels& x, u64 index) const {
+    const EncoderLayer& layer = network_.layers[index];
+    const std::string name = fmt::format("layers.{}", index);
+    if (network_.norm == NormPlacement::post) {
+      const HalfPanels h = norm(mix(x, x, layer, name), name + ".norm1");
+      return norm(feed_forward(h, h, layer, name), name + ".norm2");
+    }
+    const HalfPanels h = mix(norm(x, name + ".norm1"), x, layer, name);
+    return feed_forward(norm(h, name + ".norm2"), h, layer, name);
+  }
+
+  [[nodiscard]] HalfPanels norm(const HalfPanels& x, const std::string& name) const {
+    const std::size_t features = x.features();
+    const u16* weight = find_tensor(parameters_, name + ".weight", features);
+    const u16* bias = find_tensor(parameters_, name + ".bias", features);
+    const u16 inverse = to_half(1 / static_cast<double>(features));
+    HalfPanels y(x.panels(), features);
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      kernels_.layer_norm(features, x.row(panel, 0), weight, bias, inverse, to_half(network_.epsilon),
+                          functions_.rsqrt.data(), y.row(panel, 0));
+    }
+    return y;
+  }
+
+ private:
+  /// mix(x) + residual
+  [[nodiscard]] HalfPanels mix(const HalfPanels& x, const HalfPanels& residual, const EncoderLayer& layer,
+                               const std::string& name) const {
+    if (layer.mixing == Mixing::attention) return attention(x, residual, layer.projections, name + ".attention");
+    HalfPanels y = fft2d(x);
+    kernels_.add(y.panels() * y.features(), residual.row(0, 0), y.row(0, 0));
+    return y;
+  }
+
+  /// ffn(x) + residual
+  [[nodiscard]] HalfPanels feed_forward(const HalfPanels& x, const HalfPanels& residual, const EncoderLayer& layer,
+                                        const std::string& name) const {
+    HalfPanels up = linear(x, layer.ffn, name + ".ffn.up", network_.ffn);
+    const std::size_t rows = up.panels() * up.features();
+    if (network_.activation == Activation::gelu) {
+      kernels_.gelu(rows, functions_.erf.data(), up.row(0, 0));
+    } else {
+      kernels_.relu(rows, up.row(0, 0));
+    }
+    HalfPanels y = linear(up, layer.ffn, name + ".ffn.down", network_.hidden);
+    kernels_.add(y.panels() * y.features(), residual.row(0, 0), y.row(0, 0));
+    return y;
+  }
+
+  [[nodiscard]] HalfPanels linear(const HalfPanels& x, LinearKind kind, const std::string& name, u64 outputs) const {
+    HalfPanels y = kind == LinearKind::dense ? dense(x, name, outputs) : butterfly(x, name, outputs);
+    const u16* bias = find_tensor(parameters_, name + ".bias", outputs);
+    for (std::size_t panel = 0; panel < y.panels(); ++panel) kernels_.add_bias(outputs, bias, y.row(panel, 0));
+    return y;
+  }
+
+  [[nodiscard]] HalfPanels dense(const HalfPanels& x, const std::string& name, u64 outputs) const {
+    const std::size_t inputs = x.features();
+    const u16* weight = find_tensor(parameters_, name + ".weight", outputs * inputs);
+    std::vector<float> operands(x.panels() * inputs * panel_width);
+    kernels_.widen(operands.size(), x.row(0, 0), operands.data());
+    HalfPanels y(x.panels(), outputs);
+    // Some outputs for all tokens, then the next: the weights of a block stay in the cache.
+    constexpr u64 block = 64;
+    std::vector<float> weights(block * inputs);
+    std::vector<float> sums(block * panel_width);
+    for (u64 first = 0; first < outputs; first += block) {
+      const u64 count = std::min(block, outputs - first);
+      kernels_.widen(count * inputs, weight + first * inputs, weights.data());
+      for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+        kernels_.multiply(count, inputs, weights.data(), inputs, operands.data() + panel * inputs * panel_width,
+                          sums.data());
+        kernels_.round(count, sums.data(), y.row(panel, first));
+      }
+    }
+    return y;
+  }
+
+  [[nodiscard]] HalfPanels butterfly(const HalfPanels& x, const std::string& name, u64 outputs) const {
+    const u64 n = next_power_of_two(x.features());
+    const unsigned log_n = log2_of(n);
+    const u64 stacks = (outputs + n - 1) / n;
+    const u64 factors = log_n * n / 2 * 4;
+    const u16* twiddle = find_tensor(parameters_, name + ".twiddle", stacks * factors);
+    HalfPanels y(x.panels(), outputs);
+    std::vector<u16> points(n * panel_width);
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      const u16* from = x.row(panel, 0);
+      for (u64 stack = 0; stack < stacks; ++stack) {
+        const auto end = std::copy(from, from + x.features() * panel_width, points.begin());
+        std::fill(end, points.end(), u16{0});
+        kernels_.butterfly(log_n, twiddle + stack * factors, points.data());
+        const u64 kept = std::min(n, outputs - stack * n);
+        std::copy_n(points.begin(), kept * panel_width, y.row(panel, stack * n));
+      }
+    }
+    return y;
+  }
+
+  [[nodiscard]] HalfPanels attention(const HalfPanels& x, const HalfPanels& residual, LinearKind kind,
+                                     const std::string& name) const {
+    const HalfPanels query = linear(x, kind, name + ".query", network_.hidden);
+    const HalfPanels key = linear(x, kind, name + ".key", network_.hidden);
+    const HalfPanels value = linear(x, kind, name + ".value", network_.hidden);
+    HalfPanels mixed(x.panels(), network_.hidden);
+    const u64 head_width = network_.hidden / network_.heads;
+    for (u64 element = 0; element < network_.batch; ++element) {
+      for (u64 head = 0; head < network_.heads; ++head) {
+        attend(query, key, value, element * panels_for(network_.tokens), head * head_width, head_width, mixed);
+      }
+    }
+    HalfPanels y = linear(mixed, kind, name + ".output", network_.hidden);
+    kernels_.add(y.panels() * y.features(), residual.row(0, 0), y.row(0, 0));
+    return y;
+  }
+
+  /// One head of one batch element, whose panels begin at `base`.
+  void attend(const HalfPanels& query, const HalfPanels& key, const HalfPanels& value, std::size_t base,
+              std::size_t feature, std::size_t head_width, HalfPanels& mixed) const {
+    const std::size_t tokens = network_.tokens;
+    const u16 factor = inverse_root(head_width);
+    std::vector<float> keys(tokens * head_width);    // [token][feature]
+    std::vector<float> values(tokens * head_width);  // [feature][token]
+    for (std::size_t token = 0; token < tokens; ++token) {
+      for (std::size_t d = 0; d < head_width; ++d) {
+        const std::size_t panel = base + token / panel_width;
+        keys[token * head_width + d] = from_half(key.row(panel, feature + d)[token % panel_width]);
+        values[d * tokens + token] = from_half(value.row(panel, feature + d)[token % panel_width]);
+      }
+    }
+    std::vector<float> queries(head_width * panel_width);
+    std::vector<float> scores(tokens * panel_width);
+    std::vector<float> weights(tokens * panel_width);
+    std::vector<float> sums(head_width * panel_width);
+    std::vector<u16> inverse(panel_width);
+    for (std::size_t panel = base; panel < base + panels_for(tokens); ++panel) {
+      kernels_.widen(queries.size(), query.row(panel, feature), queries.data());
+      kernels_.multiply(tokens, head_width, keys.data(), head_width, queries.data(), scores.data());
+      kernels_.softmax(tokens, scores.data(), factor, functions_.exp.data(), functions_.reciprocal.data(),
+                       weights.data(), inverse.data());
+      kernels_.multiply(head_width, tokens, values.data(), tokens, weights.data(), sums.data());
+      kernels_.round_scaled(head_width, sums.data(), inverse.data(), mixed.row(panel, feature));
+    }
+  }
+
+  [[nodiscard]] HalfPanels fft2d(const HalfPanels& x) const {
+    const std::size_t hidden = network_.hidden;
+    const std::size_t tokens = network_.tokens;
+    const u64 padded_hidden = next_power_of_two(hidden);
+    const u64 padded_tokens = next_power_of_two(tokens);
+    const unsigned log_hidden = log2_of(padded_hidden);
+    const unsigned log_tokens = log2_of(padded_tokens);
+    const bool ortho = network_.fft_norm == FftNorm::ortho;
+
+    HalfPanels real(x.panels(), hidden);
+    HalfPanels imaginary(x.panels(), hidden);
+    std::vector<u16> re(padded_hidden * panel_width);
+    std::vector<u16> im(padded_hidden * panel_width);
+    std::vector<u16> factors = fft_factors(log_hidden);
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      std::fill(re.begin(), re.end(), u16{0});
+      std::fill(im.begin(), im.end(), u16{0});
+      for (std::size_t i = 0; i < hidden; ++i) {
+        std::copy_n(x.row(panel, i), panel_width, re.data() + bit_reversed(i, log_hidden) * panel_width);
+      }
+      if (ortho) kernels_.scale(padded_hidden, inverse_root(padded_hidden), re.data());
+      kernels_.fft(log_hidden, factors.data(), re.data(), im.data());
+      std::copy_n(re.data(), hidden * panel_width, real.row(panel, 0));
+      std::copy_n(im.data(), hidden * panel_width, imaginary.row(panel, 0));
+    }
+
+    // Along the tokens, the 16 values of a row are neighbouring hidden columns. Tokens of the padding are all +0
+    // after the first pass too, whatever their factors: 0 + t and 0 - t are +0 for both signs of a zero t.
+    HalfPanels y(x.panels(), hidden);
+    factors = fft_factors(log_tokens);
+    re.assign(padded_tokens * panel_width, 0);
+    im.assign(padded_tokens * panel_width, 0);
+    for (u64 element = 0; element < network_.batch; ++element) {
+      const std::size_t base = element * panels_for(tokens);
+      for (std::size_t column = 0; column < hidden; column += panel_width) {
+        const std::size_t columns = std::min(panel_width, hidden - column);
+        std::fill(re.begin(), re.end(), u16{0});
+        std::fill(im.begin(), im.end(), u16{0});
+        for (std::size_t token = 0; token < tokens; ++token) {
+          const std::size_t to = bit_reversed(token, log_tokens) * panel_width;
+          const std::size_t panel = base + token / panel_width;
+          for (std::size_t c = 0; c < columns; ++c) {
+            re[to + c] = real.row(panel, column + c)[token % panel_width];
+            im[to + c] = imaginary.row(panel, column + c)[token % panel_width];
+          }
+        }
+        if (ortho) {
+          kernels_.scale(padded_tokens, inverse_root(padded_tokens), re.data());
+          kernels_.scale(padded_tokens, inverse_root(padded_tokens), im.data());
+        }
+        kernels_.fft(log_tokens, factors.data(), re.data(), im.data());
+        for (std::size_t token = 0; token < tokens; ++token) {
+          for (std::size_t c = 0; c < columns; ++c) {
+            y.row(base + token / panel_width, column + c)[token % panel_width] = re[token * panel_width + c];
+          }
+        }
+      }
+    }
+    return y;
+  }
+
+  const Network& network_;
+  const TensorMap& parameters_;
+  const ReferenceKernels& kernels_;
+  ReferenceFunctions functions_;
+};
+
+}  // namespace
+
+TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input) {
+  check_elements("input", input, network.batch * network.tokens * network.hidden);
+  if (network.heads == 0 || network.hidden % network.heads != 0) {
+    throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
+  }
+  const Evaluation evaluation(network, parameters);
+  const auto tensor = [&](const HalfPanels& x) {
+    return Tensor{{network.batch, network.tokens, network.hidden}, from_panels(x, network.batch, network.tokens)};
+  };
+  TensorMap result;
+  HalfPanels x =
+      to_panels<u16>(input.data.data(), network.batch, network.tokens, network.hidden, [](u16 value) { return value; });
+  for (u64 index = 0; index < network.layers.size(); ++index) {
+    x = evaluation.layer(x, index);
+    result.emplace(fmt::format("layers.{}.output", index), tensor(x));
+  }
+  if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
+  result.emplace("output", tensor(x));
+  return result;
+}
+
+}  // namespace bvp

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the platform must compute, bit for bit: the same fp16 operations in the same order, natively on the host.
+#pragma once
+
+#include "platform/network/network.h"
+#include "platform/network/tensors.h"
+
+namespace bvp {
+
+/// @param parameters  named and shaped as parameter_specs() says
+/// @param input       [batch, tokens, hidden]
+/// @return "layers.I.output" of every encoder layer and "output", each [batch, tokens, hidden]
+/// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements
+[[nodiscard]] TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input);
+
+}  // namespace bvp

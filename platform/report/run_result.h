@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run gives. Everything but the fields named host_* depends on the scenario alone.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/common/types.h"
+#include "platform/network/tensors.h"
+
+namespace bvp {
+
+/// Issue slots used over the cycles they are taken from, 0 to 1, for the four units of a PE.
+struct Utilisation {
+  double load = 0;
+  double cal = 0;
+  double flow = 0;
+  double store = 0;
+};
+
+/// Reason -> unit cycles, "issue" for the slots used. Over one unit they add up to all its cycles.
+using CycleBreakdown = std::map<std::string, u64>;
+
+/// One kernel (a program of the array), over all of its launches.
+struct KernelRow {
+  std::string name;
+  u64 launches = 0;
+  u64 cycles = 0;  ///< from first issue to last completion, summed over the launches
+  u64 flops = 0;
+  double energy_j = 0;
+  Utilisation utilisation;
+  std::optional<Utilisation> steady;            ///< without the fill and the drain of each launch
+  std::map<std::string, u64> issue_slots;       ///< unit or class of instruction -> slots
+  std::map<std::string, CycleBreakdown> units;  ///< "load", "cal", "flow", "store"
+};
+
+struct LayerRow {
+  u64 index = 0;
+  std::string mixing, projections, ffn;
+  u64 cycles = 0;
+  double time_s = 0;
+  double energy_j = 0;
+  u64 flops = 0;
+  u64 dram_read_bytes = 0;
+  u64 dram_written_bytes = 0;
+  Utilisation utilisation;
+  std::optional<double> relative_error;  ///< of its output against the float64 reference
+};
+
+struct Verification {
+  bool checked = false;
+  double tolerance = 0;
+  double relative_error = 0;  ///< worst layer against the float64 reference
+  bool bit_exact = false;     ///< every output equal to the fp16 reference of the same operation order
+};
+
+struct RunResult {
+  std::string scenario;
+  std::string fidelity;
+  std::string energy_profile;
+  u64 seed = 0;
+
+  /// Empty when the run ended as it should and was verified; otherwise one sentence saying why not.
+  std::string failure;
+  int firmware_exit_code = 0;
+
+  u64 cycles = 0;  ///< of the accelerator's clock, from reset to the end of the run
+  double time_s = 0;
+  u64 cpu_instructions = 0;
+  u64 flops = 0;
+  double peak_flops_per_s = 0;  ///< of the array, fused multiply-adds counted as two
+  u64 lane_operations = 0;      ///< Cal instructions times lanes
+  u64 dram_read_bytes = 0;
+  u64 dram_written_bytes = 0;
+
+  double energy_j = 0;
+  std::map<std::string, double> energy_by_component_j;
+  std::map<std::string, double> energy_by_kernel_j;
+  std::map<std::string, double> energy_by_layer_j;
+
+  u64 kernel_cycles = 0;              ///< cycles in which a kernel was on the array
+  Utilisation utilisation;            ///< over kernel_cycles
+  std::optional<Utilisation> steady;  ///< over the kernels' steady parts
+  std::map<std::string, CycleBreakdown> units;
+
+  Verification verification;
+  std::vector<LayerRow> layers;
+  std::vector<KernelRow> kernels;
+  std::vector<std::string> plan;  ///< what the planner decided, one sentence each
+
+  nlohmann::json statistics;  ///< the statistics tree, see statistics_json()
+
+  TensorMap tensors;  ///< "input", "layers.I.output", "output"; only if they were asked for
+  TensorMap weights;  ///< likewise
+
+  double host_seconds = 0;        ///< of the simulation proper
+  double host_setup_seconds = 0;  ///< weights, compiler, elaboration
+  double host_verify_seconds = 0;
+
+  [[nodiscard]] bool passed() const { return failure.empty(); }
+};
+
+}  // namespace bvp

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The statistics tree as JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "models/common/statistics.h"
+
+namespace bvp {
+
+/// {counter: value, ..., child: {...}}. A counter and a child of the same name do not hide each other: the child's
+/// name gets an underscore.
+nlohmann::json statistics_json(const StatGroup& group);
+
+}  // namespace bvp

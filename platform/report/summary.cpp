@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/report/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "platform/network/network_json.h"
+#include "platform/network/safetensors.h"
+
+namespace bvp {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t table_width = 100;
+
+double per_second(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
+
+Json utilisation_json(const Utilisation& utilisation) {
+  return {
+      {"load", utilisation.load}, {"cal", utilisation.cal}, {"flow", utilisation.flow}, {"store", utilisation.store}};
+}
+
+Json steady_json(const std::optional<Utilisation>& steady) {
+  return steady ? utilisation_json(*steady) : Json(nullptr);
+}
+
+Json layer_json(const LayerRow& row) {
+  return {{"index", row.index},
+          {"mixing", row.mixing},
+          {"projections", row.projections},
+          {"ffn", row.ffn},
+          {"cycles", row.cycles},
+          {"time_s", row.time_s},
+          {"energy_j", row.energy_j},
+          {"flops", row.flops},
+          {"dram_bytes", row.dram_read_bytes + row.dram_written_bytes},
+          {"dram_read_bytes", row.dram_read_bytes},
+          {"dram_written_bytes", row.dram_written_bytes},
+          {"utilisation", utilisation_json(row.utilisation)},
+          {"relative_error", row.relative_error ? Json(*row.relative_error) : Json(nullptr)}};
+}
+
+Json kernel_json(const KernelRow& row) {
+  return {{"name", row.name},
+          {"launches", row.launches},
+          {"cycles", row.cycles},
+          {"flops", row.flops},
+          {"energy_j", row.energy_j},
+          {"utilisation", utilisation_json(row.utilisation)},
+          {"utilisation_steady", steady_json(row.steady)},
+          {"issue_slots", row.issue_slots},
+          {"unit_cycles", row.units}};
+}
+
+/// A quantity with three or four digits and an SI prefix.
+std::string si(double value, const char* unit) {
+  struct Prefix {
+    double factor;
+    const char* name;
+  };
+  static constexpr Prefix prefixes[] = {{1e12, "T"}, {1e9, "G"},  {1e6, "M"},  {1e3, "k"},
+                                        {1, ""},     {1e-3, "m"}, {1e-6, "u"}, {1e-9, "n"}};
+  const double magnitude = std::fabs(value);
+  for (const Prefix& prefix : prefixes) {
+    if (magnitude >= prefix.factor) return fmt::format("{:.4g} {}{}", value / prefix.factor, prefix.name, unit);
+  }
+  return fmt::format("{:.4g} {}", value, unit);
+}
+
+/// 1234567 -> "1,234,567"
+std::string grouped(u64 value) {
+  std::string digits = std::to_string(value);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
+
+std::string cut(const std::string& text, std::size_t width) {
+  return text.size() <= width ? text : text.substr(0, width - 2) + "..";
+}
+
+/// Rows of text, the first of them the heading; the first column is left-aligned, the others right-aligned.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> heading) { add(std::move(heading)); }
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+  [[nodiscard]] std::string text() const {
+    std::vector<std::size_t> widths(rows_.front().size());
+    for (const auto& row : rows_) {
+      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    }
+    std::size_t others = 2;
+    for (std::size_t i = 1; i < widths.size(); ++i) others += widths[i] + 2;
+    constexpr std::size_t least = 8;
+    widths[0] = std::min(widths[0], others + least < table_width ? table_width - others : least);
+    std::string out;
+    for (const auto& row : rows_) {
+      out += fmt::format("  {:<{}}", cut(row[0], widths[0]), widths[0]);
+      for (std::size_t i = 1; i < row.size(); ++i) out += fmt::format("  {:>{}}", row[i], widths[i]);
+      out += '\n';
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+void add_line(std::string& out, const char* label, const std::string& value) {
+  out += fmt::format("  {:<18}{}\n", label, value);
+}
+
+std::string units_table(const RunResult& result) {
+  std::map<std::string, u64> totals;
+  for (const auto& [unit, cycles] : result.units) {
+    for (const auto& [reason, count] : cycles) totals[reason] += count;
+  }
+  if (totals.empty()) return {};
+  std::vector<std::pair<std::string, u64>> reasons(totals.begin(), totals.end());
+  std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.first == "issue", a.second) > std::pair(b.first == "issue", b.second);
+  });
+  Table table({"cycles of the units", "load", "cal", "flow", "store"});
+  for (const auto& [reason, total] : reasons) {
+    std::vector<std::string> row{reason};
+    for (const char* unit : {"load", "cal", "flow", "store"}) {
+      const auto cycles = result.units.find(unit);
+      u64 all = 0;
+      u64 here = 0;
+      if (cycles != result.units.end()) {
+        for (const auto& [name, count] : cycles->second) {
+          all += count;
+          if (name == reason) here = count;
+        }
+      }
+      row.push_back(percent(per_second(static_cast<double>(here), static_cast<double>(all))));
+    }
+    table.add(std::move(row));
+  }
+  return table.text();
+}
+
+std::string energy_table(const RunResult& result) {
+  if (result.energy_by_component_j.empty()) return {};
+  std::vector<std::pair<std::string, double>> parts(result.energy_by_component_j.begin(),
+                                                    result.energy_by_component_j.end());
+  std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  Table table({"energy by component", "energy", "share"});
+  for (const auto& [component, energy] : parts) {
+    table.add({component, si(energy, "J"), percent(per_second(energy, result.energy_j))});
+  }
+  return table.text();
+}
+
+std::string layers_table(const RunResult& result) {
+  if (result.layers.empty()) return {};
+  Table table({"layer", "cycles", "time", "energy", "DRAM", "load", "cal", "flow", "store", "rel. error"});
+  for (const LayerRow& row : result.layers) {
+    table.add({fmt::format("{} {}", row.index, row.mixing), grouped(row.cycles), si(row.time_s, "s"),
+               si(row.energy_j, "J"), si(static_cast<double>(row.dram_read_bytes + row.dram_written_bytes), "B"),
+               percent(row.utilisation.load), percent(row.utilisation.cal), percent(row.utilisation.flow),
+               percent(row.utilisation.store), row.relative_error ? fmt::format("{:.2e}", *row.relative_error) : "-"});
+  }
+  return table.text();
+}
+
+std::string kernels_table(const RunResult& result) {
+  if (result.kernels.empty()) return {};
+  Table table({"kernel", "launches", "cycles", "energy", "load", "cal", "flow", "store", "cal steady"});
+  for (const KernelRow& row : result.kernels) {
+    table.add({row.name, grouped(row.launches), grouped(row.cycles), si(row.energy_j, "J"),
+               percent(row.utilisation.load), percent(row.utilisation.cal), percent(row.utilisation.flow),
+               percent(row.utilisation.store), row.steady ? percent(row.steady->cal) : "-"});
+  }
+  return table.text();
+}
+
+std::string verification_text(const RunResult& result) {
+  const Verification& verification = result.verification;
+  if (!verification.checked) return "not checked";
+  return fmt::format("relative error {:.2e} (allowed {:.2e}), {} the fp16 reference", verification.relative_error,
+                     verification.tolerance, verification.bit_exact ? "bit-exact with" : "NOT bit-exact with");
+}
+
+std::string utilisation_text(const Utilisation& utilisation) {
+  return fmt::format("load {}  cal {}  flow {}  store {}", percent(utilisation.load), percent(utilisation.cal),
+                     percent(utilisation.flow), percent(utilisation.store));
+}
+
+void write_text(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
+  stream << text;
+  stream.close();
+  if (!stream) throw std::runtime_error(fmt::format("{}: cannot be written", file.string()));
+}
+
+template <class AnyJson>
+std::string dump(const AnyJson& json) {
+  return json.dump(2, ' ', false, AnyJson::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+nlohmann::ordered_json summary_json(const RunResult& result) {
+  Json layers = Json::array();
+  for (const LayerRow& row : result.layers) layers.push_back(layer_json(row));
+  Json kernels = Json::array();
+  for (const KernelRow& row : result.kernels) kernels.push_back(kernel_json(row));
+  const Verification& verification = result.verification;
+  const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
+  return {
+      {"scenario", result.scenario},
+      {"passed", result.passed()},
+      {"failure", result.failure},
+      {"firmware_exit_code", result.firmware_exit_code},
+      {"fidelity", result.fidelity},
+      {"seed", result.seed},
+      {"cycles", result.cycles},
+      {"time_s", result.time_s},
+      {"cpu_instructions", result.cpu_instructions},
+      {"flops", result.flops},
+      {"flops_per_s", flops_per_s},
+      {"peak_flops_per_s", result.peak_flops_per_s},
+      {"peak_fraction", per_second(flops_per_s, result.peak_flops_per_s)},
+      {"lane_operations", result.lane_operations},
+      {"dram_bytes", result.dram_read_bytes + result.dram_written_bytes},
+      {"dram_read_bytes", result.dram_read_bytes},
+      {"dram_written_bytes", result.dram_written_bytes},
+      {"energy_profile", result.energy_profile},
+      {"energy_j", result.energy_j},
+      {"average_power_w", per_second(result.energy_j, result.time_s)},
+      {"energy_by_component_j", result.energy_by_component_j},
+      {"energy_by_kernel_j", result.energy_by_kernel_j},
+      {"energy_by_layer_j", result.energy_by_layer_j},
+      {"kernel_cycles", result.kernel_cycles},
+      {"utilisation", utilisation_json(result.utilisation)},
+      {"utilisation_steady", steady_json(result.steady)},
+      {"unit_cycles", result.units},
+      {"verification",
+       {{"checked", verification.checked},
+        {"tolerance", verification.tolerance},
+        {"relative_error", verification.relative_error},
+        {"bit_exact", verification.bit_exact}}},
+      {"layers", layers},
+      {"kernels", kernels},
+      {"plan", result.plan},
+      {"host_seconds", result.host_seconds},
+      {"host_setup_seconds", result.host_setup_seconds},
+      {"host_verify_seconds", result.host_verify_seconds},
+      {"host_cycles_per_second", per_second(static_cast<double>(result.cycles), result.host_seconds)},
+      {"host_lane_operations_per_second", per_second(static_cast<double>(result.lane_operations), result.host_seconds)},
+  };
+}
+
+std::string summary_table(const RunResult& result) {
+  std::string out;
+  add_line(out, "scenario", result.scenario);
+  add_line(out, "result", result.passed() ? "passed" : "FAILED: " + result.failure);
+  add_line(out, "verification", verification_text(result));
+  add_line(out, "time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));
+  const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
+  add_line(out, "arithmetic",
+           fmt::format("{}, {}, {} of the peak of {}", si(static_cast<double>(result.flops), "FLOP"),
+                       si(flops_per_s, "FLOP/s"), percent(per_second(flops_per_s, result.peak_flops_per_s)),
+                       si(result.peak_flops_per_s, "FLOP/s")));
+  add_line(out, "DRAM traffic",
+           fmt::format("{} read, {} written", si(static_cast<double>(result.dram_read_bytes), "B"),
+                       si(static_cast<double>(result.dram_written_bytes), "B")));
+  add_line(out, "energy",
+           fmt::format("{}, average power {} (profile {}, {} DRAM)", si(result.energy_j, "J"),
+                       si(per_second(result.energy_j, result.time_s), "W"), result.energy_profile,
+                       result.energy_by_component_j.count("dram") != 0 ? "with" : "without"));
+  add_line(out, "utilisation", utilisation_text(result.utilisation));
+  if (result.steady) add_line(out, "  in steady state", utilisation_text(*result.steady));
+  add_line(out, "simulation",
+           fmt::format(
+               "{:.2f} s on the host, {}, {}", result.host_seconds,
+               si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
+               si(per_second(static_cast<double>(result.lane_operations), result.host_seconds), "lane operations/s")));
+  for (const std::string& part :
+       {layers_table(result), kernels_table(result), units_table(result), energy_table(result)}) {
+    if (!part.empty()) out += "\n" + part;
+  }
+  return out;
+}
+
+void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network) {
+  std::filesystem::create_directories(directory);
+  write_text(directory / "summary.json", dump(summary_json(result)));
+  write_text(directory / "network.json", dump(network_json(network)));
+  if (!result.statistics.is_null()) write_text(directory / "statistics.json", dump(result.statistics));
+  if (!result.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.tensors);
+  if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
+}
+
+}  // namespace bvp

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run leaves behind: summary.json and the table on the terminal.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "platform/network/network.h"
+#include "platform/report/run_result.h"
+
+namespace bvp {
+
+/// Keys are stable and name their units. Whatever depends on the host has a key that begins with `host_`; all the
+/// rest is the same for the same scenario and seed.
+nlohmann::ordered_json summary_json(const RunResult& result);
+
+/// The end-of-run table, at most 100 columns wide.
+std::string summary_table(const RunResult& result);
+
+/// Writes summary.json, network.json, statistics.json (unless empty) and, where tensors were kept,
+/// tensors.safetensors and weights.safetensors into the directory, which is made if need be.
+/// @throws std::runtime_error  a file cannot be written
+void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network);
+
+}  // namespace bvp

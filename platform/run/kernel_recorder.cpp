@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/run/kernel_recorder.h"
+
+#include <algorithm>
+
+namespace bvp {
+
+namespace {
+
+const Counter* find_counter(const StatGroup& group, const std::string& name) {
+  for (const Counter* counter : group.counters()) {
+    if (counter->name() == name) return counter;
+  }
+  throw std::logic_error("no counter " + name + " in " + group.name());
+}
+
+const StatGroup& find_group(const StatGroup& group, const std::string& name) {
+  for (const StatGroup* child : group.children()) {
+    if (child->name() == name) return *child;
+  }
+  throw std::logic_error("no statistics " + name + " in " + group.name());
+}
+
+}  // namespace
+
+u64 KernelRecorder::UnitCycles::total() const {
+  u64 sum = issue + special + stall;
+  for (const u64 wait : waits) sum += wait;
+  return sum;
+}
+
+KernelRecorder::UnitCycles& KernelRecorder::UnitCycles::operator+=(const UnitCycles& other) {
+  issue += other.issue;
+  special += other.special;
+  stall += other.stall;
+  for (std::size_t i = 0; i < wait_count; ++i) waits[i] += other.waits[i];
+  return *this;
+}
+
+KernelRecorder::KernelRecorder(Soc& soc, const CompiledNetwork& network) : soc_(soc), sampler_(soc.statistics()) {
+  for (const KernelInfo& kernel : network.kernels) by_tag_[kernel.tag] = &kernel;
+  for (const auto& pe : soc.pes) {
+    auto& units = unit_counters_.emplace_back();
+    for (std::size_t unit = 0; unit < unit_count; ++unit) {
+      const StatGroup& group = find_group(pe->statistics(), unit_names[unit]);
+      units[unit][0] = find_counter(group, "issue");
+      units[unit][1] = find_counter(group, "special");
+      units[unit][2] = find_counter(group, "stall");
+      for (std::size_t wait = 0; wait < wait_count; ++wait) {
+        units[unit][3 + wait] = find_counter(group, std::string("wait_") + wait_names[wait]);
+      }
+    }
+    operation_counters_.push_back(find_counter(pe->statistics(), "operations"));
+  }
+  last_ = sample();
+}
+
+KernelRecorder::Sample KernelRecorder::sample() {
+  soc_.settle_statistics();
+  Sample sample;
+  sample.cycle = soc_.clock().now();
+  for (const auto& units : unit_counters_) {
+    for (std::size_t unit = 0; unit < unit_count; ++unit) {
+      UnitCycles& sum = sample.units[unit];
+      sum.issue += units[unit][0]->value();
+      sum.special += units[unit][1]->value();
+      sum.stall += units[unit][2]->value();
+      for (std::size_t wait = 0; wait < wait_count; ++wait) sum.waits[wait] += units[unit][3 + wait]->value();
+    }
+  }
+  for (const Counter* counter : operation_counters_) sample.operations += counter->value();
+  sample.dram_read = soc_.dram.statistics().bytes_read.value();
+  sample.dram_written = soc_.dram.statistics().bytes_written.value();
+  sample.actions = sampler_.sample();
+  return sample;
+}
+
+KernelRecorder::Totals KernelRecorder::advance(u64 kernel_cycles) {
+  Sample now = sample();
+  Totals part;
+  part.cycles = kernel_cycles;
+  part.booked_cycles = now.cycle - last_.cycle;
+  part.operations = now.operations - last_.operations;
+  part.dram_read = now.dram_read - last_.dram_read;
+  part.dram_written = now.dram_written - last_.dram_written;
+  for (std::size_t unit = 0; unit < unit_count; ++unit) {
+    UnitCycles& difference = part.units[unit];
+    difference.issue = now.units[unit].issue - last_.units[unit].issue;
+    difference.special = now.units[unit].special - last_.units[unit].special;
+    difference.stall = now.units[unit].stall - last_.units[unit].stall;
+    for (std::size_t wait = 0; wait < wait_count; ++wait) {
+      difference.waits[wait] = now.units[unit].waits[wait] - last_.units[unit].waits[wait];
+    }
+  }
+  part.actions = sampler_.between(last_.actions, now.actions);
+  last_ = std::move(now);
+  return part;
+}
+
+void KernelRecorder::add(Totals& sum, const Totals& part) {
+  sum.cycles += part.cycles;
+  sum.booked_cycles += part.booked_cycles;
+  sum.launches += part.launches;
+  sum.operations += part.operations;
+  sum.dram_read += part.dram_read;
+  sum.dram_written += part.dram_written;
+  for (std::size_t unit = 0; unit < unit_count; ++unit) sum.units[unit] += part.units[unit];
+  sum.actions += part.actions;
+}
+
+void KernelRecorder::command_started(u32, CommandOpcode, Cycle) {}
+
+void KernelRecorder::kernel_launched(u32 tag, u64, const LaunchPhases&, Cycle cycle) { launched_[tag] = cycle; }
+
+void KernelRecorder::command_completed(u32 tag, CommandOpcode opcode, Cycle cycle) {
+  if (opcode != CommandOpcode::launch) return;
+  const auto kernel = by_tag_.find(tag);
+  if (kernel == by_tag_.end()) return;
+  // A launch that overlaps the one before has the array to itself only from that one's end.
+  const Cycle begin = std::max(launched_[tag], array_busy_until_);
+  array_busy_until_ = cycle;
+  Totals part = advance(cycle > begin ? cycle - begin : 0);
+  part.launches = 1;
+  const std::string& name = kernel->second->name;
+  auto row = std::find_if(kernels_.begin(), kernels_.end(), [&](const auto& entry) { return entry.first == name; });
+  if (row == kernels_.end()) row = kernels_.insert(kernels_.end(), {name, {}});
+  add(row->second, part);
+  last_layer_ = kernel->second->layer;
+  part.cycles = part.booked_cycles;
+  add(layers_[last_layer_], part);
+}
+
+void KernelRecorder::finish() {
+  rest_ = advance(0);
+  Totals part = rest_;
+  part.cycles = part.booked_cycles;
+  add(layers_[last_layer_], part);
+}
+
+}  // namespace bvp

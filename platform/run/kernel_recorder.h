@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attributes what the counters count to kernels and layers: whatever happened since the completion of the kernel
+// before belongs to the kernel that completes, so the parts add up to the whole.
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/power/action_counts.h"
+#include "models/sequencer/command_observer.h"
+#include "platform/compiler/compiled_network.h"
+#include "platform/soc/soc.h"
+
+namespace bvp {
+
+class KernelRecorder : public CommandObserver {
+ public:
+  KernelRecorder(Soc& soc, const CompiledNetwork& network);
+
+  void command_started(u32 tag, CommandOpcode opcode, Cycle cycle) override;
+  void command_completed(u32 tag, CommandOpcode opcode, Cycle cycle) override;
+  void kernel_launched(u32 tag, u64 image, const LaunchPhases& phases, Cycle cycle) override;
+
+  /// Books what has happened since the last kernel (final stores, the firmware's end) as rest(), and with its layer.
+  void finish();
+
+  /// One unit of the array, summed over the PEs.
+  struct UnitCycles {
+    u64 issue = 0, special = 0, stall = 0;
+    std::array<u64, wait_count> waits{};
+    [[nodiscard]] u64 total() const;
+    UnitCycles& operator+=(const UnitCycles& other);
+  };
+  struct Totals {
+    u64 cycles = 0;         // kernels: with the kernel on the array; layers: as booked_cycles
+    u64 booked_cycles = 0;  // from completion to completion
+    u64 launches = 0;
+    u64 operations = 0;
+    u64 dram_read = 0, dram_written = 0;
+    std::array<UnitCycles, unit_count> units{};
+    ActionCounts actions;
+  };
+
+  /// By kernel name, in the order of first completion.
+  [[nodiscard]] const std::vector<std::pair<std::string, Totals>>& kernels() const { return kernels_; }
+  [[nodiscard]] const std::map<u32, Totals>& layers() const { return layers_; }
+  [[nodiscard]] const Totals& rest() const { return rest_; }
+
+ private:
+  struct Sample {
+    Cycle cycle = 0;
+    u64 operations = 0, dram_read = 0, dram_written = 0;
+    std::array<UnitCycles, unit_count> units{};
+    std::vector<u64> actions;
+  };
+  [[nodiscard]] Sample sample();
+  /// What happened since the last call, with `kernel_cycles` as its cycles.
+  Totals advance(u64 kernel_cycles);
+  static void add(Totals& sum, const Totals& part);
+
+  Soc& soc_;
+  std::map<u32, const KernelInfo*> by_tag_;
+  ActionSampler sampler_;
+  std::vector<std::array<std::array<const Counter*, wait_count + 3>, unit_count>> unit_counters_;  // [PE][unit]
+  std::vector<const Counter*> operation_counters_;
+  Sample last_;
+  std::map<u32, Cycle> launched_;
+  Cycle array_busy_until_ = 0;
+  u32 last_layer_ = 0;
+  std::vector<std::pair<std::string, Totals>> kernels_;
+  std::map<u32, Totals> layers_;
+  Totals rest_;
+};
+
+}  // namespace bvp

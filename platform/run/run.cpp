@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/run/run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iostream>
+#include <optional>
+
+#include "models/common/simulation_context.h"
+#include "models/power/energy_table.h"
+#include "platform/compiler/planner.h"
+#include "platform/network/half.h"
+#include "platform/network/weights.h"
+#include "platform/reference/float_reference.h"
+#include "platform/reference/reference.h"
+#include "platform/report/statistics_json.h"
+#include "platform/run/elf_image.h"
+#include "platform/run/kernel_recorder.h"
+#include "platform/scenario/resources.h"
+#include "platform/soc/memory_map.h"
+#include "platform/soc/soc.h"
+
+namespace bvp {
+
+namespace {
+
+class Stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+CompilerTarget target_of(const Scenario& scenario) {
+  CompilerTarget target;
+  const SocParameters& soc = scenario.soc;
+  target.rows = static_cast<u32>(soc.array.rows);
+  target.columns = static_cast<u32>(soc.array.columns);
+  target.lanes = static_cast<u32>(soc.array.lanes);
+  target.operand_vectors = static_cast<u32>(soc.pe.operand_vectors);
+  target.accumulators = static_cast<u32>(soc.pe.accumulators);
+  target.instruction_store = static_cast<u32>(soc.pe.instruction_store);
+  target.contexts = static_cast<u32>(soc.pe.contexts);
+  target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
+  target.scratchpad_bytes = static_cast<u64>(soc.scratchpad.size_bytes);
+  target.scratchpad_base = memory_map::scratchpad_base;
+  target.dram_base = memory_map::dram_base;
+  target.dram_bytes = static_cast<u64>(soc.dram.size_bytes);
+  return target;
+}
+
+CompiledNetwork compile(const Scenario& scenario, const TensorMap& weights) {
+  try {
+    return compile_network(target_of(scenario), scenario.network, weights);
+  } catch (const CompileError& error) {
+    throw InputError(fmt::format("{}: {}", scenario.name.get(), error.what()));
+  }
+}
+
+std::filesystem::path firmware_of(const Scenario& scenario) {
+  const std::string& given = scenario.run.firmware;
+  if (!given.empty()) return given;
+  if (const auto found = find_resource("firmware/network.elf")) return *found;
+  throw InputError(
+      "the platform's firmware (firmware/network.elf) was not found beside the executable; build it, or name "
+      "one with run.firmware");
+}
+
+void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_actions& actions) {
+  if (report.get_severity() >= sc_core::SC_WARNING && (actions & sc_core::SC_THROW) == 0) {
+    std::cerr << report.get_msg_type() << ": " << report.get_msg() << '\n';
+  }
+  if ((actions & sc_core::SC_THROW) != 0) throw report;
+}
+
+/// Restores SystemC's own report handler on leaving.
+class ReportHandler {
+ public:
+  ReportHandler() { sc_core::sc_report_handler::set_handler(report_to_stderr); }
+  ~ReportHandler() { sc_core::sc_report_handler::set_handler(nullptr); }
+  ReportHandler(const ReportHandler&) = delete;
+  ReportHandler& operator=(const ReportHandler&) = delete;
+};
+
+void write_matrix(Soc& soc, const MatrixPlace& place, const Tensor& tensor) {
+  for (u64 row = 0; row < place.rows; ++row) {
+    soc.write_memory(place.address + row * place.pitch,
+                     reinterpret_cast<const u8*>(tensor.data.data() + row * place.columns), place.columns * 2);
+  }
+}
+
+Tensor read_matrix(Soc& soc, const MatrixPlace& place, const std::vector<u64>& shape) {
+  Tensor tensor{shape, std::vector<u16>(place.rows * place.columns)};
+  for (u64 row = 0; row < place.rows; ++row) {
+    soc.read_memory(place.address + row * place.pitch, reinterpret_cast<u8*>(tensor.data.data() + row * place.columns),
+                    place.columns * 2);
+  }
+  return tensor;
+}
+
+Utilisation utilisation_of(const std::array<KernelRecorder::UnitCycles, unit_count>& units, u64 denominator) {
+  const auto share = [&](Unit unit) {
+    const auto& cycles = units[static_cast<std::size_t>(unit)];
+    return denominator == 0 ? 0.0
+                            : static_cast<double>(cycles.issue + cycles.special) / static_cast<double>(denominator);
+  };
+  return {share(Unit::load), share(Unit::cal), share(Unit::flow), share(Unit::store)};
+}
+
+/// Without the time from a launch to a unit's first segment and from its last segment to the launch's end.
+Utilisation steady_of(const std::array<KernelRecorder::UnitCycles, unit_count>& units) {
+  std::array<double, unit_count> share{};
+  for (std::size_t i = 0; i < unit_count; ++i) {
+    const auto& unit = units[i];
+    u64 cycles = unit.total();
+    for (const Wait wait : {Wait::launch, Wait::drain, Wait::no_kernel})
+      cycles -= unit.waits[static_cast<std::size_t>(wait)];
+    share[i] = cycles == 0 ? 0.0 : static_cast<double>(unit.issue + unit.special) / static_cast<double>(cycles);
+  }
+  return {share[0], share[1], share[2], share[3]};
+}
+
+/// Reason -> cycles; what no PE accounts for (PEs that the kernels leave out, waiting for the slowest) is "idle".
+std::map<std::string, CycleBreakdown> breakdown_of(const std::array<KernelRecorder::UnitCycles, unit_count>& units,
+                                                   u64 all_cycles) {
+  std::map<std::string, CycleBreakdown> result;
+  for (std::size_t i = 0; i < unit_count; ++i) {
+    const auto& unit = units[i];
+    CycleBreakdown& row = result[unit_names[i]];
+    row["issue"] = unit.issue;
+    row["special_function"] = unit.special;
+    row["stall"] = unit.stall;
+    u64 sum = unit.issue + unit.special + unit.stall;
+    for (std::size_t reason = 0; reason < wait_count; ++reason) {
+      if (reason == static_cast<std::size_t>(Wait::no_kernel)) continue;
+      row[std::string("wait_") + wait_names[reason]] = unit.waits[reason];
+      sum += unit.waits[reason];
+    }
+    row["idle"] = all_cycles > sum ? all_cycles - sum : 0;
+  }
+  return result;
+}
+
+class Run {
+ public:
+  Run(const Scenario& scenario, const RunRequest& request) : scenario_(scenario), request_(request) {}
+
+  RunResult run() {
+    if (scenario_.run.fidelity.get() != "cycle")
+      throw InputError("run.fidelity: 'fast' is not available yet, use 'cycle'");
+    if (!scenario_.run.data) throw InputError("run.data: runs without data are not available yet, use 'true'");
+    prepare();
+    simulate();
+    if (result_.failure.empty() && scenario_.verify.enabled) verify();
+    return std::move(result_);
+  }
+
+ private:
+  void prepare() {
+    const Stopwatch watch;
+    const Network& network = scenario_.network;
+    const auto seed = static_cast<u64>(scenario_.run.seed.get());
+    result_.scenario = scenario_.name;
+    result_.fidelity = scenario_.run.fidelity;
+    result_.energy_profile = scenario_.energy.profile;
+    result_.seed = seed;
+    weights_ = scenario_.run.weights.get().empty() ? random_weights(network, seed)
+                                                   : load_weights(scenario_.run.weights.get(), network);
+    input_ = scenario_.run.input.get().empty() ? random_input(network, seed)
+                                               : load_input(scenario_.run.input.get(), network);
+    compiled_ = compile(scenario_, weights_);
+    elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,
+                    static_cast<u64>(scenario_.soc.boot_ram.size_bytes));
+    const auto table = find_resource("models/power/tables/" + scenario_.energy.profile.get() + ".yaml");
+    if (!table) throw InputError(fmt::format("the energy table '{}' was not found", scenario_.energy.profile.get()));
+    try {
+      table_.emplace(EnergyTable::load(*table));
+    } catch (const EnergyTableError& error) {
+      throw InputError(error.what());
+    }
+    for (const TaskInfo& task : compiled_.tasks) {
+      result_.plan.push_back(
+          fmt::format("{}: {} tiles of {} rows, {:.0f} KiB of buffers, {:.0f} KiB of weights, DRAM {:.0f} KiB in, "
+                      "{:.0f} KiB out",
+                      task.name, task.tiles, task.tile_rows, static_cast<double>(task.scratchpad_bytes) / 1024,
+                      static_cast<double>(task.weight_bytes) / 1024, static_cast<double>(task.dram_read_bytes) / 1024,
+                      static_cast<double>(task.dram_write_bytes) / 1024));
+    }
+    for (const KernelInfo& kernel : compiled_.kernels) {
+      result_.plan.push_back(fmt::format("{}: {}", kernel.name, kernel.mapping));
+    }
+    setup_seconds_ = watch.seconds();
+  }
+
+  void simulate() {
+    const Stopwatch setup;
+    const ReportHandler handler;
+    const SimulationContext context;
+    Soc soc("soc", scenario_.soc);
+    KernelRecorder recorder(soc, compiled_);
+    soc.sequencer.set_observer(&recorder);
+    std::optional<int> exit_code;
+    soc.simulation_control.set_exit_callback([&](int code) {
+      exit_code = code;
+      sc_core::sc_stop();
+    });
+    soc.simulation_control.set_progress_callback([&](u32 task) {
+      if (!request_.progress) return;
+      RunProgress progress;
+      progress.task_index = task;
+      progress.task_count = compiled_.tasks.size();
+      if (task < compiled_.tasks.size()) progress.task = compiled_.tasks[task].name;
+      progress.simulated_s = sc_core::sc_time_stamp().to_seconds();
+      request_.progress(progress);
+    });
+    std::string uart_line;
+    soc.uart.set_sink([&](char character) {
+      if (request_.uart) request_.uart(std::string_view(&character, 1));
+    });
+    soc.simulation_control.set_argument(compiled_.descriptor);
+    soc.cpu.set_reset_pc(elf_.entry);
+    result_.host_setup_seconds = setup_seconds_ + setup.seconds();
+
+    const Stopwatch watch;
+    try {
+      sc_core::sc_start(sc_core::SC_ZERO_TIME);
+      load(soc);
+      const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
+      while (!exit_code && !soc.cpu.halted() && sc_core::sc_time_stamp() < limit) {
+        const sc_core::sc_time slice = std::min(sc_core::sc_time(1, sc_core::SC_MS), limit - sc_core::sc_time_stamp());
+        sc_core::sc_start(slice);
+      }
+    } catch (const sc_core::sc_report& report) {
+      result_.failure = fmt::format("the simulation stopped: {}: {}", report.get_msg_type(), report.get_msg());
+    }
+    result_.host_seconds = watch.seconds();
+    describe_end(soc, exit_code);
+    soc.settle_statistics();
+    recorder.finish();
+    collect(soc, recorder);
+  }
+
+  void load(Soc& soc) {
+    for (const ElfImage::Part& part : elf_.parts) soc.write_memory(part.address, part.bytes.data(), part.bytes.size());
+    for (const MemoryBlob& blob : compiled_.blobs) soc.write_memory(blob.address, blob.bytes.data(), blob.bytes.size());
+    write_matrix(soc, compiled_.input, input_);
+  }
+
+  void describe_end(Soc& soc, const std::optional<int>& exit_code) {
+    result_.firmware_exit_code = exit_code.value_or(-1);
+    if (!result_.failure.empty()) return;
+    if (exit_code && *exit_code != 0) {
+      result_.failure = fmt::format("the firmware ended with exit code {}", *exit_code);
+    } else if (!exit_code && soc.cpu.halted()) {
+      result_.failure = fmt::format("the CPU halted: {}", soc.cpu.halt_reason());
+    } else if (!exit_code) {
+      result_.failure = fmt::format(
+          "the simulated-time limit of {} s (run.time_limit_s) was reached at pc {:#x} before the "
+          "firmware ended",
+          scenario_.run.time_limit_s.get(), soc.cpu.pc());
+    }
+    for (const auto& pe : soc.pes) {
+      if (pe->error().empty()) continue;
+      result_.failure += fmt::format("; {}: {}", pe->name(), pe->error());
+      break;
+    }
+    if (!exit_code) {
+      for (const auto& pe : soc.pes) {
+        const std::string pending = pe->pending();
+        if (pending.empty()) continue;
+        result_.failure += "; a kernel has not ended: " + pending.substr(0, pending.find('\n'));
+        break;
+      }
+    }
+  }
+
+  void collect(Soc& soc, const KernelRecorder& recorder) {
+    const double seconds = sc_core::sc_time_stamp().to_seconds();
+    const auto pes = static_cast<u64>(soc.pes.size());
+    result_.cycles = soc.clock().now();
+    result_.time_s = seconds;
+    result_.cpu_instructions = soc.cpu.instructions();
+    result_.peak_flops_per_s = 2.0 * static_cast<double>(pes) * static_cast<double>(scenario_.soc.array.lanes.get()) *
+                               scenario_.soc.array.clock_hz.get();
+    result_.dram_read_bytes = soc.dram.statistics().bytes_read.value();
+    result_.dram_written_bytes = soc.dram.statistics().bytes_written.value();
+    result_.statistics = statistics_json(soc.statistics());
+
+    MachineSize size;
+    size.pes = pes;
+    size.lanes = static_cast<u64>(scenario_.soc.array.lanes.get());
+    size.scratchpad_bytes = static_cast<u64>(scenario_.soc.scratchpad.size_bytes.get());
+    size.dram_channels = static_cast<u64>(scenario_.soc.dram.channels.get());
+    const auto total_of = [](const std::map<std::string, double>& parts) {
+      double sum = 0;
+      for (const auto& [component, joules] : parts) sum += joules;
+      return sum;
+    };
+    const auto energy_of = [&](const KernelRecorder::Totals& totals, u64 cycles) {
+      const double duration = static_cast<double>(cycles) / scenario_.soc.array.clock_hz.get();
+      return total_of(table_->price(totals.actions, size)) + total_of(table_->static_energy(size, duration));
+    };
+
+    KernelRecorder::Totals all;
+    for (const auto& [layer, totals] : recorder.layers()) {
+      all.actions += totals.actions;
+      all.cycles += totals.cycles;
+      all.operations += totals.operations;
+      for (std::size_t i = 0; i < unit_count; ++i) all.units[i] += totals.units[i];
+    }
+    for (const auto& [component, joules] : table_->price(all.actions, size))
+      result_.energy_by_component_j[component] += joules;
+    for (const auto& [component, joules] :
+         table_->static_energy(size, static_cast<double>(all.cycles) / scenario_.soc.array.clock_hz.get())) {
+      result_.energy_by_component_j[component] += joules;
+    }
+    result_.energy_j = total_of(result_.energy_by_component_j);
+    result_.flops = all.operations;
+    result_.lane_operations =
+        all.units[static_cast<std::size_t>(Unit::cal)].issue * static_cast<u64>(scenario_.soc.array.lanes.get());
+
+    std::array<KernelRecorder::UnitCycles, unit_count> on_array{};
+    for (const auto& [name, totals] : recorder.kernels()) {
+      KernelRow row;
+      row.name = name;
+      row.launches = totals.launches;
+      row.cycles = totals.cycles;
+      row.flops = totals.operations;
+      row.energy_j = energy_of(totals, totals.booked_cycles);
+      row.utilisation = utilisation_of(totals.units, totals.cycles * pes);
+      row.steady = steady_of(totals.units);
+      row.units = breakdown_of(totals.units, totals.cycles * pes);
+      for (std::size_t i = 0; i < unit_count; ++i) {
+        row.issue_slots[unit_names[i]] = totals.units[i].issue;
+        on_array[i] += totals.units[i];
+      }
+      result_.energy_by_kernel_j[name] = row.energy_j;
+      result_.kernel_cycles += totals.cycles;
+      result_.kernels.push_back(std::move(row));
+    }
+    result_.energy_by_kernel_j["(after the last kernel)"] = energy_of(recorder.rest(), recorder.rest().booked_cycles);
+    result_.utilisation = utilisation_of(on_array, result_.kernel_cycles * pes);
+    result_.steady = steady_of(on_array);
+    result_.units = breakdown_of(on_array, result_.cycles * pes);
+
+    const Network& network = scenario_.network;
+    for (const auto& [layer, totals] : recorder.layers()) {
+      LayerRow row;
+      row.index = layer;
+      const EncoderLayer& description = network.layers[layer];
+      row.mixing = description.mixing == Mixing::fft2d ? "fft2d" : "attention";
+      row.projections = description.projections == LinearKind::dense ? "dense" : "butterfly";
+      row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
+      row.cycles = totals.cycles;
+      row.time_s = static_cast<double>(totals.cycles) / scenario_.soc.array.clock_hz.get();
+      row.flops = totals.operations;
+      row.dram_read_bytes = totals.dram_read;
+      row.dram_written_bytes = totals.dram_written;
+      row.energy_j = energy_of(totals, totals.cycles);
+      row.utilisation = utilisation_of(totals.units, totals.cycles * pes);
+      result_.energy_by_layer_j[fmt::format("layers.{}", layer)] = row.energy_j;
+      result_.layers.push_back(std::move(row));
+    }
+
+    const std::vector<u64> shape{network.batch, network.tokens, network.hidden};
+    outputs_["input"] = input_;
+    for (std::size_t i = 0; i < compiled_.layer_outputs.size(); ++i) {
+      outputs_[fmt::format("layers.{}.output", i)] = read_matrix(soc, compiled_.layer_outputs[i], shape);
+    }
+    outputs_["output"] = read_matrix(soc, compiled_.output, shape);
+    if (request_.keep_tensors) {
+      result_.tensors = outputs_;
+      result_.weights = weights_;
+    }
+  }
+
+  void verify() {
+    const Stopwatch watch;
+    const Network& network = scenario_.network;
+    Verification& verification = result_.verification;
+    verification.checked = true;
+    verification.tolerance = scenario_.verify.tolerance;
+    const TensorMap expected = reference_network(network, weights_, input_);
+    u64 different = 0;
+    for (const auto& [name, tensor] : expected) {
+      const Tensor& got = outputs_.at(name);
+      for (std::size_t i = 0; i < tensor.data.size(); ++i) different += got.data[i] != tensor.data[i] ? 1 : 0;
+    }
+    verification.bit_exact = different == 0;
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      const Tensor& from = i == 0 ? input_ : outputs_.at(fmt::format("layers.{}.output", i - 1));
+      const Tensor& got = outputs_.at(fmt::format("layers.{}.output", i));
+      const double error = relative_error(got.data, reference_float(network, weights_, i, from));
+      verification.relative_error = std::max(verification.relative_error, error);
+      for (LayerRow& row : result_.layers) {
+        if (row.index == i) row.relative_error = error;
+      }
+    }
+    if (different != 0) {
+      result_.failure = fmt::format("{} values differ from the fp16 reference", different);
+    } else if (!(verification.relative_error <= verification.tolerance)) {
+      result_.failure = fmt::format("the relative error {:.3g} exceeds the tolerance {:.3g}",
+                                    verification.relative_error, verification.tolerance);
+    }
+    result_.host_verify_seconds = watch.seconds();
+  }
+
+  const Scenario& scenario_;
+  const RunRequest& request_;
+  RunResult result_;
+  TensorMap weights_, outputs_;
+  Tensor input_;
+  CompiledNetwork compiled_;
+  ElfImage elf_;
+  std::optional<EnergyTable> table_;
+  double setup_seconds_ = 0;
+};
+
+}  // namespace
+
+RunResult run_scenario(const Scenario& scenario, const RunRequest& request) { return Run(scenario, request).run(); }
+
+}  // namespace bvp

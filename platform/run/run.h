@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running one scenario: builds the SoC, loads firmware and network, simulates, verifies.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "models/common/types.h"
+#include "platform/report/run_result.h"
+#include "platform/scenario/scenario.h"
+
+namespace bvp {
+
+/// Where a run is; tasks are operators of the network as the firmware walks them.
+struct RunProgress {
+  std::string task;
+  u64 task_index = 0;
+  u64 task_count = 0;
+  double simulated_s = 0;
+};
+
+/// What the caller wants to hear while the scenario runs. All callbacks may be empty; they are called from the thread
+/// that called run_scenario.
+struct RunRequest {
+  /// Keep input, weights and outputs in RunResult::tensors and RunResult::weights.
+  bool keep_tensors = false;
+  /// Every piece of text the firmware sends through the UART.
+  std::function<void(std::string_view)> uart;
+  std::function<void(const RunProgress&)> progress;
+};
+
+/// Simulates the scenario to its end. Touches no file except those that the scenario names as inputs.
+/// A run that the firmware ended with an error, that exceeded the time limit or that failed verification returns
+/// normally with `failure` set.
+/// @throws InputError  an input that the scenario names is missing, corrupt or impossible on this SoC
+RunResult run_scenario(const Scenario& scenario, const RunRequest& request);
+
+}  // namespace bvp

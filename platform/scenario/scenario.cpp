@@ -1,0 +1,635 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads scenarios. Values go into the declared parameters and nowhere else; mistakes are collected, so that the user
+// sees all of them at once.
+#include "platform/scenario/scenario.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "platform/network/weights.h"
+#include "platform/scenario/describe_parameter.h"
+#include "platform/scenario/nearest.h"
+#include "platform/soc/memory_map.h"
+
+namespace bvp {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t file_limit = 1 << 20;
+constexpr int preset_depth_limit = 8;
+constexpr std::size_t layer_limit = 1024;
+constexpr std::size_t problem_limit = 50;
+// A softmax row's exponentials are at most 1 each, so that their sum stays a finite fp16 number up to this length.
+constexpr i64 attention_token_limit = 65504;
+
+/// Where a value stands: a file, or a `--set` on the command line.
+struct Origin {
+  std::string label;
+  fs::path directory;
+  bool is_file = true;
+
+  [[nodiscard]] std::string at(const YAML::Mark& mark) const {
+    if (!is_file || mark.is_null()) return label;
+    return fmt::format("{}:{}:{}", label, mark.line + 1, mark.column + 1);
+  }
+  [[nodiscard]] std::string at(const YAML::Node& node) const { return at(node.Mark()); }
+};
+
+/// Text as it may appear in a message: short and without control characters.
+std::string printable(const std::string& text) {
+  constexpr std::size_t longest = 60;
+  std::string out;
+  for (const char c : text.substr(0, longest)) out += static_cast<u8>(c) < 0x20 || c == 0x7f ? '?' : c;
+  return text.size() > longest ? out + "..." : out;
+}
+
+Origin origin_of(const Override& override) {
+  std::string label = override.label;
+  if (label.empty()) label = fmt::format("--set {}={}", printable(override.key), printable(override.value));
+  return {std::move(label), ".", false};
+}
+
+std::string join_path(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
+
+std::string kind_of(const YAML::Node& node) {
+  if (node.IsMap()) return "a map";
+  if (node.IsSequence()) return "a list";
+  if (node.IsScalar()) return "'" + printable(node.Scalar()) + "'";
+  return "nothing";
+}
+
+/// Takes a document's events and does nothing.
+class IgnoreEvents final : public YAML::EventHandler {
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// YAML::Load ignores what follows the first document, and YAML::LoadAll never ends on some damaged texts (for
+/// example one that begins with a comma): the parser yields empty documents for ever.
+bool has_second_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  IgnoreEvents events;
+  return parser.HandleNextDocument(events) && parser.HandleNextDocument(events);
+}
+
+/// A quoted scalar is text even if it looks like a number.
+bool is_quoted(const YAML::Node& node) { return node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str"; }
+
+std::optional<i64> parse_integer(std::string_view text) {
+  const bool negative = !text.empty() && text.front() == '-';
+  if (negative || (!text.empty() && text.front() == '+')) text.remove_prefix(1);
+  int base = 10;
+  if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+    base = 16;
+    text.remove_prefix(2);
+  }
+  if (text.empty() || text.front() == '-') return std::nullopt;
+  i64 value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return negative ? -value : value;
+}
+
+std::optional<double> parse_real(std::string_view text) {
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<ParamValue> parse_value(const ParamBase& parameter, const std::string& text, bool quoted) {
+  switch (parameter.type()) {
+    case ParamType::boolean:
+      if (!quoted && text == "true") return true;
+      if (!quoted && text == "false") return false;
+      return std::nullopt;
+    case ParamType::integer:
+      if (const auto value = parse_integer(text); value && !quoted) return *value;
+      return std::nullopt;
+    case ParamType::real:
+      if (const auto value = parse_real(text); value && !quoted) return *value;
+      return std::nullopt;
+    case ParamType::text:
+      return text;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> split_key(const std::string& key) {
+  std::vector<std::string> parts;
+  std::stringstream stream(key);
+  for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
+  return parts;
+}
+
+class Reader {
+ public:
+  explicit Reader(const ScenarioOptions& options) : options_(options), scenario_(std::make_unique<Scenario>()) {}
+
+  std::unique_ptr<Scenario> read(const std::string& text, const fs::path& file) {
+    const Origin origin{file.string(), file.parent_path(), true};
+    scenario_directory_ = origin.directory;
+    if (const YAML::Node root = parse(text, origin); root.IsMap()) {
+      select_presets(root, origin);
+      apply_map(root, *scenario_, "", origin);
+      apply_overrides();
+    }
+    if (scenario_->name.get().empty()) scenario_->name = file.stem().string();
+    check(origin);
+    if (!problems_.empty()) throw InputError(fmt::format("{}", fmt::join(problems_, "\n")));
+    return std::move(scenario_);
+  }
+
+ private:
+  template <class... Args>
+  void problem(const std::string& where, const std::string& key, fmt::format_string<Args...> format, Args&&... args) {
+    if (problems_.size() == problem_limit) problems_.push_back("further problems are not shown");
+    if (problems_.size() > problem_limit) return;
+    const std::string message = fmt::format(format, std::forward<Args>(args)...);
+    const bool said = where.compare(0, key.size() + 7, "--set " + key + "=") == 0;
+    problems_.push_back(key.empty() || said ? fmt::format("{}: {}", where, message)
+                                            : fmt::format("{}: {}: {}", where, printable(key), message));
+  }
+
+  YAML::Node parse(const std::string& text, const Origin& origin) {
+    if (text.size() > file_limit) {
+      problem(origin.label, "", "has {} bytes, expected at most {}", text.size(), file_limit);
+      return {};
+    }
+    const auto control = std::find_if(text.begin(), text.end(), [](char c) {
+      return static_cast<u8>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t';
+    });
+    if (control != text.end()) {
+      problem(origin.label, "", "is not a text file: byte 0x{:02x} at offset {}", static_cast<u8>(*control),
+              control - text.begin());
+      return {};
+    }
+    try {
+      if (has_second_document(text)) {
+        problem(origin.label, "", "is not a single YAML document");
+        return {};
+      }
+      YAML::Node root = YAML::Load(text);
+      if (root.IsNull()) {
+        problem(origin.label, "", "is empty, expected a map of keys");
+      } else if (!root.IsMap()) {
+        problem(origin.at(root), "", "found {}, expected a map of keys", kind_of(root));
+      }
+      return root;
+    } catch (const YAML::Exception& error) {
+      const bool tab = text.find('\t') != std::string::npos;
+      problem(origin.at(error.mark), "", "is not YAML: {}{}", error.msg,
+              tab ? " (the file contains tabs; YAML is indented with spaces)" : "");
+      return {};
+    }
+  }
+
+  /// Presets come first, whatever the order of the keys, and one named by --set replaces the file's.
+  void select_presets(const YAML::Node& root, const Origin& origin) {
+    select_preset(root, origin, "soc", "soc", scenario_->soc);
+    select_preset(root, origin, "network", "networks", scenario_->network_parameters);
+  }
+
+  void select_preset(const YAML::Node& root, const Origin& origin, const std::string& key, const std::string& folder,
+                     ParameterGroup& group) {
+    for (auto override = options_.overrides.rbegin(); override != options_.overrides.rend(); ++override) {
+      if (override->key != key + ".preset") continue;
+      const Origin command_line = origin_of(*override);
+      apply_preset(override->value, command_line.label, command_line, key, folder, group, 0);
+      return;
+    }
+    if (const YAML::Node section = child(root, key); section && section.IsMap()) {
+      apply_preset_of(section, origin, key, folder, group, 0);
+    }
+  }
+
+  /// Node::operator[] of a const node, without the exception that a key which is not a scalar would raise.
+  static YAML::Node child(const YAML::Node& map, const std::string& key) {
+    for (const auto& pair : map) {
+      if (pair.first.IsScalar() && pair.first.Scalar() == key) return pair.second;
+    }
+    return YAML::Node(YAML::NodeType::Undefined);
+  }
+
+  void apply_preset_of(const YAML::Node& section, const Origin& origin, const std::string& path,
+                       const std::string& folder, ParameterGroup& group, int depth) {
+    const YAML::Node preset = child(section, "preset");
+    if (!preset) return;
+    if (!preset.IsScalar() || preset.Scalar().empty()) {
+      problem(origin.at(preset), join_path(path, "preset"), "found {}, expected the name of a preset", kind_of(preset));
+      return;
+    }
+    apply_preset(preset.Scalar(), origin.at(preset), origin, path, folder, group, depth);
+  }
+
+  void apply_preset(const std::string& name, const std::string& where, const Origin& origin, const std::string& path,
+                    const std::string& folder, ParameterGroup& group, int depth) {
+    const std::string key = join_path(path, "preset");
+    if (depth == preset_depth_limit) {
+      return problem(where, key, "presets refer to presets more than {} deep", preset_depth_limit);
+    }
+    std::vector<std::string> known;
+    const std::optional<fs::path> file = find_preset(name, origin.directory, folder, known);
+    if (!file) {
+      const std::string near = nearest_word(name, known);
+      return problem(where, key, "there is no preset '{}'{}; known are: {}", printable(name),
+                     near.empty() ? "" : fmt::format(", did you mean '{}'?", near),
+                     known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+    }
+    const std::optional<std::string> text = read_text(*file, where, key);
+    if (!text) return;
+    const Origin preset_origin{file->string(), file->parent_path(), true};
+    const YAML::Node root = parse(*text, preset_origin);
+    if (!root.IsMap()) return;
+    apply_preset_of(root, preset_origin, path, folder, group, depth + 1);
+    apply_map(root, group, path, preset_origin);
+  }
+
+  std::optional<fs::path> find_preset(const std::string& name, const fs::path& directory, const std::string& folder,
+                                      std::vector<std::string>& known) const {
+    std::error_code ignored;
+    if (name.size() > 5 && name.compare(name.size() - 5, 5, ".yaml") == 0) {
+      const fs::path file = directory / name;
+      return fs::is_regular_file(file, ignored) ? std::optional(file) : std::nullopt;
+    }
+    std::vector<fs::path> directories{directory, directory / "..", scenario_directory_, scenario_directory_ / ".."};
+    directories.insert(directories.end(), options_.directories.begin(), options_.directories.end());
+    for (const fs::path& base : directories) {
+      const fs::path file = (base / folder / (name + ".yaml")).lexically_normal();
+      if (name.find('/') == std::string::npos && fs::is_regular_file(file, ignored)) return file;
+      for (const auto& entry : fs::directory_iterator(base / folder, ignored)) {
+        if (entry.path().extension() == ".yaml") known.push_back(entry.path().stem().string());
+      }
+    }
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
+    return std::nullopt;
+  }
+
+  std::optional<std::string> read_text(const fs::path& file, const std::string& where, const std::string& key) {
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(file, error);
+    if (error || size > file_limit) {
+      problem(where, key, "{}: {}", file.string(),
+              error ? error.message() : fmt::format("has {} bytes, expected at most {}", size, file_limit));
+      return std::nullopt;
+    }
+    std::ifstream stream(file, std::ios::binary);
+    std::string text(size, '\0');
+    if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
+      problem(where, key, "{}: cannot be read", file.string());
+      return std::nullopt;
+    }
+    return text;
+  }
+
+  [[nodiscard]] bool has_preset(const ParameterGroup& group) const {
+    return &group == &scenario_->soc || &group == &scenario_->network_parameters;
+  }
+
+  [[nodiscard]] std::vector<std::string> known_keys(const ParameterGroup& group) const {
+    std::vector<std::string> keys;
+    if (has_preset(group)) keys.emplace_back("preset");
+    for (const ParamBase* parameter : group.parameters()) keys.push_back(parameter->name());
+    for (const ParameterGroup* child_group : group.groups()) keys.push_back(child_group->name());
+    if (&group == &scenario_->network_parameters) keys.emplace_back("layers");
+    return keys;
+  }
+
+  /// Every key of the tree that ends in `name`, for "you may have meant".
+  static void find_elsewhere(const ParameterGroup& group, const std::string& path, const std::string& name,
+                             std::vector<std::string>& found) {
+    for (const ParamBase* parameter : group.parameters()) {
+      if (parameter->name() == name) found.push_back(join_path(path, name));
+    }
+    for (const ParameterGroup* child_group : group.groups()) {
+      const std::string child_path = join_path(path, child_group->name());
+      if (child_group->name() == name) found.push_back(child_path);
+      find_elsewhere(*child_group, child_path, name, found);
+    }
+  }
+
+  void unknown_key(const std::string& where, const ParameterGroup& group, const std::string& path,
+                   const std::string& key) {
+    const std::vector<std::string> keys = known_keys(group);
+    std::vector<std::string> elsewhere;
+    find_elsewhere(*scenario_, "", key, elsewhere);
+    const std::string near = nearest_word(key, keys);
+    std::string hint;
+    if (!elsewhere.empty()) {
+      hint = fmt::format(", did you mean '{}'?", elsewhere.front());
+    } else if (!near.empty()) {
+      hint = fmt::format(", did you mean '{}'?", join_path(path, near));
+    }
+    problem(where, join_path(path, key), "unknown key{}; expected one of: {}", hint, fmt::join(keys, ", "));
+  }
+
+  void apply_map(const YAML::Node& map, ParameterGroup& group, const std::string& path, const Origin& origin) {
+    if (!map.IsMap()) {
+      return problem(origin.at(map), path, "found {}, expected a map with the keys: {}", kind_of(map),
+                     fmt::join(known_keys(group), ", "));
+    }
+    std::set<std::string> seen;
+    for (const auto& pair : map) {
+      if (!pair.first.IsScalar()) {
+        problem(origin.at(pair.first), path, "found {} where a key is expected", kind_of(pair.first));
+        continue;
+      }
+      const std::string& key = pair.first.Scalar();
+      if (!seen.insert(key).second) {
+        problem(origin.at(pair.first), join_path(path, key), "the key appears twice in this map");
+        continue;
+      }
+      if (ParamBase* parameter = group.find_parameter(key)) {
+        apply_node(*parameter, pair.second, join_path(path, key), origin);
+      } else if (ParameterGroup* child_group = group.find_group(key)) {
+        apply_map(pair.second, *child_group, join_path(path, key), origin);
+      } else if (&group == &scenario_->network_parameters && key == "layers") {
+        apply_layers(pair.second, origin);
+      } else if (!(has_preset(group) && key == "preset")) {
+        unknown_key(origin.at(pair.first), group, path, key);
+      }
+    }
+  }
+
+  void apply_node(ParamBase& parameter, const YAML::Node& node, const std::string& key, const Origin& origin) {
+    if (!node.IsScalar()) {
+      return problem(origin.at(node), key, "found {}, expected {}", kind_of(node), expected_value(parameter));
+    }
+    apply_text(parameter, node.Scalar(), is_quoted(node), key, origin, origin.at(node));
+  }
+
+  void apply_text(ParamBase& parameter, const std::string& text, bool quoted, const std::string& key,
+                  const Origin& origin, const std::string& where) {
+    std::optional<ParamValue> value = parse_value(parameter, text, quoted);
+    if (value && is_path(parameter) && !text.empty() && origin.is_file) {
+      value = (origin.directory / text).lexically_normal().string();
+    }
+    try {
+      if (value) {
+        parameter.assign(*value);
+        scenario_->given[key] = where;
+        return;
+      }
+    } catch (const ParamError&) {
+      // The declaration knows what it accepts; below it is said in the same words for every mistake.
+    }
+    const std::string near = nearest_word(text, parameter.choices());
+    problem(where, key, "found '{}'{}, expected {}{}", printable(text),
+            quoted && parameter.type() != ParamType::text ? " (quoted, so text)" : "", expected_value(parameter),
+            near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  }
+
+  [[nodiscard]] bool is_path(const ParamBase& parameter) const {
+    const RunParameters& run = scenario_->run;
+    return &parameter == &run.firmware || &parameter == &run.weights || &parameter == &run.input;
+  }
+
+  void apply_layers(const YAML::Node& list, const Origin& origin) {
+    const std::string path = "network.layers";
+    if (!list.IsSequence()) {
+      return problem(origin.at(list), path, "found {}, expected a list with one map a layer", kind_of(list));
+    }
+    scenario_->layers.clear();
+    scenario_->given[path] = origin.at(list);
+    std::size_t index = 0;
+    for (const YAML::Node& item : list) {
+      LayerParameters entry;
+      apply_map(item, entry, fmt::format("{}.{}", path, index++), origin);
+      const auto repeat = static_cast<std::size_t>(entry.repeat.get());
+      if (scenario_->layers.size() + repeat > layer_limit) {
+        return problem(origin.at(item), path, "more than {} layers", layer_limit);
+      }
+      entry.repeat = 1;
+      for (std::size_t copy = 0; copy < repeat; ++copy) {
+        scenario_->layers.push_back(std::make_unique<LayerParameters>());
+        scenario_->layers.back()->copy_values_from(entry);
+      }
+    }
+  }
+
+  void apply_overrides() {
+    for (const Override& override : options_.overrides) {
+      if (override.key == "soc.preset" || override.key == "network.preset") continue;
+      apply_override(override, origin_of(override));
+    }
+  }
+
+  void apply_override(const Override& override, const Origin& origin) {
+    ParameterGroup* group = scenario_.get();
+    const std::vector<std::string> parts = split_key(override.key);
+    std::string path;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const bool last = i + 1 == parts.size();
+      if (group == &scenario_->network_parameters && parts[i] == "layers") {
+        if (last) return apply_yaml(override, origin, [&](const YAML::Node& node) { apply_layers(node, origin); });
+        ++i;
+        path = join_path(path, "layers." + parts[i]);
+        const std::optional<i64> index = parse_integer(parts[i]);
+        if (!index || *index < 0 || static_cast<std::size_t>(*index) >= scenario_->layers.size()) {
+          return problem(origin.label, "", "there is no layer '{}'; the network has {}, counted from 0",
+                         printable(parts[i]), scenario_->layers.size());
+        }
+        group = scenario_->layers[static_cast<std::size_t>(*index)].get();
+        if (i + 1 == parts.size()) break;
+        continue;
+      }
+      ParamBase* parameter = group->find_parameter(parts[i]);
+      if (parameter != nullptr && last) {
+        const bool repeats = dynamic_cast<LayerParameters*>(group) != nullptr && parts[i] == "repeat";
+        if (repeats) return problem(origin.label, "", "repeat is a key of the file; set network.layers as a whole");
+        return apply_text(*parameter, override.value, false, override.key, origin, origin.label);
+      }
+      if (parameter != nullptr) {
+        return problem(origin.label, "", "'{}' is a value and has no keys below it", join_path(path, parts[i]));
+      }
+      ParameterGroup* next = group->find_group(parts[i]);
+      if (next == nullptr) return unknown_key(origin.label, *group, path, parts[i]);
+      path = join_path(path, parts[i]);
+      group = next;
+    }
+    apply_yaml(override, origin, [&](const YAML::Node& node) { apply_map(node, *group, path, origin); });
+  }
+
+  template <class Apply>
+  void apply_yaml(const Override& override, const Origin& origin, Apply apply) {
+    try {
+      apply(YAML::Load(override.value));
+    } catch (const YAML::Exception& error) {
+      problem(origin.label, "", "the value is not YAML: {}", error.msg);
+    }
+  }
+
+  [[nodiscard]] std::string where(const std::string& key, const Origin& file) const {
+    const auto given = scenario_->given.find(key);
+    return given == scenario_->given.end() ? file.label : given->second;
+  }
+
+  /// What no single declaration can know.
+  void check(const Origin& file) {
+    if (problems_.empty()) check_required(file);
+    if (!problems_.empty()) return;
+    check_name(file);
+    check_run(file);
+    build_network();
+    check_network(file);
+  }
+
+  void check_required(const Origin& file) {
+    for (const ParamBase* parameter : scenario_->network_parameters.parameters()) {
+      const std::string key = "network." + parameter->name();
+      if (parameter->required() && scenario_->given.count(key) == 0) {
+        problem(file.label, key, "is missing, expected {}", expected_value(*parameter));
+      }
+    }
+    if (scenario_->layers.empty()) {
+      problem(where("network.layers", file), "network.layers", "is missing or empty, expected at least one layer");
+    }
+  }
+
+  void check_name(const Origin& file) {
+    const std::string& name = scenario_->name;
+    const bool sound = std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+             c == '.';
+    });
+    constexpr std::size_t longest = 100;
+    if (!sound || name.empty() || name.front() == '.' || name.size() > longest) {
+      problem(where("name", file), "name",
+              "found '{}', expected up to {} letters, digits, '_', '-' and '.', not beginning with '.'",
+              printable(name), longest);
+    }
+  }
+
+  void check_run(const Origin& file) {
+    const RunParameters& run = scenario_->run;
+    if (run.fidelity.get() == "fast") {
+      problem(where("run.fidelity", file), "run.fidelity", "'fast' is not available yet, expected cycle");
+    }
+    const std::pair<const char*, const std::string&> files[] = {
+        {"run.firmware", run.firmware}, {"run.weights", run.weights}, {"run.input", run.input}};
+    for (const auto& [key, name] : files) {
+      std::error_code ignored;
+      if (!name.empty() && !fs::is_regular_file(name, ignored)) {
+        problem(where(key, file), key, "there is no file '{}'", printable(name));
+      }
+    }
+    if (!run.data && scenario_->record.tensors) {
+      problem(where("record.tensors", file), "record.tensors",
+              "there are no tensors to record in a run without data (run.data is false)");
+    }
+  }
+
+  void build_network() {
+    const NetworkParameters& from = scenario_->network_parameters;
+    Network& to = scenario_->network;
+    to.tokens = static_cast<u64>(from.tokens.get());
+    to.hidden = static_cast<u64>(from.hidden.get());
+    to.heads = static_cast<u64>(from.heads.get());
+    to.ffn = static_cast<u64>(from.ffn.get());
+    to.batch = static_cast<u64>(from.batch.get());
+    to.norm = from.norm.get() == "pre" ? NormPlacement::pre : NormPlacement::post;
+    to.fft_norm = from.fft_norm.get() == "none" ? FftNorm::none : FftNorm::ortho;
+    to.activation = from.activation.get() == "relu" ? Activation::relu : Activation::gelu;
+    to.epsilon = from.epsilon;
+    for (const auto& layer : scenario_->layers) {
+      const auto kind = [](const std::string& word) {
+        return word == "dense" ? LinearKind::dense : LinearKind::butterfly;
+      };
+      to.layers.push_back({layer->mixing.get() == "fft2d" ? Mixing::fft2d : Mixing::attention, kind(layer->projections),
+                           kind(layer->ffn)});
+    }
+  }
+
+  void check_network(const Origin& file) {
+    const Network& network = scenario_->network;
+    const bool attention = std::any_of(network.layers.begin(), network.layers.end(),
+                                       [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
+    if (attention && network.hidden % network.heads != 0) {
+      problem(where("network.heads", file), "network.heads", "{} heads do not divide hidden = {}", network.heads,
+              network.hidden);
+    }
+    if (attention && network.tokens > attention_token_limit) {
+      problem(where("network.tokens", file), "network.tokens",
+              "found {}, expected at most {} where a layer uses "
+              "attention: a softmax row is summed up to the largest fp16 number",
+              network.tokens, attention_token_limit);
+    }
+    check_size(file);
+  }
+
+  /// A first bound, before anything is allocated: parameters and the largest activation must fit the DRAM's window.
+  void check_size(const Origin& file) {
+    const Network& network = scenario_->network;
+    double bytes = 0;
+    for (const TensorSpec& spec : parameter_specs(network)) {
+      double elements = 1;
+      for (const u64 extent : spec.shape) elements *= static_cast<double>(extent);
+      bytes += 2 * elements;
+    }
+    bytes += 2.0 * static_cast<double>(network.batch) * static_cast<double>(network.tokens) *
+             static_cast<double>(std::max(network.hidden, network.ffn));
+    if (bytes > static_cast<double>(memory_map::dram_span)) {
+      problem(file.label, "network", "parameters and activations need {:.0f} bytes, the DRAM's address range has {}",
+              bytes, memory_map::dram_span);
+    }
+  }
+
+  const ScenarioOptions& options_;
+  std::unique_ptr<Scenario> scenario_;
+  std::vector<std::string> problems_;
+  fs::path scenario_directory_;
+};
+
+}  // namespace
+
+Override parse_override(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos) {
+    throw InputError(fmt::format("--set {}: expected KEY=VALUE, for example soc.array.lanes=8", printable(text)));
+  }
+  return {text.substr(0, equals), text.substr(equals + 1), {}};
+}
+
+std::unique_ptr<Scenario> read_scenario_text(const std::string& text, const fs::path& origin,
+                                             const ScenarioOptions& options) {
+  return Reader(options).read(text, origin);
+}
+
+std::unique_ptr<Scenario> read_scenario(const fs::path& file, const ScenarioOptions& options) {
+  std::error_code error;
+  const fs::file_status status = fs::status(file, error);
+  if (!fs::exists(status)) throw InputError(fmt::format("{}: there is no such file", file.string()));
+  if (!fs::is_regular_file(status)) throw InputError(fmt::format("{}: is not a file", file.string()));
+  const std::uintmax_t size = fs::file_size(file, error);
+  if (error) throw InputError(fmt::format("{}: {}", file.string(), error.message()));
+  if (size > file_limit) {
+    throw InputError(fmt::format("{}: has {} bytes, expected at most {}", file.string(), size, file_limit));
+  }
+  std::ifstream stream(file, std::ios::binary);
+  std::string text(size, '\0');
+  if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
+    throw InputError(fmt::format("{}: cannot be read", file.string()));
+  }
+  return read_scenario_text(text, file, options);
+}
+
+}  // namespace bvp

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// A scenario: everything that a run needs to know, as declared parameters.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/common/parameters.h"
+#include "platform/compiler/compiler_parameters.h"
+#include "platform/network/network.h"
+#include "platform/scenario/input_error.h"
+#include "platform/soc/soc_parameters.h"
+
+namespace bvp {
+
+/// One entry of `network.layers`.
+struct LayerParameters : ParameterGroup {
+  LayerParameters() : ParameterGroup("layer", "one encoder layer, or several alike") {}
+
+  Param<std::string> mixing{this,
+                            "mixing",
+                            "attention",
+                            {"attention", "fft2d"},
+                            "How tokens are mixed: softmax attention, or the real part of a two-dimensional FFT.",
+                            "hybrid butterfly-sparsity network",
+                            Confidence::high};
+  Param<std::string> projections{this,
+                                 "projections",
+                                 "butterfly",
+                                 {"dense", "butterfly"},
+                                 "Kind of the query, key, value and output matrices; used by attention only.",
+                                 "hybrid butterfly-sparsity network",
+                                 Confidence::high};
+  Param<std::string> ffn{this,
+                         "ffn",
+                         "butterfly",
+                         {"dense", "butterfly"},
+                         "Kind of the two matrices of the feed-forward network.",
+                         "hybrid butterfly-sparsity network",
+                         Confidence::high};
+  Param<i64> repeat{this,       "repeat",        1,
+                    "layers",   {1, 1024},       "How many layers like this one follow each other.",
+                    "notation", Confidence::high};
+};
+
+/// The scalar keys of `network`; the list `layers` is kept beside them.
+struct NetworkParameters : ParameterGroup {
+  explicit NetworkParameters(ParameterGroup* parent)
+      : ParameterGroup(parent, "network", "the hybrid butterfly-sparsity encoder") {}
+
+  Param<i64> tokens{this,       "tokens",        required, "tokens", {1, 1 << 20}, "Tokens of one sequence.",
+                    "workload", Confidence::high};
+  Param<i64> hidden{this,       "hidden",        required, "elements", {2, 1 << 16}, "Width of a token's vector.",
+                    "workload", Confidence::high};
+  Param<i64> heads{this,       "heads",         1,
+                   "heads",    {1, 1 << 12},    "Attention heads; must divide hidden where a layer uses attention.",
+                   "workload", Confidence::high};
+  Param<i64> ffn{this,       "ffn",           required,
+                 "elements", {2, 1 << 18},    "Inner width of the feed-forward network.",
+                 "workload", Confidence::high};
+  Param<i64> batch{this,       "batch",         1, "sequences", {1, 4096}, "Sequences computed together.",
+                   "workload", Confidence::high};
+  Param<std::string> norm{this,
+                          "norm",
+                          "post",
+                          {"post", "pre"},
+                          "Layer normalisation after each residual sum (post), or before each sub-layer and once at "
+                          "the end (pre).",
+                          "workload",
+                          Confidence::high};
+  Param<std::string> fft_norm{this,
+                              "fft_norm",
+                              "ortho",
+                              {"ortho", "none"},
+                              "Scale of the two-dimensional FFT: 1/sqrt(points), or 1.",
+                              "workload",
+                              Confidence::high};
+  Param<std::string> activation{this,
+                                "activation",
+                                "gelu",
+                                {"gelu", "relu"},
+                                "Non-linearity of the feed-forward network; gelu is the exact one (erf).",
+                                "workload",
+                                Confidence::high};
+  Param<double> epsilon{this,       "epsilon",       1e-5,
+                        "1",        {1e-12, 1},      "Added to the variance in layer normalisation.",
+                        "workload", Confidence::high};
+};
+
+struct RunParameters : ParameterGroup {
+  explicit RunParameters(ParameterGroup* parent) : ParameterGroup(parent, "run", "how the simulation is run") {}
+
+  Param<std::string> firmware{this,
+                              "firmware",
+                              "",
+                              {},
+                              "ELF file that the host CPU boots, relative to the scenario; empty: the one that comes "
+                              "with the platform.",
+                              "choice of the user",
+                              Confidence::high};
+  Param<std::string> fidelity{this,
+                              "fidelity",
+                              "cycle",
+                              {"cycle", "fast"},
+                              "Timing of the array: every instruction and every resource (cycle), or costs of whole "
+                              "blocks (fast).",
+                              "choice of the user",
+                              Confidence::high};
+  Param<bool> data{
+      this, "data", true, {}, "Compute the numbers, not only the time.", "choice of the user", Confidence::high};
+  Param<i64> seed{this,
+                  "seed",
+                  1,
+                  "1",
+                  {0, 9007199254740992.0},
+                  "Seed of weights and input where no file gives them.",
+                  "choice of the user",
+                  Confidence::high};
+  Param<double> time_limit_s{this,         "time_limit_s",
+                             10,           "s",
+                             {1e-9, 1e6},  "Simulated time after which a run that has not ended has failed.",
+                             "assumption", Confidence::high};
+  Param<std::string> weights{this,
+                             "weights",
+                             "",
+                             {},
+                             "safetensors file with the network's parameters, relative to the scenario; empty: drawn "
+                             "from the seed.",
+                             "choice of the user",
+                             Confidence::high};
+  Param<std::string> input{this,
+                           "input",
+                           "",
+                           {},
+                           "safetensors file with the tensor `input` [batch, tokens, hidden], relative to the "
+                           "scenario; empty: drawn from the seed.",
+                           "choice of the user",
+                           Confidence::high};
+};
+
+struct EnergyParameters : ParameterGroup {
+  explicit EnergyParameters(ParameterGroup* parent) : ParameterGroup(parent, "energy", "how actions are priced") {}
+
+  Param<std::string> profile{
+      this,
+      "profile",
+      "silicon",
+      {"silicon", "textbook"},
+      "Energy table: calibrated to a published PE at 12 nm, or published energies per operation.",
+      "choice of the user",
+      Confidence::high};
+};
+
+struct VerifyParameters : ParameterGroup {
+  explicit VerifyParameters(ParameterGroup* parent)
+      : ParameterGroup(parent, "verify", "what the outputs are held against") {}
+
+  Param<bool> enabled{
+      this, "enabled", true, {}, "Compare the outputs with the references.", "choice of the user", Confidence::high};
+  Param<double> tolerance{this,
+                          "tolerance",
+                          2e-2,
+                          "1",
+                          {0, 1e3},
+                          "Largest relative error of a layer against the float64 reference.",
+                          "assumption: fp16 arithmetic",
+                          Confidence::mid};
+};
+
+struct RecordParameters : ParameterGroup {
+  explicit RecordParameters(ParameterGroup* parent)
+      : ParameterGroup(parent, "record", "what a run leaves besides summary.json and network.json") {}
+
+  Param<bool> tensors{this,
+                      "tensors",
+                      false,
+                      {},
+                      "tensors.safetensors and weights.safetensors, as --dump.",
+                      "choice of the user",
+                      Confidence::high};
+  Param<bool> statistics{this,
+                         "statistics",
+                         true,
+                         {},
+                         "statistics.json: every counter of every model.",
+                         "choice of the user",
+                         Confidence::high};
+};
+
+/// The root of the tree. Paths in `run` are made absolute or relative to the working directory by the reader.
+struct Scenario : ParameterGroup {
+  Scenario() : ParameterGroup("scenario", "everything that a run needs to know") {}
+
+  Param<std::string> name{
+      this, "name", "", {}, "Name of the run; empty: the file's name.", "choice of the user", Confidence::high};
+  SocParameters soc{this};
+  NetworkParameters network_parameters{this};
+  std::vector<std::unique_ptr<LayerParameters>> layers;  ///< one for each layer: the reader resolves `repeat`
+  CompilerParameters compiler{this};
+  RunParameters run{this};
+  EnergyParameters energy{this};
+  VerifyParameters verify{this};
+  RecordParameters record{this};
+
+  /// The network as values; set by the reader.
+  Network network;
+  /// Key -> where its value comes from ("FILE:LINE:COLUMN", "--set"), for those that were given.
+  std::map<std::string, std::string> given;
+};
+
+/// One `--set KEY=VALUE`, or another option that stands for one.
+struct Override {
+  std::string key, value;
+  std::string label = {};  ///< what to call it in messages; empty: "--set KEY=VALUE"
+};
+
+/// Where `preset: NAME` is looked for: DIRECTORY/soc/NAME.yaml and DIRECTORY/networks/NAME.yaml, first hit wins. The
+/// scenario's own directory and its parent come before these.
+struct ScenarioOptions {
+  std::vector<Override> overrides;
+  std::vector<std::filesystem::path> directories;
+};
+
+/// Splits "soc.array.lanes=8". @throws InputError
+Override parse_override(const std::string& text);
+
+/// @throws InputError  naming every mistake in the file, its presets and the overrides, one a line
+std::unique_ptr<Scenario> read_scenario(const std::filesystem::path& file, const ScenarioOptions& options = {});
+
+/// The same from text; `origin` stands for the file's name in messages and for its directory.
+std::unique_ptr<Scenario> read_scenario_text(const std::string& text, const std::filesystem::path& origin,
+                                             const ScenarioOptions& options = {});
+
+}  // namespace bvp

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/soc/soc.h"
+
+#include <string>
+
+#include "platform/soc/memory_map.h"
+
+namespace bvp {
+
+Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters)
+    : sc_module(name),
+      stats_("soc"),
+      clock_(parameters.array.clock_hz),
+      bus("bus", parameters.bus, clock_, stats_),
+      cpu("cpu", parameters.cpu, stats_),
+      boot_ram("boot_ram", parameters.boot_ram, clock_, stats_),
+      uart("uart", parameters.uart, clock_, stats_),
+      timer("timer", parameters.timer, clock_, stats_),
+      interrupt_controller("interrupt_controller", parameters.interrupt_controller, clock_, stats_),
+      simulation_control("simulation_control", parameters.simulation_control, clock_, stats_),
+      dram("dram", parameters.dram, stats_),
+      sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
+                clock_, stats_),
+      dma("dma", parameters.dma, clock_, stats_),
+      scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, stats_),
+      mesh("mesh", parameters.array, parameters.mesh, clock_, stats_),
+      loader_("loader"),
+      timer_irq_("timer_irq"),
+      external_irq_("external_irq"),
+      uart_irq_("uart_irq"),
+      sequencer_irq_("sequencer_irq"),
+      no_irq_("no_irq") {
+  using namespace memory_map;
+
+  // bus: initiators
+  cpu.data.bind(bus.from);
+  sequencer.to_bus.bind(bus.from);
+  dma.to_bus.bind(bus.from);
+  loader_.bind(bus.from);
+
+  // bus: targets
+  bus.add_target("timer", timer_base, timer_span).bind(timer.target);
+  bus.add_target("interrupt_controller", interrupt_controller_base, interrupt_controller_span)
+      .bind(interrupt_controller.target);
+  bus.add_target("uart", uart_base, uart_span).bind(uart.target);
+  bus.add_target("simulation_control", simulation_control_base, simulation_control_span)
+      .bind(simulation_control.target);
+  bus.add_target("sequencer", sequencer_base, sequencer_span).bind(sequencer.registers);
+  bus.add_target("boot_ram", boot_ram_base, static_cast<u64>(parameters.boot_ram.size_bytes)).bind(boot_ram.target);
+  bus.add_target("scratchpad", scratchpad_base, scratchpad.size()).bind(scratchpad.linear);
+  bus.add_target("dram", dram_base, dram.size()).bind(dram.target);
+
+  // interrupts
+  timer.irq.bind(timer_irq_);
+  cpu.timer_irq.bind(timer_irq_);
+  interrupt_controller.irq.bind(external_irq_);
+  cpu.external_irq.bind(external_irq_);
+  uart.irq.bind(uart_irq_);
+  sequencer.irq.bind(sequencer_irq_);
+  for (unsigned line = 0; line < interrupt_controller.sources.size(); ++line) {
+    auto& source = interrupt_controller.sources[line];
+    if (line == interrupt_map::uart) {
+      source.bind(uart_irq_);
+    } else if (line == interrupt_map::sequencer) {
+      source.bind(sequencer_irq_);
+    } else {
+      source.bind(no_irq_);
+    }
+  }
+
+  // accelerator: commands
+  sequencer.to_dma.bind(dma.descriptors);
+  dma.completions.bind(sequencer.dma_completions);
+
+  // accelerator: array
+  for (u32 i = 0; i < static_cast<u32>(parameters.array.rows * parameters.array.columns); ++i) {
+    pes.push_back(
+        std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, parameters.array, parameters.pe, clock_, stats_));
+    Pe& pe = *pes.back();
+    sequencer.to_pe[i].bind(pe.config);
+    pe.to_sequencer.bind(sequencer.pe_completions);
+    pe.to_scratchpad.bind(scratchpad.vector[i]);
+    pe.to_mesh.bind(mesh.from_pe[i]);
+    mesh.to_pe[i].bind(pe.from_mesh);
+  }
+}
+
+bool Soc::write_memory(u64 address, const u8* bytes, std::size_t size) {
+  return debug(tlm::TLM_WRITE_COMMAND, address, const_cast<u8*>(bytes), size);
+}
+
+bool Soc::read_memory(u64 address, u8* bytes, std::size_t size) {
+  return debug(tlm::TLM_READ_COMMAND, address, bytes, size);
+}
+
+bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t size) {
+  tlm::tlm_generic_payload payload;
+  payload.set_command(command);
+  payload.set_address(address);
+  payload.set_data_ptr(bytes);
+  payload.set_data_length(static_cast<unsigned>(size));
+  payload.set_streaming_width(static_cast<unsigned>(size));
+  return loader_->transport_dbg(payload) == size;
+}
+
+void Soc::settle_statistics() {
+  dram.update_statistics();
+  for (const auto& pe : pes) pe->settle();
+}
+
+}  // namespace bvp

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The virtual SoC: all blocks and the wires between them. Addresses and interrupt lines: memory_map.h.
+#pragma once
+
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include <memory>
+#include <systemc>
+#include <vector>
+
+#include "models/bus/bus.h"
+#include "models/cpu/cpu.h"
+#include "models/dma/dma.h"
+#include "models/memory/dram.h"
+#include "models/memory/ram.h"
+#include "models/mesh/mesh.h"
+#include "models/pe/pe.h"
+#include "models/peripherals/interrupt_controller.h"
+#include "models/peripherals/machine_timer.h"
+#include "models/peripherals/simulation_control.h"
+#include "models/peripherals/uart.h"
+#include "models/scratchpad/scratchpad.h"
+#include "models/sequencer/sequencer.h"
+#include "platform/soc/soc_parameters.h"
+
+namespace bvp {
+
+class Soc : public sc_core::sc_module {
+ public:
+  Soc(sc_core::sc_module_name name, const SocParameters& parameters);
+
+  /// Without simulated time, at bus addresses; false if nothing is mapped there.
+  bool write_memory(u64 address, const u8* bytes, std::size_t size);
+  bool read_memory(u64 address, u8* bytes, std::size_t size);
+
+  /// Brings counters that time alone moves up to the present.
+  void settle_statistics();
+
+  [[nodiscard]] const StatGroup& statistics() const { return stats_; }
+  [[nodiscard]] const ClockDomain& clock() const { return clock_; }
+
+ private:
+  StatGroup stats_;
+  ClockDomain clock_;
+
+ public:
+  // host side
+  Bus bus;
+  Cpu cpu;
+  Ram boot_ram;
+  Uart uart;
+  MachineTimer timer;
+  InterruptController interrupt_controller;
+  SimulationControl simulation_control;
+  Dram dram;
+  // accelerator
+  Sequencer sequencer;
+  Dma dma;
+  Scratchpad scratchpad;
+  Mesh mesh;
+  std::vector<std::unique_ptr<Pe>> pes;
+
+ private:
+  bool debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t size);
+
+  tlm_utils::simple_initiator_socket<Soc> loader_;
+  sc_core::sc_signal<bool> timer_irq_, external_irq_, uart_irq_, sequencer_irq_, no_irq_;
+};
+
+}  // namespace bvp

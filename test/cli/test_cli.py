@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The executable as a process: arguments, exit codes, messages, files. BUTTERFLY_VP names the executable."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+EXECUTABLE = os.environ.get("BUTTERFLY_VP", "butterfly-vp")
+TREE = pathlib.Path(__file__).resolve().parents[2]
+SMALL = TREE / "scenarios" / "encoder_128x64.yaml"
+SHIPPED = sorted((TREE / "scenarios").glob("*.yaml"))
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.path = pathlib.Path(self.directory.name)
+
+    def vp(self, *arguments, expect=0, timeout=300):
+        done = subprocess.run(
+            [EXECUTABLE, *map(str, arguments)], cwd=self.path, timeout=timeout, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace")
+        self.assertEqual(done.returncode, expect, done.stdout[-2000:] + done.stderr[-2000:])
+        return done
+
+    def write(self, name, text):
+        path = self.path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+
+class Usage(CommandLine):
+    def test_bad_usage_is_2(self):
+        for arguments in [[], ["fly"], ["run"], ["validate"], ["run", SMALL, "--speed"], ["run", SMALL, "--set", "x"],
+                          ["run", SMALL, "--uart", "smoke"], ["describe", "--set", "soc.array.lanes=8"]]:
+            with self.subTest(arguments):
+                done = self.vp(*arguments, expect=2)
+                self.assertNotEqual(done.stderr + done.stdout, "")
+
+    def test_help_is_0(self):
+        self.assertIn("validate", self.vp("--help").stdout)
+        self.assertIn("--firmware", self.vp("run", "--help").stdout)
+
+
+class Validate(CommandLine):
+    def test_shipped_scenarios(self):
+        done = self.vp("validate", *SHIPPED)
+        self.assertEqual(done.stdout.count(": valid\n"), len(SHIPPED))
+
+    def test_every_mistake_is_named(self):
+        bad = self.write("bad.yaml", "soc: {array: {lanez: 8, rows: 0}}\nnetwork: {tokens: x}\n")
+        done = self.vp("validate", bad, SMALL, expect=2)
+        self.assertIn("bad.yaml:1:15: soc.array.lanez: unknown key, did you mean 'soc.array.lanes'?", done.stderr)
+        self.assertIn("bad.yaml:1:31: soc.array.rows: found '0', expected an integer from 1 to 16", done.stderr)
+        self.assertIn("bad.yaml:2:19: network.tokens: found 'x'", done.stderr)
+        self.assertIn("encoder_128x64.yaml: valid", done.stdout)
+
+    def test_files_that_are_no_scenarios(self):
+        self.vp("validate", "absent.yaml", expect=2)
+        self.vp("validate", self.path, expect=2)
+        self.vp("validate", "/dev/null", expect=2)
+        for content in [b"", b"\0\1\2\3" * 100, b"\t\n- :", b"[" * 50000, b"x" * (2 << 20)]:
+            with self.subTest(content[:10]):
+                self.vp("validate", self.write("odd.yaml", content), expect=2)
+        huge = self.path / "huge.yaml"
+        with open(huge, "wb") as file:
+            file.truncate(1 << 30)
+        self.vp("validate", huge, expect=2, timeout=10)
+
+    def test_weights_are_checked(self):
+        weights = self.write("weights.safetensors", b"not safetensors")
+        done = self.vp("validate", SMALL, "--set", f"run.weights={weights}", expect=2)
+        self.assertIn("is not a safetensors file", done.stderr)
+
+
+class Describe(CommandLine):
+    def test_defaults(self):
+        text = self.vp("describe").stdout
+        self.assertIn("scratchpad", text)
+        self.assertIn("Registers of sequencer", text)
+        self.assertIn("soc.array.lanes = 32 fp16 lanes", text)
+        self.assertIn("network.tokens = (required)", text)
+
+    def test_scenario_shows_where_values_come_from(self):
+        text = self.vp("describe", SMALL, "--set", "soc.array.lanes=8").stdout
+        self.assertIn("soc.array.lanes = 8 fp16 lanes", text)
+        self.assertIn("given by --set soc.array.lanes=8", text)
+        self.assertIn("18816 parameters", text)
+
+    def test_schema_accepts_what_is_declared(self):
+        schema = json.loads(self.vp("describe", "--schema").stdout)
+        self.assertEqual(schema["required"], ["network"])
+        self.assertFalse(schema["additionalProperties"])
+        shipped = TREE / "scenarios" / "scenario.schema.json"
+        self.assertEqual(schema, json.loads(shipped.read_text()),
+                         "write it anew: butterfly-vp describe --schema > scenarios/scenario.schema.json")
+
+    def test_markdown(self):
+        self.assertIn("| `soc.array.lanes` | 32 |", self.vp("describe", "--markdown").stdout)
+
+
+class Run(CommandLine):
+    def test_run_leaves_its_results(self):
+        done = self.vp("run", SMALL, "--dump", "--out", "here")
+        self.assertIn("encoder_128x64", done.stdout)
+        self.assertTrue(all(len(line) <= 100 for line in done.stdout.splitlines()))
+        summary = json.loads((self.path / "here" / "summary.json").read_text())
+        self.assertTrue(summary["passed"])
+        self.assertTrue(summary["verification"]["bit_exact"])
+        self.assertLess(summary["verification"]["relative_error"], 2e-2)
+        self.assertGreater(summary["cycles"], 0)
+        network = json.loads((self.path / "here" / "network.json").read_text())
+        self.assertEqual(network["tokens"], 128)
+        for name in ["tensors.safetensors", "weights.safetensors", "statistics.json", "uart.log"]:
+            self.assertTrue((self.path / "here" / name).exists(), name)
+
+    def test_same_scenario_same_bytes(self):
+        for name in ["a", "b"]:
+            self.vp("run", SMALL, "--quiet", "--dump", "--out", name)
+        for name in ["network.json", "statistics.json", "tensors.safetensors", "weights.safetensors", "uart.log"]:
+            self.assertEqual((self.path / "a" / name).read_bytes(), (self.path / "b" / name).read_bytes(), name)
+        a, b = (json.loads((self.path / name / "summary.json").read_text()) for name in ["a", "b"])
+        for key in a:
+            if not key.startswith("host_"):
+                self.assertEqual(a[key], b[key], key)
+
+    def test_defaults_and_uart_file(self):
+        done = self.vp("run", SMALL, "--quiet", "--uart", "file:text.log")
+        self.assertEqual(done.stdout, "")
+        self.assertTrue((self.path / "runs" / "encoder_128x64" / "summary.json").exists())
+        self.assertEqual((self.path / "text.log").read_bytes(),
+                         (self.path / "runs" / "encoder_128x64" / "uart.log").read_bytes())
+
+    def test_weights_and_input_from_a_run(self):
+        self.vp("run", SMALL, "--quiet", "--dump", "--out", "a")
+        self.vp("run", SMALL, "--quiet", "--dump", "--out", "b", "--set", "run.weights=a/weights.safetensors",
+                "--set", "run.input=a/tensors.safetensors", "--set", "run.seed=99")
+        self.assertEqual((self.path / "a" / "tensors.safetensors").read_bytes(),
+                         (self.path / "b" / "tensors.safetensors").read_bytes())
+
+    def test_bad_input_is_2(self):
+        empty = self.write("empty.elf", b"")
+        for arguments in [["--fidelity", "fast"], ["--fidelity", "slow"], ["--firmware", "absent.elf"],
+                          ["--firmware", empty], ["--out", "/dev/null/x"], ["--set", "network.heads=5"],
+                          ["--set", "soc.array.lanes=0"], ["--no-data", "--dump"]]:
+            with self.subTest(arguments):
+                done = self.vp("run", SMALL, *arguments, expect=2)
+                self.assertIn("error: ", done.stderr)
+
+    def test_time_limit_is_1(self):
+        done = self.vp("run", SMALL, "--out", "here", "--set", "run.time_limit_s=1e-6", expect=1)
+        self.assertIn("error: ", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+// The firmware's driver and runtime, compiled for the host, against the models of the sequencer and the DMA. A PE
+// that adds a weight to every byte stands for the array, so that data tell whether anything came too early.
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <systemc>
+#include <vector>
+
+#include "models/common/clock.h"
+#include "models/common/simulation_context.h"
+#include "models/dma/dma.h"
+#include "models/isa/image_header.h"
+#include "models/isa/launch.h"
+#include "models/sequencer/sequencer.h"
+
+extern "C" {
+#include "driver/sequencer.h"
+#include "hal/interrupt_controller.h"
+#include "hal/mmio.h"
+#include "hal/trap.h"
+#include "runtime/network.h"
+}
+
+using namespace bvp;
+
+namespace {
+
+using sc_core::sc_time;
+
+constexpr u64 half_bytes = 0x4000;
+constexpr u32 row_bytes = 64;
+
+/// All memory of the test. Bus addresses are addresses of this process, so that firmware and models share them.
+struct Memory {
+  std::vector<u64> storage = std::vector<u64>(1 << 17);
+  u64 used = 64;
+
+  [[nodiscard]] u64 base() const { return reinterpret_cast<u64>(storage.data()); }
+  [[nodiscard]] u64 bytes() const { return storage.size() * sizeof(u64); }
+  [[nodiscard]] bool contains(u64 address, u64 length) const {
+    return address >= base() && length <= bytes() && address - base() <= bytes() - length;
+  }
+  u64 allocate(u64 length) {
+    used = (base() + used + 63) / 64 * 64 - base();
+    const u64 address = base() + used;
+    used += length;
+    REQUIRE(used <= bytes());
+    return address;
+  }
+};
+
+u8* pointer(u64 address) { return reinterpret_cast<u8*>(address); }
+
+/// Output row r of a launch is input row r plus the weight, byte by byte; inputs are read at the start of the
+/// launch and outputs written at its end.
+class AddingPe : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_target_socket<AddingPe> configuration{"configuration"};
+  tlm_utils::simple_initiator_socket<AddingPe> completion{"completion"};
+
+  AddingPe(const sc_core::sc_module_name& name, u64 scratchpad, sc_time per_row)
+      : sc_module(name), scratchpad_(scratchpad), per_row_(per_row) {
+    configuration.register_b_transport(this, &AddingPe::configure);
+    SC_HAS_PROCESS(AddingPe);
+    SC_THREAD(run);
+  }
+
+  u32 launches = 0;
+  u32 resident = 0;
+
+ private:
+  void configure(tlm::tlm_generic_payload& payload, sc_time&) {
+    if (payload.get_address() == launch_address) {
+      LaunchRecord record;
+      std::memcpy(&record, payload.get_data_ptr(), sizeof record);
+      queue_.push_back(record);
+      arrived_.notify(sc_core::SC_ZERO_TIME);
+    }
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  }
+  void run() {
+    for (;;) {
+      while (queue_.empty()) wait(arrived_);
+      const LaunchRecord record = queue_.front();
+      queue_.pop_front();
+      const u64 bytes = u64{record.counts[0]} * row_bytes;
+      std::vector<u8> rows(pointer(scratchpad_ + record.registers[0]),
+                           pointer(scratchpad_ + record.registers[0]) + bytes);
+      const u8 weight = *pointer(scratchpad_ + record.registers[2]);
+      wait(per_row_ * record.counts[0]);
+      for (u64 i = 0; i < bytes; ++i) pointer(scratchpad_ + record.registers[1])[i] = static_cast<u8>(rows[i] + weight);
+      ++launches;
+      if ((record.flags & command_flag_resident) != 0) ++resident;
+      LaunchCompletion done{record.launch_number, 0};
+      tlm::tlm_generic_payload payload;
+      payload.set_command(tlm::TLM_WRITE_COMMAND);
+      payload.set_address(0);
+      payload.set_data_ptr(reinterpret_cast<u8*>(&done));
+      payload.set_data_length(sizeof done);
+      payload.set_streaming_width(sizeof done);
+      sc_time delay;
+      completion->b_transport(payload, delay);
+      REQUIRE(payload.is_response_ok());
+    }
+  }
+
+  u64 scratchpad_;
+  sc_time per_row_;
+  std::deque<LaunchRecord> queue_;
+  sc_core::sc_event arrived_;
+};
+
+class Bench;
+Bench* bench = nullptr;  // the C functions below have no other way to it
+
+/// The SoC without a CPU: the firmware's functions run as a SystemC thread.
+class Bench : public sc_core::sc_module {
+ public:
+  SC_HAS_PROCESS(Bench);
+  explicit Bench(const sc_core::sc_module_name& name, sc_time per_row = sc_time(100, sc_core::SC_NS))
+      : sc_module(name) {
+    bench = this;
+    scratchpad = memory.allocate(2 * half_bytes + 0x1000);
+    pe.emplace("pe", scratchpad, per_row);
+    from_sequencer.register_b_transport(this, &Bench::access_memory);
+    from_dma.register_b_transport(this, &Bench::access_memory);
+    to_registers.bind(sequencer.registers);
+    sequencer.to_bus.bind(from_sequencer);
+    sequencer.to_dma.bind(dma.descriptors);
+    sequencer.to_pe[0].bind(pe->configuration);
+    sequencer.irq(irq);
+    dma.to_bus.bind(from_dma);
+    dma.completions.bind(sequencer.dma_completions);
+    pe->completion.bind(sequencer.pe_completions);
+    SC_THREAD(run_firmware);
+  }
+  ~Bench() override { bench = nullptr; }
+
+  void run(std::function<void()> body) {
+    firmware = std::move(body);
+    sc_core::sc_start(sc_time(100, sc_core::SC_MS));
+    REQUIRE(finished);
+  }
+
+  u32 access_register(tlm::tlm_command command, u64 address, u32 value) {
+    tlm::tlm_generic_payload payload;
+    payload.set_command(command);
+    payload.set_address(address - BVP_SEQUENCER_BASE);
+    payload.set_data_ptr(reinterpret_cast<u8*>(&value));
+    payload.set_data_length(4);
+    payload.set_streaming_width(4);
+    sc_time delay(20, sc_core::SC_NS);
+    to_registers->b_transport(payload, delay);
+    wait(delay);
+    REQUIRE(payload.is_response_ok());
+    return value;
+  }
+  void sleep() {
+    if (!irq.read()) wait(irq.posedge_event());
+    handler(handler_context);
+    wait(sc_time(10, sc_core::SC_NS));
+  }
+
+  Memory memory;
+  u64 scratchpad = 0;
+  interrupt_handler handler = nullptr;
+  void* handler_context = nullptr;
+  std::optional<AddingPe> pe;
+
+ private:
+  void run_firmware() {
+    firmware();
+    finished = true;
+    sc_core::sc_pause();
+  }
+  void access_memory(tlm::tlm_generic_payload& payload, sc_time& delay) {
+    delay += sc_time(50, sc_core::SC_NS);
+    if (!memory.contains(payload.get_address(), payload.get_data_length())) {
+      payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+      return;
+    }
+    u8* data = pointer(payload.get_address());
+    if (payload.is_read()) {
+      std::memcpy(payload.get_data_ptr(), data, payload.get_data_length());
+    } else {
+      std::memcpy(data, payload.get_data_ptr(), payload.get_data_length());
+    }
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  }
+
+  ParameterGroup root{"bench"};
+  struct OnePe : ArrayParameters {
+    explicit OnePe(ParameterGroup* parent) : ArrayParameters(parent) {
+      rows = 1;
+      columns = 1;
+    }
+  } array{&root};
+  SequencerParameters sequencer_parameters{&root};
+  DmaParameters dma_parameters{&root};
+  ClockDomain clock{1e9};
+  StatGroup stats{"bench"};
+  std::function<void()> firmware;
+  bool finished = false;
+
+ public:
+  Sequencer sequencer{"sequencer", sequencer_parameters, array, 2, clock, stats};
+  Dma dma{"dma", dma_parameters, clock, stats};
+  tlm_utils::simple_initiator_socket<Bench> to_registers{"to_registers"};
+  tlm_utils::simple_target_socket<Bench> from_sequencer{"from_sequencer"};
+  tlm_utils::simple_target_socket<Bench> from_dma{"from_dma"};
+  sc_core::sc_signal<bool> irq{"irq"};
+};
+
+/// A chain of tasks, each of which adds its weight to a tensor of rows.
+struct Chain {
+  static constexpr u32 rows_per_tile = 8;
+
+  Chain(Memory& memory, u64 scratchpad, u32 tasks, u32 rows, u32 inputs, u32 ring_entries) : row_count(rows) {
+    const u64 image = memory.allocate(sizeof(ImageHeader));
+    ImageHeader header{};
+    header.magic = image_magic;
+    header.version = image_version;
+    header.total_bytes = sizeof header;
+    header.lanes = 32;
+    header.pe_rows = header.pe_columns = 1;
+    std::memcpy(pointer(image), &header, sizeof header);
+    image_address = image;
+    for (u32 t = 0; t <= tasks; ++t) tensors.push_back(memory.allocate(rows * row_bytes));
+    for (u32 i = 0; i < rows * row_bytes; ++i) pointer(tensors[0])[i] = static_cast<u8>(i * 7);
+
+    const u32 tiles = (rows + rows_per_tile - 1) / rows_per_tile;
+    const u32 tail = rows - (tiles - 1) * rows_per_tile;
+    std::vector<bvp_task> task_table;
+    std::vector<bvp_step> steps;
+    for (u32 t = 0; t < tasks; ++t) {
+      bvp_task task{};
+      task.flags = t == 0 ? 0 : BVP_TASK_FLAG_DEPENDS;
+      task.tiles[0] = tiles;
+      task.tiles[1] = task.tiles[2] = 1;
+      task.first_step = static_cast<u32>(steps.size());
+      task.weight_steps = task.compute_steps = task.output_steps = 1;
+      task.input_steps = inputs;
+      task_table.push_back(task);
+
+      const u64 weights = memory.allocate(row_bytes);
+      *pointer(weights) = static_cast<u8>(t + 1);
+      total_weight = static_cast<u8>(total_weight + t + 1);
+      const u32 weight_area = 2 * half_bytes + t % 2 * row_bytes;
+      steps.push_back(transfer(weights, scratchpad + weight_area, row_bytes, 1, BVP_TAIL_NONE, 0));
+      // each input step brings a part of every row
+      const u32 part = row_bytes / inputs;
+      for (u32 i = 0; i < inputs; ++i) {
+        auto step = transfer(tensors[t] + i * part, scratchpad + i * part, part, rows_per_tile, 0, tail);
+        step.source_stride[0] = rows_per_tile * row_bytes;
+        step.half_mask = 2;
+        steps.push_back(step);
+      }
+      bvp_step launch = transfer(0, 0, 0, 0, 0, tail);
+      launch.command.opcode = BVP_OPCODE_LAUNCH;
+      launch.command.image = image;
+      launch.command.image_bytes = sizeof(ImageHeader);
+      std::memset(launch.command.registers, 0, sizeof launch.command.registers);
+      launch.command.registers[1] = half_bytes / 2;
+      launch.command.registers[2] = weight_area;
+      launch.command.counts[0] = rows_per_tile;
+      launch.command.counts[1] = launch.command.counts[2] = launch.command.counts[3] = 1;
+      launch.half_mask = 3;
+      steps.push_back(launch);
+      auto store = transfer(scratchpad + half_bytes / 2, tensors[t + 1], row_bytes, rows_per_tile, 0, tail);
+      store.destination_stride[0] = rows_per_tile * row_bytes;
+      store.half_mask = 1;
+      steps.push_back(store);
+    }
+    network.magic = BVP_NETWORK_MAGIC;
+    network.version = BVP_NETWORK_VERSION;
+    network.task_count = tasks;
+    network.step_count = static_cast<u32>(steps.size());
+    network.half_bytes = half_bytes;
+    network.ring_entries = ring_entries;
+    network.tasks = memory.allocate(task_table.size() * sizeof(bvp_task));
+    network.steps = memory.allocate(steps.size() * sizeof(bvp_step));
+    network.ring = memory.allocate(ring_entries * sizeof(bvp_command));
+    std::memcpy(pointer(network.tasks), task_table.data(), task_table.size() * sizeof(bvp_task));
+    std::memcpy(pointer(network.steps), steps.data(), steps.size() * sizeof(bvp_step));
+  }
+
+  [[nodiscard]] bool output_right() const {
+    for (u32 i = 0; i < row_count * row_bytes; ++i) {
+      if (pointer(tensors.back())[i] != static_cast<u8>(i * 7 + total_weight)) return false;
+    }
+    return true;
+  }
+
+  static bvp_step transfer(u64 source, u64 destination, u32 length, u32 count, u32 tail_index, u32 tail_count) {
+    bvp_step step{};
+    step.command.opcode = BVP_OPCODE_DMA;
+    bvp_dma_descriptor descriptor{};
+    descriptor.source = source;
+    descriptor.destination = destination;
+    descriptor.length = length;
+    descriptor.count[0] = count;
+    descriptor.count[1] = descriptor.count[2] = 1;
+    descriptor.source_stride[0] = descriptor.destination_stride[0] = row_bytes;
+    std::memcpy(step.command.registers, &descriptor, sizeof descriptor);
+    step.tail_index = tail_index;
+    step.tail_count = tail_count;
+    return step;
+  }
+
+  u32 row_count;
+  u64 image_address = 0;
+  std::vector<u64> tensors;
+  u8 total_weight = 0;
+  bvp_network_header network{};
+};
+
+bvp_command* ring_of(const Chain& chain) { return reinterpret_cast<bvp_command*>(chain.network.ring); }
+
+constexpr network_observer nobody = {nullptr, nullptr};
+
+}  // namespace
+
+extern "C" {
+uint32_t mmio_read32(uint64_t address) { return bench->access_register(tlm::TLM_READ_COMMAND, address, 0); }
+void mmio_write32(uint64_t address, uint32_t value) { bench->access_register(tlm::TLM_WRITE_COMMAND, address, value); }
+void sleep_until_interrupt() { bench->sleep(); }
+void interrupt_controller_attach(uint32_t line, interrupt_handler handler, void* context) {
+  REQUIRE(line == BVP_IRQ_SEQUENCER);
+  bench->handler = handler;
+  bench->handler_context = context;
+}
+}
+
+TEST_CASE("driver: a chain of tasks computes what it should, whatever the sizes", "[firmware]") {
+  for (const u32 ring_entries : {2u, 4u, 16u, 256u}) {
+    for (const u32 rows : {5u, 8u, 61u}) {
+      for (const u32 inputs : {1u, 16u}) {
+        for (const double row_ns : {1.0, 1000.0}) {
+          INFO("ring " << ring_entries << ", rows " << rows << ", inputs " << inputs << ", row " << row_ns << " ns");
+          const SimulationContext context;
+          Bench soc("bench", sc_time(row_ns, sc_core::SC_NS));
+          const Chain chain(soc.memory, soc.scratchpad, 4, rows, inputs, ring_entries);
+          soc.run([&] {
+            sequencer seq;
+            REQUIRE(sequencer_init(&seq, ring_of(chain), ring_entries));
+            REQUIRE(network_run(&chain.network, &seq, &nobody) == network_ok);
+          });
+          CHECK(chain.output_right());
+          CHECK(soc.sequencer.idle());
+          CHECK(soc.sequencer.error() == SequencerError::none);
+          const u32 tiles = (rows + Chain::rows_per_tile - 1) / Chain::rows_per_tile;
+          CHECK(soc.pe->launches == 4 * tiles);
+          CHECK(soc.pe->resident == 4 * (tiles - 1));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("driver: a network can be run again", "[firmware]") {
+  const SimulationContext context;
+  Bench soc("bench");
+  const Chain chain(soc.memory, soc.scratchpad, 3, 20, 2, 32);
+  soc.run([&] {
+    for (int i = 0; i < 3; ++i) {
+      std::memset(pointer(chain.tensors.back()), 0, chain.row_count * row_bytes);
+      sequencer seq;
+      REQUIRE(sequencer_init(&seq, ring_of(chain), 32));
+      REQUIRE(network_run(&chain.network, &seq, &nobody) == network_ok);
+      REQUIRE(chain.output_right());
+    }
+  });
+}
+
+TEST_CASE("driver: the array is busy while transfers go on", "[firmware]") {
+  const SimulationContext context;
+  Bench soc("bench", sc_time(400, sc_core::SC_NS));
+  const Chain chain(soc.memory, soc.scratchpad, 1, 400, 2, 64);
+  soc.run([&] {
+    sequencer seq;
+    REQUIRE(sequencer_init(&seq, ring_of(chain), 64));
+    REQUIRE(network_run(&chain.network, &seq, &nobody) == network_ok);
+  });
+  CHECK(400 * 400.0 / (sc_core::sc_time_stamp().to_seconds() * 1e9) > 0.9);
+}
+
+TEST_CASE("driver: errors of the hardware reach the caller", "[firmware]") {
+  const auto fails_with = [](uint32_t code, const std::function<void(Chain&)>& damage) {
+    const SimulationContext context;
+    Bench soc("bench");
+    Chain chain(soc.memory, soc.scratchpad, 2, 100, 1, 8);
+    damage(chain);
+    soc.run([&] {
+      sequencer seq;
+      REQUIRE(sequencer_init(&seq, ring_of(chain), 8));
+      REQUIRE(network_run(&chain.network, &seq, &nobody) == network_sequencer_error);
+      const auto error = sequencer_error_status(&seq);
+      CHECK(error.code == code);
+      CHECK(std::string(error.text) == bvp_sequencer_error_text(code));
+    });
+  };
+  fails_with(BVP_SEQUENCER_ERROR_BAD_IMAGE, [](Chain& chain) { *pointer(chain.image_address) ^= 1; });
+  fails_with(BVP_SEQUENCER_ERROR_DMA_FAILED, [](Chain& chain) {
+    auto* steps = reinterpret_cast<bvp_step*>(chain.network.steps);
+    steps[0].command.registers[1] = 0x7fffffff;
+  });
+  fails_with(BVP_SEQUENCER_ERROR_RESERVED_NOT_ZERO, [](Chain& chain) {
+    auto* steps = reinterpret_cast<bvp_step*>(chain.network.steps);
+    steps[2].command.reserved = 1;
+  });
+}
+
+TEST_CASE("driver: a wrong ring is refused", "[firmware]") {
+  const SimulationContext context;
+  Bench soc("bench");
+  const u64 ring = soc.memory.allocate(4096);
+  soc.run([&] {
+    sequencer seq;
+    sequencer_init(&seq, reinterpret_cast<bvp_command*>(ring), 7);
+    bvp_command* command = sequencer_next(&seq);
+    if (command != nullptr) {
+      sequencer_command_clear(command, BVP_OPCODE_SYNC, 1);
+      command->flags = BVP_COMMAND_FLAG_INTERRUPT;
+      const uint32_t ticket = sequencer_push(&seq);
+      sequencer_doorbell(&seq);
+      CHECK_FALSE(sequencer_wait(&seq, ticket));
+    }
+    CHECK(sequencer_error_status(&seq).code == BVP_SEQUENCER_ERROR_BAD_RING);
+  });
+}

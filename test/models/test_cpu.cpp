@@ -1,0 +1,697 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <tlm_utils/simple_target_socket.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <random>
+#include <systemc>
+#include <vector>
+
+#include "models/common/simulation_context.h"
+#include "models/cpu/cpu.h"
+
+using namespace bvp;
+using sc_core::SC_NS;
+using sc_core::sc_time;
+
+namespace {
+
+constexpr u64 ram_base = 0x20000000, ram_bytes = 1 << 20;
+constexpr u64 rom_base = 0x30000000, rom_bytes = 1 << 12;
+constexpr u64 device_base = 0x10000000, device_bytes = 0x1000;
+constexpr u64 slow_base = 0x50000000, slow_bytes = 0x1000;  // memory without direct access
+constexpr u64 handler_address = ram_base + 0x8000;
+constexpr u64 unmapped = 0x60000000;
+
+enum : unsigned { zero = 0, ra = 1, sp = 2, t0 = 5, t1 = 6, t2 = 7, s0 = 8, a0 = 10, a1 = 11, a2 = 12, a3 = 13 };
+enum : unsigned {
+  mstatus = 0x300,
+  misa = 0x301,
+  mie = 0x304,
+  mtvec = 0x305,
+  mscratch = 0x340,
+  mepc = 0x341,
+  mcause = 0x342,
+  mtval = 0x343,
+  mip = 0x344,
+  mcycle = 0xb00,
+  minstret = 0xb02,
+  cycle = 0xc00,
+  time_csr = 0xc01,
+  instret = 0xc02,
+  mhartid = 0xf14
+};
+
+u32 i_type(u32 opcode, u32 function, unsigned rd, unsigned rs1, i64 immediate) {
+  return opcode | rd << 7 | function << 12 | rs1 << 15 | static_cast<u32>(immediate & 0xfff) << 20;
+}
+u32 r_type(u32 opcode, u32 function, unsigned rd, unsigned rs1, unsigned rs2, u32 upper) {
+  return opcode | rd << 7 | function << 12 | rs1 << 15 | rs2 << 20 | upper << 25;
+}
+u32 addi(unsigned rd, unsigned rs1, i64 immediate) { return i_type(0x13, 0, rd, rs1, immediate); }
+u32 lui(unsigned rd, u64 upper) { return 0x37 | rd << 7 | static_cast<u32>(upper) << 12; }
+u32 load(unsigned width, unsigned rd, unsigned base, i64 offset) { return i_type(0x03, width, rd, base, offset); }
+u32 lw(unsigned rd, unsigned base, i64 offset) { return load(2, rd, base, offset); }
+u32 ld(unsigned rd, unsigned base, i64 offset) { return load(3, rd, base, offset); }
+u32 store(unsigned width, unsigned rs2, unsigned base, i64 offset) {
+  const auto bits = static_cast<u32>(offset & 0xfff);
+  return 0x23 | (bits & 31) << 7 | width << 12 | base << 15 | rs2 << 20 | bits >> 5 << 25;
+}
+u32 sw(unsigned rs2, unsigned base, i64 offset) { return store(2, rs2, base, offset); }
+u32 sd(unsigned rs2, unsigned base, i64 offset) { return store(3, rs2, base, offset); }
+u32 branch(u32 function, unsigned rs1, unsigned rs2, i64 offset) {
+  const auto bits = static_cast<u32>(offset);
+  return 0x63 | (bits >> 11 & 1) << 7 | (bits >> 1 & 15) << 8 | function << 12 | rs1 << 15 | rs2 << 20 |
+         (bits >> 5 & 63) << 25 | (bits >> 12 & 1) << 31;
+}
+u32 bne(unsigned rs1, unsigned rs2, i64 offset) { return branch(1, rs1, rs2, offset); }
+u32 jal(unsigned rd, i64 offset) {
+  const auto bits = static_cast<u32>(offset);
+  return 0x6f | rd << 7 | (bits >> 12 & 0xff) << 12 | (bits >> 11 & 1) << 20 | (bits >> 1 & 0x3ff) << 21 |
+         (bits >> 20 & 1) << 31;
+}
+u32 jalr(unsigned rd, unsigned rs1) { return i_type(0x67, 0, rd, rs1, 0); }
+u32 csrrw(unsigned rd, unsigned csr, unsigned rs1) { return i_type(0x73, 1, rd, rs1, csr); }
+u32 csrr(unsigned rd, unsigned csr) { return i_type(0x73, 2, rd, zero, csr); }
+u32 csrw(unsigned csr, unsigned rs1) { return csrrw(zero, csr, rs1); }
+u32 csrsi(unsigned csr, unsigned bits) { return i_type(0x73, 6, zero, bits, csr); }
+u32 csrci(unsigned csr, unsigned bits) { return i_type(0x73, 7, zero, bits, csr); }
+constexpr u32 nop = 0x13, wfi = 0x10500073, mret = 0x30200073, ecall = 0x73, ebreak = 0x00100073, fence_i = 0x100f;
+constexpr u32 illegal = 0xffffffff;
+
+using Code = std::vector<u32>;
+Code operator+(Code left, const Code& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+/// Two instructions; values below 2^31 whose low 12 bits are below 0x800.
+Code li(unsigned rd, u64 value) { return {lui(rd, value >> 12), addi(rd, rd, static_cast<i64>(value & 0xfff))}; }
+/// Three instructions.
+Code set_handler(u64 address) { return li(t0, address) + Code{csrw(mtvec, t0)}; }
+Code finish() { return {wfi, jal(zero, -4)}; }
+
+struct Access {
+  sc_time time;
+  bool write;
+  u64 offset;
+  unsigned bytes;
+  u64 value;
+  bool operator==(const Access& o) const {
+    return time == o.time && write == o.write && offset == o.offset && bytes == o.bytes && value == o.value;
+  }
+};
+std::ostream& operator<<(std::ostream& out, const Access& a) {
+  return out << a.time << (a.write ? " write " : " read ") << a.offset << "/" << a.bytes << " = " << a.value;
+}
+
+/// Everything around the CPU: RAM and ROM with direct access, memory without, a device that takes 20 ns.
+struct Surroundings : sc_core::sc_module {
+  explicit Surroundings(sc_core::sc_module_name name) : sc_module(name), socket("socket") {
+    socket.register_b_transport(this, &Surroundings::b_transport);
+    socket.register_get_direct_mem_ptr(this, &Surroundings::get_direct_mem_ptr);
+  }
+
+  void b_transport(tlm::tlm_generic_payload& payload, sc_time& delay) {
+    const u64 address = payload.get_address();
+    const unsigned bytes = payload.get_data_length();
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    u8* data = payload.get_data_ptr();
+    if (u8* memory = find(address); memory != nullptr) {
+      if (payload.is_read()) {
+        std::memcpy(data, memory, bytes);
+      } else if (address - rom_base >= rom_bytes) {
+        std::memcpy(memory, data, bytes);
+      } else {
+        payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
+      }
+      return;
+    }
+    if (address - device_base >= device_bytes) {
+      payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+      return;
+    }
+    u64 value = payload.is_read() ? answer : 0;
+    if (payload.is_write()) std::memcpy(&value, data, bytes);
+    log.push_back({sc_core::sc_time_stamp() + delay, payload.is_write(), address - device_base, bytes, value});
+    if (payload.is_read()) std::memcpy(data, &value, bytes);
+    delay += sc_time(20, SC_NS);
+  }
+  bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
+    const u64 address = payload.get_address();
+    dmi.init();
+    if (address - ram_base < ram_bytes && ram_allowed) {
+      dmi.set_dmi_ptr(ram.data());
+      dmi.set_start_address(ram_base);
+      dmi.set_end_address(ram_base + ram_bytes - 1);
+      dmi.allow_read_write();
+      return true;
+    }
+    if (address - rom_base < rom_bytes) {
+      dmi.set_dmi_ptr(rom.data());
+      dmi.set_start_address(rom_base);
+      dmi.set_end_address(rom_base + rom_bytes - 1);
+      dmi.allow_read();
+      return true;
+    }
+    return false;
+  }
+  u8* find(u64 address) {
+    if (address - ram_base < ram_bytes) return &ram[address - ram_base];
+    if (address - rom_base < rom_bytes) return &rom[address - rom_base];
+    if (address - slow_base < slow_bytes) return &slow[address - slow_base];
+    return nullptr;
+  }
+  void place(u64 address, const Code& code) { std::memcpy(find(address), code.data(), code.size() * sizeof(u32)); }
+
+  tlm_utils::simple_target_socket<Surroundings> socket;
+  std::vector<u8> ram = std::vector<u8>(ram_bytes), rom = std::vector<u8>(rom_bytes),
+                  slow = std::vector<u8>(slow_bytes);
+  bool ram_allowed = true;
+  u64 answer = 0;
+  std::vector<Access> log;
+};
+
+/// Raises lines at given times.
+struct Lines : sc_core::sc_module {
+  SC_HAS_PROCESS(Lines);
+  explicit Lines(sc_core::sc_module_name name) : sc_module(name) { SC_THREAD(run); }
+  void run() {
+    for (const auto& [time, action] : script) {
+      wait(time - sc_core::sc_time_stamp());
+      action();
+    }
+  }
+  std::vector<std::pair<sc_time, std::function<void()>>> script;
+};
+
+struct Bench {
+  SimulationContext context;
+  ParameterGroup root{"test"};
+  CpuParameters parameters{&root};
+  StatGroup statistics{"test"};
+  std::unique_ptr<Surroundings> around;
+  std::unique_ptr<Lines> lines;
+  std::unique_ptr<sc_core::sc_signal<bool>> timer, external;
+  std::unique_ptr<Cpu> cpu;
+  std::string halted;
+
+  explicit Bench(const std::function<void(CpuParameters&)>& change = {}) {
+    if (change) change(parameters);
+    around = std::make_unique<Surroundings>("around");
+    lines = std::make_unique<Lines>("lines");
+    timer = std::make_unique<sc_core::sc_signal<bool>>("timer");
+    external = std::make_unique<sc_core::sc_signal<bool>>("external");
+    cpu = std::make_unique<Cpu>("cpu", parameters, statistics);
+    cpu->data.bind(around->socket);
+    cpu->timer_irq.bind(*timer);
+    cpu->external_irq.bind(*external);
+    cpu->set_reset_pc(ram_base);
+    cpu->set_halt_callback([this](const std::string& reason) { halted = reason; });
+  }
+  ~Bench() {
+    cpu.reset();
+    external.reset();
+    timer.reset();
+    lines.reset();
+    around.reset();
+  }
+  void run(const Code& code, double microseconds = 100) {
+    around->place(ram_base, code);
+    sc_core::sc_start(sc_time(microseconds, sc_core::SC_US));
+  }
+  [[nodiscard]] u64 x(unsigned index) const { return cpu->read_register(index); }
+};
+
+sc_time ns(u64 count) { return {static_cast<double>(count), SC_NS}; }
+
+/// Saves what a trap left behind, then sleeps.
+Code reporting_handler() {
+  return Code{csrr(a0, mcause), csrr(a1, mepc), csrr(a2, mtval), csrr(a3, mstatus)} + finish();
+}
+
+}  // namespace
+
+TEST_CASE("cpu: computes, and counts instructions and time exactly", "[cpu]") {
+  Bench bench;
+  const Code loop = {addi(a0, zero, 0), addi(a1, zero, 100), r_type(0x33, 0, a0, a0, a1, 0), addi(a1, a1, -1),
+                     bne(a1, zero, -8)};
+  bench.run(loop + li(t0, device_base) + Code{sw(a0, t0, 0)} + finish());
+  CHECK(bench.x(a0) == 5050);
+  REQUIRE(bench.around->log.size() == 1);
+  CHECK(bench.around->log[0] == Access{ns(2 + 300 + 2), true, 0, 4, 5050});
+  CHECK(bench.cpu->instructions() == 2 + 300 + 2 + 1 + 1);
+  CHECK(bench.cpu->bus_accesses() == 1);
+  CHECK(bench.cpu->sleeping());
+  CHECK_FALSE(bench.cpu->halted());
+}
+
+TEST_CASE("cpu: multiplication, atomics and compressed instructions", "[cpu]") {
+  Bench bench;
+  bench.run(li(t0, ram_base + 0x4000) +
+            Code{addi(a0, zero, -7), addi(a1, zero, 3), r_type(0x33, 0, a2, a0, a1, 1),  // mul
+                 r_type(0x33, 6, a3, a0, a1, 1),                                         // rem
+                 sd(a1, t0, 0),                                                          //
+                 r_type(0x2f, 3, t1, t0, a0, 0),                                         // amoadd.d: memory 3 - 7
+                 r_type(0x2f, 3, t2, t0, zero, 0x08),                                    // lr.d
+                 r_type(0x2f, 3, s0, t0, a1, 0x0c),                                      // sc.d
+                 0x0001u | 0x0505u << 16,                                                // c.nop, c.addi a0, 1
+                 ld(sp, t0, 0)} +
+            finish());
+  CHECK(static_cast<i64>(bench.x(a2)) == -21);
+  CHECK(static_cast<i64>(bench.x(a3)) == -1);
+  CHECK(bench.x(t1) == 3);
+  CHECK(static_cast<i64>(bench.x(t2)) == -4);
+  CHECK(bench.x(s0) == 0);
+  CHECK(static_cast<i64>(bench.x(a0)) == -6);
+  CHECK(bench.x(sp) == 3);
+  CHECK(bench.cpu->instructions() == 2 + 11 + 1);
+}
+
+TEST_CASE("cpu: accesses to devices are single transactions of any size at their exact time", "[cpu]") {
+  Bench bench;
+  bench.around->answer = 0xfedcba9889abcdef;
+  bench.run(li(t0, device_base) +
+            Code{load(0, a0, t0, 1), load(4, a1, t0, 1), load(1, a2, t0, 2), load(5, a3, t0, 2), lw(t1, t0, 4),
+                 load(6, t2, t0, 4), ld(s0, t0, 8), sd(s0, t0, 16), store(0, s0, t0, 3), store(1, s0, t0, 6)} +
+            finish());
+  CHECK(bench.x(a0) == ~u64{0x10});
+  CHECK(bench.x(a1) == 0xef);
+  CHECK(bench.x(a2) == ~u64{0x3210});
+  CHECK(bench.x(a3) == 0xcdef);
+  CHECK(bench.x(t1) == ~u64{0x76543210});
+  CHECK(bench.x(t2) == 0x89abcdef);
+  CHECK(bench.x(s0) == 0xfedcba9889abcdef);
+  const u64 value = bench.around->answer;
+  // Each costs its instruction and the device's 20 ns.
+  const std::vector<Access> expected = {
+      {ns(2), false, 1, 1, value},   {ns(23), false, 1, 1, value},  {ns(44), false, 2, 2, value},
+      {ns(65), false, 2, 2, value},  {ns(86), false, 4, 4, value},  {ns(107), false, 4, 4, value},
+      {ns(128), false, 8, 8, value}, {ns(149), true, 16, 8, value}, {ns(170), true, 3, 1, 0xef},
+      {ns(191), true, 6, 2, 0xcdef},
+  };
+  CHECK(bench.around->log == expected);
+}
+
+TEST_CASE("cpu: compressed accesses to devices", "[cpu]") {
+  Bench bench;
+  bench.around->answer = 0x80000001;
+  // s0 = device; c.lw a0, 4(s0); c.ld a1, 8(s0); c.sw a0, 64(s0); c.sd a1, 16(s0); sp = device;
+  // c.lwsp a2, 12(sp); c.ldsp a3, 24(sp); c.swsp a2, 8(sp); c.sdsp a3, 16(sp)
+  bench.run(li(s0, device_base) +
+            Code{0x4048u | 0x640cu << 16, 0xc028u | 0xe80cu << 16, addi(sp, s0, 0), 0x4632u | 0x66e2u << 16,
+                 0xc432u | 0xe836u << 16} +
+            finish());
+  const auto& log = bench.around->log;
+  REQUIRE(log.size() == 8);
+  const std::vector<std::tuple<bool, u64, unsigned>> expected = {{false, 4, 4}, {false, 8, 8},  {true, 64, 4},
+                                                                 {true, 16, 8}, {false, 12, 4}, {false, 24, 8},
+                                                                 {true, 8, 4},  {true, 16, 8}};
+  for (std::size_t i = 0; i < log.size(); ++i) {
+    CHECK(std::make_tuple(log[i].write, log[i].offset, log[i].bytes) == expected[i]);
+  }
+  CHECK(bench.x(a0) == 0xffffffff80000001);
+  CHECK(bench.x(a1) == 0x80000001);
+}
+
+TEST_CASE("cpu: memory without direct access works, but not for instructions and atomics", "[cpu]") {
+  Bench bench;
+  bench.around->place(handler_address, reporting_handler());
+  bench.run(set_handler(handler_address) + li(t0, slow_base) +
+            Code{addi(s0, zero, 42), sd(s0, t0, 8), ld(t1, t0, 8), r_type(0x2f, 3, t2, t0, s0, 0)} + finish());
+  CHECK(bench.x(t1) == 42);
+  CHECK(bench.x(a0) == 7);
+  CHECK(bench.x(a2) == slow_base);
+}
+
+TEST_CASE("cpu: exceptions become traps at exactly the instruction", "[cpu]") {
+  struct Case {
+    const char* name;
+    Code code;  // the last instruction traps, t1 holds `target`
+    u64 target;
+    u64 cause;
+    u64 value;
+  };
+  const u64 last_word = ram_base + ram_bytes - 4;
+  const std::vector<Case> cases = {
+      {"illegal", {illegal}, 0, 2, illegal},
+      {"illegal, compressed", {0x00000000}, 0, 2, 0},
+      {"floating point", {0x00007053}, 0, 2, 0x00007053},
+      {"floating-point load", {0x2188}, 0, 2, 0x2188},
+      {"unknown CSR", {csrr(a0, 0x7ff)}, 0, 2, csrr(a0, 0x7ff)},
+      {"supervisor CSR", {csrr(a0, 0x180)}, 0, 2, csrr(a0, 0x180)},
+      {"write to a read-only CSR", {csrw(mhartid, a0)}, 0, 2, csrw(mhartid, a0)},
+      {"time without a source", {csrr(a0, time_csr)}, 0, 2, csrr(a0, time_csr)},
+      {"sret", {0x10200073}, 0, 2, 0x10200073},
+      {"ecall", {ecall}, 0, 11, 0},
+      {"load from nowhere", {lw(a0, t1, 4)}, unmapped, 5, unmapped + 4},
+      {"load from nowhere into its base", {ld(t1, t1, 0)}, unmapped, 5, unmapped},
+      {"store to nowhere", {sw(a0, t1, 8)}, unmapped, 7, unmapped + 8},
+      {"load far away", {addi(t1, zero, -16), ld(a0, t1, 0)}, 0, 5, ~u64{15}},
+      {"load of a device, misaligned", {lw(a0, t1, 2)}, device_base, 4, device_base + 2},
+      {"store to a device, misaligned", {sd(a0, t1, 4)}, device_base, 6, device_base + 4},
+      {"load across the end of RAM", {ld(a0, t1, 0)}, last_word, 4, last_word},
+      {"store across the end of RAM", {sd(a0, t1, 0)}, last_word, 6, last_word},
+      {"atomic on a device", {r_type(0x2f, 2, a0, t1, a1, 0)}, device_base, 7, device_base},
+      {"load reserved on a device", {r_type(0x2f, 2, a0, t1, 0, 0x08)}, device_base, 5, device_base},
+      {"atomic, misaligned", {r_type(0x2f, 2, a0, t1, a1, 0)}, ram_base + 0x4001, 6, ram_base + 0x4001},
+      {"store to ROM", {sw(a0, t1, 0)}, rom_base, 7, rom_base},
+  };
+  for (const Case& each : cases) {
+    DYNAMIC_SECTION(each.name) {
+      Bench bench;
+      // What stands around the trapping instruction in the same block must be done before, and not done after.
+      const Code before = set_handler(handler_address) + li(t1, each.target) + li(t2, ram_base + 0x4000) +
+                          Code{csrsi(mstatus, 8), addi(s0, zero, 5), sd(s0, t2, 0)} + each.code;
+      const Code after = {addi(s0, zero, 6), sd(s0, t2, 8), sd(s0, t2, 0)};
+      bench.around->place(handler_address, reporting_handler());
+      bench.run(before + after);
+      CHECK(bench.x(a0) == each.cause);
+      CHECK(bench.x(a1) == ram_base + 4 * (before.size() - 1));
+      CHECK(bench.x(a2) == each.value);
+      CHECK(bench.x(a3) == 0x1880);  // MPP machine, MPIE set, MIE clear
+      CHECK(bench.x(s0) == 5);
+      CHECK(bench.around->ram[0x4000] == 5);
+      CHECK(bench.around->ram[0x4008] == 0);
+      CHECK(bench.around->log.empty());
+      CHECK(bench.cpu->traps() == 1);
+      CHECK(bench.cpu->instructions() == before.size() - 1 + 4 + 1);
+    }
+  }
+}
+
+TEST_CASE("cpu: breakpoints and jumps to nowhere trap", "[cpu]") {
+  Bench bench;
+  bench.around->place(handler_address, reporting_handler());
+  SECTION("ebreak") {
+    bench.run(set_handler(handler_address) + Code{nop, ebreak});
+    CHECK(bench.x(a0) == 3);
+    CHECK(bench.x(a1) == ram_base + 16);
+  }
+  SECTION("jump") {
+    const u64 target = GENERATE(unmapped, device_base, slow_base, u64{0x7ffff000});
+    bench.run(set_handler(handler_address) + li(t1, target) + Code{jalr(ra, t1)});
+    CHECK(bench.x(a0) == 1);
+    CHECK(bench.x(a1) == target);
+    CHECK(bench.x(a2) == target);
+    CHECK(bench.x(ra) == ram_base + 24);
+  }
+  SECTION("jump to the last address") {
+    bench.run(set_handler(handler_address) + Code{addi(t1, zero, -2), jalr(ra, t1)});
+    CHECK(bench.x(a0) == 1);
+    CHECK(bench.x(a1) == ~u64{1});
+  }
+  SECTION("off the end of RAM") {
+    bench.around->place(ram_base + ram_bytes - 4, {nop});
+    bench.run(set_handler(handler_address) + li(t1, ram_base + ram_bytes - 4) + Code{jalr(ra, t1)});
+    CHECK(bench.x(a0) == 1);
+    CHECK(bench.x(a1) == ram_base + ram_bytes);
+  }
+}
+
+TEST_CASE("cpu: a handler goes on behind the instruction", "[cpu]") {
+  Bench bench;
+  bench.around->place(handler_address, {csrr(t2, mepc), addi(t2, t2, 4), csrw(mepc, t2), addi(s0, s0, 1), mret});
+  // Many times at the same place: that is no reason to give up, for the handler returns.
+  bench.run(set_handler(handler_address) + li(t1, unmapped) +
+            Code{addi(a1, zero, 50), lw(a0, t1, 0), addi(a1, a1, -1), bne(a1, zero, -8)} + finish());
+  CHECK(bench.x(s0) == 50);
+  CHECK(bench.cpu->traps() == 50);
+  CHECK_FALSE(bench.cpu->halted());
+}
+
+TEST_CASE("cpu: halts when nothing can handle an exception, and says why", "[cpu]") {
+  Bench bench;
+  SECTION("no handler") {
+    bench.run(li(t1, unmapped) + Code{sd(a0, t1, 16)});
+    CHECK_THAT(bench.halted, Catch::Contains("store access fault") && Catch::Contains("pc 0x0000000020000008") &&
+                                 Catch::Contains("0x60000010") && Catch::Contains("mtvec is 0"));
+  }
+  SECTION("handler in unmapped memory") {
+    bench.run(set_handler(unmapped) + Code{illegal});
+    CHECK_THAT(bench.halted, Catch::Contains("instruction access fault") && Catch::Contains("pc 0x0000000060000000") &&
+                                 Catch::Contains("first instruction of the trap handler"));
+  }
+  SECTION("handler begins with an illegal instruction") {
+    bench.around->place(handler_address, {illegal});
+    bench.run(set_handler(handler_address) + Code{illegal});
+    CHECK_THAT(bench.halted, Catch::Contains("first instruction of the trap handler"));
+  }
+  SECTION("handler without a stack") {
+    bench.around->place(handler_address, {addi(sp, sp, -128), sd(ra, sp, 0), mret});
+    bench.run(set_handler(handler_address) + Code{illegal});
+    CHECK_THAT(bench.halted, Catch::Contains("keeps trapping"));
+  }
+  SECTION("reset PC in nowhere") {
+    bench.cpu->set_reset_pc(0);
+    bench.run({});
+    CHECK_THAT(bench.halted, Catch::Contains("instruction access fault"));
+  }
+  CHECK(bench.cpu->halted());
+  CHECK(bench.cpu->halt_reason() == bench.halted);
+}
+
+TEST_CASE("cpu: an interrupt wakes it from WFI at once", "[cpu]") {
+  Bench bench;
+  const sc_time when = ns(12345);
+  bench.lines->script = {{when, [&] { bench.external->write(true); }}};
+  bench.around->place(
+      handler_address,
+      li(t0, device_base) + Code{csrr(a0, mcause), csrr(a1, mepc), csrr(a2, mip), sw(a0, t0, 0)} + finish());
+  const Code code = set_handler(handler_address) + li(t1, 0x1000) + Code{addi(t1, t1, -0x800), csrw(mie, t1)};
+  SECTION("taken when enabled") {
+    bench.run(code + Code{csrsi(mstatus, 8), wfi, addi(s0, zero, 1)} + finish());
+    CHECK(bench.x(a0) == (u64{1} << 63 | 11));
+    CHECK(bench.x(a1) == ram_base + 4 * (code.size() + 2));
+    CHECK(bench.x(a2) == 0x800);
+    CHECK(bench.x(s0) == 0);
+    REQUIRE(bench.around->log.size() == 1);
+    CHECK(bench.around->log[0].time == when + ns(1 + 5));  // entry, five instructions
+    CHECK(bench.cpu->interrupts() == 1);
+    CHECK(bench.cpu->sleep_cycles() >= 12345 - code.size() - 2);
+  }
+  SECTION("only woken when held back") {
+    bench.run(code + Code{wfi} + li(t0, device_base) + Code{sw(zero, t0, 4), csrci(mie, 0)} + Code{jal(zero, 0)});
+    REQUIRE(bench.around->log.size() == 1);
+    CHECK(bench.around->log[0].time == when + ns(2));
+    CHECK(bench.cpu->interrupts() == 0);
+  }
+  SECTION("sleeps on when masked") {
+    bench.run(Code{csrsi(mstatus, 8), wfi, addi(s0, zero, 1)});
+    CHECK(bench.x(s0) == 0);
+    CHECK(bench.cpu->sleeping());
+  }
+}
+
+TEST_CASE("cpu: while it computes an interrupt waits at most a quantum", "[cpu]") {
+  const double quantum = GENERATE(100e-9, 1e-6, 10e-6);
+  Bench bench([&](CpuParameters& parameters) { parameters.quantum_s = quantum; });
+  const sc_time when = ns(20001);
+  bench.lines->script = {{when, [&] { bench.timer->write(true); }}};
+  bench.around->place(handler_address, li(t0, device_base) + Code{sw(zero, t0, 0)} + finish());
+  bench.run(set_handler(handler_address) +
+            Code{addi(t1, zero, 0x80), csrw(mie, t1), csrsi(mstatus, 8), addi(s0, s0, 1), jal(zero, -4)});
+  REQUIRE(bench.around->log.size() == 1);
+  CHECK(bench.around->log[0].time > when);
+  CHECK(bench.around->log[0].time <= when + sc_time(quantum, sc_core::SC_SEC) + ns(2 + 4));
+}
+
+TEST_CASE("cpu: interrupts are taken as soon as the firmware lets them", "[cpu]") {
+  Bench bench;
+  bench.lines->script = {{ns(0), [&] {
+                            bench.timer->write(true);
+                            bench.external->write(true);
+                          }}};
+  // The handler masks what it served.
+  bench.around->place(handler_address, {csrr(t0, mcause), addi(s0, s0, 1), csrr(a3, mstatus), addi(t2, t0, 0),
+                                        csrrw(t1, mscratch, t0), csrw(mie, a2), addi(a2, zero, 0), mret});
+  const Code code = set_handler(handler_address) +
+                    Code{addi(a2, zero, 0x80), lui(t1, 1), addi(t1, t1, -0x780), csrw(mie, t1), nop, csrsi(mstatus, 8)};
+  bench.run(code + Code{csrr(a0, mepc), csrr(a1, mstatus)} + finish());
+  CHECK(bench.x(s0) == 2);                           // both, one after the other
+  CHECK(bench.x(t1) == (u64{1} << 63 | 11));         // external first,
+  CHECK(bench.x(t2) == (u64{1} << 63 | 7));          // then the timer,
+  CHECK(bench.x(a0) == ram_base + 4 * code.size());  // right behind the instruction that enabled them
+  CHECK(bench.x(a1) == 0x1888);
+  CHECK(bench.x(a3) == 0x1880);
+}
+
+TEST_CASE("cpu: vectored interrupts", "[cpu]") {
+  Bench bench;
+  bench.lines->script = {{ns(50), [&] { bench.timer->write(true); }}};
+  bench.around->place(handler_address + 4 * 7, Code{addi(s0, zero, 9)} + finish());
+  bench.run(set_handler(handler_address | 1) + Code{addi(t1, zero, 0x80), csrw(mie, t1), csrsi(mstatus, 8), wfi});
+  CHECK(bench.x(s0) == 9);
+}
+
+TEST_CASE("cpu: counters", "[cpu]") {
+  Bench bench;
+  bench.cpu->set_time_source([](const sc_time& now) { return now.value() / 1000; });
+  SECTION("count exactly") {
+    bench.run(Code{nop, nop, csrr(a0, mcycle), csrr(a1, minstret), csrr(a2, cycle), csrr(a3, instret),
+                   csrr(t1, time_csr), nop} +
+              li(t0, device_base) + Code{lw(zero, t0, 0), csrr(t2, mcycle), csrr(s0, minstret)} + finish());
+    CHECK(bench.x(a0) == 2);
+    CHECK(bench.x(a1) == 3);
+    CHECK(bench.x(a2) == 4);
+    CHECK(bench.x(a3) == 5);
+    CHECK(bench.x(t1) == 6);
+    CHECK(bench.x(t2) == 11 + 20);
+    CHECK(bench.x(s0) == 12);
+  }
+  SECTION("can be set") {
+    bench.run(Code{addi(t0, zero, 1000), csrw(minstret, t0), csrr(a0, minstret), csrw(mcycle, t0), csrr(a1, mcycle)} +
+              finish());
+    CHECK(bench.x(a0) == 1001);
+    CHECK(bench.x(a1) == 1001);
+  }
+  SECTION("many places that read them") {
+    Code code;
+    for (int i = 0; i < 600; ++i) code.push_back(csrr(a0, instret));
+    bench.run(code + code + finish());
+    CHECK(bench.x(a0) == 1199);
+  }
+  SECTION("cost of an instruction") {
+    Bench slow([](CpuParameters& parameters) { parameters.cycles_per_instruction = 2.5; });
+    slow.run(Code{nop, nop, nop, nop, csrr(a0, mcycle), csrr(a1, minstret)} + finish());
+    CHECK(slow.x(a0) == 10);
+    CHECK(slow.x(a1) == 5);
+  }
+}
+
+TEST_CASE("cpu: control and status registers", "[cpu]") {
+  Bench bench;
+  bench.run(Code{addi(t0, zero, -1), csrw(mstatus, t0), csrr(a0, mstatus), csrw(mie, t0), csrr(a1, mie), csrw(mepc, t0),
+                 csrr(a2, mepc), csrr(a3, misa), csrci(mstatus, 8), csrrw(t1, mscratch, t0), csrrw(t1, mscratch, zero),
+                 csrr(t2, mhartid), csrw(misa, zero), csrw(0x3b0, t0), csrr(s0, 0x3b0)} +
+            finish());
+  CHECK(bench.x(a0) == 0x1888);
+  CHECK(bench.x(a1) == 0x888);
+  CHECK(bench.x(a2) == ~u64{1});
+  CHECK(bench.x(a3) == 0x8000000000001105);
+  CHECK(bench.x(t1) == ~u64{0});
+  CHECK(bench.x(t2) == 0);
+  CHECK(bench.x(s0) == 0);
+}
+
+TEST_CASE("cpu: firmware that never ends lets time pass", "[cpu]") {
+  Bench bench;
+  bench.run({jal(zero, 0)}, 50);
+  CHECK(sc_core::sc_time_stamp() == ns(50000));
+  CHECK(bench.cpu->instructions() == Approx(50000).margin(10100));
+}
+
+TEST_CASE("cpu: code that changes itself", "[cpu]") {
+  Bench bench;
+  // The second time around, the instruction at `patched` is another one.
+  const u64 patched = ram_base + 4 * 4;
+  bench.run(li(t0, patched) + li(t1, addi(a0, a0, 16) & ~0xfffu) +
+            Code{addi(a0, a0, 1), r_type(0x33, 0, t2, t1, s0, 0), lui(s0, 0), addi(s0, s0, addi(a0, a0, 16) & 0x7ff),
+                 r_type(0x33, 0, t2, t1, s0, 0), sw(t2, t0, 0), fence_i, addi(a1, a1, 1), addi(a2, zero, 2),
+                 bne(a1, a2, -36)} +
+            finish());
+  CHECK(bench.x(a1) == 2);
+  CHECK(bench.x(a0) == 17);
+}
+
+TEST_CASE("cpu: code changed from outside", "[cpu]") {
+  Bench bench;
+  bench.lines->script = {{ns(20000), [&] {
+                            bench.around->place(ram_base, {addi(a0, zero, 2)});
+                            bench.cpu->code_changed(ram_base, 4);
+                          }}};
+  bench.run({addi(a0, zero, 1), jal(zero, -4)});
+  CHECK(bench.x(a0) == 2);
+}
+
+TEST_CASE("cpu: invalidated direct access falls back to the bus", "[cpu]") {
+  Bench bench;
+  bench.around->place(rom_base, {addi(a0, a0, 1), jal(zero, -4)});
+  bench.around->ram_allowed = true;
+  bench.lines->script = {{ns(20000), [&] {
+                            bench.around->ram_allowed = false;
+                            bench.around->socket->invalidate_direct_mem_ptr(ram_base, ram_base + 7);
+                          }}};
+  // The loop in ROM writes RAM each time.
+  bench.around->place(rom_base, {sd(a0, t0, 0), addi(a0, a0, 1), jal(zero, -8)});
+  bench.run(li(t0, ram_base + 0x4000) + li(t1, rom_base) + Code{jalr(zero, t1)}, 40);
+  CHECK(bench.cpu->bus_accesses() > 1000);
+  u64 value = 0;
+  std::memcpy(&value, &bench.around->ram[0x4000], sizeof value);
+  CHECK(bench.x(a0) - value <= 1);
+  CHECK_FALSE(bench.cpu->halted());
+}
+
+TEST_CASE("cpu: gives the same result for every quantum", "[cpu]") {
+  const auto run = [](double quantum) {
+    Bench bench([&](CpuParameters& parameters) { parameters.quantum_s = quantum; });
+    bench.run(li(t0, device_base) +
+              Code{addi(a1, zero, 300), addi(a2, zero, 40), addi(a2, a2, -1), bne(a2, zero, -4), sw(a1, t0, 0),
+                   addi(a1, a1, -1), bne(a1, zero, -20)} +
+              finish());
+    return bench.around->log;
+  };
+  const auto log = run(10e-6);
+  CHECK(log.size() == 300);
+  CHECK(run(1e-9) == log);
+  CHECK(run(333e-9) == log);
+}
+
+TEST_CASE("cpu: random bytes as firmware neither crash nor stop time", "[cpu]") {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 40; ++round) {
+    Bench bench;
+    for (u8& byte : bench.around->ram) byte = static_cast<u8>(random());
+    for (unsigned i = 1; i < 32; ++i) {
+      const u64 places[] = {ram_base, device_base, rom_base, slow_base, random(), 0};
+      bench.cpu->write_register(i, places[random() % 6] + random() % 0x1000);
+    }
+    const u64 handler = ram_base + (random() % ram_bytes & ~u64{3});
+    bench.run(round % 4 == 0 ? Code{} : li(t0, handler & ~u64{0x800}) + Code{csrw(mtvec, t0)}, 200);
+    const bool ended = bench.cpu->halted() || sc_core::sc_time_stamp() == sc_time(200, sc_core::SC_US);
+    CHECK(ended);
+  }
+}
+
+TEST_CASE("cpu: random instructions as firmware neither crash nor stop time", "[cpu]") {
+  std::mt19937_64 random(2);
+  const u32 opcodes[] = {0x03, 0x13, 0x17, 0x1b, 0x23, 0x2f, 0x33, 0x37, 0x3b, 0x63, 0x67, 0x6f, 0x73, 0x0f};
+  for (int round = 0; round < 40; ++round) {
+    Bench bench;
+    // An endless handler that skips what trapped keeps the CPU wandering.
+    bench.around->place(handler_address, {csrr(t0, mepc), addi(t0, t0, 4), csrw(mepc, t0), mret});
+    for (u64 at = 0x9000; at < ram_bytes; at += 4) {
+      bench.around->place(ram_base + at, {static_cast<u32>(random()) << 7 | opcodes[random() % std::size(opcodes)]});
+    }
+    for (unsigned i = 1; i < 32; ++i) bench.cpu->write_register(i, ram_base + random() % ram_bytes);
+    bench.run(set_handler(handler_address) + li(t1, ram_base + 0x10000) + Code{jalr(zero, t1)}, 200);
+    const bool ended = bench.cpu->halted() || sc_core::sc_time_stamp() == sc_time(200, sc_core::SC_US);
+    CHECK(ended);
+  }
+}
+
+TEST_CASE("cpu: speed", "[.][bench]") {
+  const auto measure = [](const char* name, const Code& code) {
+    Bench bench;
+    bench.around->place(ram_base, code);
+    sc_core::sc_start(sc_time(1, sc_core::SC_MS));
+    const auto start = std::chrono::steady_clock::now();
+    const u64 before = bench.cpu->instructions();
+    for (double seconds = 0; seconds < 1;) {
+      sc_core::sc_start(sc_time(10, sc_core::SC_MS));
+      seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    WARN(name << ": " << static_cast<double>(bench.cpu->instructions() - before) / seconds / 1e6 << " MIPS, "
+              << static_cast<double>(bench.cpu->bus_accesses()) / seconds / 1e6 << " M device accesses/s");
+  };
+  const Code add(14, addi(a0, a0, 1));
+  measure("blocks of 16 instructions", add + Code{nop, jal(zero, -60)});
+  measure("blocks of 4 instructions", {addi(a0, a0, 1), nop, nop, jal(zero, -12)});
+  measure("loads",
+          li(t0, ram_base + 0x4000) + Code{lw(a0, t0, 0), addi(a1, a0, 1), lw(a2, t0, 8), nop, jal(zero, -16)});
+  measure("stores", li(t0, ram_base + 0x4000) + Code{sw(a0, t0, 0), addi(a1, a0, 1), nop, nop, jal(zero, -16)});
+  measure("device accesses", li(t0, device_base) + Code{sw(a0, t0, 0), jal(zero, -4)});
+}

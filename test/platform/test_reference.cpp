@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+// The native reference against the same definition written out token by token, value by value.
+#include <hwy/targets.h>
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "models/arith/special_functions.h"
+#include "platform/network/half.h"
+#include "platform/network/weights.h"
+#include "platform/reference/float_reference.h"
+#include "platform/reference/functions.h"
+#include "platform/reference/reference.h"
+
+namespace {
+
+using namespace bvp;
+
+/// One fp16 value; every operation rounds.
+class Half {
+ public:
+  Half() = default;
+  explicit Half(u16 bits) : bits_(bits) {}
+  static Half of(double value) { return Half(std::isnan(value) ? u16{0x7e00} : to_half(value)); }
+  static Half of(float value) { return of(static_cast<double>(value)); }
+
+  [[nodiscard]] u16 bits() const { return bits_; }
+  [[nodiscard]] float value() const { return from_half(bits_); }
+
+  friend Half operator+(Half a, Half b) { return of(a.value() + b.value()); }
+  friend Half operator-(Half a, Half b) { return of(a.value() - b.value()); }
+  friend Half operator*(Half a, Half b) { return of(a.value() * b.value()); }
+
+ private:
+  u16 bits_ = 0;
+};
+
+Half fma(Half a, Half b, Half c) { return Half::of(a.value() * b.value() + c.value()); }
+Half fnma(Half a, Half b, Half c) { return Half::of(c.value() - a.value() * b.value()); }
+Half special(double (*function)(double), Half x) { return Half::of(function(static_cast<double>(x.value()))); }
+
+using Row = std::vector<Half>;
+using Matrix = std::vector<Row>;  // [token][feature]
+
+/// One batch element, computed from the definition.
+class Definition {
+ public:
+  Definition(const Network& network, const TensorMap& parameters) : network_(network), parameters_(parameters) {}
+
+  [[nodiscard]] Matrix layer(const Matrix& x, u64 index) const {
+    const std::string name = "layers." + std::to_string(index);
+    const EncoderLayer& layer = network_.layers[index];
+    const bool post = network_.norm == NormPlacement::post;
+    const Matrix mixed = mix(post ? x : norm(x, name + ".norm1"), layer, name);
+    Matrix h = plus(mixed, x);
+    if (post) h = norm(h, name + ".norm1");
+    Matrix up = linear(post ? h : norm(h, name + ".norm2"), layer.ffn, name + ".ffn.up", network_.ffn);
+    for (Row& row : up) std::transform(row.begin(), row.end(), row.begin(), [this](Half v) { return activated(v); });
+    const Matrix y = plus(linear(up, layer.ffn, name + ".ffn.down", network_.hidden), h);
+    return post ? norm(y, name + ".norm2") : y;
+  }
+
+  [[nodiscard]] Matrix norm(const Matrix& x, const std::string& name) const {
+    const Row weight = parameter(name + ".weight");
+    const Row bias = parameter(name + ".bias");
+    const Half inverse = Half::of(1 / static_cast<double>(network_.hidden));
+    Matrix y = x;
+    for (Row& row : y) {
+      float sum = 0;
+      for (const Half v : row) sum += v.value();
+      const Half mean = Half::of(sum * inverse.value());
+      float squares = 0;
+      for (Half& v : row) {
+        v = v - mean;
+        squares += v.value() * v.value();
+      }
+      const Half variance = Half::of(squares * inverse.value());
+      const Half s = special([](double v) { return 1 / std::sqrt(v); }, variance + Half::of(network_.epsilon));
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] = fma(row[i] * s, weight[i], bias[i]);
+    }
+    return y;
+  }
+
+ private:
+  [[nodiscard]] Row parameter(const std::string& name) const {
+    Row row;
+    for (const u16 bits : parameters_.at(name).data) row.emplace_back(bits);
+    return row;
+  }
+
+  static Matrix plus(const Matrix& a, const Matrix& b) {
+    Matrix y = a;
+    for (std::size_t t = 0; t < y.size(); ++t) {
+      for (std::size_t i = 0; i < y[t].size(); ++i) y[t][i] = a[t][i] + b[t][i];
+    }
+    return y;
+  }
+
+  [[nodiscard]] Half activated(Half x) const {
+    if (network_.activation == Activation::relu) return x.value() > 0 ? x : Half();
+    const Half e = special([](double v) { return std::erf(v); }, x * Half::of(0.70710678));
+    const Half h = Half::of(0.5) * x;
+    return fma(h, e, h);
+  }
+
+  [[nodiscard]] Matrix linear(const Matrix& x, LinearKind kind, const std::string& name, u64 outputs) const {
+    const Row bias = parameter(name + ".bias");
+    Matrix y;
+    for (const Row& row : x) {
+      Row out = kind == LinearKind::dense ? dense(row, parameter(name + ".weight"), outputs)
+                                          : butterfly(row, parameter(name + ".twiddle"), outputs);
+      for (u64 i = 0; i < outputs; ++i) out[i] = out[i] + bias[i];
+      y.push_back(out);
+    }
+    return y;
+  }
+
+  static Row dense(const Row& x, const Row& weight, u64 outputs) {
+    Row y;
+    for (u64 o = 0; o < outputs; ++o) {
+      float sum = 0;
+      for (std::size_t k = 0; k < x.size(); ++k) sum += x[k].value() * weight[o * x.size() + k].value();
+      y.push_back(Half::of(sum));
+    }
+    return y;
+  }
+
+  static Row butterfly(const Row& x, const Row& twiddle, u64 outputs) {
+    const u64 n = next_power_of_two(x.size());
+    const u64 layers = log2_of(n);
+    Row all;
+    for (u64 stack = 0; all.size() < outputs; ++stack) {
+      Row y = x;
+      y.resize(n);
+      for (u64 k = 0; k < layers; ++k) {
+        const u64 s = u64{1} << k;
+        for (u64 p = 0; p < n / 2; ++p) {
+          const u64 low = 2 * (p / s) * s + p % s;
+          const Half* t = &twiddle[((stack * layers + k) * n / 2 + p) * 4];
+          const Half a = y[low];
+          const Half b = y[low + s];
+          y[low] = fma(t[1], b, t[0] * a);
+          y[low + s] = fma(t[3], b, t[2] * a);
+        }
+      }
+      all.insert(all.end(), y.begin(), y.end());
+    }
+    all.resize(outputs);
+    return all;
+  }
+
+  [[nodiscard]] Matrix mix(const Matrix& x, const EncoderLayer& layer, const std::string& name) const {
+    if (layer.mixing == Mixing::fft2d) return fft2d(x);
+    const Matrix q = linear(x, layer.projections, name + ".attention.query", network_.hidden);
+    const Matrix k = linear(x, layer.projections, name + ".attention.key", network_.hidden);
+    const Matrix v = linear(x, layer.projections, name + ".attention.value", network_.hidden);
+    const u64 width = network_.hidden / network_.heads;
+    const Half factor = Half::of(1 / std::sqrt(static_cast<double>(width)));
+    Matrix mixed(x.size(), Row(network_.hidden));
+    for (std::size_t t = 0; t < x.size(); ++t) {
+      for (u64 first = 0; first < network_.hidden; first += width) {
+        Row scores;
+        for (const Row& key : k) {
+          float sum = 0;
+          for (u64 d = first; d < first + width; ++d) sum += q[t][d].value() * key[d].value();
+          scores.push_back(Half::of(sum * factor.value()));
+        }
+        Half largest = scores[0];
+        for (const Half s : scores) largest = s.value() > largest.value() ? s : largest;
+        float total = 0;
+        for (Half& s : scores) {
+          s = special([](double value) { return std::exp(value); }, s - largest);
+          total += s.value();
+        }
+        const Half inverse = special([](double value) { return 1 / value; }, Half::of(total));
+        for (u64 d = first; d < first + width; ++d) {
+          float sum = 0;
+          for (std::size_t j = 0; j < k.size(); ++j) sum += scores[j].value() * v[j][d].value();
+          mixed[t][d] = Half::of(sum * inverse.value());
+        }
+      }
+    }
+    return linear(mixed, layer.projections, name + ".attention.output", network_.hidden);
+  }
+
+  static void fft(Row& real, Row& imaginary, bool ortho) {
+    const std::size_t n = real.size();
+    if (ortho) {
+      const Half scale = Half::of(1 / std::sqrt(static_cast<double>(n)));
+      for (Half& v : real) v = v * scale;
+      for (Half& v : imaginary) v = v * scale;
+    }
+    for (std::size_t i = 0, j = 0; i < n; ++i) {
+      if (i < j) {
+        std::swap(real[i], real[j]);
+        std::swap(imaginary[i], imaginary[j]);
+      }
+      std::size_t bit = n / 2;
+      for (; bit != 0 && (j & bit) != 0; bit /= 2) j ^= bit;
+      j |= bit;
+    }
+    for (std::size_t s = 1; s < n; s *= 2) {
+      for (std::size_t i = 0; i < n; ++i) {
+        if ((i & s) != 0) continue;
+        const double angle = 2 * std::acos(-1.0) * static_cast<double>(i % s) / static_cast<double>(2 * s);
+        const Half wr = Half::of(std::cos(angle));
+        const Half wi = Half::of(-std::sin(angle));
+        const Half br = real[i + s];
+        const Half bi = imaginary[i + s];
+        const Half tr = fnma(wi, bi, wr * br);
+        const Half ti = fma(wi, br, wr * bi);
+        real[i + s] = real[i] - tr;
+        imaginary[i + s] = imaginary[i] - ti;
+        real[i] = real[i] + tr;
+        imaginary[i] = imaginary[i] + ti;
+      }
+    }
+  }
+
+  [[nodiscard]] Matrix fft2d(const Matrix& x) const {
+    const bool ortho = network_.fft_norm == FftNorm::ortho;
+    const u64 width = next_power_of_two(network_.hidden);
+    const u64 height = next_power_of_two(network_.tokens);
+    Matrix real = x;
+    for (Row& row : real) row.resize(width);
+    real.resize(height, Row(width));
+    Matrix imaginary(height, Row(width));
+    for (u64 t = 0; t < height; ++t) {
+      // Only the real plane is scaled here; the other one is +0 and stays so.
+      fft(real[t], imaginary[t], ortho);
+    }
+    Matrix y(x.size(), Row(network_.hidden));
+    for (u64 c = 0; c < network_.hidden; ++c) {
+      Row re;
+      Row im;
+      for (u64 t = 0; t < height; ++t) {
+        re.push_back(real[t][c]);
+        im.push_back(imaginary[t][c]);
+      }
+      fft(re, im, ortho);
+      for (std::size_t t = 0; t < x.size(); ++t) y[t][c] = re[t];
+    }
+    return y;
+  }
+
+  const Network& network_;
+  const TensorMap& parameters_;
+};
+
+std::vector<u16> batch_of(const Network& network, const std::vector<u16>& values,
+                          const std::function<Matrix(const Matrix&)>& compute) {
+  std::vector<u16> result;
+  std::size_t at = 0;
+  for (u64 element = 0; element < network.batch; ++element) {
+    Matrix x(network.tokens, Row(network.hidden));
+    for (Row& row : x) {
+      for (Half& v : row) v = Half(values[at++]);
+    }
+    for (const Row& row : compute(x)) {
+      for (const Half v : row) result.push_back(v.bits());
+    }
+  }
+  return result;
+}
+
+void check_against_definition(const Network& network, const TensorMap& weights, const Tensor& input) {
+  const TensorMap got = reference_network(network, weights, input);
+  const Definition definition(network, weights);
+  std::vector<u16> x = input.data;
+  for (u64 index = 0; index < network.layers.size(); ++index) {
+    x = batch_of(network, x, [&](const Matrix& m) { return definition.layer(m, index); });
+    INFO("layer " << index);
+    REQUIRE(got.at("layers." + std::to_string(index) + ".output").data == x);
+  }
+  if (network.norm == NormPlacement::pre) {
+    x = batch_of(network, x, [&](const Matrix& m) { return definition.norm(m, "final_norm"); });
+  }
+  REQUIRE(got.at("output").data == x);
+  REQUIRE(got.at("output").shape == std::vector<u64>{network.batch, network.tokens, network.hidden});
+}
+
+Network network_of(u64 tokens, u64 hidden, u64 heads, u64 ffn, u64 batch) {
+  Network network;
+  network.tokens = tokens;
+  network.hidden = hidden;
+  network.heads = heads;
+  network.ffn = ffn;
+  network.batch = batch;
+  network.layers = {{Mixing::fft2d, LinearKind::butterfly, LinearKind::butterfly},
+                    {Mixing::attention, LinearKind::dense, LinearKind::butterfly},
+                    {Mixing::attention, LinearKind::butterfly, LinearKind::dense}};
+  return network;
+}
+
+}  // namespace
+
+TEST_CASE("reference: bit-exact to its definition", "[reference]") {
+  for (Network network : {network_of(16, 16, 2, 64, 1), network_of(21, 24, 3, 40, 2), network_of(5, 33, 1, 20, 3),
+                          network_of(1, 8, 8, 3, 1), network_of(3, 1, 1, 2, 1)}) {
+    for (const NormPlacement norm : {NormPlacement::post, NormPlacement::pre}) {
+      network.norm = norm;
+      network.fft_norm = norm == NormPlacement::post ? FftNorm::ortho : FftNorm::none;
+      network.activation = norm == NormPlacement::post ? Activation::gelu : Activation::relu;
+      INFO(network.tokens << " tokens, hidden " << network.hidden);
+      check_against_definition(network, random_weights(network, 7), random_input(network, 7));
+    }
+  }
+}
+
+TEST_CASE("reference: infinities, NaN and subnormals go the same way", "[reference]") {
+  const Network network = network_of(18, 16, 2, 32, 1);
+  const TensorMap weights = random_weights(network, 3);
+  Tensor input = random_input(network, 3);
+  for (const u16 value : {0x7c00, 0xfc00, 0x7e00, 0xfe01, 0x7bff, 0x0001, 0x83ff, 0x8000}) {
+    input.data[37] = value;
+    check_against_definition(network, weights, input);
+  }
+  // Values so small that the whole computation is subnormal, and so large that sums overflow.
+  Tensor small = random_input(network, 4);
+  for (u16& value : small.data) value &= 0x83ff;
+  check_against_definition(network, weights, small);
+  Tensor large = random_input(network, 5);
+  for (u16& value : large.data) value = static_cast<u16>((value & 0x83ff) | 0x7800);
+  check_against_definition(network, weights, large);
+}
+
+TEST_CASE("reference: the same bits with every instruction set of this host", "[reference]") {
+  const Network network = network_of(40, 48, 4, 100, 1);
+  const TensorMap weights = random_weights(network, 9);
+  const Tensor input = random_input(network, 9);
+  const std::vector<u16> expected = reference_network(network, weights, input).at("output").data;
+  const int64_t supported = hwy::SupportedTargets();
+  for (int64_t rest = supported; rest != 0; rest &= rest - 1) {
+    hwy::SetSupportedTargetsForTest(rest & -rest);
+    const std::vector<u16> got = reference_network(network, weights, input).at("output").data;
+    hwy::SetSupportedTargetsForTest(0);
+    INFO("target " << hwy::TargetName(rest & -rest));
+    CHECK(got == expected);
+  }
+}
+
+TEST_CASE("reference: its special functions and the lanes' agree on all arguments", "[reference]") {
+  const ReferenceFunctions functions;
+  CHECK(std::equal(functions.exp.begin(), functions.exp.end(), exp_table().begin()));
+  CHECK(std::equal(functions.erf.begin(), functions.erf.end(), erf_table().begin()));
+  CHECK(std::equal(functions.reciprocal.begin(), functions.reciprocal.end(), reciprocal_table().begin()));
+  CHECK(std::equal(functions.rsqrt.begin(), functions.rsqrt.end(), rsqrt_table().begin()));
+}
+
+TEST_CASE("reference: fp16 stays close to fp32", "[reference]") {
+  for (Network network :
+       {network_of(64, 64, 4, 256, 1), network_of(49, 96, 12, 384, 2), network_of(100, 40, 5, 72, 1)}) {
+    for (const NormPlacement norm : {NormPlacement::post, NormPlacement::pre}) {
+      network.norm = norm;
+      const TensorMap weights = random_weights(network, 11);
+      Tensor x = random_input(network, 11);
+      const TensorMap got = reference_network(network, weights, x);
+      for (u64 index = 0; index < network.layers.size(); ++index) {
+        const Tensor& y = got.at("layers." + std::to_string(index) + ".output");
+        const double error = relative_error(y.data, reference_float(network, weights, index, x));
+        CHECK(error < 4e-3);
+        CHECK(error > 1e-5);
+        x = y;
+      }
+      if (norm == NormPlacement::pre) {
+        CHECK(relative_error(got.at("output").data, reference_float_final_norm(network, weights, x)) < 2e-3);
+      }
+    }
+  }
+}
+
+TEST_CASE("reference: the relative error", "[reference]") {
+  const u16 one = to_half(1.0);
+  CHECK(relative_error({one, one}, {1.0F, 1.0F}) == 0);
+  CHECK(relative_error({one, 0}, {0.0F, 2.0F}) == Approx(std::sqrt(5.0) / 2));
+  CHECK(std::isinf(relative_error({one}, {1.0F, 1.0F})));
+  CHECK(std::isinf(relative_error({0x7e00}, {1.0F})));
+  CHECK(std::isinf(relative_error({0x7c00}, {1.0F})));
+}
+
+TEST_CASE("reference: wrong tensors are named", "[reference]") {
+  const Network network = network_of(4, 8, 2, 16, 1);
+  TensorMap weights = random_weights(network, 1);
+  Tensor input = random_input(network, 1);
+  CHECK_THROWS_AS(reference_float(network, weights, 3, input), std::invalid_argument);
+  weights.at("layers.0.ffn.up.bias").data.pop_back();
+  CHECK_THROWS_WITH(reference_network(network, weights, input), Catch::Contains("layers.0.ffn.up.bias"));
+  weights.erase("layers.0.norm1.weight");
+  CHECK_THROWS_WITH(reference_network(network, weights, input), Catch::Contains("layers.0.norm1.weight is missing"));
+  CHECK_THROWS_WITH(reference_float(network, weights, 0, input), Catch::Contains("layers.0.norm1.weight is missing"));
+  input.data.pop_back();
+  CHECK_THROWS_WITH(reference_network(network, weights, input), Catch::Contains("input"));
+  Network odd = network;
+  odd.heads = 3;
+  CHECK_THROWS_WITH(reference_network(odd, weights, random_input(network, 1)), Catch::Contains("heads"));
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The safetensors format and the conversions to fp16.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "platform/network/half.h"
+#include "platform/network/safetensors.h"
+#include "platform/scenario/input_error.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using bvp::u16;
+using bvp::u32;
+using bvp::u64;
+using Catch::Matchers::Contains;
+
+/// A file that goes away with the test.
+class TemporaryFile {
+ public:
+  TemporaryFile() : path_(fs::temp_directory_path() / ("bvp_safetensors_" + std::to_string(getpid()))) {}
+  ~TemporaryFile() { fs::remove(path_); }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  void write(const std::string& bytes) const { std::ofstream(path_, std::ios::binary) << bytes; }
+  [[nodiscard]] std::string bytes() const {
+    std::ifstream stream(path_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  void write(const std::string& header, const std::string& data) const {
+    std::string size(8, '\0');
+    const u64 bytes = header.size();
+    std::memcpy(size.data(), &bytes, 8);
+    write(size + header + data);
+  }
+  [[nodiscard]] std::string refusal() const {
+    try {
+      bvp::read_safetensors(path_);
+    } catch (const bvp::InputError& error) {
+      return error.what();
+    }
+    return "(accepted)";
+  }
+
+ private:
+  fs::path path_;
+};
+
+template <class T>
+std::string raw(const std::vector<T>& values) {
+  std::string bytes(values.size() * sizeof(T), '\0');
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("Every fp16 number survives the way to float and back", "[half]") {
+  for (u32 bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<u16>(bits);
+    const float value = bvp::from_half(half);
+    if (std::isnan(value)) {
+      CHECK((bvp::to_half(value) & 0x7c00) == 0x7c00);
+      CHECK((bvp::to_half(value) & 0x3ff) != 0);
+    } else {
+      REQUIRE(bvp::to_half(value) == half);
+    }
+  }
+}
+
+TEST_CASE("Conversion to fp16 rounds to the nearest, ties to even", "[half]") {
+  // Between each pair of neighbours: below the middle, the middle, above it.
+  for (u32 bits = 0; bits < 0x7bff; ++bits) {
+    const double low = bvp::from_half(static_cast<u16>(bits));
+    const double high = bvp::from_half(static_cast<u16>(bits + 1));
+    const double middle = (low + high) / 2;
+    REQUIRE(bvp::to_half(std::nextafter(middle, 0)) == bits);
+    REQUIRE(bvp::to_half(std::nextafter(middle, 1e9)) == bits + 1);
+    REQUIRE(bvp::to_half(middle) == bits + (bits & 1));
+    REQUIRE(bvp::to_half(-middle) == (0x8000 | (bits + (bits & 1))));
+  }
+  CHECK(bvp::to_half(65519.99) == 0x7bff);
+  CHECK(bvp::to_half(65520) == 0x7c00);
+  CHECK(bvp::to_half(1e300) == 0x7c00);
+  CHECK(bvp::to_half(-std::numeric_limits<double>::infinity()) == 0xfc00);
+  CHECK(bvp::to_half(5e-324) == 0);
+  CHECK(bvp::to_half(-0.0) == 0x8000);
+}
+
+TEST_CASE("Tensors survive a file, and the same tensors give the same bytes", "[safetensors]") {
+  const TemporaryFile file;
+  const bvp::TensorMap tensors{
+      {"b", {{2, 3}, {1, 2, 3, 4, 5, 0x7bff}}}, {"a", {{1}, {0x3c00}}}, {"empty", {{0, 4}, {}}}};
+  bvp::write_safetensors(file.path(), tensors);
+  const bvp::TensorMap read = bvp::read_safetensors(file.path());
+  REQUIRE(read.size() == 3);
+  CHECK(read.at("b").shape == std::vector<u64>{2, 3});
+  CHECK(read.at("b").data == tensors.at("b").data);
+  CHECK(read.at("empty").data.empty());
+  const std::string bytes = file.bytes();
+  bvp::write_safetensors(file.path(), read);
+  CHECK(file.bytes() == bytes);
+}
+
+TEST_CASE("F32 and F64 are rounded to fp16", "[safetensors]") {
+  const TemporaryFile file;
+  file.write(R"({"s":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+             R"("d":{"dtype":"F64","shape":[1,1],"data_offsets":[8,16]},"__metadata__":{"format":"pt"}})",
+             raw<float>({1.0F, -2.5F}) + raw<double>({1.0 / 3}));
+  const bvp::TensorMap tensors = bvp::read_safetensors(file.path());
+  CHECK(tensors.at("s").data == std::vector<u16>{0x3c00, 0xc100});
+  CHECK(tensors.at("d").data == std::vector<u16>{0x3555});
+}
+
+TEST_CASE("Unsound safetensors files are refused by tensor", "[safetensors]") {
+  const TemporaryFile file;
+  const std::string four(4, '\0');
+  const auto refusal = [&](const std::string& header, const std::string& data) {
+    file.write(header, data);
+    return file.refusal();
+  };
+  CHECK_THAT(refusal(R"({"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})", four),
+             Contains("'w': type BF16 is not supported"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[3],"data_offsets":[0,4]}})", four),
+             Contains("'w': its shape needs more bytes") || Contains("'w': its shape needs 6 bytes"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[1],"data_offsets":[0,4]}})", four),
+             Contains("'w': its shape needs"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[2],"data_offsets":[2,6]}})", four), Contains("'w': its data_off"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[2],"data_offsets":[4,0]}})", four), Contains("'w': its data_off"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[-2],"data_offsets":[0,4]}})", four), Contains("'w': expected"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[4294967296,4294967296],"data_offsets":[0,4]}})", four),
+             Contains("'w': its shape"));
+  CHECK_THAT(refusal(R"({"w":3})", four), Contains("'w': expected"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}})", four), Contains("behind the last"));
+  CHECK_THAT(refusal(R"({"v":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},)"
+                     R"("w":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})",
+                     four),
+             Contains("overlap"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},)"
+                     R"("w":{"dtype":"F16","shape":[1],"data_offsets":[2,4]}})",
+                     four),
+             Contains("'w' appears twice"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", raw<float>({1e6F})),
+             Contains("beyond the range of fp16"));
+  CHECK_THAT(refusal("[1]", four), Contains("not a JSON object"));
+  CHECK_THAT(refusal("{oops", four), Contains("not JSON"));
+  CHECK_THAT(refusal(std::string(100000, '['), four), Contains("not JSON"));
+  file.write("abc");
+  CHECK_THAT(file.refusal(), Contains("only 3 bytes"));
+  file.write(std::string(16, '\xff'));
+  CHECK_THAT(file.refusal(), Contains("is not a safetensors file, or is cut short"));
+  CHECK_THROWS_AS(bvp::read_safetensors("/no/such/file"), bvp::InputError);
+}
+
+TEST_CASE("Damaged safetensors files never do more than be refused", "[safetensors]") {
+  const TemporaryFile file;
+  bvp::write_safetensors(file.path(), {{"a", {{2, 2}, {1, 2, 3, 4}}}, {"b", {{3}, {5, 6, 7}}}});
+  const std::string sound = file.bytes();
+  for (std::size_t at = 0; at < sound.size(); ++at) {
+    for (const int bit : {0, 1, 3, 6, 7}) {
+      std::string bytes = sound;
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+      file.write(bytes);
+      CHECK_FALSE(file.refusal().empty());
+    }
+    file.write(sound.substr(0, at));
+    CHECK(file.refusal() != "(accepted)");
+  }
+}
