@@ -41,8 +41,7 @@ struct walk {
   uint32_t launches, launches_pushed, launch_step;
   uint32_t transfers, transfers_pushed;
   /* the last launch pushed */
-  uint64_t last_image;
-  uint32_t last_launch_task;
+  uint32_t last_launch_tag; /* of the launch before: the weights it loaded are still there if it is this step */
   /* tickets of the tasks whose last command has been pushed */
   uint32_t pending[pending_limit];
   uint32_t tasks_pushed, tasks_done;
@@ -187,10 +186,8 @@ static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_
         if ((mask & 1) != 0) slot->registers[i] += (uint32_t)half;
     }
     if (tail) slot->counts[step->tail_index] = step->tail_count;
-    if (walk->last_image == slot->image && walk->last_launch_task == tile->plan->index)
-      slot->flags |= BVP_COMMAND_FLAG_RESIDENT;
-    walk->last_image = slot->image;
-    walk->last_launch_task = tile->plan->index;
+    if (walk->last_launch_tag == slot->tag) slot->flags |= BVP_COMMAND_FLAG_RESIDENT;
+    walk->last_launch_tag = slot->tag;
   }
   push(walk, slot, link);
 }
@@ -431,7 +428,7 @@ enum network_result network_run(const struct bvp_network_header* network, struct
                                 const struct network_observer* observer) {
   uint32_t task;
   if (network_check(network, &task) != NULL) return network_bad;
-  struct walk walk = {.network = network, .seq = seq, .observer = observer, .last_launch_task = UINT32_MAX};
+  struct walk walk = {.network = network, .seq = seq, .observer = observer, .last_launch_tag = UINT32_MAX};
   for (uint32_t i = 0; i < network_semaphore_count; ++i)
     sequencer_set_semaphore(seq, i, i < network_semaphore_free + 2u ? 1 : 0);
 

@@ -107,4 +107,75 @@ Cycle Mesh::place_vector(SlotCalendar& ejection, Cycle issue) {
     ++i;
   }
 }
+
+Cycle Mesh::carry_vectors(FlowPacket& packet, Cycle start) {
+  find_path(packet.source, packet.destination);
+  const Cycle unloaded = path_.size() * link_latency_ + ejection_latency_;
+  SlotCalendar& ejection = ejections_[packet.destination];
+  Cycle issue = std::max(start, source_free_[packet.source]);
+  Cycle last = start;
+  for (u32 i = 0; i < packet.count; ++i) {
+    const Cycle ejected = place_vector(ejection, issue);
+    const Cycle arrival = ejected + ejection_latency_;
+    for (std::size_t hop = 0; hop < path_.size(); ++hop) {
+      const Cycle ready = hop == 0 ? issue : path_[hop - 1].sent + link_latency_;
+      ++path_[hop].traffic->vectors;
+      path_[hop].traffic->stall_cycles += path_[hop].sent - ready;
+    }
+    packet.stall_cycles += arrival - issue - unloaded;
+    last = std::max(last, arrival);
+    issue = (path_.empty() ? ejected : path_.front().sent) + 1;
+  }
+  traffic_[link_index(packet.destination, LinkDirection::eject)].vectors += packet.count;
+  source_free_[packet.source] = issue;
+  vectors_ += packet.count;
+  stall_cycles_ += packet.stall_cycles;
+  vector_hops_ += u64{packet.count} * distance(packet.source, packet.destination);
+  return last;
 }
+
+void Mesh::carry_token(u32 source, u32 destination, sc_core::sc_time& arrival) {
+  const u32 apart = distance(source, destination);
+  ++tokens_;
+  control_hops_ += apart;
+  arrival += clock_.to_time(apart * control_hop_latency_ + 1);
+}
+
+// ---------------------------------------------------------------- transactions
+
+tlm::tlm_response_status Mesh::check(u32 pe, const tlm::tlm_generic_payload& payload, const FlowPacket* packet) const {
+  if (packet == nullptr || !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
+  if (packet->source != pe || packet->destination >= from_pe.size()) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  if (payload.get_data_length() != u64{packet->count} * vector_bytes_) return tlm::TLM_BURST_ERROR_RESPONSE;
+  return tlm::TLM_OK_RESPONSE;
+}
+
+void Mesh::transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  auto* packet = payload.get_extension<FlowPacket>();
+  const tlm::tlm_response_status status = check(static_cast<u32>(pe), payload, packet);
+  if (status != tlm::TLM_OK_RESPONSE) {
+    payload.set_response_status(status);
+    return;
+  }
+  packet->stall_cycles = 0;
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  sc_core::sc_time arrival = delay;
+  if (packet->count == 0) {
+    carry_token(packet->source, packet->destination, arrival);
+  } else {
+    arrival = clock_.to_time(carry_vectors(*packet, clock_.to_cycles(now + delay))) - now;
+    delay = clock_.to_time(source_free_[packet->source]) - now;
+  }
+  to_pe[packet->destination]->b_transport(payload, arrival);
+}
+
+u64 Mesh::link_vectors(u32 x, u32 y, LinkDirection direction) const {
+  return traffic_.at(link_index(y * columns_ + x, direction)).vectors;
+}
+
+u64 Mesh::link_stall_cycles(u32 x, u32 y, LinkDirection direction) const {
+  return traffic_.at(link_index(y * columns_ + x, direction)).stall_cycles;
+}
+
+}  // namespace bvp

@@ -223,12 +223,11 @@ class Run {
     });
     soc.simulation_control.set_argument(compiled_.descriptor);
     soc.cpu.set_reset_pc(elf_.entry);
+    soc.set_loader([&] { load(soc); });
     result_.host_setup_seconds = setup_seconds_ + setup.seconds();
 
     const Stopwatch watch;
     try {
-      sc_core::sc_start(sc_core::SC_ZERO_TIME);
-      load(soc);
       const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
       while (!exit_code && !soc.cpu.halted() && sc_core::sc_time_stamp() < limit) {
         const sc_core::sc_time slice = std::min(sc_core::sc_time(1, sc_core::SC_MS), limit - sc_core::sc_time_stamp());

@@ -4,6 +4,7 @@
 
 #include <tlm_utils/simple_initiator_socket.h>
 
+#include <functional>
 #include <memory>
 #include <systemc>
 #include <vector>
@@ -28,6 +29,9 @@ namespace bvp {
 class Soc : public sc_core::sc_module {
  public:
   Soc(sc_core::sc_module_name name, const SocParameters& parameters);
+
+  /// Called when all sockets are bound and before the CPU fetches its first instruction: fill the memories here.
+  void set_loader(std::function<void()> loader) { load_ = std::move(loader); }
 
   /// Without simulated time, at bus addresses; false if nothing is mapped there.
   bool write_memory(u64 address, const u8* bytes, std::size_t size);
@@ -61,8 +65,12 @@ class Soc : public sc_core::sc_module {
   std::vector<std::unique_ptr<Pe>> pes;
 
  private:
+  void start_of_simulation() override {
+    if (load_) load_();
+  }
   bool debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t size);
 
+  std::function<void()> load_;
   tlm_utils::simple_initiator_socket<Soc> loader_;
   sc_core::sc_signal<bool> timer_irq_, external_irq_, uart_irq_, sequencer_irq_, no_irq_;
 };
