@@ -287,6 +287,8 @@ class Planner {
           const u64 points = std::max(shape.points, LinearShape(hidden, network_.ffn).points);
           const TileBuffer residual = task.buffer(shape.points), h = task.buffer(points);
           task.load(x, padded(hidden), residual, task.rows(), true, row_strides(x, task.rows()));
+          // The projection adds it to all its points, and those behind the hidden ones must stay 0.
+          task.zero_columns(residual, hidden, shape.points);
           task.load(mixed, padded(hidden), h, task.rows(), true, row_strides(mixed, task.rows()));
           task.zero_columns(h, hidden, points);
           residual_ = residual;

@@ -3,6 +3,8 @@
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include <catch2/catch.hpp>
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <memory>
 
 #include "models/common/simulation_context.h"
 #include "models/memory/ram.h"
