@@ -61,20 +61,20 @@ void RegisterBank::add(Register* added) {
     report_error(name_.c_str(), "register {}: {} words at offset {:#x} are not possible", added->name(), added->count(),
                  added->offset());
   }
-  const std::size_t first = added->offset() / word_bytes;
-  if (words_.size() < first + added->count()) words_.resize(first + added->count());
-  for (u32 i = 0; i < added->count(); ++i) {
-    Word& word = words_[first + i];
-    if (word.owner != nullptr) {
-      report_error(name_.c_str(), "registers {} and {} overlap", word.owner->name(), added->name());
-    }
-    word = {added, i};
-  }
   for (const auto& field : added->fields()) {
     if (field.width == 0 || field.lsb + field.width > 32) {
       report_error(name_.c_str(), "field {}.{} does not fit", added->name(), field.name);
     }
   }
+  for (u32 i = 0; i < added->count(); ++i) {
+    const Word* word = find_word(added->offset() + u64{i} * word_bytes);
+    if (word != nullptr) {
+      report_error(name_.c_str(), "registers {} and {} overlap", word->owner->name(), added->name());
+    }
+  }
+  const std::size_t first = added->offset() / word_bytes;
+  if (words_.size() < first + added->count()) words_.resize(first + added->count());
+  for (u32 i = 0; i < added->count(); ++i) words_[first + i] = {added, i};
   registers_.push_back(added);
 }
 

@@ -15,9 +15,11 @@ namespace bvp {
 /// SlotCalendar, reservations fill gaps before later ones, and cycles before the remembered window count as taken.
 class LinkCalendar {
  public:
+  static constexpr u64 default_window = 16384;
+
   /// @param entries  of the buffer
   /// @param window   cycles remembered, a power of two of at least 64
-  explicit LinkCalendar(u32 entries, u64 window = 16384)
+  explicit LinkCalendar(u32 entries, u64 window = default_window)
       : stride_(entries + 1), mask_(window / 64 - 1), words_(window / 64 * stride_, 0) {}
 
   /// The first cycle at or after `earliest` in which the link and an entry are free; changes nothing.
@@ -46,14 +48,52 @@ class LinkCalendar {
     if (sent / 64 >= base_) record(sent / 64)[0] |= u64{1} << (sent % 64);
   }
 
+  /// Of `count` vectors sent in consecutive cycles from `first` on, each of which leaves the buffer `stay` cycles after
+  /// it was sent, how many go through as they are. May say too few, then place them one by one.
+  [[nodiscard]] Cycle stream_length(Cycle first, Cycle count, Cycle stay) const {
+    if (first / 64 < base_ || stay + 1 >= stride_) return 0;
+    count = std::min(count, longest_stream);
+    count = find(0, first, first + count - 1).value_or(first + count) - first;
+    // The stream holds more than `depth` entries from `depth` cycles after its begin to as many before its end.
+    for (Cycle depth = 0; depth <= stay && depth < count; ++depth) {
+      if (const auto full = find(stride_ - 1 - depth, first + depth, first + count - 1 + stay - depth)) {
+        count = *full + depth > first + stay ? *full + depth - first - stay : 0;
+      }
+    }
+    return count;
+  }
+
+  /// Sends a stream of a length that stream_length() gave.
+  void reserve_stream(Cycle first, Cycle count, Cycle stay) {
+    const Cycle last = (first + count - 1 + stay) / 64;
+    if (last >= end_) extend(last + 1);
+    for (Cycle word = std::max(first / 64, base_); word <= (first + count - 1) / 64; ++word) {
+      record(word)[0] |= span(word, first, first + count - 1);
+    }
+    for (Cycle depth = 0; depth <= stay && depth < count; ++depth) {
+      const Cycle begin = first + depth, end = first + count - 1 + stay - depth;
+      if (begin > end) break;
+      for (Cycle word = std::max(begin / 64, base_); word <= end / 64; ++word) hold(word, span(word, begin, end));
+    }
+  }
+
  private:
+  static constexpr Cycle longest_stream = 1024;  // well within the window
+
+  /// The first cycle from `first` to `last` whose bit is set in the given word of the records.
+  [[nodiscard]] std::optional<Cycle> find(u64 index, Cycle first, Cycle last) const {
+    for (Cycle word = first / 64; word <= last / 64 && word < end_; ++word) {
+      const u64 set = record(word)[index] & span(word, first, last);
+      if (set != 0) return word * 64 + static_cast<Cycle>(__builtin_ctzll(set));
+    }
+    return std::nullopt;
+  }
+
   // A record of 64 cycles: the cycles in which the link is taken, then those in which at least 1, 2, ... entries are.
   [[nodiscard]] const u64* record(Cycle word) const { return &words_[(word & mask_) * stride_]; }
   [[nodiscard]] u64* record(Cycle word) { return &words_[(word & mask_) * stride_]; }
   [[nodiscard]] u64 full_at(Cycle word) const { return word < end_ ? record(word)[stride_ - 1] : 0; }
-  [[nodiscard]] u64 taken_at(Cycle word) const {
-    return word < end_ ? record(word)[0] | record(word)[stride_ - 1] : 0;
-  }
+  [[nodiscard]] u64 taken_at(Cycle word) const { return word < end_ ? record(word)[0] | record(word)[stride_ - 1] : 0; }
   [[nodiscard]] static u64 span(Cycle word, Cycle first, Cycle last) {
     u64 cycles = ~u64{0};
     if (word == first / 64) cycles &= ~u64{0} << (first % 64);

@@ -20,14 +20,15 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const Mes
       ejection_latency_(static_cast<Cycle>(parameters.ejection_latency)),
       control_hop_latency_(static_cast<Cycle>(parameters.control_hop_latency)),
       skip_links_(parameters.skip_links),
+      links_per_router_(skip_links_ ? 8 : 4),
       stats_("mesh", "mesh"),
       vectors_(&stats_, "vectors", "vectors", "vectors carried from PE to PE"),
       tokens_(&stats_, "tokens", "tokens", "tokens carried on the control plane"),
       stall_cycles_(&stats_, "stall_cycles", "cycles", "cycles that vectors waited for links or credits, summed"),
       vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors went, in PEs", Counter::Role::energy_action),
       control_hops_(&stats_, "control_hop", "hops", "distance that tokens went, in PEs", Counter::Role::energy_action),
-      links_(from_pe.size() * (link_direction_count - 1), LinkCalendar(static_cast<u32>(parameters.buffer_entries))),
-      ejections_(from_pe.size()),
+      links_(from_pe.size() * links_per_router_, LinkCalendar(static_cast<u32>(parameters.buffer_entries))),
+      ejections_(from_pe.size(), LinkCalendar(1)),
       traffic_(from_pe.size() * link_direction_count),
       source_free_(from_pe.size(), 0) {
   for (std::size_t pe = 0; pe < from_pe.size(); ++pe) {
@@ -67,87 +68,101 @@ void Mesh::find_path(u32 source, u32 destination) {
   while (x != to_x || y != to_y) {
     const Move move = next_move(x, y, to_x, to_y);
     const u32 router = y * columns_ + x;
-    path_.push_back({&links_[router * (link_direction_count - 1) + static_cast<std::size_t>(move.direction)],
-                     &traffic_[link_index(router, move.direction)], 0});
+    path_.push_back({&links_[router * links_per_router_ + static_cast<std::size_t>(move.direction)],
+                     &traffic_[link_index(router, move.direction)]});
     x = static_cast<u32>(static_cast<int>(x) + move.dx);
     y = static_cast<u32>(static_cast<int>(y) + move.dy);
   }
+  path_.push_back({&ejections_[destination], &traffic_[link_index(destination, LinkDirection::eject)]});
 }
 
 // ---------------------------------------------------------------- time
 
-Cycle Mesh::place_vector(SlotCalendar& ejection, Cycle issue) {
-  const std::size_t count = path_.size();
-  if (count == 0) return ejection.reserve(issue);
+void Mesh::place_vector(Cycle issue) {
   Passage* const path = path_.data();
-  path[0].sent = path[0].link->probe(issue);
-  // Cycles only grow: whenever the entry at a link's end is not free for as long as the vector must stay in it, the
-  // vector is sent later, which may be too late for the entry before. So the first solution is the earliest.
-  for (std::size_t i = 0;;) {
-    const bool last = i + 1 == count;
-    const Cycle arrival = path[i].sent + link_latency_;
-    const Cycle left = last ? ejection.probe(arrival) : path[i + 1].link->probe(arrival);
-    if (const auto full = path[i].link->last_full(path[i].sent, left)) {
-      path[i].sent = path[i].link->probe(*full + 1);
-      if (i > 0) {
-        // The vector may stay in the buffer before until then?
-        const auto before = path[i - 1].link->last_full(path[i - 1].sent, path[i].sent);
-        if (before) {
-          path[i - 1].sent = path[i - 1].link->probe(*before + 1);
-          --i;
-        }
-      }
-      continue;
+  const std::size_t count = path_.size();
+  for (std::size_t i = 0; i < count; ++i) path[i].sent = path[i].not_before;
+  path[0].sent = path[0].calendar->probe(std::max(issue, path[0].not_before));
+  // `sent` are lower bounds that only grow. A vector that could not stay in a link's buffer until it can go on has to
+  // be sent later, and so to stay longer in the buffer before, which is looked at again. The first solution is
+  // therefore the earliest in every link.
+  for (std::size_t i = 0; i + 1 < count;) {
+    const Cycle next = path[i + 1].calendar->probe(std::max(path[i].sent + link_latency_, path[i + 1].sent));
+    if (const auto full = path[i].calendar->last_full(path[i].sent, next)) {
+      path[i].sent = path[i].calendar->probe(*full + 1);
+      if (i > 0) --i;
+    } else {
+      path[++i].sent = next;
     }
-    if (!last) path[i + 1].sent = left;
-    if (last) {
-      for (std::size_t j = 0; j < count; ++j) path[j].link->reserve(path[j].sent, j + 1 < count ? path[j + 1].sent : left);
-      return ejection.reserve(left);
-    }
-    ++i;
   }
+  for (std::size_t i = 0; i < count; ++i) {
+    path[i].calendar->reserve(path[i].sent, path[i + 1 < count ? i + 1 : i].sent);
+    path[i].not_before = path[i].sent + 1;
+  }
+}
+
+Cycle Mesh::place_stream(Cycle issue, Cycle count) {
+  const std::size_t last = path_.size() - 1;
+  Cycle first = issue;
+  for (std::size_t i = 0; i <= last && count != 0; ++i, first += link_latency_) {
+    if (first < path_[i].not_before) return 0;
+    count = path_[i].calendar->stream_length(first, count, i < last ? link_latency_ : 0);
+  }
+  if (count == 0) return 0;
+  first = issue;
+  for (std::size_t i = 0; i <= last; ++i, first += link_latency_) {
+    path_[i].calendar->reserve_stream(first, count, i < last ? link_latency_ : 0);
+    path_[i].not_before = first + count;
+  }
+  return count;
 }
 
 Cycle Mesh::carry_vectors(FlowPacket& packet, Cycle start) {
-  find_path(packet.source, packet.destination);
-  const Cycle unloaded = path_.size() * link_latency_ + ejection_latency_;
-  SlotCalendar& ejection = ejections_[packet.destination];
-  Cycle issue = std::max(start, source_free_[packet.source]);
-  Cycle last = start;
-  for (u32 i = 0; i < packet.count; ++i) {
-    const Cycle ejected = place_vector(ejection, issue);
-    const Cycle arrival = ejected + ejection_latency_;
-    for (std::size_t hop = 0; hop < path_.size(); ++hop) {
-      const Cycle ready = hop == 0 ? issue : path_[hop - 1].sent + link_latency_;
-      ++path_[hop].traffic->vectors;
-      path_[hop].traffic->stall_cycles += path_[hop].sent - ready;
+  const u32 source = packet.source;
+  find_path(source, packet.destination);
+  Cycle issue = std::max(start, source_free_[source]);
+  u64 stalls = 0;
+  bool smooth = true;  // nothing kept the last vector waiting: the next ones may go through as a stream
+  for (Cycle left = packet.count; left != 0;) {
+    if (smooth) {
+      const Cycle placed = place_stream(issue, left);
+      issue += placed;
+      left -= placed;
+      if (left == 0) break;
     }
-    packet.stall_cycles += arrival - issue - unloaded;
-    last = std::max(last, arrival);
-    issue = (path_.empty() ? ejected : path_.front().sent) + 1;
+    place_vector(issue);
+    Cycle ready = issue;
+    Cycle waited = 0;
+    for (const Passage& passage : path_) {
+      passage.traffic->stall_cycles += passage.sent - ready;
+      waited += passage.sent - ready;
+      ready = passage.sent + link_latency_;
+    }
+    stalls += waited;
+    smooth = waited == 0;
+    issue = path_.front().sent + 1;
+    --left;
   }
-  traffic_[link_index(packet.destination, LinkDirection::eject)].vectors += packet.count;
-  source_free_[packet.source] = issue;
+  for (const Passage& passage : path_) passage.traffic->vectors += packet.count;
+  source_free_[source] = issue;
+  packet.stall_cycles = stalls;
+  stall_cycles_ += stalls;
   vectors_ += packet.count;
-  stall_cycles_ += packet.stall_cycles;
-  vector_hops_ += u64{packet.count} * distance(packet.source, packet.destination);
-  return last;
+  vector_hops_ += u64{packet.count} * distance(source, packet.destination);
+  return path_.back().not_before - 1 + ejection_latency_;
 }
 
-void Mesh::carry_token(u32 source, u32 destination, sc_core::sc_time& arrival) {
-  const u32 apart = distance(source, destination);
-  ++tokens_;
-  control_hops_ += apart;
-  arrival += clock_.to_time(apart * control_hop_latency_ + 1);
-}
-
-// ---------------------------------------------------------------- transactions
+// ---------------------------------------------------------------- sockets
 
 tlm::tlm_response_status Mesh::check(u32 pe, const tlm::tlm_generic_payload& payload, const FlowPacket* packet) const {
-  if (packet == nullptr || !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+  if (packet == nullptr || packet->source != pe) return tlm::TLM_GENERIC_ERROR_RESPONSE;
+  if (!payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+  if (packet->destination >= to_pe.size()) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (packet->source != pe || packet->destination >= from_pe.size()) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   if (payload.get_data_length() != u64{packet->count} * vector_bytes_) return tlm::TLM_BURST_ERROR_RESPONSE;
+  if (packet->count != 0 && (payload.get_data_ptr() == nullptr || packet->slots == nullptr)) {
+    return tlm::TLM_GENERIC_ERROR_RESPONSE;
+  }
   return tlm::TLM_OK_RESPONSE;
 }
 
@@ -158,24 +173,29 @@ void Mesh::transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time
     payload.set_response_status(status);
     return;
   }
-  packet->stall_cycles = 0;
   const sc_core::sc_time now = sc_core::sc_time_stamp();
-  sc_core::sc_time arrival = delay;
+  const Cycle start = clock_.to_cycles(now + delay);
+  Cycle arrival = 0;
   if (packet->count == 0) {
-    carry_token(packet->source, packet->destination, arrival);
+    const u32 far = distance(packet->source, packet->destination);
+    arrival = start + far * control_hop_latency_ + 1;
+    packet->stall_cycles = 0;
+    ++tokens_;
+    control_hops_ += far;
   } else {
-    arrival = clock_.to_time(carry_vectors(*packet, clock_.to_cycles(now + delay))) - now;
+    arrival = carry_vectors(*packet, start);
     delay = clock_.to_time(source_free_[packet->source]) - now;
   }
-  to_pe[packet->destination]->b_transport(payload, arrival);
+  sc_core::sc_time until_arrival = clock_.to_time(arrival) - now;
+  to_pe[packet->destination]->b_transport(payload, until_arrival);
 }
 
 u64 Mesh::link_vectors(u32 x, u32 y, LinkDirection direction) const {
-  return traffic_.at(link_index(y * columns_ + x, direction)).vectors;
+  return x < columns_ && y < rows_ ? traffic_[link_index(y * columns_ + x, direction)].vectors : 0;
 }
 
 u64 Mesh::link_stall_cycles(u32 x, u32 y, LinkDirection direction) const {
-  return traffic_.at(link_index(y * columns_ + x, direction)).stall_cycles;
+  return x < columns_ && y < rows_ ? traffic_[link_index(y * columns_ + x, direction)].stall_cycles : 0;
 }
 
 }  // namespace bvp

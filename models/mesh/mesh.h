@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "models/common/clock.h"
-#include "models/common/slot_calendar.h"
 #include "models/common/statistics.h"
 #include "models/isa/vector_access.h"
 #include "models/mesh/link_calendar.h"
@@ -57,20 +56,23 @@ class Mesh : public sc_core::sc_module {
     LinkDirection direction;
     int dx, dy;
   };
-  struct Passage {  // of one vector through one link
-    LinkCalendar* link = nullptr;
+  /// A packet's way through one link, or at last the ejection.
+  struct Passage {
+    LinkCalendar* calendar = nullptr;
     LinkTraffic* traffic = nullptr;
-    Cycle sent = 0;
+    Cycle sent = 0;        // of the last vector placed by itself
+    Cycle not_before = 0;  // vectors stay in order
   };
 
   void transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   [[nodiscard]] tlm::tlm_response_status check(u32 pe, const tlm::tlm_generic_payload& payload,
                                                const FlowPacket* packet) const;
-  void carry_token(u32 source, u32 destination, sc_core::sc_time& arrival);
   /// Books the vectors of a packet that may issue from `start` on; returns the cycle in which the last one is there.
   Cycle carry_vectors(FlowPacket& packet, Cycle start);
-  /// Finds the earliest cycles for one vector into path_ and returns that of the ejection.
-  Cycle place_vector(SlotCalendar& ejection, Cycle issue);
+  /// Reserves the earliest cycles for one vector that may issue from `issue` on.
+  void place_vector(Cycle issue);
+  /// Reserves the cycles of vectors that go through without waiting, at most `count`; returns how many.
+  Cycle place_stream(Cycle issue, Cycle count);
   void find_path(u32 source, u32 destination);
 
   [[nodiscard]] Move next_move(u32 x, u32 y, u32 to_x, u32 to_y) const;
@@ -83,15 +85,16 @@ class Mesh : public sc_core::sc_module {
   const u32 columns_, rows_, vector_bytes_;
   const Cycle link_latency_, ejection_latency_, control_hop_latency_;
   const bool skip_links_;
+  const std::size_t links_per_router_;
 
   StatGroup stats_;
   Counter vectors_, tokens_, stall_cycles_, vector_hops_, control_hops_;
 
-  std::vector<LinkCalendar> links_;       // by link_index, without the ejections' use
-  std::vector<SlotCalendar> ejections_;   // by PE
-  std::vector<LinkTraffic> traffic_;      // by link_index
-  std::vector<Cycle> source_free_;        // by PE: the first cycle in which it may send
-  std::vector<Passage> path_;             // of the packet at hand
+  std::vector<LinkCalendar> links_;      // router * links_per_router_ + direction
+  std::vector<LinkCalendar> ejections_;  // by PE; nothing stays in them
+  std::vector<LinkTraffic> traffic_;     // by link_index
+  std::vector<Cycle> source_free_;       // by PE: the first cycle in which it may send
+  std::vector<Passage> path_;            // of the packet at hand
 };
 
 }  // namespace bvp

@@ -548,7 +548,10 @@ std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now) {
   }
   const u64 busy = std::max<u64>(count, vector_access_.issue_cycles);
   book_busy(unit, now, count, 0, busy - count);
-  return now + clock_.to_cycles(delay);
+  // Banks may serve a later segment first; its completion waits for the one before, as tokens are in order.
+  Cycle& in_order = units_[as_index(unit)].last_done;
+  in_order = std::max(in_order, now + clock_.to_cycles(delay));
+  return in_order;
 }
 
 u32 Pe::take_incoming() {

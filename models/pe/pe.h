@@ -84,6 +84,7 @@ class Pe : public sc_core::sc_module {
   struct UnitState {
     u64 ready = 0;  // bit i: the unit's segment number i is ready to fire
     Cycle free_at = 0;
+    Cycle last_done = 0;  // Load, Store: of the segment started last
     bool wake_booked = false;
     unsigned last_served = 0;
     std::vector<u32> segments;  // by number, sorted by tag
@@ -104,9 +105,9 @@ class Pe : public sc_core::sc_module {
     bool last_of_launch = false;
     u32 index = 0;             // segment, unit, or edge (FlowPacket::no_edge: none)
     u32 vectors = no_vectors;  // arrival, finished load: what is written then
-    u64 launch = 0;      // finished: the launch it belonged to
-    u32 generation = 0;  // of the context it is for; stale events are dropped
-    u64 order = 0;       // events of one cycle are handled in the order in which they were made
+    u64 launch = 0;            // finished: the launch it belonged to
+    u32 generation = 0;        // of the context it is for; stale events are dropped
+    u64 order = 0;             // events of one cycle are handled in the order in which they were made
     bool operator>(const Event& other) const { return time != other.time ? time > other.time : order > other.order; }
   };
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/common/statistics.h"
@@ -11,12 +12,18 @@
 
 namespace bvp {
 
-/// component -> action -> count
 struct ActionCounts {
+  /// component -> action -> count
   std::map<std::string, std::map<std::string, u64>> by_component;
+
+  /// All energy actions of a tree, once. To do so again and again: ActionSampler.
+  [[nodiscard]] static ActionCounts take(const StatGroup& root);
 
   ActionCounts& operator+=(const ActionCounts& other);
 };
+
+/// What happened between two snapshots of one tree. @throws std::invalid_argument  if `earlier` is not the earlier one
+[[nodiscard]] ActionCounts operator-(const ActionCounts& later, const ActionCounts& earlier);
 
 /// Reads the energy actions of a statistics tree again and again: the counters are found once.
 /// A group without a component of its own belongs to that of its nearest ancestor.
@@ -25,19 +32,23 @@ class ActionSampler {
   /// The tree must outlive the sampler and not grow any more.
   explicit ActionSampler(const StatGroup& root);
 
-  /// Values of all actions, in an order that is the same every time.
+  /// One sum for each action of each component, in an order that is the same every time.
   [[nodiscard]] std::vector<u64> sample() const;
-  /// What happened between two samples.
+  /// What happened between two samples of this sampler. @throws std::invalid_argument  for anything else
   [[nodiscard]] ActionCounts between(const std::vector<u64>& earlier, const std::vector<u64>& later) const;
 
  private:
-  void collect(const StatGroup& group, const std::string& component);
+  using Action = std::pair<std::string, std::string>;  // component, name
 
-  struct Entry {
-    std::string component;
+  struct Source {
+    std::size_t action;  // index into actions_
     const Counter* counter;
   };
-  std::vector<Entry> entries_;
+
+  void collect(const StatGroup& group, const std::string& component, std::map<Action, std::size_t>& known);
+
+  std::vector<Action> actions_;
+  std::vector<Source> sources_;
 };
 
 }  // namespace bvp

@@ -6,120 +6,209 @@
 
 #include <array>
 #include <cmath>
+#include <initializer_list>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace bvp {
 
 namespace {
 
-[[noreturn]] void fail(const std::filesystem::path& file, const YAML::Node& node, const std::string& what) {
-  const YAML::Mark mark = node.Mark();
-  throw EnergyTableError(mark.is_null() ? fmt::format("{}: {}", file.string(), what)
-                                        : fmt::format("{}:{}: {}", file.string(), mark.line + 1, what));
-}
+using Scale = EnergyTable::Scale;
 
-void only_keys(const std::filesystem::path& file, const YAML::Node& node, std::initializer_list<const char*> keys) {
-  for (const auto& entry : node) {
-    const auto name = entry.first.as<std::string>();
-    bool known = false;
-    for (const char* key : keys) known = known || name == key;
-    if (!known) fail(file, entry.first, fmt::format("unknown key '{}', expected: {}", name, fmt::join(keys, ", ")));
+constexpr std::array<std::pair<const char*, Scale>, 5> background_scales{{{"instance", Scale::one},
+                                                                          {"pe", Scale::pes},
+                                                                          {"lane", Scale::lanes},
+                                                                          {"scratchpad_byte", Scale::scratchpad_bytes},
+                                                                          {"dram_channel", Scale::dram_channels}}};
+
+double factor(Scale scale, const MachineSize& size) {
+  constexpr double bits_per_lane = 16;
+  switch (scale) {
+    case Scale::one:
+      return 1;
+    case Scale::vector_bits:
+      return static_cast<double>(size.lanes) * bits_per_lane;
+    case Scale::pes:
+      return static_cast<double>(size.pes);
+    case Scale::lanes:
+      return static_cast<double>(size.pes) * static_cast<double>(size.lanes);
+    case Scale::scratchpad_bytes:
+      return static_cast<double>(size.scratchpad_bytes);
+    case Scale::dram_channels:
+      return static_cast<double>(size.dram_channels);
   }
+  return 0;
 }
 
-std::string text(const std::filesystem::path& file, const YAML::Node& node, const char* key) {
-  if (!node[key] || !node[key].IsScalar()) fail(file, node, fmt::format("'{}' is missing or no text", key));
-  return node[key].as<std::string>();
-}
+/// Reads one file; `path` is the key under way, "actions.pe.fma_lane".
+class Reader {
+ public:
+  explicit Reader(const std::filesystem::path& file) : file_(file.string()) {}
 
-double number(const std::filesystem::path& file, const YAML::Node& node, const char* key) {
-  try {
-    const double value = node[key].as<double>();
-    if (std::isfinite(value) && value >= 0) return value;
-  } catch (const YAML::Exception&) {
+  [[noreturn]] void fail(const YAML::Node& node, const std::string& path, const std::string& what) const {
+    const YAML::Mark mark = node.Mark();
+    const std::string place = mark.is_null() ? file_ : fmt::format("{}:{}", file_, mark.line + 1);
+    throw EnergyTableError(fmt::format("{}: {}{}{}", place, path, path.empty() ? "" : ": ", what));
   }
-  fail(file, node, fmt::format("'{}' must be a number from 0 up", key));
+
+  /// The keys must be text and differ; with `allowed`, be among these.
+  void check_map(const YAML::Node& node, const std::string& path,
+                 std::initializer_list<std::string_view> allowed = {}) const {
+    if (!node.IsMap() || node.size() == 0) fail(node, path, "expected a map with entries");
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+      if (!entry.first.IsScalar() || entry.first.Scalar().empty()) fail(entry.first, path, "a key must be a name");
+      const std::string& key = entry.first.Scalar();
+      if (!seen.insert(key).second) fail(entry.first, join(path, key), "given twice");
+      bool known = allowed.size() == 0;
+      for (const std::string_view name : allowed) known = known || name == key;
+      if (!known) fail(entry.first, join(path, key), fmt::format("unknown key, expected {}", fmt::join(allowed, ", ")));
+    }
+  }
+
+  [[nodiscard]] std::string text(const YAML::Node& map, const std::string& path, const char* key) const {
+    const YAML::Node node = map[key];
+    if (!node) fail(map, join(path, key), "missing");
+    if (!node.IsScalar() || node.Scalar().empty()) fail(node, join(path, key), "expected a text");
+    return node.Scalar();
+  }
+
+  /// From 0 to 1e12.
+  [[nodiscard]] double number(const YAML::Node& map, const std::string& path, const char* key) const {
+    constexpr double limit = 1e12;
+    const std::string found = text(map, path, key);
+    double value = 0;
+    const bool is_number = YAML::convert<double>::decode(map[key], value) && std::isfinite(value);
+    if (!is_number || value < 0 || value > limit) {
+      fail(map[key], join(path, key), fmt::format("found '{}', expected a number from 0 to {:g}", found, limit));
+    }
+    return value;
+  }
+
+  [[nodiscard]] EnergyTable::Price action(const YAML::Node& node, const std::string& path) const {
+    constexpr double picojoule = 1e-12;
+    check_map(node, path, {"pj", "pj_per_bit", "bits", "source", "confidence"});
+    EnergyTable::Price price = origin(node, path);
+    if (node["pj"].IsDefined() == node["pj_per_bit"].IsDefined()) {
+      fail(node, path, "expected either 'pj', or 'pj_per_bit' and 'bits'");
+    }
+    if (node["pj"]) {
+      if (node["bits"]) fail(node["bits"], join(path, "bits"), "belongs to 'pj_per_bit'");
+      price.value = number(node, path, "pj") * picojoule;
+      return price;
+    }
+    price.value = number(node, path, "pj_per_bit") * picojoule;
+    if (text(node, path, "bits") == "vector") {
+      price.scale = Scale::vector_bits;
+    } else {
+      price.value *= number(node, path, "bits");
+    }
+    return price;
+  }
+
+  [[nodiscard]] EnergyTable::Price background(const YAML::Node& node, const std::string& path) const {
+    check_map(node, path, {"watt", "per", "source", "confidence"});
+    EnergyTable::Price price = origin(node, path);
+    price.value = number(node, path, "watt");
+    const std::string per = text(node, path, "per");
+    std::vector<std::string_view> known;
+    for (const auto& [name, scale] : background_scales) {
+      price.scale = scale;
+      if (per == name) return price;
+      known.emplace_back(name);
+    }
+    fail(node["per"], join(path, "per"), fmt::format("found '{}', expected {}", per, fmt::join(known, ", ")));
+  }
+
+  template <typename Read>
+  [[nodiscard]] EnergyTable::Prices section(const YAML::Node& root, const char* key, Read read) const {
+    if (!root[key]) fail(root, key, "missing");
+    EnergyTable::Prices prices;
+    check_map(root[key], key);
+    for (const auto& component : root[key]) {
+      const std::string path = join(key, component.first.Scalar());
+      check_map(component.second, path);
+      for (const auto& entry : component.second) {
+        const std::string& name = entry.first.Scalar();
+        prices[component.first.Scalar()][name] = (this->*read)(entry.second, join(path, name));
+      }
+    }
+    return prices;
+  }
+
+ private:
+  static std::string join(const std::string& path, const std::string& key) {
+    return path.empty() ? key : path + "." + key;
+  }
+
+  [[nodiscard]] EnergyTable::Price origin(const YAML::Node& node, const std::string& path) const {
+    EnergyTable::Price price;
+    price.source = text(node, path, "source");
+    price.confidence = text(node, path, "confidence");
+    if (price.confidence != "high" && price.confidence != "mid" && price.confidence != "low") {
+      fail(node["confidence"], join(path, "confidence"),
+           fmt::format("found '{}', expected high, mid or low", price.confidence));
+    }
+    return price;
+  }
+
+  std::string file_;
+};
+
+void require_array(const MachineSize& size) {
+  if (size.pes == 0 || size.lanes == 0) throw EnergyTableError("energy is priced for a machine without PEs or lanes");
 }
 
 }  // namespace
 
 EnergyTable EnergyTable::load(const std::filesystem::path& file) {
-  static constexpr std::array<std::pair<const char*, Per>, 6> units{{{"one", Per::one},
-                                                                     {"vector_bit", Per::vector_bit},
-                                                                     {"pe", Per::pe},
-                                                                     {"pe_lane", Per::pe_lane},
-                                                                     {"scratchpad_byte", Per::scratchpad_byte},
-                                                                     {"dram_channel", Per::dram_channel}}};
-  YAML::Node root;
+  const Reader reader(file);
+  const std::string unreadable = fmt::format("{}: cannot be read", file.string());
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) throw EnergyTableError(unreadable);
   try {
-    root = YAML::LoadFile(file.string());
+    const YAML::Node root = YAML::LoadFile(file.string());
+    if (!root.IsMap()) throw EnergyTableError(fmt::format("{}: expected an energy table, a map", file.string()));
+    reader.check_map(root, "", {"profile", "description", "technology_nm", "voltage", "actions", "static"});
+    EnergyTable table;
+    table.profile_ = reader.text(root, "", "profile");
+    table.description_ = reader.text(root, "", "description");
+    table.technology_nm_ = reader.number(root, "", "technology_nm");
+    table.voltage_ = reader.number(root, "", "voltage");
+    table.actions_ = reader.section(root, "actions", &Reader::action);
+    table.background_ = reader.section(root, "static", &Reader::background);
+    return table;
+  } catch (const YAML::BadFile&) {
+    throw EnergyTableError(unreadable);
   } catch (const YAML::Exception& error) {
-    throw EnergyTableError(fmt::format("{}: {}", file.string(), error.what()));
+    throw EnergyTableError(fmt::format("{}:{}: {}", file.string(), error.mark.line + 1, error.msg));
   }
-  if (!root.IsMap()) throw EnergyTableError(fmt::format("{}: expected an energy table", file.string()));
-  only_keys(file, root, {"profile", "description", "technology_nm", "voltage", "actions", "background"});
-  EnergyTable table;
-  table.profile_ = text(file, root, "profile");
-  table.description_ = text(file, root, "description");
-  const auto read = [&](const char* section, const char* value_key, double unit, auto& target) {
-    if (!root[section] || !root[section].IsMap()) fail(file, root, fmt::format("'{}' is missing or no map", section));
-    for (const auto& component : root[section]) {
-      if (!component.second.IsMap()) fail(file, component.first, "expected a map of entries");
-      for (const auto& entry : component.second) {
-        const YAML::Node& node = entry.second;
-        if (!node.IsMap()) fail(file, entry.first, fmt::format("expected '{}', 'per' and 'source'", value_key));
-        only_keys(file, node, {value_key, "per", "source", "confidence"});
-        if (text(file, node, "source").empty()) fail(file, node, "'source' is empty");
-        Price price;
-        price.value = number(file, node, value_key) * unit;
-        const std::string per = node["per"] ? text(file, node, "per") : "one";
-        bool known = false;
-        for (const auto& [name, kind] : units) {
-          if (per != name) continue;
-          price.per = kind;
-          known = true;
-        }
-        if (!known) fail(file, node, fmt::format("'per' is '{}', expected one, vector_bit, pe, pe_lane, scratchpad_byte or dram_channel", per));
-        target[component.first.as<std::string>()][entry.first.as<std::string>()] = price;
-      }
-    }
-  };
-  read("actions", "pj", 1e-12, table.actions_);
-  read("background", "mw", 1e-3, table.background_);
-  return table;
-}
-
-double EnergyTable::scale(Per per, const MachineSize& size) {
-  switch (per) {
-    case Per::one: return 1;
-    case Per::vector_bit: return static_cast<double>(size.lanes) * 16;
-    case Per::pe: return static_cast<double>(size.pes);
-    case Per::pe_lane: return static_cast<double>(size.pes * size.lanes);
-    case Per::scratchpad_byte: return static_cast<double>(size.scratchpad_bytes);
-    case Per::dram_channel: return static_cast<double>(size.dram_channels);
-  }
-  return 0;
 }
 
 std::map<std::string, double> EnergyTable::price(const ActionCounts& counts, const MachineSize& size) const {
+  require_array(size);
   std::map<std::string, double> joules;
   for (const auto& [component, actions] : counts.by_component) {
     const auto prices = actions_.find(component);
     for (const auto& [action, count] : actions) {
       if (prices == actions_.end() || prices->second.count(action) == 0) {
-        throw EnergyTableError(fmt::format("the energy table '{}' has no price for '{}.{}'", profile_, component, action));
+        throw EnergyTableError(
+            fmt::format("the energy table '{}' has no price for the action '{}.{}'", profile_, component, action));
       }
       const Price& price = prices->second.at(action);
-      joules[component] += static_cast<double>(count) * price.value * scale(price.per, size);
+      joules[component] += static_cast<double>(count) * price.value * factor(price.scale, size);
     }
   }
   return joules;
 }
 
 std::map<std::string, double> EnergyTable::static_energy(const MachineSize& size, double seconds) const {
+  require_array(size);
   std::map<std::string, double> joules;
   for (const auto& [component, entries] : background_) {
-    for (const auto& [name, price] : entries) joules[component] += price.value * scale(price.per, size) * seconds;
+    for (const auto& [name, price] : entries) joules[component] += price.value * factor(price.scale, size) * seconds;
   }
   return joules;
 }

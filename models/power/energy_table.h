@@ -15,38 +15,46 @@ struct EnergyTableError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What scales the prices: actions on vectors are priced per bit, background per instance or byte.
+/// What scales the prices: actions on vectors are priced per bit, background per instance, lane, byte or channel.
 struct MachineSize {
   u64 pes = 0;
-  u64 lanes = 0;
+  u64 lanes = 0;  ///< of one PE
   u64 scratchpad_bytes = 0;
   u64 dram_channels = 0;
 };
 
 class EnergyTable {
  public:
+  enum class Scale { one, vector_bits, pes, lanes, scratchpad_bytes, dram_channels };
+
+  /// What one action costs, in joules, or one kind of background, in watts: value * what `scale` says.
+  struct Price {
+    double value = 0;
+    Scale scale = Scale::one;
+    std::string source;
+    std::string confidence;  ///< high, mid or low
+  };
+  using Prices = std::map<std::string, std::map<std::string, Price>>;  // component -> action or kind of background
+
   /// @throws EnergyTableError  naming file, line and key
   [[nodiscard]] static EnergyTable load(const std::filesystem::path& file);
 
   [[nodiscard]] const std::string& profile() const { return profile_; }
   [[nodiscard]] const std::string& description() const { return description_; }
+  [[nodiscard]] double technology_nm() const { return technology_nm_; }
+  [[nodiscard]] double voltage() const { return voltage_; }
+  [[nodiscard]] const Prices& actions() const { return actions_; }
+  [[nodiscard]] const Prices& background() const { return background_; }
 
-  /// Joules by component. @throws EnergyTableError  for an action that the table does not price
+  /// Joules by component. @throws EnergyTableError  for an action without a price, even if it never happened
   [[nodiscard]] std::map<std::string, double> price(const ActionCounts& counts, const MachineSize& size) const;
   /// Background energy of `seconds` by component: control, leakage, standby.
   [[nodiscard]] std::map<std::string, double> static_energy(const MachineSize& size, double seconds) const;
 
  private:
-  enum class Per { one, vector_bit, pe, pe_lane, scratchpad_byte, dram_channel };
-  struct Price {
-    double value = 0;  // joules or watts
-    Per per = Per::one;
-  };
-  [[nodiscard]] static double scale(Per per, const MachineSize& size);
-
   std::string profile_, description_;
-  std::map<std::string, std::map<std::string, Price>> actions_;
-  std::map<std::string, std::map<std::string, Price>> background_;
+  double technology_nm_ = 0, voltage_ = 0;
+  Prices actions_, background_;
 };
 
 }  // namespace bvp

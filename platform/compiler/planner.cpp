@@ -197,7 +197,7 @@ class Planner {
       fft.name = prefix() + ".fft_tokens";
       fft.points = token_points;
       fft.along_rows = true;
-      fft.ortho = ortho;
+      fft.ortho = ortho && tokens > 1;  // a transform of one point is padded to two, its scale stays 1
       fft.real_output = true;
       fft.residual = residual;
       fft.groups = width;
@@ -315,8 +315,10 @@ class Planner {
       TaskBuilder task(target_, prefix() + name, layer_, tiles, rows, tail_rows);
       const TileBuffer h = input(task);
       const TileBuffer n = pre ? task.buffer(up.points) : h;
-      const u64 columns = std::max({up.written(), down.points, down.written()});
+      const u64 columns = std::max(up.written(), down.points);
       const TileBuffer mid = task.buffer(columns);
+      // Several stacks read the same input, so only a single one may overwrite it.
+      const TileBuffer z = down.stacks > 1 ? task.buffer(down.written()) : mid;
       if (pre) task.zero_columns(n, hidden, up.points);
       task.zero_columns(mid, up.written(), down.points);
       before(task, h);
@@ -336,11 +338,11 @@ class Planner {
       add_butterfly_linear(task, target_, first, n, mid);
       LinearOperator second = linear("down", network_.ffn, hidden);
       second.residual = h;
-      add_butterfly_linear(task, target_, second, mid, mid);
-      if (!pre) norm(task, prefix() + ".norm2", mid, mid);
-      task.store(out, padded(hidden), mid, rows, true, row_strides(out, rows));
+      add_butterfly_linear(task, target_, second, mid, z);
+      if (!pre) norm(task, prefix() + ".norm2", z, z);
+      task.store(out, padded(hidden), z, rows, true, row_strides(out, rows));
       if (final) {
-        norm(task, "final_norm", mid, n);
+        norm(task, "final_norm", z, n);
         task.store(result_.output, padded(hidden), n, rows, true, row_strides(result_.output, rows));
       }
       return task;

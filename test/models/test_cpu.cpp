@@ -166,7 +166,9 @@ struct Surroundings : sc_core::sc_module {
     if (address - slow_base < slow_bytes) return &slow[address - slow_base];
     return nullptr;
   }
-  void place(u64 address, const Code& code) { std::memcpy(find(address), code.data(), code.size() * sizeof(u32)); }
+  void place(u64 address, const Code& code) {
+    if (!code.empty()) std::memcpy(find(address), code.data(), code.size() * sizeof(u32));
+  }
 
   tlm_utils::simple_target_socket<Surroundings> socket;
   std::vector<u8> ram = std::vector<u8>(ram_bytes), rom = std::vector<u8>(rom_bytes),

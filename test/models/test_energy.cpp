@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counting actions, and the shipped energy tables against the models and the publications.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <numeric>
+
+#include "models/common/simulation_context.h"
+#include "models/power/energy_table.h"
+#include "platform/soc/soc.h"
+
+namespace {
+
+using namespace bvp;
+using Catch::Matchers::Contains;
+
+std::filesystem::path shipped(const std::string& profile) {
+  const char* root = std::getenv("BVP_SOURCE_DIR");
+  return std::filesystem::path(root != nullptr ? root : ".") / "models/power/tables" / (profile + ".yaml");
+}
+
+const MachineSize full{16, 32, 4 << 20, 2};
+
+double sum(const std::map<std::string, double>& parts) {
+  return std::accumulate(parts.begin(), parts.end(), 0.0, [](double a, const auto& part) { return a + part.second; });
+}
+
+/// A parent with a component, a child that inherits it, one with its own and one without any action.
+struct Tree {
+  StatGroup root{"root"}, pe{"pe0", "pe"}, unit{"cal"}, other_pe{"pe1", "pe"}, memory{"memory", "dram"};
+  Counter adds{&pe, "add_lane", "operations", "", Counter::Role::energy_action};
+  Counter tokens{&unit, "token", "tokens", "", Counter::Role::energy_action};
+  Counter cycles{&unit, "issue", "cycles", ""};
+  Counter other_adds{&other_pe, "add_lane", "operations", "", Counter::Role::energy_action};
+  Counter activates{&memory, "activate", "rows", "", Counter::Role::energy_action};
+
+  Tree() {
+    pe.add(&unit);
+    for (StatGroup* child : {&pe, &other_pe, &memory}) root.add(child);
+  }
+};
+
+TEST_CASE("energy actions are summed by component, a group without one has its ancestor's", "[energy]") {
+  Tree tree;
+  tree.adds += 5;
+  tree.other_adds += 7;
+  tree.tokens += 2;
+  tree.cycles += 100;
+  const ActionCounts counts = ActionCounts::take(tree.root);
+  using Counts = std::map<std::string, std::map<std::string, u64>>;
+  CHECK(counts.by_component == Counts{{"pe", {{"add_lane", 12}, {"token", 2}}}, {"dram", {{"activate", 0}}}});
+
+  SECTION("samples and snapshots agree on what happened between them") {
+    const ActionSampler sampler(tree.root);
+    const std::vector<u64> before = sampler.sample();
+    tree.adds += 1;
+    tree.activates += 3;
+    const Counts expected{{"pe", {{"add_lane", 1}, {"token", 0}}}, {"dram", {{"activate", 3}}}};
+    CHECK(sampler.between(before, sampler.sample()).by_component == expected);
+    CHECK((ActionCounts::take(tree.root) - counts).by_component == expected);
+    ActionCounts total = counts;
+    total += sampler.between(before, sampler.sample());
+    CHECK(total.by_component == ActionCounts::take(tree.root).by_component);
+  }
+  SECTION("snapshots in the wrong order or of another tree are refused") {
+    const ActionSampler sampler(tree.root);
+    const std::vector<u64> before = sampler.sample();
+    ++tree.activates;
+    CHECK_THROWS_WITH(sampler.between(sampler.sample(), before), Contains("dram.activate"));
+    CHECK_THROWS_WITH(counts - ActionCounts::take(tree.root), Contains("dram.activate"));
+    CHECK_THROWS_AS(sampler.between({}, before), std::invalid_argument);
+  }
+}
+
+TEST_CASE("both energy tables price exactly the actions that the models report", "[energy]") {
+  const SimulationContext context;
+  ParameterGroup root("test");
+  const SocParameters parameters(&root);
+  const Soc soc("soc", parameters);
+  const ActionCounts counts = ActionCounts::take(soc.statistics());
+  REQUIRE(counts.by_component.size() >= 7);
+  CHECK(counts.by_component.count("") == 0);
+  for (const char* profile : {"silicon", "textbook"}) {
+    INFO(profile);
+    const EnergyTable table = EnergyTable::load(shipped(profile));
+    CHECK(table.profile() == profile);
+    CHECK(table.technology_nm() == 12);
+    CHECK(table.voltage() == 0.8);
+    CHECK_NOTHROW(table.price(counts, full));
+    for (const auto& [component, actions] : table.actions()) {
+      REQUIRE(counts.by_component.count(component) == 1);
+      for (const auto& [action, price] : actions) {
+        INFO(component << "." << action);
+        CHECK(counts.by_component.at(component).count(action) == 1);
+      }
+    }
+    for (const auto& [component, entries] : table.background()) CHECK(counts.by_component.count(component) == 1);
+  }
+}
+
+TEST_CASE("an action without a price is named", "[energy]") {
+  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  ActionCounts counts;
+  counts.by_component["pe"]["divide_lane"] = 0;
+  CHECK_THROWS_WITH(table.price(counts, full), Contains("silicon") && Contains("pe.divide_lane"));
+  counts.by_component = {{"tensor_core", {{"fma_lane", 1}}}};
+  CHECK_THROWS_WITH(table.price(counts, full), Contains("tensor_core.fma_lane"));
+  CHECK_THROWS_AS(table.price({}, MachineSize{}), EnergyTableError);
+  CHECK_THROWS_AS(table.static_energy(MachineSize{}, 1), EnergyTableError);
+}
+
+TEST_CASE("silicon gives the published power of a PE at its reference activity", "[energy]") {
+  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  constexpr u64 cycles = 1'000'000;  // of one PE at 1 GHz: joules / 1e-3 s = watts
+  constexpr double seconds = 1e-3;
+  const auto share = [](double activity) { return static_cast<u64>(activity * static_cast<double>(cycles)); };
+  const MachineSize one_pe{1, 32, 0, 0};
+  const auto watts = [&](const ActionCounts& counts) { return sum(table.price(counts, one_pe)) / seconds; };
+
+  ActionCounts function_units, registers, network;
+  function_units.by_component["pe"]["fma_lane"] = share(0.85) * 32;
+  registers.by_component["pe"] = {{"operand_read", share(0.875) * 3}, {"operand_write", share(0.875)}};
+  network.by_component["mesh"]["vector_hop"] = share(0.15 * 1.5);
+  CHECK(watts(function_units) == Approx(0.2524).epsilon(0.01));
+  CHECK(watts(registers) == Approx(0.0287).epsilon(0.01));
+  CHECK(watts(network) == Approx(0.0562).epsilon(0.05));
+  CHECK(table.static_energy(one_pe, seconds).at("pe") / seconds == Approx(0.0281));
+  ActionCounts all = function_units;
+  all += registers;
+  all += network;
+  CHECK(watts(all) + 0.0281 == Approx(0.3654).epsilon(0.01));
+}
+
+TEST_CASE("silicon gives the published memory power at the published Load and Store activity", "[energy]") {
+  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  ActionCounts counts;
+  constexpr u64 vectors = 16 * 100'000;  // of 16 PEs in 1 ms at 1 GHz, 0.10 each cycle
+  counts.by_component["scratchpad"] = {
+      {"row_read", vectors / 2}, {"row_write", vectors / 2}, {"vector_hop", vectors * 3 / 2}};
+  const double watts = sum(table.price(counts, full)) / 1e-3 + table.static_energy(full, 1).at("scratchpad");
+  CHECK(watts == Approx(0.6).epsilon(0.02));
+}
+
+TEST_CASE("textbook prices are the published ones, DRAM costs the same in both", "[energy]") {
+  const EnergyTable textbook = EnergyTable::load(shipped("textbook"));
+  const EnergyTable silicon = EnergyTable::load(shipped("silicon"));
+  const auto picojoules = [](const EnergyTable& table, const char* component, const char* action, MachineSize size) {
+    ActionCounts counts;
+    counts.by_component[component][action] = 1;
+    return sum(table.price(counts, size)) * 1e12;
+  };
+  CHECK(picojoules(textbook, "pe", "fma_lane", full) == Approx(0.69));
+  CHECK(picojoules(textbook, "pe", "multiply_lane", full) == Approx(0.48));
+  CHECK(picojoules(textbook, "pe", "add_lane", full) == Approx(0.21));
+  for (const EnergyTable* table : {&textbook, &silicon}) {
+    CHECK(picojoules(*table, "dram", "read_64b", full) == Approx(15 * 512));
+    CHECK(table->static_energy(full, 2).at("dram") == Approx(2 * 2 * 0.27));
+  }
+
+  SECTION("what moves vectors scales with their width, arithmetic does not") {
+    const MachineSize narrow{16, 8, 4 << 20, 2};
+    CHECK(picojoules(silicon, "pe", "operand_read", full) == Approx(0.016 * 512));
+    CHECK(picojoules(silicon, "pe", "operand_read", narrow) == Approx(0.016 * 128));
+    CHECK(picojoules(silicon, "mesh", "vector_hop", narrow) == Approx(0.47 * 128));
+    CHECK(picojoules(silicon, "pe", "scalar_read", narrow) == Approx(0.016 * 16));
+    CHECK(picojoules(silicon, "pe", "fma_lane", narrow) == picojoules(silicon, "pe", "fma_lane", full));
+  }
+  SECTION("background scales with the machine") {
+    const MachineSize other{64, 16, 8 << 20, 1};
+    CHECK(silicon.static_energy(other, 1).at("pe") == Approx(64 * 0.0281));
+    CHECK(silicon.static_energy(other, 1).at("scratchpad") == Approx(2 * 0.14).epsilon(0.01));
+    CHECK(silicon.static_energy(other, 1).at("cpu") == silicon.static_energy(full, 1).at("cpu"));
+    CHECK(textbook.static_energy(other, 1).at("pe") == Approx(64 * 16 * 2.26e-4));
+  }
+}
+
+TEST_CASE("the parts of a run have the energy of the whole", "[energy]") {
+  Tree tree;
+  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  const ActionSampler sampler(tree.root);
+  const std::vector<u64> begin = sampler.sample();
+  std::vector<u64> last = begin;
+  double parts = 0;
+  for (u64 interval = 1; interval <= 50; ++interval) {
+    tree.adds += 1'000'003 * interval;
+    tree.other_adds += 17;
+    tree.activates += interval % 3;
+    std::vector<u64> now = sampler.sample();
+    parts += sum(table.price(sampler.between(last, now), full));
+    parts += sum(table.static_energy(full, 1e-6 * static_cast<double>(interval)));
+    last = std::move(now);
+  }
+  const double whole = sum(table.price(sampler.between(begin, last), full)) + sum(table.static_energy(full, 1275e-6));
+  CHECK(parts == Approx(whole).epsilon(1e-12));
+}
+
+}  // namespace

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Energy tables that must be refused, naming file, line and key.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "models/power/energy_table.h"
+
+namespace {
+
+using namespace bvp;
+using Catch::Matchers::Contains;
+
+const std::string good = R"(profile: mine
+description: made up
+technology_nm: 12
+voltage: 0.8
+actions:
+  pe:
+    fma_lane: {pj: 1, source: a book, confidence: mid}
+    operand_read: {pj_per_bit: 0.5, bits: vector, source: a book, confidence: low}
+    scalar_read: {pj_per_bit: 0.5, bits: 16, source: a book, confidence: low}
+static:
+  pe:
+    control: {watt: 0.5, per: pe, source: a book, confidence: high}
+)";
+
+class TableFile {
+ public:
+  explicit TableFile(const std::string& text)
+      : path_(std::filesystem::temp_directory_path() / ("bvp_energy_" + std::to_string(getpid()) + ".yaml")) {
+    std::ofstream(path_) << text;
+  }
+  ~TableFile() { std::filesystem::remove(path_); }
+  TableFile(const TableFile&) = delete;
+  TableFile& operator=(const TableFile&) = delete;
+
+  [[nodiscard]] EnergyTable load() const { return EnergyTable::load(path_); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string message(const std::string& text) {
+  try {
+    (void)TableFile(text).load();
+  } catch (const EnergyTableError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+/// The good table with one place changed.
+std::string with(const std::string& old_text, const std::string& new_text) {
+  std::string text = good;
+  const std::size_t at = text.find(old_text);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, old_text.size(), new_text);
+}
+
+TEST_CASE("an energy table of one's own is read", "[energy]") {
+  const EnergyTable table = TableFile(good).load();
+  CHECK(table.profile() == "mine");
+  CHECK(table.description() == "made up");
+  CHECK(table.actions().at("pe").at("fma_lane").source == "a book");
+  ActionCounts counts;
+  counts.by_component["pe"] = {{"fma_lane", 3}, {"operand_read", 2}, {"scalar_read", 1}};
+  const MachineSize size{4, 8, 0, 0};
+  CHECK(table.price(counts, size).at("pe") == Approx((3 + 2 * 0.5 * 8 * 16 + 0.5 * 16) * 1e-12));
+  CHECK(table.static_energy(size, 3).at("pe") == Approx(0.5 * 4 * 3));
+}
+
+TEST_CASE("malformed energy tables are refused with file, line and key", "[energy]") {
+  struct Case {
+    const char *from, *to, *expected;
+  };
+  const Case cases[] = {
+      {"profile: mine", "profil: mine", ".yaml:1: profil: unknown key, expected profile, "},
+      {"profile: mine\n", "", "profile: missing"},
+      {"profile: mine", "profile: [mine]", ":1: profile: expected a text"},
+      {"voltage: 0.8", "voltage: high", ":4: voltage: found 'high', expected a number"},
+      {"voltage: 0.8", "voltage: 0.8\nvoltage: 0.9", ":5: voltage: given twice"},
+      {"actions:", "action:", ":5: action: unknown key"},
+      {"pj: 1,", "pj: -1,", ":7: actions.pe.fma_lane.pj: found '-1', expected a number from 0"},
+      {"pj: 1,", "pj: .nan,", ":7: actions.pe.fma_lane.pj: found '.nan'"},
+      {"pj: 1,", "pj: .inf,", ":7: actions.pe.fma_lane.pj: found '.inf'"},
+      {"pj: 1,", "pj: 1e300,", ":7: actions.pe.fma_lane.pj: found '1e300'"},
+      {"pj: 1,", "pj: 1 pJ,", ":7: actions.pe.fma_lane.pj: found '1 pJ'"},
+      {"pj: 1,", "pj: {},", ":7: actions.pe.fma_lane.pj: expected a text"},
+      {"pj: 1,", "", ":7: actions.pe.fma_lane: expected either 'pj'"},
+      {"pj: 1,", "pj: 1, pj_per_bit: 1, bits: 2,", ":7: actions.pe.fma_lane: expected either 'pj'"},
+      {"pj: 1,", "pj: 1, bits: 2,", ":7: actions.pe.fma_lane.bits: belongs to"},
+      {"pj: 1,", "pj: 1, nj: 2,", ":7: actions.pe.fma_lane.nj: unknown key"},
+      {"pj: 1, source: a book", "pj: 1", ":7: actions.pe.fma_lane.source: missing"},
+      {"pj: 1, source: a book", "pj: 1, source: ''", ":7: actions.pe.fma_lane.source: expected a text"},
+      {"confidence: mid", "confidence: sure", ":7: actions.pe.fma_lane.confidence: found 'sure'"},
+      {"bits: vector, ", "", ":8: actions.pe.operand_read.bits: missing"},
+      {"bits: vector", "bits: vectors", ":8: actions.pe.operand_read.bits: found 'vectors'"},
+      {"    operand_read:", "    fma_lane:", ":8: actions.pe.fma_lane: given twice"},
+      {"    operand_read:", "    [a, b]:", ":8: actions.pe: a key must be a name"},
+      {"{pj: 1, source: a book, confidence: mid}", "1", ":7: actions.pe.fma_lane: expected a map"},
+      {"{pj: 1, source: a book, confidence: mid}", "{}", ":7: actions.pe.fma_lane: expected a map with entries"},
+      {"static:", "static: {}\nother:", "other: unknown key"},
+      {"per: pe", "per: core", ":12: static.pe.control.per: found 'core', expected instance, pe, lane"},
+      {"watt: 0.5", "mw: 0.5", ":12: static.pe.control.mw: unknown key"},
+      {"watt: 0.5, ", "", ":12: static.pe.control.watt: missing"},
+      {"static:", "static: [", ":"},
+      {"description: made up", "description: *nothing", ":2: "},
+  };
+  for (const Case& example : cases) {
+    INFO(example.from << " -> " << example.to);
+    CHECK_THAT(message(with(example.from, example.to)), Contains("bvp_energy_") && Contains(example.expected));
+  }
+  for (const std::string& text : {std::string(), std::string("[1, 2]"), std::string("text"), std::string("{}"),
+                                  std::string(100000, '['), std::string("\0\x01\xff", 3)}) {
+    CHECK_THAT(message(text), Contains("bvp_energy_"));
+  }
+  CHECK_THROWS_WITH(EnergyTable::load("nowhere.yaml"), Contains("nowhere.yaml: cannot be read"));
+  CHECK_THROWS_AS(EnergyTable::load(std::filesystem::temp_directory_path()), EnergyTableError);
+}
+
+}  // namespace

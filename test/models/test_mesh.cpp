@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mesh: routes, latency, links and credits by hand-made cases and against a plain search.
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "models/common/simulation_context.h"
+#include "models/mesh/mesh.h"
+
+using namespace bvp;
+
+namespace {
+
+using Link = LinkDirection;
+
+struct Options {
+  i64 rows = 4, columns = 4, lanes = 32;
+  std::function<void(MeshParameters&)> tune;
+};
+
+struct Delivery {
+  u32 at = 0, source = 0, edge = 0;
+  Cycle cycle = 0;
+  std::vector<u16> data, slots;
+};
+
+/// What is bound to the mesh's sockets: sends, and notes what arrives.
+struct Pes : sc_core::sc_module {
+  Pes(sc_core::sc_module_name name, std::size_t count, const ClockDomain& clock)
+      : sc_module(name), out("out", count), in("in", count), clock_(clock) {
+    for (std::size_t i = 0; i < count; ++i) in[i].register_b_transport(this, &Pes::receive, static_cast<int>(i));
+  }
+  void receive(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+    const auto* packet = payload.get_extension<FlowPacket>();
+    Delivery delivery;
+    delivery.at = static_cast<u32>(pe);
+    delivery.source = packet->source;
+    delivery.edge = packet->edge;
+    delivery.cycle = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+    const auto* data = reinterpret_cast<const u16*>(payload.get_data_ptr());
+    if (packet->count != 0) {
+      delivery.data.assign(data, data + payload.get_data_length() / 2);
+      delivery.slots.assign(packet->slots, packet->slots + packet->count);
+    }
+    deliveries.push_back(delivery);
+    payload.set_response_status(response);
+  }
+  sc_core::sc_vector<tlm_utils::simple_initiator_socket<Pes>> out;
+  sc_core::sc_vector<tlm_utils::simple_target_socket_tagged<Pes>> in;
+  std::vector<Delivery> deliveries;
+  tlm::tlm_response_status response = tlm::TLM_OK_RESPONSE;
+
+ private:
+  ClockDomain clock_;
+};
+
+class Bench {
+ public:
+  struct Result {
+    tlm::tlm_response_status status = tlm::TLM_INCOMPLETE_RESPONSE;
+    Cycle free = 0, arrival = 0;  // cycles after the one asked for
+    u64 stalls = 0;
+  };
+
+  explicit Bench(const Options& options = {}) : root_("test"), array_(&root_), parameters_(&root_), stats_("test") {
+    array_.rows = options.rows;
+    array_.columns = options.columns;
+    array_.lanes = options.lanes;
+    if (options.tune) options.tune(parameters_);
+    dut = std::make_unique<Mesh>("mesh", array_, parameters_, clock_, stats_);
+    pes = std::make_unique<Pes>("pes", dut->from_pe.size(), clock_);
+    for (std::size_t pe = 0; pe < dut->from_pe.size(); ++pe) {
+      pes->out[pe].bind(dut->from_pe[pe]);
+      dut->to_pe[pe].bind(pes->in[pe]);
+    }
+    sc_core::sc_start(clock_.period());
+    base_ = clock_.now();
+  }
+
+  Result send(u32 source, u32 destination, u32 count, Cycle at = 0, u32 edge = FlowPacket::no_edge) {
+    data_.resize(std::size_t{count} * static_cast<std::size_t>(array_.lanes));
+    for (u16& value : data_) value = static_cast<u16>(random_());
+    slots_.resize(count);
+    for (u16& slot : slots_) slot = static_cast<u16>(random_() % 256);
+    FlowPacket packet;
+    packet.source = source;
+    packet.destination = destination;
+    packet.slots = slots_.data();
+    packet.count = count;
+    packet.edge = edge;
+    return send(
+        source, packet, [](tlm::tlm_generic_payload&) {}, at);
+  }
+  Result send(u32 socket, FlowPacket& packet, const std::function<void(tlm::tlm_generic_payload&)>& spoil, Cycle at) {
+    tlm::tlm_generic_payload payload;
+    payload.set_command(tlm::TLM_WRITE_COMMAND);
+    payload.set_data_ptr(reinterpret_cast<u8*>(data_.data()));
+    payload.set_data_length(static_cast<unsigned>(data_.size() * 2));
+    payload.set_streaming_width(payload.get_data_length());
+    payload.set_extension(&packet);
+    spoil(payload);
+    sc_core::sc_time delay = clock_.to_time(at);
+    const std::size_t delivered = pes->deliveries.size();
+    pes->out[socket]->b_transport(payload, delay);
+    if (payload.get_extension<FlowPacket>() != nullptr) payload.clear_extension(&packet);
+    Result result;
+    result.status = payload.get_response_status();
+    result.free = clock_.to_cycles(delay) - at;
+    result.stalls = packet.stall_cycles;
+    if (pes->deliveries.size() > delivered) result.arrival = pes->deliveries.back().cycle - base_ - at;
+    return result;
+  }
+
+  const std::vector<u16>& data() const { return data_; }
+  const std::vector<u16>& slots() const { return slots_; }
+  u64 counter(const std::string& name) const {
+    for (const Counter* counter : dut->statistics().counters()) {
+      if (counter->name() == name) return counter->value();
+    }
+    FAIL("no counter " << name);
+    return 0;
+  }
+
+ private:
+  SimulationContext context_;
+  ParameterGroup root_;
+  ArrayParameters array_;
+  MeshParameters parameters_;
+  ClockDomain clock_{1e9};
+  StatGroup stats_;
+  std::mt19937 random_{1};
+  std::vector<u16> data_, slots_;
+  Cycle base_ = 0;
+
+ public:
+  std::unique_ptr<Mesh> dut;
+  std::unique_ptr<Pes> pes;
+};
+
+Options with(const std::function<void(MeshParameters&)>& tune) {
+  Options options;
+  options.tune = tune;
+  return options;
+}
+
+/// A second, slow way to the same times: tables of cycles and a search from the earliest one on.
+class Search {
+ public:
+  Search(u32 entries, Cycle link_latency) : entries_(entries), latency_(link_latency) {}
+
+  /// @param path  numbers of the links, the last one of which is the ejection; returns the cycles in each
+  std::vector<Cycle> send(const std::vector<u32>& path, Cycle issue, const std::vector<Cycle>& not_before) {
+    std::vector<Cycle> cycles(path.size());
+    for (Cycle cycle = std::max(issue, not_before[0]);; ++cycle) {
+      if (place(path, 0, cycle, not_before, cycles)) break;
+    }
+    for (std::size_t i = 0; i < path.size(); ++i) {
+      taken_[{path[i], cycles[i]}] = true;
+      if (i + 1 == path.size()) break;
+      for (Cycle cycle = cycles[i]; cycle <= cycles[i + 1]; ++cycle) ++held_[{path[i], cycle}];
+    }
+    return cycles;
+  }
+
+ private:
+  bool place(const std::vector<u32>& path, std::size_t i, Cycle cycle, const std::vector<Cycle>& not_before,
+             std::vector<Cycle>& cycles) {
+    if (taken_.count({path[i], cycle}) != 0) return false;
+    cycles[i] = cycle;
+    if (i + 1 == path.size()) return true;
+    for (Cycle next = cycle;; ++next) {
+      const auto held = held_.find({path[i], next});
+      if (held != held_.end() && held->second >= entries_) return false;
+      if (next >= std::max(cycle + latency_, not_before[i + 1]) && place(path, i + 1, next, not_before, cycles)) {
+        return true;
+      }
+    }
+  }
+
+  u32 entries_;
+  Cycle latency_;
+  std::map<std::pair<u32, Cycle>, bool> taken_;
+  std::map<std::pair<u32, Cycle>, u32> held_;
+};
+
+}  // namespace
+
+TEST_CASE("mesh: latency is the hops and the ejection", "[mesh]") {
+  Bench bench;
+  for (u32 source = 0; source < 16; ++source) {
+    for (u32 destination = 0; destination < 16; ++destination) {
+      const u32 hops = static_cast<u32>(std::abs(int(source % 4) - int(destination % 4)) +
+                                        std::abs(int(source / 4) - int(destination / 4)));
+      const Cycle at = 100 * (16 * source + destination);
+      const auto result = bench.send(source, destination, 1, at);
+      CHECK(result.status == tlm::TLM_OK_RESPONSE);
+      CHECK(result.arrival == hops + 1);
+      CHECK(result.free == 1);
+      CHECK(result.stalls == 0);
+      CHECK(bench.dut->hops(source, destination) == hops);
+      CHECK(bench.dut->unloaded_latency(source, destination) == hops + 1);
+      // A packet: one vector more, one cycle more.
+      const auto packet = bench.send(source, destination, 9, at + 50);
+      CHECK(packet.arrival == hops + 1 + 8);
+      CHECK(packet.free == 9);
+    }
+  }
+  CHECK(bench.counter("stall_cycles") == 0);
+  CHECK(bench.counter("vectors") == 256 * 10);
+  CHECK(bench.counter("vector_hop") == 10 * 640);
+
+  Bench slow(with([](MeshParameters& parameters) {
+    parameters.link_latency = 3;
+    parameters.ejection_latency = 2;
+    parameters.buffer_entries = 4;
+  }));
+  CHECK(slow.send(0, 15, 1).arrival == 6 * 3 + 2);
+  CHECK(slow.send(0, 15, 20, 50).arrival == 19 + 6 * 3 + 2);
+}
+
+TEST_CASE("mesh: vectors go along the row first", "[mesh]") {
+  Bench bench;
+  bench.send(4, 14, 5);  // (0,1) to (2,3)
+  bench.send(11, 0, 2);  // (3,2) to (0,0)
+  std::map<std::tuple<u32, u32, Link>, u64> expected{
+      {{0, 1, Link::east}, 5},  {{1, 1, Link::east}, 5},  {{2, 1, Link::south}, 5}, {{2, 2, Link::south}, 5},
+      {{2, 3, Link::eject}, 5}, {{3, 2, Link::west}, 2},  {{2, 2, Link::west}, 2},  {{1, 2, Link::west}, 2},
+      {{0, 2, Link::north}, 2}, {{0, 1, Link::north}, 2}, {{0, 0, Link::eject}, 2}};
+  for (u32 y = 0; y < 4; ++y) {
+    for (u32 x = 0; x < 4; ++x) {
+      for (std::size_t direction = 0; direction < link_direction_count; ++direction) {
+        INFO(x << ", " << y << " " << link_direction_names[direction]);
+        CHECK(bench.dut->link_vectors(x, y, Link(direction)) == expected[{x, y, Link(direction)}]);
+        CHECK(bench.dut->link_stall_cycles(x, y, Link(direction)) == 0);
+      }
+    }
+  }
+  CHECK(bench.dut->link_vectors(4, 0, Link::east) == 0);
+}
+
+TEST_CASE("mesh: a link carries one vector a cycle", "[mesh]") {
+  SECTION("two flows share a link") {
+    Bench bench;
+    CHECK(bench.send(0, 2, 8).arrival == 7 + 3);  // the link from 1 to 2 in cycles 1 to 8
+    const auto second = bench.send(1, 3, 4);      // takes it in cycle 0, then from cycle 9 on
+    CHECK(second.free == 12);
+    CHECK(second.arrival == 11 + 3);
+    CHECK(second.stalls == 8);
+    CHECK(bench.dut->link_stall_cycles(1, 0, Link::east) == 8);
+    CHECK(bench.dut->link_vectors(1, 0, Link::east) == 12);
+  }
+  SECTION("gaps are filled") {
+    Bench bench;
+    bench.send(1, 2, 1, 10);
+    bench.send(1, 2, 1, 12);
+    CHECK(bench.send(0, 2, 1, 10).arrival == 3);  // in cycle 11, between them
+    CHECK(bench.send(3, 1, 1, 9).arrival == 3);   // the other direction is another link
+  }
+  SECTION("an ejection takes one vector a cycle") {
+    Bench bench;
+    CHECK(bench.send(1, 5, 1).arrival == 2);
+    CHECK(bench.send(4, 5, 1).arrival == 3);
+    CHECK(bench.send(6, 5, 1).arrival == 4);
+    CHECK(bench.send(5, 5, 1).arrival == 1);  // its own, before them
+    CHECK(bench.send(5, 5, 1, 1).arrival == 4);
+    CHECK(bench.dut->link_stall_cycles(1, 1, Link::eject) == 1 + 2 + 3);
+  }
+  SECTION("packets of one source do not overlap") {
+    Bench bench;
+    CHECK(bench.send(5, 6, 4).free == 4);
+    CHECK(bench.send(5, 4, 1, 2).arrival == 2 + 2);  // leaves in cycle 4, though the link west is idle
+  }
+}
+
+TEST_CASE("mesh: credits are tight", "[mesh]") {
+  // A link of one cycle: a vector holds its entry for two cycles, so two entries keep the link busy and one does not.
+  const auto alone = [](i64 entries) {
+    Bench bench(with([&](MeshParameters& parameters) { parameters.buffer_entries = entries; }));
+    return bench.send(0, 1, 10).arrival;
+  };
+  CHECK(alone(1) == 18 + 2);
+  CHECK(alone(2) == 9 + 2);
+  CHECK(alone(3) == 9 + 2);
+
+  // The ejection at 1 is taken until cycle 100; vectors from 0 fill the buffer and the source waits for a credit. The
+  // first one leaves in cycle 101, so the first beyond the buffer is sent in cycle 102, refused in 101.
+  for (const i64 entries : {1, 2, 3, 5}) {
+    Bench bench(with([&](MeshParameters& parameters) { parameters.buffer_entries = entries; }));
+    CHECK(bench.send(1, 1, 101).free == 101);
+    const auto fits = bench.send(0, 1, static_cast<u32>(entries), 10);
+    CHECK(fits.free == Cycle(entries));
+    CHECK(fits.arrival == Cycle(101 + entries - 10));
+    const auto more = bench.send(0, 1, 1, 50);
+    CHECK(more.free == 102 - 50 + 1);
+    CHECK(more.arrival == std::max<Cycle>(101 + Cycle(entries), 103) + 1 - 50);
+  }
+}
+
+TEST_CASE("mesh: times equal those of a plain search", "[mesh]") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 60; ++round) {
+    const u32 entries = 1 + random() % 4;
+    const Cycle latency = 1 + random() % 3;
+    Options options;
+    options.rows = 2 + random() % 2;
+    options.columns = 2 + random() % 3;
+    options.lanes = 1;
+    options.tune = [&](MeshParameters& parameters) {
+      parameters.buffer_entries = entries;
+      parameters.link_latency = i64(latency);
+    };
+    Bench bench(options);
+    Search search(entries, latency);
+    const u32 columns = static_cast<u32>(options.columns), pes = static_cast<u32>(options.rows) * columns;
+    std::vector<Cycle> free(pes, 0);
+    for (int step = 0; step < 60; ++step) {
+      const u32 source = random() % pes, destination = random() % pes, count = 1 + random() % (step % 8 == 0 ? 100 : 6);
+      const Cycle at = random() % 200;
+      std::vector<u32> path;  // router * 8 + direction
+      u32 router = source;
+      while (router % columns != destination % columns) {
+        const bool east = router % columns < destination % columns;
+        path.push_back(router * 8 + (east ? 0 : 1));
+        router += east ? 1 : ~u32{0};
+      }
+      while (router != destination) {
+        const bool south = router < destination;
+        path.push_back(router * 8 + (south ? 2 : 3));
+        router += south ? columns : 0U - columns;
+      }
+      path.push_back(router * 8 + 4);
+      std::vector<Cycle> cycles(path.size(), 0);
+      Cycle issue = std::max(at, free[source]);
+      u64 stalls = 0;
+      for (u32 i = 0; i < count; ++i) {
+        cycles = search.send(path, issue, cycles);
+        stalls += cycles.back() - issue - (path.size() - 1) * latency;
+        issue = cycles.front() + 1;
+      }
+      free[source] = issue;
+      const auto result = bench.send(source, destination, count, at);
+      REQUIRE(result.free == issue - at);
+      REQUIRE(result.arrival == cycles.back() + 1 - at);
+      REQUIRE(result.stalls == stalls);
+    }
+  }
+}
+
+TEST_CASE("mesh: skip links halve the hops", "[mesh]") {
+  Bench bench(with([](MeshParameters& parameters) { parameters.skip_links = true; }));
+  CHECK(bench.dut->hops(0, 15) == 4);
+  CHECK(bench.send(0, 15, 1).arrival == 4 + 1);
+  CHECK(bench.dut->link_vectors(0, 0, Link::east_skip) == 1);
+  CHECK(bench.dut->link_vectors(2, 0, Link::east) == 1);
+  CHECK(bench.dut->link_vectors(3, 0, Link::south_skip) == 1);
+  CHECK(bench.dut->link_vectors(3, 2, Link::south) == 1);
+  CHECK(bench.counter("vector_hop") == 6);
+  CHECK(bench.send(10, 0, 1, 20).arrival == 2 + 1);
+  CHECK(bench.dut->link_vectors(2, 2, Link::west_skip) == 1);
+  CHECK(bench.dut->link_vectors(0, 2, Link::north_skip) == 1);
+}
+
+TEST_CASE("mesh: what arrives is what was sent", "[mesh]") {
+  for (const i64 lanes : {1, 8, 64}) {
+    Options options;
+    options.rows = 1;
+    options.columns = 5;
+    options.lanes = lanes;
+    Bench bench(options);
+    bench.send(1, 4, 13, 0, 77);
+    REQUIRE(bench.pes->deliveries.size() == 1);
+    const Delivery& delivery = bench.pes->deliveries.front();
+    CHECK(delivery.at == 4);
+    CHECK(delivery.source == 1);
+    CHECK(delivery.edge == 77);
+    CHECK(delivery.data == bench.data());
+    CHECK(delivery.slots == bench.slots());
+  }
+}
+
+TEST_CASE("mesh: tokens have a plane of their own", "[mesh]") {
+  Bench bench(with([](MeshParameters& parameters) { parameters.control_hop_latency = 2; }));
+  bench.send(0, 3, 50);
+  const auto token = bench.send(0, 3, 0, 5, 9);
+  CHECK(token.status == tlm::TLM_OK_RESPONSE);
+  CHECK(token.arrival == 3 * 2 + 1);
+  CHECK(token.free == 0);
+  CHECK(bench.pes->deliveries.back().edge == 9);
+  CHECK(bench.send(0, 3, 0, 5).arrival == 3 * 2 + 1);
+  CHECK(bench.send(7, 7, 0).arrival == 1);
+  CHECK(bench.counter("tokens") == 3);
+  CHECK(bench.counter("control_hop") == 6);
+  CHECK(bench.counter("vectors") == 50);
+}
+
+TEST_CASE("mesh: long flows and far apart times", "[mesh]") {
+  // Beyond the window that the calendars remember, and a flow longer than it.
+  Bench bench;
+  CHECK(bench.send(0, 2, 40000).arrival == 39999 + 3);
+  CHECK(bench.send(0, 2, 4, 1000000).arrival == 3 + 3);
+  CHECK(bench.send(1, 2, 4, 1000000).arrival == 7 + 2);  // cycle 0, then 5 to 7
+  CHECK(bench.send(3, 3, 20000, 2000000).arrival == 20000);
+  CHECK(bench.send(2, 3, 3, 2000000).arrival == 20000 + 2 + 1);
+}
+
+TEST_CASE("mesh: wrong packets get errors", "[mesh]") {
+  Bench bench;
+  const auto respond = [&](const std::function<void(tlm::tlm_generic_payload&, FlowPacket&)>& spoil) {
+    bench.send(0, 1, 2);
+    FlowPacket packet;
+    packet.source = 0;
+    packet.destination = 1;
+    packet.slots = bench.slots().data();
+    packet.count = 2;
+    const std::size_t delivered = bench.pes->deliveries.size();
+    const auto result = bench.send(
+        0, packet, [&](tlm::tlm_generic_payload& payload) { spoil(payload, packet); }, 0);
+    CHECK(bench.pes->deliveries.size() == delivered);
+    return result.status;
+  };
+  CHECK(respond([](auto&, auto& packet) { packet.destination = 16; }) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(respond([](auto&, auto& packet) { packet.destination = ~u32{0}; }) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(respond([](auto&, auto& packet) { packet.source = 1; }) == tlm::TLM_GENERIC_ERROR_RESPONSE);
+  CHECK(respond([](auto&, auto& packet) { packet.slots = nullptr; }) == tlm::TLM_GENERIC_ERROR_RESPONSE);
+  CHECK(respond([](auto& payload, auto&) { payload.set_data_ptr(nullptr); }) == tlm::TLM_GENERIC_ERROR_RESPONSE);
+  CHECK(respond([](auto&, auto& packet) { packet.count = 3; }) == tlm::TLM_BURST_ERROR_RESPONSE);
+  CHECK(respond([](auto&, auto& packet) { packet.count = 0; }) == tlm::TLM_BURST_ERROR_RESPONSE);
+  CHECK(respond([](auto& payload, auto&) { payload.set_command(tlm::TLM_READ_COMMAND); }) ==
+        tlm::TLM_COMMAND_ERROR_RESPONSE);
+  CHECK(respond([](auto& payload, auto& packet) { payload.clear_extension(&packet); }) ==
+        tlm::TLM_GENERIC_ERROR_RESPONSE);
+  u8 enable = 0xff;
+  CHECK(respond([&](auto& payload, auto&) { payload.set_byte_enable_ptr(&enable); }) ==
+        tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+  // The destination's refusal reaches the source.
+  bench.pes->response = tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  CHECK(bench.send(0, 1, 1, 100).status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+}

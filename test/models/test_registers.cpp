@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/common/registers.h"
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <deque>
+#include <systemc>
+#include <vector>
+
+#include "models/common/simulation_context.h"
+
+using namespace bvp;
+using sc_core::sc_time;
+
+namespace {
+
+struct Device {
+  RegisterBank bank{"device", sc_time(3, sc_core::SC_NS)};
+  Register control{&bank, "CONTROL", 0x00, RegisterAccess::read_write, 0x5, "Control.", {{"ENABLE", 0, 1, "on"}}};
+  Register status{&bank, "STATUS", 0x04, RegisterAccess::read_only, 7, "Status."};
+  Register command{&bank, "COMMAND", 0x08, RegisterAccess::write_only, 0, "Command."};
+  Register events{&bank, "EVENTS", 0x0c, RegisterAccess::write_one_to_clear, 0xff, "Events."};
+  Register queue{&bank, "QUEUE", 0x14, RegisterAccess::read_only, 0, "Takes an entry."};
+  Register slots{&bank, "SLOT", 0x20, RegisterAccess::read_write, 9, "Slots.", {}, 4};
+};
+
+struct Access {
+  tlm::tlm_response_status status;
+  u64 value;
+  sc_time delay;
+};
+
+Access access(RegisterBank& bank, tlm::tlm_command command, u64 offset, unsigned bytes, u64 value = 0) {
+  tlm::tlm_generic_payload payload;
+  std::vector<u8> data(bytes);
+  std::memcpy(data.data(), &value, std::min<std::size_t>(bytes, sizeof value));
+  payload.set_command(command);
+  payload.set_address(offset);
+  payload.set_data_ptr(data.data());
+  payload.set_data_length(bytes);
+  payload.set_streaming_width(bytes);
+  sc_time delay(10, sc_core::SC_NS);
+  bank.b_transport(payload, delay);
+  std::memcpy(&value, data.data(), std::min<std::size_t>(bytes, sizeof value));
+  return {payload.get_response_status(), value, delay};
+}
+Access read(RegisterBank& bank, u64 offset, unsigned bytes = 4) {
+  return access(bank, tlm::TLM_READ_COMMAND, offset, bytes);
+}
+Access write(RegisterBank& bank, u64 offset, u64 value, unsigned bytes = 4) {
+  return access(bank, tlm::TLM_WRITE_COMMAND, offset, bytes, value);
+}
+
+}  // namespace
+
+TEST_CASE("registers: hold values", "[registers]") {
+  SimulationContext context;
+  Device device;
+  CHECK(read(device.bank, 0).value == 5);
+  CHECK(read(device.bank, 0).delay == sc_time(13, sc_core::SC_NS));
+  CHECK(write(device.bank, 0, 0x12345678).status == tlm::TLM_OK_RESPONSE);
+  CHECK(device.control.get() == 0x12345678);
+  CHECK(write(device.bank, 0x0c, 0x0f).status == tlm::TLM_OK_RESPONSE);
+  CHECK(read(device.bank, 0x0c).value == 0xf0);
+  CHECK(write(device.bank, 0x28, 1).status == tlm::TLM_OK_RESPONSE);
+  CHECK(device.slots.get(2) == 1);
+  CHECK(device.slots.get(1) == 9);
+  device.bank.reset();
+  CHECK(device.control.get() == 5);
+  CHECK(device.slots.get(2) == 9);
+}
+
+TEST_CASE("registers: pairs are served low word first", "[registers]") {
+  SimulationContext context;
+  Device device;
+  std::vector<std::pair<u32, u32>> written;
+  device.slots.on_write([&](u32 index, u32 value) { written.emplace_back(index, value); });
+  CHECK(write(device.bank, 0x20, 0x0000000200000001, 8).status == tlm::TLM_OK_RESPONSE);
+  CHECK(written == std::vector<std::pair<u32, u32>>{{0, 1}, {1, 2}});
+  CHECK(read(device.bank, 0x20, 8).value == 0x0000000200000001);
+  CHECK(read(device.bank, 0x00, 8).value == 0x0000000700000005);
+}
+
+TEST_CASE("registers: refuse what they cannot do, and change nothing", "[registers]") {
+  SimulationContext context;
+  Device device;
+  unsigned calls = 0;
+  device.control.on_write([&](u32) { ++calls; });
+  device.control.after_read([&](u32) { ++calls; });
+  CHECK(read(device.bank, 0x10).status == tlm::TLM_ADDRESS_ERROR_RESPONSE);  // a gap
+  CHECK(read(device.bank, 0x30).status == tlm::TLM_ADDRESS_ERROR_RESPONSE);  // behind the last
+  CHECK(read(device.bank, ~u64{3}).status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(read(device.bank, 0x02).status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(read(device.bank, 0x24, 8).status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  CHECK(read(device.bank, 0x00, 1).status == tlm::TLM_BURST_ERROR_RESPONSE);
+  CHECK(read(device.bank, 0x00, 2).status == tlm::TLM_BURST_ERROR_RESPONSE);
+  CHECK(read(device.bank, 0x00, 16).status == tlm::TLM_BURST_ERROR_RESPONSE);
+  CHECK(write(device.bank, 0x04, 1).status == tlm::TLM_COMMAND_ERROR_RESPONSE);
+  CHECK(read(device.bank, 0x08).status == tlm::TLM_COMMAND_ERROR_RESPONSE);
+  CHECK(write(device.bank, 0x00, 1, 8).status == tlm::TLM_COMMAND_ERROR_RESPONSE);  // half of it is read-only
+  CHECK(read(device.bank, 0x08, 8).status == tlm::TLM_COMMAND_ERROR_RESPONSE);
+  CHECK(calls == 0);
+  CHECK(device.control.get() == 5);
+
+  tlm::tlm_generic_payload payload;
+  u8 bytes[4] = {}, enable = TLM_BYTE_ENABLED;
+  payload.set_command(tlm::TLM_WRITE_COMMAND);
+  payload.set_address(0);
+  payload.set_data_ptr(bytes);
+  payload.set_data_length(4);
+  payload.set_streaming_width(4);
+  payload.set_byte_enable_ptr(&enable);
+  payload.set_byte_enable_length(1);
+  sc_time delay;
+  device.bank.b_transport(payload, delay);
+  CHECK(payload.get_response_status() == tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+  payload.set_byte_enable_ptr(nullptr);
+  payload.set_streaming_width(2);
+  device.bank.b_transport(payload, delay);
+  CHECK(payload.get_response_status() == tlm::TLM_BURST_ERROR_RESPONSE);
+  CHECK(delay == sc_core::SC_ZERO_TIME);
+}
+
+TEST_CASE("registers: callbacks", "[registers]") {
+  SimulationContext context;
+  Device device;
+  std::deque<u32> entries = {11, 22};
+  device.queue.on_read([&] { return entries.empty() ? 0 : entries.front(); });
+  device.queue.after_read([&](u32) { entries.pop_front(); });
+  sc_time when;
+  u32 commanded = 0;
+  device.command.on_write([&](u32 value) {
+    commanded = value;
+    when = device.bank.access_time();
+  });
+  device.slots.on_read([](u32 index) { return 100 + index; });
+
+  // A debugger sees the queue, and takes nothing.
+  tlm::tlm_generic_payload payload;
+  u8 bytes[3] = {};
+  payload.set_command(tlm::TLM_READ_COMMAND);
+  payload.set_address(0x14);
+  payload.set_data_ptr(bytes);
+  payload.set_data_length(3);
+  CHECK(device.bank.transport_dbg(payload) == 3);
+  CHECK(bytes[0] == 11);
+  payload.set_address(0x0e);
+  CHECK(device.bank.transport_dbg(payload) == 2);  // then comes a gap
+  payload.set_command(tlm::TLM_WRITE_COMMAND);
+  CHECK(device.bank.transport_dbg(payload) == 0);
+
+  CHECK(read(device.bank, 0x14).value == 11);
+  CHECK(read(device.bank, 0x14).value == 22);
+  CHECK(entries.empty());
+  write(device.bank, 0x08, 77);
+  CHECK(commanded == 77);
+  CHECK(when == sc_time(13, sc_core::SC_NS));
+  CHECK(read(device.bank, 0x2c).value == 103);
+}
+
+TEST_CASE("registers: can be enumerated", "[registers]") {
+  SimulationContext context;
+  Device device;
+  REQUIRE(device.bank.registers().size() == 6);
+  const Register& control = *device.bank.registers()[0];
+  CHECK(control.name() == "CONTROL");
+  CHECK(control.reset_value() == 5);
+  CHECK(control.fields().at(0).mask() == 1);
+  CHECK(RegisterField{"F", 4, 28, ""}.mask() == 0xfffffff0);
+  CHECK(device.bank.find("SLOT") == &device.slots);
+  CHECK(device.bank.find("SLOT")->count() == 4);
+  CHECK(device.bank.find("NONE") == nullptr);
+  CHECK(std::string(to_string(RegisterAccess::write_one_to_clear)) == "w1c");
+}
+
+TEST_CASE("registers: impossible declarations are refused", "[registers]") {
+  SimulationContext context;
+  Device device;
+  const auto declare = [&](u64 offset, std::vector<RegisterField> fields, u32 count) {
+    Register extra(&device.bank, "EXTRA", offset, RegisterAccess::read_write, 0, "", std::move(fields), count);
+  };
+  CHECK_THROWS_WITH(declare(0x24, {}, 1), Catch::Contains("SLOT") && Catch::Contains("EXTRA"));
+  CHECK_THROWS(declare(0x42, {}, 1));
+  CHECK_THROWS(declare(0x40, {}, 0));
+  CHECK_THROWS(declare(0x40, {{"WIDE", 30, 3, ""}}, 1));
+}
