@@ -24,7 +24,8 @@ void ParamBase::check_number(double value) const {
   if (power_of_two_) {
     const auto integer = static_cast<u64>(value);
     if (integer == 0 || (integer & (integer - 1)) != 0) {
-      throw ParamError(fmt::format("{} is {}, expected a power of two from {} to {}", name_, value, range_.min, range_.max));
+      throw ParamError(
+          fmt::format("{} is {}, expected a power of two from {} to {}", name_, value, range_.min, range_.max));
     }
   }
 }

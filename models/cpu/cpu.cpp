@@ -83,6 +83,7 @@ Cpu::Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGrou
 // Running
 
 void Cpu::run() {
+  lines_changed_ = timer_irq.value_changed_event() | external_irq.value_changed_event();
   while (!halted_) {
     if (!take_interrupt()) execute();
     if (ahead_ >= quantum_) synchronise();
@@ -114,7 +115,7 @@ void Cpu::sleep() {
   synchronise();
   const sc_core::sc_time start = sc_core::sc_time_stamp();
   sleeping_ = true;
-  while ((pending() & csr_.mie) == 0) wait(timer_irq.value_changed_event() | external_irq.value_changed_event());
+  while ((pending() & csr_.mie) == 0) wait(lines_changed_);
   sleeping_ = false;
   sleep_cycles_ += (sc_core::sc_time_stamp() - start).value() / period_.value();
 }

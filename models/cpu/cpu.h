@@ -97,6 +97,7 @@ class Cpu : public sc_core::sc_module {
   Csrs csr_;
   LastException last_exception_;  // since the last MRET
   sc_core::sc_time ahead_;
+  sc_core::sc_event_or_list lines_changed_;
   bool sleeping_ = false, halted_ = false;
   std::string halt_reason_;
   std::function<void(const std::string&)> on_halt_;

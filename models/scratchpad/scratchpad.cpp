@@ -16,39 +16,13 @@ constexpr u64 calendar_window = 65536;
 
 unsigned log2_of(u64 power_of_two) { return static_cast<unsigned>(__builtin_ctzll(power_of_two)); }
 
-using ColumnMove = void (*)(u8* column, u8* data);
-
-/// Moves a column's words to (read) or from consecutive ones; the number of lanes is a constant for speed.
-template <u32 lanes, bool read>
-void move_column(u8* column, u8* data) {
-  for (u32 lane = 0; lane < lanes; ++lane) {
-    u8* const word = column + lane * lanes * 2;
-    if constexpr (read) {
-      std::memcpy(data + lane * 2, word, 2);
-    } else {
-      std::memcpy(word, data + lane * 2, 2);
-    }
+/// The exclusive-or of all digits of a tile's index to the base of the number of banks: power-of-two strides spread.
+u8 fold(u64 tile, u64 banks) {
+  u64 bank = 0;
+  if (banks > 1) {
+    for (; tile != 0; tile /= banks) bank ^= tile % banks;
   }
-}
-
-template <bool read>
-ColumnMove column_move(u32 lanes) {
-  switch (lanes) {
-    case 1:
-      return move_column<1, read>;
-    case 2:
-      return move_column<2, read>;
-    case 4:
-      return move_column<4, read>;
-    case 8:
-      return move_column<8, read>;
-    case 16:
-      return move_column<16, read>;
-    case 32:
-      return move_column<32, read>;
-    default:
-      return move_column<64, read>;
-  }
+  return static_cast<u8>(bank);
 }
 
 }  // namespace
@@ -64,7 +38,6 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       row_bytes_(2 * lanes_),
       beat_bytes_(std::max(row_bytes_, static_cast<u32>(parameters.linear_bytes))),
       tile_shift_(log2_of(u64{row_bytes_} * lanes_)),
-      bank_mask_(static_cast<u32>(parameters.banks) - 1),
       ports_(static_cast<u32>(parameters.ports)),
       request_latency_(static_cast<Cycle>(parameters.request_latency)),
       array_latency_(static_cast<Cycle>(parameters.array_latency)),
@@ -87,16 +60,18 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
                   Counter::Role::energy_action),
       vector_hops_(&stats_, "vector_hop", "hops", "hops of vectors on the memory plane", Counter::Role::energy_action),
       storage_(static_cast<std::size_t>(parameters.size_bytes), 0),
+      bank_of_tile_(storage_.size() >> tile_shift_),
       bank_ports_(static_cast<std::size_t>(parameters.banks * parameters.ports), SlotCalendar(calendar_window)),
       bank_accesses_(static_cast<std::size_t>(parameters.banks), 0),
       linear_port_(calendar_window),
       channels_(vector.size() * 2) {
-  const unsigned bits = log2_of(static_cast<u64>(parameters.banks));
-  for (unsigned i = 0; i < 5; ++i) fold_[i] = std::min(63U, bits << (4 - i));
   const u64 tile_bytes = u64{1} << tile_shift_;
   if (storage_.size() % tile_bytes != 0) {
     report_error("scratchpad", "size_bytes is {}, it must be a multiple of a tile of {} x {} fp16 values, {} bytes",
                  storage_.size(), lanes_, lanes_, tile_bytes);
+  }
+  for (u64 tile = 0; tile < bank_of_tile_.size(); ++tile) {
+    bank_of_tile_[tile] = fold(tile, static_cast<u64>(parameters.banks));
   }
   for (Channel& channel : channels_) channel.returns.assign(static_cast<std::size_t>(parameters.outstanding), 0);
   linear.register_b_transport(this, &Scratchpad::linear_transport);
@@ -145,16 +120,16 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
 }
 
-template <Scratchpad::Direction direction>
+template <u32 lanes, Scratchpad::Direction direction>
 Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
   constexpr bool read = direction == Direction::read;
+  constexpr u32 row_bytes = 2 * lanes;
   Channel& channel = channels_[2 * pe + (read ? 0 : 1)];
   // Local copies: the compiler must assume that writing the data changes members.
-  const u32 row_bytes = row_bytes_;
   const u32 count = access.count;
   const u32* const addresses = access.addresses;
   u8* const storage = storage_.data();
-  const ColumnMove move = column_move<read>(lanes_);
+  const u8* const banks = bank_of_tile_.data();
   const Cycle there = to_bank(pe);
   const Cycle back = array_latency_ + (read ? from_bank(pe) : 0);
   const std::size_t outstanding = channel.returns.size();
@@ -166,7 +141,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
   for (u32 i = 0; i < count; ++i, data += row_bytes) {
     const u32 entry = addresses[i];
     const u32 offset = entry & ~VectorAccess::column_flag;
-    const u32 bank = bank_of(offset);
+    const u32 bank = banks[offset / (row_bytes * lanes)];
     const Cycle issue = std::max(next_issue, returns[oldest]);
     stalls += issue - next_issue;
     next_issue = issue + 1;
@@ -175,11 +150,18 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
     if (entry & VectorAccess::column_flag) {
       ++columns;
       if (!column_access_) {
-        for (u32 row = 1; row < lanes_; ++row) slot = std::max(slot, reserve_bank(bank, issue + row + there));
-        unloaded += lanes_ - 1;
-        next_issue = issue + lanes_;
+        for (u32 row = 1; row < lanes; ++row) slot = std::max(slot, reserve_bank(bank, issue + row + there));
+        unloaded += lanes - 1;
+        next_issue = issue + lanes;
       }
-      move(storage + offset, data);
+      for (u32 lane = 0; lane < lanes; ++lane) {
+        u8* const word = storage + offset + lane * row_bytes;
+        if constexpr (read) {
+          std::memcpy(data + lane * 2, word, 2);
+        } else {
+          std::memcpy(word, data + lane * 2, 2);
+        }
+      }
     } else if constexpr (read) {
       std::memcpy(data, storage + offset, row_bytes);
     } else {
@@ -197,11 +179,31 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
   conflict_cycles_ += conflicts;
   outstanding_cycles_ += stalls;
   column_accesses_ += columns;
-  const u64 rows = column_access_ ? access.count : access.count + columns * (lanes_ - 1);
+  const u64 rows = column_access_ ? access.count : access.count + columns * (lanes - 1);
   (read ? vector_reads_ : vector_writes_) += access.count;
   (read ? row_reads_ : row_writes_) += rows;
   vector_hops_ += rows * (pe % columns_);
   return done;
+}
+
+template <Scratchpad::Direction direction>
+Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
+  switch (lanes_) {
+    case 1:
+      return serve<1, direction>(pe, access, data, start);
+    case 2:
+      return serve<2, direction>(pe, access, data, start);
+    case 4:
+      return serve<4, direction>(pe, access, data, start);
+    case 8:
+      return serve<8, direction>(pe, access, data, start);
+    case 16:
+      return serve<16, direction>(pe, access, data, start);
+    case 32:
+      return serve<32, direction>(pe, access, data, start);
+    default:
+      return serve<64, direction>(pe, access, data, start);
+  }
 }
 
 void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

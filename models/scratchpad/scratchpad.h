@@ -31,7 +31,7 @@ class Scratchpad : public sc_core::sc_module {
 
   [[nodiscard]] u64 size() const { return storage_.size(); }
   /// The bank that holds the byte at `offset`.
-  [[nodiscard]] u32 bank_of(u64 offset) const { return bank_of_tile(offset >> tile_shift_); }
+  [[nodiscard]] u32 bank_of(u64 offset) const { return bank_of_tile_[offset >> tile_shift_]; }
   /// Rows and columns that a bank has served.
   [[nodiscard]] u64 bank_accesses(u32 bank) const { return bank_accesses_[bank]; }
   /// Cycles from the first vector's issue to its data at the PE (or in the bank) when nothing else is under way.
@@ -56,12 +56,13 @@ class Scratchpad : public sc_core::sc_module {
   [[nodiscard]] tlm::tlm_response_status check_linear(const tlm::tlm_generic_payload& payload) const;
   [[nodiscard]] tlm::tlm_response_status check_vectors(const tlm::tlm_generic_payload& payload,
                                                        const VectorAccess* access) const;
+  /// Moves and times the vectors of one transaction; returns when the last one is done. The number of lanes is a
+  /// constant for speed.
+  template <u32 lanes, Direction direction>
+  Cycle serve(u32 pe, VectorAccess& access, u8* data, Cycle start);
   template <Direction direction>
   Cycle serve(u32 pe, VectorAccess& access, u8* data, Cycle start);
-  [[nodiscard]] u32 bank_of_tile(u64 tile) const {
-    for (const unsigned shift : fold_) tile ^= tile >> shift;
-    return static_cast<u32>(tile) & bank_mask_;
-  }
+
   [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
   [[nodiscard]] Cycle from_bank(u32 pe) const { return response_latency_ + Cycle{pe % columns_} * hop_latency_; }
   Cycle reserve_bank(u32 bank, Cycle earliest) {
@@ -74,12 +75,9 @@ class Scratchpad : public sc_core::sc_module {
   const ClockDomain clock_;
   const u32 columns_, lanes_, row_bytes_, beat_bytes_;
   const unsigned tile_shift_;
-  const u32 bank_mask_, ports_;
+  const u32 ports_;
   const Cycle request_latency_, array_latency_, response_latency_, hop_latency_;
   const bool column_access_;
-  /// A tile's bank is the exclusive-or of all its index's digits to the base `banks`, so that power-of-two strides
-  /// spread; halving shifts add up the digits.
-  unsigned fold_[5];
 
   StatGroup stats_;
   Counter vector_reads_, vector_writes_, column_accesses_, conflict_cycles_, outstanding_cycles_;
@@ -87,6 +85,7 @@ class Scratchpad : public sc_core::sc_module {
   Counter row_reads_, row_writes_, vector_hops_;
 
   std::vector<u8> storage_;
+  std::vector<u8> bank_of_tile_;
   std::vector<SlotCalendar> bank_ports_;  // bank * ports + port
   std::vector<u64> bank_accesses_;
   SlotCalendar linear_port_;

@@ -378,7 +378,10 @@ TEST_CASE("attention of one head", "[kernels]") {
                                              {40, 40, 24},
                                              {33, 33, 5},
                                              {20, 20, 48},
-                                             {256, 256, 33}, {128, 128, 8}, {128, 128, 4}, {64, 64, 1}}) {
+                                             {256, 256, 33},
+                                             {128, 128, 8},
+                                             {128, 128, 4},
+                                             {64, 64, 1}}) {
     INFO(keys << " keys, " << queries << " queries, width " << width);
     ArrayConfig config;
     SimulationContext context;
