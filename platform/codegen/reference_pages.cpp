@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
+#include "models/isa/instruction.h"
 #include "platform/codegen/records_layout.h"
 #include "platform/scenario/schema.h"
 #include "platform/soc/memory_map.h"
@@ -92,12 +95,33 @@ std::string records_page() {
   return page("Records", text);
 }
 
+std::string instructions_page() {
+  static constexpr std::array<const char*, 6> spaces{"", "vector", "scalar", "accumulator", "scratchpad", "peer"};
+  std::string text =
+      "A PE's instructions are 64-bit words: opcode in bits 5..0, then the operands d, a, b, c. An operand is an "
+      "offset and "
+      "the number of one of the segment's four streams, whose address it is added to. Scalars are broadcast over the "
+      "lanes; "
+      "`peer` is the set of bits of the PE index that differ at the destination.\n\n"
+      "| instruction | opcode | unit | d | a | b | c | meaning |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n";
+  for (unsigned opcode = 0; opcode < 64; ++opcode) {
+    const InstructionInfo* info = instruction_info(opcode);
+    if (info == nullptr) continue;
+    const auto space = [&](Space operand) { return spaces[static_cast<std::size_t>(operand)]; };
+    text += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} | {} |\n", info->name, opcode,
+                        unit_names[static_cast<std::size_t>(info->unit)], space(info->d), space(info->a),
+                        space(info->b), space(info->c), info->meaning);
+  }
+  return page("Instructions", text);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> reference_pages(const std::vector<RegisterBankView>& banks) {
   return {{"memory_map.md", memory_map_page()},
           {"registers.md", registers_page(banks)},
           {"records.md", records_page()},
+          {"instructions.md", instructions_page()},
           {"parameters.md", page("Parameters", scenario_parameters_markdown())}};
 }
 
