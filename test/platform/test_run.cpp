@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole runs in one process: firmware, sequencer, DMA and array together.
+#include <catch2/catch.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "platform/compiler/planner.h"
+#include "platform/network/weights.h"
+#include "platform/report/summary.h"
+#include "platform/run/run.h"
+#include "platform/soc/memory_map.h"
+
+namespace {
+
+using namespace bvp;
+
+const char* const small = R"(
+network:
+  tokens: 64
+  hidden: 64
+  heads: 4
+  ffn: 128
+  layers:
+    - {mixing: fft2d, ffn: butterfly}
+    - {mixing: attention, projections: butterfly, ffn: butterfly}
+)";
+
+RunResult run(const std::vector<std::string>& settings) {
+  ScenarioOptions options;
+  for (const std::string& setting : settings) options.overrides.push_back(parse_override(setting));
+  const auto scenario = read_scenario_text(small, "small.yaml", options);
+  return run_scenario(*scenario, {});
+}
+
+nlohmann::json without_host(nlohmann::json summary) {
+  for (auto entry = summary.begin(); entry != summary.end();) {
+    entry = entry.key().rfind("host_", 0) == 0 ? summary.erase(entry) : std::next(entry);
+  }
+  return summary;
+}
+
+}  // namespace
+
+TEST_CASE("a run repeats itself exactly", "[run]") {
+  CHECK(without_host(summary_json(run({}))) == without_host(summary_json(run({}))));
+}
+
+TEST_CASE("networks of odd sizes on odd machines are bit-exact", "[run]") {
+  const std::vector<std::vector<std::string>> cases{
+      {"network.tokens=33", "network.hidden=100", "network.heads=5", "network.ffn=300", "network.norm=pre"},
+      {"network.tokens=7", "network.batch=3", "network.activation=relu", "network.fft_norm=none"},
+      {"network.tokens=1", "network.hidden=97", "network.heads=1", "network.ffn=2"},
+      {"soc.array.lanes=1", "network.tokens=9"},
+      {"soc.array.lanes=8", "soc.array.rows=1", "soc.scratchpad.banks=2"},
+      {"soc.array.lanes=64", "soc.array.rows=3", "soc.array.columns=5"},
+      {"soc.array.rows=8", "soc.array.columns=8", "network.hidden=256", "network.ffn=64"},
+      {"soc.scratchpad.column_access=false", "soc.mesh.skip_links=true", "soc.pe.contexts=1"},
+      {"soc.scratchpad.size_bytes=262144", "network.tokens=200"}};
+  for (const auto& settings : cases) {
+    std::string all;
+    for (const std::string& setting : settings) all += setting + " ";
+    INFO(all);
+    const RunResult result = run(settings);
+    CHECK(result.failure.empty());
+    CHECK(result.verification.bit_exact);
+    CHECK(result.verification.relative_error < 2e-2);
+  }
+}
+
+TEST_CASE("bytes, energy and cycles are conserved", "[run]") {
+  const RunResult result = run({});
+  const auto scenario = read_scenario_text(small, "small.yaml");
+  CompilerTarget target;
+  target.scratchpad_base = memory_map::scratchpad_base;
+  target.dram_base = memory_map::dram_base;
+  target.dram_bytes = u64{1} << 31;
+  const CompiledNetwork network = compile_network(target, scenario->network, random_weights(scenario->network, 1));
+  u64 read = 0, written = 0;
+  for (const TaskInfo& task : network.tasks) {
+    read += task.dram_read_bytes;
+    written += task.dram_write_bytes;
+  }
+  // The firmware's last command is a fill of two bytes that waits for everything before it.
+  CHECK(result.dram_written_bytes == written + 2);
+  // The sequencer reads commands and kernel images too.
+  CHECK(result.dram_read_bytes > read);
+  CHECK(result.dram_read_bytes < read + 128 * 400 + network.kernel_image_bytes * 4);
+
+  const auto sum = [](const std::map<std::string, double>& parts) {
+    double total = 0;
+    for (const auto& [name, joules] : parts) total += joules;
+    return total;
+  };
+  CHECK(sum(result.energy_by_component_j) == Approx(result.energy_j).epsilon(1e-9));
+  CHECK(sum(result.energy_by_kernel_j) == Approx(result.energy_j).epsilon(1e-9));
+  CHECK(sum(result.energy_by_layer_j) == Approx(result.energy_j).epsilon(1e-9));
+  for (const auto& [unit, reasons] : result.units) {
+    u64 cycles = 0;
+    for (const auto& [reason, count] : reasons) cycles += count;
+    INFO(unit);
+    CHECK(cycles == result.cycles * 16);
+  }
+}
+
+TEST_CASE("what does not fit is refused before the simulation", "[run]") {
+  for (const std::string setting : {"soc.pe.operand_vectors=16", "soc.scratchpad.size_bytes=8192",
+                                    "network.layers.0.ffn=dense", "run.data=false"}) {
+    INFO(setting);
+    CHECK_THROWS_AS(run({setting}), InputError);
+  }
+}
+
+TEST_CASE("a run that does not end is ended", "[run]") {
+  const RunResult result = run({"run.time_limit_s=1e-5"});
+  CHECK(result.failure.find("time limit") != std::string::npos);
+}
