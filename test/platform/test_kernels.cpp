@@ -548,7 +548,7 @@ TEST_CASE("results depend on every part of the kernel", "[kernels]") {
       const bool noticed = differs([&](Kernel& kernel, std::vector<u16>&) {
         kernel.edges.erase(kernel.edges.begin() + static_cast<std::ptrdiff_t>(edge));
       });
-      const Edge& removed = plain_kernel(config).edges[edge];
+      const Edge removed = plain_kernel(config).edges[edge];
       INFO("edge " << removed.from << " -> " << removed.to << "^" << static_cast<int>(removed.peer_mask));
       if (removed.kind == EdgeKind::data && removed.peer_mask != 0) CHECK(noticed);
       // Other orders may follow from the rest of the graph, or hold by luck of timing.
