@@ -10,7 +10,6 @@
 #include "models/common/simulation_context.h"
 #include "models/power/energy_table.h"
 #include "platform/compiler/planner.h"
-#include "platform/network/half.h"
 #include "platform/network/weights.h"
 #include "platform/reference/float_reference.h"
 #include "platform/reference/reference.h"
@@ -217,7 +216,6 @@ class Run {
       progress.simulated_s = sc_core::sc_time_stamp().to_seconds();
       request_.progress(progress);
     });
-    std::string uart_line;
     soc.uart.set_sink([&](char character) {
       if (request_.uart) request_.uart(std::string_view(&character, 1));
     });
