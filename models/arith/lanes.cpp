@@ -423,6 +423,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
+#include <cstring>
 #include <stdexcept>
 
 #include "models/arith/special_functions.h"
@@ -513,6 +514,33 @@ void Lanes::acc_round_vector(u64 count, LaneVectors d, LaneAccumulators acc, Con
 }
 void Lanes::acc_round_scalar(u64 count, LaneVectors d, LaneAccumulators acc, LaneScalars w) const {
   kernels_->acc_round_scalar(shape_, count, d, acc, w);
+}
+void Lanes::acc_half(u64 count, LaneVectors d, LaneAccumulators acc, unsigned shift) const {
+  for (u64 i = 0; i < count; ++i) {
+    u16* const to = d.first + static_cast<i64>(i) * d.stride * shape_.pitch;
+    const float* const from = acc.first + static_cast<i64>(i) * acc.stride * shape_.pitch;
+    for (std::size_t lane = 0; lane < shape_.width; ++lane) {
+      u32 bits = 0;
+      std::memcpy(&bits, from + lane, sizeof(bits));
+      if ((bits & 0x7fffffffu) > 0x7f800000u) bits = 0x7fc00000u;
+      to[lane] = static_cast<u16>(bits >> shift);
+    }
+  }
+}
+void Lanes::acc_low(u64 count, LaneVectors d, LaneAccumulators acc) const { acc_half(count, d, acc, 0); }
+void Lanes::acc_high(u64 count, LaneVectors d, LaneAccumulators acc) const { acc_half(count, d, acc, 16); }
+void Lanes::acc_join(u64 count, LaneAccumulators d, ConstLaneVectors low, ConstLaneVectors high) const {
+  for (u64 i = 0; i < count; ++i) {
+    float* const to = d.first + static_cast<i64>(i) * d.stride * shape_.pitch;
+    const u16* const lower = low.first + static_cast<i64>(i) * low.stride * shape_.pitch;
+    const u16* const upper = high.first + static_cast<i64>(i) * high.stride * shape_.pitch;
+    for (std::size_t lane = 0; lane < shape_.width; ++lane) {
+      const u32 bits = u32{upper[lane]} << 16 | lower[lane];
+      float value = 0;
+      std::memcpy(&value, &bits, sizeof(value));
+      to[lane] += value;
+    }
+  }
 }
 void Lanes::acc_mac_block(u64 rows, u64 columns, LaneAccumulators d, ConstLaneVectors a, const u16* w, i64 w_row,
                           i64 w_column) const {

@@ -118,6 +118,12 @@ class Lanes {
   /// d = r(acc * w), the product rounded to fp32 first
   void acc_round_scalar(u64 count, LaneVectors d, LaneAccumulators acc, LaneScalars w) const;
 
+  /// The lower (upper) 16 bits of the accumulators' fp32 bits; every NaN is 0x7fc00000.
+  void acc_low(u64 count, LaneVectors d, LaneAccumulators acc) const;
+  void acc_high(u64 count, LaneVectors d, LaneAccumulators acc) const;
+  /// d = d + the fp32 value whose bits have these lower and upper halves
+  void acc_join(u64 count, LaneAccumulators d, ConstLaneVectors low, ConstLaneVectors high) const;
+
   /// d[j] = d[j] + a[k] * w[j * w_row + k * w_column], in fp32, for all j < rows and k < columns, k ascending for each
   /// j: the same as `rows` runs of acc_mac_scalar. The accumulators are distinct (stride not 0 unless rows is 1).
   void acc_mac_block(u64 rows, u64 columns, LaneAccumulators d, ConstLaneVectors a, const u16* w, i64 w_row,
@@ -129,6 +135,8 @@ class Lanes {
                  LaneScalars w11) const;
 
  private:
+  void acc_half(u64 count, LaneVectors d, LaneAccumulators acc, unsigned shift) const;
+
   LaneKernels::Shape shape_;
   const LaneKernels* kernels_;  // static tables
 };

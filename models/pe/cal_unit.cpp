@@ -228,6 +228,15 @@ void CalUnit::execute_run(const CalRun& run, const CalStrides& strides, u64 coun
     case Opcode::amuls:
       lanes_.acc_round_scalar(count, d(), sums(run.a, strides.a), scalars(run.b, strides.b).get());
       break;
+    case Opcode::alow:
+      lanes_.acc_low(count, d(), sums(run.a, strides.a));
+      break;
+    case Opcode::ahigh:
+      lanes_.acc_high(count, d(), sums(run.a, strides.a));
+      break;
+    case Opcode::ajoin:
+      lanes_.acc_join(count, sums(run.d, strides.d), a(), b());
+      break;
     case Opcode::ld:
     case Opcode::st:
     case Opcode::send:

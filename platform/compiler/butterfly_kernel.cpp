@@ -215,6 +215,7 @@ class StageBuilder {
                    stack = static_cast<u32>(block / pes / windows);
         std::vector<u16>& out = blocks[block];
         out.resize(offset + std::size_t{inner} * outer * values);
+        if (!stage_.weights) continue;
         for (u32 pair = 0; pair < inner * outer; ++pair) {
           u32 local = 0;
           for (unsigned i = 0; i < loops.order.size(); ++i) local |= (pair >> i & 1) << loops.order[i];
@@ -237,7 +238,8 @@ class StageBuilder {
         const auto pe = static_cast<u32>(block % pes), window = static_cast<u32>(block / pes % windows),
                    stack = static_cast<u32>(block / pes / windows);
         for (u32 local = 0; local < u32{1} << local_bits_; ++local) {
-          blocks[block].push_back(stage_.bias_of(stack, index_at(local, pe, window, local_now, pe_now)));
+          blocks[block].push_back(stage_.weights ? stage_.bias_of(stack, index_at(local, pe, window, local_now, pe_now))
+                                                 : u16{0});
         }
       }
       offset += u32{1} << local_bits_;
@@ -625,12 +627,12 @@ class StageBuilder {
                                         {end_stream(half), {}, weight_stream(bias_offset_ + half * group_points_), {}},
                                         without(cal_point_loops(1, 0), 3)));
       }
-      if (stage_.activation == ButterflyStage::Activation::relu) {
+      if (stage_.activation == Activation::relu) {
         segments.push_back(builder_.add(Unit::cal, 4, tag, {{Opcode::maxs, {0, 0}, {0, 0}, {2, 3}, {}}},
                                         {end_stream(half), {}, constant_stream(), {}},
                                         without(cal_point_loops(0, 0), 3)));
       }
-      if (stage_.activation == ButterflyStage::Activation::gelu) {
+      if (stage_.activation == Activation::gelu) {
         const Operand x{0, 0}, t{3, 0};
         segments.push_back(
             builder_.add(Unit::cal, 4, tag,

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "models/isa/kernel.h"
 #include "platform/compiler/target.h"
+#include "platform/network/network.h"
 
 namespace bvp {
 
@@ -29,11 +31,12 @@ struct ButterflyStage {
   bool real_output = false;  // complex: only the real plane is stored
   bool scale = false;        // multiply the inputs by scale_value first
   u16 scale_value = 0;
-  enum class Activation { none, relu, gelu } activation = Activation::none;
+  std::optional<Activation> activation;
   bool bias = false;
   bool residual = false;
 
-  /// Weights of the pair whose lower point is `index`: real {w00, w01, w10, w11}, complex {re, im, -, -}.
+  /// Nothing: zeros, to learn sizes only. Weights of the pair whose lower point is `index`: real {w00, w01, w10, w11},
+  /// complex {re, im, -, -}.
   std::function<std::array<u16, 4>(u32 stack, unsigned layer, u32 index)> weights;
   /// Bias of an output point (numbered by its index before the stage: the bits are in place).
   std::function<u16(u32 stack, u32 index)> bias_of;

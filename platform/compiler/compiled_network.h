@@ -25,7 +25,8 @@ struct KernelInfo {
   u32 tag = 0;    // of its launch commands: task << 16 | step
   u32 layer = 0;  // layer_none outside of the layers
   u32 instructions = 0, segments = 0, image_bytes = 0;
-  std::string mapping;  // one line for people
+  u64 predicted_cycles = 0;  // of a launch for a full tile, by the planner's cost model
+  std::string mapping;       // one line for people
 };
 
 struct TaskInfo {
@@ -36,6 +37,7 @@ struct TaskInfo {
   u64 scratchpad_bytes = 0;  // of a half, without weights
   u64 weight_bytes = 0;
   u64 dram_read_bytes = 0, dram_write_bytes = 0;  // planned, weights included
+  u64 predicted_cycles = 0;                       // by the planner's cost model
 };
 
 struct CompiledNetwork {
@@ -45,6 +47,9 @@ struct CompiledNetwork {
   MatrixPlace input;
   std::vector<MatrixPlace> layer_outputs;
   MatrixPlace output;
+  // Orders of operation (docs/numerics.md).
+  u64 key_block = 0;  // keys that attention takes at a time, 0: there is no attention
+  u64 sum_ways = 1;   // interleaved parts of the sums of layer norm and softmax
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
   u64 kernel_image_bytes = 0;  // fetched once per configuration

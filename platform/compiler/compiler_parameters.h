@@ -17,6 +17,15 @@ struct CompilerParameters : ParameterGroup {
                           "Points of a closed set, a power of two; 0: as many as fit the operand memory, at most 512.",
                           "MLX (ISCA 2026): 512 is the largest single-stage footprint",
                           Confidence::mid};
+  // Switches that turn one technique off, to learn what it is worth.
+  Param<bool> fusion{this,
+                     "fusion",
+                     true,
+                     "",
+                     {},
+                     "Operators that work token by token share tiles; otherwise each goes through DRAM.",
+                     "choice of the user",
+                     Confidence::high};
 };
 
 }  // namespace bvp

@@ -28,6 +28,7 @@ void add_butterfly_launch(TaskBuilder& task, const CompilerTarget& target, const
   const u32 per_instance = kernel.groups_per_instance;
   step.counts = {kernel.counts[0], kernel.counts[1], kernel.counts[2], (groups + per_instance - 1) / per_instance};
   step.row_level = 3;
+  step.groups_per_count = per_instance;
   step.tail_count = (tail_groups + per_instance - 1) / per_instance;
   step.registers = std::move(registers);
   step.registers.push_back({butterfly_register::weights, task.add_weights(kernel.weights), true});
@@ -37,15 +38,20 @@ void add_butterfly_launch(TaskBuilder& task, const CompilerTarget& target, const
 
 }  // namespace
 
-LinearShape::LinearShape(u64 inputs_, u64 outputs_)
+LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes)
     : points(std::max<u64>(2, next_power_of_two(inputs_))),
       stacks((outputs_ + points - 1) / points),
       inputs(inputs_),
-      outputs(outputs_) {}
+      outputs(outputs_) {
+  if (points < lanes && stacks * points > lanes) {
+    const u64 of_panel = lanes / points;
+    stacks = (stacks + of_panel - 1) / of_panel * of_panel;
+  }
+}
 
 void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,
                           const TileBuffer& input, const TileBuffer& output) {
-  const LinearShape shape(op.inputs, op.outputs);
+  const LinearShape shape(op.inputs, op.outputs, target.lanes);
   const unsigned bits = log2_of(shape.points);
   const std::vector<unsigned> stages = divide_into_stages(target, bits, false);
   const u64 n = shape.points;
@@ -68,18 +74,20 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
     }
     stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
     stage.output_group_stride = static_cast<i32>(output.layout.group_bytes());
-    stage.weights = [&, first_layer](u32 stack, unsigned layer, u32 index) {
-      const unsigned k = first_layer + layer;
-      const u64 stride = u64{1} << k, pair = index / (2 * stride) * stride + index % stride;
-      const u16* t = &op.twiddle->data[(((u64{stack} * bits + k) * (n / 2)) + pair) * 4];
-      std::array<u16, 4> weights{t[0], t[1], t[2], t[3]};
-      if (k + 1 == bits) {
-        // Points that are cut off become 0, as the padding of whatever reads them must be.
-        if (stack * n + index >= shape.outputs) weights[0] = weights[1] = 0;
-        if (stack * n + index + stride >= shape.outputs) weights[2] = weights[3] = 0;
-      }
-      return weights;
-    };
+    if (!task.measuring())
+      stage.weights = [&, first_layer](u32 stack, unsigned layer, u32 index) {
+        if (stack * n >= shape.outputs) return std::array<u16, 4>{};
+        const unsigned k = first_layer + layer;
+        const u64 stride = u64{1} << k, pair = index / (2 * stride) * stride + index % stride;
+        const u16* t = &op.twiddle->data[(((u64{stack} * bits + k) * (n / 2)) + pair) * 4];
+        std::array<u16, 4> weights{t[0], t[1], t[2], t[3]};
+        if (k + 1 == bits) {
+          // Points that are cut off become 0, as the padding of whatever reads them must be.
+          if (stack * n + index >= shape.outputs) weights[0] = weights[1] = 0;
+          if (stack * n + index + stride >= shape.outputs) weights[2] = weights[3] = 0;
+        }
+        return weights;
+      };
     std::vector<LaunchStep::Register> registers{{butterfly_register::input, source.offset, false},
                                                 {butterfly_register::output, output.offset, false}};
     if (last) {
@@ -135,13 +143,14 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     stage.scale = first && op.ortho;
     stage.scale_value = to_half(1.0 / std::sqrt(static_cast<double>(op.points)));
     stage.residual = last && op.residual.has_value();
-    stage.weights = [bits, first_layer](u32, unsigned layer, u32 index) {
-      const unsigned k = first_layer + layer;
-      u32 position = 0;
-      for (unsigned lower = 0; lower < k; ++lower) position |= (index >> (bits - 1 - lower) & 1) << lower;
-      const double angle = 2.0 * M_PI * position / static_cast<double>(u64{2} << k);
-      return std::array<u16, 4>{to_half(std::cos(angle)), to_half(-std::sin(angle)), 0, 0};
-    };
+    if (!task.measuring())
+      stage.weights = [bits, first_layer](u32, unsigned layer, u32 index) {
+        const unsigned k = first_layer + layer;
+        u32 position = 0;
+        for (unsigned lower = 0; lower < k; ++lower) position |= (index >> (bits - 1 - lower) & 1) << lower;
+        const double angle = 2.0 * M_PI * position / static_cast<double>(u64{2} << k);
+        return std::array<u16, 4>{to_half(std::cos(angle)), to_half(-std::sin(angle)), 0, 0};
+      };
     std::vector<LaunchStep::Register> registers{{butterfly_register::input, from_re.offset, false},
                                                 {butterfly_register::output, to_re.offset, false}};
     if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
@@ -161,10 +170,10 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
   spec.layout = input.layout;
   spec.weight = [&](u32 column) { return weight.data[column]; };
   spec.bias = [&](u32 column) { return bias.data[column]; };
-  RowKernel kernel = make_layer_norm_kernel(target, spec);
+  RowKernel kernel = make_layer_norm_kernel(target, spec, task.groups());
   LaunchStep step;
   step.name = name;
-  step.mapping = "lane groups of tokens shared out to the PEs, three passes over the columns";
+  step.mapping = fmt::format("{} PEs a lane group of tokens, three passes over the columns", kernel.sharing);
   step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{layer_norm_register::input, input.offset, false},
@@ -174,47 +183,57 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
   task.add_launch(std::move(step));
 }
 
+namespace {
+
+void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
+                        const ProductSpec& spec, std::vector<LaunchStep::Register> registers) {
+  ProductKernel kernel = make_product_kernel(target, spec, task.groups());
+  LaunchStep step;
+  step.name = name;
+  step.mapping = fmt::format("{} terms, {} outputs: {} outputs an instance, PEs {} x {} x {} (rows, panels, outputs)",
+                             spec.terms, spec.outputs, kernel.outputs_per_instance, kernel.shared_by[0],
+                             kernel.shared_by[1], kernel.shared_by[2]);
+  step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = std::move(registers);
+  if (!kernel.constants.empty()) {
+    step.registers.push_back({product_register::constants, task.add_weights(kernel.constants), true});
+  }
+  step.kernel = std::move(kernel.kernel);
+  task.add_launch(std::move(step));
+}
+
+}  // namespace
+
 void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
                    const TileBuffer& q, const TileBuffer& k, const TileBuffer& v, const TileBuffer& scores,
-                   const TileBuffer& reciprocal, const TileBuffer& output) {
-  const auto add_product = [&](const std::string& part, const ProductSpec& spec,
-                               std::vector<LaunchStep::Register> registers) {
-    ProductKernel kernel = make_product_kernel(target, spec, task.groups());
-    LaunchStep step;
-    step.name = name + part;
-    step.mapping =
-        fmt::format("{} terms, {} outputs: lane groups and outputs shared out to the PEs", spec.terms, spec.outputs);
-    step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
-    step.tail_count = task.tail_groups();
-    step.registers = std::move(registers);
-    step.registers.push_back({product_register::constants, task.add_weights(kernel.constants), true});
-    step.kernel = std::move(kernel.kernel);
-    task.add_launch(std::move(step));
-  };
+                   const TileBuffer& statistics, bool for_merge, const TileBuffer& output) {
   ProductSpec product;
   product.terms = static_cast<u32>(width);
   product.outputs = static_cast<u32>(keys);
   product.x = q.layout;
   product.y = scores.layout;
   product.w = k.layout;
+  product.scale = ProductSpec::Scale::constant;
   product.factor = to_half(1.0 / std::sqrt(static_cast<double>(width)));
-  add_product(".scores", product,
-              {{product_register::x, q.offset, false},
-               {product_register::y, scores.offset, false},
-               {product_register::w, k.offset, false}});
+  add_product_launch(task, target, name + ".scores", product,
+                     {{product_register::x, q.offset, false},
+                      {product_register::y, scores.offset, false},
+                      {product_register::w, k.offset, false}});
 
   SoftmaxSpec softmax;
   softmax.columns = static_cast<u32>(keys);
   softmax.layout = scores.layout;
-  softmax.reciprocal_layout = reciprocal.layout;
-  RowKernel kernel = make_softmax_kernel(target, softmax);
+  softmax.reciprocal_layout = statistics.layout;
+  softmax.for_merge = for_merge;
+  RowKernel kernel = make_softmax_kernel(target, softmax, task.groups());
   LaunchStep step;
   step.name = name + ".softmax";
-  step.mapping = "lane groups of queries shared out to the PEs, two passes over the keys";
+  step.mapping = fmt::format("{} PEs a lane group of queries, two passes over the keys", kernel.sharing);
   step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{softmax_register::scores, scores.offset, false},
-                    {softmax_register::reciprocal, reciprocal.offset, false},
+                    {softmax_register::reciprocal, statistics.offset, false},
                     {softmax_register::weights, task.add_weights(kernel.weights), true}};
   step.kernel = std::move(kernel.kernel);
   task.add_launch(std::move(step));
@@ -226,13 +245,49 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   product.x = scores.layout;
   product.y = output.layout;
   product.w = v.layout;
-  product.row_factor = true;
-  product.row_factor_layout = reciprocal.layout;
-  add_product(".values", product,
-              {{product_register::x, scores.offset, false},
-               {product_register::y, output.offset, false},
-               {product_register::w, v.offset, false},
-               {product_register::row_factor, reciprocal.offset, false}});
+  product.scale = ProductSpec::Scale::row;
+  product.row_factor_layout = statistics.layout;
+  add_product_launch(task, target, name + ".values", product,
+                     {{product_register::x, scores.offset, false},
+                      {product_register::y, output.offset, false},
+                      {product_register::w, v.offset, false},
+                      {product_register::row_factor, statistics.offset, false}});
+}
+
+void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u32 blocks, u64 width,
+               const TileBuffer& partial, const TileBuffer& output) {
+  MergeSpec spec;
+  spec.blocks = blocks;
+  spec.width = static_cast<u32>(width);
+  spec.layout = output.layout;
+  MergeKernel kernel = make_merge_kernel(target, spec, task.groups());
+  LaunchStep step;
+  step.name = name;
+  step.mapping = fmt::format("partial results of {} blocks of keys", blocks);
+  step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = {{merge_register::partial, partial.offset, false}, {merge_register::output, output.offset, false}};
+  step.kernel = std::move(kernel.kernel);
+  task.add_launch(std::move(step));
+}
+
+void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
+               const TileBuffer& weight, const TileBuffer& bias, const TileBuffer& output) {
+  ProductSpec product;
+  product.terms = static_cast<u32>(op.inputs);
+  product.outputs = static_cast<u32>(op.outputs);
+  product.x = input.layout;
+  product.y = output.layout;
+  product.w = weight.layout;
+  product.bias = true;
+  product.activation = op.activation;
+  product.residual = op.residual.has_value();
+  std::vector<LaunchStep::Register> registers{{product_register::x, input.offset, false},
+                                              {product_register::y, output.offset, false},
+                                              {product_register::w, weight.offset, false},
+                                              {product_register::bias, bias.offset, false}};
+  if (op.residual) registers.push_back({product_register::residual, op.residual->offset, false});
+  add_product_launch(task, target, op.name, product, std::move(registers));
 }
 
 }  // namespace bvp

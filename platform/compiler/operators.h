@@ -6,6 +6,8 @@
 #include <string>
 
 #include "platform/compiler/butterfly_kernel.h"
+#include "platform/compiler/merge_kernel.h"
+#include "platform/compiler/product_kernel.h"
 #include "platform/compiler/row_kernels.h"
 #include "platform/compiler/task_builder.h"
 #include "platform/network/network.h"
@@ -16,9 +18,11 @@ namespace bvp {
 /// Columns that a butterfly linear layer reads (zero beyond the inputs) and writes.
 struct LinearShape {
   u64 points = 0;  // next power of two of the inputs
+  /// Where several stacks share a panel of `lanes` columns and one panel is not enough: up to a whole panel, with
+  /// zeros for those beyond the outputs.
   u64 stacks = 0;
   u64 inputs = 0, outputs = 0;
-  LinearShape(u64 inputs, u64 outputs);
+  LinearShape(u64 inputs, u64 outputs, u32 lanes);
   [[nodiscard]] u64 written() const { return stacks * points; }
 };
 
@@ -27,7 +31,7 @@ struct LinearOperator {
   const Tensor* twiddle = nullptr;
   const Tensor* bias = nullptr;
   u64 inputs = 0, outputs = 0;
-  ButterflyStage::Activation activation = ButterflyStage::Activation::none;
+  std::optional<Activation> activation;
   std::optional<TileBuffer> residual;  // same number of rows as the output buffer
 };
 
@@ -55,8 +59,23 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
                     const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output);
 
 /// output = softmax(q k^T / sqrt(width)) v for the rows of a tile and one head.
+/// @param statistics  three columns (softmax_column); `for_merge`: all of them are written
 void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
                    const TileBuffer& q, const TileBuffer& k, const TileBuffer& v, const TileBuffer& scores,
-                   const TileBuffer& reciprocal, const TileBuffer& output);
+                   const TileBuffer& statistics, bool for_merge, const TileBuffer& output);
+/// Joins `blocks` partial results, each the panels of an output and its statistics.
+void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u32 blocks, u64 width,
+               const TileBuffer& partial, const TileBuffer& output);
+
+struct DenseOperator {
+  std::string name;
+  u64 inputs = 0, outputs = 0;
+  std::optional<Activation> activation;
+  std::optional<TileBuffer> residual;
+};
+/// output = input * weight^T + bias, then activation and residual. `weight` has a row, `bias` a value for each output;
+/// the bias lies in order from the buffer's first byte on.
+void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
+               const TileBuffer& weight, const TileBuffer& bias, const TileBuffer& output);
 
 }  // namespace bvp

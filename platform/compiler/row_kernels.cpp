@@ -5,8 +5,8 @@
 #include <limits>
 #include <optional>
 
-#include "models/isa/vector_access.h"
-#include "platform/compiler/kernel_builder.h"
+#include "platform/compiler/merge_kernel.h"
+#include "platform/compiler/streams.h"
 #include "platform/network/half.h"
 #include "platform/network/network.h"
 
@@ -17,113 +17,128 @@ namespace {
 constexpr EdgeKind data = EdgeKind::data;
 constexpr EdgeKind space = EdgeKind::space;
 
-/// A stream of column-wise accesses, lane groups of rows at instance level 0.
-Stream column_stream(unsigned launch_register, const PanelLayout& layout) {
-  Stream stream = stream_at(static_cast<i32>(VectorAccess::column_flag));
-  stream.launch_register = static_cast<u8>(launch_register + 1);
-  stream.instance_stride[0] = static_cast<i32>(layout.group_bytes());
-  return stream;
-}
-
-Stream weight_memory(unsigned launch_register, i32 offset = 0) {
-  Stream stream = stream_at(offset);
-  stream.launch_register = static_cast<u8>(launch_register + 1);
-  return stream;
-}
-
-Stream rotating(u32 base, unsigned scope, u32 depth, u32 span) {
-  Stream stream = stream_at(static_cast<i32>(base));
-  if (depth > 1) {
-    stream.rotation_scope = static_cast<u8>(scope);
-    stream.rotation_depth = static_cast<u8>(depth);
-    stream.rotation_stride = static_cast<i32>(span);
+/// The cheapest number of PEs that share the columns of a lane group.
+u32 choose_sharing(const CompilerTarget& target, u32 columns, u32 groups, u32 ways) {
+  const u32 pes = target.usable_pes();
+  u32 best = 1;
+  u64 best_cost = std::numeric_limits<u64>::max();
+  for (u32 sharing = 1; sharing <= std::min(pes, ways); sharing *= 2) {
+    // A partial panel has to be shared out evenly too.
+    if (columns % target.lanes % sharing != 0) break;
+    const u32 by_group = pes / sharing;
+    // Of a column two operations wait for earlier ones of the same part, some four do not; an exchange is a round trip.
+    const u64 waiting = std::max<u64>(1, target.cal_latency * sharing / ways);
+    constexpr u64 exchange = 30;
+    const u64 of_group = columns / sharing * (4 + 2 * waiting) + 2 * exchange * log2_of(sharing);
+    const u64 cost = u64{(groups + by_group - 1) / by_group} * of_group;
+    if (cost >= best_cost) continue;
+    best_cost = cost;
+    best = sharing;
   }
-  return stream;
+  return best;
 }
-
-Loop trips(u32 count, std::array<i32, streams_per_segment> stride) { return {count, stride}; }
 
 /// Passes over the columns of a lane group of rows: a panel at a time (scope 2: instance levels 0 = lane group,
-/// 1 = panel), then the columns of a last partial panel (scope 1).
+/// 1 = panel), then the columns of a last partial panel (scope 1). PEs that share a lane group take the columns c with
+/// c mod sharing = their place.
 class RowPasses {
  public:
-  RowPasses(const CompilerTarget& target, const PanelLayout& layout, u32 columns, unsigned launch_register)
+  RowPasses(const CompilerTarget& target, const PanelLayout& layout, u32 columns, u32 groups, unsigned launch_register)
       : lanes_(target.lanes),
+        ways_(sum_ways(target)),
+        sharing_(choose_sharing(target, columns, groups, ways_)),
         layout_(layout),
         launch_register_(launch_register),
         builder_(target, target.usable_rows(), target.usable_columns()),
         panels_(columns / target.lanes),
         tail_(columns % target.lanes) {
-    const u32 pes = builder_.pes();
+    const u32 sharing = sharing_, by_group = builder_.pes() / sharing;
     builder_.distribute(
-        0, [](u32 pe) { return static_cast<i32>(pe); }, pes);
+        0, [=](u32 pe) { return static_cast<i32>(pe / sharing); }, by_group);
   }
 
   KernelBuilder& builder() { return builder_; }
-  /// Columns of the pass buffers; with fewer columns than a panel only the tail exists.
-  [[nodiscard]] u32 span() const { return panels_ > 0 ? lanes_ : tail_; }
+  /// Columns that a pass buffer holds; with fewer columns than a panel only the tail exists.
+  [[nodiscard]] u32 span() const { return (panels_ > 0 ? lanes_ : tail_) / sharing_; }
+  /// Columns of a block of scalars: those of all PEs.
+  [[nodiscard]] u32 scalar_span() const { return panels_ > 0 ? lanes_ : tail_; }
   [[nodiscard]] u32 panels() const { return panels_; }
-  [[nodiscard]] u32 tail() const { return tail_; }
+  [[nodiscard]] u32 sharing() const { return sharing_; }
+  /// Buffers of a pass: as many as hide the way to the scratchpad, at least one.
+  /// @param vectors  of one buffer of all passes  @param others  what else is still to be allocated
+  [[nodiscard]] u32 choose_depth(u32 vectors, u32 others) const {
+    const u32 free = builder_.free_vectors() - std::min(others, builder_.free_vectors());
+    const u32 wanted = std::max(2u, 2 * lanes_ / span());
+    return std::max(1u, std::min({8u, wanted, free / vectors}));
+  }
+  /// Parts of a sum that a PE has.
+  [[nodiscard]] u32 parts() const { return ways_ / sharing_; }
 
   /// A load of whole vectors at the kernel's constants register, once per launch.
   u16 add_constants(unsigned launch_register, u32 slots, u32 vectors) {
     return builder_.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                        {stream_at(static_cast<i32>(slots)), weight_memory(launch_register), {}, {}},
+                        {stream_at(static_cast<i32>(slots)), row_stream(launch_register), {}, {}},
                         {trips(vectors, {1, static_cast<i32>(lanes_ * 2), 0, 0})});
   }
 
-  struct Pass {
-    std::vector<u16> cals;     // main, tail
-    std::vector<u16> scalars;  // loads of per-column scalars
+  /// What is done to the columns of a buffer. Stream 0 is the buffer, stream 3 the scalars if there are any.
+  struct Step {
+    std::vector<Instruction> code;
+    std::array<Stream, streams_per_segment> streams;
+    std::optional<unsigned> parts_stream;  // advances over the parts of a sum
   };
   struct Scalars {
     unsigned launch_register = 0;
     i32 offset = 0;   // of the first panel's block
     u32 vectors = 0;  // of a block
   };
+  struct Pass {
+    std::vector<u16> first, last;  // Cal segments: of the panels, of the tail
+  };
 
-  /// `code` runs over the columns at trip level 0; stream 0 is the buffer, stream 3 the scalars if there are any.
-  /// @param store   the buffer goes back to the scratchpad at this launch register (layout as the input's)
-  Pass add(unsigned tag, const std::vector<Instruction>& code, std::array<Stream, streams_per_segment> streams,
-           u32 depth, const std::optional<Scalars>& scalars, const std::optional<unsigned>& store) {
+  /// @param store  the buffer goes back to the scratchpad at this launch register (layout as the input's)
+  Pass add(unsigned tag, const std::vector<Step>& steps, u32 depth, const std::optional<Scalars>& scalars,
+           const std::optional<unsigned>& store) {
     Pass pass;
     const u32 buffer = builder_.allocate_vectors(depth * span());
     const u32 scalar_slots = scalars ? builder_.allocate_vectors(depth * scalars->vectors) : 0;
     std::vector<u16> main_readers, main_loads;
-    const auto part = [&](unsigned scope, u32 columns) {
+    const auto part = [&](unsigned scope, u32 all_columns) {
+      const u32 columns = all_columns / sharing_;
       const u32 rotation = scope == 2 ? depth : 1;
       const Stream slots = rotating(buffer, 2, rotation, span());
       const auto memory = [&](unsigned launch_register) {
         Stream stream = column_stream(launch_register, layout_);
         if (scope == 2) stream.instance_stride[1] = static_cast<i32>(layout_.panel_bytes());
         if (scope == 1) stream.base += static_cast<i32>(panels_ * layout_.panel_bytes());
+        builder_.add_pe_value(stream, [&](u32 pe) { return place(pe) * 2; });
         return stream;
       };
-      const std::vector<Loop> moves{trips(columns, {1, 2, 0, 0})};
+      const std::vector<Loop> moves{trips(columns, {1, static_cast<i32>(sharing_) * 2, 0, 0})};
       std::vector<u16> loads{builder_.add(Unit::load, scope, tag, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
                                           {slots, memory(launch_register_), {}, {}}, moves)};
-      streams[0] = slots;
-      std::vector<Loop> loops{trips(columns, {1, 0, 0, scalars ? 1 : 0})};
+      Stream scalar;
       if (scalars) {
         const auto block = static_cast<i32>(scalars->vectors * lanes_ * 2);
-        Stream source = weight_memory(scalars->launch_register, scalars->offset);
+        Stream source = row_stream(scalars->launch_register, scalars->offset);
         if (scope == 2) source.instance_stride[1] = block;
         if (scope == 1) source.base += static_cast<i32>(panels_) * block;
         loads.push_back(builder_.add(Unit::load, scope, tag, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
                                      {rotating(scalar_slots, 2, rotation, scalars->vectors), source, {}, {}},
                                      {trips(scalars->vectors, {1, static_cast<i32>(lanes_ * 2), 0, 0})}));
-        pass.scalars.push_back(loads.back());
-        streams[3] = rotating(scalar_slots * lanes_, 2, rotation, scalars->vectors * lanes_);
+        scalar = rotating(scalar_slots * lanes_, 2, rotation, scalars->vectors * lanes_);
+        builder_.add_pe_value(scalar, [&](u32 pe) { return place(pe); });
       }
-      const u16 cal = builder_.add(Unit::cal, scope, tag, code, streams, loops);
-      std::vector<u16> readers{cal};
+      std::vector<u16> cals;
+      for (const Step& step : steps) add_step(cals, step, slots, scalars ? &scalar : nullptr, scope, tag, columns);
+      std::vector<u16> readers{cals.back()};
       if (store) {
         readers.push_back(builder_.add(Unit::store, scope, tag, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
                                        {slots, memory(*store), {}, {}}, moves));
-        builder_.edge(cal, readers.back(), data);
+        builder_.edge(cals.back(), readers.back(), data);
       }
       for (const u16 load : loads) {
-        builder_.edge(load, cal, data);
+        builder_.edge(load, cals.front(), data);
         for (const u16 reader : readers) builder_.edge(reader, load, space, rotation);
         // The tail's columns use the buffer of the panels: after the last panel, before those of the next rows.
         for (const u16 reader : main_readers) builder_.edge(reader, load, space);
@@ -131,8 +146,9 @@ class RowPasses {
       for (const u16 load : main_loads) {
         for (const u16 reader : readers) builder_.edge(reader, load, space, 1);
       }
-      if (!pass.cals.empty()) builder_.edge(pass.cals.back(), cal, data);
-      pass.cals.push_back(cal);
+      if (!pass.last.empty()) builder_.edge(pass.last.back(), cals.front(), data);
+      pass.first.push_back(cals.front());
+      pass.last.push_back(cals.back());
       main_readers = readers;
       main_loads = loads;
     };
@@ -143,37 +159,141 @@ class RowPasses {
 
   /// `before` must be done before a pass, the pass before `after`.
   void order(std::optional<u16> before, const Pass& pass, std::optional<u16> after) {
-    for (const u16 cal : pass.cals) {
-      if (before) builder_.edge(*before, cal, data);
-      if (after) builder_.edge(cal, *after, data);
+    for (std::size_t i = 0; i < pass.first.size(); ++i) {
+      if (before) builder_.edge(*before, pass.first[i], data);
+      if (after) builder_.edge(pass.last[i], *after, data);
     }
   }
 
+  /// Adds up the parts of a sum over the PEs that share it: then part 0 of each has the total. Between `before` and the
+  /// returned segment.
+  u16 add_total(unsigned tag, const Stream& sum, u16 before) {
+    u16 last = before;
+    const auto chain = [&](u16 segment) {
+      builder_.edge(last, segment, data);
+      last = segment;
+    };
+    if (parts() > 1) {
+      const auto half = static_cast<u16>(parts() / 2);
+      const Stream halves = stream_at(static_cast<i32>(builder_.allocate_vectors(parts())));
+      for (u32 count = half; count > 0; count /= 2) {
+        Stream upper = sum;
+        upper.base += static_cast<i32>(count);
+        chain(builder_.add(Unit::cal, 1, tag,
+                           {{Opcode::alow, {0, 0}, {2, 0}, {}, {}},
+                            {Opcode::ahigh, {0, half}, {2, 0}, {}, {}},
+                            {Opcode::ajoin, {1, 0}, {0, 0}, {0, half}, {}}},
+                           {halves, sum, upper, {}}, {trips(count, {1, 1, 1, 0})}));
+      }
+    }
+    for (u32 mask = sharing_ / 2; mask > 0; mask /= 2) {
+      const Stream own = stream_at(static_cast<i32>(builder_.allocate_vectors(2)));
+      const Stream received = stream_at(static_cast<i32>(builder_.allocate_vectors(2)));
+      chain(builder_.add(Unit::cal, 1, tag,
+                         {{Opcode::alow, {0, 0}, {2, 0}, {}, {}}, {Opcode::ahigh, {0, 1}, {2, 0}, {}, {}}},
+                         {own, {}, sum, {}}, {}));
+      const u16 join =
+          builder_.add(Unit::cal, 1, tag, {{Opcode::ajoin, {1, 0}, {0, 0}, {0, 1}, {}}}, {received, sum, {}, {}}, {});
+      add_exchange(last, join, tag, mask, own, received, 2);
+      chain(join);
+    }
+    return last;
+  }
+
+  /// Likewise the maximum of parts that are vectors.
+  u16 add_maximum(unsigned tag, const Stream& maxima, u16 before) {
+    u16 last = before;
+    const auto chain = [&](u16 segment) {
+      builder_.edge(last, segment, data);
+      last = segment;
+    };
+    for (u32 count = parts() / 2; count > 0; count /= 2) {
+      Stream upper = maxima;
+      upper.base += static_cast<i32>(count);
+      chain(builder_.add(Unit::cal, 1, tag, {{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {upper, maxima, {}, {}},
+                         {trips(count, {1, 1, 0, 0})}));
+    }
+    for (u32 mask = sharing_ / 2; mask > 0; mask /= 2) {
+      const Stream received = stream_at(static_cast<i32>(builder_.allocate_vectors(1)));
+      const u16 join =
+          builder_.add(Unit::cal, 1, tag, {{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {received, maxima, {}, {}}, {});
+      add_exchange(last, join, tag, mask, maxima, received, 1);
+      chain(join);
+    }
+    return last;
+  }
+
  private:
-  const u32 lanes_;
+  [[nodiscard]] i32 place(u32 pe) const { return static_cast<i32>(pe % sharing_); }
+
+  /// Every PE sends `own` to its partner's `received`, which `join` uses up.
+  void add_exchange(u16 before, u16 join, unsigned tag, u32 mask, const Stream& own, const Stream& received,
+                    u32 vectors) {
+    const u16 flow = builder_.add(Unit::flow, 1, tag, {{Opcode::send, {0, 0}, {1, 0}, {0, static_cast<u16>(mask)}, {}}},
+                                  {received, own, {}, {}}, {trips(vectors, {1, 1, 0, 0})});
+    builder_.edge(before, flow, data);
+    builder_.edge(flow, join, data, 0, mask);
+    builder_.edge(join, flow, space, 1, mask);
+    // What is sent is overwritten by the join at the earliest.
+    builder_.edge(flow, join, data);
+    builder_.edge(flow, before, space, 1);
+  }
+
+  void add_step(std::vector<u16>& cals, const Step& step, const Stream& slots, const Stream* scalar, unsigned scope,
+                unsigned tag, u32 columns) {
+    const auto segment = [&](u32 first, const std::vector<Loop>& loops) {
+      auto streams = step.streams;
+      streams[0] = slots;
+      streams[0].base += static_cast<i32>(first);
+      if (scalar != nullptr) streams[3] = *scalar;
+      const u16 cal = builder_.add(Unit::cal, scope, tag, step.code, streams, loops);
+      if (!cals.empty()) builder_.edge(cals.back(), cal, data);
+      cals.push_back(cal);
+    };
+    if (!step.parts_stream) {
+      segment(0, {trips(columns, {1, 0, 0, scalar != nullptr ? static_cast<i32>(sharing_) : 0})});
+      return;
+    }
+    const u32 rounds = columns / parts(), rest = columns % parts();
+    const auto over_parts = [&](u32 count) {
+      Loop loop = trips(count, {1, 0, 0, 0});
+      loop.stride[*step.parts_stream] = 1;
+      return loop;
+    };
+    // With a single part the rounds are the innermost loop.
+    if (parts() == 1) {
+      segment(0, {trips(columns, {1, 0, 0, 0})});
+      return;
+    }
+    if (rounds > 0) segment(0, {over_parts(parts()), trips(rounds, {static_cast<i32>(parts()), 0, 0, 0})});
+    if (rest > 0) segment(rounds * parts(), {over_parts(rest)});
+  }
+
+  const u32 lanes_, ways_, sharing_;
   const PanelLayout layout_;
   const unsigned launch_register_;
   KernelBuilder builder_;
   const u32 panels_, tail_;
 };
 
-void pad_to_vector(std::vector<u16>& words, u32 lanes) { words.resize((words.size() + lanes - 1) / lanes * lanes); }
-
-u32 vectors_of(std::size_t words, u32 lanes) { return static_cast<u32>((words + lanes - 1) / lanes); }
-
 }  // namespace
 
-RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec) {
+u32 sum_ways(const CompilerTarget& target) {
+  return CompilerTarget::floor_power_of_two(std::min({16u, target.lanes, std::max(1u, target.accumulators / 2)}));
+}
+
+RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups) {
   const u32 lanes = target.lanes;
-  RowPasses passes(target, spec.layout, spec.columns, layer_norm_register::input);
+  RowPasses passes(target, spec.layout, spec.columns, groups, layer_norm_register::input);
   KernelBuilder& builder = passes.builder();
 
   RowKernel result;
+  result.sharing = passes.sharing();
   result.weights = {to_half(1.0 / spec.columns), to_half(spec.epsilon)};
   const u32 constant_vectors = vectors_of(result.weights.size(), lanes);
   pad_to_vector(result.weights, lanes);
   const auto scalars_at = static_cast<i32>(result.weights.size() * 2);
-  const u32 span = passes.span();
+  const u32 span = passes.scalar_span();
   for (u32 first = 0; first < spec.columns; first += lanes) {
     for (const auto& value : {spec.weight, spec.bias}) {
       for (u32 i = 0; i < span; ++i) result.weights.push_back(first + i < spec.columns ? value(first + i) : u16{0});
@@ -188,43 +308,55 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   constexpr u32 rows_in_flight = 2;
   const Stream mean = rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1);
   const Stream deviation = rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1);
-  const Stream sum = rotating(builder.allocate_accumulators(rows_in_flight), 1, rows_in_flight, 1);
-  const Stream squares = rotating(builder.allocate_accumulators(rows_in_flight), 1, rows_in_flight, 1);
+  const u32 parts = passes.parts();
+  const u32 sets = target.accumulators >= 4 * parts ? rows_in_flight : 1;
+  const Stream sum = rotating(builder.allocate_accumulators(sets * parts), 1, sets, parts);
+  const Stream squares = rotating(builder.allocate_accumulators(sets * parts), 1, sets, parts);
   const u32 scalar_vectors = vectors_of(2 * std::size_t{span}, lanes);
-  const u32 depth = builder.free_vectors() >= 2 * (3 * span + scalar_vectors) ? 2 : 1;
+  const u32 totals = 2 * (parts > 1 ? parts : 0) + 8 * log2_of(passes.sharing());
+  const u32 depth = passes.choose_depth(3 * passes.span() + scalar_vectors, totals);
 
-  const u16 zero_sum = builder.add(Unit::cal, 1, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum, {}, {}, {}}, {});
-  const auto summing = passes.add(1, {{Opcode::aadd, {1, 0}, {0, 0}, {}, {}}}, {Stream{}, sum, {}, {}}, depth, {}, {});
+  const Loop over_parts = trips(parts, {1, 0, 0, 0});
+  const u16 zero_sum =
+      builder.add(Unit::cal, 1, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum, {}, {}, {}}, {over_parts});
+  const auto summing =
+      passes.add(1, {{{{Opcode::aadd, {1, 0}, {0, 0}, {}, {}}}, {Stream{}, sum, {}, {}}, 1}}, depth, {}, {});
+  passes.order(zero_sum, summing, {});
+  const u16 sum_done = passes.add_total(2, sum, summing.last.back());
   const u16 make_mean =
       builder.add(Unit::cal, 1, 2, {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}}, {mean, sum, scalar, {}}, {});
-  passes.order(zero_sum, summing, make_mean);
+  builder.edge(sum_done, make_mean, data);
 
   const u16 zero_squares =
-      builder.add(Unit::cal, 1, 3, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {squares, {}, {}, {}}, {});
-  const auto squaring =
-      passes.add(4, {{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}, {Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}},
-                 {Stream{}, mean, squares, {}}, depth, {}, {});
+      builder.add(Unit::cal, 1, 3, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {squares, {}, {}, {}}, {over_parts});
+  const auto squaring = passes.add(4,
+                                   {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
+                                    {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, squares, {}}, 2}},
+                                   depth, {}, {});
+  passes.order(zero_squares, squaring, {});
+  passes.order(make_mean, squaring, {});
+  const u16 squares_done = passes.add_total(5, squares, squaring.last.back());
   const u16 make_deviation = builder.add(Unit::cal, 1, 5,
                                          {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}},
                                           {Opcode::adds, {0, 0}, {0, 0}, {2, 1}, {}},
                                           {Opcode::rsqrt, {0, 0}, {0, 0}, {}, {}}},
                                          {deviation, squares, scalar, {}}, {});
-  passes.order(zero_squares, squaring, make_deviation);
-  passes.order(make_mean, squaring, {});
+  builder.edge(squares_done, make_deviation, data);
 
   const auto scaling = passes.add(6,
-                                  {{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}},
-                                   {Opcode::mul, {0, 0}, {0, 0}, {2, 0}, {}},
-                                   {Opcode::fmass, {0, 0}, {0, 0}, {3, 0}, {3, static_cast<u16>(span)}}},
-                                  {Stream{}, mean, deviation, {}}, depth,
-                                  RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
+                                  {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}},
+                                     {Opcode::mul, {0, 0}, {0, 0}, {2, 0}, {}},
+                                     {Opcode::fmass, {0, 0}, {0, 0}, {3, 0}, {3, static_cast<u16>(span)}}},
+                                    {Stream{}, mean, deviation, {}},
+                                    {}}},
+                                  depth, RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
                                   layer_norm_register::output);
   passes.order(make_deviation, scaling, {});
 
   builder.edge(constants, make_mean, data);
-  builder.edge(make_mean, zero_sum, space, rows_in_flight);
-  builder.edge(make_deviation, zero_squares, space, rows_in_flight);
-  const u16 last = scaling.cals.back();
+  builder.edge(make_mean, zero_sum, space, sets);
+  builder.edge(make_deviation, zero_squares, space, sets);
+  const u16 last = scaling.last.back();
   builder.edge(last, make_mean, space, rows_in_flight);
   builder.edge(last, make_deviation, space, rows_in_flight);
   builder.edge(last, constants, space, 1);
@@ -232,188 +364,67 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   return result;
 }
 
-RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& spec) {
+RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& spec, u32 groups) {
   const u32 lanes = target.lanes;
-  RowPasses passes(target, spec.layout, spec.columns, softmax_register::scores);
+  RowPasses passes(target, spec.layout, spec.columns, groups, softmax_register::scores);
   KernelBuilder& builder = passes.builder();
 
   RowKernel result;
+  result.sharing = passes.sharing();
   constexpr u16 minus_infinity = 0xfc00;
   result.weights.assign(lanes, minus_infinity);
   result.counts = {std::max(1u, passes.panels()), 1, 1};
 
   constexpr u32 rows_in_flight = 2;
-  const u32 maximum_slots = builder.allocate_vectors(rows_in_flight);
-  const Stream maximum = rotating(maximum_slots, 1, rows_in_flight, 1);
+  const u32 parts = passes.parts();
+  const Stream maxima = rotating(builder.allocate_vectors(rows_in_flight * parts), 1, rows_in_flight, parts);
   const Stream reciprocal = rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1);
-  const Stream sum = rotating(builder.allocate_accumulators(rows_in_flight), 1, rows_in_flight, 1);
-  const u32 depth = builder.free_vectors() >= 4 * passes.span() ? 2 : 1;
+  const Stream total =
+      spec.for_merge ? rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1) : reciprocal;
+  const u32 sets = target.accumulators >= 2 * parts ? rows_in_flight : 1;
+  const Stream sum = rotating(builder.allocate_accumulators(sets * parts), 1, sets, parts);
+  const u32 totals = (parts > 1 ? parts : 0) + 5 * log2_of(passes.sharing());
+  const u32 depth = passes.choose_depth(2 * passes.span(), totals);
 
   const u16 start = builder.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                                {maximum, weight_memory(softmax_register::weights), {}, {}}, {});
+                                {maxima, row_stream(softmax_register::weights), {}, {}}, {trips(parts, {1, 0, 0, 0})});
   const auto searching =
-      passes.add(1, {{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, maximum, {}, {}}, depth, {}, {});
+      passes.add(1, {{{{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, maxima, {}, {}}, 1}}, depth, {}, {});
   passes.order(start, searching, {});
+  const u16 maximum_found = passes.add_maximum(2, maxima, searching.last.back());
 
-  const u16 zero_sum = builder.add(Unit::cal, 1, 2, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum, {}, {}, {}}, {});
+  const u16 zero_sum = builder.add(Unit::cal, 1, 2, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum, {}, {}, {}},
+                                   {trips(parts, {1, 0, 0, 0})});
   const auto summing = passes.add(3,
-                                  {{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}},
-                                   {Opcode::exp, {0, 0}, {0, 0}, {}, {}},
-                                   {Opcode::aadd, {2, 0}, {0, 0}, {}, {}}},
-                                  {Stream{}, maximum, sum, {}}, depth, {}, softmax_register::scores);
+                                  {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}, {Opcode::exp, {0, 0}, {0, 0}, {}, {}}},
+                                    {Stream{}, maxima, {}, {}},
+                                    {}},
+                                   {{{Opcode::aadd, {2, 0}, {0, 0}, {}, {}}}, {Stream{}, {}, sum, {}}, 2}},
+                                  depth, {}, softmax_register::scores);
+  passes.order(zero_sum, summing, {});
+  builder.edge(maximum_found, zero_sum, data);
+  const u16 sum_done = passes.add_total(4, sum, summing.last.back());
   const u16 invert =
-      builder.add(Unit::cal, 1, 4, {{Opcode::around, {0, 0}, {1, 0}, {}, {}}, {Opcode::rcp, {0, 0}, {0, 0}, {}, {}}},
-                  {reciprocal, sum, {}, {}}, {});
-  passes.order(zero_sum, summing, invert);
-  builder.edge(searching.cals.back(), zero_sum, data);
-  const u16 store =
-      builder.add(Unit::store, 1, 4, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                  {reciprocal, column_stream(softmax_register::reciprocal, spec.reciprocal_layout), {}, {}}, {});
-  builder.edge(invert, store, data);
-  builder.edge(store, invert, space, rows_in_flight);
-  builder.edge(invert, zero_sum, space, rows_in_flight);
-  builder.edge(summing.cals.back(), start, space, rows_in_flight);
-  result.kernel = builder.finish();
-  return result;
-}
-
-ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpec& spec, u32 groups) {
-  const u32 lanes = target.lanes;
-  KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
-  const u32 chunks = spec.terms / lanes, tail = spec.terms % lanes;
-  const u32 chunk = chunks > 0 ? lanes : tail;
-
-  ProductKernel result;
-  result.constants.assign(lanes, spec.factor);
-
-  // A block of outputs per instance: as many as accumulators and operand memory allow, within one panel.
-  const u32 panel_outputs = std::min(spec.outputs, lanes);
-  u32 outputs = std::min({CompilerTarget::floor_power_of_two(panel_outputs), 16u, target.accumulators / 2});
-  u32 depth = 2;
-  while (depth * (2 * outputs + chunk) + 3 > target.operand_vectors) {
-    if (outputs > 4) {
-      outputs /= 2;
-    } else if (depth > 1) {
-      depth = 1;
-    } else if (outputs > 1) {
-      outputs /= 2;
-    } else {
-      break;  // allocate_vectors() below says what is missing
-    }
-  }
-  const u32 panels = (spec.outputs + lanes - 1) / lanes, blocks = (panel_outputs + outputs - 1) / outputs;
-  result.counts = {panels, blocks, std::max(1u, chunks)};
-
-  // Share lane groups, panels and blocks out to the PEs so that the busiest one has the least to do.
-  const u32 pes = builder.pes();
-  u32 best_work = std::numeric_limits<u32>::max(), by_group = 1, by_panel = 1;
-  for (u32 g = pes; g >= 1; g /= 2) {
-    for (u32 p = pes / g; p >= 1; p /= 2) {
-      const u32 b = pes / g / p;
-      const u32 work = ((groups + g - 1) / g) * ((panels + p - 1) / p) * ((blocks + b - 1) / b);
-      if (work < best_work) {
-        best_work = work;
-        by_group = g;
-        by_panel = p;
-      }
-    }
-  }
-  builder.distribute(
-      0, [=](u32 pe) { return static_cast<i32>(pe % by_group); }, by_group);
-  builder.distribute(
-      1, [=](u32 pe) { return static_cast<i32>(pe / by_group % by_panel); }, by_panel);
-  builder.distribute(
-      2, [=](u32 pe) { return static_cast<i32>(pe / by_group / by_panel); }, pes / by_group / by_panel);
-
-  const u32 factor_slots = builder.allocate_vectors(spec.row_factor ? 2 : 1);
-  const u32 x_slots = builder.allocate_vectors(depth * chunk);
-  const u32 w_slots = builder.allocate_vectors(depth * outputs);
-  const u32 y_slots = builder.allocate_vectors(depth * outputs);
-  const u32 sets = depth;
-  const u32 sums = builder.allocate_accumulators(sets * outputs);
-
-  const Stream accumulators = rotating(sums, 3, sets, outputs);
-  const u16 zero = builder.add(Unit::cal, 3, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {accumulators, {}, {}, {}},
-                               {trips(outputs, {1, 0, 0, 0})});
-  std::vector<u16> products;
-  std::vector<u16> main_loads;
-  const auto add = [&](unsigned scope, u32 terms) {
-    const u32 rotation = scope == 4 ? depth : 1;
-    Stream x = column_stream(product_register::x, spec.x);
-    if (scope == 4) x.instance_stride[3] = static_cast<i32>(spec.x.panel_bytes());
-    if (scope == 3) x.base += static_cast<i32>(chunks * spec.x.panel_bytes());
-    const Stream x_target = rotating(x_slots, 4, rotation, chunk);
-    const u16 load_x = builder.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {x_target, x, {}, {}},
-                                   {trips(terms, {1, 2, 0, 0})});
-    Stream w;
-    w.launch_register = product_register::w + 1;
-    const auto rows = [&](u32 count) { return static_cast<i32>(count * spec.w.row_bytes()); };
-    const auto panel = static_cast<i32>(spec.w.panel_bytes());
-    i32 output_step = 0, chunk_step = 0;
-    if (spec.transposed) {
-      w.base = static_cast<i32>(VectorAccess::column_flag);
-      output_step = 2;
-      chunk_step = rows(lanes);
-      w.instance_stride[1] = panel;
-      w.instance_stride[2] = static_cast<i32>(outputs) * 2;
-    } else {
-      output_step = rows(1);
-      chunk_step = panel;
-      w.instance_stride[1] = rows(lanes);
-      w.instance_stride[2] = rows(outputs);
-    }
-    if (scope == 4) w.instance_stride[3] = chunk_step;
-    if (scope == 3) w.base += static_cast<i32>(chunks) * chunk_step;
-    const u16 load_w =
-        builder.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                    {rotating(w_slots, 4, rotation, outputs), w, {}, {}}, {trips(outputs, {1, output_step, 0, 0})});
-    const u16 product =
-        builder.add(Unit::cal, scope, 1, {{Opcode::amacs, {0, 0}, {1, 0}, {2, 0}, {}}},
-                    {accumulators, x_target, rotating(w_slots * lanes, 4, rotation, outputs * lanes), {}},
-                    {trips(outputs, {1, 0, static_cast<i32>(lanes), 0}), trips(terms, {0, 1, 1, 0})});
-    for (const u16 load : {load_x, load_w}) {
-      builder.edge(load, product, data);
-      builder.edge(product, load, space, rotation);
-      // The tail uses the buffers of the chunks: after the last chunk, before those of the next instance.
-      if (!products.empty()) builder.edge(products.back(), load, space);
-    }
-    for (const u16 load : main_loads) builder.edge(product, load, space, 1);
-    builder.edge(zero, product, data);
-    if (!products.empty()) builder.edge(products.back(), product, data);
-    products.push_back(product);
-    main_loads = {load_x, load_w};
+      builder.add(Unit::cal, 1, 4, {{Opcode::around, {2, 0}, {1, 0}, {}, {}}, {Opcode::rcp, {0, 0}, {2, 0}, {}, {}}},
+                  {reciprocal, sum, total, {}}, {});
+  builder.edge(sum_done, invert, data);
+  // All PEs that share the rows have these values; all of them store them.
+  const auto add_store = [&](u32 column, const Stream& value) {
+    Stream memory = column_stream(softmax_register::reciprocal, spec.reciprocal_layout);
+    memory.base += static_cast<i32>(column / lanes * spec.reciprocal_layout.panel_bytes() + column % lanes * 2);
+    const u16 store =
+        builder.add(Unit::store, 1, 4, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {value, memory, {}, {}}, {});
+    builder.edge(invert, store, data);
+    builder.edge(store, invert, space, rows_in_flight);
+    return store;
   };
-  if (chunks > 0) add(4, lanes);
-  if (tail > 0) add(3, tail);
-
-  const Stream y = rotating(y_slots, 3, depth, outputs);
-  u16 factor = 0, round = 0;
-  if (spec.row_factor) {
-    const Stream slot = rotating(factor_slots, 1, 2, 1);
-    factor = builder.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                         {slot, column_stream(product_register::row_factor, spec.row_factor_layout), {}, {}}, {});
-    round = builder.add(Unit::cal, 3, 2, {{Opcode::amul, {0, 0}, {1, 0}, {2, 0}, {}}}, {y, accumulators, slot, {}},
-                        {trips(outputs, {1, 1, 0, 0})});
-    builder.edge(round, factor, space, 2);
-  } else {
-    factor = builder.add(
-        Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-        {stream_at(static_cast<i32>(factor_slots)), weight_memory(product_register::constants), {}, {}}, {});
-    round = builder.add(Unit::cal, 3, 2, {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}},
-                        {y, accumulators, stream_at(static_cast<i32>(factor_slots * lanes)), {}},
-                        {trips(outputs, {1, 1, 0, 0})});
-    builder.edge(round, factor, space, 1);
+  add_store(softmax_column::reciprocal, reciprocal);
+  if (spec.for_merge) {
+    add_store(softmax_column::sum, total);
+    builder.edge(add_store(softmax_column::maximum, maxima), start, space, rows_in_flight);
   }
-  builder.edge(factor, round, data);
-  builder.edge(products.back(), round, data);
-  builder.edge(round, zero, space, sets);
-  Stream memory = column_stream(product_register::y, spec.y);
-  memory.instance_stride[1] = static_cast<i32>(spec.y.panel_bytes());
-  memory.instance_stride[2] = static_cast<i32>(outputs) * 2;
-  const u16 store = builder.add(Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {y, memory, {}, {}},
-                                {trips(outputs, {1, 2, 0, 0})});
-  builder.edge(round, store, data);
-  builder.edge(store, round, space, depth);
+  builder.edge(invert, zero_sum, space, sets);
+  builder.edge(summing.last.back(), start, space, rows_in_flight);
   result.kernel = builder.finish();
   return result;
 }

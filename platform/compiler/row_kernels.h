@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels whose lanes run over rows (tokens, queries) and whose PEs share out lane groups: layer
-// normalisation, softmax, and matrix products with fp32 accumulation.
+// Kernels whose lanes run over rows (tokens, queries) and whose PEs share out lane groups and columns: layer
+// normalisation and softmax. PEs that work on the same rows exchange their parts of sums and maxima.
 #pragma once
 
 #include <array>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "models/isa/kernel.h"
@@ -13,10 +14,15 @@
 
 namespace bvp {
 
+/// Interleaved parts in which these kernels sum up the columns of a row: at most 16, fewer where lanes or accumulators
+/// are few. Part j sums the columns c with c mod ways = j.
+[[nodiscard]] u32 sum_ways(const CompilerTarget& target);
+
 struct RowKernel {
   Kernel kernel;
   std::vector<u16> weights;     // for the scratchpad, whole vectors
   std::array<u32, 3> counts{};  // of the instance levels 1..3
+  u32 sharing = 1;              // PEs that share the columns of a lane group
 };
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over `columns` columns.
@@ -30,41 +36,21 @@ struct LayerNormSpec {
 namespace layer_norm_register {
 inline constexpr unsigned input = 0, output = 1, weights = 2;
 }
-[[nodiscard]] RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec);
+[[nodiscard]] RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups);
 
-/// In place over `columns` columns: x = exp(x - maximum of the row); reciprocal = 1 / sum of the row, one column.
-/// Launch registers: scores, reciprocal (a panel: column 0 of it is written), weights.
+/// In place over `columns` columns: x = exp(x - maximum of the row); into columns of their own (softmax_column)
+/// reciprocal = 1 / sum of the row and, for a later merge, maximum and sum.
+/// Launch registers: scores, reciprocal (the panel of those columns), weights.
 /// Launch counts: level 0 = lane groups of rows.
 struct SoftmaxSpec {
   u32 columns = 0;
   PanelLayout layout;  // of the scores
   PanelLayout reciprocal_layout;
+  bool for_merge = false;
 };
 namespace softmax_register {
 inline constexpr unsigned scores = 0, reciprocal = 1, weights = 2;
 }
-[[nodiscard]] RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& spec);
-
-/// y[row][j] = factor * sum over k < terms of x[row][k] * w(j, k), in fp32, rounded once at the end.
-/// w(j, k) is row j, column k of the weight matrix, or with `transposed` row k, column j.
-/// Launch registers: x, y, w, reciprocal, constants. Launch counts: level 0 = lane groups of rows.
-struct ProductSpec {
-  u32 terms = 0;
-  u32 outputs = 0;
-  bool transposed = false;
-  PanelLayout x, y, w;
-  bool row_factor = false;  // the factor is a column of its own, one value a row; otherwise `factor`
-  PanelLayout row_factor_layout;
-  u16 factor = 0;
-};
-namespace product_register {
-inline constexpr unsigned x = 0, y = 1, w = 2, row_factor = 3, constants = 4;
-}
-struct ProductKernel {
-  Kernel kernel;
-  std::vector<u16> constants;
-  std::array<u32, 3> counts{};  // of the instance levels 1..3
-};
-[[nodiscard]] ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpec& spec, u32 groups);
+[[nodiscard]] RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& spec, u32 groups);
 
 }  // namespace bvp

@@ -15,11 +15,18 @@ struct CompilerTarget {
   u32 operand_vectors = 256;
   u32 accumulators = 32;
   u32 instruction_store = 32;
-  u32 contexts = 8;      // instances in flight per PE, at most
+  u32 contexts = 8;         // instances in flight per PE, at most
+  u32 special_divisor = 4;  // cycles of a special function
+  u32 cal_latency = 4, max_latency = 2;
   u32 stage_points = 0;  // points of a closed set; 0: as many as fit, up to default_stage_points
+  bool fuse = true;      // operators that work token by token share tiles
   u64 scratchpad_bytes = 4 << 20;
   u64 scratchpad_base = 0;  // bus addresses
   u64 dram_base = 0, dram_bytes = 0;
+  // What moving data costs, in cycles of the accelerator's clock.
+  double dram_bytes_per_cycle = 51.2;  // at best
+  double memory_latency = 100;         // of a DMA burst from DRAM, idle
+  u32 dma_burst_bytes = 256, dma_outstanding = 8, dma_setup_cycles = 64;
 
   static constexpr u32 default_stage_points = 512;
 

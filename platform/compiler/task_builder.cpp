@@ -1,22 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/compiler/task_builder.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "platform/compiler/cost.h"
 
 namespace bvp {
 
 TaskBuilder::TaskBuilder(const CompilerTarget& target, std::string name, u32 layer, std::array<u32, 3> tiles, u32 rows,
-                         u32 tail_rows)
-    : target_(target), name_(std::move(name)), layer_(layer), tiles_(tiles), rows_(rows), tail_rows_(tail_rows) {}
+                         u32 tail_rows, bool measuring)
+    : target_(target),
+      name_(std::move(name)),
+      first_layer_(layer),
+      layer_(layer),
+      tiles_(tiles),
+      rows_(rows),
+      tail_rows_(tail_rows),
+      measuring_(measuring) {}
 
-TileBuffer TaskBuilder::buffer(u64 columns, u32 rows) {
+TileBuffer TaskBuilder::buffer(u64 columns, u32 rows) { return buffer_at(buffer_bytes_, columns, rows); }
+
+TileBuffer TaskBuilder::buffer_at(u32 offset, u64 columns, u32 rows) {
   const u32 lanes = target_.lanes;
   TileBuffer buffer;
   buffer.layout = {lanes, ((rows == 0 ? rows_ : rows) + lanes - 1) / lanes * lanes};
   buffer.columns = buffer.layout.panels(columns) * lanes;
-  buffer.offset = buffer_bytes_;
-  buffer_bytes_ += buffer.layout.bytes(columns);
+  buffer.offset = offset;
+  buffer_bytes_ = std::max(buffer_bytes_, offset + buffer.layout.bytes(columns));
   return buffer;
+}
+
+u32 TaskBuilder::buffer_size(u64 columns, u32 rows) const {
+  const u32 lanes = target_.lanes;
+  return PanelLayout{lanes, ((rows == 0 ? rows_ : rows) + lanes - 1) / lanes * lanes}.bytes(columns);
 }
 
 void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
@@ -37,13 +54,15 @@ void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, s
   (load ? inputs_ : outputs_).push_back(step);
 
   const u64 tiles = u64{tiles_[0]} * tiles_[1] * tiles_[2];
-  u64 bytes = u64{length} * count[0] * count[1] * count[2];
+  const u64 bytes = u64{length} * count[0] * count[1] * count[2];
   u64 total = bytes * tiles;
   if (tail_index != tail_none) {
     const u64 tail_bytes = bytes / count[tail_index] * tail_count;
     total -= (bytes - tail_bytes) * tiles_[1] * tiles_[2];
   }
   (load ? read_bytes_ : write_bytes_) += total;
+  const u64 run = dram_stride[0] == static_cast<i32>(length) ? u64{length} * count[0] : length;
+  (load ? load_cycles_ : store_cycles_) += transfer_cycles(target_, bytes, run);
 }
 
 void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
@@ -132,7 +151,36 @@ u32 TaskBuilder::add_weights(const std::vector<u16>& words) {
   return offset;
 }
 
-void TaskBuilder::add_launch(LaunchStep step) { launches_.push_back(std::move(step)); }
+void TaskBuilder::add_launch(LaunchStep step) {
+  step.layer = layer_;
+  launches_.push_back(std::move(step));
+}
+
+void TaskBuilder::load_bytes(u64 address, u32 offset, u32 bytes, TileStrides strides) {
+  load_runs(address, offset, 1, bytes, 0, 0, strides);
+}
+
+void TaskBuilder::load_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch,
+                            TileStrides strides) {
+  add_move(true, address, target_.scratchpad_base + offset, bytes, {runs, 1, 1}, {static_cast<i32>(pitch), 0, 0},
+           {static_cast<i32>(half_pitch), 0, 0}, strides, tail_none, 0);
+}
+
+void TaskBuilder::store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch,
+                             TileStrides strides) {
+  add_move(false, address, target_.scratchpad_base + offset, bytes, {runs, 1, 1}, {static_cast<i32>(pitch), 0, 0},
+           {static_cast<i32>(half_pitch), 0, 0}, strides, tail_none, 0);
+}
+
+u64 TaskBuilder::tile_cycles(u32 groups) const {
+  u64 cycles = 0;
+  for (const LaunchStep& launch : launches_) {
+    auto counts = launch.counts;
+    counts[launch.row_level] = (groups + launch.groups_per_count - 1) / launch.groups_per_count;
+    cycles += launch_cycles(target_, launch.kernel, counts);
+  }
+  return cycles;
+}
 
 Step dma_step(const DmaDescriptor& descriptor, u8 channel) {
   Step step{};

@@ -32,8 +32,10 @@ struct LaunchStep {
   std::string name, mapping;
   Kernel kernel;
   std::array<u32, instance_levels> counts{1, 1, 1, 1};
-  unsigned row_level = 0;  // the instance level that counts lane groups of rows
-  u32 tail_count = 0;      // its count in the last innermost tile
+  unsigned row_level = 0;    // the instance level that counts lane groups of rows
+  u32 tail_count = 0;        // its count in the last innermost tile
+  u32 groups_per_count = 1;  // lane groups that one of them stands for
+  u32 layer = layer_none;
   struct Register {
     unsigned number = 0;
     u32 offset = 0;
@@ -46,8 +48,12 @@ class TaskBuilder {
  public:
   /// @param rows       of a full tile
   /// @param tail_rows  of the last innermost tile
+  /// @param measuring  only sizes and costs are wanted: weights are zeros
   TaskBuilder(const CompilerTarget& target, std::string name, u32 layer, std::array<u32, 3> tiles, u32 rows,
-              u32 tail_rows);
+              u32 tail_rows, bool measuring = false);
+  [[nodiscard]] bool measuring() const { return measuring_; }
+  /// What launches added from now on belong to.
+  void set_layer(u32 layer) { layer_ = layer; }
 
   [[nodiscard]] u32 rows() const { return rows_; }
   [[nodiscard]] u32 tail_rows() const { return tail_rows_; }
@@ -56,6 +62,9 @@ class TaskBuilder {
 
   /// A buffer of at least `columns` columns and `rows` rows (0: the tile's).
   TileBuffer buffer(u64 columns, u32 rows = 0);
+  /// Likewise at an offset of the caller's choice.
+  TileBuffer buffer_at(u32 offset, u64 columns, u32 rows = 0);
+  [[nodiscard]] u32 buffer_size(u64 columns, u32 rows = 0) const;
 
   /// Rows of a DRAM matrix into a buffer or back. `varying`: the rows are the tile's and shrink in its tail.
   void load(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
@@ -75,6 +84,11 @@ class TaskBuilder {
   /// Words for the weight area; returns their byte offset in it.
   u32 add_weights(const std::vector<u16>& words);
   void add_launch(LaunchStep step);
+  /// An input of `bytes` contiguous bytes to `offset` in the half.
+  void load_bytes(u64 address, u32 offset, u32 bytes, TileStrides strides);
+  /// `runs` runs of `bytes` contiguous bytes between DRAM and the half.
+  void load_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch, TileStrides strides);
+  void store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch, TileStrides strides);
 
   [[nodiscard]] u32 buffer_bytes() const { return buffer_bytes_; }
   [[nodiscard]] const std::vector<u16>& weights() const { return weights_; }
@@ -82,10 +96,15 @@ class TaskBuilder {
   [[nodiscard]] const std::vector<Step>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<Step>& outputs() const { return outputs_; }
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] u32 layer() const { return layer_; }
+  [[nodiscard]] u32 layer() const { return first_layer_; }
   [[nodiscard]] const std::array<u32, 3>& tiles() const { return tiles_; }
   [[nodiscard]] u64 dram_read_bytes() const { return read_bytes_; }
   [[nodiscard]] u64 dram_write_bytes() const { return write_bytes_; }
+  /// Expected cycles of a DMA channel for a tile's inputs or outputs.
+  [[nodiscard]] u64 load_cycles() const { return load_cycles_; }
+  [[nodiscard]] u64 store_cycles() const { return store_cycles_; }
+  /// Expected cycles of the launches of a tile of that many lane groups.
+  [[nodiscard]] u64 tile_cycles(u32 groups) const;
 
  private:
   void add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
@@ -97,14 +116,16 @@ class TaskBuilder {
 
   const CompilerTarget& target_;
   std::string name_;
-  u32 layer_;
+  u32 first_layer_, layer_;
   std::array<u32, 3> tiles_;
   u32 rows_, tail_rows_;
+  bool measuring_;
   u32 buffer_bytes_ = 0;
   std::vector<Step> inputs_, outputs_;
   std::vector<LaunchStep> launches_;
   std::vector<u16> weights_;
   u64 read_bytes_ = 0, write_bytes_ = 0;
+  u64 load_cycles_ = 0, store_cycles_ = 0;
 };
 
 }  // namespace bvp

@@ -163,19 +163,39 @@ void gelu(std::size_t rows, const u16* erf, u16* y) {
   });
 }
 
-void layer_norm(std::size_t rows, const u16* x, const u16* weight, const u16* bias, u16 inverse, u16 epsilon,
-                const u16* rsqrt, u16* y) {
+/// Sums in interleaved parts.
+class PartialSums {
+ public:
+  explicit PartialSums(std::size_t ways) : ways_(ways) {}
+  HWY_INLINE Floats part(std::size_t row) const { return load(parts_ + row % ways_ * step()); }
+  HWY_INLINE void set_part(std::size_t row, Floats sum) { hn::StoreU(sum, F32(), parts_ + row % ways_ * step()); }
+  HWY_INLINE Floats total() {
+    for (std::size_t half = ways_ / 2; half > 0; half /= 2) {
+      for (std::size_t i = 0; i < half; ++i) set_part(i, hn::Add(part(i), load(parts_ + (i + half) * step())));
+    }
+    return part(0);
+  }
+
+ private:
+  std::size_t ways_;
+  float parts_[16 * 8] = {};
+};
+
+void layer_norm(std::size_t rows, std::size_t ways, const u16* x, const u16* weight, const u16* bias, u16 inverse,
+                u16 epsilon, const u16* rsqrt, u16* y) {
   const Floats share = spread(inverse);
   for (std::size_t lane = 0; lane < width; lane += step()) {
-    Floats sum = hn::Zero(F32());
-    for (std::size_t row = 0; row < rows; ++row) sum = hn::Add(sum, load(x + row * width + lane));
-    const Floats mean = rounded(hn::Mul(sum, share));
-    Floats squares = hn::Zero(F32());
+    PartialSums sum(ways);
+    for (std::size_t row = 0; row < rows; ++row) {
+      sum.set_part(row, hn::Add(sum.part(row), load(x + row * width + lane)));
+    }
+    const Floats mean = rounded(hn::Mul(sum.total(), share));
+    PartialSums squares(ways);
     for (std::size_t row = 0; row < rows; ++row) {
       const Floats d = rounded(hn::Sub(load(x + row * width + lane), mean));
-      squares = hn::MulAdd(d, d, squares);
+      squares.set_part(row, hn::MulAdd(d, d, squares.part(row)));
     }
-    const Floats variance = rounded(hn::Mul(squares, share));
+    const Floats variance = rounded(hn::Mul(squares.total(), share));
     const Floats s = looked_up(rsqrt, hn::Add(variance, spread(epsilon)));
     for (std::size_t row = 0; row < rows; ++row) {
       const Floats d = rounded(hn::Sub(load(x + row * width + lane), mean));
@@ -185,8 +205,8 @@ void layer_norm(std::size_t rows, const u16* x, const u16* weight, const u16* bi
   }
 }
 
-void softmax(std::size_t rows, const float* sums, u16 factor, const u16* exp, const u16* reciprocal, float* e,
-             u16* inverse) {
+void softmax(std::size_t rows, std::size_t ways, const float* sums, u16 factor, const u16* exp, const u16* reciprocal,
+             float* e, u16* maxima, u16* totals, u16* inverse) {
   const Floats f = spread(factor);
   for (std::size_t lane = 0; lane < width; lane += step()) {
     Floats m = rounded(hn::Mul(load(sums + lane), f));
@@ -195,14 +215,39 @@ void softmax(std::size_t rows, const float* sums, u16 factor, const u16* exp, co
       hn::StoreU(s, F32(), e + row * width + lane);
       m = maximum(s, m);
     }
-    Floats total = hn::Zero(F32());
+    PartialSums total(ways);
     for (std::size_t row = 0; row < rows; ++row) {
       float* at = e + row * width + lane;
       const Floats value = looked_up(exp, hn::Sub(load(at), m));
       hn::StoreU(value, F32(), at);
-      total = hn::Add(total, value);
+      total.set_part(row, hn::Add(total.part(row), value));
     }
-    store(looked_up(reciprocal, total), inverse + lane);
+    const Floats l = total.total();
+    store(m, maxima + lane);
+    store(l, totals + lane);
+    store(looked_up(reciprocal, l), inverse + lane);
+  }
+}
+
+void merge(std::size_t blocks, std::size_t rows, const u16* m, const u16* l, const u16* o, const u16* exp,
+           const u16* reciprocal, u16* y) {
+  for (std::size_t lane = 0; lane < width; lane += step()) {
+    Floats largest = load(m + lane);
+    for (std::size_t block = 1; block < blocks; ++block) largest = maximum(load(m + block * width + lane), largest);
+    const auto weight = [&](std::size_t block) HWY_ATTR {
+      const Floats e = looked_up(exp, hn::Sub(load(m + block * width + lane), largest));
+      return rounded(hn::Mul(e, load(l + block * width + lane)));
+    };
+    Floats total = hn::Zero(F32());
+    for (std::size_t block = 0; block < blocks; ++block) total = hn::Add(total, weight(block));
+    const Floats inverse = looked_up(reciprocal, total);
+    for (std::size_t row = 0; row < rows; ++row) {
+      Floats sum = hn::Zero(F32());
+      for (std::size_t block = 0; block < blocks; ++block) {
+        sum = hn::MulAdd(load(o + (block * rows + row) * width + lane), weight(block), sum);
+      }
+      store(hn::Mul(sum, inverse), y + row * width + lane);
+    }
   }
 }
 
@@ -250,8 +295,8 @@ void fft(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
 }
 
 const ReferenceKernels* kernels() {
-  static constexpr ReferenceKernels table{&widen, &multiply, &round,      &round_scaled, &scale,     &add, &add_bias,
-                                          &relu,  &gelu,     &layer_norm, &softmax,      &butterfly, &fft};
+  static constexpr ReferenceKernels table{&widen, &multiply, &round,      &round_scaled, &scale, &add,       &add_bias,
+                                          &relu,  &gelu,     &layer_norm, &softmax,      &merge, &butterfly, &fft};
   return &table;
 }
 

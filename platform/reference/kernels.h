@@ -28,13 +28,21 @@ struct ReferenceKernels {
   void (*relu)(std::size_t rows, u16* y);
   /// t = r(y * sqrt(1/2)), e = erf(t), h = r(y / 2), y = r(h * e + h)
   void (*gelu)(std::size_t rows, const u16* erf, u16* y);
+  /// Sums of layer_norm and softmax are taken in `ways` (a power of two, at most 16) interleaved parts: part j is the
+  /// sum over the rows i with i mod ways = j, ascending; then part j and j + ways / 2 are added, and so on.
+  ///
   /// mean = r(sum x * inverse), d = r(x - mean), v = r(r(sum d * d * inverse) + epsilon), y = r(r(d * rsqrt(v)) * w +
   /// b)
-  void (*layer_norm)(std::size_t rows, const u16* x, const u16* weight, const u16* bias, u16 inverse, u16 epsilon,
-                     const u16* rsqrt, u16* y);
-  /// s = r(sum * factor), m = max s over the rows, e = exp(r(s - m)); inverse = reciprocal(r(sum of e)), for each lane
-  void (*softmax)(std::size_t rows, const float* sums, u16 factor, const u16* exp, const u16* reciprocal, float* e,
-                  u16* inverse);
+  void (*layer_norm)(std::size_t rows, std::size_t ways, const u16* x, const u16* weight, const u16* bias, u16 inverse,
+                     u16 epsilon, const u16* rsqrt, u16* y);
+  /// s = r(sums * factor), m = max s over the rows, e = exp(r(s - m)), l = r(sum of e), inverse = reciprocal(l), for
+  /// each lane
+  void (*softmax)(std::size_t rows, std::size_t ways, const float* sums, u16 factor, const u16* exp,
+                  const u16* reciprocal, float* e, u16* m, u16* l, u16* inverse);
+  /// Over `blocks` partial results: M = max m, w = r(exp(r(m - M)) * l), y = r(sum of o * w * reciprocal(r(sum of w))).
+  /// m and l have a row a block; o has `rows` rows for each.
+  void (*merge)(std::size_t blocks, std::size_t rows, const u16* m, const u16* l, const u16* o, const u16* exp,
+                const u16* reciprocal, u16* y);
   /// The layers of a butterfly on 2^log_n rows, in place; twiddle [log_n, n/2, 2, 2].
   void (*butterfly)(unsigned log_n, const u16* twiddle, u16* rows);
   /// The layers of a decimation-in-time FFT on 2^log_n rows in bit-reversed order, in place. Layer k's factors

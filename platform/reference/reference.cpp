@@ -37,8 +37,8 @@ u16 inverse_root(u64 n) { return to_half(1 / std::sqrt(static_cast<double>(n)));
 
 class Evaluation {
  public:
-  Evaluation(const Network& network, const TensorMap& parameters)
-      : network_(network), parameters_(parameters), kernels_(reference_kernels()) {}
+  Evaluation(const Network& network, const TensorMap& parameters, const ReferenceOptions& options)
+      : network_(network), parameters_(parameters), options_(options), kernels_(reference_kernels()) {}
 
   [[nodiscard]] HalfPanels layer(const HalfPanels& x, u64 index) const {
     const EncoderLayer& layer = network_.layers[index];
@@ -58,8 +58,8 @@ class Evaluation {
     const u16 inverse = to_half(1 / static_cast<double>(features));
     HalfPanels y(x.panels(), features);
     for (std::size_t panel = 0; panel < x.panels(); ++panel) {
-      kernels_.layer_norm(features, x.row(panel, 0), weight, bias, inverse, to_half(network_.epsilon),
-                          functions_.rsqrt.data(), y.row(panel, 0));
+      kernels_.layer_norm(features, options_.sum_ways, x.row(panel, 0), weight, bias, inverse,
+                          to_half(network_.epsilon), functions_.rsqrt.data(), y.row(panel, 0));
     }
     return y;
   }
@@ -170,18 +170,32 @@ class Evaluation {
         values[d * tokens + token] = from_half(value.row(panel, feature + d)[token % panel_width]);
       }
     }
+    const std::size_t block = options_.key_block == 0 ? tokens : std::min<std::size_t>(options_.key_block, tokens);
+    const std::size_t blocks = (tokens + block - 1) / block;
     std::vector<float> queries(head_width * panel_width);
-    std::vector<float> scores(tokens * panel_width);
-    std::vector<float> weights(tokens * panel_width);
+    std::vector<float> scores(block * panel_width);
+    std::vector<float> weights(block * panel_width);
     std::vector<float> sums(head_width * panel_width);
-    std::vector<u16> inverse(panel_width);
+    std::vector<u16> maxima(blocks * panel_width), totals(blocks * panel_width), inverse(panel_width);
+    std::vector<u16> partial(blocks * head_width * panel_width);
     for (std::size_t panel = base; panel < base + panels_for(tokens); ++panel) {
       kernels_.widen(queries.size(), query.row(panel, feature), queries.data());
-      kernels_.multiply(tokens, head_width, keys.data(), head_width, queries.data(), scores.data());
-      kernels_.softmax(tokens, scores.data(), factor, functions_.exp.data(), functions_.reciprocal.data(),
-                       weights.data(), inverse.data());
-      kernels_.multiply(head_width, tokens, values.data(), tokens, weights.data(), sums.data());
-      kernels_.round_scaled(head_width, sums.data(), inverse.data(), mixed.row(panel, feature));
+      for (std::size_t i = 0; i < blocks; ++i) {
+        const std::size_t first = i * block, count = std::min(block, tokens - first);
+        kernels_.multiply(count, head_width, keys.data() + first * head_width, head_width, queries.data(),
+                          scores.data());
+        kernels_.softmax(count, options_.sum_ways, scores.data(), factor, functions_.exp.data(),
+                         functions_.reciprocal.data(), weights.data(), maxima.data() + i * panel_width,
+                         totals.data() + i * panel_width, inverse.data());
+        kernels_.multiply(head_width, count, values.data() + first, tokens, weights.data(), sums.data());
+        kernels_.round_scaled(head_width, sums.data(), inverse.data(), partial.data() + i * head_width * panel_width);
+      }
+      if (blocks == 1) {
+        std::copy(partial.begin(), partial.end(), mixed.row(panel, feature));
+      } else {
+        kernels_.merge(blocks, head_width, maxima.data(), totals.data(), partial.data(), functions_.exp.data(),
+                       functions_.reciprocal.data(), mixed.row(panel, feature));
+      }
     }
   }
 
@@ -248,18 +262,20 @@ class Evaluation {
 
   const Network& network_;
   const TensorMap& parameters_;
+  const ReferenceOptions& options_;
   const ReferenceKernels& kernels_;
   ReferenceFunctions functions_;
 };
 
 }  // namespace
 
-TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input) {
+TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
+                            const ReferenceOptions& options) {
   check_elements("input", input, network.batch * network.tokens * network.hidden);
   if (network.heads == 0 || network.hidden % network.heads != 0) {
     throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
   }
-  const Evaluation evaluation(network, parameters);
+  const Evaluation evaluation(network, parameters, options);
   const auto tensor = [&](const HalfPanels& x) {
     return Tensor{{network.batch, network.tokens, network.hidden}, from_panels(x, network.batch, network.tokens)};
   };

@@ -7,10 +7,17 @@
 
 namespace bvp {
 
+/// Orders of operation that the machine's size decides (docs/numerics.md).
+struct ReferenceOptions {
+  u64 key_block = 0;  ///< keys that attention takes at a time, 0: all
+  u64 sum_ways = 1;   ///< interleaved parts of the sums of layer norm and softmax: a power of two, at most 16
+};
+
 /// @param parameters  named and shaped as parameter_specs() says
 /// @param input       [batch, tokens, hidden]
 /// @return "layers.I.output" of every encoder layer and "output", each [batch, tokens, hidden]
 /// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements
-[[nodiscard]] TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input);
+[[nodiscard]] TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
+                                          const ReferenceOptions& options = {});
 
 }  // namespace bvp

@@ -110,14 +110,17 @@ void KernelRecorder::add(Totals& sum, const Totals& part) {
 
 void KernelRecorder::command_started(u32, CommandOpcode, Cycle) {}
 
-void KernelRecorder::kernel_launched(u32 tag, u64, const LaunchPhases&, Cycle cycle) { launched_[tag] = cycle; }
+void KernelRecorder::kernel_launched(u32, u64, const LaunchPhases&, Cycle cycle) { launched_.push_back(cycle); }
 
 void KernelRecorder::command_completed(u32 tag, CommandOpcode opcode, Cycle cycle) {
-  if (opcode != CommandOpcode::launch) return;
+  if (opcode != CommandOpcode::launch || launched_.empty()) return;
+  // Launches complete in order.
+  const Cycle launched = launched_.front();
+  launched_.pop_front();
   const auto kernel = by_tag_.find(tag);
   if (kernel == by_tag_.end()) return;
   // A launch that overlaps the one before has the array to itself only from that one's end.
-  const Cycle begin = std::max(launched_[tag], array_busy_until_);
+  const Cycle begin = std::max(launched, array_busy_until_);
   array_busy_until_ = cycle;
   Totals part = advance(cycle > begin ? cycle - begin : 0);
   part.launches = 1;

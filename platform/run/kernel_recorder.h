@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <map>
 #include <string>
 #include <utility>
@@ -67,7 +68,7 @@ class KernelRecorder : public CommandObserver {
   std::vector<std::array<std::array<const Counter*, wait_count + 3>, unit_count>> unit_counters_;  // [PE][unit]
   std::vector<const Counter*> operation_counters_;
   Sample last_;
-  std::map<u32, Cycle> launched_;
+  std::deque<Cycle> launched_;  // of the launches not completed, oldest first
   Cycle array_busy_until_ = 0;
   u32 last_layer_ = 0;
   std::vector<std::pair<std::string, Totals>> kernels_;

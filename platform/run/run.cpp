@@ -44,11 +44,26 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.accumulators = static_cast<u32>(soc.pe.accumulators);
   target.instruction_store = static_cast<u32>(soc.pe.instruction_store);
   target.contexts = static_cast<u32>(soc.pe.contexts);
+  target.fuse = scenario.compiler.fusion;
+  target.special_divisor = static_cast<u32>(soc.pe.special_divisor);
+  target.cal_latency = static_cast<u32>(soc.pe.cal_latency);
+  target.max_latency = static_cast<u32>(soc.pe.max_latency);
   target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
   target.scratchpad_bytes = static_cast<u64>(soc.scratchpad.size_bytes);
   target.scratchpad_base = memory_map::scratchpad_base;
   target.dram_base = memory_map::dram_base;
   target.dram_bytes = static_cast<u64>(soc.dram.size_bytes);
+  const double dram_clocks_per_cycle = soc.dram.clock_hz.get() / soc.array.clock_hz.get();
+  target.dram_bytes_per_cycle =
+      std::min(2.0 * static_cast<double>(soc.dram.channels.get() * soc.dram.bus_bytes.get()) * dram_clocks_per_cycle,
+               static_cast<double>(soc.dma.bytes_per_cycle.get()));
+  const i64 dram_latency =
+      soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency + soc.dram.response_latency;
+  target.memory_latency = static_cast<double>(dram_latency) / dram_clocks_per_cycle +
+                          static_cast<double>(2 * (soc.bus.request_latency + soc.bus.response_latency));
+  target.dma_burst_bytes = static_cast<u32>(soc.dma.burst_bytes);
+  target.dma_outstanding = static_cast<u32>(soc.dma.outstanding);
+  target.dma_setup_cycles = static_cast<u32>(soc.dma.setup_cycles);
   return target;
 }
 
@@ -184,13 +199,14 @@ class Run {
     for (const TaskInfo& task : compiled_.tasks) {
       result_.plan.push_back(
           fmt::format("{}: {} tiles of {} rows, {:.0f} KiB of buffers, {:.0f} KiB of weights, DRAM {:.0f} KiB in, "
-                      "{:.0f} KiB out",
+                      "{:.0f} KiB out, {} cycles expected",
                       task.name, task.tiles, task.tile_rows, static_cast<double>(task.scratchpad_bytes) / 1024,
                       static_cast<double>(task.weight_bytes) / 1024, static_cast<double>(task.dram_read_bytes) / 1024,
-                      static_cast<double>(task.dram_write_bytes) / 1024));
+                      static_cast<double>(task.dram_write_bytes) / 1024, task.predicted_cycles));
     }
     for (const KernelInfo& kernel : compiled_.kernels) {
-      result_.plan.push_back(fmt::format("{}: {}", kernel.name, kernel.mapping));
+      result_.plan.push_back(
+          fmt::format("{}: {}, {} cycles expected", kernel.name, kernel.mapping, kernel.predicted_cycles));
     }
     setup_seconds_ = watch.seconds();
   }
@@ -381,7 +397,7 @@ class Run {
     Verification& verification = result_.verification;
     verification.checked = true;
     verification.tolerance = scenario_.verify.tolerance;
-    const TensorMap expected = reference_network(network, weights_, input_);
+    const TensorMap expected = reference_network(network, weights_, input_, {compiled_.key_block, compiled_.sum_ways});
     u64 different = 0;
     for (const auto& [name, tensor] : expected) {
       const Tensor& got = outputs_.at(name);

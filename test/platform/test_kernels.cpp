@@ -80,7 +80,7 @@ Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false
   ArrayBench bench("bench", config);
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
   const CompilerTarget target = config.target();
-  const LinearShape shape(sizes.inputs, sizes.outputs);
+  const LinearShape shape(sizes.inputs, sizes.outputs, static_cast<u32>(config.array.lanes));
   const unsigned bits = log2_of(shape.points);
   Tensor twiddle{{shape.stacks, bits, shape.points / 2, 2, 2}, {}};
   twiddle.data = random_words(Tensor::elements(twiddle.shape), 1, 0.7);
@@ -391,13 +391,14 @@ TEST_CASE("attention of one head", "[kernels]") {
     TaskBuilder task(target, "task", 0, {1, 1, 1}, queries, queries);
     const auto all = static_cast<u32>(keys);
     const TileBuffer k = task.buffer(width, all), v = task.buffer(width, all), q = task.buffer(width),
-                     scores = task.buffer(keys), reciprocal = task.buffer(1), out = task.buffer(width);
+                     scores = task.buffer(keys), statistics = task.buffer(softmax_column::count),
+                     out = task.buffer(width);
     const auto kw = random_words(keys * width, 10), vw = random_words(keys * width, 11),
                qw = random_words(queries * width, 12);
     bench.write_matrix(k.offset, k.layout, width, kw);
     bench.write_matrix(v.offset, v.layout, width, vw);
     bench.write_matrix(q.offset, q.layout, width, qw);
-    add_attention(task, target, "attention", keys, width, q, k, v, scores, reciprocal, out);
+    add_attention(task, target, "attention", keys, width, q, k, v, scores, statistics, false, out);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(out.offset, out.layout, queries, width);
     double error = 0, norm = 0;

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/cost.h"
+
+#include <algorithm>
+
+namespace bvp {
+
+namespace {
+
+/// From the launch's arrival to the first Cal segment and from the last one to the completion, and the sequencer's
+/// part: an estimate from runs of the default array.
+constexpr u64 launch_overhead_cycles = 160;
+/// From a tile's last result to the first command of the next task's first tile, through DMA and DRAM.
+constexpr u64 task_overhead_cycles = 500;
+
+/// Cycles from one issue of an instruction to its next.
+u64 issue_distance(const CompilerTarget& target, const Segment& segment, const Instruction& instruction) {
+  const InstructionInfo& info = instruction_info(instruction.opcode);
+  if (info.timing == Timing::special) return std::min(target.special_divisor, target.lanes);
+  const bool stays = segment.trips[0] > 1 && segment.streams[instruction.d.stream].trip_stride[0] == 0;
+  const bool reads_itself = (info.d == Space::accumulator && info.a != Space::none) ||
+                            (info.b == Space::vector && instruction.b.stream == instruction.d.stream &&
+                             instruction.b.offset == instruction.d.offset);
+  if (!stays || !reads_itself) return 1;
+  return info.timing == Timing::maximum ? target.max_latency : target.cal_latency;
+}
+
+}  // namespace
+
+std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kernel& kernel,
+                                        const std::array<u32, instance_levels>& counts) {
+  std::array<u64, instance_levels + 1> firings{};
+  firings[0] = 1;
+  for (std::size_t level = 0; level < instance_levels; ++level) {
+    const u32 step = kernel.levels[level].step;
+    firings[level + 1] = firings[level] * ((counts[level] + step - 1) / step);
+  }
+  std::array<u64, unit_count> cycles{};
+  for (const Segment& segment : kernel.segments) {
+    u64 trips = firings[segment.scope];
+    for (const u16 count : segment.trips) trips *= count;
+    u64 of_code = 0;
+    for (unsigned i = 0; i < segment.instruction_count; ++i) {
+      const auto instruction = Instruction::decode(kernel.code[segment.first_instruction + i]);
+      if (instruction) of_code += issue_distance(target, segment, *instruction);
+    }
+    cycles[static_cast<std::size_t>(segment.unit)] += trips * of_code;
+  }
+  return cycles;
+}
+
+u64 launch_cycles(const CompilerTarget& target, const Kernel& kernel, const std::array<u32, instance_levels>& counts) {
+  const auto cycles = unit_cycles(target, kernel, counts);
+  return *std::max_element(cycles.begin(), cycles.end()) + launch_overhead_cycles;
+}
+
+u64 transfer_cycles(const CompilerTarget& target, u64 bytes, u64 run_bytes) {
+  const auto burst = static_cast<double>(std::min<u64>(target.dma_burst_bytes, run_bytes));
+  const double of_burst = std::max(burst / target.dram_bytes_per_cycle, target.memory_latency / target.dma_outstanding);
+  return static_cast<u64>(static_cast<double>(bytes) / burst * of_burst) + target.dma_setup_cycles;
+}
+
+u64 task_cycles(const CompilerTarget& target, const TileCost& cost) {
+  const auto sharing = static_cast<u64>(static_cast<double>(cost.bytes) / target.dram_bytes_per_cycle);
+  const u64 moving = std::max({cost.load_cycles, cost.store_cycles, sharing});
+  return task_overhead_cycles + cost.load_cycles + cost.tiles * std::max(cost.compute_cycles, moving) +
+         cost.store_cycles;
+}
+
+}  // namespace bvp

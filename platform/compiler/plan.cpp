@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <set>
+
+#include "platform/compiler/cost.h"
+
+namespace bvp {
+
+Plan::Plan(const CompilerTarget& target, u64 weight_area, bool dry)
+    : target_(target), weight_area_(weight_area), dry_(dry), bump_(target.dram_base) {}
+
+// ---------------------------------------------------------------- DRAM
+
+u64 Plan::allocate(u64 bytes) {
+  const u64 address = bump_;
+  bump_ = (bump_ + bytes + 4095) / 4096 * 4096;
+  if (bump_ > target_.dram_base + target_.dram_bytes) {
+    throw CompileError(fmt::format("the network needs more than the {} bytes of DRAM (raise soc.dram.size_bytes)",
+                                   target_.dram_bytes));
+  }
+  return address;
+}
+
+MatrixPlace Plan::matrix(u64 rows, u64 columns) {
+  const u64 pitch = padded(columns) * 2;
+  return {allocate((rows + 1) * pitch), rows, columns, pitch};
+}
+
+MatrixPlace Plan::constant(const Tensor& tensor) {
+  const u64 rows = tensor.shape.size() > 1 ? tensor.shape.front() : 1, columns = tensor.shape.back();
+  const u64 pitch = padded(columns) * 2, all_rows = padded(rows);
+  const MatrixPlace place{allocate(all_rows * pitch), rows, columns, pitch};
+  if (dry_) return place;
+  MemoryBlob blob;
+  blob.address = place.address;
+  blob.bytes.resize(all_rows * pitch);
+  for (u64 row = 0; row < rows; ++row) {
+    std::memcpy(blob.bytes.data() + row * pitch, tensor.data.data() + row * columns, columns * 2);
+  }
+  blobs_.push_back(std::move(blob));
+  return place;
+}
+
+void Plan::blob(u64 address, const void* bytes, std::size_t size) {
+  if (dry_) return;
+  MemoryBlob blob;
+  blob.address = address;
+  const auto* first = static_cast<const u8*>(bytes);
+  blob.bytes.assign(first, first + size);
+  blobs_.push_back(std::move(blob));
+}
+
+// ---------------------------------------------------------------- tasks
+
+u64 Plan::align(u64 bytes) const {
+  const u64 tile = u64{target_.lanes} * target_.lanes * 2;
+  const u64 unit = std::max<u64>(tile, 64);
+  return (bytes + unit - 1) / unit * unit;
+}
+
+u64 Plan::footprint(const TaskBuilder& task) const {
+  return align(task.buffer_bytes()) + std::max(weight_area_, align(task.weights().size() * 2));
+}
+
+u64 Plan::largest_weights() const {
+  u64 largest = 0;
+  for (const TaskBuilder& task : tasks_) largest = std::max(largest, align(task.weights().size() * 2));
+  return largest;
+}
+
+u64 Plan::cycles(const TaskBuilder& task) const {
+  TileCost cost;
+  cost.tiles = u64{task.tiles()[0]} * task.tiles()[1] * task.tiles()[2];
+  cost.compute_cycles = task.tile_cycles(task.groups());
+  cost.load_cycles = task.load_cycles();
+  cost.store_cycles = task.store_cycles();
+  cost.bytes = (task.dram_read_bytes() + task.dram_write_bytes()) / cost.tiles;
+  return task_cycles(target_, cost);
+}
+
+CompileError Plan::does_not_fit(const TaskBuilder& task) const {
+  return CompileError(
+      fmt::format("{}: {} rows need {} bytes of a scratchpad half, it has {} (raise soc.scratchpad.size_bytes)",
+                  task.name(), task.rows(), footprint(task), half_bytes()));
+}
+
+Plan::Tiling Plan::tiling(u64 rows, u32 tile_groups, std::array<u32, 2> outer) const {
+  Tiling tiling;
+  const u32 count = (groups(rows) + tile_groups - 1) / tile_groups;
+  tiling.tiles = {count, outer[0], outer[1]};
+  tiling.rows = static_cast<u32>(std::min<u64>(rows, u64{tile_groups} * target_.lanes));
+  tiling.tail_rows = static_cast<u32>(rows - u64{count - 1} * tile_groups * target_.lanes);
+  return tiling;
+}
+
+std::optional<Plan::Tiling> Plan::choose_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const {
+  const u32 all = groups(rows);
+  if (!fits(make(tiling(rows, 1, outer), true))) return std::nullopt;
+  std::optional<Tiling> best;
+  u64 best_cycles = std::numeric_limits<u64>::max();
+  std::set<u32> seen;
+  for (u32 count = 1; count <= all; count = count < 16 ? count + 1 : count * 5 / 4) {
+    const u32 tile_groups = (all + count - 1) / count;
+    if (!seen.insert(tile_groups).second) continue;
+    const Tiling candidate = tiling(rows, tile_groups, outer);
+    const TaskBuilder task = make(candidate, true);
+    if (!fits(task)) continue;
+    const u64 cycles = this->cycles(task);
+    if (cycles >= best_cycles) {
+      if (cycles > 2 * best_cycles) break;
+      continue;
+    }
+    best_cycles = cycles;
+    best = candidate;
+  }
+  return best;
+}
+
+void Plan::add_row_task(u64 rows, std::array<u32, 2> outer, const Make& make) {
+  const auto best = choose_tiling(rows, outer, make);
+  if (!best) throw does_not_fit(make(tiling(rows, 1, outer), true));
+  tasks_.push_back(make(*best, false));
+}
+
+}  // namespace bvp

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plan under construction: places in DRAM, tasks, and how a task is cut into tiles.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/compiler/compiled_network.h"
+#include "platform/compiler/target.h"
+#include "platform/compiler/task_builder.h"
+#include "platform/network/tensors.h"
+
+namespace bvp {
+
+class Plan {
+ public:
+  /// @param weight_area  bytes at the end of each half that are kept for the weights of the next task
+  /// @param dry          nothing but the sizes of tasks is wanted
+  Plan(const CompilerTarget& target, u64 weight_area, bool dry);
+
+  [[nodiscard]] const CompilerTarget& target() const { return target_; }
+  [[nodiscard]] u64 half_bytes() const { return target_.scratchpad_bytes / 2; }
+  [[nodiscard]] u64 padded(u64 columns) const { return (columns + target_.lanes - 1) / target_.lanes * target_.lanes; }
+  [[nodiscard]] u32 groups(u64 rows) const { return static_cast<u32>((rows + target_.lanes - 1) / target_.lanes); }
+
+  // ---------------------------------------------------------------- DRAM
+
+  /// @throws CompileError  the DRAM is full
+  u64 allocate(u64 bytes);
+  /// Rows are padded to whole vectors, and readers may reach one row beyond the last.
+  MatrixPlace matrix(u64 rows, u64 columns);
+  /// A tensor of one or two dimensions, rows padded with zeros to whole vectors and to a multiple of `lanes` rows.
+  MatrixPlace constant(const Tensor& tensor);
+  /// Bytes that are there when the run begins.
+  void blob(u64 address, const void* bytes, std::size_t size);
+  [[nodiscard]] bool dry() const { return dry_; }
+
+  // ---------------------------------------------------------------- tasks
+
+  /// What a tile looks like: number of tiles per level (innermost first), rows of a full one and of the last.
+  struct Tiling {
+    std::array<u32, 3> tiles{1, 1, 1};
+    u32 rows = 0, tail_rows = 0;
+  };
+  /// Makes a task with this tiling; `measuring`: only to learn its size and cost.
+  using Make = std::function<TaskBuilder(const Tiling& tiling, bool measuring)>;
+
+  /// Whole lane groups a tile, `outer` tiles in the other levels.
+  [[nodiscard]] Tiling tiling(u64 rows, u32 tile_groups, std::array<u32, 2> outer) const;
+  /// The tiling over `rows` rows with the least expected cycles of those that fit a half; nothing if none does.
+  [[nodiscard]] std::optional<Tiling> choose_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const;
+  /// Makes the task with the best tiling. @throws CompileError  a lane group of rows does not fit a half
+  void add_row_task(u64 rows, std::array<u32, 2> outer, const Make& make);
+  void add_task(TaskBuilder task) { tasks_.push_back(std::move(task)); }
+
+  /// Buffers and weights of a task; the two lie in one half.
+  [[nodiscard]] u64 footprint(const TaskBuilder& task) const;
+  [[nodiscard]] bool fits(const TaskBuilder& task) const { return footprint(task) <= half_bytes(); }
+  [[nodiscard]] u64 cycles(const TaskBuilder& task) const;
+  [[nodiscard]] CompileError does_not_fit(const TaskBuilder& task) const;
+
+  [[nodiscard]] const std::vector<TaskBuilder>& tasks() const { return tasks_; }
+  [[nodiscard]] u64 largest_weights() const;
+  [[nodiscard]] std::vector<MemoryBlob> take_blobs() { return std::move(blobs_); }
+  [[nodiscard]] u64 end() const { return bump_; }
+
+ private:
+  [[nodiscard]] u64 align(u64 bytes) const;
+
+  const CompilerTarget& target_;
+  const u64 weight_area_;
+  const bool dry_;
+  u64 bump_;
+  std::vector<TaskBuilder> tasks_;
+  std::vector<MemoryBlob> blobs_;
+};
+
+}  // namespace bvp

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/product_kernel.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "platform/compiler/streams.h"
+#include "platform/network/half.h"
+
+namespace bvp {
+
+namespace {
+
+constexpr EdgeKind data = EdgeKind::data;
+constexpr EdgeKind space = EdgeKind::space;
+
+/// Constants in the scratchpad, by index.
+enum Constant : u16 { constant_factor, constant_root_half, constant_half, constant_zero, constant_count };
+
+/// How outputs are blocked and shared out.
+struct Division {
+  u32 outputs = 1;  // of an instance
+  u32 panels = 1, blocks = 1;
+  u32 by_group = 1, by_panel = 1, by_block = 1;  // PEs along each
+  u64 instances = 0;                             // of the busiest PE
+};
+
+Division divide(const CompilerTarget& target, u32 outputs, u32 of_instance, u32 groups) {
+  Division division;
+  division.outputs = of_instance;
+  division.panels = (outputs + target.lanes - 1) / target.lanes;
+  division.blocks = (std::min(outputs, target.lanes) + of_instance - 1) / of_instance;
+  division.instances = std::numeric_limits<u64>::max();
+  const u32 pes = target.usable_pes();
+  for (u32 g = pes; g >= 1; g /= 2) {
+    for (u32 p = pes / g; p >= 1; p /= 2) {
+      const u32 b = pes / g / p;
+      const u64 work = u64{(groups + g - 1) / g} * ((division.panels + p - 1) / p) * ((division.blocks + b - 1) / b);
+      if (work >= division.instances) continue;
+      division.instances = work;
+      division.by_group = g;
+      division.by_panel = p;
+      division.by_block = b;
+    }
+  }
+  return division;
+}
+
+u32 largest_block(const CompilerTarget& target, u32 outputs) {
+  return std::min({CompilerTarget::floor_power_of_two(std::min(outputs, target.lanes)), 16u,
+                   std::max(1u, target.accumulators / 2)});
+}
+
+class ProductBuilder {
+ public:
+  ProductBuilder(const CompilerTarget& target, const ProductSpec& spec, u32 groups)
+      : lanes_(target.lanes),
+        spec_(spec),
+        builder_(target, target.usable_rows(), target.usable_columns()),
+        chunks_(spec.terms / target.lanes),
+        tail_(spec.terms % target.lanes),
+        chunk_(chunks_ > 0 ? target.lanes : tail_),
+        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value()) {
+    choose_block(target);
+    division_ = divide(target, spec.outputs, outputs_, groups);
+  }
+
+  ProductKernel build() {
+    share_out();
+    allocate();
+    add_constants();
+    const u16 zero = builder_.add(Unit::cal, 3, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {accumulators(), {}, {}, {}},
+                                  {trips(outputs_, {1, 0, 0, 0})});
+    if (chunks_ > 0) add_terms(4, lanes_, zero);
+    if (tail_ > 0) add_terms(3, tail_, zero);
+    add_epilogue(zero);
+    result_.kernel = builder_.finish();
+    result_.counts = {division_.panels, division_.blocks, std::max(1u, chunks_)};
+    result_.outputs_per_instance = outputs_;
+    result_.shared_by = {division_.by_group, division_.by_panel, division_.by_block};
+    return std::move(result_);
+  }
+
+ private:
+  /// Vectors that an instance's buffers take, `depth` instances in flight.
+  [[nodiscard]] u32 vectors(u32 outputs, u32 depth) const {
+    u32 buffers = 2 * outputs + chunk_ + (spec_.residual ? outputs : 0);
+    u32 fixed = (has_constants_ ? vectors_of(constant_count, lanes_) : 0) + (spec_.bias ? 2 : 0) +
+                (spec_.scale == ProductSpec::Scale::row ? 2 : 0) + (has_gelu() ? outputs : 0);
+    return depth * buffers + fixed;
+  }
+  [[nodiscard]] bool has_gelu() const { return spec_.activation == Activation::gelu; }
+
+  /// A block of outputs per instance: as many as accumulators and operand memory allow, within one panel.
+  void choose_block(const CompilerTarget& target) {
+    outputs_ = largest_block(target, spec_.outputs);
+    while (vectors(outputs_, depth_) > target.operand_vectors) {
+      if (outputs_ > 4) {
+        outputs_ /= 2;
+      } else if (depth_ > 1) {
+        depth_ = 1;
+      } else if (outputs_ > 1) {
+        outputs_ /= 2;
+      } else {
+        return;  // allocate() says what is missing
+      }
+    }
+  }
+
+  void share_out() {
+    const u32 by_group = division_.by_group, by_panel = division_.by_panel;
+    builder_.distribute(
+        0, [=](u32 pe) { return static_cast<i32>(pe % by_group); }, by_group);
+    builder_.distribute(
+        1, [=](u32 pe) { return static_cast<i32>(pe / by_group % by_panel); }, by_panel);
+    builder_.distribute(
+        2, [=](u32 pe) { return static_cast<i32>(pe / by_group / by_panel); }, division_.by_block);
+  }
+
+  void allocate() {
+    x_slots_ = builder_.allocate_vectors(depth_ * chunk_);
+    w_slots_ = builder_.allocate_vectors(depth_ * outputs_);
+    y_slots_ = builder_.allocate_vectors(depth_ * outputs_);
+    sums_ = builder_.allocate_accumulators(depth_ * outputs_);
+  }
+
+  [[nodiscard]] Stream accumulators() const { return rotating(sums_, 3, depth_, outputs_); }
+  [[nodiscard]] Stream y() const { return rotating(y_slots_, 3, depth_, outputs_); }
+
+  /// Outputs of the instance as columns of y's layout.
+  [[nodiscard]] Stream output_memory(unsigned launch_register) const {
+    Stream memory = column_stream(launch_register, spec_.y);
+    memory.instance_stride[1] = static_cast<i32>(spec_.y.panel_bytes());
+    memory.instance_stride[2] = static_cast<i32>(outputs_) * 2;
+    return memory;
+  }
+
+  void add_constants() {
+    if (!has_constants_) return;
+    result_.constants = {spec_.factor, to_half(0.70710678F), to_half(0.5F), to_half(0.0F)};
+    const u32 count = vectors_of(result_.constants.size(), lanes_);
+    pad_to_vector(result_.constants, lanes_);
+    constant_slots_ = builder_.allocate_vectors(count);
+    constants_ =
+        builder_.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                     {stream_at(static_cast<i32>(constant_slots_)), row_stream(product_register::constants), {}, {}},
+                     {trips(count, {1, static_cast<i32>(lanes_ * 2), 0, 0})});
+  }
+  [[nodiscard]] Stream constants() const { return stream_at(static_cast<i32>(constant_slots_ * lanes_)); }
+
+  /// The products of a chunk of terms (scope 4), or of the last, partial one (scope 3).
+  void add_terms(unsigned scope, u32 terms, u16 zero) {
+    const u32 rotation = scope == 4 ? depth_ : 1;
+    Stream x = column_stream(product_register::x, spec_.x);
+    if (scope == 4) x.instance_stride[3] = static_cast<i32>(spec_.x.panel_bytes());
+    if (scope == 3) x.base += static_cast<i32>(chunks_ * spec_.x.panel_bytes());
+    const Stream x_target = rotating(x_slots_, 4, rotation, chunk_);
+    const u16 load_x = builder_.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {x_target, x, {}, {}},
+                                    {trips(terms, {1, 2, 0, 0})});
+    Stream w = row_stream(product_register::w);
+    const auto rows = [&](u32 count) { return static_cast<i32>(count * spec_.w.row_bytes()); };
+    const auto panel = static_cast<i32>(spec_.w.panel_bytes());
+    i32 output_step = 0, chunk_step = 0;
+    if (spec_.transposed) {
+      w.base = static_cast<i32>(VectorAccess::column_flag);
+      output_step = 2;
+      chunk_step = rows(lanes_);
+      w.instance_stride[1] = panel;
+      w.instance_stride[2] = static_cast<i32>(outputs_) * 2;
+    } else {
+      output_step = rows(1);
+      chunk_step = panel;
+      w.instance_stride[1] = rows(lanes_);
+      w.instance_stride[2] = rows(outputs_);
+    }
+    if (scope == 4) w.instance_stride[3] = chunk_step;
+    if (scope == 3) w.base += static_cast<i32>(chunks_) * chunk_step;
+    const u16 load_w =
+        builder_.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                     {rotating(w_slots_, 4, rotation, outputs_), w, {}, {}}, {trips(outputs_, {1, output_step, 0, 0})});
+    const u16 product =
+        builder_.add(Unit::cal, scope, 1, {{Opcode::amacs, {0, 0}, {1, 0}, {2, 0}, {}}},
+                     {accumulators(), x_target, rotating(w_slots_ * lanes_, 4, rotation, outputs_ * lanes_), {}},
+                     {trips(outputs_, {1, 0, static_cast<i32>(lanes_), 0}), trips(terms, {0, 1, 1, 0})});
+    for (const u16 load : {load_x, load_w}) {
+      builder_.edge(load, product, data);
+      builder_.edge(product, load, space, rotation);
+      // The tail uses the buffers of the chunks: after the last chunk, before those of the next instance.
+      if (last_product_) builder_.edge(*last_product_, load, space);
+    }
+    for (const u16 load : main_loads_) builder_.edge(product, load, space, 1);
+    builder_.edge(zero, product, data);
+    if (last_product_) builder_.edge(*last_product_, product, data);
+    last_product_ = product;
+    main_loads_ = {load_x, load_w};
+  }
+
+  /// From the sums to y in the scratchpad.
+  void add_epilogue(u16 zero) {
+    const u16 round = add_rounding();
+    builder_.edge(*last_product_, round, data);
+    builder_.edge(round, zero, space, depth_);
+    u16 last = round;
+    const auto chain = [&](u16 segment) {
+      builder_.edge(last, segment, data);
+      last = segment;
+    };
+    if (spec_.activation) {
+      chain(add_activation());
+      builder_.edge(*constants_, last, data);
+    }
+    if (has_constants_) builder_.edge(last, *constants_, space, 1);
+    if (spec_.residual) {
+      const Stream slots = rotating(builder_.allocate_vectors(depth_ * outputs_), 3, depth_, outputs_);
+      const u16 load =
+          builder_.add(Unit::load, 3, 2, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                       {slots, output_memory(product_register::residual), {}, {}}, {trips(outputs_, {1, 2, 0, 0})});
+      chain(builder_.add(Unit::cal, 3, 2, {{Opcode::add, {0, 0}, {0, 0}, {1, 0}, {}}}, {y(), slots, {}, {}},
+                         {trips(outputs_, {1, 1, 0, 0})}));
+      builder_.edge(load, last, data);
+      builder_.edge(last, load, space, depth_);
+    }
+    const u16 store = builder_.add(Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
+                                   {y(), output_memory(product_register::y), {}, {}}, {trips(outputs_, {1, 2, 0, 0})});
+    builder_.edge(last, store, data);
+    builder_.edge(store, round, space, depth_);
+  }
+
+  /// y = r(sum), r(sum * factor), and the bias.
+  u16 add_rounding() {
+    std::vector<Instruction> code;
+    std::array<Stream, streams_per_segment> streams{y(), accumulators(), {}, {}};
+    std::optional<u16> factor, bias;
+    Loop loop = trips(outputs_, {1, 1, 0, 0});
+    switch (spec_.scale) {
+      case ProductSpec::Scale::none:
+        code.push_back({Opcode::around, {0, 0}, {1, 0}, {}, {}});
+        break;
+      case ProductSpec::Scale::constant:
+        factor = constants_;
+        streams[2] = constants();
+        code.push_back({Opcode::amuls, {0, 0}, {1, 0}, {2, constant_factor}, {}});
+        break;
+      case ProductSpec::Scale::row: {
+        const Stream slot = rotating(builder_.allocate_vectors(2), 1, 2, 1);
+        factor = builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                              {slot, column_stream(product_register::row_factor, spec_.row_factor_layout), {}, {}}, {});
+        streams[2] = slot;
+        code.push_back({Opcode::amul, {0, 0}, {1, 0}, {2, 0}, {}});
+        break;
+      }
+    }
+    if (spec_.bias) {
+      const u32 slots = builder_.allocate_vectors(2);
+      Stream memory = row_stream(product_register::bias);
+      memory.instance_stride[1] = static_cast<i32>(lanes_ * 2);
+      bias = builder_.add(Unit::load, 2, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                          {rotating(slots, 2, 2, 1), memory, {}, {}}, {});
+      streams[3] = rotating(slots * lanes_, 2, 2, lanes_);
+      streams[3].instance_stride[2] = static_cast<i32>(outputs_);
+      loop.stride[3] = 1;
+      code.push_back({Opcode::adds, {0, 0}, {0, 0}, {3, 0}, {}});
+    }
+    const u16 round = builder_.add(Unit::cal, 3, 2, code, streams, {loop});
+    if (factor) builder_.edge(*factor, round, data);
+    if (factor && spec_.scale == ProductSpec::Scale::row) builder_.edge(round, *factor, space, 2);
+    if (bias) {
+      builder_.edge(*bias, round, data);
+      builder_.edge(round, *bias, space, 2);
+    }
+    return round;
+  }
+
+  u16 add_activation() {
+    if (!has_gelu()) {
+      return builder_.add(Unit::cal, 3, 2, {{Opcode::maxs, {0, 0}, {0, 0}, {2, constant_zero}, {}}},
+                          {y(), {}, constants(), {}}, {trips(outputs_, {1, 0, 0, 0})});
+    }
+    const Stream temporaries = stream_at(static_cast<i32>(builder_.allocate_vectors(outputs_)));
+    const Operand x{0, 0}, t{3, 0};
+    return builder_.add(Unit::cal, 3, 2,
+                        {{Opcode::muls, t, x, {2, constant_root_half}, {}},
+                         {Opcode::erf, t, t, {}, {}},
+                         {Opcode::muls, x, x, {2, constant_half}, {}},
+                         {Opcode::fma, x, x, t, x}},
+                        {y(), {}, constants(), temporaries}, {trips(outputs_, {1, 0, 0, 1})});
+  }
+
+  const u32 lanes_;
+  const ProductSpec& spec_;
+  KernelBuilder builder_;
+  ProductKernel result_;
+  const u32 chunks_, tail_, chunk_;
+  const bool has_constants_;
+  u32 outputs_ = 1, depth_ = 2;
+  Division division_;
+  u32 x_slots_ = 0, w_slots_ = 0, y_slots_ = 0, sums_ = 0, constant_slots_ = 0;
+  std::optional<u16> constants_;  // the segment that loads them
+  std::optional<u16> last_product_;
+  std::vector<u16> main_loads_;
+};
+
+}  // namespace
+
+ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpec& spec, u32 groups) {
+  return ProductBuilder(target, spec, groups).build();
+}
+
+u64 product_cal_cycles(const CompilerTarget& target, u32 terms, u32 outputs, u32 groups) {
+  const u32 block = largest_block(target, outputs);
+  const Division division = divide(target, outputs, block, groups);
+  constexpr u64 per_output = 4;  // clearing, rounding and what follows
+  return division.instances * block * (terms + per_output);
+}
+
+}  // namespace bvp

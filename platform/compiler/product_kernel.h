@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix products with fp32 accumulation: lanes run over rows, PEs share out lane groups and outputs.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "models/isa/kernel.h"
+#include "platform/compiler/layout.h"
+#include "platform/compiler/target.h"
+#include "platform/network/network.h"
+
+namespace bvp {
+
+/// y[row][j] = sum over k < terms of x[row][k] * w(j, k), in fp32, rounded once at the end; then, as asked, a factor,
+/// a bias, an activation and a residual. w(j, k) is row j, column k of the weight matrix, or with `transposed`
+/// row k, column j.
+struct ProductSpec {
+  u32 terms = 0;
+  u32 outputs = 0;
+  bool transposed = false;
+  PanelLayout x, y, w;
+  enum class Scale { none, constant, row } scale = Scale::none;
+  u16 factor = 0;                 // Scale::constant
+  PanelLayout row_factor_layout;  // Scale::row: the factor is a column of its own, one value a row
+  bool bias = false;              // one value an output, in order
+  std::optional<Activation> activation;
+  bool residual = false;  // added last; laid out as y
+};
+
+/// Launch registers. Those of what the spec leaves out are not read. Launch counts: level 0 = lane groups of rows.
+namespace product_register {
+inline constexpr unsigned x = 0, y = 1, w = 2, row_factor = 3, constants = 4, bias = 5, residual = 6;
+}
+
+struct ProductKernel {
+  Kernel kernel;
+  std::vector<u16> constants;      // for the scratchpad, whole vectors
+  std::array<u32, 3> counts{};     // of the instance levels 1..3
+  u32 outputs_per_instance = 0;    // of one PE
+  std::array<u32, 3> shared_by{};  // PEs along lane groups, panels of outputs, blocks of outputs within a panel
+};
+
+/// @param groups  lane groups of rows of a full launch
+/// @throws CompileError  the operand memory is too small
+[[nodiscard]] ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpec& spec, u32 groups);
+
+/// Cycles that the busiest PE's Cal unit needs for a launch; what the planner's cost model compares.
+[[nodiscard]] u64 product_cal_cycles(const CompilerTarget& target, u32 terms, u32 outputs, u32 groups);
+
+}  // namespace bvp

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/products.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "platform/compiler/operators.h"
+
+namespace bvp {
+
+namespace {
+
+TileStrides row_strides(const MatrixPlace& place, u32 tile_rows, i64 second = 0, i64 third = 0) {
+  return {static_cast<i64>(place.pitch) * tile_rows, second, third};
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- dense layers
+
+void add_dense_layer(Plan& plan, const DenseLayer& dense, const MatrixPlace& input, const MatrixPlace& output) {
+  const CompilerTarget& target = plan.target();
+  const u64 lanes = target.lanes;
+  const MatrixPlace weight = plan.constant(*dense.weight), bias = plan.constant(*dense.bias);
+  const auto panels = static_cast<u32>(plan.padded(output.columns) / lanes);
+
+  const auto make = [&](u32 tile_panels, const Plan::Tiling& tiling, bool measuring) {
+    TaskBuilder task(target, dense.name, dense.layer, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
+    const u64 columns = std::min(u64{tile_panels} * lanes, plan.padded(output.columns));
+    const auto column_bytes = static_cast<i64>(columns * 2);
+    const TileBuffer x = task.buffer(input.columns), w = task.buffer(input.columns, static_cast<u32>(columns));
+    const TileBuffer b = task.buffer(columns, 1), y = task.buffer(columns);
+    task.load(weight, input.columns, w, static_cast<u32>(columns), false,
+              {0, column_bytes / 2 * static_cast<i64>(weight.pitch), 0});
+    task.load_bytes(bias.address, b.offset, static_cast<u32>(columns * 2), {0, column_bytes, 0});
+    task.load(input, input.columns, x, tiling.rows, true, row_strides(input, tiling.rows));
+    DenseOperator op;
+    op.name = dense.name;
+    op.inputs = input.columns;
+    op.outputs = columns;
+    op.activation = dense.activation;
+    if (dense.residual) {
+      op.residual = task.buffer(columns);
+      task.load(*dense.residual, columns, *op.residual, tiling.rows, true,
+                row_strides(*dense.residual, tiling.rows, column_bytes));
+    }
+    add_dense(task, target, op, x, w, b, y);
+    task.store(output, columns, y, tiling.rows, true, row_strides(output, tiling.rows, column_bytes));
+    return task;
+  };
+
+  std::optional<TaskBuilder> best;
+  u64 best_cycles = std::numeric_limits<u64>::max();
+  u32 best_panels = 1;
+  Plan::Tiling best_tiling;
+  for (u32 count = 1; count <= panels; ++count) {
+    if (panels % count != 0) continue;
+    const u32 tile_panels = panels / count;
+    const Plan::Make make_tile = [&](const Plan::Tiling& tiling, bool measuring) {
+      return make(tile_panels, tiling, measuring);
+    };
+    const auto tiling = plan.choose_tiling(input.rows, {count, 1}, make_tile);
+    if (!tiling) continue;
+    const u64 cycles = plan.cycles(make(tile_panels, *tiling, true));
+    if (cycles >= best_cycles) continue;
+    best_cycles = cycles;
+    best_panels = tile_panels;
+    best_tiling = *tiling;
+  }
+  if (best_cycles == std::numeric_limits<u64>::max()) {
+    throw plan.does_not_fit(make(1, plan.tiling(input.rows, 1, {panels, 1}), true));
+  }
+  plan.add_task(make(best_panels, best_tiling, false));
+}
+
+// ---------------------------------------------------------------- attention
+
+namespace {
+
+class AttentionCore {
+ public:
+  AttentionCore(Plan& plan, const Attention& attention, const MatrixPlace& q, const MatrixPlace& k,
+                const MatrixPlace& v, const MatrixPlace& mixed)
+      : plan_(plan), attention_(attention), q_(q), k_(k), v_(v), mixed_(mixed) {}
+
+  /// All keys at once: tiles of queries, heads, batch elements.
+  void add_whole() {
+    plan_.add_row_task(attention_.tokens, {static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)},
+                       whole());
+  }
+
+  /// Blocks of keys, one task for all that are full and one for the rest, and the merge; for one batch element.
+  void add_blocks(u64 element) {
+    set_up_blocks(element);
+    u64 rows = 0;
+    for (const Part& part : parts()) {
+      const auto tiling = plan_.choose_tiling(attention_.tokens, part.outer, part.make);
+      if (!tiling) throw plan_.does_not_fit(part.make(plan_.tiling(attention_.tokens, 1, part.outer), true));
+      rows = std::max(rows, tiling->tiles[0] * plan_.padded(tiling->rows));
+    }
+    set_partial_rows(rows);
+    partial_ = plan_.allocate(attention_.heads * blocks_ * block_bytes_);
+    for (const Part& part : parts()) plan_.add_row_task(attention_.tokens, part.outer, part.make);
+  }
+
+  /// Expected cycles, nothing if no tile fits.
+  [[nodiscard]] std::optional<u64> cycles_whole() const {
+    return cycles_of({static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)}, whole());
+  }
+  [[nodiscard]] std::optional<u64> cycles_blocks() {
+    set_up_blocks(0);
+    u64 sum = 0;
+    for (const Part& part : parts()) {
+      const auto cycles = cycles_of(part.outer, part.make);
+      if (!cycles) return std::nullopt;
+      sum += *cycles;
+    }
+    return sum * attention_.batch;
+  }
+
+ private:
+  [[nodiscard]] TaskBuilder begin(const char* suffix, const Plan::Tiling& tiling, bool measuring) const {
+    return {plan_.target(), attention_.name + suffix, attention_.layer, tiling.tiles,
+            tiling.rows,    tiling.tail_rows,         measuring};
+  }
+  [[nodiscard]] i64 batch_stride() const { return static_cast<i64>(attention_.tokens * q_.pitch); }
+  [[nodiscard]] i64 head_stride() const { return static_cast<i64>(attention_.width * 2); }
+  [[nodiscard]] MatrixPlace from_row(const MatrixPlace& place, u64 row) const {
+    MatrixPlace part = place;
+    part.address += (first_row_ + row) * place.pitch;
+    return part;
+  }
+  [[nodiscard]] TileStrides rows_of(const MatrixPlace& place, const Plan::Tiling& tiling, i64 batch) const {
+    return {static_cast<i64>(place.pitch) * tiling.rows, head_stride(), batch};
+  }
+
+  /// Loads queries, keys and values of a tile and attends. With `for_merge` the tile levels are queries, blocks
+  /// of keys, heads, otherwise queries, heads, batch elements.
+  void attend(TaskBuilder& task, u64 keys, u64 first_key, i64 block_stride, i64 batch, const TileBuffer& out,
+              bool for_merge) const {
+    const u64 width = attention_.width;
+    const auto count = static_cast<u32>(keys);
+    const TileBuffer statistics = task.buffer(softmax_column::count);
+    const TileBuffer k = task.buffer(width, count), v = task.buffer(width, count);
+    const TileBuffer queries = task.buffer(width), scores = task.buffer(keys);
+    const auto pitch = static_cast<i64>(q_.pitch);
+    const TileStrides key_strides =
+        for_merge ? TileStrides{0, block_stride, head_stride()} : TileStrides{0, head_stride(), batch};
+    const TileStrides query_strides = for_merge ? TileStrides{pitch * task.rows(), 0, head_stride()}
+                                                : TileStrides{pitch * task.rows(), head_stride(), batch};
+    task.load(from_row(k_, first_key), width, k, count, false, key_strides);
+    task.load(from_row(v_, first_key), width, v, count, false, key_strides);
+    task.load(from_row(q_, 0), width, queries, task.rows(), true, query_strides);
+    add_attention(task, plan_.target(), attention_.name, keys, width, queries, k, v, scores, statistics, for_merge,
+                  out);
+  }
+
+  struct Part {
+    std::array<u32, 2> outer;
+    Plan::Make make;
+  };
+
+  void set_up_blocks(u64 element) {
+    first_row_ = element * attention_.tokens;
+    blocks_ = static_cast<u32>((attention_.tokens + attention_.key_block - 1) / attention_.key_block);
+    const PanelLayout layout{plan_.target().lanes, plan_.target().lanes};
+    block_panels_ = layout.panels(attention_.width) + layout.panels(softmax_column::count);
+    set_partial_rows(plan_.padded(attention_.tokens));
+  }
+
+  /// Partial results lie as [head][block][panel][row]; whole tiles are stored, so there are more rows than tokens.
+  void set_partial_rows(u64 rows) {
+    partial_rows_ = rows;
+    block_bytes_ = block_panels_ * rows * plan_.target().vector_bytes();
+  }
+
+  [[nodiscard]] std::vector<Part> parts() const {
+    const u64 full = attention_.tokens / attention_.key_block, rest = attention_.tokens % attention_.key_block;
+    const auto heads = static_cast<u32>(attention_.heads);
+    std::vector<Part> result;
+    if (full > 0) result.push_back({{static_cast<u32>(full), heads}, partial(".core", 0, attention_.key_block)});
+    if (rest > 0) result.push_back({{1, heads}, partial(".core_rest", full, rest)});
+    result.push_back({{heads, 1}, merging()});
+    return result;
+  }
+
+  [[nodiscard]] std::optional<u64> cycles_of(std::array<u32, 2> outer, const Plan::Make& make) const {
+    const auto tiling = plan_.choose_tiling(attention_.tokens, outer, make);
+    if (!tiling) return std::nullopt;
+    return plan_.cycles(make(*tiling, true));
+  }
+
+  [[nodiscard]] Plan::Make whole() const {
+    return [this](const Plan::Tiling& tiling, bool measuring) {
+      TaskBuilder task = begin(".core", tiling, measuring);
+      const TileBuffer out = task.buffer(attention_.width);
+      attend(task, attention_.tokens, 0, 0, batch_stride(), out, false);
+      task.store(mixed_, attention_.width, out, tiling.rows, true, rows_of(mixed_, tiling, batch_stride()));
+      return task;
+    };
+  }
+
+  [[nodiscard]] Plan::Make partial(const char* suffix, u64 first_block, u64 keys) const {
+    return [=](const Plan::Tiling& tiling, bool measuring) {
+      TaskBuilder task = begin(suffix, tiling, measuring);
+      // The statistics, the next buffer, go with the output.
+      const TileBuffer out = task.buffer(attention_.width);
+      attend(task, keys, first_block * attention_.key_block,
+             static_cast<i64>(attention_.key_block) * static_cast<i64>(q_.pitch), 0, out, true);
+      const u32 row_bytes = out.layout.row_bytes();
+      task.store_runs(
+          partial_ + first_block * block_bytes_, out.offset, block_panels_, out.layout.panel_bytes(),
+          partial_rows_ * row_bytes, out.layout.panel_bytes(),
+          {i64{tiling.rows} * row_bytes, static_cast<i64>(block_bytes_), static_cast<i64>(block_bytes_ * blocks_)});
+      return task;
+    };
+  }
+
+  [[nodiscard]] Plan::Make merging() const {
+    return [this](const Plan::Tiling& tiling, bool measuring) {
+      TaskBuilder task = begin(".merge", tiling, measuring);
+      const TileBuffer partial = task.buffer(u64{blocks_} * block_panels_ * plan_.target().lanes);
+      const TileBuffer out = task.buffer(attention_.width);
+      const u32 row_bytes = out.layout.row_bytes();
+      task.load_runs(partial_, partial.offset, blocks_ * block_panels_, out.layout.panel_bytes(),
+                     partial_rows_ * row_bytes, out.layout.panel_bytes(),
+                     {i64{tiling.rows} * row_bytes, static_cast<i64>(block_bytes_ * blocks_), 0});
+      add_merge(task, plan_.target(), attention_.name + ".merge", blocks_, attention_.width, partial, out);
+      task.store(from_row(mixed_, 0), attention_.width, out, tiling.rows, true, rows_of(mixed_, tiling, 0));
+      return task;
+    };
+  }
+
+  Plan& plan_;
+  const Attention& attention_;
+  const MatrixPlace &q_, &k_, &v_, &mixed_;
+  u64 first_row_ = 0, partial_ = 0, partial_rows_ = 0, block_bytes_ = 0;
+  u32 block_panels_ = 0, blocks_ = 0;
+};
+
+}  // namespace
+
+u64 choose_key_block(Plan& plan, Attention attention) {
+  const MatrixPlace nowhere{0, 0, 0, plan.target().vector_bytes()};
+  AttentionCore core(plan, attention, nowhere, nowhere, nowhere, nowhere);
+  u64 best = attention.tokens;
+  std::optional<u64> best_cycles = core.cycles_whole();
+  for (u64 block = plan.target().lanes; block < attention.tokens; block *= 2) {
+    if (attention.tokens / block > 64) continue;
+    attention.key_block = block;
+    const auto cycles = core.cycles_blocks();
+    if (!cycles || (best_cycles && *best_cycles <= *cycles)) continue;
+    best = block;
+    best_cycles = cycles;
+  }
+  return best;
+}
+
+void add_attention_core(Plan& plan, const Attention& attention, const MatrixPlace& q, const MatrixPlace& k,
+                        const MatrixPlace& v, const MatrixPlace& mixed) {
+  AttentionCore core(plan, attention, q, k, v, mixed);
+  if (attention.key_block >= attention.tokens) {
+    core.add_whole();
+    return;
+  }
+  for (u64 element = 0; element < attention.batch; ++element) core.add_blocks(element);
+}
+
+}  // namespace bvp
