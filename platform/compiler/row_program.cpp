@@ -148,7 +148,8 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
         buffer_of[value] = buffers.size();
         buffers.push_back({});
         buffers.back().life.begin = operation.kind == Operation::Kind::load ? 0 : i;
-        buffers.back().first_extent = values_[value].written;
+        buffers.back().first_extent =
+            operation.kind == Operation::Kind::load ? operation.place.columns : values_[value].written;
       }
       Lifetime& life = buffers[buffer_of[value]].life;
       life.end = std::max(life.end, i);
