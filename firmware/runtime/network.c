@@ -186,7 +186,8 @@ static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_
         if ((mask & 1) != 0) slot->registers[i] += (uint32_t)half;
     }
     if (tail) slot->counts[step->tail_index] = step->tail_count;
-    if (walk->last_launch_tag == slot->tag) slot->flags |= BVP_COMMAND_FLAG_RESIDENT;
+    if (walk->last_launch_tag == slot->tag && (step->flags & BVP_STEP_FLAG_OWN_WEIGHTS) == 0)
+      slot->flags |= BVP_COMMAND_FLAG_RESIDENT;
     walk->last_launch_tag = slot->tag;
   }
   push(walk, slot, link);

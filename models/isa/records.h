@@ -49,7 +49,7 @@ namespace bvp {
     "launch: bit i = register i")                                                              \
   F(u32, tail_index, 1, "which count is replaced at the last innermost tile, 255: none")       \
   F(u32, tail_count, 1, "the count there; 0: the step is left out of that tile")               \
-  F(u32, reserved, 1, "must be 0")
+  F(u32, flags, 1, "bit 0 (launch): its weights come with the tile, so none stay resident")
 
 #define BVP_TASK_FIELDS(F)                                                                    \
   F(u32, layer, 1, "index of the encoder layer, 0xffffffff: outside of the layers")           \
@@ -130,6 +130,7 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
   X(semaphore_count, 32, "semaphores of the sequencer")                                                      \
   X(task_flag_depends, 1, "Task.flags: inputs are outputs of earlier tasks")                                 \
   X(task_flag_weights_depend, 2, "Task.flags: what the weight steps read are outputs of earlier tasks")      \
+  X(step_flag_own_weights, 1, "Step.flags: the weights of a launch come with the tile")                      \
   X(tail_none, 255, "Step.tail_index: every tile is alike")                                                  \
   X(layer_none, 0xffffffff, "Task.layer: outside of the encoder layers")                                     \
   X(dma_fill_flag, 0x80000000, "DmaDescriptor.fill: write bits 15..0 instead of copying")                    \

@@ -42,6 +42,9 @@ BitPlan plan_bits(const ButterflyStage& stage, unsigned local_bits, unsigned pe_
     plan.window.insert(plan.window.begin(), extra.back());
     extra.pop_back();
   }
+  // Strides of reversed bits fall, and loops count upwards.
+  std::sort(plan.window.begin(), plan.window.end(),
+            [&](unsigned a, unsigned b) { return stage.input_stride[a] < stage.input_stride[b]; });
   while (plan.pe.size() < pe_bits && !extra.empty()) {
     plan.pe.push_back(extra.back());
     extra.pop_back();
@@ -128,7 +131,7 @@ class StageBuilder {
         loop.output_stride = output(bits[i]);
         loop.weight_sets = sets;
         std::size_t end = i;
-        while (end < bits.size() && bits[end] == bits[i] + (end - i) &&
+        while (end < bits.size() &&
                input(bits[end]) == loop.input_stride * (1 << (end - i)) &&
                output(bits[end]) == loop.output_stride * (1 << (end - i))) {
           ++end;
@@ -760,7 +763,16 @@ ButterflyKernel make_butterfly_kernel(const CompilerTarget& target, const Butter
                   target.operand_vectors, 1u << layers, stage.complex ? "complex" : "real", 1u << pe_bits));
 }
 
-std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex) {
+void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> bits) {
+  std::sort(bits.begin(), bits.end());
+  for (std::size_t low = 0, high = bits.size(); low + 1 < high; ++low) {
+    --high;
+    if (low < high) std::swap(place_of_bit[bits[low]], place_of_bit[bits[high]]);
+  }
+}
+
+std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
+                                         unsigned layer_count) {
   // The largest number of layers whose smallest closed set fits, then as few and as equal stages as possible.
   const unsigned pe_bits = pe_bits_of(target, index_bits);
   const u32 planes = complex ? 2 : 1;
@@ -772,9 +784,9 @@ std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned 
     return planes * 3 * group + 2 * group + 2 * 8 + scalars / target.lanes + 1 + 4 / target.lanes + 1;
   };
   while (target.stage_points == 0 && limit > pe_bits + 1 && vectors(limit) > target.operand_vectors) --limit;
-  const unsigned stages = (index_bits + limit - 1) / limit;
+  const unsigned stages = (layer_count + limit - 1) / limit;
   std::vector<unsigned> layers;
-  for (unsigned i = 0, left = index_bits; i < stages; ++i) {
+  for (unsigned i = 0, left = layer_count; i < stages; ++i) {
     layers.push_back((left + stages - i - 1) / (stages - i));
     left -= layers.back();
   }

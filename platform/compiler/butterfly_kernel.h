@@ -62,7 +62,12 @@ struct ButterflyKernel {
 [[nodiscard]] ButterflyKernel make_butterfly_kernel(const CompilerTarget& target, const ButterflyStage& stage,
                                                     u32 groups);
 
-/// How many layers each stage of a butterfly of 2^index_bits points has.
-[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex);
+/// Exchanges the places of these index bits: the highest gets the lowest place of theirs, and so on. Stages of an FFT
+/// leave their bits like this, so that the last one finds those before it in the order in which it stores them.
+void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> bits);
+
+/// How many layers each stage has when `layers` layers are computed on vectors of 2^index_bits points.
+[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
+                                                       unsigned layers);
 
 }  // namespace bvp

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "platform/network/half.h"
 
@@ -18,10 +19,11 @@ std::string describe(const ButterflyKernel& kernel, u64 points, std::size_t laye
       kernel.groups_per_instance, kernel.weights_resident ? "resident" : "per window");
 }
 
-void add_butterfly_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
+}  // namespace
+
+void add_butterfly_launch(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
                           const ButterflyStage& stage, u32 groups, u32 tail_groups,
-                          std::vector<LaunchStep::Register> registers) {
-  ButterflyKernel kernel = make_butterfly_kernel(target, stage, groups);
+                          std::vector<LaunchStep::Register> registers, std::optional<u32> weights) {
   LaunchStep step;
   step.name = name;
   step.mapping = describe(kernel, u64{1} << stage.index_bits, stage.layer_bits.size());
@@ -31,12 +33,15 @@ void add_butterfly_launch(TaskBuilder& task, const CompilerTarget& target, const
   step.groups_per_count = per_instance;
   step.tail_count = (tail_groups + per_instance - 1) / per_instance;
   step.registers = std::move(registers);
-  step.registers.push_back({butterfly_register::weights, task.add_weights(kernel.weights), true});
-  step.kernel = std::move(kernel.kernel);
+  if (weights) {
+    step.own_weights = true;
+    step.registers.push_back({butterfly_register::weights, *weights, false});
+  } else {
+    step.registers.push_back({butterfly_register::weights, task.add_weights(kernel.weights), true});
+  }
+  step.kernel = kernel.kernel;
   task.add_launch(std::move(step));
 }
-
-}  // namespace
 
 LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes)
     : points(std::max<u64>(2, next_power_of_two(inputs_))),
@@ -49,12 +54,40 @@ LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes)
   }
 }
 
+std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape, u32 stack, unsigned layer,
+                              u32 index) {
+  const u64 n = shape.points, bits = log2_of(n);
+  if (stack * n >= shape.outputs) return {};
+  const u64 stride = u64{1} << layer, pair = index / (2 * stride) * stride + index % stride;
+  const u16* t = &op.twiddle->data[((u64{stack + op.first_stack} * bits + layer) * (n / 2) + pair) * 4];
+  std::array<u16, 4> weights{t[0], t[1], t[2], t[3]};
+  if (layer + 1 == bits) {
+    // Points that are cut off become 0, as the padding of whatever reads them must be.
+    if (stack * n + index >= shape.outputs) weights[0] = weights[1] = 0;
+    if (stack * n + index + stride >= shape.outputs) weights[2] = weights[3] = 0;
+  }
+  return weights;
+}
+
+u16 bias_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index) {
+  const u64 point = stack * shape.points + index;
+  return point < shape.outputs ? op.bias->data[op.first_stack * shape.points + point] : u16{0};
+}
+
+std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index) {
+  u32 position = 0;
+  for (unsigned lower = 0; lower < layer; ++lower) position |= (index >> (index_bits - 1 - lower) & 1) << lower;
+  const double angle = 2.0 * M_PI * position / static_cast<double>(u64{2} << layer);
+  return {to_half(std::cos(angle)), to_half(-std::sin(angle)), 0, 0};
+}
+
+u16 fft_scale(u64 points) { return to_half(1.0 / std::sqrt(static_cast<double>(points))); }
+
 void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,
                           const TileBuffer& input, const TileBuffer& output) {
   const LinearShape shape(op.inputs, op.outputs, target.lanes);
   const unsigned bits = log2_of(shape.points);
-  const std::vector<unsigned> stages = divide_into_stages(target, bits, false);
-  const u64 n = shape.points;
+  const std::vector<unsigned> stages = divide_into_stages(target, bits, false, bits);
   unsigned first_layer = 0;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const bool first = s == 0, last = s + 1 == stages.size();
@@ -74,36 +107,24 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
     }
     stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
     stage.output_group_stride = static_cast<i32>(output.layout.group_bytes());
-    if (!task.measuring())
+    if (!task.measuring()) {
       stage.weights = [&, first_layer](u32 stack, unsigned layer, u32 index) {
-        if (stack * n >= shape.outputs) return std::array<u16, 4>{};
-        const unsigned k = first_layer + layer;
-        const u64 stride = u64{1} << k, pair = index / (2 * stride) * stride + index % stride;
-        const u16* t = &op.twiddle->data[(((u64{stack} * bits + k) * (n / 2)) + pair) * 4];
-        std::array<u16, 4> weights{t[0], t[1], t[2], t[3]};
-        if (k + 1 == bits) {
-          // Points that are cut off become 0, as the padding of whatever reads them must be.
-          if (stack * n + index >= shape.outputs) weights[0] = weights[1] = 0;
-          if (stack * n + index + stride >= shape.outputs) weights[2] = weights[3] = 0;
-        }
-        return weights;
+        return twiddle_of(op, shape, stack, first_layer + layer, index);
       };
+    }
     std::vector<LaunchStep::Register> registers{{butterfly_register::input, source.offset, false},
                                                 {butterfly_register::output, output.offset, false}};
     if (last) {
       stage.bias = true;
-      stage.bias_of = [&](u32 stack, u32 index) {
-        const u64 point = stack * n + index;
-        return point < shape.outputs ? op.bias->data[point] : u16{0};
-      };
+      stage.bias_of = [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); };
       stage.activation = op.activation;
       if (op.residual) {
         stage.residual = true;
         registers.push_back({butterfly_register::residual, op.residual->offset, false});
       }
     }
-    add_butterfly_launch(task, target, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
-                         task.groups(), task.tail_groups(), std::move(registers));
+    add_butterfly_launch(task, make_butterfly_kernel(target, stage, task.groups()), stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
+                         task.groups(), task.tail_groups(), std::move(registers), {});
     first_layer += stages[s];
   }
 }
@@ -112,7 +133,9 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
              const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
              const TileBuffer& output_re, const TileBuffer& output_im) {
   const unsigned bits = log2_of(op.points);
-  const std::vector<unsigned> stages = divide_into_stages(target, bits, true);
+  const std::vector<unsigned> stages = divide_into_stages(target, bits, true, bits);
+  std::vector<unsigned> place(bits);
+  std::iota(place.begin(), place.end(), 0u);
   unsigned first_layer = 0;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const bool first = s == 0, last = s + 1 == stages.size();
@@ -133,31 +156,31 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(bits - 1 - first_layer - k);
     stage.column_access = !op.along_rows;
     for (unsigned bit = 0; bit < bits; ++bit) {
-      stage.input_stride.push_back(stride(from_re, bit));
-      stage.output_stride.push_back(stride(to_re, last ? bits - 1 - bit : bit));
+      stage.input_stride.push_back(stride(from_re, place[bit]));
+    }
+    if (!last) reverse_places(place, stage.layer_bits);
+    for (unsigned bit = 0; bit < bits; ++bit) {
+      stage.output_stride.push_back(stride(to_re, last ? bits - 1 - bit : place[bit]));
     }
     stage.input_group_stride = group_stride(from_re);
     stage.output_group_stride = group_stride(to_re);
     stage.real_input = first && op.real_input;
     stage.real_output = last && op.real_output;
     stage.scale = first && op.ortho;
-    stage.scale_value = to_half(1.0 / std::sqrt(static_cast<double>(op.points)));
+    stage.scale_value = fft_scale(op.points);
     stage.residual = last && op.residual.has_value();
-    if (!task.measuring())
+    if (!task.measuring()) {
       stage.weights = [bits, first_layer](u32, unsigned layer, u32 index) {
-        const unsigned k = first_layer + layer;
-        u32 position = 0;
-        for (unsigned lower = 0; lower < k; ++lower) position |= (index >> (bits - 1 - lower) & 1) << lower;
-        const double angle = 2.0 * M_PI * position / static_cast<double>(u64{2} << k);
-        return std::array<u16, 4>{to_half(std::cos(angle)), to_half(-std::sin(angle)), 0, 0};
+        return fft_factor(bits, first_layer + layer, index);
       };
+    }
     std::vector<LaunchStep::Register> registers{{butterfly_register::input, from_re.offset, false},
                                                 {butterfly_register::output, to_re.offset, false}};
     if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
     if (!stage.real_output) registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
-    add_butterfly_launch(task, target, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
-                         op.groups, op.tail_groups, std::move(registers));
+    add_butterfly_launch(task, make_butterfly_kernel(target, stage, op.groups), stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
+                         op.groups, op.tail_groups, std::move(registers), {});
     first_layer += stages[s];
   }
 }

@@ -31,9 +31,23 @@ struct LinearOperator {
   const Tensor* twiddle = nullptr;
   const Tensor* bias = nullptr;
   u64 inputs = 0, outputs = 0;
+  u32 first_stack = 0;  // of the twiddle and the bias, where the operator is a part of a linear layer
   std::optional<Activation> activation;
   std::optional<TileBuffer> residual;  // same number of rows as the output buffer
 };
+
+/// Weights of the pair whose lower point is `index`, and the bias of a point: zeros for points that are cut off.
+[[nodiscard]] std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape, u32 stack,
+                                            unsigned layer, u32 index);
+[[nodiscard]] u16 bias_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index);
+/// The factor of an FFT's pair {re, im, 0, 0}: `layer` counts from the first, `index` is that of the input.
+[[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index);
+[[nodiscard]] u16 fft_scale(u64 points);
+
+/// A launch of a butterfly kernel. `weights`: where they lie in the half, if they are not to go to the weight area.
+void add_butterfly_launch(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
+                          const ButterflyStage& stage, u32 groups, u32 tail_groups,
+                          std::vector<LaunchStep::Register> registers, std::optional<u32> weights);
 
 /// BPMM on the rows of a tile; `input` may be `output`.
 void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,

@@ -147,6 +147,7 @@ class Planner {
       command.registers[reg.number] = static_cast<u32>(reg.weights ? weight_area + reg.offset : reg.offset);
       if (!reg.weights) step.half_mask |= 1u << reg.number;
     }
+    if (launch.own_weights) step.flags |= step_flag_own_weights;
     step.tail_index = launch.tail_count == launch.counts[launch.row_level] ? tail_none : launch.row_level;
     step.tail_count = launch.tail_count;
     return step;

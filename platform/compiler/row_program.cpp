@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "platform/compiler/long_butterfly.h"
+
 namespace bvp {
 
 namespace {
@@ -75,7 +77,7 @@ std::pair<RowProgram::Value, RowProgram::Value> RowProgram::fft(const FftOperato
   operation.fft = op;
   const Value re = add_value(op.points, op.points), im = add_value(op.points, op.points);
   operation.outputs = {re, im};
-  if (divide_into_stages(plan_.target(), log2_of(op.points), true).size() > 1) {
+  if (divide_into_stages(plan_.target(), log2_of(op.points), true, log2_of(op.points)).size() > 1) {
     operation.outputs.push_back(add_value(op.points, op.points));
     operation.outputs.push_back(add_value(op.points, op.points));
   }
@@ -117,6 +119,10 @@ bool RowProgram::may_overwrite(const Operation& operation) const {
          LinearShape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes).stacks == 1;
 }
 
+u64 RowProgram::written(const Operation& operation, Value value) const {
+  return operation.kind == Operation::Kind::load ? operation.place.columns : values_[value].written;
+}
+
 Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
   // Which values share a buffer, when it is in use, and the columns that have to be zero from the start.
   struct Buffer {
@@ -148,12 +154,11 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
         buffer_of[value] = buffers.size();
         buffers.push_back({});
         buffers.back().life.begin = operation.kind == Operation::Kind::load ? 0 : i;
-        buffers.back().first_extent =
-            operation.kind == Operation::Kind::load ? operation.place.columns : values_[value].written;
+        buffers.back().first_extent = written(operation, value);
       }
       Lifetime& life = buffers[buffer_of[value]].life;
       life.end = std::max(life.end, i);
-      life.columns = std::max(life.columns, values_[value].written);
+      life.columns = std::max(life.columns, written(operation, value));
     }
   }
   for (Buffer& buffer : buffers) {
@@ -290,15 +295,12 @@ std::vector<RowProgram::Operation> RowProgram::part(std::size_t first, std::size
   return result;
 }
 
-bool RowProgram::part_fits(std::size_t first, std::size_t end) {
-  const std::vector<Operation> operations = part(first, end);
-  if (operations.empty()) return true;
-  return plan_.fits(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
+bool RowProgram::fits(const std::vector<Operation>& operations) const {
+  return operations.empty() || plan_.fits(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
 }
 
 void RowProgram::flush() {
   for (std::size_t first = 0; first < operations_.size();) {
-    std::size_t end = first + 1;
     const auto is_work = [&](std::size_t i) {
       return operations_[i].kind != Operation::Kind::load && operations_[i].kind != Operation::Kind::store;
     };
@@ -309,15 +311,161 @@ void RowProgram::flush() {
       while (from < operations_.size() && operations_[from].kind == Operation::Kind::store) ++from;
       return from;
     };
-    end = extend(first);
-    while (fuse_ && end < operations_.size() && part_fits(first, extend(end))) end = extend(end);
-    const std::vector<Operation> operations = part(first, end);
-    if (!operations.empty()) plan_.add_row_task(rows_, {1, 1}, task_of(operations));
+    std::size_t end = extend(first);
+    std::vector<Operation> operations = part(first, end);
+    if (fits(operations)) {
+      while (fuse_ && end < operations_.size()) {
+        std::vector<Operation> more = part(first, extend(end));
+        if (!fits(more)) break;
+        operations = std::move(more);
+        end = extend(end);
+      }
+      if (!operations.empty()) plan_.add_row_task(rows_, {1, 1}, task_of(operations));
+    } else {
+      add_long(operations);
+    }
     first = end;
   }
   operations_.clear();
   values_.clear();
   in_dram_.clear();
+}
+
+// ---------------------------------------------------------------- long rows
+
+void RowProgram::add_long(const std::vector<Operation>& operations) {
+  const auto work = std::find_if(operations.begin(), operations.end(), [](const Operation& operation) {
+    return operation.kind == Operation::Kind::linear || operation.kind == Operation::Kind::fft;
+  });
+  if (work == operations.end()) {
+    throw plan_.does_not_fit(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
+  }
+  const auto loaded = [&](Value value) {
+    return std::find_if(operations.begin(), operations.end(),
+                        [&](const Operation& operation) {
+                          return operation.kind == Operation::Kind::load && operation.outputs.front() == value;
+                        })
+        ->place;
+  };
+  // An output goes to the first of its stores if that has room for all columns that are written.
+  const auto result_of = [&](Value value) {
+    const u64 pitch = values_[value].written * 2;
+    for (const Operation& operation : operations) {
+      if (operation.kind == Operation::Kind::store && operation.inputs.front() == value &&
+          operation.place.pitch >= pitch) {
+        return operation.place;
+      }
+    }
+    MatrixPlace place = plan_.matrix(rows_, values_[value].written);
+    place.columns = values_[value].columns;
+    return place;
+  };
+  std::vector<MatrixPlace> results;
+  for (std::size_t i = 0; i < std::min<std::size_t>(2, work->outputs.size()); ++i) {
+    results.push_back(result_of(work->outputs[i]));
+  }
+  const MatrixPlace x = loaded(work->inputs.front());
+  if (work->kind == Operation::Kind::linear) {
+    std::optional<MatrixPlace> residual;
+    if (work->inputs.size() > 1) residual = loaded(work->inputs[1]);
+    add_long_linear(*work, x, residual, results[0]);
+  } else {
+    add_long_fft(*work, x, results[0], results[1]);
+  }
+  for (const Operation& operation : operations) {
+    if (operation.kind != Operation::Kind::store) continue;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (operation.inputs.front() != work->outputs[i] || operation.place.address == results[i].address) continue;
+      add_copy(plan_, work->name + ".copy", work->layer, results[i], operation.place.columns, operation.place, 0);
+    }
+  }
+}
+
+MatrixPlace RowProgram::zero_padded(const Operation& operation, const MatrixPlace& place, u64 columns) {
+  if (place.columns == columns) return place;
+  const MatrixPlace padded = plan_.matrix(rows_, columns);
+  add_copy(plan_, operation.name + ".pad", operation.layer, place, place.columns, padded, columns);
+  return padded;
+}
+
+void RowProgram::add_long_linear(const Operation& operation, const MatrixPlace& x,
+                                 const std::optional<MatrixPlace>& residual, const MatrixPlace& output) {
+  const LinearOperator& op = operation.linear;
+  const LinearShape shape(op.inputs, op.outputs, plan_.target().lanes);
+  if (shape.stacks > 1 && add_stacks_apart(operation, x, residual, output)) return;
+  LongButterfly butterfly;
+  butterfly.name = op.name;
+  butterfly.layer = operation.layer;
+  butterfly.index_bits = log2_of(shape.points);
+  butterfly.others = rows_;
+  for (unsigned k = 0; k < butterfly.index_bits; ++k) butterfly.layer_bits.push_back(k);
+  butterfly.activation = op.activation;
+  LongButterflyPlaces places;
+  places.input_re = zero_padded(operation, x, shape.points);
+  std::optional<MatrixPlace> padded_residual;
+  if (residual) padded_residual = zero_padded(operation, *residual, shape.written());
+  for (u32 stack = 0; stack < shape.stacks; ++stack) {
+    butterfly.weights = [&, stack](unsigned layer, u32 index) { return twiddle_of(op, shape, stack, layer, index); };
+    butterfly.bias = [&, stack](u32 index) { return bias_of(op, shape, stack, index); };
+    const auto part_of = [&](MatrixPlace place) {
+      place.address += stack * shape.points * 2;
+      return place;
+    };
+    places.output_re = part_of(output);
+    if (padded_residual) places.residual = part_of(*padded_residual);
+    add_long_butterfly(plan_, butterfly, places);
+  }
+}
+
+bool RowProgram::add_stacks_apart(const Operation& operation, const MatrixPlace& x,
+                                  const std::optional<MatrixPlace>& residual, const MatrixPlace& output) {
+  const LinearShape shape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes);
+  // Whole panels, so that the parts can be stored side by side.
+  const u64 step = std::max<u64>(1, plan_.target().lanes / shape.points);
+  const auto part_of = [&](MatrixPlace place, u64 first, u64 columns) {
+    place.address += first * shape.points * 2;
+    place.columns = columns;
+    return place;
+  };
+  const auto make = [&](u64 first, u64 stacks, const Plan::Tiling& tiling, bool measuring) {
+    const u64 columns = std::min(stacks * shape.points, shape.outputs - first * shape.points);
+    RowProgram program(plan_, rows_, true);
+    program.set_layer(operation.layer);
+    LinearOperator op = operation.linear;
+    op.first_stack = static_cast<u32>(first);
+    op.outputs = columns;
+    const Value input = program.load(x);
+    std::optional<Value> added;
+    if (residual) added = program.load(part_of(*residual, first, columns));
+    program.store(program.linear(op, input, added), part_of(output, first, columns));
+    return program.task_of(program.part(0, program.operations_.size()))(tiling, measuring);
+  };
+  const auto fitting = [&](u64 stacks) {
+    return plan_.fits(make(0, stacks, plan_.tiling(rows_, 1, {1, 1}), true));
+  };
+  if (!fitting(step)) return false;
+  u64 stacks = step;
+  while (stacks * 2 < shape.stacks && fitting(stacks * 2)) stacks *= 2;
+  for (u64 first = 0; first < shape.stacks; first += stacks) {
+    if (first * shape.points >= shape.outputs) break;
+    plan_.add_row_task(rows_, {1, 1}, [&](const Plan::Tiling& tiling, bool measuring) {
+      return make(first, stacks, tiling, measuring);
+    });
+  }
+  return true;
+}
+
+void RowProgram::add_long_fft(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re,
+                              const MatrixPlace& im) {
+  LongButterfly butterfly = long_fft(operation.name, log2_of(operation.fft.points), operation.fft.ortho);
+  butterfly.layer = operation.layer;
+  butterfly.others = rows_;
+  butterfly.real_input = true;
+  LongButterflyPlaces places;
+  places.input_re = places.input_im = zero_padded(operation, x, operation.fft.points);
+  places.output_re = re;
+  places.output_im = im;
+  add_long_butterfly(plan_, butterfly, places);
 }
 
 }  // namespace bvp

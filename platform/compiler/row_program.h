@@ -13,7 +13,8 @@
 namespace bvp {
 
 /// A straight-line program over matrices with one row a token. Operators are collected and become tasks at a flush:
-/// one if all its buffers fit a scratchpad half, otherwise as few as possible, joined through DRAM.
+/// one if all its buffers fit a scratchpad half, otherwise as few as possible, joined through DRAM. An operator that
+/// does not fit alone works in passes over DRAM (long_butterfly.h).
 class RowProgram {
  public:
   /// A matrix: an index into the program's values. A flush ends all of them.
@@ -57,12 +58,24 @@ class RowProgram {
   Value add_value(u64 columns, u64 written);
   /// The matrix's columns that an operator reads through this input; those beyond `columns` must be zero.
   [[nodiscard]] u64 span_read(const Operation& operation, std::size_t input) const;
+  /// Columns of a value that are there once the operation is done.
+  [[nodiscard]] u64 written(const Operation& operation, Value value) const;
   [[nodiscard]] bool may_overwrite(const Operation& operation) const;
   [[nodiscard]] Plan::Make task_of(const std::vector<Operation>& operations) const;
   void emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of) const;
   /// Operations [first, end) with the loads and stores that cutting there needs.
   [[nodiscard]] std::vector<Operation> part(std::size_t first, std::size_t end);
-  [[nodiscard]] bool part_fits(std::size_t first, std::size_t end);
+  [[nodiscard]] bool fits(const std::vector<Operation>& operations) const;
+  /// One operator, whose rows are too long for a scratchpad half, with its loads and stores.
+  void add_long(const std::vector<Operation>& operations);
+  void add_long_linear(const Operation& operation, const MatrixPlace& x, const std::optional<MatrixPlace>& residual,
+                       const MatrixPlace& output);
+  /// Some stacks at a time; false if a single one does not fit.
+  bool add_stacks_apart(const Operation& operation, const MatrixPlace& x, const std::optional<MatrixPlace>& residual,
+                        const MatrixPlace& output);
+  void add_long_fft(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re, const MatrixPlace& im);
+  /// The matrix with zeros up to `columns` columns; a copy if it has none.
+  MatrixPlace zero_padded(const Operation& operation, const MatrixPlace& place, u64 columns);
 
   Plan& plan_;
   const u64 rows_;

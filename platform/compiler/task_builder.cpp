@@ -36,33 +36,55 @@ u32 TaskBuilder::buffer_size(u64 columns, u32 rows) const {
   return PanelLayout{lanes, ((rows == 0 ? rows_ : rows) + lanes - 1) / lanes * lanes}.bytes(columns);
 }
 
+void TaskBuilder::count_bytes(u64 bytes, bool read, u64 run, const Move& move) {
+  u64 total = bytes * tiles_[0] * tiles_[1] * tiles_[2];
+  if (move.tail_index != tail_none) {
+    const u64 tail_bytes = bytes / move.descriptor.count[move.tail_index] * move.tail_count;
+    total -= (bytes - tail_bytes) * tiles_[1] * tiles_[2];
+  }
+  (read ? read_bytes_ : write_bytes_) += total;
+  (read ? load_cycles_ : store_cycles_) += transfer_cycles(target_, bytes, run);
+}
+
+void TaskBuilder::add_dma(const Move& move, bool input) {
+  const DmaDescriptor& descriptor = move.descriptor;
+  const auto in_scratchpad = [&](u64 address) {
+    return address >= target_.scratchpad_base && address - target_.scratchpad_base < target_.scratchpad_bytes;
+  };
+  const bool fill = descriptor.fill != 0;
+  const bool from_half = !fill && in_scratchpad(descriptor.source);
+  const bool to_half = in_scratchpad(descriptor.destination);
+  Step step = dma_step(descriptor, input ? 0 : 1);
+  step.source_stride = move.source_strides;
+  step.destination_stride = move.destination_strides;
+  step.half_mask = (from_half ? 1u : 0u) | (to_half ? 2u : 0u);
+  step.tail_index = move.tail_index;
+  step.tail_count = move.tail_count;
+  (input ? inputs_ : outputs_).push_back(step);
+
+  const u64 bytes = u64{descriptor.length} * descriptor.count[0] * descriptor.count[1] * descriptor.count[2];
+  const auto run = [&](i32 stride) {
+    return stride == static_cast<i32>(descriptor.length) ? u64{descriptor.length} * descriptor.count[0]
+                                                         : descriptor.length;
+  };
+  if (!fill && !from_half) count_bytes(bytes, true, run(descriptor.source_stride[0]), move);
+  if (!to_half) count_bytes(bytes, false, run(descriptor.destination_stride[0]), move);
+}
+
 void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
                            std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
                            u32 tail_index, u32 tail_count) {
-  DmaDescriptor descriptor{};
-  descriptor.source = load ? address : scratchpad;
-  descriptor.destination = load ? scratchpad : address;
-  descriptor.length = length;
-  descriptor.count = count;
-  descriptor.source_stride = load ? dram_stride : scratchpad_stride;
-  descriptor.destination_stride = load ? scratchpad_stride : dram_stride;
-  Step step = dma_step(descriptor, load ? 0 : 1);
-  (load ? step.source_stride : step.destination_stride) = strides;
-  step.half_mask = load ? 2 : 1;
-  step.tail_index = tail_index;
-  step.tail_count = tail_count;
-  (load ? inputs_ : outputs_).push_back(step);
-
-  const u64 tiles = u64{tiles_[0]} * tiles_[1] * tiles_[2];
-  const u64 bytes = u64{length} * count[0] * count[1] * count[2];
-  u64 total = bytes * tiles;
-  if (tail_index != tail_none) {
-    const u64 tail_bytes = bytes / count[tail_index] * tail_count;
-    total -= (bytes - tail_bytes) * tiles_[1] * tiles_[2];
-  }
-  (load ? read_bytes_ : write_bytes_) += total;
-  const u64 run = dram_stride[0] == static_cast<i32>(length) ? u64{length} * count[0] : length;
-  (load ? load_cycles_ : store_cycles_) += transfer_cycles(target_, bytes, run);
+  Move move;
+  move.descriptor.source = load ? address : scratchpad;
+  move.descriptor.destination = load ? scratchpad : address;
+  move.descriptor.length = length;
+  move.descriptor.count = count;
+  move.descriptor.source_stride = load ? dram_stride : scratchpad_stride;
+  move.descriptor.destination_stride = load ? scratchpad_stride : dram_stride;
+  (load ? move.source_strides : move.destination_strides) = strides;
+  move.tail_index = tail_index;
+  move.tail_count = tail_count;
+  add_dma(move, load);
 }
 
 void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
@@ -110,15 +132,20 @@ void TaskBuilder::store_strip(const MatrixPlace& place, const TileBuffer& buffer
 }
 
 void TaskBuilder::fill(u64 scratchpad, u32 length, u32 count, i32 stride) {
-  DmaDescriptor descriptor{};
-  descriptor.destination = scratchpad;
-  descriptor.length = length;
-  descriptor.fill = dma_fill_flag;
-  descriptor.count = {count, 1, 1};
-  descriptor.destination_stride = {stride, 0, 0};
-  Step step = dma_step(descriptor, 0);
-  step.half_mask = 2;
-  inputs_.push_back(step);
+  Move move;
+  move.descriptor.destination = scratchpad;
+  move.descriptor.length = length;
+  move.descriptor.fill = dma_fill_flag;
+  move.descriptor.count = {count, 1, 1};
+  move.descriptor.destination_stride = {stride, 0, 0};
+  add_dma(move, true);
+}
+
+u32 TaskBuilder::reserve(u32 bytes) {
+  const u32 tile = std::max(64u, target_.lanes * target_.vector_bytes());
+  const u32 offset = (buffer_bytes_ + tile - 1) / tile * tile;
+  buffer_bytes_ = offset + (bytes + tile - 1) / tile * tile;
+  return offset;
 }
 
 void TaskBuilder::zero_columns(const TileBuffer& buffer, u64 first, u64 end) {

@@ -36,6 +36,7 @@ struct LaunchStep {
   u32 tail_count = 0;        // its count in the last innermost tile
   u32 groups_per_count = 1;  // lane groups that one of them stands for
   u32 layer = layer_none;
+  bool own_weights = false;  // they come with the tile
   struct Register {
     unsigned number = 0;
     u32 offset = 0;
@@ -81,6 +82,17 @@ class TaskBuilder {
   /// Zeroes rows [first, end) of all panels.
   void zero_rows(const TileBuffer& buffer, u32 first, u32 end);
 
+  /// Space for `bytes` bytes in the half, at the beginning of a tile of the scratchpad; returns the offset.
+  u32 reserve(u32 bytes);
+  /// A DMA input as it is, from tile to tile by `strides` on both sides (0: the side lies in the scratchpad half).
+  struct Move {
+    DmaDescriptor descriptor{};
+    TileStrides source_strides{}, destination_strides{};
+    u32 tail_index = tail_none, tail_count = 0;
+  };
+  void add_input(const Move& move) { add_dma(move, true); }
+  void add_output(const Move& move) { add_dma(move, false); }
+
   /// Words for the weight area; returns their byte offset in it.
   u32 add_weights(const std::vector<u16>& words);
   void add_launch(LaunchStep step);
@@ -107,6 +119,8 @@ class TaskBuilder {
   [[nodiscard]] u64 tile_cycles(u32 groups) const;
 
  private:
+  void add_dma(const Move& move, bool input);
+  void count_bytes(u64 bytes_per_tile, bool read, u64 run, const Move& move);
   void add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
                 std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
                 u32 tail_index, u32 tail_count);

@@ -6,9 +6,49 @@
 #include <algorithm>
 #include <limits>
 
+#include "platform/compiler/long_butterfly.h"
 #include "platform/compiler/operators.h"
+#include "platform/network/network.h"
 
 namespace bvp {
+
+namespace {
+
+/// In passes over DRAM, for one batch element.
+void add_long_token_fft(Plan& plan, const TokenFft& fft, u64 element, const MatrixPlace& re, const MatrixPlace& im,
+                        const MatrixPlace& residual, const MatrixPlace& mixed) {
+  const u64 points = next_power_of_two(fft.tokens);
+  const bool padded = points != fft.tokens;
+  const auto own = [&](MatrixPlace place) {
+    place.address += element * fft.tokens * place.pitch;
+    place.rows = fft.tokens;
+    return place;
+  };
+  const auto input = [&](const MatrixPlace& place, bool zeros) {
+    if (!padded) return own(place);
+    const MatrixPlace whole = plan.matrix(points, place.columns);
+    add_copy(plan, fft.name + ".pad", fft.layer, own(place), plan.padded(mixed.columns), whole, 0);
+    if (zeros) add_zero_rows(plan, fft.name + ".pad", fft.layer, whole, fft.tokens, points);
+    return whole;
+  };
+  LongButterfly butterfly = long_fft(fft.name, log2_of(points), fft.ortho);
+  butterfly.layer = fft.layer;
+  butterfly.along_rows = true;
+  butterfly.others = plan.padded(mixed.columns);
+  butterfly.real_output = true;
+  LongButterflyPlaces places;
+  places.input_re = input(re, true);
+  places.input_im = input(im, true);
+  places.residual = input(residual, false);
+  places.output_re = places.output_im = padded ? plan.matrix(points, mixed.columns) : own(mixed);
+  add_long_butterfly(plan, butterfly, places);
+  if (!padded) return;
+  MatrixPlace result = places.output_re;
+  result.rows = fft.tokens;
+  add_copy(plan, fft.name + ".cut", fft.layer, result, mixed.columns, own(mixed), 0);
+}
+
+}  // namespace
 
 void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const MatrixPlace& im,
                    const MatrixPlace& residual, const MatrixPlace& mixed) {
@@ -57,7 +97,10 @@ void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const
     best_cycles = cycles;
     best_width = width;
   }
-  if (best_width == 0) throw plan.does_not_fit(make_strip(1, true));
+  if (best_width == 0) {
+    for (u64 element = 0; element < fft.batch; ++element) add_long_token_fft(plan, fft, element, re, im, residual, mixed);
+    return;
+  }
   plan.add_task(make_strip(best_width, false));
 }
 
