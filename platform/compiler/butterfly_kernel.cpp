@@ -131,8 +131,7 @@ class StageBuilder {
         loop.output_stride = output(bits[i]);
         loop.weight_sets = sets;
         std::size_t end = i;
-        while (end < bits.size() &&
-               input(bits[end]) == loop.input_stride * (1 << (end - i)) &&
+        while (end < bits.size() && input(bits[end]) == loop.input_stride * (1 << (end - i)) &&
                output(bits[end]) == loop.output_stride * (1 << (end - i))) {
           ++end;
         }

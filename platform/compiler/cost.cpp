@@ -12,6 +12,8 @@ namespace {
 constexpr u64 launch_overhead_cycles = 160;
 /// From a tile's last result to the first command of the next task's first tile, through DMA and DRAM.
 constexpr u64 task_overhead_cycles = 500;
+/// How much longer DMA bursts take where both channels are busy: from runs of the default SoC too.
+constexpr double contention = 1.2;
 
 /// Cycles from one issue of an instruction to its next.
 u64 issue_distance(const CompilerTarget& target, const Segment& segment, const Instruction& instruction) {
@@ -54,10 +56,13 @@ u64 launch_cycles(const CompilerTarget& target, const Kernel& kernel, const std:
   return *std::max_element(cycles.begin(), cycles.end()) + launch_overhead_cycles;
 }
 
-u64 transfer_cycles(const CompilerTarget& target, u64 bytes, u64 run_bytes) {
-  const auto burst = static_cast<double>(std::min<u64>(target.dma_burst_bytes, run_bytes));
-  const double of_burst = std::max(burst / target.dram_bytes_per_cycle, target.memory_latency / target.dma_outstanding);
-  return static_cast<u64>(static_cast<double>(bytes) / burst * of_burst) + target.dma_setup_cycles;
+u64 transfer_cycles(const CompilerTarget& target, u64 bytes, u64 dram_run, u64 other_run, bool read) {
+  const auto burst = static_cast<double>(std::min<u64>(target.dma_burst_bytes, std::max(dram_run, other_run)));
+  const double requests = std::max(1.0, burst / static_cast<double>(std::min(dram_run, other_run)));
+  const double latency = contention * (read ? target.read_latency : target.write_latency);
+  const double of_burst = std::max({burst / target.dram_bytes_per_cycle, latency / target.dma_outstanding, requests});
+  // A descriptor begins when the one before has ended.
+  return static_cast<u64>(static_cast<double>(bytes) / burst * of_burst + latency) + target.dma_setup_cycles;
 }
 
 u64 task_cycles(const CompilerTarget& target, const TileCost& cost) {

@@ -19,8 +19,9 @@ namespace bvp {
 [[nodiscard]] u64 launch_cycles(const CompilerTarget& target, const Kernel& kernel,
                                 const std::array<u32, instance_levels>& counts);
 
-/// Cycles in which one DMA channel moves `bytes` whose DRAM side consists of runs of `run_bytes`.
-[[nodiscard]] u64 transfer_cycles(const CompilerTarget& target, u64 bytes, u64 run_bytes);
+/// Cycles in which one DMA channel moves `bytes` from or to DRAM, where they lie in runs of `dram_run` bytes,
+/// `other_run` on the other side. A burst is contiguous on one side.
+[[nodiscard]] u64 transfer_cycles(const CompilerTarget& target, u64 bytes, u64 dram_run, u64 other_run, bool read);
 
 /// Tiles that are loaded, computed and stored one after the other in two halves.
 struct TileCost {

@@ -44,7 +44,12 @@ class PassBuilder {
  public:
   PassBuilder(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places, const Pass& pass,
               bool first, bool last)
-      : plan_(plan), target_(plan.target()), butterfly_(butterfly), places_(places), pass_(pass), first_(first),
+      : plan_(plan),
+        target_(plan.target()),
+        butterfly_(butterfly),
+        places_(places),
+        pass_(pass),
+        first_(first),
         last_(last) {
     inner_out_ = pass.inner;
     std::sort(inner_out_.begin(), inner_out_.end(), [&](unsigned a, unsigned b) { return pass.to[a] < pass.to[b]; });
@@ -249,8 +254,9 @@ class PassBuilder {
         step *= outer_runs_[i].count();
       }
       task.load_bytes(address, weights, bytes, strides);
-      add_butterfly_launch(task, kernel, stages.size() == 1 ? butterfly_.name : fmt::format("{}.stage{}", butterfly_.name, s),
-                           stage, task.groups(), task.tail_groups(), std::move(registers), weights);
+      add_butterfly_launch(task, kernel,
+                           stages.size() == 1 ? butterfly_.name : fmt::format("{}.stage{}", butterfly_.name, s), stage,
+                           task.groups(), task.tail_groups(), std::move(registers), weights);
       layer += stages[s];
     }
   }
@@ -270,16 +276,23 @@ class Division {
   Division(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places)
       : plan_(plan), butterfly_(butterfly), places_(places) {}
 
-  void add() {
+  /// Finds the best division; returns its expected cycles.
+  u64 find() {
     const unsigned layers = butterfly_.index_bits;
     for (unsigned passes = 2; passes <= 3 && !best_; ++passes) {
       std::vector<unsigned> sizes(passes, 1);
       try_sizes(sizes, 0, layers);
     }
+    return best_cycles_;
+  }
+
+  void add() {
+    find();
     if (!best_) {
-      throw CompileError(fmt::format("{}: {} points do not fit the scratchpad half of {} bytes in three passes "
-                                     "(raise soc.scratchpad.size_bytes)",
-                                     butterfly_.name, u64{1} << butterfly_.index_bits, plan_.half_bytes()));
+      throw CompileError(
+          fmt::format("{}: {} points do not fit the scratchpad half of {} bytes in three passes "
+                      "(raise soc.scratchpad.size_bytes)",
+                      butterfly_.name, u64{1} << butterfly_.index_bits, plan_.half_bytes()));
     }
     LongButterflyPlaces between = places_;
     for (std::size_t i = 0; i < best_->size(); ++i) {
@@ -290,9 +303,8 @@ class Division {
         of_pass.output_im = butterfly_.complex ? like(places_.input_re) : of_pass.output_re;
       }
       const PassBuilder builder(plan_, butterfly_, of_pass, (*best_)[i], i == 0, last);
-      plan_.add_row_task(butterfly_.others, builder.outer_counts(), [&](const Plan::Tiling& tiling, bool measuring) {
-        return builder.make(tiling, measuring);
-      });
+      plan_.add_row_task(butterfly_.others, builder.outer_counts(),
+                         [&](const Plan::Tiling& tiling, bool measuring) { return builder.make(tiling, measuring); });
       between.input_re = of_pass.output_re;
       between.input_im = of_pass.output_im;
     }
@@ -319,8 +331,8 @@ class Division {
   /// Tiles take as many neighbouring points as make good DMA bursts, if they fit.
   void try_extras(const std::vector<unsigned>& sizes) {
     const unsigned lane_bits = log2_of(plan_.target().lanes);
-    const std::vector<unsigned> choices = butterfly_.along_rows ? std::vector<unsigned>{0, 2}
-                                                                : std::vector<unsigned>{lane_bits, lane_bits + 2};
+    const std::vector<unsigned> choices =
+        butterfly_.along_rows ? std::vector<unsigned>{0, 2} : std::vector<unsigned>{lane_bits, lane_bits + 2};
     for (const unsigned extra : choices) {
       const std::vector<Pass> passes = make_passes(sizes, extra);
       u64 cycles = 0;
@@ -357,7 +369,8 @@ class Division {
         }
       }
       pass.to = location;
-      for (unsigned bit = 0; bit < bits; ++bit) inner[bit] = inner[bit] || pass.from[bit] < extra || pass.to[bit] < extra;
+      for (unsigned bit = 0; bit < bits; ++bit)
+        inner[bit] = inner[bit] || pass.from[bit] < extra || pass.to[bit] < extra;
       for (unsigned bit = 0; bit < bits; ++bit) (inner[bit] ? pass.inner : pass.outer).push_back(bit);
       const auto by_location = [&](unsigned a, unsigned b) { return pass.from[a] < pass.from[b]; };
       std::sort(pass.inner.begin(), pass.inner.end(), by_location);
@@ -368,7 +381,7 @@ class Division {
     return passes;
   }
 
-  /// Expected cycles with tiles of one lane group.
+  /// Expected cycles with small tiles.
   [[nodiscard]] u64 cycles_of(const Pass& pass, bool first, bool last) const {
     // A cheap bound before anything is built.
     const u64 tile_bytes = (u64{1} << pass.inner.size()) * plan_.target().vector_bytes();
@@ -376,14 +389,19 @@ class Division {
     const PassBuilder builder(plan_, butterfly_, places_, pass, first, last);
     if (!builder.possible()) return impossible;
     try {
-      const TaskBuilder task = builder.make(plan_.tiling(butterfly_.others, 1, builder.outer_counts()), true);
-      return plan_.fits(task) ? plan_.cycles(task) : impossible;
+      const u32 all = plan_.groups(butterfly_.others);
+      // Strips of several panels make longer DMA bursts.
+      for (const u32 groups : {std::min(4u, all), 1u}) {
+        const TaskBuilder task = builder.make(plan_.tiling(butterfly_.others, groups, builder.outer_counts()), true);
+        if (plan_.fits(task)) return plan_.cycles(task);
+      }
+      return impossible;
     } catch (const CompileError&) {
       return impossible;  // no kernel for this division
     }
   }
 
-  static constexpr u64 impossible = std::numeric_limits<u64>::max();
+  static constexpr u64 impossible = long_butterfly_impossible;
 
   Plan& plan_;
   const LongButterfly& butterfly_;
@@ -396,6 +414,10 @@ class Division {
 
 void add_long_butterfly(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places) {
   Division(plan, butterfly, places).add();
+}
+
+u64 long_butterfly_cycles(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places) {
+  return Division(plan, butterfly, places).find();
 }
 
 LongButterfly long_fft(const std::string& name, unsigned index_bits, bool ortho) {

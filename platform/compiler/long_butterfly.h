@@ -20,15 +20,15 @@ struct LongButterfly {
   u32 layer = 0;
   bool along_rows = false;
   unsigned index_bits = 0;
-  u64 others = 0;                       // rows, or columns if the points lie along the rows
+  u64 others = 0;  // rows, or columns if the points lie along the rows
   bool complex = false;
-  std::vector<unsigned> layer_bits;     // the index bit that each layer combines, in order
-  bool bit_reversed = false;            // the output's index has the bits of the input's in reverse
+  std::vector<unsigned> layer_bits;  // the index bit that each layer combines, in order
+  bool bit_reversed = false;         // the output's index has the bits of the input's in reverse
   /// Of the pair whose lower point is `index`.
   std::function<std::array<u16, 4>(unsigned layer, u32 index)> weights;
-  std::optional<u16> scale;             // of the inputs
+  std::optional<u16> scale;  // of the inputs
   bool real_input = false, real_output = false;
-  std::function<u16(u32 index)> bias;   // may be empty
+  std::function<u16(u32 index)> bias;  // may be empty
   std::optional<Activation> activation;
 };
 
@@ -40,6 +40,10 @@ struct LongButterflyPlaces {
 
 /// @throws CompileError  no division into passes fits
 void add_long_butterfly(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
+
+/// Its expected cycles.
+inline constexpr u64 long_butterfly_impossible = ~u64{0};
+[[nodiscard]] u64 long_butterfly_cycles(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
 
 /// An FFT without its places and sizes: decimation in time, layer k combines bit k of the position, which is bit
 /// bits-1-k of the input's index.

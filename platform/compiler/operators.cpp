@@ -123,8 +123,9 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
         registers.push_back({butterfly_register::residual, op.residual->offset, false});
       }
     }
-    add_butterfly_launch(task, make_butterfly_kernel(target, stage, task.groups()), stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
-                         task.groups(), task.tail_groups(), std::move(registers), {});
+    add_butterfly_launch(task, make_butterfly_kernel(target, stage, task.groups()),
+                         stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
+                         task.tail_groups(), std::move(registers), {});
     first_layer += stages[s];
   }
 }
@@ -179,8 +180,9 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
     if (!stage.real_output) registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
-    add_butterfly_launch(task, make_butterfly_kernel(target, stage, op.groups), stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
-                         op.groups, op.tail_groups, std::move(registers), {});
+    add_butterfly_launch(task, make_butterfly_kernel(target, stage, op.groups),
+                         stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, op.groups,
+                         op.tail_groups, std::move(registers), {});
     first_layer += stages[s];
   }
 }

@@ -440,9 +440,7 @@ bool RowProgram::add_stacks_apart(const Operation& operation, const MatrixPlace&
     program.store(program.linear(op, input, added), part_of(output, first, columns));
     return program.task_of(program.part(0, program.operations_.size()))(tiling, measuring);
   };
-  const auto fitting = [&](u64 stacks) {
-    return plan_.fits(make(0, stacks, plan_.tiling(rows_, 1, {1, 1}), true));
-  };
+  const auto fitting = [&](u64 stacks) { return plan_.fits(make(0, stacks, plan_.tiling(rows_, 1, {1, 1}), true)); };
   if (!fitting(step)) return false;
   u64 stacks = step;
   while (stacks * 2 < shape.stacks && fitting(stacks * 2)) stacks *= 2;

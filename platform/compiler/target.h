@@ -24,8 +24,8 @@ struct CompilerTarget {
   u64 scratchpad_base = 0;  // bus addresses
   u64 dram_base = 0, dram_bytes = 0;
   // What moving data costs, in cycles of the accelerator's clock.
-  double dram_bytes_per_cycle = 51.2;  // at best
-  double memory_latency = 100;         // of a DMA burst from DRAM, idle
+  double dram_bytes_per_cycle = 51.2;             // at best
+  double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
   u32 dma_burst_bytes = 256, dma_outstanding = 8, dma_setup_cycles = 64;
 
   static constexpr u32 default_stage_points = 512;

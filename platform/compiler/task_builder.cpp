@@ -36,14 +36,14 @@ u32 TaskBuilder::buffer_size(u64 columns, u32 rows) const {
   return PanelLayout{lanes, ((rows == 0 ? rows_ : rows) + lanes - 1) / lanes * lanes}.bytes(columns);
 }
 
-void TaskBuilder::count_bytes(u64 bytes, bool read, u64 run, const Move& move) {
+void TaskBuilder::count_bytes(u64 bytes, bool read, u64 run, u64 other_run, const Move& move) {
   u64 total = bytes * tiles_[0] * tiles_[1] * tiles_[2];
   if (move.tail_index != tail_none) {
     const u64 tail_bytes = bytes / move.descriptor.count[move.tail_index] * move.tail_count;
     total -= (bytes - tail_bytes) * tiles_[1] * tiles_[2];
   }
   (read ? read_bytes_ : write_bytes_) += total;
-  (read ? load_cycles_ : store_cycles_) += transfer_cycles(target_, bytes, run);
+  (read ? load_cycles_ : store_cycles_) += transfer_cycles(target_, bytes, run, other_run, read);
 }
 
 void TaskBuilder::add_dma(const Move& move, bool input) {
@@ -67,8 +67,10 @@ void TaskBuilder::add_dma(const Move& move, bool input) {
     return stride == static_cast<i32>(descriptor.length) ? u64{descriptor.length} * descriptor.count[0]
                                                          : descriptor.length;
   };
-  if (!fill && !from_half) count_bytes(bytes, true, run(descriptor.source_stride[0]), move);
-  if (!to_half) count_bytes(bytes, false, run(descriptor.destination_stride[0]), move);
+  const u64 source_run = fill ? bytes : run(descriptor.source_stride[0]);
+  const u64 destination_run = run(descriptor.destination_stride[0]);
+  if (!fill && !from_half) count_bytes(bytes, true, source_run, destination_run, move);
+  if (!to_half) count_bytes(bytes, false, destination_run, source_run, move);
 }
 
 void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
@@ -94,15 +96,26 @@ void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const T
   const auto pitch = static_cast<i32>(place.pitch);
   const u64 base = target_.scratchpad_base + buffer.offset;
   const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
-  const u32 tail_index = varying && tail_rows_ != rows ? 1 : tail_none;
+  const bool has_tail = varying && tail_rows_ != rows;
   if (whole > 0) {
-    add_move(load, place.address, base, lanes * 2, {whole, rows, 1}, {row, pitch, 0}, {panel, row, 0}, strides,
-             tail_index, tail_rows_);
+    move_panels(load, place, {buffer.offset, panel, row}, {whole, rows}, strides, has_tail ? 1 : 2, tail_rows_);
   }
   if (rest > 0) {
     add_move(load, place.address + u64{whole} * lanes * 2, base + u64{whole} * buffer.layout.panel_bytes(), rest * 2,
-             {1, rows, 1}, {0, pitch, 0}, {0, row, 0}, strides, tail_index, tail_rows_);
+             {1, rows, 1}, {0, pitch, 0}, {0, row, 0}, strides, has_tail ? 1 : tail_none, tail_rows_);
   }
+}
+
+void TaskBuilder::move_panels(bool load, const MatrixPlace& place, const Panels& panels, std::array<u32, 2> counts,
+                              TileStrides strides, unsigned tail_dimension, u32 tail_count) {
+  // A burst is contiguous on one side: along a row in DRAM, or down a panel in the scratchpad.
+  const bool along_rows = counts[0] * target_.vector_bytes() >= target_.dma_burst_bytes;
+  const std::array<i32, 2> dram{panels.row, static_cast<i32>(place.pitch)}, half{panels.panel, panels.row};
+  const std::size_t first = along_rows ? 0 : 1, second = 1 - first;
+  const u32 tail_index = tail_dimension > 1 ? tail_none : (tail_dimension == first ? 0 : 1);
+  add_move(load, place.address, target_.scratchpad_base + panels.offset, target_.vector_bytes(),
+           {counts[first], counts[second], 1}, {dram[first], dram[second], 0}, {half[first], half[second], 0}, strides,
+           tail_index, tail_count);
 }
 
 void TaskBuilder::load(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
@@ -117,18 +130,18 @@ void TaskBuilder::store(const MatrixPlace& place, u64 columns, const TileBuffer&
 
 void TaskBuilder::load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                              TileStrides strides) {
-  const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
-  add_move(true, place.address, target_.scratchpad_base + buffer.offset, target_.lanes * 2, {panels, rows, 1},
-           {row, static_cast<i32>(place.pitch), 0}, {panel, row, 0}, strides, panels != tail_panels ? 0 : tail_none,
-           tail_panels);
+  move_panels(
+      true, place,
+      {buffer.offset, static_cast<i32>(buffer.layout.panel_bytes()), static_cast<i32>(buffer.layout.row_bytes())},
+      {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
 }
 
 void TaskBuilder::store_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                               TileStrides strides) {
-  const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
-  add_move(false, place.address, target_.scratchpad_base + buffer.offset, target_.lanes * 2, {panels, rows, 1},
-           {row, static_cast<i32>(place.pitch), 0}, {panel, row, 0}, strides, panels != tail_panels ? 0 : tail_none,
-           tail_panels);
+  move_panels(
+      false, place,
+      {buffer.offset, static_cast<i32>(buffer.layout.panel_bytes()), static_cast<i32>(buffer.layout.row_bytes())},
+      {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
 }
 
 void TaskBuilder::fill(u64 scratchpad, u32 length, u32 count, i32 stride) {

@@ -120,7 +120,15 @@ class TaskBuilder {
 
  private:
   void add_dma(const Move& move, bool input);
-  void count_bytes(u64 bytes_per_tile, bool read, u64 run, const Move& move);
+  void count_bytes(u64 bytes_per_tile, bool read, u64 run, u64 other_run, const Move& move);
+  /// Panels of a buffer: distances in bytes.
+  struct Panels {
+    u32 offset;
+    i32 panel, row;
+  };
+  /// `counts`: panels, rows. `tail_dimension`: which of them the last innermost tile has fewer of, 2: none.
+  void move_panels(bool load, const MatrixPlace& place, const Panels& panels, std::array<u32, 2> counts,
+                   TileStrides strides, unsigned tail_dimension, u32 tail_count);
   void add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
                 std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
                 u32 tail_index, u32 tail_count);

@@ -15,38 +15,73 @@ namespace bvp {
 namespace {
 
 /// In passes over DRAM, for one batch element.
-void add_long_token_fft(Plan& plan, const TokenFft& fft, u64 element, const MatrixPlace& re, const MatrixPlace& im,
-                        const MatrixPlace& residual, const MatrixPlace& mixed) {
-  const u64 points = next_power_of_two(fft.tokens);
-  const bool padded = points != fft.tokens;
-  const auto own = [&](MatrixPlace place) {
-    place.address += element * fft.tokens * place.pitch;
-    place.rows = fft.tokens;
+class LongTokenFft {
+ public:
+  LongTokenFft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const MatrixPlace& im,
+               const MatrixPlace& residual, const MatrixPlace& mixed)
+      : plan_(plan),
+        fft_(fft),
+        re_(re),
+        im_(im),
+        residual_(residual),
+        mixed_(mixed),
+        points_(std::max<u64>(2, next_power_of_two(fft.tokens))),
+        butterfly_(long_fft(fft.name, log2_of(points_), fft.ortho)) {
+    butterfly_.layer = fft.layer;
+    butterfly_.along_rows = true;
+    butterfly_.others = plan.padded(mixed.columns);
+    butterfly_.real_output = true;
+  }
+
+  [[nodiscard]] u64 expected_cycles() {
+    if (points_ < 4) return long_butterfly_impossible;
+    LongButterflyPlaces places;
+    places.input_re = re_;
+    places.input_im = im_;
+    places.residual = residual_;
+    places.output_re = places.output_im = mixed_;
+    const u64 cycles = long_butterfly_cycles(plan_, butterfly_, places);
+    return cycles > long_butterfly_impossible / fft_.batch ? long_butterfly_impossible : cycles * fft_.batch;
+  }
+
+  void add(u64 element) {
+    const bool padded = points_ != fft_.tokens;
+    LongButterflyPlaces places;
+    places.input_re = input(re_, element, true);
+    places.input_im = input(im_, element, true);
+    places.residual = input(residual_, element, false);
+    places.output_re = padded ? plan_.matrix(points_, mixed_.columns) : of_element(mixed_, element);
+    places.output_im = places.output_re;
+    add_long_butterfly(plan_, butterfly_, places);
+    if (!padded) return;
+    MatrixPlace result = places.output_re;
+    result.rows = fft_.tokens;
+    add_copy(plan_, fft_.name + ".cut", fft_.layer, result, mixed_.columns, of_element(mixed_, element), 0);
+  }
+
+ private:
+  [[nodiscard]] MatrixPlace of_element(MatrixPlace place, u64 element) const {
+    place.address += element * fft_.tokens * place.pitch;
+    place.rows = fft_.tokens;
     return place;
-  };
-  const auto input = [&](const MatrixPlace& place, bool zeros) {
-    if (!padded) return own(place);
-    const MatrixPlace whole = plan.matrix(points, place.columns);
-    add_copy(plan, fft.name + ".pad", fft.layer, own(place), plan.padded(mixed.columns), whole, 0);
-    if (zeros) add_zero_rows(plan, fft.name + ".pad", fft.layer, whole, fft.tokens, points);
+  }
+
+  /// With rows for all points.
+  MatrixPlace input(const MatrixPlace& place, u64 element, bool zeros) {
+    const MatrixPlace own = of_element(place, element);
+    if (points_ == fft_.tokens) return own;
+    const MatrixPlace whole = plan_.matrix(points_, place.columns);
+    add_copy(plan_, fft_.name + ".pad", fft_.layer, own, plan_.padded(mixed_.columns), whole, 0);
+    if (zeros) add_zero_rows(plan_, fft_.name + ".pad", fft_.layer, whole, fft_.tokens, points_);
     return whole;
-  };
-  LongButterfly butterfly = long_fft(fft.name, log2_of(points), fft.ortho);
-  butterfly.layer = fft.layer;
-  butterfly.along_rows = true;
-  butterfly.others = plan.padded(mixed.columns);
-  butterfly.real_output = true;
-  LongButterflyPlaces places;
-  places.input_re = input(re, true);
-  places.input_im = input(im, true);
-  places.residual = input(residual, false);
-  places.output_re = places.output_im = padded ? plan.matrix(points, mixed.columns) : own(mixed);
-  add_long_butterfly(plan, butterfly, places);
-  if (!padded) return;
-  MatrixPlace result = places.output_re;
-  result.rows = fft.tokens;
-  add_copy(plan, fft.name + ".cut", fft.layer, result, mixed.columns, own(mixed), 0);
-}
+  }
+
+  Plan& plan_;
+  const TokenFft& fft_;
+  const MatrixPlace &re_, &im_, &residual_, &mixed_;
+  const u64 points_;
+  LongButterfly butterfly_;
+};
 
 }  // namespace
 
@@ -97,8 +132,10 @@ void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const
     best_cycles = cycles;
     best_width = width;
   }
-  if (best_width == 0) {
-    for (u64 element = 0; element < fft.batch; ++element) add_long_token_fft(plan, fft, element, re, im, residual, mixed);
+  LongTokenFft in_passes(plan, fft, re, im, residual, mixed);
+  // Strips that are narrow make short DMA bursts; then passes with wider ones may be better.
+  if (best_width == 0 || (best_width < panels && in_passes.expected_cycles() < best_cycles)) {
+    for (u64 element = 0; element < fft.batch; ++element) in_passes.add(element);
     return;
   }
   plan.add_task(make_strip(best_width, false));

@@ -57,10 +57,13 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.dram_bytes_per_cycle =
       std::min(2.0 * static_cast<double>(soc.dram.channels.get() * soc.dram.bus_bytes.get()) * dram_clocks_per_cycle,
                static_cast<double>(soc.dma.bytes_per_cycle.get()));
-  const i64 dram_latency =
-      soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency + soc.dram.response_latency;
-  target.memory_latency = static_cast<double>(dram_latency) / dram_clocks_per_cycle +
-                          static_cast<double>(2 * (soc.bus.request_latency + soc.bus.response_latency));
+  // A burst crosses the bus twice; its data takes its time on the bus and in the scratchpad.
+  const auto on_the_way =
+      static_cast<double>(2 * (soc.bus.request_latency + soc.bus.response_latency) + soc.scratchpad.request_latency +
+                          soc.scratchpad.array_latency + 2 * soc.dma.burst_bytes / soc.dma.bytes_per_cycle);
+  const i64 to_data = soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency;
+  target.read_latency = static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
+  target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
   target.dma_burst_bytes = static_cast<u32>(soc.dma.burst_bytes);
   target.dma_outstanding = static_cast<u32>(soc.dma.outstanding);
   target.dma_setup_cycles = static_cast<u32>(soc.dma.setup_cycles);
