@@ -279,6 +279,13 @@ void Kernel::check(const KernelLimits& limits) const {
             fmt::runtime("edge {} names a segment or PE that does not exist"), i);
     require(edge.peer_mask == 0 || segments[edge.from].scope == segments[edge.to].scope,
             fmt::runtime("edge {} joins different scopes of two PEs"), i);
+    // A packet carries one token.
+    const bool of_flow = edge.peer_mask != 0 && edge.kind == EdgeKind::data && segments[edge.from].unit == Unit::flow;
+    const bool alone =
+        std::none_of(edges.begin(), edges.begin() + static_cast<std::ptrdiff_t>(i), [&](const Edge& other) {
+          return other.from == edge.from && other.peer_mask == edge.peer_mask && other.kind == edge.kind;
+        });
+    require(!of_flow || alone, fmt::runtime("edge {} is a second data edge from a Flow segment to one peer"), i);
   }
 }
 

@@ -107,8 +107,6 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
       schedule.multiplies += count;
     } else if (info.operations == 1) {
       schedule.adds += count;
-    } else {
-      schedule.moves += count;
     }
   }
   schedule.occupancy = next;

@@ -290,7 +290,9 @@ void Pe::arm(u32 segment, Cycle now) {
 }
 
 void Pe::arm_all(Cycle now) {
-  for (u32 segment = 0; segment < state_.size() && error_.empty(); ++segment) arm(segment, now);
+  for (const UnitState& unit : units_) {
+    for (std::size_t i = 0; i < unit.segments.size() && error_.empty(); ++i) arm(unit.segments[i], now);
+  }
 }
 
 void Pe::try_start(Unit unit, Cycle now) {
@@ -601,16 +603,11 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
         std::none_of(segment.transfers.begin() + static_cast<std::ptrdiff_t>(end), segment.transfers.end(),
                      [&](const Transfer& transfer) { return transfer.peer_mask == mask; });
     flow_packet_.edge = FlowPacket::no_edge;
-    std::vector<u32> more_edges;
     if (final_packet) {
       for (const u32 edge : segment.out_edges) {
         const EdgeProgram& target = program.edges[edge];
         if (!target.rides || target.peer_mask != mask || target.scope < last) continue;
-        if (flow_packet_.edge == FlowPacket::no_edge) {
-          flow_packet_.edge = edge;
-        } else {
-          more_edges.push_back(edge);
-        }
+        flow_packet_.edge = edge;
       }
     }
     const u32 peer = own ^ mask;
@@ -633,7 +630,6 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
                        payload_.get_response_string()));
       return std::nullopt;
     }
-    for (const u32 edge : more_edges) send_token(edge);
     begin = end;
   }
   operand_reads_ += count;
