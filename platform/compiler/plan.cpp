@@ -105,7 +105,11 @@ std::optional<Plan::Tiling> Plan::choose_tiling(u64 rows, std::array<u32, 2> out
   std::optional<Tiling> best;
   u64 best_cycles = std::numeric_limits<u64>::max();
   std::set<u32> seen;
-  for (u32 count = 1; count <= all; count = count < 16 ? count + 1 : count * 5 / 4) {
+  const auto after = [&](u32 count) {
+    if (count == all) return all + 1;
+    return std::min(all, count < 16 ? count + 1 : count * 5 / 4);
+  };
+  for (u32 count = 1; count <= all; count = after(count)) {
     const u32 tile_groups = (all + count - 1) / count;
     if (!seen.insert(tile_groups).second) continue;
     const Tiling candidate = tiling(rows, tile_groups, outer);
