@@ -426,10 +426,34 @@ class Reader {
     }
   }
 
+  /// Layers may be made by a variant, which overrides may choose, before overrides change single ones.
   void apply_overrides() {
+    const auto of_layer = [](const Override& override) { return override.key.rfind("network.layers.", 0) == 0; };
     for (const Override& override : options_.overrides) {
-      if (override.key == "soc.preset" || override.key == "network.preset") continue;
+      if (override.key == "soc.preset" || override.key == "network.preset" || of_layer(override)) continue;
       apply_override(override, origin_of(override));
+    }
+    make_variant_layers();
+    for (const Override& override : options_.overrides) {
+      if (of_layer(override)) apply_override(override, origin_of(override));
+    }
+  }
+
+  void make_variant_layers() {
+    const NetworkParameters& network = scenario_->network_parameters;
+    const std::string& variant = network.variant;
+    if (variant == "custom" || !scenario_->layers.empty()) return;
+    const i64 depth = network.depth;
+    const i64 attention = network.attention_layers >= 0 ? network.attention_layers.get() : depth - depth / 2;
+    for (i64 i = 0; i < depth; ++i) {
+      const bool fft = variant == "butterfly" || (variant == "hybrid" && i < depth - attention);
+      LayerParameters entry;
+      entry.mixing = std::string(fft ? "fft2d" : "attention");
+      const std::string kind = variant == "dense" ? "dense" : "butterfly";
+      entry.projections = kind;
+      entry.ffn = kind;
+      scenario_->layers.push_back(std::make_unique<LayerParameters>());
+      scenario_->layers.back()->copy_values_from(entry);
     }
   }
 
@@ -500,8 +524,21 @@ class Reader {
         problem(file.label, key, "is missing, expected {}", expected_value(*parameter));
       }
     }
-    if (scenario_->layers.empty()) {
-      problem(where("network.layers", file), "network.layers", "is missing or empty, expected at least one layer");
+    const NetworkParameters& network = scenario_->network_parameters;
+    const bool list = scenario_->given.count("network.layers") != 0;
+    if (list && network.variant.get() != "custom") {
+      problem(where("network.variant", file), "network.variant",
+              "found '{}' beside network.layers; expected only one of the two", network.variant.get());
+    } else if (!list && network.variant.get() != "custom" && network.depth == 0) {
+      problem(where("network.depth", file), "network.depth", "found 0, expected at least 1 layer of the variant '{}'",
+              network.variant.get());
+    } else if (scenario_->layers.empty()) {
+      problem(where("network.layers", file), "network.layers",
+              "is missing or empty, expected at least one layer (or network.variant and network.depth)");
+    }
+    if (network.attention_layers > network.depth && network.variant.get() == "hybrid") {
+      problem(where("network.attention_layers", file), "network.attention_layers", "found {}, expected at most {}",
+              network.attention_layers.get(), network.depth.get());
     }
   }
 

@@ -46,7 +46,7 @@ struct LayerParameters : ParameterGroup {
                     "notation", Confidence::high};
 };
 
-/// The scalar keys of `network`; the list `layers` is kept beside them.
+/// The scalar keys of `network`; the list `layers` is kept beside them. `variant` and `depth` may stand for the list.
 struct NetworkParameters : ParameterGroup {
   explicit NetworkParameters(ParameterGroup* parent)
       : ParameterGroup(parent, "network", "the hybrid butterfly-sparsity encoder") {}
@@ -88,6 +88,27 @@ struct NetworkParameters : ParameterGroup {
   Param<double> epsilon{this,       "epsilon",       1e-5,
                         "1",        {1e-12, 1},      "Added to the variance in layer normalisation.",
                         "workload", Confidence::high};
+  Param<std::string> variant{
+      this,
+      "variant",
+      "custom",
+      {"custom", "dense", "butterfly", "butterfly_linear", "hybrid"},
+      "What the `depth` layers are, instead of a list of layers: attention with dense matrices (dense), fft2d with "
+      "butterfly matrices (butterfly), attention with butterfly matrices (butterfly_linear), or the second kind first "
+      "and the third in the last attention_layers (hybrid).",
+      "hybrid butterfly-sparsity network",
+      Confidence::high};
+  Param<i64> depth{this,       "depth",         0,
+                   "layers",   {0, 1024},       "Layers where `variant` says what they are.",
+                   "workload", Confidence::high};
+  Param<i64> attention_layers{this,
+                              "attention_layers",
+                              -1,
+                              "layers",
+                              {-1, 1024},
+                              "Layers with attention at the end of a hybrid network; -1: half of them.",
+                              "hybrid butterfly-sparsity network",
+                              Confidence::high};
 };
 
 struct RunParameters : ParameterGroup {
