@@ -28,7 +28,8 @@ u8 fold(u64 tile, u64 banks) {
 }  // namespace
 
 Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array,
-                       const ScratchpadParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats)
+                       const ScratchpadParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats,
+                       bool data)
     : sc_module(name),
       linear("linear"),
       vector("vector", static_cast<std::size_t>(array.rows * array.columns)),
@@ -44,6 +45,7 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       response_latency_(static_cast<Cycle>(parameters.response_latency)),
       hop_latency_(static_cast<Cycle>(parameters.hop_latency)),
       column_access_(parameters.column_access),
+      data_(data),
       stats_("scratchpad", "scratchpad"),
       vector_reads_(&stats_, "vector_reads", "vectors", "vectors read by the PEs"),
       vector_writes_(&stats_, "vector_writes", "vectors", "vectors written by the PEs"),
@@ -129,6 +131,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
   const u32 count = access.count;
   const u32* const addresses = access.addresses;
   u8* const storage = storage_.data();
+  const bool moves = data_;
   const u8* const banks = bank_of_tile_.data();
   const Cycle there = to_bank(pe);
   const Cycle back = array_latency_ + (read ? from_bank(pe) : 0);
@@ -154,7 +157,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
         unloaded += lanes - 1;
         next_issue = issue + lanes;
       }
-      for (u32 lane = 0; lane < lanes; ++lane) {
+      for (u32 lane = 0; moves && lane < lanes; ++lane) {
         u8* const word = storage + offset + lane * row_bytes;
         if constexpr (read) {
           std::memcpy(data + lane * 2, word, 2);
@@ -162,6 +165,8 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
           std::memcpy(word, data + lane * 2, 2);
         }
       }
+    } else if (!moves) {
+      // timing only
     } else if constexpr (read) {
       std::memcpy(data, storage + offset, row_bytes);
     } else {

@@ -26,8 +26,9 @@ class Scratchpad : public sc_core::sc_module {
 
   static constexpr u32 max_linear_bytes = 4096;
 
+  /// @param data  false: vectors are timed but not moved
   Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array, const ScratchpadParameters& parameters,
-             const ClockDomain& clock, StatGroup& parent_stats);
+             const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
 
   [[nodiscard]] u64 size() const { return storage_.size(); }
   /// The bank that holds the byte at `offset`.
@@ -77,7 +78,7 @@ class Scratchpad : public sc_core::sc_module {
   const unsigned tile_shift_;
   const u32 ports_;
   const Cycle request_latency_, array_latency_, response_latency_, hop_latency_;
-  const bool column_access_;
+  const bool column_access_, data_;
 
   StatGroup stats_;
   Counter vector_reads_, vector_writes_, column_accesses_, conflict_cycles_, outstanding_cycles_;

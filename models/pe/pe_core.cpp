@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/pe/pe_core.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "models/common/report.h"
+
+namespace bvp {
+
+namespace {
+
+constexpr std::size_t as_index(Unit unit) { return static_cast<std::size_t>(unit); }
+
+KernelLimits limits_of(const ArrayParameters& array, const PeParameters& parameters) {
+  return {static_cast<u32>(array.lanes),
+          static_cast<u32>(array.rows),
+          static_cast<u32>(array.columns),
+          static_cast<u32>(parameters.operand_vectors),
+          static_cast<u32>(parameters.accumulators),
+          static_cast<u32>(parameters.instruction_store)};
+}
+
+constexpr std::array<const char*, wait_count> wait_descriptions{
+    "cycles without a segment to run: operands were still being loaded",
+    "cycles without a segment to run: operands were still being computed",
+    "cycles without a segment to run: vectors or tokens of other PEs were on their way",
+    "cycles without a segment to run: the space for its results was not free",
+    "cycles from the arrival of a launch to the first segment",
+    "cycles from the unit's last segment to the end of the launch on this PE",
+    "cycles without a launch"};
+
+}  // namespace
+
+PeCore::UnitStats::UnitStats(StatGroup& parent, const char* name, const char* stall_description)
+    : group(name),
+      instructions(&group, "instructions", "instructions", "instructions issued"),
+      issue(&group, "issue", "cycles", "cycles in which an instruction was issued"),
+      special(&group, "special", "cycles", "further cycles of instructions on the special function unit"),
+      stall(&group, "stall", "cycles", stall_description) {
+  for (std::size_t i = 0; i < wait_count; ++i) {
+    waits.push_back(
+        std::make_unique<Counter>(&group, std::string("wait_") + wait_names[i], "cycles", wait_descriptions[i]));
+  }
+  parent.add(&group);
+}
+
+PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
+               StatGroup& parent_stats, bool data)
+    : name_(std::move(name)),
+      index_(index),
+      columns_(static_cast<u32>(array.columns)),
+      limits_(limits_of(array, parameters)),
+      data_(data),
+      stats_(name_.substr(name_.rfind('.') + 1), "pe"),
+      firings_(&stats_, "firings", "segments", "segments run"),
+      lane_multiplies_(&stats_, "multiply_lane", "operations", "fp16 multiplications", Counter::Role::energy_action),
+      lane_adds_(&stats_, "add_lane", "operations", "fp16 additions and maxima", Counter::Role::energy_action),
+      lane_fused_(&stats_, "fma_lane", "operations", "fp16 fused multiply-adds", Counter::Role::energy_action),
+      lane_specials_(&stats_, "special_lane", "operations", "exp, erf, reciprocal, reciprocal square root",
+                     Counter::Role::energy_action),
+      lane_accumulates_(&stats_, "accumulate_lane", "operations", "additions and multiply-adds into fp32 accumulators",
+                        Counter::Role::energy_action),
+      operations_(&stats_, "operations", "operations", "arithmetic operations, a fused multiply-add counted as two"),
+      operand_reads_(&stats_, "operand_read", "vectors", "vectors read from the operand memory",
+                     Counter::Role::energy_action),
+      operand_writes_(&stats_, "operand_write", "vectors", "vectors written to the operand memory",
+                      Counter::Role::energy_action),
+      scalar_reads_(&stats_, "scalar_read", "scalars", "scalars read from the operand memory and broadcast",
+                    Counter::Role::energy_action),
+      instructions_issued_(&stats_, "instruction", "instructions", "instructions fetched and issued, all units",
+                           Counter::Role::energy_action),
+      tokens_(&stats_, "token", "tokens", "dependency tokens handled", Counter::Role::energy_action),
+      configured_words_(&stats_, "configure_word", "words", "64-bit words of configuration received",
+                        Counter::Role::energy_action),
+      memory_(limits_.operand_vectors, limits_.accumulators, limits_.lanes),
+      cal_(parameters, limits_.lanes) {
+  constexpr std::array<const char*, unit_count> stalls{
+      "cycles busy without issue: vectors waited for scratchpad banks",
+      "cycles busy without issue: an operand was still in a pipeline of the unit",
+      "cycles busy without issue: vectors waited for mesh links or credits",
+      "cycles busy without issue: vectors waited for scratchpad banks"};
+  for (std::size_t unit = 0; unit < unit_count; ++unit) {
+    unit_stats_[unit] = std::make_unique<UnitStats>(stats_, unit_names[unit], stalls[unit]);
+  }
+  parent_stats.add(&stats_);
+}
+
+// ---------------------------------------------------------------- configuration plane
+
+bool PeCore::configure(const u8* image, std::size_t size) {
+  configured_words_ += size / 8;
+  const auto known = std::find_if(cache_.begin(), cache_.end(), [&](const CachedContext& cached) {
+    return cached.image.size() == size && std::memcmp(cached.image.data(), image, size) == 0;
+  });
+  if (known != cache_.end()) {
+    shadow_ = known->context;
+    return true;
+  }
+  try {
+    const Kernel kernel = Kernel::decode(image, size);
+    kernel.check(limits_);
+    const u32 x = index_ % columns_, y = index_ / columns_;
+    if (x >= kernel.pe_columns || y >= kernel.pe_rows) throw KernelError("kernel: this PE is outside of its array");
+    auto context = std::make_shared<Context>();
+    context->program = make_program(kernel, y * kernel.pe_columns + x);
+    for (const SegmentProgram& segment : context->program.segments) {
+      context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
+    }
+    shadow_ = std::move(context);
+  } catch (const KernelError& error) {
+    report_warning(name_.c_str(), "{}", error.what());
+    return false;
+  }
+  if (cache_.size() < cached_contexts) cache_.emplace_back();
+  cache_[next_cached_] = {{image, image + size}, shadow_};
+  next_cached_ = (next_cached_ + 1) % cached_contexts;
+  return true;
+}
+
+bool PeCore::launch(const LaunchRecord& record, Cycle when) {
+  if (shadow_ && launches_.empty()) activate_shadow();
+  if (!context_ || !error_.empty() || std::count(record.counts.begin(), record.counts.end(), 0u) != 0) {
+    return false;
+  }
+  const PeProgram& program = context_->program;
+  Launch launch;
+  launch.record = record;
+  launch.arrival = when;
+  launch.resident = (record.flags & command_flag_resident) != 0 && weights_loaded_;
+  weights_loaded_ = true;
+  for (std::size_t level = 0; level < instance_levels; ++level) {
+    const u32 count = record.counts[level], start = program.start[level], step = program.step[level];
+    launch.iterations[level] = start >= count ? 0 : (count - start + step - 1) / step;
+    launch.empty = launch.empty || launch.iterations[level] == 0;
+  }
+  launch.unfinished = program.segments.size();
+  if (launches_.empty()) {
+    for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), when, Wait::no_kernel);
+  }
+  launches_.push_back(launch);
+  Event event;
+  event.time = when;
+  event.kind = Event::Kind::wake;
+  event.index = unit_count;
+  post(event);
+  reschedule();
+  return true;
+}
+
+void PeCore::activate_shadow() {
+  context_ = std::move(shadow_);
+  shadow_.reset();
+  ++generation_;
+  weights_loaded_ = false;
+  error_.clear();
+  first_launch_ = 0;
+  const PeProgram& program = context_->program;
+  state_.assign(program.segments.size(), {});
+  edges_.assign(program.edges.size(), {});
+  for (std::size_t i = 0; i < program.edges.size(); ++i) edges_[i].tokens = program.edges[i].initial;
+  number_.assign(program.segments.size(), 0);
+  for (UnitState& unit : units_) {
+    unit.ready = 0;
+    unit.last_served = 0;
+    unit.segments.clear();
+  }
+  for (u32 i = 0; i < program.segments.size(); ++i) units_[as_index(program.segments[i].unit)].segments.push_back(i);
+  for (UnitState& unit : units_) {
+    std::stable_sort(unit.segments.begin(), unit.segments.end(),
+                     [&](u32 a, u32 b) { return program.segments[a].tag < program.segments[b].tag; });
+    for (u32 i = 0; i < unit.segments.size(); ++i) number_[unit.segments[i]] = i;
+  }
+}
+
+// ---------------------------------------------------------------- events
+
+void PeCore::post(Event event) {
+  event.order = order_++;
+  event.generation = generation_;
+  events_.push_back(event);
+  std::push_heap(events_.begin(), events_.end(), std::greater<>());
+}
+
+void PeCore::reschedule() {
+  if (!events_.empty()) wake_at(events_.front().time);
+}
+
+void PeCore::advance_to(Cycle now) {
+  while (!events_.empty() && events_.front().time <= now) {
+    std::pop_heap(events_.begin(), events_.end(), std::greater<>());
+    const Event event = events_.back();
+    events_.pop_back();
+    if (event.generation != generation_ || !error_.empty()) {
+      if (event.vectors != no_vectors) free_incoming_.push_back(event.vectors);
+      continue;
+    }
+    switch (event.kind) {
+      case Event::Kind::arrival:
+        deliver(event.vectors);
+        if (event.index == FlowPacket::no_edge) break;
+        ++edges_[event.index].tokens;
+        edges_[event.index].last_arrival = now;
+        arm(context_->program.edges[event.index].to, now);
+        break;
+      case Event::Kind::finished:
+        finish(event, now);
+        break;
+      case Event::Kind::wake:
+        if (event.index == unit_count) {
+          arm_all(now);
+          complete_launches(now);
+        } else {
+          units_[event.index].wake_booked = false;
+          try_start(static_cast<Unit>(event.index), now);
+        }
+        break;
+    }
+  }
+  reschedule();
+}
+
+// ---------------------------------------------------------------- scheduling
+
+bool PeCore::vacuous(const SegmentProgram& segment, const Launch& launch) const {
+  return segment.scope == 0 ? launch.resident : launch.empty;
+}
+
+unsigned PeCore::outermost_first(const SegmentProgram& segment, const SegmentState& state) const {
+  unsigned scope = segment.scope;
+  while (scope > 0 && state.iteration[scope - 1] == 0) --scope;
+  return scope;
+}
+
+unsigned PeCore::outermost_last(const SegmentProgram& segment, const SegmentState& state, const Launch& launch) const {
+  unsigned scope = segment.scope;
+  while (scope > 0 && state.iteration[scope - 1] + 1 == launch.iterations[scope - 1]) --scope;
+  return scope;
+}
+
+bool PeCore::tokens_ready(u32 segment) const {
+  const SegmentProgram& program = context_->program.segments[segment];
+  const SegmentState& state = state_[segment];
+  const Launch& launch = launches_[state.launch - first_launch_];
+  const bool skip = vacuous(program, launch);
+  const unsigned first = outermost_first(program, state);
+  return std::all_of(program.in_edges.begin(), program.in_edges.end(), [&](u32 edge) {
+    const unsigned scope = context_->program.edges[edge].scope;
+    const bool needed = skip ? scope == 0 : scope >= first;
+    return !needed || edges_[edge].tokens > 0;
+  });
+}
+
+void PeCore::arm(u32 segment, Cycle now) {
+  const SegmentProgram& program = context_->program.segments[segment];
+  UnitState& unit = units_[as_index(program.unit)];
+  const u64 bit = u64{1} << number_[segment];
+  if ((unit.ready & bit) != 0) return;
+  const u64 position = state_[segment].launch - first_launch_;
+  if (position >= launches_.size() || launches_[position].arrival > now || !tokens_ready(segment)) return;
+  if (vacuous(program, launches_[position])) {
+    fire_vacuously(segment, now);
+    return;
+  }
+  unit.ready |= bit;
+  try_start(program.unit, now);
+}
+
+void PeCore::arm_all(Cycle now) {
+  for (const UnitState& unit : units_) {
+    for (std::size_t i = 0; i < unit.segments.size() && error_.empty(); ++i) arm(unit.segments[i], now);
+  }
+}
+
+void PeCore::try_start(Unit unit, Cycle now) {
+  UnitState& state = units_[as_index(unit)];
+  if (state.ready == 0) return;
+  if (state.free_at > now) {
+    if (!state.wake_booked) {
+      state.wake_booked = true;
+      Event event;
+      event.time = state.free_at;
+      event.kind = Event::Kind::wake;
+      event.index = static_cast<u32>(unit);
+      post(event);
+    }
+    return;
+  }
+  // The smallest tag first; among equal tags the next one after the one served last.
+  const auto& segments = context_->program.segments;
+  unsigned chosen = static_cast<unsigned>(__builtin_ctzll(state.ready));
+  const u8 tag = segments[state.segments[chosen]].tag;
+  for (unsigned i = chosen; i < state.segments.size() && segments[state.segments[i]].tag == tag; ++i) {
+    if ((state.ready >> i & 1) != 0 && i > state.last_served) {
+      chosen = i;
+      break;
+    }
+  }
+  state.last_served = chosen;
+  state.ready &= ~(u64{1} << chosen);
+  start(state.segments[chosen], now);
+  if (error_.empty()) try_start(unit, now);
+}
+
+void PeCore::start(u32 segment, Cycle now) {
+  const SegmentProgram& program = context_->program.segments[segment];
+  const SegmentState& state = state_[segment];
+  const Launch& launch = launches_[state.launch - first_launch_];
+  book_wait(program.unit, now, wait_reason(segment));
+
+  const unsigned first = outermost_first(program, state);
+  for (const u32 edge : program.in_edges) {
+    if (context_->program.edges[edge].scope >= first) {
+      --edges_[edge].tokens;
+      tokens_ += multiplicity_;
+    }
+  }
+  firings_ += multiplicity_;
+  const StreamBases bases = bases_of(segment);
+  if (!within_bounds(program, bases)) {
+    fail(fmt::format("segment {} reaches outside of the operand memory", segment));
+    return;
+  }
+  const unsigned last = outermost_last(program, state, launch);
+  std::optional<Cycle> done;
+  u32 vectors = no_vectors;
+  switch (program.unit) {
+    case Unit::load:
+      done = start_load(program, bases, now, vectors);
+      break;
+    case Unit::store:
+      done = start_store(program, bases, now);
+      break;
+    case Unit::flow:
+      done = start_flow(program, bases, last, now);
+      break;
+    case Unit::cal:
+      done = start_cal(segment, bases, now);
+      break;
+  }
+  if (!done) return;
+  Event event;
+  event.time = *done;
+  event.kind = Event::Kind::finished;
+  event.index = segment;
+  event.vectors = vectors;
+  event.produced_scope = static_cast<u8>(last);
+  event.last_of_launch = last == 0;
+  event.launch = state.launch;
+  post(event);
+  advance(segment);
+  arm(segment, now);
+}
+
+void PeCore::advance(u32 segment) {
+  const SegmentProgram& program = context_->program.segments[segment];
+  SegmentState& state = state_[segment];
+  const Launch& launch = launches_[state.launch - first_launch_];
+  unsigned scope = program.scope;
+  while (scope > 0) {
+    if (++state.iteration[scope - 1] < launch.iterations[scope - 1]) break;
+    state.iteration[scope - 1] = 0;
+    --scope;
+  }
+  if (scope == 0) {
+    ++state.launch;
+    scope = 1;
+  }
+  for (unsigned inner = scope; inner <= program.scope; ++inner) ++state.begun[inner];
+}
+
+void PeCore::fire_vacuously(u32 segment, Cycle now) {
+  const SegmentProgram& program = context_->program.segments[segment];
+  for (const u32 edge : program.in_edges) {
+    if (context_->program.edges[edge].scope == 0) --edges_[edge].tokens;
+  }
+  Event event;
+  event.index = segment;
+  event.produced_scope = 0;
+  event.last_of_launch = true;
+  event.launch = state_[segment].launch++;
+  // Of a segment that skips an empty launch only the edges of scope 0 fire; a scope-0 segment has no others.
+  for (const u32 edge : program.out_edges) {
+    if (context_->program.edges[edge].scope == 0) produce(edge, now);
+  }
+  if (!error_.empty()) return;
+  Launch& launch = launches_[event.launch - first_launch_];
+  if (--launch.unfinished == 0) {
+    event.kind = Event::Kind::wake;
+    event.time = now;
+    event.index = unit_count;
+    post(event);
+  }
+  arm(segment, now);
+}
+
+void PeCore::finish(const Event& event, Cycle now) {
+  deliver(event.vectors);
+  const SegmentProgram& program = context_->program.segments[event.index];
+  for (const u32 edge : program.out_edges) {
+    const EdgeProgram& target = context_->program.edges[edge];
+    if (target.scope >= event.produced_scope && !target.rides) produce(edge, now);
+  }
+  if (!error_.empty()) return;
+  if (event.last_of_launch) --launches_[event.launch - first_launch_].unfinished;
+  complete_launches(now);
+}
+
+void PeCore::complete_launches(Cycle now) {
+  while (!launches_.empty() && launches_.front().unfinished == 0) {
+    const u32 number = launches_.front().record.launch_number;
+    launches_.pop_front();
+    ++first_launch_;
+    if (launches_.empty()) {
+      for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), now, Wait::drain);
+    }
+    report_completion(number, 0);
+  }
+}
+
+void PeCore::produce(u32 edge, Cycle now) {
+  const EdgeProgram& program = context_->program.edges[edge];
+  if (program.peer_mask != 0) {
+    send_token(edge, now);
+    return;
+  }
+  ++edges_[edge].tokens;
+  edges_[edge].last_arrival = now;
+  arm(program.to, now);
+}
+
+// ---------------------------------------------------------------- addresses
+
+StreamBases PeCore::bases_of(u32 segment) const {
+  const SegmentProgram& program = context_->program.segments[segment];
+  const SegmentState& state = state_[segment];
+  const Launch& launch = launches_[state.launch - first_launch_];
+  StreamBases bases{};
+  for (std::size_t s = 0; s < streams_per_segment; ++s) {
+    const Stream& stream = program.streams[s];
+    i64 base = stream.base;
+    if (stream.launch_register != 0) base += static_cast<i32>(launch.record.registers[stream.launch_register - 1u]);
+    if (stream.rotation_depth != 0) {
+      base += static_cast<i64>(state.begun[stream.rotation_scope] % stream.rotation_depth) * stream.rotation_stride;
+    }
+    for (unsigned level = 0; level < program.scope; ++level) {
+      const u64 index = context_->program.start[level] + u64{state.iteration[level]} * context_->program.step[level];
+      base += static_cast<i64>(index) * stream.instance_stride[level];
+    }
+    bases[s] = base;
+  }
+  return bases;
+}
+
+bool PeCore::within_bounds(const SegmentProgram& segment, const StreamBases& bases) {
+  return std::all_of(segment.bounds.begin(), segment.bounds.end(), [&](const Bound& bound) {
+    i64 limit = 0;
+    switch (bound.space) {
+      case Space::vector:
+        limit = limits_.operand_vectors;
+        break;
+      case Space::scalar:
+        limit = i64{limits_.operand_vectors} * limits_.lanes;
+        break;
+      case Space::accumulator:
+        limit = limits_.accumulators;
+        break;
+      default:
+        return true;
+    }
+    return bases[bound.stream] + bound.min >= 0 && bases[bound.stream] + bound.max < limit;
+  });
+}
+
+// ---------------------------------------------------------------- vectors on their way
+
+u32 PeCore::take_incoming() {
+  if (free_incoming_.empty()) {
+    incoming_.emplace_back();
+    return static_cast<u32>(incoming_.size() - 1);
+  }
+  const u32 vectors = free_incoming_.back();
+  free_incoming_.pop_back();
+  return vectors;
+}
+
+void PeCore::deliver(u32 vectors) {
+  if (vectors == no_vectors) return;
+  const Incoming& incoming = incoming_[vectors];
+  const u32 lanes = memory_.lanes();
+  for (std::size_t i = 0; data_ && i < incoming.slots.size(); ++i) {
+    std::memcpy(memory_.vector(incoming.slots[i]), incoming.data.data() + i * lanes, lanes * 2u);
+  }
+  free_incoming_.push_back(vectors);
+}
+
+bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
+  if (!context_ || (packet.edge != FlowPacket::no_edge && packet.edge >= edges_.size())) return false;
+  const auto inside = [&](u16 slot) { return slot < limits_.operand_vectors; };
+  if (!std::all_of(packet.slots, packet.slots + packet.count, inside)) return false;
+  Event event;
+  event.time = when;
+  event.kind = Event::Kind::arrival;
+  event.index = packet.edge;
+  if (packet.count > 0) {
+    event.vectors = take_incoming();
+    Incoming& incoming = incoming_[event.vectors];
+    incoming.slots.assign(packet.slots, packet.slots + packet.count);
+    if (data_) incoming.data.assign(data, data + std::size_t{packet.count} * memory_.lanes());
+    operand_writes_ += packet.count;
+  }
+  post(event);
+  reschedule();
+  return true;
+}
+
+// ---------------------------------------------------------------- bookkeeping
+
+void PeCore::count_cal(const CalSchedule& schedule) {
+  const u64 lanes = memory_.lanes() * multiplicity_;
+  lane_multiplies_ += schedule.multiplies * lanes;
+  lane_adds_ += schedule.adds * lanes;
+  lane_fused_ += schedule.fused * lanes;
+  lane_specials_ += schedule.specials * lanes;
+  lane_accumulates_ += schedule.accumulates * lanes;
+  operations_ += schedule.operations * lanes;
+  operand_reads_ += schedule.vector_reads * multiplicity_;
+  operand_writes_ += schedule.vector_writes * multiplicity_;
+  scalar_reads_ += schedule.scalar_reads * multiplicity_;
+}
+
+void PeCore::fail(std::string message) {
+  if (!error_.empty()) return;
+  error_ = std::move(message);
+  report_warning(name_.c_str(), "{}", error_);
+  const u32 number = launches_.empty() ? 0 : launches_.front().record.launch_number;
+  launches_.clear();
+  report_completion(number, 1);
+}
+
+void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) {
+  UnitStats& stats = *unit_stats_[as_index(unit)];
+  stats.instructions += issue * multiplicity_;
+  stats.issue += issue * multiplicity_;
+  stats.special += special * multiplicity_;
+  stats.stall += stall * multiplicity_;
+  instructions_issued_ += issue * multiplicity_;
+  units_[as_index(unit)].free_at = now + issue + special + stall;
+}
+
+void PeCore::book_wait(Unit unit, Cycle now, Wait reason) {
+  UnitState& state = units_[as_index(unit)];
+  if (now <= state.free_at) return;
+  *unit_stats_[as_index(unit)]->waits[static_cast<std::size_t>(reason)] += (now - state.free_at) * multiplicity_;
+  state.free_at = now;
+}
+
+Wait PeCore::wait_reason(u32 segment) const {
+  const SegmentProgram& program = context_->program.segments[segment];
+  const unsigned first = outermost_first(program, state_[segment]);
+  Wait reason = Wait::launch;
+  Cycle latest = launches_[state_[segment].launch - first_launch_].arrival;
+  for (const u32 index : program.in_edges) {
+    const EdgeProgram& edge = context_->program.edges[index];
+    if (edge.scope < first || edges_[index].last_arrival <= latest) continue;
+    latest = edges_[index].last_arrival;
+    if (edge.kind == EdgeKind::space) {
+      reason = Wait::space;
+    } else if (edge.peer_mask != 0) {
+      reason = Wait::flow;
+    } else {
+      constexpr std::array<Wait, unit_count> of_producer{Wait::load, Wait::compute, Wait::flow, Wait::space};
+      reason = of_producer[as_index(context_->program.segments[edge.from].unit)];
+    }
+  }
+  return reason;
+}
+
+std::string PeCore::pending() const {
+  std::string text;
+  for (u32 i = 0; i < state_.size(); ++i) {
+    const SegmentState& state = state_[i];
+    if (state.launch - first_launch_ >= launches_.size()) continue;
+    const SegmentProgram& program = context_->program.segments[i];
+    text += fmt::format("{}: segment {} ({}, tag {}) at iteration {}:", name_, i, unit_names[as_index(program.unit)],
+                        program.tag, fmt::join(state.iteration, ","));
+    for (const u32 edge : program.in_edges) {
+      const EdgeProgram& target = context_->program.edges[edge];
+      text += fmt::format(" {}->{}^{}: {}", target.from, target.to, target.peer_mask, edges_[edge].tokens);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+void PeCore::settle(Cycle now) {
+  if (!launches_.empty()) return;
+  for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), now, Wait::no_kernel);
+}
+
+}  // namespace bvp

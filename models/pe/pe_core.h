@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a PE does with a kernel, without SystemC: the token graph, the units and their bookkeeping. Whoever derives from
+// it says how long the segments take and what they do: Pe with sockets, cycle by cycle; LockstepPe for a whole array.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/common/statistics.h"
+#include "models/isa/launch.h"
+#include "models/isa/vector_access.h"
+#include "models/pe/array_parameters.h"
+#include "models/pe/cal_unit.h"
+#include "models/pe/operand_memory.h"
+#include "models/pe/pe_parameters.h"
+#include "models/pe/program.h"
+
+namespace bvp {
+
+/// Why a unit did not start a segment.
+enum class Wait : u8 { load, compute, flow, space, launch, drain, no_kernel };
+inline constexpr std::size_t wait_count = 7;
+inline constexpr std::array<const char*, wait_count> wait_names{"load",   "compute", "flow",     "space",
+                                                                "launch", "drain",   "no_kernel"};
+
+class PeCore {
+ public:
+  /// @param index  row-major position in the array
+  /// @param data   false: timing and actions only, nothing is moved or computed
+  PeCore(std::string name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
+         StatGroup& parent_stats, bool data);
+  virtual ~PeCore() = default;
+  PeCore(const PeCore&) = delete;
+  PeCore& operator=(const PeCore&) = delete;
+
+  /// Books the idle time of an idle PE up to now, so that the counters of every unit add up to all cycles.
+  void settle(Cycle now);
+
+  [[nodiscard]] const std::string& error() const { return error_; }
+  /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
+  [[nodiscard]] std::string pending() const;
+  [[nodiscard]] const StatGroup& statistics() const { return stats_; }
+
+ protected:
+  /// Counters of one unit. Each cycle is in exactly one of issue, stall (unit busy, nothing issued) and the waits.
+  struct UnitStats {
+    UnitStats(StatGroup& parent, const char* name, const char* stall_description);
+    StatGroup group;
+    Counter instructions, issue, special, stall;
+    std::vector<std::unique_ptr<Counter>> waits;
+  };
+
+  struct SegmentState {
+    u64 launch = 0;                                // the launch being worked on, counted since configuration
+    std::array<u32, instance_levels> iteration{};  // of the levels 0..scope-1, counted from 0
+    std::array<u64, instance_levels + 1> begun{};  // iterations of each scope begun before the current one
+  };
+
+  struct Launch {
+    LaunchRecord record;
+    std::array<u32, instance_levels> iterations{};  // of this PE, per level
+    bool empty = false;                             // no iterations on this PE
+    bool resident = false;
+    Cycle arrival = 0;
+    std::size_t unfinished = 0;  // segments that have firings left or in flight
+  };
+
+  struct UnitState {
+    u64 ready = 0;  // bit i: the unit's segment number i is ready to fire
+    Cycle free_at = 0;
+    Cycle last_done = 0;  // Load, Store: of the segment started last
+    bool wake_booked = false;
+    unsigned last_served = 0;
+    std::vector<u32> segments;  // by number, sorted by tag
+  };
+
+  struct EdgeState {
+    u32 tokens = 0;
+    Cycle last_arrival = 0;
+  };
+
+  static constexpr u32 no_vectors = 0xffffffff;
+
+  struct Event {
+    enum class Kind : u8 { arrival, finished, wake };
+    Cycle time = 0;
+    Kind kind = Kind::wake;
+    u8 produced_scope = 0;  // finished: edges of this scope and inner ones get a token
+    bool last_of_launch = false;
+    u32 index = 0;             // segment, unit, or edge (FlowPacket::no_edge: none)
+    u32 vectors = no_vectors;  // arrival, finished load: what is written then
+    u64 launch = 0;            // finished: the launch it belonged to
+    u32 generation = 0;        // of the context it is for; stale events are dropped
+    u64 order = 0;             // events of one cycle are handled in the order in which they were made
+    bool operator>(const Event& other) const { return time != other.time ? time > other.time : order > other.order; }
+  };
+
+  /// Vectors on their way: they are in the operand memory when they arrive, not before.
+  struct Incoming {
+    std::vector<u16> slots;
+    std::vector<u16> data;
+  };
+
+  struct Context {
+    PeProgram program;
+    std::vector<CalSchedule> schedules;  // of the Cal segments
+  };
+  /// Contexts of images seen before: networks use the same kernels tile after tile.
+  struct CachedContext {
+    std::vector<u8> image;
+    std::shared_ptr<const Context> context;
+  };
+  static constexpr std::size_t cached_contexts = 64;
+
+  /// False, with a warning: the image is none that this PE can run.
+  bool configure(const u8* image, std::size_t size);
+  /// False: there is no kernel, a count is 0, or an error has stopped the PE.
+  bool launch(const LaunchRecord& record, Cycle when);
+  /// Vectors and the token of an edge (FlowPacket::no_edge: none) that arrive at `when`; false: they make no sense.
+  bool arrive(const FlowPacket& packet, const u16* data, Cycle when);
+  /// Handles all events up to `now`. wake_at() asked for it.
+  void advance_to(Cycle now);
+
+  // What depends on the fidelity. Each start_ begins one firing at `now`: books the unit and returns when the results
+  // are in place; nullopt after fail().
+  virtual std::optional<Cycle> start_load(const SegmentProgram& segment, const StreamBases& bases, Cycle now,
+                                          u32& vectors) = 0;
+  virtual std::optional<Cycle> start_store(const SegmentProgram& segment, const StreamBases& bases, Cycle now) = 0;
+  virtual std::optional<Cycle> start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last,
+                                          Cycle now) = 0;
+  virtual Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) = 0;
+  /// Tells PE (own index ^ the edge's mask) that the edge has a token, without vectors.
+  virtual void send_token(u32 edge, Cycle now) = 0;
+  virtual void report_completion(u32 launch_number, u32 status) = 0;
+  /// advance_to(cycle) is wanted then; later calls may ask for an earlier cycle.
+  virtual void wake_at(Cycle cycle) = 0;
+
+  void fail(std::string message);
+  void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
+  void count_cal(const CalSchedule& schedule);
+  u32 take_incoming();
+  void deliver(u32 vectors);
+
+  const std::string name_;
+  const u32 index_;
+  const u32 columns_;
+  const KernelLimits limits_;
+  const bool data_;
+
+  StatGroup stats_;
+  std::array<std::unique_ptr<UnitStats>, unit_count> unit_stats_;
+  Counter firings_;
+  Counter lane_multiplies_, lane_adds_, lane_fused_, lane_specials_, lane_accumulates_;
+  Counter operations_;
+  Counter operand_reads_, operand_writes_, scalar_reads_;
+  Counter instructions_issued_, tokens_, configured_words_;
+
+  OperandMemory memory_;
+  CalUnit cal_;
+  std::shared_ptr<const Context> context_, shadow_;
+  std::array<UnitState, unit_count> units_;
+  std::vector<Incoming> incoming_;
+  std::vector<SegmentState> state_;
+  std::deque<Launch> launches_;
+  u64 first_launch_ = 0;  // number of launches_.front(), counted since configuration
+  /// Actions of a firing count this often.
+  u64 multiplicity_ = 1;
+
+ private:
+  void activate_shadow();
+  void post(Event event);
+  void reschedule();
+  void arm(u32 segment, Cycle now);
+  void arm_all(Cycle now);
+  void try_start(Unit unit, Cycle now);
+  void start(u32 segment, Cycle now);
+  void finish(const Event& event, Cycle now);
+  void produce(u32 edge, Cycle now);
+  void fire_vacuously(u32 segment, Cycle now);
+  void complete_launches(Cycle now);
+  void advance(u32 segment);
+
+  [[nodiscard]] bool vacuous(const SegmentProgram& segment, const Launch& launch) const;
+  [[nodiscard]] unsigned outermost_first(const SegmentProgram& segment, const SegmentState& state) const;
+  [[nodiscard]] unsigned outermost_last(const SegmentProgram& segment, const SegmentState& state,
+                                        const Launch& launch) const;
+  [[nodiscard]] bool tokens_ready(u32 segment) const;
+  [[nodiscard]] StreamBases bases_of(u32 segment) const;
+  [[nodiscard]] bool within_bounds(const SegmentProgram& segment, const StreamBases& bases);
+  void book_wait(Unit unit, Cycle now, Wait reason);
+  [[nodiscard]] Wait wait_reason(u32 segment) const;
+
+
+  u32 generation_ = 0;
+  bool weights_loaded_ = false;
+  std::vector<EdgeState> edges_;
+  std::vector<u32> number_;  // of a segment within its unit
+  std::string error_;
+  std::vector<CachedContext> cache_;
+  std::size_t next_cached_ = 0;
+
+  std::vector<Event> events_;  // a heap, earliest first
+  u64 order_ = 0;
+  std::vector<u32> free_incoming_;
+};
+
+}  // namespace bvp
