@@ -238,7 +238,7 @@ class PassBuilder {
       const u64 pitch = (bytes + 255) / 256 * 256;
       const u32 tiles = u32{1} << pass_.outer.size();
       const u64 address = measuring ? 0 : plan_.allocate(pitch * tiles);
-      for (u32 tile = 0; tile < tiles && !measuring && !plan_.dry(); ++tile) {
+      for (u32 tile = 0; tile < tiles && !measuring && !plan_.dry() && target_.data; ++tile) {
         const u32 base = tile_index(tile);
         stage.weights = [&](u32, unsigned number, u32 local) {
           return butterfly_.weights(static_cast<unsigned>(layer) + number, index_of(base, local));

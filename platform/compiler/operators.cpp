@@ -107,7 +107,7 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
     }
     stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
     stage.output_group_stride = static_cast<i32>(output.layout.group_bytes());
-    if (!task.measuring()) {
+    if (!task.measuring() && target.data) {
       stage.weights = [&, first_layer](u32 stack, unsigned layer, u32 index) {
         return twiddle_of(op, shape, stack, first_layer + layer, index);
       };
@@ -170,7 +170,7 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     stage.scale = first && op.ortho;
     stage.scale_value = fft_scale(op.points);
     stage.residual = last && op.residual.has_value();
-    if (!task.measuring()) {
+    if (!task.measuring() && target.data) {
       stage.weights = [bits, first_layer](u32, unsigned layer, u32 index) {
         return fft_factor(bits, first_layer + layer, index);
       };
@@ -190,11 +190,11 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
 void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const Tensor& weight,
                     const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output) {
   LayerNormSpec spec;
-  spec.columns = static_cast<u32>(weight.data.size());
+  spec.columns = static_cast<u32>(weight.shape.back());
   spec.epsilon = epsilon;
   spec.layout = input.layout;
-  spec.weight = [&](u32 column) { return weight.data[column]; };
-  spec.bias = [&](u32 column) { return bias.data[column]; };
+  spec.weight = [&](u32 column) { return target.data ? weight.data[column] : u16{0}; };
+  spec.bias = [&](u32 column) { return target.data ? bias.data[column] : u16{0}; };
   RowKernel kernel = make_layer_norm_kernel(target, spec, task.groups());
   LaunchStep step;
   step.name = name;

@@ -36,7 +36,7 @@ MatrixPlace Plan::constant(const Tensor& tensor) {
   const u64 rows = tensor.shape.size() > 1 ? tensor.shape.front() : 1, columns = tensor.shape.back();
   const u64 pitch = padded(columns) * 2, all_rows = padded(rows);
   const MatrixPlace place{allocate(all_rows * pitch), rows, columns, pitch};
-  if (dry_) return place;
+  if (dry_ || !target_.data) return place;
   MemoryBlob blob;
   blob.address = place.address;
   blob.bytes.resize(all_rows * pitch);

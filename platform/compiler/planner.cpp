@@ -77,7 +77,7 @@ class Planner {
       info.predicted_cycles = plan.cycles(builder);
       if (!builder.weights().empty()) {
         const u64 address = plan.allocate(builder.weights().size() * 2);
-        plan.blob(address, builder.weights().data(), builder.weights().size() * 2);
+        if (target_.data) plan.blob(address, builder.weights().data(), builder.weights().size() * 2);
         DmaDescriptor descriptor{};
         descriptor.source = address;
         descriptor.destination = target_.scratchpad_base + area;

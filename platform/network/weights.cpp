@@ -129,6 +129,12 @@ TensorMap random_weights(const Network& network, u64 seed) {
   return weights;
 }
 
+TensorMap weight_shapes(const Network& network) {
+  TensorMap weights;
+  for (const TensorSpec& spec : parameter_specs(network)) weights.emplace(spec.name, Tensor{spec.shape, {}});
+  return weights;
+}
+
 Tensor random_input(const Network& network, u64 seed) {
   Random random(seed, "input");
   Tensor input{input_shape(network), {}};

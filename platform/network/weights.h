@@ -28,6 +28,9 @@ std::vector<TensorSpec> parameter_specs(const Network& network);
 /// scale of its input, so that activations stay in the range of fp16.
 TensorMap random_weights(const Network& network, u64 seed);
 
+/// Only shapes, no data: for runs that compute nothing.
+TensorMap weight_shapes(const Network& network);
+
 /// Standard normal, shape [batch, tokens, hidden].
 Tensor random_input(const Network& network, u64 seed);
 

@@ -44,6 +44,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.accumulators = static_cast<u32>(soc.pe.accumulators);
   target.instruction_store = static_cast<u32>(soc.pe.instruction_store);
   target.contexts = static_cast<u32>(soc.pe.contexts);
+  target.data = scenario.run.data;
   target.fuse = scenario.compiler.fusion;
   target.special_divisor = static_cast<u32>(soc.pe.special_divisor);
   target.cal_latency = static_cast<u32>(soc.pe.cal_latency);
@@ -169,14 +170,18 @@ class Run {
   RunResult run() {
     if (scenario_.run.fidelity.get() != "cycle")
       throw InputError("run.fidelity: 'fast' is not available yet, use 'cycle'");
-    if (!scenario_.run.data) throw InputError("run.data: runs without data are not available yet, use 'true'");
+    if (!data() && scenario_.record.tensors) {
+      throw InputError("record.tensors: a run without data (run.data: false) has no tensors to record");
+    }
     prepare();
     simulate();
-    if (result_.failure.empty() && scenario_.verify.enabled) verify();
+    if (result_.failure.empty() && scenario_.verify.enabled && data()) verify();
     return std::move(result_);
   }
 
  private:
+  [[nodiscard]] bool data() const { return scenario_.run.data; }
+
   void prepare() {
     const Stopwatch watch;
     const Network& network = scenario_.network;
@@ -185,10 +190,14 @@ class Run {
     result_.fidelity = scenario_.run.fidelity;
     result_.energy_profile = scenario_.energy.profile;
     result_.seed = seed;
-    weights_ = scenario_.run.weights.get().empty() ? random_weights(network, seed)
-                                                   : load_weights(scenario_.run.weights.get(), network);
-    input_ = scenario_.run.input.get().empty() ? random_input(network, seed)
-                                               : load_input(scenario_.run.input.get(), network);
+    if (!data()) {
+      weights_ = weight_shapes(network);
+    } else {
+      weights_ = scenario_.run.weights.get().empty() ? random_weights(network, seed)
+                                                     : load_weights(scenario_.run.weights.get(), network);
+      input_ = scenario_.run.input.get().empty() ? random_input(network, seed)
+                                                 : load_input(scenario_.run.input.get(), network);
+    }
     compiled_ = compile(scenario_, weights_);
     elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,
                     static_cast<u64>(scenario_.soc.boot_ram.size_bytes));
@@ -218,7 +227,7 @@ class Run {
     const Stopwatch setup;
     const ReportHandler handler;
     const SimulationContext context;
-    Soc soc("soc", scenario_.soc);
+    Soc soc("soc", scenario_.soc, data());
     KernelRecorder recorder(soc, compiled_);
     soc.sequencer.set_observer(&recorder);
     std::optional<int> exit_code;
@@ -263,7 +272,7 @@ class Run {
   void load(Soc& soc) {
     for (const ElfImage::Part& part : elf_.parts) soc.write_memory(part.address, part.bytes.data(), part.bytes.size());
     for (const MemoryBlob& blob : compiled_.blobs) soc.write_memory(blob.address, blob.bytes.data(), blob.bytes.size());
-    write_matrix(soc, compiled_.input, input_);
+    if (data()) write_matrix(soc, compiled_.input, input_);
   }
 
   void describe_end(Soc& soc, const std::optional<int>& exit_code) {
@@ -383,6 +392,7 @@ class Run {
     }
 
     const std::vector<u64> shape{network.batch, network.tokens, network.hidden};
+    if (!data()) return;
     outputs_["input"] = input_;
     for (std::size_t i = 0; i < compiled_.layer_outputs.size(); ++i) {
       outputs_[fmt::format("layers.{}.output", i)] = read_matrix(soc, compiled_.layer_outputs[i], shape);

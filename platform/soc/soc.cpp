@@ -7,7 +7,7 @@
 
 namespace bvp {
 
-Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters)
+Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, bool data)
     : sc_module(name),
       stats_("soc"),
       clock_(parameters.array.clock_hz),
@@ -22,7 +22,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters)
       sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
                 clock_, stats_),
       dma("dma", parameters.dma, clock_, stats_),
-      scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, stats_),
+      scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, stats_, data),
       mesh("mesh", parameters.array, parameters.mesh, clock_, stats_),
       loader_("loader"),
       timer_irq_("timer_irq"),
@@ -75,7 +75,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters)
   // accelerator: array
   for (u32 i = 0; i < static_cast<u32>(parameters.array.rows * parameters.array.columns); ++i) {
     pes.push_back(
-        std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, parameters.array, parameters.pe, clock_, stats_));
+        std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, parameters.array, parameters.pe, clock_, stats_, data));
     Pe& pe = *pes.back();
     sequencer.to_pe[i].bind(pe.config);
     pe.to_sequencer.bind(sequencer.pe_completions);

@@ -28,7 +28,8 @@ namespace bvp {
 
 class Soc : public sc_core::sc_module {
  public:
-  Soc(sc_core::sc_module_name name, const SocParameters& parameters);
+  /// @param data  false: the accelerator is timed, but moves and computes no tensors
+  Soc(sc_core::sc_module_name name, const SocParameters& parameters, bool data = true);
 
   /// Called when all sockets are bound and before the CPU fetches its first instruction: fill the memories here.
   void set_loader(std::function<void()> loader) { load_ = std::move(loader); }
