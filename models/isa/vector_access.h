@@ -21,6 +21,10 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   const u32* addresses = nullptr;
   u32 count = 0;
   u32 lanes = 0;
+  /// 0: as it is. Otherwise a loosely timed access that stands for this many alike, whose vectors go `untimed_hops`
+  /// hops in all: it is counted, takes no time and leaves the banks alone; without data (a null pointer) nothing is
+  /// moved.
+  u32 untimed_copies = 0, untimed_hops = 0;
   /// Out: cycles that vectors waited for a bank beyond the unloaded latency.
   u64 conflict_cycles = 0;
   /// Out: cycles from the first vector's issue until the port may issue for another segment, at least `count`.
@@ -41,6 +45,9 @@ struct FlowPacket : tlm::tlm_extension<FlowPacket> {
   /// The edge of the kernel's graph whose token arrives with the last vector; no_edge: none.
   static constexpr u32 no_edge = 0xffffffff;
   u32 edge = no_edge;
+  /// 0: as it is. Otherwise a loosely timed packet that stands for this many alike, which go `untimed_hops` hops in
+  /// all: it is counted and goes nowhere.
+  u32 untimed_copies = 0, untimed_hops = 0;
   /// Out: cycles that vectors waited for links or credits beyond the unloaded latency.
   u64 stall_cycles = 0;
 

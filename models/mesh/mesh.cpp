@@ -160,7 +160,8 @@ tlm::tlm_response_status Mesh::check(u32 pe, const tlm::tlm_generic_payload& pay
   if (packet->destination >= to_pe.size()) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
   if (payload.get_data_length() != u64{packet->count} * vector_bytes_) return tlm::TLM_BURST_ERROR_RESPONSE;
-  if (packet->count != 0 && (payload.get_data_ptr() == nullptr || packet->slots == nullptr)) {
+  if (packet->count != 0 && packet->untimed_copies == 0 &&
+      (payload.get_data_ptr() == nullptr || packet->slots == nullptr)) {
     return tlm::TLM_GENERIC_ERROR_RESPONSE;
   }
   return tlm::TLM_OK_RESPONSE;
@@ -171,6 +172,12 @@ void Mesh::transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time
   const tlm::tlm_response_status status = check(static_cast<u32>(pe), payload, packet);
   if (status != tlm::TLM_OK_RESPONSE) {
     payload.set_response_status(status);
+    return;
+  }
+  if (packet->untimed_copies != 0) {
+    (packet->count == 0 ? tokens_ : vectors_) += u64{std::max(1u, packet->count)} * packet->untimed_copies;
+    (packet->count == 0 ? control_hops_ : vector_hops_) += u64{std::max(1u, packet->count)} * packet->untimed_hops;
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
     return;
   }
   const sc_core::sc_time now = sc_core::sc_time_stamp();

@@ -85,7 +85,8 @@ std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const Stream
   for (std::size_t i = 0; i < count; ++i) {
     const Transfer& transfer = segment.transfers[i];
     addresses_[i] = static_cast<u32>(bases[transfer.d.stream] + transfer.d.offset);
-    if (data_) std::memcpy(buffer_.data() + i * lanes, memory_.vector(bases[transfer.a.stream] + transfer.a.offset), lanes * 2u);
+    if (data_)
+      std::memcpy(buffer_.data() + i * lanes, memory_.vector(bases[transfer.a.stream] + transfer.a.offset), lanes * 2u);
   }
   operand_reads_ += count;
   return access_scratchpad(Unit::store, buffer_.data(), now);
@@ -108,8 +109,8 @@ std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now) {
   to_scratchpad->b_transport(payload_, delay);
   payload_.clear_extension(&vector_access_);
   if (payload_.is_response_error()) {
-    fail(fmt::format("the scratchpad refused a {} at {:#x}: {}", unit_names[static_cast<std::size_t>(unit)], payload_.get_address(),
-                     payload_.get_response_string()));
+    fail(fmt::format("the scratchpad refused a {} at {:#x}: {}", unit_names[static_cast<std::size_t>(unit)],
+                     payload_.get_address(), payload_.get_response_string()));
     return std::nullopt;
   }
   const u64 busy = std::max<u64>(count, vector_access_.issue_cycles);
@@ -140,8 +141,9 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
     for (std::size_t i = begin; i < end; ++i) {
       const Transfer& transfer = segment.transfers[i];
       slots_[i - begin] = static_cast<u16>(bases[transfer.d.stream] + transfer.d.offset);
-      if (data_) std::memcpy(buffer_.data() + (i - begin) * lanes, memory_.vector(bases[transfer.a.stream] + transfer.a.offset),
-                  lanes * 2u);
+      if (data_)
+        std::memcpy(buffer_.data() + (i - begin) * lanes, memory_.vector(bases[transfer.a.stream] + transfer.a.offset),
+                    lanes * 2u);
     }
     const bool final_packet =
         std::none_of(segment.transfers.begin() + static_cast<std::ptrdiff_t>(end), segment.transfers.end(),
@@ -215,8 +217,8 @@ void Pe::send_token(u32 edge, Cycle) {
 
 void Pe::flow_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const auto* packet = payload.get_extension<FlowPacket>();
-  const bool sound = packet != nullptr && payload.is_write() &&
-                     payload.get_data_length() == u64{packet->count} * memory_.lanes() * 2;
+  const bool sound =
+      packet != nullptr && payload.is_write() && payload.get_data_length() == u64{packet->count} * memory_.lanes() * 2;
   const auto* const words = reinterpret_cast<const u16*>(payload.get_data_ptr());
   respond(payload, sound && arrive(*packet, words, clock_.to_cycles(sc_core::sc_time_stamp() + delay)));
 }

@@ -89,7 +89,7 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
 // ---------------------------------------------------------------- configuration plane
 
 bool PeCore::configure(const u8* image, std::size_t size) {
-  configured_words_ += size / 8;
+  configured_words_ += size / 8 * waiting_;
   const auto known = std::find_if(cache_.begin(), cache_.end(), [&](const CachedContext& cached) {
     return cached.image.size() == size && std::memcmp(cached.image.data(), image, size) == 0;
   });
@@ -107,6 +107,7 @@ bool PeCore::configure(const u8* image, std::size_t size) {
     for (const SegmentProgram& segment : context->program.segments) {
       context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
     }
+    context->all_pes = all_programs(kernel);
     shadow_ = std::move(context);
   } catch (const KernelError& error) {
     report_warning(name_.c_str(), "{}", error.what());
@@ -117,6 +118,8 @@ bool PeCore::configure(const u8* image, std::size_t size) {
   next_cached_ = (next_cached_ + 1) % cached_contexts;
   return true;
 }
+
+std::vector<PeProgram> PeCore::all_programs(const Kernel&) const { return {}; }
 
 bool PeCore::launch(const LaunchRecord& record, Cycle when) {
   if (shadow_ && launches_.empty()) activate_shadow();
@@ -307,6 +310,8 @@ void PeCore::start(u32 segment, Cycle now) {
   const SegmentState& state = state_[segment];
   const Launch& launch = launches_[state.launch - first_launch_];
   book_wait(program.unit, now, wait_reason(segment));
+  firing_ = segment;
+  begin_firing(segment);
 
   const unsigned first = outermost_first(program, state);
   for (const u32 edge : program.in_edges) {
@@ -316,7 +321,7 @@ void PeCore::start(u32 segment, Cycle now) {
     }
   }
   firings_ += multiplicity_;
-  const StreamBases bases = bases_of(segment);
+  const StreamBases bases = bases_of(context_->program, segment);
   if (!within_bounds(program, bases)) {
     fail(fmt::format("segment {} reaches outside of the operand memory", segment));
     return;
@@ -338,7 +343,7 @@ void PeCore::start(u32 segment, Cycle now) {
       done = start_cal(segment, bases, now);
       break;
   }
-  if (!done) return;
+  if (!done || !error_.empty()) return;
   Event event;
   event.time = *done;
   event.kind = Event::Kind::finished;
@@ -431,8 +436,8 @@ void PeCore::produce(u32 edge, Cycle now) {
 
 // ---------------------------------------------------------------- addresses
 
-StreamBases PeCore::bases_of(u32 segment) const {
-  const SegmentProgram& program = context_->program.segments[segment];
+StreamBases PeCore::bases_of(const PeProgram& of_pe, u32 segment) const {
+  const SegmentProgram& program = of_pe.segments[segment];
   const SegmentState& state = state_[segment];
   const Launch& launch = launches_[state.launch - first_launch_];
   StreamBases bases{};
@@ -444,7 +449,7 @@ StreamBases PeCore::bases_of(u32 segment) const {
       base += static_cast<i64>(state.begun[stream.rotation_scope] % stream.rotation_depth) * stream.rotation_stride;
     }
     for (unsigned level = 0; level < program.scope; ++level) {
-      const u64 index = context_->program.start[level] + u64{state.iteration[level]} * context_->program.step[level];
+      const u64 index = of_pe.start[level] + u64{state.iteration[level]} * of_pe.step[level];
       base += static_cast<i64>(index) * stream.instance_stride[level];
     }
     bases[s] = base;
@@ -452,7 +457,7 @@ StreamBases PeCore::bases_of(u32 segment) const {
   return bases;
 }
 
-bool PeCore::within_bounds(const SegmentProgram& segment, const StreamBases& bases) {
+bool PeCore::within_bounds(const SegmentProgram& segment, const StreamBases& bases) const {
   return std::all_of(segment.bounds.begin(), segment.bounds.end(), [&](const Bound& bound) {
     i64 limit = 0;
     switch (bound.space) {
@@ -514,6 +519,15 @@ bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
   return true;
 }
 
+void PeCore::expect_token(u32 edge, Cycle when) {
+  Event event;
+  event.time = when;
+  event.kind = Event::Kind::arrival;
+  event.index = edge;
+  post(event);
+  reschedule();
+}
+
 // ---------------------------------------------------------------- bookkeeping
 
 void PeCore::count_cal(const CalSchedule& schedule) {
@@ -551,7 +565,7 @@ void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) 
 void PeCore::book_wait(Unit unit, Cycle now, Wait reason) {
   UnitState& state = units_[as_index(unit)];
   if (now <= state.free_at) return;
-  *unit_stats_[as_index(unit)]->waits[static_cast<std::size_t>(reason)] += (now - state.free_at) * multiplicity_;
+  *unit_stats_[as_index(unit)]->waits[static_cast<std::size_t>(reason)] += (now - state.free_at) * waiting_;
   state.free_at = now;
 }
 

@@ -109,6 +109,7 @@ class PeCore {
   struct Context {
     PeProgram program;
     std::vector<CalSchedule> schedules;  // of the Cal segments
+    std::vector<PeProgram> all_pes;      // as all_programs() says
   };
   /// Contexts of images seen before: networks use the same kernels tile after tile.
   struct CachedContext {
@@ -134,6 +135,10 @@ class PeCore {
   virtual std::optional<Cycle> start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last,
                                           Cycle now) = 0;
   virtual Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) = 0;
+  /// Programs of PEs besides the own one that are wanted with a context.
+  [[nodiscard]] virtual std::vector<PeProgram> all_programs(const Kernel& kernel) const;
+  /// A firing of this segment begins: its tokens are taken next.
+  virtual void begin_firing(u32 segment) { (void)segment; }
   /// Tells PE (own index ^ the edge's mask) that the edge has a token, without vectors.
   virtual void send_token(u32 edge, Cycle now) = 0;
   virtual void report_completion(u32 launch_number, u32 status) = 0;
@@ -143,6 +148,11 @@ class PeCore {
   void fail(std::string message);
   void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
   void count_cal(const CalSchedule& schedule);
+  /// Where the segment's streams point in the firing at hand, for the PE of this program.
+  [[nodiscard]] StreamBases bases_of(const PeProgram& program, u32 segment) const;
+  [[nodiscard]] bool within_bounds(const SegmentProgram& segment, const StreamBases& bases) const;
+  /// Posts the token of an edge (and nothing else) for `when`.
+  void expect_token(u32 edge, Cycle when);
   u32 take_incoming();
   void deliver(u32 vectors);
 
@@ -168,8 +178,9 @@ class PeCore {
   std::vector<SegmentState> state_;
   std::deque<Launch> launches_;
   u64 first_launch_ = 0;  // number of launches_.front(), counted since configuration
-  /// Actions of a firing count this often.
-  u64 multiplicity_ = 1;
+  u32 firing_ = 0;        // the segment whose start_ function is called
+  /// PEs that do what this one does in the firing at hand, and PEs that wait with it, itself included.
+  u64 multiplicity_ = 1, waiting_ = 1;
 
  private:
   void activate_shadow();
@@ -190,11 +201,8 @@ class PeCore {
   [[nodiscard]] unsigned outermost_last(const SegmentProgram& segment, const SegmentState& state,
                                         const Launch& launch) const;
   [[nodiscard]] bool tokens_ready(u32 segment) const;
-  [[nodiscard]] StreamBases bases_of(u32 segment) const;
-  [[nodiscard]] bool within_bounds(const SegmentProgram& segment, const StreamBases& bases);
   void book_wait(Unit unit, Cycle now, Wait reason);
   [[nodiscard]] Wait wait_reason(u32 segment) const;
-
 
   u32 generation_ = 0;
   bool weights_loaded_ = false;

@@ -106,7 +106,8 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
   if (payload.get_data_length() != u64{access->count} * row_bytes_) return tlm::TLM_BURST_ERROR_RESPONSE;
   if (access->count == 0) return tlm::TLM_OK_RESPONSE;
-  if (payload.get_data_ptr() == nullptr || access->addresses == nullptr) return tlm::TLM_GENERIC_ERROR_RESPONSE;
+  const bool no_data = payload.get_data_ptr() == nullptr && access->untimed_copies == 0;
+  if (no_data || access->addresses == nullptr) return tlm::TLM_GENERIC_ERROR_RESPONSE;
   const u32 size = static_cast<u32>(storage_.size());
   const u32 tile_mask = (u32{1} << tile_shift_) - 1;
   const u32 within_row = row_bytes_ - 1;
@@ -211,6 +212,33 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
   }
 }
 
+void Scratchpad::move_untimed(const VectorAccess& access, bool read, u8* data) {
+  u64 columns = 0;
+  for (u32 i = 0; i < access.count; ++i) {
+    const u32 offset = access.addresses[i] & ~VectorAccess::column_flag;
+    const bool column = (access.addresses[i] & VectorAccess::column_flag) != 0;
+    columns += column ? 1 : 0;
+    if (data == nullptr) continue;
+    u8* const row = storage_.data() + offset;
+    u8* const vector = data + std::size_t{i} * row_bytes_;
+    if (!column) {
+      std::memcpy(read ? vector : row, read ? row : vector, row_bytes_);
+      continue;
+    }
+    for (u32 lane = 0; lane < lanes_; ++lane) {
+      u8* const word = row + std::size_t{lane} * row_bytes_;
+      std::memcpy(read ? vector + lane * 2 : word, read ? word : vector + lane * 2, 2);
+    }
+  }
+  columns *= access.untimed_copies;
+  const u64 vectors = u64{access.count} * access.untimed_copies;
+  const u64 per_column = column_access_ ? 1 : lanes_;
+  column_accesses_ += columns;
+  (read ? vector_reads_ : vector_writes_) += vectors;
+  (read ? row_reads_ : row_writes_) += vectors + columns * (per_column - 1);
+  vector_hops_ += u64{access.count} * access.untimed_hops * (columns != 0 ? per_column : 1);
+}
+
 void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   auto* access = payload.get_extension<VectorAccess>();
   const tlm::tlm_response_status status = check_vectors(payload, access);
@@ -219,6 +247,10 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   access->conflict_cycles = 0;
   access->issue_cycles = 0;
   if (access->count == 0) return;
+  if (access->untimed_copies != 0) {
+    move_untimed(*access, payload.is_read(), payload.get_data_ptr());
+    return;
+  }
   const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   const auto index = static_cast<u32>(pe);
   const Cycle done = payload.is_read() ? serve<Direction::read>(index, *access, payload.get_data_ptr(), start)

@@ -64,6 +64,8 @@ class Scratchpad : public sc_core::sc_module {
   template <Direction direction>
   Cycle serve(u32 pe, VectorAccess& access, u8* data, Cycle start);
 
+  void move_untimed(const VectorAccess& access, bool read, u8* data);
+
   [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
   [[nodiscard]] Cycle from_bank(u32 pe) const { return response_latency_ + Cycle{pe % columns_} * hop_latency_; }
   Cycle reserve_bank(u32 bank, Cycle earliest) {

@@ -19,7 +19,7 @@ struct CompilerTarget {
   u32 special_divisor = 4;  // cycles of a special function
   u32 cal_latency = 4, max_latency = 2;
   u32 stage_points = 0;  // points of a closed set; 0: as many as fit, up to default_stage_points
-  bool data = true;         // false: kernels and commands are real, weights are left out
+  bool data = true;      // false: kernels and commands are real, weights are left out
   bool fuse = true;      // operators that work token by token share tiles
   u64 scratchpad_bytes = 4 << 20;
   u64 scratchpad_base = 0;  // bus addresses

@@ -39,7 +39,7 @@ KernelRecorder::UnitCycles& KernelRecorder::UnitCycles::operator+=(const UnitCyc
 
 KernelRecorder::KernelRecorder(Soc& soc, const CompiledNetwork& network) : soc_(soc), sampler_(soc.statistics()) {
   for (const KernelInfo& kernel : network.kernels) by_tag_[kernel.tag] = &kernel;
-  for (const auto& pe : soc.pes) {
+  for (const PeCore* pe : soc.cores) {
     auto& units = unit_counters_.emplace_back();
     for (std::size_t unit = 0; unit < unit_count; ++unit) {
       const StatGroup& group = find_group(pe->statistics(), unit_names[unit]);

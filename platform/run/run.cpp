@@ -168,11 +168,6 @@ class Run {
   Run(const Scenario& scenario, const RunRequest& request) : scenario_(scenario), request_(request) {}
 
   RunResult run() {
-    if (scenario_.run.fidelity.get() != "cycle")
-      throw InputError("run.fidelity: 'fast' is not available yet, use 'cycle'");
-    if (!data() && scenario_.record.tensors) {
-      throw InputError("record.tensors: a run without data (run.data: false) has no tensors to record");
-    }
     prepare();
     simulate();
     if (result_.failure.empty() && scenario_.verify.enabled && data()) verify();
@@ -227,7 +222,7 @@ class Run {
     const Stopwatch setup;
     const ReportHandler handler;
     const SimulationContext context;
-    Soc soc("soc", scenario_.soc, data());
+    Soc soc("soc", scenario_.soc, {scenario_.run.fidelity.get() == "fast", data()});
     KernelRecorder recorder(soc, compiled_);
     soc.sequencer.set_observer(&recorder);
     std::optional<int> exit_code;
@@ -288,13 +283,13 @@ class Run {
           "firmware ended",
           scenario_.run.time_limit_s.get(), soc.cpu.pc());
     }
-    for (const auto& pe : soc.pes) {
+    for (const PeCore* pe : soc.cores) {
       if (pe->error().empty()) continue;
-      result_.failure += fmt::format("; {}: {}", pe->name(), pe->error());
+      result_.failure += fmt::format("; {}: {}", pe->statistics().name(), pe->error());
       break;
     }
     if (!exit_code) {
-      for (const auto& pe : soc.pes) {
+      for (const PeCore* pe : soc.cores) {
         const std::string pending = pe->pending();
         if (pending.empty()) continue;
         result_.failure += "; a kernel has not ended: " + pending.substr(0, pending.find('\n'));
@@ -305,7 +300,7 @@ class Run {
 
   void collect(Soc& soc, const KernelRecorder& recorder) {
     const double seconds = sc_core::sc_time_stamp().to_seconds();
-    const auto pes = static_cast<u64>(soc.pes.size());
+    const auto pes = static_cast<u64>(scenario_.soc.array.rows * scenario_.soc.array.columns);
     result_.cycles = soc.clock().now();
     result_.time_s = seconds;
     result_.cpu_instructions = soc.cpu.instructions();

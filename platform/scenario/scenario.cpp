@@ -558,9 +558,6 @@ class Reader {
 
   void check_run(const Origin& file) {
     const RunParameters& run = scenario_->run;
-    if (run.fidelity.get() == "fast") {
-      problem(where("run.fidelity", file), "run.fidelity", "'fast' is not available yet, expected cycle");
-    }
     const std::pair<const char*, const std::string&> files[] = {
         {"run.firmware", run.firmware}, {"run.weights", run.weights}, {"run.input", run.input}};
     for (const auto& [key, name] : files) {

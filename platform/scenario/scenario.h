@@ -98,8 +98,7 @@ struct NetworkParameters : ParameterGroup {
       "and the third in the last attention_layers (hybrid).",
       "hybrid butterfly-sparsity network",
       Confidence::high};
-  Param<i64> depth{this,       "depth",         0,
-                   "layers",   {0, 1024},       "Layers where `variant` says what they are.",
+  Param<i64> depth{this,       "depth",         0, "layers", {0, 1024}, "Layers where `variant` says what they are.",
                    "workload", Confidence::high};
   Param<i64> attention_layers{this,
                               "attention_layers",

@@ -7,7 +7,7 @@
 
 namespace bvp {
 
-Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, bool data)
+Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode)
     : sc_module(name),
       stats_("soc"),
       clock_(parameters.array.clock_hz),
@@ -22,7 +22,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, bool dat
       sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
                 clock_, stats_),
       dma("dma", parameters.dma, clock_, stats_),
-      scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, stats_, data),
+      scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, stats_, mode.data),
       mesh("mesh", parameters.array, parameters.mesh, clock_, stats_),
       loader_("loader"),
       timer_irq_("timer_irq"),
@@ -73,10 +73,24 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, bool dat
   dma.completions.bind(sequencer.dma_completions);
 
   // accelerator: array
-  for (u32 i = 0; i < static_cast<u32>(parameters.array.rows * parameters.array.columns); ++i) {
-    pes.push_back(
-        std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, parameters.array, parameters.pe, clock_, stats_, data));
+  const auto count = static_cast<u32>(parameters.array.rows * parameters.array.columns);
+  if (mode.fast) {
+    lockstep = std::make_unique<LockstepArray>("pes", parameters.array, parameters.pe, clock_, stats_, mode.data);
+    lockstep->to_sequencer.bind(sequencer.pe_completions);
+    cores.push_back(lockstep.get());
+  }
+  for (u32 i = 0; i < count; ++i) {
+    if (mode.fast) {
+      sequencer.to_pe[i].bind(lockstep->config[i]);
+      lockstep->to_scratchpad[i].bind(scratchpad.vector[i]);
+      lockstep->to_mesh[i].bind(mesh.from_pe[i]);
+      mesh.to_pe[i].bind(lockstep->from_mesh[i]);
+      continue;
+    }
+    pes.push_back(std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, parameters.array, parameters.pe, clock_,
+                                       stats_, mode.data));
     Pe& pe = *pes.back();
+    cores.push_back(&pe);
     sequencer.to_pe[i].bind(pe.config);
     pe.to_sequencer.bind(sequencer.pe_completions);
     pe.to_scratchpad.bind(scratchpad.vector[i]);
@@ -106,6 +120,7 @@ bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t si
 void Soc::settle_statistics() {
   dram.update_statistics();
   for (const auto& pe : pes) pe->settle();
+  if (lockstep) lockstep->settle();
 }
 
 }  // namespace bvp

@@ -15,6 +15,7 @@
 #include "models/memory/dram.h"
 #include "models/memory/ram.h"
 #include "models/mesh/mesh.h"
+#include "models/pe/lockstep_array.h"
 #include "models/pe/pe.h"
 #include "models/peripherals/interrupt_controller.h"
 #include "models/peripherals/machine_timer.h"
@@ -28,8 +29,12 @@ namespace bvp {
 
 class Soc : public sc_core::sc_module {
  public:
-  /// @param data  false: the accelerator is timed, but moves and computes no tensors
-  Soc(sc_core::sc_module_name name, const SocParameters& parameters, bool data = true);
+  struct Mode {
+    bool fast = false;  ///< the accelerator is loosely timed
+    bool data = true;   ///< false: it is timed, but moves and computes no tensors
+  };
+  Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode);
+  Soc(sc_core::sc_module_name name, const SocParameters& parameters) : Soc(name, parameters, Mode{}) {}
 
   /// Called when all sockets are bound and before the CPU fetches its first instruction: fill the memories here.
   void set_loader(std::function<void()> loader) { load_ = std::move(loader); }
@@ -63,7 +68,9 @@ class Soc : public sc_core::sc_module {
   Dma dma;
   Scratchpad scratchpad;
   Mesh mesh;
-  std::vector<std::unique_ptr<Pe>> pes;
+  std::vector<std::unique_ptr<Pe>> pes;     // cycle by cycle: one for each PE
+  std::unique_ptr<LockstepArray> lockstep;  // loosely timed: one for all
+  std::vector<const PeCore*> cores;         // whichever there are
 
  private:
   void start_of_simulation() override {

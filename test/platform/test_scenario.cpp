@@ -175,7 +175,6 @@ TEST_CASE("Impossible combinations are refused where they were written", "[scena
   CHECK(refusal(network_text, {"network.heads=5", "network.layers=[{mixing: fft2d}]"}) == "(accepted)");
   CHECK_THAT(refusal(network_text, {"network.tokens=65505"}), Contains("expected at most 65504"));
   CHECK(refusal(network_text, {"network.tokens=65504"}) == "(accepted)");
-  CHECK_THAT(refusal(network_text, {"run.fidelity=fast"}), Contains("not available yet"));
   CHECK_THAT(refusal(network_text, {"run.data=false", "record.tensors=true"}), Contains("no tensors to record"));
   CHECK_THAT(refusal(network_text, {"run.weights=/no/such/file"}), Contains("there is no file '/no/such/file'"));
   CHECK_THAT(refusal(network_text, {"network.hidden=65536", "network.ffn=262144"}), Contains("the DRAM's address"));

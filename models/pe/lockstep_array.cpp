@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/pe/lockstep_array.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace bvp {
+
+namespace {
+
+/// Kernels whose costs are remembered.
+constexpr std::size_t known_kernels = 512;
+
+}  // namespace
+
+LockstepArray::LockstepArray(sc_core::sc_module_name module_name, const ArrayParameters& array,
+                             const PeParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats,
+                             bool data)
+    : sc_module(module_name),
+      PeCore(name(), 0, array, parameters, parent_stats, data),
+      config("config", static_cast<std::size_t>(array.rows * array.columns)),
+      to_scratchpad("to_scratchpad", config.size()),
+      to_mesh("to_mesh", config.size()),
+      from_mesh("from_mesh", config.size()),
+      to_sequencer("to_sequencer"),
+      clock_(clock),
+      rows_(static_cast<u32>(array.rows)) {
+  for (std::size_t pe = 0; pe < config.size(); ++pe) {
+    config[pe].register_b_transport(this, &LockstepArray::config_transport, static_cast<int>(pe));
+    from_mesh[pe].register_b_transport(this, &LockstepArray::mesh_transport, static_cast<int>(pe));
+    if (data) memories_.emplace_back(limits_.operand_vectors, limits_.accumulators, limits_.lanes);
+  }
+  waiting_ = config.size();
+  SC_METHOD(run);
+  sensitive << wake_;
+  dont_initialize();
+}
+
+// ---------------------------------------------------------------- sockets
+
+void LockstepArray::config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  if (!payload.is_write() || payload.get_byte_enable_ptr() != nullptr) {
+    payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
+    return;
+  }
+  const bool image = payload.get_address() == configure_address;
+  if (!image && (payload.get_address() != launch_address || payload.get_data_length() != sizeof(LaunchRecord))) {
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return;
+  }
+  // All PEs get the same; what PE 0 gets counts.
+  bool ok = true;
+  if (pe == 0 && image) {
+    ok = configure(payload.get_data_ptr(), payload.get_data_length());
+  } else if (pe == 0) {
+    LaunchRecord record;
+    std::memcpy(&record, payload.get_data_ptr(), sizeof(record));
+    ok = launch(record, clock_.to_cycles(sc_core::sc_time_stamp() + delay));
+  }
+  payload.set_response_status(ok ? tlm::TLM_OK_RESPONSE : tlm::TLM_GENERIC_ERROR_RESPONSE);
+}
+
+void LockstepArray::mesh_transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  packet_arrival_ = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+void LockstepArray::run() {
+  wake_pending_ = false;
+  advance_to(clock_.now());
+}
+
+void LockstepArray::wake_at(Cycle cycle) {
+  if (wake_pending_ && wake_at_ <= cycle) return;
+  wake_pending_ = true;
+  wake_at_ = cycle;
+  wake_.notify(clock_.to_time(cycle) - sc_core::sc_time_stamp());
+}
+
+void LockstepArray::report_completion(u32 launch_number, u32 status) {
+  const u32 pes = context_ ? static_cast<u32>(context_->all_pes.size()) : 1;
+  for (u32 pe = 0; pe < pes; ++pe) {
+    LaunchCompletion completion{launch_number, status};
+    tlm::tlm_generic_payload payload;
+    payload.set_command(tlm::TLM_WRITE_COMMAND);
+    payload.set_address(u64{array_index(pe)} * sizeof(completion));
+    payload.set_data_ptr(reinterpret_cast<unsigned char*>(&completion));
+    payload.set_data_length(sizeof(completion));
+    payload.set_streaming_width(sizeof(completion));
+    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+    to_sequencer->b_transport(payload, delay);
+  }
+}
+
+// ---------------------------------------------------------------- the PEs of a kernel
+
+std::vector<PeProgram> LockstepArray::all_programs(const Kernel& kernel) const {
+  std::vector<PeProgram> programs;
+  for (u32 pe = 0; pe < kernel.pe_rows * kernel.pe_columns; ++pe) programs.push_back(make_program(kernel, pe));
+  return programs;
+}
+
+u32 LockstepArray::array_index(u32 kernel_pe) const {
+  if (!context_) return kernel_pe;
+  const u32 columns = context_->program.pe_columns;
+  return kernel_pe / columns * columns_ + kernel_pe % columns;
+}
+
+void LockstepArray::begin_firing(u32) {
+  if (costed_ != context_.get()) {
+    if (costs_.size() >= known_kernels) costs_.clear();
+    std::vector<Cost>& costs = costs_[context_];
+    costs.resize(context_->program.segments.size());
+    costed_ = context_.get();
+    cost_of_ = &costs;
+  }
+  find_active();
+}
+
+void LockstepArray::find_active() {
+  const SegmentProgram& segment = context_->program.segments[firing_];
+  const SegmentState& state = state_[firing_];
+  const LaunchRecord& record = launches_[state.launch - first_launch_].record;
+  active_.clear();
+  active_hops_ = 0;
+  for (u32 pe = 0; pe < context_->all_pes.size(); ++pe) {
+    const PeProgram& program = context_->all_pes[pe];
+    bool takes_part = true;
+    for (std::size_t level = 0; level < instance_levels && segment.scope > 0; ++level) {
+      // A PE without any iteration of a level has nothing to do in the launch.
+      const u64 iteration = level < segment.scope ? state.iteration[level] : 0;
+      takes_part = takes_part && program.start[level] + iteration * program.step[level] < record.counts[level];
+    }
+    if (!takes_part) continue;
+    active_.push_back(pe);
+    active_hops_ += array_index(pe) % columns_;
+  }
+  multiplicity_ = active_.size();
+}
+
+// ---------------------------------------------------------------- Load and Store
+
+bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
+                             Cycle& issue, Cycle& latency) {
+  const bool load = unit == Unit::load;
+  const std::size_t count = segment.transfers.size();
+  addresses_.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Access& access = load ? segment.transfers[i].a : segment.transfers[i].d;
+    addresses_[i] = static_cast<u32>(bases[access.stream] + access.offset);
+  }
+  const u32 lanes = limits_.lanes;
+  buffer_.resize(count * lanes);
+  for (std::size_t i = 0; data_ && !load && i < count; ++i) {
+    const Access& access = segment.transfers[i].a;
+    std::memcpy(buffer_.data() + i * lanes, memories_[pe].vector(bases[access.stream] + access.offset), lanes * 2u);
+  }
+  vector_access_.addresses = addresses_.data();
+  vector_access_.count = static_cast<u32>(count);
+  vector_access_.lanes = lanes;
+  vector_access_.untimed_copies = timed ? 0 : (data_ ? 1 : static_cast<u32>(active_.size()));
+  vector_access_.untimed_hops = data_ ? array_index(pe) % columns_ : active_hops_;
+  payload_.set_command(load ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND);
+  payload_.set_address(addresses_.front() & ~VectorAccess::column_flag);
+  payload_.set_data_ptr(data_ || timed ? reinterpret_cast<unsigned char*>(buffer_.data()) : nullptr);
+  payload_.set_data_length(static_cast<unsigned>(count * lanes * 2));
+  payload_.set_streaming_width(payload_.get_data_length());
+  payload_.set_byte_enable_ptr(nullptr);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  payload_.set_extension(&vector_access_);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  to_scratchpad[array_index(pe)]->b_transport(payload_, delay);
+  payload_.clear_extension(&vector_access_);
+  if (payload_.is_response_error()) {
+    fail(fmt::format("the scratchpad refused a {} at {:#x}: {}", unit_names[static_cast<std::size_t>(unit)],
+                     payload_.get_address(), payload_.get_response_string()));
+    return false;
+  }
+  for (std::size_t i = 0; data_ && load && i < count; ++i) {
+    const Access& access = segment.transfers[i].d;
+    std::memcpy(memories_[pe].vector(bases[access.stream] + access.offset), buffer_.data() + i * lanes, lanes * 2u);
+  }
+  issue += std::max<u64>(count, vector_access_.issue_cycles);
+  latency += clock_.to_cycles(delay);
+  return true;
+}
+
+std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
+  Cost& cost = (*cost_of_)[firing_];
+  const bool timed = cost.samples < learning_firings;
+  Cycle issue = 0, latency = 0;
+  const std::size_t pes = data_ || timed ? active_.size() : 1;
+  for (std::size_t i = 0; i < pes; ++i) {
+    const PeProgram& program = context_->all_pes[active_[i]];
+    const SegmentProgram& segment = program.segments[firing_];
+    const StreamBases bases = bases_of(program, firing_);
+    if (!within_bounds(segment, bases)) {
+      fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
+      return std::nullopt;
+    }
+    if (!transfer(unit, active_[i], segment, bases, timed, issue, latency)) return std::nullopt;
+  }
+  if (timed) {
+    ++cost.samples;
+    cost.issue += static_cast<double>(issue) / static_cast<double>(pes);
+    cost.latency += static_cast<double>(latency) / static_cast<double>(pes);
+  }
+  const std::size_t count = context_->program.segments[firing_].transfers.size();
+  (unit == Unit::load ? operand_writes_ : operand_reads_) += count * active_.size();
+  const auto busy = static_cast<u64>(std::lround(cost.issue / cost.samples));
+  book_busy(unit, now, count, 0, std::max<u64>(busy, count) - count);
+  Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
+  in_order = std::max(in_order, now + static_cast<Cycle>(std::lround(cost.latency / cost.samples)));
+  return in_order;
+}
+
+std::optional<Cycle> LockstepArray::start_load(const SegmentProgram&, const StreamBases&, Cycle now, u32&) {
+  return transfer_all(Unit::load, now);
+}
+
+std::optional<Cycle> LockstepArray::start_store(const SegmentProgram&, const StreamBases&, Cycle now) {
+  return transfer_all(Unit::store, now);
+}
+
+// ---------------------------------------------------------------- Flow
+
+void LockstepArray::exchange(u32 pe, u32 mask, u32 vectors, bool timed, Cycle& issue, Cycle& latency) {
+  const u32 from = array_index(pe), to = array_index(pe ^ mask);
+  const auto apart = [](u32 a, u32 b) { return a > b ? a - b : b - a; };
+  flow_packet_.source = from;
+  flow_packet_.destination = to;
+  flow_packet_.count = vectors;
+  flow_packet_.slots = slots_.data();
+  flow_packet_.edge = FlowPacket::no_edge;
+  flow_packet_.untimed_copies = timed ? 0 : static_cast<u32>(active_.size());
+  flow_packet_.untimed_hops = 0;
+  for (std::size_t i = 0; !timed && i < active_.size(); ++i) {
+    const u32 a = array_index(active_[i]), b = array_index(active_[i] ^ mask);
+    flow_packet_.untimed_hops += apart(a % columns_, b % columns_) + apart(a / columns_, b / columns_);
+  }
+  payload_.set_command(tlm::TLM_WRITE_COMMAND);
+  payload_.set_address(to);
+  payload_.set_data_ptr(vectors == 0 ? nullptr : reinterpret_cast<unsigned char*>(buffer_.data()));
+  payload_.set_data_length(vectors * limits_.lanes * 2);
+  payload_.set_streaming_width(payload_.get_data_length());
+  payload_.set_byte_enable_ptr(nullptr);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  payload_.set_extension(&flow_packet_);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  packet_arrival_.reset();
+  to_mesh[from]->b_transport(payload_, delay);
+  payload_.clear_extension(&flow_packet_);
+  issue += clock_.to_cycles(delay);
+  if (packet_arrival_) latency += *packet_arrival_ - clock_.now();
+}
+
+std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, const StreamBases&, unsigned last,
+                                               Cycle now) {
+  const u32 lanes = limits_.lanes;
+  const auto pes = static_cast<u32>(context_->all_pes.size());
+  const std::size_t count = segment.transfers.size();
+  Cost& cost = (*cost_of_)[firing_];
+  const bool timed = cost.samples < learning_firings;
+  // What all PEs send is read before anything is written.
+  struct Vector {
+    u32 pe = 0;
+    i64 slot = 0;
+  };
+  std::vector<Vector> targets;
+  std::vector<u16> words;
+  for (const u32 pe : active_) {
+    const PeProgram& program = context_->all_pes[pe];
+    const SegmentProgram& own = program.segments[firing_];
+    const StreamBases bases = bases_of(program, firing_);
+    if (!within_bounds(own, bases)) {
+      fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
+      return std::nullopt;
+    }
+    for (const Transfer& transfer : own.transfers) {
+      const i64 slot = bases[transfer.d.stream] + transfer.d.offset;
+      if (transfer.peer_mask >= pes || slot < 0 || slot >= i64{limits_.operand_vectors}) {
+        fail(fmt::format("a vector is sent to vector {} of PE {}, the kernel has {}", slot, pe ^ transfer.peer_mask,
+                         pes));
+        return std::nullopt;
+      }
+      if (!data_) continue;
+      const u16* vector = memories_[pe].vector(bases[transfer.a.stream] + transfer.a.offset);
+      targets.push_back({pe ^ transfer.peer_mask, slot});
+      words.insert(words.end(), vector, vector + lanes);
+    }
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    std::memcpy(memories_[targets[i].pe].vector(targets[i].slot), words.data() + i * lanes, lanes * 2u);
+  }
+
+  // Packets of equal destination, in order; all PEs send theirs at the same time.
+  slots_.assign(count, 0);
+  buffer_.resize(std::max(buffer_.size(), count * lanes));
+  Cycle issue = 0, latency = 0;
+  for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
+    const u32 mask = segment.transfers[begin].peer_mask;
+    for (end = begin; end < count && segment.transfers[end].peer_mask == mask;) ++end;
+    const auto vectors = static_cast<u32>(end - begin);
+    if (!timed) {
+      exchange(0, mask, vectors, false, issue, latency);
+      continue;
+    }
+    Cycle sent = 0;
+    for (const u32 pe : active_) exchange(pe, mask, vectors, true, sent, latency);
+    issue += sent;
+  }
+  if (timed) {
+    ++cost.samples;
+    cost.issue += static_cast<double>(issue) / static_cast<double>(active_.size());
+    cost.latency += static_cast<double>(latency) / static_cast<double>(active_.size());
+  }
+  const Cycle arrival = now + static_cast<Cycle>(std::lround(cost.latency / cost.samples));
+  for (const u32 edge : segment.out_edges) {
+    const EdgeProgram& target = context_->program.edges[edge];
+    if (target.rides && target.scope >= last) expect_token(edge, arrival);
+  }
+  operand_reads_ += count * active_.size();
+  operand_writes_ += count * active_.size();
+  const u64 busy = std::max<u64>(count, static_cast<u64>(std::lround(cost.issue / cost.samples)));
+  book_busy(Unit::flow, now, count, 0, busy - count);
+  return now + busy;
+}
+
+void LockstepArray::send_token(u32 edge, Cycle now) {
+  // All partners send theirs at the same time: one is timed, the others are counted.
+  const u32 mask = context_->program.edges[edge].peer_mask;
+  Cycle issue = 0, latency = 0;
+  exchange(0, mask, 0, true, issue, latency);
+  active_.clear();
+  for (u32 pe = 1; pe < context_->all_pes.size(); ++pe) active_.push_back(pe);
+  exchange(0, mask, 0, false, issue, issue);
+  expect_token(edge, now + latency);
+}
+
+// ---------------------------------------------------------------- Cal
+
+Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
+  for (std::size_t i = 0; data_ && i < active_.size(); ++i) {
+    const PeProgram& program = context_->all_pes[active_[i]];
+    const StreamBases bases = bases_of(program, segment);
+    if (!within_bounds(program.segments[segment], bases)) {
+      fail(fmt::format("segment {} reaches outside of the operand memory", segment));
+      break;
+    }
+    cal_.execute(program.segments[segment], bases, memories_[active_[i]]);
+  }
+  const CalSchedule& schedule = context_->schedules[segment];
+  count_cal(schedule);
+  book_busy(Unit::cal, now, schedule.issue, schedule.special, schedule.latency);
+  return now + schedule.completion;
+}
+
+}  // namespace bvp

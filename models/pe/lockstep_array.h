@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The PE array, loosely timed: one PE's token graph stands for all of them. All PEs of a kernel run the same segments,
+// nearly in step, so what PE 0 does at a time is taken to be done by all. Loads, stores and exchanges are timed with
+// all PEs at once in the first firings of a segment, and cost the same from then on. See docs/models/pe.md.
+#pragma once
+
+#include <tlm_utils/multi_passthrough_initiator_socket.h>
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <systemc>
+#include <vector>
+
+#include "models/common/clock.h"
+#include "models/pe/pe_core.h"
+
+namespace bvp {
+
+class LockstepArray : public sc_core::sc_module, public PeCore {
+ public:
+  /// Sockets as those of Pe, one for each PE, row-major.
+  sc_core::sc_vector<tlm_utils::simple_target_socket_tagged<LockstepArray>> config;
+  sc_core::sc_vector<tlm_utils::simple_initiator_socket<LockstepArray>> to_scratchpad;
+  sc_core::sc_vector<tlm_utils::simple_initiator_socket<LockstepArray>> to_mesh;
+  sc_core::sc_vector<tlm_utils::simple_target_socket_tagged<LockstepArray>> from_mesh;
+  tlm_utils::simple_initiator_socket<LockstepArray> to_sequencer;
+
+  LockstepArray(sc_core::sc_module_name module_name, const ArrayParameters& array, const PeParameters& parameters,
+                const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
+
+  void settle() { PeCore::settle(clock_.now()); }
+
+  SC_HAS_PROCESS(LockstepArray);
+
+ private:
+  /// What a segment's transfers cost, learned from its first firings.
+  struct Cost {
+    u32 samples = 0;
+    double issue = 0, latency = 0;  // sums over the samples
+  };
+  /// Firings that are timed before a segment's cost is taken as known.
+  static constexpr u32 learning_firings = 4;
+
+  void config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void mesh_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void run();
+
+  void begin_firing(u32 segment) override;
+  std::optional<Cycle> start_load(const SegmentProgram& segment, const StreamBases& bases, Cycle now,
+                                  u32& vectors) override;
+  std::optional<Cycle> start_store(const SegmentProgram& segment, const StreamBases& bases, Cycle now) override;
+  std::optional<Cycle> start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last,
+                                  Cycle now) override;
+  Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) override;
+  void send_token(u32 edge, Cycle now) override;
+  void report_completion(u32 launch_number, u32 status) override;
+  void wake_at(Cycle cycle) override;
+
+  [[nodiscard]] std::vector<PeProgram> all_programs(const Kernel& kernel) const override;
+  /// PEs of the kernel that take part in the firing at hand; PE 0 always does.
+  void find_active();
+  [[nodiscard]] u32 array_index(u32 kernel_pe) const;
+  /// The vectors of a Load or Store segment of one PE; false after fail().
+  bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
+                Cycle& issue, Cycle& latency);
+  std::optional<Cycle> transfer_all(Unit unit, Cycle now);
+  /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there.
+  void exchange(u32 kernel_pe, u32 mask, u32 vectors, bool timed, Cycle& issue, Cycle& latency);
+
+  const ClockDomain clock_;
+  const u32 rows_;
+  std::vector<OperandMemory> memories_;                                // by index within the kernel's array
+  std::map<std::shared_ptr<const Context>, std::vector<Cost>> costs_;  // by segment
+  const Context* costed_ = nullptr;                                    // the context of cost_of_
+  std::vector<Cost>* cost_of_ = nullptr;
+  std::vector<u32> active_;
+  u32 active_hops_ = 0;  // on the memory plane, summed over the active PEs
+  std::optional<Cycle> packet_arrival_;
+
+  sc_core::sc_event wake_;
+  Cycle wake_at_ = 0;
+  bool wake_pending_ = false;
+  tlm::tlm_generic_payload payload_;
+  VectorAccess vector_access_;
+  FlowPacket flow_packet_;
+  std::vector<u32> addresses_;
+  std::vector<u16> slots_;
+  std::vector<u16> buffer_;
+};
+
+}  // namespace bvp
