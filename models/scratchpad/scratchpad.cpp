@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "models/common/report.h"
+#include "models/scratchpad/tile_moves.h"
 
 namespace bvp {
 
@@ -124,15 +125,13 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
 }
 
 template <u32 lanes, Scratchpad::Direction direction>
-Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
+Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   constexpr bool read = direction == Direction::read;
   constexpr u32 row_bytes = 2 * lanes;
   Channel& channel = channels_[2 * pe + (read ? 0 : 1)];
   // Local copies: the compiler must assume that writing the data changes members.
   const u32 count = access.count;
   const u32* const addresses = access.addresses;
-  u8* const storage = storage_.data();
-  const bool moves = data_;
   const u8* const banks = bank_of_tile_.data();
   const Cycle there = to_bank(pe);
   const Cycle back = array_latency_ + (read ? from_bank(pe) : 0);
@@ -142,7 +141,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
   Cycle next_issue = std::max(start, channel.next_issue);
   Cycle done = start;
   u64 conflicts = 0, stalls = 0, columns = 0;
-  for (u32 i = 0; i < count; ++i, data += row_bytes) {
+  for (u32 i = 0; i < count; ++i) {
     const u32 entry = addresses[i];
     const u32 offset = entry & ~VectorAccess::column_flag;
     const u32 bank = banks[offset / (row_bytes * lanes)];
@@ -158,20 +157,6 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
         unloaded += lanes - 1;
         next_issue = issue + lanes;
       }
-      for (u32 lane = 0; moves && lane < lanes; ++lane) {
-        u8* const word = storage + offset + lane * row_bytes;
-        if constexpr (read) {
-          std::memcpy(data + lane * 2, word, 2);
-        } else {
-          std::memcpy(word, data + lane * 2, 2);
-        }
-      }
-    } else if (!moves) {
-      // timing only
-    } else if constexpr (read) {
-      std::memcpy(data, storage + offset, row_bytes);
-    } else {
-      std::memcpy(storage + offset, data, row_bytes);
     }
     conflicts += slot - unloaded;
     returns[oldest] = slot + back;
@@ -193,43 +178,52 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
 }
 
 template <Scratchpad::Direction direction>
-Cycle Scratchpad::serve(u32 pe, VectorAccess& access, u8* data, Cycle start) {
+Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   switch (lanes_) {
     case 1:
-      return serve<1, direction>(pe, access, data, start);
+      return serve<1, direction>(pe, access, start);
     case 2:
-      return serve<2, direction>(pe, access, data, start);
+      return serve<2, direction>(pe, access, start);
     case 4:
-      return serve<4, direction>(pe, access, data, start);
+      return serve<4, direction>(pe, access, start);
     case 8:
-      return serve<8, direction>(pe, access, data, start);
+      return serve<8, direction>(pe, access, start);
     case 16:
-      return serve<16, direction>(pe, access, data, start);
+      return serve<16, direction>(pe, access, start);
     case 32:
-      return serve<32, direction>(pe, access, data, start);
+      return serve<32, direction>(pe, access, start);
     default:
-      return serve<64, direction>(pe, access, data, start);
+      return serve<64, direction>(pe, access, start);
   }
 }
 
-void Scratchpad::move_untimed(const VectorAccess& access, bool read, u8* data) {
-  u64 columns = 0;
-  for (u32 i = 0; i < access.count; ++i) {
-    const u32 offset = access.addresses[i] & ~VectorAccess::column_flag;
-    const bool column = (access.addresses[i] & VectorAccess::column_flag) != 0;
-    columns += column ? 1 : 0;
-    if (data == nullptr) continue;
-    u8* const row = storage_.data() + offset;
+void Scratchpad::move_vectors(const VectorAccess& access, bool read, u8* data) {
+  for (u32 i = 0; i < access.count;) {
+    const u32 entry = access.addresses[i];
     u8* const vector = data + std::size_t{i} * row_bytes_;
-    if (!column) {
+    if ((entry & VectorAccess::column_flag) == 0) {
+      u8* const row = storage_.data() + entry;
       std::memcpy(read ? vector : row, read ? row : vector, row_bytes_);
+      ++i;
       continue;
     }
-    for (u32 lane = 0; lane < lanes_; ++lane) {
-      u8* const word = row + std::size_t{lane} * row_bytes_;
-      std::memcpy(read ? vector + lane * 2 : word, read ? word : vector + lane * 2, 2);
+    // Neighbouring columns of a tile go together.
+    u32 count = 1;
+    const u32 left = (row_bytes_ - entry % row_bytes_) / 2;
+    while (i + count < access.count && count < left && access.addresses[i + count] == entry + 2 * count) ++count;
+    u8* const first = storage_.data() + (entry & ~VectorAccess::column_flag);
+    if (read) {
+      gather_columns(first, lanes_, count, vector);
+    } else {
+      scatter_columns(first, lanes_, count, vector);
     }
+    i += count;
   }
+}
+
+void Scratchpad::count_untimed(const VectorAccess& access, bool read) {
+  u64 columns = 0;
+  for (u32 i = 0; i < access.count; ++i) columns += access.addresses[i] >> 31;
   columns *= access.untimed_copies;
   const u64 vectors = u64{access.count} * access.untimed_copies;
   const u64 per_column = column_access_ ? 1 : lanes_;
@@ -248,13 +242,15 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   access->issue_cycles = 0;
   if (access->count == 0) return;
   if (access->untimed_copies != 0) {
-    move_untimed(*access, payload.is_read(), payload.get_data_ptr());
+    if (payload.get_data_ptr() != nullptr) move_vectors(*access, payload.is_read(), payload.get_data_ptr());
+    count_untimed(*access, payload.is_read());
     return;
   }
   const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   const auto index = static_cast<u32>(pe);
-  const Cycle done = payload.is_read() ? serve<Direction::read>(index, *access, payload.get_data_ptr(), start)
-                                       : serve<Direction::write>(index, *access, payload.get_data_ptr(), start);
+  if (data_) move_vectors(*access, payload.is_read(), payload.get_data_ptr());
+  const Cycle done = payload.is_read() ? serve<Direction::read>(index, *access, start)
+                                       : serve<Direction::write>(index, *access, start);
   delay = clock_.to_time(done) - sc_core::sc_time_stamp();
 }
 

@@ -57,14 +57,15 @@ class Scratchpad : public sc_core::sc_module {
   [[nodiscard]] tlm::tlm_response_status check_linear(const tlm::tlm_generic_payload& payload) const;
   [[nodiscard]] tlm::tlm_response_status check_vectors(const tlm::tlm_generic_payload& payload,
                                                        const VectorAccess* access) const;
-  /// Moves and times the vectors of one transaction; returns when the last one is done. The number of lanes is a
+  /// Times the vectors of one transaction; returns when the last one is done. The number of lanes is a
   /// constant for speed.
   template <u32 lanes, Direction direction>
-  Cycle serve(u32 pe, VectorAccess& access, u8* data, Cycle start);
+  Cycle serve(u32 pe, VectorAccess& access, Cycle start);
   template <Direction direction>
-  Cycle serve(u32 pe, VectorAccess& access, u8* data, Cycle start);
+  Cycle serve(u32 pe, VectorAccess& access, Cycle start);
 
-  void move_untimed(const VectorAccess& access, bool read, u8* data);
+  void move_vectors(const VectorAccess& access, bool read, u8* data);
+  void count_untimed(const VectorAccess& access, bool read);
 
   [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
   [[nodiscard]] Cycle from_bank(u32 pe) const { return response_latency_ + Cycle{pe % columns_} * hop_latency_; }
