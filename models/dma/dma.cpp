@@ -7,6 +7,8 @@
 #include <array>
 #include <cstring>
 
+#include "models/bus/bulk_traffic.h"
+
 namespace bvp {
 
 Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
@@ -19,13 +21,14 @@ Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
 }
 
 Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
-         StatGroup& parent_statistics)
+         StatGroup& parent_statistics, Mode mode)
     : sc_module(name),
       descriptors("descriptors"),
       to_bus("to_bus"),
       completions("completions"),
       clock_(clock),
       stats_(basename()),
+      mode_(mode),
       outstanding_(static_cast<u32>(parameters.outstanding.get())),
       bytes_per_cycle_(static_cast<u32>(parameters.bytes_per_cycle.get())),
       setup_cycles_(static_cast<Cycle>(parameters.setup_cycles.get())) {
@@ -104,6 +107,7 @@ void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time&
       channel.data[i] = static_cast<u8>(channel.descriptor.fill >> (i % 2 * 8));
     }
   }
+  forget_paces();
   channel.wake.notify(clock_.to_time(channel.issue_from) - sc_core::sc_time_stamp());
 }
 
@@ -119,6 +123,7 @@ void Dma::run(Channel& channel) {
   for (u32 i = 0; i < outstanding_ && channel.status == DmaStatus::ok && !channel.transfer.finished(); ++i) {
     perform_burst(channel, next_issue(channel));
   }
+  if (mode_.fast) skip_ahead();
   const bool more = channel.status == DmaStatus::ok && !channel.transfer.finished();
   const sc_core::sc_time next = clock_.to_time(more ? next_issue(channel) : channel.finished);
   if (next > now) {
@@ -162,6 +167,13 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   const Cycle requests = std::max(burst.source.size(), burst.destination.size());
   channel.issue_from = issue + std::max(requests, Cycle{(burst.bytes + bytes_per_cycle_ - 1) / bytes_per_cycle_});
   channel.done[channel.burst_count++ % outstanding_] = done;
+  // The first bursts fill the pipeline; the pace is measured from then on.
+  if (channel.paced_bursts == pace_bursts()) {
+    channel.pace_begin = issue;
+    channel.paced_requests = 0;
+  }
+  ++channel.paced_bursts;
+  channel.paced_requests += burst.source.size() + burst.destination.size();
   channel.finished = std::max(channel.finished, done);
 }
 
@@ -185,6 +197,7 @@ bool Dma::access(Channel& channel, tlm::tlm_command command, const DmaSegment& s
 
 void Dma::complete(Channel& channel) {
   channel.busy = false;
+  forget_paces();
   channel.statistics.busy_cycles += channel.finished - channel.submitted;
   if (channel.status != DmaStatus::ok) ++channel.statistics.errors;
   // The receiver may answer with the next descriptor, which uses channel.payload only once it runs.
@@ -198,6 +211,113 @@ void Dma::complete(Channel& channel) {
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   completions->b_transport(payload, delay);
+}
+
+// ---------------------------------------------------------------- fast
+
+void Dma::forget_paces() {
+  for (const auto& channel : channels_) channel->paced_bursts = 0;
+}
+
+/// Cycles from one burst to the next.
+double Dma::pace(const Channel& channel) const {
+  return static_cast<double>(next_issue(channel) - channel.pace_begin) /
+         static_cast<double>(channel.paced_bursts - pace_bursts());
+}
+
+void Dma::skip_ahead() {
+  // The last bursts are timed again: what is in flight then has to end by itself.
+  const auto skippable = [&](const Channel& channel) {
+    const u64 bursts = channel.transfer.remaining() / channel.transfer.burst_bytes();
+    return bursts > outstanding_ ? bursts - outstanding_ : 0;
+  };
+  double cycles = 0;
+  for (const auto& channel : channels_) {
+    if (!channel->busy) continue;
+    const bool known = channel->status == DmaStatus::ok && channel->paced_bursts >= 2 * pace_bursts();
+    if (!known || skippable(*channel) == 0) return;
+    const double until_end = static_cast<double>(skippable(*channel)) * pace(*channel);
+    cycles = cycles == 0 ? until_end : std::min(cycles, until_end);
+  }
+  const auto whole_cycles = static_cast<Cycle>(cycles);
+  if (whole_cycles == 0) return;
+  for (const auto& channel : channels_) {
+    if (!channel->busy) continue;
+    const double of_burst = pace(*channel);
+    skip(*channel, std::min(skippable(*channel), static_cast<u64>(cycles / of_burst + 0.5)), whole_cycles);
+  }
+  forget_paces();
+}
+
+void Dma::skip(Channel& channel, u64 bursts, Cycle cycles) {
+  DmaStatistics& statistics = channel.statistics;
+  const bool fill = channel.descriptor.fill != 0;
+  const u64 bytes = bursts * channel.transfer.burst_bytes();
+  const u64 sources = fill ? 0 : 1;
+  const auto requests = static_cast<u64>(static_cast<double>(channel.paced_requests * bursts) /
+                                         static_cast<double>(channel.paced_bursts - pace_bursts()));
+  u64 source = 0, destination = 0;
+  channel.transfer.skip(bytes, [&](u64 from, u64 to, u32 length) {
+    source = from;
+    destination = to;
+    if (!mode_.data) return;
+    u8* const target = direct_memory(to, length);
+    const u8* const origin = fill ? nullptr : direct_memory(from, length);
+    if (target == nullptr || (!fill && origin == nullptr)) {
+      channel.status = target == nullptr ? DmaStatus::destination_error : DmaStatus::source_error;
+    } else if (fill) {
+      for (u32 i = 0; i < length; ++i) target[i] = static_cast<u8>(channel.descriptor.fill >> ((to + i) % 2 * 8));
+    } else {
+      std::memcpy(target, origin, length);
+    }
+  });
+  // A burst has one request on the side where it is contiguous.
+  const u64 write_requests = fill ? requests : std::max(bursts, requests > bursts ? requests - bursts : bursts);
+  if (!fill) count_bulk(source, false, bursts, bytes);
+  count_bulk(destination, true, write_requests, bytes);
+  statistics.bytes_read += bytes * sources;
+  statistics.bytes_written += bytes;
+  statistics.bus_requests += requests;
+  statistics.burst += bursts;
+  statistics.byte += bytes;
+  channel.burst_count += bursts;
+  channel.issue_from += cycles;
+  channel.finished += cycles;
+  for (Cycle& done : channel.done) done += cycles;
+  channel.wake.cancel();
+  const sc_core::sc_time next = clock_.to_time(next_issue(channel));
+  channel.wake.notify(next > sc_core::sc_time_stamp() ? next - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
+}
+
+void Dma::count_bulk(u64 address, bool write, u64 requests, u64 bytes) {
+  BulkTraffic bulk;
+  bulk.write = write;
+  bulk.requests = requests;
+  bulk.bytes = bytes;
+  tlm::tlm_generic_payload payload;
+  payload.set_command(tlm::TLM_IGNORE_COMMAND);
+  payload.set_address(address);
+  payload.set_extension(&bulk);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  to_bus->b_transport(payload, delay);
+  payload.clear_extension(&bulk);
+}
+
+u8* Dma::direct_memory(u64 address, u64 bytes) {
+  const auto inside = [&](const tlm::tlm_dmi& region) {
+    return address >= region.get_start_address() && bytes - 1 <= region.get_end_address() - address &&
+           address <= region.get_end_address();
+  };
+  for (const tlm::tlm_dmi& region : regions_) {
+    if (inside(region)) return region.get_dmi_ptr() + (address - region.get_start_address());
+  }
+  tlm::tlm_generic_payload payload;
+  payload.set_address(address);
+  payload.set_command(tlm::TLM_WRITE_COMMAND);
+  tlm::tlm_dmi region;
+  if (!to_bus->get_direct_mem_ptr(payload, region) || !inside(region)) return nullptr;
+  regions_.push_back(region);
+  return region.get_dmi_ptr() + (address - region.get_start_address());
 }
 
 }  // namespace bvp

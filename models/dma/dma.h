@@ -39,8 +39,15 @@ struct DmaStatistics {
 
 class Dma : public sc_core::sc_module {
  public:
+  struct Mode {
+    bool fast = false;  ///< long transfers are timed burst by burst at first only, and go on at the pace they have then
+    bool data = true;   ///< false: what is not timed burst by burst is not moved either
+  };
   Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
-      StatGroup& parent_statistics);
+      StatGroup& parent_statistics, Mode mode);
+  Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
+      StatGroup& parent_statistics)
+      : Dma(name, parameters, clock, parent_statistics, Mode{}) {}
 
   /// A 64-byte write at channel * 0x100 starts a transfer; a busy channel refuses it. A 4-byte read at
   /// channel * 0x100 + 0x40 gives bit 31: busy, other bits: the DmaStatus of the last transfer.
@@ -71,6 +78,10 @@ class Dma : public sc_core::sc_module {
     Cycle finished = 0;       // when the last burst is done
     std::vector<Cycle> done;  // ring: when the last `outstanding` bursts are
     u64 burst_count = 0;
+    // Fast: since the set of busy channels has changed.
+    u64 paced_bursts = 0;
+    u64 paced_requests = 0;
+    Cycle pace_begin = 0;  // issue of the burst from which on the pace is measured
     std::vector<u8> data;  // of a burst; of a fill: its pattern
     tlm::tlm_generic_payload payload;
   };
@@ -85,9 +96,21 @@ class Dma : public sc_core::sc_module {
   bool access(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
               Cycle& done);
   void complete(Channel& channel);
+  // Fast mode: once all busy channels have done enough bursts to know their pace, they are moved on together to the
+  // time at which the first of them ends.
+  void forget_paces();
+  [[nodiscard]] u64 pace_bursts() const { return 4 * u64{outstanding_}; }
+  [[nodiscard]] double pace(const Channel& channel) const;
+  void skip_ahead();
+  void skip(Channel& channel, u64 bursts, Cycle cycles);
+  void count_bulk(u64 address, bool write, u64 requests, u64 bytes);
+  /// Host memory behind bus addresses, or null.
+  u8* direct_memory(u64 address, u64 bytes);
 
   const ClockDomain clock_;
   StatGroup stats_;
+  const Mode mode_;
+  std::vector<tlm::tlm_dmi> regions_;
   u32 outstanding_;
   u32 bytes_per_cycle_;
   Cycle setup_cycles_;

@@ -98,6 +98,17 @@ void DmaTransfer::advance_run() {
   }
 }
 
+void DmaTransfer::skip(u64 bytes, const std::function<void(u64, u64, u32)>& run) {
+  remaining_ -= bytes;
+  while (bytes != 0) {
+    const auto part = static_cast<u32>(std::min<u64>(bytes, descriptor_.length - offset_));
+    run(source_ + offset_, destination_ + offset_, part);
+    bytes -= part;
+    offset_ += part;
+    if (offset_ == descriptor_.length) advance_run();
+  }
+}
+
 void DmaTransfer::next(DmaBurst& burst) {
   const bool fill = descriptor_.fill != 0;
   burst.source.clear();

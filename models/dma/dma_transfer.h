@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <vector>
 
 #include "models/dma/dma_status.h"
@@ -38,6 +39,10 @@ class DmaTransfer {
   /// Cuts the next burst off: at most `burst_bytes`, as long as the next run continues it on at least one side,
   /// and not across a multiple of `burst_bytes` on that side (the source if it is both).
   void next(DmaBurst& burst);
+  [[nodiscard]] u64 remaining() const { return remaining_; }
+  [[nodiscard]] u32 burst_bytes() const { return burst_bytes_; }
+  /// Leaves out the next bytes, fewer than remain; `run` is called with the addresses of every run of them.
+  void skip(u64 bytes, const std::function<void(u64 source, u64 destination, u32 bytes)>& run);
 
  private:
   void advance_run();

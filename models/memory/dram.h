@@ -8,6 +8,7 @@
 #include <systemc>
 #include <vector>
 
+#include "models/bus/bulk_traffic.h"
 #include "models/common/clock.h"
 #include "models/common/statistics.h"
 #include "models/memory/dram_address_map.h"
@@ -35,6 +36,7 @@ class Dram : public sc_core::sc_module {
 
  private:
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void count_bulk(const BulkTraffic& bulk);
   u32 transport_dbg(tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
@@ -46,6 +48,8 @@ class Dram : public sc_core::sc_module {
   DramStorage storage_;
   std::vector<std::unique_ptr<DramChannel>> channels_;
   Cycle request_latency_, response_latency_;
+  u64 timed_read_ = 0, timed_written_ = 0;                     // bytes
+  u64 bulk_read_ = 0, bulk_written_ = 0, bulk_activates_ = 0;  // accesses and rows of bulk traffic
   bool posted_writes_;
   bool dmi_;
   sc_core::sc_time dmi_latency_;

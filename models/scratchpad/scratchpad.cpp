@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "models/bus/bulk_traffic.h"
 #include "models/common/report.h"
 #include "models/scratchpad/tile_moves.h"
 
@@ -79,6 +80,7 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
   for (Channel& channel : channels_) channel.returns.assign(static_cast<std::size_t>(parameters.outstanding), 0);
   linear.register_b_transport(this, &Scratchpad::linear_transport);
   linear.register_transport_dbg(this, &Scratchpad::linear_debug);
+  linear.register_get_direct_mem_ptr(this, &Scratchpad::linear_memory);
   for (std::size_t pe = 0; pe < vector.size(); ++pe) {
     vector[pe].register_b_transport(this, &Scratchpad::vector_transport, static_cast<int>(pe));
   }
@@ -269,7 +271,27 @@ tlm::tlm_response_status Scratchpad::check_linear(const tlm::tlm_generic_payload
   return tlm::TLM_OK_RESPONSE;
 }
 
+bool Scratchpad::linear_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
+  dmi.init();
+  dmi.set_start_address(0);
+  dmi.set_end_address(storage_.size() - 1);
+  if (payload.get_address() >= storage_.size()) return false;
+  dmi.set_dmi_ptr(storage_.data());
+  dmi.set_read_latency(clock_.to_time(request_latency_ + array_latency_ + response_latency_));
+  dmi.set_write_latency(clock_.to_time(request_latency_ + array_latency_));
+  dmi.allow_read_write();
+  return true;
+}
+
 void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
+    if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
+      (bulk->write ? linear_bytes_written_ : linear_bytes_read_) += bulk->bytes;
+      (bulk->write ? row_writes_ : row_reads_) += (bulk->bytes + row_bytes_ - 1) / row_bytes_;
+      payload.set_response_status(tlm::TLM_OK_RESPONSE);
+      return;
+    }
+  }
   const tlm::tlm_response_status status = check_linear(payload);
   payload.set_response_status(status);
   if (status != tlm::TLM_OK_RESPONSE) return;

@@ -51,6 +51,7 @@ class Scratchpad : public sc_core::sc_module {
   enum class Direction : u8 { read, write };
 
   void linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  bool linear_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   u32 linear_debug(tlm::tlm_generic_payload& payload);
   void vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 

@@ -21,7 +21,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
       dram("dram", parameters.dram, stats_),
       sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
                 clock_, stats_),
-      dma("dma", parameters.dma, clock_, stats_),
+      dma("dma", parameters.dma, clock_, stats_, {mode.fast, mode.data}),
       scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, stats_, mode.data),
       mesh("mesh", parameters.array, parameters.mesh, clock_, stats_),
       loader_("loader"),
