@@ -256,11 +256,8 @@ void Dma::skip(Channel& channel, u64 bursts, Cycle cycles) {
   const u64 sources = fill ? 0 : 1;
   const auto requests = static_cast<u64>(static_cast<double>(channel.paced_requests * bursts) /
                                          static_cast<double>(channel.paced_bursts - pace_bursts()));
-  u64 source = 0, destination = 0;
-  channel.transfer.skip(bytes, [&](u64 from, u64 to, u32 length) {
-    source = from;
-    destination = to;
-    if (!mode_.data) return;
+  const u64 source = channel.transfer.source(), destination = channel.transfer.destination();
+  const auto copy = [&](u64 from, u64 to, u32 length) {
     u8* const target = direct_memory(to, length);
     const u8* const origin = fill ? nullptr : direct_memory(from, length);
     if (target == nullptr || (!fill && origin == nullptr)) {
@@ -270,7 +267,12 @@ void Dma::skip(Channel& channel, u64 bursts, Cycle cycles) {
     } else {
       std::memcpy(target, origin, length);
     }
-  });
+  };
+  if (mode_.data) {
+    channel.transfer.skip(bytes, copy);
+  } else {
+    channel.transfer.skip(bytes, nullptr);
+  }
   // A burst has one request on the side where it is contiguous.
   const u64 write_requests = fill ? requests : std::max(bursts, requests > bursts ? requests - bursts : bursts);
   if (!fill) count_bulk(source, false, bursts, bytes);

@@ -99,7 +99,7 @@ class Dma : public sc_core::sc_module {
   // Fast mode: once all busy channels have done enough bursts to know their pace, they are moved on together to the
   // time at which the first of them ends.
   void forget_paces();
-  [[nodiscard]] u64 pace_bursts() const { return 4 * u64{outstanding_}; }
+  [[nodiscard]] u64 pace_bursts() const { return 3 * u64{outstanding_}; }
   [[nodiscard]] double pace(const Channel& channel) const;
   void skip_ahead();
   void skip(Channel& channel, u64 bursts, Cycle cycles);

@@ -98,7 +98,27 @@ void DmaTransfer::advance_run() {
   }
 }
 
+void DmaTransfer::move_to(u64 position) {
+  offset_ = static_cast<u32>(position % descriptor_.length);
+  position /= descriptor_.length;
+  source_ = descriptor_.source;
+  destination_ = descriptor_.destination;
+  for (std::size_t i = 0; i < 3; ++i) {
+    index_[i] = static_cast<u32>(position % descriptor_.count[i]);
+    position /= descriptor_.count[i];
+    source_ += static_cast<u64>(static_cast<i64>(descriptor_.source_stride[i]) * index_[i]);
+    destination_ += static_cast<u64>(static_cast<i64>(descriptor_.destination_stride[i]) * index_[i]);
+  }
+}
+
 void DmaTransfer::skip(u64 bytes, const std::function<void(u64, u64, u32)>& run) {
+  if (!run) {
+    u64 all = descriptor_.length;
+    for (const u32 count : descriptor_.count) all *= count;
+    move_to(all - remaining_ + bytes);
+    remaining_ -= bytes;
+    return;
+  }
   remaining_ -= bytes;
   while (bytes != 0) {
     const auto part = static_cast<u32>(std::min<u64>(bytes, descriptor_.length - offset_));

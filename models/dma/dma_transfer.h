@@ -41,11 +41,16 @@ class DmaTransfer {
   void next(DmaBurst& burst);
   [[nodiscard]] u64 remaining() const { return remaining_; }
   [[nodiscard]] u32 burst_bytes() const { return burst_bytes_; }
-  /// Leaves out the next bytes, fewer than remain; `run` is called with the addresses of every run of them.
+  /// Leaves out the next bytes, fewer than remain; `run`, if there is one, is called with the addresses of every run.
   void skip(u64 bytes, const std::function<void(u64 source, u64 destination, u32 bytes)>& run);
+  /// Addresses of the next byte.
+  [[nodiscard]] u64 source() const { return source_ + offset_; }
+  [[nodiscard]] u64 destination() const { return destination_ + offset_; }
 
  private:
   void advance_run();
+  /// To the byte that lies this far from the beginning.
+  void move_to(u64 position);
 
   u32 burst_bytes_;
   DmaDescriptor descriptor_{};

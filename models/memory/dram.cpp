@@ -43,8 +43,9 @@ tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) co
 void Dram::count_bulk(const BulkTraffic& bulk) {
   // Accesses and open rows are as they have been for the requests that were timed.
   const auto share = [](u64 of, u64 part, u64 whole) {
-    return whole == 0 ? u64{0} : static_cast<u64>(static_cast<double>(of) * static_cast<double>(part) /
-                                                  static_cast<double>(whole));
+    return whole == 0
+               ? u64{0}
+               : static_cast<u64>(static_cast<double>(of) * static_cast<double>(part) / static_cast<double>(whole));
   };
   DramStatistics& s = statistics_;
   const u64 timed_bytes = bulk.write ? timed_written_ : timed_read_;

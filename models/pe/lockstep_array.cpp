@@ -119,6 +119,8 @@ void LockstepArray::begin_firing(u32) {
 }
 
 void LockstepArray::find_active() {
+  if (context_->uniform && all_active_ == context_.get()) return;
+  all_active_ = context_->uniform ? context_.get() : nullptr;
   const SegmentProgram& segment = context_->program.segments[firing_];
   const SegmentState& state = state_[firing_];
   const LaunchRecord& record = launches_[state.launch - first_launch_].record;
@@ -333,6 +335,7 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
   Cycle issue = 0, latency = 0;
   exchange(0, mask, 0, true, issue, latency);
   active_.clear();
+  all_active_ = nullptr;
   for (u32 pe = 1; pe < context_->all_pes.size(); ++pe) active_.push_back(pe);
   exchange(0, mask, 0, false, issue, issue);
   expect_token(edge, now + latency);

@@ -77,7 +77,8 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   const Context* costed_ = nullptr;                                    // the context of cost_of_
   std::vector<Cost>* cost_of_ = nullptr;
   std::vector<u32> active_;
-  u32 active_hops_ = 0;  // on the memory plane, summed over the active PEs
+  const Context* all_active_ = nullptr;  // the kernel for whose every firing active_ holds
+  u32 active_hops_ = 0;                  // on the memory plane, summed over the active PEs
   std::optional<Cycle> packet_arrival_;
 
   sc_core::sc_event wake_;

@@ -108,6 +108,10 @@ bool PeCore::configure(const u8* image, std::size_t size) {
       context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
     }
     context->all_pes = all_programs(kernel);
+    for (const PeProgram& program : context->all_pes) {
+      context->uniform =
+          context->uniform && program.start == context->program.start && program.step == context->program.step;
+    }
     shadow_ = std::move(context);
   } catch (const KernelError& error) {
     report_warning(name_.c_str(), "{}", error.what());

@@ -110,6 +110,7 @@ class PeCore {
     PeProgram program;
     std::vector<CalSchedule> schedules;  // of the Cal segments
     std::vector<PeProgram> all_pes;      // as all_programs() says
+    bool uniform = true;                 // all of those run the same iterations
   };
   /// Contexts of images seen before: networks use the same kernels tile after tile.
   struct CachedContext {
