@@ -170,10 +170,11 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   // The first bursts fill the pipeline; the pace is measured from then on.
   if (channel.paced_bursts == pace_bursts()) {
     channel.pace_begin = issue;
-    channel.paced_requests = 0;
+    channel.paced_reads = channel.paced_writes = 0;
   }
   ++channel.paced_bursts;
-  channel.paced_requests += burst.source.size() + burst.destination.size();
+  channel.paced_reads += burst.source.size();
+  channel.paced_writes += burst.destination.size();
   channel.finished = std::max(channel.finished, done);
 }
 
@@ -253,9 +254,11 @@ void Dma::skip(Channel& channel, u64 bursts, Cycle cycles) {
   DmaStatistics& statistics = channel.statistics;
   const bool fill = channel.descriptor.fill != 0;
   const u64 bytes = bursts * channel.transfer.burst_bytes();
-  const u64 sources = fill ? 0 : 1;
-  const auto requests = static_cast<u64>(static_cast<double>(channel.paced_requests * bursts) /
-                                         static_cast<double>(channel.paced_bursts - pace_bursts()));
+  const auto requests = [&](u64 paced) {
+    return static_cast<u64>(static_cast<double>(paced * bursts) /
+                            static_cast<double>(channel.paced_bursts - pace_bursts()));
+  };
+  const u64 reads = requests(channel.paced_reads), writes = requests(channel.paced_writes);
   const u64 source = channel.transfer.source(), destination = channel.transfer.destination();
   const auto copy = [&](u64 from, u64 to, u32 length) {
     u8* const target = direct_memory(to, length);
@@ -273,13 +276,11 @@ void Dma::skip(Channel& channel, u64 bursts, Cycle cycles) {
   } else {
     channel.transfer.skip(bytes, nullptr);
   }
-  // A burst has one request on the side where it is contiguous.
-  const u64 write_requests = fill ? requests : std::max(bursts, requests > bursts ? requests - bursts : bursts);
-  if (!fill) count_bulk(source, false, bursts, bytes);
-  count_bulk(destination, true, write_requests, bytes);
-  statistics.bytes_read += bytes * sources;
+  if (!fill) count_bulk(source, false, reads, bytes);
+  count_bulk(destination, true, writes, bytes);
+  statistics.bytes_read += fill ? 0 : bytes;
   statistics.bytes_written += bytes;
-  statistics.bus_requests += requests;
+  statistics.bus_requests += reads + writes;
   statistics.burst += bursts;
   statistics.byte += bytes;
   channel.burst_count += bursts;

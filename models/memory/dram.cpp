@@ -41,22 +41,16 @@ tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) co
 }
 
 void Dram::count_bulk(const BulkTraffic& bulk) {
-  // Accesses and open rows are as they have been for the requests that were timed.
-  const auto share = [](u64 of, u64 part, u64 whole) {
-    return whole == 0
-               ? u64{0}
-               : static_cast<u64>(static_cast<double>(of) * static_cast<double>(part) / static_cast<double>(whole));
-  };
   DramStatistics& s = statistics_;
-  const u64 timed_bytes = bulk.write ? timed_written_ : timed_read_;
-  const u64 timed_accesses = (bulk.write ? s.write_64b.value() - bulk_written_ : s.read_64b.value() - bulk_read_);
-  const u64 accesses = share(bulk.bytes, timed_accesses, timed_bytes);
-  const u64 all_timed = s.read_64b.value() + s.write_64b.value() - bulk_read_ - bulk_written_;
-  const u64 rows = share(accesses, s.activate.value() - bulk_activates_, all_timed);
+  // A request is at least one access; rows are opened as often as for the accesses that were timed.
+  const u64 accesses = std::max(bulk.requests, bulk.bytes / dram_access_bytes);
+  const auto timed = static_cast<double>(s.read_64b.value() + s.write_64b.value() - bulk_accesses_);
+  const auto timed_rows = static_cast<double>(s.activate.value() - bulk_activates_);
+  const auto rows = timed == 0 ? u64{0} : static_cast<u64>(static_cast<double>(accesses) * timed_rows / timed);
   (bulk.write ? s.requests_written : s.requests_read) += bulk.requests;
   (bulk.write ? s.bytes_written : s.bytes_read) += bulk.bytes;
   (bulk.write ? s.write_64b : s.read_64b) += accesses;
-  (bulk.write ? bulk_written_ : bulk_read_) += accesses;
+  bulk_accesses_ += accesses;
   s.activate += rows;
   bulk_activates_ += rows;
 }
@@ -93,12 +87,10 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
     ++statistics_.requests_written;
     statistics_.bytes_written += length;
-    timed_written_ += length;
   } else {
     std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
     ++statistics_.requests_read;
     statistics_.bytes_read += length;
-    timed_read_ += length;
   }
   // A posted write is acknowledged by the controller's near side.
   delay = clock_.to_time(write && posted_writes_ ? done : done + response_latency_) - now;

@@ -48,8 +48,7 @@ class Dram : public sc_core::sc_module {
   DramStorage storage_;
   std::vector<std::unique_ptr<DramChannel>> channels_;
   Cycle request_latency_, response_latency_;
-  u64 timed_read_ = 0, timed_written_ = 0;                     // bytes
-  u64 bulk_read_ = 0, bulk_written_ = 0, bulk_activates_ = 0;  // accesses and rows of bulk traffic
+  u64 bulk_accesses_ = 0, bulk_activates_ = 0;  // what bulk traffic has added to the counters
   bool posted_writes_;
   bool dmi_;
   sc_core::sc_time dmi_latency_;

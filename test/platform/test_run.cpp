@@ -104,7 +104,7 @@ TEST_CASE("bytes, energy and cycles are conserved", "[run]") {
 }
 
 TEST_CASE("what does not fit is refused before the simulation", "[run]") {
-  for (const std::string setting : {"soc.pe.operand_vectors=16", "soc.scratchpad.size_bytes=8192", "run.data=false"}) {
+  for (const std::string setting : {"soc.pe.operand_vectors=16", "soc.scratchpad.size_bytes=8192"}) {
     INFO(setting);
     CHECK_THROWS_AS(run({setting}), InputError);
   }

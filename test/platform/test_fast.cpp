@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loosely timed fidelity and runs without data, held against cycle by cycle runs.
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "platform/report/summary.h"
+#include "platform/run/run.h"
+#include "platform/scenario/scenario.h"
+
+namespace {
+
+using namespace bvp;
+
+const char* const text = R"(
+network:
+  tokens: 256
+  hidden: 256
+  heads: 4
+  ffn: 512
+  layers:
+    - {mixing: fft2d, ffn: butterfly}
+    - {mixing: attention, projections: butterfly, ffn: dense}
+)";
+
+RunResult run(std::vector<std::string> settings, const char* fidelity, bool data) {
+  settings.push_back(std::string("run.fidelity=") + fidelity);
+  settings.push_back(std::string("run.data=") + (data ? "true" : "false"));
+  ScenarioOptions options;
+  for (const std::string& setting : settings) options.overrides.push_back(parse_override(setting));
+  const auto scenario = read_scenario_text(text, "fast.yaml", options);
+  return run_scenario(*scenario, {});
+}
+
+/// All but what depends on the host, on the fidelity's name and on numbers having been computed.
+nlohmann::json timing_of(const RunResult& result) {
+  nlohmann::json summary = summary_json(result);
+  for (auto entry = summary.begin(); entry != summary.end();) {
+    const bool other = entry.key().rfind("host_", 0) == 0 || entry.key() == "verification";
+    entry = other ? summary.erase(entry) : std::next(entry);
+  }
+  for (auto& layer : summary["layers"]) layer.erase("relative_error");
+  return summary;
+}
+
+double apart(double a, double b) { return std::abs(a / b - 1); }
+
+}  // namespace
+
+TEST_CASE("without data a run takes the same time and energy", "[fast]") {
+  for (const std::vector<std::string>& settings :
+       {std::vector<std::string>{}, {"network.norm=pre", "soc.array.lanes=8", "soc.array.rows=2"}}) {
+    for (const char* fidelity : {"cycle", "fast"}) {
+      INFO(fidelity);
+      const RunResult with = run(settings, fidelity, true), without = run(settings, fidelity, false);
+      CHECK(without.failure.empty());
+      CHECK_FALSE(without.verification.checked);
+      CHECK(timing_of(with) == timing_of(without));
+    }
+  }
+}
+
+TEST_CASE("fast gives the same bits and nearly the same cycles and energy", "[fast]") {
+  const std::vector<std::vector<std::string>> cases{
+      {},
+      {"network.norm=pre", "network.batch=2", "network.tokens=100"},
+      {"network.hidden=320", "network.heads=5", "network.ffn=600", "network.tokens=197"},
+      {"soc.array.lanes=8"},
+      {"soc.array.rows=8", "soc.array.columns=8"},
+      {"soc.array.rows=1", "soc.array.columns=2", "network.tokens=64"},
+      {"soc.scratchpad.size_bytes=524288"},
+      {"network.layers.1.projections=dense", "network.layers.0.ffn=dense"},
+      {"soc.pe.contexts=1", "soc.scratchpad.banks=4"}};
+  for (const auto& settings : cases) {
+    std::string all;
+    for (const std::string& setting : settings) all += setting + " ";
+    INFO(all);
+    const RunResult cycle = run(settings, "cycle", true), fast = run(settings, "fast", true);
+    CHECK(fast.failure.empty());
+    CHECK(fast.verification.bit_exact);
+    CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
+    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
+    CHECK(fast.flops == cycle.flops);
+    CHECK(fast.dram_read_bytes == cycle.dram_read_bytes);
+    CHECK(fast.dram_written_bytes == cycle.dram_written_bytes);
+  }
+}
+
+TEST_CASE("fast repeats itself exactly", "[fast]") {
+  CHECK(timing_of(run({}, "fast", true)) == timing_of(run({}, "fast", true)));
+}
