@@ -81,8 +81,8 @@ class Dma : public sc_core::sc_module {
     // Fast: since the set of busy channels has changed.
     u64 paced_bursts = 0;
     u64 paced_reads = 0, paced_writes = 0;  // requests
-    Cycle pace_begin = 0;  // issue of the burst from which on the pace is measured
-    std::vector<u8> data;  // of a burst; of a fill: its pattern
+    Cycle pace_begin = 0;                   // issue of the burst from which on the pace is measured
+    std::vector<u8> data;                   // of a burst; of a fill: its pattern
     tlm::tlm_generic_payload payload;
   };
 

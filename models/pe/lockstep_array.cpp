@@ -110,10 +110,11 @@ u32 LockstepArray::array_index(u32 kernel_pe) const {
 void LockstepArray::begin_firing(u32) {
   if (costed_ != context_.get()) {
     if (costs_.size() >= known_kernels) costs_.clear();
-    std::vector<Cost>& costs = costs_[context_];
-    costs.resize(context_->program.segments.size());
+    KernelCosts& costs = costs_[context_];
+    costs.segments.resize(context_->program.segments.size());
+    costs.phase.resize(context_->all_pes.size());
     costed_ = context_.get();
-    cost_of_ = &costs;
+    known_ = &costs;
   }
   find_active();
 }
@@ -141,10 +142,26 @@ void LockstepArray::find_active() {
   multiplicity_ = active_.size();
 }
 
+// ---------------------------------------------------------------- costs
+
+Cycle LockstepArray::Cost::mean_issue() const { return static_cast<Cycle>(std::lround(issue / samples)); }
+Cycle LockstepArray::Cost::mean_latency() const { return static_cast<Cycle>(std::lround(latency / samples)); }
+
+void LockstepArray::Cost::add(Cycle issue_sum, Cycle latency_sum, std::size_t pes) {
+  ++samples;
+  issue += static_cast<double>(issue_sum) / static_cast<double>(pes);
+  latency += static_cast<double>(latency_sum) / static_cast<double>(pes);
+}
+
+bool LockstepArray::first_of_launch() const {
+  const auto& iteration = state_[firing_].iteration;
+  return std::all_of(iteration.begin(), iteration.end(), [](u32 i) { return i == 0; });
+}
+
 // ---------------------------------------------------------------- Load and Store
 
 bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
-                             Cycle& issue, Cycle& latency) {
+                             Cycle offset, Cycle& issue, Cycle& latency) {
   const bool load = unit == Unit::load;
   const std::size_t count = segment.transfers.size();
   addresses_.resize(count);
@@ -171,7 +188,7 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   payload_.set_byte_enable_ptr(nullptr);
   payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload_.set_extension(&vector_access_);
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  sc_core::sc_time delay = clock_.to_time(offset);
   to_scratchpad[array_index(pe)]->b_transport(payload_, delay);
   payload_.clear_extension(&vector_access_);
   if (payload_.is_response_error()) {
@@ -184,36 +201,35 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
     std::memcpy(memories_[pe].vector(bases[access.stream] + access.offset), buffer_.data() + i * lanes, lanes * 2u);
   }
   issue += std::max<u64>(count, vector_access_.issue_cycles);
-  latency += clock_.to_cycles(delay);
+  latency += clock_.to_cycles(delay) - offset;
   return true;
 }
 
 std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
-  Cost& cost = (*cost_of_)[firing_];
-  const bool timed = cost.samples < learning_firings;
+  Cost& cost = cost_now();
+  const bool timed = cost.samples < learning_firings, first = first_of_launch();
+  const std::size_t count = context_->program.segments[firing_].transfers.size();
   Cycle issue = 0, latency = 0;
   const std::size_t pes = data_ || timed ? active_.size() : 1;
   for (std::size_t i = 0; i < pes; ++i) {
-    const PeProgram& program = context_->all_pes[active_[i]];
+    const u32 pe = active_[i];
+    const PeProgram& program = context_->all_pes[pe];
     const SegmentProgram& segment = program.segments[firing_];
     const StreamBases bases = bases_of(program, firing_);
     if (!within_bounds(segment, bases)) {
       fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
       return std::nullopt;
     }
-    if (!transfer(unit, active_[i], segment, bases, timed, issue, latency)) return std::nullopt;
+    Cycle own = 0;
+    if (!transfer(unit, pe, segment, bases, timed, first ? 0 : known_->phase[pe], own, latency)) return std::nullopt;
+    if (timed && first && cost.samples == 0) known_->phase[pe] += own - count;
+    issue += own;
   }
-  if (timed) {
-    ++cost.samples;
-    cost.issue += static_cast<double>(issue) / static_cast<double>(pes);
-    cost.latency += static_cast<double>(latency) / static_cast<double>(pes);
-  }
-  const std::size_t count = context_->program.segments[firing_].transfers.size();
+  if (timed) cost.add(issue, latency, pes);
   (unit == Unit::load ? operand_writes_ : operand_reads_) += count * active_.size();
-  const auto busy = static_cast<u64>(std::lround(cost.issue / cost.samples));
-  book_busy(unit, now, count, 0, std::max<u64>(busy, count) - count);
+  book_busy(unit, now, count, 0, std::max<u64>(cost.mean_issue(), count) - count);
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
-  in_order = std::max(in_order, now + static_cast<Cycle>(std::lround(cost.latency / cost.samples)));
+  in_order = std::max(in_order, now + cost.mean_latency());
   return in_order;
 }
 
@@ -262,7 +278,7 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   const u32 lanes = limits_.lanes;
   const auto pes = static_cast<u32>(context_->all_pes.size());
   const std::size_t count = segment.transfers.size();
-  Cost& cost = (*cost_of_)[firing_];
+  Cost& cost = cost_now();
   const bool timed = cost.samples < learning_firings;
   // What all PEs send is read before anything is written.
   struct Vector {
@@ -312,19 +328,15 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
     for (const u32 pe : active_) exchange(pe, mask, vectors, true, sent, latency);
     issue += sent;
   }
-  if (timed) {
-    ++cost.samples;
-    cost.issue += static_cast<double>(issue) / static_cast<double>(active_.size());
-    cost.latency += static_cast<double>(latency) / static_cast<double>(active_.size());
-  }
-  const Cycle arrival = now + static_cast<Cycle>(std::lround(cost.latency / cost.samples));
+  if (timed) cost.add(issue, latency, active_.size());
+  const Cycle arrival = now + cost.mean_latency();
   for (const u32 edge : segment.out_edges) {
     const EdgeProgram& target = context_->program.edges[edge];
     if (target.rides && target.scope >= last) expect_token(edge, arrival);
   }
   operand_reads_ += count * active_.size();
   operand_writes_ += count * active_.size();
-  const u64 busy = std::max<u64>(count, static_cast<u64>(std::lround(cost.issue / cost.samples)));
+  const u64 busy = std::max<u64>(count, cost.mean_issue());
   book_busy(Unit::flow, now, count, 0, busy - count);
   return now + busy;
 }

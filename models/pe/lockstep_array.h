@@ -36,10 +36,22 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   SC_HAS_PROCESS(LockstepArray);
 
  private:
-  /// What a segment's transfers cost, learned from its first firings.
+  /// What a segment's transfers cost in some firings, learned from the first of them.
   struct Cost {
     u32 samples = 0;
-    double issue = 0, latency = 0;  // sums over the samples
+    double issue = 0, latency = 0;  // cycles, sums over the samples
+    [[nodiscard]] Cycle mean_issue() const;
+    [[nodiscard]] Cycle mean_latency() const;
+    void add(Cycle issue_sum, Cycle latency_sum, std::size_t pes);
+  };
+  /// All PEs begin a launch at the same time and get in each other's way; from then on they are as far apart as that
+  /// has put them.
+  struct KernelCosts {
+    struct OfSegment {
+      Cost first, later;
+    };
+    std::vector<OfSegment> segments;
+    std::vector<Cycle> phase;  // by PE: cycles behind the others
   };
   /// Firings that are timed before a segment's cost is taken as known.
   static constexpr u32 learning_firings = 4;
@@ -63,19 +75,25 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// PEs of the kernel that take part in the firing at hand; PE 0 always does.
   void find_active();
   [[nodiscard]] u32 array_index(u32 kernel_pe) const;
+  [[nodiscard]] bool first_of_launch() const;
+  /// The cost that applies to the firing at hand.
+  Cost& cost_now() {
+    KernelCosts::OfSegment& costs = known_->segments[firing_];
+    return first_of_launch() ? costs.first : costs.later;
+  }
   /// The vectors of a Load or Store segment of one PE; false after fail().
   bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
-                Cycle& issue, Cycle& latency);
+                Cycle offset, Cycle& issue, Cycle& latency);
   std::optional<Cycle> transfer_all(Unit unit, Cycle now);
   /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there.
   void exchange(u32 kernel_pe, u32 mask, u32 vectors, bool timed, Cycle& issue, Cycle& latency);
 
   const ClockDomain clock_;
   const u32 rows_;
-  std::vector<OperandMemory> memories_;                                // by index within the kernel's array
-  std::map<std::shared_ptr<const Context>, std::vector<Cost>> costs_;  // by segment
-  const Context* costed_ = nullptr;                                    // the context of cost_of_
-  std::vector<Cost>* cost_of_ = nullptr;
+  std::vector<OperandMemory> memories_;  // by index within the kernel's array
+  std::map<std::shared_ptr<const Context>, KernelCosts> costs_;
+  const Context* costed_ = nullptr;  // the context of known_
+  KernelCosts* known_ = nullptr;
   std::vector<u32> active_;
   const Context* all_active_ = nullptr;  // the kernel for whose every firing active_ holds
   u32 active_hops_ = 0;                  // on the memory plane, summed over the active PEs
