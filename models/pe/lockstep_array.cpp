@@ -11,6 +11,7 @@ namespace {
 
 /// Kernels whose costs are remembered.
 constexpr std::size_t known_kernels = 512;
+constexpr Cycle no_cycle = ~Cycle{0};
 
 }  // namespace
 
@@ -111,8 +112,10 @@ void LockstepArray::begin_firing(u32) {
   if (costed_ != context_.get()) {
     if (costs_.size() >= known_kernels) costs_.clear();
     KernelCosts& costs = costs_[context_];
-    costs.segments.resize(context_->program.segments.size());
-    costs.phase.resize(context_->all_pes.size());
+    const auto& segments = context_->program.segments;
+    costs.segments.resize(segments.size());
+    costs.exchanges = std::any_of(segments.begin(), segments.end(),
+                                  [](const SegmentProgram& segment) { return segment.unit == Unit::flow; });
     costed_ = context_.get();
     known_ = &costs;
   }
@@ -147,21 +150,23 @@ void LockstepArray::find_active() {
 Cycle LockstepArray::Cost::mean_issue() const { return static_cast<Cycle>(std::lround(issue / samples)); }
 Cycle LockstepArray::Cost::mean_latency() const { return static_cast<Cycle>(std::lround(latency / samples)); }
 
-void LockstepArray::Cost::add(Cycle issue_sum, Cycle latency_sum, std::size_t pes) {
+void LockstepArray::Cost::add(Cycle of_issue, Cycle of_latency) {
   ++samples;
-  issue += static_cast<double>(issue_sum) / static_cast<double>(pes);
-  latency += static_cast<double>(latency_sum) / static_cast<double>(pes);
+  issue += static_cast<double>(of_issue);
+  latency += static_cast<double>(of_latency);
 }
 
-bool LockstepArray::first_of_launch() const {
+const LockstepArray::Cost& LockstepArray::cost_now() const {
+  const KernelCosts::OfSegment& costs = known_->segments[firing_];
   const auto& iteration = state_[firing_].iteration;
-  return std::all_of(iteration.begin(), iteration.end(), [](u32 i) { return i == 0; });
+  const bool first = std::all_of(iteration.begin(), iteration.end(), [](u32 i) { return i == 0; });
+  return first || known_->exchanges ? costs.slowest : costs.fastest;
 }
 
 // ---------------------------------------------------------------- Load and Store
 
 bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
-                             Cycle offset, Cycle& issue, Cycle& latency) {
+                             Cycle& issue, Cycle& latency) {
   const bool load = unit == Unit::load;
   const std::size_t count = segment.transfers.size();
   addresses_.resize(count);
@@ -188,7 +193,7 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   payload_.set_byte_enable_ptr(nullptr);
   payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload_.set_extension(&vector_access_);
-  sc_core::sc_time delay = clock_.to_time(offset);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   to_scratchpad[array_index(pe)]->b_transport(payload_, delay);
   payload_.clear_extension(&vector_access_);
   if (payload_.is_response_error()) {
@@ -200,33 +205,38 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
     const Access& access = segment.transfers[i].d;
     std::memcpy(memories_[pe].vector(bases[access.stream] + access.offset), buffer_.data() + i * lanes, lanes * 2u);
   }
-  issue += std::max<u64>(count, vector_access_.issue_cycles);
-  latency += clock_.to_cycles(delay) - offset;
+  issue = std::max<u64>(count, vector_access_.issue_cycles);
+  latency = clock_.to_cycles(delay);
   return true;
 }
 
 std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
-  Cost& cost = cost_now();
-  const bool timed = cost.samples < learning_firings, first = first_of_launch();
+  KernelCosts::OfSegment& costs = known_->segments[firing_];
+  const bool timed = costs.slowest.samples < learning_firings;
   const std::size_t count = context_->program.segments[firing_].transfers.size();
-  Cycle issue = 0, latency = 0;
+  Cycle least_issue = no_cycle, least_latency = no_cycle, most_issue = 0, most_latency = 0;
   const std::size_t pes = data_ || timed ? active_.size() : 1;
   for (std::size_t i = 0; i < pes; ++i) {
-    const u32 pe = active_[i];
-    const PeProgram& program = context_->all_pes[pe];
+    const PeProgram& program = context_->all_pes[active_[i]];
     const SegmentProgram& segment = program.segments[firing_];
     const StreamBases bases = bases_of(program, firing_);
     if (!within_bounds(segment, bases)) {
       fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
       return std::nullopt;
     }
-    Cycle own = 0;
-    if (!transfer(unit, pe, segment, bases, timed, first ? 0 : known_->phase[pe], own, latency)) return std::nullopt;
-    if (timed && first && cost.samples == 0) known_->phase[pe] += own - count;
-    issue += own;
+    Cycle issue = 0, latency = 0;
+    if (!transfer(unit, active_[i], segment, bases, timed, issue, latency)) return std::nullopt;
+    least_issue = std::min(least_issue, issue);
+    least_latency = std::min(least_latency, latency);
+    most_issue = std::max(most_issue, issue);
+    most_latency = std::max(most_latency, latency);
   }
-  if (timed) cost.add(issue, latency, pes);
+  if (timed) {
+    costs.slowest.add(most_issue, most_latency);
+    costs.fastest.add(least_issue, least_latency);
+  }
   (unit == Unit::load ? operand_writes_ : operand_reads_) += count * active_.size();
+  const Cost& cost = cost_now();
   book_busy(unit, now, count, 0, std::max<u64>(cost.mean_issue(), count) - count);
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
   in_order = std::max(in_order, now + cost.mean_latency());
@@ -278,7 +288,7 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   const u32 lanes = limits_.lanes;
   const auto pes = static_cast<u32>(context_->all_pes.size());
   const std::size_t count = segment.transfers.size();
-  Cost& cost = cost_now();
+  Cost& cost = known_->segments[firing_].slowest;
   const bool timed = cost.samples < learning_firings;
   // What all PEs send is read before anything is written.
   struct Vector {
@@ -324,11 +334,17 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
       exchange(0, mask, vectors, false, issue, latency);
       continue;
     }
-    Cycle sent = 0;
-    for (const u32 pe : active_) exchange(pe, mask, vectors, true, sent, latency);
-    issue += sent;
+    Cycle slowest_sent = 0, slowest_there = 0;
+    for (const u32 pe : active_) {
+      Cycle sent = 0, there = 0;
+      exchange(pe, mask, vectors, true, sent, there);
+      slowest_sent = std::max(slowest_sent, sent);
+      slowest_there = std::max(slowest_there, there);
+    }
+    issue += slowest_sent;
+    latency += slowest_there;
   }
-  if (timed) cost.add(issue, latency, active_.size());
+  if (timed) cost.add(issue, latency);
   const Cycle arrival = now + cost.mean_latency();
   for (const u32 edge : segment.out_edges) {
     const EdgeProgram& target = context_->program.edges[edge];

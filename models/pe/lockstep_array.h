@@ -36,22 +36,20 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   SC_HAS_PROCESS(LockstepArray);
 
  private:
-  /// What a segment's transfers cost in some firings, learned from the first of them.
+  /// What a segment's transfers cost, learned from its first firings with all PEs at once.
   struct Cost {
     u32 samples = 0;
     double issue = 0, latency = 0;  // cycles, sums over the samples
     [[nodiscard]] Cycle mean_issue() const;
     [[nodiscard]] Cycle mean_latency() const;
-    void add(Cycle issue_sum, Cycle latency_sum, std::size_t pes);
+    void add(Cycle of_issue, Cycle of_latency);
   };
-  /// All PEs begin a launch at the same time and get in each other's way; from then on they are as far apart as that
-  /// has put them.
   struct KernelCosts {
     struct OfSegment {
-      Cost first, later;
+      Cost slowest, fastest;  // of the PEs
     };
     std::vector<OfSegment> segments;
-    std::vector<Cycle> phase;  // by PE: cycles behind the others
+    bool exchanges = false;  // PEs wait for each other within a launch
   };
   /// Firings that are timed before a segment's cost is taken as known.
   static constexpr u32 learning_firings = 4;
@@ -75,15 +73,13 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// PEs of the kernel that take part in the firing at hand; PE 0 always does.
   void find_active();
   [[nodiscard]] u32 array_index(u32 kernel_pe) const;
-  [[nodiscard]] bool first_of_launch() const;
-  /// The cost that applies to the firing at hand.
-  Cost& cost_now() {
-    KernelCosts::OfSegment& costs = known_->segments[firing_];
-    return first_of_launch() ? costs.first : costs.later;
-  }
+  /// The cost that applies to the firing at hand. All PEs begin a launch at the same time and get in each other's way,
+  /// and its end is that of the slowest. Where they exchange vectors they stay in step, so that it remains like this;
+  /// otherwise the first collisions put them so far apart that they pass each other.
+  [[nodiscard]] const Cost& cost_now() const;
   /// The vectors of a Load or Store segment of one PE; false after fail().
   bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
-                Cycle offset, Cycle& issue, Cycle& latency);
+                Cycle& issue, Cycle& latency);
   std::optional<Cycle> transfer_all(Unit unit, Cycle now);
   /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there.
   void exchange(u32 kernel_pe, u32 mask, u32 vectors, bool timed, Cycle& issue, Cycle& latency);
