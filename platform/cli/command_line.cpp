@@ -71,6 +71,17 @@ int dispatch(int argc, const char* const* argv) {
   validate_app.add_option("files", files, "Scenario files")->required()->type_name("FILE");
   add_set_option(validate_app, sets);
 
+  BenchCommand bench;
+  CLI::App& bench_app = *app.add_subcommand("bench", "Measure the simulation's speed against native execution");
+  bench_app.add_option("scenarios", bench.scenarios, "Scenario files (default: a fixed set)")
+      ->type_name("SCENARIO.yaml");
+  add_set_option(bench_app, sets)->needs("scenarios");
+  bench_app.add_option("--out", bench.out, "File for the figures (default: bench.json)")->type_name("FILE");
+  bench_app.add_option("--append", bench.append, "Also add them as a line to this file")->type_name("FILE");
+  bench_app.add_flag("--series", bench.series, "Also how they grow with tokens, hidden size and PEs");
+  bench_app.add_flag("--signature", bench.signature,
+                     "Only print one number folded from outputs, cycles and energy of small fixed scenarios");
+
   DescribeCommand describe;
   CLI::App& describe_app = *app.add_subcommand(
       "describe", "Show the SoC: memory map, registers and every parameter with unit, default and source");
@@ -91,6 +102,10 @@ int dispatch(int argc, const char* const* argv) {
     run.overrides = overrides;
     keys.append_to(run.overrides);
     return run_command(run);
+  }
+  if (bench_app.parsed()) {
+    bench.overrides = overrides;
+    return bench_command(bench);
   }
   if (validate_app.parsed()) return validate_command(files, overrides);
   describe.overrides = overrides;

@@ -30,6 +30,16 @@ struct DescribeCommand {
   bool markdown = false;
 };
 
+struct BenchCommand {
+  std::vector<std::string> scenarios;  ///< empty: the default workloads
+  std::vector<Override> overrides;
+  std::string out = "bench.json";
+  std::string append;  ///< a file of one JSON document a line, to keep the history; empty: none
+  bool signature = false;
+  bool series = false;
+};
+
+int bench_command(const BenchCommand& command);
 int run_command(const RunCommand& command);
 int describe_command(const DescribeCommand& command);
 int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides);

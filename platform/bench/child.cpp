@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/bench/child.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+namespace bvp {
+
+namespace {
+
+[[noreturn]] void report(int pipe, const std::function<nlohmann::json()>& measure) {
+  nlohmann::json result;
+  try {
+    result = measure();
+  } catch (const std::exception& error) {
+    result = {{"error", error.what()}};
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  result["peak_memory_bytes"] = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  const std::string text = result.dump();
+  std::size_t sent = 0;
+  while (sent < text.size()) {
+    const ssize_t written = write(pipe, text.data() + sent, text.size() - sent);
+    if (written <= 0) break;
+    sent += static_cast<std::size_t>(written);
+  }
+  // Without destructors and exit handlers: they belong to the parent.
+  _exit(0);
+}
+
+}  // namespace
+
+nlohmann::json in_child(const std::function<nlohmann::json()>& measure) {
+  std::array<int, 2> ends{};
+  if (pipe(ends.data()) != 0) throw std::runtime_error("no pipe to a child process");
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("no child process");
+  if (child == 0) {
+    close(ends[0]);
+    report(ends[1], measure);
+  }
+  close(ends[1]);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (ssize_t got = 0; (got = read(ends[0], buffer.data(), buffer.size())) > 0;) {
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  nlohmann::json result = nlohmann::json::parse(text, nullptr, false);
+  if (result.is_discarded()) return {{"error", fmt::format("the measuring process ended with status {}", status)}};
+  return result;
+}
+
+}  // namespace bvp

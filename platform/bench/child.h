@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// A measurement in a process of its own.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+namespace bvp {
+
+/// What `measure` returns, with `peak_memory_bytes` of the child; {"error": why} if it threw or died.
+[[nodiscard]] nlohmann::json in_child(const std::function<nlohmann::json()>& measure);
+
+}  // namespace bvp
