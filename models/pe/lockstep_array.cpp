@@ -175,11 +175,16 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
     addresses_[i] = static_cast<u32>(bases[access.stream] + access.offset);
   }
   const u32 lanes = limits_.lanes;
-  buffer_.resize(count * lanes);
-  for (std::size_t i = 0; data_ && !load && i < count; ++i) {
-    const Access& access = segment.transfers[i].a;
-    std::memcpy(buffer_.data() + i * lanes, memories_[pe].vector(bases[access.stream] + access.offset), lanes * 2u);
-  }
+  const auto vector = [&](std::size_t i) {
+    const Access& access = load ? segment.transfers[i].d : segment.transfers[i].a;
+    return memories_[pe].vector(bases[access.stream] + access.offset);
+  };
+  // Straight to and from the operand memory where its vectors lie one behind the other.
+  const bool direct = data_ && segment.consecutive && memories_[pe].pitch() == lanes;
+  if (!direct) buffer_.resize(std::max(buffer_.size(), count * lanes));
+  const bool gather = data_ && !direct && !load, spread = data_ && !direct && load;
+  for (std::size_t i = 0; gather && i < count; ++i) std::memcpy(buffer_.data() + i * lanes, vector(i), lanes * 2u);
+  u16* const words = direct ? vector(0) : buffer_.data();
   vector_access_.addresses = addresses_.data();
   vector_access_.count = static_cast<u32>(count);
   vector_access_.lanes = lanes;
@@ -187,7 +192,7 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   vector_access_.untimed_hops = data_ ? array_index(pe) % columns_ : active_hops_;
   payload_.set_command(load ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND);
   payload_.set_address(addresses_.front() & ~VectorAccess::column_flag);
-  payload_.set_data_ptr(data_ || timed ? reinterpret_cast<unsigned char*>(buffer_.data()) : nullptr);
+  payload_.set_data_ptr(data_ || timed ? reinterpret_cast<unsigned char*>(words) : nullptr);
   payload_.set_data_length(static_cast<unsigned>(count * lanes * 2));
   payload_.set_streaming_width(payload_.get_data_length());
   payload_.set_byte_enable_ptr(nullptr);
@@ -201,10 +206,7 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
                      payload_.get_address(), payload_.get_response_string()));
     return false;
   }
-  for (std::size_t i = 0; data_ && load && i < count; ++i) {
-    const Access& access = segment.transfers[i].d;
-    std::memcpy(memories_[pe].vector(bases[access.stream] + access.offset), buffer_.data() + i * lanes, lanes * 2u);
-  }
+  for (std::size_t i = 0; spread && i < count; ++i) std::memcpy(vector(i), buffer_.data() + i * lanes, lanes * 2u);
   issue = std::max<u64>(count, vector_access_.issue_cycles);
   latency = clock_.to_cycles(delay);
   return true;

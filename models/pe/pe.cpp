@@ -81,14 +81,20 @@ std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const Stream
   const u32 lanes = memory_.lanes();
   const std::size_t count = segment.transfers.size();
   addresses_.resize(count);
-  buffer_.resize(count * lanes);
   for (std::size_t i = 0; i < count; ++i) {
     const Transfer& transfer = segment.transfers[i];
     addresses_[i] = static_cast<u32>(bases[transfer.d.stream] + transfer.d.offset);
-    if (data_)
-      std::memcpy(buffer_.data() + i * lanes, memory_.vector(bases[transfer.a.stream] + transfer.a.offset), lanes * 2u);
   }
   operand_reads_ += count;
+  const Access& first = segment.transfers.front().a;
+  if (segment.consecutive && memory_.pitch() == lanes) {
+    return access_scratchpad(Unit::store, memory_.vector(bases[first.stream] + first.offset), now);
+  }
+  buffer_.resize(count * lanes);
+  for (std::size_t i = 0; data_ && i < count; ++i) {
+    const Access& vector = segment.transfers[i].a;
+    std::memcpy(buffer_.data() + i * lanes, memory_.vector(bases[vector.stream] + vector.offset), lanes * 2u);
+  }
   return access_scratchpad(Unit::store, buffer_.data(), now);
 }
 

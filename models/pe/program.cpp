@@ -149,6 +149,13 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
       }
     });
   }
+  const bool load = segment.unit == Unit::load;
+  for (std::size_t i = 0; i < program.transfers.size(); ++i) {
+    const Access& first = load ? program.transfers[0].d : program.transfers[0].a;
+    const Access& own = load ? program.transfers[i].d : program.transfers[i].a;
+    program.consecutive = (i == 0 || program.consecutive) && own.stream == first.stream &&
+                          own.offset == first.offset + static_cast<i32>(i);
+  }
   find_bounds(program, code);
   if (segment.unit == Unit::cal) {
     program.mac_block = find_mac_block(program);

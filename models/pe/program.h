@@ -56,6 +56,7 @@ struct SegmentProgram {
   u8 tag = 0;
   std::array<Stream, streams_per_segment> streams{};  // PE register already added to the base
   std::vector<Transfer> transfers;                    // Load, Store, Flow: in issue order
+  bool consecutive = false;                           // their operand-memory vectors lie one behind the other
   std::vector<CalRun> runs;                           // Cal: in issue order
   std::vector<CalStrides> strides;                    // Cal: per instruction of the segment
   u32 repeat = 1;                                     // Cal: trips of level 0

@@ -70,18 +70,21 @@ int bench_command(const BenchCommand& command) {
   out << result.dump(2) << '\n';
   if (!command.append.empty()) open(command.append, std::ios::app) << result.dump() << '\n';
   print_table(result);
-  for (const Json& fft : result.value("native_quality", Json::object()).value("fft", Json::array())) {
-    fmt::print("native FFT of {} points: {:.1f} GFLOP/s, FFTW {:.1f}\n", fft["points"].get<u64>(),
-               fft["reference_gflop_per_s"].get<double>(), fft["fftw_gflop_per_s"].get<double>());
+  if (result.contains("native_quality")) {
+    for (const Json& fft : result["native_quality"]["fft"]) {
+      fmt::print("native FFT of {} points: {:.1f} GFLOP/s, FFTW {:.1f}\n", fft["points"].get<u64>(),
+                 fft["reference_gflop_per_s"].get<double>(), fft["fftw_gflop_per_s"].get<double>());
+    }
+    for (const Json& dense : result["native_quality"]["dense"]) {
+      fmt::print("native dense {} -> {}: {:.1f} GFLOP/s, OpenBLAS {:.1f}\n", dense["inputs"].get<u64>(),
+                 dense["outputs"].get<u64>(), dense["reference_gflop_per_s"].get<double>(),
+                 dense["openblas_gflop_per_s"].get<double>());
+    }
   }
-  for (const Json& dense : result.value("native_quality", Json::object()).value("dense", Json::array())) {
-    fmt::print("native dense {} -> {}: {:.1f} GFLOP/s, OpenBLAS {:.1f}\n", dense["inputs"].get<u64>(),
-               dense["outputs"].get<u64>(), dense["reference_gflop_per_s"].get<double>(),
-               dense["openblas_gflop_per_s"].get<double>());
-  }
-  for (const auto& [name, speed] : result.value("components", Json::object()).items()) {
-    for (const auto& [key, value] : speed.items()) {
-      if (key.find("per_host_second") != std::string::npos) {
+  if (result.contains("components")) {
+    for (const auto& [name, speed] : result["components"].items()) {
+      for (const auto& [key, value] : speed.items()) {
+        if (key.find("per_host_second") == std::string::npos) continue;
         fmt::print("{}: {:.1f} million {}\n", name, value.get<double>() * 1e-6, key);
       }
     }
