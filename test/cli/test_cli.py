@@ -141,9 +141,21 @@ class Run(CommandLine):
         self.assertEqual((self.path / "a" / "tensors.safetensors").read_bytes(),
                          (self.path / "b" / "tensors.safetensors").read_bytes())
 
+    def test_fast_and_without_data(self):
+        runs = {"cycle": [], "fast": ["--fidelity", "fast"], "no_data": ["--no-data"]}
+        for name, arguments in runs.items():
+            self.vp("run", SMALL, "--quiet", "--out", name, *(arguments if name == "no_data" else ["--dump"] + arguments))
+        cycle, fast, no_data = (json.loads((self.path / name / "summary.json").read_text()) for name in runs)
+        self.assertEqual((self.path / "cycle" / "tensors.safetensors").read_bytes(),
+                         (self.path / "fast" / "tensors.safetensors").read_bytes())
+        self.assertLess(abs(fast["cycles"] / cycle["cycles"] - 1), 0.05)
+        self.assertLess(abs(fast["energy_j"] / cycle["energy_j"] - 1), 0.05)
+        self.assertEqual(no_data["cycles"], cycle["cycles"])
+        self.assertEqual(no_data["energy_j"], cycle["energy_j"])
+
     def test_bad_input_is_2(self):
         empty = self.write("empty.elf", b"")
-        for arguments in [["--fidelity", "fast"], ["--fidelity", "slow"], ["--firmware", "absent.elf"],
+        for arguments in [["--fidelity", "slow"], ["--firmware", "absent.elf"],
                           ["--firmware", empty], ["--out", "/dev/null/x"], ["--set", "network.heads=5"],
                           ["--set", "soc.array.lanes=0"], ["--no-data", "--dump"]]:
             with self.subTest(arguments):
