@@ -295,7 +295,7 @@ static void push_outputs(struct walk* walk, const struct tile* tile) {
       link.signal = (uint8_t)(network_semaphore_free + tile->half);
       link.interrupt = wants_interrupt(walk, tile);
     }
-    push_step(walk, tile, plan->first[phase_outputs] + i, network_channel_out, link);
+    push_step(walk, tile, plan->first[phase_outputs] + i, (uint8_t)walk->network->output_channel, link);
   }
   if (count > 0) task_pushed(walk, tile);
 }
@@ -329,6 +329,7 @@ static void run_tiles(struct walk* walk) {
   plan_task(&plans[0], walk->network, 0);
   struct tile previous, next;
   bool has_previous = false;
+  const bool ping_pong = (walk->network->flags & BVP_NETWORK_FLAG_NO_PING_PONG) == 0;
 
   tile_first(&next, &plans[0], 0);
   push_weights(walk, &plans[0], 2, false);
@@ -350,7 +351,8 @@ static void run_tiles(struct walk* walk) {
     }
     const bool weights_late = has_following && task_has(following, BVP_TASK_FLAG_WEIGHTS_DEPEND);
     const bool weights_now = has_following && walk->current.first && !weights_late;
-    const bool drain = has_following && !within && (weights_late || task_has(following, BVP_TASK_FLAG_DEPENDS));
+    const bool depends = !within && (weights_late || task_has(following, BVP_TASK_FLAG_DEPENDS));
+    const bool drain = has_next && (depends || !ping_pong);
     walk->transfers = (has_previous ? tile_steps(&previous, phase_outputs) : 0) +
                       (has_next && !drain ? tile_steps(&next, phase_inputs) : 0) +
                       (weights_now ? following->count[phase_weights] : 0);
@@ -358,15 +360,16 @@ static void run_tiles(struct walk* walk) {
     if (has_previous) push_outputs(walk, &previous);
     if (weights_now && !within) push_weights(walk, following, next.half, false);
     if (has_next && !drain) push_inputs(walk, &next, false);
-    if (weights_now && within) push_weights(walk, following, 2, false);
+    if (weights_now && within && !drain) push_weights(walk, following, 2, false);
     push_remaining_launches(walk);
     previous = walk->current;
     has_previous = true;
     if (drain) {
       push_outputs(walk, &previous);
       has_previous = false;
-      if (weights_late) push_weights(walk, following, 2, true);
+      if (weights_late && !within) push_weights(walk, following, 2, true);
       push_inputs(walk, &next, true);
+      if (weights_now && within) push_weights(walk, following, 2, false);
     }
     sequencer_doorbell(walk->seq);
     report_done_tasks(walk);
@@ -412,6 +415,7 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
   *task = 0;
   if (network->magic != BVP_NETWORK_MAGIC) return "the magic number is wrong";
   if (network->version != BVP_NETWORK_VERSION) return "the version is unknown";
+  if (network->output_channel > UINT8_MAX) return "output_channel is out of range";
   if (network->task_count == 0 || network->task_count > 0xffff) return "the number of tasks must be from 1 to 65535";
   if ((network->tasks | network->steps) % 8 != 0 || network->ring % 64 != 0) return "a table is not aligned";
   if (network->ring_entries < 2 || network->ring_entries > 65536 ||

@@ -2,7 +2,8 @@
 /* Walks a network descriptor: turns its tasks, tile by tile, into commands.
  *
  * Tiles are numbered through the whole network; tile g works in half g % 2 of the scratchpad. A tile has
- * input steps (DMA channel 0), launches (the array) and output steps (DMA channel 1); a task has weight
+ * input steps (DMA channel 0), launches (the array) and output steps (the network's output channel, 1 where there
+ * are two); a task has weight
  * steps (DMA channel 0) too, into the weight area of the task's parity (task % 2).
  *
  * Semaphores. All are 0 or 1; each token is produced by one unit and consumed by one unit, both in order.
@@ -31,6 +32,9 @@
  * queued while the DMA queues are blocked. When a depending task follows, the outputs of tile g come before the
  * inputs of g + 1.
  *
+ * Without ping-pong (network flag) every tile is treated like the first of a depending task, so that the next one is
+ * loaded when the one before is stored; the weights of the next task follow those inputs.
+ *
  * At the end a command takes the FREE of both halves: then all is done.
  *
  * Interrupts: the last command of a task carries the interrupt flag, and so does the last output of a tile
@@ -52,8 +56,8 @@ enum network_semaphore {
   network_semaphore_count = 8
 };
 
-/* DMA channels. */
-enum network_channel { network_channel_in = 0, network_channel_out = 1 };
+/* The DMA channel of weights and inputs. */
+enum { network_channel_in = 0 };
 
 #define NETWORK_TAG_END 0xffffffffu   /* the tag of the last command */
 #define NETWORK_STEP_STAND_IN 0xffffu /* the step in the tag of commands that belong to no step */

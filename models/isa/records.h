@@ -65,18 +65,20 @@ namespace bvp {
   F(u32, reserved, 2, "must be 0")                                                            \
   F(u8, name, 48, "what to print, NUL-terminated")
 
-#define BVP_NETWORK_FIELDS(F)                                    \
-  F(u32, magic, 1, "0x4e505642 (\"BVPN\")")                      \
-  F(u32, version, 1, "NetworkVersion")                           \
-  F(u32, task_count, 1, "entries of the task table")             \
-  F(u32, step_count, 1, "entries of the step table")             \
-  F(u32, layer_count, 1, "encoder layers")                       \
-  F(u32, half_bytes, 1, "distance of the two scratchpad halves") \
-  F(u64, tasks, 1, "byte address of the task table")             \
-  F(u64, steps, 1, "byte address of the step table")             \
-  F(u64, ring, 1, "byte address of memory for the command ring") \
-  F(u32, ring_entries, 1, "its size in commands")                \
-  F(u32, reserved, 3, "must be 0")
+#define BVP_NETWORK_FIELDS(F)                                                           \
+  F(u32, magic, 1, "0x4e505642 (\"BVPN\")")                                             \
+  F(u32, version, 1, "NetworkVersion")                                                  \
+  F(u32, task_count, 1, "entries of the task table")                                    \
+  F(u32, step_count, 1, "entries of the step table")                                    \
+  F(u32, layer_count, 1, "encoder layers")                                              \
+  F(u32, half_bytes, 1, "distance of the two scratchpad halves")                        \
+  F(u64, tasks, 1, "byte address of the task table")                                    \
+  F(u64, steps, 1, "byte address of the step table")                                    \
+  F(u64, ring, 1, "byte address of memory for the command ring")                        \
+  F(u32, ring_entries, 1, "its size in commands")                                       \
+  F(u32, flags, 1, "bit 0: a tile is stored before the next one is loaded")             \
+  F(u32, output_channel, 1, "DMA channel of output steps; the others are on channel 0") \
+  F(u32, reserved, 1, "must be 0")
 
 #define BVP_DECLARE_FIELD(type, name, elements, description) BvpField<type, elements> name;
 
@@ -131,6 +133,7 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
   X(task_flag_depends, 1, "Task.flags: inputs are outputs of earlier tasks")                                 \
   X(task_flag_weights_depend, 2, "Task.flags: what the weight steps read are outputs of earlier tasks")      \
   X(step_flag_own_weights, 1, "Step.flags: the weights of a launch come with the tile")                      \
+  X(network_flag_no_ping_pong, 1, "NetworkHeader.flags: a tile is stored before the next one is loaded")     \
   X(tail_none, 255, "Step.tail_index: every tile is alike")                                                  \
   X(layer_none, 0xffffffff, "Task.layer: outside of the encoder layers")                                     \
   X(dma_fill_flag, 0x80000000, "DmaDescriptor.fill: write bits 15..0 instead of copying")                    \

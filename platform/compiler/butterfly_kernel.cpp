@@ -278,15 +278,16 @@ class StageBuilder {
     }
     const u32 temporaries = 2 * inner_limit_;
     const u32 residual = stage_.residual ? 2 * group_points_ * multiplicity_ : 0;
-    const u32 fixed = temporaries + constant_vectors_;
+    const u32 dropped = exchanges_ > 0 && !target_.exchange_by_half ? group_points_ * multiplicity_ * planes_ : 0;
+    const u32 fixed = temporaries + constant_vectors_ + dropped;
     const u32 capacity = target_.operand_vectors;
     const auto fits = [&](u32 weights, u32 contexts, u32 residuals) {
       return u64{fixed} + weights + u64{contexts} * context_vectors_ + u64{residuals} * residual <= capacity;
     };
     const u32 wanted = std::max<u32>(1, std::min<u32>(2, target_.contexts));
-    resident_ = true;
+    resident_ = target_.weight_residency;
     weight_depth_ = weight_sets_;
-    if (!fits(weight_vectors_ * weight_sets_, wanted, 1)) {
+    if (!resident_ || !fits(weight_vectors_ * weight_sets_, wanted, 1)) {
       resident_ = false;
       weight_depth_ = fits(weight_vectors_ * 2, wanted, 1) ? 2 : 1;
     }
@@ -299,6 +300,7 @@ class StageBuilder {
     constants_vector_ = builder_.allocate_vectors(constant_vectors_);
     data_at_ = builder_.allocate_vectors(contexts_ * context_vectors_);
     temporaries_at_ = builder_.allocate_vectors(temporaries);
+    dropped_at_ = builder_.allocate_vectors(dropped);
     residual_at_ = residuals_ > 0 ? builder_.allocate_vectors(residuals_ * residual) : 0;
     return true;
   }
@@ -348,7 +350,7 @@ class StageBuilder {
         if (loops_[level].count > 1) stream.instance_stride[level] = set * static_cast<i32>(loops_[level].weight_sets);
       }
     } else if (weight_depth_ > 1) {
-      stream.rotation_scope = 3;
+      stream.rotation_scope = static_cast<u8>(weight_scope());
       stream.rotation_depth = static_cast<u8>(weight_depth_);
       stream.rotation_stride = set;
     }
@@ -474,11 +476,10 @@ class StageBuilder {
 
   void make_segments() {
     const auto layers = static_cast<unsigned>(stage_.layer_bits.size());
-    const unsigned weight_scope = resident_ ? 0 : 3;
     const auto data = EdgeKind::data;
     const auto space = EdgeKind::space;
 
-    const u16 weights = add_weight_load(weight_scope);
+    const u16 weights = add_weight_load();
     const u16 constants = add_constant_load();
     const u16 load = add_data_load();
 
@@ -545,7 +546,13 @@ class StageBuilder {
     }
   }
 
-  u16 add_weight_load(unsigned scope) {
+  /// How often the weights are loaded: once per launch, once per window of points, or for every instance.
+  [[nodiscard]] unsigned weight_scope() const {
+    if (resident_) return 0;
+    return target_.weight_residency ? 3 : 4;
+  }
+
+  u16 add_weight_load() {
     const u32 sets = resident_ ? weight_sets_ : 1;
     const auto block = static_cast<i32>(weight_vectors_ * target_.vector_bytes());
     const auto set_bytes = block * static_cast<i32>(builder_.pes());
@@ -560,12 +567,12 @@ class StageBuilder {
         }
       }
       if (weight_depth_ > 1) {
-        slots.rotation_scope = 3;
+        slots.rotation_scope = static_cast<u8>(weight_scope());
         slots.rotation_depth = static_cast<u8>(weight_depth_);
         slots.rotation_stride = static_cast<i32>(weight_vectors_);
       }
     }
-    return builder_.add(Unit::load, scope, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {slots, memory, {}, {}},
+    return builder_.add(Unit::load, weight_scope(), 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {slots, memory, {}, {}},
                         {{weight_vectors_, {1, static_cast<i32>(target_.vector_bytes()), 0, 0}},
                          {sets, {static_cast<i32>(weight_vectors_), set_bytes, 0, 0}}});
   }
@@ -609,8 +616,24 @@ class StageBuilder {
       const auto im = static_cast<u16>(plane_vectors_);
       code.push_back({Opcode::send, {0, im}, {1, im}, {0, mask}, {}});
     }
-    return builder_.add(Unit::flow, 4, tag, code, streams,
-                        {{group_points_, {1, 1, 0, 0}}, {multiplicity_, {copy_stride(), copy_stride(), 0, 0}}});
+    if (!target_.exchange_by_half) {
+      // The half that stays goes too, to a place that nothing reads.
+      streams[2] = stream_at(static_cast<i32>(dropped_at_));
+      streams[3] = data_stream();
+      builder_.add_pe_value(streams[3], [&](u32 pe) {
+        return group_slot(before[pe].free == after[pe].zero ? after[pe].one : after[pe].zero);
+      });
+      const auto points = static_cast<u16>(group_points_ * multiplicity_);
+      code.push_back({Opcode::send, {2, 0}, {3, 0}, {0, mask}, {}});
+      if (stage_.complex) {
+        code.push_back({Opcode::send, {2, points}, {3, static_cast<u16>(plane_vectors_)}, {0, mask}, {}});
+      }
+    }
+    const i32 all = target_.exchange_by_half ? 0 : 1;
+    return builder_.add(
+        Unit::flow, 4, tag, code, streams,
+        {{group_points_, {1, 1, all, all}},
+         {multiplicity_, {copy_stride(), copy_stride(), all * static_cast<i32>(group_points_), all * copy_stride()}}});
   }
 
   /// Streams over the two groups of points as they lie at the end.
@@ -728,7 +751,7 @@ class StageBuilder {
   std::vector<u16> constants_;
   u32 constant_vectors_ = 0, constants_at_ = 0, constants_vector_ = 0;
   u32 plane_vectors_ = 0, context_vectors_ = 0, contexts_ = 0, residuals_ = 0, inner_limit_ = 1;
-  u32 weights_at_ = 0, data_at_ = 0, temporaries_at_ = 0, residual_at_ = 0;
+  u32 weights_at_ = 0, data_at_ = 0, temporaries_at_ = 0, residual_at_ = 0, dropped_at_ = 0;
   u32 zero_accumulator_ = 0;
   std::vector<std::vector<Groups>> groups_;  // [exchanges done][PE]
   u16 residual_user_ = 0;
@@ -783,6 +806,7 @@ std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned 
     return planes * 3 * group + 2 * group + 2 * 8 + scalars / target.lanes + 1 + 4 / target.lanes + 1;
   };
   while (target.stage_points == 0 && limit > pe_bits + 1 && vectors(limit) > target.operand_vectors) --limit;
+  if (!target.layer_overlap) limit = 1;
   const unsigned stages = (layer_count + limit - 1) / limit;
   std::vector<unsigned> layers;
   for (unsigned i = 0, left = layer_count; i < stages; ++i) {

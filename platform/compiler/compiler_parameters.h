@@ -26,6 +26,51 @@ struct CompilerParameters : ParameterGroup {
                      "Operators that work token by token share tiles; otherwise each goes through DRAM.",
                      "choice of the user",
                      Confidence::high};
+  Param<bool> layer_overlap{this,
+                            "layer_overlap",
+                            true,
+                            "",
+                            {},
+                            "The layers of a stage follow each other within the array; otherwise the results of every "
+                            "butterfly layer go back to the scratchpad.",
+                            "choice of the user",
+                            Confidence::high};
+  Param<bool> streaming{this,
+                        "streaming",
+                        true,
+                        "",
+                        {},
+                        "Several instances of a kernel are in flight on a PE; otherwise an instance begins when the "
+                        "one before is stored.",
+                        "choice of the user",
+                        Confidence::high};
+  Param<bool> ping_pong{this,
+                        "ping_pong",
+                        true,
+                        "",
+                        {},
+                        "The next tile is loaded and the one before stored while a tile is computed; otherwise one "
+                        "after the other.",
+                        "choice of the user",
+                        Confidence::high};
+  Param<bool> weight_residency{this,
+                               "weight_residency",
+                               true,
+                               "",
+                               {},
+                               "Weights stay in the operand memories from instance to instance and from launch to "
+                               "launch; otherwise they are loaded for every instance.",
+                               "choice of the user",
+                               Confidence::high};
+  Param<bool> exchange_by_half{this,
+                               "exchange_by_half",
+                               true,
+                               "",
+                               {},
+                               "PEs that exchange send each other the half of their points that the other one needs; "
+                               "otherwise all, and drop what they do not need.",
+                               "choice of the user",
+                               Confidence::high};
 };
 
 }  // namespace bvp

@@ -20,7 +20,7 @@ class Encoder {
         network_(network),
         parameters_(parameters),
         rows_(network.batch * network.tokens),
-        program_(plan, rows_, plan.target().fuse) {}
+        program_(plan, rows_, plan.target().fusion) {}
 
   EncoderPlaces build() {
     places_.input = x_place_ = matrix(network_.hidden);

@@ -119,6 +119,8 @@ class Planner {
     header.steps = plan.allocate(steps.size() * sizeof(Step));
     header.ring = ring_address_;
     header.ring_entries = ring_entries;
+    header.flags = target_.ping_pong ? 0 : network_flag_no_ping_pong;
+    header.output_channel = target_.dma_channels > 1 ? 1 : 0;
     plan.blob(header.tasks, tasks.data(), tasks.size() * sizeof(Task));
     plan.blob(header.steps, steps.data(), steps.size() * sizeof(Step));
     plan.blob(header_address_, &header, sizeof(header));
@@ -147,7 +149,7 @@ class Planner {
       command.registers[reg.number] = static_cast<u32>(reg.weights ? weight_area + reg.offset : reg.offset);
       if (!reg.weights) step.half_mask |= 1u << reg.number;
     }
-    if (launch.own_weights) step.flags |= step_flag_own_weights;
+    if (launch.own_weights || !target_.weight_residency) step.flags |= step_flag_own_weights;
     step.tail_index = launch.tail_count == launch.counts[launch.row_level] ? tail_none : launch.row_level;
     step.tail_count = launch.tail_count;
     return step;

@@ -20,14 +20,16 @@ struct CompilerTarget {
   u32 cal_latency = 4, max_latency = 2;
   u32 stage_points = 0;  // points of a closed set; 0: as many as fit, up to default_stage_points
   bool data = true;      // false: kernels and commands are real, weights are left out
-  bool fuse = true;      // operators that work token by token share tiles
+  // Techniques, each of which can be left out (CompilerParameters).
+  bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,
+       exchange_by_half = true;
   u64 scratchpad_bytes = 4 << 20;
   u64 scratchpad_base = 0;  // bus addresses
   u64 dram_base = 0, dram_bytes = 0;
   // What moving data costs, in cycles of the accelerator's clock.
   double dram_bytes_per_cycle = 51.2;             // at best
   double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
-  u32 dma_burst_bytes = 256, dma_outstanding = 8, dma_setup_cycles = 64;
+  u32 dma_burst_bytes = 256, dma_outstanding = 8, dma_setup_cycles = 64, dma_channels = 2;
 
   static constexpr u32 default_stage_points = 512;
 

@@ -45,7 +45,12 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.instruction_store = static_cast<u32>(soc.pe.instruction_store);
   target.contexts = static_cast<u32>(soc.pe.contexts);
   target.data = scenario.run.data;
-  target.fuse = scenario.compiler.fusion;
+  target.fusion = scenario.compiler.fusion;
+  target.layer_overlap = scenario.compiler.layer_overlap;
+  target.streaming = scenario.compiler.streaming;
+  target.ping_pong = scenario.compiler.ping_pong;
+  target.weight_residency = scenario.compiler.weight_residency;
+  target.exchange_by_half = scenario.compiler.exchange_by_half;
   target.special_divisor = static_cast<u32>(soc.pe.special_divisor);
   target.cal_latency = static_cast<u32>(soc.pe.cal_latency);
   target.max_latency = static_cast<u32>(soc.pe.max_latency);
@@ -67,6 +72,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
   target.dma_burst_bytes = static_cast<u32>(soc.dma.burst_bytes);
   target.dma_outstanding = static_cast<u32>(soc.dma.outstanding);
+  target.dma_channels = static_cast<u32>(soc.dma.channels);
   target.dma_setup_cycles = static_cast<u32>(soc.dma.setup_cycles);
   return target;
 }
