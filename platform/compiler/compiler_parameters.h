@@ -40,8 +40,8 @@ struct CompilerParameters : ParameterGroup {
                         true,
                         "",
                         {},
-                        "Several instances of a kernel are in flight on a PE; otherwise an instance begins when the "
-                        "one before is stored.",
+                        "Operands of several instances are on a PE at a time; otherwise of one, and the next one waits "
+                        "until it has left them.",
                         "choice of the user",
                         Confidence::high};
   Param<bool> ping_pong{this,

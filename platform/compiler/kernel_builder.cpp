@@ -113,27 +113,7 @@ void KernelBuilder::edge(u16 from, u16 to, EdgeKind kind, unsigned initial, unsi
   kernel_.edges.push_back(edge);
 }
 
-/// Lets the first segments of an iteration wait for the last ones of the iteration before.
-void KernelBuilder::serialise_instances() {
-  const std::size_t segments = kernel_.segments.size();
-  const auto scope = [&](std::size_t segment) { return kernel_.segments[segment].scope; };
-  std::vector<bool> first(segments, true), last(segments, true);
-  for (const Edge& edge : kernel_.edges) {
-    if (edge.kind != EdgeKind::data || edge.initial != 0 || scope(edge.from) != scope(edge.to)) continue;
-    first[edge.to] = false;
-    last[edge.from] = false;
-  }
-  for (std::size_t from = 0; from < segments; ++from) {
-    for (std::size_t to = 0; to < segments; ++to) {
-      if (scope(from) > 0 && scope(from) <= scope(to) && last[from] && first[to]) {
-        edge(static_cast<u16>(from), static_cast<u16>(to), EdgeKind::space, 1);
-      }
-    }
-  }
-}
-
 Kernel KernelBuilder::finish() {
-  if (!target_.streaming) serialise_instances();
   try {
     kernel_.check({target_.lanes, target_.rows, target_.columns, target_.operand_vectors, target_.accumulators,
                    target_.instruction_store});

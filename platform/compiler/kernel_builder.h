@@ -46,7 +46,6 @@ class KernelBuilder {
 
  private:
   u8 pe_register(const std::vector<i32>& values);
-  void serialise_instances();
 
   const CompilerTarget& target_;
   Kernel kernel_;

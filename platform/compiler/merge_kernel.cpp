@@ -20,7 +20,7 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
   const auto block_bytes = statistics + static_cast<i32>(spec.layout.bytes(softmax_column::count));
 
   // Features per instance: as many as operand memory and accumulators allow, a part of a panel.
-  const u32 depth = target.operand_vectors >= 2 * (2 * blocks + 2) + 2 * (blocks + 1) ? 2 : 1;
+  const u32 depth = target.operand_vectors >= 2 * (2 * blocks + 2) + 2 * (blocks + 1) ? target.in_flight(2) : 1;
   const u32 fixed = depth * (2 * blocks + 2);
   u32 features = CompilerTarget::floor_power_of_two(std::min({spec.width, lanes, 8u, target.accumulators / depth - 1}));
   while (features > 1 && fixed + depth * features * (blocks + 1) > target.operand_vectors) features /= 2;

@@ -93,6 +93,7 @@ class ProductBuilder {
 
   /// A block of outputs per instance: as many as accumulators and operand memory allow, within one panel.
   void choose_block(const CompilerTarget& target) {
+    depth_ = target.in_flight(2);
     outputs_ = largest_block(target, spec_.outputs);
     while (vectors(outputs_, depth_) > target.operand_vectors) {
       if (outputs_ > 4) {

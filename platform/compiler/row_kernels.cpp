@@ -69,7 +69,7 @@ class RowPasses {
   [[nodiscard]] u32 choose_depth(u32 vectors, u32 others) const {
     const u32 free = builder_.free_vectors() - std::min(others, builder_.free_vectors());
     const u32 wanted = std::max(2u, 2 * lanes_ / span());
-    return std::max(1u, std::min({8u, wanted, free / vectors}));
+    return std::max(1u, std::min({builder_.target().in_flight(8), wanted, free / vectors}));
   }
   /// Parts of a sum that a PE has.
   [[nodiscard]] u32 parts() const { return ways_ / sharing_; }
@@ -305,7 +305,7 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   const u32 constant_slots = builder.allocate_vectors(constant_vectors);
   const u16 constants = passes.add_constants(layer_norm_register::weights, constant_slots, constant_vectors);
   const Stream scalar = stream_at(static_cast<i32>(constant_slots * lanes));
-  constexpr u32 rows_in_flight = 2;
+  const u32 rows_in_flight = target.in_flight(2);
   const Stream mean = rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1);
   const Stream deviation = rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1);
   const u32 parts = passes.parts();
@@ -375,7 +375,7 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   result.weights.assign(lanes, minus_infinity);
   result.counts = {std::max(1u, passes.panels()), 1, 1};
 
-  constexpr u32 rows_in_flight = 2;
+  const u32 rows_in_flight = target.in_flight(2);
   const u32 parts = passes.parts();
   const Stream maxima = rotating(builder.allocate_vectors(rows_in_flight * parts), 1, rows_in_flight, parts);
   const Stream reciprocal = rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1);

@@ -33,6 +33,8 @@ struct CompilerTarget {
 
   static constexpr u32 default_stage_points = 512;
 
+  /// Instances of a kernel that have operands on a PE at a time.
+  [[nodiscard]] u32 in_flight(u32 wanted) const { return streaming ? wanted : 1; }
   [[nodiscard]] u32 vector_bytes() const { return lanes * 2; }
   /// The largest power-of-two sub-array: butterflies need one.
   [[nodiscard]] u32 usable_rows() const { return floor_power_of_two(rows); }

@@ -43,11 +43,11 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.operand_vectors = static_cast<u32>(soc.pe.operand_vectors);
   target.accumulators = static_cast<u32>(soc.pe.accumulators);
   target.instruction_store = static_cast<u32>(soc.pe.instruction_store);
-  target.contexts = static_cast<u32>(soc.pe.contexts);
   target.data = scenario.run.data;
   target.fusion = scenario.compiler.fusion;
   target.layer_overlap = scenario.compiler.layer_overlap;
   target.streaming = scenario.compiler.streaming;
+  target.contexts = target.in_flight(static_cast<u32>(soc.pe.contexts));
   target.ping_pong = scenario.compiler.ping_pong;
   target.weight_residency = scenario.compiler.weight_residency;
   target.exchange_by_half = scenario.compiler.exchange_by_half;
