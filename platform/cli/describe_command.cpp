@@ -6,6 +6,8 @@
 #include "platform/codegen/register_banks.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
+#include "platform/report/plan_report.h"
+#include "platform/run/compile_scenario.h"
 #include "platform/scenario/describe_parameter.h"
 #include "platform/scenario/schema.h"
 #include "platform/soc/memory_map.h"
@@ -102,7 +104,10 @@ int describe_command(const DescribeCommand& command) {
       defaults ? std::make_unique<Scenario>() : read_scenario(command.scenario, scenario_options(command.overrides));
   print_memory_map();
   if (defaults) print_registers();
-  if (!defaults) print_layers(scenario->network);
+  if (!defaults) {
+    print_layers(scenario->network);
+    fmt::print("{}\n", plan_table(plan_scenario(*scenario)));
+  }
   print_group(*scenario, "", *scenario);
   if (defaults) print_group(LayerParameters(), "network.layers.N", *scenario);
   return exit_passed;

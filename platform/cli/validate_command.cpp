@@ -6,6 +6,7 @@
 
 #include "platform/cli/commands.h"
 #include "platform/network/weights.h"
+#include "platform/run/compile_scenario.h"
 
 namespace bvp {
 
@@ -17,6 +18,7 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
       const RunParameters& run = scenario->run;
       if (!run.weights.get().empty()) load_weights(run.weights.get(), scenario->network);
       if (!run.input.get().empty()) load_input(run.input.get(), scenario->network);
+      static_cast<void>(plan_scenario(*scenario));
       fmt::print("{}: valid\n", file);
     } catch (const InputError& error) {
       fmt::print(stderr, "{}\n", error.what());

@@ -140,7 +140,8 @@ class PassBuilder {
     } else {
       const u32 panels = runs[0].count() / target_.lanes;
       count = {panels, runs.size() > 1 ? runs[1].count() : 1, task.rows()};
-      dram = {row, runs.size() > 1 ? distance(runs[1]) : 0, static_cast<i32>(place.pitch)};
+      // The first run begins at location 0, except where a vector is a single point.
+      dram = {row << runs[0].first, runs.size() > 1 ? distance(runs[1]) : 0, static_cast<i32>(place.pitch)};
       half = {panel, static_cast<i32>(panels) * panel, row};
       if (task.tail_rows() != task.rows()) {
         move.tail_index = 2;

@@ -89,7 +89,7 @@ struct RunResult {
   Verification verification;
   std::vector<LayerRow> layers;
   std::vector<KernelRow> kernels;
-  std::vector<std::string> plan;  ///< what the planner decided, one sentence each
+  nlohmann::ordered_json plan;  ///< what the planner decided (plan_json)
 
   nlohmann::json statistics;  ///< the statistics tree, see statistics_json()
 

@@ -4,18 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 
 #include "platform/network/network_json.h"
 #include "platform/network/safetensors.h"
+#include "platform/report/text_table.h"
 
 namespace bvp {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t table_width = 100;
 
 double per_second(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
 
@@ -56,62 +54,6 @@ Json kernel_json(const KernelRow& row) {
           {"unit_cycles", row.units}};
 }
 
-/// A quantity with three or four digits and an SI prefix.
-std::string si(double value, const char* unit) {
-  struct Prefix {
-    double factor;
-    const char* name;
-  };
-  static constexpr Prefix prefixes[] = {{1e12, "T"}, {1e9, "G"},  {1e6, "M"},  {1e3, "k"},
-                                        {1, ""},     {1e-3, "m"}, {1e-6, "u"}, {1e-9, "n"}};
-  const double magnitude = std::fabs(value);
-  for (const Prefix& prefix : prefixes) {
-    if (magnitude >= prefix.factor) return fmt::format("{:.4g} {}{}", value / prefix.factor, prefix.name, unit);
-  }
-  return fmt::format("{:.4g} {}", value, unit);
-}
-
-/// 1234567 -> "1,234,567"
-std::string grouped(u64 value) {
-  std::string digits = std::to_string(value);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
-}
-
-std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
-
-std::string cut(const std::string& text, std::size_t width) {
-  return text.size() <= width ? text : text.substr(0, width - 2) + "..";
-}
-
-/// Rows of text, the first of them the heading; the first column is left-aligned, the others right-aligned.
-class Table {
- public:
-  explicit Table(std::vector<std::string> heading) { add(std::move(heading)); }
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-
-  [[nodiscard]] std::string text() const {
-    std::vector<std::size_t> widths(rows_.front().size());
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-    }
-    std::size_t others = 2;
-    for (std::size_t i = 1; i < widths.size(); ++i) others += widths[i] + 2;
-    constexpr std::size_t least = 8;
-    widths[0] = std::min(widths[0], others + least < table_width ? table_width - others : least);
-    std::string out;
-    for (const auto& row : rows_) {
-      out += fmt::format("  {:<{}}", cut(row[0], widths[0]), widths[0]);
-      for (std::size_t i = 1; i < row.size(); ++i) out += fmt::format("  {:>{}}", row[i], widths[i]);
-      out += '\n';
-    }
-    return out;
-  }
-
- private:
-  std::vector<std::vector<std::string>> rows_;
-};
-
 void add_line(std::string& out, const char* label, const std::string& value) {
   out += fmt::format("  {:<18}{}\n", label, value);
 }
@@ -126,7 +68,7 @@ std::string units_table(const RunResult& result) {
   std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) {
     return std::pair(a.first == "issue", a.second) > std::pair(b.first == "issue", b.second);
   });
-  Table table({"cycles of the units", "load", "cal", "flow", "store"});
+  TextTable table({"cycles of the units", "load", "cal", "flow", "store"});
   for (const auto& [reason, total] : reasons) {
     std::vector<std::string> row{reason};
     for (const char* unit : {"load", "cal", "flow", "store"}) {
@@ -151,7 +93,7 @@ std::string energy_table(const RunResult& result) {
   std::vector<std::pair<std::string, double>> parts(result.energy_by_component_j.begin(),
                                                     result.energy_by_component_j.end());
   std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-  Table table({"energy by component", "energy", "share"});
+  TextTable table({"energy by component", "energy", "share"});
   for (const auto& [component, energy] : parts) {
     table.add({component, si(energy, "J"), percent(per_second(energy, result.energy_j))});
   }
@@ -160,7 +102,7 @@ std::string energy_table(const RunResult& result) {
 
 std::string layers_table(const RunResult& result) {
   if (result.layers.empty()) return {};
-  Table table({"layer", "cycles", "time", "energy", "DRAM", "load", "cal", "flow", "store", "rel. error"});
+  TextTable table({"layer", "cycles", "time", "energy", "DRAM", "load", "cal", "flow", "store", "rel. error"});
   for (const LayerRow& row : result.layers) {
     table.add({fmt::format("{} {}", row.index, row.mixing), grouped(row.cycles), si(row.time_s, "s"),
                si(row.energy_j, "J"), si(static_cast<double>(row.dram_read_bytes + row.dram_written_bytes), "B"),
@@ -172,7 +114,7 @@ std::string layers_table(const RunResult& result) {
 
 std::string kernels_table(const RunResult& result) {
   if (result.kernels.empty()) return {};
-  Table table({"kernel", "launches", "cycles", "energy", "load", "cal", "flow", "store", "cal steady"});
+  TextTable table({"kernel", "launches", "cycles", "energy", "load", "cal", "flow", "store", "cal steady"});
   for (const KernelRow& row : result.kernels) {
     table.add({row.name, grouped(row.launches), grouped(row.cycles), si(row.energy_j, "J"),
                percent(row.utilisation.load), percent(row.utilisation.cal), percent(row.utilisation.flow),

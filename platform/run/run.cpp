@@ -9,11 +9,12 @@
 
 #include "models/common/simulation_context.h"
 #include "models/power/energy_table.h"
-#include "platform/compiler/planner.h"
 #include "platform/network/weights.h"
 #include "platform/reference/float_reference.h"
 #include "platform/reference/reference.h"
+#include "platform/report/plan_report.h"
 #include "platform/report/statistics_json.h"
+#include "platform/run/compile_scenario.h"
 #include "platform/run/elf_image.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/scenario/resources.h"
@@ -33,57 +34,6 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
-
-CompilerTarget target_of(const Scenario& scenario) {
-  CompilerTarget target;
-  const SocParameters& soc = scenario.soc;
-  target.rows = static_cast<u32>(soc.array.rows);
-  target.columns = static_cast<u32>(soc.array.columns);
-  target.lanes = static_cast<u32>(soc.array.lanes);
-  target.operand_vectors = static_cast<u32>(soc.pe.operand_vectors);
-  target.accumulators = static_cast<u32>(soc.pe.accumulators);
-  target.instruction_store = static_cast<u32>(soc.pe.instruction_store);
-  target.data = scenario.run.data;
-  target.fusion = scenario.compiler.fusion;
-  target.layer_overlap = scenario.compiler.layer_overlap;
-  target.streaming = scenario.compiler.streaming;
-  target.contexts = target.in_flight(static_cast<u32>(soc.pe.contexts));
-  target.ping_pong = scenario.compiler.ping_pong;
-  target.weight_residency = scenario.compiler.weight_residency;
-  target.exchange_by_half = scenario.compiler.exchange_by_half;
-  target.special_divisor = static_cast<u32>(soc.pe.special_divisor);
-  target.cal_latency = static_cast<u32>(soc.pe.cal_latency);
-  target.max_latency = static_cast<u32>(soc.pe.max_latency);
-  target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
-  target.scratchpad_bytes = static_cast<u64>(soc.scratchpad.size_bytes);
-  target.scratchpad_base = memory_map::scratchpad_base;
-  target.dram_base = memory_map::dram_base;
-  target.dram_bytes = static_cast<u64>(soc.dram.size_bytes);
-  const double dram_clocks_per_cycle = soc.dram.clock_hz.get() / soc.array.clock_hz.get();
-  target.dram_bytes_per_cycle =
-      std::min(2.0 * static_cast<double>(soc.dram.channels.get() * soc.dram.bus_bytes.get()) * dram_clocks_per_cycle,
-               static_cast<double>(soc.dma.bytes_per_cycle.get()));
-  // A burst crosses the bus twice; its data takes its time on the bus and in the scratchpad.
-  const auto on_the_way =
-      static_cast<double>(2 * (soc.bus.request_latency + soc.bus.response_latency) + soc.scratchpad.request_latency +
-                          soc.scratchpad.array_latency + 2 * soc.dma.burst_bytes / soc.dma.bytes_per_cycle);
-  const i64 to_data = soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency;
-  target.read_latency = static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
-  target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
-  target.dma_burst_bytes = static_cast<u32>(soc.dma.burst_bytes);
-  target.dma_outstanding = static_cast<u32>(soc.dma.outstanding);
-  target.dma_channels = static_cast<u32>(soc.dma.channels);
-  target.dma_setup_cycles = static_cast<u32>(soc.dma.setup_cycles);
-  return target;
-}
-
-CompiledNetwork compile(const Scenario& scenario, const TensorMap& weights) {
-  try {
-    return compile_network(target_of(scenario), scenario.network, weights);
-  } catch (const CompileError& error) {
-    throw InputError(fmt::format("{}: {}", scenario.name.get(), error.what()));
-  }
-}
 
 std::filesystem::path firmware_of(const Scenario& scenario) {
   const std::string& given = scenario.run.firmware;
@@ -199,7 +149,7 @@ class Run {
       input_ = scenario_.run.input.get().empty() ? random_input(network, seed)
                                                  : load_input(scenario_.run.input.get(), network);
     }
-    compiled_ = compile(scenario_, weights_);
+    compiled_ = compile_scenario(scenario_, weights_);
     elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,
                     static_cast<u64>(scenario_.soc.boot_ram.size_bytes));
     const auto table = find_resource("models/power/tables/" + scenario_.energy.profile.get() + ".yaml");
@@ -209,18 +159,7 @@ class Run {
     } catch (const EnergyTableError& error) {
       throw InputError(error.what());
     }
-    for (const TaskInfo& task : compiled_.tasks) {
-      result_.plan.push_back(
-          fmt::format("{}: {} tiles of {} rows, {:.0f} KiB of buffers, {:.0f} KiB of weights, DRAM {:.0f} KiB in, "
-                      "{:.0f} KiB out, {} cycles expected",
-                      task.name, task.tiles, task.tile_rows, static_cast<double>(task.scratchpad_bytes) / 1024,
-                      static_cast<double>(task.weight_bytes) / 1024, static_cast<double>(task.dram_read_bytes) / 1024,
-                      static_cast<double>(task.dram_write_bytes) / 1024, task.predicted_cycles));
-    }
-    for (const KernelInfo& kernel : compiled_.kernels) {
-      result_.plan.push_back(
-          fmt::format("{}: {}, {} cycles expected", kernel.name, kernel.mapping, kernel.predicted_cycles));
-    }
+    result_.plan = plan_json(compiled_);
     setup_seconds_ = watch.seconds();
   }
 

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/report/plan_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "models/isa/records.h"
+#include "platform/report/text_table.h"
+
+namespace bvp {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+u64 predicted_cycles(const CompiledNetwork& network) {
+  u64 cycles = 0;
+  for (const TaskInfo& task : network.tasks) cycles += task.predicted_cycles;
+  return cycles;
+}
+
+/// The name with layer numbers relative to `layer`: names of layers that are planned alike become equal.
+std::string relative_name(std::string name, u32 layer) {
+  for (const u32 number : {layer, layer + 1}) {
+    const std::string prefix = fmt::format("layers.{}.", number);
+    for (std::size_t at = 0; (at = name.find(prefix, at)) != std::string::npos; ++at) {
+      name.replace(at, prefix.size(), number == layer ? "" : "next.");
+    }
+  }
+  return name;
+}
+
+std::string bytes(u64 count) { return count == 0 ? "0" : si(static_cast<double>(count), "B"); }
+
+std::vector<std::string> task_row(const TaskInfo& task) {
+  return {task.name,
+          grouped(task.tiles),
+          grouped(task.tile_rows),
+          bytes(task.scratchpad_bytes),
+          bytes(task.weight_bytes),
+          bytes(task.dram_read_bytes),
+          bytes(task.dram_write_bytes),
+          grouped(task.predicted_cycles)};
+}
+
+std::string kernel_line(const KernelInfo& kernel) {
+  return fmt::format("    {}: {}; {} instructions, {} cycles a launch\n", kernel.name, kernel.mapping,
+                     kernel.instructions, grouped(kernel.predicted_cycles));
+}
+
+/// The tasks of one layer and what they launch.
+struct LayerPlan {
+  u32 layer = 0;
+  std::vector<TaskInfo> tasks;
+  std::vector<KernelInfo> kernels;
+
+  /// All that is shown of it, with relative names.
+  [[nodiscard]] std::string shape() const {
+    std::string text;
+    for (TaskInfo task : tasks) {
+      task.name = relative_name(task.name, layer);
+      text += fmt::format("{}\n", fmt::join(task_row(task), " "));
+    }
+    for (KernelInfo kernel : kernels) {
+      kernel.name = relative_name(kernel.name, layer);
+      text += kernel_line(kernel);
+    }
+    return text;
+  }
+};
+
+std::vector<LayerPlan> by_layer(const CompiledNetwork& network) {
+  std::vector<LayerPlan> layers;
+  std::vector<std::size_t> place_of_task;
+  for (const TaskInfo& task : network.tasks) {
+    if (layers.empty() || layers.back().layer != task.layer) {
+      layers.emplace_back();
+      layers.back().layer = task.layer;
+    }
+    layers.back().tasks.push_back(task);
+    place_of_task.push_back(layers.size() - 1);
+  }
+  for (const KernelInfo& kernel : network.kernels) layers[place_of_task[kernel.tag >> 16]].kernels.push_back(kernel);
+  return layers;
+}
+
+std::string layer_name(u32 layer) {
+  return layer == layer_none ? "outside of the layers" : fmt::format("layer {}", layer);
+}
+
+}  // namespace
+
+Json plan_json(const CompiledNetwork& network) {
+  Json tasks = Json::array();
+  for (const TaskInfo& task : network.tasks) {
+    tasks.push_back({{"name", task.name},
+                     {"layer", task.layer == layer_none ? Json(nullptr) : Json(task.layer)},
+                     {"tiles", task.tiles},
+                     {"tile_rows", task.tile_rows},
+                     {"buffer_bytes", task.scratchpad_bytes},
+                     {"weight_bytes", task.weight_bytes},
+                     {"dram_read_bytes", task.dram_read_bytes},
+                     {"dram_written_bytes", task.dram_write_bytes},
+                     {"predicted_cycles", task.predicted_cycles}});
+  }
+  Json kernels = Json::array();
+  for (const KernelInfo& kernel : network.kernels) {
+    kernels.push_back({{"name", kernel.name},
+                       {"task", kernel.tag >> 16},
+                       {"mapping", kernel.mapping},
+                       {"instructions", kernel.instructions},
+                       {"image_bytes", kernel.image_bytes},
+                       {"predicted_launch_cycles", kernel.predicted_cycles}});
+  }
+  return {{"predicted_cycles", predicted_cycles(network)},
+          {"attention_key_block", network.key_block},
+          {"sum_ways", network.sum_ways},
+          {"kernel_image_bytes", network.kernel_image_bytes},
+          {"tasks", tasks},
+          {"kernels", kernels}};
+}
+
+std::string plan_table(const CompiledNetwork& network) {
+  u64 read = 0, written = 0;
+  for (const TaskInfo& task : network.tasks) {
+    read += task.dram_read_bytes;
+    written += task.dram_write_bytes;
+  }
+  std::string out = fmt::format("Plan: {} tasks, {} cycles expected; DRAM {} read, {} written; {} of kernel images\n",
+                                network.tasks.size(), grouped(predicted_cycles(network)), bytes(read), bytes(written),
+                                bytes(network.kernel_image_bytes));
+  if (network.key_block > 0) out += fmt::format("attention takes {} keys at a time\n", network.key_block);
+  const std::vector<LayerPlan> layers = by_layer(network);
+  for (std::size_t i = 0; i < layers.size();) {
+    out += fmt::format("\n{}\n\n", layer_name(layers[i].layer));
+    TextTable table({"task", "tiles", "rows", "buffers", "weights", "DRAM in", "DRAM out", "cycles"});
+    for (const TaskInfo& task : layers[i].tasks) table.add(task_row(task));
+    out += table.text() + "\n";
+    for (const KernelInfo& kernel : layers[i].kernels) out += kernel_line(kernel);
+    std::size_t end = i + 1;
+    const std::string shape = layers[i].shape();
+    while (end < layers.size() && layers[end].shape() == shape) ++end;
+    if (end - i == 2) out += fmt::format("\n{}: likewise\n", layer_name(layers[i + 1].layer));
+    if (end - i > 2) out += fmt::format("\nlayers {} to {}: likewise\n", layers[i + 1].layer, layers[end - 1].layer);
+    i = end;
+  }
+  return out;
+}
+
+}  // namespace bvp

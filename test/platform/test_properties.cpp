@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random networks on random machines: each runs bit-exact or is refused before the simulation. A case is made from its
+// number alone; the settings that a failure prints reproduce it with `butterfly-vp run --set`.
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "platform/run/run.h"
+
+namespace {
+
+using namespace bvp;
+
+class RandomCase {
+ public:
+  explicit RandomCase(u64 number) : random_(number) {
+    make_network();
+    make_machine();
+  }
+
+  [[nodiscard]] const std::string& network() const { return network_; }
+  [[nodiscard]] const std::vector<std::string>& settings() const { return settings_; }
+
+ private:
+  u64 below(u64 limit) { return std::uniform_int_distribution<u64>(0, limit - 1)(random_); }
+  bool chance(u64 one_in) { return below(one_in) == 0; }
+  template <class T>
+  T one_of(std::initializer_list<T> values) {
+    return *(values.begin() + below(values.size()));
+  }
+  void set(const std::string& key, const std::string& value) { settings_.push_back(key + "=" + value); }
+  void set(const std::string& key, u64 value) { set(key, std::to_string(value)); }
+  /// Sets the key in one case out of `one_in`, which leaves most machines with most defaults.
+  void sometimes(u64 one_in, const char* key, std::initializer_list<u64> values) {
+    if (chance(one_in)) set(key, one_of(values));
+  }
+  void sometimes_off(u64 one_in, const char* key) {
+    if (chance(one_in)) set(key, "false");
+  }
+
+  void make_network() {
+    const u64 heads = 1 + below(6);
+    const u64 width = chance(3) ? 16 << below(3) : 1 + below(48);
+    network_ = fmt::format("network:\n  tokens: {}\n  hidden: {}\n  heads: {}\n  ffn: {}\n  batch: {}\n", tokens(),
+                           heads * width, heads, 1 + below(chance(8) ? 1500 : 300), chance(4) ? 1 + below(3) : 1);
+    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n  layers:\n", one_of({"pre", "post"}),
+                            one_of({"gelu", "relu"}), one_of({"ortho", "none"}));
+    for (u64 layer = 0, layers = 1 + below(3); layer < layers; ++layer) {
+      const char* linear = one_of({"butterfly", "dense"});
+      if (chance(2)) {
+        network_ += fmt::format("    - {{mixing: fft2d, ffn: {}}}\n", linear);
+      } else {
+        network_ += fmt::format("    - {{mixing: attention, projections: {}, ffn: {}}}\n",
+                                one_of({"butterfly", "dense"}), linear);
+      }
+    }
+  }
+
+  u64 tokens() {
+    if (chance(10)) return 1 + below(700);
+    return chance(4) ? 8 << below(5) : 1 + below(150);
+  }
+
+  void make_machine() {
+    sometimes(2, "soc.array.rows", {1, 2, 3, 4, 6, 8});
+    sometimes(2, "soc.array.columns", {1, 2, 4, 5, 8});
+    sometimes(2, "soc.array.lanes", {1, 2, 4, 8, 16, 64});
+    sometimes(3, "soc.pe.operand_vectors", {32, 48, 64, 96, 128, 200, 512});
+    sometimes(4, "soc.pe.accumulators", {4, 8, 16, 64});
+    sometimes(6, "soc.pe.instruction_store", {16, 24, 64});
+    sometimes(4, "soc.pe.contexts", {1, 2, 3, 16});
+    sometimes(6, "soc.pe.special_divisor", {1, 8, 32});
+    sometimes(2, "soc.scratchpad.size_bytes", {16384, 32768, 65536, 131072, 262144, 1048576});
+    sometimes(4, "soc.scratchpad.banks", {1, 2, 4, 8});
+    sometimes_off(8, "soc.scratchpad.column_access");
+    sometimes(6, "soc.dma.channels", {1, 4});
+    sometimes(6, "soc.dma.burst_bytes", {64, 128, 1024});
+    sometimes(6, "soc.dma.outstanding", {1, 2, 32});
+    sometimes(8, "soc.dram.size_bytes", {1 << 20, 16 << 20});
+    sometimes(6, "soc.dram.channels", {1, 4});
+    sometimes(8, "compiler.stage_points", {2, 8, 64});
+    for (const char* technique :
+         {"fusion", "layer_overlap", "streaming", "ping_pong", "weight_residency", "exchange_by_half"}) {
+      sometimes_off(8, fmt::format("compiler.{}", technique).c_str());
+    }
+    if (chance(3)) set("run.fidelity", "fast");
+    set("run.seed", below(1000));
+  }
+
+  std::mt19937_64 random_;
+  std::string network_;
+  std::vector<std::string> settings_;
+};
+
+/// True: it ran; false: it was refused.
+bool check_case(u64 number) {
+  const RandomCase random(number);
+  INFO("case " << number << "\n"
+               << random.network() << fmt::format("--set {}", fmt::join(random.settings(), " --set ")));
+  ScenarioOptions options;
+  for (const std::string& setting : random.settings()) options.overrides.push_back(parse_override(setting));
+  try {
+    const auto scenario = read_scenario_text(random.network(), "random.yaml", options);
+    const RunResult result = run_scenario(*scenario, {});
+    CHECK(result.failure == "");
+    CHECK(result.verification.bit_exact);
+    return true;
+  } catch (const InputError& error) {
+    INFO(error.what());
+    CHECK(std::string(error.what()).size() > 20);
+    return false;
+  }
+}
+
+void check_cases(u64 first, u64 end) {
+  u64 ran = 0;
+  for (u64 number = first; number < end; ++number) ran += check_case(number) ? 1 : 0;
+  INFO(ran << " of " << end - first << " ran, the others were refused");
+  CHECK(2 * ran > end - first);
+}
+
+}  // namespace
+
+TEST_CASE("a sample of random networks on random machines", "[properties]") { check_cases(0, 24); }
+
+// Some minutes: test_platform "[nightly]"
+TEST_CASE("random networks on random machines", "[properties][.nightly]") { check_cases(24, 624); }
