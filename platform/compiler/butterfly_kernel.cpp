@@ -27,6 +27,40 @@ struct BitPlan {
   unsigned first_exchange = 0;   // layers before this one are local
 };
 
+/// Loops that run over these bits, each with one stride on either side.
+std::size_t loops_over(const ButterflyStage& stage, const std::vector<unsigned>& bits) {
+  std::size_t loops = bits.empty() ? 0 : 1;
+  for (std::size_t i = 1; i < bits.size(); ++i) {
+    const unsigned before = bits[i - 1], bit = bits[i];
+    if (stage.input_stride[bit] != 2 * stage.input_stride[before] ||
+        stage.output_stride[bit] != 2 * stage.output_stride[before]) {
+      ++loops;
+    }
+  }
+  return loops;
+}
+
+/// Moves `count` neighbouring bits from the bits that the stage leaves alone to the windows: the highest ones, unless
+/// others need fewer loops.
+void take_windows(const ButterflyStage& stage, unsigned count, std::vector<unsigned>& extra,
+                  std::vector<unsigned>& window) {
+  std::size_t best = extra.size() - count, fewest = ~std::size_t{0};
+  for (std::size_t first = extra.size() - count + 1; first-- > 0;) {
+    std::vector<unsigned> bits(extra.begin() + static_cast<std::ptrdiff_t>(first),
+                               extra.begin() + static_cast<std::ptrdiff_t>(first + count));
+    // Strides of reversed bits fall, and loops count upwards.
+    std::sort(bits.begin(), bits.end(),
+              [&](unsigned a, unsigned b) { return stage.input_stride[a] < stage.input_stride[b]; });
+    const std::size_t loops = loops_over(stage, bits);
+    if (loops >= fewest) continue;
+    fewest = loops;
+    best = first;
+    window = bits;
+  }
+  const auto begin = extra.begin() + static_cast<std::ptrdiff_t>(best);
+  extra.erase(begin, begin + count);
+}
+
 BitPlan plan_bits(const ButterflyStage& stage, unsigned local_bits, unsigned pe_bits) {
   BitPlan plan;
   const unsigned total = stage.index_bits;
@@ -36,15 +70,8 @@ BitPlan plan_bits(const ButterflyStage& stage, unsigned local_bits, unsigned pe_
   for (unsigned bit = 0; bit < total; ++bit) {
     if (!factor[bit]) extra.push_back(bit);
   }
-  const unsigned windows = total - local_bits - pe_bits;
-  // Windows take the highest of the bits that the stage leaves alone, PEs the next ones: no exchange for those.
-  for (unsigned i = 0; i < windows; ++i) {
-    plan.window.insert(plan.window.begin(), extra.back());
-    extra.pop_back();
-  }
-  // Strides of reversed bits fall, and loops count upwards.
-  std::sort(plan.window.begin(), plan.window.end(),
-            [&](unsigned a, unsigned b) { return stage.input_stride[a] < stage.input_stride[b]; });
+  take_windows(stage, total - local_bits - pe_bits, extra, plan.window);
+  // PEs take the next ones: no exchange for those.
   while (plan.pe.size() < pe_bits && !extra.empty()) {
     plan.pe.push_back(extra.back());
     extra.pop_back();
@@ -151,7 +178,7 @@ class StageBuilder {
     weight_sets_ = add_bits(
         stack_bits, stage_.stacks, [&](unsigned bit) { return stage_.input_stacked ? stage_.stack_stride[bit] : 0; },
         [&](unsigned bit) { return stage_.stack_stride[bit]; }, weight_sets_);
-    if (loops_.size() > 3) throw CompileError("a butterfly stage needs more instance levels than there are");
+    if (loops_.size() > 3) throw MappingError("a butterfly stage needs more instance levels than there are");
     loops_.resize(3);
     std::reverse(loops_.begin(), loops_.end());
     for (std::size_t level = 0; level < 3; ++level) result_.counts[level] = loops_[level].count;
@@ -612,10 +639,6 @@ class StageBuilder {
     builder_.add_pe_value(streams[0], [&](u32 pe) { return group_slot(before[pe].free); });
     builder_.add_pe_value(streams[1], [&](u32 pe) { return group_slot(after[pe].free); });
     std::vector<Instruction> code{{Opcode::send, {0, 0}, {1, 0}, {0, mask}, {}}};
-    if (stage_.complex) {
-      const auto im = static_cast<u16>(plane_vectors_);
-      code.push_back({Opcode::send, {0, im}, {1, im}, {0, mask}, {}});
-    }
     if (!target_.exchange_by_half) {
       // The half that stays goes too, to a place that nothing reads.
       streams[2] = stream_at(static_cast<i32>(dropped_at_));
@@ -623,17 +646,14 @@ class StageBuilder {
       builder_.add_pe_value(streams[3], [&](u32 pe) {
         return group_slot(before[pe].free == after[pe].zero ? after[pe].one : after[pe].zero);
       });
-      const auto points = static_cast<u16>(group_points_ * multiplicity_);
       code.push_back({Opcode::send, {2, 0}, {3, 0}, {0, mask}, {}});
-      if (stage_.complex) {
-        code.push_back({Opcode::send, {2, points}, {3, static_cast<u16>(plane_vectors_)}, {0, mask}, {}});
-      }
     }
     const i32 all = target_.exchange_by_half ? 0 : 1;
-    return builder_.add(
-        Unit::flow, 4, tag, code, streams,
-        {{group_points_, {1, 1, all, all}},
-         {multiplicity_, {copy_stride(), copy_stride(), all * static_cast<i32>(group_points_), all * copy_stride()}}});
+    const auto plane = static_cast<i32>(plane_vectors_), points = static_cast<i32>(group_points_);
+    return builder_.add(Unit::flow, 4, tag, code, streams,
+                        {{group_points_, {1, 1, all, all}},
+                         {multiplicity_, {copy_stride(), copy_stride(), all * points, all * copy_stride()}},
+                         {planes_, {plane, plane, all * points * static_cast<i32>(multiplicity_), all * plane}}});
   }
 
   /// Streams over the two groups of points as they lie at the end.
@@ -772,13 +792,18 @@ ButterflyKernel make_butterfly_kernel(const CompilerTarget& target, const Butter
   const unsigned pe_bits = pe_bits_of(target, stage.index_bits);
   const auto layers = static_cast<unsigned>(stage.layer_bits.size());
   unsigned local = std::min(stage.index_bits, std::max(stage_limit_bits(target), pe_bits + 1)) - pe_bits;
+  std::optional<MappingError> no_mapping;
   for (; local >= 1 && local + pe_bits >= layers; --local) {
     for (const bool several_groups : {true, false}) {
-      auto kernel = StageBuilder(target, stage, groups, local, pe_bits, several_groups).build();
-      if (kernel) return std::move(*kernel);
+      try {
+        auto kernel = StageBuilder(target, stage, groups, local, pe_bits, several_groups).build();
+        if (kernel) return std::move(*kernel);
+      } catch (const MappingError& error) {
+        no_mapping = error;
+      }
     }
-    if (target.stage_points != 0) break;
   }
+  if (no_mapping) throw MappingError(*no_mapping);
   throw CompileError(
       fmt::format("the operand memory of {} vectors per PE is too small for a closed set of {} {} points on {} PEs "
                   "(raise soc.pe.operand_vectors or lower compiler.stage_points)",

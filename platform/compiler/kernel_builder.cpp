@@ -81,7 +81,7 @@ u16 KernelBuilder::add(Unit unit, unsigned scope, unsigned tag, const std::vecto
     }
     merged.push_back(loop);
   }
-  if (merged.size() > trip_levels) throw CompileError("a segment needs more trip levels than there are");
+  if (merged.size() > trip_levels) throw MappingError("a segment needs more trip levels than there are");
   Segment segment;
   segment.unit = unit;
   segment.scope = static_cast<u8>(scope);

@@ -123,7 +123,7 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
         registers.push_back({butterfly_register::residual, op.residual->offset, false});
       }
     }
-    add_butterfly_launch(task, make_butterfly_kernel(target, stage, task.groups()),
+    add_butterfly_launch(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, task.groups()); }),
                          stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
                          task.tail_groups(), std::move(registers), {});
     first_layer += stages[s];
@@ -180,7 +180,7 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
     if (!stage.real_output) registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
-    add_butterfly_launch(task, make_butterfly_kernel(target, stage, op.groups),
+    add_butterfly_launch(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, op.groups); }),
                          stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, op.groups,
                          op.tail_groups, std::move(registers), {});
     first_layer += stages[s];
@@ -195,7 +195,7 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
   spec.layout = input.layout;
   spec.weight = [&](u32 column) { return target.data ? weight.data[column] : u16{0}; };
   spec.bias = [&](u32 column) { return target.data ? bias.data[column] : u16{0}; };
-  RowKernel kernel = make_layer_norm_kernel(target, spec, task.groups());
+  RowKernel kernel = named(name, [&] { return make_layer_norm_kernel(target, spec, task.groups()); });
   LaunchStep step;
   step.name = name;
   step.mapping = fmt::format("{} PEs a lane group of tokens, three passes over the columns", kernel.sharing);
@@ -212,7 +212,7 @@ namespace {
 
 void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
                         const ProductSpec& spec, std::vector<LaunchStep::Register> registers) {
-  ProductKernel kernel = make_product_kernel(target, spec, task.groups());
+  ProductKernel kernel = named(name, [&] { return make_product_kernel(target, spec, task.groups()); });
   LaunchStep step;
   step.name = name;
   step.mapping = fmt::format("{} terms, {} outputs: {} outputs an instance, PEs {} x {} x {} (rows, panels, outputs)",
@@ -251,7 +251,7 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   softmax.layout = scores.layout;
   softmax.reciprocal_layout = statistics.layout;
   softmax.for_merge = for_merge;
-  RowKernel kernel = make_softmax_kernel(target, softmax, task.groups());
+  RowKernel kernel = named(name, [&] { return make_softmax_kernel(target, softmax, task.groups()); });
   LaunchStep step;
   step.name = name + ".softmax";
   step.mapping = fmt::format("{} PEs a lane group of queries, two passes over the keys", kernel.sharing);
@@ -285,7 +285,7 @@ void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::strin
   spec.blocks = blocks;
   spec.width = static_cast<u32>(width);
   spec.layout = output.layout;
-  MergeKernel kernel = make_merge_kernel(target, spec, task.groups());
+  MergeKernel kernel = named(name, [&] { return make_merge_kernel(target, spec, task.groups()); });
   LaunchStep step;
   step.name = name;
   step.mapping = fmt::format("partial results of {} blocks of keys", blocks);

@@ -180,7 +180,7 @@ class ProductBuilder {
         builder_.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
                      {rotating(w_slots_, 4, rotation, outputs_), w, {}, {}}, {trips(outputs_, {1, output_step, 0, 0})});
     const u16 product =
-        builder_.add(Unit::cal, scope, 1, {{Opcode::amacs, {0, 0}, {1, 0}, {2, 0}, {}}},
+        builder_.add(Unit::cal, scope, 2, {{Opcode::amacs, {0, 0}, {1, 0}, {2, 0}, {}}},
                      {accumulators(), x_target, rotating(w_slots_ * lanes_, 4, rotation, outputs_ * lanes_), {}},
                      {trips(outputs_, {1, 0, static_cast<i32>(lanes_), 0}), trips(terms, {0, 1, 1, 0})});
     for (const u16 load : {load_x, load_w}) {
@@ -216,7 +216,7 @@ class ProductBuilder {
       const u16 load =
           builder_.add(Unit::load, 3, 2, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
                        {slots, output_memory(product_register::residual), {}, {}}, {trips(outputs_, {1, 2, 0, 0})});
-      chain(builder_.add(Unit::cal, 3, 2, {{Opcode::add, {0, 0}, {0, 0}, {1, 0}, {}}}, {y(), slots, {}, {}},
+      chain(builder_.add(Unit::cal, 3, 1, {{Opcode::add, {0, 0}, {0, 0}, {1, 0}, {}}}, {y(), slots, {}, {}},
                          {trips(outputs_, {1, 1, 0, 0})}));
       builder_.edge(load, last, data);
       builder_.edge(last, load, space, depth_);
@@ -262,7 +262,7 @@ class ProductBuilder {
       loop.stride[3] = 1;
       code.push_back({Opcode::adds, {0, 0}, {0, 0}, {3, 0}, {}});
     }
-    const u16 round = builder_.add(Unit::cal, 3, 2, code, streams, {loop});
+    const u16 round = builder_.add(Unit::cal, 3, 1, code, streams, {loop});
     if (factor) builder_.edge(*factor, round, data);
     if (factor && spec_.scale == ProductSpec::Scale::row) builder_.edge(round, *factor, space, 2);
     if (bias) {
@@ -274,12 +274,12 @@ class ProductBuilder {
 
   u16 add_activation() {
     if (!has_gelu()) {
-      return builder_.add(Unit::cal, 3, 2, {{Opcode::maxs, {0, 0}, {0, 0}, {2, constant_zero}, {}}},
+      return builder_.add(Unit::cal, 3, 1, {{Opcode::maxs, {0, 0}, {0, 0}, {2, constant_zero}, {}}},
                           {y(), {}, constants(), {}}, {trips(outputs_, {1, 0, 0, 0})});
     }
     const Stream temporaries = stream_at(static_cast<i32>(builder_.allocate_vectors(outputs_)));
     const Operand x{0, 0}, t{3, 0};
-    return builder_.add(Unit::cal, 3, 2,
+    return builder_.add(Unit::cal, 3, 1,
                         {{Opcode::muls, t, x, {2, constant_root_half}, {}},
                          {Opcode::erf, t, t, {}, {}},
                          {Opcode::muls, x, x, {2, constant_half}, {}},

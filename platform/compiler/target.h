@@ -53,4 +53,19 @@ struct CompileError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A loop nest that the hardware cannot express; another division of the work may do.
+struct MappingError : CompileError {
+  using CompileError::CompileError;
+};
+
+/// Puts the operator's name before the reason why it cannot be compiled.
+template <class Make>
+auto named(const std::string& name, const Make& make) {
+  try {
+    return make();
+  } catch (const CompileError& error) {
+    throw CompileError(name + ": " + error.what());
+  }
+}
+
 }  // namespace bvp
