@@ -70,6 +70,12 @@ class Validate(CommandLine):
             file.truncate(1 << 30)
         self.vp("validate", huge, expect=2, timeout=10)
 
+    def test_what_does_not_fit(self):
+        done = self.vp("validate", SMALL, "--set", "soc.scratchpad.size_bytes=8192", expect=2)
+        self.assertRegex(done.stderr, r"layers\.0\.\S+: .*bytes.* \(raise soc\.scratchpad\.size_bytes\)")
+        done = self.vp("validate", SMALL, "--set", "soc.pe.operand_vectors=32", expect=2)
+        self.assertRegex(done.stderr, r"attention\.\S+: .*operand memory.*raise soc\.pe\.operand_vectors")
+
     def test_weights_are_checked(self):
         weights = self.write("weights.safetensors", b"not safetensors")
         done = self.vp("validate", SMALL, "--set", f"run.weights={weights}", expect=2)
@@ -89,6 +95,13 @@ class Describe(CommandLine):
         self.assertIn("soc.array.lanes = 8 fp16 lanes", text)
         self.assertIn("given by --set soc.array.lanes=8", text)
         self.assertIn("18816 parameters", text)
+
+    def test_plan(self):
+        text = self.vp("describe", TREE / "scenarios" / "bert_base.yaml", "--set", "network.variant=hybrid").stdout
+        self.assertRegex(text, r"Plan: \d+ tasks, [\d,]+ cycles expected; DRAM \S+ MB read")
+        self.assertRegex(text, r"layers\.6\.attention\.core +12 +512")
+        self.assertRegex(text, r"layers 2 to 4: likewise")
+        self.assertRegex(text, r"layers\.0\.ffn\.up\.stage0: stage of 1024 points, .* cycles a launch")
 
     def test_schema_accepts_what_is_declared(self):
         schema = json.loads(self.vp("describe", "--schema").stdout)
@@ -141,6 +154,22 @@ class Run(CommandLine):
         self.assertEqual((self.path / "a" / "tensors.safetensors").read_bytes(),
                          (self.path / "b" / "tensors.safetensors").read_bytes())
 
+    def test_variants_of_a_network(self):
+        mixings = {"dense": ["attention"] * 2, "butterfly": ["fft2d"] * 2, "butterfly_linear": ["attention"] * 2,
+                   "hybrid": ["fft2d", "attention"]}
+        for variant, mixing in mixings.items():
+            with self.subTest(variant):
+                settings = [f"network.variant={variant}", "network.depth=2", "network.tokens=17", "network.hidden=96",
+                            "network.heads=4", "network.ffn=120"]
+                self.vp("run", TREE / "scenarios" / "bert_base.yaml", "--quiet", "--fidelity", "fast", "--out", variant,
+                        *[word for setting in settings for word in ("--set", setting)])
+                summary = json.loads((self.path / variant / "summary.json").read_text())
+                self.assertTrue(summary["verification"]["bit_exact"])
+                self.assertEqual([layer["mixing"] for layer in summary["layers"]], mixing)
+                linear = "dense" if variant == "dense" else "butterfly"
+                self.assertEqual({layer["ffn"] for layer in summary["layers"]}, {linear})
+                self.assertGreater(summary["plan"]["predicted_cycles"], 0)
+
     def test_fast_and_without_data(self):
         runs = {"cycle": [], "fast": ["--fidelity", "fast"], "no_data": ["--no-data"]}
         for name, arguments in runs.items():
@@ -165,6 +194,24 @@ class Run(CommandLine):
     def test_time_limit_is_1(self):
         done = self.vp("run", SMALL, "--out", "here", "--set", "run.time_limit_s=1e-6", expect=1)
         self.assertIn("error: ", done.stderr)
+
+
+class Bench(CommandLine):
+    def test_of_a_scenario(self):
+        self.vp("bench", SMALL, "--out", "bench.json", "--append", "history.jsonl")
+        self.vp("bench", SMALL, "--out", "bench.json", "--append", "history.jsonl")
+        result = json.loads((self.path / "bench.json").read_text())
+        entry = result["workloads"]["encoder_128x64"]
+        for kind in ["cycle", "fast", "cycle_no_data", "fast_no_data"]:
+            self.assertGreater(entry[kind]["host_seconds"], 0)
+        self.assertGreater(entry["native_seconds"], 0)
+        self.assertEqual(len((self.path / "history.jsonl").read_text().splitlines()), 2)
+
+    def test_signature_repeats_itself(self):
+        self.assertEqual(self.vp("bench", "--signature").stdout, self.vp("bench", "--signature").stdout)
+
+    def test_bad_input_is_2(self):
+        self.vp("bench", "absent.yaml", expect=2)
 
 
 if __name__ == "__main__":

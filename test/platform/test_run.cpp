@@ -68,6 +68,60 @@ TEST_CASE("networks of odd sizes on odd machines are bit-exact", "[run]") {
   }
 }
 
+TEST_CASE("techniques can be turned off one by one", "[run]") {
+  // Two stages of butterflies, several tiles and instances.
+  const std::vector<std::string> network{"network.tokens=96", "network.hidden=256", "network.ffn=1024",
+                                         "soc.array.lanes=16", "soc.scratchpad.size_bytes=524288"};
+  const auto without = [&](const std::string& technique) {
+    std::vector<std::string> settings = network;
+    if (!technique.empty()) settings.push_back("compiler." + technique + "=false");
+    RunResult result = run(settings);
+    INFO(technique);
+    CHECK(result.failure.empty());
+    CHECK(result.verification.bit_exact);
+    return result;
+  };
+  const auto issued = [](const RunResult& result, const char* unit) { return result.units.at(unit).at("issue"); };
+  const RunResult all = without("");
+
+  const RunResult no_fusion = without("fusion");
+  CHECK(no_fusion.dram_read_bytes > all.dram_read_bytes);
+  CHECK(no_fusion.dram_written_bytes > all.dram_written_bytes);
+  const RunResult no_overlap = without("layer_overlap");
+  CHECK(issued(no_overlap, "load") > 2 * issued(all, "load"));
+  CHECK(issued(no_overlap, "store") > 2 * issued(all, "store"));
+  CHECK(no_overlap.cycles > all.cycles);
+  const RunResult no_halves = without("exchange_by_half");
+  CHECK(issued(no_halves, "flow") > issued(all, "flow") * 19 / 10);
+  CHECK(issued(no_halves, "cal") == issued(all, "cal"));
+  const RunResult no_residency = without("weight_residency");
+  CHECK(issued(no_residency, "load") > issued(all, "load"));
+  const RunResult no_ping_pong = without("ping_pong");
+  CHECK(no_ping_pong.cycles > all.cycles);
+  CHECK(no_ping_pong.dram_written_bytes == all.dram_written_bytes);
+  const RunResult no_streaming = without("streaming");
+  CHECK(no_streaming.cycles > all.cycles);
+  CHECK(issued(no_streaming, "cal") == issued(all, "cal"));
+}
+
+TEST_CASE("what exceeds the scratchpad goes through DRAM", "[run]") {
+  // Points along and across the rows, with and without stacks, attention in blocks of keys.
+  const std::vector<std::vector<std::string>> cases{
+      {"network.tokens=1024", "soc.scratchpad.size_bytes=65536", "soc.array.lanes=16"},
+      {"network.ffn=4096", "soc.scratchpad.size_bytes=65536", "soc.array.lanes=16", "network.activation=relu"},
+      {"network.tokens=300", "network.hidden=512", "network.heads=8", "soc.scratchpad.size_bytes=131072"},
+      {"network.tokens=9", "network.hidden=512", "network.ffn=2048", "soc.array.lanes=1",
+       "soc.scratchpad.size_bytes=16384"}};
+  for (const auto& settings : cases) {
+    std::string all;
+    for (const std::string& setting : settings) all += setting + " ";
+    INFO(all);
+    const RunResult result = run(settings);
+    CHECK(result.failure.empty());
+    CHECK(result.verification.bit_exact);
+  }
+}
+
 TEST_CASE("bytes, energy and cycles are conserved", "[run]") {
   const RunResult result = run({});
   const auto scenario = read_scenario_text(small, "small.yaml");
