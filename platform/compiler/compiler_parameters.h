@@ -17,6 +17,16 @@ struct CompilerParameters : ParameterGroup {
                           "Points of a closed set, a power of two; 0: as many as fit the operand memory, at most 512.",
                           "MLX (ISCA 2026): 512 is the largest single-stage footprint",
                           Confidence::mid};
+  Param<i64> tile_rows{
+      this,
+      "tile_rows",
+      0,
+      "rows",
+      {0, 1 << 20},
+      "Rows of a tile, rounded up to whole vectors, as far as they fit the scratchpad; 0: what the cost "
+      "model finds best.",
+      "choice of the user",
+      Confidence::high};
   // Switches that turn one technique off, to learn what it is worth.
   Param<bool> fusion{this,
                      "fusion",

@@ -102,6 +102,11 @@ Plan::Tiling Plan::tiling(u64 rows, u32 tile_groups, std::array<u32, 2> outer) c
 std::optional<Plan::Tiling> Plan::choose_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const {
   const u32 all = groups(rows);
   if (!fits(make(tiling(rows, 1, outer), true))) return std::nullopt;
+  if (target_.tile_rows > 0) {
+    u32 tile_groups = std::min(all, groups(target_.tile_rows));
+    while (!fits(make(tiling(rows, tile_groups, outer), true))) --tile_groups;
+    return tiling(rows, tile_groups, outer);
+  }
   std::optional<Tiling> best;
   u64 best_cycles = std::numeric_limits<u64>::max();
   std::set<u32> seen;

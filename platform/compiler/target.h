@@ -19,6 +19,7 @@ struct CompilerTarget {
   u32 special_divisor = 4;  // cycles of a special function
   u32 cal_latency = 4, max_latency = 2;
   u32 stage_points = 0;  // points of a closed set; 0: as many as fit, up to default_stage_points
+  u32 tile_rows = 0;     // as many as fit at most; 0: the cost model chooses
   bool data = true;      // false: kernels and commands are real, weights are left out
   // Techniques, each of which can be left out (CompilerParameters).
   bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,

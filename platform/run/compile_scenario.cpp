@@ -34,6 +34,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.cal_latency = static_cast<u32>(soc.pe.cal_latency);
   target.max_latency = static_cast<u32>(soc.pe.max_latency);
   target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
+  target.tile_rows = static_cast<u32>(scenario.compiler.tile_rows);
   target.scratchpad_bytes = static_cast<u64>(soc.scratchpad.size_bytes);
   target.scratchpad_base = memory_map::scratchpad_base;
   target.dram_base = memory_map::dram_base;
