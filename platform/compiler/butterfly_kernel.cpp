@@ -822,13 +822,13 @@ std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned 
                                          unsigned layer_count) {
   // The largest number of layers whose smallest closed set fits, then as few and as equal stages as possible.
   const unsigned pe_bits = pe_bits_of(target, index_bits);
-  const u32 planes = complex ? 2 : 1;
+  const u64 planes = complex ? 2 : 1, values = complex ? 2 : 4;
   unsigned limit = std::max(stage_limit_bits(target), pe_bits + 1);
   // One context, residual, temporaries, the weights of one window with bias, constants.
   const auto vectors = [&](unsigned bits) {
     const u64 group = u64{1} << (bits - pe_bits - 1);
-    const u64 scalars = bits * (complex ? 2 : 4) * group + 2 * group;
-    return planes * 3 * group + 2 * group + 2 * 8 + scalars / target.lanes + 1 + 4 / target.lanes + 1;
+    const u64 scalars = bits * values * group + 2 * group, temporaries = 2 * 8;
+    return planes * 3 * group + 2 * group + temporaries + scalars / target.lanes + 1 + 4 / target.lanes + 1;
   };
   while (target.stage_points == 0 && limit > pe_bits + 1 && vectors(limit) > target.operand_vectors) --limit;
   if (!target.layer_overlap) limit = 1;

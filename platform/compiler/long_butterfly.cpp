@@ -236,7 +236,7 @@ class PassBuilder {
       const ButterflyKernel kernel = make_butterfly_kernel(target_, stage, task.groups());
       const auto bytes = static_cast<u32>(kernel.weights.size() * 2);
       const u32 weights = task.reserve(bytes);
-      const u64 pitch = (bytes + 255) / 256 * 256;
+      const u64 pitch = (u64{bytes} + 255) / 256 * 256;
       const u32 tiles = u32{1} << pass_.outer.size();
       const u64 address = measuring ? 0 : plan_.allocate(pitch * tiles);
       for (u32 tile = 0; tile < tiles && !measuring && !plan_.dry() && target_.data; ++tile) {

@@ -96,9 +96,7 @@ class ProductBuilder {
     depth_ = target.in_flight(2);
     outputs_ = largest_block(target, spec_.outputs);
     while (vectors(outputs_, depth_) > target.operand_vectors) {
-      if (outputs_ > 4) {
-        outputs_ /= 2;
-      } else if (depth_ > 1) {
+      if (outputs_ <= 4 && depth_ > 1) {
         depth_ = 1;
       } else if (outputs_ > 1) {
         outputs_ /= 2;
