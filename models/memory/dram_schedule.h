@@ -33,7 +33,7 @@ class DramHistory {
   }
 
  private:
-  std::array<T, 4 * capacity> slots_{};  // a window that slides, so that neighbours lie side by side
+  std::array<T, std::size_t{4} * capacity> slots_{};  // a window that slides, so that neighbours lie side by side
   u32 first_ = 0, end_ = 0;
 };
 

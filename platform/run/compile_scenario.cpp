@@ -44,9 +44,10 @@ CompilerTarget target_of(const Scenario& scenario) {
       std::min(2.0 * static_cast<double>(soc.dram.channels.get() * soc.dram.bus_bytes.get()) * dram_clocks_per_cycle,
                static_cast<double>(soc.dma.bytes_per_cycle.get()));
   // A burst crosses the bus twice; its data takes its time on the bus and in the scratchpad.
+  const i64 burst_cycles = soc.dma.burst_bytes / soc.dma.bytes_per_cycle;
   const auto on_the_way =
       static_cast<double>(2 * (soc.bus.request_latency + soc.bus.response_latency) + soc.scratchpad.request_latency +
-                          soc.scratchpad.array_latency + 2 * soc.dma.burst_bytes / soc.dma.bytes_per_cycle);
+                          soc.scratchpad.array_latency + 2 * burst_cycles);
   const i64 to_data = soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency;
   target.read_latency = static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
   target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;

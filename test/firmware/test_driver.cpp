@@ -143,9 +143,9 @@ class Bench : public sc_core::sc_module {
   ~Bench() override { bench = nullptr; }
 
   void run(std::function<void()> body) {
-    firmware = std::move(body);
+    firmware_ = std::move(body);
     sc_core::sc_start(sc_time(100, sc_core::SC_MS));
-    REQUIRE(finished);
+    REQUIRE(finished_);
   }
 
   u32 access_register(tlm::tlm_command command, u64 address, u32 value) {
@@ -175,8 +175,8 @@ class Bench : public sc_core::sc_module {
 
  private:
   void run_firmware() {
-    firmware();
-    finished = true;
+    firmware_();
+    finished_ = true;
     sc_core::sc_pause();
   }
   void access_memory(tlm::tlm_generic_payload& payload, sc_time& delay) {
@@ -203,14 +203,14 @@ class Bench : public sc_core::sc_module {
   } array{&root};
   SequencerParameters sequencer_parameters{&root};
   DmaParameters dma_parameters{&root};
-  ClockDomain clock{1e9};
+  ClockDomain clock_{1e9};
   StatGroup stats{"bench"};
-  std::function<void()> firmware;
-  bool finished = false;
+  std::function<void()> firmware_;
+  bool finished_ = false;
 
  public:
-  Sequencer sequencer{"sequencer", sequencer_parameters, array, 2, clock, stats};
-  Dma dma{"dma", dma_parameters, clock, stats};
+  Sequencer sequencer{"sequencer", sequencer_parameters, array, 2, clock_, stats};
+  Dma dma{"dma", dma_parameters, clock_, stats};
   tlm_utils::simple_initiator_socket<Bench> to_registers{"to_registers"};
   tlm_utils::simple_target_socket<Bench> from_sequencer{"from_sequencer"};
   tlm_utils::simple_target_socket<Bench> from_dma{"from_dma"};
@@ -251,7 +251,7 @@ struct Chain {
       const u64 weights = memory.allocate(row_bytes);
       *pointer(weights) = static_cast<u8>(t + 1);
       total_weight = static_cast<u8>(total_weight + t + 1);
-      const u32 weight_area = 2 * half_bytes + t % 2 * row_bytes;
+      const u64 weight_area = u64{2} * half_bytes + t % 2 * row_bytes;
       steps.push_back(transfer(weights, scratchpad + weight_area, row_bytes, 1, BVP_TAIL_NONE, 0));
       // each input step brings a part of every row
       const u32 part = row_bytes / inputs;

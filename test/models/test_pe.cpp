@@ -77,7 +77,7 @@ TEST_CASE("pe: a chain of sums into one accumulator is as slow as its latency", 
   segment.streams[0].trip_stride[0] = 1;
   kernel.segments = {segment};
   kernel.pe_registers = {{}};
-  CHECK(CalUnit(bench.parameters, 32).schedule(make_program(kernel, 0).segments.front()).latency == 9 * 3);
+  CHECK(CalUnit(bench.parameters, 32).schedule(make_program(kernel, 0).segments.front()).latency == Cycle{9} * 3);
   kernel.segments[0].streams[1].trip_stride[0] = 1;
   CHECK(CalUnit(bench.parameters, 32).schedule(make_program(kernel, 0).segments.front()).latency == 0);
 }
