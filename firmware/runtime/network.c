@@ -351,7 +351,7 @@ static void run_tiles(struct walk* walk) {
     }
     const bool weights_late = has_following && task_has(following, BVP_TASK_FLAG_WEIGHTS_DEPEND);
     const bool weights_now = has_following && walk->current.first && !weights_late;
-    const bool depends = !within && (weights_late || task_has(following, BVP_TASK_FLAG_DEPENDS));
+    const bool depends = has_following && !within && (weights_late || task_has(following, BVP_TASK_FLAG_DEPENDS));
     const bool drain = has_next && (depends || !ping_pong);
     walk->transfers = (has_previous ? tile_steps(&previous, phase_outputs) : 0) +
                       (has_next && !drain ? tile_steps(&next, phase_inputs) : 0) +

@@ -283,6 +283,7 @@ struct Chain {
     network.step_count = static_cast<u32>(steps.size());
     network.half_bytes = half_bytes;
     network.ring_entries = ring_entries;
+    network.output_channel = 1;
     network.tasks = memory.allocate(task_table.size() * sizeof(bvp_task));
     network.steps = memory.allocate(steps.size() * sizeof(bvp_step));
     network.ring = memory.allocate(ring_entries * sizeof(bvp_command));

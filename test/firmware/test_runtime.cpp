@@ -85,6 +85,7 @@ struct TestNetwork {
     header.tasks = reinterpret_cast<uintptr_t>(tasks.data());
     header.steps = reinterpret_cast<uintptr_t>(steps.data());
     header.ring_entries = 64;
+    header.output_channel = 1;
   }
 };
 
@@ -329,7 +330,7 @@ NetworkRun attribute(const TestNetwork& network, const std::vector<bvp_command>&
           };
           phase(task.input_steps, tile.inputs, 0);
           phase(task.compute_steps, tile.launches, 0);
-          phase(task.output_steps, tile.outputs, 1);
+          phase(task.output_steps, tile.outputs, static_cast<uint8_t>(network.header.output_channel));
           run.tiles.push_back(tile);
           ++tile_number;
         }
@@ -369,6 +370,13 @@ void check_order(const TestNetwork& network, const NetworkRun& run) {
     const auto& tile = run.tiles[g];
     REQUIRE(first_start(tile.launches) >= last_end(tile.inputs));
     REQUIRE(first_start(tile.outputs) >= std::max(last_end(tile.launches), last_end(tile.inputs)));
+    if (g >= 1 && (network.header.flags & BVP_NETWORK_FLAG_NO_PING_PONG) != 0) {
+      const auto& before = run.tiles[g - 1];
+      const Time stored_before =
+          std::max({last_end(before.inputs), last_end(before.launches), last_end(before.outputs)});
+      REQUIRE(first_start(tile.inputs) >= stored_before);
+      REQUIRE(first_start(tile.launches) >= stored_before);
+    }
     if (g >= 2) {
       const auto& before = run.tiles[g - 2];
       const Time free = std::max({last_end(before.inputs), last_end(before.launches), last_end(before.outputs)});
@@ -432,7 +440,11 @@ TEST_CASE("runtime: random regular networks keep every order and cannot deadlock
       add_task(network, random, shape);
     }
     network.finish();
-    run_network(network, [&](const bvp_command&) { return Time{1} + random() % 100; });
+    for (const uint32_t flags : {0u, uint32_t{BVP_NETWORK_FLAG_NO_PING_PONG}}) {
+      network.header.flags = flags;
+      network.header.output_channel = random() % 2;
+      run_network(network, [&](const bvp_command&) { return Time{1} + random() % 100; });
+    }
   }
 }
 
@@ -454,6 +466,8 @@ TEST_CASE("runtime: phases may be missing, and vanish in tail tiles", "[firmware
       add_task(network, random, shape, shape.inputs == 0 ? 0 : 40);
     }
     network.finish();
+    network.header.flags = random() % 2 == 0 ? 0 : BVP_NETWORK_FLAG_NO_PING_PONG;
+    network.header.output_channel = random() % 2;
     run_network(network, [&](const bvp_command&) { return Time{1} + random() % 100; });
   }
 }
@@ -593,6 +607,7 @@ TEST_CASE("runtime: a wrong descriptor is refused", "[firmware]") {
   CHECK(refused([](TestNetwork& n) { n.header.ring = 32; }));
   CHECK(refused([](TestNetwork& n) { n.header.ring_entries = 48; }));
   CHECK(refused([](TestNetwork& n) { n.header.ring_entries = 0; }));
+  CHECK(refused([](TestNetwork& n) { n.header.output_channel = 256; }));
   CHECK(refused([](TestNetwork& n) { n.header.ring_entries = 0x20000; }));
   CHECK(refused([](TestNetwork& n) { n.tasks[0].tiles[1] = 0; }));
   CHECK(refused([](TestNetwork& n) { n.tasks[0].tiles[1] = n.tasks[0].tiles[2] = 0x10000; }));
