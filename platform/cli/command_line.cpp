@@ -82,6 +82,17 @@ int dispatch(int argc, const char* const* argv) {
   bench_app.add_flag("--signature", bench.signature,
                      "Only print one number folded from outputs, cycles and energy of small fixed scenarios");
 
+  CompareCommand compare;
+  bool no_dense = false;
+  CLI::App& compare_app =
+      *app.add_subcommand("compare", "Hold runs against the baselines and each other (scenarios are run without data)");
+  compare_app.add_option("items", compare.items, "Scenario files, directories of runs")
+      ->required()
+      ->type_name("SCENARIO.yaml|RUN");
+  add_set_option(compare_app, sets);
+  compare_app.add_option("--out", compare.out, "File for the figures")->type_name("FILE.json");
+  compare_app.add_flag("--no-dense", no_dense, "Do not simulate the dense counterparts of scenarios");
+
   DescribeCommand describe;
   CLI::App& describe_app = *app.add_subcommand(
       "describe", "Show the SoC: memory map, registers and every parameter with unit, default and source");
@@ -106,6 +117,11 @@ int dispatch(int argc, const char* const* argv) {
   if (bench_app.parsed()) {
     bench.overrides = overrides;
     return bench_command(bench);
+  }
+  if (compare_app.parsed()) {
+    compare.overrides = overrides;
+    compare.dense = !no_dense;
+    return compare_command(compare);
   }
   if (validate_app.parsed()) return validate_command(files, overrides);
   describe.overrides = overrides;

@@ -39,6 +39,14 @@ struct BenchCommand {
   bool series = false;
 };
 
+struct CompareCommand {
+  std::vector<std::string> items;  ///< scenario files and directories of runs
+  std::vector<Override> overrides;
+  std::string out;    ///< JSON file; empty: none
+  bool dense = true;  ///< scenarios: simulate the dense counterpart too
+};
+
+int compare_command(const CompareCommand& command);
 int bench_command(const BenchCommand& command);
 int run_command(const RunCommand& command);
 int describe_command(const DescribeCommand& command);

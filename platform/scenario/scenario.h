@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/common/parameters.h"
+#include "platform/baselines/baseline_parameters.h"
 #include "platform/compiler/compiler_parameters.h"
 #include "platform/network/network.h"
 #include "platform/scenario/input_error.h"
@@ -224,6 +225,7 @@ struct Scenario : ParameterGroup {
   EnergyParameters energy{this};
   VerifyParameters verify{this};
   RecordParameters record{this};
+  BaselineParameters baselines{this};
 
   /// The network as values; set by the reader.
   Network network;

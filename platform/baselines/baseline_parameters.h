@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is assumed of the machines that runs are compared with.
+#pragma once
+
+#include "models/common/parameters.h"
+
+namespace bvp {
+
+struct JetsonParameters : ParameterGroup {
+  explicit JetsonParameters(ParameterGroup* parent)
+      : ParameterGroup(parent, "xavier_nx", "NVIDIA Jetson Xavier NX: a roofline for each kernel") {}
+
+  Param<std::string> power_mode{
+      this,
+      "power_mode",
+      "15W",
+      {"10W", "15W", "20W"},
+      "Clock, bandwidth and power: 803 MHz and 51.2 GB/s, 1109 MHz and 51.2 GB/s, 1109 MHz and "
+      "59.7 GB/s.",
+      "JetPack 5.0.2 nvpmodel configuration",
+      Confidence::high};
+  Param<double> tensor_flops{this,
+                             "tensor_flops",
+                             6.81e12,
+                             "FLOP/s",
+                             {1e9, 1e15},
+                             "fp16 peak of the tensor cores at 1109 MHz.",
+                             "data sheet DA-09366-001: 48 tensor cores x 64 fused multiply-adds",
+                             Confidence::high};
+  Param<double> cuda_flops{this,
+                           "cuda_flops",
+                           1.70e12,
+                           "FLOP/s",
+                           {1e9, 1e15},
+                           "fp16 peak of the CUDA cores at 1109 MHz.",
+                           "data sheet DA-09366-001: 384 cores x 2 fused multiply-adds",
+                           Confidence::high};
+  Param<double> tensor_efficiency{
+      this,
+      "tensor_efficiency",
+      0.40,
+      "1",
+      {0.01, 1},
+      "Share of the tensor peak that dense kernels reach.",
+      "MLPerf Inference v1.0 BERT-Large on this board: 0.38-0.42 (estimated tokens a query); "
+      "MLX (ISCA 2026): 0.33-0.51 on H100",
+      Confidence::mid};
+  Param<double> cuda_efficiency{this,         "cuda_efficiency", 0.6,
+                                "1",          {0.01, 1},         "Share of the CUDA peak that dense kernels reach.",
+                                "assumption", Confidence::low};
+  Param<double> sparse_fraction{this,
+                                "sparse_fraction",
+                                0.20,
+                                "1",
+                                {0.01, 1},
+                                "Share of the CUDA roofline that butterflies and FFTs reach.",
+                                "MLX (ISCA 2026): 0.12-0.29 on Orin, 0.08-0.31 on RTX 3090, digitised",
+                                Confidence::mid};
+  Param<double> bandwidth_efficiency{this,
+                                     "bandwidth_efficiency",
+                                     0.75,
+                                     "1",
+                                     {0.01, 1},
+                                     "Share of the DRAM bandwidth that kernels reach.",
+                                     "general knowledge: 0.7-0.8",
+                                     Confidence::mid};
+  Param<double> launch_s{
+      this, "launch_s", 10e-6, "s", {0, 1e-3}, "Launch of a kernel.", "general knowledge: 5-15 us", Confidence::mid};
+  Param<double> power_fraction{this,
+                               "power_fraction",
+                               1.0,
+                               "1",
+                               {0.1, 1.5},
+                               "Power drawn over the mode's budget.",
+                               "1: the budget; MLPerf MaxQ measured 13.7 W at the wall in the 15 W class",
+                               Confidence::mid};
+};
+
+struct FabnetParameters : ParameterGroup {
+  explicit FabnetParameters(ParameterGroup* parent)
+      : ParameterGroup(parent, "fabnet", "FABNet's butterfly accelerator (MICRO 2022): its published latency model") {}
+
+  Param<i64> engines{this,
+                     "engines",
+                     40,
+                     "engines",
+                     {1, 4096},
+                     "Butterfly engines of 4 units of 4 multipliers; 40 are 256 GOp/s at 200 MHz.",
+                     "FABNet (MICRO 2022): the build of its comparison with other accelerators",
+                     Confidence::high};
+  Param<double> clock_hz{this, "clock_hz", 200e6, "Hz", {1e6, 1e10}, "Clock.", "FABNet (MICRO 2022)", Confidence::high};
+  Param<double> efficiency{this,
+                           "efficiency",
+                           0.85,
+                           "1",
+                           {0.01, 1},
+                           "By which the published model divides.",
+                           "FABNet's simulator",
+                           Confidence::high};
+  Param<i64> input_bits{this,
+                        "input_bits",
+                        2048,
+                        "bits per cycle",
+                        {1, 1 << 20},
+                        "Off-chip bandwidth of inputs.",
+                        "FABNet's simulator: HBM",
+                        Confidence::high};
+  Param<i64> coefficient_bits{this,
+                              "coefficient_bits",
+                              256,
+                              "bits per cycle",
+                              {1, 1 << 20},
+                              "Off-chip bandwidth of weights and twiddle factors.",
+                              "FABNet's simulator: HBM",
+                              Confidence::high};
+  Param<i64> output_bits{this,
+                         "output_bits",
+                         2048,
+                         "bits per cycle",
+                         {1, 1 << 20},
+                         "Off-chip bandwidth of outputs.",
+                         "FABNet's simulator: HBM",
+                         Confidence::high};
+};
+
+struct BaselineParameters : ParameterGroup {
+  explicit BaselineParameters(ParameterGroup* parent)
+      : ParameterGroup(parent, "baselines", "what `butterfly-vp compare` holds a run against") {}
+
+  Param<std::string> technology{
+      this,
+      "technology",
+      "mlx",
+      {"none", "mlx", "stillmaker"},
+      "How energies of accelerators in other technologies are brought to 12 nm: not at all, by the ratios that MLX "
+      "(ISCA 2026, Table IV) uses, or by the polynomials of Stillmaker and Baas (2017).",
+      "choice of the user",
+      Confidence::high};
+  JetsonParameters xavier_nx{this};
+  FabnetParameters fabnet{this};
+};
+
+}  // namespace bvp

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run against the baselines.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/baselines/baseline_parameters.h"
+#include "platform/network/network.h"
+
+namespace bvp {
+
+/// What is compared of a run.
+struct ComparedRun {
+  std::string name;
+  Network network;
+  double time_s = 0;
+  double energy_j = 0;       // with DRAM
+  double dram_energy_j = 0;  // of it
+  double peak_flops_per_s = 0;
+  std::string energy_profile;
+};
+
+struct BaselineRow {
+  std::string name;        // stable
+  std::string definition;  // what runs, how it is reckoned, what is included
+  double time_s = 0;
+  std::optional<double> energy_j;
+  bool with_dram = false;              // the energy includes DRAM: compared with the run's energy with DRAM
+  double speedup = 0;                  // time over the run's
+  std::optional<double> energy_ratio;  // energy over the run's
+};
+
+/// Baselines that can run the network or its dense counterpart. Accelerators of 256 GOp/s only where the run's peak is
+/// the same (to 5 %).
+[[nodiscard]] std::vector<BaselineRow> compare_with_baselines(const BaselineParameters& parameters,
+                                                              const ComparedRun& run);
+
+[[nodiscard]] nlohmann::ordered_json comparison_json(const BaselineParameters& parameters, const ComparedRun& run,
+                                                     const std::vector<BaselineRow>& rows);
+
+}  // namespace bvp

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The latency model that came with FABNet (MICRO 2022; repository SamsungLabs/Butterfly_Acc, commit 1bb951f), written
+// anew in closed form and checked against runs of the original.
+#pragma once
+
+#include <optional>
+
+#include "platform/baselines/baseline_parameters.h"
+#include "platform/network/network.h"
+
+namespace bvp {
+
+enum class FabnetModel {
+  published,  // charges one pass too few: with one or two passes a transform costs the same
+  corrected,  // every pass, and the ends of the pipelines
+};
+
+/// Cycles of one encoder layer with 2D-FFT and butterfly FFN; both FFTs are charged with the width of `hidden`.
+[[nodiscard]] double fabnet_layer_cycles(const FabnetParameters& parameters, u64 tokens, u64 hidden, u64 ffn,
+                                         FabnetModel model);
+
+/// Seconds of the network; nothing if a layer has attention or dense matrices, which the model does not cover.
+[[nodiscard]] std::optional<double> fabnet_seconds(const FabnetParameters& parameters, const Network& network,
+                                                   FabnetModel model);
+
+}  // namespace bvp

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/baselines/workload.h"
+
+#include <numeric>
+
+namespace bvp {
+
+namespace {
+
+constexpr double bytes_per_value = 2;
+
+class Work {
+ public:
+  explicit Work(const Network& network)
+      : network_(network),
+        rows_(static_cast<double>(network.batch * network.tokens)),
+        hidden_(static_cast<double>(network.hidden)) {}
+
+  std::vector<KernelWork> build() {
+    for (const EncoderLayer& layer : network_.layers) {
+      if (layer.mixing == Mixing::fft2d) {
+        add_fft();
+      } else {
+        // Query, key and value are one product.
+        add_linear("query_key_value", network_.hidden, 3 * network_.hidden, layer.projections);
+        add_attention();
+        add_linear("attention_output", network_.hidden, network_.hidden, layer.projections);
+      }
+      add_norm("norm1");
+      add_linear("ffn_up", network_.hidden, network_.ffn, layer.ffn);
+      add_linear("ffn_down", network_.ffn, network_.hidden, layer.ffn);
+      add_norm("norm2");
+    }
+    return std::move(work_);
+  }
+
+ private:
+  void add(const char* name, KernelWork::Kind kind, double flops, double values, u64 points = 0) {
+    work_.push_back({name, kind, flops, values * bytes_per_value, points});
+  }
+
+  void add_linear(const char* name, u64 inputs, u64 outputs, LinearKind kind) {
+    const auto in = static_cast<double>(inputs), out = static_cast<double>(outputs);
+    if (kind == LinearKind::dense) {
+      add(name, KernelWork::Kind::dense, 2 * rows_ * in * out, rows_ * (in + out) + in * out + out);
+      return;
+    }
+    const u64 points = next_power_of_two(inputs);
+    const auto n = static_cast<double>(points), layers = static_cast<double>(log2_of(points));
+    const auto stacks = static_cast<double>((outputs + points - 1) / points);
+    add(name, KernelWork::Kind::butterfly, 3 * rows_ * stacks * n * layers,
+        rows_ * (in + out) + 2 * stacks * n * layers + out, points);
+  }
+
+  void add_fft() {
+    const u64 along_hidden = next_power_of_two(network_.hidden), along_tokens = next_power_of_two(network_.tokens);
+    const auto n = static_cast<double>(along_hidden), m = static_cast<double>(along_tokens);
+    // Real in, complex between, real out.
+    add("fft_hidden", KernelWork::Kind::fft, 5 * rows_ * n * static_cast<double>(log2_of(along_hidden)),
+        rows_ * (hidden_ + 2 * n), along_hidden);
+    add("fft_tokens", KernelWork::Kind::fft,
+        5 * static_cast<double>(network_.batch) * hidden_ * m * static_cast<double>(log2_of(along_tokens)),
+        rows_ * 3 * hidden_, along_tokens);
+  }
+
+  void add_attention() {
+    add("attention", KernelWork::Kind::dense, 4 * rows_ * static_cast<double>(network_.tokens) * hidden_,
+        rows_ * 4 * hidden_);
+  }
+
+  /// With the residual: two operands, one result.
+  void add_norm(const char* name) { add(name, KernelWork::Kind::elementwise, 0, 3 * rows_ * hidden_); }
+
+  const Network& network_;
+  const double rows_, hidden_;
+  std::vector<KernelWork> work_;
+};
+
+}  // namespace
+
+std::vector<KernelWork> network_work(const Network& network) { return Work(network).build(); }
+
+Network dense_counterpart(Network network) {
+  for (EncoderLayer& layer : network.layers) layer = {Mixing::attention, LinearKind::dense, LinearKind::dense};
+  return network;
+}
+
+double total_flops(const std::vector<KernelWork>& work) {
+  return std::accumulate(work.begin(), work.end(), 0.0,
+                         [](double sum, const KernelWork& kernel) { return sum + kernel.flops; });
+}
+
+}  // namespace bvp

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network as the kernels that a processor with a memory runs one after another: operations and bytes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "platform/network/network.h"
+
+namespace bvp {
+
+struct KernelWork {
+  enum class Kind {
+    dense,        // matrix products
+    butterfly,    // BPMM
+    fft,          // complex transforms
+    elementwise,  // layer norms with their residuals
+  };
+  std::string name;
+  Kind kind = Kind::elementwise;
+  double flops = 0;  // multiplications and additions
+  double bytes = 0;  // fp16 operands, weights and results that pass through memory
+  u64 points = 0;    // butterfly, fft: of one transform
+};
+
+/// FLOP: a dense layer 2 in out, attention 4 tokens hidden a token, a butterfly 3 n log2 n a stack, an FFT 5 n log2 n,
+/// n padded to a power of two; norms, activations and softmax count none. Biases, activations and softmax are fused
+/// into their kernels, attention keeps its scores on the chip.
+[[nodiscard]] std::vector<KernelWork> network_work(const Network& network);
+
+/// The network with attention and dense matrices in every layer.
+[[nodiscard]] Network dense_counterpart(Network network);
+
+[[nodiscard]] double total_flops(const std::vector<KernelWork>& work);
+
+}  // namespace bvp

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// butterfly-vp compare
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "platform/baselines/comparison.h"
+#include "platform/baselines/workload.h"
+#include "platform/cli/commands.h"
+#include "platform/report/text_table.h"
+#include "platform/run/run.h"
+
+namespace bvp {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+Json read_json(const fs::path& file) {
+  std::ifstream stream(file);
+  if (!stream) throw InputError(fmt::format("{}: cannot be read; expected the directory of a run", file.string()));
+  try {
+    return Json::parse(stream);
+  } catch (const Json::exception& error) {
+    throw InputError(fmt::format("{}: {}", file.string(), error.what()));
+  }
+}
+
+/// A run, and the parameters of the baselines for it.
+struct Item {
+  std::unique_ptr<Scenario> scenario;
+  ComparedRun run;
+  std::vector<BaselineRow> rows;
+};
+
+ComparedRun compared(const std::string& name, const Network& network, const RunResult& result) {
+  ComparedRun run;
+  run.name = name;
+  run.network = network;
+  run.time_s = result.time_s;
+  run.energy_j = result.energy_j;
+  const auto dram = result.energy_by_component_j.find("dram");
+  if (dram != result.energy_by_component_j.end()) run.dram_energy_j = dram->second;
+  run.peak_flops_per_s = result.peak_flops_per_s;
+  run.energy_profile = result.energy_profile;
+  return run;
+}
+
+RunResult simulate(const Scenario& scenario, const std::string& what) {
+  fmt::print(stderr, "{}: simulating {}\n", scenario.name.get(), what);
+  RunResult result = run_scenario(scenario, {});
+  if (!result.passed()) throw std::runtime_error(fmt::format("{}: {}", scenario.name.get(), result.failure));
+  return result;
+}
+
+/// Runs the scenario and, on the same SoC, its dense counterpart; times and energies only.
+Item from_scenario(const CompareCommand& command, const std::string& file) {
+  Item item;
+  std::vector<Override> overrides{{"run.data", "false", "compare"}};
+  overrides.insert(overrides.end(), command.overrides.begin(), command.overrides.end());
+  item.scenario = read_scenario(file, scenario_options(overrides));
+  Scenario& scenario = *item.scenario;
+  item.run = compared(scenario.name, scenario.network, simulate(scenario, "the network"));
+  item.rows = compare_with_baselines(scenario.baselines, item.run);
+  if (!command.dense) return item;
+  scenario.network = dense_counterpart(scenario.network);
+  const ComparedRun dense = compared(scenario.name, scenario.network, simulate(scenario, "its dense counterpart"));
+  BaselineRow row;
+  row.name = "this_array_dense";
+  row.definition = "dense counterpart on the same simulated SoC, with DRAM";
+  row.time_s = dense.time_s;
+  row.energy_j = dense.energy_j;
+  row.with_dram = true;
+  row.speedup = dense.time_s / item.run.time_s;
+  row.energy_ratio = dense.energy_j / item.run.energy_j;
+  item.rows.push_back(std::move(row));
+  return item;
+}
+
+Item from_run(const CompareCommand& command, const fs::path& directory) {
+  Item item;
+  const Json summary = read_json(directory / "summary.json"), network = read_json(directory / "network.json");
+  try {
+    // JSON is YAML.
+    item.scenario = read_scenario_text(fmt::format("{{\"network\": {}}}", network.dump()), directory / "network.json",
+                                       scenario_options(command.overrides));
+    item.run.name = summary.at("scenario");
+    item.run.network = item.scenario->network;
+    item.run.time_s = summary.at("time_s");
+    item.run.energy_j = summary.at("energy_j");
+    item.run.dram_energy_j = summary.at("energy_by_component_j").value("dram", 0.0);
+    item.run.peak_flops_per_s = summary.at("peak_flops_per_s");
+    item.run.energy_profile = summary.at("energy_profile");
+    if (!(item.run.time_s > 0) || !(item.run.energy_j > 0)) {
+      throw InputError(fmt::format("{}: a run without time or energy", (directory / "summary.json").string()));
+    }
+  } catch (const Json::exception& error) {
+    throw InputError(
+        fmt::format("{}: not the summary of a run: {}", (directory / "summary.json").string(), error.what()));
+  }
+  item.rows = compare_with_baselines(item.scenario->baselines, item.run);
+  return item;
+}
+
+std::string ratio(const std::optional<double>& value) { return value ? fmt::format("{:.2f}", *value) : "-"; }
+
+void print_item(const Item& item) {
+  const ComparedRun& run = item.run;
+  fmt::print("{}: {}, {} with DRAM, {} without (profile {}), peak {}\n\n", run.name, si(run.time_s, "s"),
+             si(run.energy_j, "J"), si(run.energy_j - run.dram_energy_j, "J"), run.energy_profile,
+             si(run.peak_flops_per_s, "FLOP/s"));
+  TextTable table({"baseline", "time", "speed-up", "energy", "energy ratio"});
+  for (const BaselineRow& row : item.rows) {
+    table.add({row.name, si(row.time_s, "s"), ratio(row.speedup), row.energy_j ? si(*row.energy_j, "J") : "-",
+               ratio(row.energy_ratio)});
+  }
+  fmt::print("{}\n", table.text());
+  for (const BaselineRow& row : item.rows) fmt::print("  {}: {}\n", row.name, row.definition);
+  fmt::print("\n");
+}
+
+/// All runs against the first.
+void print_runs(const std::vector<Item>& items) {
+  TextTable table({"run", "time", "speed-up", "energy", "energy ratio"});
+  const ComparedRun& first = items.front().run;
+  for (const Item& item : items) {
+    table.add({item.run.name, si(item.run.time_s, "s"), ratio(first.time_s / item.run.time_s),
+               si(item.run.energy_j, "J"), ratio(first.energy_j / item.run.energy_j)});
+  }
+  fmt::print("{}\n", table.text());
+}
+
+}  // namespace
+
+int compare_command(const CompareCommand& command) {
+  std::vector<Item> items;
+  for (const std::string& name : command.items) {
+    items.push_back(fs::is_directory(name) ? from_run(command, name) : from_scenario(command, name));
+  }
+  for (const Item& item : items) print_item(item);
+  if (items.size() > 1) print_runs(items);
+  if (!command.out.empty()) {
+    nlohmann::ordered_json result = nlohmann::ordered_json::array();
+    for (const Item& item : items) result.push_back(comparison_json(item.scenario->baselines, item.run, item.rows));
+    std::ofstream stream(command.out);
+    stream << result.dump(2) << '\n';
+    stream.close();
+    if (!stream) throw InputError(fmt::format("{}: cannot be written", command.out));
+  }
+  return exit_passed;
+}
+
+}  // namespace bvp

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "platform/baselines/accelerators.h"
+#include "platform/baselines/comparison.h"
+#include "platform/baselines/fabnet.h"
+#include "platform/baselines/jetson.h"
+#include "platform/baselines/technology.h"
+#include "platform/baselines/workload.h"
+
+namespace {
+
+using namespace bvp;
+
+Network network_of(u64 tokens, u64 hidden, u64 layers, const EncoderLayer& layer) {
+  Network network;
+  network.tokens = tokens;
+  network.hidden = hidden;
+  network.ffn = 4 * hidden;
+  network.layers.assign(layers, layer);
+  return network;
+}
+
+constexpr EncoderLayer dense_layer{Mixing::attention, LinearKind::dense, LinearKind::dense};
+constexpr EncoderLayer butterfly_layer{Mixing::fft2d, LinearKind::butterfly, LinearKind::butterfly};
+constexpr EncoderLayer butterfly_linear_layer{Mixing::attention, LinearKind::butterfly, LinearKind::butterfly};
+
+struct Parameters : ParameterGroup {
+  Parameters() : ParameterGroup("test") {}
+  BaselineParameters baselines{this};
+};
+
+}  // namespace
+
+TEST_CASE("baselines: FABNet's published latency model", "[baselines]") {
+  Parameters parameters;
+  FabnetParameters& fabnet = parameters.baselines.fabnet;
+  const auto milliseconds = [&](i64 engines, u64 tokens, u64 hidden, u64 layers) {
+    fabnet.engines.assign(ParamValue{engines});
+    return 1e3 * *fabnet_seconds(fabnet, network_of(tokens, hidden, layers, butterfly_layer), FabnetModel::published);
+  };
+  // Runs of the original (SamsungLabs/Butterfly_Acc at 1bb951f), three decimals of a millisecond.
+  CHECK(milliseconds(128, 512, 768, 12) == Approx(4.4273).epsilon(1e-4));
+  CHECK(milliseconds(40, 1024, 1024, 24) == Approx(59.4161).epsilon(1e-4));
+  const struct {
+    u64 tokens;
+    std::array<double, 4> base;  // 40, 64, 120, 128 engines
+  } runs[] = {{128, {4.265, 1.952, 1.997, 1.644}},      {256, {7.734, 4.265, 3.198, 2.006}},
+              {512, {14.673, 8.891, 5.602, 4.427}},     {1024, {29.708, 18.143, 10.409, 9.270}},
+              {2048, {59.778, 36.647, 21.224, 18.956}}, {4096, {118.760, 73.656, 41.653, 38.328}}};
+  for (const auto& run : runs) {
+    INFO(run.tokens);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const i64 engines = std::array<i64, 4>{40, 64, 120, 128}[i];
+      CHECK(milliseconds(engines, run.tokens, 768, 12) == Approx(run.base[i]).margin(6e-4));
+      CHECK(milliseconds(engines, run.tokens, 1024, 24) == Approx(2 * run.base[i]).margin(12e-4));
+    }
+  }
+  // Off-chip bandwidth of DDR3 on the smaller board.
+  fabnet.input_bits.assign(ParamValue{i64{64}});
+  fabnet.coefficient_bits.assign(ParamValue{i64{64}});
+  fabnet.output_bits.assign(ParamValue{i64{128}});
+  const std::pair<u64, double> ddr3[] = {{128, 27.09}, {256, 53.76}, {512, 111.55}, {768, 169.34}, {1024, 227.13}};
+  for (const auto& [tokens, expected] : ddr3) CHECK(milliseconds(20, tokens, 768, 12) == Approx(expected).margin(6e-3));
+}
+
+TEST_CASE("baselines: FABNet's model with its missing pass", "[baselines]") {
+  Parameters parameters;
+  FabnetParameters& fabnet = parameters.baselines.fabnet;
+  const auto cycles = [&](u64 tokens, FabnetModel model) {
+    return fabnet_layer_cycles(fabnet, tokens, 1024, 4096, model);
+  };
+  // One pass and two passes cost the same as published, not when corrected.
+  CHECK(cycles(40, FabnetModel::published) < cycles(41, FabnetModel::published));
+  fabnet.engines.assign(ParamValue{i64{128}});
+  for (const u64 tokens : {128u, 256u, 1024u, 4096u}) {
+    CHECK(cycles(tokens, FabnetModel::corrected) > cycles(tokens, FabnetModel::published));
+  }
+  // Where there are many passes one does not matter.
+  CHECK(cycles(1 << 17, FabnetModel::corrected) / cycles(1 << 17, FabnetModel::published) == Approx(1).margin(2e-3));
+  CHECK_FALSE(fabnet_seconds(fabnet, network_of(128, 1024, 2, butterfly_linear_layer), FabnetModel::published));
+}
+
+TEST_CASE("baselines: operations of a block", "[baselines]") {
+  // Tokens, hidden; GFLOP dense; MFLOP of butterfly projections and FFN, and of the 2D-FFT (worked out by hand).
+  const struct {
+    u64 tokens, hidden;
+    double dense, projections, ffn, fft;
+  } blocks[] = {{1024, 512, 8.59, 56.6, 125.8, 49.8},
+                {512, 1024, 13.96, 62.9, 138.4, 49.8},
+                {1024, 1024, 30.07, 125.8, 276.8, 104.9},
+                {8192, 1024, 481, 1006.6, 2214.6, 964.7}};
+  for (const auto& block : blocks) {
+    INFO(block.tokens << " x " << block.hidden);
+    const auto flops = [&](const EncoderLayer& layer, const char* part) {
+      double sum = 0;
+      for (const KernelWork& kernel : network_work(network_of(block.tokens, block.hidden, 1, layer))) {
+        if (kernel.name.find(part) != std::string::npos) sum += kernel.flops;
+      }
+      return sum;
+    };
+    CHECK(flops(dense_layer, "") / 1e9 == Approx(block.dense).epsilon(2e-3));
+    CHECK((flops(butterfly_linear_layer, "query") + flops(butterfly_linear_layer, "output")) / 1e6 ==
+          Approx(block.projections).epsilon(2e-3));
+    CHECK(flops(butterfly_layer, "ffn") / 1e6 == Approx(block.ffn).epsilon(2e-3));
+    CHECK(flops(butterfly_layer, "fft") / 1e6 == Approx(block.fft).epsilon(2e-3));
+    CHECK(flops(butterfly_layer, "attention") == 0);
+  }
+}
+
+TEST_CASE("baselines: a Xavier NX takes the slower of arithmetic and memory, and a launch", "[baselines]") {
+  Parameters parameters;
+  JetsonParameters& nx = parameters.baselines.xavier_nx;
+  const auto seconds = [&](const KernelWork& kernel, JetsonExecution execution) {
+    return jetson_seconds(nx, {kernel}, execution);
+  };
+  const KernelWork product{"product", KernelWork::Kind::dense, 6.81e9, 1e3, 0};
+  CHECK(seconds(product, JetsonExecution::tensor_cores) == Approx(2.5e-3 + 10e-6));
+  CHECK(seconds(product, JetsonExecution::cuda_cores) == Approx(6.81e9 / (1.7e12 * 0.6) + 10e-6));
+  const KernelWork copy{"copy", KernelWork::Kind::elementwise, 0, 51.2e6, 0};
+  CHECK(seconds(copy, JetsonExecution::tensor_cores) == Approx(1e-3 / 0.75 + 10e-6));
+  // 2,048 points are 11 layers: two passes.
+  const KernelWork butterfly{"butterfly", KernelWork::Kind::butterfly, 1.7e6, 51.2e6, 2048};
+  CHECK(seconds(butterfly, JetsonExecution::cuda_cores) == Approx(2e-3 / 0.2 + 20e-6));
+  CHECK(seconds(butterfly, JetsonExecution::cuda_cores_ideal) == Approx(2e-3 / 0.75 + 20e-6));
+  nx.power_mode.assign(ParamValue{std::string("10W")});
+  CHECK(seconds(product, JetsonExecution::tensor_cores) == Approx(2.5e-3 * 1109 / 803 + 10e-6));
+  CHECK(jetson_power(nx) == 10);
+  nx.power_mode.assign(ParamValue{std::string("20W")});
+  CHECK(seconds(copy, JetsonExecution::tensor_cores) == Approx(51.2e6 / (59.7e9 * 0.75) + 10e-6));
+}
+
+TEST_CASE("baselines: BERT-Large on the Xavier NX is near what was measured", "[baselines]") {
+  // MLPerf Inference v1.0: an expected rate of 23 fp16 queries a second, of about 180 tokens.
+  const Parameters parameters;
+  const double seconds =
+      jetson_seconds(parameters.baselines.xavier_nx, network_work(network_of(180, 1024, 24, dense_layer)),
+                     JetsonExecution::tensor_cores);
+  CHECK(1 / seconds == Approx(23).epsilon(0.15));
+}
+
+TEST_CASE("baselines: technology scaling", "[baselines]") {
+  // Multiplication energies worked out from the published coefficients.
+  CHECK(energy_scale({45, 0.9}, {28, 0.9}) == Approx(0.507).margin(1e-3));
+  CHECK(energy_scale({45, 0.9}, {16, 0.8}) == Approx(0.142).margin(1e-3));
+  CHECK(energy_scale({45, 0.9}, {12, 0.8}) == Approx(0.105).margin(1e-3));
+  CHECK(energy_scale({45, 0.9}, {7, 0.75}) == Approx(0.0665).margin(5e-4));
+  CHECK(energy_scale({40, 0.9}, {12, 0.8}) == Approx(0.122).margin(1e-3));
+  CHECK(energy_scale({28, 0.9}, {12, 0.8}) == Approx(0.208).margin(1e-3));
+  CHECK(energy_scale({12, 0.8}, {12, 0.8}) == 1);
+  CHECK_THROWS_AS(energy_scale({5, 0.7}, {12, 0.8}), std::invalid_argument);
+
+  Parameters parameters;
+  const PublishedAccelerator& spatten = published_accelerators().front();
+  CHECK(energy_normalisation(parameters.baselines, spatten) == 0.2);
+  parameters.baselines.technology.assign(ParamValue{std::string("stillmaker")});
+  CHECK(energy_normalisation(parameters.baselines, spatten) == Approx(0.122).margin(1e-3));
+  parameters.baselines.technology.assign(ParamValue{std::string("none")});
+  CHECK(energy_normalisation(parameters.baselines, spatten) == 1);
+}
+
+TEST_CASE("baselines: rows of a comparison", "[baselines]") {
+  const Parameters parameters;
+  ComparedRun run;
+  run.name = "run";
+  run.network = network_of(1024, 512, 1, butterfly_layer);
+  run.time_s = 1e-3;
+  run.energy_j = 5e-3;
+  run.dram_energy_j = 2e-3;
+  run.peak_flops_per_s = 256e9;
+  const auto rows = compare_with_baselines(parameters.baselines, run);
+  const auto find = [&](const std::string& name) {
+    return *std::find_if(rows.begin(), rows.end(), [&](const BaselineRow& row) { return row.name == name; });
+  };
+  // 8.59 GFLOP / 3.0 at 256 GOp/s; 1.06 W, a fifth of it in 12 nm; without DRAM.
+  CHECK(find("SpAtten").time_s == Approx(8.59e9 / 3 / 256e9).epsilon(1e-3));
+  CHECK(find("SpAtten").speedup == Approx(11.18).epsilon(1e-3));
+  CHECK(*find("SpAtten").energy_ratio == Approx(11.18e-3 * 1.06 / 5 / 3e-3).epsilon(1e-3));
+  const BaselineRow nx = find("xavier_nx_dense_tensor");
+  CHECK(*nx.energy_j == Approx(15 * nx.time_s));
+  CHECK(*nx.energy_ratio == Approx(*nx.energy_j / 5e-3));
+  CHECK(find("fabnet_published").time_s == Approx(1.122e-3).epsilon(1e-3));
+  // Machines of another peak are not compared with those of 256 GOp/s.
+  run.peak_flops_per_s = 1024e9;
+  for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
+    CHECK(row.name.rfind("xavier_nx", 0) == 0);
+  }
+}
