@@ -2,6 +2,8 @@
 // Components alone, as fast as they go.
 #include <tlm_utils/simple_initiator_socket.h>
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <random>
 #include <systemc>
@@ -68,13 +70,13 @@ nlohmann::json dram_speed(bool random) {
   return {{"requests_per_host_second", static_cast<double>(requests) / passed.count()}};
 }
 
-nlohmann::json cpu_speed() {
-  const auto firmware = find_resource("firmware/spin.elf");
-  if (!firmware) throw InputError("firmware/spin.elf was not found beside the executable");
+nlohmann::json cpu_speed(const char* application) {
+  const auto firmware = find_resource(application);
+  if (!firmware) throw InputError(fmt::format("{} was not found beside the executable", application));
   ScenarioOptions options;
   options.overrides = {{"run.firmware", firmware->string()}, {"run.time_limit_s", "0.5"}};
   const auto scenario = read_scenario_text(
-      "network: {tokens: 8, hidden: 8, ffn: 8, layers: [{mixing: fft2d, ffn: butterfly}]}", "spin.yaml", options);
+      "network: {tokens: 8, hidden: 8, ffn: 8, layers: [{mixing: fft2d, ffn: butterfly}]}", "cpu.yaml", options);
   const RunResult result = run_scenario(*scenario, {});
   return {{"instructions_per_host_second", static_cast<double>(result.cpu_instructions) / result.host_seconds}};
 }
@@ -84,7 +86,8 @@ nlohmann::json cpu_speed() {
 nlohmann::json component_speeds() {
   return {{"dram_sequential", in_child([] { return dram_speed(false); })},
           {"dram_random", in_child([] { return dram_speed(true); })},
-          {"cpu_loop", in_child(cpu_speed)}};
+          {"cpu_arithmetic", in_child([] { return cpu_speed("firmware/hash.elf"); })},
+          {"cpu_jump_to_itself", in_child([] { return cpu_speed("firmware/spin.elf"); })}};
 }
 
 }  // namespace bvp
