@@ -563,7 +563,9 @@ void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) 
   stats.special += special * multiplicity_;
   stats.stall += stall * multiplicity_;
   instructions_issued_ += issue * multiplicity_;
-  units_[as_index(unit)].free_at = now + issue + special + stall;
+  const Cycle end = now + issue + special + stall;
+  units_[as_index(unit)].free_at = end;
+  if (observer_ != nullptr) observer_->unit_busy(index_, unit, context_->program.segments[firing_].tag, now, end);
 }
 
 void PeCore::book_wait(Unit unit, Cycle now, Wait reason) {

@@ -19,6 +19,7 @@
 #include "models/pe/operand_memory.h"
 #include "models/pe/pe_parameters.h"
 #include "models/pe/program.h"
+#include "models/pe/unit_observer.h"
 
 namespace bvp {
 
@@ -40,6 +41,9 @@ class PeCore {
 
   /// Books the idle time of an idle PE up to now, so that the counters of every unit add up to all cycles.
   void settle(Cycle now);
+
+  /// Null: nobody. It must live as long as the simulation runs.
+  void set_observer(UnitObserver* observer) { observer_ = observer; }
 
   [[nodiscard]] const std::string& error() const { return error_; }
   /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
@@ -205,6 +209,7 @@ class PeCore {
   void book_wait(Unit unit, Cycle now, Wait reason);
   [[nodiscard]] Wait wait_reason(u32 segment) const;
 
+  UnitObserver* observer_ = nullptr;
   u32 generation_ = 0;
   bool weights_loaded_ = false;
   std::vector<EdgeState> edges_;

@@ -21,11 +21,11 @@ class CommandObserver {
  public:
   virtual ~CommandObserver() = default;
   /// The command's waits are met and its unit works on it (for a launch: the launch cycles begin).
-  virtual void command_started(u32 tag, CommandOpcode opcode, Cycle cycle) = 0;
+  virtual void command_started(const Command& command, Cycle cycle) = 0;
   /// The command is done; its semaphore is signalled in the same cycle. Failed commands do not complete.
-  virtual void command_completed(u32 tag, CommandOpcode opcode, Cycle cycle) = 0;
-  /// The PEs of the sub-array have been told to start the kernel at `image`.
-  virtual void kernel_launched(u32 tag, u64 image, const LaunchPhases& phases, Cycle cycle) = 0;
+  virtual void command_completed(const Command& command, Cycle cycle) = 0;
+  /// The PEs of the sub-array have been told to start the command's kernel.
+  virtual void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) = 0;
 };
 
 }  // namespace bvp

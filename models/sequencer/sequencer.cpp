@@ -357,7 +357,7 @@ bool Sequencer::dispatch() {
   switch (static_cast<CommandOpcode>(command.opcode)) {
     case CommandOpcode::sync:
       if (!acquire(command, dispatch_blocked_since_)) return false;
-      if (observer_ != nullptr) observer_->command_started(command.tag, CommandOpcode::sync, now_);
+      for (CommandObserver* observer : observers_) observer->command_started(command, now_);
       complete(command);
       break;
     case CommandOpcode::dma:
@@ -445,7 +445,7 @@ void Sequencer::complete(const Command& command) {
   const auto opcode = static_cast<CommandOpcode>(command.opcode);
   ++(opcode == CommandOpcode::sync ? commands_sync_ : opcode == CommandOpcode::dma ? commands_dma_ : commands_launch_);
   commands_completed_.set(commands_completed_.get() + 1);
-  if (observer_ != nullptr) observer_->command_completed(command.tag, opcode, now_);
+  for (CommandObserver* observer : observers_) observer->command_completed(command, now_);
   if (command.signal != semaphore_none) {
     if (semaphores_[command.signal] >= semaphore_max) {
       raise(SequencerError::semaphore_overflow, command.tag, command.signal);
@@ -486,7 +486,7 @@ bool Sequencer::start_transfer(u32 index) {
   channel.queue.commands.pop_front();
   channel.abandoned = false;
   channel.reported = false;
-  if (observer_ != nullptr) observer_->command_started(channel.running->tag, CommandOpcode::dma, now_);
+  for (CommandObserver* observer : observers_) observer->command_started(*channel.running, now_);
   std::array<u32, 16> descriptor = channel.running->registers;
   static_assert(sizeof(descriptor) == sizeof(DmaDescriptor));
   if (!write_to(to_dma, index * dma_channel_distance, descriptor.data(), sizeof(descriptor))) {
@@ -661,7 +661,7 @@ bool Sequencer::start_launch() {
   launching_ = Launching{command, now_ + phases_.launch_cycles, *configured_, phases_};
   array_queue_.commands.pop_front();
   preparation_ = Preparation::none;
-  if (observer_ != nullptr) observer_->command_started(command.tag, CommandOpcode::launch, now_);
+  for (CommandObserver* observer : observers_) observer->command_started(command, now_);
   return true;
 }
 
@@ -678,7 +678,7 @@ bool Sequencer::send_launch() {
     array_busy_since_ = now_;
   }
   const Command& command = launching.command;
-  if (observer_ != nullptr) observer_->kernel_launched(command.tag, command.image, launching.phases, now_);
+  for (CommandObserver* observer : observers_) observer->kernel_launched(command, launching.phases, now_);
 
   const auto [address, bytes, rows, columns, generation] = launching.image;
   Launch& launch = launches_.emplace_back();

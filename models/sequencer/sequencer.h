@@ -46,7 +46,8 @@ class Sequencer : public sc_core::sc_module {
   SC_HAS_PROCESS(Sequencer);
 
   /// May be null; must outlive the simulation otherwise.
-  void set_observer(CommandObserver* observer) { observer_ = observer; }
+  /// It must live as long as the simulation runs.
+  void add_observer(CommandObserver& observer) { observers_.push_back(&observer); }
   [[nodiscard]] const RegisterBank& register_bank() const { return bank_; }
   /// Nothing fetched, queued or running.
   [[nodiscard]] bool idle() const;
@@ -174,7 +175,7 @@ class Sequencer : public sc_core::sc_module {
   const SequencerParameters& parameters_;
   const ClockDomain clock_;
   const u32 rows_, columns_, lanes_;
-  CommandObserver* observer_ = nullptr;
+  std::vector<CommandObserver*> observers_;
 
   StatGroup stats_{"sequencer", "sequencer"};
   Counter commands_sync_{&stats_, "commands_sync", "commands", "sync commands completed"};

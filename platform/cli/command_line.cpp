@@ -36,12 +36,14 @@ CLI::Option* add_set_option(CLI::App& app, std::vector<std::string>& sets) {
 struct KeyOptions {
   std::string fidelity, firmware;
   bool no_data = false;
-  bool dump = false;
+  bool dump = false, trace = false, vcd = false;
 
   void append_to(std::vector<Override>& overrides) const {
     if (!fidelity.empty()) overrides.push_back({"run.fidelity", fidelity, "--fidelity"});
     if (!firmware.empty()) overrides.push_back({"run.firmware", firmware, "--firmware"});
     if (no_data) overrides.push_back({"run.data", "false", "--no-data"});
+    if (trace) overrides.push_back({"record.trace", "true", "--trace"});
+    if (vcd) overrides.push_back({"record.vcd", "true", "--vcd"});
     if (dump) overrides.push_back({"record.tensors", "true", "--dump"});
   }
 };
@@ -61,6 +63,8 @@ int dispatch(int argc, const char* const* argv) {
   run_app.add_option("--fidelity", keys.fidelity, "Timing of the array")->type_name("cycle|fast");
   run_app.add_flag("--no-data", keys.no_data, "Simulate time and energy without the numbers");
   run_app.add_flag("--dump", keys.dump, "Leave tensors.safetensors and weights.safetensors");
+  run_app.add_flag("--trace", keys.trace, "Leave trace.json for the Perfetto UI");
+  run_app.add_flag("--vcd", keys.vcd, "Leave signals.vcd for GTKWave");
   run_app.add_option("--firmware", keys.firmware, "Firmware for the host CPU")->type_name("ELF");
   run_app.add_option("--uart", run.uart, "Where the firmware's text goes (default: stdio)")
       ->type_name("stdio|file:PATH");

@@ -104,8 +104,8 @@ fs::path make_directory(const RunCommand& command, const Scenario& scenario) {
 /// Results of an earlier run must not be taken for this one's, should this one fail half-way.
 void remove_old_results(const fs::path& directory) {
   std::error_code ignored;
-  for (const char* name :
-       {"summary.json", "network.json", "statistics.json", "tensors.safetensors", "weights.safetensors"}) {
+  for (const char* name : {"summary.json", "network.json", "statistics.json", "statistics.csv", "power.csv",
+                           "trace.json", "signals.vcd", "tensors.safetensors", "weights.safetensors"}) {
     fs::remove(directory / name, ignored);
   }
 }
@@ -125,6 +125,8 @@ int run_command(const RunCommand& command) {
     request.keep_tensors = scenario->record.tensors;
     request.uart = [&](std::string_view text) { uart.write(text, progress); };
     request.progress = [&](const RunProgress& step) { progress.show(step); };
+    if (scenario->record.trace) request.trace = directory / "trace.json";
+    if (scenario->record.vcd) request.vcd = directory / "signals.vcd";
     result = run_scenario(*scenario, request);
     uart.finish();
   }

@@ -10,6 +10,7 @@
 
 #include "models/common/types.h"
 #include "platform/network/tensors.h"
+#include "platform/power/power_window.h"
 
 namespace bvp {
 
@@ -91,7 +92,11 @@ struct RunResult {
   std::vector<KernelRow> kernels;
   nlohmann::ordered_json plan;  ///< what the planner decided (plan_json)
 
-  nlohmann::json statistics;  ///< the statistics tree, see statistics_json()
+  std::vector<PowerWindow> power;  ///< power over time, if it was asked for
+  u64 trace_events_dropped = 0;    ///< for the sake of record.trace_bytes
+
+  nlohmann::json statistics;   ///< the statistics tree, see statistics_json()
+  std::string statistics_csv;  ///< the same with units and descriptions
 
   TensorMap tensors;  ///< "input", "layers.I.output", "output"; only if they were asked for
   TensorMap weights;  ///< likewise

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The statistics tree as JSON.
+// The statistics tree for files.
 #pragma once
 
 #include <nlohmann/json.hpp>
+
+#include <string>
 
 #include "models/common/statistics.h"
 
@@ -11,5 +13,8 @@ namespace bvp {
 /// {counter: value, ..., child: {...}}. A counter and a child of the same name do not hide each other: the child's
 /// name gets an underscore.
 nlohmann::json statistics_json(const StatGroup& group);
+
+/// A line a counter: path, value, unit, description.
+std::string statistics_csv(const StatGroup& group);
 
 }  // namespace bvp

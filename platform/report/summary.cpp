@@ -147,6 +147,30 @@ std::string dump(const AnyJson& json) {
   return json.dump(2, ' ', false, AnyJson::error_handler_t::replace) + "\n";
 }
 
+/// Of the windows that are as long as they should be: the last one may be short.
+double peak_power(const RunResult& result) {
+  double peak = 0;
+  for (std::size_t i = 0; i < result.power.size(); ++i) {
+    if (i == 0 || i + 1 < result.power.size()) peak = std::max(peak, result.power[i].power_w());
+  }
+  return peak;
+}
+
+/// A line a window: its times, watts by component and in total, DRAM bytes per second, utilisation of Cal.
+std::string power_csv(const RunResult& result) {
+  std::string out = "begin_s,end_s";
+  for (const auto& [component, joules] : result.power.front().energy_j) out += fmt::format(",{}_w", component);
+  out += ",total_w,dram_read_bytes_per_s,dram_written_bytes_per_s,cal_utilisation\n";
+  for (const PowerWindow& window : result.power) {
+    const double duration = window.end_s - window.begin_s;
+    out += fmt::format("{:.9f},{:.9f}", window.begin_s, window.end_s);
+    for (const auto& [component, joules] : window.energy_j) out += fmt::format(",{}", joules / duration);
+    out += fmt::format(",{},{},{},{}\n", window.power_w(), static_cast<double>(window.dram_read_bytes) / duration,
+                       static_cast<double>(window.dram_written_bytes) / duration, window.cal_utilisation);
+  }
+  return out;
+}
+
 }  // namespace
 
 nlohmann::ordered_json summary_json(const RunResult& result) {
@@ -177,6 +201,8 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"energy_profile", result.energy_profile},
       {"energy_j", result.energy_j},
       {"average_power_w", per_second(result.energy_j, result.time_s)},
+      {"peak_power_w", result.power.empty() ? Json(nullptr) : Json(peak_power(result))},
+      {"trace_events_dropped", result.trace_events_dropped},
       {"energy_by_component_j", result.energy_by_component_j},
       {"energy_by_kernel_j", result.energy_by_kernel_j},
       {"energy_by_layer_j", result.energy_by_layer_j},
@@ -215,8 +241,9 @@ std::string summary_table(const RunResult& result) {
            fmt::format("{} read, {} written", si(static_cast<double>(result.dram_read_bytes), "B"),
                        si(static_cast<double>(result.dram_written_bytes), "B")));
   add_line(out, "energy",
-           fmt::format("{}, average power {} (profile {}, {} DRAM)", si(result.energy_j, "J"),
-                       si(per_second(result.energy_j, result.time_s), "W"), result.energy_profile,
+           fmt::format("{}, average power {}{} (profile {}, {} DRAM)", si(result.energy_j, "J"),
+                       si(per_second(result.energy_j, result.time_s), "W"),
+                       result.power.empty() ? "" : ", peak " + si(peak_power(result), "W"), result.energy_profile,
                        result.energy_by_component_j.count("dram") != 0 ? "with" : "without"));
   add_line(out, "utilisation", utilisation_text(result.utilisation));
   if (result.steady) add_line(out, "  in steady state", utilisation_text(*result.steady));
@@ -236,7 +263,11 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
   std::filesystem::create_directories(directory);
   write_text(directory / "summary.json", dump(summary_json(result)));
   write_text(directory / "network.json", dump(network_json(network)));
-  if (!result.statistics.is_null()) write_text(directory / "statistics.json", dump(result.statistics));
+  if (!result.statistics.is_null()) {
+    write_text(directory / "statistics.json", dump(result.statistics));
+    write_text(directory / "statistics.csv", result.statistics_csv);
+  }
+  if (!result.power.empty()) write_text(directory / "power.csv", power_csv(result));
   if (!result.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.tensors);
   if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
 }

@@ -108,16 +108,16 @@ void KernelRecorder::add(Totals& sum, const Totals& part) {
   sum.actions += part.actions;
 }
 
-void KernelRecorder::command_started(u32, CommandOpcode, Cycle) {}
+void KernelRecorder::command_started(const Command&, Cycle) {}
 
-void KernelRecorder::kernel_launched(u32, u64, const LaunchPhases&, Cycle cycle) { launched_.push_back(cycle); }
+void KernelRecorder::kernel_launched(const Command&, const LaunchPhases&, Cycle cycle) { launched_.push_back(cycle); }
 
-void KernelRecorder::command_completed(u32 tag, CommandOpcode opcode, Cycle cycle) {
-  if (opcode != CommandOpcode::launch || launched_.empty()) return;
+void KernelRecorder::command_completed(const Command& command, Cycle cycle) {
+  if (command.opcode != static_cast<u8>(CommandOpcode::launch) || launched_.empty()) return;
   // Launches complete in order.
   const Cycle launched = launched_.front();
   launched_.pop_front();
-  const auto kernel = by_tag_.find(tag);
+  const auto kernel = by_tag_.find(command.tag);
   if (kernel == by_tag_.end()) return;
   // A launch that overlaps the one before has the array to itself only from that one's end.
   const Cycle begin = std::max(launched, array_busy_until_);

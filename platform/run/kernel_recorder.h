@@ -21,9 +21,9 @@ class KernelRecorder : public CommandObserver {
  public:
   KernelRecorder(Soc& soc, const CompiledNetwork& network);
 
-  void command_started(u32 tag, CommandOpcode opcode, Cycle cycle) override;
-  void command_completed(u32 tag, CommandOpcode opcode, Cycle cycle) override;
-  void kernel_launched(u32 tag, u64 image, const LaunchPhases& phases, Cycle cycle) override;
+  void command_started(const Command& command, Cycle cycle) override;
+  void command_completed(const Command& command, Cycle cycle) override;
+  void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
 
   /// Books what has happened since the last kernel (final stores, the firmware's end) as rest(), and with its layer.
   void finish();

@@ -10,6 +10,7 @@
 #include "models/common/simulation_context.h"
 #include "models/power/energy_table.h"
 #include "platform/network/weights.h"
+#include "platform/power/power_monitor.h"
 #include "platform/reference/float_reference.h"
 #include "platform/reference/reference.h"
 #include "platform/report/plan_report.h"
@@ -20,6 +21,8 @@
 #include "platform/scenario/resources.h"
 #include "platform/soc/memory_map.h"
 #include "platform/soc/soc.h"
+#include "platform/trace/tracer.h"
+#include "platform/trace/waveform.h"
 
 namespace bvp {
 
@@ -159,6 +162,11 @@ class Run {
     } catch (const EnergyTableError& error) {
       throw InputError(error.what());
     }
+    constexpr double least_window_s = 1e-7;
+    if (scenario_.record.power_window_s > 0 && scenario_.record.power_window_s < least_window_s) {
+      throw InputError(fmt::format("record.power_window_s: found {:g}, expected 0 or at least {:g}",
+                                   scenario_.record.power_window_s.get(), least_window_s));
+    }
     result_.plan = plan_json(compiled_);
     setup_seconds_ = watch.seconds();
   }
@@ -169,7 +177,8 @@ class Run {
     const SimulationContext context;
     Soc soc("soc", scenario_.soc, {scenario_.run.fidelity.get() == "fast", data()});
     KernelRecorder recorder(soc, compiled_);
-    soc.sequencer.set_observer(&recorder);
+    soc.sequencer.add_observer(recorder);
+    start_records(soc);
     std::optional<int> exit_code;
     soc.simulation_control.set_exit_callback([&](int code) {
       exit_code = code;
@@ -196,8 +205,9 @@ class Run {
     try {
       const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
       while (!exit_code && !soc.cpu.halted() && sc_core::sc_time_stamp() < limit) {
-        const sc_core::sc_time slice = std::min(sc_core::sc_time(1, sc_core::SC_MS), limit - sc_core::sc_time_stamp());
+        const sc_core::sc_time slice = std::min(slice_, limit - sc_core::sc_time_stamp());
         sc_core::sc_start(slice);
+        if (power_) power_->close_window();
       }
     } catch (const sc_core::sc_report& report) {
       result_.failure = fmt::format("the simulation stopped: {}: {}", report.get_msg_type(), report.get_msg());
@@ -207,6 +217,51 @@ class Run {
     soc.settle_statistics();
     recorder.finish();
     collect(soc, recorder);
+    finish_records(soc);
+  }
+
+  /// What is recorded while the simulation runs.
+  void start_records(Soc& soc) {
+    const auto channels = static_cast<u32>(scenario_.soc.dma.channels);
+    const double clock_hz = scenario_.soc.array.clock_hz;
+    if (scenario_.record.power_window_s > 0) {
+      power_ = std::make_unique<PowerMonitor>(soc, *table_, machine_size(), clock_hz);
+      slice_ = sc_core::sc_time(scenario_.record.power_window_s, sc_core::SC_SEC);
+    }
+    if (!request_.trace.empty()) {
+      tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
+                                         clock_hz, static_cast<u32>(soc.cores.size()), channels);
+      soc.sequencer.add_observer(*tracer_);
+      soc.set_unit_observer(tracer_.get());
+    }
+    if (!request_.vcd.empty()) {
+      waveform_ = std::make_unique<Waveform>("waveform", request_.vcd, soc, channels);
+      soc.sequencer.add_observer(*waveform_);
+    }
+  }
+
+  void finish_records(Soc& soc) {
+    if (power_) {
+      power_->close_window();
+      result_.power = power_->windows();
+    }
+    if (tracer_) {
+      tracer_->finish(soc.clock().now(), result_.power);
+      result_.trace_events_dropped = tracer_->dropped();
+    }
+    // They are modules of the simulation that ends here.
+    waveform_.reset();
+    tracer_.reset();
+    power_.reset();
+  }
+
+  [[nodiscard]] MachineSize machine_size() const {
+    MachineSize size;
+    size.pes = static_cast<u64>(scenario_.soc.array.rows * scenario_.soc.array.columns);
+    size.lanes = static_cast<u64>(scenario_.soc.array.lanes.get());
+    size.scratchpad_bytes = static_cast<u64>(scenario_.soc.scratchpad.size_bytes.get());
+    size.dram_channels = static_cast<u64>(scenario_.soc.dram.channels.get());
+    return size;
   }
 
   void load(Soc& soc) {
@@ -254,12 +309,9 @@ class Run {
     result_.dram_read_bytes = soc.dram.statistics().bytes_read.value();
     result_.dram_written_bytes = soc.dram.statistics().bytes_written.value();
     result_.statistics = statistics_json(soc.statistics());
+    result_.statistics_csv = statistics_csv(soc.statistics());
 
-    MachineSize size;
-    size.pes = pes;
-    size.lanes = static_cast<u64>(scenario_.soc.array.lanes.get());
-    size.scratchpad_bytes = static_cast<u64>(scenario_.soc.scratchpad.size_bytes.get());
-    size.dram_channels = static_cast<u64>(scenario_.soc.dram.channels.get());
+    const MachineSize size = machine_size();
     const auto total_of = [](const std::map<std::string, double>& parts) {
       double sum = 0;
       for (const auto& [component, joules] : parts) sum += joules;
@@ -383,6 +435,10 @@ class Run {
   CompiledNetwork compiled_;
   ElfImage elf_;
   std::optional<EnergyTable> table_;
+  sc_core::sc_time slice_{1, sc_core::SC_MS};  // of the simulation between two looks at it
+  std::unique_ptr<PowerMonitor> power_;
+  std::unique_ptr<Tracer> tracer_;
+  std::unique_ptr<Waveform> waveform_;
   double setup_seconds_ = 0;
 };
 

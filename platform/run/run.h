@@ -2,6 +2,7 @@
 // Running one scenario: builds the SoC, loads firmware and network, simulates, verifies.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -28,9 +29,12 @@ struct RunRequest {
   /// Every piece of text the firmware sends through the UART.
   std::function<void(std::string_view)> uart;
   std::function<void(const RunProgress&)> progress;
+  /// Files to write while the simulation runs: a trace, a waveform. Empty: none.
+  std::filesystem::path trace, vcd;
 };
 
-/// Simulates the scenario to its end. Touches no file except those that the scenario names as inputs.
+/// Simulates the scenario to its end. Touches no file except those that the scenario names as inputs and those of the
+/// request.
 /// A run that the firmware ended with an error, that exceeded the time limit or that failed verification returns
 /// normally with `failure` set.
 /// @throws InputError  an input that the scenario names is missing, corrupt or impossible on this SoC

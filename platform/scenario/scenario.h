@@ -206,9 +206,39 @@ struct RecordParameters : ParameterGroup {
                          "statistics",
                          true,
                          {},
-                         "statistics.json: every counter of every model.",
+                         "statistics.json and statistics.csv: every counter of every model.",
                          "choice of the user",
                          Confidence::high};
+  Param<bool> trace{this,
+                    "trace",
+                    false,
+                    {},
+                    "trace.json: tasks, kernels, transfers, units of the PEs, power, for the Perfetto UI; as --trace.",
+                    "choice of the user",
+                    Confidence::high};
+  Param<i64> trace_bytes{this,
+                         "trace_bytes",
+                         i64{128} << 20,
+                         "bytes",
+                         {0, 1e12},
+                         "Size of the trace beyond which units of the PEs and transfers are left out.",
+                         "choice of the user",
+                         Confidence::high};
+  Param<bool> vcd{this,
+                  "vcd",
+                  false,
+                  {},
+                  "signals.vcd: the SoC's main signals, for GTKWave; as --vcd.",
+                  "choice of the user",
+                  Confidence::high};
+  Param<double> power_window_s{this,
+                               "power_window_s",
+                               1e-5,
+                               "s",
+                               {0, 1e3},
+                               "Window of the power over time (power.csv); 0: none.",
+                               "choice of the user",
+                               Confidence::high};
 };
 
 /// The root of the tree. Paths in `run` are made absolute or relative to the working directory by the reader.

@@ -117,6 +117,18 @@ bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t si
   return loader_->transport_dbg(payload) == size;
 }
 
+void Soc::set_unit_observer(UnitObserver* observer) {
+  for (const auto& pe : pes) pe->set_observer(observer);
+  if (lockstep) lockstep->set_observer(observer);
+}
+
+void Soc::trace_interrupts(sc_core::sc_trace_file* file) const {
+  sc_core::sc_trace(file, timer_irq_, "timer_irq");
+  sc_core::sc_trace(file, external_irq_, "external_irq");
+  sc_core::sc_trace(file, uart_irq_, "uart_irq");
+  sc_core::sc_trace(file, sequencer_irq_, "sequencer_irq");
+}
+
 void Soc::settle_statistics() {
   dram.update_statistics();
   for (const auto& pe : pes) pe->settle();

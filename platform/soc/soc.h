@@ -43,6 +43,11 @@ class Soc : public sc_core::sc_module {
   bool write_memory(u64 address, const u8* bytes, std::size_t size);
   bool read_memory(u64 address, u8* bytes, std::size_t size);
 
+  /// Of all PEs; null: nobody.
+  void set_unit_observer(UnitObserver* observer);
+
+  void trace_interrupts(sc_core::sc_trace_file* file) const;
+
   /// Brings counters that time alone moves up to the present.
   void settle_statistics();
 

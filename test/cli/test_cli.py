@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The executable as a process: arguments, exit codes, messages, files. BUTTERFLY_VP names the executable."""
+import csv
 import json
 import os
 import pathlib
@@ -181,6 +182,68 @@ class Run(CommandLine):
         self.assertLess(abs(fast["energy_j"] / cycle["energy_j"] - 1), 0.05)
         self.assertEqual(no_data["cycles"], cycle["cycles"])
         self.assertEqual(no_data["energy_j"], cycle["energy_j"])
+
+    def test_trace(self):
+        self.vp("run", SMALL, "--quiet", "--trace", "--vcd", "--out", "here")
+        trace = json.loads((self.path / "here" / "trace.json").read_text())["traceEvents"]
+        names = {(e["pid"], e.get("tid")): e["args"]["name"] for e in trace if e["name"] in ("process_name", "thread_name")}
+        summary = json.loads((self.path / "here" / "summary.json").read_text())
+        slices = {}
+        for event in trace:
+            self.assertIn(event["ph"], "MXC")
+            if event["ph"] == "X":
+                self.assertGreaterEqual(event["dur"], 0)
+                self.assertLessEqual(event["ts"] + event["dur"], summary["time_s"] * 1e6 + 1e-2)
+                slices.setdefault((event["pid"], event["tid"]), []).append(event)
+        for track, events in slices.items():
+            events.sort(key=lambda e: e["ts"])
+            for before, after in zip(events, events[1:]):
+                self.assertLess(before["ts"] + before["dur"], after["ts"] + 2e-3, (names.get(track), before, after))
+        # Kernels as in the summary, and layers of a kernel that overlap on a PE.
+        kernels = [k for k, n in names.items() if n == "kernels"][0]
+        self.assertEqual(len(slices[kernels]), sum(k["launches"] for k in summary["kernels"]))
+        self.assertAlmostEqual(sum(e["dur"] for e in slices[kernels]), summary["kernel_cycles"] / 1e3, delta=1)
+        pe = [pid for (pid, tid), n in names.items() if n == "PE 0" and tid is None][0]
+        units = {names[track]: events for track, events in slices.items() if track[0] == pe}
+        self.assertEqual(set(units), {"load", "cal", "flow", "store"})
+        overlapping = sum(1 for a in units["flow"] for b in units["cal"] if a["name"] != b["name"]
+                          and a["ts"] < b["ts"] + b["dur"] and b["ts"] < a["ts"] + a["dur"])
+        self.assertGreater(overlapping, 10)
+        self.assertIn("total [W]", {e["name"] for e in trace if e["ph"] == "C"})
+        waveform = (self.path / "here" / "signals.vcd").read_text()
+        for text in ["$timescale", "array_busy", "dma1_task", "sequencer_irq", "$enddefinitions"]:
+            self.assertIn(text, waveform)
+
+    def test_trace_stays_small(self):
+        self.vp("run", SMALL, "--quiet", "--trace", "--set", "record.trace_bytes=100000", "--out", "here")
+        self.assertLess((self.path / "here" / "trace.json").stat().st_size, 150000)
+        json.loads((self.path / "here" / "trace.json").read_text())
+        self.assertGreater(json.loads((self.path / "here" / "summary.json").read_text())["trace_events_dropped"], 0)
+
+    def test_records_change_nothing(self):
+        self.vp("run", SMALL, "--quiet", "--out", "a", "--set", "record.power_window_s=0")
+        self.vp("run", SMALL, "--quiet", "--out", "b", "--trace", "--vcd", "--set", "record.power_window_s=1e-6")
+        a, b = (json.loads((self.path / name / "summary.json").read_text()) for name in ["a", "b"])
+        for key in ["cycles", "energy_j", "energy_by_component_j", "unit_cycles", "kernels"]:
+            self.assertEqual(a[key], b[key], key)
+        self.assertIsNone(a["peak_power_w"])
+        self.assertGreater(b["peak_power_w"], b["average_power_w"])
+        self.assertFalse((self.path / "a" / "power.csv").exists())
+
+    def test_power_closes(self):
+        for window in ["1e-6", "7.3e-6", "1"]:
+            self.vp("run", SMALL, "--quiet", "--out", "here", "--set", f"record.power_window_s={window}")
+            summary = json.loads((self.path / "here" / "summary.json").read_text())
+            with open(self.path / "here" / "power.csv", newline="") as file:
+                rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+            joules = sum(row["total_w"] * (row["end_s"] - row["begin_s"]) for row in rows)
+            self.assertAlmostEqual(joules / summary["energy_j"], 1, delta=1e-9)
+            for component, energy in summary["energy_by_component_j"].items():
+                part = sum(row[component + "_w"] * (row["end_s"] - row["begin_s"]) for row in rows)
+                self.assertAlmostEqual(part, energy, delta=1e-9 * summary["energy_j"])
+            self.assertEqual(rows[0]["begin_s"], 0)
+            self.assertAlmostEqual(rows[-1]["end_s"], summary["time_s"], delta=1e-12)
+        self.vp("run", SMALL, "--quiet", "--set", "record.power_window_s=1e-9", expect=2)
 
     def test_bad_input_is_2(self):
         empty = self.write("empty.elf", b"")

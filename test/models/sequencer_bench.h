@@ -66,7 +66,7 @@ class SequencerBench : public CommandObserver {
     sequencer = std::make_unique<Sequencer>("sequencer", parameters, array, options.channels, clock, stats);
     world_ = std::make_unique<World>("world", *this);
     memory.resize(memory_bytes, 0);
-    sequencer->set_observer(this);
+    sequencer->add_observer(*this);
   }
   ~SequencerBench() override { sc_core::sc_report_handler::set_handler(previous_handler_); }
   SequencerBench(const SequencerBench&) = delete;
@@ -184,10 +184,12 @@ class SequencerBench : public CommandObserver {
   }
 
   // observer ---------------------------------------------------------------------------------------------
-  void command_started(u32 tag, CommandOpcode, Cycle cycle) override { notes.push_back({'s', tag, cycle, {}}); }
-  void command_completed(u32 tag, CommandOpcode, Cycle cycle) override { notes.push_back({'c', tag, cycle, {}}); }
-  void kernel_launched(u32 tag, u64, const LaunchPhases& phases, Cycle cycle) override {
-    notes.push_back({'l', tag, cycle, phases});
+  void command_started(const Command& command, Cycle cycle) override { notes.push_back({'s', command.tag, cycle, {}}); }
+  void command_completed(const Command& command, Cycle cycle) override {
+    notes.push_back({'c', command.tag, cycle, {}});
+  }
+  void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override {
+    notes.push_back({'l', command.tag, cycle, phases});
   }
   /// Cycle of a note; ~0 if there is none.
   [[nodiscard]] Cycle when(char what, u32 tag) const {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/power/power_monitor.h"
+
+#include <stdexcept>
+
+namespace bvp {
+
+namespace {
+
+const Counter& cal_issue_of(const PeCore& pe) {
+  for (const StatGroup* unit : pe.statistics().children()) {
+    if (unit->name() != unit_names[static_cast<std::size_t>(Unit::cal)]) continue;
+    for (const Counter* counter : unit->counters()) {
+      if (counter->name() == "issue") return *counter;
+    }
+  }
+  throw std::logic_error("a PE does not count the issue slots of Cal");
+}
+
+}  // namespace
+
+PowerMonitor::PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, double clock_hz)
+    : soc_(soc), table_(table), size_(size), clock_hz_(clock_hz), sampler_(soc.statistics()) {
+  for (const PeCore* pe : soc.cores) cal_issue_.push_back(&cal_issue_of(*pe));
+  last_ = sample();
+}
+
+PowerMonitor::Sample PowerMonitor::sample() {
+  soc_.settle_statistics();
+  Sample sample;
+  sample.cycle = soc_.clock().now();
+  sample.actions = sampler_.sample();
+  sample.dram_read = soc_.dram.statistics().bytes_read.value();
+  sample.dram_written = soc_.dram.statistics().bytes_written.value();
+  for (const Counter* counter : cal_issue_) sample.cal_issue += counter->value();
+  return sample;
+}
+
+void PowerMonitor::close_window() {
+  Sample now = sample();
+  if (now.cycle == last_.cycle) return;
+  const auto cycles = static_cast<double>(now.cycle - last_.cycle);
+  PowerWindow window;
+  window.begin_s = static_cast<double>(last_.cycle) / clock_hz_;
+  window.end_s = static_cast<double>(now.cycle) / clock_hz_;
+  window.energy_j = table_.price(sampler_.between(last_.actions, now.actions), size_);
+  for (const auto& [component, joules] : table_.static_energy(size_, cycles / clock_hz_)) {
+    window.energy_j[component] += joules;
+  }
+  window.dram_read_bytes = now.dram_read - last_.dram_read;
+  window.dram_written_bytes = now.dram_written - last_.dram_written;
+  window.cal_utilisation =
+      static_cast<double>(now.cal_issue - last_.cal_issue) / (cycles * static_cast<double>(size_.pes));
+  windows_.push_back(std::move(window));
+  last_ = std::move(now);
+}
+
+}  // namespace bvp

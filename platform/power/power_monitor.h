@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Power over time: what the counters of the SoC have counted in each window, priced.
+#pragma once
+
+#include <vector>
+
+#include "models/power/action_counts.h"
+#include "models/power/energy_table.h"
+#include "platform/power/power_window.h"
+#include "platform/soc/soc.h"
+
+namespace bvp {
+
+/// Whoever runs the simulation calls it between two calls of sc_start: an event of its own would change the order in
+/// which SystemC serves others of the same time. Actions are counted when a unit begins with them: those of a block of
+/// some hundred cycles all belong to the window in which it begins.
+class PowerMonitor {
+ public:
+  /// `soc` and `table` must outlive it.
+  PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, double clock_hz);
+
+  /// A window ends here; does nothing if no cycle has passed since the last one.
+  void close_window();
+  [[nodiscard]] const std::vector<PowerWindow>& windows() const { return windows_; }
+
+ private:
+  struct Sample {
+    Cycle cycle = 0;
+    std::vector<u64> actions;
+    u64 dram_read = 0, dram_written = 0, cal_issue = 0;
+  };
+  [[nodiscard]] Sample sample();
+
+  Soc& soc_;
+  const EnergyTable& table_;
+  const MachineSize size_;
+  const double clock_hz_;
+  ActionSampler sampler_;
+  std::vector<const Counter*> cal_issue_;
+  Sample last_;
+  std::vector<PowerWindow> windows_;
+};
+
+}  // namespace bvp

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows a run in a trace file: tasks and kernels, DMA transfers, the units of each PE; power and traffic as counters.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "models/pe/unit_observer.h"
+#include "models/sequencer/command_observer.h"
+#include "platform/compiler/compiled_network.h"
+#include "platform/power/power_window.h"
+#include "platform/trace/trace_file.h"
+
+namespace bvp {
+
+class Tracer : public CommandObserver, public UnitObserver {
+ public:
+  /// `compiled` must outlive the tracer.
+  Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz, u32 pes,
+         u32 dma_channels);
+
+  void command_started(const Command& command, Cycle cycle) override;
+  void command_completed(const Command& command, Cycle cycle) override;
+  void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
+  void unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) override;
+
+  /// Ends open slices, adds the counters, closes the file. @throws std::runtime_error  it could not be written
+  void finish(Cycle now, const std::vector<PowerWindow>& windows);
+
+  [[nodiscard]] u64 dropped() const { return file_.dropped(); }
+
+ private:
+  struct TaskSpan {
+    Cycle begin = 0, end = 0;
+    bool seen = false;
+  };
+  [[nodiscard]] double seconds(Cycle cycle) const { return static_cast<double>(cycle) / clock_hz_; }
+  [[nodiscard]] std::string command_name(const Command& command) const;
+  void touch_task(const Command& command, Cycle cycle);
+
+  TraceFile file_;
+  const CompiledNetwork& compiled_;
+  const double clock_hz_;
+  std::map<u32, const KernelInfo*> kernels_;  // by tag
+  std::deque<Cycle> launched_;
+  Cycle array_busy_until_ = 0;
+  std::vector<Cycle> transfer_began_;  // by DMA channel
+  std::vector<TaskSpan> tasks_;
+};
+
+}  // namespace bvp

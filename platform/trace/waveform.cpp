@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/trace/waveform.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <stdexcept>
+
+namespace bvp {
+
+namespace {
+constexpr u16 none = 0xffff;
+}
+
+void Waveform::UnitSignals::begin(u32 tag) {
+  busy.write(true);
+  task.write(static_cast<u16>(tag >> 16));
+  step.write(static_cast<u16>(tag));
+}
+
+void Waveform::UnitSignals::end() {
+  busy.write(false);
+  task.write(none);
+  step.write(none);
+}
+
+void Waveform::UnitSignals::trace(sc_core::sc_trace_file* file) const {
+  sc_core::sc_trace(file, busy, busy.basename());
+  sc_core::sc_trace(file, task, task.basename());
+  sc_core::sc_trace(file, step, step.basename());
+}
+
+Waveform::Waveform(sc_core::sc_module_name name, const std::filesystem::path& path, Soc& soc, u32 dma_channels)
+    : sc_module(name), path_(path), array_("array") {
+  if (!std::ofstream(path)) throw std::runtime_error(fmt::format("{}: cannot be written", path.string()));
+  for (u32 i = 0; i < dma_channels; ++i) channels_.push_back(std::make_unique<UnitSignals>(fmt::format("dma{}", i)));
+  // SystemC adds the extension.
+  std::filesystem::path stem = path;
+  file_ = sc_core::sc_create_vcd_trace_file(stem.replace_extension().c_str());
+  file_->set_time_unit(1, sc_core::SC_PS);
+  soc.trace_interrupts(file_);
+  array_.trace(file_);
+  for (const auto& channel : channels_) channel->trace(file_);
+}
+
+Waveform::~Waveform() {
+  sc_core::sc_close_vcd_trace_file(file_);
+  // The same run leaves the same bytes: without the date that SystemC writes into the second line.
+  std::fstream stream(path_, std::ios::in | std::ios::out | std::ios::binary);
+  std::string line;
+  std::getline(stream, line);
+  const auto begin = stream.tellg();
+  if (!std::getline(stream, line)) return;
+  stream.seekp(begin);
+  stream << std::string(line.size(), ' ');
+}
+
+void Waveform::command_started(const Command& command, Cycle) {
+  if (command.opcode == static_cast<u8>(CommandOpcode::dma)) channels_.at(command.unit)->begin(command.tag);
+}
+
+void Waveform::kernel_launched(const Command& command, const LaunchPhases&, Cycle) {
+  if (launches_.empty()) array_.begin(command.tag);
+  launches_.push_back(command.tag);
+}
+
+void Waveform::command_completed(const Command& command, Cycle) {
+  if (command.opcode == static_cast<u8>(CommandOpcode::dma)) {
+    channels_.at(command.unit)->end();
+  } else if (command.opcode == static_cast<u8>(CommandOpcode::launch) && !launches_.empty()) {
+    launches_.pop_front();
+    if (launches_.empty()) {
+      array_.end();
+    } else {
+      array_.begin(launches_.front());
+    }
+  }
+}
+
+}  // namespace bvp
