@@ -613,6 +613,8 @@ std::string PeCore::pending() const {
   return text;
 }
 
+u64 PeCore::cal_issue() const { return unit_stats_[as_index(Unit::cal)]->issue.value(); }
+
 void PeCore::settle(Cycle now) {
   if (!launches_.empty()) return;
   for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), now, Wait::no_kernel);

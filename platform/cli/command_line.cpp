@@ -97,6 +97,12 @@ int dispatch(int argc, const char* const* argv) {
   compare_app.add_option("--out", compare.out, "File for the figures")->type_name("FILE.json");
   compare_app.add_flag("--no-dense", no_dense, "Do not simulate the dense counterparts of scenarios");
 
+  ReportCommand report;
+  CLI::App& report_app = *app.add_subcommand("report", "Make one HTML file of one run or several");
+  report_app.add_option("runs", report.runs, "Directories of runs")->required()->type_name("RUN");
+  report_app.add_option("--out", report.out, "File (default: report.html in the first directory)")
+      ->type_name("FILE.html");
+
   DescribeCommand describe;
   CLI::App& describe_app = *app.add_subcommand(
       "describe", "Show the SoC: memory map, registers and every parameter with unit, default and source");
@@ -122,6 +128,7 @@ int dispatch(int argc, const char* const* argv) {
     bench.overrides = overrides;
     return bench_command(bench);
   }
+  if (report_app.parsed()) return report_command(report);
   if (compare_app.parsed()) {
     compare.overrides = overrides;
     compare.dense = !no_dense;

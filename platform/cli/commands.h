@@ -46,6 +46,12 @@ struct CompareCommand {
   bool dense = true;  ///< scenarios: simulate the dense counterpart too
 };
 
+struct ReportCommand {
+  std::vector<std::string> runs;  ///< directories; the others are compared with the first
+  std::string out;                ///< HTML file; empty: report.html in the first directory
+};
+
+int report_command(const ReportCommand& command);
 int compare_command(const CompareCommand& command);
 int bench_command(const BenchCommand& command);
 int run_command(const RunCommand& command);

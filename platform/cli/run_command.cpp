@@ -10,6 +10,7 @@
 #include "platform/cli/commands.h"
 #include "platform/report/summary.h"
 #include "platform/run/run.h"
+#include "platform/scenario/parameters_json.h"
 
 namespace bvp {
 namespace {
@@ -104,8 +105,8 @@ fs::path make_directory(const RunCommand& command, const Scenario& scenario) {
 /// Results of an earlier run must not be taken for this one's, should this one fail half-way.
 void remove_old_results(const fs::path& directory) {
   std::error_code ignored;
-  for (const char* name : {"summary.json", "network.json", "statistics.json", "statistics.csv", "power.csv",
-                           "trace.json", "signals.vcd", "tensors.safetensors", "weights.safetensors"}) {
+  for (const char* name : {"summary.json", "network.json", "parameters.json", "statistics.json", "statistics.csv",
+                           "power.csv", "trace.json", "signals.vcd", "tensors.safetensors", "weights.safetensors"}) {
     fs::remove(directory / name, ignored);
   }
 }
@@ -132,7 +133,7 @@ int run_command(const RunCommand& command) {
   }
 
   if (!scenario->record.statistics) result.statistics = nullptr;
-  write_run(directory, result, scenario->network);
+  write_run(directory, result, scenario->network, parameters_json(*scenario));
   if (!command.quiet) fmt::print("\n{}\n  results in {}\n", summary_table(result), directory.string());
   if (!result.passed()) fmt::print(stderr, "error: {}\n", result.failure);
   return result.passed() ? exit_passed : exit_failed;

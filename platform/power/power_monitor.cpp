@@ -1,27 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/power/power_monitor.h"
 
-#include <stdexcept>
-
 namespace bvp {
-
-namespace {
-
-const Counter& cal_issue_of(const PeCore& pe) {
-  for (const StatGroup* unit : pe.statistics().children()) {
-    if (unit->name() != unit_names[static_cast<std::size_t>(Unit::cal)]) continue;
-    for (const Counter* counter : unit->counters()) {
-      if (counter->name() == "issue") return *counter;
-    }
-  }
-  throw std::logic_error("a PE does not count the issue slots of Cal");
-}
-
-}  // namespace
 
 PowerMonitor::PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, double clock_hz)
     : soc_(soc), table_(table), size_(size), clock_hz_(clock_hz), sampler_(soc.statistics()) {
-  for (const PeCore* pe : soc.cores) cal_issue_.push_back(&cal_issue_of(*pe));
   last_ = sample();
 }
 
@@ -32,7 +15,7 @@ PowerMonitor::Sample PowerMonitor::sample() {
   sample.actions = sampler_.sample();
   sample.dram_read = soc_.dram.statistics().bytes_read.value();
   sample.dram_written = soc_.dram.statistics().bytes_written.value();
-  for (const Counter* counter : cal_issue_) sample.cal_issue += counter->value();
+  for (const PeCore* pe : soc_.cores) sample.cal_issue += pe->cal_issue();
   return sample;
 }
 

@@ -36,7 +36,6 @@ class PowerMonitor {
   const MachineSize size_;
   const double clock_hz_;
   ActionSampler sampler_;
-  std::vector<const Counter*> cal_issue_;
   Sample last_;
   std::vector<PowerWindow> windows_;
 };

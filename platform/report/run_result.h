@@ -58,6 +58,17 @@ struct Verification {
   bool bit_exact = false;     ///< every output equal to the fp16 reference of the same operation order
 };
 
+/// What the parts of the array did. In `fast` runs one PE stands for all, and links are not followed.
+struct ArrayMap {
+  u32 rows = 0, columns = 0;
+  std::vector<u64> cal_issue;  ///< by PE, row-major; `fast`: one value
+  struct Link {
+    u32 x = 0, y = 0, to_x = 0, to_y = 0;
+    u64 vectors = 0, stall_cycles = 0;
+  };
+  std::vector<Link> links;  ///< those that carried vectors
+};
+
 struct RunResult {
   std::string scenario;
   std::string fidelity;
@@ -92,6 +103,7 @@ struct RunResult {
   std::vector<KernelRow> kernels;
   nlohmann::ordered_json plan;  ///< what the planner decided (plan_json)
 
+  ArrayMap array;
   std::vector<PowerWindow> power;  ///< power over time, if it was asked for
   u64 trace_events_dropped = 0;    ///< for the sake of record.trace_bytes
 

@@ -147,6 +147,19 @@ std::string dump(const AnyJson& json) {
   return json.dump(2, ' ', false, AnyJson::error_handler_t::replace) + "\n";
 }
 
+Json array_json(const ArrayMap& map) {
+  Json links = Json::array();
+  for (const ArrayMap::Link& link : map.links) {
+    links.push_back({{"x", link.x},
+                     {"y", link.y},
+                     {"to_x", link.to_x},
+                     {"to_y", link.to_y},
+                     {"vectors", link.vectors},
+                     {"stall_cycles", link.stall_cycles}});
+  }
+  return {{"rows", map.rows}, {"columns", map.columns}, {"cal_issue", map.cal_issue}, {"links", links}};
+}
+
 /// Of the windows that are as long as they should be: the last one may be short.
 double peak_power(const RunResult& result) {
   double peak = 0;
@@ -217,6 +230,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
         {"bit_exact", verification.bit_exact}}},
       {"layers", layers},
       {"kernels", kernels},
+      {"array", array_json(result.array)},
       {"plan", result.plan},
       {"host_seconds", result.host_seconds},
       {"host_setup_seconds", result.host_setup_seconds},
@@ -259,10 +273,12 @@ std::string summary_table(const RunResult& result) {
   return out;
 }
 
-void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network) {
+void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network,
+               const nlohmann::ordered_json& parameters) {
   std::filesystem::create_directories(directory);
   write_text(directory / "summary.json", dump(summary_json(result)));
   write_text(directory / "network.json", dump(network_json(network)));
+  write_text(directory / "parameters.json", dump(parameters));
   if (!result.statistics.is_null()) {
     write_text(directory / "statistics.json", dump(result.statistics));
     write_text(directory / "statistics.csv", result.statistics_csv);

@@ -18,9 +18,10 @@ nlohmann::ordered_json summary_json(const RunResult& result);
 /// The end-of-run table, at most 100 columns wide.
 std::string summary_table(const RunResult& result);
 
-/// Writes summary.json, network.json, statistics.json (unless empty) and, where tensors were kept,
-/// tensors.safetensors and weights.safetensors into the directory, which is made if need be.
-/// @throws std::runtime_error  a file cannot be written
-void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network);
+/// Writes summary.json, network.json, parameters.json (what is given), statistics.json and statistics.csv (unless
+/// empty), power.csv (if recorded) and, where tensors were kept, tensors.safetensors and weights.safetensors into the
+/// directory, which is made if need be. @throws std::runtime_error  a file cannot be written
+void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network,
+               const nlohmann::ordered_json& parameters);
 
 }  // namespace bvp

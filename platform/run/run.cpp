@@ -220,6 +220,27 @@ class Run {
     finish_records(soc);
   }
 
+  void collect_array(const Soc& soc) {
+    ArrayMap& map = result_.array;
+    map.rows = static_cast<u32>(scenario_.soc.array.rows);
+    map.columns = static_cast<u32>(scenario_.soc.array.columns);
+    for (const PeCore* pe : soc.cores) map.cal_issue.push_back(pe->cal_issue());
+    if (soc.lockstep) return;
+    static constexpr std::array<std::pair<int, int>, 8> moves{
+        {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {2, 0}, {-2, 0}, {0, 2}, {0, -2}}};  // in the order of LinkDirection
+    for (u32 y = 0; y < map.rows; ++y) {
+      for (u32 x = 0; x < map.columns; ++x) {
+        for (std::size_t i = 0; i < moves.size(); ++i) {
+          const auto direction = static_cast<LinkDirection>(i);
+          const u64 vectors = soc.mesh.link_vectors(x, y, direction);
+          if (vectors == 0) continue;
+          map.links.push_back({x, y, x + static_cast<u32>(moves[i].first), y + static_cast<u32>(moves[i].second),
+                               vectors, soc.mesh.link_stall_cycles(x, y, direction)});
+        }
+      }
+    }
+  }
+
   /// What is recorded while the simulation runs.
   void start_records(Soc& soc) {
     const auto channels = static_cast<u32>(scenario_.soc.dma.channels);
@@ -310,6 +331,8 @@ class Run {
     result_.dram_written_bytes = soc.dram.statistics().bytes_written.value();
     result_.statistics = statistics_json(soc.statistics());
     result_.statistics_csv = statistics_csv(soc.statistics());
+
+    collect_array(soc);
 
     const MachineSize size = machine_size();
     const auto total_of = [](const std::map<std::string, double>& parts) {

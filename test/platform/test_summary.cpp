@@ -126,7 +126,7 @@ TEST_CASE("A run's directory holds what was asked for", "[summary]") {
   network.ffn = 8;
   network.layers = {{bvp::Mixing::fft2d, bvp::LinearKind::dense, bvp::LinearKind::butterfly}};
   bvp::RunResult result = sample_result();
-  bvp::write_run(directory.path() / "a", result, network);
+  bvp::write_run(directory.path() / "a", result, network, {{"run.seed", 1}});
   CHECK(nlohmann::json::parse(read(directory.path() / "a/statistics.json")).at("cpu").at("instructions") == 5);
   CHECK_FALSE(fs::exists(directory.path() / "a/tensors.safetensors"));
   const auto written = nlohmann::json::parse(read(directory.path() / "a/network.json"));
@@ -137,11 +137,11 @@ TEST_CASE("A run's directory holds what was asked for", "[summary]") {
   result.tensors["input"] = {{1}, {0}};
   result.weights["w"] = {{1}, {0}};
   result.failure = "text that is not UTF-8: \xff";
-  bvp::write_run(directory.path() / "a", result, network);
+  bvp::write_run(directory.path() / "a", result, network, {{"run.seed", 1}});
   CHECK(fs::exists(directory.path() / "a/tensors.safetensors"));
   CHECK(fs::exists(directory.path() / "a/weights.safetensors"));
   const std::string first = read(directory.path() / "a/summary.json");
-  bvp::write_run(directory.path() / "b", result, network);
+  bvp::write_run(directory.path() / "b", result, network, {});
   CHECK(read(directory.path() / "b/summary.json") == first);
 }
 

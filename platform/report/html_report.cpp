@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/report/html_report.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "platform/scenario/input_error.h"
+#include "platform/scenario/resources.h"
+
+namespace bvp {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::optional<std::string> read_text(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return std::nullopt;
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::string part_of_page(const char* name) {
+  const auto file = find_resource(fs::path("platform/report/html") / name);
+  const auto text = file ? read_text(*file) : std::nullopt;
+  if (!text) throw InputError(fmt::format("the report's {} was not found beside the executable", name));
+  return *text;
+}
+
+std::string chart_library() {
+  const auto file = find_resource("html/node_modules/echarts/dist/echarts.min.js");
+  const auto text = file ? read_text(*file) : std::nullopt;
+  if (!text) throw InputError("the library that the report draws with (ECharts) is not installed: run scripts/setup");
+  return *text;
+}
+
+Json read_json(const fs::path& file) {
+  const auto text = read_text(file);
+  if (!text) throw InputError(fmt::format("{}: cannot be read; expected the directory of a run", file.string()));
+  try {
+    return Json::parse(*text);
+  } catch (const Json::exception& error) {
+    throw InputError(fmt::format("{}: {}", file.string(), error.what()));
+  }
+}
+
+/// Columns by name; null if there is no such file.
+Json read_columns(const fs::path& file) {
+  std::ifstream stream(file);
+  std::string line;
+  if (!stream || !std::getline(stream, line)) return nullptr;
+  const auto cells = [](const std::string& text) {
+    std::vector<std::string> result;
+    std::istringstream words(text);
+    for (std::string word; std::getline(words, word, ',');) result.push_back(word);
+    return result;
+  };
+  const std::vector<std::string> names = cells(line);
+  Json columns = Json::object();
+  for (const std::string& name : names) columns[name] = Json::array();
+  for (int number = 2; std::getline(stream, line); ++number) {
+    const std::vector<std::string> values = cells(line);
+    if (values.size() != names.size()) {
+      throw InputError(
+          fmt::format("{}:{}: found {} cells, expected {}", file.string(), number, values.size(), names.size()));
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      try {
+        columns[names[i]].push_back(std::stod(values[i]));
+      } catch (const std::exception&) {
+        throw InputError(fmt::format("{}:{}: found '{}', expected a number", file.string(), number, values[i]));
+      }
+    }
+  }
+  return columns;
+}
+
+Json read_run(const fs::path& directory) {
+  Json run;
+  run["directory"] = directory.filename().empty() ? directory.parent_path().filename() : directory.filename();
+  run["summary"] = read_json(directory / "summary.json");
+  for (const char* key : {"scenario", "cycles", "time_s", "energy_j", "layers", "kernels", "unit_cycles", "plan"}) {
+    if (!run["summary"].contains(key)) {
+      throw InputError(fmt::format("{}: no '{}'; expected the summary of a run of this version",
+                                   (directory / "summary.json").string(), key));
+    }
+  }
+  run["network"] = read_json(directory / "network.json");
+  run["parameters"] = read_json(directory / "parameters.json");
+  run["power"] = read_columns(directory / "power.csv");
+  return run;
+}
+
+void replace(std::string& page, const std::string& mark, const std::string& text) {
+  const std::size_t at = page.find(mark);
+  if (at == std::string::npos) throw std::logic_error("the report's page has no " + mark);
+  page.replace(at, mark.size(), text);
+}
+
+/// Text that may stand within a script element.
+std::string for_script(std::string text) {
+  for (std::size_t at = 0; (at = text.find("</", at)) != std::string::npos; at += 3) text.replace(at, 2, "<\\/");
+  return text;
+}
+
+}  // namespace
+
+std::string html_report(const std::vector<fs::path>& directories) {
+  Json runs = Json::array();
+  for (const fs::path& directory : directories) runs.push_back(read_run(directory));
+  std::string page = part_of_page("report.html");
+  replace(page, "/*STYLE*/", part_of_page("report.css"));
+  replace(page, "/*SCRIPT*/", part_of_page("report.js"));
+  replace(page, "/*LIBRARY*/", for_script(chart_library()));
+  replace(page, "/*DATA*/", for_script(runs.dump(-1, ' ', false, Json::error_handler_t::replace)));
+  return page;
+}
+
+}  // namespace bvp

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every parameter of a scenario with its value and where it comes from.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "platform/scenario/scenario.h"
+
+namespace bvp {
+
+/// {"soc.array.lanes": {"value", "unit", "source", "confidence", "given"}}; `given` only where the scenario sets it.
+nlohmann::ordered_json parameters_json(const Scenario& scenario);
+
+}  // namespace bvp
