@@ -36,6 +36,8 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   SC_HAS_PROCESS(LockstepArray);
 
  private:
+  [[nodiscard]] u64 pes() const override { return config.size(); }
+  [[nodiscard]] u64 kernel_pes() const override { return context_->all_pes.size(); }
   /// What a segment's transfers cost, learned from its first firings with all PEs at once.
   struct Cost {
     u32 samples = 0;

@@ -73,8 +73,13 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
       tokens_(&stats_, "token", "tokens", "dependency tokens handled", Counter::Role::energy_action),
       configured_words_(&stats_, "configure_word", "words", "64-bit words of configuration received",
                         Counter::Role::energy_action),
+      active_cycles_(&stats_, "active_cycle", "cycles", "cycles with a kernel", Counter::Role::energy_action),
+      idle_cycles_(&stats_, "idle_cycle", "cycles", "cycles without a kernel, clocked", Counter::Role::energy_action),
+      gated_cycles_(&stats_, "gated_cycle", "cycles", "cycles without a kernel, the clock stands still",
+                    Counter::Role::energy_action),
       memory_(limits_.operand_vectors, limits_.accumulators, limits_.lanes),
-      cal_(parameters, limits_.lanes) {
+      cal_(parameters, limits_.lanes),
+      clock_gating_(parameters.clock_gating) {
   constexpr std::array<const char*, unit_count> stalls{
       "cycles busy without issue: vectors waited for scratchpad banks",
       "cycles busy without issue: an operand was still in a pipeline of the unit",
@@ -144,6 +149,7 @@ bool PeCore::launch(const LaunchRecord& record, Cycle when) {
   launch.unfinished = program.segments.size();
   if (launches_.empty()) {
     for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), when, Wait::no_kernel);
+    book_cycles(when);
   }
   launches_.push_back(launch);
   Event event;
@@ -418,6 +424,7 @@ void PeCore::finish(const Event& event, Cycle now) {
 void PeCore::complete_launches(Cycle now) {
   while (!launches_.empty() && launches_.front().unfinished == 0) {
     const u32 number = launches_.front().record.launch_number;
+    book_cycles(now);
     launches_.pop_front();
     ++first_launch_;
     if (launches_.empty()) {
@@ -615,7 +622,16 @@ std::string PeCore::pending() const {
 
 u64 PeCore::cal_issue() const { return unit_stats_[as_index(Unit::cal)]->issue.value(); }
 
+void PeCore::book_cycles(Cycle now) {
+  if (now <= cycles_booked_) return;
+  const u64 cycles = now - cycles_booked_, active = launches_.empty() ? 0 : kernel_pes();
+  active_cycles_ += cycles * active;
+  (clock_gating_ ? gated_cycles_ : idle_cycles_) += cycles * (pes() - active);
+  cycles_booked_ = now;
+}
+
 void PeCore::settle(Cycle now) {
+  book_cycles(now);
   if (!launches_.empty()) return;
   for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), now, Wait::no_kernel);
 }

@@ -153,6 +153,9 @@ class PeCore {
   virtual void wake_at(Cycle cycle) = 0;
 
   void fail(std::string message);
+  /// PEs that this stands for, and those of them that run the kernel.
+  [[nodiscard]] virtual u64 pes() const { return 1; }
+  [[nodiscard]] virtual u64 kernel_pes() const { return 1; }
   void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
   void count_cal(const CalSchedule& schedule);
   /// Where the segment's streams point in the firing at hand, for the PE of this program.
@@ -176,6 +179,7 @@ class PeCore {
   Counter operations_;
   Counter operand_reads_, operand_writes_, scalar_reads_;
   Counter instructions_issued_, tokens_, configured_words_;
+  Counter active_cycles_, idle_cycles_, gated_cycles_;
 
   OperandMemory memory_;
   CalUnit cal_;
@@ -211,7 +215,12 @@ class PeCore {
   void book_wait(Unit unit, Cycle now, Wait reason);
   [[nodiscard]] Wait wait_reason(u32 segment) const;
 
+  /// Counts the cycles up to now as active, idle or gated.
+  void book_cycles(Cycle now);
+
   UnitObserver* observer_ = nullptr;
+  const bool clock_gating_;
+  Cycle cycles_booked_ = 0;
   u32 generation_ = 0;
   bool weights_loaded_ = false;
   std::vector<EdgeState> edges_;

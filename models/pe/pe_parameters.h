@@ -35,6 +35,14 @@ struct PeParameters : ParameterGroup {
                       "Instances of a kernel that the compiler lets be in flight on one PE at a time.",
                       "DPU (JCST 2018): 8 blocks in flight",
                       Confidence::mid};
+  Param<bool> clock_gating{this,
+                           "clock_gating",
+                           false,
+                           "",
+                           {},
+                           "The clock of a PE stands still while it has no kernel; counts for energy only.",
+                           "assumption: not published",
+                           Confidence::low};
   Param<i64> cal_latency{this,
                          "cal_latency",
                          4,

@@ -187,6 +187,27 @@ EnergyTable EnergyTable::load(const std::filesystem::path& file) {
   }
 }
 
+EnergyTable EnergyTable::at(OperatingPoint point) const {
+  EnergyTable table = *this;
+  double dynamic = 1;
+  try {
+    dynamic = energy_scale({technology_nm_, voltage_}, point);
+  } catch (const std::invalid_argument& error) {
+    throw EnergyTableError(error.what());
+  }
+  const auto scale = [](Prices& prices, double by) {
+    for (auto& [component, entries] : prices) {
+      if (component == "dram") continue;
+      for (auto& [name, price] : entries) price.value *= by;
+    }
+  };
+  scale(table.actions_, dynamic);
+  scale(table.background_, point.volt / voltage_);
+  table.technology_nm_ = point.nm;
+  table.voltage_ = point.volt;
+  return table;
+}
+
 std::map<std::string, double> EnergyTable::price(const ActionCounts& counts, const MachineSize& size) const {
   require_array(size);
   std::map<std::string, double> joules;

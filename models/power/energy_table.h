@@ -8,6 +8,7 @@
 #include <string>
 
 #include "models/power/action_counts.h"
+#include "models/power/technology.h"
 
 namespace bvp {
 
@@ -45,6 +46,10 @@ class EnergyTable {
   [[nodiscard]] double voltage() const { return voltage_; }
   [[nodiscard]] const Prices& actions() const { return actions_; }
   [[nodiscard]] const Prices& background() const { return background_; }
+
+  /// The prices of another technology or voltage: actions outside of the DRAM follow technology.h, leakage the voltage;
+  /// the DRAM is a chip of its own. @throws EnergyTableError  no scaling is known
+  [[nodiscard]] EnergyTable at(OperatingPoint point) const;
 
   /// Joules by component. @throws EnergyTableError  for an action without a price, even if it never happened
   [[nodiscard]] std::map<std::string, double> price(const ActionCounts& counts, const MachineSize& size) const;

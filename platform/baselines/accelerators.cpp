@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/baselines/accelerators.h"
 
-#include "platform/baselines/technology.h"
+#include "models/power/technology.h"
 
 namespace bvp {
 

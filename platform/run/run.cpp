@@ -159,6 +159,16 @@ class Run {
     if (!table) throw InputError(fmt::format("the energy table '{}' was not found", scenario_.energy.profile.get()));
     try {
       table_.emplace(EnergyTable::load(*table));
+      const EnergyParameters& energy = scenario_.energy;
+      constexpr double least_nm = 7, least_volt = 0.4;
+      OperatingPoint point{table_->technology_nm(), table_->voltage()};
+      if (energy.technology_nm > 0) point.nm = energy.technology_nm;
+      if (energy.voltage > 0) point.volt = energy.voltage;
+      if (point.nm < least_nm || point.volt < least_volt) {
+        throw InputError(fmt::format("energy: found {:g} nm and {:g} V, expected at least {:g} nm and {:g} V", point.nm,
+                                     point.volt, least_nm, least_volt));
+      }
+      table_ = table_->at(point);
     } catch (const EnergyTableError& error) {
       throw InputError(error.what());
     }

@@ -173,6 +173,23 @@ struct EnergyParameters : ParameterGroup {
       "Energy table: calibrated to a published PE at 12 nm, or published energies per operation.",
       "choice of the user",
       Confidence::high};
+  Param<double> technology_nm{this,
+                              "technology_nm",
+                              0,
+                              "nm",
+                              {0, 130},
+                              "Technology to which the profile's prices are scaled, from 7 nm on; 0: the profile's.",
+                              "choice of the user",
+                              Confidence::high};
+  Param<double> voltage{this,
+                        "voltage",
+                        0,
+                        "V",
+                        {0, 1.5},
+                        "Supply to which the profile's prices are scaled, from 0.4 V on; 0: the profile's. Whether the "
+                        "clock (soc.array.clock_hz) is met at that voltage is for the user to know.",
+                        "choice of the user",
+                        Confidence::high};
 };
 
 struct VerifyParameters : ParameterGroup {

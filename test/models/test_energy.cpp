@@ -124,11 +124,14 @@ TEST_CASE("silicon gives the published power of a PE at its reference activity",
   CHECK(watts(function_units) == Approx(0.2524).epsilon(0.01));
   CHECK(watts(registers) == Approx(0.0287).epsilon(0.01));
   CHECK(watts(network) == Approx(0.0562).epsilon(0.05));
-  CHECK(table.static_energy(one_pe, seconds).at("pe") / seconds == Approx(0.0281));
+  ActionCounts control;
+  control.by_component["pe"]["active_cycle"] = cycles;
+  CHECK(watts(control) == Approx(0.0281));
   ActionCounts all = function_units;
   all += registers;
   all += network;
-  CHECK(watts(all) + 0.0281 == Approx(0.3654).epsilon(0.01));
+  all += control;
+  CHECK(watts(all) == Approx(0.3654).epsilon(0.01));
 }
 
 TEST_CASE("silicon gives the published memory power at the published Load and Store activity", "[energy]") {
@@ -167,10 +170,37 @@ TEST_CASE("textbook prices are the published ones, DRAM costs the same in both",
   }
   SECTION("background scales with the machine") {
     const MachineSize other{64, 16, 8 << 20, 1};
-    CHECK(silicon.static_energy(other, 1).at("pe") == Approx(64 * 0.0281));
     CHECK(silicon.static_energy(other, 1).at("scratchpad") == Approx(2 * 0.14).epsilon(0.01));
     CHECK(silicon.static_energy(other, 1).at("cpu") == silicon.static_energy(full, 1).at("cpu"));
     CHECK(textbook.static_energy(other, 1).at("pe") == Approx(64 * 16 * 2.26e-4));
+  }
+}
+
+TEST_CASE("prices follow technology and voltage, those of the DRAM do not", "[energy]") {
+  for (const char* profile : {"silicon", "textbook"}) {
+    const EnergyTable table = EnergyTable::load(shipped(profile));
+    ActionCounts chip, memory;
+    chip.by_component = {{"pe", {{"fma_lane", 1000}, {"operand_read", 100}}}, {"scratchpad", {{"row_read", 10}}}};
+    memory.by_component["dram"] = {{"read_64b", 5}, {"activate", 1}};
+    const auto joules = [&](const EnergyTable& priced, const ActionCounts& counts) {
+      return sum(priced.price(counts, full));
+    };
+    const OperatingPoint here{table.technology_nm(), table.voltage()};
+    CHECK(joules(table.at(here), chip) == joules(table, chip));
+    double last = 0;
+    for (const double volt : {0.5, 0.6, 0.7, 0.8, 0.9, 1.0}) {
+      const EnergyTable scaled = table.at({here.nm, volt});
+      CHECK(joules(scaled, chip) > last);
+      last = joules(scaled, chip);
+      CHECK(joules(scaled, chip) / joules(table, chip) == Approx(energy_scale(here, {here.nm, volt})));
+      CHECK(joules(scaled, memory) == joules(table, memory));
+      CHECK(scaled.static_energy(full, 1).at("scratchpad") ==
+            Approx(table.static_energy(full, 1).at("scratchpad") * volt / 0.8));
+      CHECK(scaled.static_energy(full, 1).at("dram") == table.static_energy(full, 1).at("dram"));
+    }
+    CHECK(joules(table.at({7, 0.8}), chip) < joules(table, chip));
+    CHECK(joules(table.at({28, 0.8}), chip) > joules(table, chip));
+    CHECK_THROWS_AS(table.at({5, 0.8}), EnergyTableError);
   }
 }
 

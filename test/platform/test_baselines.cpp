@@ -2,11 +2,11 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "models/power/technology.h"
 #include "platform/baselines/accelerators.h"
 #include "platform/baselines/comparison.h"
 #include "platform/baselines/fabnet.h"
 #include "platform/baselines/jetson.h"
-#include "platform/baselines/technology.h"
 #include "platform/baselines/workload.h"
 
 namespace {

@@ -157,6 +157,42 @@ TEST_CASE("bytes, energy and cycles are conserved", "[run]") {
   }
 }
 
+TEST_CASE("every cycle of every PE is active, idle or gated", "[run]") {
+  const auto cycles = [](const RunResult& result, const char* name) {
+    u64 sum = 0;
+    for (const auto& [block, counters] : result.statistics.items()) {
+      if (block.rfind("pe", 0) == 0) sum += counters.at(name).get<u64>();
+    }
+    return sum;
+  };
+  for (const std::string fidelity : {"cycle", "fast"}) {
+    INFO(fidelity);
+    // 15 PEs, 8 of which the kernels use.
+    const std::vector<std::string> settings{"soc.array.rows=3", "soc.array.columns=5", "run.fidelity=" + fidelity};
+    const RunResult clocked = run(settings);
+    CHECK(cycles(clocked, "gated_cycle") == 0);
+    CHECK(cycles(clocked, "active_cycle") + cycles(clocked, "idle_cycle") == 15 * clocked.cycles);
+    CHECK(cycles(clocked, "active_cycle") > 8 * clocked.kernel_cycles / 2);  // PEs get launches one after the other
+    CHECK(cycles(clocked, "active_cycle") <= 8 * clocked.cycles);
+    std::vector<std::string> with_gating = settings;
+    with_gating.emplace_back("soc.pe.clock_gating=true");
+    const RunResult gated = run(with_gating);
+    CHECK(gated.cycles == clocked.cycles);
+    CHECK(cycles(gated, "idle_cycle") == 0);
+    CHECK(cycles(gated, "gated_cycle") == cycles(clocked, "idle_cycle"));
+    CHECK(gated.energy_j < clocked.energy_j);
+  }
+}
+
+TEST_CASE("voltage and technology are a configuration", "[run]") {
+  const double here = run({}).energy_j;
+  CHECK(run({"energy.voltage=0.6"}).energy_j < here);
+  CHECK(run({"energy.technology_nm=28"}).energy_j > here);
+  CHECK(run({"energy.voltage=0.8", "energy.technology_nm=12"}).energy_j == here);
+  CHECK_THROWS_AS(run({"energy.voltage=0.1"}), InputError);
+  CHECK_THROWS_AS(run({"energy.technology_nm=3"}), InputError);
+}
+
 TEST_CASE("what does not fit is refused before the simulation", "[run]") {
   for (const std::string setting : {"soc.pe.operand_vectors=16", "soc.scratchpad.size_bytes=8192"}) {
     INFO(setting);

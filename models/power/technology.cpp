@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/baselines/technology.h"
+#include "models/power/technology.h"
 
 #include <fmt/format.h>
 
