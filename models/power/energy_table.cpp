@@ -2,12 +2,8 @@
 #include "models/power/energy_table.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 #include <array>
-#include <cmath>
-#include <initializer_list>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -42,50 +38,10 @@ double factor(Scale scale, const MachineSize& size) {
   return 0;
 }
 
-/// Reads one file; `path` is the key under way, "actions.pe.fma_lane".
-class Reader {
+/// Prices out of a table.
+class PriceReader : public TableReader {
  public:
-  explicit Reader(const std::filesystem::path& file) : file_(file.string()) {}
-
-  [[noreturn]] void fail(const YAML::Node& node, const std::string& path, const std::string& what) const {
-    const YAML::Mark mark = node.Mark();
-    const std::string place = mark.is_null() ? file_ : fmt::format("{}:{}", file_, mark.line + 1);
-    throw EnergyTableError(fmt::format("{}: {}{}{}", place, path, path.empty() ? "" : ": ", what));
-  }
-
-  /// The keys must be text and differ; with `allowed`, be among these.
-  void check_map(const YAML::Node& node, const std::string& path,
-                 std::initializer_list<std::string_view> allowed = {}) const {
-    if (!node.IsMap() || node.size() == 0) fail(node, path, "expected a map with entries");
-    std::set<std::string> seen;
-    for (const auto& entry : node) {
-      if (!entry.first.IsScalar() || entry.first.Scalar().empty()) fail(entry.first, path, "a key must be a name");
-      const std::string& key = entry.first.Scalar();
-      if (!seen.insert(key).second) fail(entry.first, join(path, key), "given twice");
-      bool known = allowed.size() == 0;
-      for (const std::string_view name : allowed) known = known || name == key;
-      if (!known) fail(entry.first, join(path, key), fmt::format("unknown key, expected {}", fmt::join(allowed, ", ")));
-    }
-  }
-
-  [[nodiscard]] std::string text(const YAML::Node& map, const std::string& path, const char* key) const {
-    const YAML::Node node = map[key];
-    if (!node) fail(map, join(path, key), "missing");
-    if (!node.IsScalar() || node.Scalar().empty()) fail(node, join(path, key), "expected a text");
-    return node.Scalar();
-  }
-
-  /// From 0 to 1e12.
-  [[nodiscard]] double number(const YAML::Node& map, const std::string& path, const char* key) const {
-    constexpr double limit = 1e12;
-    const std::string found = text(map, path, key);
-    double value = 0;
-    const bool is_number = YAML::convert<double>::decode(map[key], value) && std::isfinite(value);
-    if (!is_number || value < 0 || value > limit) {
-      fail(map[key], join(path, key), fmt::format("found '{}', expected a number from 0 to {:g}", found, limit));
-    }
-    return value;
-  }
+  using TableReader::TableReader;
 
   [[nodiscard]] EnergyTable::Price action(const YAML::Node& node, const std::string& path) const {
     constexpr double picojoule = 1e-12;
@@ -139,22 +95,12 @@ class Reader {
   }
 
  private:
-  static std::string join(const std::string& path, const std::string& key) {
-    return path.empty() ? key : path + "." + key;
-  }
-
   [[nodiscard]] EnergyTable::Price origin(const YAML::Node& node, const std::string& path) const {
     EnergyTable::Price price;
     price.source = text(node, path, "source");
-    price.confidence = text(node, path, "confidence");
-    if (price.confidence != "high" && price.confidence != "mid" && price.confidence != "low") {
-      fail(node["confidence"], join(path, "confidence"),
-           fmt::format("found '{}', expected high, mid or low", price.confidence));
-    }
+    price.confidence = confidence(node, path);
     return price;
   }
-
-  std::string file_;
 };
 
 void require_array(const MachineSize& size) {
@@ -164,27 +110,17 @@ void require_array(const MachineSize& size) {
 }  // namespace
 
 EnergyTable EnergyTable::load(const std::filesystem::path& file) {
-  const Reader reader(file);
-  const std::string unreadable = fmt::format("{}: cannot be read", file.string());
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(file, ignored)) throw EnergyTableError(unreadable);
-  try {
-    const YAML::Node root = YAML::LoadFile(file.string());
-    if (!root.IsMap()) throw EnergyTableError(fmt::format("{}: expected an energy table, a map", file.string()));
-    reader.check_map(root, "", {"profile", "description", "technology_nm", "voltage", "actions", "static"});
-    EnergyTable table;
-    table.profile_ = reader.text(root, "", "profile");
-    table.description_ = reader.text(root, "", "description");
-    table.technology_nm_ = reader.number(root, "", "technology_nm");
-    table.voltage_ = reader.number(root, "", "voltage");
-    table.actions_ = reader.section(root, "actions", &Reader::action);
-    table.background_ = reader.section(root, "static", &Reader::background);
-    return table;
-  } catch (const YAML::BadFile&) {
-    throw EnergyTableError(unreadable);
-  } catch (const YAML::Exception& error) {
-    throw EnergyTableError(fmt::format("{}:{}: {}", file.string(), error.mark.line + 1, error.msg));
-  }
+  const PriceReader reader(file);
+  const YAML::Node root = reader.open();
+  reader.check_map(root, "", {"profile", "description", "technology_nm", "voltage", "actions", "static"});
+  EnergyTable table;
+  table.profile_ = reader.text(root, "", "profile");
+  table.description_ = reader.text(root, "", "description");
+  table.technology_nm_ = reader.number(root, "", "technology_nm");
+  table.voltage_ = reader.number(root, "", "voltage");
+  table.actions_ = reader.section(root, "actions", &PriceReader::action);
+  table.background_ = reader.section(root, "static", &PriceReader::background);
+  return table;
 }
 
 EnergyTable EnergyTable::at(OperatingPoint point) const {

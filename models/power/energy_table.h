@@ -8,13 +8,10 @@
 #include <string>
 
 #include "models/power/action_counts.h"
+#include "models/power/table_reader.h"
 #include "models/power/technology.h"
 
 namespace bvp {
-
-struct EnergyTableError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// What scales the prices: actions on vectors are priced per bit, background per instance, lane, byte or channel.
 struct MachineSize {
@@ -22,6 +19,8 @@ struct MachineSize {
   u64 lanes = 0;  ///< of one PE
   u64 scratchpad_bytes = 0;
   u64 dram_channels = 0;
+  u64 operand_bytes = 0;  ///< of one PE
+  u64 dma_channels = 0;
 };
 
 class EnergyTable {

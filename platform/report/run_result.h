@@ -93,6 +93,8 @@ struct RunResult {
   std::map<std::string, double> energy_by_kernel_j;
   std::map<std::string, double> energy_by_layer_j;
 
+  std::map<std::string, double> area_by_component_mm2;  ///< at the area table's technology
+
   u64 kernel_cycles = 0;              ///< cycles in which a kernel was on the array
   Utilisation utilisation;            ///< over kernel_cycles
   std::optional<Utilisation> steady;  ///< over the kernels' steady parts

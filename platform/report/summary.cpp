@@ -160,6 +160,12 @@ Json array_json(const ArrayMap& map) {
   return {{"rows", map.rows}, {"columns", map.columns}, {"cal_issue", map.cal_issue}, {"links", links}};
 }
 
+double total_area(const RunResult& result) {
+  double sum = 0;
+  for (const auto& [component, mm2] : result.area_by_component_mm2) sum += mm2;
+  return sum;
+}
+
 /// Of the windows that are as long as they should be: the last one may be short.
 double peak_power(const RunResult& result) {
   double peak = 0;
@@ -216,6 +222,8 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"average_power_w", per_second(result.energy_j, result.time_s)},
       {"peak_power_w", result.power.empty() ? Json(nullptr) : Json(peak_power(result))},
       {"trace_events_dropped", result.trace_events_dropped},
+      {"area_by_component_mm2", result.area_by_component_mm2},
+      {"area_mm2", total_area(result)},
       {"energy_by_component_j", result.energy_by_component_j},
       {"energy_by_kernel_j", result.energy_by_kernel_j},
       {"energy_by_layer_j", result.energy_by_layer_j},
@@ -259,6 +267,13 @@ std::string summary_table(const RunResult& result) {
                        si(per_second(result.energy_j, result.time_s), "W"),
                        result.power.empty() ? "" : ", peak " + si(peak_power(result), "W"), result.energy_profile,
                        result.energy_by_component_j.count("dram") != 0 ? "with" : "without"));
+  if (!result.area_by_component_mm2.empty()) {
+    std::vector<std::string> parts;
+    for (const auto& [component, mm2] : result.area_by_component_mm2) {
+      if (mm2 >= 0.5) parts.push_back(fmt::format("{} {:.1f}", component, mm2));
+    }
+    add_line(out, "area", fmt::format("{:.1f} mm2 estimated ({})", total_area(result), fmt::join(parts, ", ")));
+  }
   add_line(out, "utilisation", utilisation_text(result.utilisation));
   if (result.steady) add_line(out, "  in steady state", utilisation_text(*result.steady));
   add_line(out, "simulation",

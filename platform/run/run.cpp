@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "models/common/simulation_context.h"
+#include "models/power/area_table.h"
 #include "models/power/energy_table.h"
 #include "platform/network/weights.h"
 #include "platform/power/power_monitor.h"
@@ -169,6 +170,9 @@ class Run {
                                      point.volt, least_nm, least_volt));
       }
       table_ = table_->at(point);
+      const auto area = find_resource("models/power/tables/area.yaml");
+      if (!area) throw InputError("the area table (models/power/tables/area.yaml) was not found");
+      result_.area_by_component_mm2 = AreaTable::load(*area).area(machine_size());
     } catch (const EnergyTableError& error) {
       throw InputError(error.what());
     }
@@ -292,6 +296,8 @@ class Run {
     size.lanes = static_cast<u64>(scenario_.soc.array.lanes.get());
     size.scratchpad_bytes = static_cast<u64>(scenario_.soc.scratchpad.size_bytes.get());
     size.dram_channels = static_cast<u64>(scenario_.soc.dram.channels.get());
+    size.operand_bytes = static_cast<u64>(scenario_.soc.pe.operand_vectors.get()) * size.lanes * 2;
+    size.dma_channels = static_cast<u64>(scenario_.soc.dma.channels.get());
     return size;
   }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "models/common/simulation_context.h"
+#include "models/power/area_table.h"
 #include "models/power/energy_table.h"
 #include "platform/soc/soc.h"
 
@@ -201,6 +202,33 @@ TEST_CASE("prices follow technology and voltage, those of the DRAM do not", "[en
     CHECK(joules(table.at({7, 0.8}), chip) < joules(table, chip));
     CHECK(joules(table.at({28, 0.8}), chip) > joules(table, chip));
     CHECK_THROWS_AS(table.at({5, 0.8}), EnergyTableError);
+  }
+}
+
+TEST_CASE("area grows with what the machine has", "[energy]") {
+  const AreaTable table = AreaTable::load(shipped("area"));
+  const auto mm2 = [&](const MachineSize& size) { return table.area(size); };
+  const MachineSize base{16, 32, 4 << 20, 2, 16384, 2};
+  // The published array: 7.712 mm2.
+  CHECK(mm2(base).at("pe") == Approx(7.712).epsilon(0.01));
+  CHECK(mm2(base).at("scratchpad") == Approx(4).epsilon(0.01));
+  MachineSize more = base;
+  more.pes = 64;
+  CHECK(mm2(more).at("pe") == Approx(4 * mm2(base).at("pe")));
+  more = base;
+  more.lanes = 8;
+  CHECK(mm2(more).at("pe") < mm2(base).at("pe"));
+  more = base;
+  more.operand_bytes *= 2;
+  CHECK(mm2(more).at("pe") > mm2(base).at("pe"));
+  more.scratchpad_bytes *= 2;
+  CHECK(mm2(more).at("scratchpad") == Approx(2 * mm2(base).at("scratchpad")));
+  more.dram_channels = 4;
+  more.dma_channels = 8;
+  CHECK(mm2(more).at("dram") == Approx(2 * mm2(base).at("dram")));
+  CHECK(mm2(more).at("dma") == Approx(4 * mm2(base).at("dma")));
+  for (const auto& [component, parts] : table.parts()) {
+    for (const auto& [name, part] : parts) CHECK_FALSE(part.source.empty());
   }
 }
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/power/table_reader.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <set>
+
+namespace bvp {
+
+YAML::Node TableReader::open() const {
+  const std::string unreadable = fmt::format("{}: cannot be read", file_);
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file_, ignored)) throw EnergyTableError(unreadable);
+  try {
+    YAML::Node root = YAML::LoadFile(file_);
+    if (!root.IsMap()) throw EnergyTableError(fmt::format("{}: expected a table, a map", file_));
+    return root;
+  } catch (const YAML::BadFile&) {
+    throw EnergyTableError(unreadable);
+  } catch (const YAML::Exception& error) {
+    throw EnergyTableError(fmt::format("{}:{}: {}", file_, error.mark.line + 1, error.msg));
+  }
+}
+
+void TableReader::fail(const YAML::Node& node, const std::string& path, const std::string& what) const {
+  const YAML::Mark mark = node.Mark();
+  const std::string place = mark.is_null() ? file_ : fmt::format("{}:{}", file_, mark.line + 1);
+  throw EnergyTableError(fmt::format("{}: {}{}{}", place, path, path.empty() ? "" : ": ", what));
+}
+
+void TableReader::check_map(const YAML::Node& node, const std::string& path,
+                            std::initializer_list<std::string_view> allowed) const {
+  if (!node.IsMap() || node.size() == 0) fail(node, path, "expected a map with entries");
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    if (!entry.first.IsScalar() || entry.first.Scalar().empty()) fail(entry.first, path, "a key must be a name");
+    const std::string& key = entry.first.Scalar();
+    if (!seen.insert(key).second) fail(entry.first, join(path, key), "given twice");
+    bool known = allowed.size() == 0;
+    for (const std::string_view name : allowed) known = known || name == key;
+    if (!known) fail(entry.first, join(path, key), fmt::format("unknown key, expected {}", fmt::join(allowed, ", ")));
+  }
+}
+
+std::string TableReader::text(const YAML::Node& map, const std::string& path, const char* key) const {
+  const YAML::Node node = map[key];
+  if (!node) fail(map, join(path, key), "missing");
+  if (!node.IsScalar() || node.Scalar().empty()) fail(node, join(path, key), "expected a text");
+  return node.Scalar();
+}
+
+double TableReader::number(const YAML::Node& map, const std::string& path, const char* key) const {
+  constexpr double limit = 1e12;
+  const std::string found = text(map, path, key);
+  double value = 0;
+  const bool is_number = YAML::convert<double>::decode(map[key], value) && std::isfinite(value);
+  if (!is_number || value < 0 || value > limit) {
+    fail(map[key], join(path, key), fmt::format("found '{}', expected a number from 0 to {:g}", found, limit));
+  }
+  return value;
+}
+
+std::string TableReader::confidence(const YAML::Node& map, const std::string& path) const {
+  const std::string found = text(map, path, "confidence");
+  if (found != "high" && found != "mid" && found != "low") {
+    fail(map["confidence"], join(path, "confidence"), fmt::format("found '{}', expected high, mid or low", found));
+  }
+  return found;
+}
+
+std::string TableReader::join(const std::string& path, const std::string& key) {
+  return path.empty() ? key : path + "." + key;
+}
+
+}  // namespace bvp
