@@ -118,6 +118,7 @@ void Cpu::sleep() {
   while ((pending() & csr_.mie) == 0) wait(lines_changed_);
   sleeping_ = false;
   sleep_cycles_ += (sc_core::sc_time_stamp() - start).value() / period_.value();
+  if (on_sleep_) on_sleep_(start, sc_core::sc_time_stamp());
 }
 
 // ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
       storage_(static_cast<u64>(parameters.size_bytes.get())),
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
       response_latency_(static_cast<Cycle>(parameters.response_latency.get())),
+      burst_clocks_(DramTiming(parameters).burst),
       posted_writes_(parameters.posted_writes),
       dmi_(parameters.dmi),
       dmi_latency_(parameters.dmi_latency_ns, sc_core::SC_NS) {
@@ -122,6 +123,12 @@ bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& d
   dmi.set_write_latency(dmi_latency_);
   dmi.allow_read_write();
   return true;
+}
+
+void Dram::set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer) {
+  for (u32 i = 0; i < channels_.size(); ++i) {
+    channels_[i]->set_observer([observer, i](const DramCommand& command) { observer(i, command); });
+  }
 }
 
 void Dram::update_statistics() {

@@ -4,6 +4,7 @@
 
 #include <tlm_utils/simple_target_socket.h>
 
+#include <functional>
 #include <memory>
 #include <systemc>
 #include <vector>
@@ -31,6 +32,10 @@ class Dram : public sc_core::sc_module {
   [[nodiscard]] u64 size() const { return storage_.size(); }
   [[nodiscard]] const ClockDomain& clock() const { return clock_; }
   [[nodiscard]] const DramStatistics& statistics() const { return statistics_; }
+  /// Called for each command of each channel, in DRAM clocks; not in time order, and not for bulk traffic.
+  void set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer);
+  /// Clocks of the data bus that an access takes.
+  [[nodiscard]] Cycle burst_clocks() const { return burst_clocks_; }
   /// Counts what time alone causes (refreshes) up to the present; call before reading the statistics.
   void update_statistics();
 
@@ -47,7 +52,7 @@ class Dram : public sc_core::sc_module {
   DramAddressMap map_;
   DramStorage storage_;
   std::vector<std::unique_ptr<DramChannel>> channels_;
-  Cycle request_latency_, response_latency_;
+  Cycle request_latency_, response_latency_, burst_clocks_;
   u64 bulk_accesses_ = 0, bulk_activates_ = 0;  // what bulk traffic has added to the counters
   bool posted_writes_;
   bool dmi_;

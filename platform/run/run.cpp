@@ -265,9 +265,21 @@ class Run {
     }
     if (!request_.trace.empty()) {
       tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
-                                         clock_hz, static_cast<u32>(soc.cores.size()), channels);
+                                         clock_hz, static_cast<u32>(soc.cores.size()), channels,
+                                         static_cast<u32>(scenario_.soc.dram.channels));
       soc.sequencer.add_observer(*tracer_);
       soc.set_unit_observer(tracer_.get());
+      const double dram_clock_s = 1 / scenario_.soc.dram.clock_hz;
+      const auto burst = static_cast<double>(soc.dram.burst_clocks());
+      soc.dram.set_command_observer([this, dram_clock_s, burst](u32 channel, const DramCommand& command) {
+        if (command.kind != DramCommand::Kind::read && command.kind != DramCommand::Kind::write) return;
+        const auto begin = static_cast<double>(command.cycle);
+        tracer_->dram_transfer(channel, command.kind == DramCommand::Kind::write, begin * dram_clock_s,
+                               (begin + burst) * dram_clock_s);
+      });
+      soc.cpu.set_sleep_observer([this](sc_core::sc_time begin, sc_core::sc_time end) {
+        tracer_->cpu_slept(begin.to_seconds(), end.to_seconds());
+      });
     }
     if (!request_.vcd.empty()) {
       waveform_ = std::make_unique<Waveform>("waveform", request_.vcd, soc, channels);

@@ -11,7 +11,12 @@ namespace {
 
 using Track = TraceFile::Track;
 
-constexpr u32 network_process = 1, array_process = 2, dma_process = 3, counter_process = 4, first_pe_process = 10;
+constexpr u32 network_process = 1, cpu_process = 2, array_process = 3, dma_process = 4, dram_process = 5,
+              counter_process = 6, first_pe_process = 10;
+constexpr Track cpu_track{cpu_process, 0};
+/// DRAM accesses that are closer become one slice.
+constexpr double dram_gap_s = 50e-9;
+constexpr u64 dram_access_bytes = 64;
 constexpr Track kernel_track{array_process, 0};
 /// The weights of a task arrive while the one before still runs: neighbours take turns.
 constexpr u32 task_tracks = 3;
@@ -19,19 +24,27 @@ constexpr u32 task_tracks = 3;
 }  // namespace
 
 Tracer::Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz,
-               u32 pes, u32 dma_channels)
+               u32 pes, u32 dma_channels, u32 dram_channels)
     : file_(path, max_bytes),
       compiled_(compiled),
       clock_hz_(clock_hz),
       transfer_began_(dma_channels),
-      tasks_(compiled.tasks.size()) {
+      tasks_(compiled.tasks.size()),
+      dram_(2 * std::size_t{dram_channels}) {
   for (const KernelInfo& kernel : compiled.kernels) kernels_[kernel.tag] = &kernel;
   file_.name_process(network_process, "network");
   for (u32 i = 0; i < task_tracks; ++i) file_.name_thread({network_process, i}, "tasks");
+  file_.name_process(cpu_process, "CPU");
+  file_.name_thread(cpu_track, "core");
   file_.name_process(array_process, "array");
   file_.name_thread(kernel_track, "kernels");
   file_.name_process(dma_process, "DMA");
   for (u32 i = 0; i < dma_channels; ++i) file_.name_thread({dma_process, i}, fmt::format("channel {}", i));
+  file_.name_process(dram_process, "DRAM");
+  for (u32 i = 0; i < dram_channels; ++i) {
+    file_.name_thread({dram_process, 2 * i}, fmt::format("channel {} reads", i));
+    file_.name_thread({dram_process, 2 * i + 1}, fmt::format("channel {} writes", i));
+  }
   file_.name_process(counter_process, "power and traffic");
   for (u32 pe = 0; pe < pes; ++pe) {
     file_.name_process(first_pe_process + pe, fmt::format("PE {}", pe));
@@ -82,6 +95,29 @@ void Tracer::unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) {
               seconds(end), true);
 }
 
+void Tracer::dram_transfer(u32 channel, bool write, double begin_s, double end_s) {
+  const std::size_t track = 2 * channel + (write ? 1 : 0);
+  Traffic& open = dram_.at(track);
+  if (open.accesses > 0 && begin_s > open.end_s + dram_gap_s) draw(track);
+  if (open.accesses == 0) open.begin_s = std::max(begin_s, open.drawn_to_s);
+  open.end_s = std::max({open.begin_s, open.end_s, end_s});
+  ++open.accesses;
+}
+
+void Tracer::draw(std::size_t track) {
+  Traffic& open = dram_[track];
+  file_.slice({dram_process, static_cast<u32>(track)}, fmt::format("{} bytes", open.accesses * dram_access_bytes),
+              open.begin_s, open.end_s, true);
+  open.drawn_to_s = open.end_s;
+  open.accesses = 0;
+}
+
+void Tracer::cpu_slept(double begin_s, double end_s) {
+  file_.slice(cpu_track, "run", cpu_awake_from_s_, begin_s, true);
+  file_.slice(cpu_track, "wait for interrupt", begin_s, end_s, true);
+  cpu_awake_from_s_ = end_s;
+}
+
 void Tracer::finish(Cycle now, const std::vector<PowerWindow>& windows) {
   for (std::size_t i = 0; i < tasks_.size(); ++i) {
     if (!tasks_[i].seen) continue;
@@ -100,6 +136,10 @@ void Tracer::finish(Cycle now, const std::vector<PowerWindow>& windows) {
                   static_cast<double>(window.dram_written_bytes) / duration / 1e9);
     file_.counter(counter_process, "Cal utilisation [%]", window.begin_s, 100 * window.cal_utilisation);
   }
+  for (std::size_t track = 0; track < dram_.size(); ++track) {
+    if (dram_[track].accesses > 0) draw(track);
+  }
+  file_.slice(cpu_track, "run", cpu_awake_from_s_, std::max(cpu_awake_from_s_, seconds(now)), false);
   file_.slice({network_process, task_tracks}, "run", 0, seconds(now), false);
   file_.close();
 }

@@ -18,12 +18,15 @@ class Tracer : public CommandObserver, public UnitObserver {
  public:
   /// `compiled` must outlive the tracer.
   Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz, u32 pes,
-         u32 dma_channels);
+         u32 dma_channels, u32 dram_channels);
 
   void command_started(const Command& command, Cycle cycle) override;
   void command_completed(const Command& command, Cycle cycle) override;
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
   void unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) override;
+  /// Data on the bus of a DRAM channel; neighbours become one slice.
+  void dram_transfer(u32 channel, bool write, double begin_s, double end_s);
+  void cpu_slept(double begin_s, double end_s);
 
   /// Ends open slices, adds the counters, closes the file. @throws std::runtime_error  it could not be written
   void finish(Cycle now, const std::vector<PowerWindow>& windows);
@@ -47,6 +50,13 @@ class Tracer : public CommandObserver, public UnitObserver {
   Cycle array_busy_until_ = 0;
   std::vector<Cycle> transfer_began_;  // by DMA channel
   std::vector<TaskSpan> tasks_;
+  struct Traffic {
+    double begin_s = 0, end_s = 0, drawn_to_s = 0;
+    u64 accesses = 0;
+  };
+  void draw(std::size_t track);
+  std::vector<Traffic> dram_;  // [channel][read, write]
+  double cpu_awake_from_s_ = 0;
 };
 
 }  // namespace bvp

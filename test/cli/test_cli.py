@@ -199,6 +199,8 @@ class Run(CommandLine):
             events.sort(key=lambda e: e["ts"])
             for before, after in zip(events, events[1:]):
                 self.assertLess(before["ts"] + before["dur"], after["ts"] + 2e-3, (names.get(track), before, after))
+        busy = {names[pid, None] for pid, tid in slices}
+        self.assertLessEqual({"CPU", "DRAM", "DMA", "array", "network", "PE 0", "PE 15"}, busy)
         # Kernels as in the summary, and layers of a kernel that overlap on a PE.
         kernels = [k for k, n in names.items() if n == "kernels"][0]
         self.assertEqual(len(slices[kernels]), sum(k["launches"] for k in summary["kernels"]))
