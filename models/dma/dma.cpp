@@ -227,10 +227,12 @@ double Dma::pace(const Channel& channel) const {
 }
 
 void Dma::skip_ahead() {
-  // The last bursts are timed again: what is in flight then has to end by itself.
+  // The last bursts are timed again: what is in flight then has to end by itself. Before, the pace is looked at again
+  // now and then, since strides meet other banks and rows further on.
+  constexpr u64 most_bursts = 512;
   const auto skippable = [&](const Channel& channel) {
     const u64 bursts = channel.transfer.remaining() / channel.transfer.burst_bytes();
-    return bursts > outstanding_ ? bursts - outstanding_ : 0;
+    return std::min(most_bursts, bursts > outstanding_ ? bursts - outstanding_ : 0);
   };
   double cycles = 0;
   for (const auto& channel : channels_) {
