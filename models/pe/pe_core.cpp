@@ -77,6 +77,7 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
       idle_cycles_(&stats_, "idle_cycle", "cycles", "cycles without a kernel, clocked", Counter::Role::energy_action),
       gated_cycles_(&stats_, "gated_cycle", "cycles", "cycles without a kernel, the clock stands still",
                     Counter::Role::energy_action),
+      retention_cycles_(&stats_, "retention_cycle", "cycles", "cycles in retention", Counter::Role::energy_action),
       memory_(limits_.operand_vectors, limits_.accumulators, limits_.lanes),
       cal_(parameters, limits_.lanes),
       clock_gating_(parameters.clock_gating) {
@@ -94,6 +95,10 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
 // ---------------------------------------------------------------- configuration plane
 
 bool PeCore::configure(const u8* image, std::size_t size) {
+  if (power_ != ArrayPower::on) {
+    report_warning(name_.c_str(), "a kernel image came while the array is not on");
+    return false;
+  }
   configured_words_ += size / 8 * waiting_;
   const auto known = std::find_if(cache_.begin(), cache_.end(), [&](const CachedContext& cached) {
     return cached.image.size() == size && std::memcmp(cached.image.data(), image, size) == 0;
@@ -131,6 +136,10 @@ bool PeCore::configure(const u8* image, std::size_t size) {
 std::vector<PeProgram> PeCore::all_programs(const Kernel&) const { return {}; }
 
 bool PeCore::launch(const LaunchRecord& record, Cycle when) {
+  if (power_ != ArrayPower::on) {
+    report_warning(name_.c_str(), "a launch came while the array is not on");
+    return false;
+  }
   if (shadow_ && launches_.empty()) activate_shadow();
   if (!context_ || !error_.empty() || std::count(record.counts.begin(), record.counts.end(), 0u) != 0) {
     return false;
@@ -625,9 +634,20 @@ u64 PeCore::cal_issue() const { return unit_stats_[as_index(Unit::cal)]->issue.v
 void PeCore::book_cycles(Cycle now) {
   if (now <= cycles_booked_) return;
   const u64 cycles = now - cycles_booked_, active = launches_.empty() ? 0 : kernel_pes();
+  cycles_booked_ = now;
+  if (power_ != ArrayPower::on) {
+    (power_ == ArrayPower::retention ? retention_cycles_ : gated_cycles_) += cycles * pes();
+    return;
+  }
   active_cycles_ += cycles * active;
   (clock_gating_ ? gated_cycles_ : idle_cycles_) += cycles * (pes() - active);
-  cycles_booked_ = now;
+}
+
+void PeCore::set_power(ArrayPower power, Cycle now) {
+  if (power == power_) return;
+  book_cycles(now);
+  power_ = power;
+  if (power != ArrayPower::on && !launches_.empty()) fail("the clock went while a kernel ran");
 }
 
 void PeCore::settle(Cycle now) {

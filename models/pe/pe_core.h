@@ -18,6 +18,7 @@
 #include "models/pe/cal_unit.h"
 #include "models/pe/operand_memory.h"
 #include "models/pe/pe_parameters.h"
+#include "models/pe/power_state.h"
 #include "models/pe/program.h"
 #include "models/pe/unit_observer.h"
 
@@ -42,6 +43,8 @@ class PeCore {
   /// Books the idle time of an idle PE up to now, so that the counters of every unit add up to all cycles.
   void settle(Cycle now);
 
+  /// A kernel that runs when the clock goes fails.
+  void set_power(ArrayPower power, Cycle now);
   /// Null: nobody. It must live as long as the simulation runs.
   void set_observer(UnitObserver* observer) { observer_ = observer; }
 
@@ -179,7 +182,7 @@ class PeCore {
   Counter operations_;
   Counter operand_reads_, operand_writes_, scalar_reads_;
   Counter instructions_issued_, tokens_, configured_words_;
-  Counter active_cycles_, idle_cycles_, gated_cycles_;
+  Counter active_cycles_, idle_cycles_, gated_cycles_, retention_cycles_;
 
   OperandMemory memory_;
   CalUnit cal_;
@@ -221,6 +224,7 @@ class PeCore {
   UnitObserver* observer_ = nullptr;
   const bool clock_gating_;
   Cycle cycles_booked_ = 0;
+  ArrayPower power_ = ArrayPower::on;
   u32 generation_ = 0;
   bool weights_loaded_ = false;
   std::vector<EdgeState> edges_;

@@ -51,6 +51,28 @@ struct InterruptControllerParameters : PeripheralParameters {
       : PeripheralParameters(parent, "interrupt_controller", "interrupt controller of the devices") {}
 };
 
+struct PowerControllerParameters : PeripheralParameters {
+  explicit PowerControllerParameters(ParameterGroup* parent)
+      : PeripheralParameters(parent, "power_controller", "power states of the array") {}
+
+  Param<double> clock_wake_s{this,
+                             "clock_wake_s",
+                             20e-9,
+                             "s",
+                             {0, 1},
+                             "From the end of the clock-off state until the array takes commands.",
+                             "assumption: a clock gate and some cycles of synchronisation",
+                             Confidence::low};
+  Param<double> retention_wake_s{this,
+                                 "retention_wake_s",
+                                 5e-6,
+                                 "s",
+                                 {0, 1},
+                                 "Likewise from retention.",
+                                 "assumption: power switches and rush current of some mm2",
+                                 Confidence::low};
+};
+
 struct SimulationControlParameters : PeripheralParameters {
   explicit SimulationControlParameters(ParameterGroup* parent)
       : PeripheralParameters(parent, "simulation_control", "ends the run, marks regions of interest") {}

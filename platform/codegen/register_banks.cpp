@@ -5,6 +5,7 @@
 #include "models/common/simulation_context.h"
 #include "models/peripherals/interrupt_controller.h"
 #include "models/peripherals/machine_timer.h"
+#include "models/peripherals/power_controller.h"
 #include "models/peripherals/simulation_control.h"
 #include "models/peripherals/uart.h"
 #include "models/sequencer/sequencer.h"
@@ -45,12 +46,16 @@ std::vector<RegisterBankView> register_banks() {
   const InterruptController interrupt_controller("interrupt_controller", interrupt_parameters, clock, stats);
   const SimulationControl simulation_control("simulation_control", control_parameters, clock, stats);
 
+  const PowerControllerParameters power_parameters(&root);
+  const PowerController power_controller("power_controller", power_parameters, clock, stats);
+
   const std::map<std::string, const RegisterBank*> banks = {
       {"sequencer", &sequencer.register_bank()},
       {"uart", &uart.register_bank()},
       {"timer", &timer.register_bank()},
       {"interrupt_controller", &interrupt_controller.register_bank()},
-      {"simulation_control", &simulation_control.register_bank()}};
+      {"simulation_control", &simulation_control.register_bank()},
+      {"power_controller", &power_controller.register_bank()}};
   std::vector<RegisterBankView> views;
 #define BVP_VIEW_BANK(name, base, bytes, description) \
   if (banks.count(#name) != 0) views.push_back(view_of(*banks.at(#name), #name, base, description));

@@ -14,6 +14,7 @@ namespace bvp {
   X(interrupt_controller, 0x0c000000, 0x1000, "interrupt controller of the devices")   \
   X(uart, 0x10000000, 0x1000, "UART")                                                  \
   X(simulation_control, 0x10001000, 0x1000, "ends the run, marks regions of interest") \
+  X(power_controller, 0x10002000, 0x1000, "power states of the array")                 \
   X(sequencer, 0x10010000, 0x1000, "the accelerator's sequencer")                      \
   X(boot_ram, 0x20000000, 0x01000000, "RAM of the firmware: code, data, stack")        \
   X(scratchpad, 0x40000000, 0x20000000, "the accelerator's scratchpad, linear view")   \

@@ -18,6 +18,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
       timer("timer", parameters.timer, clock_, stats_),
       interrupt_controller("interrupt_controller", parameters.interrupt_controller, clock_, stats_),
       simulation_control("simulation_control", parameters.simulation_control, clock_, stats_),
+      power_controller("power_controller", parameters.power_controller, clock_, stats_),
       dram("dram", parameters.dram, stats_),
       sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
                 clock_, stats_),
@@ -45,6 +46,8 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   bus.add_target("uart", uart_base, uart_span).bind(uart.target);
   bus.add_target("simulation_control", simulation_control_base, simulation_control_span)
       .bind(simulation_control.target);
+  bus.add_target("power_controller", power_controller_base, power_controller_span).bind(power_controller.target);
+  power_controller.set_array_callback([this](ArrayPower power) { set_array_power(power); });
   bus.add_target("sequencer", sequencer_base, sequencer_span).bind(sequencer.registers);
   bus.add_target("boot_ram", boot_ram_base, static_cast<u64>(parameters.boot_ram.size_bytes)).bind(boot_ram.target);
   bus.add_target("scratchpad", scratchpad_base, scratchpad.size()).bind(scratchpad.linear);
@@ -115,6 +118,11 @@ bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t si
   payload.set_data_length(static_cast<unsigned>(size));
   payload.set_streaming_width(static_cast<unsigned>(size));
   return loader_->transport_dbg(payload) == size;
+}
+
+void Soc::set_array_power(ArrayPower power) {
+  for (const auto& pe : pes) pe->set_power(power, clock_.now());
+  if (lockstep) lockstep->set_power(power, clock_.now());
 }
 
 void Soc::set_unit_observer(UnitObserver* observer) {

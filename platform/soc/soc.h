@@ -19,6 +19,7 @@
 #include "models/pe/pe.h"
 #include "models/peripherals/interrupt_controller.h"
 #include "models/peripherals/machine_timer.h"
+#include "models/peripherals/power_controller.h"
 #include "models/peripherals/simulation_control.h"
 #include "models/peripherals/uart.h"
 #include "models/scratchpad/scratchpad.h"
@@ -67,6 +68,7 @@ class Soc : public sc_core::sc_module {
   MachineTimer timer;
   InterruptController interrupt_controller;
   SimulationControl simulation_control;
+  PowerController power_controller;
   Dram dram;
   // accelerator
   Sequencer sequencer;
@@ -78,6 +80,7 @@ class Soc : public sc_core::sc_module {
   std::vector<const PeCore*> cores;         // whichever there are
 
  private:
+  void set_array_power(ArrayPower power);
   void start_of_simulation() override {
     if (load_) load_();
   }

@@ -28,6 +28,7 @@ struct SocParameters : ParameterGroup {
   MachineTimerParameters timer{this};
   InterruptControllerParameters interrupt_controller{this};
   SimulationControlParameters simulation_control{this};
+  PowerControllerParameters power_controller{this};
   DramParameters dram{this};
   ArrayParameters array{this};
   PeParameters pe{this};

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -66,6 +67,39 @@ class Applications(unittest.TestCase):
         printed = self.application("bad_command", 1)
         self.assertIn("sequencer: error 1: a command's opcode is unknown", printed)
         self.assertIn("exit code 4", printed)
+
+    def test_power_states(self):
+        printed = self.application("power", 0)
+        self.assertEqual(printed.count("the network has run"), 2)
+        waking = {name: int(re.search(name + r": awake again after (\d+) cycles", printed)[1])
+                  for name in ("clock off", "retention")}
+        self.assertLess(waking["clock off"], 200)
+        self.assertGreater(waking["retention"], 5000)
+        summary = self.summary()
+        self.assertTrue(summary["verification"]["bit_exact"])
+        counters = json.loads((self.path / "run" / "statistics.json").read_text())
+        cycles = {name: sum(block[name] for key, block in counters.items() if re.fullmatch(r"pe\d+", key))
+                  for name in ("active_cycle", "idle_cycle", "gated_cycle", "retention_cycle")}
+        self.assertEqual(sum(cycles.values()), 16 * summary["cycles"])
+        self.assertAlmostEqual(cycles["gated_cycle"] / 16, 50000, delta=2000)
+        self.assertAlmostEqual(cycles["retention_cycle"] / 16, 55000, delta=2000)
+        # Sleep costs less than waiting.
+        fast = self.application("power", 0, "--fidelity", "fast")
+        self.assertEqual(fast.count("awake again"), 2)
+
+    def test_an_array_without_a_clock_refuses_kernels(self):
+        for fidelity in ("cycle", "fast"):
+            printed = self.application("asleep", 1, "--fidelity", fidelity)
+            self.assertIn("while the array is not on", printed)
+            self.assertRegex(printed, r"sequencer: error 1[23]: a PE refused")
+            self.assertIn("exit code 4", printed)
+
+    def test_a_clock_that_goes_ends_the_run(self):
+        for fidelity in ("cycle", "fast"):
+            printed = self.application("pull_clock", 1, "--fidelity", fidelity, "--set", "run.time_limit_s=0.01")
+            self.assertNotIn("\nit ran", printed)
+            self.assertRegex(printed, r"sequencer: error 1[234]: a PE")
+            self.assertIn("exit code 4", printed)
 
     def test_endless_firmware_meets_the_time_limit(self):
         printed = self.application("spin", 1, "--set", "run.time_limit_s=0.0005")

@@ -12,6 +12,7 @@
 #include "models/common/simulation_context.h"
 #include "models/peripherals/interrupt_controller.h"
 #include "models/peripherals/machine_timer.h"
+#include "models/peripherals/power_controller.h"
 #include "models/peripherals/simulation_control.h"
 #include "models/peripherals/uart.h"
 
@@ -265,4 +266,44 @@ TEST_CASE("simulation control: exit, argument, progress, regions") {
   bench.write("EXIT", 5);
   CHECK(bench.dut->exit_code() == -1);
   CHECK(exits == std::vector<int>{-1});
+}
+
+TEST_CASE("power controller: states, and what waking takes") {
+  Bench<PowerController, PowerControllerParameters> bench(
+      [](PowerControllerParameters& parameters) { parameters.retention_wake_s = 1e-6; });
+  std::vector<ArrayPower> states;
+  bench.dut->set_array_callback([&](ArrayPower state) { states.push_back(state); });
+  bench.run(ns(1));
+  CHECK(bench.read("STATUS") == 1);
+  CHECK(bench.read("ARRAY_STATE") == 0);
+  bench.write("ARRAY_STATE", 3);  // no such state
+  bench.write("ARRAY_STATE", 0);  // as it is
+  bench.run(ns(10));
+  CHECK(states.empty());
+
+  bench.write("ARRAY_STATE", 1);
+  CHECK(bench.read("STATUS") == 0);
+  CHECK(bench.read("ARRAY_STATE") == 1);
+  bench.run(ns(10));
+  CHECK(states == std::vector<ArrayPower>{ArrayPower::clock_off});
+  bench.write("ARRAY_STATE", 2);
+  bench.run(ns(10));
+  CHECK(bench.dut->array() == ArrayPower::retention);
+
+  bench.write("ARRAY_STATE", 0);  // at 31 ns; takes effect 2 ns later
+  bench.run(ns(1001));
+  CHECK(bench.read("STATUS") == 0);
+  bench.run(ns(2));
+  CHECK(bench.read("STATUS") == 1);
+  CHECK(states.size() == 3);
+
+  // A wake that is taken back never happens.
+  bench.write("ARRAY_STATE", 2);
+  bench.run(ns(10));
+  bench.write("ARRAY_STATE", 0);
+  bench.run(ns(500));
+  bench.write("ARRAY_STATE", 2);
+  bench.run(ns(5000));
+  CHECK(bench.dut->array() == ArrayPower::retention);
+  CHECK(states.size() == 4);
 }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Power controller: states of the array that firmware sets. See docs/models/power_controller.md.
+#pragma once
+
+#include <functional>
+
+#include "models/pe/power_state.h"
+#include "models/peripherals/peripheral.h"
+
+namespace bvp {
+
+class PowerController : public Peripheral {
+ public:
+  PowerController(sc_core::sc_module_name name, const PowerControllerParameters& parameters, const ClockDomain& clock,
+                  StatGroup& parent_stats);
+  SC_HAS_PROCESS(PowerController);
+
+  /// Called when the array's state has changed; waking ends with `on`.
+  void set_array_callback(std::function<void(ArrayPower)> callback) { array_callback_ = std::move(callback); }
+  [[nodiscard]] ArrayPower array() const { return array_; }
+
+ private:
+  void request(u32 value);
+  void change();
+
+  const sc_core::sc_time clock_wake_, retention_wake_;
+  ArrayPower array_ = ArrayPower::on;
+  ArrayPower wanted_ = ArrayPower::on;
+  sc_core::sc_event change_;
+  std::function<void(ArrayPower)> array_callback_;
+
+  Register array_state_{&bank_,
+                        "ARRAY_STATE",
+                        0x00,
+                        RegisterAccess::read_write,
+                        0,
+                        "The array's power state: 0 on, 1 clock off, 2 retention; other values change nothing. A "
+                        "kernel that runs when the clock goes fails."};
+  Register status_{&bank_,
+                   "STATUS",
+                   0x04,
+                   RegisterAccess::read_only,
+                   1,
+                   "The array's present state.",
+                   {{"READY", 0, 1, "the array is on and has woken"}}};
+  Counter changes_{&stats_, "changes", "changes", "changes of the array's power state"};
+};
+
+}  // namespace bvp
