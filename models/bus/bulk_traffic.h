@@ -13,6 +13,8 @@ namespace bvp {
 struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
   bool write = false;
   u64 requests = 0, bytes = 0;
+  /// It has gone on for so long until now; the same for all that is said at one time.
+  sc_core::sc_time duration;
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new BulkTraffic(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkTraffic&>(other); }

@@ -91,6 +91,7 @@ u32 Dma::status_word(const Channel& channel) const {
 }
 
 void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time& delay) {
+  stop_moving();
   std::memcpy(&channel.descriptor, descriptor, sizeof channel.descriptor);
   channel.busy = true;
   channel.submitted = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
@@ -107,7 +108,7 @@ void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time&
       channel.data[i] = static_cast<u8>(channel.descriptor.fill >> (i % 2 * 8));
     }
   }
-  forget_paces();
+  if (mode_.fast) find_busy_transfers();
   channel.wake.notify(clock_.to_time(channel.issue_from) - sc_core::sc_time_stamp());
 }
 
@@ -119,11 +120,12 @@ Cycle Dma::next_issue(const Channel& channel) const {
 /// Performs bursts whose issue lies a little ahead, at most as many as may be in flight, then sleeps until the
 /// next may be issued. So what it reserves and reads is never much later than the present.
 void Dma::run(Channel& channel) {
+  if (stop_moving()) return;
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   for (u32 i = 0; i < outstanding_ && channel.status == DmaStatus::ok && !channel.transfer.finished(); ++i) {
     perform_burst(channel, next_issue(channel));
   }
-  if (mode_.fast) skip_ahead();
+  if (mode_.fast && start_moving()) return;
   const bool more = channel.status == DmaStatus::ok && !channel.transfer.finished();
   const sc_core::sc_time next = clock_.to_time(more ? next_issue(channel) : channel.finished);
   if (next > now) {
@@ -170,11 +172,12 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   // The first bursts fill the pipeline; the pace is measured from then on.
   if (channel.paced_bursts == pace_bursts()) {
     channel.pace_begin = issue;
-    channel.paced_reads = channel.paced_writes = 0;
+    channel.paced_reads = channel.paced_writes = channel.paced_bytes = 0;
   }
   ++channel.paced_bursts;
   channel.paced_reads += burst.source.size();
   channel.paced_writes += burst.destination.size();
+  channel.paced_bytes += burst.bytes;
   channel.finished = std::max(channel.finished, done);
 }
 
@@ -197,8 +200,9 @@ bool Dma::access(Channel& channel, tlm::tlm_command command, const DmaSegment& s
 }
 
 void Dma::complete(Channel& channel) {
+  if (mode_.fast) learn_paces();
   channel.busy = false;
-  forget_paces();
+  if (mode_.fast) find_busy_transfers();
   channel.statistics.busy_cycles += channel.finished - channel.submitted;
   if (channel.status != DmaStatus::ok) ++channel.statistics.errors;
   // The receiver may answer with the next descriptor, which uses channel.payload only once it runs.
@@ -216,51 +220,105 @@ void Dma::complete(Channel& channel) {
 
 // ---------------------------------------------------------------- fast
 
-void Dma::forget_paces() {
-  for (const auto& channel : channels_) channel->paced_bursts = 0;
+void Dma::find_busy_transfers() {
+  std::vector<u64> shapes;
+  for (const auto& channel : channels_) {
+    channel->paced_bursts = 0;
+    shapes.push_back(channel->busy ? 1 : 0);
+    if (!channel->busy) continue;
+    const DmaDescriptor& descriptor = channel->descriptor;
+    // Targets and alignment, not places: those change from tile to tile.
+    constexpr u64 target_bytes = u64{1} << 28;
+    for (const u64 address : {descriptor.source, descriptor.destination}) {
+      shapes.push_back(address / target_bytes);
+      shapes.push_back(address % channel->transfer.burst_bytes());
+    }
+    shapes.push_back(descriptor.length);
+    shapes.push_back(descriptor.fill != 0 ? 1 : 0);
+    for (std::size_t i = 0; i < descriptor.count.size(); ++i) {
+      if (descriptor.count[i] == 1) continue;
+      shapes.push_back(i + 1 < descriptor.count.size() ? descriptor.count[i] : 0);
+      shapes.push_back(static_cast<u64>(descriptor.source_stride[i]));
+      shapes.push_back(static_cast<u64>(descriptor.destination_stride[i]));
+    }
+  }
+  constexpr std::size_t remembered = 4096;
+  if (paces_.size() >= remembered) paces_.clear();
+  busy_ = &paces_[std::move(shapes)];
+  busy_->paces.resize(channels_.size());
 }
 
-/// Cycles from one burst to the next.
-double Dma::pace(const Channel& channel) const {
-  return static_cast<double>(next_issue(channel) - channel.pace_begin) /
-         static_cast<double>(channel.paced_bursts - pace_bursts());
+/// If what has been busy was so for long enough.
+void Dma::learn_paces() {
+  if (busy_ == nullptr || busy_->learnt) return;
+  for (const auto& channel : channels_) {
+    if (channel->busy && channel->paced_bursts < pace_bursts() + outstanding_) return;
+  }
+  busy_->learnt = true;
+  for (const auto& channel : channels_) {
+    if (!channel->busy) continue;
+    Pace& pace = busy_->paces[channel->number];
+    pace.bursts += channel->paced_bursts - pace_bursts();
+    pace.cycles += next_issue(*channel) - channel->pace_begin;
+    pace.reads += channel->paced_reads;
+    pace.writes += channel->paced_writes;
+    pace.bytes += channel->paced_bytes;
+    busy_->learnt = busy_->learnt && pace.bursts >= learning_bursts;
+  }
 }
 
-void Dma::skip_ahead() {
-  // The last bursts are timed again: what is in flight then has to end by itself. Before, the pace is looked at again
-  // now and then, since strides meet other banks and rows further on.
-  constexpr u64 most_bursts = 512;
-  const auto skippable = [&](const Channel& channel) {
-    const u64 bursts = channel.transfer.remaining() / channel.transfer.burst_bytes();
-    return std::min(most_bursts, bursts > outstanding_ ? bursts - outstanding_ : 0);
-  };
+/// The last bursts are timed again: what is in flight then has to end by itself.
+u64 Dma::skippable(const Channel& channel) const {
+  const Pace& pace = busy_->paces[channel.number];
+  const u64 bursts = channel.transfer.remaining() * pace.bursts / pace.bytes;
+  return bursts > outstanding_ ? bursts - outstanding_ : 0;
+}
+
+bool Dma::start_moving() {
+  if (busy_ == nullptr || !busy_->learnt) return false;
   double cycles = 0;
   for (const auto& channel : channels_) {
     if (!channel->busy) continue;
-    const bool known = channel->status == DmaStatus::ok && channel->paced_bursts >= 2 * pace_bursts();
-    if (!known || skippable(*channel) == 0) return;
-    const double until_end = static_cast<double>(skippable(*channel)) * pace(*channel);
+    if (channel->status != DmaStatus::ok || channel->paced_bursts < outstanding_ || skippable(*channel) == 0)
+      return false;
+    const double until_end = static_cast<double>(skippable(*channel)) * busy_->paces[channel->number].of_burst();
     cycles = cycles == 0 ? until_end : std::min(cycles, until_end);
   }
   const auto whole_cycles = static_cast<Cycle>(cycles);
-  if (whole_cycles == 0) return;
+  if (whole_cycles == 0) return false;
+  moving_since_ = clock_.now();
   for (const auto& channel : channels_) {
-    if (!channel->busy) continue;
-    const double of_burst = pace(*channel);
-    skip(*channel, std::min(skippable(*channel), static_cast<u64>(cycles / of_burst + 0.5)), whole_cycles);
+    channel->wake.cancel();
+    if (channel->busy) channel->wake.notify(clock_.to_time(whole_cycles));
   }
-  forget_paces();
+  return true;
 }
 
-void Dma::skip(Channel& channel, u64 bursts, Cycle cycles) {
+bool Dma::stop_moving() {
+  if (!moving_since_) return false;
+  const Cycle cycles = clock_.now() - *moving_since_;
+  moving_since_.reset();
+  for (const auto& channel : channels_) {
+    if (!channel->busy) continue;
+    const Pace& pace = busy_->paces[channel->number];
+    const auto bursts = static_cast<u64>(static_cast<double>(cycles) / pace.of_burst() + 0.5);
+    skip(*channel, pace, std::min(skippable(*channel), bursts), cycles);
+  }
+  return true;
+}
+
+void Dma::skip(Channel& channel, const Pace& pace, u64 bursts, Cycle cycles) {
+  channel.issue_from += cycles;
+  channel.finished += cycles;
+  for (Cycle& done : channel.done) done += cycles;
+  channel.wake.cancel();
+  const sc_core::sc_time next = clock_.to_time(next_issue(channel));
+  channel.wake.notify(next > sc_core::sc_time_stamp() ? next - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
+  if (bursts == 0) return;
   DmaStatistics& statistics = channel.statistics;
   const bool fill = channel.descriptor.fill != 0;
-  const u64 bytes = bursts * channel.transfer.burst_bytes();
-  const auto requests = [&](u64 paced) {
-    return static_cast<u64>(static_cast<double>(paced * bursts) /
-                            static_cast<double>(channel.paced_bursts - pace_bursts()));
-  };
-  const u64 reads = requests(channel.paced_reads), writes = requests(channel.paced_writes);
+  const u64 bytes = std::min(bursts * pace.bytes / pace.bursts, channel.transfer.remaining() - 1);
+  const u64 reads = pace.reads * bursts / pace.bursts, writes = pace.writes * bursts / pace.bursts;
   const u64 source = channel.transfer.source(), destination = channel.transfer.destination();
   const auto copy = [&](u64 from, u64 to, u32 length) {
     u8* const target = direct_memory(to, length);
@@ -278,27 +336,22 @@ void Dma::skip(Channel& channel, u64 bursts, Cycle cycles) {
   } else {
     channel.transfer.skip(bytes, nullptr);
   }
-  if (!fill) count_bulk(source, false, reads, bytes);
-  count_bulk(destination, true, writes, bytes);
+  const sc_core::sc_time duration = clock_.to_time(cycles);
+  if (!fill) count_bulk(source, false, reads, bytes, duration);
+  count_bulk(destination, true, writes, bytes, duration);
   statistics.bytes_read += fill ? 0 : bytes;
   statistics.bytes_written += bytes;
   statistics.bus_requests += reads + writes;
   statistics.burst += bursts;
   statistics.byte += bytes;
-  channel.burst_count += bursts;
-  channel.issue_from += cycles;
-  channel.finished += cycles;
-  for (Cycle& done : channel.done) done += cycles;
-  channel.wake.cancel();
-  const sc_core::sc_time next = clock_.to_time(next_issue(channel));
-  channel.wake.notify(next > sc_core::sc_time_stamp() ? next - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
 }
 
-void Dma::count_bulk(u64 address, bool write, u64 requests, u64 bytes) {
+void Dma::count_bulk(u64 address, bool write, u64 requests, u64 bytes, const sc_core::sc_time& duration) {
   BulkTraffic bulk;
   bulk.write = write;
   bulk.requests = requests;
   bulk.bytes = bytes;
+  bulk.duration = duration;
   tlm::tlm_generic_payload payload;
   payload.set_command(tlm::TLM_IGNORE_COMMAND);
   payload.set_address(address);

@@ -5,7 +5,9 @@
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <systemc>
 #include <vector>
@@ -78,11 +80,11 @@ class Dma : public sc_core::sc_module {
     Cycle finished = 0;       // when the last burst is done
     std::vector<Cycle> done;  // ring: when the last `outstanding` bursts are
     u64 burst_count = 0;
-    // Fast: since the set of busy channels has changed.
+    // Fast: since the busy transfers have changed.
     u64 paced_bursts = 0;
-    u64 paced_reads = 0, paced_writes = 0;  // requests
-    Cycle pace_begin = 0;                   // issue of the burst from which on the pace is measured
-    std::vector<u8> data;                   // of a burst; of a fill: its pattern
+    u64 paced_reads = 0, paced_writes = 0, paced_bytes = 0;
+    Cycle pace_begin = 0;  // issue of the burst from which on the pace is measured
+    std::vector<u8> data;  // of a burst; of a fill: its pattern
     tlm::tlm_generic_payload payload;
   };
 
@@ -96,14 +98,31 @@ class Dma : public sc_core::sc_module {
   bool access(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
               Cycle& done);
   void complete(Channel& channel);
-  // Fast mode: once all busy channels have done enough bursts to know their pace, they are moved on together to the
-  // time at which the first of them ends.
-  void forget_paces();
+  // Fast mode: transfers of the same shapes at the same time go at the same pace. It is measured over a number of
+  // bursts; from then on all busy channels move on together, until one of them ends or another transfer begins.
+  struct Pace {
+    u64 bursts = 0;
+    Cycle cycles = 0;
+    u64 reads = 0, writes = 0;  // requests
+    u64 bytes = 0;
+    [[nodiscard]] double of_burst() const { return static_cast<double>(cycles) / static_cast<double>(bursts); }
+  };
+  struct BusyTransfers {
+    std::vector<Pace> paces;  // by channel
+    bool learnt = false;
+  };
+  /// Enough to see the batches of the DRAM's write queue and some of its refreshes.
+  static constexpr u64 learning_bursts = 1024;
+  void find_busy_transfers();
+  void learn_paces();
+  /// Bursts that fill the pipeline before the pace is measured.
   [[nodiscard]] u64 pace_bursts() const { return 3 * u64{outstanding_}; }
-  [[nodiscard]] double pace(const Channel& channel) const;
-  void skip_ahead();
-  void skip(Channel& channel, u64 bursts, Cycle cycles);
-  void count_bulk(u64 address, bool write, u64 requests, u64 bytes);
+  [[nodiscard]] u64 skippable(const Channel& channel) const;
+  bool start_moving();
+  /// Brings the channels up to the present if they were moving.
+  bool stop_moving();
+  void skip(Channel& channel, const Pace& pace, u64 bursts, Cycle cycles);
+  void count_bulk(u64 address, bool write, u64 requests, u64 bytes, const sc_core::sc_time& duration);
   /// Host memory behind bus addresses, or null.
   u8* direct_memory(u64 address, u64 bytes);
 
@@ -115,6 +134,9 @@ class Dma : public sc_core::sc_module {
   u32 bytes_per_cycle_;
   Cycle setup_cycles_;
   std::vector<std::unique_ptr<Channel>> channels_;
+  std::map<std::vector<u64>, BusyTransfers> paces_;
+  BusyTransfers* busy_ = nullptr;  // the entry of paces_ for what is busy now
+  std::optional<Cycle> moving_since_;
 };
 
 }  // namespace bvp

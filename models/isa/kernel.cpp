@@ -263,9 +263,10 @@ void Kernel::check(const KernelLimits& limits) const {
       const auto instruction = Instruction::decode(code[segment.first_instruction + k]);
       require(instruction.has_value(), fmt::runtime("illegal instruction {:#018x} in segment {}"),
               code[segment.first_instruction + k], i);
-      require(instruction_info(instruction->opcode).unit == segment.unit,
-              fmt::runtime("instruction '{}' in a segment of the {} unit"), instruction->disassemble(),
-              unit_names[static_cast<std::size_t>(segment.unit)]);
+      if (instruction_info(instruction->opcode).unit != segment.unit) {
+        throw KernelError(fmt::format("kernel: instruction '{}' in a segment of the {} unit",
+                                      instruction->disassemble(), unit_names[static_cast<std::size_t>(segment.unit)]));
+      }
     }
     for (const Stream& stream : segment.streams) {
       require(stream.pe_register <= registers && stream.launch_register <= launch_register_limit &&

@@ -54,6 +54,12 @@ void Dram::count_bulk(const BulkTraffic& bulk) {
   bulk_accesses_ += accesses;
   s.activate += rows;
   bulk_activates_ += rows;
+  // The channels are as busy now as they were before it.
+  const Cycle now = clock_.now();
+  const Cycle from = std::max(clock_.to_cycles(sc_core::sc_time_stamp() - bulk.duration), bulk_until_);
+  if (now <= from) return;
+  for (const auto& channel : channels_) channel->carry_on(now - from);
+  bulk_until_ = now;
 }
 
 void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

@@ -54,6 +54,7 @@ class Dram : public sc_core::sc_module {
   std::vector<std::unique_ptr<DramChannel>> channels_;
   Cycle request_latency_, response_latency_, burst_clocks_;
   u64 bulk_accesses_ = 0, bulk_activates_ = 0;  // what bulk traffic has added to the counters
+  Cycle bulk_until_ = 0;                        // when the last bulk traffic ended
   bool posted_writes_;
   bool dmi_;
   sc_core::sc_time dmi_latency_;

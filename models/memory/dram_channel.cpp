@@ -195,6 +195,17 @@ void DramChannel::write_waiting(Cycle from, u32 leave) {
   waiting_.erase(waiting_.begin(), batch_end);
 }
 
+void DramChannel::carry_on(Cycle clocks) {
+  last_activity_ += clocks;
+  for (WaitingWrite& write : waiting_) write.arrival += clocks;
+  for (auto* const queue : {&reads_, &writes_}) {
+    for (InFlight& access : *queue) {
+      access.arrival += clocks;
+      access.done += clocks;
+    }
+  }
+}
+
 void DramChannel::count_refreshes(Cycle now) {
   while ((refreshes_ + 1) * timing_.refi <= now) {
     ++refreshes_;

@@ -77,6 +77,8 @@ class DramChannel {
   Cycle read(u32 bank, u64 row, u64 block, Cycle arrival);
   Cycle write(u32 bank, u64 row, u64 block, Cycle arrival);
 
+  /// So many clocks pass with traffic that is not timed here: what waits or is under way now does so afterwards.
+  void carry_on(Cycle clocks);
   /// Counts the refreshes that were due before `now`.
   void count_refreshes(Cycle now);
   [[nodiscard]] u32 waiting_writes() const { return static_cast<u32>(waiting_.size()); }
