@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loosely timed fidelity and runs without data, held against cycle by cycle runs.
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 
 #include "platform/report/summary.h"
 #include "platform/run/run.h"
+#include "platform/scenario/resources.h"
 #include "platform/scenario/scenario.h"
 
 namespace {
@@ -80,6 +83,46 @@ TEST_CASE("fast gives the same bits and nearly the same cycles and energy", "[fa
     CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
     CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
     CHECK(fast.flops == cycle.flops);
+    CHECK(fast.dram_read_bytes == cycle.dram_read_bytes);
+    CHECK(fast.dram_written_bytes == cycle.dram_written_bytes);
+  }
+}
+
+TEST_CASE("fast keeps to the cycles of whole networks, long butterflies and scattered transfers", "[fast]") {
+  struct Case {
+    const char* scenario;
+    std::vector<std::string> settings;
+  };
+  const std::string butterfly = "network.variant=butterfly";
+  const std::string long_rows =
+      "network={tokens: 33, hidden: 16, heads: 1, ffn: 8192, layers: [{mixing: fft2d, ffn: butterfly}]}";
+  const std::vector<Case> cases{
+      {"encoder_1024x512", {}},
+      {"encoder_196x768_pre", {}},
+      {"block_1024x512", {butterfly}},
+      {"vit_base16", {"network.variant=hybrid", "network.depth=4"}},
+      {"bert_large", {butterfly, "network.depth=4"}},
+      {"bert_base", {butterfly, "network.depth=2", "soc.scratchpad.size_bytes=1048576"}},
+      {"bert_base", {butterfly, "network.depth=2", "soc.array.rows=8", "soc.array.columns=8"}},
+      {"fabnet_base", {"network.depth=3", "soc.preset=array_256gops"}},
+      {"encoder_128x64", {long_rows, "soc.scratchpad.size_bytes=262144"}},
+      {"encoder_128x64", {long_rows, "network.tokens=16384"}}};
+  const auto directory = find_resource("scenarios");
+  REQUIRE(directory.has_value());
+  for (const Case& one : cases) {
+    INFO(one.scenario << " " << fmt::format("{}", fmt::join(one.settings, " ")));
+    const auto run_shipped = [&](const char* fidelity) {
+      ScenarioOptions options;
+      for (const std::string& setting : one.settings) options.overrides.push_back(parse_override(setting));
+      options.overrides.push_back({"run.fidelity", fidelity});
+      options.overrides.push_back({"run.data", "false"});
+      const auto scenario = read_scenario((*directory / one.scenario).string() + ".yaml", options);
+      return run_scenario(*scenario, {});
+    };
+    const RunResult cycle = run_shipped("cycle"), fast = run_shipped("fast");
+    CHECK(fast.failure.empty());
+    CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
+    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
     CHECK(fast.dram_read_bytes == cycle.dram_read_bytes);
     CHECK(fast.dram_written_bytes == cycle.dram_written_bytes);
   }
