@@ -48,13 +48,13 @@ struct LayerRow {
   u64 dram_read_bytes = 0;
   u64 dram_written_bytes = 0;
   Utilisation utilisation;
-  std::optional<double> relative_error;  ///< of its output against the float64 reference
+  std::optional<double> relative_error;  ///< of its output against the fp32 reference
 };
 
 struct Verification {
   bool checked = false;
   double tolerance = 0;
-  double relative_error = 0;  ///< worst layer against the float64 reference
+  double relative_error = 0;  ///< worst layer against the fp32 reference
   bool bit_exact = false;     ///< every output equal to the fp16 reference of the same operation order
 };
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <optional>
@@ -83,8 +84,7 @@ Tensor read_matrix(Soc& soc, const MatrixPlace& place, const std::vector<u64>& s
 Utilisation utilisation_of(const std::array<KernelRecorder::UnitCycles, unit_count>& units, u64 denominator) {
   const auto share = [&](Unit unit) {
     const auto& cycles = units[static_cast<std::size_t>(unit)];
-    return denominator == 0 ? 0.0
-                            : static_cast<double>(cycles.issue + cycles.special) / static_cast<double>(denominator);
+    return denominator == 0 ? 0.0 : static_cast<double>(cycles.issue) / static_cast<double>(denominator);
   };
   return {share(Unit::load), share(Unit::cal), share(Unit::flow), share(Unit::store)};
 }
@@ -97,7 +97,7 @@ Utilisation steady_of(const std::array<KernelRecorder::UnitCycles, unit_count>& 
     u64 cycles = unit.total();
     for (const Wait wait : {Wait::launch, Wait::drain, Wait::no_kernel})
       cycles -= unit.waits[static_cast<std::size_t>(wait)];
-    share[i] = cycles == 0 ? 0.0 : static_cast<double>(unit.issue + unit.special) / static_cast<double>(cycles);
+    share[i] = cycles == 0 ? 0.0 : static_cast<double>(unit.issue) / static_cast<double>(cycles);
   }
   return {share[0], share[1], share[2], share[3]};
 }
@@ -460,9 +460,14 @@ class Run {
       for (std::size_t i = 0; i < tensor.data.size(); ++i) different += got.data[i] != tensor.data[i] ? 1 : 0;
     }
     verification.bit_exact = different == 0;
+    std::string overflow;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       const Tensor& from = i == 0 ? input_ : outputs_.at(fmt::format("layers.{}.output", i - 1));
       const Tensor& got = outputs_.at(fmt::format("layers.{}.output", i));
+      const auto finite = [](u16 half) { return (half & 0x7c00) != 0x7c00; };
+      if (overflow.empty() && !std::all_of(got.data.begin(), got.data.end(), finite)) {
+        overflow = fmt::format("layers.{}.output is not finite: values grew beyond fp16 there", i);
+      }
       const double error = relative_error(got.data, reference_float(network, weights_, i, from));
       verification.relative_error = std::max(verification.relative_error, error);
       for (LayerRow& row : result_.layers) {
@@ -471,6 +476,8 @@ class Run {
     }
     if (different != 0) {
       result_.failure = fmt::format("{} values differ from the fp16 reference", different);
+    } else if (!overflow.empty()) {
+      result_.failure = overflow;
     } else if (!(verification.relative_error <= verification.tolerance)) {
       result_.failure = fmt::format("the relative error {:.3g} exceeds the tolerance {:.3g}",
                                     verification.relative_error, verification.tolerance);

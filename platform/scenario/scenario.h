@@ -203,7 +203,7 @@ struct VerifyParameters : ParameterGroup {
                           2e-2,
                           "1",
                           {0, 1e3},
-                          "Largest relative error of a layer against the float64 reference.",
+                          "Largest relative error of a layer against the fp32 reference.",
                           "assumption: fp16 arithmetic",
                           Confidence::mid};
 };
