@@ -304,7 +304,9 @@ void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOpera
   product.x = input.layout;
   product.y = output.layout;
   product.w = weight.layout;
-  product.bias = true;
+  product.resume = op.sums && op.sums->resume;
+  product.suspend = op.sums && op.sums->suspend;
+  product.bias = !product.suspend;
   product.activation = op.activation;
   product.residual = op.residual.has_value();
   std::vector<LaunchStep::Register> registers{{product_register::x, input.offset, false},
@@ -312,6 +314,10 @@ void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOpera
                                               {product_register::w, weight.offset, false},
                                               {product_register::bias, bias.offset, false}};
   if (op.residual) registers.push_back({product_register::residual, op.residual->offset, false});
+  if (op.sums) {
+    registers.push_back({product_register::sums_low, op.sums->low.offset, false});
+    registers.push_back({product_register::sums_high, op.sums->high.offset, false});
+  }
   add_product_launch(task, target, op.name, product, std::move(registers));
 }
 

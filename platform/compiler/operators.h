@@ -86,9 +86,15 @@ struct DenseOperator {
   u64 inputs = 0, outputs = 0;
   std::optional<Activation> activation;
   std::optional<TileBuffer> residual;
+  /// Where the inputs are divided among several tasks: what each but the first begins with, each but the last leaves.
+  struct Sums {
+    TileBuffer low, high;
+    bool resume = false, suspend = false;
+  };
+  std::optional<Sums> sums;
 };
 /// output = input * weight^T + bias, then activation and residual. `weight` has a row, `bias` a value for each output;
-/// the bias lies in order from the buffer's first byte on.
+/// the bias lies in order from the buffer's first byte on. Nothing but the sums is written where they are suspended.
 void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
                const TileBuffer& weight, const TileBuffer& bias, const TileBuffer& output);
 

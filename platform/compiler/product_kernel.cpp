@@ -71,9 +71,14 @@ class ProductBuilder {
     add_constants();
     const u16 zero = builder_.add(Unit::cal, 3, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {accumulators(), {}, {}, {}},
                                   {trips(outputs_, {1, 0, 0, 0})});
-    if (chunks_ > 0) add_terms(4, lanes_, zero);
-    if (tail_ > 0) add_terms(3, tail_, zero);
-    add_epilogue(zero);
+    const u16 start = spec_.resume ? add_earlier_sums(zero) : zero;
+    if (chunks_ > 0) add_terms(4, lanes_, start);
+    if (tail_ > 0) add_terms(3, tail_, start);
+    if (spec_.suspend) {
+      leave_sums(zero);
+    } else {
+      add_epilogue(zero);
+    }
     result_.kernel = builder_.finish();
     result_.counts = {division_.panels, division_.blocks, std::max(1u, chunks_)};
     result_.outputs_per_instance = outputs_;
@@ -84,7 +89,8 @@ class ProductBuilder {
  private:
   /// Vectors that an instance's buffers take, `depth` instances in flight.
   [[nodiscard]] u32 vectors(u32 outputs, u32 depth) const {
-    u32 buffers = 2 * outputs + chunk_ + (spec_.residual ? outputs : 0);
+    const u32 of_outputs = 2 + (spec_.residual ? 1 : 0) + (spec_.resume ? 2 : 0) + (spec_.suspend ? 1 : 0);
+    u32 buffers = of_outputs * outputs + chunk_;
     u32 fixed = (has_constants_ ? vectors_of(constant_count, lanes_) : 0) + (spec_.bias ? 2 : 0) +
                 (spec_.scale == ProductSpec::Scale::row ? 2 : 0) + (has_gelu() ? outputs : 0);
     return depth * buffers + fixed;
@@ -119,7 +125,7 @@ class ProductBuilder {
   void allocate() {
     x_slots_ = builder_.allocate_vectors(depth_ * chunk_);
     w_slots_ = builder_.allocate_vectors(depth_ * outputs_);
-    y_slots_ = builder_.allocate_vectors(depth_ * outputs_);
+    y_slots_ = builder_.allocate_vectors(depth_ * outputs_ * (spec_.suspend ? 2 : 1));
     sums_ = builder_.allocate_accumulators(depth_ * outputs_);
   }
 
@@ -147,8 +153,39 @@ class ProductBuilder {
   }
   [[nodiscard]] Stream constants() const { return stream_at(static_cast<i32>(constant_slots_ * lanes_)); }
 
-  /// The products of a chunk of terms (scope 4), or of the last, partial one (scope 3).
-  void add_terms(unsigned scope, u32 terms, u16 zero) {
+  u16 add_earlier_sums(u16 zero) {
+    const auto upper = static_cast<u16>(outputs_);
+    const Stream halves = rotating(builder_.allocate_vectors(depth_ * 2 * outputs_), 3, depth_, 2 * outputs_);
+    const u16 load = builder_.add(
+        Unit::load, 3, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, upper}, {2, 0}, {}, {}}},
+        {halves, output_memory(product_register::sums_low), output_memory(product_register::sums_high), {}},
+        {trips(outputs_, {1, 2, 2, 0})});
+    const u16 join = builder_.add(Unit::cal, 3, 1, {{Opcode::ajoin, {0, 0}, {1, 0}, {1, upper}, {}}},
+                                  {accumulators(), halves, {}, {}}, {trips(outputs_, {1, 1, 0, 0})});
+    builder_.edge(load, join, data);
+    builder_.edge(join, load, space, depth_);
+    builder_.edge(zero, join, data);
+    return join;
+  }
+
+  void leave_sums(u16 zero) {
+    const auto upper = static_cast<u16>(outputs_);
+    const Stream halves = rotating(y_slots_, 3, depth_, 2 * outputs_);
+    const u16 split = builder_.add(
+        Unit::cal, 3, 1, {{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, upper}, {1, 0}, {}, {}}},
+        {halves, accumulators(), {}, {}}, {trips(outputs_, {1, 1, 0, 0})});
+    const u16 store = builder_.add(
+        Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, upper}, {}, {}}},
+        {halves, output_memory(product_register::sums_low), output_memory(product_register::sums_high), {}},
+        {trips(outputs_, {1, 2, 2, 0})});
+    builder_.edge(*last_product_, split, data);
+    builder_.edge(split, zero, space, depth_);
+    builder_.edge(split, store, data);
+    builder_.edge(store, split, space, depth_);
+  }
+
+  /// The products of a chunk of terms (scope 4), or of the last, partial one (scope 3), behind segment `start`.
+  void add_terms(unsigned scope, u32 terms, u16 start) {
     const u32 rotation = scope == 4 ? depth_ : 1;
     Stream x = column_stream(product_register::x, spec_.x);
     if (scope == 4) x.instance_stride[3] = static_cast<i32>(spec_.x.panel_bytes());
@@ -188,7 +225,7 @@ class ProductBuilder {
       if (last_product_) builder_.edge(*last_product_, load, space);
     }
     for (const u16 load : main_loads_) builder_.edge(product, load, space, 1);
-    builder_.edge(zero, product, data);
+    builder_.edge(start, product, data);
     if (last_product_) builder_.edge(*last_product_, product, data);
     last_product_ = product;
     main_loads_ = {load_x, load_w};

@@ -27,11 +27,16 @@ struct ProductSpec {
   bool bias = false;              // one value an output, in order
   std::optional<Activation> activation;
   bool residual = false;  // added last; laid out as y
+  // Terms in several launches: sums are laid out as two matrices like y, of the lower and the upper halves of their
+  // bits.
+  bool resume = false;   // the sums begin where an earlier launch has left them
+  bool suspend = false;  // they are left for a later launch; nothing is rounded, y is not written
 };
 
 /// Launch registers. Those of what the spec leaves out are not read. Launch counts: level 0 = lane groups of rows.
 namespace product_register {
-inline constexpr unsigned x = 0, y = 1, w = 2, row_factor = 3, constants = 4, bias = 5, residual = 6;
+inline constexpr unsigned x = 0, y = 1, w = 2, row_factor = 3, constants = 4, bias = 5, residual = 6, sums_low = 7,
+                          sums_high = 8;
 }
 
 struct ProductKernel {

@@ -20,59 +20,141 @@ TileStrides row_strides(const MatrixPlace& place, u32 tile_rows, i64 second = 0,
 
 // ---------------------------------------------------------------- dense layers
 
-void add_dense_layer(Plan& plan, const DenseLayer& dense, const MatrixPlace& input, const MatrixPlace& output) {
-  const CompilerTarget& target = plan.target();
-  const u64 lanes = target.lanes;
-  const MatrixPlace weight = plan.constant(*dense.weight), bias = plan.constant(*dense.bias);
-  const auto panels = static_cast<u32>(plan.padded(output.columns) / lanes);
+namespace {
 
-  const auto make = [&](u32 tile_panels, const Plan::Tiling& tiling, bool measuring) {
-    TaskBuilder task(target, dense.name, dense.layer, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
-    const u64 columns = std::min(u64{tile_panels} * lanes, plan.padded(output.columns));
+/// Inputs [first, end) of a dense layer; sums of several such parts go through DRAM.
+struct DensePart {
+  std::string suffix;
+  u64 first = 0, end = 0;
+  bool is_first = true, is_last = true;
+};
+
+class DenseTask {
+ public:
+  DenseTask(Plan& plan, const DenseLayer& dense, const MatrixPlace& input, const MatrixPlace& output)
+      : plan_(plan),
+        dense_(dense),
+        input_(input),
+        output_(output),
+        panels_(static_cast<u32>(plan.padded(output.columns) / plan.target().lanes)),
+        weight_(plan.constant(*dense.weight)),
+        bias_(plan.constant(*dense.bias)) {}
+
+  void add() {
+    const u64 lanes = plan_.target().lanes, chunks = plan_.padded(input_.columns) / lanes;
+    for (u64 of_part = chunks; of_part >= 1; of_part = (of_part + 1) / 2) {
+      const std::vector<DensePart> parts = divide(of_part * lanes);
+      if (std::all_of(parts.begin(), parts.end(), [&](const DensePart& part) { return fits(part); })) {
+        if (parts.size() > 1) {
+          low_ = plan_.matrix(input_.rows, output_.columns);
+          high_ = plan_.matrix(input_.rows, output_.columns);
+        }
+        for (const DensePart& part : parts) add(part);
+        return;
+      }
+      if (of_part == 1) throw plan_.does_not_fit(make(parts.back(), 1, smallest(), true));
+    }
+  }
+
+ private:
+  [[nodiscard]] std::vector<DensePart> divide(u64 of_part) const {
+    std::vector<DensePart> parts;
+    for (u64 first = 0; first < input_.columns; first += of_part) {
+      DensePart part;
+      part.first = first;
+      part.end = std::min(first + of_part, input_.columns);
+      part.is_first = first == 0;
+      part.is_last = part.end == input_.columns;
+      if (!part.is_first || !part.is_last) part.suffix = fmt::format(".part{}", parts.size());
+      parts.push_back(part);
+    }
+    return parts;
+  }
+
+  [[nodiscard]] Plan::Tiling smallest() const { return plan_.tiling(input_.rows, 1, {panels_, 1}); }
+  [[nodiscard]] bool fits(const DensePart& part) const { return plan_.fits(make(part, 1, smallest(), true)); }
+
+  [[nodiscard]] TaskBuilder make(const DensePart& part, u32 tile_panels, const Plan::Tiling& tiling,
+                                 bool measuring) const {
+    const CompilerTarget& target = plan_.target();
+    const u64 inputs = part.end - part.first;
+    const u64 columns = std::min(u64{tile_panels} * target.lanes, plan_.padded(output_.columns));
     const auto column_bytes = static_cast<i64>(columns * 2);
-    const TileBuffer x = task.buffer(input.columns), w = task.buffer(input.columns, static_cast<u32>(columns));
-    const TileBuffer b = task.buffer(columns, 1), y = task.buffer(columns);
-    task.load(weight, input.columns, w, static_cast<u32>(columns), false,
-              {0, column_bytes / 2 * static_cast<i64>(weight.pitch), 0});
-    task.load_bytes(bias.address, b.offset, static_cast<u32>(columns * 2), {0, column_bytes, 0});
-    task.load(input, input.columns, x, tiling.rows, true, row_strides(input, tiling.rows));
+    const auto from_part = [&](MatrixPlace place) {
+      place.address += part.first * 2;
+      return place;
+    };
+    TaskBuilder task(target, dense_.name + part.suffix, dense_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
+                     measuring);
+    const TileBuffer x = task.buffer(inputs), w = task.buffer(inputs, static_cast<u32>(columns));
+    const TileBuffer b = task.buffer(columns, 1);
+    task.load(from_part(weight_), inputs, w, static_cast<u32>(columns), false,
+              {0, column_bytes / 2 * static_cast<i64>(weight_.pitch), 0});
+    if (part.is_last) task.load_bytes(bias_.address, b.offset, static_cast<u32>(columns * 2), {0, column_bytes, 0});
+    task.load(from_part(input_), inputs, x, tiling.rows, true, row_strides(input_, tiling.rows));
     DenseOperator op;
-    op.name = dense.name;
-    op.inputs = input.columns;
+    op.name = dense_.name + part.suffix;
+    op.inputs = inputs;
     op.outputs = columns;
-    op.activation = dense.activation;
-    if (dense.residual) {
+    const auto outputs_of = [&](const MatrixPlace& place) { return row_strides(place, tiling.rows, column_bytes); };
+    if (!part.is_first || !part.is_last) {
+      op.sums = {task.buffer(columns), task.buffer(columns), !part.is_first, !part.is_last};
+    }
+    if (!part.is_first) {
+      task.load(low_, columns, op.sums->low, tiling.rows, true, outputs_of(low_));
+      task.load(high_, columns, op.sums->high, tiling.rows, true, outputs_of(high_));
+    }
+    if (!part.is_last) {
+      add_dense(task, target, op, x, w, b, op.sums->low);
+      task.store(low_, columns, op.sums->low, tiling.rows, true, outputs_of(low_));
+      task.store(high_, columns, op.sums->high, tiling.rows, true, outputs_of(high_));
+      return task;
+    }
+    const TileBuffer y = task.buffer(columns);
+    op.activation = dense_.activation;
+    if (dense_.residual) {
       op.residual = task.buffer(columns);
-      task.load(*dense.residual, columns, *op.residual, tiling.rows, true,
-                row_strides(*dense.residual, tiling.rows, column_bytes));
+      task.load(*dense_.residual, columns, *op.residual, tiling.rows, true, outputs_of(*dense_.residual));
     }
     add_dense(task, target, op, x, w, b, y);
-    task.store(output, columns, y, tiling.rows, true, row_strides(output, tiling.rows, column_bytes));
+    task.store(output_, columns, y, tiling.rows, true, outputs_of(output_));
     return task;
-  };
+  }
 
-  std::optional<TaskBuilder> best;
-  u64 best_cycles = std::numeric_limits<u64>::max();
-  u32 best_panels = 1;
-  Plan::Tiling best_tiling;
-  for (u32 count = 1; count <= panels; ++count) {
-    if (panels % count != 0) continue;
-    const u32 tile_panels = panels / count;
-    const Plan::Make make_tile = [&](const Plan::Tiling& tiling, bool measuring) {
-      return make(tile_panels, tiling, measuring);
-    };
-    const auto tiling = plan.choose_tiling(input.rows, {count, 1}, make_tile);
-    if (!tiling) continue;
-    const u64 cycles = plan.cycles(make(tile_panels, *tiling, true));
-    if (cycles >= best_cycles) continue;
-    best_cycles = cycles;
-    best_panels = tile_panels;
-    best_tiling = *tiling;
+  /// With the number of output panels and of rows that cost least.
+  void add(const DensePart& part) {
+    u64 best_cycles = std::numeric_limits<u64>::max();
+    u32 best_panels = 1;
+    Plan::Tiling best_tiling;
+    for (u32 count = 1; count <= panels_; ++count) {
+      if (panels_ % count != 0) continue;
+      const u32 tile_panels = panels_ / count;
+      const Plan::Make make_tile = [&](const Plan::Tiling& tiling, bool measuring) {
+        return make(part, tile_panels, tiling, measuring);
+      };
+      const auto tiling = plan_.choose_tiling(input_.rows, {count, 1}, make_tile);
+      if (!tiling) continue;
+      const u64 cycles = plan_.cycles(make(part, tile_panels, *tiling, true));
+      if (cycles >= best_cycles) continue;
+      best_cycles = cycles;
+      best_panels = tile_panels;
+      best_tiling = *tiling;
+    }
+    plan_.add_task(make(part, best_panels, best_tiling, false));
   }
-  if (best_cycles == std::numeric_limits<u64>::max()) {
-    throw plan.does_not_fit(make(1, plan.tiling(input.rows, 1, {panels, 1}), true));
-  }
-  plan.add_task(make(best_panels, best_tiling, false));
+
+  Plan& plan_;
+  const DenseLayer& dense_;
+  const MatrixPlace &input_, &output_;
+  const u32 panels_;
+  const MatrixPlace weight_, bias_;
+  MatrixPlace low_{}, high_{};  // halves of the bits of the sums
+};
+
+}  // namespace
+
+void add_dense_layer(Plan& plan, const DenseLayer& dense, const MatrixPlace& input, const MatrixPlace& output) {
+  DenseTask(plan, dense, input, output).add();
 }
 
 // ---------------------------------------------------------------- attention

@@ -106,15 +106,20 @@ bool check_case(u64 number) {
                << random.network() << fmt::format("--set {}", fmt::join(random.settings(), " --set ")));
   ScenarioOptions options;
   for (const std::string& setting : random.settings()) options.overrides.push_back(parse_override(setting));
+  bool simulated = false;
+  RunRequest request;
+  request.uart = [&](std::string_view) { simulated = true; };
   try {
     const auto scenario = read_scenario_text(random.network(), "random.yaml", options);
-    const RunResult result = run_scenario(*scenario, {});
+    const RunResult result = run_scenario(*scenario, request);
+    CHECK(simulated);
     CHECK(result.failure == "");
     CHECK(result.verification.bit_exact);
     return true;
   } catch (const InputError& error) {
     INFO(error.what());
     CHECK(std::string(error.what()).size() > 20);
+    CHECK_FALSE(simulated);
     return false;
   }
 }
@@ -130,5 +135,5 @@ void check_cases(u64 first, u64 end) {
 
 TEST_CASE("a sample of random networks on random machines", "[properties]") { check_cases(0, 24); }
 
-// Some minutes: test_platform "[nightly]"
+// Some minutes: scripts/test --nightly
 TEST_CASE("random networks on random machines", "[properties][.nightly]") { check_cases(24, 624); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole runs in one process: firmware, sequencer, DMA and array together.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <string>
@@ -119,6 +120,26 @@ TEST_CASE("what exceeds the scratchpad goes through DRAM", "[run]") {
     const RunResult result = run(settings);
     CHECK(result.failure.empty());
     CHECK(result.verification.bit_exact);
+  }
+}
+
+TEST_CASE("a dense layer with more inputs than fit adds them up in parts", "[run]") {
+  const std::vector<std::string> network{"network.layers=[{mixing: fft2d, ffn: dense}]", "network.tokens=45",
+                                         "network.ffn=1000"};
+  const std::vector<std::vector<std::string>> machines{
+      {"soc.scratchpad.size_bytes=65536"},
+      {"soc.scratchpad.size_bytes=65536", "network.activation=relu", "network.norm=pre", "run.fidelity=fast"},
+      {"soc.scratchpad.size_bytes=32768", "soc.array.lanes=8", "soc.array.rows=2", "soc.pe.contexts=1"}};
+  for (std::vector<std::string> settings : machines) {
+    INFO(settings.front() << " " << settings.back());
+    settings.insert(settings.end(), network.begin(), network.end());
+    const RunResult result = run(settings);
+    CHECK(result.failure.empty());
+    CHECK(result.verification.bit_exact);
+    const auto parts = std::count_if(result.kernels.begin(), result.kernels.end(), [](const KernelRow& row) {
+      return row.name.find("ffn.down.part") != std::string::npos;
+    });
+    CHECK(parts > 1);
   }
 }
 
