@@ -280,7 +280,7 @@ class Division {
   /// Finds the best division; returns its expected cycles.
   u64 find() {
     const unsigned layers = butterfly_.index_bits;
-    for (unsigned passes = 2; passes <= 3 && !best_; ++passes) {
+    for (unsigned passes = 2; passes <= layers && !best_; ++passes) {
       std::vector<unsigned> sizes(passes, 1);
       try_sizes(sizes, 0, layers);
     }
@@ -291,7 +291,7 @@ class Division {
     find();
     if (!best_) {
       throw CompileError(
-          fmt::format("{}: {} points do not fit the scratchpad half of {} bytes in three passes "
+          fmt::format("{}: {} points do not fit the scratchpad half of {} bytes in any number of passes "
                       "(raise soc.scratchpad.size_bytes)",
                       butterfly_.name, u64{1} << butterfly_.index_bits, plan_.half_bytes()));
     }

@@ -110,6 +110,7 @@ TEST_CASE("what exceeds the scratchpad goes through DRAM", "[run]") {
   const std::vector<std::vector<std::string>> cases{
       {"network.tokens=1024", "soc.scratchpad.size_bytes=65536", "soc.array.lanes=16"},
       {"network.ffn=4096", "soc.scratchpad.size_bytes=65536", "soc.array.lanes=16", "network.activation=relu"},
+      {"network.ffn=16384", "network.tokens=20", "soc.scratchpad.size_bytes=32768", "soc.array.lanes=16"},
       {"network.tokens=300", "network.hidden=512", "network.heads=8", "soc.scratchpad.size_bytes=131072"},
       {"network.tokens=9", "network.hidden=512", "network.ffn=2048", "soc.array.lanes=1",
        "soc.scratchpad.size_bytes=16384"}};
