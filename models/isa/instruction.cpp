@@ -70,7 +70,8 @@ std::optional<Instruction> Instruction::decode(u64 word) {
   const Instruction instruction{info->opcode, unpack(word, field_d), unpack(word, field_a), unpack(word, field_b),
                                 unpack(word, field_c)};
   const auto unused = [](const Operand& operand, Space space) {
-    return space == Space::none && (operand.stream != 0 || operand.offset != 0);
+    return (space == Space::none && operand.offset != 0) ||
+           ((space == Space::none || space == Space::peer) && operand.stream != 0);
   };
   if (word >> 63 != 0 || unused(instruction.d, info->d) || unused(instruction.a, info->a) ||
       unused(instruction.b, info->b) || unused(instruction.c, info->c)) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <type_traits>
 
@@ -17,6 +19,8 @@ namespace {
 // strides that are not 0. The levels (4 x {u16 register, u16 step}) and the register count lie between the
 // header and the code.
 constexpr std::size_t levels_bytes = instance_levels * 4 + 4;
+/// Of a segment's operands from where their stream begins, so that sums of the two stay within 32 bits.
+constexpr i64 farthest_trip = i64{1} << 29;
 constexpr unsigned stream_rotation_bit = 21, stream_trip_bit = 22, stream_instance_bit = 28;
 
 class Writer {
@@ -272,6 +276,16 @@ void Kernel::check(const KernelLimits& limits) const {
       require(stream.pe_register <= registers && stream.launch_register <= launch_register_limit &&
                   stream.rotation_scope <= instance_levels,
               fmt::runtime("a stream of segment {} names a register or scope that does not exist"), i);
+      i64 reach = 0;
+      for (std::size_t level = 0; level < trip_levels; ++level) {
+        reach += std::abs(i64{stream.trip_stride[level]}) * segment.trips[level];
+      }
+      require(reach <= farthest_trip, fmt::runtime("the trips of a stream of segment {} reach {}, at most {}"), i,
+              reach, farthest_trip);
+      for (const auto& values : pe_registers) {
+        const i64 base = i64{stream.base} + (stream.pe_register == 0 ? 0 : values[stream.pe_register - 1u]);
+        require(base == static_cast<i32>(base), fmt::runtime("a stream of segment {} begins at {}"), i, base);
+      }
     }
   }
   for (std::size_t i = 0; i < edges.size(); ++i) {

@@ -468,17 +468,21 @@ StreamBases PeCore::bases_of(const PeProgram& of_pe, u32 segment) const {
     if (stream.rotation_depth != 0) {
       base += static_cast<i64>(state.begun[stream.rotation_scope] % stream.rotation_depth) * stream.rotation_stride;
     }
+    // Modulo 2^64: a launch's counts may be anything.
+    auto wrapping = static_cast<u64>(base);
     for (unsigned level = 0; level < program.scope; ++level) {
       const u64 index = of_pe.start[level] + u64{state.iteration[level]} * of_pe.step[level];
-      base += static_cast<i64>(index) * stream.instance_stride[level];
+      wrapping += index * static_cast<u64>(i64{stream.instance_stride[level]});
     }
-    bases[s] = base;
+    bases[s] = static_cast<i64>(wrapping);
   }
   return bases;
 }
 
 bool PeCore::within_bounds(const SegmentProgram& segment, const StreamBases& bases) const {
+  constexpr i64 nowhere = i64{1} << 40;  // far beyond all memories, and no sum with an offset overflows
   return std::all_of(segment.bounds.begin(), segment.bounds.end(), [&](const Bound& bound) {
+    if (bases[bound.stream] > nowhere || bases[bound.stream] < -nowhere) return false;
     i64 limit = 0;
     switch (bound.space) {
       case Space::vector:

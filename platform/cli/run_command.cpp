@@ -73,9 +73,13 @@ class UartSink {
     if (!text.empty()) line_open_ = text.back() != '\n';
   }
 
-  /// Ends a line that the firmware left open.
+  /// Ends a line that the firmware left open. @throws InputError  what the firmware printed could not be written
   void finish() {
     if (line_open_) fmt::print("\n");
+    log_.flush();
+    file_.flush();
+    if (!log_ || (file_.is_open() && !file_))
+      throw InputError("what the firmware printed cannot be written (is the disk full?)");
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "platform/cli/commands.h"
 #include "platform/network/weights.h"
+#include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
 
 namespace bvp {
@@ -18,6 +19,7 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
       const RunParameters& run = scenario->run;
       if (!run.weights.get().empty()) load_weights(run.weights.get(), scenario->network);
       if (!run.input.get().empty()) load_input(run.input.get(), scenario->network);
+      check_machine(*scenario);
       static_cast<void>(plan_scenario(*scenario));
       fmt::print("{}: valid\n", file);
     } catch (const InputError& error) {

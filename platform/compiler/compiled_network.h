@@ -53,6 +53,7 @@ struct CompiledNetwork {
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
   u64 kernel_image_bytes = 0;  // fetched once per configuration
+  u64 largest_image_bytes = 0;
 };
 
 }  // namespace bvp

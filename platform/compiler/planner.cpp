@@ -141,6 +141,7 @@ class Planner {
       found->second = plan.allocate(image.size());
       plan.blob(found->second, image.data(), image.size());
       result_.kernel_image_bytes += image.size();
+      result_.largest_image_bytes = std::max<u64>(result_.largest_image_bytes, image.size());
     }
     command.image = found->second;
     command.image_bytes = static_cast<u32>(image.size());

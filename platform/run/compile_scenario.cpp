@@ -60,7 +60,14 @@ CompilerTarget target_of(const Scenario& scenario) {
 
 CompiledNetwork compile(const Scenario& scenario, const CompilerTarget& target, const TensorMap& weights) {
   try {
-    return compile_network(target, scenario.network, weights);
+    CompiledNetwork network = compile_network(target, scenario.network, weights);
+    const auto most = static_cast<u64>(scenario.soc.sequencer.max_image_bytes);
+    if (network.largest_image_bytes > most) {
+      throw CompileError(
+          fmt::format("a kernel image has {} bytes, the sequencer takes {} (raise soc.sequencer.max_image_bytes)",
+                      network.largest_image_bytes, most));
+    }
+    return network;
   } catch (const CompileError& error) {
     throw InputError(fmt::format("{}: {}", scenario.name.get(), error.what()));
   }

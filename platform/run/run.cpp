@@ -17,6 +17,7 @@
 #include "platform/reference/reference.h"
 #include "platform/report/plan_report.h"
 #include "platform/report/statistics_json.h"
+#include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/elf_image.h"
 #include "platform/run/kernel_recorder.h"
@@ -139,6 +140,7 @@ class Run {
 
   void prepare() {
     const Stopwatch watch;
+    check_machine(scenario_);
     const Network& network = scenario_.network;
     const auto seed = static_cast<u64>(scenario_.run.seed.get());
     result_.scenario = scenario_.name;

@@ -47,6 +47,16 @@ class Usage(CommandLine):
 
 
 class Validate(CommandLine):
+    def test_parameters_that_do_not_go_together(self):
+        for setting, words in [("soc.dram.banks=1", "bank_groups"), ("soc.scratchpad.size_bytes=262145", "multiple"),
+                               ("soc.sequencer.max_image_bytes=64", "max_image_bytes"),
+                               ("soc.dram.refresh_cycles=1000000", "refresh_interval")]:
+            with self.subTest(setting):
+                self.assertIn(words, self.vp("validate", SMALL, "--set", setting, expect=2).stderr)
+                error = self.vp("run", SMALL, "--set", setting, expect=2).stderr
+                self.assertIn(words, error)
+                self.assertNotIn("In file", error)
+
     def test_shipped_scenarios(self):
         done = self.vp("validate", *SHIPPED)
         self.assertEqual(done.stdout.count(": valid\n"), len(SHIPPED))

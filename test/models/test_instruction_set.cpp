@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Encoder, decoder and disassembler of instructions and kernel images.
 #include <catch2/catch.hpp>
+#include <limits>
 #include <random>
 
 #include "models/isa/image_header.h"
@@ -46,6 +47,20 @@ constexpr KernelLimits limits{8, 2, 2, 256, 32, 32};
 
 }  // namespace
 
+TEST_CASE("addresses that leave 32 bits are refused", "[isa]") {
+  const Kernel right = small_kernel();
+  right.check(limits);
+  Kernel far = right;
+  far.segments[0].trips[0] = 60000;
+  far.segments[0].streams[0].trip_stride[0] = 1 << 20;
+  CHECK_THROWS_AS(far.check(limits), KernelError);
+  far = right;
+  far.segments[0].streams[0].pe_register = 1;
+  far.segments[0].streams[0].base = std::numeric_limits<i32>::max();
+  far.pe_registers[1][0] = 1;
+  CHECK_THROWS_AS(far.check(limits), KernelError);
+}
+
 TEST_CASE("instructions survive encoding, for every opcode and random operands", "[isa]") {
   std::mt19937 random(1);
   for (unsigned opcode = 0; opcode < 64; ++opcode) {
@@ -56,7 +71,8 @@ TEST_CASE("instructions survive encoding, for every opcode and random operands",
     }
     const auto operand = [&](Space space, unsigned bits) {
       if (space == Space::none) return Operand{};
-      return Operand{static_cast<u8>(random() % 4), static_cast<u16>(random() % (1u << bits))};
+      const auto stream = static_cast<u8>(space == Space::peer ? 0 : random() % 4);
+      return Operand{stream, static_cast<u16>(random() % (1u << bits))};
     };
     for (int i = 0; i < 50; ++i) {
       const Instruction written{info->opcode, operand(info->d, 11), operand(info->a, 11), operand(info->b, 16),

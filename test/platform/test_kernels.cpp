@@ -607,15 +607,32 @@ TEST_CASE("results depend on every part of the kernel", "[kernels]") {
     const std::vector<u16> got = run_damaged(config, damage);
     return got.empty() || got != right;  // an error or a hang is as good as a wrong result
   };
-  SECTION("instructions, one bit each") {
-    std::mt19937 random(3);
+  SECTION("instructions, every bit") {
     const std::size_t count = plain_kernel(config).code.size();
-    for (int i = 0; i < 40; ++i) {
-      const std::size_t word = random() % count;
-      const unsigned bit = random() % 63;
-      INFO("instruction " << word << ", bit " << bit);
-      CHECK(differs([&](Kernel& kernel, std::vector<u16>&) { kernel.code[word] ^= u64{1} << bit; }));
+    for (std::size_t word = 0; word < count; ++word) {
+      for (unsigned bit = 0; bit < 64; ++bit) {
+        INFO("instruction " << word << ", bit " << bit);
+        CHECK(differs([&](Kernel& kernel, std::vector<u16>&) { kernel.code[word] ^= u64{1} << bit; }));
+      }
     }
+  }
+  SECTION("images, bits anywhere: refused, wrong, or where nothing looks, but never undefined") {
+    std::mt19937 random(5);
+    const std::size_t bits = plain_kernel(config).encode().size() * 8;
+    u64 noticed = 0;
+    for (int i = 0; i < 200; ++i) {
+      const std::size_t bit = random() % bits;
+      noticed += differs([&](Kernel& kernel, std::vector<u16>&) {
+        std::vector<u8> image = kernel.encode();
+        image[bit / 8] = static_cast<u8>(image[bit / 8] ^ 1u << bit % 8);
+        try {
+          kernel = Kernel::decode(image.data(), image.size());
+        } catch (const KernelError&) {
+          kernel.code.clear();  // refused: as good as an error later
+        }
+      });
+    }
+    CHECK(noticed > 100);
   }
   SECTION("weights, the lowest bit of each of a sample") {
     std::mt19937 random(4);
@@ -623,22 +640,29 @@ TEST_CASE("results depend on every part of the kernel", "[kernels]") {
       CHECK(differs([&](Kernel&, std::vector<u16>& weights) {
         // 512 points of 9 layers on 16 PEs: the last words of a PE's block and the constants are not weights.
         const std::size_t block = weights.size() / 32 * 32 / 16;
-        weights[(random() % 16) * (block - block % 32) + random() % 512] ^= 0x40;
+        weights[(random() % 16) * (block - block % 32) + random() % 512] ^= 1;
       }));
     }
   }
   SECTION("targets of vectors") {
-    for (std::size_t pe = 0; pe < 16; pe += 5) {
-      for (const unsigned mask : {1u, 2u, 4u, 8u}) {
-        CHECK(differs([&](Kernel& kernel, std::vector<u16>&) {
-          for (u64& word : kernel.code) {
-            auto instruction = Instruction::decode(word);
-            if (instruction->opcode == Opcode::send && instruction->b.offset == mask) {
-              instruction->b.offset = static_cast<u16>(mask ^ 3);
-              word = instruction->encode();
-            }
+    for (const unsigned mask : {1u, 2u, 4u, 8u}) {
+      CHECK(differs([&](Kernel& kernel, std::vector<u16>&) {
+        for (u64& word : kernel.code) {
+          auto instruction = Instruction::decode(word);
+          if (instruction->opcode == Opcode::send && instruction->b.offset == mask) {
+            instruction->b.offset = static_cast<u16>(mask ^ 3);
+            word = instruction->encode();
           }
-        }));
+        }
+      }));
+    }
+  }
+  SECTION("registers of a single PE") {
+    const std::size_t count = plain_kernel(config).pe_registers.front().size();
+    for (std::size_t pe = 0; pe < 16; pe += 5) {
+      for (std::size_t index = 0; index < count; ++index) {
+        INFO("PE " << pe << ", register " << index);
+        CHECK(differs([&](Kernel& kernel, std::vector<u16>&) { kernel.pe_registers[pe][index] ^= 32; }));
       }
     }
   }
