@@ -138,10 +138,11 @@ class MeanPooling {
                   const TileBuffer& y) const {
     SumKernel kernel = named(name, [&] { return make_row_sum_kernel(plan_.target(), spec); });
     const u32 constants = task.add_weights(kernel.constants);
-    LaunchStep step = launch_of(std::move(kernel), name,
-                                fmt::format("{} blocks of {} {}", spec.blocks, spec.rows,
-                                            spec.join ? "pairs of rows with the halves of fp32 sums" : "tokens"),
-                                spec.blocks);
+    LaunchStep step =
+        launch_of(std::move(kernel), name,
+                  fmt::format("{} {} of {} {}", spec.blocks, spec.blocks == 1 ? "block" : "blocks", spec.rows,
+                              spec.join ? "pairs of rows with the halves of fp32 sums" : "tokens"),
+                  spec.blocks);
     step.groups_per_count = std::max(1u, task.groups() / spec.blocks);
     step.registers = {{row_sum_register::x, x.offset, false},
                       {row_sum_register::y, y.offset, false},
