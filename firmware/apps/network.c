@@ -38,8 +38,14 @@ int main(void) {
   const struct network_observer observer = {task_done, &progress};
   const uint64_t cycles = cycle_count();
   const uint64_t instructions = instruction_count();
-  if (!sequencer_init(&seq, (struct bvp_command*)(uintptr_t)network->ring, network->ring_entries) ||
-      network_run(network, &seq, &observer) != network_ok) {
+  enum network_result result = network_sequencer_error;
+  if (sequencer_init(&seq, (struct bvp_command*)(uintptr_t)network->ring, network->ring_entries))
+    result = network_run(network, &seq, &observer);
+  if (result == network_bad_index) {
+    printf("bad input: an index is not below the bound of its gather\n");
+    return exit_bad_network;
+  }
+  if (result != network_ok) {
     sequencer_print_error(&seq);
     return exit_sequencer;
   }

@@ -6,7 +6,7 @@
 enum exit_code {
   exit_done = 0,
   exit_check_failed = 1, /* a result is not what it should be */
-  exit_bad_network = 2,  /* the network descriptor is wrong */
+  exit_bad_network = 2,  /* the network descriptor is wrong, or an index of a gather */
   exit_trap = 3,         /* an exception that nobody handled */
   exit_sequencer = 4     /* the sequencer stopped with an error */
 };

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum phase { phase_weights, phase_inputs, phase_launches, phase_outputs, phase_count };
 
@@ -35,6 +36,7 @@ struct walk {
   struct sequencer* seq;
   const struct network_observer* observer;
   bool failed;
+  bool index_beyond_bound;
   bool held[2]; /* channel 0 has taken FREE of this half */
   /* the launches of the current tile, spread among the transfers */
   struct tile current;
@@ -193,6 +195,56 @@ static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_
   push(walk, slot, link);
 }
 
+static uint32_t descriptor_word(size_t offset) { return (uint32_t)(offset / sizeof(uint32_t)); }
+
+/* A command for each index of the tile's version of a gather; the link is that of them all. */
+static void push_gather(struct walk* walk, const struct tile* tile, uint32_t step_index, struct link link) {
+  const struct bvp_step* step = &tile->plan->steps[step_index];
+  const uint32_t* pattern = step->command.registers;
+  const uint32_t count_word = descriptor_word(offsetof(struct bvp_dma_descriptor, count)) + 1;
+  const int64_t source_stride =
+      (int32_t)pattern[descriptor_word(offsetof(struct bvp_dma_descriptor, source_stride)) + 1];
+  const int64_t destination_stride =
+      (int32_t)pattern[descriptor_word(offsetof(struct bvp_dma_descriptor, destination_stride)) + 1];
+  const bool tail = tile->tail && step->tail_index != BVP_TAIL_NONE;
+  const uint32_t count = tail ? step->tail_count : pattern[count_word];
+  int64_t destination = tile->half != 0 && (step->half_mask & 2) != 0 ? (int64_t)walk->network->half_bytes : 0;
+  uint64_t address = step->command.image;
+  for (int level = 0; level < 3; ++level) {
+    address += (uint64_t)(step->source_stride[level] * (int64_t)tile->index[level]);
+    destination += step->destination_stride[level] * (int64_t)tile->index[level];
+  }
+  const uint32_t* indices = (const uint32_t*)(uintptr_t)address;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (indices[i] >= step->command.image_bytes) {
+      walk->failed = walk->index_beyond_bound = true;
+      return;
+    }
+    struct bvp_command* slot = next_slot(walk);
+    if (slot == NULL) return;
+    *slot = step->command;
+    slot->tag = tag_of(tile->plan, step_index);
+    slot->unit = network_channel_in;
+    slot->image = 0;
+    slot->image_bytes = 0;
+    slot->registers[count_word] = 1;
+    add_to_address(slot->registers + descriptor_word(offsetof(struct bvp_dma_descriptor, source)),
+                   source_stride * (int64_t)indices[i]);
+    add_to_address(slot->registers + descriptor_word(offsetof(struct bvp_dma_descriptor, destination)),
+                   destination + destination_stride * (int64_t)i);
+    struct link part = no_link;
+    if (i == 0) {
+      part.wait[0] = link.wait[0];
+      part.wait[1] = link.wait[1];
+    }
+    if (i == count - 1) {
+      part.signal = link.signal;
+      part.interrupt = link.interrupt;
+    }
+    push(walk, slot, part);
+  }
+}
+
 static uint8_t take_free(struct walk* walk, uint32_t half) {
   if (walk->held[half]) return no_semaphore;
   walk->held[half] = true;
@@ -277,7 +329,12 @@ static void push_inputs(struct walk* walk, const struct tile* tile, bool after_s
       link.signal = (uint8_t)(next + tile->half);
       link.interrupt = ends_tile && wants_interrupt(walk, tile);
     }
-    push_step(walk, tile, plan->first[phase_inputs] + i, network_channel_in, link);
+    const uint32_t step = plan->first[phase_inputs] + i;
+    if ((plan->steps[step].flags & BVP_STEP_FLAG_GATHER) != 0) {
+      push_gather(walk, tile, step, link);
+    } else {
+      push_step(walk, tile, step, network_channel_in, link);
+    }
   }
   if (ends_tile) task_pushed(walk, tile);
 }
@@ -377,11 +434,28 @@ static void run_tiles(struct walk* walk) {
   if (has_previous) push_outputs(walk, &previous);
 }
 
-static const char* check_step(const struct bvp_step* step, bool launch) {
+static const char* check_gather(const struct bvp_network_header* network, const struct bvp_step* step, bool input) {
+  struct bvp_dma_descriptor pattern;
+  memcpy(&pattern, step->command.registers, sizeof pattern);
+  if (!input) return "a step gathers that is no input";
+  if (pattern.count[1] == 0 || pattern.count[1] > network->ring_entries / 2)
+    return "a gather needs from 1 index to half a ring of them";
+  if (step->tail_index != BVP_TAIL_NONE && (step->tail_index != 1 || step->tail_count > pattern.count[1]))
+    return "a gather's tail is not one of its indices";
+  if (step->command.image == 0 || step->command.image % sizeof(uint32_t) != 0)
+    return "a gather's indices are not aligned";
+  if (step->command.image_bytes == 0) return "a gather has no bound of its indices";
+  if ((step->half_mask & 1) != 0 || pattern.fill != 0) return "a gather does not read from a table";
+  return NULL;
+}
+
+static const char* check_step(const struct bvp_network_header* network, const struct bvp_step* step, enum phase phase) {
+  const bool launch = phase == phase_launches;
   if (step->command.opcode != (launch ? BVP_OPCODE_LAUNCH : BVP_OPCODE_DMA)) return "a step has the wrong opcode";
   if (step->tail_index != BVP_TAIL_NONE && step->tail_index >= (launch ? 4u : 3u))
     return "a step's tail_index is out of range";
   if ((step->half_mask >> (launch ? 16 : 2)) != 0) return "a step's half_mask is out of range";
+  if ((step->flags & BVP_STEP_FLAG_GATHER) != 0) return check_gather(network, step, phase == phase_inputs);
   return NULL;
 }
 
@@ -400,7 +474,7 @@ static const char* check_task(const struct bvp_network_header* network, uint32_t
   plan_task(&plan, network, index);
   for (int phase = 0; phase < phase_count; ++phase) {
     for (uint32_t i = 0; i < plan.count[phase]; ++i) {
-      const char* problem = check_step(&plan.steps[plan.first[phase] + i], phase == phase_launches);
+      const char* problem = check_step(network, &plan.steps[plan.first[phase] + i], (enum phase)phase);
       if (problem != NULL) return problem;
     }
   }
@@ -438,6 +512,7 @@ enum network_result network_run(const struct bvp_network_header* network, struct
     sequencer_set_semaphore(seq, i, i < network_semaphore_free + 2u ? 1 : 0);
 
   run_tiles(&walk);
+  if (walk.index_beyond_bound) return network_bad_index;
   struct link end = no_link;
   end.wait[0] = take_free(&walk, 0);
   end.wait[1] = take_free(&walk, 1);

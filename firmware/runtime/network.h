@@ -35,6 +35,10 @@
  * Without ping-pong (network flag) every tile is treated like the first of a depending task, so that the next one is
  * loaded when the one before is stored; the weights of the next task follow those inputs.
  *
+ * A gather (step flag) is one input step and as many commands as it has indices, which are read from memory as the
+ * commands are made: the first takes what the step takes, the last signals what it signals. It has at most half a
+ * ring of indices, so that a full ring always holds a command that wakes the CPU.
+ *
  * At the end a command takes the FREE of both halves: then all is done.
  *
  * Interrupts: the last command of a task carries the interrupt flag, and so does the last output of a tile
@@ -65,6 +69,7 @@ enum { network_channel_in = 0 };
 enum network_result {
   network_ok = 0,
   network_bad,             /* the descriptor is wrong; see network_check */
+  network_bad_index,       /* an index of a gather is not below its bound */
   network_sequencer_error, /* see sequencer_error_status */
 };
 

@@ -49,7 +49,9 @@ namespace bvp {
     "launch: bit i = register i")                                                              \
   F(u32, tail_index, 1, "which count is replaced at the last innermost tile, 255: none")       \
   F(u32, tail_count, 1, "the count there; 0: the step is left out of that tile")               \
-  F(u32, flags, 1, "bit 0 (launch): its weights come with the tile, so none stay resident")
+  F(u32, flags, 1,                                                                             \
+    "bit 0 (launch): its weights come with the tile, so none stay resident; "                  \
+    "bit 1 (input): a gather")
 
 #define BVP_TASK_FIELDS(F)                                                                    \
   F(u32, layer, 1, "index of the encoder layer, 0xffffffff: outside of the layers")           \
@@ -133,6 +135,10 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
   X(task_flag_depends, 1, "Task.flags: inputs are outputs of earlier tasks")                                 \
   X(task_flag_weights_depend, 2, "Task.flags: what the weight steps read are outputs of earlier tasks")      \
   X(step_flag_own_weights, 1, "Step.flags: the weights of a launch come with the tile")                      \
+  X(step_flag_gather, 2,                                                                                     \
+    "Step.flags (input): a DMA command for each i below count[1]: source + source_stride[1] * index[i], "    \
+    "destination + destination_stride[1] * i; the u32 indices lie at `image`, which moves by the step's "    \
+    "source_stride; `image_bytes`: the bound that each index is below")                                      \
   X(network_flag_no_ping_pong, 1, "NetworkHeader.flags: a tile is stored before the next one is loaded")     \
   X(tail_none, 255, "Step.tail_index: every tile is alike")                                                  \
   X(layer_none, 0xffffffff, "Task.layer: outside of the encoder layers")                                     \

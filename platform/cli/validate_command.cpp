@@ -18,7 +18,13 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
       const auto scenario = read_scenario(file, scenario_options(overrides));
       const RunParameters& run = scenario->run;
       if (!run.weights.get().empty()) load_weights(run.weights.get(), scenario->network);
-      if (!run.input.get().empty()) load_input(run.input.get(), scenario->network);
+      if (!run.input.get().empty()) {
+        if (scenario->network.vocabulary > 0) {
+          load_tokens(run.input.get(), scenario->network);
+        } else {
+          load_input(run.input.get(), scenario->network);
+        }
+      }
       check_machine(*scenario);
       static_cast<void>(plan_scenario(*scenario));
       fmt::print("{}: valid\n", file);

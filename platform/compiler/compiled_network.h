@@ -20,6 +20,12 @@ struct MatrixPlace {
   u64 rows = 0, columns = 0, pitch = 0;
 };
 
+/// Token ids in DRAM, u32, one behind the other.
+struct TokenPlace {
+  u64 address = 0;
+  u64 count = 0;  // 0: the network has no embedding
+};
+
 struct KernelInfo {
   std::string name;
   u32 tag = 0;    // of its launch commands: task << 16 | step
@@ -44,9 +50,11 @@ struct CompiledNetwork {
   std::vector<MemoryBlob> blobs;
   u64 descriptor = 0;  // bus address of the NetworkHeader
   u64 end = 0;         // first free DRAM address
-  MatrixPlace input;
+  TokenPlace tokens;
+  MatrixPlace input;  // where there are tokens, what the embedding makes of them
   std::vector<MatrixPlace> layer_outputs;
   MatrixPlace output;
+  MatrixPlace logits;  // rows 0: there is no classifier head
   // Orders of operation (docs/numerics.md).
   u64 key_block = 0;  // keys that attention takes at a time, 0: there is no attention
   u64 sum_ways = 1;   // interleaved parts of the sums of layer norm and softmax

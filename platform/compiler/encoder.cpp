@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "platform/compiler/ends.h"
 #include "platform/compiler/products.h"
 #include "platform/compiler/row_program.h"
 #include "platform/compiler/token_fft.h"
@@ -24,6 +25,7 @@ class Encoder {
 
   EncoderPlaces build() {
     places_.input = x_place_ = matrix(network_.hidden);
+    if (network_.vocabulary > 0) places_.tokens = add_embedding(plan_, network_, parameters_, places_.input);
     choose_key_block();
     x_ = program_.load(x_place_);
     for (layer_ = 0; layer_ < network_.layers.size(); ++layer_) {
@@ -37,6 +39,7 @@ class Encoder {
       program_.store(norm("final_norm", x_), places_.output);
     }
     program_.flush();
+    if (network_.classes > 0) places_.logits = add_classifier(plan_, network_, parameters_, places_.output);
     return std::move(places_);
   }
 

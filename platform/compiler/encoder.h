@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layers of an encoder as tasks of a plan.
+// The embedding, the layers of an encoder and the classifier head as tasks of a plan.
 #pragma once
 
 #include <vector>
@@ -11,9 +11,11 @@
 namespace bvp {
 
 struct EncoderPlaces {
+  TokenPlace tokens;
   MatrixPlace input;
   std::vector<MatrixPlace> layer_outputs;
   MatrixPlace output;
+  MatrixPlace logits;
   u64 key_block = 0;  // of attention, in keys; 0: there is no attention
 };
 

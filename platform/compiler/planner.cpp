@@ -40,9 +40,11 @@ class Planner {
     header_address_ = plan.allocate(sizeof(NetworkHeader));
     ring_address_ = plan.allocate(u64{ring_entries} * sizeof(Command));
     EncoderPlaces places = plan_encoder(plan, network_, parameters_);
+    result_.tokens = places.tokens;
     result_.input = places.input;
     result_.layer_outputs = std::move(places.layer_outputs);
     result_.output = places.output;
+    result_.logits = places.logits;
     result_.key_block = places.key_block;
     result_.sum_ways = sum_ways(target_);
   }

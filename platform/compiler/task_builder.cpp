@@ -144,6 +144,32 @@ void TaskBuilder::store_strip(const MatrixPlace& place, const TileBuffer& buffer
       {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
 }
 
+void TaskBuilder::gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides) {
+  const u32 panels = buffer.layout.panels(table.columns);
+  DmaDescriptor descriptor{};
+  descriptor.source = table.address;
+  descriptor.destination = target_.scratchpad_base + buffer.offset;
+  descriptor.length = target_.vector_bytes();
+  descriptor.count = {panels, rows_, 1};
+  descriptor.source_stride = {static_cast<i32>(target_.vector_bytes()), static_cast<i32>(table.pitch), 0};
+  descriptor.destination_stride = {static_cast<i32>(buffer.layout.panel_bytes()),
+                                   static_cast<i32>(buffer.layout.row_bytes()), 0};
+  Step step = dma_step(descriptor, 0);
+  step.command.image = indices;
+  step.command.image_bytes = static_cast<u32>(table.rows);
+  step.flags = step_flag_gather;
+  step.source_stride = strides;
+  step.half_mask = 2;
+  if (tail_rows_ != rows_) {
+    step.tail_index = 1;
+    step.tail_count = tail_rows_;
+  }
+  inputs_.push_back(step);
+  const u64 row_bytes = u64{panels} * target_.vector_bytes();
+  read_bytes_ += row_bytes * (u64{rows_} * (tiles_[0] - 1) + tail_rows_) * tiles_[1] * tiles_[2];
+  load_cycles_ += rows_ * transfer_cycles(target_, row_bytes, row_bytes, target_.vector_bytes(), true);
+}
+
 void TaskBuilder::fill(u64 scratchpad, u32 length, u32 count, i32 stride) {
   Move move;
   move.descriptor.destination = scratchpad;

@@ -77,6 +77,9 @@ class TaskBuilder {
                   TileStrides strides);
   void store_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                    TileStrides strides);
+  /// Rows of a table in DRAM into a buffer, one for each of the tile's rows: the index of row r is the u32 number r at
+  /// `indices`, which moves from tile to tile by `strides`.
+  void gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides);
   /// Zeroes columns [first, end) of all rows.
   void zero_columns(const TileBuffer& buffer, u64 first, u64 end);
   /// Zeroes rows [first, end) of all panels.

@@ -14,6 +14,7 @@ enum class LinearKind { dense, butterfly };
 enum class NormPlacement { post, pre };
 enum class FftNorm { ortho, none };
 enum class Activation { gelu, relu };
+enum class Pooling { first, mean };
 
 struct EncoderLayer {
   Mixing mixing = Mixing::attention;
@@ -32,6 +33,9 @@ struct Network {
   FftNorm fft_norm = FftNorm::ortho;
   Activation activation = Activation::gelu;
   double epsilon = 1e-5;
+  u64 vocabulary = 0;  // token ids that the embedding knows; 0: the input is embedded already
+  u64 classes = 0;     // outputs of the classifier head; 0: there is none
+  Pooling pooling = Pooling::first;
   std::vector<EncoderLayer> layers;
 };
 

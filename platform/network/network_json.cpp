@@ -21,6 +21,9 @@ nlohmann::ordered_json network_json(const Network& network) {
           {"fft_norm", network.fft_norm == FftNorm::ortho ? "ortho" : "none"},
           {"activation", network.activation == Activation::gelu ? "gelu" : "relu"},
           {"epsilon", network.epsilon},
+          {"vocabulary", network.vocabulary},
+          {"classes", network.classes},
+          {"pooling", network.pooling == Pooling::first ? "first" : "mean"},
           {"layers", layers}};
 }
 

@@ -2,6 +2,7 @@
 #include "platform/network/safetensors.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -36,10 +37,19 @@ template <class... Args>
   throw InputError(fmt::format("{}: {}", file.string(), fmt::format(format, std::forward<Args>(args)...)));
 }
 
-u64 element_size(const std::string& type) {
+/// 0: not supported.
+u64 float_size(const std::string& type) {
   if (type == "F16") return 2;
   if (type == "F32") return 4;
   if (type == "F64") return 8;
+  return 0;
+}
+
+u64 integer_size(const std::string& type) {
+  if (type == "U8") return 1;
+  if (type == "U16") return 2;
+  if (type == "I32" || type == "U32") return 4;
+  if (type == "I64") return 8;
   return 0;
 }
 
@@ -93,8 +103,12 @@ Entry parse_entry(const std::filesystem::path& file, const std::string& name, co
   }
   Entry entry{name, value["dtype"],           value["shape"].get<std::vector<u64>>(),
               1,    value["data_offsets"][0], value["data_offsets"][1]};
-  const u64 size = element_size(entry.type);
-  if (size == 0) refuse(file, "tensor '{}': type {} is not supported, expected F16, F32 or F64", name, entry.type);
+  const u64 size = std::max(float_size(entry.type), integer_size(entry.type));
+  if (size == 0) {
+    refuse(file,
+           "tensor '{}': type {} is not supported, expected F16, F32 or F64 (token ids: U8, U16, I32, U32 or I64)",
+           name, entry.type);
+  }
   if (entry.shape.size() > rank_limit) refuse(file, "tensor '{}' has {} dimensions", name, entry.shape.size());
   for (const u64 extent : entry.shape) {
     // Bounded by the data, so that the product cannot overflow.
@@ -138,55 +152,119 @@ Tensor decode(const std::filesystem::path& file, const Entry& entry, const char*
   return tensor;
 }
 
+template <class T>
+void widen_elements(const char* data, std::vector<i64>& out) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    T value = 0;
+    std::memcpy(&value, data + i * sizeof(T), sizeof(T));
+    out[i] = static_cast<i64>(value);
+  }
+}
+
+IntegerTensor decode_integers(const std::filesystem::path& file, const Entry& entry, const char* data) {
+  if (integer_size(entry.type) == 0) {
+    refuse(file, "tensor '{}': found type {}, expected U8, U16, I32, U32 or I64", entry.name, entry.type);
+  }
+  IntegerTensor tensor{entry.shape, std::vector<i64>(entry.elements)};
+  if (entry.type == "U8") widen_elements<u8>(data, tensor.data);
+  if (entry.type == "U16") widen_elements<u16>(data, tensor.data);
+  if (entry.type == "I32") widen_elements<i32>(data, tensor.data);
+  if (entry.type == "U32") widen_elements<u32>(data, tensor.data);
+  if (entry.type == "I64") widen_elements<i64>(data, tensor.data);
+  return tensor;
+}
+
+/// A file's bytes and its entries, in the order of their data.
+class Contents {
+ public:
+  explicit Contents(const std::filesystem::path& file) : bytes_(read_bytes(file)) {
+    u64 header_size = 0;
+    const json header = parse_header(file, bytes_, header_size);
+    first_ = 8 + header_size;
+    const u64 data_size = bytes_.size() - first_;
+    for (const auto& [name, value] : header.items()) {
+      if (name != "__metadata__") entries_.push_back(parse_entry(file, name, value, data_size));
+    }
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+    u64 next = 0;
+    for (const Entry& entry : entries_) {
+      if (entry.begin != next) {
+        refuse(file, "tensor '{}' begins at byte {} of the data, expected {}: tensors overlap or leave a gap",
+               entry.name, entry.begin, next);
+      }
+      next = entry.end;
+    }
+    if (next != data_size) refuse(file, "has {} bytes of data behind the last tensor", data_size - next);
+  }
+
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] const char* data(const Entry& entry) const { return bytes_.data() + first_ + entry.begin; }
+
+ private:
+  std::string bytes_;
+  u64 first_ = 0;
+  std::vector<Entry> entries_;
+};
+
+/// @param parts  the bytes of each tensor, in the header's order
+void write_file(const std::filesystem::path& file, const json& header,
+                const std::vector<std::pair<const void*, u64>>& parts) {
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
+  for (int shift = 0; shift < 64; shift += 8) stream.put(static_cast<char>(u64{text.size()} >> shift));
+  stream << text;
+  for (const auto& [data, bytes] : parts) {
+    stream.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
+  }
+  stream.close();
+  if (!stream) throw std::runtime_error(fmt::format("{}: cannot be written", file.string()));
+}
+
 }  // namespace
 
 TensorMap read_safetensors(const std::filesystem::path& file) {
-  const std::string bytes = read_bytes(file);
-  u64 header_size = 0;
-  const json header = parse_header(file, bytes, header_size);
-  const u64 data_size = bytes.size() - 8 - header_size;
-  const char* data = bytes.data() + 8 + header_size;
-
-  std::vector<Entry> entries;
-  for (const auto& [name, value] : header.items()) {
-    if (name != "__metadata__") entries.push_back(parse_entry(file, name, value, data_size));
-  }
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
-  u64 next = 0;
+  const Contents contents(file);
   TensorMap tensors;
-  for (const Entry& entry : entries) {
-    if (entry.begin != next) {
-      refuse(file, "tensor '{}' begins at byte {} of the data, expected {}: tensors overlap or leave a gap", entry.name,
-             entry.begin, next);
+  for (const Entry& entry : contents.entries()) {
+    if (float_size(entry.type) == 0) {
+      refuse(file, "tensor '{}': type {} is not supported, expected F16, F32 or F64", entry.name, entry.type);
     }
-    next = entry.end;
-    tensors.emplace(entry.name, decode(file, entry, data + entry.begin));
+    tensors.emplace(entry.name, decode(file, entry, contents.data(entry)));
   }
-  if (next != data_size) refuse(file, "has {} bytes of data behind the last tensor", data_size - next);
   return tensors;
+}
+
+IntegerTensor read_integers(const std::filesystem::path& file, const std::string& name) {
+  const Contents contents(file);
+  std::vector<std::string> others;
+  for (const Entry& entry : contents.entries()) {
+    if (entry.name == name) return decode_integers(file, entry, contents.data(entry));
+    others.push_back("'" + entry.name + "'");
+  }
+  refuse(file, "there is no tensor '{}', found {}", name,
+         others.empty() ? "none" : fmt::format("{}", fmt::join(others, ", ")));
 }
 
 void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors) {
   json header = json::object();
+  std::vector<std::pair<const void*, u64>> parts;
   u64 offset = 0;
   for (const auto& [name, tensor] : tensors) {
     const u64 bytes = 2 * tensor.data.size();
     header[name] = {{"dtype", "F16"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+    parts.emplace_back(tensor.data.data(), bytes);
     offset += bytes;
   }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
+  write_file(file, header, parts);
+}
 
-  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
-  for (int shift = 0; shift < 64; shift += 8) stream.put(static_cast<char>(u64{text.size()} >> shift));
-  stream << text;
-  for (const auto& [name, tensor] : tensors) {
-    stream.write(reinterpret_cast<const char*>(tensor.data.data()),
-                 static_cast<std::streamsize>(2 * tensor.data.size()));
-  }
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("{}: cannot be written", file.string()));
+void write_integers(const std::filesystem::path& file, const std::string& name, const std::vector<u64>& shape,
+                    const std::vector<u32>& values) {
+  const u64 bytes = 4 * values.size();
+  const json header{{name, {{"dtype", "U32"}, {"shape", shape}, {"data_offsets", {0, bytes}}}}};
+  write_file(file, header, {{values.data(), bytes}});
 }
 
 }  // namespace bvp

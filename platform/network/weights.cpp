@@ -72,6 +72,12 @@ Tensor draw(const TensorSpec& spec, u64 seed) {
     case TensorRole::norm_bias:
       for (u16& value : tensor.data) value = to_half(0.02 * random.normal());
       break;
+    case TensorRole::embedding: {
+      // Tokens and positions add up to the scale of an input that is drawn.
+      const double scale = std::sqrt(0.5);
+      for (u16& value : tensor.data) value = to_half(scale * random.normal());
+      break;
+    }
   }
   return tensor;
 }
@@ -105,6 +111,10 @@ std::string check_tensor(const std::string& name, const Tensor& tensor, const st
 
 std::vector<TensorSpec> parameter_specs(const Network& network) {
   std::vector<TensorSpec> specs;
+  if (network.vocabulary > 0) {
+    specs.push_back({"embedding.token", {network.vocabulary, network.hidden}, TensorRole::embedding, network.hidden});
+    specs.push_back({"embedding.position", {network.tokens, network.hidden}, TensorRole::embedding, network.hidden});
+  }
   for (std::size_t index = 0; index < network.layers.size(); ++index) {
     const EncoderLayer& layer = network.layers[index];
     const std::string name = fmt::format("layers.{}", index);
@@ -120,6 +130,7 @@ std::vector<TensorSpec> parameter_specs(const Network& network) {
     add_linear(specs, name + ".ffn.down", layer.ffn, network.ffn, network.hidden);
   }
   if (network.norm == NormPlacement::pre) add_norm(specs, "final_norm", network.hidden);
+  if (network.classes > 0) add_linear(specs, "classifier", LinearKind::dense, network.hidden, network.classes);
   return specs;
 }
 
@@ -141,6 +152,13 @@ Tensor random_input(const Network& network, u64 seed) {
   input.data.resize(Tensor::elements(input.shape));
   for (u16& value : input.data) value = to_half(random.normal());
   return input;
+}
+
+std::vector<u32> random_tokens(const Network& network, u64 seed) {
+  Random random(seed, "tokens");
+  std::vector<u32> tokens(network.batch * network.tokens);
+  for (u32& token : tokens) token = static_cast<u32>(random.uniform() * static_cast<double>(network.vocabulary));
+  return tokens;
 }
 
 TensorMap load_weights(const std::filesystem::path& file, const Network& network) {
@@ -171,6 +189,25 @@ Tensor load_input(const std::filesystem::path& file, const Network& network) {
     refuse(file, {std::move(problem)});
   }
   return std::move(entry->second);
+}
+
+std::vector<u32> load_tokens(const std::filesystem::path& file, const Network& network) {
+  const IntegerTensor found = read_integers(file, "tokens");
+  const std::vector<u64> shape{network.batch, network.tokens};
+  if (found.shape != shape) {
+    refuse(file, {fmt::format("'tokens' has shape [{}], expected [{}]", fmt::join(found.shape, ", "),
+                              fmt::join(shape, ", "))});
+  }
+  std::vector<u32> tokens;
+  for (const i64 token : found.data) {
+    if (token < 0 || static_cast<u64>(token) >= network.vocabulary) {
+      refuse(file,
+             {fmt::format("'tokens': found {} at index [{}, {}], expected 0 to {} (network.vocabulary)", token,
+                          tokens.size() / network.tokens, tokens.size() % network.tokens, network.vocabulary - 1)});
+    }
+    tokens.push_back(static_cast<u32>(token));
+  }
+  return tokens;
 }
 
 }  // namespace bvp

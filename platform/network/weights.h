@@ -11,7 +11,7 @@
 
 namespace bvp {
 
-enum class TensorRole { dense, twiddle, bias, norm_weight, norm_bias };
+enum class TensorRole { dense, twiddle, bias, norm_weight, norm_bias, embedding };
 
 struct TensorSpec {
   std::string name;
@@ -34,10 +34,16 @@ TensorMap weight_shapes(const Network& network);
 /// Standard normal, shape [batch, tokens, hidden].
 Tensor random_input(const Network& network, u64 seed);
 
+/// Token ids below the vocabulary, uniform; [batch, tokens].
+std::vector<u32> random_tokens(const Network& network, u64 seed);
+
 /// @throws InputError  naming all tensors that are missing, unexpected, of the wrong shape or not finite
 TensorMap load_weights(const std::filesystem::path& file, const Network& network);
 
 /// The tensor `input` of a file. @throws InputError
 Tensor load_input(const std::filesystem::path& file, const Network& network);
+
+/// The tensor `tokens` of a file, [batch, tokens]. @throws InputError
+std::vector<u32> load_tokens(const std::filesystem::path& file, const Network& network);
 
 }  // namespace bvp

@@ -291,7 +291,52 @@ std::vector<float> reference_float_final_norm(const Network& network, const Tens
   return from_panels(y, network.batch, network.tokens);
 }
 
-double relative_error(const std::vector<u16>& got, const std::vector<float>& want) {
+std::vector<float> reference_float_embedding(const Network& network, const TensorMap& parameters,
+                                             const std::vector<u32>& tokens) {
+  const u64 hidden = network.hidden;
+  const u16* table = find_tensor(parameters, "embedding.token", network.vocabulary * hidden);
+  const u16* position = find_tensor(parameters, "embedding.position", network.tokens * hidden);
+  check_count("tokens", tokens.size(), network.batch * network.tokens);
+  std::vector<float> values(tokens.size() * hidden);
+  for (u64 i = 0; i < values.size(); ++i) {
+    const u64 token = i / hidden, feature = i % hidden;
+    values[i] = from_half(table[tokens[token] * hidden + feature]) +
+                from_half(position[token % network.tokens * hidden + feature]);
+  }
+  return values;
+}
+
+FloatLogits reference_float_logits(const Network& network, const TensorMap& parameters, const Tensor& output) {
+  const u64 hidden = network.hidden, classes = network.classes;
+  check_elements("output", output, network.batch * network.tokens * hidden);
+  const u16* weight = find_tensor(parameters, "classifier.weight", classes * hidden);
+  const u16* bias = find_tensor(parameters, "classifier.bias", classes);
+  const u64 pooled_tokens = network.pooling == Pooling::mean ? network.tokens : 1;
+  FloatLogits logits;
+  std::vector<double> pooled(hidden);
+  double squares = 0;
+  for (u64 element = 0; element < network.batch; ++element) {
+    std::fill(pooled.begin(), pooled.end(), 0.0);
+    for (u64 i = 0; i < pooled_tokens * hidden; ++i) {
+      pooled[i % hidden] += static_cast<double>(from_half(output.data[element * network.tokens * hidden + i]));
+    }
+    for (u64 j = 0; j < classes; ++j) {
+      auto sum = static_cast<double>(from_half(bias[j]));
+      squares += sum * sum;
+      for (u64 i = 0; i < hidden; ++i) {
+        const double term =
+            static_cast<double>(from_half(weight[j * hidden + i])) * pooled[i] / static_cast<double>(pooled_tokens);
+        sum += term;
+        squares += term * term;
+      }
+      logits.values.push_back(static_cast<float>(sum));
+    }
+  }
+  logits.size = std::sqrt(squares);
+  return logits;
+}
+
+double relative_error(const std::vector<u16>& got, const std::vector<float>& want, double least_size) {
   if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
   double difference = 0;
   double size = 0;
@@ -301,7 +346,7 @@ double relative_error(const std::vector<u16>& got, const std::vector<float>& wan
     difference += error * error;
     size += wanted * wanted;
   }
-  const double error = std::sqrt(difference) / std::max(std::sqrt(size), 1e-30);
+  const double error = std::sqrt(difference) / std::max({std::sqrt(size), least_size, 1e-30});
   return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
 }
 

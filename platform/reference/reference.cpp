@@ -64,7 +64,53 @@ class Evaluation {
     return y;
   }
 
+  /// [batch, classes]
+  [[nodiscard]] std::vector<u16> logits(const HalfPanels& x) const {
+    // Batch elements take the place of tokens.
+    const HalfPanels pooled = network_.pooling == Pooling::mean ? mean(x) : first(x);
+    const HalfPanels y = linear(pooled, LinearKind::dense, "classifier", network_.classes);
+    return from_panels(y, 1, network_.batch);
+  }
+
  private:
+  [[nodiscard]] HalfPanels first(const HalfPanels& x) const {
+    HalfPanels y(panels_for(network_.batch), x.features());
+    for (u64 element = 0; element < network_.batch; ++element) {
+      for (std::size_t i = 0; i < x.features(); ++i) {
+        y.row(element / panel_width, i)[element % panel_width] = x.row(element * panels_for(network_.tokens), i)[0];
+      }
+    }
+    return y;
+  }
+
+  /// Sums of 64 tokens each, then their sum; tokens count 2^m / tokens each, and the sum 2^-m.
+  [[nodiscard]] HalfPanels mean(const HalfPanels& x) const {
+    constexpr u64 block = 64;
+    u64 power = 1;
+    while (2 * power <= network_.tokens) power *= 2;
+    const float share = from_half(to_half(static_cast<double>(power) / static_cast<double>(network_.tokens)));
+    const std::vector<u16> inverse(panel_width, to_half(1 / static_cast<double>(power)));
+    HalfPanels y(panels_for(network_.batch), x.features());
+    std::vector<float> sums(x.features() * panel_width);
+    for (u64 panel = 0; panel < y.panels(); ++panel) {
+      std::fill(sums.begin(), sums.end(), 0.0F);
+      for (u64 lane = 0; lane < panel_width && panel * panel_width + lane < network_.batch; ++lane) {
+        const u64 base = (panel * panel_width + lane) * panels_for(network_.tokens);
+        for (std::size_t i = 0; i < x.features(); ++i) {
+          for (u64 begin = 0; begin < network_.tokens; begin += block) {
+            float sum = 0;
+            for (u64 token = begin; token < std::min(begin + block, network_.tokens); ++token) {
+              sum += from_half(x.row(base + token / panel_width, i)[token % panel_width]) * share;
+            }
+            sums[i * panel_width + lane] += sum;
+          }
+        }
+      }
+      kernels_.round_scaled(x.features(), sums.data(), inverse.data(), y.row(panel, 0));
+    }
+    return y;
+  }
+
   /// mix(x) + residual
   [[nodiscard]] HalfPanels mix(const HalfPanels& x, const HalfPanels& residual, const EncoderLayer& layer,
                                const std::string& name) const {
@@ -288,6 +334,27 @@ TensorMap reference_network(const Network& network, const TensorMap& parameters,
   }
   if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
   result.emplace("output", tensor(x));
+  if (network.classes > 0) result.emplace("logits", Tensor{{network.batch, network.classes}, evaluation.logits(x)});
+  return result;
+}
+
+Tensor reference_embedding(const Network& network, const TensorMap& parameters, const std::vector<u32>& tokens) {
+  const u64 hidden = network.hidden;
+  const u16* table = find_tensor(parameters, "embedding.token", network.vocabulary * hidden);
+  const u16* position = find_tensor(parameters, "embedding.position", network.tokens * hidden);
+  check_count("tokens", tokens.size(), network.batch * network.tokens);
+  Tensor result{{network.batch, network.tokens, hidden}, {}};
+  result.data.reserve(tokens.size() * hidden);
+  for (u64 t = 0; t < tokens.size(); ++t) {
+    if (tokens[t] >= network.vocabulary) {
+      throw std::invalid_argument(
+          fmt::format("token {} is not below the vocabulary {}", tokens[t], network.vocabulary));
+    }
+    for (u64 i = 0; i < hidden; ++i) {
+      const float sum = from_half(table[tokens[t] * hidden + i]) + from_half(position[t % network.tokens * hidden + i]);
+      result.data.push_back(std::isnan(sum) ? u16{0x7e00} : to_half(static_cast<double>(sum)));
+    }
+  }
   return result;
 }
 

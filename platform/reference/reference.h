@@ -15,9 +15,15 @@ struct ReferenceOptions {
 
 /// @param parameters  named and shaped as parameter_specs() says
 /// @param input       [batch, tokens, hidden]
-/// @return "layers.I.output" of every encoder layer and "output", each [batch, tokens, hidden]
+/// @return "layers.I.output" of every encoder layer and "output", each [batch, tokens, hidden], and where there is a
+///         classifier head "logits" [batch, classes]
 /// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements
 [[nodiscard]] TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
                                           const ReferenceOptions& options = {});
+
+/// What the embedding makes of token ids, [batch, tokens, hidden].
+/// @throws std::invalid_argument  likewise, or an id is not below the vocabulary
+[[nodiscard]] Tensor reference_embedding(const Network& network, const TensorMap& parameters,
+                                         const std::vector<u32>& tokens);
 
 }  // namespace bvp

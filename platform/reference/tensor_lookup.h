@@ -11,10 +11,14 @@
 
 namespace bvp {
 
-inline void check_elements(const std::string& name, const Tensor& tensor, u64 elements) {
-  if (tensor.data.size() == elements) return;
+inline void check_count(const std::string& name, u64 found, u64 elements) {
+  if (found == elements) return;
   throw std::invalid_argument(
-      fmt::format("tensor {} has {} elements where the network needs {}", name, tensor.data.size(), elements));
+      fmt::format("tensor {} has {} elements where the network needs {}", name, found, elements));
+}
+
+inline void check_elements(const std::string& name, const Tensor& tensor, u64 elements) {
+  check_count(name, tensor.data.size(), elements);
 }
 
 /// @throws std::invalid_argument  not there, or not of this size

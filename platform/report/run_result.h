@@ -54,7 +54,7 @@ struct LayerRow {
 struct Verification {
   bool checked = false;
   double tolerance = 0;
-  double relative_error = 0;  ///< worst layer against the fp32 reference
+  double relative_error = 0;  ///< worst layer, embedding or logits against the fp32 reference
   bool bit_exact = false;     ///< every output equal to the fp16 reference of the same operation order
 };
 
@@ -112,8 +112,9 @@ struct RunResult {
   nlohmann::json statistics;   ///< the statistics tree, see statistics_json()
   std::string statistics_csv;  ///< the same with units and descriptions
 
-  TensorMap tensors;  ///< "input", "layers.I.output", "output"; only if they were asked for
-  TensorMap weights;  ///< likewise
+  TensorMap tensors;        ///< "input", "layers.I.output", "output", "logits"; only if they were asked for
+  TensorMap weights;        ///< likewise
+  std::vector<u32> tokens;  ///< likewise, where the network has a vocabulary
 
   double host_seconds = 0;        ///< of the simulation proper
   double host_setup_seconds = 0;  ///< weights, compiler, elaboration

@@ -300,6 +300,9 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
   }
   if (!result.power.empty()) write_text(directory / "power.csv", power_csv(result));
   if (!result.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.tensors);
+  if (!result.tokens.empty()) {
+    write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.tokens);
+  }
   if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
 }
 

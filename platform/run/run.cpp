@@ -152,8 +152,13 @@ class Run {
     } else {
       weights_ = scenario_.run.weights.get().empty() ? random_weights(network, seed)
                                                      : load_weights(scenario_.run.weights.get(), network);
-      input_ = scenario_.run.input.get().empty() ? random_input(network, seed)
-                                                 : load_input(scenario_.run.input.get(), network);
+    }
+    const std::string& file = scenario_.run.input;
+    if (network.vocabulary > 0) {
+      // Without data too: which rows of the table are read is a matter of time.
+      tokens_ = file.empty() ? random_tokens(network, seed) : load_tokens(file, network);
+    } else if (data()) {
+      input_ = file.empty() ? random_input(network, seed) : load_input(file, network);
     }
     compiled_ = compile_scenario(scenario_, weights_);
     elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,
@@ -318,7 +323,12 @@ class Run {
   void load(Soc& soc) {
     for (const ElfImage::Part& part : elf_.parts) soc.write_memory(part.address, part.bytes.data(), part.bytes.size());
     for (const MemoryBlob& blob : compiled_.blobs) soc.write_memory(blob.address, blob.bytes.data(), blob.bytes.size());
-    if (data()) write_matrix(soc, compiled_.input, input_);
+    if (!tokens_.empty()) {
+      soc.write_memory(compiled_.tokens.address, reinterpret_cast<const u8*>(tokens_.data()),
+                       tokens_.size() * sizeof(u32));
+    } else if (data()) {
+      write_matrix(soc, compiled_.input, input_);
+    }
   }
 
   void describe_end(Soc& soc, const std::optional<int>& exit_code) {
@@ -419,6 +429,10 @@ class Run {
 
     const Network& network = scenario_.network;
     for (const auto& [layer, totals] : recorder.layers()) {
+      if (layer == layer_none) {
+        result_.energy_by_layer_j["(outside of the layers)"] = energy_of(totals, totals.cycles);
+        continue;
+      }
       LayerRow row;
       row.index = layer;
       const EncoderLayer& description = network.layers[layer];
@@ -438,14 +452,19 @@ class Run {
 
     const std::vector<u64> shape{network.batch, network.tokens, network.hidden};
     if (!data()) return;
+    if (!tokens_.empty()) input_ = read_matrix(soc, compiled_.input, shape);
     outputs_["input"] = input_;
     for (std::size_t i = 0; i < compiled_.layer_outputs.size(); ++i) {
       outputs_[fmt::format("layers.{}.output", i)] = read_matrix(soc, compiled_.layer_outputs[i], shape);
     }
     outputs_["output"] = read_matrix(soc, compiled_.output, shape);
+    if (network.classes > 0) {
+      outputs_["logits"] = read_matrix(soc, compiled_.logits, {network.batch, network.classes});
+    }
     if (request_.keep_tensors) {
       result_.tensors = outputs_;
       result_.weights = weights_;
+      result_.tokens = tokens_;
     }
   }
 
@@ -455,7 +474,11 @@ class Run {
     Verification& verification = result_.verification;
     verification.checked = true;
     verification.tolerance = scenario_.verify.tolerance;
-    const TensorMap expected = reference_network(network, weights_, input_, {compiled_.key_block, compiled_.sum_ways});
+    Tensor embedded;
+    if (!tokens_.empty()) embedded = reference_embedding(network, weights_, tokens_);
+    TensorMap expected = reference_network(network, weights_, tokens_.empty() ? input_ : embedded,
+                                           {compiled_.key_block, compiled_.sum_ways});
+    if (!tokens_.empty()) expected.emplace("input", std::move(embedded));
     u64 different = 0;
     for (const auto& [name, tensor] : expected) {
       const Tensor& got = outputs_.at(name);
@@ -476,6 +499,15 @@ class Run {
         if (row.index == i) row.relative_error = error;
       }
     }
+    if (!tokens_.empty()) {
+      const double error = relative_error(input_.data, reference_float_embedding(network, weights_, tokens_));
+      verification.relative_error = std::max(verification.relative_error, error);
+    }
+    if (network.classes > 0) {
+      const FloatLogits logits = reference_float_logits(network, weights_, outputs_.at("output"));
+      const double error = relative_error(outputs_.at("logits").data, logits.values, logits.size);
+      verification.relative_error = std::max(verification.relative_error, error);
+    }
     if (different != 0) {
       result_.failure = fmt::format("{} values differ from the fp16 reference", different);
     } else if (!overflow.empty()) {
@@ -491,7 +523,8 @@ class Run {
   const RunRequest& request_;
   RunResult result_;
   TensorMap weights_, outputs_;
-  Tensor input_;
+  Tensor input_;             // what the first layer reads
+  std::vector<u32> tokens_;  // where the network has a vocabulary
   CompiledNetwork compiled_;
   ElfImage elf_;
   std::optional<EnergyTable> table_;

@@ -584,6 +584,9 @@ class Reader {
     to.fft_norm = from.fft_norm.get() == "none" ? FftNorm::none : FftNorm::ortho;
     to.activation = from.activation.get() == "relu" ? Activation::relu : Activation::gelu;
     to.epsilon = from.epsilon;
+    to.vocabulary = static_cast<u64>(from.vocabulary.get());
+    to.classes = static_cast<u64>(from.classes.get());
+    to.pooling = from.pooling.get() == "mean" ? Pooling::mean : Pooling::first;
     for (const auto& layer : scenario_->layers) {
       const auto kind = [](const std::string& word) {
         return word == "dense" ? LinearKind::dense : LinearKind::butterfly;
@@ -600,6 +603,11 @@ class Reader {
     if (attention && network.hidden % network.heads != 0) {
       problem(where("network.heads", file), "network.heads", "{} heads do not divide hidden = {}", network.heads,
               network.hidden);
+    }
+    if (network.classes == 0 && scenario_->given.count("network.pooling") != 0) {
+      problem(where("network.pooling", file), "network.pooling",
+              "found '{}' without network.classes; expected a classifier head of at least 1 class",
+              scenario_->network_parameters.pooling.get());
     }
     if (attention && network.tokens > attention_token_limit) {
       problem(where("network.tokens", file), "network.tokens",

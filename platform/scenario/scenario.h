@@ -89,6 +89,25 @@ struct NetworkParameters : ParameterGroup {
   Param<double> epsilon{this,       "epsilon",       1e-5,
                         "1",        {1e-12, 1},      "Added to the variance in layer normalisation.",
                         "workload", Confidence::high};
+  Param<i64> vocabulary{this,
+                        "vocabulary",
+                        0,
+                        "tokens",
+                        {0, 1 << 20},
+                        "Token ids that the embedding knows, and the input is ids; 0: no embedding, the input is "
+                        "vectors.",
+                        "workload",
+                        Confidence::high};
+  Param<i64> classes{this,       "classes",       0,
+                     "classes",  {0, 1 << 16},    "Outputs of the classifier head behind the encoder; 0: no head.",
+                     "workload", Confidence::high};
+  Param<std::string> pooling{this,
+                             "pooling",
+                             "first",
+                             {"first", "mean"},
+                             "What the classifier head sees of a sequence: its first token, or the mean of all.",
+                             "workload",
+                             Confidence::high};
   Param<std::string> variant{
       this,
       "variant",
@@ -156,8 +175,9 @@ struct RunParameters : ParameterGroup {
                            "input",
                            "",
                            {},
-                           "safetensors file with the tensor `input` [batch, tokens, hidden], relative to the "
-                           "scenario; empty: drawn from the seed.",
+                           "safetensors file with the tensor `input` [batch, tokens, hidden], or where the network "
+                           "has a vocabulary, `tokens` [batch, tokens]; relative to the scenario; empty: drawn from "
+                           "the seed.",
                            "choice of the user",
                            Confidence::high};
 };

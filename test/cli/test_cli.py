@@ -4,14 +4,37 @@ import csv
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import tempfile
 import unittest
 
+import numpy as np
+
 EXECUTABLE = os.environ.get("BUTTERFLY_VP", "butterfly-vp")
 TREE = pathlib.Path(__file__).resolve().parents[2]
 SMALL = TREE / "scenarios" / "encoder_128x64.yaml"
+CLASSIFIER = TREE / "scenarios" / "text_classifier.yaml"
 SHIPPED = sorted((TREE / "scenarios").glob("*.yaml"))
+
+
+def tensors_of(path):
+    """A safetensors file -> {name: array}, floats as float64."""
+    data = path.read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    types = {"F16": "<f2", "U32": "<u4"}
+    tensors = {}
+    for name, entry in json.loads(data[8:8 + size]).items():
+        begin, end = entry["data_offsets"]
+        array = np.frombuffer(data[8 + size + begin:8 + size + end], types[entry["dtype"]]).reshape(entry["shape"])
+        tensors[name] = array.astype(float) if entry["dtype"] == "F16" else array
+    return tensors
+
+
+def safetensors(name, dtype, array):
+    """The bytes of a file with one tensor."""
+    header = json.dumps({name: {"dtype": dtype, "shape": list(array.shape), "data_offsets": [0, array.nbytes]}}).encode()
+    return struct.pack("<Q", len(header)) + header + array.tobytes()
 
 
 class CommandLine(unittest.TestCase):
@@ -164,6 +187,66 @@ class Run(CommandLine):
                 "--set", "run.input=a/tensors.safetensors", "--set", "run.seed=99")
         self.assertEqual((self.path / "a" / "tensors.safetensors").read_bytes(),
                          (self.path / "b" / "tensors.safetensors").read_bytes())
+
+    def classifier(self, name, *settings):
+        words = [word for setting in settings for word in ("--set", setting)]
+        self.vp("run", CLASSIFIER, "--quiet", "--fidelity", "fast", "--dump", "--out", name, *words)
+        run = self.path / name
+        return (json.loads((run / "network.json").read_text()), tensors_of(run / "tensors.safetensors"),
+                tensors_of(run / "weights.safetensors"), tensors_of(run / "tokens.safetensors")["tokens"])
+
+    def test_embedding_pooling_and_logits_against_numpy(self):
+        cases = [["network.tokens=100", "network.pooling=mean"],
+                 ["network.tokens=65", "network.batch=3", "network.pooling=mean", "network.hidden=36"],
+                 ["network.tokens=33", "network.batch=2", "network.pooling=first", "network.norm=pre",
+                  "network.classes=19", "network.vocabulary=5000"]]
+        for number, settings in enumerate(cases):
+            with self.subTest(settings):
+                network, tensors, weights, tokens = self.classifier(f"case{number}", "network.ffn=96", *settings)
+                self.assertEqual(tokens.shape, (network["batch"], network["tokens"]))
+                self.assertTrue((tokens < network["vocabulary"]).all())
+                embedded = weights["embedding.token"][tokens] + weights["embedding.position"]
+                np.testing.assert_allclose(tensors["input"], embedded, rtol=2 ** -11, atol=2 ** -25)
+                output = tensors["output"]
+                pooled = output[:, 0] if network["pooling"] == "first" else output.mean(axis=1)
+                logits = pooled @ weights["classifier.weight"].T + weights["classifier.bias"]
+                self.assertEqual(tensors["logits"].shape, (network["batch"], network["classes"]))
+                np.testing.assert_allclose(tensors["logits"], logits, rtol=2e-3, atol=2e-3)
+                self.assertGreater(np.abs(logits).max(), 2e-2)
+
+    def test_token_ids_from_a_file(self):
+        small = ["network.tokens=20", "network.batch=2", "network.ffn=96"]
+        _, tensors, _, tokens = self.classifier("drawn", *small)
+        _, again, _, _ = self.classifier("read", *small, "run.input=drawn/tokens.safetensors",
+                                         "run.weights=drawn/weights.safetensors", "run.seed=7")
+        for name in tensors:
+            np.testing.assert_array_equal(tensors[name], again[name])
+
+        def refused(dtype, values, message, name="tokens"):
+            file = self.write("ids.safetensors", safetensors(name, dtype, np.asarray(values)))
+            words = [word for setting in [*small, f"run.input={file}"] for word in ("--set", setting)]
+            done = self.vp("validate", CLASSIFIER, *words, expect=2)
+            self.assertIn(f"ids.safetensors: {message}", done.stderr)
+
+        for dtype, kind in [("U8", "<u1"), ("U16", "<u2"), ("I32", "<i4"), ("U32", "<u4"), ("I64", "<i8")]:
+            file = self.write("same.safetensors", safetensors("tokens", dtype, tokens.astype(kind)))
+            _, again, _, _ = self.classifier("kind", *small, f"run.input={file}")
+            np.testing.assert_array_equal(tensors["logits"], again["logits"])
+        bad = tokens.astype("<i4")
+        bad[1, 3] = 256
+        refused("I32", bad, "'tokens': found 256 at index [1, 3], expected 0 to 255 (network.vocabulary)")
+        bad[1, 3] = -1
+        refused("I32", bad, "'tokens': found -1 at index [1, 3], expected 0 to 255 (network.vocabulary)")
+        refused("F32", bad.astype("<f4"), "tensor 'tokens': found type F32, expected U8, U16, I32, U32 or I64")
+        refused("I32", bad[:, :5].copy(), "'tokens' has shape [2, 5], expected [2, 20]")
+        refused("F16", bad.astype("<f2"), "there is no tensor 'tokens', found 'input'", "input")
+        file = self.write("ids.safetensors", safetensors("input", "I32", bad))
+        done = self.vp("validate", SMALL, "--set", f"run.input={file}", expect=2)
+        self.assertIn("tensor 'input': type I32 is not supported, expected F16, F32 or F64", done.stderr)
+
+    def test_pooling_needs_classes(self):
+        done = self.vp("validate", SMALL, "--set", "network.pooling=mean", expect=2)
+        self.assertIn("network.pooling=mean: found 'mean' without network.classes", done.stderr)
 
     def test_variants_of_a_network(self):
         mixings = {"dense": ["attention"] * 2, "butterfly": ["fft2d"] * 2, "butterfly_linear": ["attention"] * 2,

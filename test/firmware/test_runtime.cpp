@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <string>
 #include <vector>
 
 extern "C" {
@@ -71,9 +72,12 @@ struct Span {
   bool done = false;
 };
 
+constexpr uint32_t table_rows = 1000;
+
 struct TestNetwork {
   std::vector<bvp_task> tasks;
   std::vector<bvp_step> steps;
+  std::vector<uint32_t> indices;  // of all gathers
   bvp_network_header header{};
 
   void finish() {
@@ -121,7 +125,31 @@ bvp_step launch_step(std::mt19937& random, uint64_t image) {
   return step;
 }
 
+/// From steps of 64 indices a tile at most; all gathers share the indices, which are long enough for any stride here.
+void make_gather(TestNetwork& network, std::mt19937& random, bvp_step& step) {
+  if (network.indices.empty()) {
+    network.indices.resize(4096);
+    for (auto& index : network.indices) index = random() % table_rows;
+  }
+  bvp_dma_descriptor descriptor;
+  std::memcpy(&descriptor, step.command.registers, sizeof descriptor);
+  descriptor.count[1] = 1 + random() % 32;
+  descriptor.source_stride[1] = 4096;
+  descriptor.destination_stride[1] = 64;
+  std::memcpy(step.command.registers, &descriptor, sizeof descriptor);
+  step.flags = BVP_STEP_FLAG_GATHER;
+  step.half_mask = 2;
+  step.command.image = reinterpret_cast<uintptr_t>(network.indices.data());
+  step.command.image_bytes = table_rows;
+  for (auto& stride : step.source_stride) stride = 4 * (random() % 64);
+  if (step.tail_index != BVP_TAIL_NONE) {
+    step.tail_index = 1;
+    step.tail_count = std::min(step.tail_count, descriptor.count[1]);
+  }
+}
+
 struct Shape {
+  uint32_t gathers = 0;  // of the inputs, the first ones
   uint32_t weights = 1, inputs = 1, launches = 1, outputs = 1;
   uint32_t tiles[3] = {1, 1, 1};
   uint32_t flags = 0;
@@ -146,6 +174,8 @@ void add_task(TestNetwork& network, std::mt19937& random, const Shape& shape, ui
   for (uint32_t i = 0; i < shape.weights; ++i) network.steps.push_back(dma_step(random, 0x80000000, 0x40000000));
   // the first step of a kind stays in every tile, if it is the only thing that the tile has
   for (uint32_t i = 0; i < shape.inputs; ++i) add(dma_step(random, 0x90000000, 0x40000000), 3, i > 0);
+  for (uint32_t i = 0; i < shape.gathers; ++i)
+    make_gather(network, random, network.steps[task.first_step + shape.weights + i]);
   for (uint32_t i = 0; i < shape.launches; ++i)
     add(launch_step(random, 0xa0000000 + 0x1000 * (random() % 3)), 4, i > 0 || shape.inputs > 0);
   for (uint32_t i = 0; i < shape.outputs; ++i)
@@ -284,6 +314,23 @@ void check_command(const bvp_command& command, const bvp_step& step, const uint3
   REQUIRE(std::equal(std::begin(command.registers), std::end(command.registers), expected.registers));
 }
 
+/// The step of which a gather's command number i is the only one.
+bvp_step row_of_gather(const bvp_step& step, const uint32_t (&index)[3], uint32_t i) {
+  bvp_step row = step;
+  auto descriptor = descriptor_of(step.command);
+  uint64_t address = step.command.image;
+  for (int level = 0; level < 3; ++level) address += static_cast<uint64_t>(step.source_stride[level] * index[level]);
+  uint32_t place = 0;
+  std::memcpy(&place, reinterpret_cast<const void*>(address + 4 * i), sizeof place);
+  descriptor.source += static_cast<uint64_t>(descriptor.source_stride[1]) * place;
+  descriptor.destination += static_cast<uint64_t>(descriptor.destination_stride[1]) * i;
+  descriptor.count[1] = 1;
+  std::memcpy(row.command.registers, &descriptor, sizeof descriptor);
+  std::fill(std::begin(row.source_stride), std::end(row.source_stride), 0);
+  row.command.image = row.command.image_bytes = 0;
+  return row;
+}
+
 /// Attributes every command to its tile, checking that there are exactly those expected.
 NetworkRun attribute(const TestNetwork& network, const std::vector<bvp_command>& commands,
                      const std::vector<Span>& spans) {
@@ -323,6 +370,17 @@ NetworkRun attribute(const TestNetwork& network, const std::vector<bvp_command>&
               const auto& description = network.steps[task.first_step + step];
               const bool tail = index[0] == task.tiles[0] - 1 && description.tail_index != BVP_TAIL_NONE;
               if (tail && description.tail_count == 0) continue;
+              if ((description.flags & BVP_STEP_FLAG_GATHER) != 0) {
+                const uint32_t rows = tail ? description.tail_count : descriptor_of(description.command).count[1];
+                for (uint32_t row = 0; row < rows; ++row) {
+                  const auto i = take(t, step);
+                  check_command(commands[i], row_of_gather(description, index, row), index, false, tile_number % 2,
+                                network.header.half_bytes, channel);
+                  REQUIRE(commands[i].image_bytes == 0);
+                  into.push_back(spans[i]);
+                }
+                continue;
+              }
               const auto i = take(t, step);
               check_command(commands[i], description, index, tail, tile_number % 2, network.header.half_bytes, channel);
               into.push_back(spans[i]);
@@ -437,7 +495,8 @@ TEST_CASE("runtime: random regular networks keep every order and cannot deadlock
       shape.outputs = pick(random, 1, random() % 4 == 0 ? 20 : 3);
       for (auto& tiles : shape.tiles) tiles = pick(random, 1, 3);
       shape.flags = t == 0 ? 0 : random() % 4;
-      add_task(network, random, shape);
+      if (random() % 3 == 0) shape.gathers = pick(random, 1, std::min(shape.inputs, 2u));
+      add_task(network, random, shape, shape.gathers > 0 ? 40 : 0);
     }
     network.finish();
     for (const uint32_t flags : {0u, uint32_t{BVP_NETWORK_FLAG_NO_PING_PONG}}) {
@@ -619,4 +678,62 @@ TEST_CASE("runtime: a wrong descriptor is refused", "[firmware]") {
   CHECK(refused([](TestNetwork& n) { n.steps[1].tail_index = 3; }));
   CHECK(refused([](TestNetwork& n) { n.steps[1].half_mask = 4; }));
   CHECK(refused([](TestNetwork& n) { n.steps[2].half_mask = 0x10000; }));
+}
+
+TEST_CASE("runtime: an index beyond the bound of its gather ends the run", "[firmware]") {
+  std::mt19937 random(1);
+  TestNetwork network;
+  Shape shape;
+  shape.gathers = 1;
+  add_task(network, random, shape);
+  network.finish();
+  const auto result = [&] {
+    Recording into;
+    recording = &into;
+    sequencer seq{};
+    seq.entries = network.header.ring_entries;
+    const network_observer observer{task_done, nullptr};
+    return network_run(&network.header, &seq, &observer);
+  };
+  network.indices[0] = table_rows - 1;
+  CHECK(result() == network_ok);
+  network.indices[0] = table_rows;
+  CHECK(result() == network_bad_index);
+}
+
+TEST_CASE("runtime: gathers that make no sense are refused", "[firmware]") {
+  const auto problem = [](const std::function<void(bvp_step&, bvp_dma_descriptor&)>& spoil, std::size_t step = 1) {
+    std::mt19937 random(1);
+    TestNetwork network;
+    Shape shape;
+    shape.gathers = 1;
+    add_task(network, random, shape);
+    auto& gather = network.steps[step];
+    if (step != 1) gather.flags = BVP_STEP_FLAG_GATHER;
+    auto descriptor = descriptor_of(gather.command);
+    spoil(gather, descriptor);
+    std::memcpy(gather.command.registers, &descriptor, sizeof descriptor);
+    network.finish();
+    uint32_t task = 0;
+    const char* text = network_check(&network.header, &task);
+    return std::string(text == nullptr ? "" : text);
+  };
+  const auto nothing = [](bvp_step&, bvp_dma_descriptor&) {};
+  const std::string count = "a gather needs from 1 index to half a ring of them";
+  const std::string tail = "a gather's tail is not one of its indices";
+  const std::string alignment = "a gather's indices are not aligned";
+  const std::string table = "a gather does not read from a table";
+  CHECK(problem(nothing) == "");
+  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.count[1] = 32; }) == "");
+  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.count[1] = 33; }) == count);
+  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.count[1] = 0; }) == count);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.tail_index = 0, s.tail_count = 1; }) == tail);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor& d) { s.tail_index = 1, s.tail_count = d.count[1] + 1; }) == tail);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.image += 2; }) == alignment);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.image = 0; }) == alignment);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.image_bytes = 0; }) ==
+        "a gather has no bound of its indices");
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.half_mask = 3; }) == table);
+  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.fill = BVP_DMA_FILL_FLAG; }) == table);
+  for (const std::size_t step : {0u, 2u, 3u}) CHECK(problem(nothing, step) == "a step gathers that is no input");
 }

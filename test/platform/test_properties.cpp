@@ -16,7 +16,7 @@ using namespace bvp;
 
 class RandomCase {
  public:
-  explicit RandomCase(u64 number) : random_(number) {
+  explicit RandomCase(u64 number) : number_(number), random_(number) {
     make_network();
     make_machine();
   }
@@ -50,8 +50,10 @@ class RandomCase {
     // the bits count.
     const bool ortho = chance(2);
     if (!ortho) set("verify.tolerance", "1");
-    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n  layers:\n", one_of({"pre", "post"}),
+    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n", one_of({"pre", "post"}),
                             one_of({"gelu", "relu"}), ortho ? "ortho" : "none");
+    make_ends();
+    network_ += "  layers:\n";
     for (u64 layer = 0, layers = 1 + below(3); layer < layers; ++layer) {
       const char* linear = one_of({"butterfly", "dense"});
       if (chance(2)) {
@@ -60,6 +62,16 @@ class RandomCase {
         network_ += fmt::format("    - {{mixing: attention, projections: {}, ffn: {}}}\n",
                                 one_of({"butterfly", "dense"}), linear);
       }
+    }
+  }
+
+  /// Embedding and classifier head; from a generator of their own, so that they leave the rest of a case alone.
+  void make_ends() {
+    std::mt19937_64 ends(number_ ^ 0x656e6473);
+    if (ends() % 3 == 0) network_ += fmt::format("  vocabulary: {}\n", 1 + ends() % (ends() % 4 == 0 ? 50000 : 300));
+    if (ends() % 3 == 0) {
+      network_ += fmt::format("  classes: {}\n  pooling: {}\n", 1 + ends() % (ends() % 4 == 0 ? 1000 : 20),
+                              ends() % 2 == 0 ? "first" : "mean");
     }
   }
 
@@ -94,6 +106,7 @@ class RandomCase {
     set("run.seed", below(1000));
   }
 
+  const u64 number_;
   std::mt19937_64 random_;
   std::string network_;
   std::vector<std::string> settings_;

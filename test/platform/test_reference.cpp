@@ -373,10 +373,66 @@ TEST_CASE("reference: fp16 stays close to fp32", "[reference]") {
   }
 }
 
+TEST_CASE("reference: embedding and classifier head are what their definition says", "[reference]") {
+  struct Case {
+    u64 tokens, batch, vocabulary, classes;
+    Pooling pooling;
+  };
+  for (const Case& ends : {Case{1, 1, 1, 1, Pooling::mean}, Case{150, 3, 40, 5, Pooling::mean},
+                           Case{128, 18, 300, 33, Pooling::mean}, Case{33, 20, 7, 2, Pooling::first}}) {
+    Network network = network_of(ends.tokens, 12, 2, 16, ends.batch);
+    network.vocabulary = ends.vocabulary;
+    network.classes = ends.classes;
+    network.pooling = ends.pooling;
+    const TensorMap weights = random_weights(network, 3);
+    const std::vector<u32> tokens = random_tokens(network, 3);
+    const auto value = [](const Tensor& tensor, u64 index) { return Half(tensor.data[index]); };
+
+    const Tensor embedded = reference_embedding(network, weights, tokens);
+    for (u64 i = 0; i < embedded.data.size(); ++i) {
+      const Half sum = value(weights.at("embedding.token"), tokens[i / 12] * 12 + i % 12) +
+                       value(weights.at("embedding.position"), i / 12 % ends.tokens * 12 + i % 12);
+      REQUIRE(embedded.data[i] == sum.bits());
+    }
+    CHECK(relative_error(embedded.data, reference_float_embedding(network, weights, tokens)) < 1e-3);
+
+    const TensorMap got = reference_network(network, weights, embedded);
+    const Tensor& output = got.at("output");
+    const Tensor& logits = got.at("logits");
+    REQUIRE(logits.shape == std::vector<u64>{ends.batch, ends.classes});
+    const double power = std::exp2(std::floor(std::log2(static_cast<double>(ends.tokens))));
+    const Half share = Half::of(power / static_cast<double>(ends.tokens));
+    for (u64 element = 0; element < ends.batch; ++element) {
+      Row pooled;
+      for (u64 i = 0; i < 12; ++i) {
+        const auto token = [&](u64 t) { return value(output, (element * ends.tokens + t) * 12 + i); };
+        float total = 0;
+        for (u64 block = 0; block < ends.tokens; block += 64) {
+          float sum = 0;
+          for (u64 t = block; t < ends.tokens && t < block + 64; ++t) sum += token(t).value() * share.value();
+          total += sum;
+        }
+        const auto inverse = static_cast<float>(1 / power);
+        pooled.push_back(ends.pooling == Pooling::mean ? Half::of(total * inverse) : token(0));
+      }
+      for (u64 j = 0; j < ends.classes; ++j) {
+        float sum = 0;
+        for (u64 i = 0; i < 12; ++i)
+          sum += pooled[i].value() * value(weights.at("classifier.weight"), j * 12 + i).value();
+        const Half logit = Half::of(sum) + value(weights.at("classifier.bias"), j);
+        REQUIRE(logits.data[element * ends.classes + j] == logit.bits());
+      }
+    }
+    const FloatLogits exact = reference_float_logits(network, weights, output);
+    CHECK(relative_error(logits.data, exact.values, exact.size) < 2e-3);
+  }
+}
+
 TEST_CASE("reference: the relative error", "[reference]") {
   const u16 one = to_half(1.0);
   CHECK(relative_error({one, one}, {1.0F, 1.0F}) == 0);
   CHECK(relative_error({one, 0}, {0.0F, 2.0F}) == Approx(std::sqrt(5.0) / 2));
+  CHECK(relative_error({one, 0}, {0.0F, 2.0F}, 10) == Approx(std::sqrt(5.0) / 10));
   CHECK(std::isinf(relative_error({one}, {1.0F, 1.0F})));
   CHECK(std::isinf(relative_error({0x7e00}, {1.0F})));
   CHECK(std::isinf(relative_error({0x7c00}, {1.0F})));
@@ -397,4 +453,9 @@ TEST_CASE("reference: wrong tensors are named", "[reference]") {
   Network odd = network;
   odd.heads = 3;
   CHECK_THROWS_WITH(reference_network(odd, weights, random_input(network, 1)), Catch::Contains("heads"));
+  Network text = network;
+  text.vocabulary = 5;
+  weights = random_weights(text, 1);
+  CHECK_THROWS_WITH(reference_embedding(text, weights, {1, 2, 3}), Catch::Contains("tokens has 3 elements"));
+  CHECK_THROWS_WITH(reference_embedding(text, weights, {1, 2, 5, 0}), Catch::Contains("token 5 is not below"));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "platform/compiler/planner.h"
+#include "platform/network/half.h"
 #include "platform/network/weights.h"
 #include "platform/report/summary.h"
 #include "platform/run/run.h"
@@ -225,4 +226,81 @@ TEST_CASE("what does not fit is refused before the simulation", "[run]") {
 TEST_CASE("a run that does not end is ended", "[run]") {
   const RunResult result = run({"run.time_limit_s=1e-5"});
   CHECK(result.failure.find("time limit") != std::string::npos);
+}
+
+TEST_CASE("token ids go in and logits come out, bit-exact", "[run][classifier]") {
+  const std::vector<std::vector<std::string>> cases{
+      {"network.pooling=first"},
+      {"network.pooling=mean"},
+      {"network.pooling=mean", "network.tokens=1"},
+      {"network.pooling=mean", "network.tokens=129", "network.batch=3", "network.norm=pre"},
+      {"network.pooling=first", "network.tokens=70", "network.batch=5", "network.hidden=100", "network.heads=5"},
+      {"network.pooling=mean", "network.tokens=200", "network.hidden=37", "network.heads=1", "network.classes=1"},
+      {"network.classes=1000", "network.vocabulary=50000", "network.hidden=33", "network.heads=1"},
+      {"network.classes=77", "network.vocabulary=1", "soc.array.lanes=1", "network.tokens=67", "network.pooling=mean"},
+      {"network.pooling=mean", "soc.array.lanes=64", "soc.array.rows=3", "network.tokens=150", "network.batch=2"},
+      {"network.pooling=mean", "soc.dma.channels=1", "compiler.ping_pong=false", "network.tokens=300"},
+      {"network.pooling=mean", "soc.array.lanes=8", "soc.scratchpad.size_bytes=65536", "network.tokens=1000",
+       "network.layers=[{mixing: fft2d}]", "compiler.weight_residency=false", "compiler.streaming=false"},
+      {"network.vocabulary=0", "network.pooling=mean", "network.tokens=65"},
+      {"network.classes=0", "network.tokens=65"}};
+  for (const auto& settings : cases) {
+    std::vector<std::string> all{"network.vocabulary=300", "network.classes=3"};
+    std::string shown;
+    for (const std::string& setting : settings) {
+      all.push_back(setting);
+      shown += setting + " ";
+    }
+    INFO(shown);
+    const RunResult result = run(all);
+    CHECK(result.failure == "");
+    CHECK(result.verification.bit_exact);
+    CHECK(result.verification.relative_error < 2e-2);
+  }
+}
+
+TEST_CASE("what lies outside of the layers has its own share of the energy", "[run][classifier]") {
+  const RunResult result = run({"network.vocabulary=300", "network.classes=3", "network.pooling=mean"});
+  CHECK(result.layers.size() == 2);
+  double sum = 0;
+  for (const auto& [layer, joules] : result.energy_by_layer_j) sum += joules;
+  CHECK(sum == Approx(result.energy_j));
+  CHECK(result.energy_by_layer_j.at("(outside of the layers)") > 0);
+  for (const char* kernel : {"embedding", "classifier.sums", "classifier.mean", "classifier"}) {
+    INFO(kernel);
+    CHECK(result.energy_by_kernel_j.at(kernel) > 0);
+  }
+}
+
+TEST_CASE("a text classifier takes the same time without data", "[run][classifier]") {
+  for (const char* fidelity : {"cycle", "fast"}) {
+    const std::vector<std::string> settings{"network.vocabulary=300", "network.classes=3", "network.pooling=mean",
+                                            "network.tokens=100", std::string("run.fidelity=") + fidelity};
+    std::vector<std::string> bare = settings;
+    bare.push_back("run.data=false");
+    const RunResult with = run(settings), without = run(bare);
+    CHECK(with.failure == "");
+    CHECK(with.cycles == without.cycles);
+    CHECK(with.energy_j == without.energy_j);
+  }
+}
+
+TEST_CASE("the machine reads the token ids from memory", "[run][classifier]") {
+  ScenarioOptions options;
+  options.overrides = {parse_override("network.vocabulary=300"), parse_override("network.classes=3")};
+  const auto scenario = read_scenario_text(small, "small.yaml", options);
+  RunRequest request;
+  request.keep_tensors = true;
+  const RunResult a = run_scenario(*scenario, request);
+  CHECK(a.tokens == random_tokens(scenario->network, 1));
+  CHECK(a.tensors.count("logits") == 1);
+  CHECK(a.weights.at("embedding.token").shape == std::vector<u64>{300, 64});
+
+  const Tensor& table = a.weights.at("embedding.token");
+  const Tensor& position = a.weights.at("embedding.position");
+  const Tensor& input = a.tensors.at("input");
+  for (u64 t = 0; t < 64; ++t) {
+    const float sum = from_half(table.data[a.tokens[t] * 64 + 5]) + from_half(position.data[t * 64 + 5]);
+    CHECK(input.data[t * 64 + 5] == to_half(static_cast<double>(sum)));
+  }
 }

@@ -2,6 +2,7 @@
 // A network's parameters: names and shapes, values from a seed, values from a file.
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -14,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using bvp::u16;
+using bvp::u32;
 using bvp::u64;
 using Catch::Matchers::Contains;
 
@@ -157,4 +159,41 @@ TEST_CASE("Input from a file must have the network's shape", "[weights]") {
   CHECK_THROWS_WITH(bvp::load_input(file.path(), network), Contains("expected [1, 6, 12]"));
   bvp::write_safetensors(file.path(), {{"x", {{2}, {0, 0}}}});
   CHECK_THROWS_WITH(bvp::load_input(file.path(), network), Contains("no tensor 'input'"));
+}
+
+TEST_CASE("Token ids are uniform, repeat themselves, and come back from a file", "[weights]") {
+  const TemporaryFile file;
+  bvp::Network network = small_network();
+  network.tokens = 1000;
+  network.batch = 2;
+  network.vocabulary = 10;
+  const std::vector<u32> tokens = bvp::random_tokens(network, 9);
+  CHECK(tokens == bvp::random_tokens(network, 9));
+  CHECK(tokens != bvp::random_tokens(network, 10));
+  REQUIRE(tokens.size() == 2000);
+  for (u32 id = 0; id < 10; ++id) CHECK(std::count(tokens.begin(), tokens.end(), id) == Approx(200).margin(60));
+
+  bvp::write_integers(file.path(), "tokens", {2, 1000}, tokens);
+  CHECK(bvp::load_tokens(file.path(), network) == tokens);
+  network.vocabulary = 9;
+  CHECK_THROWS_WITH(bvp::load_tokens(file.path(), network),
+                    Contains("found 9 at index [") && Contains("expected 0 to 8"));
+  network.batch = 1;
+  CHECK_THROWS_WITH(bvp::load_tokens(file.path(), network), Contains("has shape [2, 1000], expected [1, 1000]"));
+  bvp::write_safetensors(file.path(), {{"input", {{2}, {0, 0}}}});
+  CHECK_THROWS_WITH(bvp::load_tokens(file.path(), network), Contains("no tensor 'tokens', found 'input'"));
+}
+
+TEST_CASE("Embedding and classifier head add their parameters and leave the others alone", "[weights]") {
+  bvp::Network network = small_network();
+  const bvp::TensorMap plain = bvp::random_weights(network, 3);
+  network.vocabulary = 50;
+  network.classes = 4;
+  const bvp::TensorMap weights = bvp::random_weights(network, 3);
+  CHECK(weights.size() == plain.size() + 4);
+  for (const auto& [name, tensor] : plain) CHECK(weights.at(name).data == tensor.data);
+  CHECK(weights.at("embedding.token").shape == std::vector<u64>{50, 12});
+  CHECK(weights.at("embedding.position").shape == std::vector<u64>{6, 12});
+  CHECK(weights.at("classifier.weight").shape == std::vector<u64>{4, 12});
+  CHECK(weights.at("classifier.bias").shape == std::vector<u64>{4});
 }

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/ends.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "platform/compiler/operators.h"
+#include "platform/compiler/products.h"
+#include "platform/compiler/sum_kernels.h"
+#include "platform/network/half.h"
+
+namespace bvp {
+
+namespace {
+
+/// Rows of a tile of the embedding: as many commands as the firmware's ring takes with ease.
+constexpr u32 gather_rows = 64;
+/// Tokens whose sum is taken before it is added to the others (docs/numerics.md).
+constexpr u32 pool_block = 64;
+
+LaunchStep launch_of(SumKernel kernel, const std::string& name, std::string mapping, u32 outer) {
+  LaunchStep step;
+  step.name = name;
+  step.mapping = std::move(mapping);
+  step.counts = {outer, kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.tail_count = outer;
+  step.kernel = std::move(kernel.kernel);
+  return step;
+}
+
+/// The mean of the tokens of each batch element.
+class MeanPooling {
+ public:
+  MeanPooling(Plan& plan, const Network& network, const MatrixPlace& input)
+      : plan_(plan),
+        input_(input),
+        batch_(static_cast<u32>(network.batch)),
+        tokens_(network.tokens),
+        full_(static_cast<u32>(network.tokens / pool_block)),
+        rest_(static_cast<u32>(network.tokens % pool_block)),
+        panels_(static_cast<u32>(plan.padded(network.hidden) / plan.target().lanes)) {}
+
+  MatrixPlace add() {
+    // Two rows for each block and batch element: the halves of the fp32 sums.
+    partial_ = plan_.matrix(u64{blocks()} * 2 * batch_, input_.columns);
+    const MatrixPlace pooled = plan_.matrix(batch_, input_.columns);
+    if (full_ > 0) {
+      add_best(full_, [this](u32 tile_blocks, u32 tile_panels, bool measuring) {
+        return sums(0, pool_block, full_, tile_blocks, tile_panels, measuring);
+      });
+    }
+    if (rest_ > 0) {
+      add_best(1, [this](u32 tile_blocks, u32 tile_panels, bool measuring) {
+        return sums(full_, rest_, 1, tile_blocks, tile_panels, measuring);
+      });
+    }
+    add_best(1, [&](u32, u32 tile_panels, bool measuring) { return mean(pooled, tile_panels, measuring); });
+    return pooled;
+  }
+
+ private:
+  using Make = std::function<TaskBuilder(u32 tile_blocks, u32 tile_panels, bool measuring)>;
+
+  [[nodiscard]] u32 blocks() const { return full_ + (rest_ > 0 ? 1 : 0); }
+  [[nodiscard]] u64 columns(u32 panels) const { return u64{panels} * plan_.target().lanes; }
+  [[nodiscard]] i64 strip(u32 panels) const { return static_cast<i64>(columns(panels) * 2); }
+  [[nodiscard]] static i64 rows_of(const MatrixPlace& place, u64 rows) { return static_cast<i64>(rows * place.pitch); }
+
+  /// Blocks and panels are cut into equal tiles, at the least expected cycles.
+  void add_best(u32 blocks, const Make& make) {
+    u64 best_cycles = std::numeric_limits<u64>::max();
+    u32 best_blocks = 0, best_panels = 0;
+    for (u32 tile_blocks = 1; tile_blocks <= blocks; ++tile_blocks) {
+      for (u32 tile_panels = 1; tile_panels <= panels_; ++tile_panels) {
+        if (blocks % tile_blocks != 0 || panels_ % tile_panels != 0) continue;
+        const TaskBuilder task = make(tile_blocks, tile_panels, true);
+        if (!plan_.fits(task)) break;
+        const u64 cycles = plan_.cycles(task);
+        if (cycles >= best_cycles) continue;
+        best_cycles = cycles;
+        best_blocks = tile_blocks;
+        best_panels = tile_panels;
+      }
+    }
+    if (best_blocks == 0) throw plan_.does_not_fit(make(1, 1, true));
+    plan_.add_task(make(best_blocks, best_panels, false));
+  }
+
+  /// The sums of `blocks` blocks of `rows` tokens, from block `first` on.
+  [[nodiscard]] TaskBuilder sums(u32 first, u32 rows, u32 blocks, u32 tile_blocks, u32 tile_panels,
+                                 bool measuring) const {
+    const CompilerTarget& target = plan_.target();
+    const u32 tile_rows = rows * tile_blocks;
+    const char* name = first == 0 ? "classifier.sums" : "classifier.sums_rest";
+    TaskBuilder task(target, name, layer_none, {blocks / tile_blocks, panels_ / tile_panels, batch_}, tile_rows,
+                     tile_rows, measuring);
+    const TileBuffer x = task.buffer(columns(tile_panels)), y = task.buffer(columns(tile_panels), 2 * tile_blocks);
+    MatrixPlace from = input_, to = partial_;
+    from.address += u64{first} * pool_block * from.pitch;
+    to.address += u64{first} * 2 * to.pitch;
+    task.load(from, columns(tile_panels), x, tile_rows, false,
+              {rows_of(from, tile_rows), strip(tile_panels), rows_of(from, tokens_)});
+    RowSumSpec spec;
+    spec.rows = rows;
+    spec.blocks = tile_blocks;
+    spec.columns = columns(tile_panels);
+    spec.x = x.layout;
+    spec.y = y.layout;
+    spec.factor = to_half(static_cast<double>(power()) / static_cast<double>(tokens_));
+    add_launch(task, name, spec, x, y);
+    task.store(to, columns(tile_panels), y, 2 * tile_blocks, false,
+               {rows_of(to, u64{2} * tile_blocks), strip(tile_panels), rows_of(to, u64{2} * this->blocks())});
+    return task;
+  }
+
+  [[nodiscard]] TaskBuilder mean(const MatrixPlace& pooled, u32 tile_panels, bool measuring) const {
+    const u32 rows = 2 * blocks();
+    TaskBuilder task(plan_.target(), "classifier.mean", layer_none, {1, panels_ / tile_panels, batch_}, 1, 1,
+                     measuring);
+    const TileBuffer x = task.buffer(columns(tile_panels), rows), y = task.buffer(columns(tile_panels));
+    task.load(partial_, columns(tile_panels), x, rows, false, {0, strip(tile_panels), rows_of(partial_, rows)});
+    RowSumSpec spec;
+    spec.join = true;
+    spec.rows = blocks();
+    spec.columns = columns(tile_panels);
+    spec.x = x.layout;
+    spec.y = y.layout;
+    spec.factor = to_half(1 / static_cast<double>(power()));
+    add_launch(task, "classifier.mean", spec, x, y);
+    task.store(pooled, columns(tile_panels), y, 1, false, {0, strip(tile_panels), rows_of(pooled, 1)});
+    return task;
+  }
+
+  void add_launch(TaskBuilder& task, const std::string& name, const RowSumSpec& spec, const TileBuffer& x,
+                  const TileBuffer& y) const {
+    SumKernel kernel = named(name, [&] { return make_row_sum_kernel(plan_.target(), spec); });
+    const u32 constants = task.add_weights(kernel.constants);
+    LaunchStep step =
+        launch_of(std::move(kernel), name,
+                  fmt::format("{} {} of {} {}", spec.blocks, spec.blocks == 1 ? "block" : "blocks", spec.rows,
+                              spec.join ? "pairs of rows with the halves of fp32 sums" : "tokens"),
+                  spec.blocks);
+    step.groups_per_count = std::max(1u, task.groups() / spec.blocks);
+    step.registers = {{row_sum_register::x, x.offset, false},
+                      {row_sum_register::y, y.offset, false},
+                      {row_sum_register::constants, constants, true}};
+    task.add_launch(std::move(step));
+  }
+
+  /// The largest power of two in the number of tokens: both factors are fp16 numbers of full precision.
+  [[nodiscard]] u64 power() const { return u64{1} << (63 - static_cast<unsigned>(__builtin_clzll(tokens_))); }
+
+  Plan& plan_;
+  const MatrixPlace& input_;
+  const u32 batch_;
+  const u64 tokens_;
+  const u32 full_, rest_;  // blocks, and the tokens behind the last
+  const u32 panels_;
+  MatrixPlace partial_;
+};
+
+/// The first token of each batch element, where it lies.
+MatrixPlace first_tokens(const Network& network, const MatrixPlace& input) {
+  MatrixPlace place = input;
+  place.rows = network.batch;
+  if (network.batch > 1) place.pitch *= network.tokens;
+  if (place.pitch > static_cast<u64>(std::numeric_limits<i32>::max())) {
+    throw CompileError(
+        fmt::format("classifier: sequences of {} bytes lie too far apart for a DMA descriptor", place.pitch));
+  }
+  return place;
+}
+
+}  // namespace
+
+TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& parameters, const MatrixPlace& output) {
+  const CompilerTarget& target = plan.target();
+  const MatrixPlace table = plan.constant(parameters.at("embedding.token"));
+  const MatrixPlace position = plan.constant(parameters.at("embedding.position"));
+  TokenPlace tokens;
+  tokens.count = network.batch * network.tokens;
+  tokens.address = plan.allocate(tokens.count * sizeof(u32));
+
+  const Plan::Make make = [&](const Plan::Tiling& tiling, bool measuring) {
+    TaskBuilder task(target, "embedding", layer_none, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
+    // Rows of both tables are padded with zeros, so that whole panels are moved and added.
+    const TileBuffer y = task.buffer(network.hidden), x = task.buffer(network.hidden);
+    const auto of_tile = [&](u64 row_bytes) { return static_cast<i64>(row_bytes * tiling.rows); };
+    task.load(position, plan.padded(network.hidden), x, tiling.rows, true, {of_tile(position.pitch), 0, 0});
+    task.gather(table, tokens.address, y, {of_tile(sizeof(u32)), static_cast<i64>(network.tokens * sizeof(u32)), 0});
+    AddSpec spec;
+    spec.columns = network.hidden;
+    spec.layout = y.layout;
+    SumKernel kernel = named("embedding", [&] { return make_add_kernel(target, spec, task.groups()); });
+    LaunchStep step = launch_of(std::move(kernel), "embedding", "tokens and positions, value by value", task.groups());
+    step.tail_count = task.tail_groups();
+    step.registers = {{add_register::x, x.offset, false}, {add_register::y, y.offset, false}};
+    task.add_launch(std::move(step));
+    task.store(output, network.hidden, y, tiling.rows, true,
+               {of_tile(output.pitch), static_cast<i64>(network.tokens * output.pitch), 0});
+    return task;
+  };
+
+  const auto batch = static_cast<u32>(network.batch);
+  const u32 most_rows = target.tile_rows > 0 ? std::min(target.tile_rows, gather_rows) : gather_rows;
+  const u32 most = std::min(plan.groups(network.tokens), std::max(1u, most_rows / target.lanes));
+  u64 best_cycles = std::numeric_limits<u64>::max();
+  Plan::Tiling best;
+  for (u32 groups = 1; groups <= most; ++groups) {
+    const Plan::Tiling tiling = plan.tiling(network.tokens, groups, {batch, 1});
+    const TaskBuilder task = make(tiling, true);
+    if (!plan.fits(task)) break;
+    const u64 cycles = plan.cycles(task);
+    if (cycles >= best_cycles) continue;
+    best_cycles = cycles;
+    best = tiling;
+  }
+  if (best.rows == 0) throw plan.does_not_fit(make(plan.tiling(network.tokens, 1, {batch, 1}), true));
+  plan.add_task(make(best, false));
+  return tokens;
+}
+
+MatrixPlace add_classifier(Plan& plan, const Network& network, const TensorMap& parameters, const MatrixPlace& input) {
+  const MatrixPlace pooled =
+      network.pooling == Pooling::mean ? MeanPooling(plan, network, input).add() : first_tokens(network, input);
+  const MatrixPlace logits = plan.matrix(network.batch, network.classes);
+  DenseLayer dense;
+  dense.name = "classifier";
+  dense.layer = layer_none;
+  dense.weight = &parameters.at("classifier.weight");
+  dense.bias = &parameters.at("classifier.bias");
+  add_dense_layer(plan, dense, pooled, logits);
+  return logits;
+}
+
+}  // namespace bvp

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums of whole matrices: row by row, and over the rows.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "models/isa/kernel.h"
+#include "platform/compiler/layout.h"
+#include "platform/compiler/target.h"
+
+namespace bvp {
+
+/// y = r(x + y), value by value; vectors are rows of a panel.
+/// Launch registers: x, y. Launch counts: level 0 = lane groups of rows.
+struct AddSpec {
+  u64 columns = 0;
+  PanelLayout layout;  // of both
+};
+namespace add_register {
+inline constexpr unsigned x = 0, y = 1;
+}
+
+struct SumKernel {
+  Kernel kernel;
+  std::vector<u16> constants;   // for the scratchpad, whole vectors
+  std::array<u32, 3> counts{};  // of the instance levels 1..3
+};
+
+/// @param groups  lane groups of rows of a full launch
+[[nodiscard]] SumKernel make_add_kernel(const CompilerTarget& target, const AddSpec& spec, u32 groups);
+
+/// For each block of rows and each column, in fp32 and by ascending row from 0 on: the sum of x * factor, left as it is
+/// in two rows of y for each block, the lower halves and the upper ones; or with `join` the sum of such pairs of rows
+/// of x, and then the one row of y is r(sum * factor). Launch registers: x, y, constants. Launch counts: level 0 =
+/// blocks.
+struct RowSumSpec {
+  bool join = false;
+  u32 rows = 0;  // of a block (`join`: pairs of rows)
+  u32 blocks = 1;
+  u64 columns = 0;
+  PanelLayout x, y;
+  u16 factor = 0;
+};
+namespace row_sum_register {
+inline constexpr unsigned x = 0, y = 1, constants = 2;
+}
+
+/// @throws CompileError  the operand memory is too small
+[[nodiscard]] SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& spec);
+
+}  // namespace bvp
