@@ -10,9 +10,9 @@
 
 namespace bvp {
 
-/// The link carries one vector a cycle. A vector sent in cycle s that leaves the buffer in cycle l holds an entry
-/// of it in all cycles from s to l: the credit of an entry comes back in the cycle after it was left. Like
-/// SlotCalendar, reservations fill gaps before later ones, and cycles before the remembered window count as taken.
+/// The link carries one vector a cycle, or one in several. A vector sent in cycle s that leaves the buffer in cycle l
+/// holds an entry of it in all cycles from s to l: the credit of an entry comes back in the cycle after it was left.
+/// Like SlotCalendar, reservations fill gaps before later ones, and cycles before the remembered window count as taken.
 class LinkCalendar {
  public:
   static constexpr u64 default_window = 16384;
@@ -40,12 +40,26 @@ class LinkCalendar {
     }
   }
 
-  /// Sends a vector in cycle `sent`, which probe() gave, that leaves the buffer in cycle `left`.
-  void reserve(Cycle sent, Cycle left) {
+  /// The first cycle at or after `earliest` from which on the link and an entry are free for `cycles` cycles.
+  [[nodiscard]] Cycle probe(Cycle earliest, Cycle cycles) const {
+    Cycle first = probe(earliest);
+    for (Cycle free = 1; free < cycles;) {
+      const Cycle next = probe(first + free);
+      free = next == first + free ? free + 1 : 1;
+      if (free == 1) first = next;
+    }
+    return first;
+  }
+
+  /// Sends a vector in `cycles` cycles from `sent` on, which probe() gave, that has left the buffer in cycle `left`.
+  void reserve(Cycle sent, Cycle left, Cycle cycles = 1) {
     const Cycle last = left / 64;
     if (last >= end_) extend(last + 1);
     for (Cycle word = std::max(sent / 64, base_); word <= last; ++word) hold(word, span(word, sent, left));
-    if (sent / 64 >= base_) record(sent / 64)[0] |= u64{1} << (sent % 64);
+    const Cycle last_sent = sent + cycles - 1;
+    for (Cycle word = std::max(sent / 64, base_); word <= last_sent / 64; ++word) {
+      record(word)[0] |= span(word, sent, last_sent);
+    }
   }
 
   /// Of `count` vectors sent in consecutive cycles from `first` on, each of which leaves the buffer `stay` cycles after

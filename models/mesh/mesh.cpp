@@ -7,6 +7,15 @@
 
 namespace bvp {
 
+namespace {
+
+Cycle cycles_of_vector(u32 vector_bytes, const MeshParameters& parameters) {
+  const auto link_bytes = static_cast<u32>(parameters.link_bytes.get());
+  return link_bytes == 0 ? 1 : (vector_bytes + link_bytes - 1) / link_bytes;
+}
+
+}  // namespace
+
 Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const MeshParameters& parameters,
            const ClockDomain& clock, StatGroup& parent_stats)
     : sc_module(name),
@@ -16,6 +25,7 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const Mes
       columns_(static_cast<u32>(array.columns)),
       rows_(static_cast<u32>(array.rows)),
       vector_bytes_(static_cast<u32>(array.lanes) * 2),
+      vector_cycles_(cycles_of_vector(vector_bytes_, parameters)),
       link_latency_(static_cast<Cycle>(parameters.link_latency)),
       ejection_latency_(static_cast<Cycle>(parameters.ejection_latency)),
       control_hop_latency_(static_cast<Cycle>(parameters.control_hop_latency)),
@@ -82,22 +92,24 @@ void Mesh::place_vector(Cycle issue) {
   Passage* const path = path_.data();
   const std::size_t count = path_.size();
   for (std::size_t i = 0; i < count; ++i) path[i].sent = path[i].not_before;
-  path[0].sent = path[0].calendar->probe(std::max(issue, path[0].not_before));
+  path[0].sent = path[0].calendar->probe(std::max(issue, path[0].not_before), vector_cycles_);
   // `sent` are lower bounds that only grow. A vector that could not stay in a link's buffer until it can go on has to
   // be sent later, and so to stay longer in the buffer before, which is looked at again. The first solution is
   // therefore the earliest in every link.
   for (std::size_t i = 0; i + 1 < count;) {
-    const Cycle next = path[i + 1].calendar->probe(std::max(path[i].sent + link_latency_, path[i + 1].sent));
-    if (const auto full = path[i].calendar->last_full(path[i].sent, next)) {
-      path[i].sent = path[i].calendar->probe(*full + 1);
+    const Cycle next =
+        path[i + 1].calendar->probe(std::max(path[i].sent + link_latency_, path[i + 1].sent), vector_cycles_);
+    if (const auto full = path[i].calendar->last_full(path[i].sent, next + vector_cycles_ - 1)) {
+      path[i].sent = path[i].calendar->probe(*full + 1, vector_cycles_);
       if (i > 0) --i;
     } else {
       path[++i].sent = next;
     }
   }
   for (std::size_t i = 0; i < count; ++i) {
-    path[i].calendar->reserve(path[i].sent, path[i + 1 < count ? i + 1 : i].sent);
-    path[i].not_before = path[i].sent + 1;
+    const Cycle left = path[i + 1 < count ? i + 1 : i].sent + vector_cycles_ - 1;
+    path[i].calendar->reserve(path[i].sent, left, vector_cycles_);
+    path[i].not_before = path[i].sent + vector_cycles_;
   }
 }
 
@@ -122,7 +134,8 @@ Cycle Mesh::carry_vectors(FlowPacket& packet, Cycle start) {
   find_path(source, packet.destination);
   Cycle issue = std::max(start, source_free_[source]);
   u64 stalls = 0;
-  bool smooth = true;  // nothing kept the last vector waiting: the next ones may go through as a stream
+  // Nothing kept the last vector waiting: the next ones, of a cycle each, may go through as a stream.
+  bool smooth = vector_cycles_ == 1;
   for (Cycle left = packet.count; left != 0;) {
     if (smooth) {
       const Cycle placed = place_stream(issue, left);
@@ -139,8 +152,8 @@ Cycle Mesh::carry_vectors(FlowPacket& packet, Cycle start) {
       ready = passage.sent + link_latency_;
     }
     stalls += waited;
-    smooth = waited == 0;
-    issue = path_.front().sent + 1;
+    smooth = vector_cycles_ == 1 && waited == 0;
+    issue = path_.front().sent + vector_cycles_;
     --left;
   }
   for (const Passage& passage : path_) passage.traffic->vectors += packet.count;

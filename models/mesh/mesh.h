@@ -39,7 +39,7 @@ class Mesh : public sc_core::sc_module {
   [[nodiscard]] u32 hops(u32 source, u32 destination) const;
   /// Cycles from the issue of a vector until it is in the destination's operand memory, when nothing else is under way.
   [[nodiscard]] Cycle unloaded_latency(u32 source, u32 destination) const {
-    return hops(source, destination) * link_latency_ + ejection_latency_;
+    return hops(source, destination) * link_latency_ + vector_cycles_ - 1 + ejection_latency_;
   }
 
   /// Vectors that passed a link of the router at (x, y), and cycles that vectors waited for it or for room behind it.
@@ -83,6 +83,7 @@ class Mesh : public sc_core::sc_module {
 
   const ClockDomain clock_;
   const u32 columns_, rows_, vector_bytes_;
+  const Cycle vector_cycles_;  // of a vector on a link
   const Cycle link_latency_, ejection_latency_, control_hop_latency_;
   const bool skip_links_;
   const std::size_t links_per_router_;

@@ -8,7 +8,7 @@ namespace bvp {
 
 struct MeshParameters : ParameterGroup {
   explicit MeshParameters(ParameterGroup* parent)
-      : ParameterGroup(parent, "mesh", "PE-to-PE plane: one vector per link and cycle") {}
+      : ParameterGroup(parent, "mesh", "PE-to-PE plane: routers, links and credits") {}
 
   Param<i64> link_latency{this,
                           "link_latency",
@@ -18,6 +18,17 @@ struct MeshParameters : ParameterGroup {
                           "Cycles of one hop, from one router's buffer to the next.",
                           "assumption: single-cycle routers at 1 GHz",
                           Confidence::low};
+  Param<i64> link_bytes{
+      this,
+      "link_bytes",
+      0,
+      "bytes per cycle",
+      {0, 4096},
+      "Width of every link and ejection: a vector takes ceil(2 lanes / link_bytes) cycles; 0: as wide "
+      "as a vector.",
+      "assumption: a vector a cycle, as published transfers of a SIMD32 PE suggest; the older DPU "
+      "line had 64-bit meshes",
+      Confidence::low};
   Param<i64> ejection_latency{this,
                               "ejection_latency",
                               1,

@@ -144,6 +144,18 @@ EnergyTable EnergyTable::at(OperatingPoint point) const {
   return table;
 }
 
+EnergyTable EnergyTable::with_dram_transfer(double joules_per_bit) const {
+  constexpr double bits = 512;
+  EnergyTable table = *this;
+  for (const char* action : {"read_64b", "write_64b"}) {
+    Price& price = table.actions_["dram"][action];
+    price.value = joules_per_bit * bits;
+    price.scale = Scale::one;
+    price.source = "energy.dram_pj_per_bit";
+  }
+  return table;
+}
+
 std::map<std::string, double> EnergyTable::price(const ActionCounts& counts, const MachineSize& size) const {
   require_array(size);
   std::map<std::string, double> joules;

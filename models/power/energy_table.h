@@ -50,6 +50,9 @@ class EnergyTable {
   /// the DRAM is a chip of its own. @throws EnergyTableError  no scaling is known
   [[nodiscard]] EnergyTable at(OperatingPoint point) const;
 
+  /// The same with another price of DRAM reads and writes, in joules per bit; the rest of the DRAM stays.
+  [[nodiscard]] EnergyTable with_dram_transfer(double joules_per_bit) const;
+
   /// Joules by component. @throws EnergyTableError  for an action without a price, even if it never happened
   [[nodiscard]] std::map<std::string, double> price(const ActionCounts& counts, const MachineSize& size) const;
   /// Background energy of `seconds` by component: control, leakage, standby.

@@ -66,6 +66,14 @@ struct JetsonParameters : ParameterGroup {
                                      Confidence::mid};
   Param<double> launch_s{
       this, "launch_s", 10e-6, "s", {0, 1e-3}, "Launch of a kernel.", "general knowledge: 5-15 us", Confidence::mid};
+  Param<i64> layers_per_pass{this,
+                             "layers_per_pass",
+                             10,
+                             "layers",
+                             {1, 32},
+                             "Layers of a butterfly or an FFT that a pass through memory computes.",
+                             "assumption: 1,024 points in the shared memory and registers of a thread block",
+                             Confidence::low};
   Param<double> power_fraction{this,
                                "power_fraction",
                                1.0,
@@ -121,6 +129,80 @@ struct FabnetParameters : ParameterGroup {
                          "Off-chip bandwidth of outputs.",
                          "FABNet's simulator: HBM",
                          Confidence::high};
+  Param<double> power_w{this,
+                        "power_w",
+                        11.35,
+                        "W",
+                        {1e-3, 1e3},
+                        "Power of the build of power_engines in a 16 nm FPGA, without HBM.",
+                        "FABNet (MICRO 2022) as in MLX (ISCA 2026), Table IV",
+                        Confidence::high};
+  Param<i64> power_engines{this,
+                           "power_engines",
+                           40,
+                           "engines",
+                           {1, 4096},
+                           "Engines of the build whose power is power_w; other builds get no energy.",
+                           "MLX (ISCA 2026), Table IV: 640 multipliers at 256 GOp/s",
+                           Confidence::mid};
+};
+
+/// An attention accelerator by its published figures.
+struct AcceleratorParameters : ParameterGroup {
+  struct Published {
+    double power_w, flop_saving, node_nm, energy_to_12nm, block_speed;
+  };
+
+  AcceleratorParameters(ParameterGroup* parent, std::string name, std::string description, const Published& published)
+      : ParameterGroup(parent, std::move(name), std::move(description)), published_(published) {}
+
+ private:
+  const Published published_;
+
+ public:
+  Param<double> power_w{this,
+                        "power_w",
+                        published_.power_w,
+                        "W",
+                        {1e-3, 1e3},
+                        "Power at 256 GOp/s, without DRAM.",
+                        "MLX (ISCA 2026), Table IV",
+                        Confidence::high};
+  Param<double> flop_saving{this,
+                            "flop_saving",
+                            published_.flop_saving,
+                            "1",
+                            {1, 1e3},
+                            "Operations of the dense network over those left, on a block of 1,024 tokens and hidden "
+                            "size 512; taken for every network.",
+                            "MLX (ISCA 2026), Table IV",
+                            Confidence::mid};
+  Param<double> node_nm{this,     "node_nm",     published_.node_nm,          "nm",
+                        {7, 130}, "Technology.", "MLX (ISCA 2026), Table IV", Confidence::high};
+  Param<double> volt{this,
+                     "volt",
+                     0.9,
+                     "V",
+                     {0.4, 1.5},
+                     "Supply, for the polynomials of Stillmaker and Baas.",
+                     "assumption: the same for all; not in the publications at hand",
+                     Confidence::low};
+  Param<double> energy_to_12nm{this,
+                               "energy_to_12nm",
+                               published_.energy_to_12nm,
+                               "1",
+                               {0.1, 100},
+                               "Energy in its technology over that in 12 nm.",
+                               "MLX (ISCA 2026), Table IV",
+                               Confidence::mid};
+  Param<double> block_speed{this,
+                            "block_speed",
+                            published_.block_speed,
+                            "1",
+                            {0.01, 100},
+                            "Published speed over SpAtten's on a block of 1,024 tokens and hidden size 512.",
+                            "MLX (ISCA 2026), Fig. 18, annotations",
+                            Confidence::mid};
 };
 
 struct BaselineParameters : ParameterGroup {
@@ -138,6 +220,10 @@ struct BaselineParameters : ParameterGroup {
       Confidence::high};
   JetsonParameters xavier_nx{this};
   FabnetParameters fabnet{this};
+  AcceleratorParameters spatten{this, "spatten", "SpAtten (HPCA 2021)", {1.06, 3.0, 40, 5, 1.0}};
+  AcceleratorParameters sanger{this, "sanger", "Sanger (MICRO 2021)", {0.80, 5.9, 55, 7, 1.1}};
+  AcceleratorParameters dota{this, "dota", "DOTA (ASPLOS 2022)", {0.86, 5.0, 22, 2, 1.4}};
+  AcceleratorParameters vitality{this, "vitality", "ViTALiTy (HPCA 2023)", {1.46, 5.9, 28, 3, 3.2}};
 };
 
 }  // namespace bvp

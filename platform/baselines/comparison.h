@@ -15,12 +15,22 @@ namespace bvp {
 /// What is compared of a run.
 struct ComparedRun {
   std::string name;
+  std::string directory;  // of a run that was read, or empty
   Network network;
   double time_s = 0;
   double energy_j = 0;       // with DRAM
   double dram_energy_j = 0;  // of it
   double peak_flops_per_s = 0;
   std::string energy_profile;
+};
+
+/// How well a figure is founded.
+struct Evidence {
+  std::string source;
+  /// F: read in the source; D: digitised from a plot; R: computed or simulated here; I: inferred from others;
+  /// M: general knowledge. Several where the figure rests on several.
+  std::string tag;
+  Confidence confidence = Confidence::low;  // of the weakest part
 };
 
 struct BaselineRow {
@@ -31,12 +41,16 @@ struct BaselineRow {
   bool with_dram = false;              // the energy includes DRAM: compared with the run's energy with DRAM
   double speedup = 0;                  // time over the run's
   std::optional<double> energy_ratio;  // energy over the run's
+  Evidence time_evidence, energy_evidence;
 };
 
 /// Baselines that can run the network or its dense counterpart. Accelerators of 256 GOp/s only where the run's peak is
 /// the same (to 5 %).
 [[nodiscard]] std::vector<BaselineRow> compare_with_baselines(const BaselineParameters& parameters,
                                                               const ComparedRun& run);
+
+/// The run's name, with its directory where it was read from one.
+[[nodiscard]] std::string run_title(const ComparedRun& run);
 
 [[nodiscard]] nlohmann::ordered_json comparison_json(const BaselineParameters& parameters, const ComparedRun& run,
                                                      const std::vector<BaselineRow>& rows);

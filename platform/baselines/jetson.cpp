@@ -21,9 +21,6 @@ const Mode& mode_of(const JetsonParameters& parameters) {
                        [&](const Mode& mode) { return mode.name == parameters.power_mode.get(); });
 }
 
-/// Layers of a butterfly that a thread block computes in shared memory and registers.
-constexpr double layers_per_pass = 10;
-
 }  // namespace
 
 double jetson_seconds(const JetsonParameters& parameters, const std::vector<KernelWork>& work,
@@ -32,6 +29,7 @@ double jetson_seconds(const JetsonParameters& parameters, const std::vector<Kern
   const double bandwidth = mode.bandwidth * parameters.bandwidth_efficiency;
   const double tensor = parameters.tensor_flops * mode.clock_ratio * parameters.tensor_efficiency;
   const double cuda = parameters.cuda_flops * mode.clock_ratio;
+  const auto layers_per_pass = static_cast<double>(parameters.layers_per_pass.get());
   double seconds = 0;
   for (const KernelWork& kernel : work) {
     const bool sparse = kernel.kind == KernelWork::Kind::butterfly || kernel.kind == KernelWork::Kind::fft;

@@ -13,7 +13,7 @@ enum class JetsonExecution {
   cuda_cores_ideal,  // likewise, butterflies and FFTs as good as the dense kernels
 };
 
-/// Seconds. Of a butterfly or an FFT, every 10 layers are a pass through memory.
+/// Seconds. Of a butterfly or an FFT, every layers_per_pass layers are a pass through memory.
 [[nodiscard]] double jetson_seconds(const JetsonParameters& parameters, const std::vector<KernelWork>& work,
                                     JetsonExecution execution);
 /// Watts, with DRAM.

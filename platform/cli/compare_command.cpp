@@ -74,11 +74,23 @@ Item from_scenario(const CompareCommand& command, const std::string& file) {
   row.with_dram = true;
   row.speedup = dense.time_s / item.run.time_s;
   row.energy_ratio = dense.energy_j / item.run.energy_j;
+  row.time_evidence = {"simulation by this platform", "R", Confidence::mid};
+  row.energy_evidence = {"simulation by this platform, energy profile " + dense.energy_profile, "R", Confidence::low};
   item.rows.push_back(std::move(row));
   return item;
 }
 
+/// What a run has done stays; only what it is held against may be chosen.
+void check_overrides_of_run(const CompareCommand& command, const fs::path& directory) {
+  for (const Override& override : command.overrides) {
+    if (override.key == "baselines" || override.key.rfind("baselines.", 0) == 0) continue;
+    throw InputError(fmt::format("--set {}={}: '{}' is a run that is over; only baselines.* may be set for it",
+                                 override.key, override.value, directory.string()));
+  }
+}
+
 Item from_run(const CompareCommand& command, const fs::path& directory) {
+  check_overrides_of_run(command, directory);
   Item item;
   const Json summary = read_json(directory / "summary.json"), network = read_json(directory / "network.json");
   try {
@@ -86,6 +98,12 @@ Item from_run(const CompareCommand& command, const fs::path& directory) {
     item.scenario = read_scenario_text(fmt::format("{{\"network\": {}}}", network.dump()), directory / "network.json",
                                        scenario_options(command.overrides));
     item.run.name = summary.at("scenario");
+    item.run.directory = directory.string();
+    if (!summary.at("passed").get<bool>()) {
+      throw std::runtime_error(
+          fmt::format("{}: the run failed or was stopped; its figures are not those of the network",
+                      (directory / "summary.json").string()));
+    }
     item.run.network = item.scenario->network;
     item.run.time_s = summary.at("time_s");
     item.run.energy_j = summary.at("energy_j");
@@ -107,7 +125,7 @@ std::string ratio(const std::optional<double>& value) { return value ? fmt::form
 
 void print_item(const Item& item) {
   const ComparedRun& run = item.run;
-  fmt::print("{}: {}, {} with DRAM, {} without (profile {}), peak {}\n\n", run.name, si(run.time_s, "s"),
+  fmt::print("{}: {}, {} with DRAM, {} without (profile {}), peak {}\n\n", run_title(run), si(run.time_s, "s"),
              si(run.energy_j, "J"), si(run.energy_j - run.dram_energy_j, "J"), run.energy_profile,
              si(run.peak_flops_per_s, "FLOP/s"));
   TextTable table({"baseline", "time", "speed-up", "energy", "energy ratio"});
@@ -125,7 +143,7 @@ void print_runs(const std::vector<Item>& items) {
   TextTable table({"run", "time", "speed-up", "energy", "energy ratio"});
   const ComparedRun& first = items.front().run;
   for (const Item& item : items) {
-    table.add({item.run.name, si(item.run.time_s, "s"), ratio(first.time_s / item.run.time_s),
+    table.add({run_title(item.run), si(item.run.time_s, "s"), ratio(first.time_s / item.run.time_s),
                si(item.run.energy_j, "J"), ratio(first.energy_j / item.run.energy_j)});
   }
   fmt::print("{}\n", table.text());

@@ -7,7 +7,9 @@
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/report/plan_report.h"
+#include "platform/report/text_table.h"
 #include "platform/run/compile_scenario.h"
+#include "platform/run/machine.h"
 #include "platform/scenario/describe_parameter.h"
 #include "platform/scenario/schema.h"
 #include "platform/soc/memory_map.h"
@@ -88,6 +90,18 @@ void print_layers(const Network& network) {
              activations, 2 * activations);
 }
 
+/// What a sweep may hold fixed.
+void print_area(const SocParameters& parameters) {
+  double total = 0;
+  TextTable table({"component", "mm2"});
+  for (const auto& [component, mm2] : area_by_component(parameters)) {
+    total += mm2;
+    table.add({component, fmt::format("{:.3f}", mm2)});
+  }
+  table.add({"total", fmt::format("{:.3f}", total)});
+  fmt::print("Area at 12 nm, an estimate from the configuration (docs/energy.md)\n\n{}\n", table.text());
+}
+
 }  // namespace
 
 int describe_command(const DescribeCommand& command) {
@@ -107,6 +121,7 @@ int describe_command(const DescribeCommand& command) {
   if (!defaults) {
     print_layers(scenario->network);
     fmt::print("{}\n", plan_table(plan_scenario(*scenario)));
+    print_area(scenario->soc);
   }
   print_group(*scenario, "", *scenario);
   if (defaults) print_group(LayerParameters(), "network.layers.N", *scenario);

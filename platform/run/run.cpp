@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "models/common/simulation_context.h"
-#include "models/power/area_table.h"
 #include "models/power/energy_table.h"
 #include "platform/network/weights.h"
 #include "platform/power/power_monitor.h"
@@ -21,6 +20,7 @@
 #include "platform/run/compile_scenario.h"
 #include "platform/run/elf_image.h"
 #include "platform/run/kernel_recorder.h"
+#include "platform/run/machine.h"
 #include "platform/scenario/resources.h"
 #include "platform/soc/memory_map.h"
 #include "platform/soc/soc.h"
@@ -163,8 +163,10 @@ class Run {
     compiled_ = compile_scenario(scenario_, weights_);
     elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,
                     static_cast<u64>(scenario_.soc.boot_ram.size_bytes));
-    const auto table = find_resource("models/power/tables/" + scenario_.energy.profile.get() + ".yaml");
-    if (!table) throw InputError(fmt::format("the energy table '{}' was not found", scenario_.energy.profile.get()));
+    const std::string& profile = scenario_.energy.profile;
+    const auto table = is_energy_file(profile) ? std::optional<std::filesystem::path>(profile)
+                                               : find_resource("models/power/tables/" + profile + ".yaml");
+    if (!table) throw InputError(fmt::format("the energy table '{}' was not found", profile));
     try {
       table_.emplace(EnergyTable::load(*table));
       const EnergyParameters& energy = scenario_.energy;
@@ -177,12 +179,11 @@ class Run {
                                      point.volt, least_nm, least_volt));
       }
       table_ = table_->at(point);
-      const auto area = find_resource("models/power/tables/area.yaml");
-      if (!area) throw InputError("the area table (models/power/tables/area.yaml) was not found");
-      result_.area_by_component_mm2 = AreaTable::load(*area).area(machine_size());
+      if (energy.dram_pj_per_bit > 0) table_ = table_->with_dram_transfer(energy.dram_pj_per_bit * 1e-12);
     } catch (const EnergyTableError& error) {
       throw InputError(error.what());
     }
+    result_.area_by_component_mm2 = area_by_component(scenario_.soc);
     constexpr double least_window_s = 1e-7;
     if (scenario_.record.power_window_s > 0 && scenario_.record.power_window_s < least_window_s) {
       throw InputError(fmt::format("record.power_window_s: found {:g}, expected 0 or at least {:g}",
@@ -309,16 +310,7 @@ class Run {
     power_.reset();
   }
 
-  [[nodiscard]] MachineSize machine_size() const {
-    MachineSize size;
-    size.pes = static_cast<u64>(scenario_.soc.array.rows * scenario_.soc.array.columns);
-    size.lanes = static_cast<u64>(scenario_.soc.array.lanes.get());
-    size.scratchpad_bytes = static_cast<u64>(scenario_.soc.scratchpad.size_bytes.get());
-    size.dram_channels = static_cast<u64>(scenario_.soc.dram.channels.get());
-    size.operand_bytes = static_cast<u64>(scenario_.soc.pe.operand_vectors.get()) * size.lanes * 2;
-    size.dma_channels = static_cast<u64>(scenario_.soc.dma.channels.get());
-    return size;
-  }
+  [[nodiscard]] MachineSize machine_size() const { return bvp::machine_size(scenario_.soc); }
 
   void load(Soc& soc) {
     for (const ElfImage::Part& part : elf_.parts) soc.write_memory(part.address, part.bytes.data(), part.bytes.size());

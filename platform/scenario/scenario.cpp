@@ -380,7 +380,7 @@ class Reader {
   void apply_text(ParamBase& parameter, const std::string& text, bool quoted, const std::string& key,
                   const Origin& origin, const std::string& where) {
     std::optional<ParamValue> value = parse_value(parameter, text, quoted);
-    if (value && is_path(parameter) && !text.empty() && origin.is_file) {
+    if (value && is_path(parameter, text) && !text.empty() && origin.is_file) {
       value = (origin.directory / text).lexically_normal().string();
     }
     try {
@@ -398,8 +398,9 @@ class Reader {
             near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
 
-  [[nodiscard]] bool is_path(const ParamBase& parameter) const {
+  [[nodiscard]] bool is_path(const ParamBase& parameter, const std::string& text) const {
     const RunParameters& run = scenario_->run;
+    if (&parameter == &scenario_->energy.profile) return is_energy_file(text);
     return &parameter == &run.firmware || &parameter == &run.weights || &parameter == &run.input;
   }
 
@@ -513,6 +514,7 @@ class Reader {
     if (!problems_.empty()) return;
     check_name(file);
     check_run(file);
+    check_energy(file);
     build_network();
     check_network(file);
   }
@@ -570,6 +572,22 @@ class Reader {
       problem(where("record.tensors", file), "record.tensors",
               "there are no tensors to record in a run without data (run.data is false)");
     }
+  }
+
+  void check_energy(const Origin& file) {
+    const std::string& profile = scenario_->energy.profile;
+    const std::string at = where("energy.profile", file);
+    std::error_code ignored;
+    if (is_energy_file(profile)) {
+      if (!fs::is_regular_file(profile, ignored))
+        problem(at, "energy.profile", "there is no file '{}'", printable(profile));
+      return;
+    }
+    const std::vector<std::string> known(energy_profiles.begin(), energy_profiles.end());
+    if (std::find(known.begin(), known.end(), profile) != known.end()) return;
+    const std::string near = nearest_word(profile, known);
+    problem(at, "energy.profile", "found '{}', expected one of: {}, or the path of a .yaml file{}", printable(profile),
+            fmt::join(known, ", "), near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
 
   void build_network() {

@@ -2,6 +2,7 @@
 // A scenario: everything that a run needs to know, as declared parameters.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -182,6 +183,14 @@ struct RunParameters : ParameterGroup {
                            Confidence::high};
 };
 
+/// The energy tables that come with the platform (models/power/tables).
+inline constexpr std::array<const char*, 3> energy_profiles{"silicon", "silicon_simd8", "textbook"};
+
+/// energy.profile names a file rather than one of these.
+[[nodiscard]] inline bool is_energy_file(const std::string& profile) {
+  return std::filesystem::path(profile).extension() == ".yaml";
+}
+
 struct EnergyParameters : ParameterGroup {
   explicit EnergyParameters(ParameterGroup* parent) : ParameterGroup(parent, "energy", "how actions are priced") {}
 
@@ -189,10 +198,21 @@ struct EnergyParameters : ParameterGroup {
       this,
       "profile",
       "silicon",
-      {"silicon", "textbook"},
-      "Energy table: calibrated to a published PE at 12 nm, or published energies per operation.",
+      {},
+      "Energy table: calibrated to a published PE at 12 nm (silicon) or to its lean version of 8 lanes "
+      "(silicon_simd8), "
+      "published energies per operation (textbook), or a table of your own, a .yaml file relative to the scenario.",
       "choice of the user",
       Confidence::high};
+  Param<double> dram_pj_per_bit{this,
+                                "dram_pj_per_bit",
+                                0,
+                                "pJ",
+                                {0, 1e3},
+                                "Energy of DRAM reads and writes per bit, instead of the profile's; 0: the profile's "
+                                "(15 for DDR4 with I/O and PHY). LPDDR4 is 8.",
+                                "choice of the user; LPDDR4: accelergy-cacti-plug-in",
+                                Confidence::high};
   Param<double> technology_nm{this,
                               "technology_nm",
                               0,

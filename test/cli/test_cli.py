@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import tempfile
@@ -136,6 +137,19 @@ class Describe(CommandLine):
         self.assertRegex(text, r"layers\.6\.attention\.core +12 +512")
         self.assertRegex(text, r"layers 2 to 4: likewise")
         self.assertRegex(text, r"layers\.0\.ffn\.up\.stage0: stage of 1024 points, .* cycles a launch")
+
+    def test_area(self):
+        def area(*settings):
+            text = self.vp("describe", SMALL, *settings).stdout
+            lines = text[text.index("Area at 12 nm"):].split("\n\n")[1].splitlines()
+            return {line.split()[0]: float(line.split()[1]) for line in lines if re.fullmatch(r" *\w+ +[0-9.]+", line)}
+        base = area()
+        self.assertAlmostEqual(sum(v for k, v in base.items() if k != "total"), base["total"], delta=0.01)
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here")
+        summary = json.loads((self.path / "here" / "summary.json").read_text())
+        self.assertAlmostEqual(summary["area_mm2"], base["total"], delta=0.001)
+        self.assertEqual(set(summary["area_by_component_mm2"]) | {"total"}, set(base))
+        self.assertLess(area("--set", "soc.array.lanes=8")["pe"], base["pe"] / 2)
 
     def test_schema_accepts_what_is_declared(self):
         schema = json.loads(self.vp("describe", "--schema").stdout)
@@ -340,6 +354,25 @@ class Run(CommandLine):
             self.assertAlmostEqual(rows[-1]["end_s"], summary["time_s"], delta=1e-12)
         self.vp("run", SMALL, "--quiet", "--set", "record.power_window_s=1e-9", expect=2)
 
+    def test_energy_table_of_ones_own(self):
+        table = (TREE / "models" / "power" / "tables" / "silicon.yaml").read_text()
+        table = table.replace("profile: silicon", "profile: mine").replace("pj_per_bit: 15", "pj_per_bit: 8")
+        self.write("mine.yaml", table)
+        runs = {"shipped": [], "mine": ["--set", "energy.profile=mine.yaml"],
+                "lpddr": ["--set", "energy.dram_pj_per_bit=8"]}
+        for name, settings in runs.items():
+            self.vp("run", SMALL, "--quiet", "--no-data", "--out", name, *settings)
+        shipped, mine, lpddr = (json.loads((self.path / name / "summary.json").read_text())["energy_by_component_j"]
+                                for name in runs)
+        self.assertLess(mine["dram"], shipped["dram"])
+        for component, joules in mine.items():
+            self.assertAlmostEqual(joules / lpddr[component], 1, delta=1e-9)
+            if component != "dram":
+                self.assertEqual(joules, shipped[component])
+        self.write("broken.yaml", "profile: broken\n")
+        done = self.vp("run", SMALL, "--set", "energy.profile=broken.yaml", expect=2)
+        self.assertIn("broken.yaml", done.stderr)
+
     def test_bad_input_is_2(self):
         empty = self.write("empty.elf", b"")
         for arguments in [["--fidelity", "slow"], ["--firmware", "absent.elf"],
@@ -352,6 +385,93 @@ class Run(CommandLine):
     def test_time_limit_is_1(self):
         done = self.vp("run", SMALL, "--out", "here", "--set", "run.time_limit_s=1e-6", expect=1)
         self.assertIn("error: ", done.stderr)
+
+
+class Compare(CommandLine):
+    PEAK = ["--set", "soc.preset=array_256gops"]
+
+    def summary(self, directory):
+        return json.loads((self.path / directory / "summary.json").read_text())
+
+    def test_of_a_run(self):
+        self.vp("run", SMALL, "--quiet", "--out", "here", *self.PEAK)
+        done = self.vp("compare", "here", "--out", "compare.json")
+        summary = self.summary("here")
+        (result,) = json.loads((self.path / "compare.json").read_text())
+        self.assertEqual(result["time_s"], summary["time_s"])
+        self.assertEqual(result["energy_j"], summary["energy_j"])
+        without_dram = summary["energy_j"] - summary["energy_by_component_j"]["dram"]
+        self.assertAlmostEqual(result["energy_without_dram_j"] / without_dram, 1, delta=1e-9)
+        names = [row["name"] for row in result["baselines"]]
+        self.assertIn("xavier_nx_dense_tensor", names)
+        self.assertIn("SpAtten", names)
+        for row in result["baselines"]:
+            with self.subTest(row["name"]):
+                self.assertAlmostEqual(row["speedup"], row["time_s"] / summary["time_s"], delta=1e-9 * row["speedup"])
+                own = summary["energy_j"] if row["with_dram"] else without_dram
+                self.assertAlmostEqual(row["energy_ratio"], row["energy_j"] / own, delta=1e-9 * row["energy_ratio"])
+                for figure in ["time_evidence", "energy_evidence"]:
+                    self.assertRegex(row[figure]["tag"], r"^[FDRMI](, [FDRMI])*$")
+                    self.assertIn(row[figure]["confidence"], ["high", "mid", "low"])
+                    self.assertNotEqual(row[figure]["source"], "")
+                self.assertRegex(done.stdout, rf"(?m)^ *{row['name']} .* {row['speedup']:.2f} .* {row['energy_ratio']:.2f}$")
+                self.assertIn(f"  {row['name']}: {row['definition']}", done.stdout)
+
+    def test_of_a_scenario_is_that_of_its_run(self):
+        self.vp("run", SMALL, "--quiet", "--out", "here")
+        self.vp("compare", "here", SMALL, "--out", "compare.json")
+        of_run, of_scenario = json.loads((self.path / "compare.json").read_text())
+        self.assertEqual(of_run["time_s"], of_scenario["time_s"])
+        self.assertEqual(of_run["energy_j"], of_scenario["energy_j"])
+        self.assertEqual(of_scenario["baselines"][-1]["name"], "this_array_dense")
+        self.assertEqual(of_run["baselines"], of_scenario["baselines"][:-1])
+        self.assertIsNone(of_scenario["directory"])
+
+    def test_runs_of_a_scenario_are_told_apart(self):
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "a")
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "b", "--set", "soc.array.lanes=8")
+        done = self.vp("compare", "a", "b", "--out", "compare.json")
+        ratio = self.summary("a")["time_s"] / self.summary("b")["time_s"]
+        self.assertRegex(done.stdout, r"(?m)^ *encoder_128x64 \(a\) .* 1\.00 ")
+        self.assertRegex(done.stdout, rf"(?m)^ *encoder_128x64 \(b\) .* {ratio:.2f} ")
+        results = json.loads((self.path / "compare.json").read_text())
+        self.assertEqual([result["directory"] for result in results], ["a", "b"])
+
+    def test_what_may_be_set(self):
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here")
+        power = "baselines.xavier_nx.power_mode=20W"
+        self.vp("compare", "here", "--set", power, "--out", "compare.json")
+        (result,) = json.loads((self.path / "compare.json").read_text())
+        self.assertAlmostEqual(result["baselines"][0]["energy_j"] / result["baselines"][0]["time_s"], 20, delta=1e-9)
+        for setting in ["soc.array.lanes=8", "network.tokens=64", "baselinesx=1"]:
+            with self.subTest(setting):
+                done = self.vp("compare", "here", "--set", power, "--set", setting, expect=2)
+                self.assertIn("only baselines.* may be set", done.stderr)
+        self.vp("compare", "here", "--set", "baselines.xavier_nx.powermode=20W", expect=2)
+
+    def test_a_run_that_failed_is_1(self):
+        self.vp("run", SMALL, "--out", "stopped", "--set", "run.time_limit_s=1e-5", expect=1)
+        self.assertFalse(self.summary("stopped")["passed"])
+        done = self.vp("compare", "stopped", "--out", "compare.json", expect=1)
+        self.assertIn("the run failed or was stopped", done.stderr)
+        self.assertFalse((self.path / "compare.json").exists())
+
+    def test_bad_input_is_2(self):
+        (self.path / "empty").mkdir()
+        (self.path / "odd").mkdir()
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here")
+        for name in ["network.json", "summary.json"]:
+            self.write(f"odd/{name}", (self.path / "here" / name).read_bytes())
+        for arguments in [["absent.yaml"], ["empty"], [], ["here", "--out", "/dev/null/x"]]:
+            with self.subTest(arguments):
+                self.vp("compare", *arguments, expect=2)
+        for name, text in [("summary.json", "{}"), ("summary.json", "["), ("network.json", "{}")]:
+            with self.subTest(name):
+                before = (self.path / "odd" / name).read_bytes()
+                self.write(f"odd/{name}", text)
+                done = self.vp("compare", "odd", expect=2)
+                self.assertIn(name, done.stderr)
+                self.write(f"odd/{name}", before)
 
 
 class Bench(CommandLine):

@@ -73,7 +73,7 @@ TEST_CASE("energy actions are summed by component, a group without one has its a
   }
 }
 
-TEST_CASE("both energy tables price exactly the actions that the models report", "[energy]") {
+TEST_CASE("all energy tables price exactly the actions that the models report", "[energy]") {
   const SimulationContext context;
   ParameterGroup root("test");
   const SocParameters parameters(&root);
@@ -81,7 +81,7 @@ TEST_CASE("both energy tables price exactly the actions that the models report",
   const ActionCounts counts = ActionCounts::take(soc.statistics());
   REQUIRE(counts.by_component.size() >= 7);
   CHECK(counts.by_component.count("") == 0);
-  for (const char* profile : {"silicon", "textbook"}) {
+  for (const char* profile : {"silicon", "silicon_simd8", "textbook"}) {
     INFO(profile);
     const EnergyTable table = EnergyTable::load(shipped(profile));
     CHECK(table.profile() == profile);
@@ -145,6 +145,38 @@ TEST_CASE("silicon gives the published memory power at the published Load and St
   CHECK(watts == Approx(0.6).epsilon(0.02));
 }
 
+TEST_CASE("silicon_simd8 gives the published power of the lean array and its memory", "[energy]") {
+  const EnergyTable table = EnergyTable::load(shipped("silicon_simd8"));
+  constexpr u64 cycles = 1'000'000;  // at 1 GHz: joules / 1e-3 s = watts
+  const auto share = [](double activity) { return static_cast<u64>(activity * static_cast<double>(cycles)); };
+  const MachineSize lean{16, 8, 4 << 20, 2};
+  ActionCounts array, memory;
+  array.by_component["pe"] = {{"fma_lane", 16 * share(0.85) * 8},
+                              {"operand_read", 16 * share(0.875) * 3},
+                              {"operand_write", 16 * share(0.875)},
+                              {"active_cycle", 16 * cycles}};
+  array.by_component["mesh"]["vector_hop"] = 16 * share(0.15 * 1.5);
+  CHECK(sum(table.price(array, lean)) / 1e-3 == Approx(0.4338).epsilon(0.01));
+  const u64 vectors = 16 * share(0.10);
+  memory.by_component["scratchpad"] = {
+      {"row_read", vectors / 2}, {"row_write", vectors / 2}, {"vector_hop", vectors * 3 / 2}};
+  const double watts = sum(table.price(memory, lean)) / 1e-3 + table.static_energy(lean, 1).at("scratchpad");
+  CHECK(watts == Approx(0.11).epsilon(0.02));
+}
+
+TEST_CASE("another price of DRAM transfers leaves everything else", "[energy]") {
+  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  const EnergyTable lpddr = table.with_dram_transfer(8e-12);
+  ActionCounts transfers, rest;
+  transfers.by_component["dram"] = {{"read_64b", 3}, {"write_64b", 2}};
+  rest.by_component = {{"dram", {{"activate", 5}, {"refresh", 1}}}, {"pe", {{"fma_lane", 7}}}};
+  CHECK(sum(lpddr.price(transfers, full)) == Approx(5 * 512 * 8e-12));
+  CHECK(sum(lpddr.price(transfers, full)) == Approx(sum(table.price(transfers, full)) * 8 / 15));
+  CHECK(sum(lpddr.price(rest, full)) == sum(table.price(rest, full)));
+  CHECK(lpddr.static_energy(full, 1) == table.static_energy(full, 1));
+  CHECK(sum(table.with_dram_transfer(15e-12).price(transfers, full)) == Approx(sum(table.price(transfers, full))));
+}
+
 TEST_CASE("textbook prices are the published ones, DRAM costs the same in both", "[energy]") {
   const EnergyTable textbook = EnergyTable::load(shipped("textbook"));
   const EnergyTable silicon = EnergyTable::load(shipped("silicon"));
@@ -178,7 +210,7 @@ TEST_CASE("textbook prices are the published ones, DRAM costs the same in both",
 }
 
 TEST_CASE("prices follow technology and voltage, those of the DRAM do not", "[energy]") {
-  for (const char* profile : {"silicon", "textbook"}) {
+  for (const char* profile : {"silicon", "silicon_simd8", "textbook"}) {
     const EnergyTable table = EnergyTable::load(shipped(profile));
     ActionCounts chip, memory;
     chip.by_component = {{"pe", {{"fma_lane", 1000}, {"operand_read", 100}}}, {"scratchpad", {{"row_read", 10}}}};

@@ -152,16 +152,21 @@ TEST_CASE("baselines: technology scaling", "[baselines]") {
   CHECK_THROWS_AS(energy_scale({5, 0.7}, {12, 0.8}), std::invalid_argument);
 
   Parameters parameters;
-  const PublishedAccelerator& spatten = published_accelerators().front();
+  const AcceleratorParameters& spatten = parameters.baselines.spatten;
   CHECK(energy_normalisation(parameters.baselines, spatten) == 0.2);
   parameters.baselines.technology.assign(ParamValue{std::string("stillmaker")});
   CHECK(energy_normalisation(parameters.baselines, spatten) == Approx(0.122).margin(1e-3));
+  // To 12 nm at 0.8 V from 40, 22, 55 and 28 nm at 0.9 V.
+  CHECK(1 / energy_normalisation(parameters.baselines, parameters.baselines.spatten) == Approx(8.2).margin(0.05));
+  CHECK(1 / energy_normalisation(parameters.baselines, parameters.baselines.dota) == Approx(2.9).margin(0.05));
+  CHECK(1 / energy_normalisation(parameters.baselines, parameters.baselines.sanger) == Approx(10.7).margin(0.05));
+  CHECK(1 / energy_normalisation(parameters.baselines, parameters.baselines.vitality) == Approx(4.8).margin(0.05));
   parameters.baselines.technology.assign(ParamValue{std::string("none")});
   CHECK(energy_normalisation(parameters.baselines, spatten) == 1);
 }
 
 TEST_CASE("baselines: rows of a comparison", "[baselines]") {
-  const Parameters parameters;
+  Parameters parameters;
   ComparedRun run;
   run.name = "run";
   run.network = network_of(1024, 512, 1, butterfly_layer);
@@ -181,6 +186,34 @@ TEST_CASE("baselines: rows of a comparison", "[baselines]") {
   CHECK(*nx.energy_j == Approx(15 * nx.time_s));
   CHECK(*nx.energy_ratio == Approx(*nx.energy_j / 5e-3));
   CHECK(find("fabnet_published").time_s == Approx(1.122e-3).epsilon(1e-3));
+  // 1.1, 1.4 and 3.2 times the speed of SpAtten, as published for this block.
+  CHECK(find("published_speed_SpAtten").time_s == find("SpAtten").time_s);
+  CHECK(find("SpAtten").time_s / find("published_speed_Sanger").time_s == Approx(1.1));
+  CHECK(find("SpAtten").time_s / find("published_speed_DOTA").time_s == Approx(1.4));
+  CHECK(find("SpAtten").time_s / find("published_speed_ViTALiTy").time_s == Approx(3.2));
+  const auto json = comparison_json(parameters.baselines, run, rows);
+  for (const auto& row : json.at("baselines")) {
+    INFO(row.dump());
+    for (const char* figure : {"time_evidence", "energy_evidence"}) {
+      CHECK_FALSE(row.at(figure).at("source").get<std::string>().empty());
+      CHECK_FALSE(row.at(figure).at("tag").get<std::string>().empty());
+      CHECK(row.at(figure).at("confidence").get<std::string>().size() >= 3);
+    }
+  }
+
+  SECTION("the published speeds belong to one block") {
+    run.network.tokens = 512;
+    for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
+      CHECK(row.name.rfind("published_speed", 0) == std::string::npos);
+    }
+  }
+  SECTION("FABNet's power is that of one build") {
+    CHECK(*find("fabnet_published").energy_j == Approx(11.35 * find("fabnet_published").time_s));
+    parameters.baselines.fabnet.engines.assign(ParamValue{i64{128}});
+    for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
+      if (row.name.rfind("fabnet", 0) == 0) CHECK_FALSE(row.energy_j);
+    }
+  }
   // Machines of another peak are not compared with those of 256 GOp/s.
   run.peak_flops_per_s = 1024e9;
   for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {

@@ -128,6 +128,16 @@ TEST_CASE("fast keeps to the cycles of whole networks, long butterflies and scat
   }
 }
 
+TEST_CASE("fast follows the width of the mesh", "[fast]") {
+  const RunResult cycle = run({}, "cycle", false), fast = run({}, "fast", false);
+  const RunResult narrow_cycle = run({"soc.mesh.link_bytes=4"}, "cycle", false);
+  const RunResult narrow_fast = run({"soc.mesh.link_bytes=4"}, "fast", false);
+  CHECK(static_cast<double>(narrow_cycle.cycles) > 1.05 * static_cast<double>(cycle.cycles));
+  CHECK(apart(static_cast<double>(narrow_fast.cycles), static_cast<double>(narrow_cycle.cycles)) < 0.05);
+  CHECK(narrow_cycle.energy_by_component_j.at("mesh") == Approx(cycle.energy_by_component_j.at("mesh")));
+  CHECK(narrow_fast.energy_by_component_j.at("mesh") == Approx(fast.energy_by_component_j.at("mesh")));
+}
+
 TEST_CASE("fast repeats itself exactly", "[fast]") {
   CHECK(timing_of(run({}, "fast", true)) == timing_of(run({}, "fast", true)));
 }

@@ -270,6 +270,21 @@ TEST_CASE("The JSON Schema describes every parameter", "[scenario]") {
   CHECK(network.at("properties").at("layers").at("items").at("properties").at("mixing").at("enum").size() == 2);
 }
 
+TEST_CASE("The energy profile is one of the shipped ones or a file", "[scenario]") {
+  const TemporaryDirectory directory;
+  const fs::path table = directory.write("mine.yaml", "profile: mine\n");
+  const fs::path file = directory.write("scenario.yaml", "energy: {profile: mine.yaml}\n" + network_text);
+  CHECK(bvp::read_scenario(file)->energy.profile.get() == table.string());
+  CHECK(read(network_text, {"energy.profile=" + table.string()})->energy.profile.get() == table.string());
+  for (const char* profile : bvp::energy_profiles) {
+    CHECK(read(network_text, {std::string("energy.profile=") + profile})->energy.profile.get() == profile);
+  }
+  CHECK_THAT(refusal(network_text, {"energy.profile=silicn"}),
+             Contains("found 'silicn', expected one of: silicon, silicon_simd8, textbook, or the path of a .yaml file; "
+                      "did you mean 'silicon'?"));
+  CHECK_THAT(refusal(network_text, {"energy.profile=absent.yaml"}), Contains("there is no file 'absent.yaml'"));
+}
+
 TEST_CASE("The parameters' Markdown names key, default, unit and source", "[scenario]") {
   const std::string text = bvp::scenario_parameters_markdown();
   CHECK_THAT(text, Contains("## `soc.array`"));
