@@ -105,8 +105,9 @@ fs::path make_directory(const RunCommand& command, const Scenario& scenario) {
 /// Results of an earlier run must not be taken for this one's, should this one fail half-way.
 void remove_old_results(const fs::path& directory) {
   std::error_code ignored;
-  for (const char* name : {"summary.json", "network.json", "parameters.json", "statistics.json", "statistics.csv",
-                           "power.csv", "trace.json", "signals.vcd", "tensors.safetensors", "weights.safetensors"}) {
+  for (const char* name :
+       {"summary.json", "network.json", "parameters.json", "prices.json", "statistics.json", "statistics.csv",
+        "power.csv", "trace.json", "signals.vcd", "tensors.safetensors", "weights.safetensors"}) {
     fs::remove(directory / name, ignored);
   }
 }
