@@ -65,10 +65,10 @@ function lyingBars(id, label, names, series) {
     grid: series.map((s, i) => ({ ...place(i), top: 34, bottom: 45 })), tooltip: {},
     xAxis: series.map((s, i) => ({ type: "value", gridIndex: i, name: `${s.name}, ${s.axis}`, nameLocation: "middle", nameGap: 28, splitNumber: 4 })),
     yAxis: series.map((s, i) => ({ type: "category", gridIndex: i, inverse: true, data: names,
-      axisLabel: i === 0 ? { interval: 0, width: 195, overflow: "breakAll" } : { show: false } })),
+      axisLabel: i === 0 ? { interval: 0, width: 195, overflow: "breakAll", lineHeight: 13 } : { show: false } })),
     series: series.map((s, i) => ({ name: s.name, type: "bar", xAxisIndex: i, yAxisIndex: i, barMaxWidth: 26, data: s.values,
       tooltip: shown(s.scale, s.unit), label: { show: true, position: "right", formatter: (p) => s.text?.[p.dataIndex] ?? si(p.value * s.scale, s.unit) } })),
-  }, 100 + 30 * Math.max(2, names.length));
+  }, 100 + (series.length === 1 ? 30 : 46) * Math.max(2, names.length));
 }
 
 const grid = { left: 70, right: 70, top: 45, bottom: 55 };
