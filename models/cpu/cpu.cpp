@@ -115,10 +115,11 @@ void Cpu::sleep() {
   synchronise();
   const sc_core::sc_time start = sc_core::sc_time_stamp();
   sleeping_ = true;
+  if (on_sleep_) on_sleep_(true);
   while ((pending() & csr_.mie) == 0) wait(lines_changed_);
   sleeping_ = false;
   sleep_cycles_ += (sc_core::sc_time_stamp() - start).value() / period_.value();
-  if (on_sleep_) on_sleep_(start, sc_core::sc_time_stamp());
+  if (on_sleep_) on_sleep_(false);
 }
 
 // ---------------------------------------------------------------------------------------------------------

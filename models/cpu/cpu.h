@@ -41,10 +41,8 @@ class Cpu : public sc_core::sc_module {
   [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
   /// Called when the CPU halts; without it a warning is reported.
   void set_halt_callback(std::function<void(const std::string& reason)> callback) { on_halt_ = std::move(callback); }
-  /// Called when the CPU wakes from WFI; null: nobody.
-  void set_sleep_observer(std::function<void(sc_core::sc_time begin, sc_core::sc_time end)> observer) {
-    on_sleep_ = std::move(observer);
-  }
+  /// Called when the CPU goes to sleep in WFI and when it wakes; null: nobody.
+  void set_sleep_observer(std::function<void(bool asleep)> observer) { on_sleep_ = std::move(observer); }
   /// What the `time` register shows; without it reading `time` is an illegal instruction.
   void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
 
@@ -102,7 +100,7 @@ class Cpu : public sc_core::sc_module {
   LastException last_exception_;  // since the last MRET
   sc_core::sc_time ahead_;
   sc_core::sc_event_or_list lines_changed_;
-  std::function<void(sc_core::sc_time, sc_core::sc_time)> on_sleep_;
+  std::function<void(bool)> on_sleep_;
   bool sleeping_ = false, halted_ = false;
   std::string halt_reason_;
   std::function<void(const std::string&)> on_halt_;

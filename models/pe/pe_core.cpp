@@ -633,8 +633,6 @@ std::string PeCore::pending() const {
   return text;
 }
 
-u64 PeCore::cal_issue() const { return unit_stats_[as_index(Unit::cal)]->issue.value(); }
-
 void PeCore::book_cycles(Cycle now) {
   if (now <= cycles_booked_) return;
   const u64 cycles = now - cycles_booked_, active = launches_.empty() ? 0 : kernel_pes();

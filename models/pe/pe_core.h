@@ -52,8 +52,8 @@ class PeCore {
   /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
   [[nodiscard]] std::string pending() const;
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
-  /// Issue slots of Cal used so far.
-  [[nodiscard]] u64 cal_issue() const;
+  /// Issue slots of a unit used so far.
+  [[nodiscard]] u64 issue_slots(Unit unit) const { return unit_stats_[static_cast<std::size_t>(unit)]->issue.value(); }
 
  protected:
   /// Counters of one unit. Each cycle is in exactly one of issue, stall (unit busy, nothing issued) and the waits.

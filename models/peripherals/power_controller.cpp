@@ -32,6 +32,7 @@ void PowerController::change() {
   array_ = wanted_;
   ++changes_;
   if (array_callback_) array_callback_(array_);
+  if (observer_) observer_(array_);
 }
 
 }  // namespace bvp

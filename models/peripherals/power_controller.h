@@ -17,6 +17,8 @@ class PowerController : public Peripheral {
 
   /// Called when the array's state has changed; waking ends with `on`.
   void set_array_callback(std::function<void(ArrayPower)> callback) { array_callback_ = std::move(callback); }
+  /// For measurement, likewise; null: nobody.
+  void set_observer(std::function<void(ArrayPower)> observer) { observer_ = std::move(observer); }
   [[nodiscard]] ArrayPower array() const { return array_; }
 
  private:
@@ -27,7 +29,7 @@ class PowerController : public Peripheral {
   ArrayPower array_ = ArrayPower::on;
   ArrayPower wanted_ = ArrayPower::on;
   sc_core::sc_event change_;
-  std::function<void(ArrayPower)> array_callback_;
+  std::function<void(ArrayPower)> array_callback_, observer_;
 
   Register array_state_{&bank_,
                         "ARRAY_STATE",

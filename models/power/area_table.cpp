@@ -81,9 +81,17 @@ AreaTable AreaTable::load(const std::filesystem::path& file) {
 
 std::map<std::string, double> AreaTable::area(const MachineSize& size) const {
   std::map<std::string, double> result;
+  for (const auto& [component, parts] : area_by_part(size)) {
+    for (const auto& [name, mm2] : parts) result[component] += mm2;
+  }
+  return result;
+}
+
+std::map<std::string, std::map<std::string, double>> AreaTable::area_by_part(const MachineSize& size) const {
+  std::map<std::string, std::map<std::string, double>> result;
   for (const auto& [component, parts] : parts_) {
     for (const auto& [name, part] : parts) {
-      result[component] += part.mm2 * static_cast<double>(factor(part.scale, size));
+      result[component][name] = part.mm2 * static_cast<double>(factor(part.scale, size));
     }
   }
   return result;

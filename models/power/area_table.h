@@ -27,6 +27,8 @@ class AreaTable {
   [[nodiscard]] const std::map<std::string, std::map<std::string, Part>>& parts() const { return parts_; }
   /// Square millimetres by component.
   [[nodiscard]] std::map<std::string, double> area(const MachineSize& size) const;
+  /// component -> part -> square millimetres
+  [[nodiscard]] std::map<std::string, std::map<std::string, double>> area_by_part(const MachineSize& size) const;
 
  private:
   double technology_nm_ = 0;

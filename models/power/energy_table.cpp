@@ -13,13 +13,14 @@ namespace {
 
 using Scale = EnergyTable::Scale;
 
-constexpr std::array<std::pair<const char*, Scale>, 5> background_scales{{{"instance", Scale::one},
+constexpr std::array<std::pair<const char*, Scale>, 6> background_scales{{{"instance", Scale::one},
                                                                           {"pe", Scale::pes},
                                                                           {"lane", Scale::lanes},
                                                                           {"scratchpad_byte", Scale::scratchpad_bytes},
-                                                                          {"dram_channel", Scale::dram_channels}}};
+                                                                          {"dram_channel", Scale::dram_channels},
+                                                                          {"mm2", Scale::mm2}}};
 
-double factor(Scale scale, const MachineSize& size) {
+double factor(Scale scale, const MachineSize& size, const std::string& component) {
   constexpr double bits_per_lane = 16;
   switch (scale) {
     case Scale::one:
@@ -34,6 +35,11 @@ double factor(Scale scale, const MachineSize& size) {
       return static_cast<double>(size.scratchpad_bytes);
     case Scale::dram_channels:
       return static_cast<double>(size.dram_channels);
+    case Scale::mm2: {
+      const auto area = size.area_mm2.find(component);
+      if (area != size.area_mm2.end()) return area->second;
+      throw EnergyTableError(fmt::format("background of '{}' is priced by area, which is not known", component));
+    }
   }
   return 0;
 }
@@ -65,9 +71,13 @@ class PriceReader : public TableReader {
   }
 
   [[nodiscard]] EnergyTable::Price background(const YAML::Node& node, const std::string& path) const {
-    check_map(node, path, {"watt", "per", "source", "confidence"});
+    check_map(node, path, {"watt", "per", "retention", "source", "confidence"});
     EnergyTable::Price price = origin(node, path);
     price.value = number(node, path, "watt");
+    if (node["retention"]) {
+      price.retention = number(node, path, "retention");
+      if (price.retention > 1) fail(node["retention"], join(path, "retention"), "expected a share from 0 to 1");
+    }
     const std::string per = text(node, path, "per");
     std::vector<std::string_view> known;
     for (const auto& [name, scale] : background_scales) {
@@ -105,6 +115,14 @@ class PriceReader : public TableReader {
 
 void require_array(const MachineSize& size) {
   if (size.pes == 0 || size.lanes == 0) throw EnergyTableError("energy is priced for a machine without PEs or lanes");
+}
+
+std::map<std::string, double> by_component(const EnergyTable::Energy& energy) {
+  std::map<std::string, double> joules;
+  for (const auto& [component, parts] : energy) {
+    for (const auto& [part, value] : parts) joules[component] += value;
+  }
+  return joules;
 }
 
 }  // namespace
@@ -157,8 +175,12 @@ EnergyTable EnergyTable::with_dram_transfer(double joules_per_bit) const {
 }
 
 std::map<std::string, double> EnergyTable::price(const ActionCounts& counts, const MachineSize& size) const {
+  return by_component(price_by_action(counts, size));
+}
+
+EnergyTable::Energy EnergyTable::price_by_action(const ActionCounts& counts, const MachineSize& size) const {
   require_array(size);
-  std::map<std::string, double> joules;
+  Energy joules;
   for (const auto& [component, actions] : counts.by_component) {
     const auto prices = actions_.find(component);
     for (const auto& [action, count] : actions) {
@@ -167,17 +189,24 @@ std::map<std::string, double> EnergyTable::price(const ActionCounts& counts, con
             fmt::format("the energy table '{}' has no price for the action '{}.{}'", profile_, component, action));
       }
       const Price& price = prices->second.at(action);
-      joules[component] += static_cast<double>(count) * price.value * factor(price.scale, size);
+      joules[component][action] = static_cast<double>(count) * price.value * factor(price.scale, size, component);
     }
   }
   return joules;
 }
 
-std::map<std::string, double> EnergyTable::static_energy(const MachineSize& size, double seconds) const {
+std::map<std::string, double> EnergyTable::static_energy(const MachineSize& size, const ArrayTime& time) const {
+  return by_component(static_by_kind(size, time));
+}
+
+EnergyTable::Energy EnergyTable::static_by_kind(const MachineSize& size, const ArrayTime& time) const {
   require_array(size);
-  std::map<std::string, double> joules;
+  Energy joules;
   for (const auto& [component, entries] : background_) {
-    for (const auto& [name, price] : entries) joules[component] += price.value * factor(price.scale, size) * seconds;
+    for (const auto& [kind, price] : entries) {
+      const double seconds = time.seconds - (1 - price.retention) * time.retention_s;
+      joules[component][kind] = price.value * factor(price.scale, size, component) * seconds;
+    }
   }
   return joules;
 }

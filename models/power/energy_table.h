@@ -21,11 +21,19 @@ struct MachineSize {
   u64 dram_channels = 0;
   u64 operand_bytes = 0;  ///< of one PE
   u64 dma_channels = 0;
+  std::map<std::string, double> area_mm2 = {};  ///< by component; only for background that is priced by area
+};
+
+/// A stretch of time.
+struct ArrayTime {
+  ArrayTime(double all, double in_retention = 0) : seconds(all), retention_s(in_retention) {}
+  double seconds;
+  double retention_s;  ///< of it in retention, the mean over all PEs
 };
 
 class EnergyTable {
  public:
-  enum class Scale { one, vector_bits, pes, lanes, scratchpad_bytes, dram_channels };
+  enum class Scale { one, vector_bits, pes, lanes, scratchpad_bytes, dram_channels, mm2 };
 
   /// What one action costs, in joules, or one kind of background, in watts: value * what `scale` says.
   struct Price {
@@ -33,8 +41,10 @@ class EnergyTable {
     Scale scale = Scale::one;
     std::string source;
     std::string confidence;  ///< high, mid or low
+    double retention = 1;    ///< background of the array: the share that is left of it in retention
   };
-  using Prices = std::map<std::string, std::map<std::string, Price>>;  // component -> action or kind of background
+  using Energy = std::map<std::string, std::map<std::string, double>>;  // component -> action or kind -> joules
+  using Prices = std::map<std::string, std::map<std::string, Price>>;   // component -> action or kind of background
 
   /// @throws EnergyTableError  naming file, line and key
   [[nodiscard]] static EnergyTable load(const std::filesystem::path& file);
@@ -55,8 +65,10 @@ class EnergyTable {
 
   /// Joules by component. @throws EnergyTableError  for an action without a price, even if it never happened
   [[nodiscard]] std::map<std::string, double> price(const ActionCounts& counts, const MachineSize& size) const;
-  /// Background energy of `seconds` by component: control, leakage, standby.
-  [[nodiscard]] std::map<std::string, double> static_energy(const MachineSize& size, double seconds) const;
+  [[nodiscard]] Energy price_by_action(const ActionCounts& counts, const MachineSize& size) const;
+  /// Background energy by component: control, leakage, standby. @throws EnergyTableError  priced by an area not given
+  [[nodiscard]] std::map<std::string, double> static_energy(const MachineSize& size, const ArrayTime& time) const;
+  [[nodiscard]] Energy static_by_kind(const MachineSize& size, const ArrayTime& time) const;
 
  private:
   std::string profile_, description_;

@@ -110,8 +110,8 @@ fs::path make_directory(const RunCommand& command, const Scenario& scenario) {
 void remove_old_results(const fs::path& directory) {
   std::error_code ignored;
   for (const char* name :
-       {"summary.json", "network.json", "parameters.json", "statistics.json", "statistics.csv", "power.csv",
-        "trace.json", "signals.vcd", "tensors.safetensors", "weights.safetensors", "tokens.safetensors"}) {
+       {"summary.json", "network.json", "parameters.json", "prices.json", "statistics.json", "statistics.csv",
+        "power.csv", "trace.json", "signals.vcd", "tensors.safetensors", "weights.safetensors", "tokens.safetensors"}) {
     fs::remove(directory / name, ignored);
   }
 }

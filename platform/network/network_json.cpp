@@ -12,19 +12,22 @@ nlohmann::ordered_json network_json(const Network& network) {
     layers.push_back(
         {{"mixing", name_of(layer.mixing)}, {"projections", name_of(layer.projections)}, {"ffn", name_of(layer.ffn)}});
   }
-  return {{"tokens", network.tokens},
-          {"hidden", network.hidden},
-          {"heads", network.heads},
-          {"ffn", network.ffn},
-          {"batch", network.batch},
-          {"norm", network.norm == NormPlacement::post ? "post" : "pre"},
-          {"fft_norm", network.fft_norm == FftNorm::ortho ? "ortho" : "none"},
-          {"activation", network.activation == Activation::gelu ? "gelu" : "relu"},
-          {"epsilon", network.epsilon},
-          {"vocabulary", network.vocabulary},
-          {"classes", network.classes},
-          {"pooling", network.pooling == Pooling::first ? "first" : "mean"},
-          {"layers", layers}};
+  nlohmann::ordered_json json{{"tokens", network.tokens},
+                              {"hidden", network.hidden},
+                              {"heads", network.heads},
+                              {"ffn", network.ffn},
+                              {"batch", network.batch},
+                              {"norm", network.norm == NormPlacement::post ? "post" : "pre"},
+                              {"fft_norm", network.fft_norm == FftNorm::ortho ? "ortho" : "none"},
+                              {"activation", network.activation == Activation::gelu ? "gelu" : "relu"},
+                              {"epsilon", network.epsilon},
+                              {"layers", layers}};
+  if (network.vocabulary > 0) json["vocabulary"] = network.vocabulary;
+  if (network.classes > 0) {
+    json["classes"] = network.classes;
+    json["pooling"] = network.pooling == Pooling::first ? "first" : "mean";
+  }
+  return json;
 }
 
 }  // namespace bvp

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/power/power_monitor.h"
 
+#include "platform/power/power_states.h"
+
 namespace bvp {
 
 PowerMonitor::PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, double clock_hz)
@@ -15,7 +17,9 @@ PowerMonitor::Sample PowerMonitor::sample() {
   sample.actions = sampler_.sample();
   sample.dram_read = soc_.dram.statistics().bytes_read.value();
   sample.dram_written = soc_.dram.statistics().bytes_written.value();
-  for (const PeCore* pe : soc_.cores) sample.cal_issue += pe->cal_issue();
+  for (const PeCore* pe : soc_.cores) {
+    for (std::size_t i = 0; i < unit_count; ++i) sample.issue[i] += pe->issue_slots(static_cast<Unit>(i));
+  }
   return sample;
 }
 
@@ -26,14 +30,18 @@ void PowerMonitor::close_window() {
   PowerWindow window;
   window.begin_s = static_cast<double>(last_.cycle) / clock_hz_;
   window.end_s = static_cast<double>(now.cycle) / clock_hz_;
-  window.energy_j = table_.price(sampler_.between(last_.actions, now.actions), size_);
-  for (const auto& [component, joules] : table_.static_energy(size_, cycles / clock_hz_)) {
+  const ActionCounts counts = sampler_.between(last_.actions, now.actions);
+  window.energy_j = table_.price(counts, size_);
+  const ArrayTime time = array_time(counts, size_, now.cycle - last_.cycle, clock_hz_);
+  for (const auto& [component, joules] : table_.static_energy(size_, time)) {
     window.energy_j[component] += joules;
   }
   window.dram_read_bytes = now.dram_read - last_.dram_read;
   window.dram_written_bytes = now.dram_written - last_.dram_written;
-  window.cal_utilisation =
-      static_cast<double>(now.cal_issue - last_.cal_issue) / (cycles * static_cast<double>(size_.pes));
+  for (std::size_t i = 0; i < unit_count; ++i) {
+    window.utilisation[i] =
+        static_cast<double>(now.issue[i] - last_.issue[i]) / (cycles * static_cast<double>(size_.pes));
+  }
   windows_.push_back(std::move(window));
   last_ = std::move(now);
 }

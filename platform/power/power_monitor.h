@@ -27,7 +27,8 @@ class PowerMonitor {
   struct Sample {
     Cycle cycle = 0;
     std::vector<u64> actions;
-    u64 dram_read = 0, dram_written = 0, cal_issue = 0;
+    u64 dram_read = 0, dram_written = 0;
+    std::array<u64, unit_count> issue{};
   };
   [[nodiscard]] Sample sample();
 

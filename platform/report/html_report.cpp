@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+#include <string_view>
 
 #include "platform/scenario/input_error.h"
 #include "platform/scenario/resources.h"
@@ -85,7 +86,8 @@ Json read_run(const fs::path& directory) {
   Json run;
   run["directory"] = directory.filename().empty() ? directory.parent_path().filename() : directory.filename();
   run["summary"] = read_json(directory / "summary.json");
-  for (const char* key : {"scenario", "cycles", "time_s", "energy_j", "layers", "kernels", "unit_cycles", "plan"}) {
+  for (const char* key : {"scenario", "cycles", "time_s", "energy_j", "energy_by_action_j", "area_mm2", "layers",
+                          "kernels", "unit_cycles", "plan"}) {
     if (!run["summary"].contains(key)) {
       throw InputError(fmt::format("{}: no '{}'; expected the summary of a run of this version",
                                    (directory / "summary.json").string(), key));
@@ -93,6 +95,7 @@ Json read_run(const fs::path& directory) {
   }
   run["network"] = read_json(directory / "network.json");
   run["parameters"] = read_json(directory / "parameters.json");
+  run["prices"] = read_json(directory / "prices.json");
   run["power"] = read_columns(directory / "power.csv");
   return run;
 }
@@ -103,9 +106,22 @@ void replace(std::string& page, const std::string& mark, const std::string& text
   page.replace(at, mark.size(), text);
 }
 
-/// Text that may stand within a script element.
-std::string for_script(std::string text) {
-  for (std::size_t at = 0; (at = text.find("</", at)) != std::string::npos; at += 3) text.replace(at, 2, "<\\/");
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+/// A script that may stand within a script element. It must not say "<!--" in a string.
+std::string script_in_page(std::string text) {
+  replace_all(text, "</", "<\\/");
+  return text;
+}
+
+/// JSON that may stand within a script element: nothing in it begins a tag or a comment.
+std::string json_in_page(const Json& json) {
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  replace_all(text, "<", "\\u003c");
   return text;
 }
 
@@ -117,8 +133,8 @@ std::string html_report(const std::vector<fs::path>& directories) {
   std::string page = part_of_page("report.html");
   replace(page, "/*STYLE*/", part_of_page("report.css"));
   replace(page, "/*SCRIPT*/", part_of_page("report.js"));
-  replace(page, "/*LIBRARY*/", for_script(chart_library()));
-  replace(page, "/*DATA*/", for_script(runs.dump(-1, ' ', false, Json::error_handler_t::replace)));
+  replace(page, "/*LIBRARY*/", script_in_page(chart_library()));
+  replace(page, "/*DATA*/", json_in_page(runs));
   return page;
 }
 

@@ -73,6 +73,8 @@ struct RunResult {
   std::string scenario;
   std::string fidelity;
   std::string energy_profile;
+  double energy_technology_nm = 0, energy_voltage = 0;  ///< the operating point that was priced
+  bool energy_scaled = false;                           ///< it is not the profile's own
   u64 seed = 0;
 
   /// Empty when the run ended as it should and was verified; otherwise one sentence saying why not.
@@ -92,8 +94,14 @@ struct RunResult {
   std::map<std::string, double> energy_by_component_j;
   std::map<std::string, double> energy_by_kernel_j;
   std::map<std::string, double> energy_by_layer_j;
+  /// Component -> action or kind of background.
+  std::map<std::string, std::map<std::string, double>> energy_by_action_j;
+  std::map<std::string, double> energy_by_power_state_j;  ///< of the array, and the rest of the SoC
+  std::map<std::string, u64> power_state_cycles;          ///< of all PEs
 
   std::map<std::string, double> area_by_component_mm2;  ///< at the area table's technology
+
+  nlohmann::ordered_json prices;  ///< what energy and area were reckoned with (prices_json)
 
   u64 kernel_cycles = 0;              ///< cycles in which a kernel was on the array
   Utilisation utilisation;            ///< over kernel_cycles

@@ -135,6 +135,13 @@ std::string utilisation_text(const Utilisation& utilisation) {
                      percent(utilisation.flow), percent(utilisation.store));
 }
 
+/// The operating point is named where it is not the profile's own.
+std::string profile_text(const RunResult& result) {
+  if (!result.energy_scaled) return result.energy_profile;
+  return fmt::format("{} at {:g} nm, {:g} V", result.energy_profile, result.energy_technology_nm,
+                     result.energy_voltage);
+}
+
 void write_text(const std::filesystem::path& file, const std::string& text) {
   std::ofstream stream(file, std::ios::binary | std::ios::trunc);
   stream << text;
@@ -175,17 +182,21 @@ double peak_power(const RunResult& result) {
   return peak;
 }
 
-/// A line a window: its times, watts by component and in total, DRAM bytes per second, utilisation of Cal.
+/// A line a window: its times, watts by component and in total, DRAM bytes per second, utilisation of each unit.
 std::string power_csv(const RunResult& result) {
   std::string out = "begin_s,end_s";
   for (const auto& [component, joules] : result.power.front().energy_j) out += fmt::format(",{}_w", component);
-  out += ",total_w,dram_read_bytes_per_s,dram_written_bytes_per_s,cal_utilisation\n";
+  out += ",total_w,dram_read_bytes_per_s,dram_written_bytes_per_s";
+  for (const char* unit : unit_names) out += fmt::format(",{}_utilisation", unit);
+  out += "\n";
   for (const PowerWindow& window : result.power) {
     const double duration = window.end_s - window.begin_s;
     out += fmt::format("{:.9f},{:.9f}", window.begin_s, window.end_s);
     for (const auto& [component, joules] : window.energy_j) out += fmt::format(",{}", joules / duration);
-    out += fmt::format(",{},{},{},{}\n", window.power_w(), static_cast<double>(window.dram_read_bytes) / duration,
-                       static_cast<double>(window.dram_written_bytes) / duration, window.cal_utilisation);
+    out += fmt::format(",{},{},{}", window.power_w(), static_cast<double>(window.dram_read_bytes) / duration,
+                       static_cast<double>(window.dram_written_bytes) / duration);
+    for (const double share : window.utilisation) out += fmt::format(",{}", share);
+    out += "\n";
   }
   return out;
 }
@@ -218,6 +229,9 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"dram_read_bytes", result.dram_read_bytes},
       {"dram_written_bytes", result.dram_written_bytes},
       {"energy_profile", result.energy_profile},
+      {"energy_technology_nm", result.energy_technology_nm},
+      {"energy_voltage", result.energy_voltage},
+      {"energy_scaled", result.energy_scaled},
       {"energy_j", result.energy_j},
       {"average_power_w", per_second(result.energy_j, result.time_s)},
       {"peak_power_w", result.power.empty() ? Json(nullptr) : Json(peak_power(result))},
@@ -227,6 +241,9 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"energy_by_component_j", result.energy_by_component_j},
       {"energy_by_kernel_j", result.energy_by_kernel_j},
       {"energy_by_layer_j", result.energy_by_layer_j},
+      {"energy_by_action_j", result.energy_by_action_j},
+      {"energy_by_power_state_j", result.energy_by_power_state_j},
+      {"power_state_cycles", result.power_state_cycles},
       {"kernel_cycles", result.kernel_cycles},
       {"utilisation", utilisation_json(result.utilisation)},
       {"utilisation_steady", steady_json(result.steady)},
@@ -265,7 +282,7 @@ std::string summary_table(const RunResult& result) {
   add_line(out, "energy",
            fmt::format("{}, average power {}{} (profile {}, {} DRAM)", si(result.energy_j, "J"),
                        si(per_second(result.energy_j, result.time_s), "W"),
-                       result.power.empty() ? "" : ", peak " + si(peak_power(result), "W"), result.energy_profile,
+                       result.power.empty() ? "" : ", peak " + si(peak_power(result), "W"), profile_text(result),
                        result.energy_by_component_j.count("dram") != 0 ? "with" : "without"));
   if (!result.area_by_component_mm2.empty()) {
     std::vector<std::string> parts;
@@ -294,6 +311,7 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
   write_text(directory / "summary.json", dump(summary_json(result)));
   write_text(directory / "network.json", dump(network_json(network)));
   write_text(directory / "parameters.json", dump(parameters));
+  if (!result.prices.is_null()) write_text(directory / "prices.json", dump(result.prices));
   if (!result.statistics.is_null()) {
     write_text(directory / "statistics.json", dump(result.statistics));
     write_text(directory / "statistics.csv", result.statistics_csv);

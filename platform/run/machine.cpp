@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/run/machine.h"
 
-#include "models/power/area_table.h"
 #include "platform/scenario/input_error.h"
 #include "platform/scenario/resources.h"
 
@@ -18,14 +17,18 @@ MachineSize machine_size(const SocParameters& parameters) {
   return size;
 }
 
-std::map<std::string, double> area_by_component(const SocParameters& parameters) {
+AreaTable load_area_table() {
   const auto table = find_resource("models/power/tables/area.yaml");
   if (!table) throw InputError("the area table (models/power/tables/area.yaml) was not found");
   try {
-    return AreaTable::load(*table).area(machine_size(parameters));
+    return AreaTable::load(*table);
   } catch (const EnergyTableError& error) {
     throw InputError(error.what());
   }
+}
+
+std::map<std::string, double> area_by_component(const SocParameters& parameters) {
+  return load_area_table().area(machine_size(parameters));
 }
 
 }  // namespace bvp

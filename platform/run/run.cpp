@@ -12,9 +12,11 @@
 #include "models/power/energy_table.h"
 #include "platform/network/weights.h"
 #include "platform/power/power_monitor.h"
+#include "platform/power/power_states.h"
 #include "platform/reference/float_reference.h"
 #include "platform/reference/reference.h"
 #include "platform/report/plan_report.h"
+#include "platform/report/prices_json.h"
 #include "platform/report/statistics_json.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
@@ -178,12 +180,17 @@ class Run {
         throw InputError(fmt::format("energy: found {:g} nm and {:g} V, expected at least {:g} nm and {:g} V", point.nm,
                                      point.volt, least_nm, least_volt));
       }
+      result_.energy_scaled = point.nm != table_->technology_nm() || point.volt != table_->voltage();
+      result_.energy_technology_nm = point.nm;
+      result_.energy_voltage = point.volt;
       table_ = table_->at(point);
       if (energy.dram_pj_per_bit > 0) table_ = table_->with_dram_transfer(energy.dram_pj_per_bit * 1e-12);
+      const AreaTable area = load_area_table();
+      result_.area_by_component_mm2 = area.area(machine_size());
+      result_.prices = prices_json(*table_, area, machine_size());
     } catch (const EnergyTableError& error) {
       throw InputError(error.what());
     }
-    result_.area_by_component_mm2 = area_by_component(scenario_.soc);
     constexpr double least_window_s = 1e-7;
     if (scenario_.record.power_window_s > 0 && scenario_.record.power_window_s < least_window_s) {
       throw InputError(fmt::format("record.power_window_s: found {:g}, expected 0 or at least {:g}",
@@ -246,7 +253,7 @@ class Run {
     ArrayMap& map = result_.array;
     map.rows = static_cast<u32>(scenario_.soc.array.rows);
     map.columns = static_cast<u32>(scenario_.soc.array.columns);
-    for (const PeCore* pe : soc.cores) map.cal_issue.push_back(pe->cal_issue());
+    for (const PeCore* pe : soc.cores) map.cal_issue.push_back(pe->issue_slots(Unit::cal));
     if (soc.lockstep) return;
     static constexpr std::array<std::pair<int, int>, 8> moves{
         {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {2, 0}, {-2, 0}, {0, 2}, {0, -2}}};  // in the order of LinkDirection
@@ -272,27 +279,42 @@ class Run {
       slice_ = sc_core::sc_time(scenario_.record.power_window_s, sc_core::SC_SEC);
     }
     if (!request_.trace.empty()) {
-      tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
-                                         clock_hz, static_cast<u32>(soc.cores.size()), channels,
-                                         static_cast<u32>(scenario_.soc.dram.channels));
+      try {
+        tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
+                                           clock_hz, static_cast<u32>(soc.cores.size()), channels,
+                                           static_cast<u32>(scenario_.soc.dram.channels));
+      } catch (const std::invalid_argument& error) {
+        throw InputError(fmt::format("record.trace_bytes: {}", error.what()));
+      }
       soc.sequencer.add_observer(*tracer_);
       soc.set_unit_observer(tracer_.get());
-      const double dram_clock_s = 1 / scenario_.soc.dram.clock_hz;
-      const auto burst = static_cast<double>(soc.dram.burst_clocks());
-      soc.dram.set_command_observer([this, dram_clock_s, burst](u32 channel, const DramCommand& command) {
-        if (command.kind != DramCommand::Kind::read && command.kind != DramCommand::Kind::write) return;
-        const auto begin = static_cast<double>(command.cycle);
-        tracer_->dram_transfer(channel, command.kind == DramCommand::Kind::write, begin * dram_clock_s,
-                               (begin + burst) * dram_clock_s);
-      });
-      soc.cpu.set_sleep_observer([this](sc_core::sc_time begin, sc_core::sc_time end) {
-        tracer_->cpu_slept(begin.to_seconds(), end.to_seconds());
-      });
     }
     if (!request_.vcd.empty()) {
       waveform_ = std::make_unique<Waveform>("waveform", request_.vcd, soc, channels);
       soc.sequencer.add_observer(*waveform_);
     }
+    if (tracer_ || waveform_) observe_states(soc);
+  }
+
+  /// Of what has room for one observer: DRAM, CPU and power controller.
+  void observe_states(Soc& soc) {
+    const double dram_clock_s = 1 / scenario_.soc.dram.clock_hz;
+    const auto burst = static_cast<double>(soc.dram.burst_clocks());
+    soc.dram.set_command_observer([this, dram_clock_s, burst](u32 channel, const DramCommand& command) {
+      if (command.kind != DramCommand::Kind::read && command.kind != DramCommand::Kind::write) return;
+      const bool write = command.kind == DramCommand::Kind::write;
+      const auto begin = static_cast<double>(command.cycle);
+      if (tracer_) tracer_->dram_transfer(channel, write, begin * dram_clock_s, (begin + burst) * dram_clock_s);
+      if (waveform_) waveform_->dram_access(write);
+    });
+    soc.cpu.set_sleep_observer([this](bool asleep) {
+      if (tracer_) tracer_->cpu_asleep(asleep, sc_core::sc_time_stamp().to_seconds());
+      if (waveform_) waveform_->cpu_asleep(asleep);
+    });
+    soc.power_controller.set_observer([this](ArrayPower power) {
+      if (tracer_) tracer_->array_power(power, sc_core::sc_time_stamp().to_seconds());
+      if (waveform_) waveform_->array_power(power);
+    });
   }
 
   void finish_records(Soc& soc) {
@@ -310,7 +332,11 @@ class Run {
     power_.reset();
   }
 
-  [[nodiscard]] MachineSize machine_size() const { return bvp::machine_size(scenario_.soc); }
+  [[nodiscard]] MachineSize machine_size() const {
+    MachineSize size = bvp::machine_size(scenario_.soc);
+    size.area_mm2 = result_.area_by_component_mm2;
+    return size;
+  }
 
   void load(Soc& soc) {
     for (const ElfImage::Part& part : elf_.parts) soc.write_memory(part.address, part.bytes.data(), part.bytes.size());
@@ -351,6 +377,23 @@ class Run {
     }
   }
 
+  /// The views that need the whole run alone.
+  void collect_energy(const KernelRecorder::Totals& all) {
+    const MachineSize size = machine_size();
+    const double clock_hz = scenario_.soc.array.clock_hz;
+    result_.energy_by_action_j = table_->price_by_action(all.actions, size);
+    result_.energy_by_component_j = table_->price(all.actions, size);
+    const ArrayTime time = array_time(all.actions, size, all.cycles, clock_hz);
+    for (const auto& [component, kinds] : table_->static_by_kind(size, time)) {
+      for (const auto& [kind, joules] : kinds) result_.energy_by_action_j[component][kind] = joules;
+    }
+    for (const auto& [component, joules] : table_->static_energy(size, time)) {
+      result_.energy_by_component_j[component] += joules;
+    }
+    result_.energy_by_power_state_j = energy_by_power_state(*table_, all.actions, size, all.cycles, clock_hz);
+    result_.power_state_cycles = power_state_cycles(all.actions);
+  }
+
   void collect(Soc& soc, const KernelRecorder& recorder) {
     const double seconds = sc_core::sc_time_stamp().to_seconds();
     const auto pes = static_cast<u64>(scenario_.soc.array.rows * scenario_.soc.array.columns);
@@ -373,8 +416,8 @@ class Run {
       return sum;
     };
     const auto energy_of = [&](const KernelRecorder::Totals& totals, u64 cycles) {
-      const double duration = static_cast<double>(cycles) / scenario_.soc.array.clock_hz.get();
-      return total_of(table_->price(totals.actions, size)) + total_of(table_->static_energy(size, duration));
+      const ArrayTime time = array_time(totals.actions, size, cycles, scenario_.soc.array.clock_hz);
+      return total_of(table_->price(totals.actions, size)) + total_of(table_->static_energy(size, time));
     };
 
     KernelRecorder::Totals all;
@@ -384,12 +427,7 @@ class Run {
       all.operations += totals.operations;
       for (std::size_t i = 0; i < unit_count; ++i) all.units[i] += totals.units[i];
     }
-    for (const auto& [component, joules] : table_->price(all.actions, size))
-      result_.energy_by_component_j[component] += joules;
-    for (const auto& [component, joules] :
-         table_->static_energy(size, static_cast<double>(all.cycles) / scenario_.soc.array.clock_hz.get())) {
-      result_.energy_by_component_j[component] += joules;
-    }
+    collect_energy(all);
     result_.energy_j = total_of(result_.energy_by_component_j);
     result_.flops = all.operations;
     result_.lane_operations =

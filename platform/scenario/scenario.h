@@ -273,14 +273,16 @@ struct RecordParameters : ParameterGroup {
                     "trace.json: tasks, kernels, transfers, units of the PEs, power, for the Perfetto UI; as --trace.",
                     "choice of the user",
                     Confidence::high};
-  Param<i64> trace_bytes{this,
-                         "trace_bytes",
-                         i64{128} << 20,
-                         "bytes",
-                         {0, 1e12},
-                         "Size of the trace beyond which units of the PEs and transfers are left out.",
-                         "choice of the user",
-                         Confidence::high};
+  Param<i64> trace_bytes{
+      this,
+      "trace_bytes",
+      i64{128} << 20,
+      "bytes",
+      {0, 1e12},
+      "Largest size of the trace. What does not fit is left out evenly over the run: units and transfers "
+      "first.",
+      "choice of the user",
+      Confidence::high};
   Param<bool> vcd{this,
                   "vcd",
                   false,

@@ -3,18 +3,30 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace bvp {
 
 namespace {
+
 constexpr double microseconds = 1e6;  // the format's unit
+constexpr std::string_view head = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", tail = "\n]}\n", separator = ",\n";
+constexpr u64 mark_bytes = 160;  // at most
+constexpr u64 least_content_bytes = u64{16} << 10;
+constexpr u64 largest_share_bytes = u64{16} << 20;  // of what is not detail
+
+std::string counter_text(const TraceFile::Counter& counter) {
+  return fmt::format(R"({{"ph":"C","pid":{},"ts":{:.3f},"name":"{}","args":{{"value":{:.6g}}}}})", counter.process,
+                     counter.time_s * microseconds, counter.name, counter.value);
 }
+
+}  // namespace
 
 TraceFile::TraceFile(const std::filesystem::path& path, u64 max_bytes)
     : path_(path), stream_(path, std::ios::binary | std::ios::trunc), max_bytes_(max_bytes) {
   if (!stream_) throw std::runtime_error(fmt::format("{}: cannot be written", path.string()));
-  stream_ << "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n";
+  stream_ << head;
 }
 
 TraceFile::~TraceFile() {
@@ -37,29 +49,75 @@ void TraceFile::name_thread(Track track, std::string_view name) {
                     track.process, track.thread, track.thread));
 }
 
-void TraceFile::slice(Track track, std::string_view name, double begin_s, double end_s, bool detail) {
-  if (detail && bytes_ >= max_bytes_) {
-    ++dropped_;
-    return;
+void TraceFile::end_names(Track marks) {
+  marks_ = marks;
+  const u64 least = head.size() + bytes_ + tail.size() + least_content_bytes;
+  if (max_bytes_ < least) {
+    stream_.close();
+    std::filesystem::remove(path_);
+    throw std::invalid_argument(
+        fmt::format("found {}, expected at least {} for the tracks of this SoC", max_bytes_, least));
   }
-  write(fmt::format(R"({{"ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"name":"{}"}})", track.process,
-                    track.thread, begin_s * microseconds, (end_s - begin_s) * microseconds, name));
+  const u64 content = max_bytes_ - head.size() - bytes_ - tail.size();
+  const u64 outline_bytes = std::min(content / 8, largest_share_bytes);
+  const u64 kernel_bytes = std::min(content / 4, largest_share_bytes);
+  counter_bytes_ = std::min(content / 4, largest_share_bytes);
+  parts_.emplace_back(outline_bytes, 0);
+  parts_.emplace_back(kernel_bytes, 0);
+  parts_.emplace_back(content - outline_bytes - kernel_bytes - counter_bytes_, mark_bytes);
 }
 
-void TraceFile::counter(u32 process, std::string_view name, double time_s, double value) {
-  write(fmt::format(R"({{"ph":"C","pid":{},"ts":{:.3f},"name":"{}","args":{{"value":{:.6g}}}}})", process,
-                    time_s * microseconds, name, value));
+void TraceFile::slice(Track track, std::string_view name, double begin_s, double end_s, Part part) {
+  TraceSlice slice{track, index_of(name), 0, begin_s, end_s};
+  slice.bytes = static_cast<u32>(text(slice).size() + separator.size());
+  parts_.at(static_cast<std::size_t>(part)).add(slice);
 }
 
-void TraceFile::write(const std::string& event) {
-  if (bytes_ > 0) stream_ << ",\n";
+bool TraceFile::counters(const std::vector<Counter>& counters) {
+  u64 bytes = 0;
+  for (const Counter& counter : counters) bytes += counter_text(counter).size() + separator.size();
+  if (bytes > counter_bytes_) return false;
+  for (const Counter& counter : counters) write(counter_text(counter));
+  return true;
+}
+
+u32 TraceFile::index_of(std::string_view name) {
+  const auto known = name_index_.find(name);
+  if (known != name_index_.end()) return known->second;
+  const auto index = static_cast<u32>(names_.size());
+  names_.emplace_back(name);
+  name_index_.emplace(name, index);
+  return index;
+}
+
+std::string TraceFile::text(const TraceSlice& slice) const {
+  return fmt::format(R"({{"ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"name":"{}"}})", slice.track.process,
+                     slice.track.thread, slice.begin_s * microseconds, (slice.end_s - slice.begin_s) * microseconds,
+                     names_[slice.name]);
+}
+
+void TraceFile::write(std::string_view event) {
+  if (bytes_ > 0) stream_ << separator;
   stream_ << event;
-  bytes_ += event.size() + 2;
+  bytes_ += event.size() + separator.size();
+}
+
+u64 TraceFile::dropped() const {
+  u64 sum = 0;
+  for (const ThinnedSlices& part : parts_) sum += part.dropped();
+  return sum;
 }
 
 void TraceFile::close() {
   if (!stream_.is_open()) return;
-  stream_ << "\n]}\n";
+  for (const ThinnedSlices& part : parts_) {
+    for (const TraceSlice& slice : part.slices()) write(text(slice));
+  }
+  if (!parts_.empty()) {
+    const u32 name = index_of("detail");
+    for (const auto& [begin, end] : parts_.back().stretches()) write(text({marks_, name, 0, begin, end}));
+  }
+  stream_ << tail;
   stream_.close();
   if (!stream_) throw std::runtime_error(fmt::format("{}: cannot be written", path_.string()));
 }

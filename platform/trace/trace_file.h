@@ -4,44 +4,63 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "models/common/types.h"
+#include "platform/trace/thinned_slices.h"
 
 namespace bvp {
 
+/// The file is never larger than it may be. Its parts have shares of that size which do not depend on each other:
+/// names, the outline of the run, its kernels, counters, and detail with what the others cannot use.
 class TraceFile {
  public:
-  /// Where slices and counters appear: a process is a group of tracks.
-  struct Track {
-    u32 process = 0, thread = 0;
+  using Track = TraceTrack;
+  enum class Part { outline, kernels, detail };
+  struct Counter {
+    u32 process = 0;
+    std::string name;
+    double time_s = 0, value = 0;
   };
 
-  /// @param max_bytes  detail is left out beyond this size
   /// @throws std::runtime_error  the file cannot be written
   TraceFile(const std::filesystem::path& path, u64 max_bytes);
   ~TraceFile();
   TraceFile(const TraceFile&) = delete;
   TraceFile& operator=(const TraceFile&) = delete;
 
+  // Names come first. They must need no escapes.
   void name_process(u32 process, std::string_view name);
   void name_thread(Track track, std::string_view name);
-  /// Slices of a track must not overlap. `detail`: may be left out. Names must need no escapes.
-  void slice(Track track, std::string_view name, double begin_s, double end_s, bool detail);
-  void counter(u32 process, std::string_view name, double time_s, double value);
+  /// No names after it. @param marks  the track that shows where detail is complete, if some is left out
+  /// @throws std::invalid_argument  the file may not be large enough for the names and a little more
+  void end_names(Track marks);
+
+  /// Slices of a track must not overlap.
+  void slice(Track track, std::string_view name, double begin_s, double end_s, Part part);
+  /// All of them, or none if they are too large. Once.
+  bool counters(const std::vector<Counter>& counters);
   /// Completes the file. @throws std::runtime_error  it could not be written
   void close();
 
   /// Slices left out.
-  [[nodiscard]] u64 dropped() const { return dropped_; }
+  [[nodiscard]] u64 dropped() const;
 
  private:
-  void write(const std::string& event);
+  void write(std::string_view event);
+  [[nodiscard]] std::string text(const TraceSlice& slice) const;
+  u32 index_of(std::string_view name);
 
   std::filesystem::path path_;
   std::ofstream stream_;
-  u64 max_bytes_, bytes_ = 0, dropped_ = 0;
+  const u64 max_bytes_;
+  u64 bytes_ = 0, counter_bytes_ = 0;
+  Track marks_;
+  std::vector<std::string> names_;
+  std::map<std::string, u32, std::less<>> name_index_;
+  std::vector<ThinnedSlices> parts_;  // in the order of Part
 };
 
 }  // namespace bvp

@@ -4,22 +4,47 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
+
+#include "models/memory/dram_address_map.h"
 
 namespace bvp {
 
 namespace {
 
 using Track = TraceFile::Track;
+using Part = TraceFile::Part;
 
 constexpr u32 network_process = 1, cpu_process = 2, array_process = 3, dma_process = 4, dram_process = 5,
               counter_process = 6, first_pe_process = 10;
 constexpr Track cpu_track{cpu_process, 0};
 /// DRAM accesses that are closer become one slice.
 constexpr double dram_gap_s = 50e-9;
-constexpr u64 dram_access_bytes = 64;
-constexpr Track kernel_track{array_process, 0};
-/// The weights of a task arrive while the one before still runs: neighbours take turns.
-constexpr u32 task_tracks = 3;
+constexpr Track kernel_track{array_process, 0}, array_power_track{array_process, 1};
+constexpr std::array<const char*, 3> power_names{"on", "clock off", "retention"};
+/// The weights of a task arrive while the one before still runs, and a task may work on two layers: neighbours take
+/// turns.
+constexpr u32 task_tracks = 3, layer_tracks = 3;
+constexpr Track run_track{network_process, 0}, first_layer_track{network_process, 1},
+    first_task_track{network_process, 1 + layer_tracks}, detail_track{network_process, 1 + layer_tracks + task_tracks};
+
+Track after(Track first, std::size_t turn) { return {first.process, first.thread + static_cast<u32>(turn)}; }
+
+/// Of a window, or of several that were made one.
+void add_counters(const PowerWindow& window, std::vector<TraceFile::Counter>& counters) {
+  const double duration = window.end_s - window.begin_s;
+  const auto add = [&](std::string name, double value) {
+    counters.push_back({counter_process, std::move(name), window.begin_s, value});
+  };
+  for (const auto& [component, joules] : window.energy_j) add(component + " [W]", joules / duration);
+  add("total [W]", window.total_j() / duration);
+  add("DRAM read [GB/s]", static_cast<double>(window.dram_read_bytes) / duration / 1e9);
+  add("DRAM write [GB/s]", static_cast<double>(window.dram_written_bytes) / duration / 1e9);
+  for (std::size_t i = 0; i < unit_count; ++i) {
+    add(fmt::format("{} utilisation [%]", unit_names[i]), 100 * window.utilisation[i]);
+  }
+}
 
 }  // namespace
 
@@ -33,11 +58,15 @@ Tracer::Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledN
       dram_(2 * std::size_t{dram_channels}) {
   for (const KernelInfo& kernel : compiled.kernels) kernels_[kernel.tag] = &kernel;
   file_.name_process(network_process, "network");
-  for (u32 i = 0; i < task_tracks; ++i) file_.name_thread({network_process, i}, "tasks");
+  file_.name_thread(run_track, "run");
+  for (u32 i = 0; i < layer_tracks; ++i) file_.name_thread(after(first_layer_track, i), "layers");
+  for (u32 i = 0; i < task_tracks; ++i) file_.name_thread(after(first_task_track, i), "tasks");
+  file_.name_thread(detail_track, "stretches with detail");
   file_.name_process(cpu_process, "CPU");
   file_.name_thread(cpu_track, "core");
   file_.name_process(array_process, "array");
   file_.name_thread(kernel_track, "kernels");
+  file_.name_thread(array_power_track, "power state");
   file_.name_process(dma_process, "DMA");
   for (u32 i = 0; i < dma_channels; ++i) file_.name_thread({dma_process, i}, fmt::format("channel {}", i));
   file_.name_process(dram_process, "DRAM");
@@ -45,11 +74,18 @@ Tracer::Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledN
     file_.name_thread({dram_process, 2 * i}, fmt::format("channel {} reads", i));
     file_.name_thread({dram_process, 2 * i + 1}, fmt::format("channel {} writes", i));
   }
-  file_.name_process(counter_process, "power and traffic");
+  file_.name_process(counter_process, "power, traffic and utilisation");
   for (u32 pe = 0; pe < pes; ++pe) {
     file_.name_process(first_pe_process + pe, fmt::format("PE {}", pe));
     for (u32 unit = 0; unit < unit_count; ++unit) file_.name_thread({first_pe_process + pe, unit}, unit_names[unit]);
   }
+  file_.end_names(detail_track);
+}
+
+void Tracer::Span::extend(Cycle from, Cycle to) {
+  begin = seen ? std::min(begin, from) : from;
+  end = seen ? std::max(end, to) : to;
+  seen = true;
 }
 
 std::string Tracer::command_name(const Command& command) const {
@@ -61,11 +97,7 @@ std::string Tracer::command_name(const Command& command) const {
 
 void Tracer::touch_task(const Command& command, Cycle cycle) {
   const u32 task = command.tag >> 16;
-  if (task >= tasks_.size()) return;
-  TaskSpan& span = tasks_[task];
-  if (!span.seen) span.begin = cycle;
-  span.seen = true;
-  span.end = cycle;
+  if (task < tasks_.size()) tasks_[task].extend(cycle, cycle);
 }
 
 void Tracer::command_started(const Command& command, Cycle cycle) {
@@ -79,20 +111,22 @@ void Tracer::command_completed(const Command& command, Cycle cycle) {
   touch_task(command, cycle);
   if (command.opcode == static_cast<u8>(CommandOpcode::dma)) {
     file_.slice({dma_process, command.unit}, command_name(command), seconds(transfer_began_.at(command.unit)),
-                seconds(cycle), true);
+                seconds(cycle), Part::detail);
   } else if (command.opcode == static_cast<u8>(CommandOpcode::launch) && !launched_.empty()) {
     // Launches complete in order; one that overlaps the one before has the array to itself from that one's end.
     const Cycle begin = std::max(launched_.front(), array_busy_until_);
     launched_.pop_front();
     array_busy_until_ = cycle;
-    file_.slice(kernel_track, command_name(command), seconds(begin), seconds(cycle), false);
+    file_.slice(kernel_track, command_name(command), seconds(begin), seconds(cycle), Part::kernels);
+    const auto kernel = kernels_.find(command.tag);
+    if (kernel != kernels_.end()) layers_[kernel->second->layer].extend(begin, cycle);
   }
 }
 
 void Tracer::unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) {
   if (end == begin) return;
-  file_.slice({first_pe_process + pe, static_cast<u32>(unit)}, fmt::format("layer {}", tag), seconds(begin),
-              seconds(end), true);
+  file_.slice({first_pe_process + pe, static_cast<u32>(unit)}, fmt::format("kernel layer {}", tag), seconds(begin),
+              seconds(end), Part::detail);
 }
 
 void Tracer::dram_transfer(u32 channel, bool write, double begin_s, double end_s) {
@@ -107,40 +141,56 @@ void Tracer::dram_transfer(u32 channel, bool write, double begin_s, double end_s
 void Tracer::draw(std::size_t track) {
   Traffic& open = dram_[track];
   file_.slice({dram_process, static_cast<u32>(track)}, fmt::format("{} bytes", open.accesses * dram_access_bytes),
-              open.begin_s, open.end_s, true);
+              open.begin_s, open.end_s, Part::detail);
   open.drawn_to_s = open.end_s;
   open.accesses = 0;
 }
 
-void Tracer::cpu_slept(double begin_s, double end_s) {
-  file_.slice(cpu_track, "run", cpu_awake_from_s_, begin_s, true);
-  file_.slice(cpu_track, "wait for interrupt", begin_s, end_s, true);
-  cpu_awake_from_s_ = end_s;
+void Tracer::cpu_asleep(bool asleep, double now_s) {
+  file_.slice(cpu_track, cpu_asleep_ ? "wait for interrupt" : "run", cpu_since_s_, now_s, Part::detail);
+  cpu_asleep_ = asleep;
+  cpu_since_s_ = now_s;
+}
+
+void Tracer::array_power(ArrayPower power, double now_s) {
+  file_.slice(array_power_track, power_names.at(static_cast<std::size_t>(array_power_)), array_power_since_s_, now_s,
+              Part::outline);
+  array_power_ = power;
+  array_power_since_s_ = now_s;
+}
+
+void Tracer::draw_counters(const std::vector<PowerWindow>& windows) {
+  // As many neighbours become one as it takes to make them fit.
+  for (std::size_t together = 1; together < 2 * windows.size(); together *= 2) {
+    std::vector<TraceFile::Counter> counters;
+    for (std::size_t i = 0; i < windows.size(); i += together) {
+      PowerWindow window = windows[i];
+      for (std::size_t k = i + 1; k < std::min(i + together, windows.size()); ++k) window += windows[k];
+      add_counters(window, counters);
+    }
+    if (file_.counters(counters)) return;
+  }
 }
 
 void Tracer::finish(Cycle now, const std::vector<PowerWindow>& windows) {
+  const double end_s = seconds(now);
+  file_.slice(run_track, "run", 0, end_s, Part::outline);
+  for (const auto& [layer, span] : layers_) {
+    if (layer == layer_none) continue;
+    file_.slice(after(first_layer_track, layer % layer_tracks), fmt::format("layer {}", layer), seconds(span.begin),
+                seconds(span.end), Part::outline);
+  }
   for (std::size_t i = 0; i < tasks_.size(); ++i) {
     if (!tasks_[i].seen) continue;
-    file_.slice({network_process, static_cast<u32>(i % task_tracks)}, compiled_.tasks[i].name, seconds(tasks_[i].begin),
-                seconds(std::max(tasks_[i].begin, tasks_[i].end)), false);
+    file_.slice(after(first_task_track, i % task_tracks), compiled_.tasks[i].name, seconds(tasks_[i].begin),
+                seconds(tasks_[i].end), Part::outline);
   }
-  for (const PowerWindow& window : windows) {
-    const double duration = window.end_s - window.begin_s;
-    for (const auto& [component, joules] : window.energy_j) {
-      file_.counter(counter_process, fmt::format("{} [W]", component), window.begin_s, joules / duration);
-    }
-    file_.counter(counter_process, "total [W]", window.begin_s, window.total_j() / duration);
-    file_.counter(counter_process, "DRAM read [GB/s]", window.begin_s,
-                  static_cast<double>(window.dram_read_bytes) / duration / 1e9);
-    file_.counter(counter_process, "DRAM write [GB/s]", window.begin_s,
-                  static_cast<double>(window.dram_written_bytes) / duration / 1e9);
-    file_.counter(counter_process, "Cal utilisation [%]", window.begin_s, 100 * window.cal_utilisation);
-  }
+  draw_counters(windows);
   for (std::size_t track = 0; track < dram_.size(); ++track) {
     if (dram_[track].accesses > 0) draw(track);
   }
-  file_.slice(cpu_track, "run", cpu_awake_from_s_, std::max(cpu_awake_from_s_, seconds(now)), false);
-  file_.slice({network_process, task_tracks}, "run", 0, seconds(now), false);
+  if (end_s > cpu_since_s_) cpu_asleep(cpu_asleep_, end_s);
+  array_power(array_power_, end_s);
   file_.close();
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows a run in a trace file: tasks and kernels, DMA transfers, the units of each PE; power and traffic as counters.
+// Follows a run in a trace file: layers, tasks and kernels, DMA transfers, the units of each PE, states of CPU and
+// array; power, traffic and utilisation as counters.
 #pragma once
 
 #include <deque>
 #include <map>
 #include <vector>
 
+#include "models/pe/power_state.h"
 #include "models/pe/unit_observer.h"
 #include "models/sequencer/command_observer.h"
 #include "platform/compiler/compiled_network.h"
@@ -16,7 +18,7 @@ namespace bvp {
 
 class Tracer : public CommandObserver, public UnitObserver {
  public:
-  /// `compiled` must outlive the tracer.
+  /// `compiled` must outlive the tracer. @throws std::invalid_argument  `max_bytes` are not enough
   Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz, u32 pes,
          u32 dma_channels, u32 dram_channels);
 
@@ -26,7 +28,8 @@ class Tracer : public CommandObserver, public UnitObserver {
   void unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) override;
   /// Data on the bus of a DRAM channel; neighbours become one slice.
   void dram_transfer(u32 channel, bool write, double begin_s, double end_s);
-  void cpu_slept(double begin_s, double end_s);
+  void cpu_asleep(bool asleep, double now_s);
+  void array_power(ArrayPower power, double now_s);
 
   /// Ends open slices, adds the counters, closes the file. @throws std::runtime_error  it could not be written
   void finish(Cycle now, const std::vector<PowerWindow>& windows);
@@ -34,13 +37,15 @@ class Tracer : public CommandObserver, public UnitObserver {
   [[nodiscard]] u64 dropped() const { return file_.dropped(); }
 
  private:
-  struct TaskSpan {
+  struct Span {
     Cycle begin = 0, end = 0;
     bool seen = false;
+    void extend(Cycle from, Cycle to);
   };
   [[nodiscard]] double seconds(Cycle cycle) const { return static_cast<double>(cycle) / clock_hz_; }
   [[nodiscard]] std::string command_name(const Command& command) const;
   void touch_task(const Command& command, Cycle cycle);
+  void draw_counters(const std::vector<PowerWindow>& windows);
 
   TraceFile file_;
   const CompiledNetwork& compiled_;
@@ -49,14 +54,18 @@ class Tracer : public CommandObserver, public UnitObserver {
   std::deque<Cycle> launched_;
   Cycle array_busy_until_ = 0;
   std::vector<Cycle> transfer_began_;  // by DMA channel
-  std::vector<TaskSpan> tasks_;
+  std::vector<Span> tasks_;
+  std::map<u32, Span> layers_;
   struct Traffic {
     double begin_s = 0, end_s = 0, drawn_to_s = 0;
     u64 accesses = 0;
   };
   void draw(std::size_t track);
   std::vector<Traffic> dram_;  // [channel][read, write]
-  double cpu_awake_from_s_ = 0;
+  bool cpu_asleep_ = false;
+  double cpu_since_s_ = 0;
+  ArrayPower array_power_ = ArrayPower::on;
+  double array_power_since_s_ = 0;
 };
 
 }  // namespace bvp

@@ -8,10 +8,6 @@
 
 namespace bvp {
 
-namespace {
-constexpr u16 none = 0xffff;
-}
-
 void Waveform::UnitSignals::begin(u32 tag) {
   busy.write(true);
   task.write(static_cast<u16>(tag >> 16));
@@ -41,6 +37,10 @@ Waveform::Waveform(sc_core::sc_module_name name, const std::filesystem::path& pa
   soc.trace_interrupts(file_);
   array_.trace(file_);
   for (const auto& channel : channels_) channel->trace(file_);
+  sc_core::sc_trace(file_, cpu_asleep_, "cpu_asleep");
+  sc_core::sc_trace(file_, array_power_, "array_power");
+  sc_core::sc_trace(file_, dram_read_bytes_, "dram_read_bytes");
+  sc_core::sc_trace(file_, dram_written_bytes_, "dram_written_bytes");
 }
 
 Waveform::~Waveform() {
@@ -54,6 +54,8 @@ Waveform::~Waveform() {
   stream.seekp(begin);
   stream << std::string(line.size(), ' ');
 }
+
+void Waveform::dram_access(bool write) { (write ? dram_written_bytes_ : dram_read_bytes_) += dram_access_bytes; }
 
 void Waveform::command_started(const Command& command, Cycle) {
   if (command.opcode == static_cast<u8>(CommandOpcode::dma)) channels_.at(command.unit)->begin(command.tag);

@@ -11,7 +11,9 @@
 
 namespace bvp {
 
-/// Signals: interrupts; whether the array and each DMA channel work, and on which task and step (0xffff: none).
+/// Signals: interrupts; whether the array and each DMA channel work, and on which task and step (0xffff: none); the
+/// array's power state (as in the power controller's ARRAY_STATE); whether the CPU sleeps; bytes that the DRAM has been
+/// told to read and to write, in whole accesses.
 class Waveform : public sc_core::sc_module, public CommandObserver {
  public:
   /// @param path  ends in .vcd  @throws std::runtime_error  the file cannot be written
@@ -21,11 +23,15 @@ class Waveform : public sc_core::sc_module, public CommandObserver {
   void command_started(const Command& command, Cycle cycle) override;
   void command_completed(const Command& command, Cycle cycle) override;
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
+  void cpu_asleep(bool asleep) { cpu_asleep_ = asleep; }
+  void array_power(ArrayPower power) { array_power_ = static_cast<u8>(power); }
+  void dram_access(bool write);
 
  private:
+  static constexpr u16 none = 0xffff;
   struct UnitSignals {
     explicit UnitSignals(const std::string& name)
-        : busy((name + "_busy").c_str()), task((name + "_task").c_str()), step((name + "_step").c_str()) {}
+        : busy((name + "_busy").c_str()), task((name + "_task").c_str(), none), step((name + "_step").c_str(), none) {}
     void begin(u32 tag);
     void end();
     void trace(sc_core::sc_trace_file* file) const;
@@ -37,6 +43,10 @@ class Waveform : public sc_core::sc_module, public CommandObserver {
   UnitSignals array_;
   std::vector<std::unique_ptr<UnitSignals>> channels_;
   std::deque<u32> launches_;  // tags of those on the array
+  // SystemC looks at them when time has passed.
+  bool cpu_asleep_ = false;
+  u8 array_power_ = 0;
+  u64 dram_read_bytes_ = 0, dram_written_bytes_ = 0;
   sc_core::sc_trace_file* file_ = nullptr;
 };
 

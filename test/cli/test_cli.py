@@ -16,6 +16,7 @@ EXECUTABLE = os.environ.get("BUTTERFLY_VP", "butterfly-vp")
 TREE = pathlib.Path(__file__).resolve().parents[2]
 SMALL = TREE / "scenarios" / "encoder_128x64.yaml"
 CLASSIFIER = TREE / "scenarios" / "text_classifier.yaml"
+MAIN = TREE / "scenarios" / "encoder_1024x512.yaml"
 SHIPPED = sorted((TREE / "scenarios").glob("*.yaml"))
 
 
@@ -290,44 +291,159 @@ class Run(CommandLine):
         self.assertEqual(no_data["cycles"], cycle["cycles"])
         self.assertEqual(no_data["energy_j"], cycle["energy_j"])
 
-    def test_trace(self):
-        self.vp("run", SMALL, "--quiet", "--trace", "--vcd", "--out", "here")
-        trace = json.loads((self.path / "here" / "trace.json").read_text())["traceEvents"]
-        names = {(e["pid"], e.get("tid")): e["args"]["name"] for e in trace if e["name"] in ("process_name", "thread_name")}
-        summary = json.loads((self.path / "here" / "summary.json").read_text())
-        slices = {}
+    def check_trace(self, directory):
+        """Against the format of trace events and the run's summary. @return events, names of processes and tracks, slices"""
+        trace = json.loads((directory / "trace.json").read_text())
+        self.assertEqual(trace["displayTimeUnit"], "ns")
+        trace = trace["traceEvents"]
+        summary = json.loads((directory / "summary.json").read_text())
+        names, orders, slices, counters = {}, {}, {}, {}
+        number = (int, float)
         for event in trace:
-            self.assertIn(event["ph"], "MXC")
-            if event["ph"] == "X":
+            self.assertIs(type(event["pid"]), int, event)
+            self.assertIs(type(event["name"]), str, event)
+            if event["ph"] == "M":
+                self.assertIn(event["name"], ("process_name", "thread_name", "process_sort_index", "thread_sort_index"))
+                thread = event["name"].startswith("thread")
+                self.assertIs(type(event.get("tid")), int if thread else type(None), event)
+                of, kind = (names, "name") if event["name"].endswith("name") else (orders, "sort_index")
+                self.assertIs(type(event["args"][kind]), str if kind == "name" else int, event)
+                self.assertNotIn((event["pid"], event.get("tid")), of)
+                of[event["pid"], event.get("tid")] = event["args"][kind]
+            elif event["ph"] == "X":
+                self.assertEqual(set(event), {"ph", "pid", "tid", "ts", "dur", "name"})
+                self.assertIs(type(event["tid"]), int, event)
+                self.assertIsInstance(event["ts"], number)
+                self.assertIsInstance(event["dur"], number)
+                self.assertGreaterEqual(event["ts"], 0)
                 self.assertGreaterEqual(event["dur"], 0)
                 self.assertLessEqual(event["ts"] + event["dur"], summary["time_s"] * 1e6 + 1e-2)
                 slices.setdefault((event["pid"], event["tid"]), []).append(event)
+            else:
+                self.assertEqual(event["ph"], "C")
+                self.assertEqual(set(event), {"ph", "pid", "ts", "name", "args"})
+                self.assertIsInstance(event["ts"], number)
+                self.assertIsInstance(event["args"]["value"], number)
+                self.assertGreater(event["ts"], counters.get(event["name"], -1))
+                counters[event["name"]] = event["ts"]
+                self.assertIn((event["pid"], None), names)
+        self.assertEqual(names.keys(), orders.keys())
         for track, events in slices.items():
-            events.sort(key=lambda e: e["ts"])
+            self.assertIn(track, names)
+            self.assertIn((track[0], None), names)
+            events.sort(key=lambda e: (e["ts"], e["dur"]))
             for before, after in zip(events, events[1:]):
-                self.assertLess(before["ts"] + before["dur"], after["ts"] + 2e-3, (names.get(track), before, after))
+                self.assertLess(before["ts"] + before["dur"], after["ts"] + 2e-3, (names[track], before, after))
+        return trace, names, slices
+
+    def check_whole_trace(self, directory):
+        """Of a run with nothing left out."""
+        trace, names, slices = self.check_trace(directory)
+        summary = json.loads((directory / "summary.json").read_text())
+        self.assertEqual(summary["trace_events_dropped"], 0)
         busy = {names[pid, None] for pid, tid in slices}
         self.assertLessEqual({"CPU", "DRAM", "DMA", "array", "network", "PE 0", "PE 15"}, busy)
-        # Kernels as in the summary, and layers of a kernel that overlap on a PE.
-        kernels = [k for k, n in names.items() if n == "kernels"][0]
-        self.assertEqual(len(slices[kernels]), sum(k["launches"] for k in summary["kernels"]))
-        self.assertAlmostEqual(sum(e["dur"] for e in slices[kernels]), summary["kernel_cycles"] / 1e3, delta=1)
+        tracks = {}
+        for track, events in slices.items():
+            tracks.setdefault(names[track], []).extend(events)
+        self.assertEqual(len(tracks["kernels"]), sum(k["launches"] for k in summary["kernels"]))
+        self.assertAlmostEqual(sum(e["dur"] for e in tracks["kernels"]), summary["kernel_cycles"] / 1e3, delta=1)
+        self.assertEqual({e["name"] for e in tracks["layers"]}, {f"layer {layer['index']}" for layer in summary["layers"]})
+        self.assertEqual({e["name"] for e in tracks["tasks"]}, {task["name"] for task in summary["plan"]["tasks"]})
+        self.assertEqual([(e["ts"], e["name"]) for e in tracks["power state"]], [(0, "on")])
+        self.assertEqual([e["name"] for e in tracks["run"]], ["run"])
+        self.assertEqual({e["name"] for e in tracks["core"]}, {"run", "wait for interrupt"})
+        self.assertNotIn("stretches with detail", tracks)
+        # Layers of a kernel that overlap on a PE, by unit.
         pe = [pid for (pid, tid), n in names.items() if n == "PE 0" and tid is None][0]
         units = {names[track]: events for track, events in slices.items() if track[0] == pe}
         self.assertEqual(set(units), {"load", "cal", "flow", "store"})
-        overlapping = sum(1 for a in units["flow"] for b in units["cal"] if a["name"] != b["name"]
-                          and a["ts"] < b["ts"] + b["dur"] and b["ts"] < a["ts"] + a["dur"])
-        self.assertGreater(overlapping, 10)
-        self.assertIn("total [W]", {e["name"] for e in trace if e["ph"] == "C"})
-        waveform = (self.path / "here" / "signals.vcd").read_text()
-        for text in ["$timescale", "array_busy", "dma1_task", "sequencer_irq", "$enddefinitions"]:
-            self.assertIn(text, waveform)
+        for unit in ["flow", "load"]:
+            overlapping = position = 0
+            for a in units[unit]:
+                while position > 0 and units["cal"][position]["ts"] > a["ts"]:
+                    position -= 1
+                while position + 1 < len(units["cal"]) and units["cal"][position]["ts"] + units["cal"][position]["dur"] <= a["ts"]:
+                    position += 1
+                b = units["cal"][position]
+                self.assertRegex(a["name"], r"^kernel layer \d+$")
+                overlapping += a["name"] != b["name"] and a["ts"] < b["ts"] + b["dur"] and b["ts"] < a["ts"] + a["dur"]
+            self.assertGreater(overlapping, 10, unit)
+        counters = {e["name"] for e in trace if e["ph"] == "C"}
+        self.assertLessEqual({"total [W]", "pe [W]", "dram [W]", "DRAM read [GB/s]", "DRAM write [GB/s]"}
+                             | {f"{unit} utilisation [%]" for unit in units}, counters)
+
+    def test_trace(self):
+        self.vp("run", SMALL, "--quiet", "--trace", "--out", "here")
+        self.check_whole_trace(self.path / "here")
+
+    def test_trace_of_the_main_scenario(self):
+        self.vp("run", MAIN, "--quiet", "--no-data", "--trace", "--out", "here")
+        self.check_whole_trace(self.path / "here")
 
     def test_trace_stays_small(self):
-        self.vp("run", SMALL, "--quiet", "--trace", "--set", "record.trace_bytes=100000", "--out", "here")
-        self.assertLess((self.path / "here" / "trace.json").stat().st_size, 150000)
-        json.loads((self.path / "here" / "trace.json").read_text())
-        self.assertGreater(json.loads((self.path / "here" / "summary.json").read_text())["trace_events_dropped"], 0)
+        for scenario, size, window in [(SMALL, 50000, "1e-5"), (SMALL, 300000, "1e-7"), (MAIN, 100000, "1e-7"), (MAIN, 3000000, "1e-6")]:
+            with self.subTest(f"{scenario.stem} {size}"):
+                self.vp("run", scenario, "--quiet", "--no-data", "--trace", "--set", f"record.trace_bytes={size}",
+                        "--set", f"record.power_window_s={window}", "--out", "here")
+                written = (self.path / "here" / "trace.json").stat().st_size
+                self.assertLessEqual(written, size)
+                self.assertGreater(written, size / 3)
+                trace, names, slices = self.check_trace(self.path / "here")
+                summary = json.loads((self.path / "here" / "summary.json").read_text())
+                self.assertGreater(summary["trace_events_dropped"], 0)
+                # Counters and stretches with detail, evenly over the run.
+                time = summary["time_s"] * 1e6
+                marks = [track for track, name in names.items() if name == "stretches with detail"][0]
+                for quarter in range(4):
+                    inside = lambda e: quarter * time / 4 <= e["ts"] < (quarter + 1) * time / 4
+                    self.assertTrue(any(e["ph"] == "C" and inside(e) for e in trace))
+                    self.assertTrue(any(map(inside, slices[marks])))
+                details = {names[track]: events for track, events in slices.items() if names[track] in ("load", "cal")}
+                begins = [(e["ts"], e["ts"] + e["dur"]) for e in slices[marks]]
+                for events in details.values():
+                    for event in events:
+                        self.assertTrue(any(a - 2e-3 <= event["ts"] <= b + 2e-3 for a, b in begins), event)
+
+    def test_trace_that_is_too_small_is_2(self):
+        done = self.vp("run", SMALL, "--quiet", "--trace", "--set", "record.trace_bytes=10000", "--out", "here", expect=2)
+        self.assertRegex(done.stderr, r"record\.trace_bytes: found 10000, expected at least \d+")
+        self.assertFalse((self.path / "here" / "trace.json").exists())
+
+    def test_waveform(self):
+        self.vp("run", SMALL, "--quiet", "--vcd", "--out", "here")
+        summary = json.loads((self.path / "here" / "summary.json").read_text())
+        head, _, body = (self.path / "here" / "signals.vcd").read_text().partition("$enddefinitions")
+        self.assertIn("$timescale", head)
+        signals = {words[4]: words[3] for words in map(str.split, head.splitlines()) if words[:1] == ["$var"]}
+        changes = {code: [] for code in signals.values()}
+        now = 0
+        for words in map(str.split, body.splitlines()):
+            if len(words) == 1 and words[0].startswith("#"):
+                now = int(words[0][1:])
+            elif len(words) == 2 and words[0].startswith("b"):
+                changes[words[1]].append((now, int(words[0][1:], 2)))
+            elif len(words) == 1 and words[0][0] in "01":
+                changes[words[0][1:]].append((now, int(words[0][0])))
+        values = {name: changes[code] for name, code in signals.items()}
+        for unit in ["array", "dma0", "dma1"]:
+            self.assertEqual(values[f"{unit}_busy"][0], (0, 0))
+            for field in ["task", "step"]:
+                self.assertEqual(values[f"{unit}_{field}"][0], (0, 0xffff))
+            self.assertEqual(values[f"{unit}_busy"][-1][1], 0)
+            self.assertGreater(len(values[f"{unit}_busy"]), 4)
+        self.assertGreater(len(values["sequencer_irq"]), 2)
+        self.assertEqual([value for _, value in values["array_power"]], [0])
+        asleep = [value for _, value in values["cpu_asleep"]]
+        self.assertEqual(asleep, [i % 2 for i in range(len(asleep))])
+        self.assertGreater(len(asleep), 4)
+        for name in ["read", "written"]:
+            counts = [value for _, value in values[f"dram_{name}_bytes"]]
+            self.assertEqual(counts, sorted(counts))
+            self.assertEqual(counts[0], 0)
+            # Whole accesses, of which some need a part only.
+            self.assertGreaterEqual(counts[-1], 0.99 * summary[f"dram_{name}_bytes"])
+            self.assertLess(counts[-1], 1.3 * summary[f"dram_{name}_bytes"])
 
     def test_records_change_nothing(self):
         self.vp("run", SMALL, "--quiet", "--out", "a", "--set", "record.power_window_s=0")

@@ -69,7 +69,7 @@ class Applications(unittest.TestCase):
         self.assertIn("exit code 4", printed)
 
     def test_power_states(self):
-        printed = self.application("power", 0)
+        printed = self.application("power", 0, "--trace", "--vcd")
         self.assertEqual(printed.count("the network has run"), 2)
         waking = {name: int(re.search(name + r": awake again after (\d+) cycles", printed)[1])
                   for name in ("clock off", "retention")}
@@ -83,9 +83,42 @@ class Applications(unittest.TestCase):
         self.assertEqual(sum(cycles.values()), 16 * summary["cycles"])
         self.assertAlmostEqual(cycles["gated_cycle"] / 16, 50000, delta=2000)
         self.assertAlmostEqual(cycles["retention_cycle"] / 16, 55000, delta=2000)
-        # Sleep costs less than waiting.
+        self.assertEqual({name: count for name, count in cycles.items()},
+                         {f"{state}_cycle": count for state, count in summary["power_state_cycles"].items()})
+        trace = json.loads((self.path / "run" / "trace.json").read_text())["traceEvents"]
+        track = [(e["pid"], e["tid"]) for e in trace if e["name"] == "thread_name" and e["args"]["name"] == "power state"][0]
+        states = [e for e in trace if e["ph"] == "X" and (e["pid"], e["tid"]) == track]
+        self.assertEqual([e["name"] for e in states], ["on", "clock off", "on", "retention", "on"])
+        self.assertAlmostEqual(states[1]["dur"], cycles["gated_cycle"] / 16 / 1e3, delta=0.01)
+        waveform = (self.path / "run" / "signals.vcd").read_text()
+        code = re.search(r"\$var wire +8 +(\S+) +array_power", waveform)[1]
+        self.assertEqual([int(value, 2) for value in re.findall(rf"^b([01]+) {code}$", waveform, re.M)], [0, 1, 0, 2, 0])
         fast = self.application("power", 0, "--fidelity", "fast")
         self.assertEqual(fast.count("awake again"), 2)
+
+    def test_sleep_saves_energy(self):
+        for profile in ("silicon", "textbook"):
+            with self.subTest(profile):
+                slept, awake = {}, {}
+                for app, into in (("power", slept), ("awake", awake)):
+                    self.application(app, 0, "--set", f"energy.profile={profile}", "--set", "record.power_window_s=1e-6")
+                    into.update(self.summary())
+                self.assertGreater(slept["cycles"], awake["cycles"])  # waking takes time
+                self.assertLess(slept["energy_j"], awake["energy_j"])
+                for summary in (slept, awake):
+                    self.assertAlmostEqual(sum(summary["energy_by_power_state_j"].values()) / summary["energy_j"], 1, delta=1e-9)
+                states, cycles = slept["energy_by_power_state_j"], slept["power_state_cycles"]
+                for state in ("idle", "gated", "retention"):
+                    self.assertGreater(states[state], 0)
+                self.assertEqual(awake["energy_by_power_state_j"]["gated"], 0)
+                per_cycle = {state: states[state] / cycles[state] for state in cycles}
+                self.assertLessEqual(per_cycle["gated"], per_cycle["idle"] * (1 + 1e-9))
+                self.assertLess(per_cycle["retention"], 0.3 * per_cycle["gated"])
+                # What sleep saves is what these cycles would have cost awake.
+                saved = sum(cycles[state] * (per_cycle["idle"] - per_cycle[state]) for state in ("gated", "retention"))
+                longer = (slept["cycles"] - awake["cycles"]) * 16 * per_cycle["idle"]
+                of_array = [sum(s["energy_by_component_j"][c] for c in ("pe", "mesh")) for s in (awake, slept)]
+                self.assertAlmostEqual((of_array[0] - of_array[1]) / (saved - longer), 1, delta=0.02)
 
     def test_an_array_without_a_clock_refuses_kernels(self):
         for fidelity in ("cycle", "fast"):

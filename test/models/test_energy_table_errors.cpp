@@ -106,6 +106,8 @@ TEST_CASE("malformed energy tables are refused with file, line and key", "[energ
       {"per: pe", "per: core", ":12: static.pe.control.per: found 'core', expected instance, pe, lane"},
       {"watt: 0.5", "mw: 0.5", ":12: static.pe.control.mw: unknown key"},
       {"watt: 0.5, ", "", ":12: static.pe.control.watt: missing"},
+      {"watt: 0.5, ", "watt: 0.5, retention: 1.5, ", ":12: static.pe.control.retention: expected a share from 0 to 1"},
+      {"watt: 0.5, ", "watt: 0.5, retention: some, ", ":12: static.pe.control.retention: found 'some'"},
       {"static:", "static: [", ":"},
       {"description: made up", "description: *nothing", ":2: "},
   };

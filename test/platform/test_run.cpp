@@ -172,6 +172,15 @@ TEST_CASE("bytes, energy and cycles are conserved", "[run]") {
   CHECK(sum(result.energy_by_component_j) == Approx(result.energy_j).epsilon(1e-9));
   CHECK(sum(result.energy_by_kernel_j) == Approx(result.energy_j).epsilon(1e-9));
   CHECK(sum(result.energy_by_layer_j) == Approx(result.energy_j).epsilon(1e-9));
+  CHECK(sum(result.energy_by_power_state_j) == Approx(result.energy_j).epsilon(1e-9));
+  for (const auto& [component, parts] : result.energy_by_action_j) {
+    INFO(component);
+    CHECK(sum(parts) == Approx(result.energy_by_component_j.at(component)).epsilon(1e-9));
+  }
+  CHECK(result.energy_by_action_j.size() == result.energy_by_component_j.size());
+  for (const char* part : {"activate", "read_64b", "write_64b", "refresh", "standby"}) {
+    CHECK(result.energy_by_action_j.at("dram").at(part) > 0);
+  }
   for (const auto& [unit, reasons] : result.units) {
     u64 cycles = 0;
     for (const auto& [reason, count] : reasons) cycles += count;
@@ -213,6 +222,12 @@ TEST_CASE("voltage and technology are a configuration", "[run]") {
   CHECK(run({"energy.technology_nm=28"}).energy_j > here);
   CHECK(run({"energy.voltage=0.8", "energy.technology_nm=12"}).energy_j == here);
   CHECK_THROWS_AS(run({"energy.voltage=0.1"}), InputError);
+  CHECK_THROWS_WITH(run({"energy.technology_nm=65", "energy.voltage=0.4"}), Catch::Matchers::Contains("from 0.586 V"));
+  const RunResult scaled = run({"energy.voltage=0.6"});
+  CHECK(scaled.energy_scaled);
+  CHECK(scaled.energy_voltage == 0.6);
+  CHECK(scaled.energy_technology_nm == 12);
+  CHECK_FALSE(run({"energy.voltage=0.8"}).energy_scaled);
   CHECK_THROWS_AS(run({"energy.technology_nm=3"}), InputError);
 }
 

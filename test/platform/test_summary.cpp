@@ -114,6 +114,12 @@ TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
     INFO(line);
     CHECK(line.size() <= 100);
   }
+  CHECK_THAT(table, Contains("(profile silicon, with DRAM)"));
+  result.energy_scaled = true;
+  result.energy_technology_nm = 7;
+  result.energy_voltage = 0.65;
+  CHECK_THAT(bvp::summary_table(result), Contains("(profile silicon at 7 nm, 0.65 V, with DRAM)"));
+  CHECK(bvp::summary_json(result).at("energy_voltage") == 0.65);
   result.failure = "the time limit was reached";
   CHECK_THAT(bvp::summary_table(result), Contains("FAILED: the time limit was reached"));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
-// RUNS: [{directory, summary, network, parameters: {key: {value, unit, source, ...}}, power: {column: [...]}}]
+// RUNS: [{directory, summary, network, parameters: {key: {value, unit, source, ...}}, prices, power: {column: [...]}}]
 
 const COLORS = ["#22628f", "#d1803c", "#4d8f4a", "#9a5ba5", "#b8433f", "#7a8794", "#b59a2a", "#3aa0a0", "#c06c98", "#5c6bb0"];
 const UNITS = ["load", "cal", "flow", "store"];
@@ -51,14 +51,37 @@ function details(title, ...children) {
   return element("details", {}, element("summary", {}, title), ...children);
 }
 
+/** Formats what a tooltip shows: `value` is in `scale` of `unit`. */
+const shown = (scale, unit) => ({ valueFormatter: (value) => si(value * scale, unit) });
+
+/** A value axis whose last tick does not lie on its neighbour: `max` in four equal steps. */
+const quarters = (max, unit) => ({ type: "value", min: 0, max, interval: max / 4, axisLabel: { formatter: (v) => si(v, unit) } });
+
+/** Bars that lie, one a name: names of any length can be read. Series: [{name, scale, unit, values}], an axis each. */
+function lyingBars(id, label, names, series) {
+  const place = (i) => (series.length === 1 ? { left: 210, right: 140 } : { left: i === 0 ? 210 : "66%", width: i === 0 ? "28%" : "22%" });
+  return chart(id, label, {
+    ...base, title: { text: label, left: 0, top: 0, textStyle: { fontSize: 13, fontWeight: "normal" } },
+    grid: series.map((s, i) => ({ ...place(i), top: 34, bottom: 45 })), tooltip: {},
+    xAxis: series.map((s, i) => ({ type: "value", gridIndex: i, name: `${s.name}, ${s.axis}`, nameLocation: "middle", nameGap: 28, splitNumber: 4 })),
+    yAxis: series.map((s, i) => ({ type: "category", gridIndex: i, inverse: true, data: names,
+      axisLabel: i === 0 ? { interval: 0, width: 195, overflow: "breakAll", lineHeight: 13 } : { show: false } })),
+    series: series.map((s, i) => ({ name: s.name, type: "bar", xAxisIndex: i, yAxisIndex: i, barMaxWidth: 26, data: s.values,
+      tooltip: shown(s.scale, s.unit), label: { show: true, position: "right", formatter: (p) => s.text?.[p.dataIndex] ?? si(p.value * s.scale, s.unit) } })),
+  }, 100 + (series.length === 1 ? 30 : 46) * Math.max(2, names.length));
+}
+
 const grid = { left: 70, right: 70, top: 45, bottom: 55 };
 const base = { color: COLORS, animation: false, textStyle: { fontFamily: "system-ui, sans-serif" } };
+
+/** The operating point is named where it is not the profile's own. */
+const profile = (s) => (s.energy_scaled ? `${s.energy_profile} at ${s.energy_technology_nm} nm, ${s.energy_voltage} V` : s.energy_profile);
 
 function cards(run) {
   const s = run.summary;
   const entries = [
     ["time_s", "time", si(s.time_s, "s"), s.time_s], ["cycles", "cycles", grouped(s.cycles), s.cycles],
-    ["energy_j", `energy, profile ${s.energy_profile}`, si(s.energy_j, "J"), s.energy_j],
+    ["energy_j", `energy, profile ${profile(s)}`, si(s.energy_j, "J"), s.energy_j],
     ["average_power_w", "average power", si(s.average_power_w, "W"), s.average_power_w],
     ["peak_power_w", "peak power", si(s.peak_power_w, "W"), s.peak_power_w],
     ["flops_per_s", `arithmetic, ${percent(s.peak_fraction)} of peak`, si(s.flops_per_s, "FLOP/s"), s.flops_per_s],
@@ -67,6 +90,7 @@ function cards(run) {
     ["verification.relative_error", s.verification.checked ? (s.verification.bit_exact ? "error; every bit as the reference"
       : "error; bits differ from the reference") : "not verified",
     s.verification.checked ? s.verification.relative_error.toExponential(2) : "-", s.verification.relative_error],
+    ["area_mm2", "area, estimated", `${Number(s.area_mm2.toPrecision(4))} mm\u00b2`, s.area_mm2],
     ["fidelity", "fidelity", s.fidelity, s.fidelity],
   ];
   return section("headline", run.summary.scenario, s.passed ? "" : `Failed: ${s.failure}`, element("div", { class: "cards" },
@@ -77,45 +101,64 @@ function cards(run) {
 function comparison() {
   const first = RUNS[0].summary;
   const names = RUNS.map((run) => run.directory);
-  const rows = RUNS.map((run) => [run.directory, si(run.summary.time_s, "s"), (first.time_s / run.summary.time_s).toFixed(2),
+  const rows = RUNS.map((run) => [run.directory, profile(run.summary), si(run.summary.time_s, "s"), (first.time_s / run.summary.time_s).toFixed(2),
     si(run.summary.energy_j, "J"), (first.energy_j / run.summary.energy_j).toFixed(2), si(run.summary.dram_bytes, "B"),
     percent(run.summary.utilisation.cal), percent(run.summary.peak_fraction)]);
   return section("runs", "Runs side by side", `Ratios are against ${names[0]}.`,
-    chart("runs-chart", "Time and energy of all runs", {
-      ...base, grid, legend: { top: 5 }, tooltip: {}, xAxis: { type: "category", data: names },
-      yAxis: [{ type: "value", name: "ms" }, { type: "value", name: "mJ", splitLine: { show: false } }],
-      series: [{ name: "time", type: "bar", data: RUNS.map((run) => 1e3 * run.summary.time_s) },
-        { name: "energy", type: "bar", yAxisIndex: 1, data: RUNS.map((run) => 1e3 * run.summary.energy_j) }],
-    }), table(["run", "time", "speed", "energy", "efficiency", "DRAM", "Cal", "of peak"], rows));
+    lyingBars("runs-chart", "Time and energy of all runs", names, [
+      { name: "time", axis: "ms", scale: 1e-3, unit: "s", values: RUNS.map((run) => 1e3 * run.summary.time_s) },
+      { name: "energy", axis: "mJ", scale: 1e-3, unit: "J", values: RUNS.map((run) => 1e3 * run.summary.energy_j) },
+    ]), table(["run", "profile", "time", "speed", "energy", "efficiency", "DRAM", "Cal", "of peak"], rows));
 }
 
 function layers(run) {
   const list = run.summary.layers;
-  return section("layers", "Layers", "From the completion of a layer's first kernel to that of its last; transfers of the next one overlap.",
+  return section("layers", "Layers", "The time up to the completion of a kernel, from that of the kernel before it, counts to the layer of the kernel, and with it all energy and traffic of that time: the layers add up to the run. What comes after the last kernel counts to the last layer.",
     chart("layers-chart", "Time and energy of each layer", {
       ...base, grid, legend: { top: 5 }, tooltip: { trigger: "axis" },
       xAxis: { type: "category", data: list.map((l) => `${l.index} ${l.mixing}`), axisLabel: { rotate: list.length > 8 ? 45 : 0 } },
       yAxis: [{ type: "value", name: "ms" }, { type: "value", name: "mJ", splitLine: { show: false } }],
-      series: [{ name: "time", type: "bar", data: list.map((l) => 1e3 * l.time_s) },
-        { name: "energy", type: "bar", yAxisIndex: 1, data: list.map((l) => 1e3 * l.energy_j) }],
-    }), details("Figures", table(["layer", "projections", "FFN", "cycles", "energy", "DRAM", "load", "cal", "flow", "store", "error"],
-      list.map((l) => [`${l.index} ${l.mixing}`, l.projections, l.ffn, grouped(l.cycles), si(l.energy_j, "J"), si(l.dram_bytes, "B"),
+      series: [{ name: "time", type: "bar", barMaxWidth: 60, data: list.map((l) => 1e3 * l.time_s), tooltip: shown(1e-3, "s") },
+        { name: "energy", type: "bar", barMaxWidth: 60, yAxisIndex: 1, data: list.map((l) => 1e3 * l.energy_j), tooltip: shown(1e-3, "J") }],
+    }), details("Figures", table(["layer", "projections", "FFN", "cycles", "time", "energy", "DRAM", "load", "cal", "flow", "store", "error"],
+      list.map((l) => [`${l.index} ${l.mixing}`, l.projections, l.ffn, grouped(l.cycles), si(l.time_s, "s"), si(l.energy_j, "J"), si(l.dram_bytes, "B"),
         ...UNITS.map((u) => percent(l.utilisation[u])), l.relative_error === null ? "-" : l.relative_error.toExponential(2)]))));
 }
 
+const STATES = { active: "array active: a kernel on the PE", idle: "array idle: no kernel, clocked", gated: "array gated: no clock",
+  retention: "array in retention", rest_of_soc: "rest of the SoC" };
+
 function energy(run) {
-  const components = Object.entries(run.summary.energy_by_component_j).sort((a, b) => b[1] - a[1]);
-  const kernels = Object.entries(run.summary.energy_by_kernel_j).sort((a, b) => b[1] - a[1]).slice(0, 12).reverse();
-  return section("energy", "Energy", "By component, and the kernels with the most of it.", element("div", { class: "two" },
-    chart("energy-components", "Energy by component", {
-      ...base, tooltip: { valueFormatter: (v) => si(v, "J") },
-      series: [{ type: "pie", radius: ["35%", "65%"], data: components.map(([name, value]) => ({ name, value })),
-        label: { formatter: "{b} {d} %" } }],
-    }), chart("energy-kernels", "Kernels with the most energy", {
-      ...base, grid: { ...grid, left: 190 }, tooltip: { valueFormatter: (v) => si(v, "J") }, xAxis: { type: "value", name: "mJ" },
-      yAxis: { type: "category", data: kernels.map(([name]) => name), axisLabel: { width: 180, overflow: "truncate" } },
-      series: [{ type: "bar", data: kernels.map(([, value]) => 1e3 * value) }],
-    })));
+  const s = run.summary, share = (joules) => percent(joules / s.energy_j);
+  const components = Object.entries(s.energy_by_component_j).sort((a, b) => b[1] - a[1]);
+  const kernels = Object.entries(s.energy_by_kernel_j).sort((a, b) => b[1] - a[1]);
+  const actions = components.flatMap(([component]) => Object.entries(s.energy_by_action_j[component])
+    .sort((a, b) => b[1] - a[1]).map(([action, joules]) => [component, action, joules]));
+  const bars = (id, label, list) => lyingBars(id, label, list.map(([name]) => name), [{ name: "energy", axis: "mJ", scale: 1e-3, unit: "J",
+    values: list.map(([, joules]) => 1e3 * joules), text: list.map(([, joules]) => `${si(joules, "J")}, ${share(joules)}`) }]);
+  return section("energy", "Energy", `By component, by action of the DRAM, and the kernels with the most of it. Profile ${profile(s)}: ${run.prices.description}.`,
+    bars("energy-components", "Energy by component", components),
+    bars("energy-dram", "Energy of the DRAM by action; standby is its background",
+      Object.entries(s.energy_by_action_j.dram).sort((a, b) => b[1] - a[1])),
+    bars("energy-kernels", "Kernels with the most energy", kernels.slice(0, 12)),
+    details("Energy by component and action", table(["component", "action", "energy", "share"],
+      actions.filter(([, , joules]) => joules > 0).map(([component, action, joules]) => [component, action, si(joules, "J"), share(joules)]))),
+    details("Energy by power state of the array", table(["state", "cycles of all PEs", "energy", "share"],
+      Object.entries(STATES).map(([state, text]) => [text, state in s.power_state_cycles ? grouped(s.power_state_cycles[state]) : "-",
+        si(s.energy_by_power_state_j[state], "J"), share(s.energy_by_power_state_j[state])]))),
+    details("Energy by kernel", table(["kernel", "energy", "share"], kernels.map(([name, joules]) => [name, si(joules, "J"), share(joules)]))),
+    details("Prices with sources", table(["component", "action", "one costs", "source", "confidence"], [
+      ...run.prices.actions.map((p) => [p.component, p.name, si(p.picojoules * 1e-12, "J"), p.source, p.confidence]),
+      ...run.prices.background.map((p) => [p.component, p.name, si(p.watts, "W"), p.source, p.confidence])])));
+}
+
+function area(run) {
+  const s = run.summary, components = Object.entries(s.area_by_component_mm2).sort((a, b) => b[1] - a[1]);
+  return section("area", "Area", `An estimate at ${run.prices.area_technology_nm} nm for comparing configurations: wires between the blocks, pads and test logic are left out.`,
+    lyingBars("area-chart", "Area by component", components.map(([name]) => name), [{ name: "area", axis: "mm\u00b2", scale: 1, unit: "mm\u00b2",
+      values: components.map(([, mm2]) => mm2), text: components.map(([, mm2]) => `${mm2.toFixed(2)} mm\u00b2`) }]),
+    details("Parts with sources", table(["component", "part", "mm\u00b2", "source", "confidence"],
+      run.prices.area.map((p) => [p.component, p.name, p.mm2.toFixed(4), p.source, p.confidence]))));
 }
 
 function stalls(run) {
@@ -161,7 +204,10 @@ function roofline(run) {
       yAxis: { type: "log", name: "FLOP/s", axisLabel: { formatter: (v) => si(v, "") } },
       series: [{ type: "line", symbol: "none", data: [[low, bandwidth * low], [edge, peak], [high, peak]] },
         { type: "scatter", symbolSize: 11, data: points }],
-    }));
+    }), details("Figures", table(["layer", "FLOP/B", "FLOP/s", "bound by", "of the bound"], points.map((p) => {
+      const bound = Math.min(peak, bandwidth * p.value[0]);
+      return [p.name, p.value[0].toPrecision(4), si(p.value[1], "FLOP/s"), bound === peak ? "array" : "DRAM", percent(p.value[1] / bound)];
+    }))));
 }
 
 function heat(id, label, columns, rows, data, unit) {
@@ -192,7 +238,10 @@ function array(run) {
       [...cells].map(([key, vectors]) => [...key.split(",").map(Number), vectors]), "vectors, both ways"));
   }
   return section("array", "Array", run.summary.fidelity === "fast" ? "Issue slots of Cal; in fast, one PE stands for all and links are not followed."
-    : "Issue slots of Cal in each PE, and vectors over each link (a cell between two PEs).", element("div", { class: "two" }, ...charts));
+    : "Issue slots of Cal in each PE, and vectors over each link (a cell between two PEs).", element("div", { class: "two" }, ...charts),
+    details("Issue slots of Cal by PE", table(["PE at x, y", "issue slots"], pes.map(([x, y, issue]) => [`PE ${x}, ${y}`, grouped(issue)]))),
+    ...(map.links.length > 0 ? [details("Links", table(["link from x, y to x, y", "vectors", "cycles waited"],
+      map.links.map((l) => [`from ${l.x}, ${l.y} to ${l.to_x}, ${l.to_y}`, grouped(l.vectors), grouped(l.stall_cycles)])))] : []));
 }
 
 /** At most `limit` windows: neighbours become one, with the mean of their rates. */
@@ -216,19 +265,22 @@ function power(run) {
   const windows = coarser(run.power, 600);
   const time = windows.begin_s.map((t) => (1e3 * t).toFixed(3));
   const components = Object.keys(windows).filter((name) => name.endsWith("_w") && name !== "total_w");
-  const axes = { grid: { ...grid, bottom: 70 }, legend: { top: 5 }, dataZoom: [{ type: "slider", height: 16, bottom: 5 }],
-    xAxis: { type: "category", data: time, name: "ms" } };
+  const few = coarser(run.power, 50);
+  const axes = { grid: { ...grid, bottom: 85 }, legend: { top: 5 }, dataZoom: [{ type: "slider", height: 16, bottom: 5 }],
+    xAxis: { type: "category", data: time, name: "ms", nameLocation: "middle", nameGap: 26 } };
   const line = (name, values, more) => ({ name, type: "line", step: "end", symbol: "none", data: values, ...more });
   return section("power", "Power over time", `Windows of ${si(windows.end_s[0] - windows.begin_s[0], "s")}; the area is the energy.`,
     chart("power-chart", "Power by component over time", { ...base, ...axes, yAxis: { type: "value", name: "W" },
       tooltip: { trigger: "axis", valueFormatter: (v) => si(v, "W") },
       series: components.map((name) => ({ name: name.slice(0, -2), type: "bar", stack: "power", barCategoryGap: 0, data: windows[name] })) }),
-    chart("traffic-chart", "DRAM traffic and utilisation of Cal over time", { ...base, ...axes,
-      tooltip: { trigger: "axis", valueFormatter: (v) => v.toFixed(2) },
-      yAxis: [{ type: "value", name: "GB/s" }, { type: "value", name: "Cal %", max: 100, splitLine: { show: false } }],
-      series: [line("DRAM read", windows.dram_read_bytes_per_s.map((v) => v / 1e9)),
-        line("DRAM write", windows.dram_written_bytes_per_s.map((v) => v / 1e9)),
-        line("Cal", windows.cal_utilisation.map((v) => 100 * v), { yAxisIndex: 1 })] }, 280));
+    chart("traffic-chart", "DRAM traffic and utilisation of the units over time", { ...base, ...axes, tooltip: { trigger: "axis" },
+      yAxis: [{ type: "value", name: "GB/s" }, { type: "value", name: "%", max: 100, splitLine: { show: false } }],
+      series: [...["read", "written"].map((way) => line(`DRAM ${way}`, windows[`dram_${way}_bytes_per_s`].map((v) => v / 1e9), { tooltip: shown(1e9, "B/s") })),
+        ...UNITS.map((unit) => line(unit, windows[`${unit}_utilisation`].map((v) => 100 * v),
+          { yAxisIndex: 1, tooltip: { valueFormatter: (v) => `${v.toFixed(1)} %` } }))] }, 300),
+    details("Figures, of longer windows", table(["from", "to", "total", ...components.map((name) => name.slice(0, -2)), "DRAM read", "DRAM written", ...UNITS],
+      few.begin_s.map((begin, i) => [si(begin, "s"), si(few.end_s[i], "s"), si(few.total_w[i], "W"), ...components.map((name) => si(few[name][i], "W")),
+        si(few.dram_read_bytes_per_s[i], "B/s"), si(few.dram_written_bytes_per_s[i], "B/s"), ...UNITS.map((unit) => percent(few[`${unit}_utilisation`][i]))]))));
 }
 
 function plan(run) {
@@ -238,7 +290,7 @@ function plan(run) {
     chart("memory-chart", "Scratchpad bytes of each task", {
       ...base, grid: { ...grid, bottom: 110 }, legend: { top: 5 }, tooltip: { trigger: "axis", valueFormatter: (v) => si(v, "B") },
       xAxis: { type: "category", data: names, axisLabel: { rotate: 40, width: 150, overflow: "truncate" } },
-      yAxis: { type: "value", name: "bytes", max: half, axisLabel: { formatter: (v) => si(v, "B") } },
+      yAxis: quarters(half, "B"),
       series: [{ name: "buffers", type: "bar", stack: "half", data: tasks.map((t) => t.buffer_bytes) },
         { name: "weights", type: "bar", stack: "half", data: tasks.map((t) => t.weight_bytes) }],
     }), details("Tasks", table(["task", "tiles", "rows", "buffers", "weights", "DRAM in", "DRAM out", "cycles expected"],
@@ -258,7 +310,7 @@ function show(run) {
   for (const { instance } of charts) if (instance) instance.dispose();
   charts.length = 0;
   const main = document.getElementById("main");
-  const parts = [cards(run), ...(RUNS.length > 1 ? [comparison()] : []), layers(run), energy(run), stalls(run), kernels(run),
+  const parts = [cards(run), ...(RUNS.length > 1 ? [comparison()] : []), layers(run), energy(run), area(run), stalls(run), kernels(run),
     roofline(run), array(run), power(run), plan(run), parameters(run)];
   main.replaceChildren(...parts);
   document.getElementById("contents").replaceChildren(...parts.map((part) =>
@@ -266,16 +318,51 @@ function show(run) {
   for (const entry of charts) {
     entry.instance = echarts.init(entry.node, null, { renderer: "svg" });
     entry.instance.setOption(entry.option);
+    entry.height = entry.instance.getHeight();
   }
   document.body.dataset.charts = String(charts.length);
 }
 
 window.addEventListener("error", (event) => { document.body.dataset.error = event.message; });
-window.addEventListener("resize", () => { for (const { instance } of charts) instance.resize(); });
-window.addEventListener("beforeprint", () => { for (const { instance } of charts) instance.resize({ width: 680 }); });
-window.addEventListener("afterprint", () => { for (const { instance } of charts) instance.resize({ width: "auto" }); });
+
+/** The header hides what lies under it: headings that are jumped to must clear it. */
+function measureHeader() {
+  document.documentElement.style.setProperty("--header", `${document.querySelector("header").offsetHeight}px`);
+}
+let printing = false;
+window.addEventListener("resize", () => {
+  if (printing) return;
+  for (const { instance } of charts) instance.resize();
+  measureHeader();
+});
+
+/** Paper has a width of its own: charts are laid out for A4, and the page's style scales them to what there is. */
+const paperWidth = 680;
+let closed = [];
+window.addEventListener("beforeprint", () => {
+  printing = true;
+  closed = [...document.querySelectorAll("details:not([open])")];
+  for (const node of closed) node.open = true;
+  for (const { node, instance, height } of charts) {
+    instance.resize({ width: paperWidth, height });
+    instance.getZr().flush();  // there will be no other frame before the print
+    node.querySelector("svg").setAttribute("viewBox", `0 0 ${paperWidth} ${height}`);
+  }
+});
+window.addEventListener("afterprint", () => {
+  printing = false;
+  for (const node of closed) node.open = false;
+  for (const { node, instance } of charts) {
+    node.querySelector("svg").removeAttribute("viewBox");
+    instance.resize({ width: "auto", height: "auto" });
+  }
+});
 
 const select = document.getElementById("run");
 select.append(...RUNS.map((run, i) => element("option", { value: String(i) }, run.directory)));
-select.addEventListener("change", () => show(RUNS[Number(select.value)]));
+select.addEventListener("change", () => {
+  show(RUNS[Number(select.value)]);
+  measureHeader();
+});
 show(RUNS[0]);
+measureHeader();

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Slices of a trace within a number of bytes. When they grow beyond it, whole stretches of time are left out that lie
+// evenly over the run: what is kept can be read, and shows all phases.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+/// Where slices and counters appear: a process is a group of tracks.
+struct TraceTrack {
+  u32 process = 0, thread = 0;
+};
+
+struct TraceSlice {
+  TraceTrack track;
+  u32 name = 0;   // index of the owner's
+  u32 bytes = 0;  // in the file
+  double begin_s = 0, end_s = 0;
+};
+
+class ThinnedSlices {
+ public:
+  /// @param mark_bytes  what it costs to mark a stretch that is kept
+  ThinnedSlices(u64 max_bytes, u64 mark_bytes) : max_bytes_(max_bytes), mark_bytes_(mark_bytes) {}
+
+  void add(const TraceSlice& slice);
+
+  [[nodiscard]] const std::vector<TraceSlice>& slices() const { return slices_; }
+  [[nodiscard]] u64 dropped() const { return dropped_; }
+  /// With the marks, never above the limit.
+  [[nodiscard]] u64 bytes() const { return bytes_ + mark_bytes_ * stretch_count(); }
+  /// Begin and end of the stretches in which slices were kept; none if nothing was left out.
+  [[nodiscard]] std::vector<std::pair<double, double>> stretches() const;
+
+ private:
+  [[nodiscard]] bool keeps(double begin_s) const;
+  [[nodiscard]] u64 stretch_count() const;
+  void thin();
+
+  const u64 max_bytes_, mark_bytes_;
+  std::vector<TraceSlice> slices_;
+  u64 bytes_ = 0, dropped_ = 0;
+  bool thinned_ = false;
+  double period_s_ = 1e-5, kept_s_ = 1e-5;  // of each period the first kept_s_
+  double last_s_ = 0;                       // latest begin
+};
+
+}  // namespace bvp
