@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loosely timed traffic: an initiator that has moved data through direct memory pointers says how much it was.
+// Loosely timed traffic: an initiator that has moved data through direct memory pointers says how much it was, or that
+// it does not want any.
 #pragma once
 
 #include <tlm>
@@ -11,6 +12,11 @@ namespace bvp {
 /// Travels with a payload of TLM_IGNORE_COMMAND to the target's address; it is counted there and on the way, takes no
 /// time, and the payload's data is not looked at.
 struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
+  /// `moved`: traffic that is not timed. The others say that the traffic which is timed between them is a sample of it.
+  enum class Kind { moved, sample_begins, sample_ends };
+  Kind kind = Kind::moved;
+  /// The same number: the same pattern of addresses, so that a target may count `moved` as it did the samples.
+  u64 pattern = 0;
   bool write = false;
   u64 requests = 0, bytes = 0;
   /// It has gone on for so long until now; the same for all that is said at one time.
@@ -18,6 +24,12 @@ struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new BulkTraffic(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkTraffic&>(other); }
+};
+
+/// Travels with reads and writes whose time and energy matter and whose data do not: targets leave both sides alone.
+struct TimingOnly : tlm::tlm_extension<TimingOnly> {
+  [[nodiscard]] tlm_extension_base* clone() const override { return new TimingOnly; }
+  void copy_from(const tlm_extension_base&) override {}
 };
 
 }  // namespace bvp

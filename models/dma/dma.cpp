@@ -178,6 +178,7 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   channel.paced_reads += burst.source.size();
   channel.paced_writes += burst.destination.size();
   channel.paced_bytes += burst.bytes;
+  if (channel.paced_bursts == pace_bursts() + 1 && pace_is_measured()) mark_sample(BulkTraffic::Kind::sample_begins);
   channel.finished = std::max(channel.finished, done);
 }
 
@@ -191,9 +192,11 @@ bool Dma::access(Channel& channel, tlm::tlm_command command, const DmaSegment& s
   payload.set_streaming_width(segment.bytes);
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload.set_dmi_allowed(false);
+  if (moves_nothing()) payload.set_extension(&timing_only_);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   sc_core::sc_time delay = clock_.to_time(issue) - now;
   to_bus->b_transport(payload, delay);
+  if (moves_nothing()) payload.clear_extension(&timing_only_);
   done = std::max(done, clock_.to_cycles(now + delay));
   ++channel.statistics.bus_requests;
   return payload.is_response_ok();
@@ -245,7 +248,15 @@ void Dma::find_busy_transfers() {
   constexpr std::size_t remembered = 4096;
   if (paces_.size() >= remembered) paces_.clear();
   busy_ = &paces_[std::move(shapes)];
+  if (busy_->paces.empty()) busy_->pattern = ++patterns_;
   busy_->paces.resize(channels_.size());
+}
+
+/// All that is busy has filled its pipeline, and the pace of it is not known yet.
+bool Dma::pace_is_measured() const {
+  if (busy_ == nullptr || busy_->learnt) return false;
+  return std::all_of(channels_.begin(), channels_.end(),
+                     [this](const auto& channel) { return !channel->busy || channel->paced_bursts > pace_bursts(); });
 }
 
 /// If what has been busy was so for long enough.
@@ -254,6 +265,7 @@ void Dma::learn_paces() {
   for (const auto& channel : channels_) {
     if (channel->busy && channel->paced_bursts < pace_bursts() + outstanding_) return;
   }
+  mark_sample(BulkTraffic::Kind::sample_ends);
   busy_->learnt = true;
   for (const auto& channel : channels_) {
     if (!channel->busy) continue;
@@ -336,9 +348,17 @@ void Dma::skip(Channel& channel, const Pace& pace, u64 bursts, Cycle cycles) {
   } else {
     channel.transfer.skip(bytes, nullptr);
   }
-  const sc_core::sc_time duration = clock_.to_time(cycles);
-  if (!fill) count_bulk(source, false, reads, bytes, duration);
-  count_bulk(destination, true, writes, bytes, duration);
+  BulkTraffic bulk;
+  bulk.pattern = busy_->pattern;
+  bulk.bytes = bytes;
+  bulk.duration = clock_.to_time(cycles);
+  if (!fill) {
+    bulk.requests = reads;
+    send_bulk(source, bulk);
+  }
+  bulk.write = true;
+  bulk.requests = writes;
+  send_bulk(destination, bulk);
   statistics.bytes_read += fill ? 0 : bytes;
   statistics.bytes_written += bytes;
   statistics.bus_requests += reads + writes;
@@ -346,12 +366,18 @@ void Dma::skip(Channel& channel, const Pace& pace, u64 bursts, Cycle cycles) {
   statistics.byte += bytes;
 }
 
-void Dma::count_bulk(u64 address, bool write, u64 requests, u64 bytes, const sc_core::sc_time& duration) {
+void Dma::mark_sample(BulkTraffic::Kind kind) {
   BulkTraffic bulk;
-  bulk.write = write;
-  bulk.requests = requests;
-  bulk.bytes = bytes;
-  bulk.duration = duration;
+  bulk.kind = kind;
+  bulk.pattern = busy_->pattern;
+  for (const auto& channel : channels_) {
+    if (!channel->busy) continue;
+    if (channel->descriptor.fill == 0) send_bulk(channel->descriptor.source, bulk);
+    send_bulk(channel->descriptor.destination, bulk);
+  }
+}
+
+void Dma::send_bulk(u64 address, BulkTraffic& bulk) {
   tlm::tlm_generic_payload payload;
   payload.set_command(tlm::TLM_IGNORE_COMMAND);
   payload.set_address(address);

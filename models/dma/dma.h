@@ -12,6 +12,7 @@
 #include <systemc>
 #include <vector>
 
+#include "models/bus/bulk_traffic.h"
 #include "models/common/clock.h"
 #include "models/common/statistics.h"
 #include "models/dma/dma_parameters.h"
@@ -43,7 +44,7 @@ class Dma : public sc_core::sc_module {
  public:
   struct Mode {
     bool fast = false;  ///< long transfers are timed burst by burst at first only, and go on at the pace they have then
-    bool data = true;   ///< false: what is not timed burst by burst is not moved either
+    bool data = true;   ///< false: in fast mode nothing is moved
   };
   Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
       StatGroup& parent_statistics, Mode mode);
@@ -110,10 +111,12 @@ class Dma : public sc_core::sc_module {
   struct BusyTransfers {
     std::vector<Pace> paces;  // by channel
     bool learnt = false;
+    u64 pattern = 0;  // its number
   };
   /// Enough to see the batches of the DRAM's write queue and some of its refreshes.
-  static constexpr u64 learning_bursts = 1024;
+  static constexpr u64 learning_bursts = 512;
   void find_busy_transfers();
+  [[nodiscard]] bool pace_is_measured() const;
   void learn_paces();
   /// Bursts that fill the pipeline before the pace is measured.
   [[nodiscard]] u64 pace_bursts() const { return 3 * u64{outstanding_}; }
@@ -122,12 +125,17 @@ class Dma : public sc_core::sc_module {
   /// Brings the channels up to the present if they were moving.
   bool stop_moving();
   void skip(Channel& channel, const Pace& pace, u64 bursts, Cycle cycles);
-  void count_bulk(u64 address, bool write, u64 requests, u64 bytes, const sc_core::sc_time& duration);
+  /// Tells the targets of what is busy that a sample of its traffic begins or ends.
+  void mark_sample(BulkTraffic::Kind kind);
+  void send_bulk(u64 address, BulkTraffic& bulk);
   /// Host memory behind bus addresses, or null.
   u8* direct_memory(u64 address, u64 bytes);
 
+  [[nodiscard]] bool moves_nothing() const { return mode_.fast && !mode_.data; }
+
   const ClockDomain clock_;
   StatGroup stats_;
+  TimingOnly timing_only_;
   const Mode mode_;
   std::vector<tlm::tlm_dmi> regions_;
   u32 outstanding_;
@@ -136,6 +144,7 @@ class Dma : public sc_core::sc_module {
   std::vector<std::unique_ptr<Channel>> channels_;
   std::map<std::vector<u64>, BusyTransfers> paces_;
   BusyTransfers* busy_ = nullptr;  // the entry of paces_ for what is busy now
+  u64 patterns_ = 0;
   std::optional<Cycle> moving_since_;
 };
 

@@ -242,7 +242,8 @@ void Kernel::check(const KernelLimits& limits) const {
   require(power_of_two(pe_rows) && power_of_two(pe_columns) && pe_rows <= limits.rows && pe_columns <= limits.columns,
           fmt::runtime("it is for {} x {} PEs, the array has {} x {}"), pe_rows, pe_columns, limits.rows,
           limits.columns);
-  require(code.size() <= limits.instructions, fmt::runtime("{} instructions do not fit the instruction store of {}"),
+  require(code.size() <= limits.instructions,
+          fmt::runtime("{} instructions do not fit the instruction store of {} (soc.pe.instruction_store)"),
           code.size(), limits.instructions);
   for (const InstanceLevel& level : levels) {
     require(level.start_register <= registers && level.step >= 1, fmt::runtime("an instance level is malformed"));

@@ -41,19 +41,46 @@ tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) co
   return tlm::TLM_OK_RESPONSE;
 }
 
+Dram::Activity Dram::timed() const {
+  const DramStatistics& s = statistics_;
+  return {s.read_64b.value() + s.write_64b.value() - bulk_.accesses, s.activate.value() - bulk_.activates};
+}
+
+void Dram::bulk_traffic(const BulkTraffic& bulk) {
+  switch (bulk.kind) {
+    case BulkTraffic::Kind::moved:
+      count_bulk(bulk);
+      break;
+    case BulkTraffic::Kind::sample_begins:
+      sample_begin_ = timed();
+      break;
+    case BulkTraffic::Kind::sample_ends:
+      if (!sample_begin_) break;
+      const Activity end = timed();
+      Activity& sample = samples_[bulk.pattern];
+      sample.accesses += end.accesses - sample_begin_->accesses;
+      sample.activates += end.activates - sample_begin_->activates;
+      sample_begin_.reset();
+      break;
+  }
+}
+
 void Dram::count_bulk(const BulkTraffic& bulk) {
   DramStatistics& s = statistics_;
-  // A request is at least one access; rows are opened as often as for the accesses that were timed.
+  // A request is at least one access; rows are opened as often as in the samples of the pattern.
   const u64 accesses = std::max(bulk.requests, bulk.bytes / dram_access_bytes);
-  const auto timed = static_cast<double>(s.read_64b.value() + s.write_64b.value() - bulk_accesses_);
-  const auto timed_rows = static_cast<double>(s.activate.value() - bulk_activates_);
-  const auto rows = timed == 0 ? u64{0} : static_cast<u64>(static_cast<double>(accesses) * timed_rows / timed);
+  const auto sampled = samples_.find(bulk.pattern);
+  const Activity seen = sampled == samples_.end() || sampled->second.accesses == 0 ? timed() : sampled->second;
+  const auto rows = seen.accesses == 0
+                        ? u64{0}
+                        : static_cast<u64>(static_cast<double>(accesses) * static_cast<double>(seen.activates) /
+                                           static_cast<double>(seen.accesses));
   (bulk.write ? s.requests_written : s.requests_read) += bulk.requests;
   (bulk.write ? s.bytes_written : s.bytes_read) += bulk.bytes;
   (bulk.write ? s.write_64b : s.read_64b) += accesses;
-  bulk_accesses_ += accesses;
+  bulk_.accesses += accesses;
   s.activate += rows;
-  bulk_activates_ += rows;
+  bulk_.activates += rows;
   // The channels are as busy now as they were before it.
   const Cycle now = clock_.now();
   const Cycle from = std::max(clock_.to_cycles(sc_core::sc_time_stamp() - bulk.duration), bulk_until_);
@@ -65,7 +92,7 @@ void Dram::count_bulk(const BulkTraffic& bulk) {
 void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
     if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
-      count_bulk(*bulk);
+      bulk_traffic(*bulk);
       payload.set_response_status(tlm::TLM_OK_RESPONSE);
       return;
     }
@@ -90,12 +117,13 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     done = std::max(
         done, write ? channel.write(at.bank, at.row, block, arrival) : channel.read(at.bank, at.row, block, arrival));
   }
+  const bool data = payload.get_extension<TimingOnly>() == nullptr;
   if (write) {
-    std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
+    if (data) std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
     ++statistics_.requests_written;
     statistics_.bytes_written += length;
   } else {
-    std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
+    if (data) std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
     ++statistics_.requests_read;
     statistics_.bytes_read += length;
   }

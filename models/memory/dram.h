@@ -6,7 +6,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <systemc>
+#include <unordered_map>
 #include <vector>
 
 #include "models/bus/bulk_traffic.h"
@@ -41,6 +43,7 @@ class Dram : public sc_core::sc_module {
 
  private:
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void bulk_traffic(const BulkTraffic& bulk);
   void count_bulk(const BulkTraffic& bulk);
   u32 transport_dbg(tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
@@ -53,8 +56,15 @@ class Dram : public sc_core::sc_module {
   DramStorage storage_;
   std::vector<std::unique_ptr<DramChannel>> channels_;
   Cycle request_latency_, response_latency_, burst_clocks_;
-  u64 bulk_accesses_ = 0, bulk_activates_ = 0;  // what bulk traffic has added to the counters
-  Cycle bulk_until_ = 0;                        // when the last bulk traffic ended
+  struct Activity {
+    u64 accesses = 0, activates = 0;
+  };
+  /// Of what was timed access by access.
+  [[nodiscard]] Activity timed() const;
+  Activity bulk_;                              // what bulk traffic has added to the counters
+  std::unordered_map<u64, Activity> samples_;  // by pattern
+  std::optional<Activity> sample_begin_;
+  Cycle bulk_until_ = 0;  // when the last bulk traffic ended
   bool posted_writes_;
   bool dmi_;
   sc_core::sc_time dmi_latency_;

@@ -298,7 +298,9 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
   const u64 begin = payload.get_address();
   const u64 end = begin + payload.get_data_length();
   const bool read = payload.is_read();
-  if (read) {
+  if (payload.get_extension<TimingOnly>() != nullptr) {
+    // Nothing to move.
+  } else if (read) {
     std::memcpy(payload.get_data_ptr(), storage_.data() + begin, end - begin);
   } else {
     std::memcpy(storage_.data() + begin, payload.get_data_ptr(), end - begin);

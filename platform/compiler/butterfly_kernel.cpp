@@ -178,7 +178,9 @@ class StageBuilder {
     weight_sets_ = add_bits(
         stack_bits, stage_.stacks, [&](unsigned bit) { return stage_.input_stacked ? stage_.stack_stride[bit] : 0; },
         [&](unsigned bit) { return stage_.stack_stride[bit]; }, weight_sets_);
-    if (loops_.size() > 3) throw MappingError("a butterfly stage needs more instance levels than there are");
+    if (loops_.size() > 3)
+      throw MappingError(
+          "a butterfly stage needs more instance levels than there are; a larger soc.pe.operand_vectors needs fewer");
     loops_.resize(3);
     std::reverse(loops_.begin(), loops_.end());
     for (std::size_t level = 0; level < 3; ++level) result_.counts[level] = loops_[level].count;

@@ -42,7 +42,7 @@ struct TaskInfo {
   u32 tile_rows = 0;
   u64 scratchpad_bytes = 0;  // of a half, without weights
   u64 weight_bytes = 0;
-  u64 dram_read_bytes = 0, dram_write_bytes = 0;  // planned, weights included
+  u64 dram_read_bytes = 0, dram_write_bytes = 0;  // planned; read: weights and kernel images included
   u64 predicted_cycles = 0;                       // by the planner's cost model
 };
 
@@ -60,7 +60,7 @@ struct CompiledNetwork {
   u64 sum_ways = 1;   // interleaved parts of the sums of layer norm and softmax
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
-  u64 kernel_image_bytes = 0;  // fetched once per configuration
+  u64 kernel_image_bytes = 0;  // each image once
   u64 largest_image_bytes = 0;
 };
 

@@ -90,6 +90,7 @@ class Planner {
       }
       steps.insert(steps.end(), builder.inputs().begin(), builder.inputs().end());
       task.input_steps = static_cast<u32>(builder.inputs().size());
+      const std::size_t first_launch = steps.size();
       for (const LaunchStep& launch : builder.launches()) {
         const auto tag = index << 16 | static_cast<u32>(steps.size() - task.first_step);
         steps.push_back(launch_step(plan, launch, area, images));
@@ -105,6 +106,15 @@ class Planner {
         result_.kernels.push_back(std::move(kernel));
       }
       task.compute_steps = static_cast<u32>(builder.launches().size());
+      for (u64 tile = 0; tile < info.tiles; ++tile) {
+        const u64 fetched = fetched_image_bytes(steps, first_launch);
+        info.dram_read_bytes += fetched;
+        // From the second tile on all are alike.
+        if (tile == 1) {
+          info.dram_read_bytes += (info.tiles - 2) * fetched;
+          break;
+        }
+      }
       steps.insert(steps.end(), builder.outputs().begin(), builder.outputs().end());
       task.output_steps = static_cast<u32>(builder.outputs().size());
       tasks.push_back(task);
@@ -129,6 +139,17 @@ class Planner {
     result_.descriptor = header_address_;
     result_.end = plan.end();
     result_.blobs = plan.take_blobs();
+  }
+
+  /// What the sequencer fetches for these launches, the last steps so far: each image that is not configured already.
+  u64 fetched_image_bytes(const std::vector<Step>& steps, std::size_t first) {
+    u64 fetched = 0;
+    for (std::size_t i = first; i < steps.size(); ++i) {
+      const Command& command = steps[i].command;
+      if (command.image != configured_image_) fetched += command.image_bytes;
+      configured_image_ = command.image;
+    }
+    return fetched;
   }
 
   Step launch_step(Plan& plan, const LaunchStep& launch, u64 weight_area, std::map<std::vector<u8>, u64>& images) {
@@ -163,6 +184,7 @@ class Planner {
   const TensorMap& parameters_;
   CompiledNetwork result_;
   u64 weight_area_ = 0;
+  u64 configured_image_ = 0;  // where the image lies that the launch before had
   u64 header_address_ = 0, ring_address_ = 0;
 };
 
