@@ -199,6 +199,7 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
   LaunchStep step;
   step.name = name;
   step.mapping = fmt::format("{} PEs a lane group of tokens, three passes over the columns", kernel.sharing);
+  step.exchange_cycles = kernel.exchange_cycles;
   step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{layer_norm_register::input, input.offset, false},
@@ -255,6 +256,7 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   LaunchStep step;
   step.name = name + ".softmax";
   step.mapping = fmt::format("{} PEs a lane group of queries, two passes over the keys", kernel.sharing);
+  step.exchange_cycles = kernel.exchange_cycles;
   step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{softmax_register::scores, scores.offset, false},

@@ -17,19 +17,25 @@ namespace {
 constexpr EdgeKind data = EdgeKind::data;
 constexpr EdgeKind space = EdgeKind::space;
 
-/// The cheapest number of PEs that share the columns of a lane group.
+/// Two exchanges of all PEs that share a lane group, in rounds of a round trip each.
+u64 exchange_cycles(u32 sharing) {
+  constexpr u64 round_trip = 30;
+  return 2 * round_trip * log2_of(sharing);
+}
+
+/// The cheapest number of PEs that share the columns of a lane group. Each keeps two parts of the sums at least: a
+/// single one waits for the adder at every column, and the PEs queue for the bank of their common tile.
 u32 choose_sharing(const CompilerTarget& target, u32 columns, u32 groups, u32 ways) {
   const u32 pes = target.usable_pes();
   u32 best = 1;
   u64 best_cost = std::numeric_limits<u64>::max();
-  for (u32 sharing = 1; sharing <= std::min(pes, ways); sharing *= 2) {
+  for (u32 sharing = 1; sharing <= std::min(pes, std::max(1u, ways / 2)); sharing *= 2) {
     // A partial panel has to be shared out evenly too.
     if (columns % target.lanes % sharing != 0) break;
     const u32 by_group = pes / sharing;
-    // Of a column two operations wait for earlier ones of the same part, some four do not; an exchange is a round trip.
+    // Of a column two operations wait for earlier ones of the same part, some four do not.
     const u64 waiting = std::max<u64>(1, target.cal_latency * sharing / ways);
-    constexpr u64 exchange = 30;
-    const u64 of_group = columns / sharing * (4 + 2 * waiting) + 2 * exchange * log2_of(sharing);
+    const u64 of_group = columns / sharing * (4 + 2 * waiting) + exchange_cycles(sharing);
     const u64 cost = u64{(groups + by_group - 1) / by_group} * of_group;
     if (cost >= best_cost) continue;
     best_cost = cost;
@@ -289,6 +295,7 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
 
   RowKernel result;
   result.sharing = passes.sharing();
+  result.exchange_cycles = exchange_cycles(result.sharing);
   result.weights = {to_half(1.0 / spec.columns), to_half(spec.epsilon)};
   const u32 constant_vectors = vectors_of(result.weights.size(), lanes);
   pad_to_vector(result.weights, lanes);
@@ -371,6 +378,7 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
 
   RowKernel result;
   result.sharing = passes.sharing();
+  result.exchange_cycles = exchange_cycles(result.sharing);
   constexpr u16 minus_infinity = 0xfc00;
   result.weights.assign(lanes, minus_infinity);
   result.counts = {std::max(1u, passes.panels()), 1, 1};

@@ -23,6 +23,7 @@ struct RowKernel {
   std::vector<u16> weights;     // for the scratchpad, whole vectors
   std::array<u32, 3> counts{};  // of the instance levels 1..3
   u32 sharing = 1;              // PEs that share the columns of a lane group
+  u64 exchange_cycles = 0;      // that a lane group waits for sums and maxima of other PEs, an estimate
 };
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over `columns` columns.

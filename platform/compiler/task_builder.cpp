@@ -238,12 +238,18 @@ void TaskBuilder::store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 p
            {static_cast<i32>(half_pitch), 0, 0}, strides, tail_none, 0);
 }
 
+u64 step_cycles(const CompilerTarget& target, const LaunchStep& step, const std::array<u32, instance_levels>& counts) {
+  const u32 by_launch = step.kernel.levels[step.row_level].step;
+  const u64 taken = (counts[step.row_level] + by_launch - 1) / by_launch;
+  return launch_cycles(target, step.kernel, counts) + taken * step.exchange_cycles;
+}
+
 u64 TaskBuilder::tile_cycles(u32 groups) const {
   u64 cycles = 0;
   for (const LaunchStep& launch : launches_) {
     auto counts = launch.counts;
     counts[launch.row_level] = (groups + launch.groups_per_count - 1) / launch.groups_per_count;
-    cycles += launch_cycles(target_, launch.kernel, counts);
+    cycles += step_cycles(target_, launch, counts);
   }
   return cycles;
 }

@@ -35,6 +35,7 @@ struct LaunchStep {
   unsigned row_level = 0;    // the instance level that counts lane groups of rows
   u32 tail_count = 0;        // its count in the last innermost tile
   u32 groups_per_count = 1;  // lane groups that one of them stands for
+  u64 exchange_cycles = 0;   // in which a PE's units wait for others, for each count of row_level that it takes
   u32 layer = layer_none;
   bool own_weights = false;  // they come with the tile
   struct Register {
@@ -44,6 +45,10 @@ struct LaunchStep {
   };
   std::vector<Register> registers;
 };
+
+/// Cycles of one launch with these counts, by the cost model.
+[[nodiscard]] u64 step_cycles(const CompilerTarget& target, const LaunchStep& step,
+                              const std::array<u32, instance_levels>& counts);
 
 class TaskBuilder {
  public:
