@@ -147,6 +147,13 @@ void LockstepArray::find_active() {
   multiplicity_ = active_.size();
 }
 
+bool LockstepArray::all_within_bounds(const StreamBases& distance) const {
+  const SegmentProgram& segment = context_->program.segments[firing_];
+  const Reach& reach = context_->reaches[firing_];
+  return within_bounds(segment, bases_at(reach.lowest, distance)) &&
+         within_bounds(segment, bases_at(reach.highest, distance));
+}
+
 // ---------------------------------------------------------------- costs
 
 Cycle LockstepArray::Cost::mean_issue() const { return static_cast<Cycle>(std::lround(issue / samples)); }
@@ -220,11 +227,13 @@ std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
   const std::size_t count = context_->program.segments[firing_].transfers.size();
   Cycle least_issue = no_cycle, least_latency = no_cycle, most_issue = 0, most_latency = 0;
   const std::size_t pes = data_ || timed ? active_.size() : 1;
+  const StreamBases distance = this->distance(firing_);
+  const bool sound = all_within_bounds(distance);
   for (std::size_t i = 0; i < pes; ++i) {
     const PeProgram& program = context_->all_pes[active_[i]];
     const SegmentProgram& segment = program.segments[firing_];
-    const StreamBases bases = bases_of(program, firing_);
-    if (!within_bounds(segment, bases)) {
+    const StreamBases bases = bases_at(segment.first, distance);
+    if (!sound && !within_bounds(segment, bases)) {
       fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
       return std::nullopt;
     }
@@ -301,11 +310,13 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   };
   std::vector<Vector> targets;
   std::vector<u16> words;
+  const StreamBases distance = this->distance(firing_);
+  const bool sound = all_within_bounds(distance);
   for (const u32 pe : active_) {
     const PeProgram& program = context_->all_pes[pe];
     const SegmentProgram& own = program.segments[firing_];
-    const StreamBases bases = bases_of(program, firing_);
-    if (!within_bounds(own, bases)) {
+    const StreamBases bases = bases_at(own.first, distance);
+    if (!sound && !within_bounds(own, bases)) {
       fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
       return std::nullopt;
     }
@@ -376,14 +387,16 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
 // ---------------------------------------------------------------- Cal
 
 Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
+  const StreamBases distance = this->distance(segment);
+  const bool sound = all_within_bounds(distance);
   for (std::size_t i = 0; data_ && i < active_.size(); ++i) {
-    const PeProgram& program = context_->all_pes[active_[i]];
-    const StreamBases bases = bases_of(program, segment);
-    if (!within_bounds(program.segments[segment], bases)) {
+    const SegmentProgram& own = context_->all_pes[active_[i]].segments[segment];
+    const StreamBases bases = bases_at(own.first, distance);
+    if (!sound && !within_bounds(own, bases)) {
       fail(fmt::format("segment {} reaches outside of the operand memory", segment));
       break;
     }
-    cal_.execute(program.segments[segment], bases, memories_[active_[i]]);
+    cal_.execute(own, bases, memories_[active_[i]]);
   }
   const CalSchedule& schedule = context_->schedules[segment];
   count_cal(schedule);

@@ -74,6 +74,8 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   [[nodiscard]] std::vector<PeProgram> all_programs(const Kernel& kernel) const override;
   /// PEs of the kernel that take part in the firing at hand; PE 0 always does.
   void find_active();
+  /// Those of the kernel, active or not: if so, none has to be looked at by itself.
+  [[nodiscard]] bool all_within_bounds(const StreamBases& distance) const;
   [[nodiscard]] u32 array_index(u32 kernel_pe) const;
   /// The cost that applies to the firing at hand. All PEs begin a launch at the same time and get in each other's way,
   /// and its end is that of the slowest. Where they exchange vectors they stay in step, so that it remains like this;

@@ -122,6 +122,16 @@ bool PeCore::configure(const u8* image, std::size_t size) {
       context->uniform =
           context->uniform && program.start == context->program.start && program.step == context->program.step;
     }
+    for (std::size_t i = 0; i < context->program.segments.size() && !context->all_pes.empty(); ++i) {
+      Reach reach{context->all_pes.front().segments[i].first, context->all_pes.front().segments[i].first};
+      for (const PeProgram& program : context->all_pes) {
+        for (std::size_t s = 0; s < streams_per_segment; ++s) {
+          reach.lowest[s] = std::min(reach.lowest[s], program.segments[i].first[s]);
+          reach.highest[s] = std::max(reach.highest[s], program.segments[i].first[s]);
+        }
+      }
+      context->reaches.push_back(reach);
+    }
     shadow_ = std::move(context);
   } catch (const KernelError& error) {
     report_warning(name_.c_str(), "{}", error.what());
@@ -340,7 +350,7 @@ void PeCore::start(u32 segment, Cycle now) {
     }
   }
   firings_ += multiplicity_;
-  const StreamBases bases = bases_of(context_->program, segment);
+  const StreamBases bases = bases_at(program.first, distance(segment));
   if (!within_bounds(program, bases)) {
     fail(fmt::format("segment {} reaches outside of the operand memory", segment));
     return;
@@ -456,25 +466,33 @@ void PeCore::produce(u32 edge, Cycle now) {
 
 // ---------------------------------------------------------------- addresses
 
-StreamBases PeCore::bases_of(const PeProgram& of_pe, u32 segment) const {
-  const SegmentProgram& program = of_pe.segments[segment];
+StreamBases PeCore::distance(u32 segment) const {
+  const SegmentProgram& program = context_->program.segments[segment];
   const SegmentState& state = state_[segment];
   const Launch& launch = launches_[state.launch - first_launch_];
-  StreamBases bases{};
+  StreamBases distance{};
   for (std::size_t s = 0; s < streams_per_segment; ++s) {
     const Stream& stream = program.streams[s];
-    i64 base = stream.base;
-    if (stream.launch_register != 0) base += static_cast<i32>(launch.record.registers[stream.launch_register - 1u]);
+    i64 sum = 0;
+    if (stream.launch_register != 0) sum += static_cast<i32>(launch.record.registers[stream.launch_register - 1u]);
     if (stream.rotation_depth != 0) {
-      base += static_cast<i64>(state.begun[stream.rotation_scope] % stream.rotation_depth) * stream.rotation_stride;
+      sum += static_cast<i64>(state.begun[stream.rotation_scope] % stream.rotation_depth) * stream.rotation_stride;
     }
     // Modulo 2^64: a launch's counts may be anything.
-    auto wrapping = static_cast<u64>(base);
+    auto wrapping = static_cast<u64>(sum);
     for (unsigned level = 0; level < program.scope; ++level) {
-      const u64 index = of_pe.start[level] + u64{state.iteration[level]} * of_pe.step[level];
-      wrapping += index * static_cast<u64>(i64{stream.instance_stride[level]});
+      const u64 steps = u64{state.iteration[level]} * context_->program.step[level];
+      wrapping += steps * static_cast<u64>(i64{stream.instance_stride[level]});
     }
-    bases[s] = static_cast<i64>(wrapping);
+    distance[s] = static_cast<i64>(wrapping);
+  }
+  return distance;
+}
+
+StreamBases PeCore::bases_at(const StreamBases& first, const StreamBases& distance) {
+  StreamBases bases{};
+  for (std::size_t s = 0; s < streams_per_segment; ++s) {
+    bases[s] = static_cast<i64>(static_cast<u64>(first[s]) + static_cast<u64>(distance[s]));
   }
   return bases;
 }

@@ -115,10 +115,16 @@ class PeCore {
     std::vector<u16> data;
   };
 
+  /// The lowest and the highest first base of each stream.
+  struct Reach {
+    StreamBases lowest{}, highest{};
+  };
+
   struct Context {
     PeProgram program;
     std::vector<CalSchedule> schedules;  // of the Cal segments
     std::vector<PeProgram> all_pes;      // as all_programs() says
+    std::vector<Reach> reaches;          // of the segments, over all of those
     bool uniform = true;                 // all of those run the same iterations
   };
   /// Contexts of images seen before: networks use the same kernels tile after tile.
@@ -161,8 +167,10 @@ class PeCore {
   [[nodiscard]] virtual u64 kernel_pes() const { return 1; }
   void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
   void count_cal(const CalSchedule& schedule);
-  /// Where the segment's streams point in the firing at hand, for the PE of this program.
-  [[nodiscard]] StreamBases bases_of(const PeProgram& program, u32 segment) const;
+  /// How far the segment's streams are from their first bases in the firing at hand; the same for all PEs of the
+  /// kernel.
+  [[nodiscard]] StreamBases distance(u32 segment) const;
+  [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance);
   [[nodiscard]] bool within_bounds(const SegmentProgram& segment, const StreamBases& bases) const;
   /// Posts the token of an edge (and nothing else) for `when`.
   void expect_token(u32 edge, Cycle when);

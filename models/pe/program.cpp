@@ -176,7 +176,18 @@ PeProgram make_program(const Kernel& kernel, u32 pe) {
     program.start[level] = instance.start_register == 0 ? 0 : static_cast<u32>(registers[instance.start_register - 1u]);
     program.step[level] = instance.step;
   }
-  for (const Segment& segment : kernel.segments) program.segments.push_back(make_segment(kernel, segment, registers));
+  for (const Segment& segment : kernel.segments) {
+    program.segments.push_back(make_segment(kernel, segment, registers));
+    SegmentProgram& added = program.segments.back();
+    for (std::size_t s = 0; s < streams_per_segment; ++s) {
+      // Modulo 2^64, as all sums of addresses.
+      auto first = static_cast<u64>(i64{added.streams[s].base});
+      for (unsigned level = 0; level < added.scope; ++level) {
+        first += program.start[level] * static_cast<u64>(i64{added.streams[s].instance_stride[level]});
+      }
+      added.first[s] = static_cast<i64>(first);
+    }
+  }
   for (const Edge& edge : kernel.edges) {
     const auto index = static_cast<u32>(program.edges.size());
     const u8 scope = std::min(kernel.segments[edge.from].scope, kernel.segments[edge.to].scope);

@@ -55,6 +55,7 @@ struct SegmentProgram {
   u8 scope = 1;
   u8 tag = 0;
   std::array<Stream, streams_per_segment> streams{};  // PE register already added to the base
+  StreamBases first{};                                // bases in the first instance, without launch and rotation
   std::vector<Transfer> transfers;                    // Load, Store, Flow: in issue order
   bool consecutive = false;                           // their operand-memory vectors lie one behind the other
   std::vector<CalRun> runs;                           // Cal: in issue order
