@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "models/bus/bulk_traffic.h"
@@ -313,7 +314,7 @@ bool Dma::stop_moving() {
   for (const auto& channel : channels_) {
     if (!channel->busy) continue;
     const Pace& pace = busy_->paces[channel->number];
-    const auto bursts = static_cast<u64>(static_cast<double>(cycles) / pace.of_burst() + 0.5);
+    const auto bursts = static_cast<u64>(std::llround(static_cast<double>(cycles) / pace.of_burst()));
     skip(*channel, pace, std::min(skippable(*channel), bursts), cycles);
   }
   return true;

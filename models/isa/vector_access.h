@@ -29,6 +29,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   u64 conflict_cycles = 0;
   /// Out: cycles from the first vector's issue until the port may issue for another segment, at least `count`.
   u64 issue_cycles = 0;
+  /// Out: what a vector takes from this port when no other is in its way.
+  u64 unloaded_cycles = 0;
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new VectorAccess(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const VectorAccess&>(other); }

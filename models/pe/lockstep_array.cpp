@@ -165,11 +165,12 @@ void LockstepArray::Cost::add(Cycle of_issue, Cycle of_latency) {
   latency += static_cast<double>(of_latency);
 }
 
-const LockstepArray::Cost& LockstepArray::cost_now() const {
+LockstepArray::Time LockstepArray::cost_now() const {
   const KernelCosts::OfSegment& costs = known_->segments[firing_];
   const auto& iteration = state_[firing_].iteration;
   const bool first = std::all_of(iteration.begin(), iteration.end(), [](u32 i) { return i == 0; });
-  return first || known_->exchanges ? costs.slowest : costs.fastest;
+  if (first || known_->exchanges) return {costs.slowest.mean_issue(), costs.slowest.mean_latency()};
+  return {costs.fastest.mean_issue(), costs.fastest.mean_latency() + costs.farthest};
 }
 
 // ---------------------------------------------------------------- Load and Store
@@ -192,7 +193,8 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   const bool direct = data_ && segment.consecutive && memories_[pe].pitch() == lanes;
   if (!direct) buffer_.resize(std::max(buffer_.size(), count * lanes));
   const bool gather = data_ && !direct && !load, spread = data_ && !direct && load;
-  for (std::size_t i = 0; gather && i < count; ++i) std::memcpy(buffer_.data() + i * lanes, vector(i), lanes * 2u);
+  for (std::size_t i = 0; gather && i < count; ++i)
+    std::memcpy(buffer_.data() + i * lanes, vector(i), std::size_t{lanes} * 2);
   u16* const words = direct ? vector(0) : buffer_.data();
   vector_access_.addresses = addresses_.data();
   vector_access_.count = static_cast<u32>(count);
@@ -215,7 +217,8 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
                      payload_.get_address(), payload_.get_response_string()));
     return false;
   }
-  for (std::size_t i = 0; spread && i < count; ++i) std::memcpy(vector(i), buffer_.data() + i * lanes, lanes * 2u);
+  for (std::size_t i = 0; spread && i < count; ++i)
+    std::memcpy(vector(i), buffer_.data() + i * lanes, std::size_t{lanes} * 2);
   issue = std::max<u64>(count, vector_access_.issue_cycles);
   latency = clock_.to_cycles(delay);
   return true;
@@ -239,20 +242,22 @@ std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
     }
     Cycle issue = 0, latency = 0;
     if (!transfer(unit, active_[i], segment, bases, timed, issue, latency)) return std::nullopt;
+    if (!timed) continue;
     least_issue = std::min(least_issue, issue);
-    least_latency = std::min(least_latency, latency);
+    least_latency = std::min(least_latency, latency - vector_access_.unloaded_cycles);
     most_issue = std::max(most_issue, issue);
     most_latency = std::max(most_latency, latency);
+    costs.farthest = std::max(costs.farthest, vector_access_.unloaded_cycles);
   }
   if (timed) {
     costs.slowest.add(most_issue, most_latency);
     costs.fastest.add(least_issue, least_latency);
   }
   (unit == Unit::load ? operand_writes_ : operand_reads_) += count * active_.size();
-  const Cost& cost = cost_now();
-  book_busy(unit, now, count, 0, std::max<u64>(cost.mean_issue(), count) - count);
+  const Time cost = cost_now();
+  book_busy(unit, now, count, 0, std::max<u64>(cost.issue, count) - count);
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
-  in_order = std::max(in_order, now + cost.mean_latency());
+  in_order = std::max(in_order, now + cost.latency);
   return in_order;
 }
 
@@ -334,7 +339,7 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
     }
   }
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    std::memcpy(memories_[targets[i].pe].vector(targets[i].slot), words.data() + i * lanes, lanes * 2u);
+    std::memcpy(memories_[targets[i].pe].vector(targets[i].slot), words.data() + i * lanes, std::size_t{lanes} * 2);
   }
 
   // Packets of equal destination, in order; all PEs send theirs at the same time.

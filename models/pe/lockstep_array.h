@@ -46,9 +46,13 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
     [[nodiscard]] Cycle mean_latency() const;
     void add(Cycle of_issue, Cycle of_latency);
   };
+  struct Time {
+    Cycle issue, latency;
+  };
   struct KernelCosts {
     struct OfSegment {
-      Cost slowest, fastest;  // of the PEs
+      Cost slowest, fastest;  // of the PEs; fastest: its latency without the way to the scratchpad
+      Cycle farthest = 0;     // the longest of those ways
     };
     std::vector<OfSegment> segments;
     bool exchanges = false;  // PEs wait for each other within a launch
@@ -80,7 +84,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// The cost that applies to the firing at hand. All PEs begin a launch at the same time and get in each other's way,
   /// and its end is that of the slowest. Where they exchange vectors they stay in step, so that it remains like this;
   /// otherwise the first collisions put them so far apart that they pass each other.
-  [[nodiscard]] const Cost& cost_now() const;
+  [[nodiscard]] Time cost_now() const;
   /// The vectors of a Load or Store segment of one PE; false after fail().
   bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
                 Cycle& issue, Cycle& latency);

@@ -95,7 +95,8 @@ std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const Stream
   buffer_.resize(count * lanes);
   for (std::size_t i = 0; data_ && i < count; ++i) {
     const Access& vector = segment.transfers[i].a;
-    std::memcpy(buffer_.data() + i * lanes, memory_.vector(bases[vector.stream] + vector.offset), lanes * 2u);
+    std::memcpy(buffer_.data() + i * lanes, memory_.vector(bases[vector.stream] + vector.offset),
+                std::size_t{lanes} * 2);
   }
   return access_scratchpad(Unit::store, buffer_.data(), now);
 }
@@ -151,7 +152,7 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
       slots_[i - begin] = static_cast<u16>(bases[transfer.d.stream] + transfer.d.offset);
       if (data_)
         std::memcpy(buffer_.data() + (i - begin) * lanes, memory_.vector(bases[transfer.a.stream] + transfer.a.offset),
-                    lanes * 2u);
+                    std::size_t{lanes} * 2);
     }
     const bool final_packet =
         std::none_of(segment.transfers.begin() + static_cast<std::ptrdiff_t>(end), segment.transfers.end(),

@@ -536,7 +536,7 @@ void PeCore::deliver(u32 vectors) {
   const Incoming& incoming = incoming_[vectors];
   const u32 lanes = memory_.lanes();
   for (std::size_t i = 0; data_ && i < incoming.slots.size(); ++i) {
-    std::memcpy(memory_.vector(incoming.slots[i]), incoming.data.data() + i * lanes, lanes * 2u);
+    std::memcpy(memory_.vector(incoming.slots[i]), incoming.data.data() + i * lanes, std::size_t{lanes} * 2);
   }
   free_incoming_.push_back(vectors);
 }

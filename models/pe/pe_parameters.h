@@ -73,7 +73,7 @@ struct PeParameters : ParameterGroup {
                              "",
                              {1, 64},
                              power_of_two,
-                             "The special function unit serves lanes / special_divisor lanes per cycle.",
+                             "The special function unit serves lanes / special_divisor lanes per cycle, one at least.",
                              "MLX (ISCA 2026): exp and division units at 1/4 of the SIMD width",
                              Confidence::mid};
 };

@@ -169,6 +169,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   channel.next_issue = next_issue;
   access.conflict_cycles = conflicts;
   access.issue_cycles = next_issue - start;
+  access.unloaded_cycles = there + back;
   conflict_cycles_ += conflicts;
   outstanding_cycles_ += stalls;
   column_accesses_ += columns;

@@ -18,15 +18,6 @@ struct ScratchpadParameters : ParameterGroup {
                         "Capacity; a multiple of a tile of lanes x lanes fp16 values.",
                         "assumption after the DPU line (2018: 8 MB, 2019: 3 MB)",
                         Confidence::low};
-  Param<i64> halves{this,
-                    "halves",
-                    2,
-                    "parts",
-                    {1, 2},
-                    power_of_two,
-                    "Parts between which software alternates DMA and compute; the hardware has no such border.",
-                    "assumption after the DPU line's double buffering (2018)",
-                    Confidence::low};
   Param<i64> banks{this,
                    "banks",
                    16,
@@ -98,7 +89,7 @@ struct ScratchpadParameters : ParameterGroup {
                           "bytes per cycle",
                           {2, 1024},
                           power_of_two,
-                          "Width of the linear port, at least one vector.",
+                          "Width of the linear port; one vector where that is wider.",
                           "assumption: above the 51.2 GB/s of the external memory at 1 GHz",
                           Confidence::low};
 };

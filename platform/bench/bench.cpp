@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -178,7 +179,7 @@ network:
     if (!result.failure.empty()) throw std::runtime_error("a scenario of the signature failed: " + result.failure);
     for (const auto& [name, tensor] : result.tensors) fold(tensor.data.data(), tensor.data.size() * 2);
     fold(&result.cycles, sizeof(result.cycles));
-    const auto picojoules = static_cast<u64>(result.energy_j * 1e12 + 0.5);
+    const auto picojoules = static_cast<u64>(std::llround(result.energy_j * 1e12));
     fold(&picojoules, sizeof(picojoules));
   }
   return hash;

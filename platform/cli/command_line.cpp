@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "platform/cli/commands.h"
+#include "platform/scenario/nearest.h"
 #include "platform/scenario/resources.h"
 
 namespace bvp {
@@ -47,6 +48,14 @@ struct KeyOptions {
     if (dump) overrides.push_back({"record.tensors", "true", "--dump"});
   }
 };
+
+InputError unknown_command(const CLI::App& app, const std::string& found) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  const std::string near = nearest_word(found, names);
+  return InputError(fmt::format("unknown command '{}'{}; expected one of: {}", found,
+                                near.empty() ? "" : fmt::format(", did you mean '{}'?", near), fmt::join(names, ", ")));
+}
 
 int dispatch(int argc, const char* const* argv) {
   CLI::App app{"butterfly-vp: a virtual platform of a dataflow accelerator for butterfly-sparse attention networks"};
@@ -115,6 +124,7 @@ int dispatch(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') throw unknown_command(app, argv[1]);
     return app.exit(error) == 0 ? exit_passed : exit_bad_input;
   }
 
@@ -150,7 +160,10 @@ ScenarioOptions scenario_options(const std::vector<Override>& overrides) {
 
 int command_line(int argc, const char* const* argv) {
   try {
-    return dispatch(argc, argv);
+    const int exit_code = dispatch(argc, argv);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+    print_error("standard output cannot be written");
+    return exit_failed;
   } catch (const InputError& error) {
     print_error(error.what());
     return exit_bad_input;

@@ -829,7 +829,7 @@ std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned 
   // One context, residual, temporaries, the weights of one window with bias, constants.
   const auto vectors = [&](unsigned bits) {
     const u64 group = u64{1} << (bits - pe_bits - 1);
-    const u64 scalars = bits * values * group + 2 * group, temporaries = 2 * 8;
+    const u64 scalars = bits * values * group + 2 * group, temporaries = u64{2} * 8;
     return planes * 3 * group + 2 * group + temporaries + scalars / target.lanes + 1 + 4 / target.lanes + 1;
   };
   while (target.stage_points == 0 && limit > pe_bits + 1 && vectors(limit) > target.operand_vectors) --limit;

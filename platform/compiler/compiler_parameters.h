@@ -14,7 +14,8 @@ struct CompilerParameters : ParameterGroup {
                           0,
                           "points",
                           {0, 65536},
-                          "Points of a closed set, a power of two; 0: as many as fit the operand memory, at most 512.",
+                          "Points of a closed set, a power of two, two a PE at least; 0: as many as fit the operand "
+                          "memory, at most 512.",
                           "MLX (ISCA 2026): 512 is the largest single-stage footprint",
                           Confidence::mid};
   Param<i64> tile_rows{

@@ -60,6 +60,10 @@ CompilerTarget target_of(const Scenario& scenario) {
 
 CompiledNetwork compile(const Scenario& scenario, const CompilerTarget& target, const TensorMap& weights) {
   try {
+    if ((target.stage_points & (target.stage_points - 1)) != 0) {
+      throw CompileError(
+          fmt::format("compiler.stage_points: found {}, expected 0 or a power of two", target.stage_points));
+    }
     CompiledNetwork network = compile_network(target, scenario.network, weights);
     const auto most = static_cast<u64>(scenario.soc.sequencer.max_image_bytes);
     if (network.largest_image_bytes > most) {

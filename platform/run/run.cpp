@@ -59,6 +59,26 @@ void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_action
   if ((actions & sc_core::SC_THROW) != 0) throw report;
 }
 
+/// The last line with text in it, of what comes character by character; unprintable ones as dots.
+class LastLine {
+ public:
+  void add(char character) {
+    constexpr std::size_t longest = 200;
+    if (character == '\n' || character == '\r') {
+      ended_ = true;
+      return;
+    }
+    if (ended_) text_.clear();
+    ended_ = false;
+    if (text_.size() < longest) text_ += character >= ' ' && character <= '~' ? character : '.';
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+  bool ended_ = false;
+};
+
 /// Restores SystemC's own report handler on leaving.
 class ReportHandler {
  public:
@@ -213,16 +233,19 @@ class Run {
       exit_code = code;
       sc_core::sc_stop();
     });
-    soc.simulation_control.set_progress_callback([&](u32 task) {
-      if (!request_.progress) return;
-      RunProgress progress;
-      progress.task_index = task;
-      progress.task_count = compiled_.tasks.size();
-      if (task < compiled_.tasks.size()) progress.task = compiled_.tasks[task].name;
+    RunProgress progress;
+    progress.task_count = compiled_.tasks.size();
+    const auto report_progress = [&] {
       progress.simulated_s = sc_core::sc_time_stamp().to_seconds();
-      request_.progress(progress);
+      if (request_.progress && !progress.task.empty()) request_.progress(progress);
+    };
+    soc.simulation_control.set_progress_callback([&](u32 task) {
+      progress.task_index = task;
+      progress.task = task < compiled_.tasks.size() ? compiled_.tasks[task].name : "the end";
+      report_progress();
     });
     soc.uart.set_sink([&](char character) {
+      last_line_.add(character);
       if (request_.uart) request_.uart(std::string_view(&character, 1));
     });
     soc.simulation_control.set_argument(compiled_.descriptor);
@@ -234,9 +257,15 @@ class Run {
     try {
       const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
       while (!exit_code && !soc.cpu.halted() && sc_core::sc_time_stamp() < limit) {
+        if (request_.interrupted && request_.interrupted()) {
+          result_.failure =
+              fmt::format("interrupted after {:.6g} s of simulated time", sc_core::sc_time_stamp().to_seconds());
+          break;
+        }
         const sc_core::sc_time slice = std::min(slice_, limit - sc_core::sc_time_stamp());
         sc_core::sc_start(slice);
         if (power_) power_->close_window();
+        report_progress();
       }
     } catch (const sc_core::sc_report& report) {
       result_.failure = fmt::format("the simulation stopped: {}: {}", report.get_msg_type(), report.get_msg());
@@ -354,6 +383,7 @@ class Run {
     if (!result_.failure.empty()) return;
     if (exit_code && *exit_code != 0) {
       result_.failure = fmt::format("the firmware ended with exit code {}", *exit_code);
+      if (!last_line_.text().empty()) result_.failure += fmt::format(" and said: {}", last_line_.text());
     } else if (!exit_code && soc.cpu.halted()) {
       result_.failure = fmt::format("the CPU halted: {}", soc.cpu.halt_reason());
     } else if (!exit_code) {
@@ -498,6 +528,33 @@ class Run {
     }
   }
 
+  static std::string layer_output(std::size_t layer) { return fmt::format("layers.{}.output", layer); }
+
+  /// What is wrong with the first result, in the network's order, that is not made of numbers alone; empty if all are.
+  [[nodiscard]] std::string first_not_finite() const {
+    std::vector<std::string> names{"input"};
+    for (std::size_t i = 0; i < scenario_.network.layers.size(); ++i) names.push_back(layer_output(i));
+    names.insert(names.end(), {"output", "logits"});
+    for (const std::string& name : names) {
+      const auto found = outputs_.find(name);
+      if (found == outputs_.end()) continue;
+      const std::vector<u16>& data = found->second.data;
+      constexpr u16 magnitude = 0x7fff, infinity = 0x7c00;
+      const auto infinite = [](u16 half) { return (half & magnitude) == infinity; };
+      const auto nan = [](u16 half) { return (half & magnitude) > infinity; };
+      if (std::any_of(data.begin(), data.end(), infinite)) {
+        return fmt::format("{} is not finite: values grew beyond fp16 there", name);
+      }
+      if (std::any_of(data.begin(), data.end(), nan)) {
+        return fmt::format(
+            "{} has values that are no numbers: something grew beyond fp16 on the way there, or rows without variance "
+            "met a network.epsilon that is 0 in fp16",
+            name);
+      }
+    }
+    return {};
+  }
+
   void verify() {
     const Stopwatch watch;
     const Network& network = scenario_.network;
@@ -515,33 +572,34 @@ class Run {
       for (std::size_t i = 0; i < tensor.data.size(); ++i) different += got.data[i] != tensor.data[i] ? 1 : 0;
     }
     verification.bit_exact = different == 0;
-    std::string overflow;
-    for (std::size_t i = 0; i < network.layers.size(); ++i) {
-      const Tensor& from = i == 0 ? input_ : outputs_.at(fmt::format("layers.{}.output", i - 1));
-      const Tensor& got = outputs_.at(fmt::format("layers.{}.output", i));
-      const auto finite = [](u16 half) { return (half & 0x7c00) != 0x7c00; };
-      if (overflow.empty() && !std::all_of(got.data.begin(), got.data.end(), finite)) {
-        overflow = fmt::format("layers.{}.output is not finite: values grew beyond fp16 there", i);
-      }
-      const double error = relative_error(got.data, reference_float(network, weights_, i, from));
+    const auto measure = [&](double error) {
       verification.relative_error = std::max(verification.relative_error, error);
+      return error;
+    };
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      const Tensor& from = i == 0 ? input_ : outputs_.at(layer_output(i - 1));
+      const double error =
+          measure(relative_error(outputs_.at(layer_output(i)).data, reference_float(network, weights_, i, from)));
       for (LayerRow& row : result_.layers) {
         if (row.index == i) row.relative_error = error;
       }
     }
     if (!tokens_.empty()) {
-      const double error = relative_error(input_.data, reference_float_embedding(network, weights_, tokens_));
-      verification.relative_error = std::max(verification.relative_error, error);
+      measure(relative_error(input_.data, reference_float_embedding(network, weights_, tokens_)));
+    }
+    if (network.norm == NormPlacement::pre) {
+      const Tensor& last = outputs_.at(layer_output(network.layers.size() - 1));
+      measure(relative_error(outputs_.at("output").data, reference_float_final_norm(network, weights_, last)));
     }
     if (network.classes > 0) {
       const FloatLogits logits = reference_float_logits(network, weights_, outputs_.at("output"));
-      const double error = relative_error(outputs_.at("logits").data, logits.values, logits.size);
-      verification.relative_error = std::max(verification.relative_error, error);
+      measure(relative_error(outputs_.at("logits").data, logits.values, logits.size));
     }
+    const std::string not_finite = first_not_finite();
     if (different != 0) {
       result_.failure = fmt::format("{} values differ from the fp16 reference", different);
-    } else if (!overflow.empty()) {
-      result_.failure = overflow;
+    } else if (!not_finite.empty()) {
+      result_.failure = not_finite;
     } else if (!(verification.relative_error <= verification.tolerance)) {
       result_.failure = fmt::format("the relative error {:.3g} exceeds the tolerance {:.3g}",
                                     verification.relative_error, verification.tolerance);
@@ -558,6 +616,7 @@ class Run {
   CompiledNetwork compiled_;
   ElfImage elf_;
   std::optional<EnergyTable> table_;
+  LastLine last_line_;                         // of the firmware
   sc_core::sc_time slice_{1, sc_core::SC_MS};  // of the simulation between two looks at it
   std::unique_ptr<PowerMonitor> power_;
   std::unique_ptr<Tracer> tracer_;

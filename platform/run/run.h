@@ -29,6 +29,8 @@ struct RunRequest {
   /// Every piece of text the firmware sends through the UART.
   std::function<void(std::string_view)> uart;
   std::function<void(const RunProgress&)> progress;
+  /// Asked at least once a millisecond of simulated time; true ends the run as failed, results and all.
+  std::function<bool()> interrupted;
   /// Files to write while the simulation runs: a trace, a waveform. Empty: none.
   std::filesystem::path trace, vcd;
 };

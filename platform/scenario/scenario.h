@@ -87,8 +87,9 @@ struct NetworkParameters : ParameterGroup {
                                 "Non-linearity of the feed-forward network; gelu is the exact one (erf).",
                                 "workload",
                                 Confidence::high};
-  Param<double> epsilon{this,       "epsilon",       1e-5,
-                        "1",        {1e-12, 1},      "Added to the variance in layer normalisation.",
+  Param<double> epsilon{this,       "epsilon",
+                        1e-5,       "1",
+                        {1e-12, 1}, "Added to the variance in layer normalisation, in fp16: below 3e-8 it is 0.",
                         "workload", Confidence::high};
   Param<i64> vocabulary{this,
                         "vocabulary",

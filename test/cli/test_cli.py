@@ -66,6 +66,13 @@ class Usage(CommandLine):
                 done = self.vp(*arguments, expect=2)
                 self.assertNotEqual(done.stderr + done.stdout, "")
 
+    def test_unknown_commands_and_full_disks(self):
+        self.assertIn("unknown command 'rum', did you mean 'run'?; expected one of: run, ",
+                      self.vp("rum", SMALL, expect=2).stderr)
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([EXECUTABLE, "validate", SMALL], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr), (1, "error: standard output cannot be written\n"))
+
     def test_help_is_0(self):
         self.assertIn("validate", self.vp("--help").stdout)
         self.assertIn("--firmware", self.vp("run", "--help").stdout)
@@ -202,6 +209,17 @@ class Run(CommandLine):
                 "--set", "run.input=a/tensors.safetensors", "--set", "run.seed=99")
         self.assertEqual((self.path / "a" / "tensors.safetensors").read_bytes(),
                          (self.path / "b" / "tensors.safetensors").read_bytes())
+
+    def test_results_beyond_fp16_fail(self):
+        small = ["--set", "network.norm=pre", "--set", "network.tokens=8"]
+        self.vp("run", SMALL, "--quiet", "--dump", "--out", "a", *small)
+        weights = bytearray((self.path / "a" / "weights.safetensors").read_bytes())
+        (size,) = struct.unpack("<Q", weights[:8])
+        begin, end = json.loads(weights[8:8 + size])["final_norm.weight"]["data_offsets"]
+        weights[8 + size + begin:8 + size + end] = np.full((end - begin) // 2, 65504, "<f2").tobytes()
+        self.write("large.safetensors", bytes(weights))
+        done = self.vp("run", SMALL, "--quiet", *small, "--set", "run.weights=large.safetensors", expect=1)
+        self.assertIn("error: output is not finite: values grew beyond fp16 there", done.stderr)
 
     def classifier(self, name, *settings):
         words = [word for setting in settings for word in ("--set", setting)]
@@ -491,12 +509,19 @@ class Run(CommandLine):
 
     def test_bad_input_is_2(self):
         empty = self.write("empty.elf", b"")
-        for arguments in [["--fidelity", "slow"], ["--firmware", "absent.elf"],
+        for arguments in [["--fidelity", "slow"], ["--set", "compiler.stage_points=100"], ["--firmware", "absent.elf"],
                           ["--firmware", empty], ["--out", "/dev/null/x"], ["--set", "network.heads=5"],
                           ["--set", "soc.array.lanes=0"], ["--no-data", "--dump"]]:
             with self.subTest(arguments):
                 done = self.vp("run", SMALL, *arguments, expect=2)
                 self.assertIn("error: ", done.stderr)
+
+    def test_firmware_that_fails_is_quoted(self):
+        firmware = pathlib.Path(EXECUTABLE).resolve().parent / "firmware" / "bad_load.elf"
+        done = self.vp("run", SMALL, "--quiet", "--firmware", firmware, "--out", "here", expect=1)
+        self.assertRegex(done.stderr, "error: the firmware ended with exit code 3 and said: .*mcause")
+        self.assertIn(done.stderr.strip()[len("error: "):],
+                      json.loads((self.path / "here" / "summary.json").read_text())["failure"])
 
     def test_time_limit_is_1(self):
         done = self.vp("run", SMALL, "--out", "here", "--set", "run.time_limit_s=1e-6", expect=1)
