@@ -40,8 +40,8 @@ class Tracer : public CommandObserver, public UnitObserver {
   void cpu_asleep(bool asleep, double now_s);
   void array_power(ArrayPower power, double now_s);
 
-  /// Ends open slices (transfers and a kernel in flight as "not finished"), adds the counters, closes the file. @throws
-  /// std::runtime_error  it could not be written
+  /// Ends open slices (transfers and a kernel in flight as "not finished"), adds the counters, closes the file.
+  /// @throws std::runtime_error  it could not be written
   void finish(Cycle now, const std::vector<PowerWindow>& windows);
 
   [[nodiscard]] u64 dropped() const { return file_.dropped(); }
