@@ -19,6 +19,10 @@ class ClockDomain {
   [[nodiscard]] Cycle to_cycles(const sc_core::sc_time& time) const { return (time.value() + period_ - 1) / period_; }
   [[nodiscard]] Cycle now() const { return to_cycles(sc_core::sc_time_stamp()); }
   [[nodiscard]] sc_core::sc_time period() const { return sc_core::sc_time::from_value(period_); }
+  /// The frequency of the rounded period: cycles / hertz() is the time that the simulation takes for them.
+  [[nodiscard]] double hertz() const {
+    return static_cast<double>(sc_core::sc_time(1, sc_core::SC_SEC).value()) / static_cast<double>(period_);
+  }
 
  private:
   sc_dt::uint64 period_;

@@ -20,9 +20,9 @@ constexpr std::array<std::pair<const char*, Scale>, 6> background_scales{{{"inst
                                                                           {"dram_channel", Scale::dram_channels},
                                                                           {"mm2", Scale::mm2}}};
 
-double factor(Scale scale, const MachineSize& size, const std::string& component) {
+double factor(const EnergyTable::Price& price, const MachineSize& size, const std::string& component) {
   constexpr double bits_per_lane = 16;
-  switch (scale) {
+  switch (price.scale) {
     case Scale::one:
       return 1;
     case Scale::vector_bits:
@@ -38,7 +38,8 @@ double factor(Scale scale, const MachineSize& size, const std::string& component
     case Scale::mm2: {
       const auto area = size.area_mm2.find(component);
       if (area != size.area_mm2.end()) return area->second;
-      throw EnergyTableError(fmt::format("background of '{}' is priced by area, which is not known", component));
+      throw EnergyTableError(
+          fmt::format("{}: background of '{}' is priced by area, which is not known", price.place, component));
     }
   }
   return 0;
@@ -107,6 +108,7 @@ class PriceReader : public TableReader {
  private:
   [[nodiscard]] EnergyTable::Price origin(const YAML::Node& node, const std::string& path) const {
     EnergyTable::Price price;
+    price.place = place(node);
     price.source = text(node, path, "source");
     price.confidence = confidence(node, path);
     return price;
@@ -130,24 +132,49 @@ std::map<std::string, double> by_component(const EnergyTable::Energy& energy) {
 EnergyTable EnergyTable::load(const std::filesystem::path& file) {
   const PriceReader reader(file);
   const YAML::Node root = reader.open();
-  reader.check_map(root, "", {"profile", "description", "technology_nm", "voltage", "actions", "static"});
+  reader.check_map(root, "", {"profile", "description", "technology_nm", "voltage", "lanes", "actions", "static"});
   EnergyTable table;
+  table.file_ = reader.file();
   table.profile_ = reader.text(root, "", "profile");
   table.description_ = reader.text(root, "", "description");
   table.technology_nm_ = reader.number(root, "", "technology_nm");
   table.voltage_ = reader.number(root, "", "voltage");
+  if (root["lanes"]) table.lanes_ = reader.number(root, "", "lanes");
   table.actions_ = reader.section(root, "actions", &PriceReader::action);
   table.background_ = reader.section(root, "static", &PriceReader::background);
   return table;
 }
 
+void EnergyTable::check(const ActionCounts& all, const MachineSize& size) const {
+  if (lanes_ > 0 && lanes_ != static_cast<double>(size.lanes)) {
+    throw EnergyTableError(fmt::format("{}: lanes: the prices hold for PEs of {:g} lanes alone, these have {}", file_,
+                                       lanes_, size.lanes));
+  }
+  for (const auto& [component, actions] : actions_) {
+    const auto known = all.by_component.find(component);
+    for (const auto& [action, price] : actions) {
+      if (known != all.by_component.end() && known->second.count(action) != 0) continue;
+      throw EnergyTableError(
+          fmt::format("{}: actions.{}.{}: no model has this action", price.place, component, action));
+    }
+  }
+  for (const auto& [component, kinds] : background_) {
+    if (all.by_component.count(component) != 0 || kinds.empty()) continue;
+    throw EnergyTableError(
+        fmt::format("{}: static.{}: there is no such component", kinds.begin()->second.place, component));
+  }
+  (void)price(all, size);
+  (void)static_energy(size, 1);
+}
+
 EnergyTable EnergyTable::at(OperatingPoint point) const {
   EnergyTable table = *this;
+  if (point.nm == technology_nm_ && point.volt == voltage_) return table;
   double dynamic = 1;
   try {
     dynamic = energy_scale({technology_nm_, voltage_}, point);
   } catch (const std::invalid_argument& error) {
-    throw EnergyTableError(error.what());
+    throw EnergyTableError(fmt::format("{}: {}", file_, error.what()));
   }
   const auto scale = [](Prices& prices, double by) {
     for (auto& [component, entries] : prices) {
@@ -159,6 +186,7 @@ EnergyTable EnergyTable::at(OperatingPoint point) const {
   scale(table.background_, point.volt / voltage_);
   table.technology_nm_ = point.nm;
   table.voltage_ = point.volt;
+  table.scaled_ = true;
   return table;
 }
 
@@ -169,7 +197,8 @@ EnergyTable EnergyTable::with_dram_transfer(double joules_per_bit) const {
     Price& price = table.actions_["dram"][action];
     price.value = joules_per_bit * bits;
     price.scale = Scale::one;
-    price.source = "energy.dram_pj_per_bit";
+    price.source = "set by the user: energy.dram_pj_per_bit";
+    price.confidence = "low";
   }
   return table;
 }
@@ -185,11 +214,10 @@ EnergyTable::Energy EnergyTable::price_by_action(const ActionCounts& counts, con
     const auto prices = actions_.find(component);
     for (const auto& [action, count] : actions) {
       if (prices == actions_.end() || prices->second.count(action) == 0) {
-        throw EnergyTableError(
-            fmt::format("the energy table '{}' has no price for the action '{}.{}'", profile_, component, action));
+        throw EnergyTableError(fmt::format("{}: actions.{}.{}: missing", file_, component, action));
       }
       const Price& price = prices->second.at(action);
-      joules[component][action] = static_cast<double>(count) * price.value * factor(price.scale, size, component);
+      joules[component][action] = static_cast<double>(count) * price.value * factor(price, size, component);
     }
   }
   return joules;
@@ -205,7 +233,7 @@ EnergyTable::Energy EnergyTable::static_by_kind(const MachineSize& size, const A
   for (const auto& [component, entries] : background_) {
     for (const auto& [kind, price] : entries) {
       const double seconds = time.seconds - (1 - price.retention) * time.retention_s;
-      joules[component][kind] = price.value * factor(price.scale, size, component) * seconds;
+      joules[component][kind] = price.value * factor(price, size, component) * seconds;
     }
   }
   return joules;

@@ -41,6 +41,7 @@ class EnergyTable {
     Scale scale = Scale::one;
     std::string source;
     std::string confidence;  ///< high, mid or low
+    std::string place;       ///< FILE:LINE
     double retention = 1;    ///< background of the array: the share that is left of it in retention
   };
   using Energy = std::map<std::string, std::map<std::string, double>>;  // component -> action or kind -> joules
@@ -53,11 +54,19 @@ class EnergyTable {
   [[nodiscard]] const std::string& description() const { return description_; }
   [[nodiscard]] double technology_nm() const { return technology_nm_; }
   [[nodiscard]] double voltage() const { return voltage_; }
+  /// at() has changed the prices.
+  [[nodiscard]] bool scaled() const { return scaled_; }
   [[nodiscard]] const Prices& actions() const { return actions_; }
   [[nodiscard]] const Prices& background() const { return background_; }
 
+  /// @param all  every action of the machine
+  /// @throws EnergyTableError  naming file and key: the table has not what it takes to price this machine, or entries
+  ///                           for what the machine does not have
+  void check(const ActionCounts& all, const MachineSize& size) const;
+
   /// The prices of another technology or voltage: actions outside of the DRAM follow technology.h, leakage the voltage;
-  /// the DRAM is a chip of its own. @throws EnergyTableError  no scaling is known
+  /// the DRAM is a chip of its own. At the table's own point it is the table, whatever that point.
+  /// @throws EnergyTableError  no scaling is known
   [[nodiscard]] EnergyTable at(OperatingPoint point) const;
 
   /// The same with another price of DRAM reads and writes, in joules per bit; the rest of the DRAM stays.
@@ -71,8 +80,10 @@ class EnergyTable {
   [[nodiscard]] Energy static_by_kind(const MachineSize& size, const ArrayTime& time) const;
 
  private:
-  std::string profile_, description_;
+  std::string file_, profile_, description_;
   double technology_nm_ = 0, voltage_ = 0;
+  double lanes_ = 0;  // of a PE, for which alone the prices hold; 0: any
+  bool scaled_ = false;
   Prices actions_, background_;
 };
 

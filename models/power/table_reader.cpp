@@ -23,10 +23,13 @@ YAML::Node TableReader::open() const {
   }
 }
 
-void TableReader::fail(const YAML::Node& node, const std::string& path, const std::string& what) const {
+std::string TableReader::place(const YAML::Node& node) const {
   const YAML::Mark mark = node.Mark();
-  const std::string place = mark.is_null() ? file_ : fmt::format("{}:{}", file_, mark.line + 1);
-  throw EnergyTableError(fmt::format("{}: {}{}{}", place, path, path.empty() ? "" : ": ", what));
+  return mark.is_null() ? file_ : fmt::format("{}:{}", file_, mark.line + 1);
+}
+
+void TableReader::fail(const YAML::Node& node, const std::string& path, const std::string& what) const {
+  throw EnergyTableError(fmt::format("{}: {}{}{}", place(node), path, path.empty() ? "" : ": ", what));
 }
 
 void TableReader::check_map(const YAML::Node& node, const std::string& path,

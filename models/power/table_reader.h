@@ -24,6 +24,9 @@ class TableReader {
   /// The file's map. @throws EnergyTableError  it cannot be read or is none
   [[nodiscard]] YAML::Node open() const;
 
+  [[nodiscard]] const std::string& file() const { return file_; }
+  /// FILE:LINE, or the file alone where there is no line.
+  [[nodiscard]] std::string place(const YAML::Node& node) const;
   [[noreturn]] void fail(const YAML::Node& node, const std::string& path, const std::string& what) const;
   /// The keys must be text and differ; with `allowed`, be among these.
   void check_map(const YAML::Node& node, const std::string& path,

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 
 #include "platform/cli/commands.h"
 #include "platform/report/summary.h"
@@ -94,16 +95,17 @@ class UartSink {
   bool line_open_ = false;
 };
 
-fs::path make_directory(const RunCommand& command, const Scenario& scenario) {
-  fs::path directory = command.directory;
-  if (directory.empty()) directory = fs::path("runs") / scenario.name.get();
+fs::path directory_of(const RunCommand& command, const Scenario& scenario) {
+  return command.directory.empty() ? fs::path("runs") / scenario.name.get() : fs::path(command.directory);
+}
+
+void make_directory(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error || !fs::is_directory(directory)) {
     throw InputError(fmt::format("{}: the directory for the results cannot be made: {}", directory.string(),
                                  error ? error.message() : "it is not a directory"));
   }
-  return directory;
 }
 
 /// Results of an earlier run must not be taken for this one's, should this one fail half-way.
@@ -120,21 +122,25 @@ void remove_old_results(const fs::path& directory) {
 
 int run_command(const RunCommand& command) {
   const std::unique_ptr<Scenario> scenario = read_scenario(command.scenario, scenario_options(command.overrides));
-  const fs::path directory = make_directory(command, *scenario);
-  remove_old_results(directory);
+  const fs::path directory = directory_of(command, *scenario);
 
   RunResult result;
   {
     ProgressLine progress(!command.quiet);
-    UartSink uart(command.uart, command.quiet, directory);
+    std::optional<UartSink> uart;
     RunRequest request;
     request.keep_tensors = scenario->record.tensors;
-    request.uart = [&](std::string_view text) { uart.write(text, progress); };
+    request.begin = [&] {
+      make_directory(directory);
+      remove_old_results(directory);
+      uart.emplace(command.uart, command.quiet, directory);
+    };
+    request.uart = [&](std::string_view text) { uart->write(text, progress); };
     request.progress = [&](const RunProgress& step) { progress.show(step); };
     if (scenario->record.trace) request.trace = directory / "trace.json";
     if (scenario->record.vcd) request.vcd = directory / "signals.vcd";
     result = run_scenario(*scenario, request);
-    uart.finish();
+    uart->finish();
   }
 
   if (!scenario->record.statistics) result.statistics = nullptr;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/report/prices_json.h"
 
+#include <utility>
+
 namespace bvp {
 
 namespace {
@@ -31,12 +33,16 @@ Json prices_json(const EnergyTable& energy, const AreaTable& area, const Machine
   for (const auto& [component, actions] : energy.actions()) {
     for (const auto& [action, price] : actions) one_of_each.by_component[component][action] = 1;
   }
+  Json background = rows(energy.background(), energy.static_by_kind(size, 1), 1, "watts");
+  for (Json& row : background) {
+    row["retention"] = energy.background().at(row["component"]).at(row["name"]).retention;
+  }
   return {{"profile", energy.profile()},
           {"description", energy.description()},
           {"technology_nm", energy.technology_nm()},
           {"voltage", energy.voltage()},
           {"actions", rows(energy.actions(), energy.price_by_action(one_of_each, size), picojoule, "picojoules")},
-          {"background", rows(energy.background(), energy.static_by_kind(size, 1), 1, "watts")},
+          {"background", std::move(background)},
           {"area_technology_nm", area.technology_nm()},
           {"area", rows(area.parts(), area.area_by_part(size), 1, "mm2")}};
 }

@@ -75,6 +75,7 @@ struct RunResult {
   std::string energy_profile;
   double energy_technology_nm = 0, energy_voltage = 0;  ///< the operating point that was priced
   bool energy_scaled = false;                           ///< it is not the profile's own
+  std::optional<double> energy_dram_pj_per_bit;         ///< of DRAM transfers, where it is not the profile's own
   u64 seed = 0;
 
   /// Empty when the run ended as it should and was verified; otherwise one sentence saying why not.

@@ -142,6 +142,12 @@ std::string profile_text(const RunResult& result) {
                      result.energy_voltage);
 }
 
+std::string dram_text(const RunResult& result) {
+  if (result.energy_by_component_j.count("dram") == 0) return "without DRAM";
+  const auto& price = result.energy_dram_pj_per_bit;
+  return price ? fmt::format("with DRAM at {:g} pJ/bit", *price) : "with DRAM";
+}
+
 void write_text(const std::filesystem::path& file, const std::string& text) {
   std::ofstream stream(file, std::ios::binary | std::ios::trunc);
   stream << text;
@@ -173,11 +179,15 @@ double total_area(const RunResult& result) {
   return sum;
 }
 
-/// Of the windows that are as long as they should be: the last one may be short.
+/// Of the windows that are as long as they should be: the last one may be short. Windows end with a cycle, which makes
+/// them differ by one.
 double peak_power(const RunResult& result) {
+  const auto duration = [](const PowerWindow& window) { return window.end_s - window.begin_s; };
+  const double cycle_s = per_second(result.time_s, static_cast<double>(result.cycles));
+  const double least = duration(result.power.front()) - 1.5 * cycle_s;
   double peak = 0;
-  for (std::size_t i = 0; i < result.power.size(); ++i) {
-    if (i == 0 || i + 1 < result.power.size()) peak = std::max(peak, result.power[i].power_w());
+  for (const PowerWindow& window : result.power) {
+    if (duration(window) >= least) peak = std::max(peak, window.power_w());
   }
   return peak;
 }
@@ -191,7 +201,7 @@ std::string power_csv(const RunResult& result) {
   out += "\n";
   for (const PowerWindow& window : result.power) {
     const double duration = window.end_s - window.begin_s;
-    out += fmt::format("{:.9f},{:.9f}", window.begin_s, window.end_s);
+    out += fmt::format("{},{}", window.begin_s, window.end_s);
     for (const auto& [component, joules] : window.energy_j) out += fmt::format(",{}", joules / duration);
     out += fmt::format(",{},{},{}", window.power_w(), static_cast<double>(window.dram_read_bytes) / duration,
                        static_cast<double>(window.dram_written_bytes) / duration);
@@ -232,6 +242,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"energy_technology_nm", result.energy_technology_nm},
       {"energy_voltage", result.energy_voltage},
       {"energy_scaled", result.energy_scaled},
+      {"energy_dram_pj_per_bit", result.energy_dram_pj_per_bit ? Json(*result.energy_dram_pj_per_bit) : Json(nullptr)},
       {"energy_j", result.energy_j},
       {"average_power_w", per_second(result.energy_j, result.time_s)},
       {"peak_power_w", result.power.empty() ? Json(nullptr) : Json(peak_power(result))},
@@ -280,10 +291,10 @@ std::string summary_table(const RunResult& result) {
            fmt::format("{} read, {} written", si(static_cast<double>(result.dram_read_bytes), "B"),
                        si(static_cast<double>(result.dram_written_bytes), "B")));
   add_line(out, "energy",
-           fmt::format("{}, average power {}{} (profile {}, {} DRAM)", si(result.energy_j, "J"),
+           fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy_j, "J"),
                        si(per_second(result.energy_j, result.time_s), "W"),
                        result.power.empty() ? "" : ", peak " + si(peak_power(result), "W"), profile_text(result),
-                       result.energy_by_component_j.count("dram") != 0 ? "with" : "without"));
+                       dram_text(result)));
   if (!result.area_by_component_mm2.empty()) {
     std::vector<std::string> parts;
     for (const auto& [component, mm2] : result.area_by_component_mm2) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/run/machine.h"
 
+#include <fmt/format.h>
+
+#include <optional>
+
 #include "platform/scenario/input_error.h"
 #include "platform/scenario/resources.h"
 
@@ -15,6 +19,41 @@ MachineSize machine_size(const SocParameters& parameters) {
   size.operand_bytes = static_cast<u64>(parameters.pe.operand_vectors.get()) * size.lanes * 2;
   size.dma_channels = static_cast<u64>(parameters.dma.channels.get());
   return size;
+}
+
+Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters) {
+  return {static_cast<u32>(soc.cores.size()), static_cast<u32>(parameters.dma.channels),
+          static_cast<u32>(parameters.dram.channels)};
+}
+
+EnergyTable load_energy_table(const Scenario& scenario) {
+  const EnergyParameters& energy = scenario.energy;
+  const std::string& profile = energy.profile;
+  const auto file = is_energy_file(profile) ? std::optional<std::filesystem::path>(profile)
+                                            : find_resource("models/power/tables/" + profile + ".yaml");
+  if (!file) throw InputError(fmt::format("the energy table '{}' was not found", profile));
+  std::string key = "energy.profile";
+  try {
+    EnergyTable table = EnergyTable::load(*file);
+    OperatingPoint point{table.technology_nm(), table.voltage()};
+    if (energy.technology_nm > 0 && energy.technology_nm != point.nm) {
+      key = "energy.technology_nm";
+      point.nm = energy.technology_nm;
+    }
+    if (energy.voltage > 0 && energy.voltage != point.volt) {
+      constexpr double least_volt = 0.4;
+      key = "energy.voltage";
+      point.volt = energy.voltage;
+      if (point.volt < least_volt) {
+        throw InputError(
+            about_key(scenario, key, fmt::format("found {:g}, expected at least {:g}", point.volt, least_volt)));
+      }
+    }
+    table = table.at(point);
+    return energy.dram_pj_per_bit > 0 ? table.with_dram_transfer(energy.dram_pj_per_bit * 1e-12) : table;
+  } catch (const EnergyTableError& error) {
+    throw InputError(about_key(scenario, key, error.what()));
+  }
 }
 
 AreaTable load_area_table() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What prices and areas need to know of a configuration.
+// What prices, areas and traces need to know of a configuration.
 #pragma once
 
 #include <map>
@@ -7,11 +7,19 @@
 
 #include "models/power/area_table.h"
 #include "models/power/energy_table.h"
-#include "platform/soc/soc_parameters.h"
+#include "platform/scenario/scenario.h"
+#include "platform/soc/soc.h"
+#include "platform/trace/tracer.h"
 
 namespace bvp {
 
 [[nodiscard]] MachineSize machine_size(const SocParameters& parameters);
+
+[[nodiscard]] Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters);
+
+/// The table that a scenario names, at its operating point and with its price of DRAM transfers. Whether it fits the
+/// machine: check_machine(). @throws InputError  naming key and file
+[[nodiscard]] EnergyTable load_energy_table(const Scenario& scenario);
 
 /// The shipped table. @throws InputError
 [[nodiscard]] AreaTable load_area_table();

@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "models/common/simulation_context.h"
-#include "models/power/energy_table.h"
 #include "platform/network/weights.h"
 #include "platform/power/power_monitor.h"
 #include "platform/power/power_states.h"
@@ -152,6 +151,7 @@ class Run {
 
   RunResult run() {
     prepare();
+    if (request_.begin) request_.begin();
     simulate();
     if (result_.failure.empty() && scenario_.verify.enabled && data()) verify();
     return std::move(result_);
@@ -185,37 +185,14 @@ class Run {
     compiled_ = compile_scenario(scenario_, weights_);
     elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,
                     static_cast<u64>(scenario_.soc.boot_ram.size_bytes));
-    const std::string& profile = scenario_.energy.profile;
-    const auto table = is_energy_file(profile) ? std::optional<std::filesystem::path>(profile)
-                                               : find_resource("models/power/tables/" + profile + ".yaml");
-    if (!table) throw InputError(fmt::format("the energy table '{}' was not found", profile));
-    try {
-      table_.emplace(EnergyTable::load(*table));
-      const EnergyParameters& energy = scenario_.energy;
-      constexpr double least_nm = 7, least_volt = 0.4;
-      OperatingPoint point{table_->technology_nm(), table_->voltage()};
-      if (energy.technology_nm > 0) point.nm = energy.technology_nm;
-      if (energy.voltage > 0) point.volt = energy.voltage;
-      if (point.nm < least_nm || point.volt < least_volt) {
-        throw InputError(fmt::format("energy: found {:g} nm and {:g} V, expected at least {:g} nm and {:g} V", point.nm,
-                                     point.volt, least_nm, least_volt));
-      }
-      result_.energy_scaled = point.nm != table_->technology_nm() || point.volt != table_->voltage();
-      result_.energy_technology_nm = point.nm;
-      result_.energy_voltage = point.volt;
-      table_ = table_->at(point);
-      if (energy.dram_pj_per_bit > 0) table_ = table_->with_dram_transfer(energy.dram_pj_per_bit * 1e-12);
-      const AreaTable area = load_area_table();
-      result_.area_by_component_mm2 = area.area(machine_size());
-      result_.prices = prices_json(*table_, area, machine_size());
-    } catch (const EnergyTableError& error) {
-      throw InputError(error.what());
-    }
-    constexpr double least_window_s = 1e-7;
-    if (scenario_.record.power_window_s > 0 && scenario_.record.power_window_s < least_window_s) {
-      throw InputError(fmt::format("record.power_window_s: found {:g}, expected 0 or at least {:g}",
-                                   scenario_.record.power_window_s.get(), least_window_s));
-    }
+    table_ = load_energy_table(scenario_);
+    result_.energy_scaled = table_->scaled();
+    result_.energy_technology_nm = table_->technology_nm();
+    result_.energy_voltage = table_->voltage();
+    if (scenario_.energy.dram_pj_per_bit > 0) result_.energy_dram_pj_per_bit = scenario_.energy.dram_pj_per_bit;
+    const AreaTable area = load_area_table();
+    result_.area_by_component_mm2 = area.area(machine_size());
+    result_.prices = prices_json(*table_, area, machine_size());
     result_.plan = plan_json(compiled_);
     setup_seconds_ = watch.seconds();
   }
@@ -227,6 +204,7 @@ class Run {
     Soc soc("soc", scenario_.soc, {scenario_.run.fidelity.get() == "fast", data()});
     KernelRecorder recorder(soc, compiled_);
     soc.sequencer.add_observer(recorder);
+    clock_hz_ = soc.clock().hertz();
     start_records(soc);
     std::optional<int> exit_code;
     soc.simulation_control.set_exit_callback([&](int code) {
@@ -302,19 +280,13 @@ class Run {
   /// What is recorded while the simulation runs.
   void start_records(Soc& soc) {
     const auto channels = static_cast<u32>(scenario_.soc.dma.channels);
-    const double clock_hz = scenario_.soc.array.clock_hz;
     if (scenario_.record.power_window_s > 0) {
-      power_ = std::make_unique<PowerMonitor>(soc, *table_, machine_size(), clock_hz);
+      power_ = std::make_unique<PowerMonitor>(soc, *table_, machine_size(), clock_hz_);
       slice_ = sc_core::sc_time(scenario_.record.power_window_s, sc_core::SC_SEC);
     }
     if (!request_.trace.empty()) {
-      try {
-        tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
-                                           clock_hz, static_cast<u32>(soc.cores.size()), channels,
-                                           static_cast<u32>(scenario_.soc.dram.channels));
-      } catch (const std::invalid_argument& error) {
-        throw InputError(fmt::format("record.trace_bytes: {}", error.what()));
-      }
+      tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
+                                         clock_hz_, trace_tracks(soc, scenario_.soc));
       soc.sequencer.add_observer(*tracer_);
       soc.set_unit_observer(tracer_.get());
     }
@@ -327,7 +299,7 @@ class Run {
 
   /// Of what has room for one observer: DRAM, CPU and power controller.
   void observe_states(Soc& soc) {
-    const double dram_clock_s = 1 / scenario_.soc.dram.clock_hz;
+    const double dram_clock_s = 1 / soc.dram.clock().hertz();
     const auto burst = static_cast<double>(soc.dram.burst_clocks());
     soc.dram.set_command_observer([this, dram_clock_s, burst](u32 channel, const DramCommand& command) {
       if (command.kind != DramCommand::Kind::read && command.kind != DramCommand::Kind::write) return;
@@ -410,28 +382,26 @@ class Run {
   /// The views that need the whole run alone.
   void collect_energy(const KernelRecorder::Totals& all) {
     const MachineSize size = machine_size();
-    const double clock_hz = scenario_.soc.array.clock_hz;
     result_.energy_by_action_j = table_->price_by_action(all.actions, size);
     result_.energy_by_component_j = table_->price(all.actions, size);
-    const ArrayTime time = array_time(all.actions, size, all.cycles, clock_hz);
+    const ArrayTime time = array_time(all.actions, size, all.cycles, clock_hz_);
     for (const auto& [component, kinds] : table_->static_by_kind(size, time)) {
       for (const auto& [kind, joules] : kinds) result_.energy_by_action_j[component][kind] = joules;
     }
     for (const auto& [component, joules] : table_->static_energy(size, time)) {
       result_.energy_by_component_j[component] += joules;
     }
-    result_.energy_by_power_state_j = energy_by_power_state(*table_, all.actions, size, all.cycles, clock_hz);
+    result_.energy_by_power_state_j = energy_by_power_state(*table_, all.actions, size, all.cycles, clock_hz_);
     result_.power_state_cycles = power_state_cycles(all.actions);
   }
 
   void collect(Soc& soc, const KernelRecorder& recorder) {
-    const double seconds = sc_core::sc_time_stamp().to_seconds();
     const auto pes = static_cast<u64>(scenario_.soc.array.rows * scenario_.soc.array.columns);
     result_.cycles = soc.clock().now();
-    result_.time_s = seconds;
+    result_.time_s = static_cast<double>(result_.cycles) / clock_hz_;
     result_.cpu_instructions = soc.cpu.instructions();
-    result_.peak_flops_per_s = 2.0 * static_cast<double>(pes) * static_cast<double>(scenario_.soc.array.lanes.get()) *
-                               scenario_.soc.array.clock_hz.get();
+    result_.peak_flops_per_s =
+        2.0 * static_cast<double>(pes) * static_cast<double>(scenario_.soc.array.lanes.get()) * clock_hz_;
     result_.dram_read_bytes = soc.dram.statistics().bytes_read.value();
     result_.dram_written_bytes = soc.dram.statistics().bytes_written.value();
     result_.statistics = statistics_json(soc.statistics());
@@ -446,7 +416,7 @@ class Run {
       return sum;
     };
     const auto energy_of = [&](const KernelRecorder::Totals& totals, u64 cycles) {
-      const ArrayTime time = array_time(totals.actions, size, cycles, scenario_.soc.array.clock_hz);
+      const ArrayTime time = array_time(totals.actions, size, cycles, clock_hz_);
       return total_of(table_->price(totals.actions, size)) + total_of(table_->static_energy(size, time));
     };
 
@@ -500,7 +470,7 @@ class Run {
       row.projections = description.projections == LinearKind::dense ? "dense" : "butterfly";
       row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
       row.cycles = totals.cycles;
-      row.time_s = static_cast<double>(totals.cycles) / scenario_.soc.array.clock_hz.get();
+      row.time_s = static_cast<double>(totals.cycles) / clock_hz_;
       row.flops = totals.operations;
       row.dram_read_bytes = totals.dram_read;
       row.dram_written_bytes = totals.dram_written;
@@ -617,6 +587,7 @@ class Run {
   ElfImage elf_;
   std::optional<EnergyTable> table_;
   LastLine last_line_;                         // of the firmware
+  double clock_hz_ = 0;                        // of the accelerator, as simulated
   sc_core::sc_time slice_{1, sc_core::SC_MS};  // of the simulation between two looks at it
   std::unique_ptr<PowerMonitor> power_;
   std::unique_ptr<Tracer> tracer_;

@@ -26,6 +26,8 @@ struct RunProgress {
 struct RunRequest {
   /// Keep input, weights and outputs in RunResult::tensors and RunResult::weights.
   bool keep_tensors = false;
+  /// All inputs were read and found good; the simulation begins.
+  std::function<void()> begin;
   /// Every piece of text the firmware sends through the UART.
   std::function<void(std::string_view)> uart;
   std::function<void(const RunProgress&)> progress;

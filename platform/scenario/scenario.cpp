@@ -58,6 +58,13 @@ Origin origin_of(const Override& override) {
   return {std::move(label), ".", false};
 }
 
+/// `where` may name the key already.
+std::string about(const std::string& where, const std::string& key, const std::string& what) {
+  const bool said = where.compare(0, key.size() + 7, "--set " + key + "=") == 0;
+  return key.empty() || said ? fmt::format("{}: {}", where, what)
+                             : fmt::format("{}: {}: {}", where, printable(key), what);
+}
+
 std::string join_path(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
 
 std::string kind_of(const YAML::Node& node) {
@@ -163,10 +170,7 @@ class Reader {
   void problem(const std::string& where, const std::string& key, fmt::format_string<Args...> format, Args&&... args) {
     if (problems_.size() == problem_limit) problems_.push_back("further problems are not shown");
     if (problems_.size() > problem_limit) return;
-    const std::string message = fmt::format(format, std::forward<Args>(args)...);
-    const bool said = where.compare(0, key.size() + 7, "--set " + key + "=") == 0;
-    problems_.push_back(key.empty() || said ? fmt::format("{}: {}", where, message)
-                                            : fmt::format("{}: {}: {}", where, printable(key), message));
+    problems_.push_back(about(where, key, fmt::format(format, std::forward<Args>(args)...)));
   }
 
   YAML::Node parse(const std::string& text, const Origin& origin) {
@@ -660,6 +664,11 @@ class Reader {
 };
 
 }  // namespace
+
+std::string about_key(const Scenario& scenario, const std::string& key, const std::string& what) {
+  const auto given = scenario.given.find(key);
+  return about(given == scenario.given.end() ? scenario.name.get() : given->second, key, what);
+}
 
 Override parse_override(const std::string& text) {
   const std::size_t equals = text.find('=');

@@ -336,6 +336,9 @@ struct ScenarioOptions {
   std::vector<std::filesystem::path> directories;
 };
 
+/// "WHERE: KEY: WHAT", as the reader says it of a key: where it was given, or else the scenario's name.
+std::string about_key(const Scenario& scenario, const std::string& key, const std::string& what);
+
 /// Splits "soc.array.lanes=8". @throws InputError
 Override parse_override(const std::string& text);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 namespace bvp {
@@ -23,48 +24,46 @@ std::string counter_text(const TraceFile::Counter& counter) {
 
 }  // namespace
 
-TraceFile::TraceFile(const std::filesystem::path& path, u64 max_bytes)
-    : path_(path), stream_(path, std::ios::binary | std::ios::trunc), max_bytes_(max_bytes) {
+void TraceFile::Names::process(u32 process, std::string_view name) {
+  add(fmt::format(R"({{"ph":"M","pid":{},"name":"process_name","args":{{"name":"{}"}}}})", process, name));
+  add(fmt::format(R"({{"ph":"M","pid":{},"name":"process_sort_index","args":{{"sort_index":{}}}}})", process, process));
+}
+
+void TraceFile::Names::thread(Track track, std::string_view name) {
+  add(fmt::format(R"({{"ph":"M","pid":{},"tid":{},"name":"thread_name","args":{{"name":"{}"}}}})", track.process,
+                  track.thread, name));
+  add(fmt::format(R"({{"ph":"M","pid":{},"tid":{},"name":"thread_sort_index","args":{{"sort_index":{}}}}})",
+                  track.process, track.thread, track.thread));
+}
+
+void TraceFile::Names::add(std::string_view event) {
+  if (!text_.empty()) text_ += separator;
+  text_ += event;
+}
+
+u64 TraceFile::least_bytes(const Names& names) {
+  return head.size() + names.text_.size() + tail.size() + least_content_bytes;
+}
+
+TraceFile::TraceFile(const std::filesystem::path& path, u64 max_bytes, const Names& names, Track marks)
+    : path_(path), stream_(path, std::ios::binary | std::ios::trunc), marks_(marks) {
   if (!stream_) throw std::runtime_error(fmt::format("{}: cannot be written", path.string()));
-  stream_ << head;
-}
-
-TraceFile::~TraceFile() {
-  try {
-    close();
-  } catch (const std::exception&) {  // whoever wants to know calls close()
-  }
-}
-
-void TraceFile::name_process(u32 process, std::string_view name) {
-  write(fmt::format(R"({{"ph":"M","pid":{},"name":"process_name","args":{{"name":"{}"}}}})", process, name));
-  write(
-      fmt::format(R"({{"ph":"M","pid":{},"name":"process_sort_index","args":{{"sort_index":{}}}}})", process, process));
-}
-
-void TraceFile::name_thread(Track track, std::string_view name) {
-  write(fmt::format(R"({{"ph":"M","pid":{},"tid":{},"name":"thread_name","args":{{"name":"{}"}}}})", track.process,
-                    track.thread, name));
-  write(fmt::format(R"({{"ph":"M","pid":{},"tid":{},"name":"thread_sort_index","args":{{"sort_index":{}}}}})",
-                    track.process, track.thread, track.thread));
-}
-
-void TraceFile::end_names(Track marks) {
-  marks_ = marks;
-  const u64 least = head.size() + bytes_ + tail.size() + least_content_bytes;
-  if (max_bytes_ < least) {
-    stream_.close();
-    std::filesystem::remove(path_);
-    throw std::invalid_argument(
-        fmt::format("found {}, expected at least {} for the tracks of this SoC", max_bytes_, least));
-  }
-  const u64 content = max_bytes_ - head.size() - bytes_ - tail.size();
+  if (max_bytes < least_bytes(names)) throw std::invalid_argument("a trace of too few bytes for its names");
+  stream_ << head << names.text_;
+  const u64 content = max_bytes - (least_bytes(names) - least_content_bytes);
   const u64 outline_bytes = std::min(content / 8, largest_share_bytes);
   const u64 kernel_bytes = std::min(content / 4, largest_share_bytes);
   counter_bytes_ = std::min(content / 4, largest_share_bytes);
   parts_.emplace_back(outline_bytes, 0);
   parts_.emplace_back(kernel_bytes, 0);
   parts_.emplace_back(content - outline_bytes - kernel_bytes - counter_bytes_, mark_bytes);
+}
+
+TraceFile::~TraceFile() {
+  try {
+    close(std::numeric_limits<double>::infinity());
+  } catch (const std::exception&) {  // whoever wants to know calls close()
+  }
 }
 
 void TraceFile::slice(Track track, std::string_view name, double begin_s, double end_s, Part part) {
@@ -96,11 +95,7 @@ std::string TraceFile::text(const TraceSlice& slice) const {
                      names_[slice.name]);
 }
 
-void TraceFile::write(std::string_view event) {
-  if (bytes_ > 0) stream_ << separator;
-  stream_ << event;
-  bytes_ += event.size() + separator.size();
-}
+void TraceFile::write(std::string_view event) { stream_ << separator << event; }
 
 u64 TraceFile::dropped() const {
   u64 sum = 0;
@@ -108,15 +103,17 @@ u64 TraceFile::dropped() const {
   return sum;
 }
 
-void TraceFile::close() {
+void TraceFile::close(double end_s) {
   if (!stream_.is_open()) return;
   for (const ThinnedSlices& part : parts_) {
-    for (const TraceSlice& slice : part.slices()) write(text(slice));
+    for (TraceSlice slice : part.slices()) {
+      if (slice.begin_s > end_s) continue;
+      slice.end_s = std::min(slice.end_s, end_s);
+      write(text(slice));
+    }
   }
-  if (!parts_.empty()) {
-    const u32 name = index_of("detail");
-    for (const auto& [begin, end] : parts_.back().stretches()) write(text({marks_, name, 0, begin, end}));
-  }
+  const u32 name = index_of("detail");
+  for (const auto& [begin, end] : parts_.back().stretches()) write(text({marks_, name, 0, begin, end}));
   stream_ << tail;
   stream_.close();
   if (!stream_) throw std::runtime_error(fmt::format("{}: cannot be written", path_.string()));

@@ -25,25 +25,36 @@ class TraceFile {
     double time_s = 0, value = 0;
   };
 
-  /// @throws std::runtime_error  the file cannot be written
-  TraceFile(const std::filesystem::path& path, u64 max_bytes);
+  /// Names of processes and threads. They must need no escapes.
+  class Names {
+   public:
+    void process(u32 process, std::string_view name);
+    void thread(Track track, std::string_view name);
+
+   private:
+    friend class TraceFile;
+    void add(std::string_view event);
+    std::string text_;  // as it is in the file
+  };
+
+  /// The least size that a file with these names may be limited to.
+  [[nodiscard]] static u64 least_bytes(const Names& names);
+
+  /// @param max_bytes  at least least_bytes()
+  /// @param marks      the track that shows where detail is complete, if some is left out
+  /// @throws std::runtime_error  the file cannot be written; std::invalid_argument  max_bytes are too few
+  TraceFile(const std::filesystem::path& path, u64 max_bytes, const Names& names, Track marks);
   ~TraceFile();
   TraceFile(const TraceFile&) = delete;
   TraceFile& operator=(const TraceFile&) = delete;
-
-  // Names come first. They must need no escapes.
-  void name_process(u32 process, std::string_view name);
-  void name_thread(Track track, std::string_view name);
-  /// No names after it. @param marks  the track that shows where detail is complete, if some is left out
-  /// @throws std::invalid_argument  the file may not be large enough for the names and a little more
-  void end_names(Track marks);
 
   /// Slices of a track must not overlap.
   void slice(Track track, std::string_view name, double begin_s, double end_s, Part part);
   /// All of them, or none if they are too large. Once.
   bool counters(const std::vector<Counter>& counters);
-  /// Completes the file. @throws std::runtime_error  it could not be written
-  void close();
+  /// Completes the file; slices that go on after `end_s` are cut there. @throws std::runtime_error  it could not be
+  /// written
+  void close(double end_s);
 
   /// Slices left out.
   [[nodiscard]] u64 dropped() const;
@@ -55,9 +66,8 @@ class TraceFile {
 
   std::filesystem::path path_;
   std::ofstream stream_;
-  const u64 max_bytes_;
-  u64 bytes_ = 0, counter_bytes_ = 0;
-  Track marks_;
+  const Track marks_;
+  u64 counter_bytes_ = 0;
   std::vector<std::string> names_;
   std::map<std::string, u32, std::less<>> name_index_;
   std::vector<ThinnedSlices> parts_;  // in the order of Part

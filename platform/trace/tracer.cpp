@@ -28,6 +28,7 @@ constexpr std::array<const char*, 3> power_names{"on", "clock off", "retention"}
 constexpr u32 task_tracks = 3, layer_tracks = 3;
 constexpr Track run_track{network_process, 0}, first_layer_track{network_process, 1},
     first_task_track{network_process, 1 + layer_tracks}, detail_track{network_process, 1 + layer_tracks + task_tracks};
+constexpr const char* not_finished = " (not finished)";
 
 Track after(Track first, std::size_t turn) { return {first.process, first.thread + static_cast<u32>(turn)}; }
 
@@ -46,40 +47,46 @@ void add_counters(const PowerWindow& window, std::vector<TraceFile::Counter>& co
   }
 }
 
+TraceFile::Names names_of(const Tracer::Tracks& tracks) {
+  TraceFile::Names names;
+  names.process(network_process, "network");
+  names.thread(run_track, "run");
+  for (u32 i = 0; i < layer_tracks; ++i) names.thread(after(first_layer_track, i), "layers");
+  for (u32 i = 0; i < task_tracks; ++i) names.thread(after(first_task_track, i), "tasks");
+  names.thread(detail_track, "stretches with detail");
+  names.process(cpu_process, "CPU");
+  names.thread(cpu_track, "core");
+  names.process(array_process, "array");
+  names.thread(kernel_track, "kernels");
+  names.thread(array_power_track, "power state");
+  names.process(dma_process, "DMA");
+  for (u32 i = 0; i < tracks.dma_channels; ++i) names.thread({dma_process, i}, fmt::format("channel {}", i));
+  names.process(dram_process, "DRAM");
+  for (u32 i = 0; i < tracks.dram_channels; ++i) {
+    names.thread({dram_process, 2 * i}, fmt::format("channel {} reads", i));
+    names.thread({dram_process, 2 * i + 1}, fmt::format("channel {} writes", i));
+  }
+  names.process(counter_process, "power, traffic and utilisation");
+  for (u32 pe = 0; pe < tracks.pes; ++pe) {
+    names.process(first_pe_process + pe, fmt::format("PE {}", pe));
+    for (u32 unit = 0; unit < unit_count; ++unit) names.thread({first_pe_process + pe, unit}, unit_names[unit]);
+  }
+  return names;
+}
+
 }  // namespace
 
+u64 Tracer::least_bytes(const Tracks& tracks) { return TraceFile::least_bytes(names_of(tracks)); }
+
 Tracer::Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz,
-               u32 pes, u32 dma_channels, u32 dram_channels)
-    : file_(path, max_bytes),
+               const Tracks& tracks)
+    : file_(path, max_bytes, names_of(tracks), detail_track),
       compiled_(compiled),
       clock_hz_(clock_hz),
-      transfer_began_(dma_channels),
+      transfers_(tracks.dma_channels),
       tasks_(compiled.tasks.size()),
-      dram_(2 * std::size_t{dram_channels}) {
+      dram_(2 * std::size_t{tracks.dram_channels}) {
   for (const KernelInfo& kernel : compiled.kernels) kernels_[kernel.tag] = &kernel;
-  file_.name_process(network_process, "network");
-  file_.name_thread(run_track, "run");
-  for (u32 i = 0; i < layer_tracks; ++i) file_.name_thread(after(first_layer_track, i), "layers");
-  for (u32 i = 0; i < task_tracks; ++i) file_.name_thread(after(first_task_track, i), "tasks");
-  file_.name_thread(detail_track, "stretches with detail");
-  file_.name_process(cpu_process, "CPU");
-  file_.name_thread(cpu_track, "core");
-  file_.name_process(array_process, "array");
-  file_.name_thread(kernel_track, "kernels");
-  file_.name_thread(array_power_track, "power state");
-  file_.name_process(dma_process, "DMA");
-  for (u32 i = 0; i < dma_channels; ++i) file_.name_thread({dma_process, i}, fmt::format("channel {}", i));
-  file_.name_process(dram_process, "DRAM");
-  for (u32 i = 0; i < dram_channels; ++i) {
-    file_.name_thread({dram_process, 2 * i}, fmt::format("channel {} reads", i));
-    file_.name_thread({dram_process, 2 * i + 1}, fmt::format("channel {} writes", i));
-  }
-  file_.name_process(counter_process, "power, traffic and utilisation");
-  for (u32 pe = 0; pe < pes; ++pe) {
-    file_.name_process(first_pe_process + pe, fmt::format("PE {}", pe));
-    for (u32 unit = 0; unit < unit_count; ++unit) file_.name_thread({first_pe_process + pe, unit}, unit_names[unit]);
-  }
-  file_.end_names(detail_track);
 }
 
 void Tracer::Span::extend(Cycle from, Cycle to) {
@@ -102,25 +109,38 @@ void Tracer::touch_task(const Command& command, Cycle cycle) {
 
 void Tracer::command_started(const Command& command, Cycle cycle) {
   touch_task(command, cycle);
-  if (command.opcode == static_cast<u8>(CommandOpcode::dma)) transfer_began_.at(command.unit) = cycle;
+  if (command.opcode == static_cast<u8>(CommandOpcode::dma)) transfers_.at(command.unit) = Open{command, cycle};
 }
 
-void Tracer::kernel_launched(const Command&, const LaunchPhases&, Cycle cycle) { launched_.push_back(cycle); }
+void Tracer::kernel_launched(const Command& command, const LaunchPhases&, Cycle cycle) {
+  launched_.push_back({command, cycle});
+}
 
 void Tracer::command_completed(const Command& command, Cycle cycle) {
   touch_task(command, cycle);
   if (command.opcode == static_cast<u8>(CommandOpcode::dma)) {
-    file_.slice({dma_process, command.unit}, command_name(command), seconds(transfer_began_.at(command.unit)),
-                seconds(cycle), Part::detail);
+    std::optional<Open>& transfer = transfers_.at(command.unit);
+    if (transfer) draw_transfer(*transfer, cycle, "");
+    transfer.reset();
   } else if (command.opcode == static_cast<u8>(CommandOpcode::launch) && !launched_.empty()) {
-    // Launches complete in order; one that overlaps the one before has the array to itself from that one's end.
-    const Cycle begin = std::max(launched_.front(), array_busy_until_);
-    launched_.pop_front();
-    array_busy_until_ = cycle;
-    file_.slice(kernel_track, command_name(command), seconds(begin), seconds(cycle), Part::kernels);
-    const auto kernel = kernels_.find(command.tag);
-    if (kernel != kernels_.end()) layers_[kernel->second->layer].extend(begin, cycle);
+    draw_launch(cycle, "");
   }
+}
+
+void Tracer::draw_transfer(const Open& transfer, Cycle end, const char* remark) {
+  file_.slice({dma_process, transfer.command.unit}, command_name(transfer.command) + remark, seconds(transfer.begin),
+              seconds(end), Part::detail);
+}
+
+/// Launches complete in order; one that overlaps the one before has the array to itself from that one's end.
+void Tracer::draw_launch(Cycle end, const char* remark) {
+  const Command command = launched_.front().command;
+  const Cycle begin = std::max(launched_.front().begin, array_busy_until_);
+  launched_.pop_front();
+  array_busy_until_ = end;
+  file_.slice(kernel_track, command_name(command) + remark, seconds(begin), seconds(end), Part::kernels);
+  const auto kernel = kernels_.find(command.tag);
+  if (kernel != kernels_.end()) layers_[kernel->second->layer].extend(begin, end);
 }
 
 void Tracer::unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) {
@@ -174,6 +194,16 @@ void Tracer::draw_counters(const std::vector<PowerWindow>& windows) {
 
 void Tracer::finish(Cycle now, const std::vector<PowerWindow>& windows) {
   const double end_s = seconds(now);
+  for (const auto& transfer : transfers_) {
+    if (!transfer) continue;
+    touch_task(transfer->command, now);
+    draw_transfer(*transfer, now, not_finished);
+  }
+  // Those that overlap the first have no time of their own yet.
+  if (!launched_.empty()) {
+    touch_task(launched_.front().command, now);
+    draw_launch(now, not_finished);
+  }
   file_.slice(run_track, "run", 0, end_s, Part::outline);
   for (const auto& [layer, span] : layers_) {
     if (layer == layer_none) continue;
@@ -191,7 +221,7 @@ void Tracer::finish(Cycle now, const std::vector<PowerWindow>& windows) {
   }
   if (end_s > cpu_since_s_) cpu_asleep(cpu_asleep_, end_s);
   array_power(array_power_, end_s);
-  file_.close();
+  file_.close(end_s);
 }
 
 }  // namespace bvp

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "models/pe/power_state.h"
@@ -18,9 +19,17 @@ namespace bvp {
 
 class Tracer : public CommandObserver, public UnitObserver {
  public:
-  /// `compiled` must outlive the tracer. @throws std::invalid_argument  `max_bytes` are not enough
-  Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz, u32 pes,
-         u32 dma_channels, u32 dram_channels);
+  /// How many of each have tracks.
+  struct Tracks {
+    u32 pes = 0, dma_channels = 0, dram_channels = 0;
+  };
+
+  /// The least `max_bytes`.
+  [[nodiscard]] static u64 least_bytes(const Tracks& tracks);
+
+  /// `compiled` must outlive the tracer. `clock_hz`: of the accelerator's cycles.
+  Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz,
+         const Tracks& tracks);
 
   void command_started(const Command& command, Cycle cycle) override;
   void command_completed(const Command& command, Cycle cycle) override;
@@ -31,7 +40,8 @@ class Tracer : public CommandObserver, public UnitObserver {
   void cpu_asleep(bool asleep, double now_s);
   void array_power(ArrayPower power, double now_s);
 
-  /// Ends open slices, adds the counters, closes the file. @throws std::runtime_error  it could not be written
+  /// Ends open slices (transfers and a kernel in flight as "not finished"), adds the counters, closes the file.
+  /// @throws std::runtime_error  it could not be written
   void finish(Cycle now, const std::vector<PowerWindow>& windows);
 
   [[nodiscard]] u64 dropped() const { return file_.dropped(); }
@@ -51,9 +61,16 @@ class Tracer : public CommandObserver, public UnitObserver {
   const CompiledNetwork& compiled_;
   const double clock_hz_;
   std::map<u32, const KernelInfo*> kernels_;  // by tag
-  std::deque<Cycle> launched_;
+  /// A command that its unit works on.
+  struct Open {
+    Command command;
+    Cycle begin = 0;
+  };
+  void draw_transfer(const Open& transfer, Cycle end, const char* remark);
+  void draw_launch(Cycle end, const char* remark);
+  std::deque<Open> launched_;
   Cycle array_busy_until_ = 0;
-  std::vector<Cycle> transfer_began_;  // by DMA channel
+  std::vector<std::optional<Open>> transfers_;  // by DMA channel
   std::vector<Span> tasks_;
   std::map<u32, Span> layers_;
   struct Traffic {

@@ -425,8 +425,8 @@ class Run(CommandLine):
 
     def test_trace_that_is_too_small_is_2(self):
         done = self.vp("run", SMALL, "--quiet", "--trace", "--set", "record.trace_bytes=10000", "--out", "here", expect=2)
-        self.assertRegex(done.stderr, r"record\.trace_bytes: found 10000, expected at least \d+")
-        self.assertFalse((self.path / "here" / "trace.json").exists())
+        self.assertRegex(done.stderr, r"record\.trace_bytes=10000: found 10000, expected at least \d+")
+        self.assertFalse((self.path / "here").exists())
 
     def test_waveform(self):
         self.vp("run", SMALL, "--quiet", "--vcd", "--out", "here")
@@ -474,8 +474,9 @@ class Run(CommandLine):
         self.assertFalse((self.path / "a" / "power.csv").exists())
 
     def test_power_closes(self):
-        for window in ["1e-6", "7.3e-6", "1"]:
-            self.vp("run", SMALL, "--quiet", "--out", "here", "--set", f"record.power_window_s={window}")
+        for window, clock in [("1e-6", "1e9"), ("7.3e-6", "1e9"), ("1", "1e9"), ("3.3e-6", "7e8"), ("3.3e-6", "3e9")]:
+            self.vp("run", SMALL, "--quiet", "--out", "here", "--set", f"record.power_window_s={window}",
+                    "--set", f"soc.array.clock_hz={clock}")
             summary = json.loads((self.path / "here" / "summary.json").read_text())
             with open(self.path / "here" / "power.csv", newline="") as file:
                 rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
@@ -485,8 +486,69 @@ class Run(CommandLine):
                 part = sum(row[component + "_w"] * (row["end_s"] - row["begin_s"]) for row in rows)
                 self.assertAlmostEqual(part, energy, delta=1e-9 * summary["energy_j"])
             self.assertEqual(rows[0]["begin_s"], 0)
-            self.assertAlmostEqual(rows[-1]["end_s"], summary["time_s"], delta=1e-12)
-        self.vp("run", SMALL, "--quiet", "--set", "record.power_window_s=1e-9", expect=2)
+            self.assertAlmostEqual(rows[-1]["end_s"] / summary["time_s"], 1, delta=1e-12)
+            standby = summary["energy_by_action_j"]["dram"]["standby"]
+            self.assertAlmostEqual(2 * 0.27 * summary["time_s"] / standby, 1, delta=1e-9)
+
+    def test_peak_power(self):
+        for limit, windows in [("4e-5", slice(None)), ("4.1e-5", slice(-1)), ("5e-6", slice(None))]:
+            self.vp("run", SMALL, "--quiet", "--out", "here", "--set", f"run.time_limit_s={limit}", expect=1)
+            summary = json.loads((self.path / "here" / "summary.json").read_text())
+            with open(self.path / "here" / "power.csv", newline="") as file:
+                watts = [float(row["total_w"]) for row in csv.DictReader(file)]
+            self.assertAlmostEqual(summary["peak_power_w"], max(watts[windows]), delta=1e-9)
+
+    def test_energy_is_counters_times_prices(self):
+        elf = pathlib.Path(EXECUTABLE).resolve().parent / "firmware" / "power.elf"
+        self.vp("run", SMALL, "--quiet", "--no-data", "--firmware", elf, "--out", "here", "--set", "energy.profile=textbook")
+        summary, prices = (json.loads((self.path / "here" / name).read_text()) for name in ["summary.json", "prices.json"])
+        counts = {}
+        with open(self.path / "here" / "statistics.csv", newline="") as file:
+            for row in csv.DictReader(file):
+                path = row["counter"].split(".")
+                key = path[0].rstrip("0123456789"), path[-1]
+                counts[key] = counts.get(key, 0) + int(row["value"])
+        in_retention = counts["pe", "retention_cycle"] / 16 * summary["time_s"] / summary["cycles"]
+        self.assertGreater(in_retention, 0)
+        joules = sum(row["picojoules"] * 1e-12 * counts[row["component"], row["name"]] for row in prices["actions"])
+        joules += sum(row["watts"] * (summary["time_s"] - (1 - row["retention"]) * in_retention)
+                      for row in prices["background"])
+        self.assertAlmostEqual(joules / summary["energy_j"], 1, delta=1e-9)
+
+    def test_what_run_refuses_validate_does(self):
+        table = (TREE / "models" / "power" / "tables" / "silicon.yaml").read_text()
+        tables = {"incomplete": table.replace("    fma_lane:", "    fma_lanes:"),
+                  "old": table.replace("technology_nm: 12", "technology_nm: 200"),
+                  "gpu": table + '  gpu:\n    leakage: {watt: 1, per: instance, source: "none", confidence: low}\n',
+                  "broken": "profile: broken\n"}
+        for name, text in tables.items():
+            self.write(f"{name}.yaml", text)
+        profile = "energy.profile="
+        for settings, expected in [
+                (["energy.voltage=0.3"], r"--set energy\.voltage=0\.3: found 0\.3, expected at least 0\.4"),
+                (["energy.technology_nm=5"], r"--set energy\.technology_nm=5: .*silicon\.yaml: no scaling .* for 5 nm"),
+                ([profile + "old.yaml", "energy.voltage=0.7"], r"--set energy\.voltage=0\.7: .*old\.yaml: no scaling .* 200 nm"),
+                ([profile + "incomplete.yaml"], r"--set energy\.profile=.*incomplete\.yaml:\d+: actions\.pe\.fma_lanes: "),
+                ([profile + "gpu.yaml"], r"gpu\.yaml:\d+: static\.gpu: there is no such component"),
+                ([profile + "broken.yaml"], r"--set energy\.profile=.*broken\.yaml:1: description: missing"),
+                ([profile + "silicon_simd8"], r"--set energy\.profile=.*silicon_simd8\.yaml: lanes: "),
+                (["record.power_window_s=1e-9"], r"--set record\.power_window_s=1e-9: found 1e-09, expected"),
+                (["record.trace=true", "record.trace_bytes=1000"], r"--set record\.trace_bytes=1000: found 1000, expected")]:
+            with self.subTest(settings):
+                words = [word for setting in settings for word in ("--set", setting)]
+                for command in [["validate", SMALL], ["run", SMALL, "--quiet", "--out", "here"]]:
+                    self.assertRegex(self.vp(*command, *words, expect=2).stderr, expected)
+        self.assertFalse((self.path / "here").exists())
+        self.vp("validate", SMALL, "--set", profile + "silicon_simd8", "--set", "soc.array.lanes=8")
+
+    def test_trace_of_a_run_that_was_stopped(self):
+        self.vp("run", SMALL, "--quiet", "--trace", "--out", "here", "--set", "run.time_limit_s=4.5e-5", expect=1)
+        _, names, slices = self.check_trace(self.path / "here")
+        open_slices = [(names[track[0], None], event) for track, events in slices.items() for event in events
+                       if event["name"].endswith(" (not finished)")]
+        self.assertEqual({process for process, _ in open_slices}, {"array", "DMA"})
+        for _, event in open_slices:
+            self.assertAlmostEqual(event["ts"] + event["dur"], 45, delta=2e-3)
 
     def test_energy_table_of_ones_own(self):
         table = (TREE / "models" / "power" / "tables" / "silicon.yaml").read_text()

@@ -72,6 +72,39 @@ TEST_CASE("an energy table of one's own is read", "[energy]") {
   CHECK(table.static_energy(size, 3).at("pe") == Approx(0.5 * 4 * 3));
 }
 
+TEST_CASE("an energy table must fit the machine", "[energy]") {
+  ActionCounts counts;
+  counts.by_component["pe"] = {{"fma_lane", 0}, {"operand_read", 0}, {"scalar_read", 0}};
+  const MachineSize size{4, 8, 0, 0};
+  CHECK_NOTHROW(TableFile(good).load().check(counts, size));
+  CHECK_NOTHROW(TableFile(with("voltage: 0.8", "voltage: 0.8\nlanes: 8")).load().check(counts, size));
+  const std::string entry = "{watt: 1, per: instance, source: a book, confidence: mid}\n";
+  const struct {
+    std::string text, expected;
+  } cases[] = {
+      {good + "  gpu:\n    leakage: " + entry, ":14: static.gpu: there is no such component"},
+      {with("per: pe", "per: mm2"), ":12: background of 'pe' is priced by area, which is not known"},
+      {with("fma_lane", "bogus_lane"), ":7: actions.pe.bogus_lane: no model has this action"},
+      {with("  pe:\n    fma", "  mash:\n    fma"), ":7: actions.mash.fma_lane: no model has this action"},
+      {with("    scalar_read: {pj_per_bit: 0.5, bits: 16, source: a book, confidence: low}\n", ""),
+       ".yaml: actions.pe.scalar_read: missing"},
+      {with("voltage: 0.8", "voltage: 0.8\nlanes: 16"), ".yaml: lanes: the prices hold for PEs of 16 lanes alone"},
+  };
+  for (const auto& example : cases) {
+    CHECK_THROWS_WITH(TableFile(example.text).load().check(counts, size),
+                      Contains("bvp_energy_") && Contains(example.expected));
+  }
+}
+
+TEST_CASE("the own point of an energy table needs no scaling", "[energy]") {
+  for (const std::string& text :
+       {with("technology_nm: 12", "technology_nm: 5"), with("technology_nm: 12", "technology_nm: 200")}) {
+    const EnergyTable table = TableFile(text).load();
+    CHECK_FALSE(table.at({table.technology_nm(), 0.8}).scaled());
+    CHECK_THROWS_WITH(table.at({table.technology_nm(), 0.7}), Contains("bvp_energy_") && Contains("no scaling"));
+  }
+}
+
 TEST_CASE("malformed energy tables are refused with file, line and key", "[energy]") {
   struct Case {
     const char *from, *to, *expected;

@@ -115,6 +115,12 @@ TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
     CHECK(line.size() <= 100);
   }
   CHECK_THAT(table, Contains("(profile silicon, with DRAM)"));
+  CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit").is_null());
+  CHECK_THAT(bvp::summary_table(result), Contains("silicon, with DRAM)"));
+  result.energy_dram_pj_per_bit = 8;
+  CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit") == 8);
+  CHECK_THAT(bvp::summary_table(result), Contains("silicon, with DRAM at 8 pJ/bit)"));
+  result.energy_dram_pj_per_bit.reset();
   result.energy_scaled = true;
   result.energy_technology_nm = 7;
   result.energy_voltage = 0.65;
