@@ -109,6 +109,30 @@ TEST_CASE("baselines: operations of a block", "[baselines]") {
   }
 }
 
+TEST_CASE("baselines: work of an embedding and a classifier head", "[baselines]") {
+  Network network = network_of(128, 64, 1, butterfly_layer);
+  const double encoder_flops = total_flops(network_work(network));
+  network.batch = 2;
+  network.vocabulary = 1000;
+  network.classes = 10;
+  network.pooling = Pooling::mean;
+  const auto work = network_work(network);
+  CHECK(work.front().name == "embedding");
+  CHECK(work.front().flops == 0);
+  // 256 ids of 4 bytes; 256 rows of 64 values of 2 bytes read and written; 128 positions.
+  CHECK(work.front().bytes == 256 * 4 + 2 * 256 * 128 + 128 * 128);
+  CHECK(work.end()[-2].name == "pooling");
+  CHECK(work.end()[-2].bytes == 256 * 128 + 2 * 128);
+  CHECK(work.back().name == "classifier");
+  CHECK(work.back().kind == KernelWork::Kind::dense);
+  CHECK(work.back().flops == 2 * 2 * 64 * 10);
+  CHECK(work.back().bytes == 2 * (2 * (64 + 10) + 64 * 10 + 10));
+  CHECK(total_flops(work) == 2 * encoder_flops + 2560);
+  CHECK(network_work(dense_counterpart(network)).back().flops == 2560);
+  network.pooling = Pooling::first;
+  CHECK(network_work(network).end()[-2].name == "norm2");
+}
+
 TEST_CASE("baselines: a Xavier NX takes the slower of arithmetic and memory, and a launch", "[baselines]") {
   Parameters parameters;
   JetsonParameters& nx = parameters.baselines.xavier_nx;
