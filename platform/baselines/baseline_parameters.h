@@ -2,23 +2,37 @@
 // What is assumed of the machines that runs are compared with.
 #pragma once
 
+#include <array>
+
 #include "models/common/parameters.h"
 
 namespace bvp {
+
+/// A power mode of the Jetson Xavier NX.
+struct JetsonMode {
+  const char* name;
+  double clock_hz;
+  double bytes_per_s;  // of the DRAM
+  double watts;        // the budget
+};
+inline constexpr std::array<JetsonMode, 3> jetson_modes{
+    {{"10W", 803e6, 51.2e9, 10}, {"15W", 1109e6, 51.2e9, 15}, {"20W", 1109e6, 59.7e9, 20}}};
+
+/// Choices and description of power_mode.
+[[nodiscard]] std::vector<std::string> jetson_mode_names();
+[[nodiscard]] std::string jetson_mode_figures();
 
 struct JetsonParameters : ParameterGroup {
   explicit JetsonParameters(ParameterGroup* parent)
       : ParameterGroup(parent, "xavier_nx", "NVIDIA Jetson Xavier NX: a roofline for each kernel") {}
 
-  Param<std::string> power_mode{
-      this,
-      "power_mode",
-      "15W",
-      {"10W", "15W", "20W"},
-      "Clock, bandwidth and power: 803 MHz and 51.2 GB/s, 1109 MHz and 51.2 GB/s, 1109 MHz and "
-      "59.7 GB/s.",
-      "JetPack 5.0.2 nvpmodel configuration",
-      Confidence::high};
+  Param<std::string> power_mode{this,
+                                "power_mode",
+                                "15W",
+                                jetson_mode_names(),
+                                "Clock, bandwidth and power: " + jetson_mode_figures() + ".",
+                                "JetPack 5.0.2 nvpmodel configuration",
+                                Confidence::high};
   Param<double> tensor_flops{this,
                              "tensor_flops",
                              6.81e12,
@@ -134,7 +148,7 @@ struct FabnetParameters : ParameterGroup {
                         11.35,
                         "W",
                         {1e-3, 1e3},
-                        "Power of the build of power_engines in a 16 nm FPGA, without HBM.",
+                        "Power of the build of power_engines at power_clock_hz in a 16 nm FPGA, without HBM.",
                         "FABNet (MICRO 2022) as in MLX (ISCA 2026), Table IV",
                         Confidence::high};
   Param<i64> power_engines{this,
@@ -145,6 +159,14 @@ struct FabnetParameters : ParameterGroup {
                            "Engines of the build whose power is power_w; other builds get no energy.",
                            "MLX (ISCA 2026), Table IV: 640 multipliers at 256 GOp/s",
                            Confidence::mid};
+  Param<double> power_clock_hz{this,
+                               "power_clock_hz",
+                               200e6,
+                               "Hz",
+                               {1e6, 1e10},
+                               "Clock of the build whose power is power_w; other clocks get no energy.",
+                               "MLX (ISCA 2026), Table IV: 640 multipliers at 256 GOp/s",
+                               Confidence::mid};
 };
 
 /// An attention accelerator by its published figures.

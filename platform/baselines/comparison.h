@@ -22,6 +22,9 @@ struct ComparedRun {
   double dram_energy_j = 0;  // of it
   double peak_flops_per_s = 0;
   std::string energy_profile;
+  double energy_technology_nm = 0, energy_voltage = 0;  // at which actions were priced
+  bool energy_scaled = false;                           // not the profile's own point
+  std::optional<double> dram_pj_per_bit;                // where it is not the profile's
 };
 
 /// How well a figure is founded.
@@ -30,7 +33,7 @@ struct Evidence {
   /// F: read in the source; D: digitised from a plot; R: computed or simulated here; I: inferred from others;
   /// M: general knowledge. Several where the figure rests on several.
   std::string tag;
-  Confidence confidence = Confidence::low;  // of the weakest part
+  Confidence confidence = Confidence::low;  // of the weakest part: parameters, model, for an energy also the time
 };
 
 struct BaselineRow {
@@ -40,7 +43,7 @@ struct BaselineRow {
   std::optional<double> energy_j;
   bool with_dram = false;              // the energy includes DRAM: compared with the run's energy with DRAM
   double speedup = 0;                  // time over the run's
-  std::optional<double> energy_ratio;  // energy over the run's
+  std::optional<double> energy_ratio;  // energy over the run's, where both are at the same operating point
   Evidence time_evidence, energy_evidence;
 };
 
@@ -51,6 +54,9 @@ struct BaselineRow {
 
 /// The run's name, with its directory where it was read from one.
 [[nodiscard]] std::string run_title(const ComparedRun& run);
+
+/// Profile and operating point of the run's energy, and the price of its DRAM where that was set.
+[[nodiscard]] std::string energy_text(const ComparedRun& run);
 
 [[nodiscard]] nlohmann::ordered_json comparison_json(const BaselineParameters& parameters, const ComparedRun& run,
                                                      const std::vector<BaselineRow>& rows);

@@ -16,6 +16,10 @@ enum class JetsonExecution {
 /// Seconds. Of a butterfly or an FFT, every layers_per_pass layers are a pass through memory.
 [[nodiscard]] double jetson_seconds(const JetsonParameters& parameters, const std::vector<KernelWork>& work,
                                     JetsonExecution execution);
+/// What jetson_seconds() of the same takes from the parameters.
+[[nodiscard]] std::vector<const ParamBase*> jetson_time_parameters(const JetsonParameters& parameters,
+                                                                   const std::vector<KernelWork>& work,
+                                                                   JetsonExecution execution);
 /// Watts, with DRAM.
 [[nodiscard]] double jetson_power(const JetsonParameters& parameters);
 

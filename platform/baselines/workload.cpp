@@ -13,10 +13,13 @@ class Work {
  public:
   explicit Work(const Network& network)
       : network_(network),
-        rows_(static_cast<double>(network.batch * network.tokens)),
+        batch_(static_cast<double>(network.batch)),
+        tokens_(static_cast<double>(network.tokens)),
+        rows_(batch_ * tokens_),
         hidden_(static_cast<double>(network.hidden)) {}
 
   std::vector<KernelWork> build() {
+    if (network_.vocabulary > 0) add_embedding();
     for (const EncoderLayer& layer : network_.layers) {
       if (layer.mixing == Mixing::fft2d) {
         add_fft();
@@ -31,6 +34,7 @@ class Work {
       add_linear("ffn_down", network_.ffn, network_.hidden, layer.ffn);
       add_norm("norm2");
     }
+    if (network_.classes > 0) add_classifier();
     return std::move(work_);
   }
 
@@ -58,21 +62,34 @@ class Work {
     // Real in, complex between, real out.
     add("fft_hidden", KernelWork::Kind::fft, 5 * rows_ * n * static_cast<double>(log2_of(along_hidden)),
         rows_ * (hidden_ + 2 * n), along_hidden);
-    add("fft_tokens", KernelWork::Kind::fft,
-        5 * static_cast<double>(network_.batch) * hidden_ * m * static_cast<double>(log2_of(along_tokens)),
+    add("fft_tokens", KernelWork::Kind::fft, 5 * batch_ * hidden_ * m * static_cast<double>(log2_of(along_tokens)),
         rows_ * 3 * hidden_, along_tokens);
   }
 
   void add_attention() {
-    add("attention", KernelWork::Kind::dense, 4 * rows_ * static_cast<double>(network_.tokens) * hidden_,
-        rows_ * 4 * hidden_);
+    add("attention", KernelWork::Kind::dense, 4 * rows_ * tokens_ * hidden_, rows_ * 4 * hidden_);
+  }
+
+  /// Token ids of 32 bits, their rows of the table, the positions, the sums.
+  void add_embedding() {
+    constexpr double values_of_id = sizeof(u32) / bytes_per_value;
+    add("embedding", KernelWork::Kind::elementwise, 0, rows_ * (values_of_id + 2 * hidden_) + tokens_ * hidden_);
+  }
+
+  void add_classifier() {
+    if (network_.pooling == Pooling::mean) {
+      add("pooling", KernelWork::Kind::elementwise, 0, (rows_ + batch_) * hidden_);
+    }
+    const auto classes = static_cast<double>(network_.classes);
+    add("classifier", KernelWork::Kind::dense, 2 * batch_ * hidden_ * classes,
+        batch_ * (hidden_ + classes) + hidden_ * classes + classes);
   }
 
   /// With the residual: two operands, one result.
   void add_norm(const char* name) { add(name, KernelWork::Kind::elementwise, 0, 3 * rows_ * hidden_); }
 
   const Network& network_;
-  const double rows_, hidden_;
+  const double batch_, tokens_, rows_, hidden_;
   std::vector<KernelWork> work_;
 };
 

@@ -14,7 +14,7 @@ struct KernelWork {
     dense,        // matrix products
     butterfly,    // BPMM
     fft,          // complex transforms
-    elementwise,  // layer norms with their residuals
+    elementwise,  // layer norms with their residuals, embedding, pooling
   };
   std::string name;
   Kind kind = Kind::elementwise;
@@ -23,9 +23,9 @@ struct KernelWork {
   u64 points = 0;    // butterfly, fft: of one transform
 };
 
-/// FLOP: a dense layer 2 in out, attention 4 tokens hidden a token, a butterfly 3 n log2 n a stack, an FFT 5 n log2 n,
-/// n padded to a power of two; norms, activations and softmax count none. Biases, activations and softmax are fused
-/// into their kernels, attention keeps its scores on the chip.
+/// FLOP: a dense layer or the classifier head 2 in out, attention 4 tokens hidden a token, a butterfly 3 n log2 n a
+/// stack, an FFT 5 n log2 n, n padded to a power of two; embedding, pooling, norms, activations and softmax count none.
+/// Biases, activations and softmax are fused into their kernels, attention keeps its scores on the chip.
 [[nodiscard]] std::vector<KernelWork> network_work(const Network& network);
 
 /// The network with attention and dense matrices in every layer.

@@ -34,16 +34,27 @@ struct Item {
   std::vector<BaselineRow> rows;
 };
 
-ComparedRun compared(const std::string& name, const Network& network, const RunResult& result) {
+/// What another firmware does with the network is not known: perhaps it computes it twice, or sleeps.
+void check_firmware(const std::string& what, const std::string& firmware) {
+  if (firmware.empty()) return;
+  throw InputError(fmt::format(
+      "{}: found run.firmware '{}', expected the platform's own: baselines compute the network once", what, firmware));
+}
+
+ComparedRun compared(const Scenario& scenario, const RunResult& result) {
   ComparedRun run;
-  run.name = name;
-  run.network = network;
+  run.name = scenario.name;
+  run.network = scenario.network;
   run.time_s = result.time_s;
   run.energy_j = result.energy_j;
   const auto dram = result.energy_by_component_j.find("dram");
   if (dram != result.energy_by_component_j.end()) run.dram_energy_j = dram->second;
   run.peak_flops_per_s = result.peak_flops_per_s;
   run.energy_profile = result.energy_profile;
+  run.energy_technology_nm = result.energy_technology_nm;
+  run.energy_voltage = result.energy_voltage;
+  run.energy_scaled = result.energy_scaled;
+  if (scenario.energy.dram_pj_per_bit > 0) run.dram_pj_per_bit = scenario.energy.dram_pj_per_bit;
   return run;
 }
 
@@ -61,11 +72,12 @@ Item from_scenario(const CompareCommand& command, const std::string& file) {
   overrides.insert(overrides.end(), command.overrides.begin(), command.overrides.end());
   item.scenario = read_scenario(file, scenario_options(overrides));
   Scenario& scenario = *item.scenario;
-  item.run = compared(scenario.name, scenario.network, simulate(scenario, "the network"));
+  check_firmware(file, scenario.run.firmware);
+  item.run = compared(scenario, simulate(scenario, "the network"));
   item.rows = compare_with_baselines(scenario.baselines, item.run);
   if (!command.dense) return item;
   scenario.network = dense_counterpart(scenario.network);
-  const ComparedRun dense = compared(scenario.name, scenario.network, simulate(scenario, "its dense counterpart"));
+  const ComparedRun dense = compared(scenario, simulate(scenario, "its dense counterpart"));
   BaselineRow row;
   row.name = "this_array_dense";
   row.definition = "dense counterpart on the same simulated SoC, with DRAM";
@@ -89,10 +101,24 @@ void check_overrides_of_run(const CompareCommand& command, const fs::path& direc
   }
 }
 
+/// A parameter as the run had it.
+template <class T>
+T parameter_of_run(const fs::path& directory, const Json& parameters, const char* key) {
+  try {
+    return parameters.at(key).at("value").get<T>();
+  } catch (const Json::exception& error) {
+    throw InputError(
+        fmt::format("{}: not the parameters of a run: {}", (directory / "parameters.json").string(), error.what()));
+  }
+}
+
 Item from_run(const CompareCommand& command, const fs::path& directory) {
   check_overrides_of_run(command, directory);
   Item item;
-  const Json summary = read_json(directory / "summary.json"), network = read_json(directory / "network.json");
+  const Json summary = read_json(directory / "summary.json"), network = read_json(directory / "network.json"),
+             parameters = read_json(directory / "parameters.json");
+  check_firmware(directory.string(), parameter_of_run<std::string>(directory, parameters, "run.firmware"));
+  const auto dram_pj_per_bit = parameter_of_run<double>(directory, parameters, "energy.dram_pj_per_bit");
   try {
     // JSON is YAML.
     item.scenario = read_scenario_text(fmt::format("{{\"network\": {}}}", network.dump()), directory / "network.json",
@@ -110,6 +136,10 @@ Item from_run(const CompareCommand& command, const fs::path& directory) {
     item.run.dram_energy_j = summary.at("energy_by_component_j").value("dram", 0.0);
     item.run.peak_flops_per_s = summary.at("peak_flops_per_s");
     item.run.energy_profile = summary.at("energy_profile");
+    item.run.energy_technology_nm = summary.at("energy_technology_nm");
+    item.run.energy_voltage = summary.at("energy_voltage");
+    item.run.energy_scaled = summary.at("energy_scaled");
+    if (dram_pj_per_bit > 0) item.run.dram_pj_per_bit = dram_pj_per_bit;
     if (!(item.run.time_s > 0) || !(item.run.energy_j > 0)) {
       throw InputError(fmt::format("{}: a run without time or energy", (directory / "summary.json").string()));
     }
@@ -125,8 +155,8 @@ std::string ratio(const std::optional<double>& value) { return value ? fmt::form
 
 void print_item(const Item& item) {
   const ComparedRun& run = item.run;
-  fmt::print("{}: {}, {} with DRAM, {} without (profile {}), peak {}\n\n", run_title(run), si(run.time_s, "s"),
-             si(run.energy_j, "J"), si(run.energy_j - run.dram_energy_j, "J"), run.energy_profile,
+  fmt::print("{}: {}, {} with DRAM, {} without ({}), peak {}\n\n", run_title(run), si(run.time_s, "s"),
+             si(run.energy_j, "J"), si(run.energy_j - run.dram_energy_j, "J"), energy_text(run),
              si(run.peak_flops_per_s, "FLOP/s"));
   TextTable table({"baseline", "time", "speed-up", "energy", "energy ratio"});
   for (const BaselineRow& row : item.rows) {

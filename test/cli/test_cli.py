@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import struct
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -652,6 +653,35 @@ class Compare(CommandLine):
                 self.assertIn("only baselines.* may be set", done.stderr)
         self.vp("compare", "here", "--set", "baselines.xavier_nx.powermode=20W", expect=2)
 
+    def test_operating_point(self):
+        point = ["--set", "energy.technology_nm=7", "--set", "energy.voltage=0.5", "--set", "energy.dram_pj_per_bit=8"]
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here", *self.PEAK, *point)
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "own", *self.PEAK)
+        done = self.vp("compare", "here", "own", "--out", "compare.json")
+        self.assertIn("(profile silicon scaled to 7 nm, 0.5 V, DRAM at 8 pJ/bit)", done.stdout)
+        self.assertIn("(profile silicon at 12 nm, 0.8 V)", done.stdout)
+        here, own = json.loads((self.path / "compare.json").read_text())
+        keys = ["energy_technology_nm", "energy_voltage", "energy_scaled", "energy_dram_pj_per_bit"]
+        self.assertEqual([here[key] for key in keys], [7, 0.5, True, 8])
+        self.assertEqual([own[key] for key in keys], [12, 0.8, False, None])
+        for name, result, has_ratio in [("SpAtten", here, False), ("SpAtten", own, True),
+                                        ("xavier_nx_dense_tensor", here, True)]:
+            (row,) = [row for row in result["baselines"] if row["name"] == name]
+            self.assertEqual(row["energy_ratio"] is not None, has_ratio)
+        self.vp("compare", SMALL, "--no-dense", *self.PEAK, *point, "--out", "compare.json")
+        (of_scenario,) = json.loads((self.path / "compare.json").read_text())
+        self.assertEqual(of_scenario["baselines"], here["baselines"])
+        self.assertEqual([of_scenario[key] for key in keys], [here[key] for key in keys])
+
+    def test_a_firmware_of_ones_own_is_2(self):
+        firmware = pathlib.Path(shutil.which(EXECUTABLE)).resolve().parent / "firmware" / "network.elf"
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here", "--firmware", firmware)
+        for arguments in [["here"], [SMALL, "--set", f"run.firmware={firmware}"]]:
+            with self.subTest(arguments):
+                done = self.vp("compare", *arguments, expect=2)
+                self.assertIn("found run.firmware", done.stderr)
+                self.assertNotIn("simulating", done.stderr)
+
     def test_a_run_that_failed_is_1(self):
         self.vp("run", SMALL, "--out", "stopped", "--set", "run.time_limit_s=1e-5", expect=1)
         self.assertFalse(self.summary("stopped")["passed"])
@@ -663,12 +693,13 @@ class Compare(CommandLine):
         (self.path / "empty").mkdir()
         (self.path / "odd").mkdir()
         self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here")
-        for name in ["network.json", "summary.json"]:
+        for name in ["network.json", "summary.json", "parameters.json"]:
             self.write(f"odd/{name}", (self.path / "here" / name).read_bytes())
         for arguments in [["absent.yaml"], ["empty"], [], ["here", "--out", "/dev/null/x"]]:
             with self.subTest(arguments):
                 self.vp("compare", *arguments, expect=2)
-        for name, text in [("summary.json", "{}"), ("summary.json", "["), ("network.json", "{}")]:
+        for name, text in [("summary.json", "{}"), ("summary.json", "["), ("network.json", "{}"),
+                           ("parameters.json", "{}")]:
             with self.subTest(name):
                 before = (self.path / "odd" / name).read_bytes()
                 self.write(f"odd/{name}", text)

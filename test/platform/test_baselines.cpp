@@ -109,6 +109,30 @@ TEST_CASE("baselines: operations of a block", "[baselines]") {
   }
 }
 
+TEST_CASE("baselines: work of an embedding and a classifier head", "[baselines]") {
+  Network network = network_of(128, 64, 1, butterfly_layer);
+  const double encoder_flops = total_flops(network_work(network));
+  network.batch = 2;
+  network.vocabulary = 1000;
+  network.classes = 10;
+  network.pooling = Pooling::mean;
+  const auto work = network_work(network);
+  CHECK(work.front().name == "embedding");
+  CHECK(work.front().flops == 0);
+  // 256 ids of 4 bytes; 256 rows of 64 values of 2 bytes read and written; 128 positions.
+  CHECK(work.front().bytes == 256 * 4 + 2 * 256 * 128 + 128 * 128);
+  CHECK(work.end()[-2].name == "pooling");
+  CHECK(work.end()[-2].bytes == 256 * 128 + 2 * 128);
+  CHECK(work.back().name == "classifier");
+  CHECK(work.back().kind == KernelWork::Kind::dense);
+  CHECK(work.back().flops == 2 * 2 * 64 * 10);
+  CHECK(work.back().bytes == 2 * (2 * (64 + 10) + 64 * 10 + 10));
+  CHECK(total_flops(work) == 2 * encoder_flops + 2560);
+  CHECK(network_work(dense_counterpart(network)).back().flops == 2560);
+  network.pooling = Pooling::first;
+  CHECK(network_work(network).end()[-2].name == "norm2");
+}
+
 TEST_CASE("baselines: a Xavier NX takes the slower of arithmetic and memory, and a launch", "[baselines]") {
   Parameters parameters;
   JetsonParameters& nx = parameters.baselines.xavier_nx;
@@ -174,6 +198,8 @@ TEST_CASE("baselines: rows of a comparison", "[baselines]") {
   run.energy_j = 5e-3;
   run.dram_energy_j = 2e-3;
   run.peak_flops_per_s = 256e9;
+  run.energy_technology_nm = 12;
+  run.energy_voltage = 0.8;
   const auto rows = compare_with_baselines(parameters.baselines, run);
   const auto find = [&](const std::string& name) {
     return *std::find_if(rows.begin(), rows.end(), [&](const BaselineRow& row) { return row.name == name; });
@@ -202,14 +228,44 @@ TEST_CASE("baselines: rows of a comparison", "[baselines]") {
   }
 
   SECTION("the published speeds belong to one block") {
+    const auto check_absent = [&] {
+      for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
+        CHECK(row.name.rfind("published_speed", 0) == std::string::npos);
+      }
+    };
     run.network.tokens = 512;
-    for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
-      CHECK(row.name.rfind("published_speed", 0) == std::string::npos);
-    }
+    check_absent();
+    run.network.batch = 2;
+    check_absent();
+    run.network = network_of(1024, 512, 1, butterfly_layer);
+    run.network.classes = 2;
+    check_absent();
+  }
+  SECTION("energies of accelerators hold at one operating point") {
+    run.energy_voltage = 0.6;
+    const auto check = [&](bool expected) {
+      for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
+        INFO(row.name);
+        const bool accelerator = row.name.rfind("xavier_nx", 0) != 0 && row.name.rfind("fabnet", 0) != 0;
+        CHECK(row.energy_ratio.has_value() == (expected || !accelerator));
+        CHECK(row.energy_j.has_value());
+      }
+    };
+    check(false);
+    run.energy_voltage = 0.8;
+    run.energy_technology_nm = 28;
+    check(false);
+    parameters.baselines.technology.assign(ParamValue{std::string("none")});
+    check(true);
   }
   SECTION("FABNet's power is that of one build") {
     CHECK(*find("fabnet_published").energy_j == Approx(11.35 * find("fabnet_published").time_s));
     parameters.baselines.fabnet.engines.assign(ParamValue{i64{128}});
+    for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
+      if (row.name.rfind("fabnet", 0) == 0) CHECK_FALSE(row.energy_j);
+    }
+    parameters.baselines.fabnet.engines.assign(ParamValue{i64{40}});
+    parameters.baselines.fabnet.clock_hz.assign(ParamValue{4e8});
     for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
       if (row.name.rfind("fabnet", 0) == 0) CHECK_FALSE(row.energy_j);
     }
@@ -218,5 +274,62 @@ TEST_CASE("baselines: rows of a comparison", "[baselines]") {
   run.peak_flops_per_s = 1024e9;
   for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
     CHECK(row.name.rfind("xavier_nx", 0) == 0);
+  }
+}
+
+TEST_CASE("baselines: evidence is that of the weakest part", "[baselines]") {
+  Parameters parameters;
+  ComparedRun run;
+  run.network = network_of(1024, 512, 1, butterfly_layer);
+  run.time_s = 1e-3;
+  run.energy_j = 5e-3;
+  run.peak_flops_per_s = 256e9;
+  const auto find = [&](const std::string& name) {
+    const auto rows = compare_with_baselines(parameters.baselines, run);
+    return *std::find_if(rows.begin(), rows.end(), [&](const BaselineRow& row) { return row.name == name; });
+  };
+  const struct {
+    const char* name;
+    Confidence time, energy;
+  } expected[] = {{"xavier_nx_dense_tensor", Confidence::mid, Confidence::mid},
+                  {"xavier_nx_dense_cuda", Confidence::low, Confidence::low},     // cuda_efficiency
+                  {"xavier_nx_same_tensor", Confidence::low, Confidence::low},    // layers_per_pass
+                  {"xavier_nx_same_cuda", Confidence::low, Confidence::low},      // likewise
+                  {"fabnet_published", Confidence::high, Confidence::mid},        // power_engines
+                  {"SpAtten", Confidence::low, Confidence::low},                  // the model
+                  {"published_speed_Sanger", Confidence::low, Confidence::low}};  // likewise
+  for (const auto& row : expected) {
+    INFO(row.name);
+    CHECK(find(row.name).time_evidence.confidence == row.time);
+    CHECK(find(row.name).energy_evidence.confidence == row.energy);
+  }
+  parameters.baselines.technology.assign(ParamValue{std::string("stillmaker")});
+  CHECK(find("SpAtten").energy_evidence.confidence == Confidence::low);
+  // A network without butterflies takes nothing that is assumed of them.
+  run.network = network_of(1024, 512, 1, dense_layer);
+  CHECK(find("xavier_nx_same_tensor").time_evidence.confidence == Confidence::mid);
+}
+
+TEST_CASE("baselines: evidence names what was set", "[baselines]") {
+  Parameters parameters;
+  ComparedRun run;
+  run.network = network_of(1024, 512, 1, butterfly_layer);
+  run.time_s = 1e-3;
+  run.energy_j = 5e-3;
+  run.peak_flops_per_s = 256e9;
+  parameters.baselines.spatten.power_w.assign(ParamValue{2.5});
+  parameters.baselines.fabnet.clock_hz.assign(ParamValue{1e8});
+  parameters.baselines.xavier_nx.power_mode.assign(ParamValue{std::string("20W")});
+  for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
+    INFO(row.name);
+    const auto names = [](const Evidence& evidence, const std::string& text) {
+      return evidence.source.find(text) != std::string::npos;
+    };
+    const bool spatten = row.name == "SpAtten" || row.name == "published_speed_SpAtten";
+    CHECK(names(row.energy_evidence, "set by the user: baselines.spatten.power_w=2.5") == spatten);
+    const bool fabnet = row.name.rfind("fabnet", 0) == 0, nx = row.name.rfind("xavier_nx", 0) == 0;
+    CHECK(names(row.time_evidence, "baselines.fabnet.clock_hz=") == fabnet);
+    CHECK(names(row.time_evidence, "set by the user: baselines.xavier_nx.power_mode=20W") == nx);
+    CHECK(names(row.time_evidence, "set by the user") == (fabnet || nx));
   }
 }
