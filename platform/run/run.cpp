@@ -270,6 +270,14 @@ class Run {
     }
   }
 
+  /// As tracks of a trace.
+  static std::vector<std::string> pe_names(const Soc& soc) {
+    if (soc.lockstep) return {"all PEs in lockstep"};
+    std::vector<std::string> names;
+    for (std::size_t pe = 0; pe < soc.cores.size(); ++pe) names.push_back(fmt::format("PE {}", pe));
+    return names;
+  }
+
   /// What is recorded while the simulation runs.
   void start_records(Soc& soc) {
     const auto channels = static_cast<u32>(scenario_.soc.dma.channels);
@@ -280,9 +288,9 @@ class Run {
     }
     if (!request_.trace.empty()) {
       try {
-        tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
-                                           clock_hz, static_cast<u32>(soc.cores.size()), channels,
-                                           static_cast<u32>(scenario_.soc.dram.channels));
+        tracer_ =
+            std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
+                                     clock_hz, pe_names(soc), channels, static_cast<u32>(scenario_.soc.dram.channels));
       } catch (const std::invalid_argument& error) {
         throw InputError(fmt::format("record.trace_bytes: {}", error.what()));
       }
@@ -407,6 +415,8 @@ class Run {
     result_.statistics = statistics_json(soc.statistics());
     result_.statistics_csv = statistics_csv(soc.statistics());
 
+    result_.inferences = recorder.inferences();
+
     collect_array(soc);
 
     const MachineSize size = machine_size();
@@ -459,16 +469,7 @@ class Run {
 
     const Network& network = scenario_.network;
     for (const auto& [layer, totals] : recorder.layers()) {
-      if (layer == layer_none) {
-        result_.energy_by_layer_j["(outside of the layers)"] = energy_of(totals, totals.cycles);
-        continue;
-      }
       LayerRow row;
-      row.index = layer;
-      const EncoderLayer& description = network.layers[layer];
-      row.mixing = description.mixing == Mixing::fft2d ? "fft2d" : "attention";
-      row.projections = description.projections == LinearKind::dense ? "dense" : "butterfly";
-      row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
       row.cycles = totals.cycles;
       row.time_s = static_cast<double>(totals.cycles) / scenario_.soc.array.clock_hz.get();
       row.flops = totals.operations;
@@ -476,6 +477,16 @@ class Run {
       row.dram_written_bytes = totals.dram_written;
       row.energy_j = energy_of(totals, totals.cycles);
       row.utilisation = utilisation_of(totals.units, totals.cycles * pes);
+      if (layer == layer_none) {
+        result_.energy_by_layer_j["(outside of the layers)"] = row.energy_j;
+        result_.outside_of_layers = std::move(row);
+        continue;
+      }
+      row.index = layer;
+      const EncoderLayer& description = network.layers[layer];
+      row.mixing = description.mixing == Mixing::fft2d ? "fft2d" : "attention";
+      row.projections = description.projections == LinearKind::dense ? "dense" : "butterfly";
+      row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
       result_.energy_by_layer_j[fmt::format("layers.{}", layer)] = row.energy_j;
       result_.layers.push_back(std::move(row));
     }

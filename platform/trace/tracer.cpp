@@ -49,7 +49,7 @@ void add_counters(const PowerWindow& window, std::vector<TraceFile::Counter>& co
 }  // namespace
 
 Tracer::Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz,
-               u32 pes, u32 dma_channels, u32 dram_channels)
+               const std::vector<std::string>& pe_names, u32 dma_channels, u32 dram_channels)
     : file_(path, max_bytes),
       compiled_(compiled),
       clock_hz_(clock_hz),
@@ -75,8 +75,8 @@ Tracer::Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledN
     file_.name_thread({dram_process, 2 * i + 1}, fmt::format("channel {} writes", i));
   }
   file_.name_process(counter_process, "power, traffic and utilisation");
-  for (u32 pe = 0; pe < pes; ++pe) {
-    file_.name_process(first_pe_process + pe, fmt::format("PE {}", pe));
+  for (u32 pe = 0; pe < pe_names.size(); ++pe) {
+    file_.name_process(first_pe_process + pe, pe_names[pe]);
     for (u32 unit = 0; unit < unit_count; ++unit) file_.name_thread({first_pe_process + pe, unit}, unit_names[unit]);
   }
   file_.end_names(detail_track);

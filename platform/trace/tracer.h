@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "models/pe/power_state.h"
@@ -19,8 +20,8 @@ namespace bvp {
 class Tracer : public CommandObserver, public UnitObserver {
  public:
   /// `compiled` must outlive the tracer. @throws std::invalid_argument  `max_bytes` are not enough
-  Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz, u32 pes,
-         u32 dma_channels, u32 dram_channels);
+  Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledNetwork& compiled, double clock_hz,
+         const std::vector<std::string>& pe_names, u32 dma_channels, u32 dram_channels);
 
   void command_started(const Command& command, Cycle cycle) override;
   void command_completed(const Command& command, Cycle cycle) override;
