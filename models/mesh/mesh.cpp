@@ -10,8 +10,8 @@ namespace bvp {
 namespace {
 
 Cycle cycles_of_vector(u32 vector_bytes, const MeshParameters& parameters) {
-  const auto link_bytes = static_cast<u32>(parameters.link_bytes.get());
-  return link_bytes == 0 ? 1 : (vector_bytes + link_bytes - 1) / link_bytes;
+  const u32 width = parameters.link_width(vector_bytes);
+  return (vector_bytes + width - 1) / width;
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const Mes
       ejection_latency_(static_cast<Cycle>(parameters.ejection_latency)),
       control_hop_latency_(static_cast<Cycle>(parameters.control_hop_latency)),
       skip_links_(parameters.skip_links),
-      links_per_router_(skip_links_ ? 8 : 4),
+      links_per_router_(parameters.links_per_router()),
       stats_("mesh", "mesh"),
       vectors_(&stats_, "vectors", "vectors", "vectors carried from PE to PE"),
       tokens_(&stats_, "tokens", "tokens", "tokens carried on the control plane"),

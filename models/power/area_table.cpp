@@ -13,13 +13,14 @@ namespace {
 
 using Scale = AreaTable::Scale;
 
-constexpr std::array<std::pair<const char*, Scale>, 7> scales{{{"instance", Scale::one},
+constexpr std::array<std::pair<const char*, Scale>, 8> scales{{{"instance", Scale::one},
                                                                {"pe", Scale::pes},
                                                                {"lane", Scale::lanes},
                                                                {"operand_byte", Scale::operand_bytes},
                                                                {"scratchpad_byte", Scale::scratchpad_bytes},
                                                                {"dma_channel", Scale::dma_channels},
-                                                               {"dram_channel", Scale::dram_channels}}};
+                                                               {"dram_channel", Scale::dram_channels},
+                                                               {"link_byte", Scale::link_bytes}}};
 
 u64 factor(Scale scale, const MachineSize& size) {
   switch (scale) {
@@ -37,6 +38,8 @@ u64 factor(Scale scale, const MachineSize& size) {
       return size.dma_channels;
     case Scale::dram_channels:
       return size.dram_channels;
+    case Scale::link_bytes:
+      return size.pes * size.link_bytes;
   }
   return 0;
 }

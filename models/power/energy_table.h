@@ -21,6 +21,7 @@ struct MachineSize {
   u64 dram_channels = 0;
   u64 operand_bytes = 0;  ///< of one PE
   u64 dma_channels = 0;
+  u64 link_bytes = 0;                           ///< width of all links that leave one PE, added up
   std::map<std::string, double> area_mm2 = {};  ///< by component; only for background that is priced by area
 };
 

@@ -31,7 +31,7 @@ struct KernelRow {
   u64 launches = 0;
   u64 cycles = 0;  ///< from first issue to last completion, summed over the launches
   u64 flops = 0;
-  double energy_j = 0;
+  double energy_j = 0;  ///< of everything since the kernel completion before: with waits and transfers
   Utilisation utilisation;
   std::optional<Utilisation> steady;            ///< without the fill and the drain of each launch
   std::map<std::string, u64> issue_slots;       ///< unit or class of instruction -> slots
@@ -61,7 +61,7 @@ struct Verification {
 /// What the parts of the array did. In `fast` runs one PE stands for all, and links are not followed.
 struct ArrayMap {
   u32 rows = 0, columns = 0;
-  std::vector<u64> cal_issue;  ///< by PE, row-major; `fast`: one value
+  std::vector<u64> cal_issue;  ///< by PE, row-major; `fast`: one value, the sum over all PEs
   struct Link {
     u32 x = 0, y = 0, to_x = 0, to_y = 0;
     u64 vectors = 0, stall_cycles = 0;
@@ -85,6 +85,7 @@ struct RunResult {
   u64 cycles = 0;  ///< of the accelerator's clock, from reset to the end of the run
   double time_s = 0;
   u64 cpu_instructions = 0;
+  u64 inferences = 0;  ///< times that the firmware's runtime carried out the network, a batch each
   u64 flops = 0;
   double peak_flops_per_s = 0;  ///< of the array, fused multiply-adds counted as two
   u64 lane_operations = 0;      ///< Cal instructions times lanes
@@ -111,6 +112,7 @@ struct RunResult {
 
   Verification verification;
   std::vector<LayerRow> layers;
+  std::optional<LayerRow> outside_of_layers;  ///< embedding and classifier head; names no layer
   std::vector<KernelRow> kernels;
   nlohmann::ordered_json plan;  ///< what the planner decided (plan_json)
 

@@ -26,20 +26,22 @@ Json steady_json(const std::optional<Utilisation>& steady) {
   return steady ? utilisation_json(*steady) : Json(nullptr);
 }
 
-Json layer_json(const LayerRow& row) {
-  return {{"index", row.index},
-          {"mixing", row.mixing},
-          {"projections", row.projections},
-          {"ffn", row.ffn},
-          {"cycles", row.cycles},
+Json layer_figures(const LayerRow& row) {
+  return {{"cycles", row.cycles},
           {"time_s", row.time_s},
           {"energy_j", row.energy_j},
           {"flops", row.flops},
           {"dram_bytes", row.dram_read_bytes + row.dram_written_bytes},
           {"dram_read_bytes", row.dram_read_bytes},
           {"dram_written_bytes", row.dram_written_bytes},
-          {"utilisation", utilisation_json(row.utilisation)},
-          {"relative_error", row.relative_error ? Json(*row.relative_error) : Json(nullptr)}};
+          {"utilisation", utilisation_json(row.utilisation)}};
+}
+
+Json layer_json(const LayerRow& row) {
+  Json json{{"index", row.index}, {"mixing", row.mixing}, {"projections", row.projections}, {"ffn", row.ffn}};
+  json.update(layer_figures(row));
+  json["relative_error"] = row.relative_error ? Json(*row.relative_error) : Json(nullptr);
+  return json;
 }
 
 Json kernel_json(const KernelRow& row) {
@@ -103,18 +105,20 @@ std::string energy_table(const RunResult& result) {
 std::string layers_table(const RunResult& result) {
   if (result.layers.empty()) return {};
   TextTable table({"layer", "cycles", "time", "energy", "DRAM", "load", "cal", "flow", "store", "rel. error"});
-  for (const LayerRow& row : result.layers) {
-    table.add({fmt::format("{} {}", row.index, row.mixing), grouped(row.cycles), si(row.time_s, "s"),
-               si(row.energy_j, "J"), si(static_cast<double>(row.dram_read_bytes + row.dram_written_bytes), "B"),
+  const auto add = [&](std::string name, const LayerRow& row) {
+    table.add({std::move(name), grouped(row.cycles), si(row.time_s, "s"), si(row.energy_j, "J"),
+               si(static_cast<double>(row.dram_read_bytes + row.dram_written_bytes), "B"),
                percent(row.utilisation.load), percent(row.utilisation.cal), percent(row.utilisation.flow),
                percent(row.utilisation.store), row.relative_error ? fmt::format("{:.2e}", *row.relative_error) : "-"});
-  }
+  };
+  for (const LayerRow& row : result.layers) add(fmt::format("{} {}", row.index, row.mixing), row);
+  if (result.outside_of_layers) add("outside of them", *result.outside_of_layers);
   return table.text();
 }
 
 std::string kernels_table(const RunResult& result) {
   if (result.kernels.empty()) return {};
-  TextTable table({"kernel", "launches", "cycles", "energy", "load", "cal", "flow", "store", "cal steady"});
+  TextTable table({"kernel", "launches", "array cycles", "energy+waits", "load", "cal", "flow", "store", "cal steady"});
   for (const KernelRow& row : result.kernels) {
     table.add({row.name, grouped(row.launches), grouped(row.cycles), si(row.energy_j, "J"),
                percent(row.utilisation.load), percent(row.utilisation.cal), percent(row.utilisation.flow),
@@ -229,6 +233,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"seed", result.seed},
       {"cycles", result.cycles},
       {"time_s", result.time_s},
+      {"inferences", result.inferences},
       {"cpu_instructions", result.cpu_instructions},
       {"flops", result.flops},
       {"flops_per_s", flops_per_s},
@@ -265,6 +270,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
         {"relative_error", verification.relative_error},
         {"bit_exact", verification.bit_exact}}},
       {"layers", layers},
+      {"outside_of_layers", result.outside_of_layers ? layer_figures(*result.outside_of_layers) : Json(nullptr)},
       {"kernels", kernels},
       {"array", array_json(result.array)},
       {"plan", result.plan},

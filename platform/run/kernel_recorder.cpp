@@ -7,6 +7,8 @@ namespace bvp {
 
 namespace {
 
+constexpr u32 end_tag = 0xffffffff;  // NETWORK_TAG_END in firmware/runtime/network.h
+
 const Counter* find_counter(const StatGroup& group, const std::string& name) {
   for (const Counter* counter : group.counters()) {
     if (counter->name() == name) return counter;
@@ -113,6 +115,7 @@ void KernelRecorder::command_started(const Command&, Cycle) {}
 void KernelRecorder::kernel_launched(const Command&, const LaunchPhases&, Cycle cycle) { launched_.push_back(cycle); }
 
 void KernelRecorder::command_completed(const Command& command, Cycle cycle) {
+  if (command.tag == end_tag) ++inferences_;
   if (command.opcode != static_cast<u8>(CommandOpcode::launch) || launched_.empty()) return;
   // Launches complete in order.
   const Cycle launched = launched_.front();

@@ -49,6 +49,8 @@ class KernelRecorder : public CommandObserver {
   [[nodiscard]] const std::vector<std::pair<std::string, Totals>>& kernels() const { return kernels_; }
   [[nodiscard]] const std::map<u32, Totals>& layers() const { return layers_; }
   [[nodiscard]] const Totals& rest() const { return rest_; }
+  /// How often the firmware's runtime has carried out the network.
+  [[nodiscard]] u64 inferences() const { return inferences_; }
 
  private:
   struct Sample {
@@ -71,6 +73,7 @@ class KernelRecorder : public CommandObserver {
   std::deque<Cycle> launched_;  // of the launches not completed, oldest first
   Cycle array_busy_until_ = 0;
   u32 last_layer_ = 0;
+  u64 inferences_ = 0;
   std::vector<std::pair<std::string, Totals>> kernels_;
   std::map<u32, Totals> layers_;
   Totals rest_;

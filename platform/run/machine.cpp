@@ -17,13 +17,22 @@ MachineSize machine_size(const SocParameters& parameters) {
   size.scratchpad_bytes = static_cast<u64>(parameters.scratchpad.size_bytes.get());
   size.dram_channels = static_cast<u64>(parameters.dram.channels.get());
   size.operand_bytes = static_cast<u64>(parameters.pe.operand_vectors.get()) * size.lanes * 2;
+  size.link_bytes = u64{parameters.mesh.links_per_router()} *
+                    parameters.mesh.link_width(static_cast<u32>(parameters.array.lanes.get()) * 2);
   size.dma_channels = static_cast<u64>(parameters.dma.channels.get());
   return size;
 }
 
 Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters) {
-  return {static_cast<u32>(soc.cores.size()), static_cast<u32>(parameters.dma.channels),
-          static_cast<u32>(parameters.dram.channels)};
+  Tracer::Tracks tracks;
+  if (soc.lockstep) {
+    tracks.pes = {"all PEs in lockstep"};
+  } else {
+    for (std::size_t pe = 0; pe < soc.cores.size(); ++pe) tracks.pes.push_back(fmt::format("PE {}", pe));
+  }
+  tracks.dma_channels = static_cast<u32>(parameters.dma.channels);
+  tracks.dram_channels = static_cast<u32>(parameters.dram.channels);
+  return tracks;
 }
 
 EnergyTable load_energy_table(const Scenario& scenario) {

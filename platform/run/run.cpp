@@ -407,6 +407,8 @@ class Run {
     result_.statistics = statistics_json(soc.statistics());
     result_.statistics_csv = statistics_csv(soc.statistics());
 
+    result_.inferences = recorder.inferences();
+
     collect_array(soc);
 
     const MachineSize size = machine_size();
@@ -459,16 +461,7 @@ class Run {
 
     const Network& network = scenario_.network;
     for (const auto& [layer, totals] : recorder.layers()) {
-      if (layer == layer_none) {
-        result_.energy_by_layer_j["(outside of the layers)"] = energy_of(totals, totals.cycles);
-        continue;
-      }
       LayerRow row;
-      row.index = layer;
-      const EncoderLayer& description = network.layers[layer];
-      row.mixing = description.mixing == Mixing::fft2d ? "fft2d" : "attention";
-      row.projections = description.projections == LinearKind::dense ? "dense" : "butterfly";
-      row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
       row.cycles = totals.cycles;
       row.time_s = static_cast<double>(totals.cycles) / clock_hz_;
       row.flops = totals.operations;
@@ -476,6 +469,16 @@ class Run {
       row.dram_written_bytes = totals.dram_written;
       row.energy_j = energy_of(totals, totals.cycles);
       row.utilisation = utilisation_of(totals.units, totals.cycles * pes);
+      if (layer == layer_none) {
+        result_.energy_by_layer_j["(outside of the layers)"] = row.energy_j;
+        result_.outside_of_layers = std::move(row);
+        continue;
+      }
+      row.index = layer;
+      const EncoderLayer& description = network.layers[layer];
+      row.mixing = description.mixing == Mixing::fft2d ? "fft2d" : "attention";
+      row.projections = description.projections == LinearKind::dense ? "dense" : "butterfly";
+      row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
       result_.energy_by_layer_j[fmt::format("layers.{}", layer)] = row.energy_j;
       result_.layers.push_back(std::move(row));
     }

@@ -67,8 +67,8 @@ TraceFile::Names names_of(const Tracer::Tracks& tracks) {
     names.thread({dram_process, 2 * i + 1}, fmt::format("channel {} writes", i));
   }
   names.process(counter_process, "power, traffic and utilisation");
-  for (u32 pe = 0; pe < tracks.pes; ++pe) {
-    names.process(first_pe_process + pe, fmt::format("PE {}", pe));
+  for (u32 pe = 0; pe < tracks.pes.size(); ++pe) {
+    names.process(first_pe_process + pe, tracks.pes[pe]);
     for (u32 unit = 0; unit < unit_count; ++unit) names.thread({first_pe_process + pe, unit}, unit_names[unit]);
   }
   return names;

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "models/pe/power_state.h"
@@ -19,9 +20,10 @@ namespace bvp {
 
 class Tracer : public CommandObserver, public UnitObserver {
  public:
-  /// How many of each have tracks.
+  /// What has tracks: PEs by name, channels by number.
   struct Tracks {
-    u32 pes = 0, dma_channels = 0, dram_channels = 0;
+    std::vector<std::string> pes;
+    u32 dma_channels = 0, dram_channels = 0;
   };
 
   /// The least `max_bytes`.

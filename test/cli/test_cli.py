@@ -159,6 +159,10 @@ class Describe(CommandLine):
         self.assertAlmostEqual(summary["area_mm2"], base["total"], delta=0.001)
         self.assertEqual(set(summary["area_by_component_mm2"]) | {"total"}, set(base))
         self.assertLess(area("--set", "soc.array.lanes=8")["pe"], base["pe"] / 2)
+        links = 16 * 0.092
+        self.assertAlmostEqual(area("--set", "soc.mesh.skip_links=true")["pe"], base["pe"] + links, delta=0.01)
+        self.assertAlmostEqual(area("--set", "soc.mesh.link_bytes=8")["pe"], base["pe"] - 7 / 8 * links, delta=0.01)
+        self.assertEqual(area("--set", "soc.mesh.link_bytes=64"), base)
 
     def test_schema_accepts_what_is_declared(self):
         schema = json.loads(self.vp("describe", "--schema").stdout)
@@ -395,6 +399,11 @@ class Run(CommandLine):
     def test_trace(self):
         self.vp("run", SMALL, "--quiet", "--trace", "--out", "here")
         self.check_whole_trace(self.path / "here")
+
+    def test_trace_in_fast(self):
+        self.vp("run", SMALL, "--quiet", "--fidelity", "fast", "--trace", "--out", "here")
+        _, names, _ = self.check_trace(self.path / "here")
+        self.assertEqual([name for name in names.values() if "PE" in name], ["all PEs in lockstep"])
 
     def test_trace_of_the_main_scenario(self):
         self.vp("run", MAIN, "--quiet", "--no-data", "--trace", "--out", "here")

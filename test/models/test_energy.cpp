@@ -21,7 +21,7 @@ std::filesystem::path shipped(const std::string& profile) {
   return std::filesystem::path(root != nullptr ? root : ".") / "models/power/tables" / (profile + ".yaml");
 }
 
-const MachineSize full{16, 32, 4 << 20, 2, 16384, 2, {{"pe", 7.712}, {"cpu", 0.3}}};
+const MachineSize full{16, 32, 4 << 20, 2, 16384, 2, 4 * 64, {{"pe", 7.712}, {"cpu", 0.3}}};
 
 double sum(const std::map<std::string, double>& parts) {
   return std::accumulate(parts.begin(), parts.end(), 0.0, [](double a, const auto& part) { return a + part.second; });
@@ -203,7 +203,7 @@ TEST_CASE("textbook prices are the published ones, DRAM costs the same in both",
     CHECK(picojoules(silicon, "pe", "fma_lane", narrow) == picojoules(silicon, "pe", "fma_lane", full));
   }
   SECTION("background scales with the machine") {
-    const MachineSize other{64, 16, 8 << 20, 1, 8192, 2, {{"pe", 17}, {"cpu", 0.3}}};
+    const MachineSize other{64, 16, 8 << 20, 1, 8192, 2, 4 * 32, {{"pe", 17}, {"cpu", 0.3}}};
     CHECK(silicon.static_energy(other, 1).at("scratchpad") == Approx(2 * 0.14).epsilon(0.01));
     CHECK(silicon.static_energy(other, 1).at("cpu") == silicon.static_energy(full, 1).at("cpu"));
     CHECK(textbook.static_energy(full, 1).at("pe") == Approx(16 * 7.23e-3).epsilon(0.001));
@@ -318,7 +318,7 @@ TEST_CASE("energy by power state and by action close with the total", "[energy]"
 TEST_CASE("area grows with what the machine has", "[energy]") {
   const AreaTable table = AreaTable::load(shipped("area"));
   const auto mm2 = [&](const MachineSize& size) { return table.area(size); };
-  const MachineSize base{16, 32, 4 << 20, 2, 16384, 2};
+  const MachineSize base{16, 32, 4 << 20, 2, 16384, 2, 4 * 64};
   // The published array: 7.712 mm2.
   CHECK(mm2(base).at("pe") == Approx(7.712).epsilon(0.01));
   CHECK(mm2(base).at("scratchpad") == Approx(4).epsilon(0.01));
@@ -334,6 +334,9 @@ TEST_CASE("area grows with what the machine has", "[energy]") {
   more.scratchpad_bytes *= 2;
   CHECK(mm2(more).at("scratchpad") == Approx(2 * mm2(base).at("scratchpad")));
   more.dram_channels = 4;
+  MachineSize links = base;
+  links.link_bytes *= 2;
+  CHECK(mm2(links).at("pe") - mm2(base).at("pe") == Approx(16 * 0.092));
   more.dma_channels = 8;
   CHECK(mm2(more).at("dram") == Approx(2 * mm2(base).at("dram")));
   CHECK(mm2(more).at("dma") == Approx(4 * mm2(base).at("dma")));

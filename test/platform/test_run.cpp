@@ -281,7 +281,20 @@ TEST_CASE("what lies outside of the layers has its own share of the energy", "[r
   double sum = 0;
   for (const auto& [layer, joules] : result.energy_by_layer_j) sum += joules;
   CHECK(sum == Approx(result.energy_j));
-  CHECK(result.energy_by_layer_j.at("(outside of the layers)") > 0);
+  REQUIRE(result.outside_of_layers);
+  CHECK(result.energy_by_layer_j.at("(outside of the layers)") == result.outside_of_layers->energy_j);
+  double seconds = result.outside_of_layers->time_s, joules = result.outside_of_layers->energy_j;
+  u64 dram_bytes = result.outside_of_layers->dram_read_bytes + result.outside_of_layers->dram_written_bytes;
+  for (const LayerRow& row : result.layers) {
+    seconds += row.time_s;
+    joules += row.energy_j;
+    dram_bytes += row.dram_read_bytes + row.dram_written_bytes;
+  }
+  CHECK(seconds == Approx(result.time_s).epsilon(1e-9));
+  CHECK(joules == Approx(result.energy_j).epsilon(1e-9));
+  CHECK(dram_bytes == result.dram_read_bytes + result.dram_written_bytes);
+  CHECK(result.inferences == 1);
+  CHECK_THAT(summary_table(result), Catch::Matchers::Contains("  outside of them  "));
   for (const char* kernel : {"embedding", "classifier.sums", "classifier.mean", "classifier"}) {
     INFO(kernel);
     CHECK(result.energy_by_kernel_j.at(kernel) > 0);

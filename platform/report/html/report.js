@@ -74,16 +74,23 @@ function lyingBars(id, label, names, series) {
 const grid = { left: 70, right: 70, top: 45, bottom: 55 };
 const base = { color: COLORS, animation: false, textStyle: { fontFamily: "system-ui, sans-serif" } };
 
-/** The operating point is named where it is not the profile's own. */
-const profile = (s) => (s.energy_scaled ? `${s.energy_profile} at ${s.energy_technology_nm} nm, ${s.energy_voltage} V` : s.energy_profile);
+/** The operating point and the price of DRAM transfers are named where they are not the profile's own. */
+function profile(run) {
+  const s = run.summary, dram = run.parameters["energy.dram_pj_per_bit"].value;
+  return s.energy_profile + (s.energy_scaled ? ` at ${s.energy_technology_nm} nm, ${s.energy_voltage} V` : "") +
+    (dram > 0 ? `, DRAM transfers at ${dram} pJ/bit` : "");
+}
+
+const title = (run) => `${run.summary.scenario} (${run.directory})`;
+const powerWindow = (run) => run.parameters["record.power_window_s"].value;
 
 function cards(run) {
   const s = run.summary;
   const entries = [
     ["time_s", "time", si(s.time_s, "s"), s.time_s], ["cycles", "cycles", grouped(s.cycles), s.cycles],
-    ["energy_j", `energy, profile ${profile(s)}`, si(s.energy_j, "J"), s.energy_j],
+    ["energy_j", `energy with DRAM, profile ${profile(run)}`, si(s.energy_j, "J"), s.energy_j],
     ["average_power_w", "average power", si(s.average_power_w, "W"), s.average_power_w],
-    ["peak_power_w", "peak power", si(s.peak_power_w, "W"), s.peak_power_w],
+    ["peak_power_w", s.peak_power_w === null ? "peak power, not recorded" : `peak power, over windows of ${si(powerWindow(run), "s")}`, si(s.peak_power_w, "W"), s.peak_power_w],
     ["flops_per_s", `arithmetic, ${percent(s.peak_fraction)} of peak`, si(s.flops_per_s, "FLOP/s"), s.flops_per_s],
     ["dram_bytes", "DRAM traffic", si(s.dram_bytes, "B"), s.dram_bytes],
     ["utilisation.cal", "Cal issue slots used in kernels", percent(s.utilisation.cal), s.utilisation.cal],
@@ -93,35 +100,47 @@ function cards(run) {
     ["area_mm2", "area, estimated", `${Number(s.area_mm2.toPrecision(4))} mm\u00b2`, s.area_mm2],
     ["fidelity", "fidelity", s.fidelity, s.fidelity],
   ];
-  return section("headline", run.summary.scenario, s.passed ? "" : `Failed: ${s.failure}`, element("div", { class: "cards" },
+  return section("headline", title(run), s.passed ? "" : `Failed: ${s.failure}`, element("div", { class: "cards" },
     ...entries.map(([key, label, text, value]) => element("div", { class: "card", "data-key": key, "data-value": String(value) },
       element("b", {}, text), element("span", {}, label)))));
 }
 
+/** Whether times and energies of two runs can be compared. */
+const sameWork = (a, b) => a.summary.passed && b.summary.passed && a.summary.inferences === b.summary.inferences &&
+  JSON.stringify(a.network) === JSON.stringify(b.network);
+
 function comparison() {
-  const first = RUNS[0].summary;
-  const names = RUNS.map((run) => run.directory);
-  const rows = RUNS.map((run) => [run.directory, profile(run.summary), si(run.summary.time_s, "s"), (first.time_s / run.summary.time_s).toFixed(2),
-    si(run.summary.energy_j, "J"), (first.energy_j / run.summary.energy_j).toFixed(2), si(run.summary.dram_bytes, "B"),
-    percent(run.summary.utilisation.cal), percent(run.summary.peak_fraction)]);
-  return section("runs", "Runs side by side", `Ratios are against ${names[0]}.`,
-    lyingBars("runs-chart", "Time and energy of all runs", names, [
-      { name: "time", axis: "ms", scale: 1e-3, unit: "s", values: RUNS.map((run) => 1e3 * run.summary.time_s) },
-      { name: "energy", axis: "mJ", scale: 1e-3, unit: "J", values: RUNS.map((run) => 1e3 * run.summary.energy_j) },
-    ]), table(["run", "profile", "time", "speed", "energy", "efficiency", "DRAM", "Cal", "of peak"], rows));
+  const first = RUNS[0];
+  const ratio = (run, key) => (sameWork(first, run) ? (first.summary[key] / run.summary[key]).toFixed(2) : "-");
+  const rows = RUNS.map((run) => {
+    const s = run.summary, n = run.network;
+    const what = [run.directory, `${grouped(n.layers.length)} layers of ${grouped(n.hidden)}`, grouped(n.tokens), grouped(n.batch * s.inferences), profile(run)];
+    return [...what, ...(s.passed ? [si(s.time_s, "s"), ratio(run, "time_s"), si(s.energy_j, "J"), ratio(run, "energy_j"), si(s.dram_bytes, "B"),
+      percent(s.utilisation.cal), percent(s.peak_fraction)] : ["failed", "-", "-", "-", "-", "-", "-"])];
+  });
+  // Time and energy up to a failure say nothing.
+  const bars = (name, axis, unit, key) => ({ name, axis, scale: 1e-3, unit, values: RUNS.map((run) => (run.summary.passed ? 1e3 * run.summary[key] : 0)),
+    text: RUNS.map((run) => (run.summary.passed ? undefined : "failed")) });
+  return section("runs", "Runs side by side",
+    `Ratios are ${first.directory} over the run, above 1 where the run takes less; only between runs of the same network and as many inferences.`,
+    lyingBars("runs-chart", "Time and energy of all runs", RUNS.map((run) => run.directory),
+      [bars("time", "ms", "s", "time_s"), bars("energy", "mJ", "J", "energy_j")]),
+    table(["run", "network", "tokens", "sequences", "profile", "time", "speed-up", "energy", "energy ratio", "DRAM", "Cal", "of peak"], rows));
 }
 
 function layers(run) {
-  const list = run.summary.layers;
-  return section("layers", "Layers", "The time up to the completion of a kernel, from that of the kernel before it, counts to the layer of the kernel, and with it all energy and traffic of that time: the layers add up to the run. What comes after the last kernel counts to the last layer.",
+  const outside = run.summary.outside_of_layers;
+  const list = run.summary.layers.map((l) => ({ ...l, name: `${l.index} ${l.mixing}` }));
+  if (outside) list.push({ ...outside, name: "(outside of the layers)", projections: "-", ffn: "-", relative_error: null });
+  return section("layers", "Layers", "The time up to the completion of a kernel, from that of the kernel before it, counts to the layer of the kernel, and with it all energy and traffic of that time. What comes after the last kernel counts as that kernel; embedding and classifier head lie outside of the layers. The rows add up to the run.",
     chart("layers-chart", "Time and energy of each layer", {
       ...base, grid, legend: { top: 5 }, tooltip: { trigger: "axis" },
-      xAxis: { type: "category", data: list.map((l) => `${l.index} ${l.mixing}`), axisLabel: { rotate: list.length > 8 ? 45 : 0 } },
+      xAxis: { type: "category", data: list.map((l) => l.name), axisLabel: { rotate: list.length > 8 ? 45 : 0 } },
       yAxis: [{ type: "value", name: "ms" }, { type: "value", name: "mJ", splitLine: { show: false } }],
       series: [{ name: "time", type: "bar", barMaxWidth: 60, data: list.map((l) => 1e3 * l.time_s), tooltip: shown(1e-3, "s") },
         { name: "energy", type: "bar", barMaxWidth: 60, yAxisIndex: 1, data: list.map((l) => 1e3 * l.energy_j), tooltip: shown(1e-3, "J") }],
     }), details("Figures", table(["layer", "projections", "FFN", "cycles", "time", "energy", "DRAM", "load", "cal", "flow", "store", "error"],
-      list.map((l) => [`${l.index} ${l.mixing}`, l.projections, l.ffn, grouped(l.cycles), si(l.time_s, "s"), si(l.energy_j, "J"), si(l.dram_bytes, "B"),
+      list.map((l) => [l.name, l.projections, l.ffn, grouped(l.cycles), si(l.time_s, "s"), si(l.energy_j, "J"), si(l.dram_bytes, "B"),
         ...UNITS.map((u) => percent(l.utilisation[u])), l.relative_error === null ? "-" : l.relative_error.toExponential(2)]))));
 }
 
@@ -136,7 +155,7 @@ function energy(run) {
     .sort((a, b) => b[1] - a[1]).map(([action, joules]) => [component, action, joules]));
   const bars = (id, label, list) => lyingBars(id, label, list.map(([name]) => name), [{ name: "energy", axis: "mJ", scale: 1e-3, unit: "J",
     values: list.map(([, joules]) => 1e3 * joules), text: list.map(([, joules]) => `${si(joules, "J")}, ${share(joules)}`) }]);
-  return section("energy", "Energy", `By component, by action of the DRAM, and the kernels with the most of it. Profile ${profile(s)}: ${run.prices.description}.`,
+  return section("energy", "Energy", `By component, by action of the DRAM, and the kernels with the most of it. Profile ${profile(run)}: ${run.prices.description}.`,
     bars("energy-components", "Energy by component", components),
     bars("energy-dram", "Energy of the DRAM by action; standby is its background",
       Object.entries(s.energy_by_action_j.dram).sort((a, b) => b[1] - a[1])),
@@ -179,13 +198,13 @@ function stalls(run) {
 function kernels(run) {
   const list = [...run.summary.kernels].sort((a, b) => b.cycles - a.cycles);
   const top = list.slice(0, 16).reverse();
-  return section("kernels", "Kernels", "Utilisation is issue slots used over the cycles with the kernel on the array.",
+  return section("kernels", "Kernels", "Utilisation is issue slots used over the cycles with the kernel on the array. Energy is that of all the time since the kernel before completed, with waiting, filling and transfers.",
     chart("kernels-chart", "Utilisation of Cal in the longest kernels", {
       ...base, grid: { ...grid, left: 210 }, tooltip: { valueFormatter: (v) => `${v.toFixed(1)} %` },
       xAxis: { type: "value", name: "Cal %", max: 100 },
       yAxis: { type: "category", data: top.map((k) => k.name), axisLabel: { width: 200, overflow: "truncate" } },
       series: [{ type: "bar", data: top.map((k) => 100 * k.utilisation.cal) }],
-    }, 120 + 20 * top.length), details("All kernels", table(["kernel", "launches", "cycles", "energy", ...UNITS],
+    }, 120 + 20 * top.length), details("All kernels", table(["kernel", "launches", "cycles on the array", "energy, waits included", ...UNITS],
       list.map((k) => [k.name, grouped(k.launches), grouped(k.cycles), si(k.energy_j, "J"), ...UNITS.map((u) => percent(k.utilisation[u]))]))));
 }
 
@@ -224,6 +243,9 @@ function array(run) {
   const map = run.summary.array;
   const columns = [...Array(map.columns).keys()].map(String), rows = [...Array(map.rows).keys()].map(String);
   const pes = map.cal_issue.map((issue, i) => [i % map.columns, Math.floor(i / map.columns), issue]);
+  if (map.cal_issue.length < map.rows * map.columns) {
+    return section("array", "Array", `Cal used ${grouped(map.cal_issue[0])} issue slots in all ${map.rows * map.columns} PEs together. They were simulated in lockstep (fidelity fast): there are no figures of one PE or link.`);
+  }
   const charts = [heat("pe-map", "Issue slots used by Cal in each PE", columns, rows, pes, "issue slots of Cal")];
   if (map.links.length > 0) {
     // A link lies between its router and the one it leads to.
@@ -231,14 +253,18 @@ function array(run) {
     const down = [...Array(2 * map.rows - 1).keys()].map((i) => (i % 2 ? "" : String(i / 2)));
     const cells = new Map();
     for (const link of map.links) {
-      const key = `${link.x + link.to_x},${link.y + link.to_y}`;
-      cells.set(key, (cells.get(key) || 0) + link.vectors);
+      // A skip link passes two cells, each with half of its vectors.
+      const passed = Math.max(Math.abs(link.to_x - link.x), Math.abs(link.to_y - link.y));
+      for (let i = 0; i < passed; ++i) {
+        const between = (from, to) => 2 * from + (2 * i + 1) * (to - from) / passed;
+        const key = `${between(link.x, link.to_x)},${between(link.y, link.to_y)}`;
+        cells.set(key, (cells.get(key) || 0) + link.vectors / passed);
+      }
     }
     charts.push(heat("link-map", "Vectors over the links of the mesh", across, down,
       [...cells].map(([key, vectors]) => [...key.split(",").map(Number), vectors]), "vectors, both ways"));
   }
-  return section("array", "Array", run.summary.fidelity === "fast" ? "Issue slots of Cal; in fast, one PE stands for all and links are not followed."
-    : "Issue slots of Cal in each PE, and vectors over each link (a cell between two PEs).", element("div", { class: "two" }, ...charts),
+  return section("array", "Array", "Issue slots of Cal in each PE, and vectors over each link (a cell between two PEs; half of a skip link's vectors in each of the two cells that it passes).", element("div", { class: "two" }, ...charts),
     details("Issue slots of Cal by PE", table(["PE at x, y", "issue slots"], pes.map(([x, y, issue]) => [`PE ${x}, ${y}`, grouped(issue)]))),
     ...(map.links.length > 0 ? [details("Links", table(["link from x, y to x, y", "vectors", "cycles waited"],
       map.links.map((l) => [`from ${l.x}, ${l.y} to ${l.to_x}, ${l.to_y}`, grouped(l.vectors), grouped(l.stall_cycles)])))] : []));
@@ -260,14 +286,21 @@ function coarser(columns, limit) {
   return result;
 }
 
+/** Begins of windows in the unit of the run's time, with digits enough to tell them apart. */
+function timeLabels(windows) {
+  const [factor, unit] = [[1, "s"], [1e-3, "ms"], [1e-6, "\u00b5s"]].find(([f]) => windows.end_s.at(-1) >= f) || [1e-9, "ns"];
+  const digits = Math.max(0, 1 - Math.floor(Math.log10((windows.end_s[0] - windows.begin_s[0]) / factor)));
+  return { unit, labels: windows.begin_s.map((t) => (t / factor).toFixed(digits)) };
+}
+
 function power(run) {
   if (!run.power) return section("power", "Power over time", "Not recorded (record.power_window_s).");
   const windows = coarser(run.power, 600);
-  const time = windows.begin_s.map((t) => (1e3 * t).toFixed(3));
+  const time = timeLabels(windows);
   const components = Object.keys(windows).filter((name) => name.endsWith("_w") && name !== "total_w");
   const few = coarser(run.power, 50);
   const axes = { grid: { ...grid, bottom: 85 }, legend: { top: 5 }, dataZoom: [{ type: "slider", height: 16, bottom: 5 }],
-    xAxis: { type: "category", data: time, name: "ms", nameLocation: "middle", nameGap: 26 } };
+    xAxis: { type: "category", data: time.labels, name: time.unit, nameLocation: "middle", nameGap: 26 } };
   const line = (name, values, more) => ({ name, type: "line", step: "end", symbol: "none", data: values, ...more });
   return section("power", "Power over time", `Windows of ${si(windows.end_s[0] - windows.begin_s[0], "s")}; the area is the energy.`,
     chart("power-chart", "Power by component over time", { ...base, ...axes, yAxis: { type: "value", name: "W" },
@@ -313,8 +346,9 @@ function show(run) {
   const parts = [cards(run), ...(RUNS.length > 1 ? [comparison()] : []), layers(run), energy(run), area(run), stalls(run), kernels(run),
     roofline(run), array(run), power(run), plan(run), parameters(run)];
   main.replaceChildren(...parts);
+  document.title = title(run);
   document.getElementById("contents").replaceChildren(...parts.map((part) =>
-    element("a", { href: `#${part.id}` }, part.querySelector("h2").textContent)));
+    element("a", { href: `#${part.id}` }, part.id === "headline" ? "Headline" : part.querySelector("h2").textContent)));
   for (const entry of charts) {
     entry.instance = echarts.init(entry.node, null, { renderer: "svg" });
     entry.instance.setOption(entry.option);
