@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <optional>
@@ -50,18 +52,22 @@ class ProgressLine {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
+/// The file that --uart names, none for stdio.
+std::optional<std::string> uart_file(const std::string& option) {
+  constexpr std::string_view prefix = "file:";
+  if (option == "stdio") return std::nullopt;
+  if (option.size() > prefix.size() && option.compare(0, prefix.size(), prefix) == 0) {
+    return option.substr(prefix.size());
+  }
+  throw InputError(fmt::format("--uart {}: expected stdio or file:PATH", option));
+}
+
 /// Where the firmware's text goes; a copy always lies in the run's directory.
 class UartSink {
  public:
-  UartSink(const std::string& option, bool quiet, const fs::path& directory) : log_(open(directory / "uart.log")) {
-    constexpr std::string_view file_prefix = "file:";
-    if (option == "stdio") {
-      to_stdout_ = !quiet;
-    } else if (option.size() > file_prefix.size() && option.compare(0, file_prefix.size(), file_prefix) == 0) {
-      file_ = open(option.substr(file_prefix.size()));
-    } else {
-      throw InputError(fmt::format("--uart {}: expected stdio or file:PATH", option));
-    }
+  UartSink(const std::optional<std::string>& file, bool quiet, const fs::path& directory)
+      : log_(open(directory / "uart.log")), to_stdout_(!file && !quiet) {
+    if (file) file_ = open(*file);
   }
 
   void write(std::string_view text, ProgressLine& progress) {
@@ -91,9 +97,37 @@ class UartSink {
   }
 
   std::ofstream log_, file_;
-  bool to_stdout_ = false;
+  bool to_stdout_;
   bool line_open_ = false;
 };
+
+/// While it lives, the first interrupt or termination signal only asks the simulation to end; a second one kills.
+class Interruption {
+ public:
+  Interruption() {
+    signal_ = 0;
+    for (std::size_t i = 0; i < signals.size(); ++i) previous_[i] = std::signal(signals[i], note);
+  }
+  ~Interruption() {
+    for (std::size_t i = 0; i < signals.size(); ++i) std::signal(signals[i], previous_[i]);
+  }
+  Interruption(const Interruption&) = delete;
+  Interruption& operator=(const Interruption&) = delete;
+
+  [[nodiscard]] bool asked() const { return signal_ != 0; }
+
+ private:
+  static constexpr std::array<int, 3> signals{SIGINT, SIGTERM, SIGHUP};
+  static void note(int signal) {
+    signal_ = signal;
+    std::signal(signal, SIG_DFL);
+  }
+
+  static volatile std::sig_atomic_t signal_;
+  std::array<void (*)(int), signals.size()> previous_{};
+};
+
+volatile std::sig_atomic_t Interruption::signal_ = 0;
 
 fs::path directory_of(const RunCommand& command, const Scenario& scenario) {
   return command.directory.empty() ? fs::path("runs") / scenario.name.get() : fs::path(command.directory);
@@ -111,9 +145,9 @@ void make_directory(const fs::path& directory) {
 /// Results of an earlier run must not be taken for this one's, should this one fail half-way.
 void remove_old_results(const fs::path& directory) {
   std::error_code ignored;
-  for (const char* name :
-       {"summary.json", "network.json", "parameters.json", "prices.json", "statistics.json", "statistics.csv",
-        "power.csv", "trace.json", "signals.vcd", "tensors.safetensors", "weights.safetensors", "tokens.safetensors"}) {
+  for (const char* name : {"summary.json", "report.html", "network.json", "parameters.json", "prices.json",
+                           "statistics.json", "statistics.csv", "power.csv", "trace.json", "signals.vcd",
+                           "tensors.safetensors", "weights.safetensors", "tokens.safetensors"}) {
     fs::remove(directory / name, ignored);
   }
 }
@@ -123,19 +157,22 @@ void remove_old_results(const fs::path& directory) {
 int run_command(const RunCommand& command) {
   const std::unique_ptr<Scenario> scenario = read_scenario(command.scenario, scenario_options(command.overrides));
   const fs::path directory = directory_of(command, *scenario);
+  const std::optional<std::string> file = uart_file(command.uart);
 
   RunResult result;
   {
     ProgressLine progress(!command.quiet);
     std::optional<UartSink> uart;
+    const Interruption interruption;
     RunRequest request;
     request.keep_tensors = scenario->record.tensors;
     request.begin = [&] {
       make_directory(directory);
       remove_old_results(directory);
-      uart.emplace(command.uart, command.quiet, directory);
+      uart.emplace(file, command.quiet, directory);
     };
     request.uart = [&](std::string_view text) { uart->write(text, progress); };
+    request.interrupted = [&] { return interruption.asked(); };
     request.progress = [&](const RunProgress& step) { progress.show(step); };
     if (scenario->record.trace) request.trace = directory / "trace.json";
     if (scenario->record.vcd) request.vcd = directory / "signals.vcd";

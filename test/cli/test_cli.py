@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import struct
 import shutil
 import subprocess
@@ -594,6 +595,25 @@ class Run(CommandLine):
         self.assertRegex(done.stderr, "error: the firmware ended with exit code 3 and said: .*mcause")
         self.assertIn(done.stderr.strip()[len("error: "):],
                       json.loads((self.path / "here" / "summary.json").read_text())["failure"])
+
+    def test_interrupt_ends_the_run_with_its_results(self):
+        run = subprocess.Popen([EXECUTABLE, "run", MAIN, "--out", "here"], cwd=self.path, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+        while "tasks" not in run.stdout.readline():
+            pass
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=300)
+        self.assertEqual(run.returncode, 1, errors)
+        self.assertRegex(errors, "error: interrupted after [0-9.e-]+ s of simulated time")
+        summary = json.loads((self.path / "here" / "summary.json").read_text())
+        self.assertFalse(summary["passed"])
+        self.assertGreater(summary["cycles"], 0)
+
+    def test_refused_runs_leave_earlier_results(self):
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here")
+        for refused in [["--uart", "smoke"], ["--set", "soc.pe.operand_vectors=16"]]:
+            self.vp("run", SMALL, "--quiet", "--out", "here", *refused, expect=2)
+            self.assertTrue(json.loads((self.path / "here" / "summary.json").read_text())["passed"])
 
     def test_time_limit_is_1(self):
         done = self.vp("run", SMALL, "--out", "here", "--set", "run.time_limit_s=1e-6", expect=1)

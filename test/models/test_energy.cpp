@@ -148,7 +148,7 @@ TEST_CASE("silicon_simd8 gives the published power of the lean array and its mem
   const EnergyTable table = EnergyTable::load(shipped("silicon_simd8"));
   constexpr u64 cycles = 1'000'000;  // at 1 GHz: joules / 1e-3 s = watts
   const auto share = [](double activity) { return static_cast<u64>(activity * static_cast<double>(cycles)); };
-  const MachineSize lean{16, 8, 4 << 20, 2, 0, 0, {{"cpu", 0.3}}};
+  const MachineSize lean{16, 8, 4 << 20, 2, 0, 0, 0, {{"cpu", 0.3}}};
   ActionCounts array, memory;
   array.by_component["pe"] = {{"fma_lane", 16 * share(0.85) * 8},
                               {"operand_read", 16 * share(0.875) * 3},
