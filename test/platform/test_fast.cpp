@@ -68,6 +68,7 @@ TEST_CASE("fast gives the same bits and nearly the same cycles and energy", "[fa
       {"network.norm=pre", "network.batch=2", "network.tokens=100"},
       {"network.hidden=320", "network.heads=5", "network.ffn=600", "network.tokens=197"},
       {"soc.array.lanes=8"},
+      {"soc.array.lanes=4", "soc.scratchpad.hop_latency=16", "network.tokens=64"},
       {"soc.array.rows=8", "soc.array.columns=8"},
       {"soc.array.rows=1", "soc.array.columns=2", "network.tokens=64"},
       {"soc.scratchpad.size_bytes=524288"},
