@@ -118,11 +118,15 @@ std::string layers_table(const RunResult& result) {
 
 std::string kernels_table(const RunResult& result) {
   if (result.kernels.empty()) return {};
-  TextTable table({"kernel", "launches", "array cycles", "energy+waits", "load", "cal", "flow", "store", "cal steady"});
+  TextTable table(
+      {"layer.kernel", "launches", "array cycles", "energy+waits", "load", "cal", "flow", "store", "cal steady"});
   for (const KernelRow& row : result.kernels) {
-    table.add({row.name, grouped(row.launches), grouped(row.cycles), si(row.energy_j, "J"),
-               percent(row.utilisation.load), percent(row.utilisation.cal), percent(row.utilisation.flow),
-               percent(row.utilisation.store), row.steady ? percent(row.steady->cal) : "-"});
+    const std::string prefix = "layers.";
+    const bool of_layer = row.name.compare(0, prefix.size(), prefix) == 0;
+    table.add({of_layer ? row.name.substr(prefix.size()) : row.name, grouped(row.launches), grouped(row.cycles),
+               si(row.energy_j, "J"), percent(row.utilisation.load), percent(row.utilisation.cal),
+               percent(row.utilisation.flow), percent(row.utilisation.store),
+               row.steady ? percent(row.steady->cal) : "-"});
   }
   return table.text();
 }
@@ -325,7 +329,6 @@ std::string summary_table(const RunResult& result) {
 void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network,
                const nlohmann::ordered_json& parameters) {
   std::filesystem::create_directories(directory);
-  write_text(directory / "summary.json", dump(summary_json(result)));
   write_text(directory / "network.json", dump(network_json(network)));
   write_text(directory / "parameters.json", dump(parameters));
   if (!result.prices.is_null()) write_text(directory / "prices.json", dump(result.prices));
@@ -339,6 +342,8 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
     write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.tokens);
   }
   if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
+  // Last: whoever finds it has the others too.
+  write_text(directory / "summary.json", dump(summary_json(result)));
 }
 
 }  // namespace bvp
