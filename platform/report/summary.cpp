@@ -119,7 +119,7 @@ std::string layers_table(const RunResult& result) {
 std::string kernels_table(const RunResult& result) {
   if (result.kernels.empty()) return {};
   TextTable table(
-      {"layer.kernel", "launches", "array cycles", "energy+waits", "load", "cal", "flow", "store", "cal steady"});
+      {"layer.kernel", "launches", "array cycles", "energy+waits", "load", "cal", "flow", "store", "steady"});
   for (const KernelRow& row : result.kernels) {
     const std::string prefix = "layers.";
     const bool of_layer = row.name.compare(0, prefix.size(), prefix) == 0;

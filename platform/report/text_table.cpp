@@ -9,7 +9,7 @@
 namespace bvp {
 namespace {
 
-constexpr std::size_t table_width = 104;
+constexpr std::size_t table_width = 100;
 
 std::string cut(const std::string& text, std::size_t width) {
   return text.size() <= width ? text : text.substr(0, width - 2) + "..";
