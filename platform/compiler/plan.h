@@ -31,8 +31,9 @@ class Plan {
   u64 allocate(u64 bytes);
   /// Rows are padded to whole vectors, and readers may reach one row beyond the last.
   MatrixPlace matrix(u64 rows, u64 columns);
-  /// A tensor of one or two dimensions, rows padded with zeros to whole vectors and to a multiple of `lanes` rows.
-  MatrixPlace constant(const Tensor& tensor);
+  /// A tensor of one or two dimensions, or its transpose, rows padded with zeros to whole vectors and to a multiple of
+  /// `lanes` rows.
+  MatrixPlace constant(const Tensor& tensor, bool transposed = false);
   /// Bytes that are there when the run begins.
   void blob(u64 address, const void* bytes, std::size_t size);
   [[nodiscard]] bool dry() const { return dry_; }
