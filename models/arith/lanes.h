@@ -101,7 +101,7 @@ class Lanes {
 
   /// Of each 2 * distance lanes: a's lower (upper) half, then b's lower (upper) half; the bits as they are. With b the
   /// vector that lies `distance` behind a, log2(lanes) rounds of the two transpose lanes x lanes values.
-  /// @param distance  a power of two below the number of lanes
+  /// @param distance  a power of two; the lanes are a multiple of twice as many
   void lower_halves(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) const;
   void upper_halves(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) const;
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "models/isa/kernel.h"
 #include "platform/compiler/layout.h"
