@@ -203,6 +203,70 @@ void max(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, Const
   });
 }
 
+#if HWY_TARGET != HWY_SCALAR
+using Words = hn::FixedTag<std::uint16_t, 8>;  // a register that every instruction set has
+#endif
+
+/// One vector of lower_halves or upper_halves. The destination may be a source: of both, a part is read before the same
+/// part is written.
+template <bool upper>
+HWY_INLINE void take_halves(std::size_t width, u16* out, const u16* a, const u16* b, std::size_t distance) {
+#if HWY_TARGET != HWY_SCALAR
+  const Words words;
+  const std::size_t n = hn::Lanes(words);
+  if (distance >= n) {
+    const std::size_t half = upper ? distance : 0;
+    for (std::size_t first = 0; first < width; first += 2 * distance) {
+      for (std::size_t lane = first; lane < first + distance; lane += n) {
+        const auto x = hn::LoadU(words, a + lane + half), y = hn::LoadU(words, b + lane + half);
+        hn::StoreU(x, words, out + lane);
+        hn::StoreU(y, words, out + lane + distance);
+      }
+    }
+    return;
+  }
+  const auto within = [&](auto pairs, const auto& take) HWY_ATTR {
+    for (std::size_t lane = 0; lane < width; lane += n) {
+      const auto x = hn::BitCast(pairs, hn::LoadU(words, a + lane)), y = hn::BitCast(pairs, hn::LoadU(words, b + lane));
+      hn::StoreU(hn::BitCast(words, take(x, y)), words, out + lane);
+    }
+  };
+  const hn::Repartition<std::uint32_t, Words> d32;
+  const hn::Repartition<std::uint64_t, Words> d64;
+  if (distance == 4) {
+    within(d64, [=](auto x, auto y)
+                    HWY_ATTR { return upper ? hn::InterleaveUpper(d64, x, y) : hn::InterleaveLower(d64, x, y); });
+  } else if (distance == 2) {
+    within(d64, [=](auto x, auto y) HWY_ATTR {
+      const auto low = hn::Set(d64, 0xffffffff);
+      return upper ? hn::Or(hn::ShiftRight<32>(x), hn::AndNot(low, y)) : hn::Or(hn::And(low, x), hn::ShiftLeft<32>(y));
+    });
+  } else {
+    within(d32, [=](auto x, auto y) HWY_ATTR {
+      const auto low = hn::Set(d32, 0xffff);
+      return upper ? hn::Or(hn::ShiftRight<16>(x), hn::AndNot(low, y)) : hn::Or(hn::And(low, x), hn::ShiftLeft<16>(y));
+    });
+  }
+#else
+  const std::size_t half = upper ? distance : 0;
+  for (std::size_t first = 0; first < width; first += 2 * distance) {
+    for (std::size_t lane = first; lane < first + distance; ++lane) {
+      const u16 x = a[lane + half], y = b[lane + half];
+      out[lane] = x;
+      out[lane + distance] = y;
+    }
+  }
+#endif
+}
+
+template <bool upper>
+void halves(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) {
+  for (u64 index = 0; index < count; ++index) {
+    const auto i = static_cast<i64>(index);
+    take_halves<upper>(shape.width, d.first + i * d.stride * shape.pitch, at(shape, a, i), at(shape, b, i), distance);
+  }
+}
+
 void acc_round(const Shape& shape, u64 count, LaneVectors d, LaneAccumulators acc) {
   for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
     return [x = at(shape, acc, i)](std::size_t lane) HWY_ATTR { return hn::LoadU(F32(), x + lane); };
@@ -405,6 +469,8 @@ const LaneKernels* kernels() {
       &add,
       &sub,
       &max,
+      &halves<false>,
+      &halves<true>,
       &acc_zero,
       &acc_add,
       &acc_mac,
@@ -485,6 +551,12 @@ void Lanes::sub(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b
 }
 void Lanes::max(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) const {
   kernels_->max(shape_, count, d, a, b);
+}
+void Lanes::lower_halves(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) const {
+  kernels_->lower_halves(shape_, count, d, a, b, distance);
+}
+void Lanes::upper_halves(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) const {
+  kernels_->upper_halves(shape_, count, d, a, b, distance);
 }
 void Lanes::exp(u64 count, LaneVectors d, ConstLaneVectors a) const {
   lanes_kernels::look_up(shape_, count, d, a, exp_table());

@@ -46,6 +46,8 @@ struct LaneKernels {
   void (*add)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors);
   void (*sub)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors);
   void (*max)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors);
+  void (*lower_halves)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors, u32);
+  void (*upper_halves)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors, u32);
   void (*acc_zero)(const Shape&, u64, LaneAccumulators);
   void (*acc_add)(const Shape&, u64, LaneAccumulators, ConstLaneVectors);
   void (*acc_mac)(const Shape&, u64, LaneAccumulators, ConstLaneVectors, ConstLaneVectors);
@@ -96,6 +98,12 @@ class Lanes {
   void sub(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) const;
   /// d = a > b ? a : b, NaN if either is
   void max(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) const;
+
+  /// Of each 2 * distance lanes: a's lower (upper) half, then b's lower (upper) half; the bits as they are. With b the
+  /// vector that lies `distance` behind a, log2(lanes) rounds of the two transpose lanes x lanes values.
+  /// @param distance  a power of two; the lanes are a multiple of twice as many
+  void lower_halves(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) const;
+  void upper_halves(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) const;
 
   /// d = r(f(a)), f exact: the correctly rounded value.
   void exp(u64 count, LaneVectors d, ConstLaneVectors a) const;

@@ -7,7 +7,7 @@ namespace bvp {
 
 namespace {
 
-constexpr std::array<InstructionInfo, 28> table{{
+constexpr std::array<InstructionInfo, 30> table{{
 #define BVP_INFO(name, opcode, unit, timing, d, a, b, c, operations, meaning) \
   {Opcode::name, #name, Unit::unit, Timing::timing, Space::d, Space::a, Space::b, Space::c, operations, meaning},
     BVP_INSTRUCTIONS(BVP_INFO)
@@ -43,6 +43,8 @@ std::string show(const Operand& operand, Space space) {
       return fmt::format(" spm{}+{}", operand.stream, operand.offset);
     case Space::peer:
       return fmt::format(" peer^{}", operand.offset);
+    case Space::distance:
+      return fmt::format(" {}", operand.offset);
   }
   return {};
 }
@@ -71,7 +73,7 @@ std::optional<Instruction> Instruction::decode(u64 word) {
                                 unpack(word, field_c)};
   const auto unused = [](const Operand& operand, Space space) {
     return (space == Space::none && operand.offset != 0) ||
-           ((space == Space::none || space == Space::peer) && operand.stream != 0);
+           ((space == Space::none || is_immediate(space)) && operand.stream != 0);
   };
   if (word >> 63 != 0 || unused(instruction.d, info->d) || unused(instruction.a, info->a) ||
       unused(instruction.b, info->b) || unused(instruction.c, info->c)) {

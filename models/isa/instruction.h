@@ -22,8 +22,12 @@ enum class Space : u8 {
   scalar,       // operand memory, in fp16 scalars; the value is broadcast over the lanes
   accumulator,  // fp32 accumulators, in vectors
   scratchpad,   // bytes; bit 31 selects column-wise access
-  peer          // bits of the PE index that are inverted to find the destination
+  peer,         // immediate: bits of the PE index that are inverted to find the destination
+  distance      // immediate: lanes, a power of two
 };
+
+/// The operand is the offset in the instruction itself; there is no stream.
+[[nodiscard]] constexpr bool is_immediate(Space space) { return space == Space::peer || space == Space::distance; }
 
 /// How the Cal unit spends time on one instruction.
 enum class Timing : u8 { simple, maximum, special, transfer };
@@ -44,6 +48,10 @@ enum class Timing : u8 { simple, maximum, special, transfer };
   X(sub, 16, cal, simple, vector, vector, vector, none, 1, "d = a - b")                         \
   X(max, 17, cal, maximum, vector, vector, vector, none, 1, "d = a > b ? a : b")                \
   X(maxs, 18, cal, maximum, vector, vector, scalar, none, 1, "d = a > b ? a : b")               \
+  X(tlow, 20, cal, simple, vector, vector, vector, distance, 0,                                 \
+    "d = of each 2 * c lanes: a's lower half, then b's lower half")                             \
+  X(thigh, 21, cal, simple, vector, vector, vector, distance, 0,                                \
+    "d = of each 2 * c lanes: a's upper half, then b's upper half")                             \
   X(exp, 24, cal, special, vector, vector, none, none, 1, "d = exp(a)")                         \
   X(erf, 25, cal, special, vector, vector, none, none, 1, "d = erf(a)")                         \
   X(rcp, 26, cal, special, vector, vector, none, none, 1, "d = 1 / a")                          \

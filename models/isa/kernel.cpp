@@ -272,6 +272,11 @@ void Kernel::check(const KernelLimits& limits) const {
         throw KernelError(fmt::format("kernel: instruction '{}' in a segment of the {} unit",
                                       instruction->disassemble(), unit_names[static_cast<std::size_t>(segment.unit)]));
       }
+      const u32 distance = instruction->c.offset;
+      if (instruction_info(instruction->opcode).c == Space::distance && !(power_of_two(distance) && distance < lanes)) {
+        throw KernelError(fmt::format("kernel: instruction '{}' moves by a distance that {} lanes do not have",
+                                      instruction->disassemble(), lanes));
+      }
     }
     for (const Stream& stream : segment.streams) {
       require(stream.pe_register <= registers && stream.launch_register <= launch_register_limit &&

@@ -67,7 +67,7 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
     for (i64 trip = 0; trip < segment.repeat; ++trip) {
       u64 issue = next;
       const auto need = [&](Space space, const Access& access, i64 stride) {
-        if (space == Space::none) return;
+        if (space == Space::none || is_immediate(space)) return;
         i64 address = segment.streams[access.stream].base + access.offset + trip * stride;
         if (space == Space::scalar) {
           address = address >= 0 ? address / lanes : address;
@@ -105,6 +105,8 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
     } else if (run.opcode == Opcode::mul || run.opcode == Opcode::muls || run.opcode == Opcode::amul ||
                run.opcode == Opcode::amuls) {
       schedule.multiplies += count;
+    } else if (info.c == Space::distance) {
+      schedule.shuffles += count;
     } else if (info.operations == 1) {
       schedule.adds += count;
     }
@@ -192,6 +194,12 @@ void CalUnit::execute_run(const CalRun& run, const CalStrides& strides, u64 coun
       break;
     case Opcode::maxs:
       lanes_.max_scalar(count, d(), a(), scalars(run.b, strides.b).get());
+      break;
+    case Opcode::tlow:
+      lanes_.lower_halves(count, d(), a(), b(), static_cast<u32>(run.c.offset));
+      break;
+    case Opcode::thigh:
+      lanes_.upper_halves(count, d(), a(), b(), static_cast<u32>(run.c.offset));
       break;
     case Opcode::exp:
       lanes_.exp(count, d(), a());

@@ -61,6 +61,8 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
                      Counter::Role::energy_action),
       lane_accumulates_(&stats_, "accumulate_lane", "operations", "additions and multiply-adds into fp32 accumulators",
                         Counter::Role::energy_action),
+      lane_shuffles_(&stats_, "shuffle_lane", "moves", "fp16 values moved among the lanes",
+                     Counter::Role::energy_action),
       operations_(&stats_, "operations", "operations", "arithmetic operations, a fused multiply-add counted as two"),
       operand_reads_(&stats_, "operand_read", "vectors", "vectors read from the operand memory",
                      Counter::Role::energy_action),
@@ -570,6 +572,7 @@ void PeCore::count_cal(const CalSchedule& schedule) {
   lane_fused_ += schedule.fused * lanes;
   lane_specials_ += schedule.specials * lanes;
   lane_accumulates_ += schedule.accumulates * lanes;
+  lane_shuffles_ += schedule.shuffles * lanes;
   operations_ += schedule.operations * lanes;
   operand_reads_ += schedule.vector_reads * multiplicity_;
   operand_writes_ += schedule.vector_writes * multiplicity_;

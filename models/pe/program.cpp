@@ -47,7 +47,7 @@ void find_bounds(SegmentProgram& program, const std::vector<Instruction>& code) 
     include(program.bounds, run.d, info.d, stride.d * last);
     include(program.bounds, run.a, info.a, stride.a * last);
     if (info.b != Space::none) include(program.bounds, run.b, info.b, stride.b * last);
-    if (info.c != Space::none) include(program.bounds, run.c, info.c, stride.c * last);
+    if (info.c != Space::none && !is_immediate(info.c)) include(program.bounds, run.c, info.c, stride.c * last);
   }
   if (program.transfers.empty()) return;
   const InstructionInfo& info = instruction_info(code.front().opcode);
@@ -137,8 +137,10 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
     }
     for_each_trip(segment, 1, [&](const Offsets& offset) {
       for (const Instruction& instruction : code) {
+        const bool immediate = is_immediate(instruction_info(instruction.opcode).c);
         program.runs.push_back({instruction.opcode, access(instruction.d, offset), access(instruction.a, offset),
-                                access(instruction.b, offset), access(instruction.c, offset)});
+                                access(instruction.b, offset),
+                                immediate ? Access{instruction.c.offset, 0} : access(instruction.c, offset)});
       }
     });
   } else {

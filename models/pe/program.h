@@ -28,7 +28,7 @@ struct Transfer {
 /// One instruction run over trip level 0: `count` issues with the operands' strides.
 struct CalRun {
   Opcode opcode = Opcode::mul;
-  Access d, a, b, c;
+  Access d, a, b, c;  // an immediate is its offset
 };
 
 /// Strides of trip level 0 in one instruction of a Cal segment.

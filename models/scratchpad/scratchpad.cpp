@@ -114,6 +114,7 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   const u32 tile_mask = (u32{1} << storage_.tile_shift()) - 1;
   const u32 within_row = row_bytes_ - 1;
   bool wrong = false;
+  u32 columns = 0;
   for (u32 i = 0; i < access->count; ++i) {
     const u32 entry = access->addresses[i];
     const u32 offset = entry & ~VectorAccess::column_flag;
@@ -121,6 +122,11 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
     // A row begins at a multiple of its length; a column is named by its word in the tile's first row.
     const u32 forbidden = column ? tile_mask & ~(within_row & ~u32{1}) : within_row;
     wrong |= offset >= size || (offset & forbidden) != 0;
+    columns |= entry & VectorAccess::column_flag;
+  }
+  if (columns != 0 && !column_access_) {
+    report_warning("scratchpad", "a column-wise access, which it has not got (soc.scratchpad.column_access is false)");
+    return tlm::TLM_COMMAND_ERROR_RESPONSE;
   }
   return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
 }
@@ -149,17 +155,9 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
     const Cycle issue = std::max(next_issue, returns[oldest]);
     stalls += issue - next_issue;
     next_issue = issue + 1;
-    Cycle slot = reserve_bank(bank, issue + there);
-    Cycle unloaded = issue + there;
-    if (entry & VectorAccess::column_flag) {
-      ++columns;
-      if (!column_access_) {
-        for (u32 row = 1; row < lanes; ++row) slot = std::max(slot, reserve_bank(bank, issue + row + there));
-        unloaded += lanes - 1;
-        next_issue = issue + lanes;
-      }
-    }
-    conflicts += slot - unloaded;
+    const Cycle slot = reserve_bank(bank, issue + there);
+    columns += entry >> 31;
+    conflicts += slot - (issue + there);
     returns[oldest] = slot + back;
     done = std::max(done, slot + back);
     if (++oldest == outstanding) oldest = 0;
@@ -172,10 +170,9 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   conflict_cycles_ += conflicts;
   outstanding_cycles_ += stalls;
   column_accesses_ += columns;
-  const u64 rows = column_access_ ? access.count : access.count + columns * (lanes - 1);
   (read ? vector_reads_ : vector_writes_) += access.count;
-  (read ? row_reads_ : row_writes_) += rows;
-  vector_hops_ += rows * (pe % columns_);
+  (read ? row_reads_ : row_writes_) += access.count;
+  vector_hops_ += u64{access.count} * (pe % columns_);
   return done;
 }
 
@@ -233,11 +230,10 @@ void Scratchpad::count_untimed(const VectorAccess& access, bool read) {
   for (u32 i = 0; i < access.count; ++i) columns += access.addresses[i] >> 31;
   columns *= access.untimed_copies;
   const u64 vectors = u64{access.count} * access.untimed_copies;
-  const u64 per_column = column_access_ ? 1 : lanes_;
   column_accesses_ += columns;
   (read ? vector_reads_ : vector_writes_) += vectors;
-  (read ? row_reads_ : row_writes_) += vectors + columns * (per_column - 1);
-  vector_hops_ += u64{access.count} * access.untimed_hops * (columns != 0 ? per_column : 1);
+  (read ? row_reads_ : row_writes_) += vectors;
+  vector_hops_ += u64{access.count} * access.untimed_hops;
 }
 
 void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

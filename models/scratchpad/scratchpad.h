@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scratchpad: banks that hold skewed tiles, so that a row and a column of a tile are one access each. See
+// The scratchpad: banks that hold skewed tiles, so that a row and a column of a tile are one access each; or, as a
+// switch, rows alone. See
 // docs/models/scratchpad.md.
 #pragma once
 

@@ -80,7 +80,8 @@ struct ScratchpadParameters : ParameterGroup {
                             true,
                             "",
                             {},
-                            "Skewed storage: a column of a tile is one access; otherwise it takes one access a lane.",
+                            "Skewed storage: a column of a tile is one access; otherwise columns are refused, and "
+                            "what takes columns needs tiles that the array has transposed.",
                             "MLX (ISCA 2026): two access patterns without full transposes",
                             Confidence::mid};
   Param<i64> linear_bytes{this,

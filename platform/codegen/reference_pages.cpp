@@ -96,13 +96,15 @@ std::string records_page() {
 }
 
 std::string instructions_page() {
-  static constexpr std::array<const char*, 6> spaces{"", "vector", "scalar", "accumulator", "scratchpad", "peer"};
+  static constexpr std::array<const char*, 7> spaces{"",           "vector", "scalar",  "accumulator",
+                                                     "scratchpad", "peer",   "distance"};
   std::string text =
       "A PE's instructions are 64-bit words: opcode in bits 5..0, then the operands d, a, b, c. An operand is an "
       "offset and "
       "the number of one of the segment's four streams, whose address it is added to. Scalars are broadcast over the "
       "lanes; "
-      "`peer` is the set of bits of the PE index that differ at the destination.\n\n"
+      "`peer` is the set of bits of the PE index that differ at the destination. `peer` and `distance`, a number of "
+      "lanes, are immediates: the offset without a stream.\n\n"
       "| instruction | opcode | unit | d | a | b | c | meaning |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n";
   for (unsigned opcode = 0; opcode < 64; ++opcode) {
     const InstructionInfo* info = instruction_info(opcode);

@@ -143,7 +143,6 @@ class MeanPooling {
                   fmt::format("{} {} of {} {}", spec.blocks, spec.blocks == 1 ? "block" : "blocks", spec.rows,
                               spec.join ? "pairs of rows with the halves of fp32 sums" : "tokens"),
                   spec.blocks);
-    step.groups_per_count = std::max(1u, task.groups() / spec.blocks);
     step.registers = {{row_sum_register::x, x.offset, false},
                       {row_sum_register::y, y.offset, false},
                       {row_sum_register::constants, constants, true}};

@@ -7,6 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "platform/compiler/transpose.h"
+
 namespace bvp {
 
 namespace {
@@ -94,7 +96,12 @@ class PassBuilder {
       residual = buffer(task);
       move_as(task, true, *places_.residual, *residual, out_runs_, pass_.to);
     }
+    transpose(task, "transpose_input", in_re);
+    if (complex_input) transpose(task, "transpose_input_imaginary", in_im);
+    if (residual) transpose(task, "transpose_residual", *residual);
     add_stages(task, in_re, in_im, out_re, out_im, residual, measuring);
+    transpose(task, "transpose_output", out_re);
+    if (complex_output) transpose(task, "transpose_output_imaginary", out_im);
     move(task, false, places_.output_re, out_re);
     if (complex_output) move(task, false, places_.output_im, out_im);
     return task;
@@ -110,7 +117,13 @@ class PassBuilder {
   [[nodiscard]] u32 points() const { return u32{1} << pass_.inner.size(); }
 
   [[nodiscard]] TileBuffer buffer(TaskBuilder& task) const {
-    return butterfly_.along_rows ? task.buffer(task.rows(), points()) : task.buffer(points());
+    if (butterfly_.along_rows) return task.buffer(task.rows(), points());
+    return for_columns(target_, task.buffer(points()));
+  }
+  void transpose(TaskBuilder& task, const char* what, const TileBuffer& buffer) const {
+    if (!butterfly_.along_rows) {
+      add_transpose(task, target_, fmt::format("{}.{}", butterfly_.name, what), buffer, points(), true);
+    }
   }
   [[nodiscard]] i32 stride(const TileBuffer& buffer, unsigned local_bit) const {
     return butterfly_.along_rows ? buffer.layout.row_stride(local_bit) : buffer.layout.column_stride(local_bit);
@@ -202,7 +215,8 @@ class PassBuilder {
       for (unsigned i = 0; i < stages[s]; ++i) {
         stage.layer_bits.push_back(local_of(pass_.inner, butterfly_.layer_bits[layer + i]));
       }
-      stage.column_access = !butterfly_.along_rows;
+      const PanelLayout& layout = in_re.layout;
+      stage.column_access = (butterfly_.along_rows ? layout.by_row() : layout.by_column()).column_access;
       for (unsigned i = 0; i < local_bits; ++i) stage.input_stride.push_back(stride(in_re, place[i]));
       if (!ends && butterfly_.bit_reversed) reverse_places(place, stage.layer_bits);
       for (unsigned i = 0; i < local_bits; ++i) {

@@ -12,8 +12,9 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
   constexpr EdgeKind space = EdgeKind::space;
   const u32 blocks = spec.blocks, lanes = target.lanes;
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
+  const VectorWalk walk = spec.layout.by_column();
   const auto column = [&](u32 index) {
-    return static_cast<i32>(index / lanes * spec.layout.panel_bytes() + index % lanes * 2);
+    return static_cast<i32>(index / lanes) * walk.panel + static_cast<i32>(index % lanes) * walk.step;
   };
   const u32 output_panels = spec.layout.panels(spec.width);
   const auto statistics = static_cast<i32>(output_panels * spec.layout.panel_bytes());
@@ -82,12 +83,12 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
   const auto memory = [&](unsigned launch_register) {
     Stream stream = column_stream(launch_register, spec.layout);
     stream.instance_stride[1] = static_cast<i32>(spec.layout.panel_bytes());
-    stream.instance_stride[2] = static_cast<i32>(features) * 2;
+    stream.instance_stride[2] = static_cast<i32>(features) * walk.step;
     return stream;
   };
   const u16 load = builder.add(
       Unit::load, 3, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {o, memory(merge_register::partial), {}, {}},
-      {trips(features, {1, 2, 0, 0}), trips(blocks, {static_cast<i32>(features), block_bytes, 0, 0})});
+      {trips(features, {1, walk.step, 0, 0}), trips(blocks, {static_cast<i32>(features), block_bytes, 0, 0})});
   const u16 clear = builder.add(Unit::cal, 3, 4, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sums, {}, {}, {}},
                                 {trips(features, {1, 0, 0, 0})});
   const u16 add = builder.add(Unit::cal, 3, 4, {{Opcode::amac, {0, 0}, {1, 0}, {2, 0}, {}}}, {sums, o, m, {}},
@@ -95,7 +96,7 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
   const u16 scale = builder.add(Unit::cal, 3, 4, {{Opcode::amul, {0, 0}, {1, 0}, {2, 0}, {}}}, {y, sums, inverse, {}},
                                 {trips(features, {1, 1, 0, 0})});
   const u16 store = builder.add(Unit::store, 3, 5, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                {y, memory(merge_register::output), {}, {}}, {trips(features, {1, 2, 0, 0})});
+                                {y, memory(merge_register::output), {}, {}}, {trips(features, {1, walk.step, 0, 0})});
   builder.edge(load, add, data);
   builder.edge(add, load, space, depth);
   builder.edge(clear, add, data);

@@ -30,7 +30,6 @@ void add_butterfly_launch(TaskBuilder& task, const ButterflyKernel& kernel, cons
   const u32 per_instance = kernel.groups_per_instance;
   step.counts = {kernel.counts[0], kernel.counts[1], kernel.counts[2], (groups + per_instance - 1) / per_instance};
   step.row_level = 3;
-  step.groups_per_count = per_instance;
   step.tail_count = (tail_groups + per_instance - 1) / per_instance;
   step.registers = std::move(registers);
   if (weights) {
@@ -97,7 +96,7 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
     for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(first_layer + k);
     stage.stacks = static_cast<u32>(shape.stacks);
     stage.input_stacked = !first;
-    stage.column_access = true;
+    stage.column_access = source.layout.by_column().column_access;
     for (unsigned bit = 0; bit < bits; ++bit) {
       stage.input_stride.push_back(source.layout.column_stride(bit));
       stage.output_stride.push_back(output.layout.column_stride(bit));
@@ -155,7 +154,7 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     stage.index_bits = bits;
     // Decimation in time: layer k combines bit k of the position, which is bit bits-1-k of the input's index.
     for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(bits - 1 - first_layer - k);
-    stage.column_access = !op.along_rows;
+    stage.column_access = (op.along_rows ? from_re.layout.by_row() : from_re.layout.by_column()).column_access;
     for (unsigned bit = 0; bit < bits; ++bit) {
       stage.input_stride.push_back(stride(from_re, place[bit]));
     }
@@ -211,21 +210,29 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
 
 namespace {
 
-void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
-                        const ProductSpec& spec, std::vector<LaunchStep::Register> registers) {
-  ProductKernel kernel = named(name, [&] { return make_product_kernel(target, spec, task.groups()); });
+/// @param groups  lane groups of a full tile
+LaunchStep product_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
+                          const ProductSpec& spec, u32 groups, std::vector<LaunchStep::Register> registers) {
+  ProductKernel kernel = named(name, [&] { return make_product_kernel(target, spec, groups); });
   LaunchStep step;
   step.name = name;
   step.mapping = fmt::format("{} terms, {} outputs: {} outputs an instance, PEs {} x {} x {} (rows, panels, outputs)",
                              spec.terms, spec.outputs, kernel.outputs_per_instance, kernel.shared_by[0],
                              kernel.shared_by[1], kernel.shared_by[2]);
-  step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
-  step.tail_count = task.tail_groups();
+  step.counts = {groups, kernel.counts[0], kernel.counts[1], kernel.counts[2]};
   step.registers = std::move(registers);
   if (!kernel.constants.empty()) {
     step.registers.push_back({product_register::constants, task.add_weights(kernel.constants), true});
   }
   step.kernel = std::move(kernel.kernel);
+  return step;
+}
+
+/// Lanes run over the tile's rows.
+void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
+                        const ProductSpec& spec, std::vector<LaunchStep::Register> registers) {
+  LaunchStep step = product_launch(task, target, name, spec, task.groups(), std::move(registers));
+  step.tail_count = task.tail_groups();
   task.add_launch(std::move(step));
 }
 
@@ -237,9 +244,9 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   ProductSpec product;
   product.terms = static_cast<u32>(width);
   product.outputs = static_cast<u32>(keys);
-  product.x = q.layout;
-  product.y = scores.layout;
-  product.w = k.layout;
+  product.x = q.layout.by_column();
+  product.w = k.layout.by_row();
+  product.y = scores.layout.by_column();
   product.scale = ProductSpec::Scale::constant;
   product.factor = to_half(1.0 / std::sqrt(static_cast<double>(width)));
   add_product_launch(task, target, name + ".scores", product,
@@ -268,10 +275,9 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   product = {};
   product.terms = static_cast<u32>(keys);
   product.outputs = static_cast<u32>(width);
-  product.transposed = true;
-  product.x = scores.layout;
-  product.y = output.layout;
-  product.w = v.layout;
+  product.x = scores.layout.by_column();
+  product.w = v.layout.by_column();
+  product.y = output.layout.by_column();
   product.scale = ProductSpec::Scale::row;
   product.row_factor_layout = statistics.layout;
   add_product_launch(task, target, name + ".values", product,
@@ -300,27 +306,45 @@ void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::strin
 
 void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
                const TileBuffer& weight, const TileBuffer& bias, const TileBuffer& output) {
+  // The lanes take what lies column by column: rows of the input, or with the weight the other way round its outputs.
+  const bool over_outputs = !target.column_access;
   ProductSpec product;
   product.terms = static_cast<u32>(op.inputs);
-  product.outputs = static_cast<u32>(op.outputs);
-  product.x = input.layout;
-  product.y = output.layout;
-  product.w = weight.layout;
+  if (over_outputs) {
+    product.outputs = task.rows();
+    product.x = weight.layout.by_row();
+    product.w = input.layout.by_row();
+    product.y = output.layout.by_row();
+  } else {
+    product.outputs = static_cast<u32>(op.outputs);
+    product.x = input.layout.by_column();
+    product.w = weight.layout.by_row();
+    product.y = output.layout.by_column();
+  }
   product.resume = op.sums && op.sums->resume;
   product.suspend = op.sums && op.sums->suspend;
-  product.bias = !product.suspend;
+  if (!product.suspend) product.bias = over_outputs ? ProductSpec::Bias::of_lane : ProductSpec::Bias::of_output;
   product.activation = op.activation;
   product.residual = op.residual.has_value();
-  std::vector<LaunchStep::Register> registers{{product_register::x, input.offset, false},
-                                              {product_register::y, output.offset, false},
-                                              {product_register::w, weight.offset, false},
-                                              {product_register::bias, bias.offset, false}};
+  std::vector<LaunchStep::Register> registers{
+      {over_outputs ? product_register::w : product_register::x, input.offset, false},
+      {product_register::y, output.offset, false},
+      {over_outputs ? product_register::x : product_register::w, weight.offset, false},
+      {product_register::bias, bias.offset, false}};
   if (op.residual) registers.push_back({product_register::residual, op.residual->offset, false});
   if (op.sums) {
     registers.push_back({product_register::sums_low, op.sums->low.offset, false});
     registers.push_back({product_register::sums_high, op.sums->high.offset, false});
   }
-  add_product_launch(task, target, op.name, product, std::move(registers));
+  if (!over_outputs) {
+    add_product_launch(task, target, op.name, product, std::move(registers));
+    return;
+  }
+  const u32 groups = output.layout.panels(op.outputs);
+  LaunchStep step = product_launch(task, target, op.name, product, groups, std::move(registers));
+  step.row_level = 1;
+  step.tail_count = task.tail_groups();
+  task.add_launch(std::move(step));
 }
 
 }  // namespace bvp

@@ -93,8 +93,9 @@ struct DenseOperator {
   };
   std::optional<Sums> sums;
 };
-/// output = input * weight^T + bias, then activation and residual. `weight` has a row, `bias` a value for each output;
-/// the bias lies in order from the buffer's first byte on. Nothing but the sums is written where they are suspended.
+/// output = input * weight^T + bias, then activation and residual. `weight` has a row for each output, or where the
+/// scratchpad serves no columns a row for each input; `bias` a value for each output, in order from the buffer's first
+/// byte on. Nothing but the sums is written where they are suspended.
 void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
                const TileBuffer& weight, const TileBuffer& bias, const TileBuffer& output);
 

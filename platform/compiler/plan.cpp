@@ -37,8 +37,9 @@ const MatrixPlaces& Plan::settle() {
   return matrices_;
 }
 
-MatrixPlace Plan::constant(const Tensor& tensor) {
-  const u64 rows = tensor.shape.size() > 1 ? tensor.shape.front() : 1, columns = tensor.shape.back();
+MatrixPlace Plan::constant(const Tensor& tensor, bool transposed) {
+  u64 rows = tensor.shape.size() > 1 ? tensor.shape.front() : 1, columns = tensor.shape.back();
+  if (transposed) std::swap(rows, columns);
   const u64 pitch = padded(columns) * 2, all_rows = padded(rows);
   const MatrixPlace place{allocate(all_rows * pitch), rows, columns, pitch};
   if (dry_ || !target_.data) return place;
@@ -46,7 +47,14 @@ MatrixPlace Plan::constant(const Tensor& tensor) {
   blob.address = place.address;
   blob.bytes.resize(all_rows * pitch);
   for (u64 row = 0; row < rows; ++row) {
-    std::memcpy(blob.bytes.data() + row * pitch, tensor.data.data() + row * columns, columns * 2);
+    u8* const to = blob.bytes.data() + row * pitch;
+    if (!transposed) {
+      std::memcpy(to, tensor.data.data() + row * columns, columns * 2);
+      continue;
+    }
+    for (u64 column = 0; column < columns; ++column) {
+      std::memcpy(to + column * 2, tensor.data.data() + column * rows + row, 2);
+    }
   }
   blobs_.push_back(std::move(blob));
   return place;
@@ -82,7 +90,7 @@ u64 Plan::largest_weights() const {
 u64 Plan::cycles(const TaskBuilder& task) const {
   TileCost cost;
   cost.tiles = u64{task.tiles()[0]} * task.tiles()[1] * task.tiles()[2];
-  cost.compute_cycles = task.tile_cycles(task.groups());
+  cost.compute_cycles = task.tile_cycles();
   cost.load_cycles = task.load_cycles();
   cost.store_cycles = task.store_cycles();
   cost.bytes = (task.dram_read_bytes() + task.dram_write_bytes()) / cost.tiles;

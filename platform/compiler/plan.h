@@ -38,8 +38,9 @@ class Plan {
   void keep(const MatrixPlace& place) { matrices_.keep(place); }
   /// All tasks are known: matrices get their places. @throws CompileError  the DRAM is full
   const MatrixPlaces& settle();
-  /// A tensor of one or two dimensions, rows padded with zeros to whole vectors and to a multiple of `lanes` rows.
-  MatrixPlace constant(const Tensor& tensor);
+  /// A tensor of one or two dimensions, or its transpose, rows padded with zeros to whole vectors and to a multiple of
+  /// `lanes` rows.
+  MatrixPlace constant(const Tensor& tensor, bool transposed = false);
   /// Bytes that are there when the run begins.
   void blob(u64 address, const void* bytes, std::size_t size);
   [[nodiscard]] bool dry() const { return dry_; }

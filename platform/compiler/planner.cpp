@@ -116,7 +116,7 @@ class Planner {
         kernel.segments = static_cast<u32>(launch.kernel.segments.size());
         kernel.image_bytes = steps.back().command.image_bytes;
         kernel.mapping = launch.mapping;
-        kernel.predicted_cycles = step_cycles(target_, launch, launch.counts);
+        kernel.predicted_cycles = step_cycles(target_, launch);
         result_.kernels.push_back(std::move(kernel));
       }
       task.compute_steps = static_cast<u32>(builder.launches().size());

@@ -91,10 +91,11 @@ class ProductBuilder {
   [[nodiscard]] u32 vectors(u32 outputs, u32 depth) const {
     const u32 of_outputs = 2 + (spec_.residual ? 1 : 0) + (spec_.resume ? 2 : 0) + (spec_.suspend ? 1 : 0);
     u32 buffers = of_outputs * outputs + chunk_;
-    u32 fixed = (has_constants_ ? vectors_of(constant_count, lanes_) : 0) + (spec_.bias ? 2 : 0) +
+    u32 fixed = (has_constants_ ? vectors_of(constant_count, lanes_) : 0) + (has_bias() ? 2 : 0) +
                 (spec_.scale == ProductSpec::Scale::row ? 2 : 0) + (has_gelu() ? outputs : 0);
     return depth * buffers + fixed;
   }
+  [[nodiscard]] bool has_bias() const { return spec_.bias != ProductSpec::Bias::none; }
   [[nodiscard]] bool has_gelu() const { return spec_.activation == Activation::gelu; }
 
   /// A block of outputs per instance: as many as accumulators and operand memory allow, within one panel.
@@ -132,11 +133,12 @@ class ProductBuilder {
   [[nodiscard]] Stream accumulators() const { return rotating(sums_, 3, depth_, outputs_); }
   [[nodiscard]] Stream y() const { return rotating(y_slots_, 3, depth_, outputs_); }
 
-  /// Outputs of the instance as columns of y's layout.
+  /// Outputs of the instance, where y or what lies like it has them.
   [[nodiscard]] Stream output_memory(unsigned launch_register) const {
-    Stream memory = column_stream(launch_register, spec_.y);
-    memory.instance_stride[1] = static_cast<i32>(spec_.y.panel_bytes());
-    memory.instance_stride[2] = static_cast<i32>(outputs_) * 2;
+    Stream memory = walk_stream(launch_register, spec_.y);
+    memory.instance_stride[0] = spec_.y.group;
+    memory.instance_stride[1] = spec_.y.panel;
+    memory.instance_stride[2] = static_cast<i32>(outputs_) * spec_.y.step;
     return memory;
   }
 
@@ -159,7 +161,7 @@ class ProductBuilder {
     const u16 load = builder_.add(
         Unit::load, 3, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, upper}, {2, 0}, {}, {}}},
         {halves, output_memory(product_register::sums_low), output_memory(product_register::sums_high), {}},
-        {trips(outputs_, {1, 2, 2, 0})});
+        {trips(outputs_, {1, spec_.y.step, spec_.y.step, 0})});
     const u16 join = builder_.add(Unit::cal, 3, 1, {{Opcode::ajoin, {0, 0}, {1, 0}, {1, upper}, {}}},
                                   {accumulators(), halves, {}, {}}, {trips(outputs_, {1, 1, 0, 0})});
     builder_.edge(load, join, data);
@@ -177,7 +179,7 @@ class ProductBuilder {
     const u16 store = builder_.add(
         Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, upper}, {}, {}}},
         {halves, output_memory(product_register::sums_low), output_memory(product_register::sums_high), {}},
-        {trips(outputs_, {1, 2, 2, 0})});
+        {trips(outputs_, {1, spec_.y.step, spec_.y.step, 0})});
     builder_.edge(*last_product_, split, data);
     builder_.edge(split, zero, space, depth_);
     builder_.edge(split, store, data);
@@ -187,33 +189,23 @@ class ProductBuilder {
   /// The products of a chunk of terms (scope 4), or of the last, partial one (scope 3), behind segment `start`.
   void add_terms(unsigned scope, u32 terms, u16 start) {
     const u32 rotation = scope == 4 ? depth_ : 1;
-    Stream x = column_stream(product_register::x, spec_.x);
-    if (scope == 4) x.instance_stride[3] = static_cast<i32>(spec_.x.panel_bytes());
-    if (scope == 3) x.base += static_cast<i32>(chunks_ * spec_.x.panel_bytes());
+    Stream x = walk_stream(product_register::x, spec_.x), w = walk_stream(product_register::w, spec_.w);
+    x.instance_stride[0] = spec_.x.group;
+    w.instance_stride[1] = spec_.w.panel;
+    w.instance_stride[2] = static_cast<i32>(outputs_) * spec_.w.step;
+    if (scope == 4) {
+      x.instance_stride[3] = spec_.x.panel;
+      w.instance_stride[3] = spec_.w.group;
+    } else {
+      x.base += static_cast<i32>(chunks_) * spec_.x.panel;
+      w.base += static_cast<i32>(chunks_) * spec_.w.group;
+    }
     const Stream x_target = rotating(x_slots_, 4, rotation, chunk_);
     const u16 load_x = builder_.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {x_target, x, {}, {}},
-                                    {trips(terms, {1, 2, 0, 0})});
-    Stream w = row_stream(product_register::w);
-    const auto rows = [&](u32 count) { return static_cast<i32>(count * spec_.w.row_bytes()); };
-    const auto panel = static_cast<i32>(spec_.w.panel_bytes());
-    i32 output_step = 0, chunk_step = 0;
-    if (spec_.transposed) {
-      w.base = static_cast<i32>(VectorAccess::column_flag);
-      output_step = 2;
-      chunk_step = rows(lanes_);
-      w.instance_stride[1] = panel;
-      w.instance_stride[2] = static_cast<i32>(outputs_) * 2;
-    } else {
-      output_step = rows(1);
-      chunk_step = panel;
-      w.instance_stride[1] = rows(lanes_);
-      w.instance_stride[2] = rows(outputs_);
-    }
-    if (scope == 4) w.instance_stride[3] = chunk_step;
-    if (scope == 3) w.base += static_cast<i32>(chunks_) * chunk_step;
-    const u16 load_w =
-        builder_.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                     {rotating(w_slots_, 4, rotation, outputs_), w, {}, {}}, {trips(outputs_, {1, output_step, 0, 0})});
+                                    {trips(terms, {1, spec_.x.step, 0, 0})});
+    const u16 load_w = builder_.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                                    {rotating(w_slots_, 4, rotation, outputs_), w, {}, {}},
+                                    {trips(outputs_, {1, spec_.w.step, 0, 0})});
     const u16 product =
         builder_.add(Unit::cal, scope, 2, {{Opcode::amacs, {0, 0}, {1, 0}, {2, 0}, {}}},
                      {accumulators(), x_target, rotating(w_slots_ * lanes_, 4, rotation, outputs_ * lanes_), {}},
@@ -248,16 +240,17 @@ class ProductBuilder {
     if (has_constants_) builder_.edge(last, *constants_, space, 1);
     if (spec_.residual) {
       const Stream slots = rotating(builder_.allocate_vectors(depth_ * outputs_), 3, depth_, outputs_);
-      const u16 load =
-          builder_.add(Unit::load, 3, 2, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                       {slots, output_memory(product_register::residual), {}, {}}, {trips(outputs_, {1, 2, 0, 0})});
+      const u16 load = builder_.add(Unit::load, 3, 2, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                                    {slots, output_memory(product_register::residual), {}, {}},
+                                    {trips(outputs_, {1, spec_.y.step, 0, 0})});
       chain(builder_.add(Unit::cal, 3, 1, {{Opcode::add, {0, 0}, {0, 0}, {1, 0}, {}}}, {y(), slots, {}, {}},
                          {trips(outputs_, {1, 1, 0, 0})}));
       builder_.edge(load, last, data);
       builder_.edge(last, load, space, depth_);
     }
-    const u16 store = builder_.add(Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                   {y(), output_memory(product_register::y), {}, {}}, {trips(outputs_, {1, 2, 0, 0})});
+    const u16 store =
+        builder_.add(Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
+                     {y(), output_memory(product_register::y), {}, {}}, {trips(outputs_, {1, spec_.y.step, 0, 0})});
     builder_.edge(last, store, data);
     builder_.edge(store, round, space, depth_);
   }
@@ -286,16 +279,23 @@ class ProductBuilder {
         break;
       }
     }
-    if (spec_.bias) {
+    if (has_bias()) {
+      // One vector for `lanes` outputs, or for a lane group.
+      const bool of_lane = spec_.bias == ProductSpec::Bias::of_lane;
+      const unsigned scope = of_lane ? 1 : 2;
       const u32 slots = builder_.allocate_vectors(2);
       Stream memory = row_stream(product_register::bias);
-      memory.instance_stride[1] = static_cast<i32>(lanes_ * 2);
-      bias = builder_.add(Unit::load, 2, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                          {rotating(slots, 2, 2, 1), memory, {}, {}}, {});
-      streams[3] = rotating(slots * lanes_, 2, 2, lanes_);
-      streams[3].instance_stride[2] = static_cast<i32>(outputs_);
-      loop.stride[3] = 1;
-      code.push_back({Opcode::adds, {0, 0}, {0, 0}, {3, 0}, {}});
+      memory.instance_stride[scope - 1] = static_cast<i32>(lanes_ * 2);
+      bias = builder_.add(Unit::load, scope, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                          {rotating(slots, scope, 2, 1), memory, {}, {}}, {});
+      if (of_lane) {
+        streams[3] = rotating(slots, scope, 2, 1);
+      } else {
+        streams[3] = rotating(slots * lanes_, scope, 2, lanes_);
+        streams[3].instance_stride[2] = static_cast<i32>(outputs_);
+        loop.stride[3] = 1;
+      }
+      code.push_back({of_lane ? Opcode::add : Opcode::adds, {0, 0}, {0, 0}, {3, 0}, {}});
     }
     const u16 round = builder_.add(Unit::cal, 3, 1, code, streams, {loop});
     if (factor) builder_.edge(*factor, round, data);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products with fp32 accumulation: lanes run over rows, PEs share out lane groups and outputs.
+// Matrix products with fp32 accumulation: lanes run over one dimension of the result, instances over the other; PEs
+// share out both.
 #pragma once
 
 #include <array>
@@ -13,18 +14,19 @@
 
 namespace bvp {
 
-/// y[row][j] = sum over k < terms of x[row][k] * w(j, k), in fp32, rounded once at the end; then, as asked, a factor,
-/// a bias, an activation and a residual. w(j, k) is row j, column k of the weight matrix, or with `transposed`
-/// row k, column j.
+/// y[i][j] = sum over k < terms of x[i][k] * w[j][k], in fp32, rounded once at the end; then, as asked, a factor, a
+/// bias, an activation and a residual. Lanes run over i (rows of the activations, or the outputs of a dense layer), j
+/// are the `outputs`. Nothing is said of how the matrices lie but by the walks.
 struct ProductSpec {
   u32 terms = 0;
   u32 outputs = 0;
-  bool transposed = false;
-  PanelLayout x, y, w;
+  VectorWalk x;  // vectors along i, one a term
+  VectorWalk w;  // vectors along k, one an output
+  VectorWalk y;  // vectors along i, one an output
   enum class Scale { none, constant, row } scale = Scale::none;
   u16 factor = 0;                 // Scale::constant
-  PanelLayout row_factor_layout;  // Scale::row: the factor is a column of its own, one value a row
-  bool bias = false;              // one value an output, in order
+  PanelLayout row_factor_layout;  // Scale::row: the factor is a column of its own, one value for each i
+  enum class Bias { none, of_output, of_lane } bias = Bias::none;  // one value for each j or each i, in order
   std::optional<Activation> activation;
   bool residual = false;  // added last; laid out as y
   // Terms in several launches: sums are laid out as two matrices like y, of the lower and the upper halves of their
@@ -33,7 +35,8 @@ struct ProductSpec {
   bool suspend = false;  // they are left for a later launch; nothing is rounded, y is not written
 };
 
-/// Launch registers. Those of what the spec leaves out are not read. Launch counts: level 0 = lane groups of rows.
+/// Launch registers. Those of what the spec leaves out are not read. Launch counts: level 0 = lane groups, level 1 =
+/// `lanes` outputs each.
 namespace product_register {
 inline constexpr unsigned x = 0, y = 1, w = 2, row_factor = 3, constants = 4, bias = 5, residual = 6, sums_low = 7,
                           sums_high = 8;
@@ -47,7 +50,7 @@ struct ProductKernel {
   std::array<u32, 3> shared_by{};  // PEs along lane groups, panels of outputs, blocks of outputs within a panel
 };
 
-/// @param groups  lane groups of rows of a full launch
+/// @param groups  lane groups of a full launch
 /// @throws CompileError  the operand memory is too small
 [[nodiscard]] ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpec& spec, u32 groups);
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "platform/compiler/operators.h"
+#include "platform/compiler/transpose.h"
 
 namespace bvp {
 
@@ -37,7 +38,8 @@ class DenseTask {
         input_(input),
         output_(output),
         panels_(static_cast<u32>(plan.padded(output.columns) / plan.target().lanes)),
-        weight_(plan.constant(*dense.weight)),
+        weight_by_input_(!plan.target().column_access),
+        weight_(plan.constant(*dense.weight, weight_by_input_)),
         bias_(plan.constant(*dense.bias)) {}
 
   void add() {
@@ -80,18 +82,26 @@ class DenseTask {
     const u64 inputs = part.end - part.first;
     const u64 columns = std::min(u64{tile_panels} * target.lanes, plan_.padded(output_.columns));
     const auto column_bytes = static_cast<i64>(columns * 2);
-    const auto from_part = [&](MatrixPlace place) {
-      place.address += part.first * 2;
+    const auto columns_from = [](MatrixPlace place, u64 first) {
+      place.address += first * 2;
       return place;
     };
     TaskBuilder task(target, dense_.name + part.suffix, dense_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
                      measuring);
-    const TileBuffer x = task.buffer(inputs), w = task.buffer(inputs, static_cast<u32>(columns));
+    const TileBuffer x = task.buffer(inputs);
+    const TileBuffer w = weight_by_input_ ? task.buffer(columns, static_cast<u32>(inputs))
+                                          : task.buffer(inputs, static_cast<u32>(columns));
     const TileBuffer b = task.buffer(columns, 1);
-    task.load(from_part(weight_), inputs, w, static_cast<u32>(columns), false,
-              {0, column_bytes / 2 * static_cast<i64>(weight_.pitch), 0});
+    if (weight_by_input_) {
+      MatrixPlace from = weight_;
+      from.address += part.first * weight_.pitch;
+      task.load(from, columns, w, static_cast<u32>(inputs), false, {0, column_bytes, 0});
+    } else {
+      task.load(columns_from(weight_, part.first), inputs, w, static_cast<u32>(columns), false,
+                {0, column_bytes / 2 * static_cast<i64>(weight_.pitch), 0});
+    }
     if (part.is_last) task.load_bytes(bias_.address, b.offset, static_cast<u32>(columns * 2), {0, column_bytes, 0});
-    task.load(from_part(input_), inputs, x, tiling.rows, true, row_strides(input_, tiling.rows));
+    task.load(columns_from(input_, part.first), inputs, x, tiling.rows, true, row_strides(input_, tiling.rows));
     DenseOperator op;
     op.name = dense_.name + part.suffix;
     op.inputs = inputs;
@@ -147,6 +157,7 @@ class DenseTask {
   const DenseLayer& dense_;
   const MatrixPlace &input_, &output_;
   const u32 panels_;
+  const bool weight_by_input_;  // a row for each input, not for each output
   const MatrixPlace weight_, bias_;
   MatrixPlace low_{}, high_{};  // halves of the bits of the sums
 };
@@ -224,9 +235,11 @@ class AttentionCore {
               bool for_merge) const {
     const u64 width = attention_.width;
     const auto count = static_cast<u32>(keys);
-    const TileBuffer statistics = task.buffer(softmax_column::count);
-    const TileBuffer k = task.buffer(width, count), v = task.buffer(width, count);
-    const TileBuffer queries = task.buffer(width), scores = task.buffer(keys);
+    const CompilerTarget& target = plan_.target();
+    const TileBuffer statistics = for_columns(target, task.buffer(softmax_column::count));
+    const TileBuffer k = task.buffer(width, count), v = for_columns(target, task.buffer(width, count));
+    const TileBuffer queries = for_columns(target, task.buffer(width));
+    const TileBuffer scores = for_columns(target, task.buffer(keys));
     const auto pitch = static_cast<i64>(q_.pitch);
     const TileStrides key_strides =
         for_merge ? TileStrides{0, block_stride, head_stride()} : TileStrides{0, head_stride(), batch};
@@ -235,8 +248,13 @@ class AttentionCore {
     task.load(from_row(k_, first_key), width, k, count, false, key_strides);
     task.load(from_row(v_, first_key), width, v, count, false, key_strides);
     task.load(from_row(q_, 0), width, queries, task.rows(), true, query_strides);
-    add_attention(task, plan_.target(), attention_.name, keys, width, queries, k, v, scores, statistics, for_merge,
-                  out);
+    add_transpose(task, target, attention_.name + ".transpose_queries", queries, width, true);
+    add_transpose(task, target, attention_.name + ".transpose_values", v, width, false);
+    add_attention(task, target, attention_.name, keys, width, queries, k, v, scores, statistics, for_merge, out);
+  }
+
+  void transpose_output(TaskBuilder& task, const TileBuffer& out) const {
+    add_transpose(task, plan_.target(), attention_.name + ".transpose_output", out, attention_.width, true);
   }
 
   struct Part {
@@ -277,8 +295,9 @@ class AttentionCore {
   [[nodiscard]] Plan::Make whole() const {
     return [this](const Plan::Tiling& tiling, bool measuring) {
       TaskBuilder task = begin(".core", tiling, measuring);
-      const TileBuffer out = task.buffer(attention_.width);
+      const TileBuffer out = for_columns(plan_.target(), task.buffer(attention_.width));
       attend(task, attention_.tokens, 0, 0, batch_stride(), out, false);
+      transpose_output(task, out);
       task.store(mixed_, attention_.width, out, tiling.rows, true, rows_of(mixed_, tiling, batch_stride()));
       return task;
     };
@@ -287,8 +306,8 @@ class AttentionCore {
   [[nodiscard]] Plan::Make partial(const char* suffix, u64 first_block, u64 keys) const {
     return [=](const Plan::Tiling& tiling, bool measuring) {
       TaskBuilder task = begin(suffix, tiling, measuring);
-      // The statistics, the next buffer, go with the output.
-      const TileBuffer out = task.buffer(attention_.width);
+      // The statistics, the next buffer, go with the output. Both go to the merge as they lie.
+      const TileBuffer out = for_columns(plan_.target(), task.buffer(attention_.width));
       attend(task, keys, first_block * attention_.key_block,
              static_cast<i64>(attention_.key_block) * static_cast<i64>(q_.pitch), 0, out, true);
       const u32 row_bytes = out.layout.row_bytes();
@@ -304,12 +323,13 @@ class AttentionCore {
     return [this](const Plan::Tiling& tiling, bool measuring) {
       TaskBuilder task = begin(".merge", tiling, measuring);
       const TileBuffer partial = task.buffer(u64{blocks_} * block_panels_ * plan_.target().lanes);
-      const TileBuffer out = task.buffer(attention_.width);
+      const TileBuffer out = for_columns(plan_.target(), task.buffer(attention_.width));
       const u32 row_bytes = out.layout.row_bytes();
       task.load_runs(partial_, partial.offset, blocks_ * block_panels_, out.layout.panel_bytes(),
                      partial_rows_ * row_bytes, out.layout.panel_bytes(),
                      {i64{tiling.rows} * row_bytes, static_cast<i64>(block_bytes_ * blocks_), 0});
       add_merge(task, plan_.target(), attention_.name + ".merge", blocks_, attention_.width, partial, out);
+      transpose_output(task, out);
       task.store(from_row(mixed_, 0), attention_.width, out, tiling.rows, true, rows_of(mixed_, tiling, 0));
       return task;
     };

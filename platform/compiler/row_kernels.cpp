@@ -113,14 +113,15 @@ class RowPasses {
       const u32 columns = all_columns / sharing_;
       const u32 rotation = scope == 2 ? depth : 1;
       const Stream slots = rotating(buffer, 2, rotation, span());
+      const i32 step = layout_.by_column().step;
       const auto memory = [&](unsigned launch_register) {
         Stream stream = column_stream(launch_register, layout_);
         if (scope == 2) stream.instance_stride[1] = static_cast<i32>(layout_.panel_bytes());
         if (scope == 1) stream.base += static_cast<i32>(panels_ * layout_.panel_bytes());
-        builder_.add_pe_value(stream, [&](u32 pe) { return place(pe) * 2; });
+        builder_.add_pe_value(stream, [&](u32 pe) { return place(pe) * step; });
         return stream;
       };
-      const std::vector<Loop> moves{trips(columns, {1, static_cast<i32>(sharing_) * 2, 0, 0})};
+      const std::vector<Loop> moves{trips(columns, {1, static_cast<i32>(sharing_) * step, 0, 0})};
       std::vector<u16> loads{builder_.add(Unit::load, scope, tag, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
                                           {slots, memory(launch_register_), {}, {}}, moves)};
       Stream scalar;
@@ -419,7 +420,8 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   // All PEs that share the rows have these values; all of them store them.
   const auto add_store = [&](u32 column, const Stream& value) {
     Stream memory = column_stream(softmax_register::reciprocal, spec.reciprocal_layout);
-    memory.base += static_cast<i32>(column / lanes * spec.reciprocal_layout.panel_bytes() + column % lanes * 2);
+    const VectorWalk walk = spec.reciprocal_layout.by_column();
+    memory.base += static_cast<i32>(column / lanes) * walk.panel + static_cast<i32>(column % lanes) * walk.step;
     const u16 store =
         builder.add(Unit::store, 1, 4, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {value, memory, {}, {}}, {});
     builder.edge(invert, store, data);

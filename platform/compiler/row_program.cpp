@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "platform/compiler/long_butterfly.h"
+#include "platform/compiler/transpose.h"
 
 namespace bvp {
 
@@ -127,6 +128,7 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
   // Which values share a buffer, when it is in use, and the columns that have to be zero from the start.
   struct Buffer {
     Lifetime life;
+    bool loaded = false;   // its first value comes from DRAM
     u64 first_extent = 0;  // columns that its first value's operator writes
   };
   std::vector<Buffer> buffers;
@@ -155,6 +157,7 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
         buffers.push_back({});
         buffers.back().life.begin = operation.kind == Operation::Kind::load ? 0 : i;
         buffers.back().first_extent = written(operation, value);
+        buffers.back().loaded = operation.kind == Operation::Kind::load;
       }
       Lifetime& life = buffers[buffer_of[value]].life;
       life.end = std::max(life.end, i);
@@ -204,21 +207,60 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
                 {static_cast<i64>(operation.place.pitch) * tiling.rows, 0, 0});
     }
     for (std::size_t i = 0; i < buffers.size(); ++i) {
-      task.zero_columns(task.buffer_at(placed[i].offset, placed[i].columns), buffers[i].first_extent,
+      // What is loaded is transposed later, zeros and all.
+      const TileBuffer buffer = task.buffer_at(placed[i].offset, placed[i].columns);
+      task.zero_columns(buffers[i].loaded ? buffer : for_columns(plan_.target(), buffer), buffers[i].first_extent,
                         placed[i].columns);
     }
-    for (const Operation& operation : operations) emit(task, operation, buffer_of_value);
+    for (const Operation& operation : operations) emit(task, operation, buffer_of_value, operations);
+    add_transposes_back(task, operations, buffer_of_value);
     return task;
   };
 }
 
-void RowProgram::emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of) const {
+const RowProgram::Operation* RowProgram::user_of(Value value, const std::vector<Operation>& operations) {
+  const auto user = std::find_if(operations.begin(), operations.end(), [&](const Operation& operation) {
+    return operation.kind != Operation::Kind::store &&
+           std::count(operation.inputs.begin(), operation.inputs.end(), value) != 0;
+  });
+  return user == operations.end() ? nullptr : &*user;
+}
+
+void RowProgram::add_transposes_back(TaskBuilder& task, const std::vector<Operation>& operations,
+                                     const std::vector<TileBuffer>& buffer_of) const {
+  // At the end: until then other operators may read the values.
+  std::vector<bool> done(values_.size(), false);
+  for (const Operation& operation : operations) {
+    if (operation.kind != Operation::Kind::store || done[operation.inputs.front()]) continue;
+    const Value value = operation.inputs.front();
+    done[value] = true;
+    const auto maker = std::find_if(operations.begin(), operations.end(), [&](const Operation& other) {
+      return std::count(other.outputs.begin(), other.outputs.end(), value) != 0;
+    });
+    const Operation* const owner = maker->kind == Operation::Kind::load ? user_of(value, operations) : &*maker;
+    if (owner == nullptr) continue;  // only loaded and stored
+    task.set_layer(operation.layer);
+    const bool imaginary = owner->kind == Operation::Kind::fft && owner->outputs.front() != value;
+    add_transpose(task, plan_.target(),
+                  fmt::format("{}.transpose_output{}", owner->name, imaginary ? "_imaginary" : ""), buffer_of[value],
+                  values_[value].columns, true);
+  }
+}
+
+void RowProgram::emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of,
+                      const std::vector<Operation>& operations) const {
   const CompilerTarget& target = plan_.target();
   task.set_layer(operation.layer);
-  const auto input = [&](std::size_t index) { return buffer_of[operation.inputs[index]]; };
-  const auto output = [&](std::size_t index) { return buffer_of[operation.outputs[index]]; };
+  const auto input = [&](std::size_t index) { return for_columns(target, buffer_of[operation.inputs[index]]); };
+  const auto output = [&](std::size_t index) { return for_columns(target, buffer_of[operation.outputs[index]]); };
   switch (operation.kind) {
     case Operation::Kind::load:
+      if (const Operation* const user = user_of(operation.outputs.front(), operations)) {
+        task.set_layer(user->layer);
+        const char* const what = user->inputs.front() == operation.outputs.front() ? "input" : "residual";
+        add_transpose(task, target, fmt::format("{}.transpose_{}", user->name, what),
+                      buffer_of[operation.outputs.front()], operation.place.columns, true);
+      }
       break;
     case Operation::Kind::norm:
       add_layer_norm(task, target, operation.name, *operation.weight, *operation.bias, operation.epsilon, input(0),
@@ -240,8 +282,8 @@ void RowProgram::emit(TaskBuilder& task, const Operation& operation, const std::
       break;
     }
     case Operation::Kind::store:
-      task.store(operation.place, plan_.padded(operation.place.columns), input(0), task.rows(), true,
-                 {static_cast<i64>(operation.place.pitch) * task.rows(), 0, 0});
+      task.store(operation.place, plan_.padded(operation.place.columns), buffer_of[operation.inputs.front()],
+                 task.rows(), true, {static_cast<i64>(operation.place.pitch) * task.rows(), 0, 0});
       break;
   }
 }

@@ -62,7 +62,13 @@ class RowProgram {
   [[nodiscard]] u64 written(const Operation& operation, Value value) const;
   [[nodiscard]] bool may_overwrite(const Operation& operation) const;
   [[nodiscard]] Plan::Make task_of(const std::vector<Operation>& operations) const;
-  void emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of) const;
+  void emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of,
+            const std::vector<Operation>& operations) const;
+  /// The first operator that works on the value; nullptr where it is only stored.
+  [[nodiscard]] static const Operation* user_of(Value value, const std::vector<Operation>& operations);
+  /// Operators leave columns, DRAM takes rows.
+  void add_transposes_back(TaskBuilder& task, const std::vector<Operation>& operations,
+                           const std::vector<TileBuffer>& buffer_of) const;
   /// Operations [first, end) with the loads and stores that cutting there needs.
   [[nodiscard]] std::vector<Operation> part(std::size_t first, std::size_t end);
   [[nodiscard]] bool fits(const std::vector<Operation>& operations) const;

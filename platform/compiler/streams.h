@@ -8,11 +8,18 @@
 
 namespace bvp {
 
-/// Column-wise accesses, lane groups of rows at instance level 0.
-inline Stream column_stream(unsigned launch_register, const PanelLayout& layout) {
-  Stream stream = stream_at(static_cast<i32>(VectorAccess::column_flag));
+/// Vectors of a walk from its beginning.
+inline Stream walk_stream(unsigned launch_register, const VectorWalk& walk) {
+  Stream stream = stream_at(walk.column_access ? static_cast<i32>(VectorAccess::column_flag) : 0);
   stream.launch_register = static_cast<u8>(launch_register + 1);
-  stream.instance_stride[0] = static_cast<i32>(layout.group_bytes());
+  return stream;
+}
+
+/// Columns, lane groups of rows at instance level 0.
+inline Stream column_stream(unsigned launch_register, const PanelLayout& layout) {
+  const VectorWalk walk = layout.by_column();
+  Stream stream = walk_stream(launch_register, walk);
+  stream.instance_stride[0] = walk.group;
   return stream;
 }
 

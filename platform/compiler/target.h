@@ -24,6 +24,7 @@ struct CompilerTarget {
   // Techniques, each of which can be left out (CompilerParameters).
   bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,
        exchange_by_half = true;
+  bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   u64 scratchpad_bytes = 4 << 20;
   u64 scratchpad_base = 0;  // bus addresses
   u64 dram_base = 0, dram_bytes = 0;

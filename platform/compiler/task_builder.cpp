@@ -193,9 +193,12 @@ void TaskBuilder::zero_columns(const TileBuffer& buffer, u64 first, u64 end) {
   const auto row = static_cast<i32>(buffer.layout.row_bytes());
   const auto part = static_cast<u32>(first % lanes);
   if (first >= end) return;
-  if (part != 0) {
-    fill(base + first / lanes * buffer.layout.panel_bytes() + u64{part} * 2, (lanes - part) * 2, buffer.layout.rows,
-         row);
+  const u64 part_panel = base + first / lanes * buffer.layout.panel_bytes();
+  if (part != 0 && buffer.layout.transposed) {
+    fill(part_panel + u64{part} * buffer.layout.row_bytes(), (lanes - part) * buffer.layout.row_bytes(),
+         buffer.layout.rows / lanes, static_cast<i32>(buffer.layout.group_bytes()));
+  } else if (part != 0) {
+    fill(part_panel + u64{part} * 2, (lanes - part) * 2, buffer.layout.rows, row);
   }
   const u32 first_panel = buffer.layout.panels(first), end_panel = buffer.layout.panels(end);
   if (first_panel < end_panel) {
@@ -238,19 +241,15 @@ void TaskBuilder::store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 p
            {static_cast<i32>(half_pitch), 0, 0}, strides, tail_none, 0);
 }
 
-u64 step_cycles(const CompilerTarget& target, const LaunchStep& step, const std::array<u32, instance_levels>& counts) {
+u64 step_cycles(const CompilerTarget& target, const LaunchStep& step) {
   const u32 by_launch = step.kernel.levels[step.row_level].step;
-  const u64 taken = (counts[step.row_level] + by_launch - 1) / by_launch;
-  return launch_cycles(target, step.kernel, counts) + taken * step.exchange_cycles;
+  const u64 taken = (step.counts[step.row_level] + by_launch - 1) / by_launch;
+  return launch_cycles(target, step.kernel, step.counts) + taken * step.exchange_cycles;
 }
 
-u64 TaskBuilder::tile_cycles(u32 groups) const {
+u64 TaskBuilder::tile_cycles() const {
   u64 cycles = 0;
-  for (const LaunchStep& launch : launches_) {
-    auto counts = launch.counts;
-    counts[launch.row_level] = (groups + launch.groups_per_count - 1) / launch.groups_per_count;
-    cycles += step_cycles(target_, launch, counts);
-  }
+  for (const LaunchStep& launch : launches_) cycles += step_cycles(target_, launch);
   return cycles;
 }
 

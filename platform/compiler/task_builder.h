@@ -32,10 +32,9 @@ struct LaunchStep {
   std::string name, mapping;
   Kernel kernel;
   std::array<u32, instance_levels> counts{1, 1, 1, 1};
-  unsigned row_level = 0;    // the instance level that counts lane groups of rows
-  u32 tail_count = 0;        // its count in the last innermost tile
-  u32 groups_per_count = 1;  // lane groups that one of them stands for
-  u64 exchange_cycles = 0;   // in which a PE's units wait for others, for each count of row_level that it takes
+  unsigned row_level = 0;   // the instance level that counts lane groups of rows
+  u32 tail_count = 0;       // its count in the last innermost tile
+  u64 exchange_cycles = 0;  // in which a PE's units wait for others, for each count of row_level that it takes
   u32 layer = layer_none;
   bool own_weights = false;  // they come with the tile
   struct Register {
@@ -46,9 +45,8 @@ struct LaunchStep {
   std::vector<Register> registers;
 };
 
-/// Cycles of one launch with these counts, by the cost model.
-[[nodiscard]] u64 step_cycles(const CompilerTarget& target, const LaunchStep& step,
-                              const std::array<u32, instance_levels>& counts);
+/// Cycles of the launch for a full tile, by the cost model.
+[[nodiscard]] u64 step_cycles(const CompilerTarget& target, const LaunchStep& step);
 
 class TaskBuilder {
  public:
@@ -85,7 +83,7 @@ class TaskBuilder {
   /// Rows of a table in DRAM into a buffer, one for each of the tile's rows: the index of row r is the u32 number r at
   /// `indices`, which moves from tile to tile by `strides`.
   void gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides);
-  /// Zeroes columns [first, end) of all rows.
+  /// Zeroes columns [first, end) of all rows, where the buffer's layout has them.
   void zero_columns(const TileBuffer& buffer, u64 first, u64 end);
   /// Zeroes rows [first, end) of all panels.
   void zero_rows(const TileBuffer& buffer, u32 first, u32 end);
@@ -123,8 +121,8 @@ class TaskBuilder {
   /// Expected cycles of a DMA channel for a tile's inputs or outputs.
   [[nodiscard]] u64 load_cycles() const { return load_cycles_; }
   [[nodiscard]] u64 store_cycles() const { return store_cycles_; }
-  /// Expected cycles of the launches of a tile of that many lane groups.
-  [[nodiscard]] u64 tile_cycles(u32 groups) const;
+  /// Expected cycles of the launches of a full tile.
+  [[nodiscard]] u64 tile_cycles() const;
 
  private:
   void add_dma(const Move& move, bool input);

@@ -20,6 +20,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.columns = static_cast<u32>(soc.array.columns);
   target.lanes = static_cast<u32>(soc.array.lanes);
   target.operand_vectors = static_cast<u32>(soc.pe.operand_vectors);
+  target.column_access = soc.scratchpad.column_access;
   target.accumulators = static_cast<u32>(soc.pe.accumulators);
   target.instruction_store = static_cast<u32>(soc.pe.instruction_store);
   target.data = scenario.run.data;

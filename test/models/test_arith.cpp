@@ -229,6 +229,46 @@ TEST_CASE("arith: random operands in every geometry, with strides of either sign
   }
 }
 
+TEST_CASE("arith: halves of lane groups keep their bits, whatever lies where", "[arith]") {
+  std::mt19937 generator(3);
+  constexpr u64 count = 7;
+  for (const Geometry g : {Geometry{2, 16}, {4, 32}, {8, 16}, {16, 48}, {32, 32}, {64, 80}}) {
+    for (u32 distance = 1; distance < g.lanes; distance *= 2) {
+      const auto a = random_words(count * g.pitch, generator), b = random_words(count * g.pitch, generator);
+      const auto expected = [&](bool upper, std::size_t vector, u32 lane) {
+        const bool second = (lane & distance) != 0;
+        const u32 from = (lane & ~distance) | (upper ? distance : 0);
+        return (second ? b : a)[vector * g.pitch + from];
+      };
+      on_every_target([&] {
+        const Lanes lanes(g.lanes, g.pitch);
+        for (const bool upper : {false, true}) {
+          // Into vectors of their own, over a, over b; a from the last vector to the first.
+          for (const int place : {0, 1, 2}) {
+            INFO(g.lanes << " lanes, distance " << distance << ", upper " << upper << ", place " << place);
+            std::vector<u16> d(count * g.pitch, 0x1234);
+            auto x = a, y = b;
+            std::vector<u16>& out = place == 0 ? d : place == 1 ? x : y;
+            const std::size_t last = (count - 1) * g.pitch;
+            const auto run = upper ? &Lanes::upper_halves : &Lanes::lower_halves;
+            (lanes.*run)(count, {out.data() + last, -1}, {x.data() + last, -1}, {y.data() + last, -1}, distance);
+            u64 wrong = 0;
+            for (std::size_t vector = 0; vector < count; ++vector) {
+              for (u32 lane = 0; lane < g.lanes; ++lane) {
+                wrong += out[vector * g.pitch + lane] != expected(upper, vector, lane);
+              }
+              for (u32 word = (g.lanes + 15) / 16 * 16; word < g.pitch && place == 0; ++word) {
+                wrong += d[vector * g.pitch + word] != 0x1234;
+              }
+            }
+            REQUIRE(wrong == 0);
+          }
+        }
+      });
+    }
+  }
+}
+
 TEST_CASE("arith: a run sees what its earlier vectors wrote", "[arith]") {
   std::mt19937 generator(2);
   constexpr u32 lanes = 32;

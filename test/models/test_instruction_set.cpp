@@ -71,7 +71,7 @@ TEST_CASE("instructions survive encoding, for every opcode and random operands",
     }
     const auto operand = [&](Space space, unsigned bits) {
       if (space == Space::none) return Operand{};
-      const auto stream = static_cast<u8>(space == Space::peer ? 0 : random() % 4);
+      const auto stream = static_cast<u8>(is_immediate(space) ? 0 : random() % 4);
       return Operand{stream, static_cast<u16>(random() % (1u << bits))};
     };
     for (int i = 0; i < 50; ++i) {
@@ -92,6 +92,10 @@ TEST_CASE("an unused bit in an instruction is refused", "[isa]") {
   CHECK(Instruction::decode(word));
   CHECK_FALSE(Instruction::decode(word | u64{1} << 63));
   CHECK_FALSE(Instruction::decode(word | u64{1} << 40));
+  // A distance has no stream.
+  const u64 exchange = Instruction{Opcode::tlow, {0, 1}, {1, 2}, {1, 3}, {0, 4}}.encode();
+  CHECK(Instruction::decode(exchange));
+  CHECK_FALSE(Instruction::decode(exchange | u64{1} << 61));
 }
 
 TEST_CASE("a kernel survives encoding", "[isa]") {
@@ -129,6 +133,14 @@ TEST_CASE("a kernel is checked against the machine", "[isa]") {
   refuse([](Kernel& k) { k.edges[0].peer_mask = 1; });
   refuse([](Kernel& k) { k.levels[0].step = 0; });
   refuse([](Kernel& k) { k.levels[0].start_register = 3; });
+  for (const u16 distance : {0, 3, 5, 8, 16, 1024}) {
+    refuse([&](Kernel& k) { k.code[1] = Instruction{Opcode::thigh, {0, 0}, {0, 0}, {0, 1}, {0, distance}}.encode(); });
+  }
+  for (const u16 distance : {1, 2, 4}) {
+    Kernel kernel = small_kernel();
+    kernel.code[1] = Instruction{Opcode::thigh, {0, 0}, {0, 0}, {0, 1}, {0, distance}}.encode();
+    kernel.check(limits);
+  }
 }
 
 TEST_CASE("damaged images are refused or decoded, never read out of bounds", "[isa]") {

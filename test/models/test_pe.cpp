@@ -49,6 +49,19 @@ TEST_CASE("pe: an operand is waited for until its latency is over, and no longer
   }
 }
 
+TEST_CASE("pe: exchanges of lanes take the time of an addition and are no arithmetic", "[pe]") {
+  const Bench bench;
+  const CalSchedule schedule = bench.dependent(Opcode::mul, Opcode::thigh, 3);
+  CHECK(schedule.latency == 4 - 3);
+  CHECK(schedule.completion == schedule.occupancy - 1 + 4);
+  CHECK(schedule.shuffles == 3);
+  CHECK(schedule.adds == 0);
+  CHECK(schedule.operations == 3);  // of the multiplications
+  // The distance is no operand in memory.
+  CHECK(schedule.vector_reads == 3 * (2 + 2));
+  CHECK(schedule.vector_writes == 3 * (1 + 1));
+}
+
 TEST_CASE("pe: the special function unit takes lanes / special_divisor lanes a cycle", "[pe]") {
   Bench bench;
   const CalSchedule exponential = bench.dependent(Opcode::exp, Opcode::add, 1);

@@ -73,7 +73,9 @@ TEST_CASE("fast gives the same bits and nearly the same cycles and energy", "[fa
       {"soc.array.rows=1", "soc.array.columns=2", "network.tokens=64"},
       {"soc.scratchpad.size_bytes=524288"},
       {"network.layers.1.projections=dense", "network.layers.0.ffn=dense"},
-      {"soc.pe.contexts=1", "soc.scratchpad.banks=4"}};
+      {"soc.pe.contexts=1", "soc.scratchpad.banks=4"},
+      {"soc.scratchpad.column_access=false"},
+      {"soc.scratchpad.column_access=false", "soc.array.lanes=8"}};
   for (const auto& settings : cases) {
     std::string all;
     for (const std::string& setting : settings) all += setting + " ";

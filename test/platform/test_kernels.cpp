@@ -5,6 +5,7 @@
 #include <random>
 
 #include "platform/compiler/operators.h"
+#include "platform/compiler/transpose.h"
 #include "platform/network/half.h"
 #include "test/support/array_bench.h"
 
@@ -567,6 +568,76 @@ TEST_CASE("BPMM and FFT compute correctly on other machines", "[kernels]") {
     check_fft(config, 128, 64, false);
     check_fft(config, 256, 64, true);
   }
+}
+
+TEST_CASE("tiles are transposed on the array, whatever their bits", "[kernels]") {
+  struct Machine {
+    i64 rows, columns, lanes, operand_vectors, instruction_store, contexts;
+    u32 matrix_rows, matrix_columns;
+    std::size_t passes;
+  };
+  for (const Machine& machine : {Machine{4, 4, 32, 256, 32, 8, 128, 512, 1},
+                                 {4, 4, 32, 256, 32, 8, 40, 100, 1},
+                                 {4, 4, 64, 256, 32, 8, 192, 256, 1},
+                                 {2, 4, 64, 16, 8, 8, 64, 192, 3},
+                                 {2, 2, 32, 64, 32, 1, 64, 96, 2},
+                                 {1, 1, 8, 256, 8, 3, 24, 72, 1},
+                                 {3, 5, 16, 48, 16, 8, 64, 48, 2},
+                                 {4, 4, 4, 16, 32, 8, 20, 44, 1},
+                                 {4, 4, 2, 256, 32, 8, 6, 64, 1},
+                                 {4, 4, 1, 256, 32, 8, 5, 7, 0}}) {
+    INFO(machine.rows << " x " << machine.columns << " PEs, " << machine.lanes << " lanes, " << machine.operand_vectors
+                      << " vectors, " << machine.matrix_rows << " x " << machine.matrix_columns << " values");
+    ArrayConfig config;
+    config.array.rows = machine.rows;
+    config.array.columns = machine.columns;
+    config.array.lanes = machine.lanes;
+    config.pe.operand_vectors = machine.operand_vectors;
+    config.pe.instruction_store = machine.instruction_store;
+    config.pe.contexts = machine.contexts;
+    config.scratchpad.column_access = false;
+    SimulationContext context;
+    ArrayBench bench("bench", config);
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    const CompilerTarget target = config.target();
+    TaskBuilder task(target, "task", 0, {1, 1, 1}, machine.matrix_rows, machine.matrix_rows);
+    const TileBuffer before = task.buffer(machine.matrix_columns), buffer = task.buffer(machine.matrix_columns),
+                     behind = task.buffer(machine.matrix_columns);
+    add_transpose(task, target, "transpose", buffer, machine.matrix_columns, true);
+    CHECK(task.launches().size() == machine.passes);
+    std::mt19937 random(1);
+    std::vector<u16> words(3 * buffer.layout.bytes(machine.matrix_columns) / 2);
+    for (u16& word : words) word = static_cast<u16>(random());  // among them NaNs with every payload
+    bench.write(before.offset, words);
+    const std::vector<Cycle> cycles = run_task(bench, task, 3u << 20);
+    std::vector<u16> expected = words;
+    const u32 lanes = target.lanes;
+    for (u32 tile = buffer.offset / 2; tile < behind.offset / 2; tile += lanes * lanes) {
+      for (u32 i = 0; i < lanes * lanes; ++i) expected[tile + i] = words[tile + i % lanes * lanes + i / lanes];
+    }
+    CHECK(bench.read(before.offset, words.size()) == expected);
+    // The cost model knows what it takes, where instances hide each other's latency.
+    if (machine.contexts == 1) continue;
+    u64 predicted = 0;
+    for (const LaunchStep& launch : task.launches()) predicted += step_cycles(target, launch);
+    u64 taken = 0;
+    for (const Cycle of_launch : cycles) taken += of_launch;
+    CHECK(taken <= predicted + predicted / 4);
+  }
+}
+
+TEST_CASE("a column access stops a PE whose scratchpad has none", "[kernels]") {
+  ArrayConfig config;
+  config.scratchpad.column_access = false;
+  SimulationContext context;
+  ArrayBench bench("bench", config);
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  const ButterflyKernel kernel = make_butterfly_kernel(config.target(), plain_stage(64, {32, 1024}, false), 32);
+  REQUIRE(bench.configure(kernel.kernel.encode()));
+  bench.launch({kernel.counts[0], kernel.counts[1], kernel.counts[2], 32 / kernel.groups_per_instance}, {});
+  bench.run();
+  CHECK(bench.failures > 0);
+  CHECK(bench.pes[0]->error().find("refused a load") != std::string::npos);
 }
 
 TEST_CASE("more lanes and more PEs are worth what they should be", "[kernels]") {

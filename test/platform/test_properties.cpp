@@ -91,7 +91,7 @@ class RandomCase {
     sometimes(6, "soc.pe.special_divisor", {1, 8, 32});
     sometimes(2, "soc.scratchpad.size_bytes", {16384, 32768, 65536, 131072, 262144, 1048576});
     sometimes(4, "soc.scratchpad.banks", {1, 2, 4, 8});
-    sometimes_off(8, "soc.scratchpad.column_access");
+    sometimes_off(3, "soc.scratchpad.column_access");
     sometimes(6, "soc.dma.channels", {1, 4});
     sometimes(6, "soc.dma.burst_bytes", {64, 128, 1024});
     sometimes(6, "soc.dma.outstanding", {1, 2, 32});

@@ -106,6 +106,71 @@ TEST_CASE("techniques can be turned off one by one", "[run]") {
   CHECK(issued(no_streaming, "cal") == issued(all, "cal"));
 }
 
+TEST_CASE("without column access transposes are passes of their own", "[run]") {
+  const std::vector<std::string> off{"soc.scratchpad.column_access=false"};
+  const auto transposes = [](const RunResult& result) {
+    std::vector<std::string> names;
+    for (const auto& kernel : result.plan.at("kernels")) {
+      const std::string name = kernel.at("name");
+      if (name.find(".transpose_") != std::string::npos) names.push_back(name);
+    }
+    return names;
+  };
+  SECTION("where a matrix comes from DRAM and goes there") {
+    const RunResult with = run({}), without = run(off);
+    CHECK(transposes(with).empty());
+    // Layer norm, FFN, layer norm and projections follow each other without any.
+    CHECK(transposes(without) ==
+          std::vector<std::string>{"layers.0.fft_hidden.transpose_input", "layers.0.fft_hidden.transpose_output",
+                                   "layers.0.fft_hidden.transpose_output_imaginary", "layers.0.norm1.transpose_input",
+                                   "layers.0.norm2.transpose_output", "layers.1.attention.query.transpose_output",
+                                   "layers.1.attention.key.transpose_output",
+                                   "layers.1.attention.value.transpose_output", "layers.1.attention.transpose_queries",
+                                   "layers.1.attention.transpose_values", "layers.1.attention.transpose_output",
+                                   "layers.1.attention.output.transpose_input",
+                                   "layers.1.attention.output.transpose_residual", "layers.1.norm2.transpose_output"});
+    CHECK(without.verification.bit_exact);
+    CHECK(without.cycles > with.cycles);
+    CHECK(without.energy_j > with.energy_j);
+    CHECK(without.flops == with.flops);
+    CHECK(with.energy_by_action_j.at("pe").at("shuffle_lane") == 0);
+    CHECK(without.energy_by_action_j.at("pe").at("shuffle_lane") > 0);
+  }
+  SECTION("dense layers need none: their weights lie the other way round") {
+    const std::string dense = "network.layers=[{mixing: attention, projections: dense, ffn: dense}]";
+    for (const char* more : {"network.activation=relu", "network.tokens=5", "network.norm=pre"}) {
+      INFO(more);
+      const RunResult without = run({dense, more, off.front()});
+      CHECK(without.verification.bit_exact);
+      for (const std::string& name : transposes(without)) {
+        CHECK((name.find("attention.transpose_") != std::string::npos || name.find("norm") != std::string::npos));
+      }
+    }
+  }
+  SECTION("on odd machines, in several passes, through DRAM") {
+    const std::vector<std::vector<std::string>> cases{
+        {"soc.array.lanes=1", "network.tokens=9"},
+        {"soc.array.lanes=2", "soc.array.rows=3", "network.tokens=11"},
+        {"soc.array.lanes=8", "soc.array.columns=1", "network.tokens=33", "network.hidden=100", "network.heads=5"},
+        {"soc.array.lanes=64", "soc.pe.operand_vectors=128", "network.tokens=130", "network.ffn=300"},
+        {"soc.scratchpad.size_bytes=65536", "soc.array.lanes=16", "network.tokens=1024"},
+        {"soc.scratchpad.size_bytes=131072", "network.tokens=300", "network.hidden=512", "network.heads=8"},
+        {"network.ffn=16384", "network.tokens=20", "soc.scratchpad.size_bytes=32768", "soc.array.lanes=16"},
+        {"network.layers=[{mixing: fft2d, ffn: dense}]", "network.tokens=45", "network.ffn=1000",
+         "soc.scratchpad.size_bytes=65536"},
+        {"network.vocabulary=50", "network.classes=3", "network.pooling=mean", "network.tokens=70"}};
+    for (std::vector<std::string> settings : cases) {
+      std::string all;
+      for (const std::string& setting : settings) all += setting + " ";
+      INFO(all);
+      settings.push_back(off.front());
+      const RunResult result = run(settings);
+      CHECK(result.failure.empty());
+      CHECK(result.verification.bit_exact);
+    }
+  }
+}
+
 TEST_CASE("what exceeds the scratchpad goes through DRAM", "[run]") {
   // Points along and across the rows, with and without stacks, attention in blocks of keys.
   const std::vector<std::vector<std::string>> cases{

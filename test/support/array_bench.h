@@ -36,6 +36,7 @@ struct ArrayConfig : ParameterGroup {
     target.accumulators = static_cast<u32>(pe.accumulators);
     target.instruction_store = static_cast<u32>(pe.instruction_store);
     target.contexts = static_cast<u32>(pe.contexts);
+    target.column_access = scratchpad.column_access;
     target.scratchpad_bytes = static_cast<u64>(scratchpad.size_bytes);
     target.dram_bytes = u64{1} << 31;
     return target;
