@@ -26,7 +26,8 @@ struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkTraffic&>(other); }
 };
 
-/// Travels with reads and writes whose time and energy matter and whose data do not: targets leave both sides alone.
+/// Travels with reads and writes that are timed and counted and whose data do not matter: targets leave both sides
+/// alone.
 struct TimingOnly : tlm::tlm_extension<TimingOnly> {
   [[nodiscard]] tlm_extension_base* clone() const override { return new TimingOnly; }
   void copy_from(const tlm_extension_base&) override {}

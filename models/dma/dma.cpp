@@ -14,7 +14,7 @@ namespace bvp {
 
 Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
     : number(channel_number),
-      stats(fmt::format("channel{}", channel_number), "dma"),
+      stats(fmt::format("channel{}", channel_number)),
       transfer(static_cast<u32>(parameters.burst_bytes.get())),
       done(static_cast<std::size_t>(parameters.outstanding.get())),
       data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1) {
