@@ -60,13 +60,13 @@ void transpose_block(const u8* from, std::size_t from_pitch, u8* to, std::size_t
 void gather_columns(const u8* first, u32 lanes, u32 count, u8* vectors) {
   const std::size_t pitch = std::size_t{lanes} * 2;
   const u32 blocked = lanes % block == 0 ? count / block * block : 0;
-  for (u32 lane = 0; lane < lanes && blocked != 0; lane += block) {
-    for (u32 column = 0; column < blocked; column += block) {
+  for (std::size_t lane = 0; lane < lanes && blocked != 0; lane += block) {
+    for (std::size_t column = 0; column < blocked; column += block) {
       transpose_block(first + lane * pitch + column * 2, pitch, vectors + column * pitch + lane * 2, pitch);
     }
   }
-  for (u32 column = blocked; column < count; ++column) {
-    for (u32 lane = 0; lane < lanes; ++lane) {
+  for (std::size_t column = blocked; column < count; ++column) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
       std::memcpy(vectors + column * pitch + lane * 2, first + lane * pitch + column * 2, 2);
     }
   }
@@ -75,13 +75,13 @@ void gather_columns(const u8* first, u32 lanes, u32 count, u8* vectors) {
 void scatter_columns(u8* first, u32 lanes, u32 count, const u8* vectors) {
   const std::size_t pitch = std::size_t{lanes} * 2;
   const u32 blocked = lanes % block == 0 ? count / block * block : 0;
-  for (u32 lane = 0; lane < lanes && blocked != 0; lane += block) {
-    for (u32 column = 0; column < blocked; column += block) {
+  for (std::size_t lane = 0; lane < lanes && blocked != 0; lane += block) {
+    for (std::size_t column = 0; column < blocked; column += block) {
       transpose_block(vectors + column * pitch + lane * 2, pitch, first + lane * pitch + column * 2, pitch);
     }
   }
-  for (u32 column = blocked; column < count; ++column) {
-    for (u32 lane = 0; lane < lanes; ++lane) {
+  for (std::size_t column = blocked; column < count; ++column) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
       std::memcpy(first + lane * pitch + column * 2, vectors + column * pitch + lane * 2, 2);
     }
   }
