@@ -114,8 +114,8 @@ void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time&
 }
 
 Cycle Dma::next_issue(const Channel& channel) const {
-  const Cycle free = channel.burst_count < outstanding_ ? 0 : channel.done[channel.burst_count % outstanding_];
-  return std::max(channel.issue_from, free);
+  if (channel.burst_count < outstanding_) return channel.issue_from;
+  return std::max(channel.issue_from, channel.done[channel.burst_count % channel.done.size()]);
 }
 
 /// Performs bursts whose issue lies a little ahead, at most as many as may be in flight, then sleeps until the
@@ -169,7 +169,7 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   statistics.byte += burst.bytes;
   const Cycle requests = std::max(burst.source.size(), burst.destination.size());
   channel.issue_from = issue + std::max(requests, Cycle{(burst.bytes + bytes_per_cycle_ - 1) / bytes_per_cycle_});
-  channel.done[channel.burst_count++ % outstanding_] = done;
+  channel.done[channel.burst_count++ % channel.done.size()] = done;
   // The first bursts fill the pipeline; the pace is measured from then on.
   if (channel.paced_bursts == pace_bursts()) {
     channel.pace_begin = issue;
