@@ -42,7 +42,8 @@ struct BulkData : tlm::tlm_extension<BulkData> {
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkData&>(other); }
 };
 
-/// Travels with reads and writes whose time and energy matter and whose data do not: targets leave both sides alone.
+/// Travels with reads and writes that are timed and counted and whose data do not matter: targets leave both sides
+/// alone.
 struct TimingOnly : tlm::tlm_extension<TimingOnly> {
   [[nodiscard]] tlm_extension_base* clone() const override { return new TimingOnly; }
   void copy_from(const tlm_extension_base&) override {}

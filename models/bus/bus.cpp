@@ -36,7 +36,7 @@ Bus::Bus(sc_core::sc_module_name name, const BusParameters& parameters, const Cl
       request_latency_(clock.to_time(static_cast<Cycle>(parameters.request_latency))),
       response_latency_(clock.to_time(static_cast<Cycle>(parameters.response_latency))),
       beat_shift_(static_cast<unsigned>(__builtin_ctzll(static_cast<u64>(parameters.bytes_per_cycle)))),
-      stats_("bus", "bus"),
+      stats_("bus"),
       decode_errors_(&stats_, "decode_errors", "transactions", "transactions to addresses where nothing is mapped") {
   from.register_b_transport(this, &Bus::transport);
   from.register_transport_dbg(this, &Bus::debug);

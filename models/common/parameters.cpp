@@ -30,6 +30,17 @@ void ParamBase::check_number(double value) const {
   }
 }
 
+void ParamBase::check_number(i64 value) const {
+  check_number(static_cast<double>(value));
+  // Beyond 2^53 that conversion rounds, by which a value outside of the range may come to lie inside.
+  constexpr double representable = 9.2e18;
+  const bool below = std::abs(range_.min) < representable && value < static_cast<i64>(std::ceil(range_.min));
+  const bool above = std::abs(range_.max) < representable && value > static_cast<i64>(std::floor(range_.max));
+  if (below || above) {
+    throw ParamError(fmt::format("{} is {}, expected a number from {} to {}", name_, value, range_.min, range_.max));
+  }
+}
+
 void ParamBase::check_choice(const std::string& value) const {
   if (choices_.empty() || std::find(choices_.begin(), choices_.end(), value) != choices_.end()) return;
   throw ParamError(fmt::format("{} is '{}', expected one of: {}", name_, value, fmt::join(choices_, ", ")));

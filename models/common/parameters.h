@@ -65,6 +65,7 @@ class ParamBase {
 
  protected:
   void check_number(double value) const;
+  void check_number(i64 value) const;
   void check_choice(const std::string& value) const;
 
   ParamRange range_;
@@ -168,7 +169,7 @@ class Param final : public ParamBase {
     }
     const T* typed = std::get_if<T>(&value);
     if (typed == nullptr) throw ParamError("wrong type for '" + name() + "'");
-    if constexpr (std::is_same_v<T, i64> || std::is_same_v<T, double>) check_number(static_cast<double>(*typed));
+    if constexpr (std::is_same_v<T, i64> || std::is_same_v<T, double>) check_number(*typed);
     if constexpr (std::is_same_v<T, std::string>) check_choice(*typed);
     value_ = *typed;
   }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Statistics as a tree that mirrors the hierarchy. A model owns a StatGroup and declares Counters in it;
-// writers (table, JSON, CSV) walk the tree and live apart from the models. Counters marked as actions are
-// what the energy table prices: their name is the action's name in the table.
+// Statistics as a tree that mirrors the hierarchy. A model owns a StatGroup and declares Counters in it; who reads them
+// (writers of tables, recorders, power estimators) lives apart from the models, which do not know it.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,9 +19,7 @@ class StatGroup;
 /// A monotonically growing count. `unit` is a noun in the plural ("cycles", "bytes", "instructions").
 class Counter {
  public:
-  enum class Role { statistic, energy_action };
-
-  Counter(StatGroup* group, std::string name, std::string unit, std::string description, Role role = Role::statistic);
+  Counter(StatGroup* group, std::string name, std::string unit, std::string description);
   Counter(const Counter&) = delete;
   Counter& operator=(const Counter&) = delete;
 
@@ -32,38 +32,46 @@ class Counter {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& unit() const { return unit_; }
   [[nodiscard]] const std::string& description() const { return description_; }
-  [[nodiscard]] Role role() const { return role_; }
 
  private:
   u64 value_ = 0;
   std::string name_, unit_, description_;
-  Role role_;
 };
 
 /// A node of the tree; children and counters register themselves and must outlive the node's use.
 class StatGroup {
  public:
-  /// `component` is the energy table's name for this kind of block ("pe", "dram"), empty if none.
-  explicit StatGroup(std::string name, std::string component = {})
-      : name_(std::move(name)), component_(std::move(component)) {}
+  explicit StatGroup(std::string name) : name_(std::move(name)) {}
   StatGroup(const StatGroup&) = delete;
   StatGroup& operator=(const StatGroup&) = delete;
 
   void add(StatGroup* child) { children_.push_back(child); }
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] const std::string& component() const { return component_; }
   [[nodiscard]] const std::vector<StatGroup*>& children() const { return children_; }
   [[nodiscard]] const std::vector<Counter*>& counters() const { return counters_; }
 
+  /// For readers that rely on one. @throws std::logic_error  there is none of this name
+  [[nodiscard]] const Counter& counter(const std::string& name) const { return named(counters_, name, "statistic"); }
+  [[nodiscard]] const StatGroup& child(const std::string& name) const { return named(children_, name, "group"); }
+
  private:
   friend class Counter;
-  std::string name_, component_;
+
+  template <typename T>
+  [[nodiscard]] const T& named(const std::vector<T*>& all, const std::string& name, const char* kind) const {
+    for (const T* one : all) {
+      if (one->name() == name) return *one;
+    }
+    throw std::logic_error(fmt::format("the statistics of {} have no {} '{}'", name_, kind, name));
+  }
+
+  std::string name_;
   std::vector<StatGroup*> children_;
   std::vector<Counter*> counters_;
 };
 
-inline Counter::Counter(StatGroup* group, std::string name, std::string unit, std::string description, Role role)
-    : name_(std::move(name)), unit_(std::move(unit)), description_(std::move(description)), role_(role) {
+inline Counter::Counter(StatGroup* group, std::string name, std::string unit, std::string description)
+    : name_(std::move(name)), unit_(std::move(unit)), description_(std::move(description)) {
   group->counters_.push_back(this);
 }
 

@@ -106,8 +106,8 @@ class Cpu : public sc_core::sc_module {
   std::function<void(const std::string&)> on_halt_;
   std::function<u64(const sc_core::sc_time&)> time_source_;
 
-  StatGroup stats_{"cpu", "cpu"};
-  Counter instructions_{&stats_, "instruction", "instructions", "instructions completed", Counter::Role::energy_action};
+  StatGroup stats_{"cpu"};
+  Counter instructions_{&stats_, "instruction", "instructions", "instructions completed"};
   Counter sleep_cycles_{&stats_, "sleep_cycles", "cycles", "cycles spent in WFI"};
   Counter traps_{&stats_, "traps", "traps", "exceptions taken"};
   Counter interrupts_{&stats_, "interrupts", "interrupts", "interrupts taken"};

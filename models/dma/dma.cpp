@@ -14,7 +14,7 @@ namespace bvp {
 
 Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
     : number(channel_number),
-      stats(fmt::format("channel{}", channel_number), "dma"),
+      stats(fmt::format("channel{}", channel_number)),
       transfer(static_cast<u32>(parameters.burst_bytes.get())),
       done(static_cast<std::size_t>(parameters.outstanding.get())),
       data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1) {
@@ -115,8 +115,8 @@ void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time&
 }
 
 Cycle Dma::next_issue(const Channel& channel) const {
-  const Cycle free = channel.burst_count < outstanding_ ? 0 : channel.done[channel.burst_count % outstanding_];
-  return std::max(channel.issue_from, free);
+  if (channel.burst_count < outstanding_) return channel.issue_from;
+  return std::max(channel.issue_from, channel.done[channel.burst_count % channel.done.size()]);
 }
 
 /// Performs bursts whose issue lies a little ahead, at most as many as may be in flight, then sleeps until the
@@ -171,7 +171,7 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   statistics.byte += burst.bytes;
   const Cycle requests = std::max(burst.source.size(), burst.destination.size());
   channel.issue_from = issue + std::max(requests, Cycle{(burst.bytes + bytes_per_cycle_ - 1) / bytes_per_cycle_});
-  channel.done[channel.burst_count++ % outstanding_] = done;
+  channel.done[channel.burst_count++ % channel.done.size()] = done;
   // The first bursts fill the pipeline; the pace is measured from then on.
   if (channel.paced_bursts == pace_bursts()) {
     channel.pace_begin = issue;

@@ -36,8 +36,8 @@ struct DmaStatistics {
   Counter bus_requests{group_, "bus_requests", "requests", "Reads and writes sent to the bus."};
   Counter busy_cycles{group_, "busy_cycles", "cycles", "Cycles from a descriptor's arrival to its completion."};
   Counter setup_cycles{group_, "setup_cycles", "cycles", "Those of them before the first burst."};
-  Counter burst{group_, "burst", "bursts", "Bursts performed.", Counter::Role::energy_action};
-  Counter byte{group_, "byte", "bytes", "Bytes moved or filled.", Counter::Role::energy_action};
+  Counter burst{group_, "burst", "bursts", "Bursts performed."};
+  Counter byte{group_, "byte", "bytes", "Bytes moved or filled."};
 };
 
 class Dma : public sc_core::sc_module {

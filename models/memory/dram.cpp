@@ -10,7 +10,7 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
     : sc_module(name),
       target("target"),
       clock_(parameters.clock_hz),
-      stats_(basename(), "dram"),
+      stats_(basename()),
       map_(parameters),
       storage_(static_cast<u64>(parameters.size_bytes.get())),
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),

@@ -36,10 +36,10 @@ struct DramStatistics {
   Counter write_batches{group_, "write_batches", "batches", "Times that a write queue was written."};
   Counter busy_cycles{group_, "busy_cycles", "DRAM clocks", "Clocks with data on the bus, over all channels."};
   Counter errors{group_, "errors", "requests", "Requests refused."};
-  Counter activate{group_, "activate", "activates", "Rows opened.", Counter::Role::energy_action};
-  Counter read_64b{group_, "read_64b", "accesses", "64-byte reads of the devices.", Counter::Role::energy_action};
-  Counter write_64b{group_, "write_64b", "accesses", "64-byte writes of the devices.", Counter::Role::energy_action};
-  Counter refresh{group_, "refresh", "refreshes", "Refreshes of a channel.", Counter::Role::energy_action};
+  Counter activate{group_, "activate", "activates", "Rows opened."};
+  Counter read_64b{group_, "read_64b", "accesses", "64-byte reads of the devices."};
+  Counter write_64b{group_, "write_64b", "accesses", "64-byte writes of the devices."};
+  Counter refresh{group_, "refresh", "refreshes", "Refreshes of a channel."};
 };
 
 /// What a channel tells its devices.

@@ -15,7 +15,7 @@ Ram::Ram(sc_core::sc_module_name name, const RamParameters& parameters, const Cl
       target("target"),
       size_(static_cast<u64>(parameters.size_bytes)),
       latency_(clock.to_time(static_cast<Cycle>(parameters.latency))),
-      stats_(parameters.name(), "ram"),
+      stats_(parameters.name()),
       bytes_read_(&stats_, "bytes_read", "bytes", "bytes read over the bus; direct accesses are not counted"),
       bytes_written_(&stats_, "bytes_written", "bytes", "bytes written over the bus; direct accesses are not counted"),
       pages_(size_ / sizeof(Page)) {

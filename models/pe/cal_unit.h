@@ -20,7 +20,7 @@ struct CalSchedule {
   u64 occupancy = 0;   // cycles until another segment may issue
   u64 completion = 0;  // cycles until the last result is in the operand memory
   u64 operations = 0;  // arithmetic operations per lane
-  // Instructions by what they cost in energy.
+  // Instructions by kind.
   u64 multiplies = 0, adds = 0, fused = 0, specials = 0, accumulates = 0, shuffles = 0;
   u64 vector_reads = 0, scalar_reads = 0, vector_writes = 0;
 };

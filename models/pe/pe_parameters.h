@@ -40,7 +40,8 @@ struct PeParameters : ParameterGroup {
                            false,
                            "",
                            {},
-                           "The clock of a PE stands still while it has no kernel; counts for energy only.",
+                           "The clock of a PE stands still while it has no kernel; takes no time, those cycles count "
+                           "as gated and not as idle.",
                            "assumption: not published",
                            Confidence::low};
   Param<i64> cal_latency{this,

@@ -155,7 +155,7 @@ void EnergyTable::check(const ActionCounts& all, const MachineSize& size) const 
     for (const auto& [action, price] : actions) {
       if (known != all.by_component.end() && known->second.count(action) != 0) continue;
       throw EnergyTableError(
-          fmt::format("{}: actions.{}.{}: no model has this action", price.place, component, action));
+          fmt::format("{}: actions.{}.{}: no estimator counts this action", price.place, component, action));
     }
   }
   for (const auto& [component, kinds] : background_) {

@@ -60,7 +60,7 @@ class EnergyTable {
   [[nodiscard]] const Prices& actions() const { return actions_; }
   [[nodiscard]] const Prices& background() const { return background_; }
 
-  /// @param all  every action of the machine
+  /// @param all  every action that the estimators count
   /// @throws EnergyTableError  naming file and key: the table has not what it takes to price this machine, or entries
   ///                           for what the machine does not have
   void check(const ActionCounts& all, const MachineSize& size) const;

@@ -65,7 +65,7 @@ double TableReader::number(const YAML::Node& map, const std::string& path, const
 }
 
 std::string TableReader::confidence(const YAML::Node& map, const std::string& path) const {
-  const std::string found = text(map, path, "confidence");
+  std::string found = text(map, path, "confidence");
   if (found != "high" && found != "mid" && found != "low") {
     fail(map["confidence"], join(path, "confidence"), fmt::format("found '{}', expected high, mid or low", found));
   }

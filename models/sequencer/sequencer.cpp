@@ -347,7 +347,7 @@ bool Sequencer::dispatch() {
   if (dispatching_->done > now_) return false;
   const Command& command = dispatching_->command;
   if (!dispatching_->decoded) {
-    ++action_command_;
+    ++commands_decoded_;
     dispatching_->decoded = true;
     if (!decode(command)) {
       dispatching_.reset();
@@ -629,7 +629,7 @@ void Sequencer::configure(const Command& command) {
   ImageHeader header;
   std::memcpy(&header, image_.data(), sizeof(header));
   config_cycles_ += phases_.config_cycles;
-  action_config_word_ += phases_.config_cycles;
+  config_words_ += phases_.config_cycles;
   const Cycle hidden = array_busy_cycles() - preparation_busy_;
   phases_.exposed_cycles = now_ - preparation_start_ - hidden;
   exposed_cycles_ += phases_.exposed_cycles;

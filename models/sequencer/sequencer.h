@@ -177,7 +177,7 @@ class Sequencer : public sc_core::sc_module {
   const u32 rows_, columns_, lanes_;
   std::vector<CommandObserver*> observers_;
 
-  StatGroup stats_{"sequencer", "sequencer"};
+  StatGroup stats_{"sequencer"};
   Counter commands_sync_{&stats_, "commands_sync", "commands", "sync commands completed"};
   Counter commands_dma_{&stats_, "commands_dma", "commands", "DMA commands completed"};
   Counter commands_launch_{&stats_, "commands_launch", "commands", "launches completed"};
@@ -200,9 +200,8 @@ class Sequencer : public sc_core::sc_module {
   Counter ring_bytes_{&stats_, "ring_fetch_bytes", "bytes", "read from the command ring"};
   Counter image_bytes_{&stats_, "image_fetch_bytes", "bytes", "read of kernel images"};
   Counter errors_{&stats_, "errors", "errors", "found, also while already halted"};
-  Counter action_command_{&stats_, "command", "commands", "commands decoded", Counter::Role::energy_action};
-  Counter action_config_word_{&stats_, "config_word", "words", "words sent over the configuration network",
-                              Counter::Role::energy_action};
+  Counter commands_decoded_{&stats_, "command", "commands", "commands decoded"};
+  Counter config_words_{&stats_, "config_word", "words", "words sent over the configuration network"};
 
   // ring
   bool enabled_ = false;

@@ -51,7 +51,8 @@ class Work {
     }
     const u64 points = next_power_of_two(inputs);
     const auto n = static_cast<double>(points), layers = static_cast<double>(log2_of(points));
-    const auto stacks = static_cast<double>((outputs + points - 1) / points);
+    const u64 whole_stacks = (outputs + points - 1) / points;
+    const auto stacks = static_cast<double>(whole_stacks);
     add(name, KernelWork::Kind::butterfly, 3 * rows_ * stacks * n * layers,
         rows_ * (in + out) + 2 * stacks * n * layers + out, points);
   }

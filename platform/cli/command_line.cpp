@@ -57,9 +57,10 @@ InputError unknown_command(const CLI::App& app, const std::string& found) {
                                 near.empty() ? "" : fmt::format(", did you mean '{}'?", near), fmt::join(names, ", ")));
 }
 
-int dispatch(int argc, const char* const* argv) {
+int dispatch(int argc, const char* const* argv, const std::string& version) {
   CLI::App app{"butterfly-vp: a virtual platform of a dataflow accelerator for butterfly-sparse attention networks"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", "butterfly-vp " + version, "Print the version and exit");
   app.footer("Exit codes: 0 done and verified, 1 the run or its verification failed, 2 bad usage or input.");
   std::vector<std::string> sets;
 
@@ -158,9 +159,9 @@ ScenarioOptions scenario_options(const std::vector<Override>& overrides) {
   return options;
 }
 
-int command_line(int argc, const char* const* argv) {
+int command_line(int argc, const char* const* argv, const std::string& version) {
   try {
-    const int exit_code = dispatch(argc, argv);
+    const int exit_code = dispatch(argc, argv, version);
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
     print_error("standard output cannot be written");
     return exit_failed;

@@ -59,7 +59,7 @@ int describe_command(const DescribeCommand& command);
 int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides);
 
 /// Parses the arguments, runs the command, turns exceptions into messages on stderr and exit codes.
-int command_line(int argc, const char* const* argv);
+int command_line(int argc, const char* const* argv, const std::string& version);
 
 /// Options with which the commands read scenarios: presets are found in the platform's scenarios.
 ScenarioOptions scenario_options(const std::vector<Override>& overrides);

@@ -5,7 +5,7 @@
 
 #include "platform/cli/commands.h"
 
-int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv); }
+int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv, BVP_VERSION); }
 
 // libsystemc has a main of its own, which would print a banner into the output of `describe --schema`.
 int main(int argc, char* argv[]) {

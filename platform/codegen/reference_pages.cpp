@@ -6,6 +6,7 @@
 #include <array>
 
 #include "models/isa/instruction.h"
+#include "models/power/estimators/estimators.h"
 #include "platform/codegen/records_layout.h"
 #include "platform/scenario/schema.h"
 #include "platform/soc/memory_map.h"
@@ -117,14 +118,26 @@ std::string instructions_page() {
   return page("Instructions", text);
 }
 
+std::string actions_page() {
+  std::string text =
+      "What the power estimators (`models/power/estimators`) read from the statistics of the models.\n"
+      "Every [energy table](../energy.md) has a price for each of them.\n\n"
+      "| component | action | counted in | one of it is |\n| --- | --- | --- | --- |\n";
+  for (const Estimator& estimator : all_estimators()) {
+    for (const EnergyAction& action : estimator.actions()) {
+      text += fmt::format("| `{}` | `{}` | {} | {} |\n", estimator.component(), action.name, action.unit,
+                          cell(action.description));
+    }
+  }
+  return page("Energy actions", text);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> reference_pages(const std::vector<RegisterBankView>& banks) {
-  return {{"memory_map.md", memory_map_page()},
-          {"registers.md", registers_page(banks)},
-          {"records.md", records_page()},
-          {"instructions.md", instructions_page()},
-          {"parameters.md", page("Parameters", scenario_parameters_markdown())}};
+  return {{"memory_map.md", memory_map_page()}, {"registers.md", registers_page(banks)},
+          {"records.md", records_page()},       {"instructions.md", instructions_page()},
+          {"actions.md", actions_page()},       {"parameters.md", page("Parameters", scenario_parameters_markdown())}};
 }
 
 }  // namespace bvp

@@ -53,26 +53,24 @@ u64 integer_size(const std::string& type) {
   return 0;
 }
 
-std::string read_bytes(const std::filesystem::path& file) {
+/// Opens a file. @return its size
+u64 open(const std::filesystem::path& file, std::ifstream& stream) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) refuse(file, "there is no such file");
   const u64 size = std::filesystem::file_size(file, error);
   if (error) refuse(file, "cannot be read: {}", error.message());
   if (size > file_limit) refuse(file, "has {} bytes, more than the {} that are supported", size, file_limit);
-  std::ifstream stream(file, std::ios::binary);
+  stream.open(file, std::ios::binary);
+  return size;
+}
+
+std::string read_bytes(const std::filesystem::path& file, std::ifstream& stream, u64 size) {
   std::string bytes(size, '\0');
   if (!stream.read(bytes.data(), static_cast<std::streamsize>(size))) refuse(file, "cannot be read");
   return bytes;
 }
 
-json parse_header(const std::filesystem::path& file, const std::string& bytes, u64& header_size) {
-  if (bytes.size() < 8) refuse(file, "is not a safetensors file: it has only {} bytes", bytes.size());
-  header_size = 0;
-  for (int i = 7; i >= 0; --i) header_size = header_size << 8 | static_cast<u8>(bytes[static_cast<std::size_t>(i)]);
-  if (header_size > bytes.size() - 8 || header_size > header_limit) {
-    refuse(file, "is not a safetensors file, or is cut short: it announces a header of {} bytes and has {}",
-           header_size, bytes.size() - 8);
-  }
+json parse_header(const std::filesystem::path& file, const std::string& text) {
   std::set<std::string> names;
   const auto watch_duplicates = [&](int depth, json::parse_event_t event, json& parsed) {
     if (event == json::parse_event_t::key && depth == 1) {
@@ -82,8 +80,7 @@ json parse_header(const std::filesystem::path& file, const std::string& bytes, u
     return true;
   };
   try {
-    json header =
-        json::parse(bytes.begin() + 8, bytes.begin() + 8 + static_cast<std::ptrdiff_t>(header_size), watch_duplicates);
+    json header = json::parse(text, watch_duplicates);
     if (!header.is_object()) refuse(file, "is not a safetensors file: its header is not a JSON object");
     return header;
   } catch (const json::exception& error) {
@@ -174,16 +171,24 @@ IntegerTensor decode_integers(const std::filesystem::path& file, const Entry& en
   return tensor;
 }
 
-/// A file's bytes and its entries, in the order of their data.
+/// A file's entries, in the order of their data, which is read on demand.
 class Contents {
  public:
-  explicit Contents(const std::filesystem::path& file) : bytes_(read_bytes(file)) {
+  explicit Contents(const std::filesystem::path& file) : file_(file) {
+    const u64 size = open(file, stream_);
+    if (size < 8) refuse(file, "is not a safetensors file: it has only {} bytes", size);
+    const std::string length = read_bytes(file, stream_, 8);
     u64 header_size = 0;
-    const json header = parse_header(file, bytes_, header_size);
-    first_ = 8 + header_size;
-    const u64 data_size = bytes_.size() - first_;
+    for (auto byte = length.rbegin(); byte != length.rend(); ++byte)
+      header_size = header_size << 8 | static_cast<u8>(*byte);
+    if (header_size > size - 8 || header_size > header_limit) {
+      refuse(file, "is not a safetensors file, or is cut short: it announces a header of {} bytes and has {}",
+             header_size, size - 8);
+    }
+    const json header = parse_header(file, read_bytes(file, stream_, header_size));
+    data_size_ = size - 8 - header_size;
     for (const auto& [name, value] : header.items()) {
-      if (name != "__metadata__") entries_.push_back(parse_entry(file, name, value, data_size));
+      if (name != "__metadata__") entries_.push_back(parse_entry(file, name, value, data_size_));
     }
     std::sort(entries_.begin(), entries_.end(),
               [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
@@ -195,17 +200,24 @@ class Contents {
       }
       next = entry.end;
     }
-    if (next != data_size) refuse(file, "has {} bytes of data behind the last tensor", data_size - next);
+    if (next != data_size_) refuse(file, "has {} bytes of data behind the last tensor", data_size_ - next);
   }
 
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
-  [[nodiscard]] const char* data(const Entry& entry) const { return bytes_.data() + first_ + entry.begin; }
+  /// Behind the header; only once.
+  [[nodiscard]] std::string data() { return read_bytes(file_, stream_, data_size_); }
 
  private:
-  std::string bytes_;
-  u64 first_ = 0;
+  const std::filesystem::path& file_;
+  std::ifstream stream_;
+  u64 data_size_ = 0;
   std::vector<Entry> entries_;
 };
+
+void require_float(const std::filesystem::path& file, const Entry& entry) {
+  if (float_size(entry.type) != 0) return;
+  refuse(file, "tensor '{}': type {} is not supported, expected F16, F32 or F64", entry.name, entry.type);
+}
 
 /// @param parts  the bytes of each tensor, in the header's order
 void write_file(const std::filesystem::path& file, const json& header,
@@ -225,22 +237,31 @@ void write_file(const std::filesystem::path& file, const json& header,
 }  // namespace
 
 TensorMap read_safetensors(const std::filesystem::path& file) {
+  Contents contents(file);
+  const std::string data = contents.data();
+  TensorMap tensors;
+  for (const Entry& entry : contents.entries()) {
+    require_float(file, entry);
+    tensors.emplace(entry.name, decode(file, entry, data.data() + entry.begin));
+  }
+  return tensors;
+}
+
+TensorMap read_safetensors_shapes(const std::filesystem::path& file) {
   const Contents contents(file);
   TensorMap tensors;
   for (const Entry& entry : contents.entries()) {
-    if (float_size(entry.type) == 0) {
-      refuse(file, "tensor '{}': type {} is not supported, expected F16, F32 or F64", entry.name, entry.type);
-    }
-    tensors.emplace(entry.name, decode(file, entry, contents.data(entry)));
+    require_float(file, entry);
+    tensors.emplace(entry.name, Tensor{entry.shape, {}});
   }
   return tensors;
 }
 
 IntegerTensor read_integers(const std::filesystem::path& file, const std::string& name) {
-  const Contents contents(file);
+  Contents contents(file);
   std::vector<std::string> others;
   for (const Entry& entry : contents.entries()) {
-    if (entry.name == name) return decode_integers(file, entry, contents.data(entry));
+    if (entry.name == name) return decode_integers(file, entry, contents.data().data() + entry.begin);
     others.push_back("'" + entry.name + "'");
   }
   refuse(file, "there is no tensor '{}', found {}", name,

@@ -12,6 +12,10 @@ namespace bvp {
 /// @throws InputError  the file cannot be read, is not a safetensors file, or a tensor (named) is not sound
 TensorMap read_safetensors(const std::filesystem::path& file);
 
+/// Reads the header alone: tensors with their shapes and without data.
+/// @throws InputError  as above, but for what only the data shows
+TensorMap read_safetensors_shapes(const std::filesystem::path& file);
+
 struct IntegerTensor {
   std::vector<u64> shape;
   std::vector<i64> data;

@@ -107,6 +107,35 @@ std::string check_tensor(const std::string& name, const Tensor& tensor, const st
   throw InputError(fmt::format("{}: {}", file.string(), fmt::join(problems, fmt::format("\n{}: ", file.string()))));
 }
 
+/// The network's parameters out of those found in a file. Without data only their shapes are checked.
+TensorMap weights_of(TensorMap found, const std::filesystem::path& file, const Network& network) {
+  TensorMap weights;
+  std::vector<std::string> problems;
+  for (const TensorSpec& spec : parameter_specs(network)) {
+    const auto entry = found.find(spec.name);
+    if (entry == found.end()) {
+      problems.push_back(fmt::format("'{}' [{}] is missing", spec.name, fmt::join(spec.shape, ", ")));
+      continue;
+    }
+    if (std::string problem = check_tensor(spec.name, entry->second, spec.shape); !problem.empty()) {
+      problems.push_back(std::move(problem));
+    }
+    weights.insert(found.extract(entry));
+  }
+  for (const auto& [name, tensor] : found) problems.push_back(fmt::format("'{}' is not part of the network", name));
+  if (!problems.empty()) refuse(file, std::move(problems));
+  return weights;
+}
+
+Tensor input_of(TensorMap found, const std::filesystem::path& file, const Network& network) {
+  const auto entry = found.find("input");
+  if (entry == found.end()) refuse(file, {"there is no tensor 'input'"});
+  if (std::string problem = check_tensor("input", entry->second, input_shape(network)); !problem.empty()) {
+    refuse(file, {std::move(problem)});
+  }
+  return std::move(entry->second);
+}
+
 }  // namespace
 
 std::vector<TensorSpec> parameter_specs(const Network& network) {
@@ -162,33 +191,19 @@ std::vector<u32> random_tokens(const Network& network, u64 seed) {
 }
 
 TensorMap load_weights(const std::filesystem::path& file, const Network& network) {
-  TensorMap found = read_safetensors(file);
-  TensorMap weights;
-  std::vector<std::string> problems;
-  for (const TensorSpec& spec : parameter_specs(network)) {
-    const auto entry = found.find(spec.name);
-    if (entry == found.end()) {
-      problems.push_back(fmt::format("'{}' [{}] is missing", spec.name, fmt::join(spec.shape, ", ")));
-      continue;
-    }
-    if (std::string problem = check_tensor(spec.name, entry->second, spec.shape); !problem.empty()) {
-      problems.push_back(std::move(problem));
-    }
-    weights.insert(found.extract(entry));
-  }
-  for (const auto& [name, tensor] : found) problems.push_back(fmt::format("'{}' is not part of the network", name));
-  if (!problems.empty()) refuse(file, std::move(problems));
-  return weights;
+  return weights_of(read_safetensors(file), file, network);
+}
+
+TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network) {
+  return weights_of(read_safetensors_shapes(file), file, network);
 }
 
 Tensor load_input(const std::filesystem::path& file, const Network& network) {
-  TensorMap found = read_safetensors(file);
-  const auto entry = found.find("input");
-  if (entry == found.end()) refuse(file, {"there is no tensor 'input'"});
-  if (std::string problem = check_tensor("input", entry->second, input_shape(network)); !problem.empty()) {
-    refuse(file, {std::move(problem)});
-  }
-  return std::move(entry->second);
+  return input_of(read_safetensors(file), file, network);
+}
+
+void check_input_shape(const std::filesystem::path& file, const Network& network) {
+  static_cast<void>(input_of(read_safetensors_shapes(file), file, network));
 }
 
 std::vector<u32> load_tokens(const std::filesystem::path& file, const Network& network) {

@@ -31,6 +31,10 @@ TensorMap random_weights(const Network& network, u64 seed);
 /// Only shapes, no data: for runs that compute nothing.
 TensorMap weight_shapes(const Network& network);
 
+/// The same of a file, whose header alone is read.
+/// @throws InputError  naming all tensors that are missing, unexpected or of the wrong shape
+TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network);
+
 /// Standard normal, shape [batch, tokens, hidden].
 Tensor random_input(const Network& network, u64 seed);
 
@@ -39,6 +43,10 @@ std::vector<u32> random_tokens(const Network& network, u64 seed);
 
 /// @throws InputError  naming all tensors that are missing, unexpected, of the wrong shape or not finite
 TensorMap load_weights(const std::filesystem::path& file, const Network& network);
+
+/// Whether load_input() finds the tensor in the shape that it expects; the header alone is read.
+/// @throws InputError
+void check_input_shape(const std::filesystem::path& file, const Network& network);
 
 /// The tensor `input` of a file. @throws InputError
 Tensor load_input(const std::filesystem::path& file, const Network& network);

@@ -2,11 +2,12 @@
 #include "platform/power/power_monitor.h"
 
 #include "platform/power/power_states.h"
+#include "platform/power/soc_estimators.h"
 
 namespace bvp {
 
 PowerMonitor::PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, double clock_hz)
-    : soc_(soc), table_(table), size_(size), clock_hz_(clock_hz), sampler_(soc.statistics()) {
+    : soc_(soc), table_(table), size_(size), clock_hz_(clock_hz), sampler_(attach_estimators(soc)) {
   last_ = sample();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Power over time: what the counters of the SoC have counted in each window, priced.
+// Power over time: what the estimators of the SoC have counted in each window, priced.
 #pragma once
 
 #include <vector>

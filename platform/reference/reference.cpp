@@ -216,7 +216,8 @@ class Evaluation {
         values[d * tokens + token] = from_half(value.row(panel, feature + d)[token % panel_width]);
       }
     }
-    const std::size_t block = options_.key_block == 0 ? tokens : std::clamp<std::size_t>(options_.key_block, 1, tokens);
+    const std::size_t keys_at_once = options_.key_block == 0 ? tokens : options_.key_block;
+    const std::size_t block = std::max<std::size_t>(1, std::min<std::size_t>(keys_at_once, tokens));
     const std::size_t blocks = (tokens + block - 1) / block;
     std::vector<float> queries(head_width * panel_width);
     std::vector<float> scores(block * panel_width);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "models/common/simulation_context.h"
+#include "platform/power/soc_estimators.h"
 #include "platform/run/machine.h"
 #include "platform/scenario/input_error.h"
 #include "platform/soc/soc.h"
@@ -18,7 +19,7 @@ void check_energy(const Scenario& scenario, const Soc& soc) {
   MachineSize size = machine_size(scenario.soc);
   size.area_mm2 = load_area_table().area(size);
   try {
-    table.check(ActionCounts::take(soc.statistics()), size);
+    table.check(ActionSampler(attach_estimators(soc)).counts(), size);
   } catch (const EnergyTableError& error) {
     throw InputError(about_key(scenario, "energy.profile", error.what()));
   }

@@ -3,25 +3,13 @@
 
 #include <algorithm>
 
+#include "platform/power/soc_estimators.h"
+
 namespace bvp {
 
 namespace {
 
 constexpr u32 end_tag = 0xffffffff;  // NETWORK_TAG_END in firmware/runtime/network.h
-
-const Counter* find_counter(const StatGroup& group, const std::string& name) {
-  for (const Counter* counter : group.counters()) {
-    if (counter->name() == name) return counter;
-  }
-  throw std::logic_error("no counter " + name + " in " + group.name());
-}
-
-const StatGroup& find_group(const StatGroup& group, const std::string& name) {
-  for (const StatGroup* child : group.children()) {
-    if (child->name() == name) return *child;
-  }
-  throw std::logic_error("no statistics " + name + " in " + group.name());
-}
 
 }  // namespace
 
@@ -39,20 +27,20 @@ KernelRecorder::UnitCycles& KernelRecorder::UnitCycles::operator+=(const UnitCyc
   return *this;
 }
 
-KernelRecorder::KernelRecorder(Soc& soc, const CompiledNetwork& network) : soc_(soc), sampler_(soc.statistics()) {
+KernelRecorder::KernelRecorder(Soc& soc, const CompiledNetwork& network) : soc_(soc), sampler_(attach_estimators(soc)) {
   for (const KernelInfo& kernel : network.kernels) by_tag_[kernel.tag] = &kernel;
   for (const PeCore* pe : soc.cores) {
     auto& units = unit_counters_.emplace_back();
     for (std::size_t unit = 0; unit < unit_count; ++unit) {
-      const StatGroup& group = find_group(pe->statistics(), unit_names[unit]);
-      units[unit][0] = find_counter(group, "issue");
-      units[unit][1] = find_counter(group, "special");
-      units[unit][2] = find_counter(group, "stall");
+      const StatGroup& group = pe->statistics().child(unit_names[unit]);
+      units[unit][0] = &group.counter("issue");
+      units[unit][1] = &group.counter("special");
+      units[unit][2] = &group.counter("stall");
       for (std::size_t wait = 0; wait < wait_count; ++wait) {
-        units[unit][3 + wait] = find_counter(group, std::string("wait_") + wait_names[wait]);
+        units[unit][3 + wait] = &group.counter(std::string("wait_") + wait_names[wait]);
       }
     }
-    operation_counters_.push_back(find_counter(pe->statistics(), "operations"));
+    operation_counters_.push_back(&pe->statistics().counter("operations"));
   }
   last_ = sample();
 }

@@ -169,11 +169,12 @@ class Run {
     result_.fidelity = scenario_.run.fidelity;
     result_.energy_profile = scenario_.energy.profile;
     result_.seed = seed;
-    if (!data()) {
-      weights_ = weight_shapes(network);
+    // Of files that a run without data does not need, the shapes are checked: a wrong one is no surprise later.
+    const std::string& weights = scenario_.run.weights;
+    if (data()) {
+      weights_ = weights.empty() ? random_weights(network, seed) : load_weights(weights, network);
     } else {
-      weights_ = scenario_.run.weights.get().empty() ? random_weights(network, seed)
-                                                     : load_weights(scenario_.run.weights.get(), network);
+      weights_ = weights.empty() ? weight_shapes(network) : load_weight_shapes(weights, network);
     }
     const std::string& file = scenario_.run.input;
     if (network.vocabulary > 0) {
@@ -181,6 +182,8 @@ class Run {
       tokens_ = file.empty() ? random_tokens(network, seed) : load_tokens(file, network);
     } else if (data()) {
       input_ = file.empty() ? random_input(network, seed) : load_input(file, network);
+    } else if (!file.empty()) {
+      check_input_shape(file, network);
     }
     compiled_ = compile_scenario(scenario_, weights_);
     elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,

@@ -25,7 +25,7 @@ std::string range_text(const ParamBase& parameter) {
     case ParamType::text:
       return fmt::format("{}", fmt::join(parameter.choices(), ", "));
     default: {
-      const std::string text = limits(parameter.range(), "");
+      std::string text = limits(parameter.range(), "");
       if (!parameter.power_of_two()) return text;
       return text.empty() ? "power of two" : "power of two, " + text;
     }

@@ -99,7 +99,14 @@ bool has_second_document(const std::string& text) {
 /// A quoted scalar is text even if it looks like a number.
 bool is_quoted(const YAML::Node& node) { return node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str"; }
 
+/// As in '010': 8 for a reader of YAML 1.1, 10 for one of YAML 1.2.
+bool has_leading_zero(std::string_view text) {
+  if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
+  return text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9';
+}
+
 std::optional<i64> parse_integer(std::string_view text) {
+  if (has_leading_zero(text)) return std::nullopt;
   const bool negative = !text.empty() && text.front() == '-';
   if (negative || (!text.empty() && text.front() == '+')) text.remove_prefix(1);
   int base = 10;
@@ -115,6 +122,7 @@ std::optional<i64> parse_integer(std::string_view text) {
 }
 
 std::optional<double> parse_real(std::string_view text) {
+  if (has_leading_zero(text)) return std::nullopt;
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -391,16 +399,24 @@ class Reader {
       if (value) {
         parameter.assign(*value);
         scenario_->given[key] = where;
+        if (&parameter == &scenario_->network_parameters.depth) depth_from_ = source_of(origin);
         return;
       }
     } catch (const ParamError&) {
       // The declaration knows what it accepts; below it is said in the same words for every mistake.
     }
     const std::string near = nearest_word(text, parameter.choices());
-    problem(where, key, "found '{}'{}, expected {}{}", printable(text),
-            quoted && parameter.type() != ParamType::text ? " (quoted, so text)" : "", expected_value(parameter),
+    std::string remark;
+    if (parameter.type() != ParamType::text) {
+      if (quoted) remark = " (quoted, so text)";
+      if (!quoted && has_leading_zero(text)) remark = " (with a leading zero, which may mean octal)";
+    }
+    problem(where, key, "found '{}'{}, expected {}{}", printable(text), remark, expected_value(parameter),
             near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
+
+  /// A file, or the command line as a whole.
+  static std::string source_of(const Origin& origin) { return origin.is_file ? origin.label : "command line"; }
 
   [[nodiscard]] bool is_path(const ParamBase& parameter, const std::string& text) const {
     const RunParameters& run = scenario_->run;
@@ -415,6 +431,8 @@ class Reader {
     }
     scenario_->layers.clear();
     scenario_->given[path] = origin.at(list);
+    // Layers replace those that a preset of the network makes by its depth.
+    if (depth_from_ != source_of(origin)) depth_from_.clear();
     std::size_t index = 0;
     for (const YAML::Node& item : list) {
       LayerParameters entry;
@@ -535,6 +553,11 @@ class Reader {
     if (list && network.variant.get() != "custom") {
       problem(where("network.variant", file), "network.variant",
               "found '{}' beside network.layers; expected only one of the two", network.variant.get());
+    } else if (list && !depth_from_.empty()) {
+      problem(where("network.depth", file), "network.depth",
+              "found {} beside network.layers ({}), which says itself how many layers there are; expected only one of "
+              "the two (layers have the key repeat)",
+              network.depth.get(), where("network.layers", file));
     } else if (!list && network.variant.get() != "custom" && network.depth == 0) {
       problem(where("network.depth", file), "network.depth", "found 0, expected at least 1 layer of the variant '{}'",
               network.variant.get());
@@ -661,6 +684,7 @@ class Reader {
   std::unique_ptr<Scenario> scenario_;
   std::vector<std::string> problems_;
   fs::path scenario_directory_;
+  std::string depth_from_;  // where network.depth stands, if network.layers does not replace it
 };
 
 }  // namespace

@@ -68,6 +68,11 @@ class Usage(CommandLine):
                 done = self.vp(*arguments, expect=2)
                 self.assertNotEqual(done.stderr + done.stdout, "")
 
+    def test_version(self):
+        project = (TREE / "CMakeLists.txt").read_text()
+        version = re.search(r"project\(butterfly-vp VERSION (\d+\.\d+\.\d+)", project)[1]
+        self.assertEqual(self.vp("--version").stdout, f"butterfly-vp {version}\n")
+
     def test_unknown_commands_and_full_disks(self):
         self.assertIn("unknown command 'rum', did you mean 'run'?; expected one of: run, ",
                       self.vp("rum", SMALL, expect=2).stderr)
@@ -120,6 +125,15 @@ class Validate(CommandLine):
         self.assertRegex(done.stderr, r"layers\.0\.\S+: .*bytes.* \(raise soc\.scratchpad\.size_bytes\)")
         done = self.vp("validate", SMALL, "--set", "soc.pe.operand_vectors=32", expect=2)
         self.assertRegex(done.stderr, r"attention\.\S+: .*operand memory.*raise soc\.pe\.operand_vectors")
+
+    def test_numbers_that_would_be_read_differently(self):
+        done = self.vp("validate", self.write("octal.yaml", "network: {tokens: 0100}\n"), expect=2)
+        self.assertIn("network.tokens: found '0100' (with a leading zero, which may mean octal), expected an integer",
+                      done.stderr)
+        done = self.vp("validate", SMALL, "--set", "run.seed=9007199254740993", expect=2)
+        self.assertIn("found '9007199254740993', expected an integer from 0 to 9007199254740992", done.stderr)
+        done = self.vp("validate", SMALL, "--set", "network.depth=4", expect=2)
+        self.assertIn("found 4 beside network.layers", done.stderr)
 
     def test_weights_are_checked(self):
         weights = self.write("weights.safetensors", b"not safetensors")
@@ -215,6 +229,22 @@ class Run(CommandLine):
                 "--set", "run.input=a/tensors.safetensors", "--set", "run.seed=99")
         self.assertEqual((self.path / "a" / "tensors.safetensors").read_bytes(),
                          (self.path / "b" / "tensors.safetensors").read_bytes())
+
+    def test_files_are_checked_without_data(self):
+        self.vp("run", SMALL, "--quiet", "--dump", "--out", "a")
+        good = ["--set", "run.weights=a/weights.safetensors", "--set", "run.input=a/tensors.safetensors"]
+        for fidelity in ["cycle", "fast"]:
+            self.vp("run", SMALL, "--quiet", "--no-data", "--fidelity", fidelity, "--out", "b", *good)
+        self.write("bad.safetensors", b"not safetensors")
+        self.write("odd.safetensors", safetensors("input", "F16", np.zeros((1, 2, 3), "<f2")))
+        for key, file, message in [("run.weights", "bad", "is not a safetensors file"),
+                                   ("run.input", "bad", "is not a safetensors file"),
+                                   ("run.weights", "odd", "'layers.0.norm1.weight' [64] is missing"),
+                                   ("run.input", "odd", "'input' has shape [1, 2, 3], expected [1, 128, 64]"),
+                                   ("run.weights", "absent", "there is no file 'absent.safetensors'")]:
+            with self.subTest(f"{key}={file}"):
+                done = self.vp("run", SMALL, "--quiet", "--no-data", "--set", f"{key}={file}.safetensors", expect=2)
+                self.assertIn(message, done.stderr)
 
     def test_results_beyond_fp16_fail(self):
         small = ["--set", "network.norm=pre", "--set", "network.tokens=8"]

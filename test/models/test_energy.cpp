@@ -8,7 +8,9 @@
 #include "models/common/simulation_context.h"
 #include "models/power/area_table.h"
 #include "models/power/energy_table.h"
+#include "models/power/estimators/estimators.h"
 #include "platform/power/power_states.h"
+#include "platform/power/soc_estimators.h"
 #include "platform/soc/soc.h"
 
 namespace {
@@ -27,61 +29,104 @@ double sum(const std::map<std::string, double>& parts) {
   return std::accumulate(parts.begin(), parts.end(), 0.0, [](double a, const auto& part) { return a + part.second; });
 }
 
-/// A parent with a component, a child that inherits it, one with its own and one without any action.
+/// The statistics of two PEs with a unit each, and of a memory.
 struct Tree {
-  StatGroup root{"root"}, pe{"pe0", "pe"}, unit{"cal"}, other_pe{"pe1", "pe"}, memory{"memory", "dram"};
-  Counter adds{&pe, "add_lane", "operations", "", Counter::Role::energy_action};
-  Counter tokens{&unit, "token", "tokens", "", Counter::Role::energy_action};
-  Counter cycles{&unit, "issue", "cycles", ""};
-  Counter other_adds{&other_pe, "add_lane", "operations", "", Counter::Role::energy_action};
-  Counter activates{&memory, "activate", "rows", "", Counter::Role::energy_action};
+  StatGroup pe{"pe0"}, unit{"cal"}, other_pe{"pe1"}, other_unit{"cal"}, memory{"memory"};
+  Counter adds{&pe, "add_lane", "operations", ""};
+  Counter issue{&unit, "issue", "cycles", ""};
+  Counter unread{&unit, "stall", "cycles", ""};
+  Counter other_adds{&other_pe, "add_lane", "operations", ""};
+  Counter other_issue{&other_unit, "issue", "cycles", ""};
+  Counter activates{&memory, "activate", "rows", ""};
 
   Tree() {
     pe.add(&unit);
-    for (StatGroup* child : {&pe, &other_pe, &memory}) root.add(child);
+    other_pe.add(&other_unit);
+  }
+
+  [[nodiscard]] std::vector<Estimator> estimators() const {
+    std::vector<Estimator> all{{"pe",
+                                {{"add_lane", "operations", "an addition"},
+                                 {"active_cycle", "cycles", "a cycle with an instruction", "cal.issue"}}},
+                               {"dram", {{"activate", "rows", "a row opened"}}}};
+    all[0].attach(pe);
+    all[0].attach(other_pe);
+    all[1].attach(memory);
+    return all;
   }
 };
 
-TEST_CASE("energy actions are summed by component, a group without one has its ancestor's", "[energy]") {
+TEST_CASE("estimators sum the statistics of the units that they are attached to", "[energy]") {
   Tree tree;
   tree.adds += 5;
   tree.other_adds += 7;
-  tree.tokens += 2;
-  tree.cycles += 100;
-  const ActionCounts counts = ActionCounts::take(tree.root);
+  tree.issue += 2;
+  tree.other_issue += 1;
+  tree.unread += 100;
+  const ActionSampler sampler(tree.estimators());
+  const ActionCounts counts = sampler.counts();
   using Counts = std::map<std::string, std::map<std::string, u64>>;
-  CHECK(counts.by_component == Counts{{"pe", {{"add_lane", 12}, {"token", 2}}}, {"dram", {{"activate", 0}}}});
+  CHECK(counts.by_component == Counts{{"pe", {{"add_lane", 12}, {"active_cycle", 3}}}, {"dram", {{"activate", 0}}}});
 
-  SECTION("samples and snapshots agree on what happened between them") {
-    const ActionSampler sampler(tree.root);
+  SECTION("samples tell what happened between them") {
     const std::vector<u64> before = sampler.sample();
     tree.adds += 1;
     tree.activates += 3;
-    const Counts expected{{"pe", {{"add_lane", 1}, {"token", 0}}}, {"dram", {{"activate", 3}}}};
+    const Counts expected{{"pe", {{"add_lane", 1}, {"active_cycle", 0}}}, {"dram", {{"activate", 3}}}};
     CHECK(sampler.between(before, sampler.sample()).by_component == expected);
-    CHECK((ActionCounts::take(tree.root) - counts).by_component == expected);
     ActionCounts total = counts;
     total += sampler.between(before, sampler.sample());
-    CHECK(total.by_component == ActionCounts::take(tree.root).by_component);
+    CHECK(total.by_component == sampler.counts().by_component);
   }
-  SECTION("snapshots in the wrong order or of another tree are refused") {
-    const ActionSampler sampler(tree.root);
+  SECTION("samples in the wrong order or of another sampler are refused") {
     const std::vector<u64> before = sampler.sample();
     ++tree.activates;
     CHECK_THROWS_WITH(sampler.between(sampler.sample(), before), Contains("dram.activate"));
-    CHECK_THROWS_WITH(counts - ActionCounts::take(tree.root), Contains("dram.activate"));
     CHECK_THROWS_AS(sampler.between({}, before), std::invalid_argument);
   }
 }
 
-TEST_CASE("all energy tables price exactly the actions that the models report", "[energy]") {
+TEST_CASE("an estimator does not go without a statistic that it needs", "[energy]") {
+  const Tree tree;
+  const auto attach = [&](EnergyAction action) { Estimator("pe", {std::move(action)}).attach(tree.pe); };
+  CHECK_NOTHROW(attach({"add_lane", "operations", ""}));
+  CHECK_THROWS_WITH(attach({"fma_lane", "operations", ""}), Contains("pe0") && Contains("'fma_lane'"));
+  CHECK_THROWS_WITH(attach({"add_lane", "operations", "", "cal.add"}), Contains("cal") && Contains("'add'"));
+  CHECK_THROWS_WITH(attach({"add_lane", "operations", "", "flow.issue"}), Contains("pe0") && Contains("'flow'"));
+  CHECK_THROWS_WITH(attach({"add_lane", "vectors", ""}),
+                    Contains("pe.add_lane counts vectors") && Contains("counts operations"));
+  // Nor without a unit, nor twice.
+  CHECK_THROWS_WITH(ActionSampler({{"mesh", {{"vector_hop", "hops", ""}}}}), Contains("'mesh'"));
+  std::vector<Estimator> twice = tree.estimators();
+  twice.push_back(twice.front());
+  CHECK_THROWS_WITH(ActionSampler(twice), Contains("two estimators") && Contains("'pe'"));
+}
+
+TEST_CASE("every estimator finds its units in the SoC, cycle by cycle and in lockstep", "[energy]") {
+  for (const bool fast : {false, true}) {
+    const SimulationContext context;
+    ParameterGroup root("test");
+    const SocParameters parameters(&root);
+    const Soc soc("soc", parameters, {fast, true});
+    const std::vector<Estimator> estimators = attach_estimators(soc);
+    CHECK(estimators.size() == all_estimators().size());
+    for (const Estimator& estimator : estimators) {
+      INFO(estimator.component());
+      const std::size_t units = estimator.component() == "pe"    ? (fast ? 1 : 16)
+                                : estimator.component() == "dma" ? 2
+                                                                 : 1;
+      for (std::size_t i = 0; i < estimator.actions().size(); ++i) CHECK(estimator.sources(i).size() == units);
+    }
+  }
+}
+
+TEST_CASE("all energy tables price exactly the actions that the estimators count", "[energy]") {
   const SimulationContext context;
   ParameterGroup root("test");
   const SocParameters parameters(&root);
   const Soc soc("soc", parameters);
-  const ActionCounts counts = ActionCounts::take(soc.statistics());
+  const ActionCounts counts = ActionSampler(attach_estimators(soc)).counts();
   REQUIRE(counts.by_component.size() >= 7);
-  CHECK(counts.by_component.count("") == 0);
   for (const char* profile : {"silicon", "silicon_simd8", "textbook"}) {
     INFO(profile);
     const EnergyTable table = EnergyTable::load(shipped(profile));
@@ -95,6 +140,11 @@ TEST_CASE("all energy tables price exactly the actions that the models report", 
       size.lanes = 8;
     }
     CHECK_NOTHROW(table.check(counts, size));
+    for (const auto& [component, actions] : counts.by_component) {
+      ActionCounts more = counts;
+      more.by_component[component]["unheard_of"] = 0;
+      CHECK_THROWS_WITH(table.check(more, size), Contains("actions." + component + ".unheard_of: missing"));
+    }
   }
 }
 
@@ -345,7 +395,7 @@ TEST_CASE("area grows with what the machine has", "[energy]") {
 TEST_CASE("the parts of a run have the energy of the whole", "[energy]") {
   Tree tree;
   const EnergyTable table = EnergyTable::load(shipped("silicon"));
-  const ActionSampler sampler(tree.root);
+  const ActionSampler sampler(tree.estimators());
   const std::vector<u64> begin = sampler.sample();
   std::vector<u64> last = begin;
   double parts = 0;

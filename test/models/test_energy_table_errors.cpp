@@ -84,8 +84,8 @@ TEST_CASE("an energy table must fit the machine", "[energy]") {
   } cases[] = {
       {good + "  gpu:\n    leakage: " + entry, ":14: static.gpu: there is no such component"},
       {with("per: pe", "per: mm2"), ":12: background of 'pe' is priced by area, which is not known"},
-      {with("fma_lane", "bogus_lane"), ":7: actions.pe.bogus_lane: no model has this action"},
-      {with("  pe:\n    fma", "  mash:\n    fma"), ":7: actions.mash.fma_lane: no model has this action"},
+      {with("fma_lane", "bogus_lane"), ":7: actions.pe.bogus_lane: no estimator counts this action"},
+      {with("  pe:\n    fma", "  mash:\n    fma"), ":7: actions.mash.fma_lane: no estimator counts this action"},
       {with("    scalar_read: {pj_per_bit: 0.5, bits: 16, source: a book, confidence: low}\n", ""),
        ".yaml: actions.pe.scalar_read: missing"},
       {with("voltage: 0.8", "voltage: 0.8\nlanes: 16"), ".yaml: lanes: the prices hold for PEs of 16 lanes alone"},

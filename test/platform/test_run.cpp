@@ -6,12 +6,18 @@
 #include <string>
 #include <vector>
 
+#include "models/common/simulation_context.h"
 #include "platform/compiler/planner.h"
 #include "platform/network/half.h"
 #include "platform/network/weights.h"
+#include "platform/report/statistics_json.h"
 #include "platform/report/summary.h"
+#include "platform/run/compile_scenario.h"
+#include "platform/run/elf_image.h"
 #include "platform/run/run.h"
+#include "platform/scenario/resources.h"
 #include "platform/soc/memory_map.h"
+#include "platform/soc/soc.h"
 
 namespace {
 
@@ -252,6 +258,38 @@ TEST_CASE("bytes, energy and cycles are conserved", "[run]") {
     for (const auto& [reason, count] : reasons) cycles += count;
     INFO(unit);
     CHECK(cycles == result.cycles * 16);
+  }
+}
+
+TEST_CASE("a machine that nobody measures takes the same time", "[run]") {
+  const auto scenario = read_scenario_text(small, "small.yaml");
+  const u64 seed = 1;
+  const TensorMap weights = random_weights(scenario->network, seed);
+  const Tensor input = random_input(scenario->network, seed);
+  const CompiledNetwork network = compile_scenario(*scenario, weights);
+  const auto boot_bytes = static_cast<u64>(scenario->soc.boot_ram.size_bytes.get());
+  const ElfImage elf = read_elf(find_resource("firmware/network.elf").value(), memory_map::boot_ram_base, boot_bytes);
+  for (const bool fast : {false, true}) {
+    const SimulationContext context;
+    Soc soc("soc", scenario->soc, {fast, true});
+    soc.simulation_control.set_argument(network.descriptor);
+    soc.simulation_control.set_exit_callback([](int) { sc_core::sc_stop(); });
+    soc.uart.set_sink([](char) {});
+    soc.cpu.set_reset_pc(elf.entry);
+    soc.set_loader([&] {
+      for (const ElfImage::Part& part : elf.parts) soc.write_memory(part.address, part.bytes.data(), part.bytes.size());
+      for (const MemoryBlob& blob : network.blobs) soc.write_memory(blob.address, blob.bytes.data(), blob.bytes.size());
+      for (u64 row = 0; row < network.input.rows; ++row) {
+        soc.write_memory(network.input.address + row * network.input.pitch,
+                         reinterpret_cast<const u8*>(input.data.data() + row * network.input.columns),
+                         network.input.columns * 2);
+      }
+    });
+    sc_core::sc_start();
+    const RunResult measured = run({fast ? "run.fidelity=fast" : "run.fidelity=cycle"});
+    CHECK(soc.clock().now() == measured.cycles);
+    soc.settle_statistics();
+    CHECK(statistics_json(soc.statistics()) == measured.statistics);
   }
 }
 

@@ -181,6 +181,33 @@ TEST_CASE("Impossible combinations are refused where they were written", "[scena
   CHECK_THAT(refusal(network_text, {"name=../x"}), Contains("letters, digits"));
 }
 
+TEST_CASE("The number of layers is said once", "[scenario]") {
+  const auto beside = [](int depth) {
+    return "network.depth: found " + std::to_string(depth) + " beside network.layers (";
+  };
+  CHECK_THAT(refusal(network_text + "  depth: 3\n"),
+             Contains(beside(3)) && Contains("demo.yaml:10:") && Contains("expected only one of the two"));
+  CHECK_THAT(refusal("network: {depth: 3, tokens: 8, hidden: 8, ffn: 8, layers: [{}]}\n"), Contains(beside(3)));
+  CHECK_THAT(refusal(network_text, {"network.depth=2"}),
+             Contains("--set network.depth=2: found 2 beside network.layers (demo.yaml:"));
+  const std::string no_layers = "network: {tokens: 8, hidden: 8, ffn: 8}\n";
+  CHECK_THAT(refusal(no_layers, {"network.layers=[{}]", "network.depth=2"}), Contains("found 2 beside network.layers"));
+  CHECK_THAT(refusal(no_layers, {"network.depth=2", "network.layers=[{}]"}), Contains("found 2 beside network.layers"));
+  CHECK(read(no_layers, {"network.depth=2", "network.variant=dense"})->network.layers.size() == 2);
+
+  SECTION("but layers replace the depth of a preset, or of a file") {
+    const TemporaryDirectory directory;
+    directory.write("networks/deep.yaml", "tokens: 8\nhidden: 8\nffn: 8\ndepth: 12\n");
+    const auto of_preset = [&](const std::string& rest) {
+      return directory.write("demo.yaml", "network: {preset: deep" + rest + "}\n");
+    };
+    CHECK(bvp::read_scenario(of_preset(", layers: [{repeat: 3}]"))->network.layers.size() == 3);
+    CHECK(read("network: {tokens: 8, hidden: 8, ffn: 8, depth: 4}\n", {"network.layers=[{}]"})->network.layers.size() ==
+          1);
+    CHECK_THROWS_WITH(bvp::read_scenario(of_preset(", depth: 4, layers: [{repeat: 3}]")), Contains(beside(4)));
+  }
+}
+
 TEST_CASE("Wrong overrides are refused", "[scenario]") {
   CHECK_THROWS_AS(bvp::parse_override("soc.array.lanes"), bvp::InputError);
   CHECK_THROWS_AS(bvp::parse_override("=3"), bvp::InputError);
@@ -192,6 +219,19 @@ TEST_CASE("Wrong overrides are refused", "[scenario]") {
   CHECK_THAT(refusal(network_text, {"soc=3"}), Contains("expected a map"));
   CHECK_THAT(refusal(network_text, {"soc={"}), Contains("not YAML"));
   CHECK_THAT(refusal(network_text, {"run.seed=99999999999999999999"}), Contains("expected an integer"));
+  // 2^53 + 1 is 2^53 as a double, which would be in the range.
+  CHECK(read(network_text, {"run.seed=9007199254740992"})->run.seed == 9007199254740992);
+  CHECK_THAT(refusal(network_text, {"run.seed=9007199254740993"}),
+             Contains("found '9007199254740993', expected an integer from 0 to 9007199254740992"));
+  CHECK_THAT(refusal(network_text, {"run.seed=-1"}), Contains("found '-1'"));
+  for (const char* octal : {"010", "-010", "+010", "00"}) {
+    CHECK_THAT(refusal(network_text, {"run.seed=" + std::string(octal)}),
+               Contains(octal) && Contains("a leading zero, which may mean octal") && Contains("expected an integer"));
+  }
+  CHECK_THAT(refusal(network_text + "run: {seed: 010}\n"),
+             Contains("demo.yaml:") && Contains("run.seed: found '010' (with a leading zero"));
+  CHECK_THAT(refusal(network_text, {"run.time_limit_s=010"}), Contains("a leading zero"));
+  CHECK(read(network_text, {"run.seed=0", "run.time_limit_s=0.5"})->run.seed == 0);
   CHECK_THAT(refusal(network_text, {"verify.tolerance=nan"}), Contains("expected a number"));
   CHECK_THAT(refusal(network_text, {"..=3"}), Contains("unknown key"));
   CHECK_THAT(refusal(network_text, {"network.layers=[{repeat: 1000}, {repeat: 1000}]"}), Contains("more than 1024"));

@@ -149,6 +149,34 @@ TEST_CASE("Weights from a file must be those of the network", "[weights]") {
              Contains("'layers.1.norm2.bias' has an element that is not a finite fp16 number, at flat index 7"));
 }
 
+TEST_CASE("The header of a file shows whether weights and input fit", "[weights]") {
+  const TemporaryFile file;
+  const bvp::Network network = small_network();
+  bvp::TensorMap weights = bvp::random_weights(network, 5);
+  // What only the data shows is not seen, which is how one sees that it is not read.
+  weights.at("layers.1.norm2.bias").data[7] = 0x7c00;
+  bvp::write_safetensors(file.path(), weights);
+  const bvp::TensorMap shapes = bvp::load_weight_shapes(file.path(), network);
+  for (const auto& [name, tensor] : bvp::weight_shapes(network)) {
+    INFO(name);
+    CHECK(shapes.at(name).shape == tensor.shape);
+    CHECK(shapes.at(name).data.empty());
+  }
+  CHECK(shapes.size() == weights.size());
+
+  weights.at("layers.0.ffn.up.bias") = {{41}, std::vector<u16>(41)};
+  bvp::write_safetensors(file.path(), weights);
+  CHECK_THROWS_WITH(bvp::load_weight_shapes(file.path(), network),
+                    Contains("'layers.0.ffn.up.bias' has shape [41], expected [40]"));
+  CHECK_THROWS_WITH(bvp::check_input_shape(file.path(), network), Contains("no tensor 'input'"));
+  bvp::write_safetensors(file.path(), {{"input", {{2}, {0, 0}}}});
+  CHECK_THROWS_WITH(bvp::check_input_shape(file.path(), network), Contains("expected [1, 6, 12]"));
+  bvp::write_safetensors(file.path(), {{"input", bvp::random_input(network, 5)}});
+  CHECK_NOTHROW(bvp::check_input_shape(file.path(), network));
+  fs::resize_file(file.path(), fs::file_size(file.path()) - 1);
+  CHECK_THROWS_WITH(bvp::check_input_shape(file.path(), network), Contains("bytes"));
+}
+
 TEST_CASE("Input from a file must have the network's shape", "[weights]") {
   const TemporaryFile file;
   const bvp::Network network = small_network();

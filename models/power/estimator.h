@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What costs energy, read from outside of the models: a model counts what it does in its statistics and does not know
+// who reads them.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "models/common/statistics.h"
+#include "models/common/types.h"
+
+namespace bvp {
+
+/// Something that a component does and that has a price in the energy tables.
+struct EnergyAction {
+  std::string name;         ///< as in the energy tables
+  std::string unit;         ///< of the statistic
+  std::string description;  ///< what one of them is
+  std::string statistic{};  ///< counter of a unit, or "GROUP.COUNTER" of a group in it; empty: as the action
+};
+
+/// The actions of one component, and the units of the machine that carry them out.
+class Estimator {
+ public:
+  Estimator(std::string component, std::vector<EnergyAction> actions);
+
+  /// Reads the statistics of `unit` from now on, which must outlive the estimator.
+  /// @throws std::logic_error  `unit` lacks one that an action needs, or counts it in another unit
+  void attach(const StatGroup& unit);
+
+  [[nodiscard]] const std::string& component() const { return component_; }
+  [[nodiscard]] const std::vector<EnergyAction>& actions() const { return actions_; }
+  /// What `action` (an index into actions()) is read from: a counter of each unit.
+  [[nodiscard]] const std::vector<const Counter*>& sources(std::size_t action) const { return sources_.at(action); }
+
+ private:
+  std::string component_;
+  std::vector<EnergyAction> actions_;
+  std::vector<std::vector<const Counter*>> sources_;  // by action
+};
+
+}  // namespace bvp

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The estimators of all components, attached to nothing yet; each is declared in a file of its own. Their actions are
+// what every energy table must price, and the reference page on actions is written from them.
+#pragma once
+
+#include <vector>
+
+#include "models/power/estimator.h"
+
+namespace bvp {
+
+[[nodiscard]] Estimator pe_estimator();          ///< unit: a PE, or those in lockstep
+[[nodiscard]] Estimator mesh_estimator();        ///< unit: the mesh
+[[nodiscard]] Estimator scratchpad_estimator();  ///< unit: the scratchpad
+[[nodiscard]] Estimator sequencer_estimator();   ///< unit: the sequencer
+[[nodiscard]] Estimator dma_estimator();         ///< unit: a DMA channel
+[[nodiscard]] Estimator dram_estimator();        ///< unit: the DRAM, all its channels
+[[nodiscard]] Estimator cpu_estimator();         ///< unit: the CPU
+
+/// One of each, in the order of the reference.
+[[nodiscard]] std::vector<Estimator> all_estimators();
+
+}  // namespace bvp

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/power/soc_estimators.h"
+
+#include "models/power/estimators/estimators.h"
+
+namespace bvp {
+
+namespace {
+
+using Units = std::vector<const StatGroup*>;
+
+/// The units of each component in the statistics of the SoC.
+Units units_of(const std::string& component, const Soc& soc) {
+  Units units;
+  if (component == "pe") {
+    for (const PeCore* pe : soc.cores) units.push_back(&pe->statistics());
+  } else if (component == "dma") {
+    for (const StatGroup* channel : soc.statistics().child(component).children()) units.push_back(channel);
+  } else {
+    units.push_back(&soc.statistics().child(component));
+  }
+  return units;
+}
+
+}  // namespace
+
+std::vector<Estimator> attach_estimators(const Soc& soc) {
+  std::vector<Estimator> estimators = all_estimators();
+  for (Estimator& estimator : estimators) {
+    for (const StatGroup* unit : units_of(estimator.component(), soc)) estimator.attach(*unit);
+  }
+  return estimators;
+}
+
+}  // namespace bvp

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The power estimators of an SoC. It runs the same with and without them.
+#pragma once
+
+#include <vector>
+
+#include "models/power/estimator.h"
+#include "platform/soc/soc.h"
+
+namespace bvp {
+
+/// An estimator for each component, attached to its units; `soc` must outlive them. A sampler of them reads the
+/// present once Soc::settle_statistics() has been called.
+/// @throws std::logic_error  a unit does not count what its estimator reads
+[[nodiscard]] std::vector<Estimator> attach_estimators(const Soc& soc);
+
+}  // namespace bvp
