@@ -290,7 +290,7 @@ class Division {
   void add() {
     find();
     if (!best_) {
-      throw CompileError(
+      throw ScratchpadError(
           fmt::format("{}: {} points do not fit the scratchpad half of {} bytes in any number of passes "
                       "(raise soc.scratchpad.size_bytes)",
                       butterfly_.name, u64{1} << butterfly_.index_bits, plan_.half_bytes()));
