@@ -231,6 +231,8 @@ void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const s
 
 }  // namespace
 
+u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<double>(width))); }
+
 void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
                    const TileBuffer& q, const TileBuffer& k, const TileBuffer& v, const TileBuffer& scores,
                    const TileBuffer& statistics, bool for_merge, const TileBuffer& output) {
@@ -241,7 +243,7 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   product.y = scores.layout;
   product.w = k.layout;
   product.scale = ProductSpec::Scale::constant;
-  product.factor = to_half(1.0 / std::sqrt(static_cast<double>(width)));
+  product.factor = attention_factor(width);
   add_product_launch(task, target, name + ".scores", product,
                      {{product_register::x, q.offset, false},
                       {product_register::y, scores.offset, false},
@@ -299,22 +301,32 @@ void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::strin
 }
 
 void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
-               const TileBuffer& weight, const TileBuffer& bias, const TileBuffer& output) {
+               const TileBuffer& weight, const TileBuffer& output) {
   ProductSpec product;
   product.terms = static_cast<u32>(op.inputs);
   product.outputs = static_cast<u32>(op.outputs);
+  product.transposed = op.transposed;
   product.x = input.layout;
   product.y = output.layout;
   product.w = weight.layout;
   product.resume = op.sums && op.sums->resume;
   product.suspend = op.sums && op.sums->suspend;
-  product.bias = !product.suspend;
+  product.bias = op.bias && !product.suspend;
   product.activation = op.activation;
   product.residual = op.residual.has_value();
   std::vector<LaunchStep::Register> registers{{product_register::x, input.offset, false},
                                               {product_register::y, output.offset, false},
-                                              {product_register::w, weight.offset, false},
-                                              {product_register::bias, bias.offset, false}};
+                                              {product_register::w, weight.offset, false}};
+  if (op.factor) {
+    product.scale = ProductSpec::Scale::constant;
+    product.factor = *op.factor;
+  }
+  if (op.row_factor) {
+    product.scale = ProductSpec::Scale::row;
+    product.row_factor_layout = op.row_factor->layout;
+    registers.push_back({product_register::row_factor, op.row_factor->offset, false});
+  }
+  if (op.bias) registers.push_back({product_register::bias, op.bias->offset, false});
   if (op.residual) registers.push_back({product_register::residual, op.residual->offset, false});
   if (op.sums) {
     registers.push_back({product_register::sums_low, op.sums->low.offset, false});

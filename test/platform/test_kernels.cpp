@@ -484,9 +484,10 @@ TEST_CASE("dense products with bias, activation and residual", "[kernels]") {
     op.name = "dense";
     op.inputs = c.inputs;
     op.outputs = c.outputs;
+    op.bias = b;
     op.activation = c.activation;
     if (c.residual) op.residual = r;
-    add_dense(task, target, op, x, w, b, y);
+    add_dense(task, target, op, x, w, y);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(y.offset, y.layout, c.rows, c.outputs);
     std::size_t wrong = 0;
@@ -521,7 +522,8 @@ TEST_CASE("a large dense product keeps Cal busy", "[kernels]") {
   op.name = "dense";
   op.inputs = 768;
   op.outputs = 256;
-  add_dense(task, target, op, x, w, b, y);
+  op.bias = b;
+  add_dense(task, target, op, x, w, y);
   const Cycle cycles = run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192).front();
   CHECK(static_cast<double>(bench.counter("cal", "issue")) / static_cast<double>(cycles * 16) >= 0.85);
 }
