@@ -345,14 +345,15 @@ void RowProgram::add_long(const std::vector<Operation>& operations) {
                         })
         ->place;
   };
-  if (work == operations.end()) {
-    for (const Operation& operation : operations) {
-      if (operation.kind != Operation::Kind::store) continue;
-      const MatrixPlace from = loaded(operation.inputs.front());
-      add_copy(plan_, "copy", operation.layer, from, from.columns, operation.place, 0);
-    }
-    return;
+  const auto is_result = [&](Value value) {
+    return work != operations.end() && std::count(work->outputs.begin(), work->outputs.end(), value) != 0;
+  };
+  for (const Operation& operation : operations) {
+    if (operation.kind != Operation::Kind::store || is_result(operation.inputs.front())) continue;
+    const MatrixPlace from = loaded(operation.inputs.front());
+    add_copy(plan_, "copy", operation.layer, from, from.columns, operation.place, 0);
   }
+  if (work == operations.end()) return;
   // An output goes to the first of its stores if that has room for all columns that are written.
   const auto result_of = [&](Value value) {
     const u64 pitch = values_[value].written * 2;
