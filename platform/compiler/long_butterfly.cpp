@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
+#include <tuple>
 
 namespace bvp {
 
@@ -299,9 +301,13 @@ class Division {
     const unsigned lane_bits = log2_of(plan_.target().lanes);
     extras_ = butterfly_.along_rows ? std::vector<unsigned>{0, 2} : std::vector<unsigned>{lane_bits, lane_bits + 2};
     try_passes();
-    if (best_ || butterfly_.along_rows) return best_cycles_;
-    extras_.resize(lane_bits);
-    std::iota(extras_.begin(), extras_.end(), 0u);
+    if (best_) return best_cycles_;
+    collects_ = true;
+    known_.clear();
+    if (!butterfly_.along_rows) {
+      extras_.resize(lane_bits + 1);
+      std::iota(extras_.begin(), extras_.end(), 0u);
+    }
     try_passes();
     return best_cycles_;
   }
@@ -362,7 +368,10 @@ class Division {
       const std::vector<Pass> passes = make_passes(sizes, extra);
       u64 cycles = 0;
       for (std::size_t i = 0; i < passes.size() && cycles != impossible; ++i) {
-        const u64 of_pass = cycles_of(passes[i], i == 0, i + 1 == passes.size());
+        const Pass& pass = passes[i];
+        const auto [known, fresh] = known_.try_emplace({pass.first_layer, pass.end_layer, pass.inner, pass.from}, 0);
+        if (fresh) known->second = cycles_of(pass, i == 0, i + 1 == passes.size());
+        const u64 of_pass = known->second;
         cycles = of_pass == impossible ? impossible : cycles + of_pass;
       }
       if (cycles >= best_cycles_) continue;
@@ -385,12 +394,16 @@ class Division {
       std::vector<bool> inner(bits, false);
       for (std::size_t layer = first; layer < pass.end_layer; ++layer) inner[butterfly_.layer_bits[layer]] = true;
       if (butterfly_.bit_reversed) {
-        // A pass leaves its bits reversed among their own locations, the last one puts all where they belong.
+        // A pass leaves its bits reversed among their own locations, the last one puts all where they belong. Its tiles
+        // then follow each other in as many ways as there were passes, which limits these; to collect the bits on the
+        // way keeps tiles in two.
         std::vector<unsigned> own(butterfly_.layer_bits.begin() + static_cast<std::ptrdiff_t>(first),
                                   butterfly_.layer_bits.begin() + static_cast<std::ptrdiff_t>(pass.end_layer));
         reverse_places(location, std::move(own));
-        if (i + 1 == sizes.size()) {
-          for (unsigned bit = 0; bit < bits; ++bit) location[bit] = bits - 1 - bit;
+        // The bits that passes have worked on so far, in their final order.
+        const auto done = static_cast<unsigned>(pass.end_layer);
+        for (unsigned bit = bits - done; bit < bits && (collects_ || done == bits); ++bit) {
+          location[bit] = bits - done + (bits - 1 - bit);
         }
       }
       pass.to = location;
@@ -432,6 +445,8 @@ class Division {
   const LongButterfly& butterfly_;
   const LongButterflyPlaces& places_;
   std::vector<unsigned> extras_;  // neighbouring points of a tile to choose from, as index bits
+  bool collects_ = false;         // bit-reversed: each pass brings the bits so far into their final order
+  std::map<std::tuple<std::size_t, std::size_t, std::vector<unsigned>, Locations>, u64> known_;  // cycles of passes
   std::optional<std::vector<Pass>> best_;
   u64 best_cycles_ = impossible;
 };

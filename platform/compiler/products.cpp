@@ -296,7 +296,7 @@ class AttentionCore {
     ProductTasks(plan_, values).add();
   }
 
-  /// Expected cycles, nothing if no tile fits.
+  /// Expected cycles, nothing if no tile fits or no kernel does it.
   [[nodiscard]] std::optional<u64> cycles_whole() const {
     return cycles_of({static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)}, whole());
   }
@@ -378,9 +378,13 @@ class AttentionCore {
   }
 
   [[nodiscard]] std::optional<u64> cycles_of(std::array<u32, 2> outer, const Plan::Make& make) const {
-    const auto tiling = plan_.choose_tiling(attention_.tokens, outer, make);
-    if (!tiling) return std::nullopt;
-    return plan_.cycles(make(*tiling, true));
+    try {
+      const auto tiling = plan_.choose_tiling(attention_.tokens, outer, make);
+      if (!tiling) return std::nullopt;
+      return plan_.cycles(make(*tiling, true));
+    } catch (const CompileError&) {
+      return std::nullopt;  // no kernel for so many keys or blocks
+    }
   }
 
   [[nodiscard]] Plan::Make whole() const {
