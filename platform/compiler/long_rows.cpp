@@ -56,7 +56,8 @@ class LongRows {
       count = std::min(count, panels);
       set_parts((panels + count - 1) / count * lanes);
       const auto fits = [&](RowStep step) {
-        return std::all_of(parts_.begin(), parts_.end(), [&](const Part& part) { return plan_.fits(measured(step, part)); });
+        return std::all_of(parts_.begin(), parts_.end(),
+                           [&](const Part& part) { return plan_.fits(measured(step, part)); });
       };
       const auto failing = std::find_if_not(steps.begin(), steps.end(), fits);
       if (failing == steps.end()) return;

@@ -87,10 +87,10 @@ void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::strin
 struct DenseOperator {
   std::string name;
   u64 inputs = 0, outputs = 0;
-  bool transposed = false;         // the weight has a row for each input
-  std::optional<u16> factor;       // of the sums; there is none where there are row factors
+  bool transposed = false;               // the weight has a row for each input
+  std::optional<u16> factor;             // of the sums; there is none where there are row factors
   std::optional<TileBuffer> row_factor;  // likewise, the first column
-  std::optional<TileBuffer> bias;  // a value for each output, in order from the buffer's first byte on
+  std::optional<TileBuffer> bias;        // a value for each output, in order from the buffer's first byte on
   std::optional<Activation> activation;
   std::optional<TileBuffer> residual;
   /// Where the inputs are divided among several tasks: what each but the first begins with, each but the last leaves.

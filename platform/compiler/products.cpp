@@ -140,9 +140,7 @@ class ProductTasks {
     const auto strides = [&](const MatrixPlace& place, i64 head) {
       return row_strides(place, tiling.rows, column_bytes, head);
     };
-    const auto heads_behind = [&](const MatrixPlace& place) {
-      return static_cast<i64>(product_.x.rows * place.pitch);
-    };
+    const auto heads_behind = [&](const MatrixPlace& place) { return static_cast<i64>(product_.x.rows * place.pitch); };
     const auto of_range = [&](const MatrixPlace& place) { return moved(place, 0, range.first); };
     const i64 sums_head = heads_behind(low_);
     if (!part.is_first || !part.is_last) {
@@ -163,8 +161,7 @@ class ProductTasks {
     op.factor = product_.factor;
     if (product_.residual) {
       op.residual = task.buffer(columns);
-      task.load(of_range(*product_.residual), columns, *op.residual, tiling.rows, true,
-                strides(*product_.residual, 0));
+      task.load(of_range(*product_.residual), columns, *op.residual, tiling.rows, true, strides(*product_.residual, 0));
     }
     if (product_.row_factor) {
       const MatrixPlace& factors = *product_.row_factor;

@@ -211,10 +211,10 @@ class RowPasses {
     const auto upper = static_cast<u16>(parts());
     const Stream halves = stream_at(static_cast<i32>(builder_.allocate_vectors(2 * parts())));
     const auto next = static_cast<i32>(sharing_) * 2;
-    const u16 load = builder_.add(
-        Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, upper}, {2, 0}, {}, {}}},
-        {halves, sums_memory(launch_register, 0), sums_memory(launch_register, ways_), {}},
-        {trips(parts(), {1, next, next, 0})});
+    const u16 load =
+        builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, upper}, {2, 0}, {}, {}}},
+                     {halves, sums_memory(launch_register, 0), sums_memory(launch_register, ways_), {}},
+                     {trips(parts(), {1, next, next, 0})});
     const u16 join = builder_.add(Unit::cal, 1, 0, {{Opcode::ajoin, {0, 0}, {1, 0}, {1, upper}, {}}},
                                   {sum, halves, {}, {}}, {trips(parts(), {1, 1, 0, 0})});
     builder_.edge(load, join, data);
@@ -231,10 +231,10 @@ class RowPasses {
     const u16 split = builder_.add(
         Unit::cal, 1, tag, {{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, upper}, {1, 0}, {}, {}}},
         {halves, sum, {}, {}}, {trips(parts(), {1, 1, 0, 0})});
-    const u16 store = builder_.add(
-        Unit::store, 1, tag, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, upper}, {}, {}}},
-        {halves, sums_memory(launch_register, 0), sums_memory(launch_register, ways_), {}},
-        {trips(parts(), {1, next, next, 0})});
+    const u16 store = builder_.add(Unit::store, 1, tag,
+                                   {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, upper}, {}, {}}},
+                                   {halves, sums_memory(launch_register, 0), sums_memory(launch_register, ways_), {}},
+                                   {trips(parts(), {1, next, next, 0})});
     builder_.edge(before, split, data);
     builder_.edge(split, store, data);
     builder_.edge(store, split, space, 1);
@@ -549,9 +549,8 @@ class RowPartBuilder {
   }
   /// All PEs that share the rows have the value; all of them store it.
   void store_statistic(u32 column, const Stream& value, u16 made) {
-    const u16 store =
-        builder_.add(Unit::store, 1, 7, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                     {value, passes_.column(row_part_register::statistics, column), {}, {}}, {});
+    const u16 store = builder_.add(Unit::store, 1, 7, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
+                                   {value, passes_.column(row_part_register::statistics, column), {}, {}}, {});
     builder_.edge(made, store, data);
     builder_.edge(store, made, space, rows_in_flight_);
   }
@@ -590,9 +589,8 @@ class RowPartBuilder {
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
     add_summing({{{{Opcode::aadd, {1, 0}, {0, 0}, {}, {}}}, {Stream{}, sum_, {}, {}}, 1}}, depth, {}, {},
                 [&](u16 total) {
-                  const u16 make_mean =
-                      builder_.add(Unit::cal, 1, 2, {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}},
-                                   {mean, sum_, constants.scalars, {}}, {});
+                  const u16 make_mean = builder_.add(Unit::cal, 1, 2, {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}},
+                                                     {mean, sum_, constants.scalars, {}}, {});
                   builder_.edge(total, make_mean, data);
                   use_constants(constants, make_mean);
                   store_statistic(norm_column::mean, mean, make_mean);
@@ -606,20 +604,20 @@ class RowPartBuilder {
     const Stream mean = row_vector(), deviation = row_vector();
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
     const u16 load_mean = load_statistic(norm_column::mean, mean);
-    const auto pass = add_summing(
-        {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
-         {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
-        depth, {}, load_mean, [&](u16 total) {
-          const u16 make_deviation = builder_.add(Unit::cal, 1, 2,
-                                                  {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}},
-                                                   {Opcode::adds, {0, 0}, {0, 0}, {2, 1}, {}},
-                                                   {Opcode::rsqrt, {0, 0}, {0, 0}, {}, {}}},
-                                                  {deviation, sum_, constants.scalars, {}}, {});
-          builder_.edge(total, make_deviation, data);
-          use_constants(constants, make_deviation);
-          store_statistic(norm_column::deviation, deviation, make_deviation);
-          return make_deviation;
-        });
+    const auto pass = add_summing({{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
+                                   {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
+                                  depth, {}, load_mean, [&](u16 total) {
+                                    const u16 make_deviation =
+                                        builder_.add(Unit::cal, 1, 2,
+                                                     {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}},
+                                                      {Opcode::adds, {0, 0}, {0, 0}, {2, 1}, {}},
+                                                      {Opcode::rsqrt, {0, 0}, {0, 0}, {}, {}}},
+                                                     {deviation, sum_, constants.scalars, {}}, {});
+                                    builder_.edge(total, make_deviation, data);
+                                    use_constants(constants, make_deviation);
+                                    store_statistic(norm_column::deviation, deviation, make_deviation);
+                                    return make_deviation;
+                                  });
     builder_.edge(pass.last.back(), load_mean, space, rows_in_flight_);
   }
 
@@ -653,8 +651,8 @@ class RowPartBuilder {
                                       : passes_.column(row_part_register::statistics, softmax_column::maximum);
     const u16 start = builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {maxima, before, {}, {}},
                                    {trips(parts, {1, 0, 0, 0})});
-    const auto pass = passes_.add(
-        1, {{{{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, maxima, {}, {}}, 1}}, depth, {}, {});
+    const auto pass =
+        passes_.add(1, {{{{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, maxima, {}, {}}, 1}}, depth, {}, {});
     passes_.order(start, pass, {});
     result_.exchange_cycles = exchange_cycles(passes_.sharing()) / 2;
     const u16 found = passes_.add_maximum(2, maxima, pass.last.back());

@@ -302,9 +302,8 @@ bool RowProgram::fits(const std::vector<Operation>& operations) const {
     return plan_.fits(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
   } catch (const CompileError&) {
     // The steps of a long layer norm are smaller kernels; other operators have no smaller ones.
-    const bool norm = std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
-      return operation.kind == Operation::Kind::norm;
-    });
+    const bool norm = std::any_of(operations.begin(), operations.end(),
+                                  [](const Operation& operation) { return operation.kind == Operation::Kind::norm; });
     if (!norm) throw;
     return false;
   }

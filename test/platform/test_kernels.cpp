@@ -526,8 +526,8 @@ void configure(ArrayConfig& config, const LongRowCase& sizes) {
 
 TEST_CASE("layer normalisation in parts of the columns has the bits of whole rows", "[kernels]") {
   for (const LongRowCase& sizes : long_row_cases) {
-    INFO(sizes.parts.size() << " parts of " << sizes.columns() << " columns, " << sizes.rows << " rows, "
-                            << sizes.lanes << " lanes");
+    INFO(sizes.parts.size() << " parts of " << sizes.columns() << " columns, " << sizes.rows << " rows, " << sizes.lanes
+                            << " lanes");
     ArrayConfig config;
     configure(config, sizes);
     SimulationContext context;
@@ -561,8 +561,8 @@ TEST_CASE("layer normalisation in parts of the columns has the bits of whole row
 
 TEST_CASE("softmax in parts of the keys has the bits of whole rows", "[kernels]") {
   for (const LongRowCase& sizes : long_row_cases) {
-    INFO(sizes.parts.size() << " parts of " << sizes.columns() << " columns, " << sizes.rows << " rows, "
-                            << sizes.lanes << " lanes");
+    INFO(sizes.parts.size() << " parts of " << sizes.columns() << " columns, " << sizes.rows << " rows, " << sizes.lanes
+                            << " lanes");
     ArrayConfig config;
     configure(config, sizes);
     SimulationContext context;
