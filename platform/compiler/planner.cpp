@@ -17,6 +17,7 @@ namespace bvp {
 namespace {
 
 constexpr u32 ring_entries = 256;
+constexpr std::size_t most_tasks = 0x10000;  // the tag of a launch has 16 bits for each of task and step
 
 class Planner {
  public:
@@ -65,6 +66,10 @@ class Planner {
   // ------------------------------------------------------------ memory image
 
   void lay_out(Plan& plan) {
+    if (plan.tasks().size() > most_tasks) {
+      throw CompileError(fmt::format("the network takes {} tasks, the limit is {} (raise soc.scratchpad.size_bytes)",
+                                     plan.tasks().size(), most_tasks));
+    }
     const u64 weight_area = half_bytes() - weight_area_;
     std::vector<Task> tasks;
     std::vector<Step> steps;
