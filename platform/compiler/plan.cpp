@@ -29,7 +29,12 @@ u64 Plan::allocate(u64 bytes) {
 
 MatrixPlace Plan::matrix(u64 rows, u64 columns) {
   const u64 pitch = padded(columns) * 2;
-  return {allocate((rows + 1) * pitch), rows, columns, pitch};
+  return {scratch((rows + 1) * pitch), rows, columns, pitch};
+}
+
+const MatrixPlaces& Plan::settle() {
+  matrices_.settle(tasks_, [this](u64 bytes) { return allocate(bytes); });
+  return matrices_;
 }
 
 MatrixPlace Plan::constant(const Tensor& tensor) {

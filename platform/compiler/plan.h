@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "platform/compiler/compiled_network.h"
+#include "platform/compiler/matrix_places.h"
 #include "platform/compiler/target.h"
 #include "platform/compiler/task_builder.h"
 #include "platform/network/tensors.h"
@@ -30,8 +31,14 @@ class Plan {
 
   /// @throws CompileError  the DRAM is full
   u64 allocate(u64 bytes);
-  /// Rows are padded to whole vectors, and readers may reach one row beyond the last.
+  /// Bytes that tasks write before they read them; until settle(), the address is provisional.
+  u64 scratch(u64 bytes) { return matrices_.add(bytes); }
+  /// Likewise a matrix; rows are padded to whole vectors, and readers may reach one row beyond the last.
   MatrixPlace matrix(u64 rows, u64 columns);
+  /// The matrix is read or written from outside, or looked at after the run.
+  void keep(const MatrixPlace& place) { matrices_.keep(place); }
+  /// All tasks are known: matrices get their places. @throws CompileError  the DRAM is full
+  const MatrixPlaces& settle();
   /// A tensor of one or two dimensions, rows padded with zeros to whole vectors and to a multiple of `lanes` rows.
   MatrixPlace constant(const Tensor& tensor);
   /// Bytes that are there when the run begins.
@@ -77,6 +84,7 @@ class Plan {
   const u64 weight_area_, most_weights_;
   const bool dry_;
   u64 bump_;
+  MatrixPlaces matrices_;
   std::vector<TaskBuilder> tasks_;
   std::vector<MemoryBlob> blobs_;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 
 #include "platform/compiler/cost.h"
@@ -57,8 +58,18 @@ class Planner {
     result_.layer_outputs = std::move(places.layer_outputs);
     result_.output = places.output;
     result_.logits = places.logits;
+    for_looked_at([&](const MatrixPlace& place) { plan.keep(place); });
     result_.key_block = places.key_block;
     result_.sum_ways = sum_ways(target_);
+  }
+
+  /// The matrices that are not only the tasks' own.
+  template <class Visit>
+  void for_looked_at(const Visit& visit) {
+    visit(result_.input);
+    for (MatrixPlace& output : result_.layer_outputs) visit(output);
+    visit(result_.output);
+    if (result_.logits.rows != 0) visit(result_.logits);
   }
 
   [[nodiscard]] u64 half_bytes() const { return target_.scratchpad_bytes / 2; }
@@ -71,6 +82,9 @@ class Planner {
                                      plan.tasks().size(), most_tasks));
     }
     const u64 weight_area = half_bytes() - weight_area_;
+    const MatrixPlaces& matrices = plan.settle();
+    for_looked_at([&](MatrixPlace& place) { place = matrices.settled(place); });
+    const auto settled = [&](const Step& step) { return matrices.settled(step); };
     std::vector<Task> tasks;
     std::vector<Step> steps;
     std::map<std::vector<u8>, u64> images;
@@ -104,7 +118,7 @@ class Planner {
         steps.push_back(dma_step(descriptor, 0));
         task.weight_steps = 1;
       }
-      steps.insert(steps.end(), builder.inputs().begin(), builder.inputs().end());
+      std::transform(builder.inputs().begin(), builder.inputs().end(), std::back_inserter(steps), settled);
       task.input_steps = static_cast<u32>(builder.inputs().size());
       const std::size_t first_launch = steps.size();
       for (const LaunchStep& launch : builder.launches()) {
@@ -131,7 +145,7 @@ class Planner {
           break;
         }
       }
-      steps.insert(steps.end(), builder.outputs().begin(), builder.outputs().end());
+      std::transform(builder.outputs().begin(), builder.outputs().end(), std::back_inserter(steps), settled);
       task.output_steps = static_cast<u32>(builder.outputs().size());
       tasks.push_back(task);
       result_.tasks.push_back(std::move(info));

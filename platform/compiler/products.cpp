@@ -245,7 +245,7 @@ class AttentionCore {
       rows = std::max(rows, tiling->tiles[0] * plan_.padded(tiling->rows));
     }
     set_partial_rows(rows);
-    partial_ = plan_.allocate(attention_.heads * blocks_ * block_bytes_);
+    partial_ = plan_.scratch(attention_.heads * blocks_ * block_bytes_);
     for (const Part& part : parts()) plan_.add_row_task(attention_.tokens, part.outer, part.make);
   }
 
