@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loosely timed traffic: an initiator that has moved data through direct memory pointers says how much it was, or that
-// it does not want any.
+// Loosely timed traffic: data that an initiator moves without time, how much it was, or that it does not want any.
 #pragma once
 
+#include <cstddef>
 #include <tlm>
 
 #include "models/common/types.h"
@@ -24,6 +24,22 @@ struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new BulkTraffic(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkTraffic&>(other); }
+};
+
+/// Travels with a payload of TLM_IGNORE_COMMAND whose data are those of runs of bytes of one target, one behind the
+/// other. They are read or written at once; nothing is counted.
+struct BulkData : tlm::tlm_extension<BulkData> {
+  struct Run {
+    u64 distance;  ///< of its first byte from the payload's address, modulo 2^64
+    u32 bytes;
+  };
+  bool write = false;
+  const Run* runs = nullptr;
+  std::size_t count = 0;
+  bool done = false;  ///< set by a target that knows this extension
+
+  [[nodiscard]] tlm_extension_base* clone() const override { return new BulkData(*this); }
+  void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkData&>(other); }
 };
 
 /// Travels with reads and writes whose time and energy matter and whose data do not: targets leave both sides alone.

@@ -75,7 +75,7 @@ Bus::Target* Bus::decode(u64 address, u64 bytes) const {
 void Bus::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const u64 address = payload.get_address();
   const u64 bytes = payload.get_data_length();
-  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && count_bulk(payload, delay)) return;
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && untimed(payload, delay)) return;
   if (bytes == 0) {
     payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
     return;
@@ -103,14 +103,16 @@ void Bus::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& de
   delay += response_latency_ + clock_.to_time(last - first);
 }
 
-bool Bus::count_bulk(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  const auto* const bulk = payload.get_extension<BulkTraffic>();
-  if (bulk == nullptr) return false;
+bool Bus::untimed(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const auto* const traffic = payload.get_extension<BulkTraffic>();
+  if (traffic == nullptr && payload.get_extension<BulkData>() == nullptr) return false;
   const u64 address = payload.get_address();
   Target* const target = decode(address, 1);
   if (target == nullptr) return false;
-  target->transactions += bulk->requests;
-  target->bytes += bulk->bytes;
+  if (traffic != nullptr) {
+    target->transactions += traffic->requests;
+    target->bytes += traffic->bytes;
+  }
   payload.set_address(address - target->base);
   target->socket->b_transport(payload, delay);
   payload.set_address(address);

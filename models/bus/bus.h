@@ -44,8 +44,8 @@ class Bus : public sc_core::sc_module {
   };
 
   void transport(int initiator, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  /// BulkTraffic: true if it is one and has gone to its target.
-  bool count_bulk(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  /// BulkTraffic and BulkData: true if it is one and has gone to its target, which checks the runs.
+  bool untimed(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(int initiator, tlm::tlm_generic_payload& payload);
   bool direct_memory(int initiator, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   void invalidate(int target, sc_dt::uint64 start, sc_dt::uint64 end);

@@ -93,6 +93,7 @@ u32 Dma::status_word(const Channel& channel) const {
 
 void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time& delay) {
   stop_moving();
+  if (mode_.fast) learn_paces();
   std::memcpy(&channel.descriptor, descriptor, sizeof channel.descriptor);
   channel.busy = true;
   channel.submitted = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
@@ -121,12 +122,13 @@ Cycle Dma::next_issue(const Channel& channel) const {
 /// Performs bursts whose issue lies a little ahead, at most as many as may be in flight, then sleeps until the
 /// next may be issued. So what it reserves and reads is never much later than the present.
 void Dma::run(Channel& channel) {
-  if (stop_moving()) return;
+  if (stop_moving() || start_moving()) return;
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   for (u32 i = 0; i < outstanding_ && channel.status == DmaStatus::ok && !channel.transfer.finished(); ++i) {
     perform_burst(channel, next_issue(channel));
   }
-  if (mode_.fast && start_moving()) return;
+  if (sample_is_large()) learn_paces();
+  if (start_moving()) return;
   const bool more = channel.status == DmaStatus::ok && !channel.transfer.finished();
   const sc_core::sc_time next = clock_.to_time(more ? next_issue(channel) : channel.finished);
   if (next > now) {
@@ -260,6 +262,19 @@ bool Dma::pace_is_measured() const {
                      [this](const auto& channel) { return !channel->busy || channel->paced_bursts > pace_bursts(); });
 }
 
+bool Dma::sample_is_large() const {
+  if (busy_ == nullptr || busy_->learnt) return false;
+  u64 bursts = 0, busy = 0;
+  for (const auto& channel : channels_) {
+    if (!channel->busy) continue;
+    const u64 own = busy_->paces[channel->number].bursts + channel->paced_bursts;
+    if (own < pace_bursts() + least_learning_bursts) return false;
+    bursts += own - pace_bursts();
+    ++busy;
+  }
+  return bursts >= busy * learning_bursts;
+}
+
 /// If what has been busy was so for long enough.
 void Dma::learn_paces() {
   if (busy_ == nullptr || busy_->learnt) return;
@@ -267,7 +282,7 @@ void Dma::learn_paces() {
     if (channel->busy && channel->paced_bursts < pace_bursts() + outstanding_) return;
   }
   mark_sample(BulkTraffic::Kind::sample_ends);
-  busy_->learnt = true;
+  busy_->learnt = sample_is_large();
   for (const auto& channel : channels_) {
     if (!channel->busy) continue;
     Pace& pace = busy_->paces[channel->number];
@@ -276,7 +291,6 @@ void Dma::learn_paces() {
     pace.reads += channel->paced_reads;
     pace.writes += channel->paced_writes;
     pace.bytes += channel->paced_bytes;
-    busy_->learnt = busy_->learnt && pace.bursts >= learning_bursts;
   }
 }
 
@@ -292,8 +306,8 @@ bool Dma::start_moving() {
   double cycles = 0;
   for (const auto& channel : channels_) {
     if (!channel->busy) continue;
-    if (channel->status != DmaStatus::ok || channel->paced_bursts < outstanding_ || skippable(*channel) == 0)
-      return false;
+    const bool pipeline_full = channel->burst_count >= outstanding_;
+    if (channel->status != DmaStatus::ok || !pipeline_full || skippable(*channel) == 0) return false;
     const double until_end = static_cast<double>(skippable(*channel)) * busy_->paces[channel->number].of_burst();
     cycles = cycles == 0 ? until_end : std::min(cycles, until_end);
   }
@@ -333,21 +347,10 @@ void Dma::skip(Channel& channel, const Pace& pace, u64 bursts, Cycle cycles) {
   const u64 bytes = std::min(bursts * pace.bytes / pace.bursts, channel.transfer.remaining() - 1);
   const u64 reads = pace.reads * bursts / pace.bursts, writes = pace.writes * bursts / pace.bursts;
   const u64 source = channel.transfer.source(), destination = channel.transfer.destination();
-  const auto copy = [&](u64 from, u64 to, u32 length) {
-    u8* const target = direct_memory(to, length);
-    const u8* const origin = fill ? nullptr : direct_memory(from, length);
-    if (target == nullptr || (!fill && origin == nullptr)) {
-      channel.status = target == nullptr ? DmaStatus::destination_error : DmaStatus::source_error;
-    } else if (fill) {
-      for (u32 i = 0; i < length; ++i) target[i] = static_cast<u8>(channel.descriptor.fill >> ((to + i) % 2 * 8));
-    } else {
-      std::memcpy(target, origin, length);
-    }
-  };
   if (mode_.data) {
-    channel.transfer.skip(bytes, copy);
+    move_data(channel, bytes);
   } else {
-    channel.transfer.skip(bytes, nullptr);
+    channel.transfer.skip(bytes);
   }
   BulkTraffic bulk;
   bulk.pattern = busy_->pattern;
@@ -388,21 +391,81 @@ void Dma::send_bulk(u64 address, BulkTraffic& bulk) {
   payload.clear_extension(&bulk);
 }
 
-u8* Dma::direct_memory(u64 address, u64 bytes) {
-  const auto inside = [&](const tlm::tlm_dmi& region) {
-    return address >= region.get_start_address() && bytes - 1 <= region.get_end_address() - address &&
-           address <= region.get_end_address();
-  };
-  for (const tlm::tlm_dmi& region : regions_) {
-    if (inside(region)) return region.get_dmi_ptr() + (address - region.get_start_address());
+void Dma::move_data(Channel& channel, u64 bytes) {
+  // What the host's first cache holds easily.
+  constexpr u64 most_at_once = 16384;
+  moved_data_.resize(most_at_once);
+  while (bytes != 0 && channel.status == DmaStatus::ok) {
+    const u64 part = std::min(bytes, most_at_once);
+    bytes -= part;
+    moved_.clear();
+    channel.transfer.skip(part, moved_);
+    if (channel.descriptor.fill != 0) {
+      u8* data = moved_data_.data();
+      for (const DmaRun& run : moved_) {
+        for (u64 i = 0; i < run.bytes; ++i) {
+          *data++ = static_cast<u8>(channel.descriptor.fill >> ((run.destination + i) % 2 * 8));
+        }
+      }
+    } else if (!access_moved(false)) {
+      channel.status = DmaStatus::source_error;
+      return;
+    }
+    if (!access_moved(true)) channel.status = DmaStatus::destination_error;
   }
+}
+
+bool Dma::access_moved(bool write) {
+  const u64 first = write ? moved_.front().destination : moved_.front().source;
+  bulk_runs_.clear();
+  for (const DmaRun& run : moved_) {
+    const u64 distance = (write ? run.destination : run.source) - first;
+    if (!bulk_runs_.empty() && bulk_runs_.back().distance + bulk_runs_.back().bytes == distance) {
+      bulk_runs_.back().bytes += run.bytes;
+    } else {
+      bulk_runs_.push_back({distance, run.bytes});
+    }
+  }
+  u8* data = moved_data_.data();
+  if (const tlm::tlm_dmi* const region = direct_memory(first)) {
+    for (const BulkData::Run& run : bulk_runs_) {
+      const u64 begin = first + run.distance - region->get_start_address();
+      const u64 last = region->get_end_address() - region->get_start_address();
+      if (begin > last || run.bytes - 1 > last - begin) return false;
+      u8* const memory = region->get_dmi_ptr() + begin;
+      std::memcpy(write ? memory : data, write ? data : memory, run.bytes);
+      data += run.bytes;
+    }
+    return true;
+  }
+  BulkData bulk;
+  bulk.write = write;
+  bulk.runs = bulk_runs_.data();
+  bulk.count = bulk_runs_.size();
+  tlm::tlm_generic_payload payload;
+  payload.set_command(tlm::TLM_IGNORE_COMMAND);
+  payload.set_address(first);
+  payload.set_data_ptr(data);
+  payload.set_extension(&bulk);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  to_bus->b_transport(payload, delay);
+  payload.clear_extension(&bulk);
+  return bulk.done;
+}
+
+const tlm::tlm_dmi* Dma::direct_memory(u64 address) {
+  const auto holds = [&](const tlm::tlm_dmi& region) {
+    return address >= region.get_start_address() && address <= region.get_end_address();
+  };
+  const auto known = std::find_if(regions_.begin(), regions_.end(), holds);
+  if (known != regions_.end()) return &*known;
   tlm::tlm_generic_payload payload;
   payload.set_address(address);
   payload.set_command(tlm::TLM_WRITE_COMMAND);
   tlm::tlm_dmi region;
-  if (!to_bus->get_direct_mem_ptr(payload, region) || !inside(region)) return nullptr;
+  if (!to_bus->get_direct_mem_ptr(payload, region) || !holds(region)) return nullptr;
   regions_.push_back(region);
-  return region.get_dmi_ptr() + (address - region.get_start_address());
+  return &regions_.back();
 }
 
 }  // namespace bvp

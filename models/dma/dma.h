@@ -113,13 +113,17 @@ class Dma : public sc_core::sc_module {
     bool learnt = false;
     u64 pattern = 0;  // its number
   };
-  /// Enough to see the batches of the DRAM's write queue and some of its refreshes.
+  /// The mean over the busy channels; enough to see the batches of the DRAM's write queue and some of its refreshes.
   static constexpr u64 learning_bursts = 512;
+  /// Of each channel, however slow it is beside the others.
+  static constexpr u64 least_learning_bursts = 64;
   void find_busy_transfers();
   [[nodiscard]] bool pace_is_measured() const;
+  /// Samples before and the present one together.
+  [[nodiscard]] bool sample_is_large() const;
   void learn_paces();
   /// Bursts that fill the pipeline before the pace is measured.
-  [[nodiscard]] u64 pace_bursts() const { return 3 * u64{outstanding_}; }
+  [[nodiscard]] u64 pace_bursts() const { return u64{outstanding_}; }
   [[nodiscard]] u64 skippable(const Channel& channel) const;
   bool start_moving();
   /// Brings the channels up to the present if they were moving.
@@ -128,8 +132,12 @@ class Dma : public sc_core::sc_module {
   /// Tells the targets of what is busy that a sample of its traffic begins or ends.
   void mark_sample(BulkTraffic::Kind kind);
   void send_bulk(u64 address, BulkTraffic& bulk);
-  /// Host memory behind bus addresses, or null.
-  u8* direct_memory(u64 address, u64 bytes);
+  /// Moves the next bytes of the transfer at once.
+  void move_data(Channel& channel, u64 bytes);
+  /// One side of them: moved_ to or from moved_data_; false if a target does not take it.
+  bool access_moved(bool write);
+  /// Host memory that holds the bus address, or null.
+  const tlm::tlm_dmi* direct_memory(u64 address);
 
   [[nodiscard]] bool moves_nothing() const { return mode_.fast && !mode_.data; }
 
@@ -138,6 +146,9 @@ class Dma : public sc_core::sc_module {
   TimingOnly timing_only_;
   const Mode mode_;
   std::vector<tlm::tlm_dmi> regions_;
+  std::vector<DmaRun> moved_;
+  std::vector<u8> moved_data_;
+  std::vector<BulkData::Run> bulk_runs_;
   u32 outstanding_;
   u32 bytes_per_cycle_;
   Cycle setup_cycles_;

@@ -111,18 +111,18 @@ void DmaTransfer::move_to(u64 position) {
   }
 }
 
-void DmaTransfer::skip(u64 bytes, const std::function<void(u64, u64, u32)>& run) {
-  if (!run) {
-    u64 all = descriptor_.length;
-    for (const u32 count : descriptor_.count) all *= count;
-    move_to(all - remaining_ + bytes);
-    remaining_ -= bytes;
-    return;
-  }
+void DmaTransfer::skip(u64 bytes) {
+  u64 all = descriptor_.length;
+  for (const u32 count : descriptor_.count) all *= count;
+  move_to(all - remaining_ + bytes);
+  remaining_ -= bytes;
+}
+
+void DmaTransfer::skip(u64 bytes, std::vector<DmaRun>& runs) {
   remaining_ -= bytes;
   while (bytes != 0) {
     const auto part = static_cast<u32>(std::min<u64>(bytes, descriptor_.length - offset_));
-    run(source_ + offset_, destination_ + offset_, part);
+    runs.push_back({source_ + offset_, destination_ + offset_, part});
     bytes -= part;
     offset_ += part;
     if (offset_ == descriptor_.length) advance_run();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <vector>
 
 #include "models/dma/dma_status.h"
@@ -24,6 +23,12 @@ struct DmaBurst {
   u32 bytes = 0;
 };
 
+/// Bytes that are consecutive on both sides.
+struct DmaRun {
+  u64 source, destination;
+  u32 bytes;
+};
+
 /// Whether the descriptor means a transfer: nothing zero, at most 4 GB, no address beyond 64 bits, reserved
 /// bits 0, and source and destination apart. They are apart when the address ranges that they span are, or when
 /// they occupy different residues modulo the greatest common divisor of all strides (columns of one matrix).
@@ -41,8 +46,10 @@ class DmaTransfer {
   void next(DmaBurst& burst);
   [[nodiscard]] u64 remaining() const { return remaining_; }
   [[nodiscard]] u32 burst_bytes() const { return burst_bytes_; }
-  /// Leaves out the next bytes, fewer than remain; `run`, if there is one, is called with the addresses of every run.
-  void skip(u64 bytes, const std::function<void(u64 source, u64 destination, u32 bytes)>& run);
+  /// Leaves out the next bytes, fewer than remain.
+  void skip(u64 bytes);
+  /// Likewise, and appends what they are.
+  void skip(u64 bytes, std::vector<DmaRun>& runs);
   /// Addresses of the next byte.
   [[nodiscard]] u64 source() const { return source_ + offset_; }
   [[nodiscard]] u64 destination() const { return destination_ + offset_; }

@@ -98,10 +98,10 @@ void LockstepArray::report_completion(u32 launch_number, u32 status) {
 
 // ---------------------------------------------------------------- the PEs of a kernel
 
-std::vector<PeProgram> LockstepArray::all_programs(const Kernel& kernel) const {
-  std::vector<PeProgram> programs;
-  for (u32 pe = 0; pe < kernel.pe_rows * kernel.pe_columns; ++pe) programs.push_back(make_program(kernel, pe));
-  return programs;
+std::vector<PeStart> LockstepArray::all_starts(const Kernel& kernel) const {
+  std::vector<PeStart> starts;
+  for (u32 pe = 0; pe < kernel.pe_rows * kernel.pe_columns; ++pe) starts.push_back(find_start(kernel, pe));
+  return starts;
 }
 
 u32 LockstepArray::array_index(u32 kernel_pe) const {
@@ -133,12 +133,12 @@ void LockstepArray::find_active() {
   active_.clear();
   active_hops_ = 0;
   for (u32 pe = 0; pe < context_->all_pes.size(); ++pe) {
-    const PeProgram& program = context_->all_pes[pe];
+    const auto& start = context_->all_pes[pe].iteration;
     bool takes_part = true;
     for (std::size_t level = 0; level < instance_levels && segment.scope > 0; ++level) {
       // A PE without any iteration of a level has nothing to do in the launch.
       const u64 iteration = level < segment.scope ? state.iteration[level] : 0;
-      takes_part = takes_part && program.start[level] + iteration * program.step[level] < record.counts[level];
+      takes_part = takes_part && start[level] + iteration * context_->program.step[level] < record.counts[level];
     }
     if (!takes_part) continue;
     active_.push_back(pe);
@@ -227,15 +227,14 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
 std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
   KernelCosts::OfSegment& costs = known_->segments[firing_];
   const bool timed = costs.slowest.samples < learning_firings;
-  const std::size_t count = context_->program.segments[firing_].transfers.size();
+  const SegmentProgram& segment = context_->program.segments[firing_];
+  const std::size_t count = segment.transfers.size();
   Cycle least_issue = no_cycle, least_latency = no_cycle, most_issue = 0, most_latency = 0;
   const std::size_t pes = data_ || timed ? active_.size() : 1;
   const StreamBases distance = this->distance(firing_);
   const bool sound = all_within_bounds(distance);
   for (std::size_t i = 0; i < pes; ++i) {
-    const PeProgram& program = context_->all_pes[active_[i]];
-    const SegmentProgram& segment = program.segments[firing_];
-    const StreamBases bases = bases_at(segment.first, distance);
+    const StreamBases bases = bases_at(context_->all_pes[active_[i]].bases[firing_], distance);
     if (!sound && !within_bounds(segment, bases)) {
       fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
       return std::nullopt;
@@ -318,14 +317,12 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   const StreamBases distance = this->distance(firing_);
   const bool sound = all_within_bounds(distance);
   for (const u32 pe : active_) {
-    const PeProgram& program = context_->all_pes[pe];
-    const SegmentProgram& own = program.segments[firing_];
-    const StreamBases bases = bases_at(own.first, distance);
-    if (!sound && !within_bounds(own, bases)) {
+    const StreamBases bases = bases_at(context_->all_pes[pe].bases[firing_], distance);
+    if (!sound && !within_bounds(segment, bases)) {
       fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
       return std::nullopt;
     }
-    for (const Transfer& transfer : own.transfers) {
+    for (const Transfer& transfer : segment.transfers) {
       const i64 slot = bases[transfer.d.stream] + transfer.d.offset;
       if (transfer.peer_mask >= pes || slot < 0 || slot >= i64{limits_.operand_vectors}) {
         fail(fmt::format("a vector is sent to vector {} of PE {}, the kernel has {}", slot, pe ^ transfer.peer_mask,
@@ -392,16 +389,16 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
 // ---------------------------------------------------------------- Cal
 
 Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
+  const SegmentProgram& program = context_->program.segments[segment];
   const StreamBases distance = this->distance(segment);
   const bool sound = all_within_bounds(distance);
   for (std::size_t i = 0; data_ && i < active_.size(); ++i) {
-    const SegmentProgram& own = context_->all_pes[active_[i]].segments[segment];
-    const StreamBases bases = bases_at(own.first, distance);
-    if (!sound && !within_bounds(own, bases)) {
+    const StreamBases bases = bases_at(context_->all_pes[active_[i]].bases[segment], distance);
+    if (!sound && !within_bounds(program, bases)) {
       fail(fmt::format("segment {} reaches outside of the operand memory", segment));
       break;
     }
-    cal_.execute(own, bases, memories_[active_[i]]);
+    cal_.execute(program, bases, memories_[active_[i]]);
   }
   const CalSchedule& schedule = context_->schedules[segment];
   count_cal(schedule);

@@ -75,7 +75,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   void report_completion(u32 launch_number, u32 status) override;
   void wake_at(Cycle cycle) override;
 
-  [[nodiscard]] std::vector<PeProgram> all_programs(const Kernel& kernel) const override;
+  [[nodiscard]] std::vector<PeStart> all_starts(const Kernel& kernel) const override;
   /// PEs of the kernel that take part in the firing at hand; PE 0 always does.
   void find_active();
   /// Those of the kernel, active or not: if so, none has to be looked at by itself.

@@ -2,7 +2,10 @@
 // Operand memory and accumulators of one PE.
 #pragma once
 
-#include <vector>
+#include <hwy/aligned_allocator.h>
+
+#include <algorithm>
+#include <new>
 
 #include "models/common/types.h"
 
@@ -16,23 +19,32 @@ class OperandMemory {
       : vectors_(vectors),
         lanes_(lanes),
         pitch_((lanes + 15) / 16 * 16),
-        words_(static_cast<std::size_t>(vectors) * pitch_),
-        sums_(static_cast<std::size_t>(accumulators) * pitch_) {}
+        words_(zeros<u16>(std::size_t{vectors} * pitch_)),
+        sums_(zeros<float>(std::size_t{accumulators} * pitch_)) {}
 
   [[nodiscard]] u32 vectors() const { return vectors_; }
   [[nodiscard]] u32 lanes() const { return lanes_; }
   [[nodiscard]] u32 pitch() const { return pitch_; }
-  [[nodiscard]] u16* vector(i64 index) { return words_.data() + index * pitch_; }
-  [[nodiscard]] const u16* vector(i64 index) const { return words_.data() + index * pitch_; }
+  [[nodiscard]] u16* vector(i64 index) { return words_.get() + index * pitch_; }
+  [[nodiscard]] const u16* vector(i64 index) const { return words_.get() + index * pitch_; }
   [[nodiscard]] u16 scalar(i64 index) const {
     return words_[static_cast<std::size_t>(index / lanes_ * pitch_ + index % lanes_)];
   }
-  [[nodiscard]] float* accumulator(i64 index) { return sums_.data() + index * pitch_; }
+  [[nodiscard]] float* accumulator(i64 index) { return sums_.get() + index * pitch_; }
 
  private:
+  /// Aligned, so that a vector does not lie across the host's cache lines.
+  template <class T>
+  static hwy::AlignedFreeUniquePtr<T[]> zeros(std::size_t count) {
+    auto memory = hwy::AllocateAligned<T>(count);
+    if (!memory) throw std::bad_alloc();
+    std::fill_n(memory.get(), count, T{});
+    return memory;
+  }
+
   u32 vectors_, lanes_, pitch_;
-  std::vector<u16> words_;
-  std::vector<float> sums_;
+  hwy::AlignedFreeUniquePtr<u16[]> words_;
+  hwy::AlignedFreeUniquePtr<float[]> sums_;
 };
 
 }  // namespace bvp

@@ -117,17 +117,16 @@ bool PeCore::configure(const u8* image, std::size_t size) {
     for (const SegmentProgram& segment : context->program.segments) {
       context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
     }
-    context->all_pes = all_programs(kernel);
-    for (const PeProgram& program : context->all_pes) {
-      context->uniform =
-          context->uniform && program.start == context->program.start && program.step == context->program.step;
+    context->all_pes = all_starts(kernel);
+    for (const PeStart& start : context->all_pes) {
+      context->uniform = context->uniform && start.iteration == context->program.start;
     }
     for (std::size_t i = 0; i < context->program.segments.size() && !context->all_pes.empty(); ++i) {
-      Reach reach{context->all_pes.front().segments[i].first, context->all_pes.front().segments[i].first};
-      for (const PeProgram& program : context->all_pes) {
+      Reach reach{context->all_pes.front().bases[i], context->all_pes.front().bases[i]};
+      for (const PeStart& start : context->all_pes) {
         for (std::size_t s = 0; s < streams_per_segment; ++s) {
-          reach.lowest[s] = std::min(reach.lowest[s], program.segments[i].first[s]);
-          reach.highest[s] = std::max(reach.highest[s], program.segments[i].first[s]);
+          reach.lowest[s] = std::min(reach.lowest[s], start.bases[i][s]);
+          reach.highest[s] = std::max(reach.highest[s], start.bases[i][s]);
         }
       }
       context->reaches.push_back(reach);
@@ -143,7 +142,7 @@ bool PeCore::configure(const u8* image, std::size_t size) {
   return true;
 }
 
-std::vector<PeProgram> PeCore::all_programs(const Kernel&) const { return {}; }
+std::vector<PeStart> PeCore::all_starts(const Kernel&) const { return {}; }
 
 bool PeCore::launch(const LaunchRecord& record, Cycle when) {
   if (power_ != ArrayPower::on) {
@@ -487,14 +486,6 @@ StreamBases PeCore::distance(u32 segment) const {
     distance[s] = static_cast<i64>(wrapping);
   }
   return distance;
-}
-
-StreamBases PeCore::bases_at(const StreamBases& first, const StreamBases& distance) {
-  StreamBases bases{};
-  for (std::size_t s = 0; s < streams_per_segment; ++s) {
-    bases[s] = static_cast<i64>(static_cast<u64>(first[s]) + static_cast<u64>(distance[s]));
-  }
-  return bases;
 }
 
 bool PeCore::within_bounds(const SegmentProgram& segment, const StreamBases& bases) const {

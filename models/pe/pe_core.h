@@ -123,7 +123,7 @@ class PeCore {
   struct Context {
     PeProgram program;
     std::vector<CalSchedule> schedules;  // of the Cal segments
-    std::vector<PeProgram> all_pes;      // as all_programs() says
+    std::vector<PeStart> all_pes;        // as all_starts() says
     std::vector<Reach> reaches;          // of the segments, over all of those
     bool uniform = true;                 // all of those run the same iterations
   };
@@ -151,8 +151,8 @@ class PeCore {
   virtual std::optional<Cycle> start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last,
                                           Cycle now) = 0;
   virtual Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) = 0;
-  /// Programs of PEs besides the own one that are wanted with a context.
-  [[nodiscard]] virtual std::vector<PeProgram> all_programs(const Kernel& kernel) const;
+  /// Of the PEs that this one stands for, itself included; empty if it is the only one.
+  [[nodiscard]] virtual std::vector<PeStart> all_starts(const Kernel& kernel) const;
   /// A firing of this segment begins: its tokens are taken next.
   virtual void begin_firing(u32 segment) { (void)segment; }
   /// Tells PE (own index ^ the edge's mask) that the edge has a token, without vectors.
@@ -170,7 +170,13 @@ class PeCore {
   /// How far the segment's streams are from their first bases in the firing at hand; the same for all PEs of the
   /// kernel.
   [[nodiscard]] StreamBases distance(u32 segment) const;
-  [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance);
+  [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance) {
+    StreamBases bases{};
+    for (std::size_t s = 0; s < streams_per_segment; ++s) {
+      bases[s] = static_cast<i64>(static_cast<u64>(first[s]) + static_cast<u64>(distance[s]));
+    }
+    return bases;
+  }
   [[nodiscard]] bool within_bounds(const SegmentProgram& segment, const StreamBases& bases) const;
   /// Posts the token of an edge (and nothing else) for `when`.
   void expect_token(u32 edge, Cycle when);

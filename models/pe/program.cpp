@@ -106,6 +106,10 @@ bool find_butterflies(const SegmentProgram& program) {
   return true;
 }
 
+i32 base_of(const Stream& stream, const std::vector<i32>& registers) {
+  return stream.pe_register == 0 ? stream.base : stream.base + registers[stream.pe_register - 1u];
+}
+
 SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const std::vector<i32>& registers) {
   SegmentProgram program;
   program.unit = segment.unit;
@@ -113,7 +117,7 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
   program.tag = segment.tag;
   program.streams = segment.streams;
   for (Stream& stream : program.streams) {
-    if (stream.pe_register != 0) stream.base += registers[stream.pe_register - 1u];
+    stream.base = base_of(stream, registers);
   }
   std::vector<Instruction> code;
   for (unsigned i = 0; i < segment.instruction_count; ++i) {
@@ -166,27 +170,39 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
 
 }  // namespace
 
+PeStart find_start(const Kernel& kernel, u32 pe) {
+  PeStart start;
+  const std::vector<i32>& registers = kernel.pe_registers[pe];
+  for (std::size_t level = 0; level < instance_levels; ++level) {
+    const InstanceLevel& instance = kernel.levels[level];
+    if (instance.start_register != 0)
+      start.iteration[level] = static_cast<u32>(registers[instance.start_register - 1u]);
+  }
+  for (const Segment& segment : kernel.segments) {
+    StreamBases& bases = start.bases.emplace_back();
+    for (std::size_t s = 0; s < streams_per_segment; ++s) {
+      const Stream& stream = segment.streams[s];
+      // Modulo 2^64, as all sums of addresses.
+      auto first = static_cast<u64>(i64{base_of(stream, registers)});
+      for (unsigned level = 0; level < segment.scope; ++level) {
+        first += start.iteration[level] * static_cast<u64>(i64{stream.instance_stride[level]});
+      }
+      bases[s] = static_cast<i64>(first);
+    }
+  }
+  return start;
+}
+
 PeProgram make_program(const Kernel& kernel, u32 pe) {
   PeProgram program;
   program.pe_rows = kernel.pe_rows;
   program.pe_columns = kernel.pe_columns;
-  const std::vector<i32>& registers = kernel.pe_registers[pe];
-  for (std::size_t level = 0; level < instance_levels; ++level) {
-    const InstanceLevel& instance = kernel.levels[level];
-    program.start[level] = instance.start_register == 0 ? 0 : static_cast<u32>(registers[instance.start_register - 1u]);
-    program.step[level] = instance.step;
-  }
-  for (const Segment& segment : kernel.segments) {
-    program.segments.push_back(make_segment(kernel, segment, registers));
-    SegmentProgram& added = program.segments.back();
-    for (std::size_t s = 0; s < streams_per_segment; ++s) {
-      // Modulo 2^64, as all sums of addresses.
-      auto first = static_cast<u64>(i64{added.streams[s].base});
-      for (unsigned level = 0; level < added.scope; ++level) {
-        first += program.start[level] * static_cast<u64>(i64{added.streams[s].instance_stride[level]});
-      }
-      added.first[s] = static_cast<i64>(first);
-    }
+  const PeStart start = find_start(kernel, pe);
+  program.start = start.iteration;
+  for (std::size_t level = 0; level < instance_levels; ++level) program.step[level] = kernel.levels[level].step;
+  for (std::size_t i = 0; i < kernel.segments.size(); ++i) {
+    program.segments.push_back(make_segment(kernel, kernel.segments[i], kernel.pe_registers[pe]));
+    program.segments.back().first = start.bases[i];
   }
   for (const Edge& edge : kernel.edges) {
     const auto index = static_cast<u32>(program.edges.size());

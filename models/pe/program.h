@@ -84,8 +84,15 @@ struct PeProgram {
   u32 pe_rows = 0, pe_columns = 0;
 };
 
+/// What sets a PE apart from the others that run the same kernel.
+struct PeStart {
+  std::array<u32, instance_levels> iteration{};
+  std::vector<StreamBases> bases;  // by segment: SegmentProgram::first
+};
+
 /// @param kernel  checked by Kernel::check
 /// @param pe      index within the kernel's array
 [[nodiscard]] PeProgram make_program(const Kernel& kernel, u32 pe);
+[[nodiscard]] PeStart find_start(const Kernel& kernel, u32 pe);
 
 }  // namespace bvp

@@ -7,7 +7,6 @@
 
 #include "models/bus/bulk_traffic.h"
 #include "models/common/report.h"
-#include "models/scratchpad/tile_moves.h"
 
 namespace bvp {
 
@@ -16,7 +15,14 @@ namespace {
 /// Reservations come in from initiators that run ahead of simulated time, so much is remembered.
 constexpr u64 calendar_window = 65536;
 
-unsigned log2_of(u64 power_of_two) { return static_cast<unsigned>(__builtin_ctzll(power_of_two)); }
+u64 checked_size(const ScratchpadParameters& parameters, u32 lanes) {
+  const auto size = static_cast<u64>(parameters.size_bytes), tile_bytes = 2 * u64{lanes} * lanes;
+  if (size % tile_bytes != 0) {
+    report_error("scratchpad", "size_bytes is {}, it must be a multiple of a tile of {} x {} fp16 values, {} bytes",
+                 size, lanes, lanes, tile_bytes);
+  }
+  return size;
+}
 
 /// The exclusive-or of all digits of a tile's index to the base of the number of banks: power-of-two strides spread.
 u8 fold(u64 tile, u64 banks) {
@@ -40,7 +46,6 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       lanes_(static_cast<u32>(array.lanes)),
       row_bytes_(2 * lanes_),
       beat_bytes_(std::max(row_bytes_, static_cast<u32>(parameters.linear_bytes))),
-      tile_shift_(log2_of(u64{row_bytes_} * lanes_)),
       ports_(static_cast<u32>(parameters.ports)),
       request_latency_(static_cast<Cycle>(parameters.request_latency)),
       array_latency_(static_cast<Cycle>(parameters.array_latency)),
@@ -63,24 +68,18 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       row_writes_(&stats_, "row_write", "accesses", "writes of one row or column of a bank",
                   Counter::Role::energy_action),
       vector_hops_(&stats_, "vector_hop", "hops", "hops of vectors on the memory plane", Counter::Role::energy_action),
-      storage_(static_cast<std::size_t>(parameters.size_bytes), 0),
-      bank_of_tile_(storage_.size() >> tile_shift_),
+      storage_(checked_size(parameters, lanes_), lanes_),
+      bank_of_tile_(storage_.size() >> storage_.tile_shift()),
       bank_ports_(static_cast<std::size_t>(parameters.banks * parameters.ports), SlotCalendar(calendar_window)),
       bank_accesses_(static_cast<std::size_t>(parameters.banks), 0),
       linear_port_(calendar_window),
       channels_(vector.size() * 2) {
-  const u64 tile_bytes = u64{1} << tile_shift_;
-  if (storage_.size() % tile_bytes != 0) {
-    report_error("scratchpad", "size_bytes is {}, it must be a multiple of a tile of {} x {} fp16 values, {} bytes",
-                 storage_.size(), lanes_, lanes_, tile_bytes);
-  }
   for (u64 tile = 0; tile < bank_of_tile_.size(); ++tile) {
     bank_of_tile_[tile] = fold(tile, static_cast<u64>(parameters.banks));
   }
   for (Channel& channel : channels_) channel.returns.assign(static_cast<std::size_t>(parameters.outstanding), 0);
   linear.register_b_transport(this, &Scratchpad::linear_transport);
   linear.register_transport_dbg(this, &Scratchpad::linear_debug);
-  linear.register_get_direct_mem_ptr(this, &Scratchpad::linear_memory);
   for (std::size_t pe = 0; pe < vector.size(); ++pe) {
     vector[pe].register_b_transport(this, &Scratchpad::vector_transport, static_cast<int>(pe));
   }
@@ -112,7 +111,7 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   const bool no_data = payload.get_data_ptr() == nullptr && access->untimed_copies == 0;
   if (no_data || access->addresses == nullptr) return tlm::TLM_GENERIC_ERROR_RESPONSE;
   const u32 size = static_cast<u32>(storage_.size());
-  const u32 tile_mask = (u32{1} << tile_shift_) - 1;
+  const u32 tile_mask = (u32{1} << storage_.tile_shift()) - 1;
   const u32 within_row = row_bytes_ - 1;
   bool wrong = false;
   for (u32 i = 0; i < access->count; ++i) {
@@ -200,27 +199,32 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   }
 }
 
+template <u32 lanes>
 void Scratchpad::move_vectors(const VectorAccess& access, bool read, u8* data) {
-  for (u32 i = 0; i < access.count;) {
+  for (u32 i = 0; i < access.count; ++i, data += 2 * lanes) {
     const u32 entry = access.addresses[i];
-    u8* const vector = data + std::size_t{i} * row_bytes_;
-    if ((entry & VectorAccess::column_flag) == 0) {
-      u8* const row = storage_.data() + entry;
-      std::memcpy(read ? vector : row, read ? row : vector, row_bytes_);
-      ++i;
-      continue;
-    }
-    // Neighbouring columns of a tile go together.
-    u32 count = 1;
-    const u32 left = (row_bytes_ - entry % row_bytes_) / 2;
-    while (i + count < access.count && count < left && access.addresses[i + count] == entry + 2 * count) ++count;
-    u8* const first = storage_.data() + (entry & ~VectorAccess::column_flag);
-    if (read) {
-      gather_columns(first, lanes_, count, vector);
-    } else {
-      scatter_columns(first, lanes_, count, vector);
-    }
-    i += count;
+    const u32 offset = entry & ~VectorAccess::column_flag;
+    u8* const here = offset == entry ? storage_.row(offset) : storage_.column(offset);
+    std::memcpy(read ? data : here, read ? here : data, 2 * lanes);
+  }
+}
+
+void Scratchpad::move_vectors(const VectorAccess& access, bool read, u8* data) {
+  switch (lanes_) {
+    case 1:
+      return move_vectors<1>(access, read, data);
+    case 2:
+      return move_vectors<2>(access, read, data);
+    case 4:
+      return move_vectors<4>(access, read, data);
+    case 8:
+      return move_vectors<8>(access, read, data);
+    case 16:
+      return move_vectors<16>(access, read, data);
+    case 32:
+      return move_vectors<32>(access, read, data);
+    default:
+      return move_vectors<64>(access, read, data);
   }
 }
 
@@ -272,27 +276,36 @@ tlm::tlm_response_status Scratchpad::check_linear(const tlm::tlm_generic_payload
   return tlm::TLM_OK_RESPONSE;
 }
 
-bool Scratchpad::linear_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
-  dmi.init();
-  dmi.set_start_address(0);
-  dmi.set_end_address(storage_.size() - 1);
-  if (payload.get_address() >= storage_.size()) return false;
-  dmi.set_dmi_ptr(storage_.data());
-  dmi.set_read_latency(clock_.to_time(request_latency_ + array_latency_ + response_latency_));
-  dmi.set_write_latency(clock_.to_time(request_latency_ + array_latency_));
-  dmi.allow_read_write();
+bool Scratchpad::untimed_linear(tlm::tlm_generic_payload& payload) {
+  payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
+    (bulk->write ? linear_bytes_written_ : linear_bytes_read_) += bulk->bytes;
+    (bulk->write ? row_writes_ : row_reads_) += (bulk->bytes + row_bytes_ - 1) / row_bytes_;
+    return true;
+  }
+  auto* const bulk = payload.get_extension<BulkData>();
+  if (bulk == nullptr) return false;
+  u8* data = payload.get_data_ptr();
+  for (std::size_t i = 0; i < bulk->count; ++i) {
+    const u64 address = payload.get_address() + bulk->runs[i].distance;
+    const u64 bytes = bulk->runs[i].bytes;
+    if (address >= storage_.size() || bytes > storage_.size() - address) {
+      payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+      return true;
+    }
+    if (bulk->write) {
+      storage_.write(address, bytes, data);
+    } else {
+      storage_.read(address, bytes, data);
+    }
+    data += bytes;
+  }
+  bulk->done = true;
   return true;
 }
 
 void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
-    if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
-      (bulk->write ? linear_bytes_written_ : linear_bytes_read_) += bulk->bytes;
-      (bulk->write ? row_writes_ : row_reads_) += (bulk->bytes + row_bytes_ - 1) / row_bytes_;
-      payload.set_response_status(tlm::TLM_OK_RESPONSE);
-      return;
-    }
-  }
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && untimed_linear(payload)) return;
   const tlm::tlm_response_status status = check_linear(payload);
   payload.set_response_status(status);
   if (status != tlm::TLM_OK_RESPONSE) return;
@@ -302,9 +315,9 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
   if (payload.get_extension<TimingOnly>() != nullptr) {
     // Nothing to move.
   } else if (read) {
-    std::memcpy(payload.get_data_ptr(), storage_.data() + begin, end - begin);
+    storage_.read(begin, end - begin, payload.get_data_ptr());
   } else {
-    std::memcpy(storage_.data() + begin, payload.get_data_ptr(), end - begin);
+    storage_.write(begin, end - begin, payload.get_data_ptr());
   }
 
   const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
@@ -338,9 +351,9 @@ u32 Scratchpad::linear_debug(tlm::tlm_generic_payload& payload) {
   }
   const u64 length = std::min<u64>(payload.get_data_length(), storage_.size() - address);
   if (read) {
-    std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
+    storage_.read(address, length, payload.get_data_ptr());
   } else {
-    std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
+    storage_.write(address, length, payload.get_data_ptr());
   }
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
   return static_cast<u32>(length);

@@ -14,6 +14,7 @@
 #include "models/isa/vector_access.h"
 #include "models/pe/array_parameters.h"
 #include "models/scratchpad/scratchpad_parameters.h"
+#include "models/scratchpad/tile_memory.h"
 
 namespace bvp {
 
@@ -32,7 +33,7 @@ class Scratchpad : public sc_core::sc_module {
 
   [[nodiscard]] u64 size() const { return storage_.size(); }
   /// The bank that holds the byte at `offset`.
-  [[nodiscard]] u32 bank_of(u64 offset) const { return bank_of_tile_[offset >> tile_shift_]; }
+  [[nodiscard]] u32 bank_of(u64 offset) const { return bank_of_tile_[offset >> storage_.tile_shift()]; }
   /// Rows and columns that a bank has served.
   [[nodiscard]] u64 bank_accesses(u32 bank) const { return bank_accesses_[bank]; }
   /// Cycles from the first vector's issue to its data at the PE (or in the bank) when nothing else is under way.
@@ -51,7 +52,8 @@ class Scratchpad : public sc_core::sc_module {
   enum class Direction : u8 { read, write };
 
   void linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  bool linear_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
+  /// Without time: data of BulkData, counts of BulkTraffic; false: neither.
+  bool untimed_linear(tlm::tlm_generic_payload& payload);
   u32 linear_debug(tlm::tlm_generic_payload& payload);
   void vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
@@ -65,6 +67,8 @@ class Scratchpad : public sc_core::sc_module {
   template <Direction direction>
   Cycle serve(u32 pe, VectorAccess& access, Cycle start);
 
+  template <u32 lanes>
+  void move_vectors(const VectorAccess& access, bool read, u8* data);
   void move_vectors(const VectorAccess& access, bool read, u8* data);
   void count_untimed(const VectorAccess& access, bool read);
 
@@ -79,7 +83,6 @@ class Scratchpad : public sc_core::sc_module {
 
   const ClockDomain clock_;
   const u32 columns_, lanes_, row_bytes_, beat_bytes_;
-  const unsigned tile_shift_;
   const u32 ports_;
   const Cycle request_latency_, array_latency_, response_latency_, hop_latency_;
   const bool column_access_, data_;
@@ -89,7 +92,7 @@ class Scratchpad : public sc_core::sc_module {
   Counter linear_bytes_read_, linear_bytes_written_, linear_conflict_cycles_;
   Counter row_reads_, row_writes_, vector_hops_;
 
-  std::vector<u8> storage_;
+  TileMemory storage_;
   std::vector<u8> bank_of_tile_;
   std::vector<SlotCalendar> bank_ports_;  // bank * ports + port
   std::vector<u64> bank_accesses_;

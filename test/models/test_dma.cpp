@@ -11,6 +11,7 @@
 #include <random>
 #include <vector>
 
+#include "models/bus/bulk_traffic.h"
 #include "models/common/simulation_context.h"
 #include "models/dma/dma.h"
 #include "models/memory/dram.h"
@@ -35,6 +36,10 @@ struct Memory : sc_core::sc_module {
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
     const u64 address = payload.get_address();
     const u32 length = payload.get_data_length();
+    if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
+      if (auto* const bulk = payload.get_extension<BulkData>(); bulk != nullptr && takes_bulk) move(payload, *bulk);
+      return;
+    }
     requests.push_back(
         {sc_core::sc_time_stamp() + delay, sc_core::sc_time_stamp(), address, length, payload.is_write()});
     const bool bad = address >= bytes.size() || length > bytes.size() - address ||
@@ -48,9 +53,21 @@ struct Memory : sc_core::sc_module {
       std::memcpy(payload.get_data_ptr(), bytes.data() + address, length);
     }
   }
+  void move(tlm::tlm_generic_payload& payload, BulkData& bulk) {
+    u8* data = payload.get_data_ptr();
+    for (std::size_t i = 0; i < bulk.count; ++i) {
+      u8* const here = &bytes.at(payload.get_address() + bulk.runs[i].distance);
+      std::memcpy(bulk.write ? here : data, bulk.write ? data : here, bulk.runs[i].bytes);
+      data += bulk.runs[i].bytes;
+    }
+    bulk_bytes += static_cast<u64>(data - payload.get_data_ptr());
+    bulk.done = true;
+  }
   tlm_utils::simple_target_socket<Memory> target;
   std::vector<u8> bytes;
   std::vector<Request> requests;
+  bool takes_bulk = true;
+  u64 bulk_bytes = 0;  // moved without time
   sc_core::sc_time read_latency{50, sc_core::SC_NS}, write_latency{10, sc_core::SC_NS};
   u64 bad_begin = 0, bad_end = 0;
 };
@@ -124,10 +141,11 @@ struct System {
   std::unique_ptr<Memory> memory;
   std::unique_ptr<Dma> dma;
   std::unique_ptr<Driver> driver;
+  Dma::Mode mode;
 
   void build() {
     memory = std::make_unique<Memory>("memory");
-    dma = std::make_unique<Dma>("dma", parameters, clock, stats);
+    dma = std::make_unique<Dma>("dma", parameters, clock, stats, mode);
     driver = std::make_unique<Driver>("driver");
     driver->to_dma.bind(dma->descriptors);
     dma->to_bus.bind(memory->target);
@@ -608,4 +626,48 @@ TEST_CASE("dma: bandwidth from DRAM", "[dma]") {
   };
   sc_core::sc_start();
   CHECK(driver.received.size() == 5);
+}
+
+// ---------------------------------------------------------------- fast
+
+TEST_CASE("a fast DMA moves what it does not time, as a plain loop would", "[dma]") {
+  System system;
+  system.mode.fast = true;
+  system.parameters.burst_bytes = 64;
+  system.build();
+  std::mt19937 random(11);
+  for (u8& byte : system.memory->bytes) byte = static_cast<u8>(random());
+  std::vector<u8> expected = system.memory->bytes;
+  // Rows of a matrix into panels, panels into rows, one long run, and a fill; each long enough to be passed over.
+  DmaDescriptor rows = copy_of(3, memory_bytes / 2 + 32, 64);
+  rows.count = {24, 128, 1};
+  rows.source_stride = {64, 1600, 0};
+  rows.destination_stride = {64 * 128, 64, 0};
+  DmaDescriptor panels = copy_of(memory_bytes / 2, 5, 64);
+  panels.count = {128, 24, 1};
+  panels.source_stride = {64, 64 * 128, 0};
+  panels.destination_stride = {1600, 64, 0};
+  DmaDescriptor fill = copy_of(0, memory_bytes / 2 + 7, 100001);
+  fill.fill = dma_fill_flag | 0xa55a;
+  system.run([&] {
+    for (int repeat = 0; repeat < 2; ++repeat) {
+      for (const DmaDescriptor& descriptor : {rows, panels, copy_of(1, memory_bytes / 2 + 1, 300000), fill}) {
+        const u64 before = system.memory->bulk_bytes;
+        CHECK(system.driver->transfer(descriptor) == 0);
+        plain_copy(expected, descriptor);
+        CHECK(system.memory->bytes == expected);
+        CHECK(system.memory->bulk_bytes > before);
+      }
+    }
+  });
+}
+
+TEST_CASE("a fast DMA reports a target that moves nothing without time", "[dma]") {
+  System system;
+  system.mode.fast = true;
+  system.build();
+  system.memory->takes_bulk = false;
+  system.run([&] {
+    CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) == static_cast<u32>(DmaStatus::source_error));
+  });
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scratchpad's bytes. A tile of lanes x lanes values lies on the host by rows or by columns, as it was used last,
+// so that accesses that go on in the same direction are plain copies. Nobody outside sees which.
+#pragma once
+
+#include <hwy/aligned_allocator.h>
+
+#include <vector>
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+class TileMemory {
+ public:
+  /// Zeros. @param lanes  a power of two, at most 64
+  /// @param bytes  a multiple of a tile of 2 * lanes * lanes bytes
+  TileMemory(u64 bytes, u32 lanes);
+
+  [[nodiscard]] u64 size() const { return by_column_.size() << tile_shift_; }
+  [[nodiscard]] unsigned tile_shift() const { return tile_shift_; }
+
+  /// The 2 * lanes bytes of the row at `offset`, a multiple of that; the pointer holds until the next access by column.
+  u8* row(u64 offset) {
+    const u64 tile = offset >> tile_shift_;
+    if (by_column_[tile] != 0) turn(tile);
+    return bytes_.get() + offset;
+  }
+  /// Likewise a column: its word in row 0 of its tile is at `offset`. The pointer holds until the next access by row.
+  u8* column(u64 offset) {
+    const u64 tile = offset >> tile_shift_;
+    if (by_column_[tile] == 0) turn(tile);
+    const u64 start = tile << tile_shift_;
+    return bytes_.get() + start + (offset - start) * lanes_;
+  }
+  /// Any bytes within size().
+  void read(u64 offset, u64 count, u8* to);
+  void write(u64 offset, u64 count, const u8* from);
+
+ private:
+  void turn(u64 tile);
+  /// Calls use(where, count) for the pieces of [offset, offset + count) in each tile, which lie by row then.
+  template <class Use>
+  void for_pieces(u64 offset, u64 count, bool overwrites, const Use& use);
+
+  u32 lanes_;
+  unsigned tile_shift_;
+  std::vector<u8> by_column_;  // by tile: 1 or 0
+  hwy::AlignedFreeUniquePtr<u8[]> bytes_;
+};
+
+}  // namespace bvp
