@@ -127,7 +127,6 @@ void Dma::run(Channel& channel) {
   for (u32 i = 0; i < outstanding_ && channel.status == DmaStatus::ok && !channel.transfer.finished(); ++i) {
     perform_burst(channel, next_issue(channel));
   }
-  if (sample_is_large()) learn_paces();
   if (start_moving()) return;
   const bool more = channel.status == DmaStatus::ok && !channel.transfer.finished();
   const sc_core::sc_time next = clock_.to_time(more ? next_issue(channel) : channel.finished);

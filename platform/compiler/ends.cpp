@@ -183,42 +183,58 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
   tokens.count = network.batch * network.tokens;
   tokens.address = plan.allocate(tokens.count * sizeof(u32));
 
-  const Plan::Make make = [&](const Plan::Tiling& tiling, bool measuring) {
+  /// Columns [first, end) of all tokens.
+  const auto make = [&](u64 first, u64 end, const Plan::Tiling& tiling, bool measuring) {
+    const auto strip = [&](MatrixPlace place) {
+      place.address += first * 2;
+      place.columns = end - first;
+      return place;
+    };
     TaskBuilder task(target, "embedding", layer_none, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
     // Rows of both tables are padded with zeros, so that whole panels are moved and added.
-    const TileBuffer y = task.buffer(network.hidden), x = task.buffer(network.hidden);
+    const TileBuffer y = task.buffer(end - first), x = task.buffer(end - first);
     const auto of_tile = [&](u64 row_bytes) { return static_cast<i64>(row_bytes * tiling.rows); };
-    task.load(position, plan.padded(network.hidden), x, tiling.rows, true, {of_tile(position.pitch), 0, 0});
-    task.gather(table, tokens.address, y, {of_tile(sizeof(u32)), static_cast<i64>(network.tokens * sizeof(u32)), 0});
+    task.load(strip(position), plan.padded(end - first), x, tiling.rows, true, {of_tile(position.pitch), 0, 0});
+    task.gather(strip(table), tokens.address, y,
+                {of_tile(sizeof(u32)), static_cast<i64>(network.tokens * sizeof(u32)), 0});
     AddSpec spec;
-    spec.columns = network.hidden;
+    spec.columns = end - first;
     spec.layout = y.layout;
     SumKernel kernel = named("embedding", [&] { return make_add_kernel(target, spec, task.groups()); });
     LaunchStep step = launch_of(std::move(kernel), "embedding", "tokens and positions, value by value", task.groups());
     step.tail_count = task.tail_groups();
     step.registers = {{add_register::x, x.offset, false}, {add_register::y, y.offset, false}};
     task.add_launch(std::move(step));
-    task.store(output, network.hidden, y, tiling.rows, true,
+    task.store(strip(output), end - first, y, tiling.rows, true,
                {of_tile(output.pitch), static_cast<i64>(network.tokens * output.pitch), 0});
     return task;
   };
 
   const auto batch = static_cast<u32>(network.batch);
+  const auto tiling_of = [&](u32 groups) { return plan.tiling(network.tokens, groups, {batch, 1}); };
+  // As few strips of whole panels as fit.
+  const u64 panels = plan.padded(network.hidden) / target.lanes;
+  u64 width = network.hidden;
+  for (u64 count = 1; !plan.fits(make(0, width, tiling_of(1), true)); ++count) {
+    if (count == panels) throw plan.does_not_fit(make(0, width, tiling_of(1), true));
+    width = (panels + count) / (count + 1) * target.lanes;
+  }
   const u32 most_rows = target.tile_rows > 0 ? std::min(target.tile_rows, gather_rows) : gather_rows;
   const u32 most = std::min(plan.groups(network.tokens), std::max(1u, most_rows / target.lanes));
-  u64 best_cycles = std::numeric_limits<u64>::max();
-  Plan::Tiling best;
-  for (u32 groups = 1; groups <= most; ++groups) {
-    const Plan::Tiling tiling = plan.tiling(network.tokens, groups, {batch, 1});
-    const TaskBuilder task = make(tiling, true);
-    if (!plan.fits(task)) break;
-    const u64 cycles = plan.cycles(task);
-    if (cycles >= best_cycles) continue;
-    best_cycles = cycles;
-    best = tiling;
+  for (u64 first = 0; first < network.hidden; first += width) {
+    const u64 end = std::min(first + width, network.hidden);
+    u64 best_cycles = std::numeric_limits<u64>::max();
+    Plan::Tiling best;
+    for (u32 groups = 1; groups <= most; ++groups) {
+      const TaskBuilder task = make(first, end, tiling_of(groups), true);
+      if (!plan.fits(task)) break;
+      const u64 cycles = plan.cycles(task);
+      if (cycles >= best_cycles) continue;
+      best_cycles = cycles;
+      best = tiling_of(groups);
+    }
+    plan.add_task(make(first, end, best, false));
   }
-  if (best.rows == 0) throw plan.does_not_fit(make(plan.tiling(network.tokens, 1, {batch, 1}), true));
-  plan.add_task(make(best, false));
   return tokens;
 }
 

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
+#include <tuple>
 
 #include "platform/compiler/transpose.h"
 
@@ -62,11 +64,10 @@ class PassBuilder {
 
   /// Whether DMA descriptors and tile levels can express it.
   [[nodiscard]] bool possible() const {
-    const auto short_run = [&](const std::vector<Run>& runs) {
-      return !butterfly_.along_rows && runs.front().count() < target_.lanes;
+    const auto too_many = [&](const std::vector<Run>& runs) {
+      return runs.size() > (butterfly_.along_rows || of_vectors(runs) || runs.front().first == 0 ? 2 : 1);
     };
-    if (in_runs_.size() > 2 || out_runs_.size() > 2 || outer_runs_.size() > 2) return false;
-    if (short_run(in_runs_) || short_run(out_runs_)) return false;
+    if (too_many(in_runs_) || too_many(out_runs_) || outer_runs_.size() > 2) return false;
     // Tiles that follow each other on the way in must do so on the way out.
     for (std::size_t i = 1; i < pass_.outer.size(); ++i) {
       const unsigned a = pass_.outer[i - 1], b = pass_.outer[i];
@@ -128,6 +129,10 @@ class PassBuilder {
   [[nodiscard]] i32 stride(const TileBuffer& buffer, unsigned local_bit) const {
     return butterfly_.along_rows ? buffer.layout.row_stride(local_bit) : buffer.layout.column_stride(local_bit);
   }
+  /// Along the columns: whether whole vectors of neighbouring points can be moved.
+  [[nodiscard]] bool of_vectors(const std::vector<Run>& runs) const {
+    return target_.lanes == 1 || (runs.front().first == 0 && runs.front().count() >= target_.lanes);
+  }
   [[nodiscard]] u64 point_bytes(const MatrixPlace& place) const { return butterfly_.along_rows ? place.pitch : 2; }
 
   void move(TaskBuilder& task, bool input, const MatrixPlace& place, const TileBuffer& buffer) const {
@@ -141,6 +146,7 @@ class PassBuilder {
     const auto distance = [&](const Run& run) { return static_cast<i32>(point << run.first); };
     std::array<u32, 3> count{1, 1, 1};
     std::array<i32, 3> dram{}, half{};
+    u32 length = buffer.layout.row_bytes();
     TaskBuilder::Move move;
     if (butterfly_.along_rows) {
       count = {task.groups(), runs[0].count(), runs.size() > 1 ? runs[1].count() : 1};
@@ -151,11 +157,22 @@ class PassBuilder {
         move.tail_count = task.tail_groups();
       }
     } else {
-      const u32 panels = runs[0].count() / target_.lanes;
-      count = {panels, runs.size() > 1 ? runs[1].count() : 1, task.rows()};
-      // The first run begins at location 0, except where a vector is a single point.
-      dram = {row << runs[0].first, runs.size() > 1 ? distance(runs[1]) : 0, static_cast<i32>(place.pitch)};
-      half = {panel, static_cast<i32>(panels) * panel, row};
+      if (of_vectors(runs)) {
+        const u32 panels = runs[0].count() / target_.lanes;
+        count = {panels, runs.size() > 1 ? runs[1].count() : 1, task.rows()};
+        // The first run begins at location 0, except where a vector is a single point.
+        dram = {row << runs[0].first, runs.size() > 1 ? distance(runs[1]) : 0, static_cast<i32>(place.pitch)};
+        half = {panel, static_cast<i32>(panels) * panel, row};
+      } else {
+        // Neighbours, if there are any, and the run of which some fill a row of a panel.
+        const u32 neighbours = runs.front().first == 0 ? runs.front().count() : 1;
+        const Run scattered = runs.front().first == 0 && runs.size() == 1 ? Run{} : runs.back();
+        const u32 of_panel = std::min(scattered.count(), target_.lanes / neighbours);
+        length = neighbours * 2;
+        count = {of_panel, scattered.count() / of_panel, task.rows()};
+        dram = {distance(scattered), distance(scattered) * static_cast<i32>(of_panel), static_cast<i32>(place.pitch)};
+        half = {static_cast<i32>(length), panel, row};
+      }
       if (task.tail_rows() != task.rows()) {
         move.tail_index = 2;
         move.tail_count = task.tail_rows();
@@ -172,7 +189,7 @@ class PassBuilder {
     const u64 in_half = target_.scratchpad_base + buffer.offset;
     move.descriptor.source = input ? place.address : in_half;
     move.descriptor.destination = input ? in_half : place.address;
-    move.descriptor.length = static_cast<u32>(row);
+    move.descriptor.length = length;
     move.descriptor.count = count;
     move.descriptor.source_stride = input ? dram : half;
     move.descriptor.destination_stride = input ? half : dram;
@@ -293,18 +310,26 @@ class Division {
 
   /// Finds the best division; returns its expected cycles.
   u64 find() {
-    const unsigned layers = butterfly_.index_bits;
-    for (unsigned passes = 2; passes <= layers && !best_; ++passes) {
-      std::vector<unsigned> sizes(passes, 1);
-      try_sizes(sizes, 0, layers);
+    // Tiles take as many neighbouring points as make good DMA bursts. Where those do not fit, fewer: the passes work,
+    // slowly, in less space.
+    const unsigned lane_bits = log2_of(plan_.target().lanes);
+    extras_ = butterfly_.along_rows ? std::vector<unsigned>{0, 2} : std::vector<unsigned>{lane_bits, lane_bits + 2};
+    try_passes();
+    if (best_) return best_cycles_;
+    collects_ = true;
+    known_.clear();
+    if (!butterfly_.along_rows) {
+      extras_.resize(lane_bits + 1);
+      std::iota(extras_.begin(), extras_.end(), 0u);
     }
+    try_passes();
     return best_cycles_;
   }
 
   void add() {
     find();
     if (!best_) {
-      throw CompileError(
+      throw ScratchpadError(
           fmt::format("{}: {} points do not fit the scratchpad half of {} bytes in any number of passes "
                       "(raise soc.scratchpad.size_bytes)",
                       butterfly_.name, u64{1} << butterfly_.index_bits, plan_.half_bytes()));
@@ -331,6 +356,15 @@ class Division {
     return butterfly_.along_rows ? plan_.matrix(points, place.columns) : plan_.matrix(place.rows, points);
   }
 
+  /// As few passes as possible.
+  void try_passes() {
+    const unsigned layers = butterfly_.index_bits;
+    for (unsigned passes = 2; passes <= layers && !best_; ++passes) {
+      std::vector<unsigned> sizes(passes, 1);
+      try_sizes(sizes, 0, layers);
+    }
+  }
+
   void try_sizes(std::vector<unsigned>& sizes, std::size_t at, unsigned left) {
     if (at + 1 == sizes.size()) {
       sizes[at] = left;
@@ -343,16 +377,15 @@ class Division {
     }
   }
 
-  /// Tiles take as many neighbouring points as make good DMA bursts, if they fit.
   void try_extras(const std::vector<unsigned>& sizes) {
-    const unsigned lane_bits = log2_of(plan_.target().lanes);
-    const std::vector<unsigned> choices =
-        butterfly_.along_rows ? std::vector<unsigned>{0, 2} : std::vector<unsigned>{lane_bits, lane_bits + 2};
-    for (const unsigned extra : choices) {
+    for (const unsigned extra : extras_) {
       const std::vector<Pass> passes = make_passes(sizes, extra);
       u64 cycles = 0;
       for (std::size_t i = 0; i < passes.size() && cycles != impossible; ++i) {
-        const u64 of_pass = cycles_of(passes[i], i == 0, i + 1 == passes.size());
+        const Pass& pass = passes[i];
+        const auto [known, fresh] = known_.try_emplace({pass.first_layer, pass.end_layer, pass.inner, pass.from}, 0);
+        if (fresh) known->second = cycles_of(pass, i == 0, i + 1 == passes.size());
+        const u64 of_pass = known->second;
         cycles = of_pass == impossible ? impossible : cycles + of_pass;
       }
       if (cycles >= best_cycles_) continue;
@@ -375,12 +408,16 @@ class Division {
       std::vector<bool> inner(bits, false);
       for (std::size_t layer = first; layer < pass.end_layer; ++layer) inner[butterfly_.layer_bits[layer]] = true;
       if (butterfly_.bit_reversed) {
-        // A pass leaves its bits reversed among their own locations, the last one puts all where they belong.
+        // A pass leaves its bits reversed among their own locations, the last one puts all where they belong. Its tiles
+        // then follow each other in as many ways as there were passes, which limits these; to collect the bits on the
+        // way keeps tiles in two.
         std::vector<unsigned> own(butterfly_.layer_bits.begin() + static_cast<std::ptrdiff_t>(first),
                                   butterfly_.layer_bits.begin() + static_cast<std::ptrdiff_t>(pass.end_layer));
         reverse_places(location, std::move(own));
-        if (i + 1 == sizes.size()) {
-          for (unsigned bit = 0; bit < bits; ++bit) location[bit] = bits - 1 - bit;
+        // The bits that passes have worked on so far, in their final order.
+        const auto done = static_cast<unsigned>(pass.end_layer);
+        for (unsigned bit = bits - done; bit < bits && (collects_ || done == bits); ++bit) {
+          location[bit] = bits - done + (bits - 1 - bit);
         }
       }
       pass.to = location;
@@ -421,6 +458,9 @@ class Division {
   Plan& plan_;
   const LongButterfly& butterfly_;
   const LongButterflyPlaces& places_;
+  std::vector<unsigned> extras_;  // neighbouring points of a tile to choose from, as index bits
+  bool collects_ = false;         // bit-reversed: each pass brings the bits so far into their final order
+  std::map<std::tuple<std::size_t, std::size_t, std::vector<unsigned>, Locations>, u64> known_;  // cycles of passes
   std::optional<std::vector<Pass>> best_;
   u64 best_cycles_ = impossible;
 };

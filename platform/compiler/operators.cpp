@@ -238,6 +238,8 @@ void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const s
 
 }  // namespace
 
+u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<double>(width))); }
+
 void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
                    const TileBuffer& q, const TileBuffer& k, const TileBuffer& v, const TileBuffer& scores,
                    const TileBuffer& statistics, bool for_merge, const TileBuffer& output) {
@@ -248,7 +250,7 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   product.w = k.layout.by_row();
   product.y = scores.layout.by_column();
   product.scale = ProductSpec::Scale::constant;
-  product.factor = to_half(1.0 / std::sqrt(static_cast<double>(width)));
+  product.factor = attention_factor(width);
   add_product_launch(task, target, name + ".scores", product,
                      {{product_register::x, q.offset, false},
                       {product_register::y, scores.offset, false},
@@ -305,12 +307,10 @@ void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::strin
 }
 
 void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
-               const TileBuffer& weight, const TileBuffer& bias, const TileBuffer& output) {
-  // The lanes take what lies column by column: rows of the input, or with the weight the other way round its outputs.
-  const bool over_outputs = !target.column_access;
+               const TileBuffer& weight, const TileBuffer& output) {
   ProductSpec product;
   product.terms = static_cast<u32>(op.inputs);
-  if (over_outputs) {
+  if (op.over_outputs) {
     product.outputs = task.rows();
     product.x = weight.layout.by_row();
     product.w = input.layout.by_row();
@@ -318,25 +318,36 @@ void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOpera
   } else {
     product.outputs = static_cast<u32>(op.outputs);
     product.x = input.layout.by_column();
-    product.w = weight.layout.by_row();
+    product.w = op.transposed ? weight.layout.by_column() : weight.layout.by_row();
     product.y = output.layout.by_column();
   }
   product.resume = op.sums && op.sums->resume;
   product.suspend = op.sums && op.sums->suspend;
-  if (!product.suspend) product.bias = over_outputs ? ProductSpec::Bias::of_lane : ProductSpec::Bias::of_output;
   product.activation = op.activation;
   product.residual = op.residual.has_value();
   std::vector<LaunchStep::Register> registers{
-      {over_outputs ? product_register::w : product_register::x, input.offset, false},
+      {op.over_outputs ? product_register::w : product_register::x, input.offset, false},
       {product_register::y, output.offset, false},
-      {over_outputs ? product_register::x : product_register::w, weight.offset, false},
-      {product_register::bias, bias.offset, false}};
+      {op.over_outputs ? product_register::x : product_register::w, weight.offset, false}};
+  if (op.factor) {
+    product.scale = ProductSpec::Scale::constant;
+    product.factor = *op.factor;
+  }
+  if (op.row_factor) {
+    product.scale = ProductSpec::Scale::row;
+    product.row_factor_layout = op.row_factor->layout;
+    registers.push_back({product_register::row_factor, op.row_factor->offset, false});
+  }
+  if (op.bias && !product.suspend) {
+    product.bias = op.over_outputs ? ProductSpec::Bias::of_lane : ProductSpec::Bias::of_output;
+  }
+  if (op.bias) registers.push_back({product_register::bias, op.bias->offset, false});
   if (op.residual) registers.push_back({product_register::residual, op.residual->offset, false});
   if (op.sums) {
     registers.push_back({product_register::sums_low, op.sums->low.offset, false});
     registers.push_back({product_register::sums_high, op.sums->high.offset, false});
   }
-  if (!over_outputs) {
+  if (!op.over_outputs) {
     add_product_launch(task, target, op.name, product, std::move(registers));
     return;
   }

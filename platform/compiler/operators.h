@@ -81,9 +81,18 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
 void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u32 blocks, u64 width,
                const TileBuffer& partial, const TileBuffer& output);
 
+/// 1 / sqrt(width), by which scores are multiplied.
+[[nodiscard]] u16 attention_factor(u64 width);
+
 struct DenseOperator {
   std::string name;
   u64 inputs = 0, outputs = 0;
+  bool transposed = false;               // the weight has a row for each input
+  bool over_outputs = false;             // lanes run over outputs, not rows: nothing is taken by column; `transposed`
+                                         // is set then, `row_factor` is not
+  std::optional<u16> factor;             // of the sums; there is none where there are row factors
+  std::optional<TileBuffer> row_factor;  // likewise, the first column
+  std::optional<TileBuffer> bias;        // a value for each output, in order from the buffer's first byte on
   std::optional<Activation> activation;
   std::optional<TileBuffer> residual;
   /// Where the inputs are divided among several tasks: what each but the first begins with, each but the last leaves.
@@ -93,10 +102,9 @@ struct DenseOperator {
   };
   std::optional<Sums> sums;
 };
-/// output = input * weight^T + bias, then activation and residual. `weight` has a row for each output, or where the
-/// scratchpad serves no columns a row for each input; `bias` a value for each output, in order from the buffer's first
-/// byte on. Nothing but the sums is written where they are suspended.
+/// output = input * weight^T, then factor, bias, activation and residual. `weight` has a row for each output, or with
+/// `transposed` for each input. Nothing but the sums is written where they are suspended.
 void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
-               const TileBuffer& weight, const TileBuffer& bias, const TileBuffer& output);
+               const TileBuffer& weight, const TileBuffer& output);
 
 }  // namespace bvp

@@ -12,8 +12,8 @@
 
 namespace bvp {
 
-Plan::Plan(const CompilerTarget& target, u64 weight_area, bool dry)
-    : target_(target), weight_area_(weight_area), dry_(dry), bump_(target.dram_base) {}
+Plan::Plan(const CompilerTarget& target, u64 weight_area, u64 most_weights, bool dry)
+    : target_(target), weight_area_(weight_area), most_weights_(most_weights), dry_(dry), bump_(target.dram_base) {}
 
 // ---------------------------------------------------------------- DRAM
 
@@ -78,12 +78,12 @@ u64 Plan::align(u64 bytes) const {
 }
 
 u64 Plan::footprint(const TaskBuilder& task) const {
-  return align(task.buffer_bytes()) + std::max(weight_area_, align(task.weights().size() * 2));
+  return align(task.buffer_bytes()) + std::max(weight_area_, weight_bytes(task));
 }
 
 u64 Plan::largest_weights() const {
   u64 largest = 0;
-  for (const TaskBuilder& task : tasks_) largest = std::max(largest, align(task.weights().size() * 2));
+  for (const TaskBuilder& task : tasks_) largest = std::max(largest, weight_bytes(task));
   return largest;
 }
 
@@ -97,8 +97,8 @@ u64 Plan::cycles(const TaskBuilder& task) const {
   return task_cycles(target_, cost);
 }
 
-CompileError Plan::does_not_fit(const TaskBuilder& task) const {
-  return CompileError(
+ScratchpadError Plan::does_not_fit(const TaskBuilder& task) const {
+  return ScratchpadError(
       fmt::format("{}: {} rows need {} bytes of a scratchpad half, it has {} (raise soc.scratchpad.size_bytes)",
                   task.name(), task.rows(), footprint(task), half_bytes()));
 }

@@ -18,8 +18,9 @@ namespace bvp {
 class Plan {
  public:
   /// @param weight_area  bytes at the end of each half that are kept for the weights of the next task
+  /// @param most_weights bytes of weights that a task may have
   /// @param dry          nothing but the sizes of tasks is wanted
-  Plan(const CompilerTarget& target, u64 weight_area, bool dry);
+  Plan(const CompilerTarget& target, u64 weight_area, u64 most_weights, bool dry);
 
   [[nodiscard]] const CompilerTarget& target() const { return target_; }
   [[nodiscard]] u64 half_bytes() const { return target_.scratchpad_bytes / 2; }
@@ -65,9 +66,11 @@ class Plan {
 
   /// Buffers and weights of a task; the two lie in one half.
   [[nodiscard]] u64 footprint(const TaskBuilder& task) const;
-  [[nodiscard]] bool fits(const TaskBuilder& task) const { return footprint(task) <= half_bytes(); }
+  [[nodiscard]] bool fits(const TaskBuilder& task) const {
+    return footprint(task) <= half_bytes() && weight_bytes(task) <= most_weights_;
+  }
   [[nodiscard]] u64 cycles(const TaskBuilder& task) const;
-  [[nodiscard]] CompileError does_not_fit(const TaskBuilder& task) const;
+  [[nodiscard]] ScratchpadError does_not_fit(const TaskBuilder& task) const;
 
   [[nodiscard]] const std::vector<TaskBuilder>& tasks() const { return tasks_; }
   [[nodiscard]] u64 largest_weights() const;
@@ -76,9 +79,10 @@ class Plan {
 
  private:
   [[nodiscard]] u64 align(u64 bytes) const;
+  [[nodiscard]] u64 weight_bytes(const TaskBuilder& task) const { return align(task.weights().size() * 2); }
 
   const CompilerTarget& target_;
-  const u64 weight_area_;
+  const u64 weight_area_, most_weights_;
   const bool dry_;
   u64 bump_;
   MatrixPlaces matrices_;

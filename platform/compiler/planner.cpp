@@ -18,6 +18,7 @@ namespace bvp {
 namespace {
 
 constexpr u32 ring_entries = 256;
+constexpr std::size_t most_tasks = 0x10000;  // the tag of a launch has 16 bits for each of task and step
 
 class Planner {
  public:
@@ -25,18 +26,29 @@ class Planner {
       : target_(target), network_(network), parameters_(parameters) {}
 
   CompiledNetwork compile() {
-    // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
-    Plan trial(target_, 0, true);
-    plan_network(trial);
-    weight_area_ = trial.largest_weights();
-    Plan plan(target_, weight_area_, false);
-    plan_network(plan);
-    weight_area_ = std::max(weight_area_, plan.largest_weights());
-    lay_out(plan);
-    return std::move(result_);
+    // Where the weights of one task leave too little of a half to the tiles of another, weights are limited.
+    const u64 least_weights = u64{target_.lanes} * target_.vector_bytes();
+    for (u64 most_weights = half_bytes();; most_weights /= 2) {
+      try {
+        compile_with(most_weights);
+        return std::move(result_);
+      } catch (const ScratchpadError&) {
+        if (most_weights / 2 < least_weights) throw;
+      }
+    }
   }
 
  private:
+  void compile_with(u64 most_weights) {
+    // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
+    Plan trial(target_, 0, most_weights, true);
+    plan_network(trial);
+    weight_area_ = trial.largest_weights();
+    Plan plan(target_, weight_area_, weight_area_, false);
+    plan_network(plan);
+    lay_out(plan);
+  }
+
   void plan_network(Plan& plan) {
     header_address_ = plan.allocate(sizeof(NetworkHeader));
     ring_address_ = plan.allocate(u64{ring_entries} * sizeof(Command));
@@ -65,6 +77,10 @@ class Planner {
   // ------------------------------------------------------------ memory image
 
   void lay_out(Plan& plan) {
+    if (plan.tasks().size() > most_tasks) {
+      throw CompileError(fmt::format("the network takes {} tasks, the limit is {} (raise soc.scratchpad.size_bytes)",
+                                     plan.tasks().size(), most_tasks));
+    }
     const u64 weight_area = half_bytes() - weight_area_;
     const MatrixPlaces& matrices = plan.settle();
     for_looked_at([&](MatrixPlace& place) { place = matrices.settled(place); });

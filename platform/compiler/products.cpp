@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "platform/compiler/long_rows.h"
 #include "platform/compiler/operators.h"
 #include "platform/compiler/transpose.h"
 
@@ -19,153 +20,221 @@ TileStrides row_strides(const MatrixPlace& place, u32 tile_rows, i64 second = 0,
 
 }  // namespace
 
-// ---------------------------------------------------------------- dense layers
+// ---------------------------------------------------------------- products in parts
 
 namespace {
 
-/// Inputs [first, end) of a dense layer; sums of several such parts go through DRAM.
-struct DensePart {
+/// y = x * w^T, or with `transposed` x * w, and what follows; heads are products of their own, some bytes apart.
+struct Product {
+  std::string name;
+  u32 layer = 0;
+  MatrixPlace x, w, y;                            // of the first head
+  u64 outputs = 0;                                // columns of y that are written
+  bool transposed = false, over_outputs = false;  // as in DenseOperator
+  u32 heads = 1;
+  i64 x_head = 0, w_head = 0, y_head = 0;
+  std::optional<MatrixPlace> bias;
+  std::optional<Activation> activation;
+  std::optional<MatrixPlace> residual;
+  std::optional<u16> factor;              // of the sums
+  std::optional<MatrixPlace> row_factor;  // likewise, one a row; heads lie one behind the other
+};
+
+/// Inputs [first, end) of a product; sums of several such parts go through DRAM.
+struct InputPart {
   std::string suffix;
   u64 first = 0, end = 0;
   bool is_first = true, is_last = true;
 };
 
-class DenseTask {
+/// Columns of the result in equal tiles, each whole panels or a part of one.
+struct OutputRange {
+  u64 first = 0, end = 0;
+};
+
+class ProductTasks {
  public:
-  DenseTask(Plan& plan, const DenseLayer& dense, const MatrixPlace& input, const MatrixPlace& output)
-      : plan_(plan),
-        dense_(dense),
-        input_(input),
-        output_(output),
-        panels_(static_cast<u32>(plan.padded(output.columns) / plan.target().lanes)),
-        weight_by_input_(!plan.target().column_access),
-        weight_(plan.constant(*dense.weight, weight_by_input_)),
-        bias_(plan.constant(*dense.bias)) {}
+  ProductTasks(Plan& plan, const Product& product) : plan_(plan), product_(product) {
+    const u64 lanes = plan.target().lanes, whole = product.outputs / lanes * lanes;
+    if (whole > 0) outputs_.push_back({0, whole});
+    if (whole < product.outputs) outputs_.push_back({whole, product.outputs});
+  }
 
   void add() {
-    const u64 lanes = plan_.target().lanes, chunks = plan_.padded(input_.columns) / lanes;
+    const u64 lanes = plan_.target().lanes, chunks = plan_.padded(product_.x.columns) / lanes;
     for (u64 of_part = chunks; of_part >= 1; of_part = (of_part + 1) / 2) {
-      const std::vector<DensePart> parts = divide(of_part * lanes);
-      if (std::all_of(parts.begin(), parts.end(), [&](const DensePart& part) { return fits(part); })) {
+      const std::vector<InputPart> parts = divide(of_part * lanes);
+      if (std::all_of(parts.begin(), parts.end(), [&](const InputPart& part) { return fits(part); })) {
         if (parts.size() > 1) {
-          low_ = plan_.matrix(input_.rows, output_.columns);
-          high_ = plan_.matrix(input_.rows, output_.columns);
+          low_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
+          high_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
         }
-        for (const DensePart& part : parts) add(part);
+        for (const InputPart& part : parts) {
+          for (const OutputRange& range : outputs_) add(part, range);
+        }
         return;
       }
-      if (of_part == 1) throw plan_.does_not_fit(make(parts.back(), 1, smallest(), true));
+      if (of_part == 1) throw plan_.does_not_fit(smallest(parts.back(), outputs_.front()));
     }
   }
 
  private:
-  [[nodiscard]] std::vector<DensePart> divide(u64 of_part) const {
-    std::vector<DensePart> parts;
-    for (u64 first = 0; first < input_.columns; first += of_part) {
-      DensePart part;
+  [[nodiscard]] std::vector<InputPart> divide(u64 of_part) const {
+    std::vector<InputPart> parts;
+    for (u64 first = 0; first < product_.x.columns; first += of_part) {
+      InputPart part;
       part.first = first;
-      part.end = std::min(first + of_part, input_.columns);
+      part.end = std::min(first + of_part, product_.x.columns);
       part.is_first = first == 0;
-      part.is_last = part.end == input_.columns;
+      part.is_last = part.end == product_.x.columns;
       if (!part.is_first || !part.is_last) part.suffix = fmt::format(".part{}", parts.size());
       parts.push_back(part);
     }
     return parts;
   }
 
-  [[nodiscard]] Plan::Tiling smallest() const { return plan_.tiling(input_.rows, 1, {panels_, 1}); }
-  [[nodiscard]] bool fits(const DensePart& part) const { return plan_.fits(make(part, 1, smallest(), true)); }
+  [[nodiscard]] u32 panels(const OutputRange& range) const {
+    return static_cast<u32>(plan_.padded(range.end - range.first) / plan_.target().lanes);
+  }
+  [[nodiscard]] TaskBuilder smallest(const InputPart& part, const OutputRange& range) const {
+    return make(part, range, 1, plan_.tiling(product_.x.rows, 1, {panels(range), product_.heads}), true);
+  }
+  [[nodiscard]] bool fits(const InputPart& part) const {
+    return std::all_of(outputs_.begin(), outputs_.end(),
+                       [&](const OutputRange& range) { return plan_.fits(smallest(part, range)); });
+  }
 
-  [[nodiscard]] TaskBuilder make(const DensePart& part, u32 tile_panels, const Plan::Tiling& tiling,
-                                 bool measuring) const {
+  [[nodiscard]] TaskBuilder make(const InputPart& part, const OutputRange& range, u32 tile_panels,
+                                 const Plan::Tiling& tiling, bool measuring) const {
     const CompilerTarget& target = plan_.target();
     const u64 inputs = part.end - part.first;
-    const u64 columns = std::min(u64{tile_panels} * target.lanes, plan_.padded(output_.columns));
+    const u64 columns = std::min(u64{tile_panels} * target.lanes, range.end - range.first);
     const auto column_bytes = static_cast<i64>(columns * 2);
-    const auto columns_from = [](MatrixPlace place, u64 first) {
-      place.address += first * 2;
+    const auto moved = [](MatrixPlace place, u64 rows, u64 first_column) {
+      place.address += rows * place.pitch + first_column * 2;
       return place;
     };
-    TaskBuilder task(target, dense_.name + part.suffix, dense_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
+    TaskBuilder task(target, product_.name + part.suffix, product_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
                      measuring);
-    const TileBuffer x = task.buffer(inputs);
-    const TileBuffer w = weight_by_input_ ? task.buffer(columns, static_cast<u32>(inputs))
-                                          : task.buffer(inputs, static_cast<u32>(columns));
-    const TileBuffer b = task.buffer(columns, 1);
-    if (weight_by_input_) {
-      MatrixPlace from = weight_;
-      from.address += part.first * weight_.pitch;
-      task.load(from, columns, w, static_cast<u32>(inputs), false, {0, column_bytes, 0});
-    } else {
-      task.load(columns_from(weight_, part.first), inputs, w, static_cast<u32>(columns), false,
-                {0, column_bytes / 2 * static_cast<i64>(weight_.pitch), 0});
-    }
-    if (part.is_last) task.load_bytes(bias_.address, b.offset, static_cast<u32>(columns * 2), {0, column_bytes, 0});
-    task.load(columns_from(input_, part.first), inputs, x, tiling.rows, true, row_strides(input_, tiling.rows));
+    // Without column access, what is taken by column is transposed, all of it but for the rows of w.
+    const auto taken = [&](TileBuffer buffer) { return product_.over_outputs ? buffer : for_columns(target, buffer); };
+    const TileBuffer x = taken(task.buffer(inputs));
+    const TileBuffer w = product_.transposed ? taken(task.buffer(columns, static_cast<u32>(inputs)))
+                                             : task.buffer(inputs, static_cast<u32>(columns));
+    const auto turn = [&](const TileBuffer& buffer, u64 of_columns, bool varying) {
+      if (!buffer.layout.transposed) return;
+      add_transpose(task, target, product_.name + part.suffix + ".transpose", buffer, of_columns, varying);
+    };
     DenseOperator op;
-    op.name = dense_.name + part.suffix;
+    if (product_.bias) op.bias = task.buffer(columns, 1);
+    if (product_.transposed) {
+      task.load(moved(product_.w, part.first, range.first), columns, w, static_cast<u32>(inputs), false,
+                {0, column_bytes, product_.w_head});
+    } else {
+      task.load(moved(product_.w, range.first, part.first), inputs, w, static_cast<u32>(columns), false,
+                {0, column_bytes / 2 * static_cast<i64>(product_.w.pitch), product_.w_head});
+    }
+    if (product_.bias && part.is_last) {
+      task.load_bytes(product_.bias->address + range.first * 2, op.bias->offset, static_cast<u32>(columns * 2),
+                      {0, column_bytes, 0});
+    }
+    task.load(moved(product_.x, 0, part.first), inputs, x, tiling.rows, true,
+              row_strides(product_.x, tiling.rows, 0, product_.x_head));
+    op.name = product_.name + part.suffix;
     op.inputs = inputs;
     op.outputs = columns;
-    const auto outputs_of = [&](const MatrixPlace& place) { return row_strides(place, tiling.rows, column_bytes); };
+    op.transposed = product_.transposed;
+    op.over_outputs = product_.over_outputs;
+    turn(x, inputs, true);
+    turn(w, columns, false);
+    const auto strides = [&](const MatrixPlace& place, i64 head) {
+      return row_strides(place, tiling.rows, column_bytes, head);
+    };
+    const auto heads_behind = [&](const MatrixPlace& place) { return static_cast<i64>(product_.x.rows * place.pitch); };
+    const auto of_range = [&](const MatrixPlace& place) { return moved(place, 0, range.first); };
+    const i64 sums_head = heads_behind(low_);
     if (!part.is_first || !part.is_last) {
-      op.sums = {task.buffer(columns), task.buffer(columns), !part.is_first, !part.is_last};
+      op.sums = {taken(task.buffer(columns)), taken(task.buffer(columns)), !part.is_first, !part.is_last};
     }
     if (!part.is_first) {
-      task.load(low_, columns, op.sums->low, tiling.rows, true, outputs_of(low_));
-      task.load(high_, columns, op.sums->high, tiling.rows, true, outputs_of(high_));
+      task.load(of_range(low_), columns, op.sums->low, tiling.rows, true, strides(low_, sums_head));
+      task.load(of_range(high_), columns, op.sums->high, tiling.rows, true, strides(high_, sums_head));
+      turn(op.sums->low, columns, true);
+      turn(op.sums->high, columns, true);
     }
     if (!part.is_last) {
-      add_dense(task, target, op, x, w, b, op.sums->low);
-      task.store(low_, columns, op.sums->low, tiling.rows, true, outputs_of(low_));
-      task.store(high_, columns, op.sums->high, tiling.rows, true, outputs_of(high_));
+      add_dense(task, target, op, x, w, op.sums->low);
+      turn(op.sums->low, columns, true);
+      turn(op.sums->high, columns, true);
+      task.store(of_range(low_), columns, op.sums->low, tiling.rows, true, strides(low_, sums_head));
+      task.store(of_range(high_), columns, op.sums->high, tiling.rows, true, strides(high_, sums_head));
       return task;
     }
-    const TileBuffer y = task.buffer(columns);
-    op.activation = dense_.activation;
-    if (dense_.residual) {
-      op.residual = task.buffer(columns);
-      task.load(*dense_.residual, columns, *op.residual, tiling.rows, true, outputs_of(*dense_.residual));
+    const TileBuffer y = taken(task.buffer(columns));
+    op.activation = product_.activation;
+    op.factor = product_.factor;
+    if (product_.residual) {
+      op.residual = taken(task.buffer(columns));
+      task.load(of_range(*product_.residual), columns, *op.residual, tiling.rows, true, strides(*product_.residual, 0));
+      turn(*op.residual, columns, true);
     }
-    add_dense(task, target, op, x, w, b, y);
-    task.store(output_, columns, y, tiling.rows, true, outputs_of(output_));
+    if (product_.row_factor) {
+      const MatrixPlace& factors = *product_.row_factor;
+      op.row_factor = taken(task.buffer(factors.columns));
+      task.load(factors, factors.columns, *op.row_factor, tiling.rows, true,
+                row_strides(factors, tiling.rows, 0, heads_behind(factors)));
+      turn(*op.row_factor, factors.columns, true);
+    }
+    add_dense(task, target, op, x, w, y);
+    turn(y, columns, true);
+    task.store(of_range(product_.y), columns, y, tiling.rows, true, strides(product_.y, product_.y_head));
     return task;
   }
 
   /// With the number of output panels and of rows that cost least.
-  void add(const DensePart& part) {
+  void add(const InputPart& part, const OutputRange& range) {
     u64 best_cycles = std::numeric_limits<u64>::max();
     u32 best_panels = 1;
     Plan::Tiling best_tiling;
-    for (u32 count = 1; count <= panels_; ++count) {
-      if (panels_ % count != 0) continue;
-      const u32 tile_panels = panels_ / count;
+    const u32 all = panels(range);
+    for (u32 count = 1; count <= all; ++count) {
+      if (all % count != 0) continue;
+      const u32 tile_panels = all / count;
       const Plan::Make make_tile = [&](const Plan::Tiling& tiling, bool measuring) {
-        return make(part, tile_panels, tiling, measuring);
+        return make(part, range, tile_panels, tiling, measuring);
       };
-      const auto tiling = plan_.choose_tiling(input_.rows, {count, 1}, make_tile);
+      const auto tiling = plan_.choose_tiling(product_.x.rows, {count, product_.heads}, make_tile);
       if (!tiling) continue;
-      const u64 cycles = plan_.cycles(make(part, tile_panels, *tiling, true));
+      const u64 cycles = plan_.cycles(make(part, range, tile_panels, *tiling, true));
       if (cycles >= best_cycles) continue;
       best_cycles = cycles;
       best_panels = tile_panels;
       best_tiling = *tiling;
     }
-    plan_.add_task(make(part, best_panels, best_tiling, false));
+    plan_.add_task(make(part, range, best_panels, best_tiling, false));
   }
 
   Plan& plan_;
-  const DenseLayer& dense_;
-  const MatrixPlace &input_, &output_;
-  const u32 panels_;
-  const bool weight_by_input_;  // a row for each input, not for each output
-  const MatrixPlace weight_, bias_;
+  const Product& product_;
+  std::vector<OutputRange> outputs_;
   MatrixPlace low_{}, high_{};  // halves of the bits of the sums
 };
 
 }  // namespace
 
 void add_dense_layer(Plan& plan, const DenseLayer& dense, const MatrixPlace& input, const MatrixPlace& output) {
-  DenseTask(plan, dense, input, output).add();
+  Product product;
+  product.name = dense.name;
+  product.layer = dense.layer;
+  product.x = input;
+  product.transposed = product.over_outputs = !plan.target().column_access;
+  product.w = plan.constant(*dense.weight, product.transposed);
+  product.y = output;
+  product.outputs = plan.padded(output.columns);
+  product.bias = plan.constant(*dense.bias);
+  product.activation = dense.activation;
+  product.residual = dense.residual;
+  ProductTasks(plan, product).add();
 }
 
 // ---------------------------------------------------------------- attention
@@ -198,7 +267,51 @@ class AttentionCore {
     for (const Part& part : parts()) plan_.add_row_task(attention_.tokens, part.outer, part.make);
   }
 
-  /// Expected cycles, nothing if no tile fits.
+  /// Where not even a lane group of queries fits with all keys or a block of them: scores, softmax and values are
+  /// tasks of their own, and the scores go through DRAM. For one batch element.
+  void add_apart(u64 element) {
+    first_row_ = element * attention_.tokens;
+    const auto heads = static_cast<u32>(attention_.heads);
+    const auto of_element = [&](const MatrixPlace& place, u64 columns) {
+      MatrixPlace result = from_row(place, 0);
+      result.rows = attention_.tokens;
+      result.columns = columns;
+      return result;
+    };
+    const MatrixPlace all_scores = plan_.matrix(attention_.heads * attention_.tokens, attention_.tokens);
+    MatrixPlace scores = all_scores;
+    scores.rows = attention_.tokens;
+    const auto scores_head = static_cast<i64>(attention_.tokens * scores.pitch);
+
+    Product product;
+    product.name = attention_.name + ".scores";
+    product.layer = attention_.layer;
+    product.heads = heads;
+    product.x = of_element(q_, attention_.width);
+    product.w = of_element(k_, attention_.width);
+    product.x_head = product.w_head = head_stride();
+    product.y = scores;
+    product.y_head = scores_head;
+    product.outputs = attention_.tokens;
+    product.factor = attention_factor(attention_.width);
+    ProductTasks(plan_, product).add();
+
+    Product values;
+    values.name = attention_.name + ".values";
+    values.layer = attention_.layer;
+    values.heads = heads;
+    values.row_factor = add_long_softmax(plan_, attention_.name + ".softmax", attention_.layer, all_scores);
+    values.transposed = true;
+    values.x = scores;
+    values.x_head = scores_head;
+    values.w = of_element(v_, attention_.width);
+    values.y = of_element(mixed_, attention_.width);
+    values.w_head = values.y_head = head_stride();
+    values.outputs = attention_.width;
+    ProductTasks(plan_, values).add();
+  }
+
+  /// Expected cycles, nothing if no tile fits or no kernel does it.
   [[nodiscard]] std::optional<u64> cycles_whole() const {
     return cycles_of({static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)}, whole());
   }
@@ -287,9 +400,13 @@ class AttentionCore {
   }
 
   [[nodiscard]] std::optional<u64> cycles_of(std::array<u32, 2> outer, const Plan::Make& make) const {
-    const auto tiling = plan_.choose_tiling(attention_.tokens, outer, make);
-    if (!tiling) return std::nullopt;
-    return plan_.cycles(make(*tiling, true));
+    try {
+      const auto tiling = plan_.choose_tiling(attention_.tokens, outer, make);
+      if (!tiling) return std::nullopt;
+      return plan_.cycles(make(*tiling, true));
+    } catch (const CompileError&) {
+      return std::nullopt;  // no kernel for so many keys or blocks
+    }
   }
 
   [[nodiscard]] Plan::Make whole() const {
@@ -363,11 +480,18 @@ u64 choose_key_block(Plan& plan, Attention attention) {
 void add_attention_core(Plan& plan, const Attention& attention, const MatrixPlace& q, const MatrixPlace& k,
                         const MatrixPlace& v, const MatrixPlace& mixed) {
   AttentionCore core(plan, attention, q, k, v, mixed);
-  if (attention.key_block >= attention.tokens) {
+  const bool whole = attention.key_block >= attention.tokens;
+  if (whole && core.cycles_whole()) {
     core.add_whole();
     return;
   }
-  for (u64 element = 0; element < attention.batch; ++element) core.add_blocks(element);
+  for (u64 element = 0; element < attention.batch; ++element) {
+    if (whole) {
+      core.add_apart(element);
+    } else {
+      core.add_blocks(element);
+    }
+  }
 }
 
 }  // namespace bvp

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "platform/compiler/long_butterfly.h"
+#include "platform/compiler/long_rows.h"
 #include "platform/compiler/transpose.h"
 
 namespace bvp {
@@ -338,7 +339,16 @@ std::vector<RowProgram::Operation> RowProgram::part(std::size_t first, std::size
 }
 
 bool RowProgram::fits(const std::vector<Operation>& operations) const {
-  return operations.empty() || plan_.fits(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
+  if (operations.empty()) return true;
+  try {
+    return plan_.fits(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
+  } catch (const CompileError&) {
+    // The steps of a long layer norm are smaller kernels; other operators have no smaller ones.
+    const bool norm = std::any_of(operations.begin(), operations.end(),
+                                  [](const Operation& operation) { return operation.kind == Operation::Kind::norm; });
+    if (!norm) throw;
+    return false;
+  }
 }
 
 void RowProgram::flush() {
@@ -377,11 +387,8 @@ void RowProgram::flush() {
 
 void RowProgram::add_long(const std::vector<Operation>& operations) {
   const auto work = std::find_if(operations.begin(), operations.end(), [](const Operation& operation) {
-    return operation.kind == Operation::Kind::linear || operation.kind == Operation::Kind::fft;
+    return operation.kind != Operation::Kind::load && operation.kind != Operation::Kind::store;
   });
-  if (work == operations.end()) {
-    throw plan_.does_not_fit(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
-  }
   const auto loaded = [&](Value value) {
     return std::find_if(operations.begin(), operations.end(),
                         [&](const Operation& operation) {
@@ -389,6 +396,15 @@ void RowProgram::add_long(const std::vector<Operation>& operations) {
                         })
         ->place;
   };
+  const auto is_result = [&](Value value) {
+    return work != operations.end() && std::count(work->outputs.begin(), work->outputs.end(), value) != 0;
+  };
+  for (const Operation& operation : operations) {
+    if (operation.kind != Operation::Kind::store || is_result(operation.inputs.front())) continue;
+    const MatrixPlace from = loaded(operation.inputs.front());
+    add_copy(plan_, "copy", operation.layer, from, from.columns, operation.place, 0);
+  }
+  if (work == operations.end()) return;
   // An output goes to the first of its stores if that has room for all columns that are written.
   const auto result_of = [&](Value value) {
     const u64 pitch = values_[value].written * 2;
@@ -411,6 +427,8 @@ void RowProgram::add_long(const std::vector<Operation>& operations) {
     std::optional<MatrixPlace> residual;
     if (work->inputs.size() > 1) residual = loaded(work->inputs[1]);
     add_long_linear(*work, x, residual, results[0]);
+  } else if (work->kind == Operation::Kind::norm) {
+    add_long_norm(plan_, {work->name, work->layer, work->weight, work->bias, work->epsilon}, x, results[0]);
   } else {
     add_long_fft(*work, x, results[0], results[1]);
   }

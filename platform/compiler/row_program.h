@@ -14,7 +14,7 @@ namespace bvp {
 
 /// A straight-line program over matrices with one row a token. Operators are collected and become tasks at a flush:
 /// one if all its buffers fit a scratchpad half, otherwise as few as possible, joined through DRAM. An operator that
-/// does not fit alone works in passes over DRAM (long_butterfly.h).
+/// does not fit alone works in passes over DRAM (long_butterfly.h, long_rows.h).
 class RowProgram {
  public:
   /// A matrix: an index into the program's values. A flush ends all of them.

@@ -55,6 +55,11 @@ struct CompileError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A task needs more than a scratchpad half; one with fewer weights beside it may do.
+struct ScratchpadError : CompileError {
+  using CompileError::CompileError;
+};
+
 /// A loop nest that the hardware cannot express; another division of the work may do.
 struct MappingError : CompileError {
   using CompileError::CompileError;

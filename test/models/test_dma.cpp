@@ -656,7 +656,8 @@ TEST_CASE("a fast DMA moves what it does not time, as a plain loop would", "[dma
         CHECK(system.driver->transfer(descriptor) == 0);
         plain_copy(expected, descriptor);
         CHECK(system.memory->bytes == expected);
-        CHECK(system.memory->bulk_bytes > before);
+        // The pace is known from the second time on.
+        CHECK((system.memory->bulk_bytes > before) == (repeat > 0));
       }
     }
   });
@@ -668,6 +669,7 @@ TEST_CASE("a fast DMA reports a target that moves nothing without time", "[dma]"
   system.build();
   system.memory->takes_bulk = false;
   system.run([&] {
+    CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) == 0);
     CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) == static_cast<u32>(DmaStatus::source_error));
   });
 }

@@ -2,6 +2,7 @@
 // Kernels on the simulated array against plain arithmetic.
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <random>
 
 #include "platform/compiler/operators.h"
@@ -403,6 +404,200 @@ TEST_CASE("layer normalisation", "[kernels]") {
   }
 }
 
+namespace {
+
+/// The fp32 sum of a row in interleaved parts, as docs/numerics.md says.
+float sum_in_parts(const std::vector<float>& terms, u32 ways) {
+  std::vector<float> parts(ways, 0.0F);
+  for (std::size_t i = 0; i < terms.size(); ++i) parts[i % ways] += terms[i];
+  for (u32 half = ways / 2; half > 0; half /= 2) {
+    for (u32 i = 0; i < half; ++i) parts[i] += parts[i + half];
+  }
+  return parts[0];
+}
+
+u16 scaled(float sum, u16 factor) { return to_half(sum * from_half(factor)); }
+
+std::vector<u16> expected_norm(const std::vector<u16>& x, const Tensor& weight, const Tensor& bias, u32 ways) {
+  const u16 share = to_half(1.0 / static_cast<double>(x.size()));
+  std::vector<float> terms;
+  for (const u16 value : x) terms.push_back(from_half(value));
+  const u16 mean = scaled(sum_in_parts(terms, ways), share);
+  terms.clear();
+  for (const u16 value : x) {
+    const float d = from_half(sub(value, mean));
+    terms.push_back(d * d);
+  }
+  const u16 variance = add(scaled(sum_in_parts(terms, ways), share), to_half(1e-5));
+  const u16 s = to_half(1.0 / std::sqrt(static_cast<double>(from_half(variance))));
+  std::vector<u16> y;
+  for (std::size_t i = 0; i < x.size(); ++i) y.push_back(fma(mul(sub(x[i], mean), s), weight.data[i], bias.data[i]));
+  return y;
+}
+
+struct LongRowCase {
+  std::vector<u32> parts;  // columns
+  u32 rows, lanes, pe_rows, operand_vectors;
+  [[nodiscard]] u32 columns() const { return std::accumulate(parts.begin(), parts.end(), 0u); }
+};
+const std::vector<LongRowCase> long_row_cases{{{96, 64, 40}, 40, 32, 4, 256}, {{32, 5}, 70, 32, 1, 256},
+                                              {{512, 512}, 32, 32, 4, 256},   {{24, 16, 8, 7}, 20, 8, 2, 64},
+                                              {{5, 2}, 3, 1, 4, 256},         {{64, 64, 9}, 33, 32, 4, 96},
+                                              {{100}, 40, 32, 4, 256}};
+
+/// The launches of all parts of long rows, with the sums and statistics in the scratchpad.
+class LongRowBench {
+ public:
+  LongRowBench(const LongRowCase& sizes, const ArrayConfig& config)
+      : sizes_(sizes), target_(config.target()), task_(target_, "task", 0, {1, 1, 1}, sizes.rows, sizes.rows) {
+    for (const u32 columns : sizes.parts) parts_.push_back(task_.buffer(columns));
+    sums_ = task_.buffer(u64{2} * sum_ways(target_));
+    statistics_ = task_.buffer(softmax_column::count);
+  }
+
+  void add(RowPartSpec::Step step, const std::vector<u32>& scalars = {}) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      RowPartSpec spec;
+      spec.step = step;
+      spec.columns = sizes_.parts[i];
+      spec.first = i == 0;
+      spec.last = i + 1 == parts_.size();
+      spec.layout = parts_[i].layout;
+      spec.row_columns = sizes_.columns();
+      RowKernel kernel = make_row_part_kernel(target_, spec, task_.groups());
+      LaunchStep launch;
+      launch.name = "part";
+      launch.counts = {task_.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+      launch.registers = {{row_part_register::input, parts_[i].offset, false},
+                          {row_part_register::output, parts_[i].offset, false},
+                          {row_part_register::sums, sums_.offset, false},
+                          {row_part_register::statistics, statistics_.offset, false}};
+      if (!kernel.weights.empty()) {
+        launch.registers.push_back({row_part_register::constants, task_.add_weights(kernel.weights), true});
+      }
+      if (!scalars.empty()) launch.registers.push_back({row_part_register::scalars, scalars[i], false});
+      launch.kernel = std::move(kernel.kernel);
+      task_.add_launch(std::move(launch));
+    }
+  }
+
+  [[nodiscard]] TaskBuilder& task() { return task_; }
+  [[nodiscard]] const CompilerTarget& target() const { return target_; }
+
+  void write(ArrayBench& bench, const std::vector<u16>& words) const {
+    u32 first = 0;
+    for (const TileBuffer& part : parts_) {
+      const u32 count = sizes_.parts[static_cast<std::size_t>(&part - parts_.data())];
+      std::vector<u16> own;
+      for (u32 row = 0; row < sizes_.rows; ++row) {
+        for (u32 i = 0; i < count; ++i) own.push_back(words[row * sizes_.columns() + first + i]);
+      }
+      bench.write_matrix(part.offset, part.layout, count, own);
+      first += count;
+    }
+  }
+  [[nodiscard]] std::vector<u16> read_row(ArrayBench& bench, u32 row) const {
+    std::vector<u16> words;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const u32 count = sizes_.parts[i];
+      const auto part = bench.read_matrix(parts_[i].offset, parts_[i].layout, sizes_.rows, count);
+      words.insert(words.end(), part.begin() + row * count, part.begin() + (row + 1) * count);
+    }
+    return words;
+  }
+  [[nodiscard]] std::vector<u16> read_statistics(ArrayBench& bench) const {
+    return bench.read_matrix(statistics_.offset, statistics_.layout, sizes_.rows, softmax_column::count);
+  }
+
+ private:
+  const LongRowCase& sizes_;
+  const CompilerTarget target_;
+  TaskBuilder task_;
+  std::vector<TileBuffer> parts_;
+  TileBuffer sums_, statistics_;
+};
+
+void configure(ArrayConfig& config, const LongRowCase& sizes) {
+  config.array.lanes = sizes.lanes;
+  config.array.rows = sizes.pe_rows;
+  config.pe.operand_vectors = sizes.operand_vectors;
+}
+
+}  // namespace
+
+TEST_CASE("layer normalisation in parts of the columns has the bits of whole rows", "[kernels]") {
+  for (const LongRowCase& sizes : long_row_cases) {
+    INFO(sizes.parts.size() << " parts of " << sizes.columns() << " columns, " << sizes.rows << " rows, " << sizes.lanes
+                            << " lanes");
+    ArrayConfig config;
+    configure(config, sizes);
+    SimulationContext context;
+    ArrayBench bench("bench", config);
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    LongRowBench rows(sizes, config);
+    const u64 columns = sizes.columns();
+    const auto words = random_words(sizes.rows * columns, 7, 3.0);
+    const Tensor weight{{columns}, random_words(columns, 8)}, bias{{columns}, random_words(columns, 9)};
+    std::vector<u32> scalars;
+    for (u32 i = 0, first = 0; i < sizes.parts.size(); first += sizes.parts[i++]) {
+      const auto own = row_part_scalars(
+          rows.target(), sizes.parts[i], [&](u32 column) { return weight.data[first + column]; },
+          [&](u32 column) { return bias.data[first + column]; });
+      scalars.push_back(rows.task().reserve(static_cast<u32>(own.size() * 2)));
+      bench.write(scalars.back(), own);
+    }
+    rows.write(bench, words);
+    rows.add(RowPartSpec::Step::sum);
+    rows.add(RowPartSpec::Step::squares);
+    rows.add(RowPartSpec::Step::scale, scalars);
+    run_task(bench, rows.task(), (rows.task().buffer_bytes() + 8191) / 8192 * 8192);
+    u32 wrong = 0;
+    for (u32 row = 0; row < sizes.rows; ++row) {
+      const std::vector<u16> x(words.begin() + row * columns, words.begin() + (row + 1) * columns);
+      wrong += rows.read_row(bench, row) != expected_norm(x, weight, bias, sum_ways(rows.target())) ? 1 : 0;
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("softmax in parts of the keys has the bits of whole rows", "[kernels]") {
+  for (const LongRowCase& sizes : long_row_cases) {
+    INFO(sizes.parts.size() << " parts of " << sizes.columns() << " columns, " << sizes.rows << " rows, " << sizes.lanes
+                            << " lanes");
+    ArrayConfig config;
+    configure(config, sizes);
+    SimulationContext context;
+    ArrayBench bench("bench", config);
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    LongRowBench rows(sizes, config);
+    const u32 columns = sizes.columns();
+    // Down to where all but the maximum of an earlier part would be lost.
+    const auto words = random_words(sizes.rows * columns, 17, 8.0);
+    rows.write(bench, words);
+    rows.add(RowPartSpec::Step::maximum);
+    rows.add(RowPartSpec::Step::exponent);
+    run_task(bench, rows.task(), (rows.task().buffer_bytes() + 8191) / 8192 * 8192);
+    const auto statistics = rows.read_statistics(bench);
+    u32 wrong = 0;
+    for (u32 row = 0; row < sizes.rows; ++row) {
+      const std::vector<u16> x(words.begin() + row * columns, words.begin() + (row + 1) * columns);
+      const u16 maximum =
+          *std::max_element(x.begin(), x.end(), [](u16 a, u16 b) { return from_half(a) < from_half(b); });
+      std::vector<u16> e;
+      std::vector<float> terms;
+      for (const u16 value : x) {
+        e.push_back(to_half(std::exp(static_cast<double>(from_half(sub(value, maximum))))));
+        terms.push_back(from_half(e.back()));
+      }
+      const u16 total = to_half(sum_in_parts(terms, sum_ways(rows.target())));
+      const u16* of_row = &statistics[row * softmax_column::count];
+      wrong += rows.read_row(bench, row) != e ? 1 : 0;
+      wrong += of_row[softmax_column::reciprocal] != to_half(1.0 / static_cast<double>(from_half(total))) ? 1 : 0;
+    }
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("attention of one head", "[kernels]") {
   for (const auto& [keys, queries, width] : {std::tuple<u64, u32, u64>{128, 64, 64},
                                              {196, 100, 64},
@@ -485,9 +680,10 @@ TEST_CASE("dense products with bias, activation and residual", "[kernels]") {
     op.name = "dense";
     op.inputs = c.inputs;
     op.outputs = c.outputs;
+    op.bias = b;
     op.activation = c.activation;
     if (c.residual) op.residual = r;
-    add_dense(task, target, op, x, w, b, y);
+    add_dense(task, target, op, x, w, y);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(y.offset, y.layout, c.rows, c.outputs);
     std::size_t wrong = 0;
@@ -522,7 +718,8 @@ TEST_CASE("a large dense product keeps Cal busy", "[kernels]") {
   op.name = "dense";
   op.inputs = 768;
   op.outputs = 256;
-  add_dense(task, target, op, x, w, b, y);
+  op.bias = b;
+  add_dense(task, target, op, x, w, y);
   const Cycle cycles = run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192).front();
   CHECK(static_cast<double>(bench.counter("cal", "issue")) / static_cast<double>(cycles * 16) >= 0.85);
 }

@@ -16,9 +16,11 @@ using namespace bvp;
 
 class RandomCase {
  public:
-  explicit RandomCase(u64 number) : number_(number), random_(number) {
+  /// @param least_scratchpad  a half holds eight tiles of lanes x lanes values
+  RandomCase(u64 number, bool least_scratchpad) : number_(number), random_(number) {
     make_network();
     make_machine();
+    if (least_scratchpad) set_least_scratchpad();
   }
 
   [[nodiscard]] const std::string& network() const { return network_; }
@@ -106,6 +108,18 @@ class RandomCase {
     set("run.seed", below(1000));
   }
 
+  void set_least_scratchpad() {
+    const std::string lanes_key = "soc.array.lanes=", size_key = "soc.scratchpad.size_bytes=";
+    u64 lanes = 32;
+    std::vector<std::string> others;
+    for (const std::string& setting : settings_) {
+      if (setting.rfind(lanes_key, 0) == 0) lanes = std::stoull(setting.substr(lanes_key.size()));
+      if (setting.rfind(size_key, 0) != 0) others.push_back(setting);
+    }
+    settings_ = others;
+    settings_.push_back(size_key + std::to_string(std::max<u64>(8192, 2 * 8 * lanes * lanes * 2)));
+  }
+
   const u64 number_;
   std::mt19937_64 random_;
   std::string network_;
@@ -113,8 +127,8 @@ class RandomCase {
 };
 
 /// True: it ran; false: it was refused.
-bool check_case(u64 number) {
-  const RandomCase random(number);
+bool check_case(u64 number, bool least_scratchpad) {
+  const RandomCase random(number, least_scratchpad);
   INFO("case " << number << "\n"
                << random.network() << fmt::format("--set {}", fmt::join(random.settings(), " --set ")));
   ScenarioOptions options;
@@ -135,14 +149,15 @@ bool check_case(u64 number) {
     const std::string reason = error.what();
     const auto names = [&](const char* group) { return reason.find(group) != std::string::npos; };
     CHECK((names("soc.") || names("compiler.") || names("network.")));
+    if (least_scratchpad) CHECK_FALSE(names("soc.scratchpad"));
     CHECK_FALSE(simulated);
     return false;
   }
 }
 
-void check_cases(u64 first, u64 end) {
+void check_cases(u64 first, u64 end, bool least_scratchpad = false) {
   u64 ran = 0;
-  for (u64 number = first; number < end; ++number) ran += check_case(number) ? 1 : 0;
+  for (u64 number = first; number < end; ++number) ran += check_case(number, least_scratchpad) ? 1 : 0;
   INFO(ran << " of " << end - first << " ran, the others were refused");
   CHECK(2 * ran > end - first);
 }
@@ -151,5 +166,10 @@ void check_cases(u64 first, u64 end) {
 
 TEST_CASE("a sample of random networks on random machines", "[properties]") { check_cases(0, 24); }
 
+TEST_CASE("random networks need no larger scratchpad half than eight tiles", "[properties]") {
+  check_cases(1000, 1006, true);
+}
+
 // Some minutes: scripts/test --nightly
 TEST_CASE("random networks on random machines", "[properties][.nightly]") { check_cases(24, 624); }
+TEST_CASE("random networks in small scratchpads", "[properties][.nightly]") { check_cases(1006, 1106, true); }

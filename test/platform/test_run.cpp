@@ -196,6 +196,48 @@ TEST_CASE("what exceeds the scratchpad goes through DRAM", "[run]") {
   }
 }
 
+TEST_CASE("hidden sizes whose rows exceed a scratchpad half", "[run]") {
+  const std::vector<std::vector<std::string>> cases{
+      {"network.hidden=32768", "network.ffn=32768", "network.norm=pre", "network.vocabulary=10"},
+      {"network.hidden=65536", "network.ffn=65536", "network.norm=post", "run.fidelity=fast"}};
+  for (std::vector<std::string> settings : cases) {
+    INFO(settings.front());
+    settings.insert(settings.end(), {"network.tokens=3", "network.layers=[{mixing: fft2d, ffn: butterfly}]"});
+    const RunResult result = run(settings);
+    CHECK(result.failure.empty());
+    CHECK(result.verification.bit_exact);
+    const auto parts = std::count_if(result.kernels.begin(), result.kernels.end(), [](const KernelRow& row) {
+      return row.name.find("norm2.deviation.part") != std::string::npos;
+    });
+    CHECK(parts > 1);
+  }
+}
+
+TEST_CASE("a scratchpad half of eight tiles is enough for every operator", "[run]") {
+  const std::vector<std::vector<std::string>> machines{{"soc.array.lanes=32", "soc.scratchpad.size_bytes=32768"},
+                                                       {"soc.array.lanes=16", "soc.scratchpad.size_bytes=8192"}};
+  const std::vector<std::vector<std::string>> networks{
+      {"network.layers=[{mixing: fft2d, ffn: dense}]", "network.norm=pre", "network.hidden=140", "network.heads=1"},
+      {"network.layers=[{mixing: fft2d, ffn: butterfly}]", "network.hidden=300", "network.heads=1",
+       "run.fidelity=fast"},
+      {"network.layers=[{mixing: attention, projections: butterfly, ffn: dense}]", "network.hidden=160",
+       "network.heads=2", "network.batch=2", "network.norm=pre"},
+      {"network.layers=[{mixing: attention, projections: dense, ffn: butterfly}]", "network.hidden=264",
+       "network.heads=3", "run.fidelity=fast"}};
+  for (const auto& machine : machines) {
+    for (std::vector<std::string> settings : networks) {
+      INFO(machine.front() << " " << settings.front());
+      settings.insert(settings.end(), machine.begin(), machine.end());
+      settings.insert(settings.end(), {"network.tokens=40", "network.ffn=70", "network.vocabulary=30",
+                                       "network.classes=5", "network.pooling=mean"});
+      const RunResult result = run(settings);
+      CHECK(result.failure.empty());
+      CHECK(result.verification.bit_exact);
+    }
+  }
+  CHECK_THROWS_WITH(run({"soc.scratchpad.size_bytes=16384"}), Catch::Contains("raise soc.scratchpad.size_bytes"));
+}
+
 TEST_CASE("a dense layer with more inputs than fit adds them up in parts", "[run]") {
   const std::vector<std::string> network{"network.layers=[{mixing: fft2d, ffn: dense}]", "network.tokens=45",
                                          "network.ffn=1000"};
