@@ -32,9 +32,14 @@ ActionSampler::ActionSampler(const std::vector<Estimator>& estimators) {
   }
 }
 
-std::vector<u64> ActionSampler::sample() const {
-  std::vector<u64> values(actions_.size(), 0);
+void ActionSampler::sample(std::vector<u64>& values) const {
+  values.assign(actions_.size(), 0);
   for (const Source& source : sources_) values[source.action] += source.counter->value();
+}
+
+std::vector<u64> ActionSampler::sample() const {
+  std::vector<u64> values;
+  sample(values);
   return values;
 }
 

@@ -28,14 +28,18 @@ class ActionSampler {
 
   /// One sum for each action of each component, in an order that is the same every time.
   [[nodiscard]] std::vector<u64> sample() const;
+  /// The same into memory that is used again.
+  void sample(std::vector<u64>& values) const;
   /// What happened between two samples of this sampler. @throws std::invalid_argument  for anything else
   [[nodiscard]] ActionCounts between(const std::vector<u64>& earlier, const std::vector<u64>& later) const;
   /// What happened so far.
   [[nodiscard]] ActionCounts counts() const;
 
- private:
-  using Action = std::pair<std::string, std::string>;  // component, name
+  using Action = std::pair<std::string, std::string>;  ///< component, name
+  /// What the values of a sample are.
+  [[nodiscard]] const std::vector<Action>& actions() const { return actions_; }
 
+ private:
   struct Source {
     std::size_t action;  // index into actions_
     const Counter* counter;

@@ -1,50 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/power/power_monitor.h"
 
-#include "platform/power/power_states.h"
+#include <utility>
+
 #include "platform/power/soc_estimators.h"
 
 namespace bvp {
 
 PowerMonitor::PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, double clock_hz)
-    : soc_(soc), table_(table), size_(size), clock_hz_(clock_hz), sampler_(attach_estimators(soc)) {
-  last_ = sample();
+    : soc_(soc),
+      clock_hz_(clock_hz),
+      pes_(static_cast<double>(size.pes)),
+      sampler_(attach_estimators(soc)),
+      prices_(table, size, sampler_) {
+  trace_.components = prices_.components();
+  take(last_);
 }
 
-PowerMonitor::Sample PowerMonitor::sample() {
+void PowerMonitor::take(Sample& sample) {
   soc_.settle_statistics();
-  Sample sample;
   sample.cycle = soc_.clock().now();
-  sample.actions = sampler_.sample();
+  sampler_.sample(sample.actions);
   sample.dram_read = soc_.dram.statistics().bytes_read.value();
   sample.dram_written = soc_.dram.statistics().bytes_written.value();
+  sample.issue = {};
   for (const PeCore* pe : soc_.cores) {
     for (std::size_t i = 0; i < unit_count; ++i) sample.issue[i] += pe->issue_slots(static_cast<Unit>(i));
   }
-  return sample;
 }
 
 void PowerMonitor::close_window() {
-  Sample now = sample();
-  if (now.cycle == last_.cycle) return;
-  const auto cycles = static_cast<double>(now.cycle - last_.cycle);
+  take(now_);
+  if (now_.cycle == last_.cycle) return;
+  const Cycle cycles = now_.cycle - last_.cycle;
   PowerWindow window;
   window.begin_s = static_cast<double>(last_.cycle) / clock_hz_;
-  window.end_s = static_cast<double>(now.cycle) / clock_hz_;
-  const ActionCounts counts = sampler_.between(last_.actions, now.actions);
-  window.energy_j = table_.price(counts, size_);
-  const ArrayTime time = array_time(counts, size_, now.cycle - last_.cycle, clock_hz_);
-  for (const auto& [component, joules] : table_.static_energy(size_, time)) {
-    window.energy_j[component] += joules;
-  }
-  window.dram_read_bytes = now.dram_read - last_.dram_read;
-  window.dram_written_bytes = now.dram_written - last_.dram_written;
+  window.end_s = static_cast<double>(now_.cycle) / clock_hz_;
+  window.energy_j = prices_.energy(last_.actions, now_.actions, cycles, clock_hz_);
+  window.dram_read_bytes = now_.dram_read - last_.dram_read;
+  window.dram_written_bytes = now_.dram_written - last_.dram_written;
   for (std::size_t i = 0; i < unit_count; ++i) {
-    window.utilisation[i] =
-        static_cast<double>(now.issue[i] - last_.issue[i]) / (cycles * static_cast<double>(size_.pes));
+    window.utilisation[i] = static_cast<double>(now_.issue[i] - last_.issue[i]) / (static_cast<double>(cycles) * pes_);
   }
-  windows_.push_back(std::move(window));
-  last_ = std::move(now);
+  trace_.windows.push_back(std::move(window));
+  std::swap(last_, now_);
 }
 
 }  // namespace bvp

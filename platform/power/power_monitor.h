@@ -6,7 +6,8 @@
 
 #include "models/power/action_counts.h"
 #include "models/power/energy_table.h"
-#include "platform/power/power_window.h"
+#include "platform/power/linear_prices.h"
+#include "platform/power/power_trace.h"
 #include "platform/soc/soc.h"
 
 namespace bvp {
@@ -16,12 +17,12 @@ namespace bvp {
 /// some hundred cycles all belong to the window in which it begins.
 class PowerMonitor {
  public:
-  /// `soc` and `table` must outlive it.
+  /// `soc` must outlive it.
   PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, double clock_hz);
 
   /// A window ends here; does nothing if no cycle has passed since the last one.
   void close_window();
-  [[nodiscard]] const std::vector<PowerWindow>& windows() const { return windows_; }
+  [[nodiscard]] const PowerTrace& trace() const { return trace_; }
 
  private:
   struct Sample {
@@ -30,15 +31,14 @@ class PowerMonitor {
     u64 dram_read = 0, dram_written = 0;
     std::array<u64, unit_count> issue{};
   };
-  [[nodiscard]] Sample sample();
+  void take(Sample& sample);
 
   Soc& soc_;
-  const EnergyTable& table_;
-  const MachineSize size_;
-  const double clock_hz_;
+  const double clock_hz_, pes_;
   ActionSampler sampler_;
-  Sample last_;
-  std::vector<PowerWindow> windows_;
+  LinearPrices prices_;
+  Sample last_, now_;
+  PowerTrace trace_;
 };
 
 }  // namespace bvp

@@ -10,7 +10,7 @@
 
 #include "models/common/types.h"
 #include "platform/network/tensors.h"
-#include "platform/power/power_window.h"
+#include "platform/power/power_trace.h"
 
 namespace bvp {
 
@@ -117,8 +117,8 @@ struct RunResult {
   nlohmann::ordered_json plan;  ///< what the planner decided (plan_json)
 
   ArrayMap array;
-  std::vector<PowerWindow> power;  ///< power over time, if it was asked for
-  u64 trace_events_dropped = 0;    ///< for the sake of record.trace_bytes
+  PowerTrace power;              ///< power over time, if it was asked for
+  u64 trace_events_dropped = 0;  ///< for the sake of record.trace_bytes
 
   nlohmann::json statistics;   ///< the statistics tree, see statistics_json()
   std::string statistics_csv;  ///< the same with units and descriptions

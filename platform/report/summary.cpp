@@ -192,9 +192,9 @@ double total_area(const RunResult& result) {
 double peak_power(const RunResult& result) {
   const auto duration = [](const PowerWindow& window) { return window.end_s - window.begin_s; };
   const double cycle_s = per_second(result.time_s, static_cast<double>(result.cycles));
-  const double least = duration(result.power.front()) - 1.5 * cycle_s;
+  const double least = duration(result.power.windows.front()) - 1.5 * cycle_s;
   double peak = 0;
-  for (const PowerWindow& window : result.power) {
+  for (const PowerWindow& window : result.power.windows) {
     if (duration(window) >= least) peak = std::max(peak, window.power_w());
   }
   return peak;
@@ -203,14 +203,14 @@ double peak_power(const RunResult& result) {
 /// A line a window: its times, watts by component and in total, DRAM bytes per second, utilisation of each unit.
 std::string power_csv(const RunResult& result) {
   std::string out = "begin_s,end_s";
-  for (const auto& [component, joules] : result.power.front().energy_j) out += fmt::format(",{}_w", component);
+  for (const std::string& component : result.power.components) out += fmt::format(",{}_w", component);
   out += ",total_w,dram_read_bytes_per_s,dram_written_bytes_per_s";
   for (const char* unit : unit_names) out += fmt::format(",{}_utilisation", unit);
   out += "\n";
-  for (const PowerWindow& window : result.power) {
+  for (const PowerWindow& window : result.power.windows) {
     const double duration = window.end_s - window.begin_s;
     out += fmt::format("{},{}", window.begin_s, window.end_s);
-    for (const auto& [component, joules] : window.energy_j) out += fmt::format(",{}", joules / duration);
+    for (const double joules : window.energy_j) out += fmt::format(",{}", joules / duration);
     out += fmt::format(",{},{},{}", window.power_w(), static_cast<double>(window.dram_read_bytes) / duration,
                        static_cast<double>(window.dram_written_bytes) / duration);
     for (const double share : window.utilisation) out += fmt::format(",{}", share);
@@ -254,7 +254,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"energy_dram_pj_per_bit", result.energy_dram_pj_per_bit ? Json(*result.energy_dram_pj_per_bit) : Json(nullptr)},
       {"energy_j", result.energy_j},
       {"average_power_w", per_second(result.energy_j, result.time_s)},
-      {"peak_power_w", result.power.empty() ? Json(nullptr) : Json(peak_power(result))},
+      {"peak_power_w", result.power.windows.empty() ? Json(nullptr) : Json(peak_power(result))},
       {"trace_events_dropped", result.trace_events_dropped},
       {"area_by_component_mm2", result.area_by_component_mm2},
       {"area_mm2", total_area(result)},
@@ -303,8 +303,8 @@ std::string summary_table(const RunResult& result) {
   add_line(out, "energy",
            fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy_j, "J"),
                        si(per_second(result.energy_j, result.time_s), "W"),
-                       result.power.empty() ? "" : ", peak " + si(peak_power(result), "W"), profile_text(result),
-                       dram_text(result)));
+                       result.power.windows.empty() ? "" : ", peak " + si(peak_power(result), "W"),
+                       profile_text(result), dram_text(result)));
   if (!result.area_by_component_mm2.empty()) {
     std::vector<std::string> parts;
     for (const auto& [component, mm2] : result.area_by_component_mm2) {
@@ -336,7 +336,7 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
     write_text(directory / "statistics.json", dump(result.statistics));
     write_text(directory / "statistics.csv", result.statistics_csv);
   }
-  if (!result.power.empty()) write_text(directory / "power.csv", power_csv(result));
+  if (!result.power.windows.empty()) write_text(directory / "power.csv", power_csv(result));
   if (!result.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.tensors);
   if (!result.tokens.empty()) {
     write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.tokens);

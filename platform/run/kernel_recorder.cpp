@@ -2,6 +2,7 @@
 #include "platform/run/kernel_recorder.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "platform/power/soc_estimators.h"
 
@@ -82,7 +83,8 @@ KernelRecorder::Totals KernelRecorder::advance(u64 kernel_cycles) {
       difference.waits[wait] = now.units[unit].waits[wait] - last_.units[unit].waits[wait];
     }
   }
-  part.actions = sampler_.between(last_.actions, now.actions);
+  part.actions.resize(now.actions.size());
+  std::transform(now.actions.begin(), now.actions.end(), last_.actions.begin(), part.actions.begin(), std::minus<>());
   last_ = std::move(now);
   return part;
 }
@@ -95,7 +97,16 @@ void KernelRecorder::add(Totals& sum, const Totals& part) {
   sum.dram_read += part.dram_read;
   sum.dram_written += part.dram_written;
   for (std::size_t unit = 0; unit < unit_count; ++unit) sum.units[unit] += part.units[unit];
-  sum.actions += part.actions;
+  sum.add_actions(part);
+}
+
+void KernelRecorder::Totals::add_actions(const Totals& other) {
+  actions.resize(other.actions.size(), 0);
+  std::transform(actions.begin(), actions.end(), other.actions.begin(), actions.begin(), std::plus<>());
+}
+
+ActionCounts KernelRecorder::counts(const Totals& totals) const {
+  return sampler_.between(std::vector<u64>(totals.actions.size(), 0), totals.actions);
 }
 
 void KernelRecorder::command_started(const Command&, Cycle) {}

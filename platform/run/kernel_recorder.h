@@ -42,13 +42,16 @@ class KernelRecorder : public CommandObserver {
     u64 operations = 0;
     u64 dram_read = 0, dram_written = 0;
     std::array<UnitCycles, unit_count> units{};
-    ActionCounts actions;
+    std::vector<u64> actions;  // see counts()
+    void add_actions(const Totals& other);
   };
 
   /// By kernel name, in the order of first completion.
   [[nodiscard]] const std::vector<std::pair<std::string, Totals>>& kernels() const { return kernels_; }
   [[nodiscard]] const std::map<u32, Totals>& layers() const { return layers_; }
   [[nodiscard]] const Totals& rest() const { return rest_; }
+  /// The actions by name.
+  [[nodiscard]] ActionCounts counts(const Totals& totals) const;
   /// How often the firmware's runtime has carried out the network.
   [[nodiscard]] u64 inferences() const { return inferences_; }
 

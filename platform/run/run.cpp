@@ -324,7 +324,7 @@ class Run {
   void finish_records(Soc& soc) {
     if (power_) {
       power_->close_window();
-      result_.power = power_->windows();
+      result_.power = power_->trace();
     }
     if (tracer_) {
       tracer_->finish(soc.clock().now(), result_.power);
@@ -383,19 +383,19 @@ class Run {
   }
 
   /// The views that need the whole run alone.
-  void collect_energy(const KernelRecorder::Totals& all) {
+  void collect_energy(const ActionCounts& counts, u64 cycles) {
     const MachineSize size = machine_size();
-    result_.energy_by_action_j = table_->price_by_action(all.actions, size);
-    result_.energy_by_component_j = table_->price(all.actions, size);
-    const ArrayTime time = array_time(all.actions, size, all.cycles, clock_hz_);
+    result_.energy_by_action_j = table_->price_by_action(counts, size);
+    result_.energy_by_component_j = table_->price(counts, size);
+    const ArrayTime time = array_time(counts, size, cycles, clock_hz_);
     for (const auto& [component, kinds] : table_->static_by_kind(size, time)) {
       for (const auto& [kind, joules] : kinds) result_.energy_by_action_j[component][kind] = joules;
     }
     for (const auto& [component, joules] : table_->static_energy(size, time)) {
       result_.energy_by_component_j[component] += joules;
     }
-    result_.energy_by_power_state_j = energy_by_power_state(*table_, all.actions, size, all.cycles, clock_hz_);
-    result_.power_state_cycles = power_state_cycles(all.actions);
+    result_.energy_by_power_state_j = energy_by_power_state(*table_, counts, size, cycles, clock_hz_);
+    result_.power_state_cycles = power_state_cycles(counts);
   }
 
   void collect(Soc& soc, const KernelRecorder& recorder) {
@@ -421,18 +421,19 @@ class Run {
       return sum;
     };
     const auto energy_of = [&](const KernelRecorder::Totals& totals, u64 cycles) {
-      const ArrayTime time = array_time(totals.actions, size, cycles, clock_hz_);
-      return total_of(table_->price(totals.actions, size)) + total_of(table_->static_energy(size, time));
+      const ActionCounts counts = recorder.counts(totals);
+      const ArrayTime time = array_time(counts, size, cycles, clock_hz_);
+      return total_of(table_->price(counts, size)) + total_of(table_->static_energy(size, time));
     };
 
     KernelRecorder::Totals all;
     for (const auto& [layer, totals] : recorder.layers()) {
-      all.actions += totals.actions;
+      all.add_actions(totals);
       all.cycles += totals.cycles;
       all.operations += totals.operations;
       for (std::size_t i = 0; i < unit_count; ++i) all.units[i] += totals.units[i];
     }
-    collect_energy(all);
+    collect_energy(recorder.counts(all), all.cycles);
     result_.energy_j = total_of(result_.energy_by_component_j);
     result_.flops = all.operations;
     result_.lane_operations =

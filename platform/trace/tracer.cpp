@@ -33,12 +33,13 @@ constexpr const char* not_finished = " (not finished)";
 Track after(Track first, std::size_t turn) { return {first.process, first.thread + static_cast<u32>(turn)}; }
 
 /// Of a window, or of several that were made one.
-void add_counters(const PowerWindow& window, std::vector<TraceFile::Counter>& counters) {
+void add_counters(const std::vector<std::string>& components, const PowerWindow& window,
+                  std::vector<TraceFile::Counter>& counters) {
   const double duration = window.end_s - window.begin_s;
   const auto add = [&](std::string name, double value) {
     counters.push_back({counter_process, std::move(name), window.begin_s, value});
   };
-  for (const auto& [component, joules] : window.energy_j) add(component + " [W]", joules / duration);
+  for (std::size_t i = 0; i < components.size(); ++i) add(components[i] + " [W]", window.energy_j[i] / duration);
   add("total [W]", window.total_j() / duration);
   add("DRAM read [GB/s]", static_cast<double>(window.dram_read_bytes) / duration / 1e9);
   add("DRAM write [GB/s]", static_cast<double>(window.dram_written_bytes) / duration / 1e9);
@@ -179,20 +180,21 @@ void Tracer::array_power(ArrayPower power, double now_s) {
   array_power_since_s_ = now_s;
 }
 
-void Tracer::draw_counters(const std::vector<PowerWindow>& windows) {
+void Tracer::draw_counters(const PowerTrace& power) {
+  const std::vector<PowerWindow>& windows = power.windows;
   // As many neighbours become one as it takes to make them fit.
   for (std::size_t together = 1; together < 2 * windows.size(); together *= 2) {
     std::vector<TraceFile::Counter> counters;
     for (std::size_t i = 0; i < windows.size(); i += together) {
       PowerWindow window = windows[i];
       for (std::size_t k = i + 1; k < std::min(i + together, windows.size()); ++k) window += windows[k];
-      add_counters(window, counters);
+      add_counters(power.components, window, counters);
     }
     if (file_.counters(counters)) return;
   }
 }
 
-void Tracer::finish(Cycle now, const std::vector<PowerWindow>& windows) {
+void Tracer::finish(Cycle now, const PowerTrace& power) {
   const double end_s = seconds(now);
   for (const auto& transfer : transfers_) {
     if (!transfer) continue;
@@ -215,7 +217,7 @@ void Tracer::finish(Cycle now, const std::vector<PowerWindow>& windows) {
     file_.slice(after(first_task_track, i % task_tracks), compiled_.tasks[i].name, seconds(tasks_[i].begin),
                 seconds(tasks_[i].end), Part::outline);
   }
-  draw_counters(windows);
+  draw_counters(power);
   for (std::size_t track = 0; track < dram_.size(); ++track) {
     if (dram_[track].accesses > 0) draw(track);
   }

@@ -13,7 +13,7 @@
 #include "models/pe/unit_observer.h"
 #include "models/sequencer/command_observer.h"
 #include "platform/compiler/compiled_network.h"
-#include "platform/power/power_window.h"
+#include "platform/power/power_trace.h"
 #include "platform/trace/trace_file.h"
 
 namespace bvp {
@@ -44,7 +44,7 @@ class Tracer : public CommandObserver, public UnitObserver {
 
   /// Ends open slices (transfers and a kernel in flight as "not finished"), adds the counters, closes the file.
   /// @throws std::runtime_error  it could not be written
-  void finish(Cycle now, const std::vector<PowerWindow>& windows);
+  void finish(Cycle now, const PowerTrace& power);
 
   [[nodiscard]] u64 dropped() const { return file_.dropped(); }
 
@@ -57,7 +57,7 @@ class Tracer : public CommandObserver, public UnitObserver {
   [[nodiscard]] double seconds(Cycle cycle) const { return static_cast<double>(cycle) / clock_hz_; }
   [[nodiscard]] std::string command_name(const Command& command) const;
   void touch_task(const Command& command, Cycle cycle);
-  void draw_counters(const std::vector<PowerWindow>& windows);
+  void draw_counters(const PowerTrace& power);
 
   TraceFile file_;
   const CompiledNetwork& compiled_;
