@@ -342,11 +342,4 @@ ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpe
   return ProductBuilder(target, spec, groups).build();
 }
 
-u64 product_cal_cycles(const CompilerTarget& target, u32 terms, u32 outputs, u32 groups) {
-  const u32 block = largest_block(target, outputs);
-  const Division division = divide(target, outputs, block, groups);
-  constexpr u64 per_output = 4;  // clearing, rounding and what follows
-  return division.instances * block * (terms + per_output);
-}
-
 }  // namespace bvp

@@ -54,7 +54,4 @@ struct ProductKernel {
 /// @throws CompileError  the operand memory is too small
 [[nodiscard]] ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpec& spec, u32 groups);
 
-/// Cycles that the busiest PE's Cal unit needs for a launch; what the planner's cost model compares.
-[[nodiscard]] u64 product_cal_cycles(const CompilerTarget& target, u32 terms, u32 outputs, u32 groups);
-
 }  // namespace bvp
