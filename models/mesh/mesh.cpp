@@ -35,8 +35,6 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const Mes
       vectors_(&stats_, "vectors", "vectors", "vectors carried from PE to PE"),
       tokens_(&stats_, "tokens", "tokens", "tokens carried on the control plane"),
       stall_cycles_(&stats_, "stall_cycles", "cycles", "cycles that vectors waited for links or credits, summed"),
-      vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors went, in PEs"),
-      control_hops_(&stats_, "control_hop", "hops", "distance that tokens went, in PEs"),
       links_(from_pe.size() * links_per_router_, LinkCalendar(static_cast<u32>(parameters.buffer_entries))),
       ejections_(from_pe.size(), LinkCalendar(1)),
       traffic_(from_pe.size() * link_direction_count),
@@ -161,7 +159,6 @@ Cycle Mesh::carry_vectors(FlowPacket& packet, Cycle start) {
   packet.stall_cycles = stalls;
   stall_cycles_ += stalls;
   vectors_ += packet.count;
-  vector_hops_ += u64{packet.count} * distance(source, packet.destination);
   return path_.back().not_before - 1 + ejection_latency_;
 }
 
@@ -189,7 +186,6 @@ void Mesh::transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time
   }
   if (packet->untimed_copies != 0) {
     (packet->count == 0 ? tokens_ : vectors_) += u64{std::max(1u, packet->count)} * packet->untimed_copies;
-    (packet->count == 0 ? control_hops_ : vector_hops_) += u64{std::max(1u, packet->count)} * packet->untimed_hops;
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
     return;
   }
@@ -201,7 +197,6 @@ void Mesh::transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time
     arrival = start + far * control_hop_latency_ + 1;
     packet->stall_cycles = 0;
     ++tokens_;
-    control_hops_ += far;
   } else {
     arrival = carry_vectors(*packet, start);
     delay = clock_.to_time(source_free_[packet->source]) - now;

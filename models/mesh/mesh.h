@@ -89,7 +89,7 @@ class Mesh : public sc_core::sc_module {
   const std::size_t links_per_router_;
 
   StatGroup stats_;
-  Counter vectors_, tokens_, stall_cycles_, vector_hops_, control_hops_;
+  Counter vectors_, tokens_, stall_cycles_;
 
   std::vector<LinkCalendar> links_;      // router * links_per_router_ + direction
   std::vector<LinkCalendar> ejections_;  // by PE; nothing stays in them

@@ -64,9 +64,6 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       linear_bytes_written_(&stats_, "linear_bytes_written", "bytes", "bytes written through the linear port"),
       linear_conflict_cycles_(&stats_, "linear_conflict_cycles", "cycles",
                               "cycles that rows of the linear port waited for the port or a bank, summed"),
-      row_reads_(&stats_, "row_read", "accesses", "reads of one row or column of a bank"),
-      row_writes_(&stats_, "row_write", "accesses", "writes of one row or column of a bank"),
-      vector_hops_(&stats_, "vector_hop", "hops", "hops of vectors on the memory plane"),
       storage_(checked_size(parameters, lanes_), lanes_),
       bank_of_tile_(storage_.size() >> storage_.tile_shift()),
       bank_ports_(static_cast<std::size_t>(parameters.banks * parameters.ports), SlotCalendar(calendar_window)),
@@ -170,8 +167,6 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   outstanding_cycles_ += stalls;
   column_accesses_ += columns;
   (read ? vector_reads_ : vector_writes_) += access.count;
-  (read ? row_reads_ : row_writes_) += access.count;
-  vector_hops_ += u64{access.count} * (pe % columns_);
   return done;
 }
 
@@ -231,8 +226,6 @@ void Scratchpad::count_untimed(const VectorAccess& access, bool read) {
   const u64 vectors = u64{access.count} * access.untimed_copies;
   column_accesses_ += columns;
   (read ? vector_reads_ : vector_writes_) += vectors;
-  (read ? row_reads_ : row_writes_) += vectors;
-  vector_hops_ += u64{access.count} * access.untimed_hops;
 }
 
 void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -275,7 +268,6 @@ bool Scratchpad::untimed_linear(tlm::tlm_generic_payload& payload) {
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
   if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
     (bulk->write ? linear_bytes_written_ : linear_bytes_read_) += bulk->bytes;
-    (bulk->write ? row_writes_ : row_reads_) += (bulk->bytes + row_bytes_ - 1) / row_bytes_;
     return true;
   }
   auto* const bulk = payload.get_extension<BulkData>();
@@ -318,11 +310,11 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
   const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   Cycle wanted = start;
   Cycle last = start;
-  u64 rows = 0, conflicts = 0;
+  u64 conflicts = 0;
   for (u64 offset = begin & ~u64{row_bytes_ - 1}; offset < end;) {
     const u64 beat_end = std::min(end, (offset | (beat_bytes_ - 1)) + 1);
     const Cycle beat = linear_port_.reserve(wanted);
-    for (; offset < beat_end; offset += row_bytes_, ++rows) {
+    for (; offset < beat_end; offset += row_bytes_) {
       const Cycle slot = reserve_bank(bank_of(offset), beat + request_latency_);
       conflicts += slot - (wanted + request_latency_);
       last = std::max(last, slot);
@@ -330,7 +322,6 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
     wanted = beat + 1;
   }
   (read ? linear_bytes_read_ : linear_bytes_written_) += end - begin;
-  (read ? row_reads_ : row_writes_) += rows;
   linear_conflict_cycles_ += conflicts;
   const Cycle done = last + array_latency_ + (read ? response_latency_ : 0);
   delay = clock_.to_time(done) - sc_core::sc_time_stamp();

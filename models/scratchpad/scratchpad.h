@@ -91,7 +91,6 @@ class Scratchpad : public sc_core::sc_module {
   StatGroup stats_;
   Counter vector_reads_, vector_writes_, column_accesses_, conflict_cycles_, outstanding_cycles_;
   Counter linear_bytes_read_, linear_bytes_written_, linear_conflict_cycles_;
-  Counter row_reads_, row_writes_, vector_hops_;
 
   TileMemory storage_;
   std::vector<u8> bank_of_tile_;

@@ -120,7 +120,8 @@ std::string instructions_page() {
 
 std::string actions_page() {
   std::string text =
-      "What the power estimators (`models/power/estimators`) read from the statistics of the models.\n"
+      "What the power estimators (`models/power/estimators`) read from the monitors at the sockets and the statistics "
+      "of the models.\n"
       "Every [energy table](../energy.md) has a price for each of them.\n\n"
       "| component | action | counted in | one of it is |\n| --- | --- | --- | --- |\n";
   for (const Estimator& estimator : all_estimators()) {

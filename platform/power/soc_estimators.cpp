@@ -9,13 +9,15 @@ namespace {
 
 using Units = std::vector<const StatGroup*>;
 
-/// The units of each component in the statistics of the SoC.
+/// The units of each component in the statistics of the SoC; or monitors of the transactions at their sockets.
 Units units_of(const std::string& component, const Soc& soc) {
   Units units;
   if (component == "pe") {
     for (const PeCore* pe : soc.cores) units.push_back(&pe->statistics());
   } else if (component == "dma") {
     for (const StatGroup* channel : soc.statistics().child(component).children()) units.push_back(channel);
+  } else if (component == "mesh" || component == "scratchpad") {
+    units.push_back(&soc.statistics().child("monitors").child(component));
   } else {
     units.push_back(&soc.statistics().child(component));
   }

@@ -11,7 +11,7 @@ namespace bvp {
 
 /// An estimator for each component, attached to its units; `soc` must outlive them. A sampler of them reads the
 /// present once Soc::settle_statistics() has been called.
-/// @throws std::logic_error  a unit does not count what its estimator reads
+/// @throws std::logic_error  a unit does not count what its estimator reads, or the SoC was built without monitors
 [[nodiscard]] std::vector<Estimator> attach_estimators(const Soc& soc);
 
 }  // namespace bvp

@@ -7,6 +7,9 @@
 
 namespace bvp {
 
+Soc::Monitors::Monitors(const ArrayParameters& array)
+    : scratchpad("scratchpad_monitor", array, stats), mesh("mesh_monitor", array, stats) {}
+
 Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode)
     : sc_module(name),
       stats_("soc"),
@@ -50,7 +53,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   power_controller.set_array_callback([this](ArrayPower power) { set_array_power(power); });
   bus.add_target("sequencer", sequencer_base, sequencer_span).bind(sequencer.registers);
   bus.add_target("boot_ram", boot_ram_base, static_cast<u64>(parameters.boot_ram.size_bytes)).bind(boot_ram.target);
-  bus.add_target("scratchpad", scratchpad_base, scratchpad.size()).bind(scratchpad.linear);
+  auto& to_scratchpad = bus.add_target("scratchpad", scratchpad_base, scratchpad.size());
   bus.add_target("dram", dram_base, dram.size()).bind(dram.target);
 
   // interrupts
@@ -76,6 +79,14 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   dma.completions.bind(sequencer.dma_completions);
 
   // accelerator: array
+  if (mode.power) {
+    monitors = std::make_unique<Monitors>(parameters.array);
+    stats_.add(&monitors->stats);
+    to_scratchpad.bind(monitors->scratchpad.linear.from[0]);
+    monitors->scratchpad.linear.to[0].bind(scratchpad.linear);
+  } else {
+    to_scratchpad.bind(scratchpad.linear);
+  }
   const auto count = static_cast<u32>(parameters.array.rows * parameters.array.columns);
   if (mode.fast) {
     lockstep = std::make_unique<LockstepArray>("pes", parameters.array, parameters.pe, clock_, stats_, mode.data);
@@ -85,8 +96,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   for (u32 i = 0; i < count; ++i) {
     if (mode.fast) {
       sequencer.to_pe[i].bind(lockstep->config[i]);
-      lockstep->to_scratchpad[i].bind(scratchpad.vector[i]);
-      lockstep->to_mesh[i].bind(mesh.from_pe[i]);
+      bind_array(i, lockstep->to_scratchpad[i], lockstep->to_mesh[i]);
       mesh.to_pe[i].bind(lockstep->from_mesh[i]);
       continue;
     }
@@ -96,10 +106,21 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
     cores.push_back(&pe);
     sequencer.to_pe[i].bind(pe.config);
     pe.to_sequencer.bind(sequencer.pe_completions);
-    pe.to_scratchpad.bind(scratchpad.vector[i]);
-    pe.to_mesh.bind(mesh.from_pe[i]);
+    bind_array(i, pe.to_scratchpad, pe.to_mesh);
     mesh.to_pe[i].bind(pe.from_mesh);
   }
+}
+
+void Soc::bind_array(u32 pe, tlm::tlm_initiator_socket<>& to_scratchpad, tlm::tlm_initiator_socket<>& to_mesh) {
+  if (!monitors) {
+    to_scratchpad.bind(scratchpad.vector[pe]);
+    to_mesh.bind(mesh.from_pe[pe]);
+    return;
+  }
+  to_scratchpad.bind(monitors->scratchpad.vector.from[pe]);
+  monitors->scratchpad.vector.to[pe].bind(scratchpad.vector[pe]);
+  to_mesh.bind(monitors->mesh.from_pe.from[pe]);
+  monitors->mesh.from_pe.to[pe].bind(mesh.from_pe[pe]);
 }
 
 bool Soc::write_memory(u64 address, const u8* bytes, std::size_t size) {

@@ -22,6 +22,8 @@
 #include "models/peripherals/power_controller.h"
 #include "models/peripherals/simulation_control.h"
 #include "models/peripherals/uart.h"
+#include "models/power/monitors/mesh_monitor.h"
+#include "models/power/monitors/scratchpad_monitor.h"
 #include "models/scratchpad/scratchpad.h"
 #include "models/sequencer/sequencer.h"
 #include "platform/soc/soc_parameters.h"
@@ -33,6 +35,7 @@ class Soc : public sc_core::sc_module {
   struct Mode {
     bool fast = false;  ///< the accelerator is loosely timed
     bool data = true;   ///< false: it is timed, but moves and computes no tensors
+    bool power = true;  ///< false: nobody watches the sockets, and power estimators cannot be attached
   };
   Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode);
   Soc(sc_core::sc_module_name name, const SocParameters& parameters) : Soc(name, parameters, Mode{}) {}
@@ -79,7 +82,17 @@ class Soc : public sc_core::sc_module {
   std::unique_ptr<LockstepArray> lockstep;  // loosely timed: one for all
   std::vector<const PeCore*> cores;         // whichever there are
 
+  /// Between the sockets of the PEs, the bus and what they are bound to; neither side knows.
+  struct Monitors {
+    StatGroup stats{"monitors"};
+    ScratchpadMonitor scratchpad;
+    MeshMonitor mesh;
+    explicit Monitors(const ArrayParameters& array);
+  };
+  std::unique_ptr<Monitors> monitors;  // for power estimators
+
  private:
+  void bind_array(u32 pe, tlm::tlm_initiator_socket<>& to_scratchpad, tlm::tlm_initiator_socket<>& to_mesh);
   void set_array_power(ArrayPower power);
   void start_of_simulation() override {
     if (load_) load_();

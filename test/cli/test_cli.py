@@ -41,6 +41,29 @@ def safetensors(name, dtype, array):
     return struct.pack("<Q", len(header)) + header + array.tobytes()
 
 
+def waveform(text):
+    """A VCD file -> {signal: [(time, value), ...]}, changes only."""
+    head, _, body = text.partition("$enddefinitions")
+    if "$timescale" not in head:
+        raise ValueError("no timescale")
+    signals = {words[4]: words[3] for words in map(str.split, head.splitlines()) if words[:1] == ["$var"]}
+    changes = {code: [] for code in signals.values()}
+    now = 0
+
+    def change(code, value):
+        if not changes[code] or changes[code][-1][1] != value:
+            changes[code].append((now, value))
+
+    for words in map(str.split, body.splitlines()):
+        if len(words) == 1 and words[0].startswith("#"):
+            now = int(words[0][1:])
+        elif len(words) == 2 and words[0].startswith("b"):
+            change(words[1], int(words[0][1:], 2))
+        elif len(words) == 1 and words[0][0] in "01":
+            change(words[0][1:], int(words[0][0]))
+    return {name: changes[code] for name, code in signals.items()}
+
+
 class CommandLine(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory()
@@ -472,19 +495,7 @@ class Run(CommandLine):
     def test_waveform(self):
         self.vp("run", SMALL, "--quiet", "--vcd", "--out", "here")
         summary = json.loads((self.path / "here" / "summary.json").read_text())
-        head, _, body = (self.path / "here" / "signals.vcd").read_text().partition("$enddefinitions")
-        self.assertIn("$timescale", head)
-        signals = {words[4]: words[3] for words in map(str.split, head.splitlines()) if words[:1] == ["$var"]}
-        changes = {code: [] for code in signals.values()}
-        now = 0
-        for words in map(str.split, body.splitlines()):
-            if len(words) == 1 and words[0].startswith("#"):
-                now = int(words[0][1:])
-            elif len(words) == 2 and words[0].startswith("b"):
-                changes[words[1]].append((now, int(words[0][1:], 2)))
-            elif len(words) == 1 and words[0][0] in "01":
-                changes[words[0][1:]].append((now, int(words[0][0])))
-        values = {name: changes[code] for name, code in signals.items()}
+        values = waveform((self.path / "here" / "signals.vcd").read_text())
         for unit in ["array", "dma0", "dma1"]:
             self.assertEqual(values[f"{unit}_busy"][0], (0, 0))
             for field in ["task", "step"]:
@@ -503,6 +514,14 @@ class Run(CommandLine):
             # Whole accesses, of which some need a part only.
             self.assertGreaterEqual(counts[-1], 0.99 * summary[f"dram_{name}_bytes"])
             self.assertLess(counts[-1], 1.3 * summary[f"dram_{name}_bytes"])
+
+    @unittest.skipUnless(shutil.which("vcd2fst"), "the package gtkwave is not installed")
+    def test_waveform_in_gtkwave(self):
+        self.vp("run", SMALL, "--quiet", "--vcd", "--out", "here")
+        text = (self.path / "here" / "signals.vcd").read_text()
+        subprocess.run(["vcd2fst", "here/signals.vcd", "here/signals.fst"], cwd=self.path, check=True)
+        read = subprocess.run(["fst2vcd", "here/signals.fst"], cwd=self.path, check=True, capture_output=True, text=True)
+        self.assertEqual(waveform(read.stdout), waveform(text))
 
     def test_records_change_nothing(self):
         self.vp("run", SMALL, "--quiet", "--out", "a", "--set", "record.power_window_s=0")

@@ -10,8 +10,8 @@
 namespace bvp {
 
 [[nodiscard]] Estimator pe_estimator();          ///< unit: a PE, or those in lockstep
-[[nodiscard]] Estimator mesh_estimator();        ///< unit: the mesh
-[[nodiscard]] Estimator scratchpad_estimator();  ///< unit: the scratchpad
+[[nodiscard]] Estimator mesh_estimator();        ///< unit: a MeshMonitor
+[[nodiscard]] Estimator scratchpad_estimator();  ///< unit: a ScratchpadMonitor
 [[nodiscard]] Estimator sequencer_estimator();   ///< unit: the sequencer
 [[nodiscard]] Estimator dma_estimator();         ///< unit: a DMA channel
 [[nodiscard]] Estimator dram_estimator();        ///< unit: the DRAM, all its channels

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/power/monitors/mesh_monitor.h"
+
+#include <algorithm>
+
+#include "models/isa/vector_access.h"
+
+namespace bvp {
+
+MeshMonitor::MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, StatGroup& parent_stats)
+    : sc_module(name),
+      from_pe("from_pe", static_cast<std::size_t>(array.rows * array.columns),
+              [this](u32, const tlm::tlm_generic_payload& payload) { observe(payload); }),
+      columns_(static_cast<u32>(array.columns)),
+      stats_("mesh"),
+      vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors went, in PEs"),
+      control_hops_(&stats_, "control_hop", "hops", "distance that tokens went, in PEs") {
+  parent_stats.add(&stats_);
+}
+
+u32 MeshMonitor::distance(u32 source, u32 destination) const {
+  const auto apart = [](u32 a, u32 b) { return a > b ? a - b : b - a; };
+  return apart(source % columns_, destination % columns_) + apart(source / columns_, destination / columns_);
+}
+
+void MeshMonitor::observe(const tlm::tlm_generic_payload& payload) {
+  const auto* const packet = payload.get_extension<FlowPacket>();
+  const u32 hops = packet->untimed_copies == 0 ? distance(packet->source, packet->destination) : packet->untimed_hops;
+  (packet->count == 0 ? control_hops_ : vector_hops_) += u64{std::max(1u, packet->count)} * hops;
+}
+
+}  // namespace bvp

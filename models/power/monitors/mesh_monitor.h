@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// How far the transactions at the mesh's sockets go.
+#pragma once
+
+#include "models/common/statistics.h"
+#include "models/pe/array_parameters.h"
+#include "models/power/monitors/socket_monitor.h"
+
+namespace bvp {
+
+class MeshMonitor : public sc_core::sc_module {
+ public:
+  MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, StatGroup& parent_stats);
+
+  SocketMonitor from_pe;  ///< before Mesh::from_pe, as many
+
+ private:
+  void observe(const tlm::tlm_generic_payload& payload);
+  [[nodiscard]] u32 distance(u32 source, u32 destination) const;
+
+  u32 columns_;
+  StatGroup stats_;
+  Counter vector_hops_, control_hops_;
+};
+
+}  // namespace bvp

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/power/monitors/scratchpad_monitor.h"
+
+#include "models/bus/bulk_traffic.h"
+#include "models/isa/vector_access.h"
+
+namespace bvp {
+
+ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array,
+                                     StatGroup& parent_stats)
+    : sc_module(name),
+      vector("vector", static_cast<std::size_t>(array.rows * array.columns),
+             [this](u32 pe, const tlm::tlm_generic_payload& payload) { observe_vectors(pe, payload); }),
+      linear("linear", 1, [this](u32, const tlm::tlm_generic_payload& payload) { observe_bytes(payload); }),
+      columns_(static_cast<u32>(array.columns)),
+      row_bytes_(2 * static_cast<u32>(array.lanes)),
+      stats_("scratchpad"),
+      row_reads_(&stats_, "row_read", "accesses", "reads of one row or column of a bank"),
+      row_writes_(&stats_, "row_write", "accesses", "writes of one row or column of a bank"),
+      vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors of the PEs went along their rows, in PEs") {
+  parent_stats.add(&stats_);
+}
+
+void ScratchpadMonitor::observe_vectors(u32 pe, const tlm::tlm_generic_payload& payload) {
+  const auto* const access = payload.get_extension<VectorAccess>();
+  const bool timed = access->untimed_copies == 0;
+  (payload.is_read() ? row_reads_ : row_writes_) += u64{access->count} * (timed ? 1 : access->untimed_copies);
+  // The PE in column c is c hops from the banks.
+  vector_hops_ += u64{access->count} * (timed ? pe % columns_ : access->untimed_hops);
+}
+
+void ScratchpadMonitor::observe_bytes(const tlm::tlm_generic_payload& payload) {
+  if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
+    (bulk->write ? row_writes_ : row_reads_) += (bulk->bytes + row_bytes_ - 1) / row_bytes_;
+    return;
+  }
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) return;
+  const u64 first = payload.get_address() / row_bytes_;
+  const u64 last = (payload.get_address() + payload.get_data_length() - 1) / row_bytes_;
+  (payload.is_read() ? row_reads_ : row_writes_) += last - first + 1;
+}
+
+}  // namespace bvp

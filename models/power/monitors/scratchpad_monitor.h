@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the transactions at the scratchpad's sockets read and write there.
+#pragma once
+
+#include "models/common/statistics.h"
+#include "models/pe/array_parameters.h"
+#include "models/power/monitors/socket_monitor.h"
+
+namespace bvp {
+
+class ScratchpadMonitor : public sc_core::sc_module {
+ public:
+  ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array, StatGroup& parent_stats);
+
+  SocketMonitor vector;  ///< before Scratchpad::vector, as many
+  SocketMonitor linear;  ///< before Scratchpad::linear
+
+ private:
+  void observe_vectors(u32 pe, const tlm::tlm_generic_payload& payload);
+  void observe_bytes(const tlm::tlm_generic_payload& payload);
+
+  u32 columns_, row_bytes_;
+  StatGroup stats_;
+  Counter row_reads_, row_writes_, vector_hops_;
+};
+
+}  // namespace bvp
