@@ -12,7 +12,7 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
       clock_(parameters.clock_hz),
       stats_(basename()),
       map_(parameters),
-      storage_(static_cast<u64>(parameters.size_bytes.get())),
+      storage_("dram", static_cast<u64>(parameters.size_bytes.get())),
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
       response_latency_(static_cast<Cycle>(parameters.response_latency.get())),
       burst_clocks_(DramTiming(parameters).burst),

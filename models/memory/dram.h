@@ -13,11 +13,11 @@
 
 #include "models/bus/bulk_traffic.h"
 #include "models/common/clock.h"
+#include "models/common/lazy_memory.h"
 #include "models/common/statistics.h"
 #include "models/memory/dram_address_map.h"
 #include "models/memory/dram_channel.h"
 #include "models/memory/dram_parameters.h"
-#include "models/memory/dram_storage.h"
 
 namespace bvp {
 
@@ -53,7 +53,7 @@ class Dram : public sc_core::sc_module {
   StatGroup stats_;
   DramStatistics statistics_{&stats_};
   DramAddressMap map_;
-  DramStorage storage_;
+  LazyMemory storage_;
   std::vector<std::unique_ptr<DramChannel>> channels_;
   Cycle request_latency_, response_latency_, burst_clocks_;
   struct Activity {

@@ -13,14 +13,15 @@ Ram::Ram(sc_core::sc_module_name name, const RamParameters& parameters, const Cl
          StatGroup& parent_stats)
     : sc_module(name),
       target("target"),
-      size_(static_cast<u64>(parameters.size_bytes)),
       latency_(clock.to_time(static_cast<Cycle>(parameters.latency))),
       stats_(parameters.name()),
       bytes_read_(&stats_, "bytes_read", "bytes", "bytes read over the bus; direct accesses are not counted"),
       bytes_written_(&stats_, "bytes_written", "bytes", "bytes written over the bus; direct accesses are not counted"),
-      pages_(size_ / sizeof(Page)) {
-  if (size_ % sizeof(Page) != 0) {
-    report_error(parameters.name().c_str(), "size_bytes is {}, it must be a multiple of {}", size_, sizeof(Page));
+      storage_(parameters.name().c_str(), static_cast<u64>(parameters.size_bytes)) {
+  // Simulators that map the memory want whole pages of the host.
+  constexpr u64 page_bytes = 4096;
+  if (size() % page_bytes != 0) {
+    report_error(parameters.name().c_str(), "size_bytes is {}, it must be a multiple of {}", size(), page_bytes);
   }
   target.register_b_transport(this, &Ram::transport);
   target.register_transport_dbg(this, &Ram::debug);
@@ -33,12 +34,12 @@ tlm::tlm_response_status Ram::check(const tlm::tlm_generic_payload& payload) con
   if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
   if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
   if (bytes == 0 || payload.get_streaming_width() < bytes) return tlm::TLM_BURST_ERROR_RESPONSE;
-  if (payload.get_address() >= size_ || bytes > size_ - payload.get_address()) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  if (payload.get_address() >= size() || bytes > size() - payload.get_address()) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   return tlm::TLM_OK_RESPONSE;
 }
 
 void Ram::move(tlm::tlm_generic_payload& payload, u64 bytes) {
-  u8* const here = storage() + payload.get_address();
+  u8* const here = storage_.data() + payload.get_address();
   if (payload.is_read()) {
     std::memcpy(payload.get_data_ptr(), here, bytes);
   } else {
@@ -58,24 +59,24 @@ void Ram::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) 
 
 unsigned Ram::debug(tlm::tlm_generic_payload& payload) {
   const u64 address = payload.get_address();
-  const bool valid = address < size_ && (payload.is_read() || payload.is_write());
+  const bool valid = address < size() && (payload.is_read() || payload.is_write());
   payload.set_response_status(valid ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
   if (!valid) return 0;
-  const u64 bytes = std::min<u64>(payload.get_data_length(), size_ - address);
+  const u64 bytes = std::min<u64>(payload.get_data_length(), size() - address);
   if (bytes != 0) move(payload, bytes);
   return static_cast<unsigned>(bytes);
 }
 
 bool Ram::direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
   dmi.init();
-  if (payload.get_address() >= size_) {
+  if (payload.get_address() >= size()) {
     dmi.set_start_address(payload.get_address());
     dmi.set_end_address(payload.get_address());
     return false;
   }
-  dmi.set_dmi_ptr(storage());
+  dmi.set_dmi_ptr(storage_.data());
   dmi.set_start_address(0);
-  dmi.set_end_address(size_ - 1);
+  dmi.set_end_address(size() - 1);
   dmi.set_read_latency(latency_);
   dmi.set_write_latency(latency_);
   dmi.allow_read_write();

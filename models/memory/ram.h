@@ -5,9 +5,9 @@
 #include <tlm_utils/simple_target_socket.h>
 
 #include <systemc>
-#include <vector>
 
 #include "models/common/clock.h"
+#include "models/common/lazy_memory.h"
 #include "models/common/statistics.h"
 #include "models/memory/ram_parameters.h"
 
@@ -19,30 +19,23 @@ class Ram : public sc_core::sc_module {
 
   Ram(sc_core::sc_module_name name, const RamParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats);
 
-  [[nodiscard]] u64 size() const { return size_; }
+  [[nodiscard]] u64 size() const { return storage_.size(); }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
  private:
-  /// Simulators that map the memory want whole pages of the host.
-  struct alignas(4096) Page {
-    u8 bytes[4096];
-  };
-
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload);
   bool direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
 
   [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
   void move(tlm::tlm_generic_payload& payload, u64 bytes);
-  [[nodiscard]] u8* storage() { return pages_.data()->bytes; }
 
-  const u64 size_;
   const sc_core::sc_time latency_;
 
   StatGroup stats_;
   Counter bytes_read_, bytes_written_;
 
-  std::vector<Page> pages_;
+  LazyMemory storage_;
 };
 
 }  // namespace bvp

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <new>
 #include <utility>
 
 namespace bvp {
@@ -92,13 +91,10 @@ TileMemory::TileMemory(u64 bytes, u32 lanes)
     : lanes_(lanes),
       tile_shift_(log2_of(2 * u64{lanes} * lanes)),
       by_column_(bytes >> tile_shift_, 0),
-      bytes_(hwy::AllocateAligned<u8>(bytes)) {
-  if (!bytes_) throw std::bad_alloc();
-  std::fill_n(bytes_.get(), bytes, u8{0});
-}
+      bytes_("scratchpad", bytes) {}
 
 void TileMemory::turn(u64 tile) {
-  transpose_tile(bytes_.get() + (tile << tile_shift_), lanes_);
+  transpose_tile(bytes_.data() + (tile << tile_shift_), lanes_);
   by_column_[tile] ^= 1;
 }
 
@@ -109,7 +105,7 @@ void TileMemory::for_pieces(u64 offset, u64 count, bool overwrites, const Use& u
     const u64 piece = std::min(count, ((tile + 1) << tile_shift_) - offset);
     if (by_column_[tile] != 0 && !(overwrites && piece >> tile_shift_ != 0)) turn(tile);
     by_column_[tile] = 0;
-    use(bytes_.get() + offset, piece);
+    use(bytes_.data() + offset, piece);
     offset += piece;
     count -= piece;
   }

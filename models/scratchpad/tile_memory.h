@@ -3,10 +3,9 @@
 // so that accesses that go on in the same direction are plain copies. Nobody outside sees which.
 #pragma once
 
-#include <hwy/aligned_allocator.h>
-
 #include <vector>
 
+#include "models/common/lazy_memory.h"
 #include "models/common/types.h"
 
 namespace bvp {
@@ -24,14 +23,14 @@ class TileMemory {
   u8* row(u64 offset) {
     const u64 tile = offset >> tile_shift_;
     if (by_column_[tile] != 0) turn(tile);
-    return bytes_.get() + offset;
+    return bytes_.data() + offset;
   }
   /// Likewise a column: its word in row 0 of its tile is at `offset`. The pointer holds until the next access by row.
   u8* column(u64 offset) {
     const u64 tile = offset >> tile_shift_;
     if (by_column_[tile] == 0) turn(tile);
     const u64 start = tile << tile_shift_;
-    return bytes_.get() + start + (offset - start) * lanes_;
+    return bytes_.data() + start + (offset - start) * lanes_;
   }
   /// Any bytes within size().
   void read(u64 offset, u64 count, u8* to);
@@ -46,7 +45,7 @@ class TileMemory {
   u32 lanes_;
   unsigned tile_shift_;
   std::vector<u8> by_column_;  // by tile: 1 or 0
-  hwy::AlignedFreeUniquePtr<u8[]> bytes_;
+  LazyMemory bytes_;
 };
 
 }  // namespace bvp

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/memory/dram_storage.h"
+#include "models/common/lazy_memory.h"
 
 #include <sys/mman.h>
 
@@ -10,16 +10,16 @@
 
 namespace bvp {
 
-DramStorage::DramStorage(u64 bytes) : bytes_(bytes), data_(nullptr) {
+LazyMemory::LazyMemory(const char* owner, u64 bytes) : bytes_(bytes), data_(nullptr) {
   void* mapping = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) {
-    report_error("dram", "the host gives no address range of {} bytes: {}", bytes, std::strerror(errno));
+    report_error(owner, "the host gives no address range of {} bytes: {}", bytes, std::strerror(errno));
   }
   data_ = static_cast<u8*>(mapping);
   // Networks touch most of it only once: large pages spare the host most of the faults. No matter if it has none.
   madvise(mapping, bytes, MADV_HUGEPAGE);
 }
 
-DramStorage::~DramStorage() { munmap(data_, bytes_); }
+LazyMemory::~LazyMemory() { munmap(data_, bytes_); }
 
 }  // namespace bvp

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory of a size that need not fit the host: its pages exist once they are written.
+#pragma once
+
+#include "models/common/types.h"
+
+namespace bvp {
+
+/// Zeroed memory without a reservation, aligned to a page of the host.
+class LazyMemory {
+ public:
+  /// @param owner  who is named when the host gives no such range of addresses, which is an error that is reported
+  LazyMemory(const char* owner, u64 bytes);
+  ~LazyMemory();
+  LazyMemory(const LazyMemory&) = delete;
+  LazyMemory& operator=(const LazyMemory&) = delete;
+
+  [[nodiscard]] u8* data() { return data_; }
+  [[nodiscard]] const u8* data() const { return data_; }
+  [[nodiscard]] u64 size() const { return bytes_; }
+
+ private:
+  u64 bytes_;
+  u8* data_;
+};
+
+}  // namespace bvp
