@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -399,7 +400,7 @@ class Reader {
       if (value) {
         parameter.assign(*value);
         scenario_->given[key] = where;
-        if (&parameter == &scenario_->network_parameters.depth) depth_from_ = source_of(origin);
+        sources_[key] = source_of(origin);
         return;
       }
     } catch (const ParamError&) {
@@ -415,8 +416,14 @@ class Reader {
             near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
 
+  static constexpr const char* command_line = "command line";
   /// A file, or the command line as a whole.
-  static std::string source_of(const Origin& origin) { return origin.is_file ? origin.label : "command line"; }
+  static std::string source_of(const Origin& origin) { return origin.is_file ? origin.label : command_line; }
+  /// Where the value of `key` is from; empty: it is the default.
+  [[nodiscard]] std::string source_of_key(const std::string& key) const {
+    const auto source = sources_.find(key);
+    return source == sources_.end() ? "" : source->second;
+  }
 
   [[nodiscard]] bool is_path(const ParamBase& parameter, const std::string& text) const {
     const RunParameters& run = scenario_->run;
@@ -432,7 +439,7 @@ class Reader {
     scenario_->layers.clear();
     scenario_->given[path] = origin.at(list);
     // Layers replace those that a preset of the network makes by its depth.
-    if (depth_from_ != source_of(origin)) depth_from_.clear();
+    if (source_of_key("network.depth") != source_of(origin)) sources_.erase("network.depth");
     std::size_t index = 0;
     for (const YAML::Node& item : list) {
       LayerParameters entry;
@@ -553,7 +560,7 @@ class Reader {
     if (list && network.variant.get() != "custom") {
       problem(where("network.variant", file), "network.variant",
               "found '{}' beside network.layers; expected only one of the two", network.variant.get());
-    } else if (list && !depth_from_.empty()) {
+    } else if (list && sources_.count("network.depth") != 0) {
       problem(where("network.depth", file), "network.depth",
               "found {} beside network.layers ({}), which says itself how many layers there are; expected only one of "
               "the two (layers have the key repeat)",
@@ -565,7 +572,14 @@ class Reader {
       problem(where("network.layers", file), "network.layers",
               "is missing or empty, expected at least one layer (or network.variant and network.depth)");
     }
-    if (network.attention_layers > network.depth && network.variant.get() == "hybrid") {
+    const std::string attention_from = source_of_key("network.attention_layers");
+    if (network.variant.get() != "hybrid" &&
+        (attention_from == command_line ||
+         (attention_from == file.label && source_of_key("network.variant") != command_line))) {
+      problem(where("network.attention_layers", file), "network.attention_layers",
+              "found {}, which has no effect on the variant '{}'; expected it with network.variant 'hybrid' only",
+              network.attention_layers.get(), network.variant.get());
+    } else if (network.attention_layers > network.depth && network.variant.get() == "hybrid") {
       problem(where("network.attention_layers", file), "network.attention_layers", "found {}, expected at most {}",
               network.attention_layers.get(), network.depth.get());
     }
@@ -684,7 +698,7 @@ class Reader {
   std::unique_ptr<Scenario> scenario_;
   std::vector<std::string> problems_;
   fs::path scenario_directory_;
-  std::string depth_from_;  // where network.depth stands, if network.layers does not replace it
+  std::map<std::string, std::string> sources_;  // by key, without what was replaced
 };
 
 }  // namespace

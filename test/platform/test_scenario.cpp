@@ -181,6 +181,25 @@ TEST_CASE("Impossible combinations are refused where they were written", "[scena
   CHECK_THAT(refusal(network_text, {"name=../x"}), Contains("letters, digits"));
 }
 
+TEST_CASE("attention_layers is for hybrid networks", "[scenario]") {
+  const std::string sizes = "tokens: 8, hidden: 8, ffn: 8, depth: 3";
+  const std::string given = "network: {" + sizes + ", attention_layers: 1, variant: ";
+  const auto wrong = Contains("network.attention_layers: found 1, which has no effect on the variant");
+  CHECK_THAT(refusal(given + "dense}\n"), wrong && Contains("'dense'") && Contains("demo.yaml:1:"));
+  CHECK_THAT(refusal("network: {" + sizes + ", variant: butterfly}\n", {"network.attention_layers=1"}), wrong);
+  CHECK_THAT(refusal(network_text, {"network.attention_layers=1"}), wrong && Contains("'custom'"));
+  CHECK(refusal(given + "hybrid}\n") == "(accepted)");
+  // A sweep over variants of a file that is about hybrids.
+  CHECK(refusal(given + "hybrid}\n", {"network.variant=dense"}) == "(accepted)");
+  CHECK(read("network: {" + sizes + ", variant: dense}\n", {"network.attention_layers=1", "network.variant=hybrid"})
+            ->network.layers.size() == 3);
+
+  const TemporaryDirectory directory;
+  directory.write("networks/deep.yaml", "tokens: 8\nhidden: 8\nffn: 8\ndepth: 12\nattention_layers: 2\n");
+  const auto file = directory.write("scenario.yaml", "network: {preset: deep, variant: butterfly}\n");
+  CHECK(bvp::read_scenario(file)->network.layers.size() == 12);
+}
+
 TEST_CASE("The number of layers is said once", "[scenario]") {
   const auto beside = [](int depth) {
     return "network.depth: found " + std::to_string(depth) + " beside network.layers (";
