@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "platform/compiler/operators.h"
+#include "platform/compiler/row_part_kernel.h"
+#include "platform/compiler/row_passes.h"
 #include "platform/compiler/transpose.h"
 
 namespace bvp {
@@ -88,7 +90,7 @@ class LongRows {
     const auto value = [&](const Tensor& tensor) {
       return [&, first = part.first](u32 column) { return plan_.target().data ? tensor.data[first + column] : u16{0}; };
     };
-    return row_part_scalars(plan_.target(), part.columns(), value(*norm_->weight), value(*norm_->bias));
+    return row_scalars(plan_.target(), part.columns(), value(*norm_->weight), value(*norm_->bias));
   }
   [[nodiscard]] u64 place_scalars(const Part& part) {
     const std::vector<u16> scalars = scalars_of(part);

@@ -11,7 +11,7 @@
 #include "platform/compiler/cost.h"
 #include "platform/compiler/encoder.h"
 #include "platform/compiler/plan.h"
-#include "platform/compiler/row_kernels.h"
+#include "platform/compiler/row_passes.h"
 
 namespace bvp {
 

@@ -6,6 +6,8 @@
 #include <random>
 
 #include "platform/compiler/operators.h"
+#include "platform/compiler/row_part_kernel.h"
+#include "platform/compiler/row_passes.h"
 #include "platform/compiler/transpose.h"
 #include "platform/network/half.h"
 #include "test/support/array_bench.h"
@@ -540,7 +542,7 @@ TEST_CASE("layer normalisation in parts of the columns has the bits of whole row
     const Tensor weight{{columns}, random_words(columns, 8)}, bias{{columns}, random_words(columns, 9)};
     std::vector<u32> scalars;
     for (u32 i = 0, first = 0; i < sizes.parts.size(); first += sizes.parts[i++]) {
-      const auto own = row_part_scalars(
+      const auto own = row_scalars(
           rows.target(), sizes.parts[i], [&](u32 column) { return weight.data[first + column]; },
           [&](u32 column) { return bias.data[first + column]; });
       scalars.push_back(rows.task().reserve(static_cast<u32>(own.size() * 2)));

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layer normalisation and softmax of rows that are longer than a tile, part by part.
+#pragma once
+
+#include "platform/compiler/row_kernels.h"
+
+namespace bvp {
+
+/// A part of the columns of rows that are longer than a tile, for the layer norm or the softmax above: one launch for
+/// each step and part. The parts of a sum are those of whole rows, so that the bits do not depend on the division.
+/// Between the launches there are for each row
+/// - sums: the parts of the sum so far in fp32, lower halves in columns [0, ways), upper ones in [ways, 2 ways);
+/// - statistics: norm_column or softmax_column.
+/// Launch registers: row_part_register. Launch counts: level 0 = lane groups of rows.
+struct RowPartSpec {
+  enum class Step {
+    sum,      // the mean of the row
+    squares,  // from the mean, the reciprocal of the deviation
+    scale,    // output = (x - mean) * that * weight + bias
+    maximum,  // the maximum of the row
+    exponent  // output = exp(x - maximum), and the reciprocal of their sum
+  } step = Step::sum;
+  u32 columns = 0;  // of this part; whole panels but for the last part
+  bool first = true, last = true;
+  PanelLayout layout;     // of all matrices
+  u32 row_columns = 0;    // of whole rows
+  double epsilon = 1e-5;  // Step::squares
+};
+namespace row_part_register {
+inline constexpr unsigned input = 0, output = 1, constants = 2, sums = 3, statistics = 4, scalars = 5;
+}
+namespace norm_column {
+inline constexpr u32 mean = 0, deviation = 1, count = 2;
+}
+/// RowKernel::weights are the constants; Step::scale finds row_scalars of the part at its register `scalars`.
+[[nodiscard]] RowKernel make_row_part_kernel(const CompilerTarget& target, const RowPartSpec& spec, u32 groups);
+
+}  // namespace bvp
