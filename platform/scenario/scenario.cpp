@@ -4,21 +4,18 @@
 #include "platform/scenario/scenario.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
-#include <map>
 #include <set>
 #include <sstream>
 
-#include "platform/network/weights.h"
 #include "platform/scenario/describe_parameter.h"
 #include "platform/scenario/nearest.h"
-#include "platform/soc/memory_map.h"
+#include "platform/scenario/problems.h"
+#include "platform/scenario/scenario_checks.h"
+#include "platform/scenario/yaml_values.h"
 
 namespace bvp {
 namespace {
@@ -28,9 +25,6 @@ namespace fs = std::filesystem;
 constexpr std::uintmax_t file_limit = 1 << 20;
 constexpr int preset_depth_limit = 8;
 constexpr std::size_t layer_limit = 1024;
-constexpr std::size_t problem_limit = 50;
-// A softmax row's exponentials are at most 1 each, so that their sum stays a finite fp16 number up to this length.
-constexpr i64 attention_token_limit = 65504;
 
 /// Where a value stands: a file, or a `--set` on the command line.
 struct Origin {
@@ -45,109 +39,13 @@ struct Origin {
   [[nodiscard]] std::string at(const YAML::Node& node) const { return at(node.Mark()); }
 };
 
-/// Text as it may appear in a message: short and without control characters.
-std::string printable(const std::string& text) {
-  constexpr std::size_t longest = 60;
-  std::string out;
-  for (const char c : text.substr(0, longest)) out += static_cast<u8>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return text.size() > longest ? out + "..." : out;
-}
-
 Origin origin_of(const Override& override) {
   std::string label = override.label;
   if (label.empty()) label = fmt::format("--set {}={}", printable(override.key), printable(override.value));
   return {std::move(label), ".", false};
 }
 
-/// `where` may name the key already.
-std::string about(const std::string& where, const std::string& key, const std::string& what) {
-  const bool said = where.compare(0, key.size() + 7, "--set " + key + "=") == 0;
-  return key.empty() || said ? fmt::format("{}: {}", where, what)
-                             : fmt::format("{}: {}: {}", where, printable(key), what);
-}
-
 std::string join_path(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
-
-std::string kind_of(const YAML::Node& node) {
-  if (node.IsMap()) return "a map";
-  if (node.IsSequence()) return "a list";
-  if (node.IsScalar()) return "'" + printable(node.Scalar()) + "'";
-  return "nothing";
-}
-
-/// Takes a document's events and does nothing.
-class IgnoreEvents final : public YAML::EventHandler {
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-};
-
-/// YAML::Load ignores what follows the first document, and YAML::LoadAll never ends on some damaged texts (for
-/// example one that begins with a comma): the parser yields empty documents for ever.
-bool has_second_document(const std::string& text) {
-  std::istringstream stream(text);
-  YAML::Parser parser(stream);
-  IgnoreEvents events;
-  return parser.HandleNextDocument(events) && parser.HandleNextDocument(events);
-}
-
-/// A quoted scalar is text even if it looks like a number.
-bool is_quoted(const YAML::Node& node) { return node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str"; }
-
-/// As in '010': 8 for a reader of YAML 1.1, 10 for one of YAML 1.2.
-bool has_leading_zero(std::string_view text) {
-  if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
-  return text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9';
-}
-
-std::optional<i64> parse_integer(std::string_view text) {
-  if (has_leading_zero(text)) return std::nullopt;
-  const bool negative = !text.empty() && text.front() == '-';
-  if (negative || (!text.empty() && text.front() == '+')) text.remove_prefix(1);
-  int base = 10;
-  if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
-    base = 16;
-    text.remove_prefix(2);
-  }
-  if (text.empty() || text.front() == '-') return std::nullopt;
-  i64 value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return negative ? -value : value;
-}
-
-std::optional<double> parse_real(std::string_view text) {
-  if (has_leading_zero(text)) return std::nullopt;
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::optional<ParamValue> parse_value(const ParamBase& parameter, const std::string& text, bool quoted) {
-  switch (parameter.type()) {
-    case ParamType::boolean:
-      if (!quoted && text == "true") return true;
-      if (!quoted && text == "false") return false;
-      return std::nullopt;
-    case ParamType::integer:
-      if (const auto value = parse_integer(text); value && !quoted) return *value;
-      return std::nullopt;
-    case ParamType::real:
-      if (const auto value = parse_real(text); value && !quoted) return *value;
-      return std::nullopt;
-    case ParamType::text:
-      return text;
-  }
-  return std::nullopt;
-}
 
 std::vector<std::string> split_key(const std::string& key) {
   std::vector<std::string> parts;
@@ -169,48 +67,41 @@ class Reader {
       apply_overrides();
     }
     if (scenario_->name.get().empty()) scenario_->name = file.stem().string();
-    check(origin);
-    if (!problems_.empty()) throw InputError(fmt::format("{}", fmt::join(problems_, "\n")));
+    check_scenario(*scenario_, origin.label, sources_, problems_);
+    problems_.report();
     return std::move(scenario_);
   }
 
  private:
-  template <class... Args>
-  void problem(const std::string& where, const std::string& key, fmt::format_string<Args...> format, Args&&... args) {
-    if (problems_.size() == problem_limit) problems_.push_back("further problems are not shown");
-    if (problems_.size() > problem_limit) return;
-    problems_.push_back(about(where, key, fmt::format(format, std::forward<Args>(args)...)));
-  }
-
   YAML::Node parse(const std::string& text, const Origin& origin) {
     if (text.size() > file_limit) {
-      problem(origin.label, "", "has {} bytes, expected at most {}", text.size(), file_limit);
+      problems_.add(origin.label, "", "has {} bytes, expected at most {}", text.size(), file_limit);
       return {};
     }
     const auto control = std::find_if(text.begin(), text.end(), [](char c) {
       return static_cast<u8>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t';
     });
     if (control != text.end()) {
-      problem(origin.label, "", "is not a text file: byte 0x{:02x} at offset {}", static_cast<u8>(*control),
-              control - text.begin());
+      problems_.add(origin.label, "", "is not a text file: byte 0x{:02x} at offset {}", static_cast<u8>(*control),
+                    control - text.begin());
       return {};
     }
     try {
       if (has_second_document(text)) {
-        problem(origin.label, "", "is not a single YAML document");
+        problems_.add(origin.label, "", "is not a single YAML document");
         return {};
       }
       YAML::Node root = YAML::Load(text);
       if (root.IsNull()) {
-        problem(origin.label, "", "is empty, expected a map of keys");
+        problems_.add(origin.label, "", "is empty, expected a map of keys");
       } else if (!root.IsMap()) {
-        problem(origin.at(root), "", "found {}, expected a map of keys", kind_of(root));
+        problems_.add(origin.at(root), "", "found {}, expected a map of keys", kind_of(root));
       }
       return root;
     } catch (const YAML::Exception& error) {
       const bool tab = text.find('\t') != std::string::npos;
-      problem(origin.at(error.mark), "", "is not YAML: {}{}", error.msg,
-              tab ? " (the file contains tabs; YAML is indented with spaces)" : "");
+      problems_.add(origin.at(error.mark), "", "is not YAML: {}{}", error.msg,
+                    tab ? " (the file contains tabs; YAML is indented with spaces)" : "");
       return {};
     }
   }
@@ -247,7 +138,8 @@ class Reader {
     const YAML::Node preset = child(section, "preset");
     if (!preset) return;
     if (!preset.IsScalar() || preset.Scalar().empty()) {
-      problem(origin.at(preset), join_path(path, "preset"), "found {}, expected the name of a preset", kind_of(preset));
+      problems_.add(origin.at(preset), join_path(path, "preset"), "found {}, expected the name of a preset",
+                    kind_of(preset));
       return;
     }
     apply_preset(preset.Scalar(), origin.at(preset), origin, path, folder, group, depth);
@@ -257,15 +149,15 @@ class Reader {
                     const std::string& folder, ParameterGroup& group, int depth) {
     const std::string key = join_path(path, "preset");
     if (depth == preset_depth_limit) {
-      return problem(where, key, "presets refer to presets more than {} deep", preset_depth_limit);
+      return problems_.add(where, key, "presets refer to presets more than {} deep", preset_depth_limit);
     }
     std::vector<std::string> known;
     const std::optional<fs::path> file = find_preset(name, origin.directory, folder, known);
     if (!file) {
       const std::string near = nearest_word(name, known);
-      return problem(where, key, "there is no preset '{}'{}; known are: {}", printable(name),
-                     near.empty() ? "" : fmt::format(", did you mean '{}'?", near),
-                     known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
+      return problems_.add(where, key, "there is no preset '{}'{}; known are: {}", printable(name),
+                           near.empty() ? "" : fmt::format(", did you mean '{}'?", near),
+                           known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")));
     }
     const std::optional<std::string> text = read_text(*file, where, key);
     if (!text) return;
@@ -301,14 +193,14 @@ class Reader {
     std::error_code error;
     const std::uintmax_t size = fs::file_size(file, error);
     if (error || size > file_limit) {
-      problem(where, key, "{}: {}", file.string(),
-              error ? error.message() : fmt::format("has {} bytes, expected at most {}", size, file_limit));
+      problems_.add(where, key, "{}: {}", file.string(),
+                    error ? error.message() : fmt::format("has {} bytes, expected at most {}", size, file_limit));
       return std::nullopt;
     }
     std::ifstream stream(file, std::ios::binary);
     std::string text(size, '\0');
     if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
-      problem(where, key, "{}: cannot be read", file.string());
+      problems_.add(where, key, "{}: cannot be read", file.string());
       return std::nullopt;
     }
     return text;
@@ -352,23 +244,23 @@ class Reader {
     } else if (!near.empty()) {
       hint = fmt::format(", did you mean '{}'?", join_path(path, near));
     }
-    problem(where, join_path(path, key), "unknown key{}; expected one of: {}", hint, fmt::join(keys, ", "));
+    problems_.add(where, join_path(path, key), "unknown key{}; expected one of: {}", hint, fmt::join(keys, ", "));
   }
 
   void apply_map(const YAML::Node& map, ParameterGroup& group, const std::string& path, const Origin& origin) {
     if (!map.IsMap()) {
-      return problem(origin.at(map), path, "found {}, expected a map with the keys: {}", kind_of(map),
-                     fmt::join(known_keys(group), ", "));
+      return problems_.add(origin.at(map), path, "found {}, expected a map with the keys: {}", kind_of(map),
+                           fmt::join(known_keys(group), ", "));
     }
     std::set<std::string> seen;
     for (const auto& pair : map) {
       if (!pair.first.IsScalar()) {
-        problem(origin.at(pair.first), path, "found {} where a key is expected", kind_of(pair.first));
+        problems_.add(origin.at(pair.first), path, "found {} where a key is expected", kind_of(pair.first));
         continue;
       }
       const std::string& key = pair.first.Scalar();
       if (!seen.insert(key).second) {
-        problem(origin.at(pair.first), join_path(path, key), "the key appears twice in this map");
+        problems_.add(origin.at(pair.first), join_path(path, key), "the key appears twice in this map");
         continue;
       }
       if (ParamBase* parameter = group.find_parameter(key)) {
@@ -385,7 +277,7 @@ class Reader {
 
   void apply_node(ParamBase& parameter, const YAML::Node& node, const std::string& key, const Origin& origin) {
     if (!node.IsScalar()) {
-      return problem(origin.at(node), key, "found {}, expected {}", kind_of(node), expected_value(parameter));
+      return problems_.add(origin.at(node), key, "found {}, expected {}", kind_of(node), expected_value(parameter));
     }
     apply_text(parameter, node.Scalar(), is_quoted(node), key, origin, origin.at(node));
   }
@@ -412,18 +304,12 @@ class Reader {
       if (quoted) remark = " (quoted, so text)";
       if (!quoted && has_leading_zero(text)) remark = " (with a leading zero, which may mean octal)";
     }
-    problem(where, key, "found '{}'{}, expected {}{}", printable(text), remark, expected_value(parameter),
-            near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+    problems_.add(where, key, "found '{}'{}, expected {}{}", printable(text), remark, expected_value(parameter),
+                  near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
 
-  static constexpr const char* command_line = "command line";
   /// A file, or the command line as a whole.
-  static std::string source_of(const Origin& origin) { return origin.is_file ? origin.label : command_line; }
-  /// Where the value of `key` is from; empty: it is the default.
-  [[nodiscard]] std::string source_of_key(const std::string& key) const {
-    const auto source = sources_.find(key);
-    return source == sources_.end() ? "" : source->second;
-  }
+  static std::string source_of(const Origin& origin) { return origin.is_file ? origin.label : command_line_source; }
 
   [[nodiscard]] bool is_path(const ParamBase& parameter, const std::string& text) const {
     const RunParameters& run = scenario_->run;
@@ -434,19 +320,20 @@ class Reader {
   void apply_layers(const YAML::Node& list, const Origin& origin) {
     const std::string path = "network.layers";
     if (!list.IsSequence()) {
-      return problem(origin.at(list), path, "found {}, expected a list with one map a layer", kind_of(list));
+      return problems_.add(origin.at(list), path, "found {}, expected a list with one map a layer", kind_of(list));
     }
     scenario_->layers.clear();
     scenario_->given[path] = origin.at(list);
     // Layers replace those that a preset of the network makes by its depth.
-    if (source_of_key("network.depth") != source_of(origin)) sources_.erase("network.depth");
+    const auto depth = sources_.find("network.depth");
+    if (depth != sources_.end() && depth->second != source_of(origin)) sources_.erase(depth);
     std::size_t index = 0;
     for (const YAML::Node& item : list) {
       LayerParameters entry;
       apply_map(item, entry, fmt::format("{}.{}", path, index++), origin);
       const auto repeat = static_cast<std::size_t>(entry.repeat.get());
       if (scenario_->layers.size() + repeat > layer_limit) {
-        return problem(origin.at(item), path, "more than {} layers", layer_limit);
+        return problems_.add(origin.at(item), path, "more than {} layers", layer_limit);
       }
       entry.repeat = 1;
       for (std::size_t copy = 0; copy < repeat; ++copy) {
@@ -499,8 +386,8 @@ class Reader {
         path = join_path(path, "layers." + parts[i]);
         const std::optional<i64> index = parse_integer(parts[i]);
         if (!index || *index < 0 || static_cast<std::size_t>(*index) >= scenario_->layers.size()) {
-          return problem(origin.label, "", "there is no layer '{}'; the network has {}, counted from 0",
-                         printable(parts[i]), scenario_->layers.size());
+          return problems_.add(origin.label, "", "there is no layer '{}'; the network has {}, counted from 0",
+                               printable(parts[i]), scenario_->layers.size());
         }
         group = scenario_->layers[static_cast<std::size_t>(*index)].get();
         if (i + 1 == parts.size()) break;
@@ -509,11 +396,12 @@ class Reader {
       ParamBase* parameter = group->find_parameter(parts[i]);
       if (parameter != nullptr && last) {
         const bool repeats = dynamic_cast<LayerParameters*>(group) != nullptr && parts[i] == "repeat";
-        if (repeats) return problem(origin.label, "", "repeat is a key of the file; set network.layers as a whole");
+        if (repeats)
+          return problems_.add(origin.label, "", "repeat is a key of the file; set network.layers as a whole");
         return apply_text(*parameter, override.value, false, override.key, origin, origin.label);
       }
       if (parameter != nullptr) {
-        return problem(origin.label, "", "'{}' is a value and has no keys below it", join_path(path, parts[i]));
+        return problems_.add(origin.label, "", "'{}' is a value and has no keys below it", join_path(path, parts[i]));
       }
       ParameterGroup* next = group->find_group(parts[i]);
       if (next == nullptr) return unknown_key(origin.label, *group, path, parts[i]);
@@ -528,184 +416,22 @@ class Reader {
     try {
       apply(YAML::Load(override.value));
     } catch (const YAML::Exception& error) {
-      problem(origin.label, "", "the value is not YAML: {}", error.msg);
-    }
-  }
-
-  [[nodiscard]] std::string where(const std::string& key, const Origin& file) const {
-    const auto given = scenario_->given.find(key);
-    return given == scenario_->given.end() ? file.label : given->second;
-  }
-
-  /// What no single declaration can know.
-  void check(const Origin& file) {
-    if (problems_.empty()) check_required(file);
-    if (!problems_.empty()) return;
-    check_name(file);
-    check_run(file);
-    check_energy(file);
-    build_network();
-    check_network(file);
-  }
-
-  void check_required(const Origin& file) {
-    for (const ParamBase* parameter : scenario_->network_parameters.parameters()) {
-      const std::string key = "network." + parameter->name();
-      if (parameter->required() && scenario_->given.count(key) == 0) {
-        problem(file.label, key, "is missing, expected {}", expected_value(*parameter));
-      }
-    }
-    const NetworkParameters& network = scenario_->network_parameters;
-    const bool list = scenario_->given.count("network.layers") != 0;
-    if (list && network.variant.get() != "custom") {
-      problem(where("network.variant", file), "network.variant",
-              "found '{}' beside network.layers; expected only one of the two", network.variant.get());
-    } else if (list && sources_.count("network.depth") != 0) {
-      problem(where("network.depth", file), "network.depth",
-              "found {} beside network.layers ({}), which says itself how many layers there are; expected only one of "
-              "the two (layers have the key repeat)",
-              network.depth.get(), where("network.layers", file));
-    } else if (!list && network.variant.get() != "custom" && network.depth == 0) {
-      problem(where("network.depth", file), "network.depth", "found 0, expected at least 1 layer of the variant '{}'",
-              network.variant.get());
-    } else if (scenario_->layers.empty()) {
-      problem(where("network.layers", file), "network.layers",
-              "is missing or empty, expected at least one layer (or network.variant and network.depth)");
-    }
-    const std::string attention_from = source_of_key("network.attention_layers");
-    if (network.variant.get() != "hybrid" &&
-        (attention_from == command_line ||
-         (attention_from == file.label && source_of_key("network.variant") != command_line))) {
-      problem(where("network.attention_layers", file), "network.attention_layers",
-              "found {}, which has no effect on the variant '{}'; expected it with network.variant 'hybrid' only",
-              network.attention_layers.get(), network.variant.get());
-    } else if (network.attention_layers > network.depth && network.variant.get() == "hybrid") {
-      problem(where("network.attention_layers", file), "network.attention_layers", "found {}, expected at most {}",
-              network.attention_layers.get(), network.depth.get());
-    }
-  }
-
-  void check_name(const Origin& file) {
-    const std::string& name = scenario_->name;
-    const bool sound = std::all_of(name.begin(), name.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-             c == '.';
-    });
-    constexpr std::size_t longest = 100;
-    if (!sound || name.empty() || name.front() == '.' || name.size() > longest) {
-      problem(where("name", file), "name",
-              "found '{}', expected up to {} letters, digits, '_', '-' and '.', not beginning with '.'",
-              printable(name), longest);
-    }
-  }
-
-  void check_run(const Origin& file) {
-    const RunParameters& run = scenario_->run;
-    const std::pair<const char*, const std::string&> files[] = {
-        {"run.firmware", run.firmware}, {"run.weights", run.weights}, {"run.input", run.input}};
-    for (const auto& [key, name] : files) {
-      std::error_code ignored;
-      if (!name.empty() && !fs::is_regular_file(name, ignored)) {
-        problem(where(key, file), key, "there is no file '{}'", printable(name));
-      }
-    }
-    if (!run.data && scenario_->record.tensors) {
-      problem(where("record.tensors", file), "record.tensors",
-              "there are no tensors to record in a run without data (run.data is false)");
-    }
-  }
-
-  void check_energy(const Origin& file) {
-    const std::string& profile = scenario_->energy.profile;
-    const std::string at = where("energy.profile", file);
-    std::error_code ignored;
-    if (is_energy_file(profile)) {
-      if (!fs::is_regular_file(profile, ignored))
-        problem(at, "energy.profile", "there is no file '{}'", printable(profile));
-      return;
-    }
-    const std::vector<std::string> known(energy_profiles.begin(), energy_profiles.end());
-    if (std::find(known.begin(), known.end(), profile) != known.end()) return;
-    const std::string near = nearest_word(profile, known);
-    problem(at, "energy.profile", "found '{}', expected one of: {}, or the path of a .yaml file{}", printable(profile),
-            fmt::join(known, ", "), near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
-  }
-
-  void build_network() {
-    const NetworkParameters& from = scenario_->network_parameters;
-    Network& to = scenario_->network;
-    to.tokens = static_cast<u64>(from.tokens.get());
-    to.hidden = static_cast<u64>(from.hidden.get());
-    to.heads = static_cast<u64>(from.heads.get());
-    to.ffn = static_cast<u64>(from.ffn.get());
-    to.batch = static_cast<u64>(from.batch.get());
-    to.norm = from.norm.get() == "pre" ? NormPlacement::pre : NormPlacement::post;
-    to.fft_norm = from.fft_norm.get() == "none" ? FftNorm::none : FftNorm::ortho;
-    to.activation = from.activation.get() == "relu" ? Activation::relu : Activation::gelu;
-    to.epsilon = from.epsilon;
-    to.vocabulary = static_cast<u64>(from.vocabulary.get());
-    to.classes = static_cast<u64>(from.classes.get());
-    to.pooling = from.pooling.get() == "mean" ? Pooling::mean : Pooling::first;
-    for (const auto& layer : scenario_->layers) {
-      const auto kind = [](const std::string& word) {
-        return word == "dense" ? LinearKind::dense : LinearKind::butterfly;
-      };
-      to.layers.push_back({layer->mixing.get() == "fft2d" ? Mixing::fft2d : Mixing::attention, kind(layer->projections),
-                           kind(layer->ffn)});
-    }
-  }
-
-  void check_network(const Origin& file) {
-    const Network& network = scenario_->network;
-    const bool attention = std::any_of(network.layers.begin(), network.layers.end(),
-                                       [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
-    if (attention && network.hidden % network.heads != 0) {
-      problem(where("network.heads", file), "network.heads", "{} heads do not divide hidden = {}", network.heads,
-              network.hidden);
-    }
-    if (network.classes == 0 && scenario_->given.count("network.pooling") != 0) {
-      problem(where("network.pooling", file), "network.pooling",
-              "found '{}' without network.classes; expected a classifier head of at least 1 class",
-              scenario_->network_parameters.pooling.get());
-    }
-    if (attention && network.tokens > attention_token_limit) {
-      problem(where("network.tokens", file), "network.tokens",
-              "found {}, expected at most {} where a layer uses "
-              "attention: a softmax row is summed up to the largest fp16 number",
-              network.tokens, attention_token_limit);
-    }
-    check_size(file);
-  }
-
-  /// A first bound, before anything is allocated: parameters and the largest activation must fit the DRAM's window.
-  void check_size(const Origin& file) {
-    const Network& network = scenario_->network;
-    double bytes = 0;
-    for (const TensorSpec& spec : parameter_specs(network)) {
-      double elements = 1;
-      for (const u64 extent : spec.shape) elements *= static_cast<double>(extent);
-      bytes += 2 * elements;
-    }
-    bytes += 2.0 * static_cast<double>(network.batch) * static_cast<double>(network.tokens) *
-             static_cast<double>(std::max(network.hidden, network.ffn));
-    if (bytes > static_cast<double>(memory_map::dram_span)) {
-      problem(file.label, "network", "parameters and activations need {:.0f} bytes, the DRAM's address range has {}",
-              bytes, memory_map::dram_span);
+      problems_.add(origin.label, "", "the value is not YAML: {}", error.msg);
     }
   }
 
   const ScenarioOptions& options_;
   std::unique_ptr<Scenario> scenario_;
-  std::vector<std::string> problems_;
+  Problems problems_;
   fs::path scenario_directory_;
-  std::map<std::string, std::string> sources_;  // by key, without what was replaced
+  ValueSources sources_;
 };
 
 }  // namespace
 
 std::string about_key(const Scenario& scenario, const std::string& key, const std::string& what) {
   const auto given = scenario.given.find(key);
-  return about(given == scenario.given.end() ? scenario.name.get() : given->second, key, what);
+  return problem_text(given == scenario.given.end() ? scenario.name.get() : given->second, key, what);
 }
 
 Override parse_override(const std::string& text) {

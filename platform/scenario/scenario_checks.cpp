@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/scenario/scenario_checks.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "platform/network/weights.h"
+#include "platform/scenario/describe_parameter.h"
+#include "platform/scenario/nearest.h"
+#include "platform/scenario/yaml_values.h"
+#include "platform/soc/memory_map.h"
+
+namespace bvp {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A softmax row's exponentials are at most 1 each, so that their sum stays a finite fp16 number up to this length.
+constexpr i64 attention_token_limit = 65504;
+
+Network network_of(const Scenario& scenario) {
+  const NetworkParameters& from = scenario.network_parameters;
+  Network to;
+  to.tokens = static_cast<u64>(from.tokens.get());
+  to.hidden = static_cast<u64>(from.hidden.get());
+  to.heads = static_cast<u64>(from.heads.get());
+  to.ffn = static_cast<u64>(from.ffn.get());
+  to.batch = static_cast<u64>(from.batch.get());
+  to.norm = from.norm.get() == "pre" ? NormPlacement::pre : NormPlacement::post;
+  to.fft_norm = from.fft_norm.get() == "none" ? FftNorm::none : FftNorm::ortho;
+  to.activation = from.activation.get() == "relu" ? Activation::relu : Activation::gelu;
+  to.epsilon = from.epsilon;
+  to.vocabulary = static_cast<u64>(from.vocabulary.get());
+  to.classes = static_cast<u64>(from.classes.get());
+  to.pooling = from.pooling.get() == "mean" ? Pooling::mean : Pooling::first;
+  for (const auto& layer : scenario.layers) {
+    const auto kind = [](const std::string& word) {
+      return word == "dense" ? LinearKind::dense : LinearKind::butterfly;
+    };
+    to.layers.push_back({layer->mixing.get() == "fft2d" ? Mixing::fft2d : Mixing::attention, kind(layer->projections),
+                         kind(layer->ffn)});
+  }
+  return to;
+}
+
+class Checks {
+ public:
+  Checks(Scenario& scenario, const std::string& file, const ValueSources& sources, Problems& problems)
+      : scenario_(scenario), file_(file), sources_(sources), problems_(problems) {}
+
+  void run() {
+    if (problems_.none()) check_required();
+    if (!problems_.none()) return;
+    check_name();
+    check_run();
+    check_energy();
+    scenario_.network = network_of(scenario_);
+    check_network();
+  }
+
+ private:
+  [[nodiscard]] std::string where(const std::string& key) const {
+    const auto given = scenario_.given.find(key);
+    return given == scenario_.given.end() ? file_ : given->second;
+  }
+
+  [[nodiscard]] std::string source_of(const std::string& key) const {
+    const auto source = sources_.find(key);
+    return source == sources_.end() ? "" : source->second;
+  }
+
+  void check_required() {
+    for (const ParamBase* parameter : scenario_.network_parameters.parameters()) {
+      const std::string key = "network." + parameter->name();
+      if (parameter->required() && scenario_.given.count(key) == 0) {
+        problems_.add(file_, key, "is missing, expected {}", expected_value(*parameter));
+      }
+    }
+    const NetworkParameters& network = scenario_.network_parameters;
+    const bool list = scenario_.given.count("network.layers") != 0;
+    if (list && network.variant.get() != "custom") {
+      problems_.add(where("network.variant"), "network.variant",
+                    "found '{}' beside network.layers; expected only one of the two", network.variant.get());
+    } else if (list && sources_.count("network.depth") != 0) {
+      problems_.add(
+          where("network.depth"), "network.depth",
+          "found {} beside network.layers ({}), which says itself how many layers there are; expected only one of "
+          "the two (layers have the key repeat)",
+          network.depth.get(), where("network.layers"));
+    } else if (!list && network.variant.get() != "custom" && network.depth == 0) {
+      problems_.add(where("network.depth"), "network.depth", "found 0, expected at least 1 layer of the variant '{}'",
+                    network.variant.get());
+    } else if (scenario_.layers.empty()) {
+      problems_.add(where("network.layers"), "network.layers",
+                    "is missing or empty, expected at least one layer (or network.variant and network.depth)");
+    }
+    const std::string attention_from = source_of("network.attention_layers");
+    if (network.variant.get() != "hybrid" &&
+        (attention_from == command_line_source ||
+         (attention_from == file_ && source_of("network.variant") != command_line_source))) {
+      problems_.add(where("network.attention_layers"), "network.attention_layers",
+                    "found {}, which has no effect on the variant '{}'; expected it with network.variant 'hybrid' only",
+                    network.attention_layers.get(), network.variant.get());
+    } else if (network.attention_layers > network.depth && network.variant.get() == "hybrid") {
+      problems_.add(where("network.attention_layers"), "network.attention_layers", "found {}, expected at most {}",
+                    network.attention_layers.get(), network.depth.get());
+    }
+  }
+
+  void check_name() {
+    const std::string& name = scenario_.name;
+    const bool sound = std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+             c == '.';
+    });
+    constexpr std::size_t longest = 100;
+    if (!sound || name.empty() || name.front() == '.' || name.size() > longest) {
+      problems_.add(where("name"), "name",
+                    "found '{}', expected up to {} letters, digits, '_', '-' and '.', not beginning with '.'",
+                    printable(name), longest);
+    }
+  }
+
+  void check_run() {
+    const RunParameters& run = scenario_.run;
+    const std::pair<const char*, const std::string&> files[] = {
+        {"run.firmware", run.firmware}, {"run.weights", run.weights}, {"run.input", run.input}};
+    for (const auto& [key, name] : files) {
+      std::error_code ignored;
+      if (!name.empty() && !fs::is_regular_file(name, ignored)) {
+        problems_.add(where(key), key, "there is no file '{}'", printable(name));
+      }
+    }
+    if (!run.data && scenario_.record.tensors) {
+      problems_.add(where("record.tensors"), "record.tensors",
+                    "there are no tensors to record in a run without data (run.data is false)");
+    }
+  }
+
+  void check_energy() {
+    const std::string& profile = scenario_.energy.profile;
+    const std::string at = where("energy.profile");
+    std::error_code ignored;
+    if (is_energy_file(profile)) {
+      if (!fs::is_regular_file(profile, ignored))
+        problems_.add(at, "energy.profile", "there is no file '{}'", printable(profile));
+      return;
+    }
+    const std::vector<std::string> known(energy_profiles.begin(), energy_profiles.end());
+    if (std::find(known.begin(), known.end(), profile) != known.end()) return;
+    const std::string near = nearest_word(profile, known);
+    problems_.add(at, "energy.profile", "found '{}', expected one of: {}, or the path of a .yaml file{}",
+                  printable(profile), fmt::join(known, ", "),
+                  near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  }
+
+  void check_network() {
+    const Network& network = scenario_.network;
+    const bool attention = std::any_of(network.layers.begin(), network.layers.end(),
+                                       [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
+    if (attention && network.hidden % network.heads != 0) {
+      problems_.add(where("network.heads"), "network.heads", "{} heads do not divide hidden = {}", network.heads,
+                    network.hidden);
+    }
+    if (network.classes == 0 && scenario_.given.count("network.pooling") != 0) {
+      problems_.add(where("network.pooling"), "network.pooling",
+                    "found '{}' without network.classes; expected a classifier head of at least 1 class",
+                    scenario_.network_parameters.pooling.get());
+    }
+    if (attention && network.tokens > attention_token_limit) {
+      problems_.add(where("network.tokens"), "network.tokens",
+                    "found {}, expected at most {} where a layer uses "
+                    "attention: a softmax row is summed up to the largest fp16 number",
+                    network.tokens, attention_token_limit);
+    }
+    check_size();
+  }
+
+  /// A first bound, before anything is allocated: parameters and the largest activation must fit the DRAM's window.
+  void check_size() {
+    const Network& network = scenario_.network;
+    double bytes = 0;
+    for (const TensorSpec& spec : parameter_specs(network)) {
+      double elements = 1;
+      for (const u64 extent : spec.shape) elements *= static_cast<double>(extent);
+      bytes += 2 * elements;
+    }
+    bytes += 2.0 * static_cast<double>(network.batch) * static_cast<double>(network.tokens) *
+             static_cast<double>(std::max(network.hidden, network.ffn));
+    if (bytes > static_cast<double>(memory_map::dram_span)) {
+      problems_.add(file_, "network", "parameters and activations need {:.0f} bytes, the DRAM's address range has {}",
+                    bytes, memory_map::dram_span);
+    }
+  }
+
+  Scenario& scenario_;
+  const std::string& file_;
+  const ValueSources& sources_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+void check_scenario(Scenario& scenario, const std::string& file, const ValueSources& sources, Problems& problems) {
+  Checks(scenario, file, sources, problems).run();
+}
+
+}  // namespace bvp
