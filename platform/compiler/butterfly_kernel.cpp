@@ -19,74 +19,6 @@ using Streams = std::array<Stream, streams_per_segment>;
 
 i32 bit_of(u32 value, unsigned bit) { return static_cast<i32>(value >> bit & 1); }
 
-/// Where each index bit lives while the stage runs.
-struct BitPlan {
-  std::vector<unsigned> local;   // position -> index bit; the last position is the group bit
-  std::vector<unsigned> pe;      // bit of the PE index -> index bit
-  std::vector<unsigned> window;  // index bits over which instances run, lowest first
-  unsigned first_exchange = 0;   // layers before this one are local
-};
-
-/// Loops that run over these bits, each with one stride on either side.
-std::size_t loops_over(const ButterflyStage& stage, const std::vector<unsigned>& bits) {
-  std::size_t loops = bits.empty() ? 0 : 1;
-  for (std::size_t i = 1; i < bits.size(); ++i) {
-    const unsigned before = bits[i - 1], bit = bits[i];
-    if (stage.input_stride[bit] != 2 * stage.input_stride[before] ||
-        stage.output_stride[bit] != 2 * stage.output_stride[before]) {
-      ++loops;
-    }
-  }
-  return loops;
-}
-
-/// Moves `count` neighbouring bits from the bits that the stage leaves alone to the windows: the highest ones, unless
-/// others need fewer loops.
-void take_windows(const ButterflyStage& stage, unsigned count, std::vector<unsigned>& extra,
-                  std::vector<unsigned>& window) {
-  std::size_t best = extra.size() - count, fewest = ~std::size_t{0};
-  for (std::size_t first = extra.size() - count + 1; first-- > 0;) {
-    std::vector<unsigned> bits(extra.begin() + static_cast<std::ptrdiff_t>(first),
-                               extra.begin() + static_cast<std::ptrdiff_t>(first + count));
-    // Strides of reversed bits fall, and loops count upwards.
-    std::sort(bits.begin(), bits.end(),
-              [&](unsigned a, unsigned b) { return stage.input_stride[a] < stage.input_stride[b]; });
-    const std::size_t loops = loops_over(stage, bits);
-    if (loops >= fewest) continue;
-    fewest = loops;
-    best = first;
-    window = bits;
-  }
-  const auto begin = extra.begin() + static_cast<std::ptrdiff_t>(best);
-  extra.erase(begin, begin + count);
-}
-
-BitPlan plan_bits(const ButterflyStage& stage, unsigned local_bits, unsigned pe_bits) {
-  BitPlan plan;
-  const unsigned total = stage.index_bits;
-  std::vector<bool> factor(total, false);
-  for (const unsigned bit : stage.layer_bits) factor[bit] = true;
-  std::vector<unsigned> extra;
-  for (unsigned bit = 0; bit < total; ++bit) {
-    if (!factor[bit]) extra.push_back(bit);
-  }
-  take_windows(stage, total - local_bits - pe_bits, extra, plan.window);
-  // PEs take the next ones: no exchange for those.
-  while (plan.pe.size() < pe_bits && !extra.empty()) {
-    plan.pe.push_back(extra.back());
-    extra.pop_back();
-  }
-  const auto exchanges = static_cast<unsigned>(pe_bits - plan.pe.size());
-  plan.first_exchange = static_cast<unsigned>(stage.layer_bits.size()) - exchanges;
-  for (unsigned layer = plan.first_exchange; layer < stage.layer_bits.size(); ++layer) {
-    plan.pe.push_back(stage.layer_bits[layer]);
-  }
-  plan.local = extra;
-  for (unsigned layer = 0; layer < plan.first_exchange; ++layer) plan.local.push_back(stage.layer_bits[layer]);
-  std::sort(plan.local.begin(), plan.local.end());
-  return plan;
-}
-
 /// A run of window bits whose strides are linear, as one instance level.
 struct InstanceLoop {
   u32 count = 1;
@@ -779,15 +711,6 @@ class StageBuilder {
   u16 residual_user_ = 0;
 };
 
-unsigned pe_bits_of(const CompilerTarget& target, unsigned index_bits) {
-  return std::min(log2_of(target.usable_pes()), index_bits - 1);
-}
-
-unsigned stage_limit_bits(const CompilerTarget& target) {
-  const u32 points = target.stage_points != 0 ? target.stage_points : CompilerTarget::default_stage_points;
-  return log2_of(CompilerTarget::floor_power_of_two(points));
-}
-
 }  // namespace
 
 ButterflyKernel make_butterfly_kernel(const CompilerTarget& target, const ButterflyStage& stage, u32 groups) {
@@ -810,37 +733,6 @@ ButterflyKernel make_butterfly_kernel(const CompilerTarget& target, const Butter
       fmt::format("the operand memory of {} vectors per PE is too small for a closed set of {} {} points on {} PEs "
                   "(raise soc.pe.operand_vectors or lower compiler.stage_points)",
                   target.operand_vectors, 1u << layers, stage.complex ? "complex" : "real", 1u << pe_bits));
-}
-
-void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> bits) {
-  std::sort(bits.begin(), bits.end());
-  for (std::size_t low = 0, high = bits.size(); low + 1 < high; ++low) {
-    --high;
-    if (low < high) std::swap(place_of_bit[bits[low]], place_of_bit[bits[high]]);
-  }
-}
-
-std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
-                                         unsigned layer_count) {
-  // The largest number of layers whose smallest closed set fits, then as few and as equal stages as possible.
-  const unsigned pe_bits = pe_bits_of(target, index_bits);
-  const u64 planes = complex ? 2 : 1, values = complex ? 2 : 4;
-  unsigned limit = std::max(stage_limit_bits(target), pe_bits + 1);
-  // One context, residual, temporaries, the weights of one window with bias, constants.
-  const auto vectors = [&](unsigned bits) {
-    const u64 group = u64{1} << (bits - pe_bits - 1);
-    const u64 scalars = bits * values * group + 2 * group, temporaries = u64{2} * 8;
-    return planes * 3 * group + 2 * group + temporaries + scalars / target.lanes + 1 + 4 / target.lanes + 1;
-  };
-  while (target.stage_points == 0 && limit > pe_bits + 1 && vectors(limit) > target.operand_vectors) --limit;
-  if (!target.layer_overlap) limit = 1;
-  const unsigned stages = (layer_count + limit - 1) / limit;
-  std::vector<unsigned> layers;
-  for (unsigned i = 0, left = layer_count; i < stages; ++i) {
-    layers.push_back((left + stages - i - 1) / (stages - i));
-    left -= layers.back();
-  }
-  return layers;
 }
 
 }  // namespace bvp

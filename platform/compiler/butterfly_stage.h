@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stages of butterflies and their index bits: which layers a stage has, and where each bit lives while it runs. See
+// docs/how_it_works.md, "The multilayer mapping".
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "platform/compiler/target.h"
+#include "platform/network/network.h"
+
+namespace bvp {
+
+/// One stage over vectors of 2^index_bits points. Strides are bytes in the scratchpad.
+struct ButterflyStage {
+  bool complex = false;
+  unsigned index_bits = 0;
+  std::vector<unsigned> layer_bits;  // the index bit that each layer combines, in order
+  u32 stacks = 1;                    // independent butterflies on the same input (BPMM)
+
+  bool column_access = false;                    // lanes run over rows of the panel layout (columns of its tiles)
+  std::vector<i32> input_stride, output_stride;  // per index bit; output: where that bit's value lies at the end
+  std::vector<i32> stack_stride;                 // of the output, per bit of the stack's number
+  bool input_stacked = false;                    // every stack has an input of its own, stack_stride apart
+  i32 input_group_stride = 0, output_group_stride = 0;  // per lane group
+
+  bool real_input = false;   // complex: the imaginary plane is 0 and not loaded
+  bool real_output = false;  // complex: only the real plane is stored
+  bool scale = false;        // multiply the inputs by scale_value first
+  u16 scale_value = 0;
+  std::optional<Activation> activation;
+  bool bias = false;
+  bool residual = false;
+
+  /// Nothing: zeros, to learn sizes only. Weights of the pair whose lower point is `index`: real {w00, w01, w10, w11},
+  /// complex {re, im, -, -}.
+  std::function<std::array<u16, 4>(u32 stack, unsigned layer, u32 index)> weights;
+  /// Bias of an output point (numbered by its index before the stage: the bits are in place).
+  std::function<u16(u32 stack, u32 index)> bias_of;
+};
+
+/// Where each index bit lives while the stage runs.
+struct BitPlan {
+  std::vector<unsigned> local;   // position -> index bit; the last position is the group bit
+  std::vector<unsigned> pe;      // bit of the PE index -> index bit
+  std::vector<unsigned> window;  // index bits over which instances run, lowest first
+  unsigned first_exchange = 0;   // layers before this one are local
+};
+
+[[nodiscard]] BitPlan plan_bits(const ButterflyStage& stage, unsigned local_bits, unsigned pe_bits);
+
+/// Bits of the index of the PEs that share a butterfly of 2^index_bits points.
+[[nodiscard]] unsigned pe_bits_of(const CompilerTarget& target, unsigned index_bits);
+/// Layers of a stage, at most.
+[[nodiscard]] unsigned stage_limit_bits(const CompilerTarget& target);
+
+/// Exchanges the places of these index bits: the highest gets the lowest place of theirs, and so on. Stages of an FFT
+/// leave their bits like this, so that the last one finds those before it in the order in which it stores them.
+void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> bits);
+
+/// How many layers each stage has when `layers` layers are computed on vectors of 2^index_bits points.
+[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
+                                                       unsigned layers);
+
+}  // namespace bvp
