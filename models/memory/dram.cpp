@@ -107,6 +107,9 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   const u64 address = payload.get_address();
   const u32 length = payload.get_data_length();
   const bool write = payload.is_write();
+  const bool data = payload.get_extension<TimingOnly>() == nullptr;
+  // The host fetches its memory while the commands are placed.
+  if (data) __builtin_prefetch(storage_.data() + address);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   const Cycle arrival = clock_.to_cycles(now + delay) + request_latency_;
   Cycle done = arrival;
@@ -117,7 +120,6 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     done = std::max(
         done, write ? channel.write(at.bank, at.row, block, arrival) : channel.read(at.bank, at.row, block, arrival));
   }
-  const bool data = payload.get_extension<TimingOnly>() == nullptr;
   if (write) {
     if (data) std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
     ++statistics_.requests_written;
