@@ -13,7 +13,10 @@ namespace bvp::lanes_kernels {
 
 using Shape = LaneKernels::Shape;
 
-constexpr std::size_t group = 16;  // lanes processed together
+constexpr std::size_t group = 16;  // lanes processed together; no register is wider
+
+// Pairs of points whose scalars are converted to fp32 at a time.
+constexpr std::size_t butterfly_block = 16;
 
 // How much of a block product is converted to fp32 at a time; small enough for the L1 cache.
 constexpr std::size_t block_columns = 64;
@@ -27,7 +30,7 @@ namespace bvp::lanes_kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-using F32 = hn::CappedTag<float, 8>;
+using F32 = hn::CappedTag<float, group>;
 using U16 = hn::Rebind<std::uint16_t, F32>;
 using U32 = hn::Rebind<std::uint32_t, F32>;
 using I32 = hn::Rebind<std::int32_t, F32>;
@@ -36,8 +39,9 @@ using Halves = hn::Vec<U16>;
 
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
 
-HWY_INLINE Floats to_floats(Halves halves) {
-  return hn::PromoteTo(F32(), hn::BitCast(hn::Rebind<hwy::float16_t, F32>(), halves));
+template <class Tag>
+HWY_INLINE hn::Vec<Tag> to_floats(Tag f, hn::Vec<hn::Rebind<std::uint16_t, Tag>> halves) {
+  return hn::PromoteTo(f, hn::BitCast(hn::Rebind<hwy::float16_t, Tag>(), halves));
 }
 
 HWY_INLINE Halves to_halves(Floats values) {
@@ -46,10 +50,10 @@ HWY_INLINE Halves to_halves(Floats values) {
 
 #else  // Highway's own conversions truncate and do not know infinities on instruction sets without fp16.
 
-HWY_INLINE Floats to_floats(Halves halves) {
-  const F32 f;
-  const U32 u;
-  const I32 s;
+template <class Tag>
+HWY_INLINE hn::Vec<Tag> to_floats(Tag f, hn::Vec<hn::Rebind<std::uint16_t, Tag>> halves) {
+  const hn::Rebind<std::uint32_t, Tag> u;
+  const hn::Rebind<std::int32_t, Tag> s;
   const auto bits = hn::PromoteTo(u, halves);
   const auto exponent = hn::And(bits, hn::Set(u, 0x7c00));
   const auto fraction = hn::And(bits, hn::Set(u, 0x3ff));
@@ -91,9 +95,13 @@ HWY_INLINE Halves to_halves(Floats values) {
 
 #endif
 
-HWY_INLINE Floats load(const u16* words) { return to_floats(hn::LoadU(U16(), words)); }
+template <class Tag>
+HWY_INLINE hn::Vec<Tag> load(Tag f, const u16* words) {
+  return to_floats(f, hn::LoadU(hn::Rebind<std::uint16_t, Tag>(), words));
+}
+HWY_INLINE Floats load(const u16* words) { return load(F32(), words); }
 
-HWY_INLINE Floats broadcast(const u16* scalar) { return to_floats(hn::Set(U16(), *scalar)); }
+HWY_INLINE Floats broadcast(const u16* scalar) { return to_floats(F32(), hn::Set(U16(), *scalar)); }
 
 /// Instruction sets differ in sign and payload of a NaN.
 HWY_INLINE Floats with_one_nan(Floats values) {
@@ -101,6 +109,9 @@ HWY_INLINE Floats with_one_nan(Floats values) {
   const auto nan = hn::BitCast(f, hn::Set(U32(), 0x7fc00000));
   return hn::IfThenElse(hn::Eq(values, values), values, nan);
 }
+
+/// To fp16 and back, where it does not matter which NaN is the result.
+HWY_INLINE Floats rounded(Floats values) { return to_floats(F32(), to_halves(values)); }
 
 HWY_INLINE void store(Floats values, u16* words) { hn::StoreU(to_halves(with_one_nan(values)), U16(), words); }
 
@@ -312,7 +323,9 @@ HWY_INLINE void for_each_sum(const Shape& shape, u64 count, LaneAccumulators d, 
     }
     return;
   }
-  for (std::size_t lane = 0; lane < shape.width; lane += 2 * n) {
+  // Two registers at a time hide the latency of the additions; the last may be alone.
+  std::size_t lane = 0;
+  for (; lane + 2 * n <= shape.width; lane += 2 * n) {
     auto low = hn::LoadU(f, d.first + lane);
     auto high = hn::LoadU(f, d.first + lane + n);
     for (u64 i = 0; i < count; ++i) {
@@ -322,6 +335,11 @@ HWY_INLINE void for_each_sum(const Shape& shape, u64 count, LaneAccumulators d, 
     }
     hn::StoreU(low, f, d.first + lane);
     hn::StoreU(high, f, d.first + lane + n);
+  }
+  for (; lane < shape.width; lane += n) {
+    auto sum = hn::LoadU(f, d.first + lane);
+    for (u64 i = 0; i < count; ++i) sum = start(static_cast<i64>(i))(lane, sum);
+    hn::StoreU(sum, f, d.first + lane);
   }
 }
 
@@ -347,24 +365,26 @@ void acc_mac_scalar(const Shape& shape, u64 count, LaneAccumulators d, ConstLane
 
 /// fp32 copies of `count` scalars.
 HWY_INLINE void convert_scalars(const u16* from, i64 stride, std::size_t count, float* to) {
-  const F32 f;
+  // Runs are often this short.
+  const hn::CappedTag<float, 8> f;
   const std::size_t n = hn::Lanes(f);
   std::size_t i = 0;
   if (stride == 1) {
-    for (; i + n <= count; i += n) hn::StoreU(load(from + i), f, to + i);
+    for (; i + n <= count; i += n) hn::StoreU(load(f, from + i), f, to + i);
   }
   for (; i < count; ++i) to[i] = hn::GetLane(broadcast(from + static_cast<i64>(i) * stride));
 }
 
 /// Rows `0 .. tile - 1` of d, two registers of lanes each, over all columns: tile * 2 sums stay in registers.
-template <std::size_t tile>
+template <class Tag, std::size_t tile>
 HWY_NOINLINE void mac_tile(std::size_t columns, float* d, std::ptrdiff_t d_step, const float* a, std::size_t a_step,
                            const float* w, std::size_t w_row, std::size_t w_column) {
-  const F32 f;
+  using Sums = hn::Vec<Tag>;
+  const Tag f;
   const std::size_t n = hn::Lanes(f);
   // Named one by one: not every compiler keeps arrays of vectors in registers, and sizeless vectors have no arrays.
-  Floats a0 = hn::LoadU(f, d), b0 = hn::LoadU(f, d + n);
-  Floats a1 = a0, b1 = b0, a2 = a0, b2 = b0, a3 = a0, b3 = b0;
+  Sums a0 = hn::LoadU(f, d), b0 = hn::LoadU(f, d + n);
+  Sums a1 = a0, b1 = b0, a2 = a0, b2 = b0, a3 = a0, b3 = b0;
   if constexpr (tile > 1) {
     a1 = hn::LoadU(f, d + d_step), b1 = hn::LoadU(f, d + d_step + n);
   }
@@ -373,17 +393,17 @@ HWY_NOINLINE void mac_tile(std::size_t columns, float* d, std::ptrdiff_t d_step,
     a3 = hn::LoadU(f, d + 3 * d_step), b3 = hn::LoadU(f, d + 3 * d_step + n);
   }
   for (std::size_t k = 0; k < columns; ++k, a += a_step, w += w_column) {
-    const Floats x = hn::LoadU(f, a), y = hn::LoadU(f, a + n);
-    const Floats w0 = hn::Set(f, w[0]);
+    const Sums x = hn::LoadU(f, a), y = hn::LoadU(f, a + n);
+    const Sums w0 = hn::Set(f, w[0]);
     a0 = hn::MulAdd(x, w0, a0), b0 = hn::MulAdd(y, w0, b0);
     if constexpr (tile > 1) {
-      const Floats w1 = hn::Set(f, w[w_row]);
+      const Sums w1 = hn::Set(f, w[w_row]);
       a1 = hn::MulAdd(x, w1, a1), b1 = hn::MulAdd(y, w1, b1);
     }
     if constexpr (tile > 2) {
-      const Floats w2 = hn::Set(f, w[2 * w_row]);
+      const Sums w2 = hn::Set(f, w[2 * w_row]);
       a2 = hn::MulAdd(x, w2, a2), b2 = hn::MulAdd(y, w2, b2);
-      const Floats w3 = hn::Set(f, w[3 * w_row]);
+      const Sums w3 = hn::Set(f, w[3 * w_row]);
       a3 = hn::MulAdd(x, w3, a3), b3 = hn::MulAdd(y, w3, b3);
     }
   }
@@ -392,6 +412,22 @@ HWY_NOINLINE void mac_tile(std::size_t columns, float* d, std::ptrdiff_t d_step,
   if constexpr (tile > 2) {
     hn::StoreU(a2, f, d + 2 * d_step), hn::StoreU(b2, f, d + 2 * d_step + n);
     hn::StoreU(a3, f, d + 3 * d_step), hn::StoreU(b3, f, d + 3 * d_step + n);
+  }
+}
+
+/// `rows` rows of d over all columns; the lanes are a multiple of two registers.
+template <class Tag>
+HWY_INLINE void mac_rows(std::size_t lanes, std::size_t rows, std::size_t columns, float* d, std::ptrdiff_t d_step,
+                         const float* a, const float* w, std::size_t w_row, std::size_t w_column) {
+  for (std::size_t lane = 0; lane < lanes; lane += 2 * hn::Lanes(Tag())) {
+    std::size_t j = 0;
+    const auto tile_of = [&](auto kernel) HWY_ATTR {
+      kernel(columns, d + static_cast<std::ptrdiff_t>(j) * d_step + lane, d_step, a + lane, lanes, w + j * w_row, w_row,
+             w_column);
+    };
+    for (; j + 4 <= rows; j += 4) tile_of(&mac_tile<Tag, 4>);
+    for (; j + 2 <= rows; j += 2) tile_of(&mac_tile<Tag, 2>);
+    for (; j < rows; ++j) tile_of(&mac_tile<Tag, 1>);
   }
 }
 
@@ -425,33 +461,66 @@ void acc_mac_block(const Shape& shape, u64 rows, u64 columns, LaneAccumulators d
           convert_scalars(from + static_cast<i64>(j) * w_row, w_column, block, scalars + j * block_columns);
         }
       }
-      for (std::size_t lane = 0; lane < shape.width; lane += 2 * n) {
-        std::size_t j = 0;
-        const auto tile_of = [&](auto kernel) HWY_ATTR {
-          kernel(block, d.first + static_cast<std::ptrdiff_t>(row + j) * d_step + lane, d_step, operands + lane,
-                 shape.width, scalars + j * row_step, row_step, column_step);
-        };
-        for (; j + 4 <= high; j += 4) tile_of(&mac_tile<4>);
-        for (; j + 2 <= high; j += 2) tile_of(&mac_tile<2>);
-        for (; j < high; ++j) tile_of(&mac_tile<1>);
+      float* const sums = d.first + static_cast<std::ptrdiff_t>(row) * d_step;
+      if (shape.width % (2 * n) == 0) {
+        mac_rows<F32>(shape.width, high, block, sums, d_step, operands, scalars, row_step, column_step);
+      } else {
+        using Half = hn::CappedTag<float, group / 2>;
+        mac_rows<Half>(shape.width, high, block, sums, d_step, operands, scalars, row_step, column_step);
       }
     }
   }
 }
 
+/// fp32 copies of the scalars of a block of pairs.
+struct BlockScalars {
+  HWY_ALIGN float values[butterfly_block];
+  HWY_INLINE void convert(LaneScalars s, u64 first, std::size_t count) {
+    convert_scalars(at(s, static_cast<i64>(first)), s.stride, count, values);
+  }
+};
+
 void butterfly(const Shape& shape, u64 count, LaneVectors lo, LaneVectors hi, LaneScalars w00, LaneScalars w01,
                LaneScalars w10, LaneScalars w11) {
-  for (u64 index = 0; index < count; ++index) {
-    const auto i = static_cast<i64>(index);
-    u16* a = lo.first + i * lo.stride * shape.pitch;
-    u16* b = hi.first + i * hi.stride * shape.pitch;
-    const Floats t00 = broadcast(at(w00, i)), t01 = broadcast(at(w01, i));
-    const Floats t10 = broadcast(at(w10, i)), t11 = broadcast(at(w11, i));
-    for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(F32())) {
-      const Floats x = load(a + lane), y = load(b + lane);
-      const Floats m0 = to_floats(to_halves(hn::Mul(t00, x))), m1 = to_floats(to_halves(hn::Mul(t10, x)));
-      store(hn::MulAdd(t01, y, m0), a + lane);
-      store(hn::MulAdd(t11, y, m1), b + lane);
+  const F32 f;
+  u16 *a = lo.first, *b = hi.first;
+  BlockScalars s00, s01, s10, s11;
+  for (u64 first = 0; first < count; first += butterfly_block) {
+    const auto block = static_cast<std::size_t>(count - first < butterfly_block ? count - first : butterfly_block);
+    s00.convert(w00, first, block), s01.convert(w01, first, block);
+    s10.convert(w10, first, block), s11.convert(w11, first, block);
+    for (std::size_t i = 0; i < block; ++i, a += lo.stride * shape.pitch, b += hi.stride * shape.pitch) {
+      const Floats t00 = hn::Set(f, s00.values[i]), t01 = hn::Set(f, s01.values[i]);
+      const Floats t10 = hn::Set(f, s10.values[i]), t11 = hn::Set(f, s11.values[i]);
+      for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(f)) {
+        const Floats x = load(a + lane), y = load(b + lane);
+        const Floats m0 = rounded(hn::Mul(t00, x)), m1 = rounded(hn::Mul(t10, x));
+        store(hn::MulAdd(t01, y, m0), a + lane);
+        store(hn::MulAdd(t11, y, m1), b + lane);
+      }
+    }
+  }
+}
+
+void complex_butterfly(const Shape& shape, u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re,
+                       LaneVectors hi_im, LaneScalars w_re, LaneScalars w_im) {
+  const F32 f;
+  u16 *a_re = lo_re.first, *a_im = lo_im.first, *b_re = hi_re.first, *b_im = hi_im.first;
+  const std::ptrdiff_t a_step = lo_re.stride * shape.pitch, b_step = hi_re.stride * shape.pitch;
+  BlockScalars re, im;
+  for (u64 first = 0; first < count; first += butterfly_block) {
+    const auto block = static_cast<std::size_t>(count - first < butterfly_block ? count - first : butterfly_block);
+    re.convert(w_re, first, block), im.convert(w_im, first, block);
+    for (std::size_t i = 0; i < block; ++i, a_re += a_step, a_im += a_step, b_re += b_step, b_im += b_step) {
+      const Floats t_re = hn::Set(f, re.values[i]), t_im = hn::Set(f, im.values[i]);
+      for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(f)) {
+        const Floats x = load(b_re + lane), y = load(b_im + lane);
+        const Floats m_re = rounded(hn::NegMulAdd(t_im, y, rounded(hn::Mul(t_re, x))));
+        const Floats m_im = rounded(hn::MulAdd(t_im, x, rounded(hn::Mul(t_re, y))));
+        const Floats u = load(a_re + lane), v = load(a_im + lane);
+        store(hn::Sub(u, m_re), b_re + lane), store(hn::Sub(v, m_im), b_im + lane);
+        store(hn::Add(u, m_re), a_re + lane), store(hn::Add(v, m_im), a_im + lane);
+      }
     }
   }
 }
@@ -480,6 +549,7 @@ const LaneKernels* kernels() {
       &acc_round_scalar,
       &acc_mac_block,
       &butterfly,
+      &complex_butterfly,
   };
   return &table;
 }
@@ -621,6 +691,10 @@ void Lanes::acc_mac_block(u64 rows, u64 columns, LaneAccumulators d, ConstLaneVe
 void Lanes::butterfly(u64 count, LaneVectors lo, LaneVectors hi, LaneScalars w00, LaneScalars w01, LaneScalars w10,
                       LaneScalars w11) const {
   kernels_->butterfly(shape_, count, lo, hi, w00, w01, w10, w11);
+}
+void Lanes::complex_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
+                              LaneScalars w_re, LaneScalars w_im) const {
+  kernels_->complex_butterfly(shape_, count, lo_re, lo_im, hi_re, hi_im, w_re, w_im);
 }
 
 }  // namespace bvp

@@ -57,6 +57,8 @@ struct LaneKernels {
   void (*acc_round_scalar)(const Shape&, u64, LaneVectors, LaneAccumulators, LaneScalars);
   void (*acc_mac_block)(const Shape&, u64, u64, LaneAccumulators, ConstLaneVectors, const u16*, i64, i64);
   void (*butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneScalars, LaneScalars, LaneScalars, LaneScalars);
+  void (*complex_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneVectors, LaneVectors, LaneScalars,
+                            LaneScalars);
 };
 
 /// Every function does what `count` single vector instructions, issued one after the other, would do: a vector may
@@ -141,6 +143,13 @@ class Lanes {
   /// mul_scalar, mul_scalar, fma_scalar, fma_scalar. No lo vector is also a hi vector.
   void butterfly(u64 count, LaneVectors lo, LaneVectors hi, LaneScalars w00, LaneScalars w01, LaneScalars w10,
                  LaneScalars w11) const;
+
+  /// `count` complex butterflies in place. With m = w * hi, its parts m_re = r(r(w_re * hi_re) - w_im * hi_im) and
+  /// m_im = r(r(w_re * hi_im) + w_im * hi_re): hi' = r(lo - m) and lo' = r(lo + m). The same as mul_scalar twice,
+  /// fnma_scalar, fma_scalar, sub twice, add twice. The two parts of lo have one stride, those of hi another; all
+  /// vectors are disjoint.
+  void complex_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
+                         LaneScalars w_re, LaneScalars w_im) const;
 
  private:
   void acc_half(u64 count, LaneVectors d, LaneAccumulators acc, unsigned shift) const;

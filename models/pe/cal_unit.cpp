@@ -141,6 +141,18 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
     }
     return;
   }
+  if (segment.complex_butterflies) {
+    const auto& strides = segment.strides;
+    for (std::size_t i = 0; i < segment.runs.size(); i += 8) {
+      const CalRun* run = &segment.runs[i];
+      const ScalarView w_re(memory, at(run[0].b, bases), strides[0].b, segment.repeat);
+      const ScalarView w_im(memory, at(run[2].b, bases), strides[2].b, segment.repeat);
+      lanes_.complex_butterfly(segment.repeat, vectors(run[6].d, strides[6].d), vectors(run[7].d, strides[7].d),
+                               vectors(run[4].d, strides[4].d), vectors(run[5].d, strides[5].d), w_re.get(),
+                               w_im.get());
+    }
+    return;
+  }
   for (std::size_t i = 0; i < segment.runs.size(); ++i) {
     execute_run(segment.runs[i], segment.strides[i % segment.strides.size()], segment.repeat, bases, memory);
   }

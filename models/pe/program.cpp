@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <initializer_list>
 
 namespace bvp {
 
@@ -80,28 +81,92 @@ std::optional<MacBlock> find_mac_block(const SegmentProgram& program) {
   return block;
 }
 
-/// m0 = lo * w00, m1 = lo * w10, lo = hi * w01 + m0, hi = hi * w11 + m1, the temporaries used by nobody else.
-bool find_butterflies(const SegmentProgram& program) {
-  if (program.strides.size() != 4) return false;
-  const auto& strides = program.strides;
-  const bool stride_pattern = strides[0].a == strides[1].a && strides[2].d == strides[0].a &&
-                              strides[3].d == strides[2].a && strides[3].a == strides[2].a &&
-                              strides[2].c == strides[0].d && strides[3].c == strides[1].d;
-  if (!stride_pattern || (program.repeat > 1 && (strides[0].a == 0 || strides[2].a == 0))) return false;
-  for (std::size_t i = 0; i + 4 <= program.runs.size(); i += 4) {
-    const CalRun* run = &program.runs[i];
-    const bool opcodes = run[0].opcode == Opcode::muls && run[1].opcode == Opcode::muls &&
-                         run[2].opcode == Opcode::fmas && run[3].opcode == Opcode::fmas;
-    if (!opcodes || !same(run[0].a, run[1].a) || !same(run[2].d, run[0].a) || !same(run[2].a, run[3].a) ||
-        !same(run[3].d, run[2].a) || !same(run[2].c, run[0].d) || !same(run[3].c, run[1].d)) {
-      return false;
+/// An operand of instruction `run % strides.size()` over the trips of level 0.
+struct Operands {
+  Access first;
+  i32 stride = 0;
+  bool operator==(const Operands& other) const { return same(first, other.first) && stride == other.stride; }
+};
+
+/// One instruction of a Cal segment with all its trips of level 0.
+struct Step {
+  Opcode opcode;
+  Operands d, a, b, c;
+};
+
+Step step_at(const SegmentProgram& program, std::size_t run) {
+  const CalRun& at = program.runs[run];
+  const CalStrides& stride = program.strides[run % program.strides.size()];
+  return {at.opcode, {at.d, stride.d}, {at.a, stride.a}, {at.b, stride.b}, {at.c, stride.c}};
+}
+
+/// Whether no vector of one is one of the other; false also where that would be hard to say. Streams are taken to alias
+/// as they do at their bases.
+bool are_apart(const SegmentProgram& program, const Operands& x, const Operands& y) {
+  const auto first_of = [&](const Operands& operands) {
+    return i64{program.streams[operands.first.stream].base} + operands.first.offset;
+  };
+  const i64 x_first = first_of(x), y_first = first_of(y), last = i64{program.repeat} - 1;
+  if (x.stride == y.stride && x.stride != 0) {
+    const i64 distance = y_first - x_first;
+    return distance % x.stride != 0 || std::abs(distance / x.stride) > last;
+  }
+  const auto [x_low, x_high] = std::minmax({x_first, x_first + last * x.stride});
+  const auto [y_low, y_high] = std::minmax({y_first, y_first + last * y.stride});
+  return x_high < y_low || y_high < x_low;
+}
+
+/// Whether all these vectors are different ones.
+bool are_apart(const SegmentProgram& program, std::initializer_list<Operands> all) {
+  for (const Operands* x = all.begin(); x != all.end(); ++x) {
+    if (x->stride == 0 && program.repeat > 1) return false;
+    for (const Operands* y = all.begin(); y != x; ++y) {
+      if (!are_apart(program, *x, *y)) return false;
     }
-    // The temporaries lie behind each other, in a stream of their own.
-    if (run[0].d.stream != run[1].d.stream || run[0].d.stream == run[0].a.stream ||
-        run[0].d.stream == run[2].a.stream || strides[0].d != 1 || strides[1].d != 1 ||
-        std::abs(run[0].d.offset - run[1].d.offset) < static_cast<i32>(program.repeat)) {
-      return false;
-    }
+  }
+  return true;
+}
+
+/// m0 = lo * w00, m1 = lo * w10, lo = hi * w01 + m0, hi = hi * w11 + m1, the temporaries in a stream of their own.
+bool is_butterfly(const SegmentProgram& program, std::size_t run) {
+  const Step m0 = step_at(program, run), m1 = step_at(program, run + 1);
+  const Step low = step_at(program, run + 2), high = step_at(program, run + 3);
+  const bool opcodes = m0.opcode == Opcode::muls && m1.opcode == Opcode::muls && low.opcode == Opcode::fmas &&
+                       high.opcode == Opcode::fmas;
+  const bool operands = m0.a == m1.a && low.d == m0.a && low.a == high.a && high.d == high.a && low.c == m0.d &&
+                        high.c == m1.d && m0.d.first.stream == m1.d.first.stream &&
+                        m0.d.first.stream != low.d.first.stream && m0.d.first.stream != high.d.first.stream;
+  return opcodes && operands && are_apart(program, {low.d, high.d, m0.d, m1.d});
+}
+
+/// m_re = hi_re * w_re - hi_im * w_im, m_im = hi_im * w_re + hi_re * w_im, hi = lo - m, lo = lo + m, likewise.
+bool is_complex_butterfly(const SegmentProgram& program, std::size_t run) {
+  const Step m_re = step_at(program, run), m_im = step_at(program, run + 1);
+  const Step sum_re = step_at(program, run + 2), sum_im = step_at(program, run + 3);
+  const Step hi_re = step_at(program, run + 4), hi_im = step_at(program, run + 5);
+  const Step lo_re = step_at(program, run + 6), lo_im = step_at(program, run + 7);
+  const bool opcodes = m_re.opcode == Opcode::muls && m_im.opcode == Opcode::muls && sum_re.opcode == Opcode::fnmas &&
+                       sum_im.opcode == Opcode::fmas && hi_re.opcode == Opcode::sub && hi_im.opcode == Opcode::sub &&
+                       lo_re.opcode == Opcode::add && lo_im.opcode == Opcode::add;
+  const bool products = m_re.a == hi_re.d && m_im.a == hi_im.d && m_re.b == m_im.b && sum_re.d == m_re.d &&
+                        sum_re.a == hi_im.d && sum_re.c == m_re.d && sum_im.d == m_im.d && sum_im.a == hi_re.d &&
+                        sum_im.b == sum_re.b && sum_im.c == m_im.d;
+  const bool sums = hi_re.a == lo_re.d && hi_re.b == m_re.d && hi_im.a == lo_im.d && hi_im.b == m_im.d &&
+                    lo_re.a == lo_re.d && lo_re.b == m_re.d && lo_im.a == lo_im.d && lo_im.b == m_im.d;
+  const u8 temporaries = m_re.d.first.stream;
+  const bool own_stream = temporaries == m_im.d.first.stream && temporaries != hi_re.d.first.stream &&
+                          temporaries != hi_im.d.first.stream && temporaries != lo_re.d.first.stream &&
+                          temporaries != lo_im.d.first.stream;
+  return opcodes && products && sums && own_stream && lo_re.d.stride == lo_im.d.stride &&
+         hi_re.d.stride == hi_im.d.stride && are_apart(program, {lo_re.d, lo_im.d, hi_re.d, hi_im.d, m_re.d, m_im.d});
+}
+
+/// Whether the segment's instructions are `length` ones of which every repetition is such a butterfly.
+template <class IsButterfly>
+bool consists_of(const SegmentProgram& program, std::size_t length, const IsButterfly& is_one) {
+  if (program.strides.size() != length) return false;
+  for (std::size_t run = 0; run < program.runs.size(); run += length) {
+    if (!is_one(program, run)) return false;
   }
   return true;
 }
@@ -165,7 +230,8 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
   find_bounds(program, code);
   if (segment.unit == Unit::cal) {
     program.mac_block = find_mac_block(program);
-    program.butterflies = find_butterflies(program);
+    program.butterflies = consists_of(program, 4, is_butterfly);
+    program.complex_butterflies = consists_of(program, 8, is_complex_butterfly);
   }
   return program;
 }

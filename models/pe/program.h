@@ -62,7 +62,8 @@ struct SegmentProgram {
   std::vector<CalStrides> strides;                    // Cal: per instruction of the segment
   u32 repeat = 1;                                     // Cal: trips of level 0
   std::optional<MacBlock> mac_block;
-  bool butterflies = false;  // Cal: every four runs are the real butterfly, in place
+  bool butterflies = false;          // Cal: every four runs are the real butterfly, in place
+  bool complex_butterflies = false;  // Cal: every eight runs are the complex one, in place
   std::vector<Bound> bounds;
   std::vector<u32> in_edges, out_edges;  // indices into edges
 };

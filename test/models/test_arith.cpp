@@ -467,6 +467,47 @@ TEST_CASE("arith: the fused butterfly rounds like the four instructions it stand
   }
 }
 
+TEST_CASE("arith: the fused complex butterfly rounds like the eight instructions it stands for", "[arith]") {
+  std::mt19937 generator(6);
+  for (const u64 count : {1, 8, 21}) {
+    for (const Geometry g : geometries) {
+      const auto initial = random_words(4 * count * g.pitch, generator);
+      const auto w = random_words(2 * count, generator);
+      for (const bool interleaved : {false, true}) {
+        // Scalars one behind the other, or not.
+        const LaneScalars w_re{w.data(), interleaved ? 2 : 1}, w_im{w.data() + (interleaved ? 1 : count), w_re.stride};
+        on_every_target([&] {
+          const Lanes lanes(g.lanes, g.pitch);
+          const auto pitch = static_cast<std::ptrdiff_t>(g.pitch);
+          const auto part = [&](std::vector<u16>& words, std::ptrdiff_t i) {
+            return LaneVectors{words.data() + i * pitch, 4};
+          };
+          const auto read = [](LaneVectors v) { return ConstLaneVectors{v.first, v.stride}; };
+          auto fused = initial;
+          lanes.complex_butterfly(count, part(fused, 0), part(fused, 1), part(fused, 2), part(fused, 3), w_re, w_im);
+          auto stepwise = initial;
+          std::vector<u16> re(count * g.pitch);
+          std::vector<u16> im(count * g.pitch);
+          const LaneVectors m_re{re.data(), 1}, m_im{im.data(), 1};
+          const LaneVectors lo_re = part(stepwise, 0), lo_im = part(stepwise, 1);
+          const LaneVectors hi_re = part(stepwise, 2), hi_im = part(stepwise, 3);
+          lanes.mul_scalar(count, m_re, read(hi_re), w_re);
+          lanes.mul_scalar(count, m_im, read(hi_im), w_re);
+          lanes.fnma_scalar(count, m_re, read(hi_im), w_im, read(m_re));
+          lanes.fma_scalar(count, m_im, read(hi_re), w_im, read(m_im));
+          lanes.sub(count, hi_re, read(lo_re), read(m_re));
+          lanes.sub(count, hi_im, read(lo_im), read(m_im));
+          lanes.add(count, lo_re, read(lo_re), read(m_re));
+          lanes.add(count, lo_im, read(lo_im), read(m_im));
+          u64 wrong = 0;
+          for (std::size_t i = 0; i < initial.size(); ++i) wrong += i % g.pitch < g.lanes && fused[i] != stepwise[i];
+          REQUIRE(wrong == 0);
+        });
+      }
+    }
+  }
+}
+
 TEST_CASE("arith: impossible geometries are refused", "[arith]") {
   CHECK_THROWS_AS(Lanes(0, 16), std::invalid_argument);
   CHECK_THROWS_AS(Lanes(65, 80), std::invalid_argument);
