@@ -7,9 +7,9 @@
 namespace bvp {
 namespace {
 
-// Enough digits that rounding twice, to long double and then to fp16, gives what rounding once would give: none of
+// Enough digits that rounding twice, to double and then to fp16, gives what rounding once would give: none of
 // the functions comes that close to the middle between two fp16 values (a test looks at every argument).
-using Real = long double;
+using Real = double;
 
 Real value_of(u32 bits) {
   const u32 exponent = (bits >> 10) & 0x1f;
