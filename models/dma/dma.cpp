@@ -400,17 +400,25 @@ void Dma::move_data(Channel& channel, u64 bytes) {
     moved_.clear();
     channel.transfer.skip(part, moved_);
     if (channel.descriptor.fill != 0) {
-      u8* data = moved_data_.data();
-      for (const DmaRun& run : moved_) {
-        for (u64 i = 0; i < run.bytes; ++i) {
-          *data++ = static_cast<u8>(channel.descriptor.fill >> ((run.destination + i) % 2 * 8));
-        }
-      }
+      fill_moved(static_cast<u16>(channel.descriptor.fill));
     } else if (!access_moved(false)) {
       channel.status = DmaStatus::source_error;
       return;
     }
     if (!access_moved(true)) channel.status = DmaStatus::destination_error;
+  }
+}
+
+void Dma::fill_moved(u16 pattern) {
+  const auto low = static_cast<u8>(pattern), high = static_cast<u8>(pattern >> 8);
+  u8* data = moved_data_.data();
+  for (const DmaRun& run : moved_) {
+    if (low == high) {
+      std::memset(data, low, run.bytes);
+    } else {
+      for (u64 i = 0; i < run.bytes; ++i) data[i] = (run.destination + i) % 2 == 0 ? low : high;
+    }
+    data += run.bytes;
   }
 }
 

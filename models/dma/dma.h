@@ -134,6 +134,8 @@ class Dma : public sc_core::sc_module {
   void send_bulk(u64 address, BulkTraffic& bulk);
   /// Moves the next bytes of the transfer at once.
   void move_data(Channel& channel, u64 bytes);
+  /// Even addresses of moved_ get the low byte.
+  void fill_moved(u16 pattern);
   /// One side of them: moved_ to or from moved_data_; false if a target does not take it.
   bool access_moved(bool write);
   /// Host memory that holds the bus address, or null.
