@@ -21,10 +21,15 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   const u32* addresses = nullptr;
   u32 count = 0;
   u32 lanes = 0;
+  [[nodiscard]] std::size_t entries() const {
+    return untimed_places == nullptr ? count : count * std::size_t{untimed_copies};
+  }
   /// 0: as it is. Otherwise a loosely timed access that stands for this many alike, whose vectors go `untimed_hops`
-  /// hops in all: it is counted, takes no time and leaves the banks alone; without data (a null pointer) nothing is
-  /// moved.
+  /// hops in all: it is counted, takes no time and leaves the banks alone; without places nothing is moved.
   u32 untimed_copies = 0, untimed_hops = 0;
+  /// Of a loosely timed access with data: the initiator's place of each vector. Then there are `count` addresses and
+  /// places for each of those alike, one behind the other, and the payload has no data pointer.
+  u16* const* untimed_places = nullptr;
   /// Out: cycles that vectors waited for a bank beyond the unloaded latency.
   u64 conflict_cycles = 0;
   /// Out: cycles from the first vector's issue until the port may issue for another segment, at least `count`.

@@ -149,9 +149,9 @@ void LockstepArray::find_active() {
 
 bool LockstepArray::all_within_bounds(const StreamBases& distance) const {
   const SegmentProgram& segment = context_->program.segments[firing_];
-  const Reach& reach = context_->reaches[firing_];
-  return within_bounds(segment, bases_at(reach.lowest, distance)) &&
-         within_bounds(segment, bases_at(reach.highest, distance));
+  const FirstBases& first = context_->bases[firing_];
+  return within_bounds(segment, bases_at(first.lowest, distance)) &&
+         within_bounds(segment, bases_at(first.highest, distance));
 }
 
 // ---------------------------------------------------------------- costs
@@ -175,8 +175,33 @@ LockstepArray::Time LockstepArray::cost_now() const {
 
 // ---------------------------------------------------------------- Load and Store
 
-bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
-                             Cycle& issue, Cycle& latency) {
+bool LockstepArray::within_memory(const SegmentProgram& segment, const StreamBases& bases, bool all_sound) {
+  if (all_sound || within_bounds(segment, bases)) return true;
+  fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
+  return false;
+}
+
+bool LockstepArray::access_scratchpad(Unit unit, u32 pe, u16* words, sc_core::sc_time& delay) {
+  vector_access_.addresses = addresses_.data();
+  vector_access_.lanes = limits_.lanes;
+  payload_.set_command(unit == Unit::load ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND);
+  payload_.set_address(addresses_.front() & ~VectorAccess::column_flag);
+  payload_.set_data_ptr(reinterpret_cast<unsigned char*>(words));
+  payload_.set_data_length(vector_access_.count * limits_.lanes * 2);
+  payload_.set_streaming_width(payload_.get_data_length());
+  payload_.set_byte_enable_ptr(nullptr);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  payload_.set_extension(&vector_access_);
+  to_scratchpad[array_index(pe)]->b_transport(payload_, delay);
+  payload_.clear_extension(&vector_access_);
+  if (!payload_.is_response_error()) return true;
+  fail(fmt::format("the scratchpad refused a {} at {:#x}: {}", unit_names[static_cast<std::size_t>(unit)],
+                   payload_.get_address(), payload_.get_response_string()));
+  return false;
+}
+
+bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases, Cycle& issue,
+                             Cycle& latency) {
   const bool load = unit == Unit::load;
   const std::size_t count = segment.transfers.size();
   addresses_.resize(count);
@@ -189,69 +214,81 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
     const Access& access = load ? segment.transfers[i].d : segment.transfers[i].a;
     return memories_[pe].vector(bases[access.stream] + access.offset);
   };
-  // Straight to and from the operand memory where its vectors lie one behind the other.
-  const bool direct = data_ && segment.consecutive && memories_[pe].pitch() == lanes;
-  if (!direct) buffer_.resize(std::max(buffer_.size(), count * lanes));
-  const bool gather = data_ && !direct && !load, spread = data_ && !direct && load;
-  for (std::size_t i = 0; gather && i < count; ++i)
+  buffer_.resize(std::max(buffer_.size(), count * lanes));
+  for (std::size_t i = 0; data_ && !load && i < count; ++i)
     std::memcpy(buffer_.data() + i * lanes, vector(i), std::size_t{lanes} * 2);
-  u16* const words = direct ? vector(0) : buffer_.data();
-  vector_access_.addresses = addresses_.data();
   vector_access_.count = static_cast<u32>(count);
-  vector_access_.lanes = lanes;
-  vector_access_.untimed_copies = timed ? 0 : (data_ ? 1 : static_cast<u32>(active_.size()));
-  vector_access_.untimed_hops = data_ ? array_index(pe) % columns_ : active_hops_;
-  payload_.set_command(load ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND);
-  payload_.set_address(addresses_.front() & ~VectorAccess::column_flag);
-  payload_.set_data_ptr(data_ || timed ? reinterpret_cast<unsigned char*>(words) : nullptr);
-  payload_.set_data_length(static_cast<unsigned>(count * lanes * 2));
-  payload_.set_streaming_width(payload_.get_data_length());
-  payload_.set_byte_enable_ptr(nullptr);
-  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  payload_.set_extension(&vector_access_);
+  vector_access_.untimed_copies = 0;
+  vector_access_.untimed_places = nullptr;
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  to_scratchpad[array_index(pe)]->b_transport(payload_, delay);
-  payload_.clear_extension(&vector_access_);
-  if (payload_.is_response_error()) {
-    fail(fmt::format("the scratchpad refused a {} at {:#x}: {}", unit_names[static_cast<std::size_t>(unit)],
-                     payload_.get_address(), payload_.get_response_string()));
-    return false;
-  }
-  for (std::size_t i = 0; spread && i < count; ++i)
+  if (!access_scratchpad(unit, pe, buffer_.data(), delay)) return false;
+  for (std::size_t i = 0; data_ && load && i < count; ++i)
     std::memcpy(vector(i), buffer_.data() + i * lanes, std::size_t{lanes} * 2);
   issue = std::max<u64>(count, vector_access_.issue_cycles);
   latency = clock_.to_cycles(delay);
   return true;
 }
 
-std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
+bool LockstepArray::transfer_timed(Unit unit) {
   KernelCosts::OfSegment& costs = known_->segments[firing_];
-  const bool timed = costs.slowest.samples < learning_firings;
   const SegmentProgram& segment = context_->program.segments[firing_];
-  const std::size_t count = segment.transfers.size();
   Cycle least_issue = no_cycle, least_latency = no_cycle, most_issue = 0, most_latency = 0;
-  const std::size_t pes = data_ || timed ? active_.size() : 1;
   const StreamBases distance = this->distance(firing_);
   const bool sound = all_within_bounds(distance);
-  for (std::size_t i = 0; i < pes; ++i) {
-    const StreamBases bases = bases_at(context_->all_pes[active_[i]].bases[firing_], distance);
-    if (!sound && !within_bounds(segment, bases)) {
-      fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
-      return std::nullopt;
-    }
+  for (const u32 pe : active_) {
+    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance);
     Cycle issue = 0, latency = 0;
-    if (!transfer(unit, active_[i], segment, bases, timed, issue, latency)) return std::nullopt;
-    if (!timed) continue;
+    if (!within_memory(segment, bases, sound) || !transfer(unit, pe, segment, bases, issue, latency)) return false;
     least_issue = std::min(least_issue, issue);
     least_latency = std::min(least_latency, latency - vector_access_.unloaded_cycles);
     most_issue = std::max(most_issue, issue);
     most_latency = std::max(most_latency, latency);
     costs.farthest = std::max(costs.farthest, vector_access_.unloaded_cycles);
   }
-  if (timed) {
-    costs.slowest.add(most_issue, most_latency);
-    costs.fastest.add(least_issue, least_latency);
+  costs.slowest.add(most_issue, most_latency);
+  costs.fastest.add(least_issue, least_latency);
+  return true;
+}
+
+bool LockstepArray::transfer_untimed(Unit unit) {
+  const bool load = unit == Unit::load;
+  const SegmentProgram& segment = context_->program.segments[firing_];
+  const std::size_t count = segment.transfers.size();
+  // Without data one PE's addresses stand for those of all.
+  const std::size_t pes = data_ ? active_.size() : 1;
+  addresses_.resize(count * pes);
+  places_.resize(data_ ? count * pes : 0);
+  const StreamBases distance = this->distance(firing_);
+  const bool sound = all_within_bounds(distance);
+  for (std::size_t i = 0; i < pes; ++i) {
+    const u32 pe = active_[i];
+    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance);
+    if (!within_memory(segment, bases, sound)) return false;
+    u32* address = addresses_.data() + i * count;
+    for (const Transfer& transfer : segment.transfers) {
+      const Access& access = load ? transfer.a : transfer.d;
+      *address++ = static_cast<u32>(bases[access.stream] + access.offset);
+    }
+    if (!data_) continue;
+    u16** place = places_.data() + i * count;
+    OperandMemory& memory = memories_[pe];
+    for (const Transfer& transfer : segment.transfers) {
+      const Access& access = load ? transfer.d : transfer.a;
+      *place++ = memory.vector(bases[access.stream] + access.offset);
+    }
   }
+  vector_access_.count = static_cast<u32>(count);
+  vector_access_.untimed_copies = static_cast<u32>(active_.size());
+  vector_access_.untimed_hops = active_hops_;
+  vector_access_.untimed_places = data_ ? places_.data() : nullptr;
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  return access_scratchpad(unit, active_.front(), nullptr, delay);
+}
+
+std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
+  const std::size_t count = context_->program.segments[firing_].transfers.size();
+  const bool timed = known_->segments[firing_].slowest.samples < learning_firings;
+  if (!(timed ? transfer_timed(unit) : transfer_untimed(unit))) return std::nullopt;
   (unit == Unit::load ? operand_writes_ : operand_reads_) += count * active_.size();
   const Time cost = cost_now();
   book_busy(unit, now, count, 0, std::max<u64>(cost.issue, count) - count);
@@ -308,20 +345,15 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   Cost& cost = known_->segments[firing_].slowest;
   const bool timed = cost.samples < learning_firings;
   // What all PEs send is read before anything is written.
-  struct Vector {
-    u32 pe = 0;
-    i64 slot = 0;
-  };
-  std::vector<Vector> targets;
-  std::vector<u16> words;
+  sent_.clear();
+  const std::size_t pitch = data_ ? memories_.front().pitch() : 0;
+  sent_words_.resize(active_.size() * count * pitch);
+  u16* words = sent_words_.data();
   const StreamBases distance = this->distance(firing_);
   const bool sound = all_within_bounds(distance);
   for (const u32 pe : active_) {
-    const StreamBases bases = bases_at(context_->all_pes[pe].bases[firing_], distance);
-    if (!sound && !within_bounds(segment, bases)) {
-      fail(fmt::format("segment {} reaches outside of the operand memory", firing_));
-      return std::nullopt;
-    }
+    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance);
+    if (!within_memory(segment, bases, sound)) return std::nullopt;
     for (const Transfer& transfer : segment.transfers) {
       const i64 slot = bases[transfer.d.stream] + transfer.d.offset;
       if (transfer.peer_mask >= pes || slot < 0 || slot >= i64{limits_.operand_vectors}) {
@@ -330,13 +362,13 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
         return std::nullopt;
       }
       if (!data_) continue;
-      const u16* vector = memories_[pe].vector(bases[transfer.a.stream] + transfer.a.offset);
-      targets.push_back({pe ^ transfer.peer_mask, slot});
-      words.insert(words.end(), vector, vector + lanes);
+      memories_[pe].read(bases[transfer.a.stream] + transfer.a.offset, words);
+      words += pitch;
+      sent_.push_back({pe ^ transfer.peer_mask, slot});
     }
   }
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    std::memcpy(memories_[targets[i].pe].vector(targets[i].slot), words.data() + i * lanes, std::size_t{lanes} * 2);
+  for (std::size_t i = 0; i < sent_.size(); ++i) {
+    memories_[sent_[i].pe].write(sent_[i].slot, sent_words_.data() + i * pitch);
   }
 
   // Packets of equal destination, in order; all PEs send theirs at the same time.
@@ -393,11 +425,8 @@ Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
   const StreamBases distance = this->distance(segment);
   const bool sound = all_within_bounds(distance);
   for (std::size_t i = 0; data_ && i < active_.size(); ++i) {
-    const StreamBases bases = bases_at(context_->all_pes[active_[i]].bases[segment], distance);
-    if (!sound && !within_bounds(program, bases)) {
-      fail(fmt::format("segment {} reaches outside of the operand memory", segment));
-      break;
-    }
+    const StreamBases bases = bases_at(context_->bases[segment].of_pe[active_[i]], distance);
+    if (!within_memory(program, bases, sound)) break;
     cal_.execute(program, bases, memories_[active_[i]]);
   }
   const CalSchedule& schedule = context_->schedules[segment];

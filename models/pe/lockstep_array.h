@@ -85,9 +85,17 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// and its end is that of the slowest. Where they exchange vectors they stay in step, so that it remains like this;
   /// otherwise the first collisions put them so far apart that they pass each other.
   [[nodiscard]] Time cost_now() const;
+  /// False after fail().
+  bool within_memory(const SegmentProgram& segment, const StreamBases& bases, bool all_sound);
+  /// Sends the payload with vector_access_, whose addresses are addresses_, to the scratchpad; false after fail().
+  bool access_scratchpad(Unit unit, u32 kernel_pe, u16* words, sc_core::sc_time& delay);
   /// The vectors of a Load or Store segment of one PE; false after fail().
-  bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, bool timed,
-                Cycle& issue, Cycle& latency);
+  bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, Cycle& issue,
+                Cycle& latency);
+  /// Those of all active PEs at once, without time.
+  bool transfer_untimed(Unit unit);
+  /// With all active PEs at once; adds to the costs of the segment.
+  bool transfer_timed(Unit unit);
   std::optional<Cycle> transfer_all(Unit unit, Cycle now);
   /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there.
   void exchange(u32 kernel_pe, u32 mask, u32 vectors, bool timed, Cycle& issue, Cycle& latency);
@@ -110,8 +118,15 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   VectorAccess vector_access_;
   FlowPacket flow_packet_;
   std::vector<u32> addresses_;
+  std::vector<u16*> places_;
   std::vector<u16> slots_;
   std::vector<u16> buffer_;
+  struct Sent {
+    u32 pe = 0;
+    i64 slot = 0;
+  };
+  std::vector<Sent> sent_;  // the vectors in sent_words_
+  std::vector<u16> sent_words_;
 };
 
 }  // namespace bvp

@@ -5,6 +5,7 @@
 #include <hwy/aligned_allocator.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "models/common/types.h"
@@ -27,12 +28,21 @@ class OperandMemory {
   [[nodiscard]] u32 pitch() const { return pitch_; }
   [[nodiscard]] u16* vector(i64 index) { return words_.get() + index * pitch_; }
   [[nodiscard]] const u16* vector(i64 index) const { return words_.get() + index * pitch_; }
+  /// A vector to and from pitch() words elsewhere.
+  void read(i64 index, u16* to) const { copy(vector(index), to); }
+  void write(i64 index, const u16* from) { copy(from, vector(index)); }
   [[nodiscard]] u16 scalar(i64 index) const {
     return words_[static_cast<std::size_t>(index / lanes_ * pitch_ + index % lanes_)];
   }
   [[nodiscard]] float* accumulator(i64 index) { return sums_.get() + index * pitch_; }
 
  private:
+  /// In blocks of a length that the compiler knows: a call would take longer than the copy.
+  void copy(const u16* from, u16* to) const {
+    constexpr u32 block = 16;
+    for (u32 word = 0; word < pitch_; word += block) std::memcpy(to + word, from + word, block * sizeof(u16));
+  }
+
   /// Aligned, so that a vector does not lie across the host's cache lines.
   template <class T>
   static hwy::AlignedFreeUniquePtr<T[]> zeros(std::size_t count) {

@@ -115,14 +115,15 @@ bool PeCore::configure(const u8* image, std::size_t size) {
       context->uniform = context->uniform && start.iteration == context->program.start;
     }
     for (std::size_t i = 0; i < context->program.segments.size() && !context->all_pes.empty(); ++i) {
-      Reach reach{context->all_pes.front().bases[i], context->all_pes.front().bases[i]};
+      FirstBases bases{{}, context->all_pes.front().bases[i], context->all_pes.front().bases[i]};
       for (const PeStart& start : context->all_pes) {
+        bases.of_pe.push_back(start.bases[i]);
         for (std::size_t s = 0; s < streams_per_segment; ++s) {
-          reach.lowest[s] = std::min(reach.lowest[s], start.bases[i][s]);
-          reach.highest[s] = std::max(reach.highest[s], start.bases[i][s]);
+          bases.lowest[s] = std::min(bases.lowest[s], start.bases[i][s]);
+          bases.highest[s] = std::max(bases.highest[s], start.bases[i][s]);
         }
       }
-      context->reaches.push_back(reach);
+      context->bases.push_back(std::move(bases));
     }
     shadow_ = std::move(context);
   } catch (const KernelError& error) {

@@ -115,8 +115,9 @@ class PeCore {
     std::vector<u16> data;
   };
 
-  /// The lowest and the highest first base of each stream.
-  struct Reach {
+  /// The first bases of a segment's streams by PE, and the lowest and the highest of each stream.
+  struct FirstBases {
+    std::vector<StreamBases> of_pe;
     StreamBases lowest{}, highest{};
   };
 
@@ -124,7 +125,7 @@ class PeCore {
     PeProgram program;
     std::vector<CalSchedule> schedules;  // of the Cal segments
     std::vector<PeStart> all_pes;        // as all_starts() says
-    std::vector<Reach> reaches;          // of the segments, over all of those
+    std::vector<FirstBases> bases;       // of the segments, on all of those
     bool uniform = true;                 // all of those run the same iterations
   };
   /// Contexts of images seen before: networks use the same kernels tile after tile.

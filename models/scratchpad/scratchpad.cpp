@@ -111,7 +111,8 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   const u32 within_row = row_bytes_ - 1;
   bool wrong = false;
   u32 columns = 0;
-  for (u32 i = 0; i < access->count; ++i) {
+  const std::size_t entries = access->entries();
+  for (std::size_t i = 0; i < entries; ++i) {
     const u32 entry = access->addresses[i];
     const u32 offset = entry & ~VectorAccess::column_flag;
     const bool column = (entry & VectorAccess::column_flag) != 0;
@@ -192,11 +193,15 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
 
 template <u32 lanes>
 void Scratchpad::move_vectors(const VectorAccess& access, bool read, u8* data) {
-  for (u32 i = 0; i < access.count; ++i, data += 2 * lanes) {
+  constexpr std::size_t bytes = 2 * std::size_t{lanes};
+  const std::size_t entries = access.entries();
+  for (std::size_t i = 0; i < entries; ++i) {
     const u32 entry = access.addresses[i];
     const u32 offset = entry & ~VectorAccess::column_flag;
     u8* const here = offset == entry ? storage_.row(offset) : storage_.column(offset);
-    std::memcpy(read ? data : here, read ? here : data, 2 * lanes);
+    u8* const there =
+        access.untimed_places != nullptr ? reinterpret_cast<u8*>(access.untimed_places[i]) : data + i * bytes;
+    std::memcpy(read ? there : here, read ? here : there, bytes);
   }
 }
 
@@ -220,9 +225,10 @@ void Scratchpad::move_vectors(const VectorAccess& access, bool read, u8* data) {
 }
 
 void Scratchpad::count_untimed(const VectorAccess& access, bool read) {
+  const std::size_t entries = access.entries();
   u64 columns = 0;
-  for (u32 i = 0; i < access.count; ++i) columns += access.addresses[i] >> 31;
-  columns *= access.untimed_copies;
+  for (std::size_t i = 0; i < entries; ++i) columns += access.addresses[i] >> 31;
+  if (access.untimed_places == nullptr) columns *= access.untimed_copies;
   const u64 vectors = u64{access.count} * access.untimed_copies;
   column_accesses_ += columns;
   (read ? vector_reads_ : vector_writes_) += vectors;
@@ -237,7 +243,7 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   access->issue_cycles = 0;
   if (access->count == 0) return;
   if (access->untimed_copies != 0) {
-    if (payload.get_data_ptr() != nullptr) move_vectors(*access, payload.is_read(), payload.get_data_ptr());
+    if (access->untimed_places != nullptr) move_vectors(*access, payload.is_read(), nullptr);
     count_untimed(*access, payload.is_read());
     return;
   }

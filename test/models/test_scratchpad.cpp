@@ -216,6 +216,43 @@ TEST_CASE("scratchpad: random accesses equal a plain array", "[scratchpad]") {
   }
 }
 
+TEST_CASE("scratchpad: loosely timed accesses move the vectors of several PEs at once", "[scratchpad]") {
+  Bench bench;
+  const u32 lanes = bench.lanes();
+  const std::vector<u32> addresses{0, column_flag + 2, bench.tile_bytes(), column_flag + bench.tile_bytes() + 6};
+  std::vector<u16> written(addresses.size() * lanes), found(written.size());
+  for (std::size_t i = 0; i < written.size(); ++i) written[i] = static_cast<u16>(7 * i + 1);
+  const auto access = [&](bool read, std::vector<u16>& words) {
+    std::vector<u16*> places(addresses.size());
+    // The last vector lies first.
+    for (std::size_t i = 0; i < places.size(); ++i) places[i] = words.data() + (places.size() - 1 - i) * lanes;
+    VectorAccess vectors;
+    vectors.addresses = addresses.data();
+    vectors.count = 2;
+    vectors.lanes = lanes;
+    vectors.untimed_copies = 2;
+    vectors.untimed_places = places.data();
+    tlm::tlm_generic_payload payload;
+    Bench::prepare(payload, read, nullptr, std::size_t{2} * bench.row_bytes());
+    payload.set_extension(&vectors);
+    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+    bench.initiators().pe[0]->b_transport(payload, delay);
+    payload.clear_extension(&vectors);
+    CHECK(payload.is_response_ok());
+    CHECK(delay == sc_core::SC_ZERO_TIME);
+  };
+  access(false, written);
+  access(true, found);
+  // Where the row and the column of a tile meet, the later one counts.
+  auto expected = written;
+  expected[3 * lanes + 1] = written[2 * lanes];
+  expected[1 * lanes + 3] = written[0];
+  CHECK(found == expected);
+  CHECK(bench.counter("vector_reads") == 4);
+  CHECK(bench.counter("vector_writes") == 4);
+  CHECK(bench.counter("column_accesses") == 4);
+}
+
 TEST_CASE("scratchpad: unloaded latency is four cycles and the hops of the column", "[scratchpad]") {
   Bench bench;
   for (u32 pe = 0; pe < 16; ++pe) {
