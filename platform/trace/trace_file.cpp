@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -16,6 +17,9 @@ constexpr std::string_view head = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[
 constexpr u64 mark_bytes = 160;  // at most
 constexpr u64 least_content_bytes = u64{16} << 10;
 constexpr u64 largest_share_bytes = u64{16} << 20;  // of what is not detail
+
+/// Nanoseconds as the format's microseconds.
+std::string time_text(i64 nanoseconds) { return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000); }
 
 std::string counter_text(const TraceFile::Counter& counter) {
   return fmt::format(R"({{"ph":"C","pid":{},"ts":{:.3f},"name":"{}","args":{{"value":{:.6g}}}}})", counter.process,
@@ -90,9 +94,10 @@ u32 TraceFile::index_of(std::string_view name) {
 }
 
 std::string TraceFile::text(const TraceSlice& slice) const {
-  return fmt::format(R"({{"ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"name":"{}"}})", slice.track.process,
-                     slice.track.thread, slice.begin_s * microseconds, (slice.end_s - slice.begin_s) * microseconds,
-                     names_[slice.name]);
+  // Both ends are rounded, and not the duration: slices that touch do not overlap then.
+  const i64 begin = std::llround(slice.begin_s * 1e9), end = std::llround(slice.end_s * 1e9);
+  return fmt::format(R"({{"ph":"X","pid":{},"tid":{},"ts":{},"dur":{},"name":"{}"}})", slice.track.process,
+                     slice.track.thread, time_text(begin), time_text(end - begin), names_[slice.name]);
 }
 
 void TraceFile::write(std::string_view event) { stream_ << separator << event; }

@@ -126,6 +126,8 @@ void Tracer::command_completed(const Command& command, Cycle cycle) {
   } else if (command.opcode == static_cast<u8>(CommandOpcode::launch) && !launched_.empty()) {
     draw_launch(cycle, "");
   }
+  // The last command belongs to no task.
+  if (command.tag >> 16 >= tasks_.size()) draw_inference();
 }
 
 void Tracer::draw_transfer(const Open& transfer, Cycle end, const char* remark) {
@@ -180,6 +182,21 @@ void Tracer::array_power(ArrayPower power, double now_s) {
   array_power_since_s_ = now_s;
 }
 
+void Tracer::draw_inference() {
+  for (const auto& [layer, span] : layers_) {
+    if (layer == layer_none) continue;
+    file_.slice(after(first_layer_track, layer % layer_tracks), fmt::format("layer {}", layer), seconds(span.begin),
+                seconds(span.end), Part::outline);
+  }
+  layers_.clear();
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (!tasks_[i].seen) continue;
+    file_.slice(after(first_task_track, i % task_tracks), compiled_.tasks[i].name, seconds(tasks_[i].begin),
+                seconds(tasks_[i].end), Part::outline);
+    tasks_[i] = {};
+  }
+}
+
 void Tracer::draw_counters(const PowerTrace& power) {
   const std::vector<PowerWindow>& windows = power.windows;
   // As many neighbours become one as it takes to make them fit.
@@ -207,16 +224,7 @@ void Tracer::finish(Cycle now, const PowerTrace& power) {
     draw_launch(now, not_finished);
   }
   file_.slice(run_track, "run", 0, end_s, Part::outline);
-  for (const auto& [layer, span] : layers_) {
-    if (layer == layer_none) continue;
-    file_.slice(after(first_layer_track, layer % layer_tracks), fmt::format("layer {}", layer), seconds(span.begin),
-                seconds(span.end), Part::outline);
-  }
-  for (std::size_t i = 0; i < tasks_.size(); ++i) {
-    if (!tasks_[i].seen) continue;
-    file_.slice(after(first_task_track, i % task_tracks), compiled_.tasks[i].name, seconds(tasks_[i].begin),
-                seconds(tasks_[i].end), Part::outline);
-  }
+  draw_inference();
   draw_counters(power);
   for (std::size_t track = 0; track < dram_.size(); ++track) {
     if (dram_[track].accesses > 0) draw(track);

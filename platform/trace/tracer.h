@@ -57,6 +57,7 @@ class Tracer : public CommandObserver, public UnitObserver {
   [[nodiscard]] double seconds(Cycle cycle) const { return static_cast<double>(cycle) / clock_hz_; }
   [[nodiscard]] std::string command_name(const Command& command) const;
   void touch_task(const Command& command, Cycle cycle);
+  void draw_inference();
   void draw_counters(const PowerTrace& power);
 
   TraceFile file_;
@@ -73,6 +74,7 @@ class Tracer : public CommandObserver, public UnitObserver {
   std::deque<Open> launched_;
   Cycle array_busy_until_ = 0;
   std::vector<std::optional<Open>> transfers_;  // by DMA channel
+  // Of the inference that runs.
   std::vector<Span> tasks_;
   std::map<u32, Span> layers_;
   struct Traffic {
