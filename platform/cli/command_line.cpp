@@ -9,7 +9,6 @@
 #include "platform/scenario/resources.h"
 
 namespace bvp {
-namespace {
 
 void print_error(const std::string& message) {
   std::size_t begin = 0;
@@ -19,6 +18,8 @@ void print_error(const std::string& message) {
     begin = end + 1;
   }
 }
+
+namespace {
 
 std::vector<Override> parse_overrides(const std::vector<std::string>& texts) {
   std::vector<Override> overrides;

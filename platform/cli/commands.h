@@ -15,6 +15,9 @@ enum ExitCode : int {
   exit_bad_input = 2,  ///< bad usage, scenario or file: nothing was simulated
 };
 
+/// One line for each of the message's, on the standard error.
+void print_error(const std::string& message);
+
 struct RunCommand {
   std::string scenario;
   std::vector<Override> overrides;

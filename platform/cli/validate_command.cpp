@@ -29,7 +29,7 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
       static_cast<void>(plan_scenario(*scenario));
       fmt::print("{}: valid\n", file);
     } catch (const InputError& error) {
-      fmt::print(stderr, "error: {}\n", error.what());
+      print_error(error.what());
       exit_code = exit_bad_input;
     }
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,13 @@ class Problems {
     if (texts_.size() == limit) texts_.push_back("further problems are not shown");
     if (texts_.size() > limit) return;
     texts_.push_back(problem_text(where, key, fmt::format(format, std::forward<Args>(args)...)));
+    keys_.insert(key);
+  }
+  /// Whether one is about `key` or a key below it.
+  [[nodiscard]] bool concern(const std::string& key) const {
+    const std::string below = key + ".";
+    const auto next = keys_.lower_bound(below);
+    return keys_.count(key) != 0 || (next != keys_.end() && next->compare(0, below.size(), below) == 0);
   }
   [[nodiscard]] bool none() const { return texts_.empty(); }
   /// @throws InputError  with all of them, if there are any
@@ -33,6 +41,7 @@ class Problems {
 
  private:
   std::vector<std::string> texts_;
+  std::set<std::string> keys_;
 };
 
 }  // namespace bvp

@@ -65,9 +65,9 @@ class Reader {
       select_presets(root, origin);
       apply_map(root, *scenario_, "", origin);
       apply_overrides();
+      if (scenario_->name.get().empty()) scenario_->name = file.stem().string();
+      check_scenario(*scenario_, origin.label, sources_, problems_);
     }
-    if (scenario_->name.get().empty()) scenario_->name = file.stem().string();
-    check_scenario(*scenario_, origin.label, sources_, problems_);
     problems_.report();
     return std::move(scenario_);
   }

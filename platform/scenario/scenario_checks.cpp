@@ -53,16 +53,18 @@ class Checks {
       : scenario_(scenario), file_(file), sources_(sources), problems_(problems) {}
 
   void run() {
-    if (problems_.none()) check_required();
-    if (!problems_.none()) return;
-    check_name();
+    if (sound("network")) check_required();
+    if (sound("name")) check_name();
     check_run();
-    check_energy();
+    if (sound("energy.profile")) check_energy();
     scenario_.network = network_of(scenario_);
     check_network();
   }
 
  private:
+  /// Nothing is wrong with this key, or with those below it.
+  [[nodiscard]] bool sound(const std::string& key) const { return !problems_.concern(key); }
+
   [[nodiscard]] std::string where(const std::string& key) const {
     const auto given = scenario_.given.find(key);
     return given == scenario_.given.end() ? file_ : given->second;
@@ -135,7 +137,7 @@ class Checks {
         problems_.add(where(key), key, "there is no file '{}'", printable(name));
       }
     }
-    if (!run.data && scenario_.record.tensors) {
+    if (!run.data && scenario_.record.tensors && sound("run.data") && sound("record.tensors")) {
       problems_.add(where("record.tensors"), "record.tensors",
                     "there are no tensors to record in a run without data (run.data is false)");
     }
@@ -162,22 +164,24 @@ class Checks {
     const Network& network = scenario_.network;
     const bool attention = std::any_of(network.layers.begin(), network.layers.end(),
                                        [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
-    if (attention && network.hidden % network.heads != 0) {
+    const bool layers = sound("network.layers") && sound("network.variant") && sound("network.depth");
+    if (layers && attention && sound("network.heads") && sound("network.hidden") &&
+        network.hidden % network.heads != 0) {
       problems_.add(where("network.heads"), "network.heads", "{} heads do not divide hidden = {}", network.heads,
                     network.hidden);
     }
-    if (network.classes == 0 && scenario_.given.count("network.pooling") != 0) {
+    if (network.classes == 0 && sound("network.classes") && scenario_.given.count("network.pooling") != 0) {
       problems_.add(where("network.pooling"), "network.pooling",
                     "found '{}' without network.classes; expected a classifier head of at least 1 class",
                     scenario_.network_parameters.pooling.get());
     }
-    if (attention && network.tokens > attention_token_limit) {
+    if (layers && attention && sound("network.tokens") && network.tokens > attention_token_limit) {
       problems_.add(where("network.tokens"), "network.tokens",
                     "found {}, expected at most {} where a layer uses "
                     "attention: a softmax row is summed up to the largest fp16 number",
                     network.tokens, attention_token_limit);
     }
-    check_size();
+    if (sound("network")) check_size();
   }
 
   /// A first bound, before anything is allocated: parameters and the largest activation must fit the DRAM's window.

@@ -181,6 +181,21 @@ TEST_CASE("Impossible combinations are refused where they were written", "[scena
   CHECK_THAT(refusal(network_text, {"name=../x"}), Contains("letters, digits"));
 }
 
+TEST_CASE("Mistakes of all kinds are told at once", "[scenario]") {
+  const std::string text =
+      "soc:\n  array:\n    lanez: 8\nnetwork:\n  hidden: 64\n  heads: 4\n  ffn: 128\n  tokens: '128'\n"
+      "  layers: [{mixing: attention}]\n";
+  const std::string all = refusal(text, {"network.heads=5", "soc.array.rows=0", "name=../x"});
+  CHECK_THAT(all, Contains("demo.yaml:3:5: soc.array.lanez: unknown key"));
+  CHECK_THAT(all, Contains("demo.yaml:8:11: network.tokens: found '128' (quoted, so text)"));
+  CHECK_THAT(all, Contains("--set network.heads=5: 5 heads do not divide hidden = 64"));
+  CHECK_THAT(all, Contains("--set soc.array.rows=0: found '0'"));
+  CHECK_THAT(all, Contains("letters, digits"));
+  CHECK(std::count(all.begin(), all.end(), '\n') == 4);
+  // What follows from a mistake is not one more.
+  CHECK_THAT(refusal(text, {"network.hidden=x", "network.heads=5"}), !Contains("heads do not divide"));
+}
+
 TEST_CASE("attention_layers is for hybrid networks", "[scenario]") {
   const std::string sizes = "tokens: 8, hidden: 8, ffn: 8, depth: 3";
   const std::string given = "network: {" + sizes + ", attention_layers: 1, variant: ";
