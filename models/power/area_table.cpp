@@ -62,7 +62,7 @@ AreaTable AreaTable::load(const std::filesystem::path& file) {
   const YAML::Node root = reader.open();
   reader.check_map(root, "", {"technology_nm", "area"});
   AreaTable table;
-  table.technology_nm_ = reader.number(root, "", "technology_nm");
+  table.technology_nm_ = reader.positive(root, "", "technology_nm");
   if (!root["area"]) reader.fail(root, "area", "missing");
   reader.check_map(root["area"], "area");
   for (const auto& component : root["area"]) {

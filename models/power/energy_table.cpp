@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "models/power/estimators/estimators.h"
+
 namespace bvp {
 
 namespace {
@@ -66,7 +68,7 @@ class PriceReader : public TableReader {
     if (text(node, path, "bits") == "vector") {
       price.scale = Scale::vector_bits;
     } else {
-      price.value *= number(node, path, "bits");
+      price.value *= positive(node, path, "bits");
     }
     return price;
   }
@@ -137,9 +139,9 @@ EnergyTable EnergyTable::load(const std::filesystem::path& file) {
   table.file_ = reader.file();
   table.profile_ = reader.text(root, "", "profile");
   table.description_ = reader.text(root, "", "description");
-  table.technology_nm_ = reader.number(root, "", "technology_nm");
-  table.voltage_ = reader.number(root, "", "voltage");
-  if (root["lanes"]) table.lanes_ = reader.number(root, "", "lanes");
+  table.technology_nm_ = reader.positive(root, "", "technology_nm");
+  table.voltage_ = reader.positive(root, "", "voltage");
+  if (root["lanes"]) table.lanes_ = reader.positive(root, "", "lanes");
   table.actions_ = reader.section(root, "actions", &PriceReader::action);
   table.background_ = reader.section(root, "static", &PriceReader::background);
   return table;
@@ -162,6 +164,13 @@ void EnergyTable::check(const ActionCounts& all, const MachineSize& size) const 
     if (all.by_component.count(component) != 0 || kinds.empty()) continue;
     throw EnergyTableError(
         fmt::format("{}: static.{}: there is no such component", kinds.begin()->second.place, component));
+  }
+  for (const Estimator& estimator : all_estimators()) {
+    const std::string& component = estimator.component();
+    const bool present = all.by_component.count(component) != 0;
+    if (!present || estimator.background() == Background::optional || background_.count(component) != 0) continue;
+    throw EnergyTableError(
+        fmt::format("{}: static.{}: missing, expected what it takes by standing there, be it 0", file_, component));
   }
   (void)price(all, size);
   (void)static_energy(size, 1);

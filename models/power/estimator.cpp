@@ -18,8 +18,11 @@ const Counter& find(const StatGroup& unit, const std::string& path) {
 
 }  // namespace
 
-Estimator::Estimator(std::string component, std::vector<EnergyAction> actions)
-    : component_(std::move(component)), actions_(std::move(actions)), sources_(actions_.size()) {}
+Estimator::Estimator(std::string component, std::vector<EnergyAction> actions, Background background)
+    : component_(std::move(component)),
+      actions_(std::move(actions)),
+      background_(background),
+      sources_(actions_.size()) {}
 
 void Estimator::attach(const StatGroup& unit) {
   for (std::size_t i = 0; i < actions_.size(); ++i) {

@@ -20,10 +20,13 @@ struct EnergyAction {
   std::string statistic{};  ///< counter of a unit, or "GROUP.COUNTER" of a group in it; empty: as the action
 };
 
+/// Whether every energy table must say what the component takes by standing there, be it 0.
+enum class Background { optional, required };
+
 /// The actions of one component, and the units of the machine that carry them out.
 class Estimator {
  public:
-  Estimator(std::string component, std::vector<EnergyAction> actions);
+  Estimator(std::string component, std::vector<EnergyAction> actions, Background background = Background::optional);
 
   /// Reads the statistics of `unit` from now on, which must outlive the estimator.
   /// @throws std::logic_error  `unit` lacks one that an action needs, or counts it in another unit
@@ -31,12 +34,14 @@ class Estimator {
 
   [[nodiscard]] const std::string& component() const { return component_; }
   [[nodiscard]] const std::vector<EnergyAction>& actions() const { return actions_; }
+  [[nodiscard]] Background background() const { return background_; }
   /// What `action` (an index into actions()) is read from: a counter of each unit.
   [[nodiscard]] const std::vector<const Counter*>& sources(std::size_t action) const { return sources_.at(action); }
 
  private:
   std::string component_;
   std::vector<EnergyAction> actions_;
+  Background background_;
   std::vector<std::vector<const Counter*>> sources_;  // by action
 };
 

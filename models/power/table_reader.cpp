@@ -64,6 +64,12 @@ double TableReader::number(const YAML::Node& map, const std::string& path, const
   return value;
 }
 
+double TableReader::positive(const YAML::Node& map, const std::string& path, const char* key) const {
+  const double value = number(map, path, key);
+  if (value == 0) fail(map[key], join(path, key), "found 0, expected a number above it");
+  return value;
+}
+
 std::string TableReader::confidence(const YAML::Node& map, const std::string& path) const {
   std::string found = text(map, path, "confidence");
   if (found != "high" && found != "mid" && found != "low") {

@@ -34,6 +34,8 @@ class TableReader {
   [[nodiscard]] std::string text(const YAML::Node& map, const std::string& path, const char* key) const;
   /// From 0 to 1e12.
   [[nodiscard]] double number(const YAML::Node& map, const std::string& path, const char* key) const;
+  /// Likewise, but not 0.
+  [[nodiscard]] double positive(const YAML::Node& map, const std::string& path, const char* key) const;
   /// high, mid or low.
   [[nodiscard]] std::string confidence(const YAML::Node& map, const std::string& path) const;
   static std::string join(const std::string& path, const std::string& key);

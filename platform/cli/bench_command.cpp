@@ -18,14 +18,14 @@ std::string figure(const Json& entry, const char* key, const char* format) {
 }
 
 void print_table(const Json& result) {
-  fmt::print("{:<28}{:>9}{:>10}{:>9}{:>8}{:>11}{:>9}{:>8}{:>12}{:>12}\n", "workload", "native s", "cycle s", "/native",
+  fmt::print("{:<28}{:>9}{:>10}{:>9}{:>8}{:>12}{:>9}{:>9}{:>14}{:>13}\n", "workload", "native s", "cycle s", "/native",
              "Mcyc/s", "memory MiB", "fast s", "/native", "cycle n.d. s", "fast n.d. s");
   for (const auto& [name, entry] : result["workloads"].items()) {
     const Json &cycle = entry["cycle"], &fast = entry["fast"];
     const auto scaled = [](const Json& run, const char* key, double scale) {
       return run.contains(key) ? fmt::format("{:.1f}", run[key].get<double>() * scale) : std::string("-");
     };
-    fmt::print("{:<28}{:>9}{:>10}{:>9}{:>8}{:>11}{:>9}{:>8}{:>12}{:>12}\n", name,
+    fmt::print("{:<28}{:>9}{:>10}{:>9}{:>8}{:>12}{:>9}{:>9}{:>14}{:>13}\n", name,
                figure(entry, "native_seconds", "{:.3f}"), figure(cycle, "host_seconds", "{:.3f}"),
                figure(cycle, "native_ratio", "{:.1f}"), scaled(cycle, "cycles_per_host_second", 1e-6),
                scaled(cycle, "peak_memory_bytes", 1.0 / (1 << 20)), figure(fast, "host_seconds", "{:.3f}"),

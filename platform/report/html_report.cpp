@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <string_view>
 
+#include "models/isa/instruction.h"
 #include "platform/scenario/input_error.h"
 #include "platform/scenario/resources.h"
 
@@ -51,11 +53,12 @@ Json read_json(const fs::path& file) {
   }
 }
 
-/// Columns by name; null if there is no such file.
-Json read_columns(const fs::path& file) {
+/// Columns by name; null if there is no such file. All of `needed` must be there, and a line of figures.
+Json read_columns(const fs::path& file, const std::vector<std::string>& needed) {
   std::ifstream stream(file);
   std::string line;
-  if (!stream || !std::getline(stream, line)) return nullptr;
+  if (!stream) return nullptr;
+  std::getline(stream, line);
   const auto cells = [](const std::string& text) {
     std::vector<std::string> result;
     std::istringstream words(text);
@@ -63,6 +66,11 @@ Json read_columns(const fs::path& file) {
     return result;
   };
   const std::vector<std::string> names = cells(line);
+  for (const std::string& name : needed) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    throw InputError(
+        fmt::format("{}:1: no column '{}'; expected the power of a run of this version", file.string(), name));
+  }
   Json columns = Json::object();
   for (const std::string& name : names) columns[name] = Json::array();
   for (int number = 2; std::getline(stream, line); ++number) {
@@ -79,7 +87,15 @@ Json read_columns(const fs::path& file) {
       }
     }
   }
+  if (columns[needed.front()].empty()) throw InputError(fmt::format("{}: no line of figures", file.string()));
   return columns;
+}
+
+/// What the page draws of power.csv, besides a column for each component.
+std::vector<std::string> power_columns() {
+  std::vector<std::string> names{"begin_s", "end_s", "total_w", "dram_read_bytes_per_s", "dram_written_bytes_per_s"};
+  for (const char* unit : unit_names) names.push_back(fmt::format("{}_utilisation", unit));
+  return names;
 }
 
 Json read_run(const fs::path& directory) {
@@ -96,7 +112,7 @@ Json read_run(const fs::path& directory) {
   run["network"] = read_json(directory / "network.json");
   run["parameters"] = read_json(directory / "parameters.json");
   run["prices"] = read_json(directory / "prices.json");
-  run["power"] = read_columns(directory / "power.csv");
+  run["power"] = read_columns(directory / "power.csv", power_columns());
   return run;
 }
 

@@ -13,9 +13,11 @@
 namespace bvp {
 
 ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes) {
-  const auto fail = [&](const std::string& what) -> void {
-    throw InputError(fmt::format("{}: {}; expected a RISC-V ELF executable (riscv64-unknown-elf-gcc -march=rv64imac)",
-                                 file.string(), what));
+  const auto refuse = [&](const std::string& what, const std::string& expected) -> void {
+    throw InputError(fmt::format("{}: {}; expected {}", file.string(), what, expected));
+  };
+  const auto fail = [&](const std::string& what) {
+    refuse(what, "a RISC-V ELF executable (riscv64-unknown-elf-gcc -march=rv64imac)");
   };
   if (!std::filesystem::is_regular_file(file)) fail("the firmware is not there");
   std::ifstream stream(file, std::ios::binary);
@@ -31,7 +33,9 @@ ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) fail("not an ELF file");
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
       header.e_machine != EM_RISCV) {
-    fail(fmt::format("an ELF file for machine {}, class {}", header.e_machine, header.e_ident[EI_CLASS]));
+    fail(fmt::format("an ELF file for machine {}, {} bits, {}-endian", header.e_machine,
+                     header.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32,
+                     header.e_ident[EI_DATA] == ELFDATA2LSB ? "little" : "big"));
   }
   if (header.e_type != ET_EXEC) fail(fmt::format("ELF type {} instead of an executable", header.e_type));
   if (header.e_phentsize != sizeof(Elf64_Phdr)) fail("its program headers have an unknown size");
@@ -49,8 +53,9 @@ ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory
       fail(fmt::format("segment {} is cut off", i));
     }
     if (!inside(part.p_paddr, part.p_memsz)) {
-      fail(fmt::format("segment {} at {:#x}, {} bytes, is outside of the boot RAM ({:#x}, {} bytes)", i, part.p_paddr,
-                       part.p_memsz, memory_base, memory_bytes));
+      refuse(fmt::format("segment {} at {:#x}, {} bytes, is outside of the boot RAM ({:#x}, {} bytes)", i, part.p_paddr,
+                         part.p_memsz, memory_base, memory_bytes),
+             "one that is linked to it (or a larger soc.boot_ram.size_bytes)");
     }
     ElfImage::Part target;
     target.address = part.p_paddr;
@@ -61,6 +66,7 @@ ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory
   }
   if (image.parts.empty()) fail("nothing to load in it");
   if (!inside(image.entry, 2)) fail(fmt::format("its entry {:#x} is outside of the boot RAM", image.entry));
+  if (image.entry % 2 != 0) fail(fmt::format("its entry {:#x} is odd, where no instruction can be", image.entry));
   return image;
 }
 

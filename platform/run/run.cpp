@@ -58,7 +58,8 @@ void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_action
   if ((actions & sc_core::SC_THROW) != 0) throw report;
 }
 
-/// The last line with text in it, of what comes character by character; unprintable ones as dots.
+/// The last line with text in it, of what comes character by character, with what is indented below it; unprintable
+/// characters as dots.
 class LastLine {
  public:
   void add(char character) {
@@ -67,8 +68,10 @@ class LastLine {
       ended_ = true;
       return;
     }
-    if (ended_) text_.clear();
+    if (ended_ && character == ' ' && !text_.empty()) text_ += ';';
+    if (ended_ && character != ' ') text_.clear();
     ended_ = false;
+    if (character == ' ' && !text_.empty() && text_.back() == ' ') return;
     if (text_.size() < longest) text_ += character >= ' ' && character <= '~' ? character : '.';
   }
   [[nodiscard]] const std::string& text() const { return text_; }

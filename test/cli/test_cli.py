@@ -585,7 +585,7 @@ class Run(CommandLine):
         counts = {}
         with open(self.path / "here" / "statistics.csv", newline="") as file:
             for row in csv.DictReader(file):
-                path = row["counter"].split(".")
+                path = row["counter"].removeprefix("monitors.").split(".")
                 key = path[0].rstrip("0123456789"), path[-1]
                 counts[key] = counts.get(key, 0) + int(row["value"])
         in_retention = counts["pe", "retention_cycle"] / 16 * summary["time_s"] / summary["cycles"]
@@ -658,8 +658,28 @@ class Run(CommandLine):
                 done = self.vp("run", SMALL, *arguments, expect=2)
                 self.assertIn("error: ", done.stderr)
 
+    def test_firmware_that_cannot_be_run(self):
+        elf = bytearray((pathlib.Path(EXECUTABLE).resolve().parent / "firmware" / "hello.elf").read_bytes())
+
+        def refused(expected, *arguments, **bytes_at):
+            changed = elf.copy()
+            for place, value in bytes_at.items():
+                changed[int(place[1:])] = value
+            self.write("firmware.elf", bytes(changed))
+            done = self.vp("run", SMALL, "--firmware", "firmware.elf", "--out", "here", *arguments, expect=2)
+            self.assertRegex(done.stderr, expected)
+
+        refused("machine 243, 64 bits, big-endian; expected a RISC-V ELF", _5=2)
+        refused("machine 62, 64 bits, little-endian", _18=62)
+        refused("its entry 0x[0-9a-f]+ is odd", _24=elf[24] | 1)
+        refused(r"outside of the boot RAM .*soc\.boot_ram\.size_bytes", "--set", "soc.boot_ram.size_bytes=4096")
+        self.assertFalse((self.path / "here").exists())
+
     def test_firmware_that_fails_is_quoted(self):
-        firmware = pathlib.Path(EXECUTABLE).resolve().parent / "firmware" / "bad_load.elf"
+        firmware = pathlib.Path(EXECUTABLE).resolve().parent / "firmware" / "bad_command.elf"
+        done = self.vp("run", SMALL, "--quiet", "--firmware", firmware, "--out", "here", expect=1)
+        self.assertRegex(done.stderr, "said: sequencer: error 1: a command's opcode is unknown; info: the opcode; tag 0x[0-9a-f]+, info 0x")
+        firmware = firmware.with_name("bad_load.elf")
         done = self.vp("run", SMALL, "--quiet", "--firmware", firmware, "--out", "here", expect=1)
         self.assertRegex(done.stderr, "error: the firmware ended with exit code 3 and said: .*mcause")
         self.assertIn(done.stderr.strip()[len("error: "):],

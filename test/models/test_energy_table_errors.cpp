@@ -96,6 +96,20 @@ TEST_CASE("an energy table must fit the machine", "[energy]") {
   }
 }
 
+TEST_CASE("an energy table must say what some components take by standing there", "[energy]") {
+  ActionCounts counts;
+  counts.by_component["cpu"] = {{"instruction", 0}};
+  const MachineSize size{4, 8, 0, 0};
+  const std::string head = "profile: mine\ndescription: made up\ntechnology_nm: 12\nvoltage: 0.8\nactions:\n";
+  const std::string cpu = head + "  cpu:\n    instruction: {pj: 1, source: a book, confidence: mid}\nstatic:\n";
+  const std::string entry = "    leakage: {watt: 0, per: instance, source: a book, confidence: mid}\n";
+  CHECK_NOTHROW(TableFile(cpu + "  cpu:\n" + entry).load().check(counts, size));
+  counts.by_component["mesh"] = {};
+  CHECK_NOTHROW(TableFile(cpu + "  cpu:\n" + entry).load().check(counts, size));
+  CHECK_THROWS_WITH(TableFile(cpu + "  mesh:\n" + entry).load().check(counts, size),
+                    Contains(".yaml: static.cpu: missing, expected what it takes by standing there, be it 0"));
+}
+
 TEST_CASE("the own point of an energy table needs no scaling", "[energy]") {
   for (const std::string& text :
        {with("technology_nm: 12", "technology_nm: 5"), with("technology_nm: 12", "technology_nm: 200")}) {
@@ -130,6 +144,9 @@ TEST_CASE("malformed energy tables are refused with file, line and key", "[energ
       {"pj: 1, source: a book", "pj: 1, source: ''", ":7: actions.pe.fma_lane.source: expected a text"},
       {"confidence: mid", "confidence: sure", ":7: actions.pe.fma_lane.confidence: found 'sure'"},
       {"bits: vector, ", "", ":8: actions.pe.operand_read.bits: missing"},
+      {"bits: 16", "bits: 0", ":9: actions.pe.scalar_read.bits: found 0, expected a number above it"},
+      {"technology_nm: 12", "technology_nm: 0", ":3: technology_nm: found 0"},
+      {"voltage: 0.8", "voltage: 0.0", ":4: voltage: found 0"},
       {"bits: vector", "bits: vectors", ":8: actions.pe.operand_read.bits: found 'vectors'"},
       {"    operand_read:", "    fma_lane:", ":8: actions.pe.fma_lane: given twice"},
       {"    operand_read:", "    [a, b]:", ":8: actions.pe: a key must be a name"},

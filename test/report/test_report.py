@@ -379,7 +379,8 @@ class Report(unittest.TestCase):
     def test_bad_input_is_2(self):
         self.vp("report", "absent", expect=2)
         self.vp("run", SMALL, "--quiet", "--out", "run")
-        for name, text in [("power.csv", "a,b\n1\n"), ("power.csv", "a\nx\n"), ("prices.json", "["), ("network.json", "{"), ("summary.json", "{}")]:
+        for name, text in [("power.csv", "a,b\n1\n"), ("power.csv", ""), ("power.csv", "garbage\n"),
+                           ("power.csv", (self.path / "run" / "power.csv").read_text().partition("\n")[0]), ("power.csv", "a\nx\n"), ("prices.json", "["), ("network.json", "{"), ("summary.json", "{}")]:
             (self.path / "run" / name).write_text(text)
             self.assertIn(name, self.vp("report", "run", expect=2).stderr)
 

@@ -7,7 +7,8 @@ Estimator cpu_estimator() {
   return {"cpu",
           {
               {"instruction", "instructions", "an instruction completed"},
-          }};
+          },
+          Background::required};
 }
 
 }  // namespace bvp

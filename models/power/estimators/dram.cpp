@@ -10,7 +10,8 @@ Estimator dram_estimator() {
               {"read_64b", "accesses", "64 bytes read from the devices of a channel"},
               {"write_64b", "accesses", "64 bytes written to the devices of a channel"},
               {"refresh", "refreshes", "a refresh of all devices of a channel"},
-          }};
+          },
+          Background::required};
 }
 
 }  // namespace bvp
