@@ -14,7 +14,7 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr u32 block = 8;
+constexpr std::size_t block = 8;
 
 /// Transposes 8 x 8 words, also in place; rows lie `from_pitch` and `to_pitch` bytes apart.
 void transpose_block(const u8* from, std::size_t from_pitch, u8* to, std::size_t to_pitch) {
@@ -22,8 +22,10 @@ void transpose_block(const u8* from, std::size_t from_pitch, u8* to, std::size_t
   const hn::FixedTag<u16, 8> d16;
   const hn::FixedTag<u32, 4> d32;
   const hn::FixedTag<u64, 2> d64;
-  const auto load = [&](u32 row) { return hn::LoadU(d16, reinterpret_cast<const u16*>(from + row * from_pitch)); };
-  const auto store = [&](u32 row, auto words) {
+  const auto load = [&](std::size_t row) {
+    return hn::LoadU(d16, reinterpret_cast<const u16*>(from + row * from_pitch));
+  };
+  const auto store = [&](std::size_t row, auto words) {
     hn::StoreU(hn::BitCast(d16, words), d16, reinterpret_cast<u16*>(to + row * to_pitch));
   };
   const auto pairs = [&](auto a, auto b, auto&& next) {
@@ -33,7 +35,7 @@ void transpose_block(const u8* from, std::size_t from_pitch, u8* to, std::size_t
     pairs(load(2), load(3), [&](auto b0, auto b1) {
       pairs(load(4), load(5), [&](auto c0, auto c1) {
         pairs(load(6), load(7), [&](auto e0, auto e1) {
-          const auto quads = [&](u32 row, auto a, auto b, auto c, auto e) {
+          const auto quads = [&](std::size_t row, auto a, auto b, auto c, auto e) {
             const auto low = hn::BitCast(d64, hn::InterleaveLower(d32, a, b));
             const auto high = hn::BitCast(d64, hn::InterleaveUpper(d32, a, b));
             const auto low2 = hn::BitCast(d64, hn::InterleaveLower(d32, c, e));
@@ -51,12 +53,12 @@ void transpose_block(const u8* from, std::size_t from_pitch, u8* to, std::size_t
   });
 #else
   std::array<u16, block * block> words;
-  for (u32 row = 0; row < block; ++row) {
-    for (u32 column = 0; column < block; ++column) {
+  for (std::size_t row = 0; row < block; ++row) {
+    for (std::size_t column = 0; column < block; ++column) {
       std::memcpy(&words[column * block + row], from + row * from_pitch + column * 2, 2);
     }
   }
-  for (u32 row = 0; row < block; ++row) std::memcpy(to + row * to_pitch, &words[row * block], block * 2);
+  for (std::size_t row = 0; row < block; ++row) std::memcpy(to + row * to_pitch, &words[row * block], block * 2);
 #endif
 }
 
@@ -65,20 +67,21 @@ void transpose_tile(u8* tile, u32 lanes) {
   const std::size_t pitch = std::size_t{lanes} * 2;
   if (lanes < block) {
     auto* const words = reinterpret_cast<u16*>(tile);
-    for (u32 row = 0; row < lanes; ++row) {
-      for (u32 column = 0; column < row; ++column) std::swap(words[row * lanes + column], words[column * lanes + row]);
+    for (std::size_t row = 0; row < lanes; ++row) {
+      for (std::size_t column = 0; column < row; ++column)
+        std::swap(words[row * lanes + column], words[column * lanes + row]);
     }
     return;
   }
   std::array<u16, block * block> other;
-  for (u32 row = 0; row < lanes; row += block) {
+  for (std::size_t row = 0; row < lanes; row += block) {
     transpose_block(tile + row * pitch + row * 2, pitch, tile + row * pitch + row * 2, pitch);
-    for (u32 column = 0; column < row; column += block) {
+    for (std::size_t column = 0; column < row; column += block) {
       u8* const below = tile + row * pitch + column * 2;
       u8* const above = tile + column * pitch + row * 2;
       transpose_block(below, pitch, reinterpret_cast<u8*>(other.data()), block * 2);
       transpose_block(above, pitch, below, pitch);
-      for (u32 i = 0; i < block; ++i) std::memcpy(above + i * pitch, &other[i * block], block * 2);
+      for (std::size_t i = 0; i < block; ++i) std::memcpy(above + i * pitch, &other[i * block], block * 2);
     }
   }
 }

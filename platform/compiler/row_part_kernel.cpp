@@ -96,7 +96,7 @@ class RowPartBuilder {
     const u16 zero = builder_.add(Unit::cal, 1, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum_, {}, {}, {}},
                                   {trips(passes_.parts(), {1, 0, 0, 0})});
     const u16 start = spec_.first ? zero : passes_.add_earlier_sums(row_part_register::sums, sum_, zero);
-    const RowPasses::Pass pass = passes_.add(1, steps, depth, {}, store);
+    RowPasses::Pass pass = passes_.add(1, steps, depth, {}, store);
     passes_.order(start, pass, {});
     if (prepared) passes_.order(*prepared, pass, {});
     u16 end = 0;
