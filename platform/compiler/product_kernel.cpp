@@ -46,9 +46,10 @@ Division divide(const CompilerTarget& target, u32 outputs, u32 of_instance, u32 
   return division;
 }
 
+/// A power of two, so that whole blocks make a panel.
 u32 largest_block(const CompilerTarget& target, u32 outputs) {
-  return std::min({CompilerTarget::floor_power_of_two(std::min(outputs, target.lanes)), 16u,
-                   std::max(1u, target.accumulators / 2)});
+  return CompilerTarget::floor_power_of_two(
+      std::min({outputs, target.lanes, 16u, std::max(1u, target.accumulators / 2)}));
 }
 
 class ProductBuilder {

@@ -658,12 +658,16 @@ TEST_CASE("dense products with bias, activation and residual", "[kernels]") {
     std::optional<Activation> activation;
     bool residual;
     u32 lanes;
+    u32 accumulators = 32;
   };
   for (const Case& c : {Case{64, 64, 64, {}, false, 32}, Case{96, 128, 100, Activation::gelu, false, 32},
                         Case{33, 64, 40, Activation::relu, true, 32}, Case{256, 32, 600, Activation::gelu, true, 32},
-                        Case{100, 24, 33, {}, true, 8}, Case{7, 5, 3, Activation::gelu, true, 1}}) {
-    INFO(c.inputs << " inputs, " << c.outputs << " outputs, " << c.rows << " rows, " << c.lanes << " lanes");
+                        Case{100, 24, 33, {}, true, 8}, Case{7, 5, 3, Activation::gelu, true, 1},
+                        Case{40, 64, 64, {}, true, 32, 6}, Case{40, 70, 64, {}, false, 32, 24}}) {
+    INFO(c.inputs << " inputs, " << c.outputs << " outputs, " << c.rows << " rows, " << c.lanes << " lanes, "
+                  << c.accumulators << " accumulators");
     ArrayConfig config;
+    config.pe.accumulators = c.accumulators;
     config.array.lanes = c.lanes;
     SimulationContext context;
     ArrayBench bench("bench", config);

@@ -87,7 +87,7 @@ class RandomCase {
     sometimes(2, "soc.array.columns", {1, 2, 4, 5, 8});
     sometimes(2, "soc.array.lanes", {1, 2, 4, 8, 16, 64});
     sometimes(3, "soc.pe.operand_vectors", {32, 48, 64, 96, 128, 200, 512});
-    sometimes(4, "soc.pe.accumulators", {4, 8, 16, 64});
+    if (chance(4)) set("soc.pe.accumulators", chance(2) ? 4 + below(29) : 4 + below(253));
     sometimes(6, "soc.pe.instruction_store", {16, 24, 64});
     sometimes(4, "soc.pe.contexts", {1, 2, 3, 16});
     sometimes(6, "soc.pe.special_divisor", {1, 8, 32});

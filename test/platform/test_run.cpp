@@ -42,6 +42,16 @@ RunResult run(const std::vector<std::string>& settings) {
   return run_scenario(*scenario, {});
 }
 
+RunResult check_run(const std::vector<std::string>& settings) {
+  std::string all;
+  for (const std::string& setting : settings) all += setting + " ";
+  INFO(all);
+  RunResult result = run(settings);
+  CHECK(result.failure.empty());
+  CHECK(result.verification.bit_exact);
+  return result;
+}
+
 nlohmann::json without_host(nlohmann::json summary) {
   for (auto entry = summary.begin(); entry != summary.end();) {
     entry = entry.key().rfind("host_", 0) == 0 ? summary.erase(entry) : std::next(entry);
@@ -66,14 +76,14 @@ TEST_CASE("networks of odd sizes on odd machines are bit-exact", "[run]") {
       {"soc.array.rows=8", "soc.array.columns=8", "network.hidden=256", "network.ffn=64"},
       {"soc.scratchpad.column_access=false", "soc.mesh.skip_links=true", "soc.pe.contexts=1"},
       {"soc.scratchpad.size_bytes=262144", "network.tokens=200"}};
-  for (const auto& settings : cases) {
-    std::string all;
-    for (const std::string& setting : settings) all += setting + " ";
-    INFO(all);
-    const RunResult result = run(settings);
-    CHECK(result.failure.empty());
-    CHECK(result.verification.bit_exact);
-    CHECK(result.verification.relative_error < 2e-2);
+  for (const auto& settings : cases) CHECK(check_run(settings).verification.relative_error < 2e-2);
+}
+
+TEST_CASE("any number of accumulators does", "[run]") {
+  for (const u64 accumulators : {4, 5, 6, 7, 12, 20, 24, 31, 255}) {
+    INFO(accumulators << " accumulators");
+    check_run({"network.layers=[{mixing: attention, projections: dense, ffn: dense}]",
+               "soc.pe.accumulators=" + std::to_string(accumulators)});
   }
 }
 
