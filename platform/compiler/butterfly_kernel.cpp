@@ -16,10 +16,34 @@ namespace bvp {
 namespace {
 
 using Streams = std::array<Stream, streams_per_segment>;
+using Bits = std::vector<unsigned>;
 
 i32 bit_of(u32 value, unsigned bit) { return static_cast<i32>(value >> bit & 1); }
 
-/// A run of window bits whose strides are linear, as one instance level.
+/// The value's bits, in order, at these places.
+u32 spread(u32 value, const Bits& places) {
+  u32 result = 0;
+  for (std::size_t i = 0; i < places.size(); ++i) result |= (value >> i & 1) << places[i];
+  return result;
+}
+
+constexpr std::size_t most_loops = 3;  // over windows and stacks; the last instance level counts lane groups
+
+/// Bits in runs along which both strides double from bit to bit.
+template <class Input, class Output>
+std::vector<Bits> linear_runs(const Bits& bits, const Input& input, const Output& output) {
+  std::vector<Bits> runs;
+  for (const unsigned bit : bits) {
+    if (!runs.empty() && input(bit) == 2 * input(runs.back().back()) && output(bit) == 2 * output(runs.back().back())) {
+      runs.back().push_back(bit);
+    } else {
+      runs.push_back({bit});
+    }
+  }
+  return runs;
+}
+
+/// A run of bits as one instance level.
 struct InstanceLoop {
   u32 count = 1;
   i32 input_stride = 0, output_stride = 0;
@@ -28,12 +52,14 @@ struct InstanceLoop {
 
 class StageBuilder {
  public:
+  /// @param several_launches  windows may become launches
   StageBuilder(const CompilerTarget& target, const ButterflyStage& stage, u32 groups, unsigned local_bits,
-               unsigned pe_bits, bool several_groups)
+               unsigned pe_bits, bool several_launches, bool several_groups)
       : target_(target),
         stage_(stage),
         local_bits_(local_bits),
         pe_bits_(pe_bits),
+        several_launches_(several_launches),
         plan_(plan_bits(stage, local_bits, pe_bits)),
         builder_(target, rows_of(target, pe_bits), columns_of(target, pe_bits)) {
     group_points_ = u32{1} << (local_bits - 1);
@@ -42,9 +68,9 @@ class StageBuilder {
     if (several_groups) choose_multiplicity(groups);
   }
 
-  /// nullopt if operand memory or trips do not suffice.
+  /// nullopt if operand memory or instance levels do not suffice.
   std::optional<ButterflyKernel> build() {
-    make_instance_loops();
+    if (!make_instance_loops()) return std::nullopt;
     make_weights();
     if (!allocate()) return std::nullopt;
     make_groups();
@@ -81,51 +107,65 @@ class StageBuilder {
     while (groups % multiplicity_ != 0) --multiplicity_;
   }
 
-  void make_instance_loops() {
-    const auto add_bits = [&](const std::vector<unsigned>& bits, u32 last_count, const auto& input, const auto& output,
-                              u32 sets) {
-      for (std::size_t i = 0; i < bits.size();) {
-        InstanceLoop loop;
-        loop.input_stride = input(bits[i]);
-        loop.output_stride = output(bits[i]);
-        loop.weight_sets = sets;
-        std::size_t end = i;
-        while (end < bits.size() && input(bits[end]) == loop.input_stride * (1 << (end - i)) &&
-               output(bits[end]) == loop.output_stride * (1 << (end - i))) {
-          ++end;
-        }
-        loop.count = u32{1} << (end - i);
-        if (end == bits.size() && last_count != 0) loop.count = (last_count + (1u << i) - 1) >> i;
-        sets *= loop.count;
-        loops_.push_back(loop);
-        i = end;
-      }
-      return sets;
-    };
-    weight_sets_ = add_bits(
-        plan_.window, 0, [&](unsigned bit) { return stage_.input_stride[bit]; },
-        [&](unsigned bit) { return stage_.output_stride[bit]; }, 1);
+  /// False if there are more loops than instance levels.
+  bool make_instance_loops() {
+    const auto window_input = [&](unsigned bit) { return stage_.input_stride[bit]; };
+    const auto window_output = [&](unsigned bit) { return stage_.output_stride[bit]; };
+    const auto stack_input = [&](unsigned bit) { return stage_.input_stacked ? stage_.stack_stride[bit] : 0; };
+    const auto stack_output = [&](unsigned bit) { return stage_.stack_stride[bit]; };
     std::vector<unsigned> stack_bits;
     for (unsigned bit = 0; (u32{1} << bit) < stage_.stacks; ++bit) stack_bits.push_back(bit);
-    weight_sets_ = add_bits(
-        stack_bits, stage_.stacks, [&](unsigned bit) { return stage_.input_stacked ? stage_.stack_stride[bit] : 0; },
-        [&](unsigned bit) { return stage_.stack_stride[bit]; }, weight_sets_);
-    if (loops_.size() > 3)
-      throw MappingError(
-          "a butterfly stage needs more instance levels than there are; a larger soc.pe.operand_vectors needs fewer");
-    loops_.resize(3);
+    std::vector<Bits> windows = linear_runs(plan_.window, window_input, window_output);
+    const std::vector<Bits> stacks = linear_runs(stack_bits, stack_input, stack_output);
+    while (windows.size() + stacks.size() > most_loops) {
+      if (!several_launches_ || windows.empty()) return false;
+      const auto shortest = std::min_element(windows.begin(), windows.end(),
+                                             [](const Bits& a, const Bits& b) { return a.size() < b.size(); });
+      launch_bits_.insert(launch_bits_.end(), shortest->begin(), shortest->end());
+      windows.erase(shortest);
+    }
+    plan_.window.clear();
+    for (const Bits& run : windows) {
+      plan_.window.insert(plan_.window.end(), run.begin(), run.end());
+      add_instance_loop(u32{1} << run.size(), window_input(run.front()), window_output(run.front()));
+    }
+    for (const Bits& run : stacks) {
+      const u32 count = std::min(u32{1} << run.size(), ((stage_.stacks - 1) >> run.front()) + 1);
+      add_instance_loop(count, stack_input(run.front()), stack_output(run.front()));
+    }
+    loops_.resize(most_loops);
     std::reverse(loops_.begin(), loops_.end());
-    for (std::size_t level = 0; level < 3; ++level) result_.counts[level] = loops_[level].count;
+    for (std::size_t level = 0; level < most_loops; ++level) result_.counts[level] = loops_[level].count;
+    return true;
   }
 
-  /// Index of the point at local position `local` on a PE, in a window, when the bits lie as `pe_now`, `local_now`.
-  [[nodiscard]] u32 index_at(u32 local, u32 pe, u32 window, const std::vector<unsigned>& local_now,
-                             const std::vector<unsigned>& pe_now) const {
-    u32 index = 0;
-    for (unsigned i = 0; i < local_now.size(); ++i) index |= (local >> i & 1) << local_now[i];
-    for (unsigned i = 0; i < pe_now.size(); ++i) index |= (pe >> i & 1) << pe_now[i];
-    for (unsigned i = 0; i < plan_.window.size(); ++i) index |= (window >> i & 1) << plan_.window[i];
-    return index;
+  void add_instance_loop(u32 count, i32 input_stride, i32 output_stride) {
+    loops_.push_back({count, input_stride, output_stride, weight_sets_});
+    weight_sets_ *= count;
+  }
+
+  /// Whose weights a run of vectors in the scratchpad holds.
+  struct Block {
+    u32 pe = 0, window = 0, stack = 0, launch = 0;
+    std::vector<u16> weights;
+  };
+
+  /// Index of the point at local position `local` of a block, when the bits lie as `pe_now`, `local_now`.
+  [[nodiscard]] u32 index_at(u32 local, const Block& block, const Bits& local_now, const Bits& pe_now) const {
+    return spread(local, local_now) | spread(block.pe, pe_now) | spread(block.window, plan_.window) |
+           spread(block.launch, launch_bits_);
+  }
+
+  [[nodiscard]] std::vector<Block> empty_blocks() const {
+    std::vector<Block> blocks;
+    for (u32 launch = 0; launch < u32{1} << launch_bits_.size(); ++launch) {
+      for (u32 stack = 0; stack < stage_.stacks; ++stack) {
+        for (u32 window = 0; window < u32{1} << plan_.window.size(); ++window) {
+          for (u32 pe = 0; pe < builder_.pes(); ++pe) blocks.push_back({pe, window, stack, launch, {}});
+        }
+      }
+    }
+    return blocks;
   }
 
   /// The pairs of a layer in the order in which the Cal segment takes them, as loops over pair positions.
@@ -160,11 +200,9 @@ class StageBuilder {
   /// A layer's scalars: for each of the `values` of a pair one run over all pairs, so that all layers share code.
   void make_weights() {
     // Bits move as the exchanges swap the group bit with a PE bit.
-    std::vector<unsigned> local_now = plan_.local, pe_now = plan_.pe;
-    const u32 pes = builder_.pes();
-    const u32 windows = u32{1} << plan_.window.size();
+    Bits local_now = plan_.local, pe_now = plan_.pe;
     const unsigned values = stage_.complex ? 2 : 4;
-    std::vector<std::vector<u16>> blocks(std::size_t{stage_.stacks} * windows * pes);
+    std::vector<Block> blocks = empty_blocks();
     layer_offset_.clear();
     u32 offset = 0;
     for (unsigned layer = 0; layer < stage_.layer_bits.size(); ++layer) {
@@ -173,16 +211,14 @@ class StageBuilder {
       layer_offset_.push_back(offset);
       const u32 inner = u32{1} << loops.inner;
       const u32 outer = u32{1} << (loops.order.size() - loops.inner);
-      for (std::size_t block = 0; block < blocks.size(); ++block) {
-        const auto pe = static_cast<u32>(block % pes), window = static_cast<u32>(block / pes % windows),
-                   stack = static_cast<u32>(block / pes / windows);
-        std::vector<u16>& out = blocks[block];
+      for (Block& block : blocks) {
+        std::vector<u16>& out = block.weights;
         out.resize(offset + std::size_t{inner} * outer * values);
         if (!stage_.weights) continue;
         for (u32 pair = 0; pair < inner * outer; ++pair) {
           u32 local = 0;
           for (unsigned i = 0; i < loops.order.size(); ++i) local |= (pair >> i & 1) << loops.order[i];
-          const auto weights = stage_.weights(stack, layer, index_at(local, pe, window, local_now, pe_now));
+          const auto weights = stage_.weights(block.stack, layer, index_at(local, block, local_now, pe_now));
           for (unsigned v = 0; v < values; ++v) {
             // Instruction order: w00 and w10 for the products, then w01 and w11 for the sums.
             const std::size_t place = offset + std::size_t{v} * group_points_ + pair;
@@ -197,12 +233,10 @@ class StageBuilder {
     pe_end_ = pe_now;
     bias_offset_ = offset;
     if (stage_.bias) {
-      for (std::size_t block = 0; block < blocks.size(); ++block) {
-        const auto pe = static_cast<u32>(block % pes), window = static_cast<u32>(block / pes % windows),
-                   stack = static_cast<u32>(block / pes / windows);
+      for (Block& block : blocks) {
         for (u32 local = 0; local < u32{1} << local_bits_; ++local) {
-          blocks[block].push_back(stage_.weights ? stage_.bias_of(stack, index_at(local, pe, window, local_now, pe_now))
-                                                 : u16{0});
+          block.weights.push_back(
+              stage_.weights ? stage_.bias_of(block.stack, index_at(local, block, local_now, pe_now)) : u16{0});
         }
       }
       offset += u32{1} << local_bits_;
@@ -211,15 +245,31 @@ class StageBuilder {
     weight_vectors_ = (offset + lanes - 1) / lanes;
     constants_ = {stage_.scale ? stage_.scale_value : u16{0}, to_half(0.70710678f), to_half(0.5f), to_half(0.0f)};
     constant_vectors_ = static_cast<u32>((constants_.size() + lanes - 1) / lanes);
-    // In the scratchpad: per weight set and PE one block, then the constants.
+    // In the scratchpad: per launch, weight set and PE one block; behind those of a launch the constants.
     std::vector<u16>& blob = result_.weights;
-    for (const auto& block : blocks) {
-      blob.insert(blob.end(), block.begin(), block.end());
+    const auto append = [&](const std::vector<u16>& words) {
+      blob.insert(blob.end(), words.begin(), words.end());
       blob.resize((blob.size() + lanes - 1) / lanes * lanes);
+    };
+    const std::size_t of_launch = blocks.size() >> launch_bits_.size();
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (i % of_launch == 0) add_launch(blocks[i].launch);
+      append(blocks[i].weights);
+      if ((i + 1) % of_launch != 0) continue;
+      constants_at_ = static_cast<u32>(blob.size() * 2) - result_.launches.back().weights;
+      append(constants_);
     }
-    constants_at_ = static_cast<u32>(blob.size() * 2);
-    blob.insert(blob.end(), constants_.begin(), constants_.end());
-    blob.resize((blob.size() + lanes - 1) / lanes * lanes);
+  }
+
+  void add_launch(u32 number) {
+    ButterflyKernel::Launch launch;
+    for (std::size_t i = 0; i < launch_bits_.size(); ++i) {
+      if ((number >> i & 1) == 0) continue;
+      launch.input += static_cast<u32>(stage_.input_stride[launch_bits_[i]]);
+      launch.output += static_cast<u32>(stage_.output_stride[launch_bits_[i]]);
+    }
+    launch.weights = static_cast<u32>(result_.weights.size() * 2);
+    result_.launches.push_back(launch);
   }
 
   void swap_group_bit(unsigned layer, std::vector<unsigned>& local_now, std::vector<unsigned>& pe_now) const {
@@ -688,7 +738,9 @@ class StageBuilder {
   const CompilerTarget& target_;
   const ButterflyStage& stage_;
   const unsigned local_bits_, pe_bits_;
-  const BitPlan plan_;
+  const bool several_launches_;
+  BitPlan plan_;
+  Bits launch_bits_;  // window bits that number the launches
   KernelBuilder builder_;
   ButterflyKernel result_;
 
@@ -716,23 +768,27 @@ class StageBuilder {
 ButterflyKernel make_butterfly_kernel(const CompilerTarget& target, const ButterflyStage& stage, u32 groups) {
   const unsigned pe_bits = pe_bits_of(target, stage.index_bits);
   const auto layers = static_cast<unsigned>(stage.layer_bits.size());
-  unsigned local = std::min(stage.index_bits, std::max(stage_limit_bits(target), pe_bits + 1)) - pe_bits;
+  const unsigned most_local = std::min(stage.index_bits, std::max(stage_limit_bits(target), pe_bits + 1)) - pe_bits;
   std::optional<MappingError> no_mapping;
-  for (; local >= 1 && local + pe_bits >= layers; --local) {
-    for (const bool several_groups : {true, false}) {
-      try {
-        auto kernel = StageBuilder(target, stage, groups, local, pe_bits, several_groups).build();
-        if (kernel) return std::move(*kernel);
-      } catch (const MappingError& error) {
-        no_mapping = error;
+  // A single launch with fewer points an instance is better than several.
+  for (const bool several_launches : {false, true}) {
+    for (unsigned local = most_local; local >= 1 && local + pe_bits >= layers; --local) {
+      for (const bool several_groups : {true, false}) {
+        try {
+          auto kernel = StageBuilder(target, stage, groups, local, pe_bits, several_launches, several_groups).build();
+          if (kernel) return std::move(*kernel);
+        } catch (const MappingError& error) {
+          no_mapping = error;
+        }
       }
     }
   }
   if (no_mapping) throw MappingError(*no_mapping);
   throw CompileError(
       fmt::format("the operand memory of {} vectors per PE is too small for a closed set of {} {} points on {} PEs "
-                  "(raise soc.pe.operand_vectors or lower compiler.stage_points)",
-                  target.operand_vectors, 1u << layers, stage.complex ? "complex" : "real", 1u << pe_bits));
+                  "(raise soc.pe.operand_vectors{})",
+                  target.operand_vectors, 1u << layers, stage.complex ? "complex" : "real", 1u << pe_bits,
+                  target.stage_points != 0 && layers > pe_bits + 1 ? " or lower compiler.stage_points" : ""));
 }
 
 }  // namespace bvp

@@ -21,6 +21,12 @@ struct ButterflyKernel {
   Kernel kernel;
   std::vector<u16> weights;     // for the scratchpad, whole vectors
   std::array<u32, 3> counts{};  // of the instance levels 0..2; level 3 counts groups of lane groups
+  /// One, unless windows take more loops than there are instance levels: bytes to add to the registers of either side
+  /// and of the weights.
+  struct Launch {
+    u32 input = 0, output = 0, weights = 0;
+  };
+  std::vector<Launch> launches;
   u32 groups_per_instance = 1;  // lane groups
   unsigned exchanges = 0;
   u32 local_points = 0;           // per PE

@@ -286,9 +286,9 @@ class PassBuilder {
         step *= outer_runs_[i].count();
       }
       task.load_bytes(address, weights, bytes, strides);
-      add_butterfly_launch(task, kernel,
-                           stages.size() == 1 ? butterfly_.name : fmt::format("{}.stage{}", butterfly_.name, s), stage,
-                           task.groups(), task.tail_groups(), std::move(registers), weights);
+      add_butterfly_launches(task, kernel,
+                             stages.size() == 1 ? butterfly_.name : fmt::format("{}.stage{}", butterfly_.name, s),
+                             stage, task.groups(), task.tail_groups(), std::move(registers), weights);
       layer += stages[s];
     }
   }

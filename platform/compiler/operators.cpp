@@ -14,16 +14,30 @@ namespace {
 
 std::string describe(const ButterflyKernel& kernel, u64 points, std::size_t layers) {
   return fmt::format(
-      "{} of {} points, {} layers: {} local points x {} PEs, {} exchanges, {} lane groups/instance, weights {}",
+      "{} of {} points, {} layers: {} local points x {} PEs, {} exchanges, {} lane groups/instance, weights {}{}",
       "stage", points, layers, kernel.local_points, kernel.kernel.pe_rows * kernel.kernel.pe_columns, kernel.exchanges,
-      kernel.groups_per_instance, kernel.weights_resident ? "resident" : "per window");
+      kernel.groups_per_instance, kernel.weights_resident ? "resident" : "per window",
+      kernel.launches.size() > 1 ? fmt::format(", {} launches", kernel.launches.size()) : "");
+}
+
+/// What a launch adds to a register.
+u32 offset_of(const ButterflyKernel::Launch& launch, unsigned number) {
+  switch (number) {
+    case butterfly_register::input:
+    case butterfly_register::input_imaginary:
+      return launch.input;
+    case butterfly_register::weights:
+      return launch.weights;
+    default:
+      return launch.output;
+  }
 }
 
 }  // namespace
 
-void add_butterfly_launch(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
-                          const ButterflyStage& stage, u32 groups, u32 tail_groups,
-                          std::vector<LaunchStep::Register> registers, std::optional<u32> weights) {
+void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
+                            const ButterflyStage& stage, u32 groups, u32 tail_groups,
+                            std::vector<LaunchStep::Register> registers, std::optional<u32> weights) {
   LaunchStep step;
   step.name = name;
   step.mapping = describe(kernel, u64{1} << stage.index_bits, stage.layer_bits.size());
@@ -31,15 +45,14 @@ void add_butterfly_launch(TaskBuilder& task, const ButterflyKernel& kernel, cons
   step.counts = {kernel.counts[0], kernel.counts[1], kernel.counts[2], (groups + per_instance - 1) / per_instance};
   step.row_level = 3;
   step.tail_count = (tail_groups + per_instance - 1) / per_instance;
-  step.registers = std::move(registers);
-  if (weights) {
-    step.own_weights = true;
-    step.registers.push_back({butterfly_register::weights, *weights, false});
-  } else {
-    step.registers.push_back({butterfly_register::weights, task.add_weights(kernel.weights), true});
-  }
+  step.own_weights = weights.has_value();
+  registers.push_back({butterfly_register::weights, weights ? *weights : task.add_weights(kernel.weights), !weights});
   step.kernel = kernel.kernel;
-  task.add_launch(std::move(step));
+  for (const ButterflyKernel::Launch& launch : kernel.launches) {
+    step.registers = registers;
+    for (LaunchStep::Register& reg : step.registers) reg.offset += offset_of(launch, reg.number);
+    task.add_launch(step);
+  }
 }
 
 LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes)
@@ -122,9 +135,9 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
         registers.push_back({butterfly_register::residual, op.residual->offset, false});
       }
     }
-    add_butterfly_launch(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, task.groups()); }),
-                         stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
-                         task.tail_groups(), std::move(registers), {});
+    add_butterfly_launches(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, task.groups()); }),
+                           stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
+                           task.tail_groups(), std::move(registers), {});
     first_layer += stages[s];
   }
 }
@@ -179,9 +192,9 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
     if (!stage.real_output) registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
-    add_butterfly_launch(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, op.groups); }),
-                         stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, op.groups,
-                         op.tail_groups, std::move(registers), {});
+    add_butterfly_launches(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, op.groups); }),
+                           stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, op.groups,
+                           op.tail_groups, std::move(registers), {});
     first_layer += stages[s];
   }
 }

@@ -44,10 +44,10 @@ struct LinearOperator {
 [[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index);
 [[nodiscard]] u16 fft_scale(u64 points);
 
-/// A launch of a butterfly kernel. `weights`: where they lie in the half, if they are not to go to the weight area.
-void add_butterfly_launch(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
-                          const ButterflyStage& stage, u32 groups, u32 tail_groups,
-                          std::vector<LaunchStep::Register> registers, std::optional<u32> weights);
+/// The launches of a butterfly kernel. `weights`: where they lie in the half, if they are not to go to the weight area.
+void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
+                            const ButterflyStage& stage, u32 groups, u32 tail_groups,
+                            std::vector<LaunchStep::Register> registers, std::optional<u32> weights);
 
 /// BPMM on the rows of a tile; `input` may be `output`.
 void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,

@@ -87,6 +87,22 @@ TEST_CASE("any number of accumulators does", "[run]") {
   }
 }
 
+TEST_CASE("layers that go back to the scratchpad one by one", "[run]") {
+  const std::vector<std::vector<std::string>> cases{
+      {"network.tokens=8", "network.hidden=8192", "network.ffn=64"},
+      {"network.tokens=8", "network.hidden=4096", "network.ffn=64", "soc.array.rows=2", "soc.array.columns=2"},
+      {"network.tokens=1000", "network.hidden=8", "soc.array.rows=1", "soc.array.columns=1", "soc.array.lanes=1"}};
+  bool launches = false;
+  for (std::vector<std::string> settings : cases) {
+    settings.insert(settings.end(), {"compiler.layer_overlap=false", "run.fidelity=fast",
+                                     "network.layers=[{mixing: fft2d, ffn: butterfly}]"});
+    const RunResult result = check_run(settings);
+    launches = launches || result.plan.dump().find(" launches") != std::string::npos;
+  }
+  // Windows that take more loops than a kernel has.
+  CHECK(launches);
+}
+
 TEST_CASE("techniques can be turned off one by one", "[run]") {
   // Two stages of butterflies, several tiles and instances.
   const std::vector<std::string> network{"network.tokens=96", "network.hidden=256", "network.ffn=1024",
