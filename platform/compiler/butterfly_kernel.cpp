@@ -542,9 +542,10 @@ class StageBuilder {
     builder_.edge(previous, constants, space, 1);
     builder_.edge(uses_weights.back(), weights, space, resident_ ? 1 : weight_depth_);
     if (stage_.residual) {
-      const u16 residual = add_residual_load();
-      builder_.edge(residual, residual_user_, data);
-      builder_.edge(previous, residual, space, residuals_);
+      for (const u16 residual : add_residual_loads()) {
+        builder_.edge(residual, residual_user_, data);
+        builder_.edge(previous, residual, space, residuals_);
+      }
     }
     const std::vector<u16> stores = add_stores(tag + 1);
     for (const u16 store : stores) {
@@ -699,15 +700,23 @@ class StageBuilder {
     return stream;
   }
 
-  u16 add_residual_load() {
-    const Streams streams{residual_stream(0), memory_stream(butterfly_register::residual, true, pe_end_), {}, {}};
+  std::vector<u16> add_residual_loads() {
+    // The group bit is the outermost loop, or two segments where all others take one each.
+    const bool apart = stage_.complex && local_bits_ > trip_levels;
     std::vector<Loop> loops = point_loops(
         [&](unsigned i) {
           return std::array<i32, 4>{static_cast<i32>(1u << i), stage_.output_stride[local_end_[i]], 0, 0};
         },
         {static_cast<i32>(2 * group_points_), stage_.output_group_stride, 0, 0});
-    loops.push_back({2, {static_cast<i32>(group_points_), stage_.output_stride[local_end_.back()], 0, 0}});
-    return builder_.add(Unit::load, 4, 2, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, streams, loops);
+    const i32 other_half = stage_.output_stride[local_end_.back()];
+    if (!apart) loops.push_back({2, {static_cast<i32>(group_points_), other_half, 0, 0}});
+    std::vector<u16> loads;
+    for (unsigned half = 0; half < (apart ? 2u : 1u); ++half) {
+      Streams streams{residual_stream(half), memory_stream(butterfly_register::residual, true, pe_end_), {}, {}};
+      if (half == 1) streams[1].base += other_half;
+      loads.push_back(builder_.add(Unit::load, 4, 2, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, streams, loops));
+    }
+    return loads;
   }
 
   std::vector<u16> add_stores(unsigned tag) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "models/isa/kernel.h"
+
 namespace bvp {
 
 namespace {
@@ -93,13 +95,17 @@ std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned 
   const unsigned pe_bits = pe_bits_of(target, index_bits);
   const u64 planes = complex ? 2 : 1, values = complex ? 2 : 4;
   unsigned limit = std::max(stage_limit_bits(target), pe_bits + 1);
-  // One context, residual, temporaries, the weights of one window with bias, constants.
+  // An FFT reverses its local bits as it stores them: each but the group bit is a loop of its own.
+  if (complex) limit = std::min(limit, pe_bits + static_cast<unsigned>(trip_levels) + 1);
+  // One context, what is sent to be dropped, residual, temporaries, the weights of one window with bias, constants.
   const auto vectors = [&](unsigned bits) {
-    const u64 group = u64{1} << (bits - pe_bits - 1);
-    const u64 scalars = bits * values * group + 2 * group, temporaries = u64{2} * 8;
-    return planes * 3 * group + 2 * group + temporaries + scalars / target.lanes + 1 + 4 / target.lanes + 1;
+    const u64 group = u64{1} << (std::max(bits, pe_bits + 1) - pe_bits - 1);
+    // Small groups take fewer temporaries; what they leave is room for another context.
+    const u64 scalars = bits * values * group + 2 * group, temporaries = group == 1 ? 2 : 2 * 8;
+    const u64 groups = pe_bits == 0 || target.exchange_by_half ? 3 : 4;
+    return planes * groups * group + 2 * group + temporaries + scalars / target.lanes + 1 + 4 / target.lanes + 1;
   };
-  while (target.stage_points == 0 && limit > pe_bits + 1 && vectors(limit) > target.operand_vectors) --limit;
+  while (target.stage_points == 0 && limit > 1 && vectors(limit) > target.operand_vectors) --limit;
   if (!target.layer_overlap) limit = 1;
   const unsigned stages = (layer_count + limit - 1) / limit;
   std::vector<unsigned> layers;

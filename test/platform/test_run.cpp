@@ -103,6 +103,21 @@ TEST_CASE("layers that go back to the scratchpad one by one", "[run]") {
   CHECK(launches);
 }
 
+TEST_CASE("closed sets are as large as operand memory and loops allow", "[run]") {
+  const std::vector<std::vector<std::string>> cases{
+      {"soc.array.rows=2", "soc.array.columns=2", "soc.array.lanes=16", "network.ffn=256"},
+      {"soc.array.rows=2", "soc.array.columns=4", "soc.array.lanes=16", "network.ffn=512"},
+      {"soc.array.rows=2", "soc.array.columns=4", "soc.array.lanes=16", "network.hidden=512", "network.ffn=2048"},
+      {"soc.array.lanes=4", "network.hidden=512", "soc.scratchpad.size_bytes=131072"},
+      {"soc.array.rows=8", "soc.array.columns=8", "soc.array.lanes=1", "network.tokens=9", "soc.pe.operand_vectors=32"},
+      {"soc.array.rows=1", "soc.array.columns=1", "soc.pe.operand_vectors=2048", "network.tokens=128",
+       "network.hidden=256"}};
+  for (std::vector<std::string> settings : cases) {
+    settings.insert(settings.end(), {"compiler.exchange_by_half=false", "run.fidelity=fast"});
+    check_run(settings);
+  }
+}
+
 TEST_CASE("techniques can be turned off one by one", "[run]") {
   // Two stages of butterflies, several tiles and instances.
   const std::vector<std::string> network{"network.tokens=96", "network.hidden=256", "network.ffn=1024",
