@@ -89,14 +89,33 @@ void Dram::count_bulk(const BulkTraffic& bulk) {
   bulk_until_ = now;
 }
 
-void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) {
-    if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
-      bulk_traffic(*bulk);
-      payload.set_response_status(tlm::TLM_OK_RESPONSE);
-      return;
-    }
+tlm::tlm_response_status Dram::move_bulk(u64 address, u8* data, BulkData& bulk) {
+  for (std::size_t i = 0; i < bulk.count; ++i) {
+    const u64 begin = address + bulk.runs[i].distance;
+    const u64 bytes = bulk.runs[i].bytes;
+    if (begin >= size() || bytes > size() - begin) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+    u8* const memory = storage_.data() + begin;
+    std::memcpy(bulk.write ? memory : data, bulk.write ? data : memory, bytes);
+    data += bytes;
   }
+  bulk.done = true;
+  return tlm::TLM_OK_RESPONSE;
+}
+
+bool Dram::untimed(tlm::tlm_generic_payload& payload) {
+  if (const auto* const traffic = payload.get_extension<BulkTraffic>()) {
+    bulk_traffic(*traffic);
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    return true;
+  }
+  auto* const bulk = payload.get_extension<BulkData>();
+  if (bulk == nullptr) return false;
+  payload.set_response_status(move_bulk(payload.get_address(), payload.get_data_ptr(), *bulk));
+  return true;
+}
+
+void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && untimed(payload)) return;
   const tlm::tlm_response_status response = check(payload);
   payload.set_response_status(response);
   if (response != tlm::TLM_OK_RESPONSE) {

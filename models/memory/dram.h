@@ -43,6 +43,9 @@ class Dram : public sc_core::sc_module {
 
  private:
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  /// BulkTraffic and BulkData: true if it is one.
+  bool untimed(tlm::tlm_generic_payload& payload);
+  [[nodiscard]] tlm::tlm_response_status move_bulk(u64 address, u8* data, BulkData& bulk);
   void bulk_traffic(const BulkTraffic& bulk);
   void count_bulk(const BulkTraffic& bulk);
   u32 transport_dbg(tlm::tlm_generic_payload& payload);

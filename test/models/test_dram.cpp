@@ -3,6 +3,7 @@
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <map>
@@ -204,6 +205,50 @@ TEST_CASE("dram: direct memory access", "[dram]") {
         CHECK(dmi.get_read_latency() == sc_core::sc_time(2, sc_core::SC_NS));
       }
     });
+  }
+}
+
+TEST_CASE("dram: data without time, with and without direct memory access", "[dram]") {
+  for (const bool allowed : {true, false}) {
+    System s;
+    s.parameters.dmi = allowed;
+    s.parameters.size_bytes = 65536;
+    s.run([](Initiator& i) {
+      std::array<u8, 12> bytes{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+      // The second run lies below the first.
+      const std::array<BulkData::Run, 2> runs{{{0, 4}, {static_cast<u64>(-300), 8}}};
+      BulkData bulk;
+      bulk.runs = runs.data();
+      bulk.count = runs.size();
+      tlm::tlm_generic_payload payload;
+      payload.set_command(tlm::TLM_IGNORE_COMMAND);
+      payload.set_extension(&bulk);
+      const auto send = [&](u64 address, bool write, std::array<u8, 12>& data) {
+        bulk.write = write;
+        bulk.done = false;
+        payload.set_address(address);
+        payload.set_data_ptr(data.data());
+        sc_core::sc_time delay;
+        i.out->b_transport(payload, delay);
+        CHECK(delay == sc_core::SC_ZERO_TIME);
+        return bulk.done;
+      };
+      CHECK(send(400, true, bytes));
+      std::array<u8, 8> second{};
+      sc_core::sc_time delay;
+      i.access(tlm::TLM_READ_COMMAND, 100, second.data(), 8, delay);
+      CHECK(std::equal(second.begin(), second.end(), bytes.begin() + 4));
+      std::array<u8, 12> read{};
+      CHECK(send(400, false, read));
+      CHECK(read == bytes);
+      CHECK_FALSE(send(65533, true, bytes));
+      CHECK(payload.get_response_status() == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+      payload.clear_extension(&bulk);
+    });
+    // Nothing of it is counted.
+    CHECK(s.dram->statistics().requests_written.value() == 0);
+    CHECK(s.dram->statistics().requests_read.value() == 1);
+    CHECK(s.dram->statistics().errors.value() == 0);
   }
 }
 

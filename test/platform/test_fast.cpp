@@ -141,6 +141,14 @@ TEST_CASE("fast follows the width of the mesh", "[fast]") {
   CHECK(narrow_fast.energy_by_component_j.at("mesh") == Approx(fast.energy_by_component_j.at("mesh")));
 }
 
+TEST_CASE("fast moves the same data where the DRAM grants no direct memory", "[fast]") {
+  const RunResult cycle = run({"soc.dram.dmi=false"}, "cycle", true), fast = run({"soc.dram.dmi=false"}, "fast", true);
+  CHECK(fast.failure.empty());
+  CHECK(fast.verification.bit_exact);
+  CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
+  CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
+}
+
 TEST_CASE("fast repeats itself exactly", "[fast]") {
   CHECK(timing_of(run({}, "fast", true)) == timing_of(run({}, "fast", true)));
 }
