@@ -2,6 +2,7 @@
 #include "models/memory/dram.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace bvp {
@@ -41,9 +42,27 @@ tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) co
   return tlm::TLM_OK_RESPONSE;
 }
 
+Dram::Activity& Dram::Activity::operator+=(const Activity& other) {
+  bytes_read += other.bytes_read;
+  bytes_written += other.bytes_written;
+  reads += other.reads;
+  writes += other.writes;
+  activates += other.activates;
+  return *this;
+}
+
+Dram::Activity Dram::Activity::operator-(const Activity& other) const {
+  return {bytes_read - other.bytes_read, bytes_written - other.bytes_written, reads - other.reads,
+          writes - other.writes, activates - other.activates};
+}
+
 Dram::Activity Dram::timed() const {
   const DramStatistics& s = statistics_;
-  return {s.read_64b.value() + s.write_64b.value() - bulk_.accesses, s.activate.value() - bulk_.activates};
+  u64 waiting = 0;
+  for (const auto& channel : channels_) waiting += channel->waiting_writes();
+  return Activity{s.bytes_read.value(), s.bytes_written.value(), s.read_64b.value(), s.write_64b.value() + waiting,
+                  s.activate.value()} -
+         bulk_;
 }
 
 void Dram::bulk_traffic(const BulkTraffic& bulk) {
@@ -56,10 +75,7 @@ void Dram::bulk_traffic(const BulkTraffic& bulk) {
       break;
     case BulkTraffic::Kind::sample_ends:
       if (!sample_begin_) break;
-      const Activity end = timed();
-      Activity& sample = samples_[bulk.pattern];
-      sample.accesses += end.accesses - sample_begin_->accesses;
-      sample.activates += end.activates - sample_begin_->activates;
+      samples_[bulk.pattern] += timed() - *sample_begin_;
       sample_begin_.reset();
       break;
   }
@@ -67,19 +83,25 @@ void Dram::bulk_traffic(const BulkTraffic& bulk) {
 
 void Dram::count_bulk(const BulkTraffic& bulk) {
   DramStatistics& s = statistics_;
-  // A request is at least one access; rows are opened as often as in the samples of the pattern.
-  const u64 accesses = std::max(bulk.requests, bulk.bytes / dram_access_bytes);
+  // As many accesses for the bytes as in the samples of the pattern, where requests may have shared some, and as many
+  // rows for the accesses.
   const auto sampled = samples_.find(bulk.pattern);
-  const Activity seen = sampled == samples_.end() || sampled->second.accesses == 0 ? timed() : sampled->second;
-  const auto rows = seen.accesses == 0
-                        ? u64{0}
-                        : static_cast<u64>(static_cast<double>(accesses) * static_cast<double>(seen.activates) /
-                                           static_cast<double>(seen.accesses));
+  const Activity seen = sampled == samples_.end() ? timed() : sampled->second;
+  const auto in_proportion = [](u64 of, u64 count, u64 to) {
+    return static_cast<u64>(
+        std::llround(static_cast<double>(of) * static_cast<double>(count) / static_cast<double>(to)));
+  };
+  const u64 seen_bytes = bulk.write ? seen.bytes_written : seen.bytes_read;
+  const u64 accesses = seen_bytes == 0 ? bulk.bytes / dram_access_bytes
+                                       : in_proportion(bulk.bytes, bulk.write ? seen.writes : seen.reads, seen_bytes);
+  const u64 seen_accesses = seen.reads + seen.writes;
+  const u64 rows = seen_accesses == 0 ? 0 : in_proportion(accesses, seen.activates, seen_accesses);
   (bulk.write ? s.requests_written : s.requests_read) += bulk.requests;
   (bulk.write ? s.bytes_written : s.bytes_read) += bulk.bytes;
   (bulk.write ? s.write_64b : s.read_64b) += accesses;
-  bulk_.accesses += accesses;
   s.activate += rows;
+  (bulk.write ? bulk_.bytes_written : bulk_.bytes_read) += bulk.bytes;
+  (bulk.write ? bulk_.writes : bulk_.reads) += accesses;
   bulk_.activates += rows;
   // The channels are as busy now as they were before it.
   const Cycle now = clock_.now();

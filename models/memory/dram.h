@@ -60,7 +60,11 @@ class Dram : public sc_core::sc_module {
   std::vector<std::unique_ptr<DramChannel>> channels_;
   Cycle request_latency_, response_latency_, burst_clocks_;
   struct Activity {
-    u64 accesses = 0, activates = 0;
+    u64 bytes_read = 0, bytes_written = 0;
+    u64 reads = 0, writes = 0;  // of 64 bytes; writes also that still wait
+    u64 activates = 0;
+    Activity& operator+=(const Activity& other);
+    Activity operator-(const Activity& other) const;
   };
   /// Of what was timed access by access.
   [[nodiscard]] Activity timed() const;

@@ -252,6 +252,53 @@ TEST_CASE("dram: data without time, with and without direct memory access", "[dr
   }
 }
 
+TEST_CASE("dram: traffic without time is counted as the sample of its pattern was", "[dram]") {
+  System s;
+  s.run([&s](Initiator& i) {
+    const auto tell = [&i](BulkTraffic bulk) {
+      tlm::tlm_generic_payload payload;
+      payload.set_command(tlm::TLM_IGNORE_COMMAND);
+      payload.set_extension(&bulk);
+      sc_core::sc_time delay;
+      i.out->b_transport(payload, delay);
+      payload.clear_extension(&bulk);
+    };
+    const auto sample = [&](u64 pattern, u32 step, bool write) {
+      BulkTraffic bulk;
+      bulk.pattern = pattern;
+      bulk.kind = BulkTraffic::Kind::sample_begins;
+      tell(bulk);
+      for (u64 address = 0; address < 65536; address += step) {
+        std::array<u8, 16> data{};
+        sc_core::sc_time delay;
+        i.access(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND, address, data.data(), 16, delay);
+        sc_core::wait(sc_core::sc_time(8, sc_core::SC_NS));
+      }
+      bulk.kind = BulkTraffic::Kind::sample_ends;
+      tell(bulk);
+    };
+    const DramStatistics& counted = s.dram->statistics();
+    const auto moved = [&](u64 pattern, bool write) {
+      const u64 before = counted.read_64b.value() + counted.write_64b.value();
+      BulkTraffic bulk;
+      bulk.pattern = pattern;
+      bulk.write = write;
+      bulk.bytes = 64000;
+      bulk.requests = 4000;
+      tell(bulk);
+      return counted.read_64b.value() + counted.write_64b.value() - before;
+    };
+    // Four writes to a block are one access, four reads are four, and scattered writes do not join.
+    sample(1, 16, true);
+    sample(2, 16, false);
+    sample(3, 64, true);
+    CHECK(moved(1, true) == Approx(1000).epsilon(0.05));
+    CHECK(moved(2, false) == 4000);
+    CHECK(moved(3, true) == 4000);
+    CHECK(moved(1, true) == Approx(1000).epsilon(0.05));
+  });
+}
+
 TEST_CASE("dram: bandwidth comes out of the timing", "[dram]") {
   const auto measure = [](i64 channels, u64 requests, u32 length, std::size_t window,
                           const std::function<std::pair<u64, bool>(u64)>& generate) {
