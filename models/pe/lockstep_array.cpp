@@ -124,6 +124,46 @@ void LockstepArray::begin_firing(u32) {
   find_active();
 }
 
+void LockstepArray::begin_launch(Launch& launch) {
+  if (context_->uniform) return;
+  active_until_.resize(context_->all_pes.size(), 0);
+  const auto& segments = context_->program.segments;
+  for (const PeStart& start : context_->all_pes) {
+    bool empty = false;
+    for (std::size_t level = 0; level < instance_levels; ++level) {
+      empty = empty || start.iteration[level] >= launch.record.counts[level];
+    }
+    const auto fires = [&](const SegmentProgram& segment) { return segment.scope == 0 ? !launch.resident : !empty; };
+    launch.shares.push_back({static_cast<u32>(std::count_if(segments.begin(), segments.end(), fires)), launch.arrival});
+  }
+}
+
+void LockstepArray::end_firing(Launch& launch, Cycle done) {
+  if (context_->uniform) return;
+  for (const u32 pe : ending_) {
+    Share& share = launch.shares[pe];
+    --share.unfinished;
+    share.end = std::max(share.end, done);
+  }
+}
+
+u64 LockstepArray::take_active_cycles(Cycle from, Cycle now) {
+  if (launches_.empty()) return 0;
+  if (context_->uniform) return (now - from) * context_->all_pes.size();
+  u64 cycles = 0;
+  for (const Launch& launch : launches_) {
+    for (std::size_t pe = 0; pe < launch.shares.size(); ++pe) {
+      const Share& share = launch.shares[pe];
+      const Cycle begin = std::max({from, launch.arrival, active_until_[pe]});
+      const Cycle end = share.unfinished == 0 ? std::min(share.end, now) : now;
+      if (end <= begin) continue;
+      cycles += end - begin;
+      active_until_[pe] = end;
+    }
+  }
+  return cycles;
+}
+
 void LockstepArray::find_active() {
   if (context_->uniform && all_active_ == context_.get()) return;
   all_active_ = context_->uniform ? context_.get() : nullptr;
@@ -131,17 +171,21 @@ void LockstepArray::find_active() {
   const SegmentState& state = state_[firing_];
   const LaunchRecord& record = launches_[state.launch - first_launch_].record;
   active_.clear();
+  ending_.clear();
   active_hops_ = 0;
   for (u32 pe = 0; pe < context_->all_pes.size(); ++pe) {
     const auto& start = context_->all_pes[pe].iteration;
-    bool takes_part = true;
+    bool takes_part = true, last = true;
     for (std::size_t level = 0; level < instance_levels && segment.scope > 0; ++level) {
       // A PE without any iteration of a level has nothing to do in the launch.
       const u64 iteration = level < segment.scope ? state.iteration[level] : 0;
-      takes_part = takes_part && start[level] + iteration * context_->program.step[level] < record.counts[level];
+      const u64 step = context_->program.step[level], at = start[level] + iteration * step;
+      takes_part = takes_part && at < record.counts[level];
+      last = last && (level >= segment.scope || at + step >= record.counts[level]);
     }
     if (!takes_part) continue;
     active_.push_back(pe);
+    if (last) ending_.push_back(pe);
     active_hops_ += array_index(pe) % columns_;
   }
   multiplicity_ = active_.size();

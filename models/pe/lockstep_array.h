@@ -37,7 +37,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
 
  private:
   [[nodiscard]] u64 pes() const override { return config.size(); }
-  [[nodiscard]] u64 kernel_pes() const override { return context_->all_pes.size(); }
+  [[nodiscard]] u64 take_active_cycles(Cycle from, Cycle now) override;
   /// What a segment's transfers cost, learned from its first firings with all PEs at once.
   struct Cost {
     u32 samples = 0;
@@ -64,7 +64,9 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   void mesh_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void run();
 
+  void begin_launch(Launch& launch) override;
   void begin_firing(u32 segment) override;
+  void end_firing(Launch& launch, Cycle done) override;
   std::optional<Cycle> start_load(const SegmentProgram& segment, const StreamBases& bases, Cycle now,
                                   u32& vectors) override;
   std::optional<Cycle> start_store(const SegmentProgram& segment, const StreamBases& bases, Cycle now) override;
@@ -107,6 +109,8 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   const Context* costed_ = nullptr;  // the context of known_
   KernelCosts* known_ = nullptr;
   std::vector<u32> active_;
+  std::vector<u32> ending_;  // those of them for which it is the segment's last firing in the launch, if PEs differ
+  std::vector<Cycle> active_until_;      // by index within the kernel's array: counted so far
   const Context* all_active_ = nullptr;  // the kernel for whose every firing active_ holds
   u32 active_hops_ = 0;                  // on the memory plane, summed over the active PEs
   std::optional<Cycle> packet_arrival_;

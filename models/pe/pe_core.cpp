@@ -163,7 +163,8 @@ bool PeCore::launch(const LaunchRecord& record, Cycle when) {
     for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), when, Wait::no_kernel);
     book_cycles(when);
   }
-  launches_.push_back(launch);
+  begin_launch(launch);
+  launches_.push_back(std::move(launch));
   Event event;
   event.time = when;
   event.kind = Event::Kind::wake;
@@ -330,7 +331,7 @@ void PeCore::try_start(Unit unit, Cycle now) {
 void PeCore::start(u32 segment, Cycle now) {
   const SegmentProgram& program = context_->program.segments[segment];
   const SegmentState& state = state_[segment];
-  const Launch& launch = launches_[state.launch - first_launch_];
+  Launch& launch = launches_[state.launch - first_launch_];
   book_wait(program.unit, now, wait_reason(segment));
   firing_ = segment;
   begin_firing(segment);
@@ -366,6 +367,7 @@ void PeCore::start(u32 segment, Cycle now) {
       break;
   }
   if (!done || !error_.empty()) return;
+  end_firing(launch, *done);
   Event event;
   event.time = *done;
   event.kind = Event::Kind::finished;
@@ -639,14 +641,15 @@ std::string PeCore::pending() const {
 
 void PeCore::book_cycles(Cycle now) {
   if (now <= cycles_booked_) return;
-  const u64 cycles = now - cycles_booked_, active = launches_.empty() ? 0 : kernel_pes();
-  cycles_booked_ = now;
+  const u64 cycles = (now - cycles_booked_) * pes();
   if (power_ != ArrayPower::on) {
-    (power_ == ArrayPower::retention ? retention_cycles_ : gated_cycles_) += cycles * pes();
-    return;
+    (power_ == ArrayPower::retention ? retention_cycles_ : gated_cycles_) += cycles;
+  } else {
+    const u64 active = take_active_cycles(cycles_booked_, now);
+    active_cycles_ += active;
+    (clock_gating_ ? gated_cycles_ : idle_cycles_) += cycles - active;
   }
-  active_cycles_ += cycles * active;
-  (clock_gating_ ? gated_cycles_ : idle_cycles_) += cycles * (pes() - active);
+  cycles_booked_ = now;
 }
 
 void PeCore::set_power(ArrayPower power, Cycle now) {

@@ -70,6 +70,12 @@ class PeCore {
     std::array<u64, instance_levels + 1> begun{};  // iterations of each scope begun before the current one
   };
 
+  /// What is left of a launch on one of the PEs that this one stands for.
+  struct Share {
+    u32 unfinished = 0;  // segments that have firings left
+    Cycle end = 0;       // of those that have none, the last one's
+  };
+
   struct Launch {
     LaunchRecord record;
     std::array<u32, instance_levels> iterations{};  // of this PE, per level
@@ -77,6 +83,7 @@ class PeCore {
     bool resident = false;
     Cycle arrival = 0;
     std::size_t unfinished = 0;  // segments that have firings left or in flight
+    std::vector<Share> shares;   // empty: all PEs that this one stands for end with it
   };
 
   struct UnitState {
@@ -154,8 +161,12 @@ class PeCore {
   virtual Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) = 0;
   /// Of the PEs that this one stands for, itself included; empty if it is the only one.
   [[nodiscard]] virtual std::vector<PeStart> all_starts(const Kernel& kernel) const;
+  /// A launch has been taken.
+  virtual void begin_launch(Launch& launch) { (void)launch; }
   /// A firing of this segment begins: its tokens are taken next.
   virtual void begin_firing(u32 segment) { (void)segment; }
+  /// Its results will be in place at `done`.
+  virtual void end_firing(Launch& launch, Cycle done) { (void)launch, (void)done; }
   /// Tells PE (own index ^ the edge's mask) that the edge has a token, without vectors.
   virtual void send_token(u32 edge, Cycle now) = 0;
   virtual void report_completion(u32 launch_number, u32 status) = 0;
@@ -163,9 +174,11 @@ class PeCore {
   virtual void wake_at(Cycle cycle) = 0;
 
   void fail(std::string message);
-  /// PEs that this stands for, and those of them that run the kernel.
+  /// PEs that this stands for.
   [[nodiscard]] virtual u64 pes() const { return 1; }
-  [[nodiscard]] virtual u64 kernel_pes() const { return 1; }
+  /// Cycles, summed over them, in which they had something to do since what was asked for last. A launch keeps a PE
+  /// active from its arrival to the end of the last segment there.
+  [[nodiscard]] virtual u64 take_active_cycles(Cycle from, Cycle now) { return launches_.empty() ? 0 : now - from; }
   void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
   void count_cal(const CalSchedule& schedule);
   /// How far the segment's streams are from their first bases in the firing at hand; the same for all PEs of the

@@ -149,6 +149,32 @@ TEST_CASE("fast moves the same data where the DRAM grants no direct memory", "[f
   CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
 }
 
+TEST_CASE("fast counts a PE as active for as long as it has work", "[fast]") {
+  const std::vector<std::string> large{"soc.array.rows=8", "soc.array.columns=8", "soc.pe.clock_gating=true"};
+  for (const char* tokens : {"network.tokens=3", "network.tokens=64", "network.tokens=100"}) {
+    INFO(tokens);
+    std::vector<std::string> settings = large;
+    settings.emplace_back(tokens);
+    const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);
+    const auto active = [](const RunResult& result) {
+      return static_cast<double>(result.power_state_cycles.at("active"));
+    };
+    CHECK(apart(active(fast), active(cycle)) < 0.25);
+    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.02);
+    CHECK(fast.power_state_cycles.at("active") + fast.power_state_cycles.at("gated") ==
+          Approx(64 * static_cast<double>(fast.cycles)).epsilon(0.001));
+  }
+}
+
+TEST_CASE("fast counts the accesses of small bursts as the DRAM performs them", "[fast]") {
+  for (const char* burst : {"soc.dma.burst_bytes=16", "soc.dma.burst_bytes=32"}) {
+    INFO(burst);
+    const RunResult cycle = run({burst}, "cycle", false), fast = run({burst}, "fast", false);
+    CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
+    CHECK(apart(fast.energy_by_component_j.at("dram"), cycle.energy_by_component_j.at("dram")) < 0.02);
+  }
+}
+
 TEST_CASE("fast repeats itself exactly", "[fast]") {
   CHECK(timing_of(run({}, "fast", true)) == timing_of(run({}, "fast", true)));
 }
