@@ -5,6 +5,7 @@
 #pragma once
 
 #include <tlm>
+#include <vector>
 
 #include "models/common/types.h"
 
@@ -22,14 +23,19 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   u32 count = 0;
   u32 lanes = 0;
   [[nodiscard]] std::size_t entries() const {
-    return untimed_places == nullptr ? count : count * std::size_t{untimed_copies};
+    return untimed_places == nullptr && turns == nullptr ? count : count * std::size_t{untimed_copies};
   }
   /// 0: as it is. Otherwise a loosely timed access that stands for this many alike, whose vectors go `untimed_hops`
-  /// hops in all: it is counted, takes no time and leaves the banks alone; without places nothing is moved.
+  /// hops in all: it is counted and takes no time. With places or turns there are `count` addresses for each of those
+  /// alike, one behind the other, and the payload has no data pointer.
   u32 untimed_copies = 0, untimed_hops = 0;
-  /// Of a loosely timed access with data: the initiator's place of each vector. Then there are `count` addresses and
-  /// places for each of those alike, one behind the other, and the payload has no data pointer.
+  /// Of a loosely timed access with data: the initiator's place of each vector. Without places nothing is moved.
   u16* const* untimed_places = nullptr;
+  /// Of a loosely timed access whose vectors the banks are to serve in turn, in and out: by bank, when it has served
+  /// what was asked for up to the last access with the same turns. The scratchpad sets the size.
+  std::vector<Cycle>* turns = nullptr;
+  /// Out, with turns: cycles until the banks at hand have done so, and until all have served what was ever asked for.
+  Cycle turn_cycles = 0, drain_cycles = 0;
   /// Out: cycles that vectors waited for a bank beyond the unloaded latency.
   u64 conflict_cycles = 0;
   /// Out: cycles from the first vector's issue until the port may issue for another segment, at least `count`.

@@ -116,8 +116,6 @@ void LockstepArray::begin_firing(u32) {
     KernelCosts& costs = costs_[context_];
     const auto& segments = context_->program.segments;
     costs.segments.resize(segments.size());
-    costs.exchanges = std::any_of(segments.begin(), segments.end(),
-                                  [](const SegmentProgram& segment) { return segment.unit == Unit::flow; });
     costed_ = context_.get();
     known_ = &costs;
   }
@@ -200,8 +198,12 @@ bool LockstepArray::all_within_bounds(const StreamBases& distance) const {
 
 // ---------------------------------------------------------------- costs
 
-Cycle LockstepArray::Cost::mean_issue() const { return static_cast<Cycle>(std::lround(issue / samples)); }
-Cycle LockstepArray::Cost::mean_latency() const { return static_cast<Cycle>(std::lround(latency / samples)); }
+Cycle LockstepArray::Cost::mean_issue() const {
+  return samples == 0 ? 0 : static_cast<Cycle>(std::lround(issue / samples));
+}
+Cycle LockstepArray::Cost::mean_latency() const {
+  return samples == 0 ? 0 : static_cast<Cycle>(std::lround(latency / samples));
+}
 
 void LockstepArray::Cost::add(Cycle of_issue, Cycle of_latency) {
   ++samples;
@@ -209,12 +211,39 @@ void LockstepArray::Cost::add(Cycle of_issue, Cycle of_latency) {
   latency += static_cast<double>(of_latency);
 }
 
-LockstepArray::Time LockstepArray::cost_now() const {
-  const KernelCosts::OfSegment& costs = known_->segments[firing_];
+bool LockstepArray::in_step() const {
   const auto& iteration = state_[firing_].iteration;
   const bool first = std::all_of(iteration.begin(), iteration.end(), [](u32 i) { return i == 0; });
-  if (first || known_->exchanges) return {costs.slowest.mean_issue(), costs.slowest.mean_latency()};
+  return first || known_->exchanges != known_->segments[firing_].exchanges;
+}
+
+LockstepArray::Time LockstepArray::unhindered_cost() const {
+  const KernelCosts::OfSegment& costs = known_->segments[firing_];
+  if (in_step()) return {costs.slowest.mean_issue(), costs.slowest.mean_latency()};
   return {costs.fastest.mean_issue(), costs.fastest.mean_latency() + costs.farthest};
+}
+
+LockstepArray::Time LockstepArray::cost_now() const {
+  Time cost = unhindered_cost();
+  const KernelCosts::OfSegment& costs = known_->segments[firing_];
+  const bool in_turn = vector_access_.turns != nullptr;
+  if (in_step()) {
+    const Cycle turn = in_turn ? vector_access_.turn_cycles : costs.turn.mean_latency();
+    cost.issue += turn;
+    cost.latency += turn;
+  }
+  if (last_of_launch()) {
+    cost.latency = std::max(cost.latency, in_turn ? vector_access_.drain_cycles : costs.drain.mean_latency());
+  }
+  return cost;
+}
+
+bool LockstepArray::last_of_launch() const {
+  const auto& iteration = state_[firing_].iteration;
+  const auto& iterations = launches_[state_[firing_].launch - first_launch_].iterations;
+  const unsigned scope = context_->program.segments[firing_].scope;
+  return std::equal(iteration.begin(), iteration.begin() + scope, iterations.begin(),
+                    [](u32 i, u32 count) { return i + 1 == count; });
 }
 
 // ---------------------------------------------------------------- Load and Store
@@ -264,6 +293,7 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   vector_access_.count = static_cast<u32>(count);
   vector_access_.untimed_copies = 0;
   vector_access_.untimed_places = nullptr;
+  vector_access_.turns = nullptr;
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   if (!access_scratchpad(unit, pe, buffer_.data(), delay)) return false;
   for (std::size_t i = 0; data_ && load && i < count; ++i)
@@ -298,8 +328,10 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   const bool load = unit == Unit::load;
   const SegmentProgram& segment = context_->program.segments[firing_];
   const std::size_t count = segment.transfers.size();
-  // Without data one PE's addresses stand for those of all.
-  const std::size_t pes = data_ ? active_.size() : 1;
+  // Without data one PE's addresses stand for those of all, unless the banks are to see them.
+  KernelCosts::OfSegment& costs = known_->segments[firing_];
+  const bool in_turn = costs.drain.samples < learning_launches;
+  const std::size_t pes = data_ || in_turn ? active_.size() : 1;
   addresses_.resize(count * pes);
   places_.resize(data_ ? count * pes : 0);
   const StreamBases distance = this->distance(firing_);
@@ -325,8 +357,12 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   vector_access_.untimed_copies = static_cast<u32>(active_.size());
   vector_access_.untimed_hops = active_hops_;
   vector_access_.untimed_places = data_ ? places_.data() : nullptr;
+  vector_access_.turns = in_turn ? &costs.turns : nullptr;
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  return access_scratchpad(unit, active_.front(), nullptr, delay);
+  if (!access_scratchpad(unit, active_.front(), nullptr, delay)) return false;
+  if (in_turn && in_step()) costs.turn.add(0, vector_access_.turn_cycles);
+  if (in_turn && last_of_launch()) costs.drain.add(0, vector_access_.drain_cycles);
+  return true;
 }
 
 std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
@@ -334,7 +370,8 @@ std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
   const bool timed = known_->segments[firing_].slowest.samples < learning_firings;
   if (!(timed ? transfer_timed(unit) : transfer_untimed(unit))) return std::nullopt;
   (unit == Unit::load ? operand_writes_ : operand_reads_) += count * active_.size();
-  const Time cost = cost_now();
+  const Time cost = timed ? unhindered_cost() : cost_now();
+  known_->segments[firing_].exchanges = known_->exchanges;
   book_busy(unit, now, count, 0, std::max<u64>(cost.issue, count) - count);
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
   in_order = std::max(in_order, now + cost.latency);
@@ -388,6 +425,7 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   const std::size_t count = segment.transfers.size();
   Cost& cost = known_->segments[firing_].slowest;
   const bool timed = cost.samples < learning_firings;
+  ++known_->exchanges;
   // What all PEs send is read before anything is written.
   sent_.clear();
   const std::size_t pitch = data_ ? memories_.front().pitch() : 0;

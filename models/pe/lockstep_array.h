@@ -53,12 +53,17 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
     struct OfSegment {
       Cost slowest, fastest;  // of the PEs; fastest: its latency without the way to the scratchpad
       Cycle farthest = 0;     // the longest of those ways
+      u64 exchanges = 0;      // of the kernel, before the segment's last firing
+      Cost turn, drain;       // latencies: waits for banks that are behind, see cost_now()
+      std::vector<Cycle> turns;
     };
     std::vector<OfSegment> segments;
-    bool exchanges = false;  // PEs wait for each other within a launch
+    u64 exchanges = 0;  // so far; PEs wait for each other there
   };
   /// Firings that are timed before a segment's cost is taken as known.
   static constexpr u32 learning_firings = 4;
+  /// Launches in which the banks see all vectors: one that finds them idle, one that follows another.
+  static constexpr u32 learning_launches = 2;
 
   void config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void mesh_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -83,9 +88,16 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// Those of the kernel, active or not: if so, none has to be looked at by itself.
   [[nodiscard]] bool all_within_bounds(const StreamBases& distance) const;
   [[nodiscard]] u32 array_index(u32 kernel_pe) const;
-  /// The cost that applies to the firing at hand. All PEs begin a launch at the same time and get in each other's way,
-  /// and its end is that of the slowest. Where they exchange vectors they stay in step, so that it remains like this;
-  /// otherwise the first collisions put them so far apart that they pass each other.
+  /// The firing at hand is the first of its segment in a launch, or since PEs have exchanged vectors.
+  [[nodiscard]] bool in_step() const;
+  /// It is the last one, on PE 0.
+  [[nodiscard]] bool last_of_launch() const;
+  /// What the firing at hand costs where banks keep up. When PEs are in step they get in each other's way, and what
+  /// comes next waits for the slowest; afterwards the first collisions have put them so far apart that they pass each
+  /// other.
+  [[nodiscard]] Time unhindered_cost() const;
+  /// Likewise, but a bank serves no more than its ports can: PEs that exchange vectors are not more than a round of the
+  /// kernel's segments apart, and when a launch ends all banks have served all PEs.
   [[nodiscard]] Time cost_now() const;
   /// False after fail().
   bool within_memory(const SegmentProgram& segment, const StreamBases& bases, bool all_sound);

@@ -68,6 +68,8 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       bank_of_tile_(storage_.size() >> storage_.tile_shift()),
       bank_ports_(static_cast<std::size_t>(parameters.banks * parameters.ports), SlotCalendar(calendar_window)),
       bank_accesses_(static_cast<std::size_t>(parameters.banks), 0),
+      untimed_until_(bank_accesses_.size(), 0),
+      asked_(bank_accesses_.size(), 0),
       linear_port_(calendar_window),
       channels_(vector.size() * 2) {
   for (u64 tile = 0; tile < bank_of_tile_.size(); ++tile) {
@@ -228,10 +230,39 @@ void Scratchpad::count_untimed(const VectorAccess& access, bool read) {
   const std::size_t entries = access.entries();
   u64 columns = 0;
   for (std::size_t i = 0; i < entries; ++i) columns += access.addresses[i] >> 31;
-  if (access.untimed_places == nullptr) columns *= access.untimed_copies;
+  if (entries == access.count) columns *= access.untimed_copies;
   const u64 vectors = u64{access.count} * access.untimed_copies;
   column_accesses_ += columns;
   (read ? vector_reads_ : vector_writes_) += vectors;
+}
+
+/// A bank serves no more than its ports can, in whatever order the PEs come to it.
+void Scratchpad::take_turns(VectorAccess& access, Cycle now) {
+  std::vector<Cycle>& turns = *access.turns;
+  turns.resize(asked_.size(), 0);
+  const std::size_t entries = access.entries();
+  // Vectors of one tile mostly follow each other.
+  for (std::size_t begin = 0, end = 0; begin < entries; begin = end) {
+    const auto tile_at = [&](std::size_t i) {
+      return (access.addresses[i] & ~VectorAccess::column_flag) >> storage_.tile_shift();
+    };
+    const u32 tile = tile_at(begin);
+    for (end = begin + 1; end < entries && tile_at(end) == tile;) ++end;
+    asked_[bank_of_tile_[tile]] += static_cast<u32>(end - begin);
+  }
+  Cycle turn = now, drained = now;
+  for (std::size_t bank = 0; bank < asked_.size(); ++bank) {
+    Cycle& until = untimed_until_[bank];
+    if (asked_[bank] != 0) {
+      turn = std::max(turn, turns[bank]);
+      until = std::max(until, now) + (asked_[bank] + ports_ - 1) / ports_;
+      turns[bank] = until;
+      asked_[bank] = 0;
+    }
+    drained = std::max(drained, until);
+  }
+  access.turn_cycles = turn - now;
+  access.drain_cycles = drained - now;
 }
 
 void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -245,6 +276,7 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   if (access->untimed_copies != 0) {
     if (access->untimed_places != nullptr) move_vectors(*access, payload.is_read(), nullptr);
     count_untimed(*access, payload.is_read());
+    if (access->turns != nullptr) take_turns(*access, clock_.to_cycles(sc_core::sc_time_stamp() + delay));
     return;
   }
   const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);

@@ -72,6 +72,7 @@ class Scratchpad : public sc_core::sc_module {
   void move_vectors(const VectorAccess& access, bool read, u8* data);
   void move_vectors(const VectorAccess& access, bool read, u8* data);
   void count_untimed(const VectorAccess& access, bool read);
+  void take_turns(VectorAccess& access, Cycle now);
 
   [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
   [[nodiscard]] Cycle from_bank(u32 pe) const { return response_latency_ + Cycle{pe % columns_} * hop_latency_; }
@@ -96,6 +97,8 @@ class Scratchpad : public sc_core::sc_module {
   std::vector<u8> bank_of_tile_;
   std::vector<SlotCalendar> bank_ports_;  // bank * ports + port
   std::vector<u64> bank_accesses_;
+  std::vector<Cycle> untimed_until_;  // by bank: when it has served all untimed vectors
+  std::vector<u32> asked_;            // by bank, of the access at hand
   SlotCalendar linear_port_;
   std::vector<Channel> channels_;  // pe * 2 + direction
 };

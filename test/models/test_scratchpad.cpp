@@ -253,6 +253,36 @@ TEST_CASE("scratchpad: loosely timed accesses move the vectors of several PEs at
   CHECK(bench.counter("column_accesses") == 4);
 }
 
+TEST_CASE("scratchpad: vectors without time are served in turn", "[scratchpad]") {
+  Bench bench;
+  std::vector<Cycle> turns;
+  const auto access = [&](const std::vector<u32>& addresses, u32 pes) {
+    VectorAccess vectors;
+    vectors.addresses = addresses.data();
+    vectors.count = static_cast<u32>(addresses.size()) / pes;
+    vectors.lanes = bench.lanes();
+    vectors.untimed_copies = pes;
+    vectors.turns = &turns;
+    tlm::tlm_generic_payload payload;
+    Bench::prepare(payload, true, nullptr, std::size_t{vectors.count} * bench.row_bytes());
+    payload.set_extension(&vectors);
+    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+    bench.initiators().pe[0]->b_transport(payload, delay);
+    payload.clear_extension(&vectors);
+    CHECK(payload.is_response_ok());
+    CHECK(delay == sc_core::SC_ZERO_TIME);
+    return std::pair{vectors.turn_cycles, vectors.drain_cycles};
+  };
+  using Cycles = std::pair<Cycle, Cycle>;
+  const u32 row = static_cast<u32>(bench.row_bytes()), tile = bench.tile_bytes();
+  // Three PEs with two rows each: five of one bank, one of another.
+  const std::vector<u32> addresses{0, row, 2 * row, 3 * row, 4 * row, tile};
+  CHECK(access(addresses, 3) == Cycles{0, 5});
+  CHECK(access(addresses, 3) == Cycles{5, 10});
+  CHECK(access({tile}, 1) == Cycles{2, 10});
+  CHECK(bench.counter("vector_reads") == 13);
+}
+
 TEST_CASE("scratchpad: unloaded latency is four cycles and the hops of the column", "[scratchpad]") {
   Bench bench;
   for (u32 pe = 0; pe < 16; ++pe) {

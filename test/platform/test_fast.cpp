@@ -175,6 +175,27 @@ TEST_CASE("fast counts the accesses of small bursts as the DRAM performs them", 
   }
 }
 
+TEST_CASE("fast lets PEs go on by themselves between exchanges", "[fast]") {
+  for (const char* tokens : {"network.tokens=196", "network.tokens=256"}) {
+    INFO(tokens);
+    const std::vector<std::string> settings{"compiler.streaming=false", "network.hidden=768", tokens};
+    const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);
+    CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
+    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.02);
+  }
+}
+
+TEST_CASE("fast keeps to what few banks can serve", "[fast]") {
+  for (const char* banks : {"soc.scratchpad.banks=1", "soc.scratchpad.banks=2"}) {
+    INFO(banks);
+    const std::vector<std::string> settings{banks, "network.hidden=768", "network.tokens=196"};
+    const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);
+    CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.1);
+    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
+    CHECK(timing_of(fast) == timing_of(run(settings, "fast", true)));
+  }
+}
+
 TEST_CASE("fast repeats itself exactly", "[fast]") {
   CHECK(timing_of(run({}, "fast", true)) == timing_of(run({}, "fast", true)));
 }
