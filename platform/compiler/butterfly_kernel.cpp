@@ -16,7 +16,6 @@ namespace bvp {
 namespace {
 
 using Streams = std::array<Stream, streams_per_segment>;
-using Bits = std::vector<unsigned>;
 
 i32 bit_of(u32 value, unsigned bit) { return static_cast<i32>(value >> bit & 1); }
 
@@ -28,20 +27,6 @@ u32 spread(u32 value, const Bits& places) {
 }
 
 constexpr std::size_t most_loops = 3;  // over windows and stacks; the last instance level counts lane groups
-
-/// Bits in runs along which both strides double from bit to bit.
-template <class Input, class Output>
-std::vector<Bits> linear_runs(const Bits& bits, const Input& input, const Output& output) {
-  std::vector<Bits> runs;
-  for (const unsigned bit : bits) {
-    if (!runs.empty() && input(bit) == 2 * input(runs.back().back()) && output(bit) == 2 * output(runs.back().back())) {
-      runs.back().push_back(bit);
-    } else {
-      runs.push_back({bit});
-    }
-  }
-  return runs;
-}
 
 /// A run of bits as one instance level.
 struct InstanceLoop {

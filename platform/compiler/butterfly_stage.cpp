@@ -10,19 +10,6 @@ namespace bvp {
 
 namespace {
 
-/// Loops that run over these bits, each with one stride on either side.
-std::size_t loops_over(const ButterflyStage& stage, const std::vector<unsigned>& bits) {
-  std::size_t loops = bits.empty() ? 0 : 1;
-  for (std::size_t i = 1; i < bits.size(); ++i) {
-    const unsigned before = bits[i - 1], bit = bits[i];
-    if (stage.input_stride[bit] != 2 * stage.input_stride[before] ||
-        stage.output_stride[bit] != 2 * stage.output_stride[before]) {
-      ++loops;
-    }
-  }
-  return loops;
-}
-
 /// Moves `count` neighbouring bits from the bits that the stage leaves alone to the windows: the highest ones, unless
 /// others need fewer loops.
 void take_windows(const ButterflyStage& stage, unsigned count, std::vector<unsigned>& extra,
@@ -34,7 +21,10 @@ void take_windows(const ButterflyStage& stage, unsigned count, std::vector<unsig
     // Strides of reversed bits fall, and loops count upwards.
     std::sort(bits.begin(), bits.end(),
               [&](unsigned a, unsigned b) { return stage.input_stride[a] < stage.input_stride[b]; });
-    const std::size_t loops = loops_over(stage, bits);
+    const std::size_t loops = linear_runs(
+                                  bits, [&](unsigned bit) { return stage.input_stride[bit]; },
+                                  [&](unsigned bit) { return stage.output_stride[bit]; })
+                                  .size();
     if (loops >= fewest) continue;
     fewest = loops;
     best = first;

@@ -41,6 +41,22 @@ struct ButterflyStage {
   std::function<u16(u32 stack, u32 index)> bias_of;
 };
 
+using Bits = std::vector<unsigned>;  ///< numbers of index bits
+
+/// Bits in runs along which both strides double from bit to bit.
+template <class Input, class Output>
+std::vector<Bits> linear_runs(const Bits& bits, const Input& input, const Output& output) {
+  std::vector<Bits> runs;
+  for (const unsigned bit : bits) {
+    if (!runs.empty() && input(bit) == 2 * input(runs.back().back()) && output(bit) == 2 * output(runs.back().back())) {
+      runs.back().push_back(bit);
+    } else {
+      runs.push_back({bit});
+    }
+  }
+  return runs;
+}
+
 /// Where each index bit lives while the stage runs.
 struct BitPlan {
   std::vector<unsigned> local;   // position -> index bit; the last position is the group bit

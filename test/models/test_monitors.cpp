@@ -196,6 +196,14 @@ struct Sinks : sc_core::sc_module {
   }
 };
 
+struct SizedArray : ArrayParameters {
+  SizedArray(ParameterGroup* parent, const Dimensions& size) : ArrayParameters(parent) {
+    rows = size.rows;
+    columns = size.columns;
+    lanes = size.lanes;
+  }
+};
+
 constexpr Dimensions some_arrays[] = {{4, 4, 32}, {2, 8, 8}, {3, 5, 16}};
 
 }  // namespace
@@ -204,10 +212,7 @@ TEST_CASE("scratchpad monitor: rows by every port, and hops of the PEs' vectors"
   const Dimensions size = GENERATE(from_range(std::begin(some_arrays), std::end(some_arrays)));
   const SimulationContext context;
   ParameterGroup root("test");
-  ArrayParameters array(&root);
-  array.rows = size.rows;
-  array.columns = size.columns;
-  array.lanes = size.lanes;
+  const SizedArray array(&root, size);
   const ScratchpadParameters parameters(&root);
   const ClockDomain clock(1e9);
   StatGroup stats("test"), monitors("monitors");
@@ -285,10 +290,7 @@ TEST_CASE("mesh monitor: hops are what the links carry", "[monitor]") {
   const bool skip_links = GENERATE(false, true);
   const SimulationContext context;
   ParameterGroup root("test");
-  ArrayParameters array(&root);
-  array.rows = size.rows;
-  array.columns = size.columns;
-  array.lanes = size.lanes;
+  const SizedArray array(&root, size);
   MeshParameters parameters(&root);
   parameters.skip_links = skip_links;
   const ClockDomain clock(1e9);
