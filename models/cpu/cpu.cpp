@@ -82,6 +82,12 @@ Cpu::Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGrou
 // ---------------------------------------------------------------------------------------------------------
 // Running
 
+void Cpu::start_of_simulation() {
+  for (const u64 address : expected_memory_) {
+    if (!engine_.mapped(address)) request_direct_memory(address);
+  }
+}
+
 void Cpu::run() {
   lines_changed_ = timer_irq.value_changed_event() | external_irq.value_changed_event();
   while (!halted_) {

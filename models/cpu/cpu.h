@@ -33,6 +33,9 @@ class Cpu : public sc_core::sc_module {
   void set_pc(u64 pc) { engine_.set_pc(pc); }
   [[nodiscard]] u64 read_register(unsigned index) const { return engine_.read_register(index); }
   void write_register(unsigned index, u64 value) { engine_.write_register(index, value); }
+  /// Firmware will use the memory there: direct access is asked for when simulation starts and not only when it is
+  /// first needed, which would cost the host milliseconds for another map.
+  void expect_memory(u64 address) { expected_memory_.push_back(address); }
   /// Somebody else than the CPU changed instructions in memory.
   void code_changed(u64 address, u64 bytes) { engine_.code_changed(address, bytes); }
 
@@ -57,6 +60,7 @@ class Cpu : public sc_core::sc_module {
   [[nodiscard]] u64 bus_accesses() const { return bus_accesses_.value(); }
 
  private:
+  void start_of_simulation() override;
   void run();
   void execute();
   void sleep();
@@ -96,6 +100,7 @@ class Cpu : public sc_core::sc_module {
 
   const sc_core::sc_time quantum_, instruction_time_, period_;
   RiscvEngine engine_;
+  std::vector<u64> expected_memory_;
   Csrs csr_;
   LastException last_exception_;  // since the last MRET
   sc_core::sc_time ahead_;

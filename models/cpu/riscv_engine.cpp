@@ -34,7 +34,7 @@ void write_hole(uc_engine*, u64, unsigned, u64, void*) {}
 
 void RiscvEngine::EngineDeleter::operator()(uc_struct* engine) const { uc_close(engine); }
 
-RiscvEngine::RiscvEngine() : blocks_(block_table_entries) {}
+RiscvEngine::RiscvEngine() : blocks_(block_table_entries) { open(); }
 RiscvEngine::~RiscvEngine() = default;
 
 bool RiscvEngine::map(u64 base, u64 bytes, u8* data, bool writable) {
@@ -68,16 +68,13 @@ const RiscvEngine::Region* RiscvEngine::find_region(u64 address) const {
 }
 
 u64 RiscvEngine::read_register(unsigned index) const {
-  if (engine_ == nullptr) return registers_[index];
   u64 value = 0;
   uc_reg_read(engine_.get(), UC_RISCV_REG_X0 + static_cast<int>(index), &value);
   return value;
 }
 
 void RiscvEngine::write_register(unsigned index, u64 value) {
-  if (index == 0) return;
-  registers_[index] = value;
-  if (engine_ != nullptr) uc_reg_write(engine_.get(), UC_RISCV_REG_X0 + static_cast<int>(index), &value);
+  if (index != 0) uc_reg_write(engine_.get(), UC_RISCV_REG_X0 + static_cast<int>(index), &value);
 }
 
 u32 RiscvEngine::fetch(u64 address) const {
@@ -96,21 +93,30 @@ u32 RiscvEngine::fetch(u64 address) const {
 // ---------------------------------------------------------------------------------------------------------
 // Building
 
-void RiscvEngine::build() {
-  for (unsigned i = 1; i < 32; ++i) registers_[i] = read_register(i);
-  sites_.clear();
-  blocks_.assign(block_table_entries, Block{});
+void RiscvEngine::open() {
   uc_engine* engine = nullptr;
   check(uc_open(UC_ARCH_RISCV, UC_MODE_RISCV64, &engine), "cannot be opened");
   engine_.reset(engine);
   check(uc_ctl_set_cpu_model(engine, UC_CPU_RISCV64_SIFIVE_E51), "no RV64IMAC core");
+  const u64 zero = 0;
+  check(uc_reg_write(engine, UC_RISCV_REG_X1, &zero), "no core");  // creates the core, which takes milliseconds
+  in_use_ = false;
+}
+
+void RiscvEngine::build() {
+  std::array<u64, 32> registers{};
+  for (unsigned i = 1; i < 32; ++i) registers[i] = read_register(i);
+  if (in_use_) open();
+  in_use_ = true;
+  sites_.clear();
+  blocks_.assign(block_table_entries, Block{});
   for (const Region& region : regions_) {
-    check(uc_mem_map_ptr(engine, region.base, region.bytes, UC_PROT_ALL, region.data), "RAM cannot be mapped");
+    check(uc_mem_map_ptr(engine_.get(), region.base, region.bytes, UC_PROT_ALL, region.data), "RAM cannot be mapped");
   }
   enter_user_mode();
   map_holes();
   add_hooks();
-  for (unsigned i = 1; i < 32; ++i) write_register(i, registers_[i]);
+  for (unsigned i = 1; i < 32; ++i) write_register(i, registers[i]);
   stale_ = false;
 }
 
@@ -170,7 +176,7 @@ void RiscvEngine::add_hooks() {
 }
 
 void RiscvEngine::code_changed(u64 address, u64 bytes) {
-  if (engine_ == nullptr || stale_ || bytes == 0 || !mapped(address) || !mapped(address + bytes - 1)) return;
+  if (stale_ || bytes == 0 || !mapped(address) || !mapped(address + bytes - 1)) return;
   uc_ctl_remove_cache(engine_.get(), address, address + bytes);
   blocks_.assign(block_table_entries, Block{});
 }
@@ -268,6 +274,7 @@ void RiscvEngine::uncount_from(u64 address) {
 }
 
 RiscvEngine::Result RiscvEngine::run(u64 budget) {
+  if (stale_ && !mapped(pc_)) return {Stop::exception, riscv::instruction_access_fault, 0};
   if (stale_) build();
   budget_ = std::max<u64>(budget, 1);
   executed_ = 0;

@@ -73,6 +73,7 @@ class RiscvEngine {
     void operator()(uc_struct* engine) const;
   };
 
+  void open();
   void build();
   void enter_user_mode();
   void map_holes();
@@ -91,9 +92,9 @@ class RiscvEngine {
   static void on_exception(uc_struct* engine, u32 number, void* self);
 
   std::unique_ptr<uc_struct, EngineDeleter> engine_;
-  bool stale_ = true;  // the map has changed since the engine was built
+  bool in_use_ = false;  // holds a map, which cannot be changed
+  bool stale_ = true;    // the map has changed since
   std::vector<Region> regions_;
-  std::array<u64, 32> registers_{};  // while there is no engine
   u64 pc_ = 0;
 
   std::vector<Block> blocks_;  // direct-mapped by address

@@ -192,8 +192,10 @@ Kernel Kernel::decode(const u8* bytes, std::size_t size) {
   if (registers > pe_register_limit) throw KernelError("kernel image: too many PE registers");
 
   Reader code(bytes, header.offset_code, header.offset_segments);
+  kernel.code.reserve((header.offset_segments - header.offset_code) / sizeof(u64));
   for (u32 i = 0; i < header.code_count; ++i) kernel.code.push_back(code.get<u64>());
   Reader segments(bytes, header.offset_segments, header.offset_edges);
+  kernel.segments.reserve(std::min<std::size_t>(header.segment_count, unit_count * segments_per_unit_limit));
   for (u32 i = 0; i < header.segment_count; ++i) {
     Segment segment;
     segment.unit = static_cast<Unit>(segments.get<u8>());
@@ -227,6 +229,7 @@ Kernel Kernel::decode(const u8* bytes, std::size_t size) {
   Reader values(bytes, header.offset_pe_registers, size);
   kernel.pe_registers.resize(std::size_t{kernel.pe_rows} * kernel.pe_columns);
   for (auto& pe : kernel.pe_registers) {
+    pe.reserve(registers);
     for (u32 i = 0; i < registers; ++i) pe.push_back(values.get<i32>());
   }
   return kernel;

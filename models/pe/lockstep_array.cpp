@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 namespace bvp {
 
@@ -70,15 +71,25 @@ void LockstepArray::mesh_transport(int, tlm::tlm_generic_payload& payload, sc_co
 }
 
 void LockstepArray::run() {
-  wake_pending_ = false;
-  advance_to(clock_.now());
+  running_ = true;
+  now_ = clock_.now();
+  for (;;) {
+    wake_pending_ = false;
+    advance_to(now_);
+    if (!wake_pending_) break;
+    const sc_core::sc_time next = clock_.to_time(wake_at_);
+    if (next >= horizon_ || next - sc_core::sc_time_stamp() >= sc_core::sc_time_to_pending_activity()) break;
+    now_ = wake_at_;
+  }
+  running_ = false;
+  if (wake_pending_) wake_.notify(clock_.to_time(wake_at_) - sc_core::sc_time_stamp());
 }
 
 void LockstepArray::wake_at(Cycle cycle) {
   if (wake_pending_ && wake_at_ <= cycle) return;
   wake_pending_ = true;
   wake_at_ = cycle;
-  wake_.notify(clock_.to_time(cycle) - sc_core::sc_time_stamp());
+  if (!running_) wake_.notify(clock_.to_time(cycle) - sc_core::sc_time_stamp());
 }
 
 void LockstepArray::report_completion(u32 launch_number, u32 status) {
@@ -91,18 +102,12 @@ void LockstepArray::report_completion(u32 launch_number, u32 status) {
     payload.set_data_ptr(reinterpret_cast<unsigned char*>(&completion));
     payload.set_data_length(sizeof(completion));
     payload.set_streaming_width(sizeof(completion));
-    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+    sc_core::sc_time delay = running_ ? ahead() : sc_core::SC_ZERO_TIME;
     to_sequencer->b_transport(payload, delay);
   }
 }
 
 // ---------------------------------------------------------------- the PEs of a kernel
-
-std::vector<PeStart> LockstepArray::all_starts(const Kernel& kernel) const {
-  std::vector<PeStart> starts;
-  for (u32 pe = 0; pe < kernel.pe_rows * kernel.pe_columns; ++pe) starts.push_back(find_start(kernel, pe));
-  return starts;
-}
 
 u32 LockstepArray::array_index(u32 kernel_pe) const {
   if (!context_) return kernel_pe;
@@ -126,10 +131,10 @@ void LockstepArray::begin_launch(Launch& launch) {
   if (context_->uniform) return;
   active_until_.resize(context_->all_pes.size(), 0);
   const auto& segments = context_->program.segments;
-  for (const PeStart& start : context_->all_pes) {
+  for (const FirstIteration& first : context_->all_pes) {
     bool empty = false;
     for (std::size_t level = 0; level < instance_levels; ++level) {
-      empty = empty || start.iteration[level] >= launch.record.counts[level];
+      empty = empty || first[level] >= launch.record.counts[level];
     }
     const auto fires = [&](const SegmentProgram& segment) { return segment.scope == 0 ? !launch.resident : !empty; };
     launch.shares.push_back({static_cast<u32>(std::count_if(segments.begin(), segments.end(), fires)), launch.arrival});
@@ -162,9 +167,27 @@ u64 LockstepArray::take_active_cycles(Cycle from, Cycle now) {
   return cycles;
 }
 
+bool LockstepArray::all_go_on() const {
+  const unsigned scope = context_->program.segments[firing_].scope;
+  const SegmentState& state = state_[firing_];
+  const LaunchRecord& record = launches_[state.launch - first_launch_].record;
+  bool go_on = false;
+  for (std::size_t level = 0; level < instance_levels; ++level) {
+    const u64 iteration = level < scope ? state.iteration[level] : 0;
+    const u64 step = context_->program.step[level], latest = context_->latest[level] + iteration * step;
+    if (latest >= record.counts[level]) return false;
+    go_on = go_on || (level < scope && latest + step < record.counts[level]);
+  }
+  return go_on;
+}
+
 void LockstepArray::find_active() {
-  if (context_->uniform && all_active_ == context_.get()) return;
-  all_active_ = context_->uniform ? context_.get() : nullptr;
+  const bool all = context_->uniform || all_go_on();
+  if (all && all_active_ == context_.get()) {
+    ending_.clear();
+    return;
+  }
+  all_active_ = all ? context_.get() : nullptr;
   const SegmentProgram& segment = context_->program.segments[firing_];
   const SegmentState& state = state_[firing_];
   const LaunchRecord& record = launches_[state.launch - first_launch_].record;
@@ -172,7 +195,7 @@ void LockstepArray::find_active() {
   ending_.clear();
   active_hops_ = 0;
   for (u32 pe = 0; pe < context_->all_pes.size(); ++pe) {
-    const auto& start = context_->all_pes[pe].iteration;
+    const auto& start = context_->all_pes[pe];
     bool takes_part = true, last = true;
     for (std::size_t level = 0; level < instance_levels && segment.scope > 0; ++level) {
       // A PE without any iteration of a level has nothing to do in the launch.
@@ -189,11 +212,11 @@ void LockstepArray::find_active() {
   multiplicity_ = active_.size();
 }
 
-bool LockstepArray::all_within_bounds(const StreamBases& distance) const {
+bool LockstepArray::all_within_bounds() const {
   const SegmentProgram& segment = context_->program.segments[firing_];
   const FirstBases& first = context_->bases[firing_];
-  return within_bounds(segment, bases_at(first.lowest, distance)) &&
-         within_bounds(segment, bases_at(first.highest, distance));
+  return within_bounds(segment, bases_at(first.lowest, distance_)) &&
+         (first.lowest == first.highest || within_bounds(segment, bases_at(first.highest, distance_)));
 }
 
 // ---------------------------------------------------------------- costs
@@ -294,12 +317,12 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   vector_access_.untimed_copies = 0;
   vector_access_.untimed_places = nullptr;
   vector_access_.turns = nullptr;
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  sc_core::sc_time delay = ahead();
   if (!access_scratchpad(unit, pe, buffer_.data(), delay)) return false;
   for (std::size_t i = 0; data_ && load && i < count; ++i)
     std::memcpy(vector(i), buffer_.data() + i * lanes, std::size_t{lanes} * 2);
   issue = std::max<u64>(count, vector_access_.issue_cycles);
-  latency = clock_.to_cycles(delay);
+  latency = clock_.to_cycles(delay - ahead());
   return true;
 }
 
@@ -307,10 +330,9 @@ bool LockstepArray::transfer_timed(Unit unit) {
   KernelCosts::OfSegment& costs = known_->segments[firing_];
   const SegmentProgram& segment = context_->program.segments[firing_];
   Cycle least_issue = no_cycle, least_latency = no_cycle, most_issue = 0, most_latency = 0;
-  const StreamBases distance = this->distance(firing_);
-  const bool sound = all_within_bounds(distance);
+  const bool sound = all_within_bounds();
   for (const u32 pe : active_) {
-    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance);
+    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance_);
     Cycle issue = 0, latency = 0;
     if (!within_memory(segment, bases, sound) || !transfer(unit, pe, segment, bases, issue, latency)) return false;
     least_issue = std::min(least_issue, issue);
@@ -334,11 +356,10 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   const std::size_t pes = data_ || in_turn ? active_.size() : 1;
   addresses_.resize(count * pes);
   places_.resize(data_ ? count * pes : 0);
-  const StreamBases distance = this->distance(firing_);
-  const bool sound = all_within_bounds(distance);
+  const bool sound = all_within_bounds();
   for (std::size_t i = 0; i < pes; ++i) {
     const u32 pe = active_[i];
-    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance);
+    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance_);
     if (!within_memory(segment, bases, sound)) return false;
     u32* address = addresses_.data() + i * count;
     for (const Transfer& transfer : segment.transfers) {
@@ -358,7 +379,7 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   vector_access_.untimed_hops = active_hops_;
   vector_access_.untimed_places = data_ ? places_.data() : nullptr;
   vector_access_.turns = in_turn ? &costs.turns : nullptr;
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  sc_core::sc_time delay = ahead();
   if (!access_scratchpad(unit, active_.front(), nullptr, delay)) return false;
   if (in_turn && in_step()) costs.turn.add(0, vector_access_.turn_cycles);
   if (in_turn && last_of_launch()) costs.drain.add(0, vector_access_.drain_cycles);
@@ -388,20 +409,26 @@ std::optional<Cycle> LockstepArray::start_store(const SegmentProgram&, const Str
 
 // ---------------------------------------------------------------- Flow
 
-void LockstepArray::exchange(u32 pe, u32 mask, u32 vectors, bool timed, Cycle& issue, Cycle& latency) {
-  const u32 from = array_index(pe), to = array_index(pe ^ mask);
+u32 LockstepArray::hops(const std::vector<u32>& pes, u32 mask) const {
   const auto apart = [](u32 a, u32 b) { return a > b ? a - b : b - a; };
+  u32 sum = 0;
+  for (const u32 pe : pes) {
+    const u32 a = array_index(pe), b = array_index(pe ^ mask);
+    sum += apart(a % columns_, b % columns_) + apart(a / columns_, b / columns_);
+  }
+  return sum;
+}
+
+void LockstepArray::exchange(u32 pe, u32 mask, u32 vectors, const std::vector<u32>* copies, Cycle& issue,
+                             Cycle& latency) {
+  const u32 from = array_index(pe), to = array_index(pe ^ mask);
   flow_packet_.source = from;
   flow_packet_.destination = to;
   flow_packet_.count = vectors;
   flow_packet_.slots = slots_.data();
   flow_packet_.edge = FlowPacket::no_edge;
-  flow_packet_.untimed_copies = timed ? 0 : static_cast<u32>(active_.size());
-  flow_packet_.untimed_hops = 0;
-  for (std::size_t i = 0; !timed && i < active_.size(); ++i) {
-    const u32 a = array_index(active_[i]), b = array_index(active_[i] ^ mask);
-    flow_packet_.untimed_hops += apart(a % columns_, b % columns_) + apart(a / columns_, b / columns_);
-  }
+  flow_packet_.untimed_copies = copies == nullptr ? 0 : static_cast<u32>(copies->size());
+  flow_packet_.untimed_hops = copies == nullptr ? 0 : hops(*copies, mask);
   payload_.set_command(tlm::TLM_WRITE_COMMAND);
   payload_.set_address(to);
   payload_.set_data_ptr(vectors == 0 ? nullptr : reinterpret_cast<unsigned char*>(buffer_.data()));
@@ -410,12 +437,12 @@ void LockstepArray::exchange(u32 pe, u32 mask, u32 vectors, bool timed, Cycle& i
   payload_.set_byte_enable_ptr(nullptr);
   payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload_.set_extension(&flow_packet_);
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  sc_core::sc_time delay = ahead();
   packet_arrival_.reset();
   to_mesh[from]->b_transport(payload_, delay);
   payload_.clear_extension(&flow_packet_);
-  issue += clock_.to_cycles(delay);
-  if (packet_arrival_) latency += *packet_arrival_ - clock_.now();
+  issue += clock_.to_cycles(delay - ahead());
+  if (packet_arrival_) latency += *packet_arrival_ - now_;
 }
 
 std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, const StreamBases&, unsigned last,
@@ -431,14 +458,17 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   const std::size_t pitch = data_ ? memories_.front().pitch() : 0;
   sent_words_.resize(active_.size() * count * pitch);
   u16* words = sent_words_.data();
-  const StreamBases distance = this->distance(firing_);
-  const bool sound = all_within_bounds(distance);
-  for (const u32 pe : active_) {
-    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance);
+  const bool sound = all_within_bounds();
+  const auto peer_exists = [&](const Transfer& transfer) { return transfer.peer_mask < pes; };
+  const bool all_the_same =
+      !data_ && sound && std::all_of(segment.transfers.begin(), segment.transfers.end(), peer_exists);
+  for (std::size_t i = 0; i < active_.size() && !all_the_same; ++i) {
+    const u32 pe = active_[i];
+    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance_);
     if (!within_memory(segment, bases, sound)) return std::nullopt;
     for (const Transfer& transfer : segment.transfers) {
       const i64 slot = bases[transfer.d.stream] + transfer.d.offset;
-      if (transfer.peer_mask >= pes || slot < 0 || slot >= i64{limits_.operand_vectors}) {
+      if (!peer_exists(transfer) || slot < 0 || slot >= i64{limits_.operand_vectors}) {
         fail(fmt::format("a vector is sent to vector {} of PE {}, the kernel has {}", slot, pe ^ transfer.peer_mask,
                          pes));
         return std::nullopt;
@@ -462,13 +492,13 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
     for (end = begin; end < count && segment.transfers[end].peer_mask == mask;) ++end;
     const auto vectors = static_cast<u32>(end - begin);
     if (!timed) {
-      exchange(0, mask, vectors, false, issue, latency);
+      exchange(0, mask, vectors, &active_, issue, latency);
       continue;
     }
     Cycle slowest_sent = 0, slowest_there = 0;
     for (const u32 pe : active_) {
       Cycle sent = 0, there = 0;
-      exchange(pe, mask, vectors, true, sent, there);
+      exchange(pe, mask, vectors, nullptr, sent, there);
       slowest_sent = std::max(slowest_sent, sent);
       slowest_there = std::max(slowest_there, there);
     }
@@ -492,11 +522,10 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
   // All partners send theirs at the same time: one is timed, the others are counted.
   const u32 mask = context_->program.edges[edge].peer_mask;
   Cycle issue = 0, latency = 0;
-  exchange(0, mask, 0, true, issue, latency);
-  active_.clear();
-  all_active_ = nullptr;
-  for (u32 pe = 1; pe < context_->all_pes.size(); ++pe) active_.push_back(pe);
-  exchange(0, mask, 0, false, issue, issue);
+  exchange(0, mask, 0, nullptr, issue, latency);
+  others_.resize(context_->all_pes.size() - 1);
+  std::iota(others_.begin(), others_.end(), 1);
+  exchange(0, mask, 0, &others_, issue, issue);
   expect_token(edge, now + latency);
 }
 
@@ -504,10 +533,9 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
 
 Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
   const SegmentProgram& program = context_->program.segments[segment];
-  const StreamBases distance = this->distance(segment);
-  const bool sound = all_within_bounds(distance);
+  const bool sound = all_within_bounds();
   for (std::size_t i = 0; data_ && i < active_.size(); ++i) {
-    const StreamBases bases = bases_at(context_->bases[segment].of_pe[active_[i]], distance);
+    const StreamBases bases = bases_at(context_->bases[segment].of_pe[active_[i]], distance_);
     if (!within_memory(program, bases, sound)) break;
     cal_.execute(program, bases, memories_[active_[i]]);
   }

@@ -31,7 +31,12 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   LockstepArray(sc_core::sc_module_name module_name, const ArrayParameters& array, const PeParameters& parameters,
                 const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
 
-  void settle() { PeCore::settle(clock_.now()); }
+  void settle() { PeCore::settle(std::max(now_, clock_.now())); }
+  /// Up to where the array has run: beyond the present as long as nothing else happens in the simulation meanwhile,
+  /// which saves the kernel's round for each event.
+  [[nodiscard]] sc_core::sc_time local_time() const { return clock_.to_time(now_); }
+  /// It does not run that far; whoever ends sc_start() there sees it at the present.
+  void set_horizon(const sc_core::sc_time& time) { horizon_ = time; }
 
   SC_HAS_PROCESS(LockstepArray);
 
@@ -68,6 +73,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   void config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void mesh_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void run();
+  [[nodiscard]] sc_core::sc_time ahead() const { return clock_.to_time(now_) - sc_core::sc_time_stamp(); }
 
   void begin_launch(Launch& launch) override;
   void begin_firing(u32 segment) override;
@@ -82,11 +88,14 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   void report_completion(u32 launch_number, u32 status) override;
   void wake_at(Cycle cycle) override;
 
-  [[nodiscard]] std::vector<PeStart> all_starts(const Kernel& kernel) const override;
+  [[nodiscard]] bool stands_for_all() const override { return true; }
+  /// All PEs of the kernel take part in the firing at hand, and it is the last one of the launch for none. Sufficient,
+  /// not necessary.
+  [[nodiscard]] bool all_go_on() const;
   /// PEs of the kernel that take part in the firing at hand; PE 0 always does.
   void find_active();
   /// Those of the kernel, active or not: if so, none has to be looked at by itself.
-  [[nodiscard]] bool all_within_bounds(const StreamBases& distance) const;
+  [[nodiscard]] bool all_within_bounds() const;
   [[nodiscard]] u32 array_index(u32 kernel_pe) const;
   /// The firing at hand is the first of its segment in a launch, or since PEs have exchanged vectors.
   [[nodiscard]] bool in_step() const;
@@ -111,8 +120,11 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// With all active PEs at once; adds to the costs of the segment.
   bool transfer_timed(Unit unit);
   std::optional<Cycle> transfer_all(Unit unit, Cycle now);
-  /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there.
-  void exchange(u32 kernel_pe, u32 mask, u32 vectors, bool timed, Cycle& issue, Cycle& latency);
+  /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there. With `copies`
+  /// the packet stands for those of these PEs, without time.
+  void exchange(u32 kernel_pe, u32 mask, u32 vectors, const std::vector<u32>* copies, Cycle& issue, Cycle& latency);
+  /// From these PEs to their partners, summed up.
+  [[nodiscard]] u32 hops(const std::vector<u32>& pes, u32 mask) const;
 
   const ClockDomain clock_;
   const u32 rows_;
@@ -121,6 +133,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   const Context* costed_ = nullptr;  // the context of known_
   KernelCosts* known_ = nullptr;
   std::vector<u32> active_;
+  std::vector<u32> others_;  // all PEs of the kernel but PE 0
   std::vector<u32> ending_;  // those of them for which it is the segment's last firing in the launch, if PEs differ
   std::vector<Cycle> active_until_;      // by index within the kernel's array: counted so far
   const Context* all_active_ = nullptr;  // the kernel for whose every firing active_ holds
@@ -130,6 +143,9 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   sc_core::sc_event wake_;
   Cycle wake_at_ = 0;
   bool wake_pending_ = false;
+  bool running_ = false;  // run() is at work
+  Cycle now_ = 0;         // the array's own time then
+  sc_core::sc_time horizon_ = sc_core::sc_max_time();
   tlm::tlm_generic_payload payload_;
   VectorAccess vector_access_;
   FlowPacket flow_packet_;

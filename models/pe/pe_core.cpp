@@ -107,24 +107,11 @@ bool PeCore::configure(const u8* image, std::size_t size) {
     if (x >= kernel.pe_columns || y >= kernel.pe_rows) throw KernelError("kernel: this PE is outside of its array");
     auto context = std::make_shared<Context>();
     context->program = make_program(kernel, y * kernel.pe_columns + x);
+    context->schedules.reserve(context->program.segments.size());
     for (const SegmentProgram& segment : context->program.segments) {
       context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
     }
-    context->all_pes = all_starts(kernel);
-    for (const PeStart& start : context->all_pes) {
-      context->uniform = context->uniform && start.iteration == context->program.start;
-    }
-    for (std::size_t i = 0; i < context->program.segments.size() && !context->all_pes.empty(); ++i) {
-      FirstBases bases{{}, context->all_pes.front().bases[i], context->all_pes.front().bases[i]};
-      for (const PeStart& start : context->all_pes) {
-        bases.of_pe.push_back(start.bases[i]);
-        for (std::size_t s = 0; s < streams_per_segment; ++s) {
-          bases.lowest[s] = std::min(bases.lowest[s], start.bases[i][s]);
-          bases.highest[s] = std::max(bases.highest[s], start.bases[i][s]);
-        }
-      }
-      context->bases.push_back(std::move(bases));
-    }
+    if (stands_for_all()) add_all_pes(*context, kernel);
     shadow_ = std::move(context);
   } catch (const KernelError& error) {
     report_warning(name_.c_str(), "{}", error.what());
@@ -136,7 +123,29 @@ bool PeCore::configure(const u8* image, std::size_t size) {
   return true;
 }
 
-std::vector<PeStart> PeCore::all_starts(const Kernel&) const { return {}; }
+void PeCore::add_all_pes(Context& context, const Kernel& kernel) {
+  const u32 count = kernel.pe_rows * kernel.pe_columns;
+  context.all_pes.reserve(count);
+  for (u32 pe = 0; pe < count; ++pe) {
+    const FirstIteration& first = context.all_pes.emplace_back(first_iteration(kernel, pe));
+    context.uniform = context.uniform && first == context.program.start;
+    for (std::size_t level = 0; level < instance_levels; ++level) {
+      context.latest[level] = std::max(context.latest[level], first[level]);
+    }
+  }
+  context.bases.reserve(kernel.segments.size());
+  for (const Segment& segment : kernel.segments) {
+    FirstBases& bases = context.bases.emplace_back();
+    bases.of_pe.reserve(count);
+    for (u32 pe = 0; pe < count; ++pe) {
+      const StreamBases& own = bases.of_pe.emplace_back(first_bases(kernel, segment, pe, context.all_pes[pe]));
+      for (std::size_t s = 0; s < streams_per_segment; ++s) {
+        bases.lowest[s] = pe == 0 ? own[s] : std::min(bases.lowest[s], own[s]);
+        bases.highest[s] = pe == 0 ? own[s] : std::max(bases.highest[s], own[s]);
+      }
+    }
+  }
+}
 
 bool PeCore::launch(const LaunchRecord& record, Cycle when) {
   if (power_ != ArrayPower::on) {
@@ -344,7 +353,8 @@ void PeCore::start(u32 segment, Cycle now) {
     }
   }
   firings_ += multiplicity_;
-  const StreamBases bases = bases_at(program.first, distance(segment));
+  distance_ = distance(segment);
+  const StreamBases bases = bases_at(program.first, distance_);
   if (!within_bounds(program, bases)) {
     fail(fmt::format("segment {} reaches outside of the operand memory", segment));
     return;

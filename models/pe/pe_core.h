@@ -130,10 +130,11 @@ class PeCore {
 
   struct Context {
     PeProgram program;
-    std::vector<CalSchedule> schedules;  // of the Cal segments
-    std::vector<PeStart> all_pes;        // as all_starts() says
-    std::vector<FirstBases> bases;       // of the segments, on all of those
-    bool uniform = true;                 // all of those run the same iterations
+    std::vector<CalSchedule> schedules;   // of the Cal segments
+    std::vector<FirstIteration> all_pes;  // of the kernel, if this stands for all of them
+    std::vector<FirstBases> bases;        // of the segments, on all of those
+    bool uniform = true;                  // all of those run the same iterations
+    FirstIteration latest{};              // over all of those, by level
   };
   /// Contexts of images seen before: networks use the same kernels tile after tile.
   struct CachedContext {
@@ -159,8 +160,8 @@ class PeCore {
   virtual std::optional<Cycle> start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last,
                                           Cycle now) = 0;
   virtual Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) = 0;
-  /// Of the PEs that this one stands for, itself included; empty if it is the only one.
-  [[nodiscard]] virtual std::vector<PeStart> all_starts(const Kernel& kernel) const;
+  /// Whether this stands for all PEs of its kernels, or only for itself.
+  [[nodiscard]] virtual bool stands_for_all() const { return false; }
   /// A launch has been taken.
   virtual void begin_launch(Launch& launch) { (void)launch; }
   /// A firing of this segment begins: its tokens are taken next.
@@ -181,9 +182,6 @@ class PeCore {
   [[nodiscard]] virtual u64 take_active_cycles(Cycle from, Cycle now) { return launches_.empty() ? 0 : now - from; }
   void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
   void count_cal(const CalSchedule& schedule);
-  /// How far the segment's streams are from their first bases in the firing at hand; the same for all PEs of the
-  /// kernel.
-  [[nodiscard]] StreamBases distance(u32 segment) const;
   [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance) {
     StreamBases bases{};
     for (std::size_t s = 0; s < streams_per_segment; ++s) {
@@ -221,6 +219,8 @@ class PeCore {
   std::deque<Launch> launches_;
   u64 first_launch_ = 0;  // number of launches_.front(), counted since configuration
   u32 firing_ = 0;        // the segment whose start_ function is called
+  /// How far its streams are from their first bases then; the same for all PEs of the kernel.
+  StreamBases distance_{};
   /// PEs that do what this one does in the firing at hand, and PEs that wait with it, itself included.
   u64 multiplicity_ = 1, waiting_ = 1;
 
@@ -243,8 +243,11 @@ class PeCore {
   [[nodiscard]] unsigned outermost_last(const SegmentProgram& segment, const SegmentState& state,
                                         const Launch& launch) const;
   [[nodiscard]] bool tokens_ready(u32 segment) const;
+  /// distance_ of the segment's next firing.
+  [[nodiscard]] StreamBases distance(u32 segment) const;
   void book_wait(Unit unit, Cycle now, Wait reason);
   [[nodiscard]] Wait wait_reason(u32 segment) const;
+  static void add_all_pes(Context& context, const Kernel& kernel);
 
   /// Counts the cycles up to now as active, idle or gated.
   void book_cycles(Cycle now);

@@ -185,6 +185,7 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
     stream.base = base_of(stream, registers);
   }
   std::vector<Instruction> code;
+  code.reserve(segment.instruction_count);
   for (unsigned i = 0; i < segment.instruction_count; ++i) {
     code.push_back(*Instruction::decode(kernel.code[segment.first_instruction + i]));
   }
@@ -193,8 +194,12 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
     return Access{offset[operand.stream] + operand.offset, operand.stream};
   };
   const auto& streams = segment.streams;
+  std::size_t trips = 1;
+  for (const u16 of_level : segment.trips) trips *= of_level;
   if (segment.unit == Unit::cal) {
     program.repeat = segment.trips[0];
+    program.strides.reserve(code.size());
+    program.runs.reserve(code.size() * trips / segment.trips[0]);
     for (const Instruction& instruction : code) {
       program.strides.push_back(
           {streams[instruction.d.stream].trip_stride[0], streams[instruction.a.stream].trip_stride[0],
@@ -209,6 +214,7 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
       }
     });
   } else {
+    program.transfers.reserve(code.size() * trips);
     for_each_trip(segment, 1, [&](const Offsets& outer) {
       for (const Instruction& instruction : code) {
         Offsets offset = outer;
@@ -238,40 +244,42 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
 
 }  // namespace
 
-PeStart find_start(const Kernel& kernel, u32 pe) {
-  PeStart start;
-  const std::vector<i32>& registers = kernel.pe_registers[pe];
+FirstIteration first_iteration(const Kernel& kernel, u32 pe) {
+  FirstIteration first{};
   for (std::size_t level = 0; level < instance_levels; ++level) {
     const InstanceLevel& instance = kernel.levels[level];
     if (instance.start_register != 0)
-      start.iteration[level] = static_cast<u32>(registers[instance.start_register - 1u]);
+      first[level] = static_cast<u32>(kernel.pe_registers[pe][instance.start_register - 1u]);
   }
-  for (const Segment& segment : kernel.segments) {
-    StreamBases& bases = start.bases.emplace_back();
-    for (std::size_t s = 0; s < streams_per_segment; ++s) {
-      const Stream& stream = segment.streams[s];
-      // Modulo 2^64, as all sums of addresses.
-      auto first = static_cast<u64>(i64{base_of(stream, registers)});
-      for (unsigned level = 0; level < segment.scope; ++level) {
-        first += start.iteration[level] * static_cast<u64>(i64{stream.instance_stride[level]});
-      }
-      bases[s] = static_cast<i64>(first);
+  return first;
+}
+
+StreamBases first_bases(const Kernel& kernel, const Segment& segment, u32 pe, const FirstIteration& iteration) {
+  StreamBases bases{};
+  for (std::size_t s = 0; s < streams_per_segment; ++s) {
+    const Stream& stream = segment.streams[s];
+    // Modulo 2^64, as all sums of addresses.
+    auto first = static_cast<u64>(i64{base_of(stream, kernel.pe_registers[pe])});
+    for (unsigned level = 0; level < segment.scope; ++level) {
+      first += iteration[level] * static_cast<u64>(i64{stream.instance_stride[level]});
     }
+    bases[s] = static_cast<i64>(first);
   }
-  return start;
+  return bases;
 }
 
 PeProgram make_program(const Kernel& kernel, u32 pe) {
   PeProgram program;
   program.pe_rows = kernel.pe_rows;
   program.pe_columns = kernel.pe_columns;
-  const PeStart start = find_start(kernel, pe);
-  program.start = start.iteration;
+  program.start = first_iteration(kernel, pe);
   for (std::size_t level = 0; level < instance_levels; ++level) program.step[level] = kernel.levels[level].step;
-  for (std::size_t i = 0; i < kernel.segments.size(); ++i) {
-    program.segments.push_back(make_segment(kernel, kernel.segments[i], kernel.pe_registers[pe]));
-    program.segments.back().first = start.bases[i];
+  program.segments.reserve(kernel.segments.size());
+  for (const Segment& segment : kernel.segments) {
+    program.segments.push_back(make_segment(kernel, segment, kernel.pe_registers[pe]));
+    program.segments.back().first = first_bases(kernel, segment, pe, program.start);
   }
+  program.edges.reserve(kernel.edges.size());
   for (const Edge& edge : kernel.edges) {
     const auto index = static_cast<u32>(program.edges.size());
     const u8 scope = std::min(kernel.segments[edge.from].scope, kernel.segments[edge.to].scope);

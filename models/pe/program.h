@@ -13,6 +13,9 @@ namespace bvp {
 /// Where the streams of a segment point in one firing.
 using StreamBases = std::array<i64, streams_per_segment>;
 
+/// The iteration of each level at which a PE begins.
+using FirstIteration = std::array<u32, instance_levels>;
+
 /// One operand access relative to its stream's base.
 struct Access {
   i32 offset = 0;
@@ -80,20 +83,18 @@ struct EdgeProgram {
 struct PeProgram {
   std::vector<SegmentProgram> segments;
   std::vector<EdgeProgram> edges;
-  std::array<u32, instance_levels> start{};
+  FirstIteration start{};
   std::array<u32, instance_levels> step{};
   u32 pe_rows = 0, pe_columns = 0;
-};
-
-/// What sets a PE apart from the others that run the same kernel.
-struct PeStart {
-  std::array<u32, instance_levels> iteration{};
-  std::vector<StreamBases> bases;  // by segment: SegmentProgram::first
 };
 
 /// @param kernel  checked by Kernel::check
 /// @param pe      index within the kernel's array
 [[nodiscard]] PeProgram make_program(const Kernel& kernel, u32 pe);
-[[nodiscard]] PeStart find_start(const Kernel& kernel, u32 pe);
+// What sets a PE apart from the others that run the same kernel.
+[[nodiscard]] FirstIteration first_iteration(const Kernel& kernel, u32 pe);
+/// SegmentProgram::first of a PE that begins there.
+[[nodiscard]] StreamBases first_bases(const Kernel& kernel, const Segment& segment, u32 pe,
+                                      const FirstIteration& iteration);
 
 }  // namespace bvp

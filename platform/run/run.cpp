@@ -247,7 +247,7 @@ class Run {
           break;
         }
         const sc_core::sc_time slice = std::min(slice_, limit - sc_core::sc_time_stamp());
-        sc_core::sc_start(slice);
+        soc.advance(slice);
         if (power_) power_->close_window();
         report_progress();
       }

@@ -55,6 +55,8 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   bus.add_target("boot_ram", boot_ram_base, static_cast<u64>(parameters.boot_ram.size_bytes)).bind(boot_ram.target);
   auto& to_scratchpad = bus.add_target("scratchpad", scratchpad_base, scratchpad.size());
   bus.add_target("dram", dram_base, dram.size()).bind(dram.target);
+  cpu.expect_memory(boot_ram_base);
+  cpu.expect_memory(dram_base);
 
   // interrupts
   timer.irq.bind(timer_irq_);
@@ -139,6 +141,11 @@ bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t si
   payload.set_data_length(static_cast<unsigned>(size));
   payload.set_streaming_width(static_cast<unsigned>(size));
   return loader_->transport_dbg(payload) == size;
+}
+
+void Soc::advance(const sc_core::sc_time& duration) {
+  if (lockstep) lockstep->set_horizon(sc_core::sc_time_stamp() + duration);
+  sc_core::sc_start(duration);
 }
 
 void Soc::set_array_power(ArrayPower power) {

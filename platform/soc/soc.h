@@ -43,6 +43,9 @@ class Soc : public sc_core::sc_module {
   /// Called when all sockets are bound and before the CPU fetches its first instruction: fill the memories here.
   void set_loader(std::function<void()> loader) { load_ = std::move(loader); }
 
+  /// Simulates for that long. Behind sc_start() alone, models that are timed loosely may be ahead of the present.
+  void advance(const sc_core::sc_time& duration);
+
   /// Without simulated time, at bus addresses; false if nothing is mapped there.
   bool write_memory(u64 address, const u8* bytes, std::size_t size);
   bool read_memory(u64 address, u8* bytes, std::size_t size);

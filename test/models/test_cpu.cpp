@@ -629,6 +629,19 @@ TEST_CASE("cpu: invalidated direct access falls back to the bus", "[cpu]") {
   CHECK_FALSE(bench.cpu->halted());
 }
 
+TEST_CASE("cpu: has direct access from the start to memory that it is told to expect", "[cpu]") {
+  for (const bool expected : {false, true}) {
+    Bench bench;
+    if (expected) bench.cpu->expect_memory(ram_base);
+    if (expected) bench.cpu->expect_memory(device_base);  // which grants none
+    bench.cpu->set_reset_pc(rom_base);
+    bench.around->place(rom_base, li(t0, ram_base) + Code{sd(t0, t0, 0), ld(a0, t0, 0)} + finish());
+    bench.run({}, 1);
+    CHECK(bench.x(a0) == ram_base);
+    CHECK(bench.cpu->bus_accesses() == (expected ? 0 : 2));
+  }
+}
+
 TEST_CASE("cpu: gives the same result for every quantum", "[cpu]") {
   const auto run = [](double quantum) {
     Bench bench([&](CpuParameters& parameters) { parameters.quantum_s = quantum; });
