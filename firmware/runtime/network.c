@@ -158,6 +158,7 @@ static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
   push(walk, slot, link);
 }
 
+/* Of the task's number the lower 16 bits. */
 static uint32_t tag_of(const struct task_plan* plan, uint32_t step) { return plan->index << 16 | step; }
 
 /* The tile's version of a step. */
@@ -317,7 +318,7 @@ static void push_inputs(struct walk* walk, const struct tile* tile, bool after_s
   if (count == 0) {
     first.signal = (uint8_t)(next + tile->half);
     pace_launches(walk);
-    push_stand_in(walk, tag_of(plan, NETWORK_STEP_STAND_IN), first);
+    push_stand_in(walk, tag_of(plan, BVP_NETWORK_STEP_STAND_IN), first);
     return;
   }
   uint32_t pushed = 0;
@@ -468,7 +469,7 @@ static const char* check_task(const struct bvp_network_header* network, uint32_t
     if (tiles > UINT32_MAX) return "too many tiles";
   }
   const uint64_t steps = (uint64_t)task->weight_steps + task->input_steps + task->compute_steps + task->output_steps;
-  if (steps >= NETWORK_STEP_STAND_IN) return "too many steps";
+  if (steps >= BVP_NETWORK_STEP_STAND_IN) return "too many steps";
   if (task->first_step + steps > network->step_count) return "its steps lie beyond the step table";
   struct task_plan plan;
   plan_task(&plan, network, index);
@@ -490,7 +491,7 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
   if (network->magic != BVP_NETWORK_MAGIC) return "the magic number is wrong";
   if (network->version != BVP_NETWORK_VERSION) return "the version is unknown";
   if (network->output_channel > UINT8_MAX) return "output_channel is out of range";
-  if (network->task_count == 0 || network->task_count > 0xffff) return "the number of tasks must be from 1 to 65535";
+  if (network->task_count == 0) return "there are no tasks";
   if ((network->tasks | network->steps) % 8 != 0 || network->ring % 64 != 0) return "a table is not aligned";
   if (network->ring_entries < 2 || network->ring_entries > 65536 ||
       (network->ring_entries & (network->ring_entries - 1)) != 0)
@@ -517,7 +518,7 @@ enum network_result network_run(const struct bvp_network_header* network, struct
   end.wait[0] = take_free(&walk, 0);
   end.wait[1] = take_free(&walk, 1);
   end.interrupt = true;
-  push_stand_in(&walk, NETWORK_TAG_END, end);
+  push_stand_in(&walk, BVP_NETWORK_TAG_END, end);
   sequencer_doorbell(seq);
   while (!walk.failed && walk.tasks_done < walk.tasks_pushed) {
     if (!sequencer_wait(seq, walk.pending[walk.tasks_done % pending_limit])) walk.failed = true;

@@ -63,9 +63,6 @@ enum network_semaphore {
 /* The DMA channel of weights and inputs. */
 enum { network_channel_in = 0 };
 
-#define NETWORK_TAG_END 0xffffffffu   /* the tag of the last command */
-#define NETWORK_STEP_STAND_IN 0xffffu /* the step in the tag of commands that belong to no step */
-
 enum network_result {
   network_ok = 0,
   network_bad,             /* the descriptor is wrong; see network_check */

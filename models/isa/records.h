@@ -126,6 +126,9 @@ static_assert(offsetof(Command, registers) == 48);
 #define BVP_DECLARE_OPCODE(name, value, description) name = value,
 enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
 
+// The runtime's commands have the tag (task mod 2^16) << 16 | step within the task: tasks follow each other, so whoever
+// sees the commands in their order knows the task.
+
 // Flags and numbers of the records, X(name, value, description).
 #define BVP_RECORD_CONSTANTS(X)                                                                              \
   X(command_flag_interrupt, 1, "Command.flags: raise the completion interrupt")                              \
@@ -144,7 +147,9 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
   X(layer_none, 0xffffffff, "Task.layer: outside of the encoder layers")                                     \
   X(dma_fill_flag, 0x80000000, "DmaDescriptor.fill: write bits 15..0 instead of copying")                    \
   X(network_magic, 0x4e505642, "NetworkHeader.magic")                                                        \
-  X(network_version, 1, "NetworkHeader.version")
+  X(network_version, 1, "NetworkHeader.version")                                                             \
+  X(network_step_stand_in, 0xfffe, "bits 15..0 of the tag of a command that belongs to no step of its task") \
+  X(network_tag_end, 0xffffffff, "the tag of the network's last command")
 
 #define BVP_DECLARE_CONSTANT(name, value, description) inline constexpr u32 name = value;
 BVP_RECORD_CONSTANTS(BVP_DECLARE_CONSTANT)

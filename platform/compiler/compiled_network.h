@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/common/types.h"
+#include "platform/compiler/command_tags.h"
 
 namespace bvp {
 
@@ -28,7 +29,7 @@ struct TokenPlace {
 
 struct KernelInfo {
   std::string name;
-  u32 tag = 0;    // of its launch commands: task << 16 | step
+  TaskStep step;  // that launches it
   u32 layer = 0;  // layer_none outside of the layers
   u32 instructions = 0, segments = 0, image_bytes = 0;
   u64 predicted_cycles = 0;  // of a launch for a full tile, by the planner's cost model

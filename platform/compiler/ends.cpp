@@ -27,7 +27,7 @@ LaunchStep launch_of(SumKernel kernel, const std::string& name, std::string mapp
   step.mapping = std::move(mapping);
   step.counts = {outer, kernel.counts[0], kernel.counts[1], kernel.counts[2]};
   step.tail_count = outer;
-  step.kernel = std::move(kernel.kernel);
+  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   return step;
 }
 

@@ -185,7 +185,7 @@ class LongRows {
     if (!kernel.weights.empty()) {
       step.registers.push_back({row_part_register::constants, task.add_weights(kernel.weights), true});
     }
-    step.kernel = std::move(kernel.kernel);
+    step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
     task.add_launch(std::move(step));
   }
 

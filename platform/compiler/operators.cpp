@@ -47,7 +47,7 @@ void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, co
   step.tail_count = (tail_groups + per_instance - 1) / per_instance;
   step.own_weights = weights.has_value();
   registers.push_back({butterfly_register::weights, weights ? *weights : task.add_weights(kernel.weights), !weights});
-  step.kernel = kernel.kernel;
+  step.kernel = std::make_shared<const Kernel>(kernel.kernel);
   for (const ButterflyKernel::Launch& launch : kernel.launches) {
     step.registers = registers;
     for (LaunchStep::Register& reg : step.registers) reg.offset += offset_of(launch, reg.number);
@@ -217,7 +217,7 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
   step.registers = {{layer_norm_register::input, input.offset, false},
                     {layer_norm_register::output, output.offset, false},
                     {layer_norm_register::weights, task.add_weights(kernel.weights), true}};
-  step.kernel = std::move(kernel.kernel);
+  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   task.add_launch(std::move(step));
 }
 
@@ -237,7 +237,7 @@ LaunchStep product_launch(TaskBuilder& task, const CompilerTarget& target, const
   if (!kernel.constants.empty()) {
     step.registers.push_back({product_register::constants, task.add_weights(kernel.constants), true});
   }
-  step.kernel = std::move(kernel.kernel);
+  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   return step;
 }
 
@@ -284,7 +284,7 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   step.registers = {{softmax_register::scores, scores.offset, false},
                     {softmax_register::reciprocal, statistics.offset, false},
                     {softmax_register::weights, task.add_weights(kernel.weights), true}};
-  step.kernel = std::move(kernel.kernel);
+  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   task.add_launch(std::move(step));
 
   product = {};
@@ -315,7 +315,7 @@ void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::strin
   step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{merge_register::partial, partial.offset, false}, {merge_register::output, output.offset, false}};
-  step.kernel = std::move(kernel.kernel);
+  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   task.add_launch(std::move(step));
 }
 

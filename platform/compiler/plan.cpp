@@ -147,7 +147,14 @@ std::optional<Plan::Tiling> Plan::choose_tiling(u64 rows, std::array<u32, 2> out
 void Plan::add_row_task(u64 rows, std::array<u32, 2> outer, const Make& make) {
   const auto best = choose_tiling(rows, outer, make);
   if (!best) throw does_not_fit(make(tiling(rows, 1, outer), true));
-  tasks_.push_back(make(*best, false));
+  add_task(make(*best, false));
+}
+
+void Plan::add_task(TaskBuilder task) {
+  task.share_kernels([&](const std::shared_ptr<const Kernel>& kernel) {
+    return kernels_.try_emplace(kernel->encode(), kernel).first->second;
+  });
+  tasks_.push_back(std::move(task));
 }
 
 }  // namespace bvp

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,12 +64,13 @@ class Plan {
   [[nodiscard]] std::optional<Tiling> choose_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const;
   /// Makes the task with the best tiling. @throws CompileError  a lane group of rows does not fit a half
   void add_row_task(u64 rows, std::array<u32, 2> outer, const Make& make);
-  void add_task(TaskBuilder task) { tasks_.push_back(std::move(task)); }
+  void add_task(TaskBuilder task);
 
   /// Buffers and weights of a task; the two lie in one half.
   [[nodiscard]] u64 footprint(const TaskBuilder& task) const;
   [[nodiscard]] bool fits(const TaskBuilder& task) const {
-    return footprint(task) <= half_bytes() && weight_bytes(task) <= most_weights_;
+    return footprint(task) <= half_bytes() && weight_bytes(task) <= most_weights_ &&
+           task.steps() < network_step_stand_in;
   }
   [[nodiscard]] u64 cycles(const TaskBuilder& task) const;
   [[nodiscard]] ScratchpadError does_not_fit(const TaskBuilder& task) const;
@@ -87,6 +90,7 @@ class Plan {
   u64 bump_;
   MatrixPlaces matrices_;
   std::vector<TaskBuilder> tasks_;
+  std::map<std::vector<u8>, std::shared_ptr<const Kernel>> kernels_;  // of the tasks, by image
   std::vector<MemoryBlob> blobs_;
 };
 

@@ -18,7 +18,6 @@ namespace bvp {
 namespace {
 
 constexpr u32 ring_entries = 256;
-constexpr std::size_t most_tasks = 0x10000;  // the tag of a launch has 16 bits for each of task and step
 
 class Planner {
  public:
@@ -41,9 +40,11 @@ class Planner {
  private:
   void compile_with(u64 most_weights) {
     // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
-    Plan trial(target_, 0, most_weights, true);
-    plan_network(trial);
-    weight_area_ = trial.largest_weights();
+    weight_area_ = [&] {
+      Plan trial(target_, 0, most_weights, true);
+      plan_network(trial);
+      return trial.largest_weights();
+    }();
     Plan plan(target_, weight_area_, weight_area_, false);
     plan_network(plan);
     lay_out(plan);
@@ -77,17 +78,13 @@ class Planner {
   // ------------------------------------------------------------ memory image
 
   void lay_out(Plan& plan) {
-    if (plan.tasks().size() > most_tasks) {
-      throw CompileError(fmt::format("the network takes {} tasks, the limit is {} (raise soc.scratchpad.size_bytes)",
-                                     plan.tasks().size(), most_tasks));
-    }
     const u64 weight_area = half_bytes() - weight_area_;
     const MatrixPlaces& matrices = plan.settle();
     for_looked_at([&](MatrixPlace& place) { place = matrices.settled(place); });
     const auto settled = [&](const Step& step) { return matrices.settled(step); };
     std::vector<Task> tasks;
     std::vector<Step> steps;
-    std::map<std::vector<u8>, u64> images;
+    Images images;
     for (u32 index = 0; index < plan.tasks().size(); ++index) {
       const TaskBuilder& builder = plan.tasks()[index];
       const u64 area = weight_area + (index % 2) * half_bytes();
@@ -122,14 +119,14 @@ class Planner {
       task.input_steps = static_cast<u32>(builder.inputs().size());
       const std::size_t first_launch = steps.size();
       for (const LaunchStep& launch : builder.launches()) {
-        const auto tag = index << 16 | static_cast<u32>(steps.size() - task.first_step);
+        const TaskStep step{index, static_cast<u32>(steps.size() - task.first_step)};
         steps.push_back(launch_step(plan, launch, area, images));
         KernelInfo kernel;
         kernel.name = launch.name;
-        kernel.tag = tag;
+        kernel.step = step;
         kernel.layer = launch.layer;
-        kernel.instructions = static_cast<u32>(launch.kernel.code.size());
-        kernel.segments = static_cast<u32>(launch.kernel.segments.size());
+        kernel.instructions = static_cast<u32>(launch.kernel->code.size());
+        kernel.segments = static_cast<u32>(launch.kernel->segments.size());
         kernel.image_bytes = steps.back().command.image_bytes;
         kernel.mapping = launch.mapping;
         kernel.predicted_cycles = step_cycles(target_, launch);
@@ -182,22 +179,30 @@ class Planner {
     return fetched;
   }
 
-  Step launch_step(Plan& plan, const LaunchStep& launch, u64 weight_area, std::map<std::vector<u8>, u64>& images) {
+  /// Where a kernel's image lies.
+  struct Image {
+    u64 address = 0;
+    u32 bytes = 0;
+  };
+  using Images = std::map<const Kernel*, Image>;
+
+  Step launch_step(Plan& plan, const LaunchStep& launch, u64 weight_area, Images& images) {
     Step step{};
     Command& command = step.command;
     command.opcode = static_cast<u8>(CommandOpcode::launch);
     command.signal = semaphore_none;
     command.wait = {semaphore_none, semaphore_none};
-    const std::vector<u8> image = launch.kernel.encode();
-    auto [found, fresh] = images.try_emplace(image, 0);
+    auto [found, fresh] = images.try_emplace(launch.kernel.get());
+    Image& image = found->second;
     if (fresh) {
-      found->second = plan.allocate(image.size());
-      plan.blob(found->second, image.data(), image.size());
-      result_.kernel_image_bytes += image.size();
-      result_.largest_image_bytes = std::max<u64>(result_.largest_image_bytes, image.size());
+      const std::vector<u8> bytes = launch.kernel->encode();
+      image = {plan.allocate(bytes.size()), static_cast<u32>(bytes.size())};
+      plan.blob(image.address, bytes.data(), bytes.size());
+      result_.kernel_image_bytes += bytes.size();
+      result_.largest_image_bytes = std::max<u64>(result_.largest_image_bytes, bytes.size());
     }
-    command.image = found->second;
-    command.image_bytes = static_cast<u32>(image.size());
+    command.image = image.address;
+    command.image_bytes = image.bytes;
     command.counts = launch.counts;
     for (const LaunchStep::Register& reg : launch.registers) {
       command.registers[reg.number] = static_cast<u32>(reg.weights ? weight_area + reg.offset : reg.offset);

@@ -242,9 +242,9 @@ void TaskBuilder::store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 p
 }
 
 u64 step_cycles(const CompilerTarget& target, const LaunchStep& step) {
-  const u32 by_launch = step.kernel.levels[step.row_level].step;
+  const u32 by_launch = step.kernel->levels[step.row_level].step;
   const u64 taken = (step.counts[step.row_level] + by_launch - 1) / by_launch;
-  return launch_cycles(target, step.kernel, step.counts) + taken * step.exchange_cycles;
+  return launch_cycles(target, *step.kernel, step.counts) + taken * step.exchange_cycles;
 }
 
 u64 TaskBuilder::tile_cycles() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ using TileStrides = std::array<i64, 3>;
 /// A launch as the compiler sees it; the image gets its address when the network is laid out.
 struct LaunchStep {
   std::string name, mapping;
-  Kernel kernel;
+  std::shared_ptr<const Kernel> kernel;  // tasks that are alike share it
   std::array<u32, instance_levels> counts{1, 1, 1, 1};
   unsigned row_level = 0;   // the instance level that counts lane groups of rows
   u32 tail_count = 0;       // its count in the last innermost tile
@@ -111,11 +112,20 @@ class TaskBuilder {
   [[nodiscard]] u32 buffer_bytes() const { return buffer_bytes_; }
   [[nodiscard]] const std::vector<u16>& weights() const { return weights_; }
   [[nodiscard]] const std::vector<LaunchStep>& launches() const { return launches_; }
+  /// `share` returns the kernel that stands for all that are equal.
+  template <class Share>
+  void share_kernels(const Share& share) {
+    for (LaunchStep& launch : launches_) launch.kernel = share(launch.kernel);
+  }
   [[nodiscard]] const std::vector<Step>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<Step>& outputs() const { return outputs_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] u32 layer() const { return first_layer_; }
   [[nodiscard]] const std::array<u32, 3>& tiles() const { return tiles_; }
+  /// With the one that loads the weights.
+  [[nodiscard]] std::size_t steps() const {
+    return inputs_.size() + launches_.size() + outputs_.size() + (weights_.empty() ? 0 : 1);
+  }
   [[nodiscard]] u64 dram_read_bytes() const { return read_bytes_; }
   [[nodiscard]] u64 dram_write_bytes() const { return write_bytes_; }
   /// Expected cycles of a DMA channel for a tile's inputs or outputs.

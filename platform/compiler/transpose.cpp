@@ -118,7 +118,7 @@ void add_transpose(TaskBuilder& task, const CompilerTarget& target, const std::s
     step.counts = {groups, kernel.counts[0], kernel.counts[1], kernel.counts[2]};
     step.tail_count = varying ? task.tail_groups() : groups;
     step.registers = {{transpose_register::matrix, buffer.offset, false}};
-    step.kernel = std::move(kernel.kernel);
+    step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
     task.add_launch(std::move(step));
     spec.first_bit += spec.bits;
   }

@@ -81,7 +81,7 @@ std::vector<LayerPlan> by_layer(const CompiledNetwork& network) {
     layers.back().tasks.push_back(task);
     place_of_task.push_back(layers.size() - 1);
   }
-  for (const KernelInfo& kernel : network.kernels) layers[place_of_task[kernel.tag >> 16]].kernels.push_back(kernel);
+  for (const KernelInfo& kernel : network.kernels) layers[place_of_task[kernel.step.task]].kernels.push_back(kernel);
   return layers;
 }
 
@@ -107,7 +107,7 @@ Json plan_json(const CompiledNetwork& network) {
   Json kernels = Json::array();
   for (const KernelInfo& kernel : network.kernels) {
     kernels.push_back({{"name", kernel.name},
-                       {"task", kernel.tag >> 16},
+                       {"task", kernel.step.task},
                        {"mapping", kernel.mapping},
                        {"instructions", kernel.instructions},
                        {"image_bytes", kernel.image_bytes},

@@ -3,16 +3,12 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 
+#include "models/isa/records.h"
 #include "platform/power/soc_estimators.h"
 
 namespace bvp {
-
-namespace {
-
-constexpr u32 end_tag = 0xffffffff;  // NETWORK_TAG_END in firmware/runtime/network.h
-
-}  // namespace
 
 u64 KernelRecorder::UnitCycles::total() const {
   u64 sum = issue + special + stall;
@@ -28,8 +24,9 @@ KernelRecorder::UnitCycles& KernelRecorder::UnitCycles::operator+=(const UnitCyc
   return *this;
 }
 
-KernelRecorder::KernelRecorder(Soc& soc, const CompiledNetwork& network) : soc_(soc), sampler_(attach_estimators(soc)) {
-  for (const KernelInfo& kernel : network.kernels) by_tag_[kernel.tag] = &kernel;
+KernelRecorder::KernelRecorder(Soc& soc, const CompiledNetwork& network)
+    : soc_(soc), tags_(network.tasks.size()), sampler_(attach_estimators(soc)) {
+  for (const KernelInfo& kernel : network.kernels) by_step_[kernel.step] = &kernel;
   for (const PeCore* pe : soc.cores) {
     auto& units = unit_counters_.emplace_back();
     for (std::size_t unit = 0; unit < unit_count; ++unit) {
@@ -114,22 +111,23 @@ void KernelRecorder::command_started(const Command&, Cycle) {}
 void KernelRecorder::kernel_launched(const Command&, const LaunchPhases&, Cycle cycle) { launched_.push_back(cycle); }
 
 void KernelRecorder::command_completed(const Command& command, Cycle cycle) {
-  if (command.tag == end_tag) ++inferences_;
+  if (command.tag == network_tag_end) ++inferences_;
+  const std::optional<TaskStep> step = tags_.read(command.tag);
   if (command.opcode != static_cast<u8>(CommandOpcode::launch) || launched_.empty()) return;
   // Launches complete in order.
   const Cycle launched = launched_.front();
   launched_.pop_front();
-  const auto kernel = by_tag_.find(command.tag);
-  if (kernel == by_tag_.end()) return;
+  const auto kernel = step ? by_step_.find(*step) : by_step_.end();
+  if (kernel == by_step_.end()) return;
   // A launch that overlaps the one before has the array to itself only from that one's end.
   const Cycle begin = std::max(launched, array_busy_until_);
   array_busy_until_ = cycle;
   Totals part = advance(cycle > begin ? cycle - begin : 0);
   part.launches = 1;
   const std::string& name = kernel->second->name;
-  auto row = std::find_if(kernels_.begin(), kernels_.end(), [&](const auto& entry) { return entry.first == name; });
-  if (row == kernels_.end()) row = kernels_.insert(kernels_.end(), {name, {}});
-  add(row->second, part);
+  const auto [row, fresh] = kernel_rows_.try_emplace(name, kernels_.size());
+  if (fresh) kernels_.push_back({name, {}});
+  add(kernels_[row->second].second, part);
   last_layer_ = kernel->second->layer;
   part.cycles = part.booked_cycles;
   add(layers_[last_layer_], part);

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -68,7 +69,8 @@ class KernelRecorder : public CommandObserver {
   static void add(Totals& sum, const Totals& part);
 
   Soc& soc_;
-  std::map<u32, const KernelInfo*> by_tag_;
+  CommandTags tags_;
+  std::map<TaskStep, const KernelInfo*> by_step_;
   ActionSampler sampler_;
   std::vector<std::array<std::array<const Counter*, wait_count + 3>, unit_count>> unit_counters_;  // [PE][unit]
   std::vector<const Counter*> operation_counters_;
@@ -78,6 +80,7 @@ class KernelRecorder : public CommandObserver {
   u32 last_layer_ = 0;
   u64 inferences_ = 0;
   std::vector<std::pair<std::string, Totals>> kernels_;
+  std::unordered_map<std::string, std::size_t> kernel_rows_;  // of kernels_, by name
   std::map<u32, Totals> layers_;
   Totals rest_;
 };

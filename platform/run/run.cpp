@@ -297,7 +297,7 @@ class Run {
       soc.set_unit_observer(tracer_.get());
     }
     if (!request_.vcd.empty()) {
-      waveform_ = std::make_unique<Waveform>("waveform", request_.vcd, soc, channels);
+      waveform_ = std::make_unique<Waveform>("waveform", request_.vcd, soc, channels, compiled_.tasks.size());
       soc.sequencer.add_observer(*waveform_);
     }
     if (tracer_ || waveform_) observe_states(soc);

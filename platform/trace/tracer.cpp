@@ -84,10 +84,11 @@ Tracer::Tracer(const std::filesystem::path& path, u64 max_bytes, const CompiledN
     : file_(path, max_bytes, names_of(tracks), detail_track),
       compiled_(compiled),
       clock_hz_(clock_hz),
+      tags_(compiled.tasks.size()),
       transfers_(tracks.dma_channels),
       tasks_(compiled.tasks.size()),
       dram_(2 * std::size_t{tracks.dram_channels}) {
-  for (const KernelInfo& kernel : compiled.kernels) kernels_[kernel.tag] = &kernel;
+  for (const KernelInfo& kernel : compiled.kernels) kernels_[kernel.step] = &kernel;
 }
 
 void Tracer::Span::extend(Cycle from, Cycle to) {
@@ -96,54 +97,57 @@ void Tracer::Span::extend(Cycle from, Cycle to) {
   seen = true;
 }
 
-std::string Tracer::command_name(const Command& command) const {
-  const auto kernel = kernels_.find(command.tag);
-  if (kernel != kernels_.end()) return kernel->second->name;
-  const u32 task = command.tag >> 16;
-  return task < compiled_.tasks.size() ? compiled_.tasks[task].name : "end";
+const KernelInfo* Tracer::kernel_of(const std::optional<TaskStep>& step) const {
+  const auto kernel = step ? kernels_.find(*step) : kernels_.end();
+  return kernel == kernels_.end() ? nullptr : kernel->second;
 }
 
-void Tracer::touch_task(const Command& command, Cycle cycle) {
-  const u32 task = command.tag >> 16;
-  if (task < tasks_.size()) tasks_[task].extend(cycle, cycle);
+std::string Tracer::name_of(const std::optional<TaskStep>& step) const {
+  if (const KernelInfo* const kernel = kernel_of(step)) return kernel->name;
+  return step ? compiled_.tasks[step->task].name : "end";
+}
+
+void Tracer::touch_task(const std::optional<TaskStep>& step, Cycle cycle) {
+  if (step) tasks_[step->task].extend(cycle, cycle);
 }
 
 void Tracer::command_started(const Command& command, Cycle cycle) {
-  touch_task(command, cycle);
-  if (command.opcode == static_cast<u8>(CommandOpcode::dma)) transfers_.at(command.unit) = Open{command, cycle};
+  const std::optional<TaskStep> step = tags_.read(command.tag);
+  touch_task(step, cycle);
+  if (command.opcode == static_cast<u8>(CommandOpcode::dma)) transfers_.at(command.unit) = Open{step, cycle};
 }
 
 void Tracer::kernel_launched(const Command& command, const LaunchPhases&, Cycle cycle) {
-  launched_.push_back({command, cycle});
+  launched_.push_back({tags_.read(command.tag), cycle});
 }
 
 void Tracer::command_completed(const Command& command, Cycle cycle) {
-  touch_task(command, cycle);
+  const std::optional<TaskStep> step = tags_.read(command.tag);
+  touch_task(step, cycle);
   if (command.opcode == static_cast<u8>(CommandOpcode::dma)) {
     std::optional<Open>& transfer = transfers_.at(command.unit);
-    if (transfer) draw_transfer(*transfer, cycle, "");
+    if (transfer) draw_transfer(command.unit, *transfer, cycle, "");
     transfer.reset();
   } else if (command.opcode == static_cast<u8>(CommandOpcode::launch) && !launched_.empty()) {
     draw_launch(cycle, "");
   }
   // The last command belongs to no task.
-  if (command.tag >> 16 >= tasks_.size()) draw_inference();
+  if (!step) draw_inference();
 }
 
-void Tracer::draw_transfer(const Open& transfer, Cycle end, const char* remark) {
-  file_.slice({dma_process, transfer.command.unit}, command_name(transfer.command) + remark, seconds(transfer.begin),
-              seconds(end), Part::detail);
+void Tracer::draw_transfer(u32 channel, const Open& transfer, Cycle end, const char* remark) {
+  file_.slice({dma_process, channel}, name_of(transfer.step) + remark, seconds(transfer.begin), seconds(end),
+              Part::detail);
 }
 
 /// Launches complete in order; one that overlaps the one before has the array to itself from that one's end.
 void Tracer::draw_launch(Cycle end, const char* remark) {
-  const Command command = launched_.front().command;
-  const Cycle begin = std::max(launched_.front().begin, array_busy_until_);
+  const Open launch = launched_.front();
+  const Cycle begin = std::max(launch.begin, array_busy_until_);
   launched_.pop_front();
   array_busy_until_ = end;
-  file_.slice(kernel_track, command_name(command) + remark, seconds(begin), seconds(end), Part::kernels);
-  const auto kernel = kernels_.find(command.tag);
-  if (kernel != kernels_.end()) layers_[kernel->second->layer].extend(begin, end);
+  file_.slice(kernel_track, name_of(launch.step) + remark, seconds(begin), seconds(end), Part::kernels);
+  if (const KernelInfo* const kernel = kernel_of(launch.step)) layers_[kernel->layer].extend(begin, end);
 }
 
 void Tracer::unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) {
@@ -213,14 +217,15 @@ void Tracer::draw_counters(const PowerTrace& power) {
 
 void Tracer::finish(Cycle now, const PowerTrace& power) {
   const double end_s = seconds(now);
-  for (const auto& transfer : transfers_) {
+  for (u32 channel = 0; channel < transfers_.size(); ++channel) {
+    const std::optional<Open>& transfer = transfers_[channel];
     if (!transfer) continue;
-    touch_task(transfer->command, now);
-    draw_transfer(*transfer, now, not_finished);
+    touch_task(transfer->step, now);
+    draw_transfer(channel, *transfer, now, not_finished);
   }
   // Those that overlap the first have no time of their own yet.
   if (!launched_.empty()) {
-    touch_task(launched_.front().command, now);
+    touch_task(launched_.front().step, now);
     draw_launch(now, not_finished);
   }
   file_.slice(run_track, "run", 0, end_s, Part::outline);

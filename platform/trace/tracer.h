@@ -55,21 +55,23 @@ class Tracer : public CommandObserver, public UnitObserver {
     void extend(Cycle from, Cycle to);
   };
   [[nodiscard]] double seconds(Cycle cycle) const { return static_cast<double>(cycle) / clock_hz_; }
-  [[nodiscard]] std::string command_name(const Command& command) const;
-  void touch_task(const Command& command, Cycle cycle);
+  [[nodiscard]] const KernelInfo* kernel_of(const std::optional<TaskStep>& step) const;
+  [[nodiscard]] std::string name_of(const std::optional<TaskStep>& step) const;
+  void touch_task(const std::optional<TaskStep>& step, Cycle cycle);
   void draw_inference();
   void draw_counters(const PowerTrace& power);
 
   TraceFile file_;
   const CompiledNetwork& compiled_;
   const double clock_hz_;
-  std::map<u32, const KernelInfo*> kernels_;  // by tag
+  CommandTags tags_;
+  std::map<TaskStep, const KernelInfo*> kernels_;
   /// A command that its unit works on.
   struct Open {
-    Command command;
+    std::optional<TaskStep> step;  // nothing: it is none of the network's
     Cycle begin = 0;
   };
-  void draw_transfer(const Open& transfer, Cycle end, const char* remark);
+  void draw_transfer(u32 channel, const Open& transfer, Cycle end, const char* remark);
   void draw_launch(Cycle end, const char* remark);
   std::deque<Open> launched_;
   Cycle array_busy_until_ = 0;

@@ -8,16 +8,16 @@
 
 namespace bvp {
 
-void Waveform::UnitSignals::begin(u32 tag) {
+void Waveform::UnitSignals::begin(const std::optional<TaskStep>& of) {
   busy.write(true);
-  task.write(static_cast<u16>(tag >> 16));
-  step.write(static_cast<u16>(tag));
+  task.write(of ? of->task : no_task);
+  step.write(of ? static_cast<u16>(of->step) : no_step);
 }
 
 void Waveform::UnitSignals::end() {
   busy.write(false);
-  task.write(none);
-  step.write(none);
+  task.write(no_task);
+  step.write(no_step);
 }
 
 void Waveform::UnitSignals::trace(sc_core::sc_trace_file* file) const {
@@ -26,8 +26,9 @@ void Waveform::UnitSignals::trace(sc_core::sc_trace_file* file) const {
   sc_core::sc_trace(file, step, step.basename());
 }
 
-Waveform::Waveform(sc_core::sc_module_name name, const std::filesystem::path& path, Soc& soc, u32 dma_channels)
-    : sc_module(name), path_(path), array_("array") {
+Waveform::Waveform(sc_core::sc_module_name name, const std::filesystem::path& path, Soc& soc, u32 dma_channels,
+                   std::size_t tasks)
+    : sc_module(name), path_(path), tags_(tasks), array_("array") {
   if (!std::ofstream(path)) throw std::runtime_error(fmt::format("{}: cannot be written", path.string()));
   for (u32 i = 0; i < dma_channels; ++i) channels_.push_back(std::make_unique<UnitSignals>(fmt::format("dma{}", i)));
   // SystemC adds the extension.
@@ -58,12 +59,14 @@ Waveform::~Waveform() {
 void Waveform::dram_access(bool write) { (write ? dram_written_bytes_ : dram_read_bytes_) += dram_access_bytes; }
 
 void Waveform::command_started(const Command& command, Cycle) {
-  if (command.opcode == static_cast<u8>(CommandOpcode::dma)) channels_.at(command.unit)->begin(command.tag);
+  const std::optional<TaskStep> step = tags_.read(command.tag);
+  if (command.opcode == static_cast<u8>(CommandOpcode::dma)) channels_.at(command.unit)->begin(step);
 }
 
 void Waveform::kernel_launched(const Command& command, const LaunchPhases&, Cycle) {
-  if (launches_.empty()) array_.begin(command.tag);
-  launches_.push_back(command.tag);
+  const std::optional<TaskStep> step = tags_.read(command.tag);
+  if (launches_.empty()) array_.begin(step);
+  launches_.push_back(step);
 }
 
 void Waveform::command_completed(const Command& command, Cycle) {

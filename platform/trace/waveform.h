@@ -4,20 +4,25 @@
 
 #include <deque>
 #include <filesystem>
+#include <optional>
 #include <systemc>
 
 #include "models/sequencer/command_observer.h"
+#include "platform/compiler/command_tags.h"
 #include "platform/soc/soc.h"
 
 namespace bvp {
 
-/// Signals: interrupts; whether the array and each DMA channel work, and on which task and step (0xffff: none); the
+/// Signals: interrupts; whether the array and each DMA channel work, and on which task and step (all ones: none); the
 /// array's power state (as in the power controller's ARRAY_STATE); whether the CPU sleeps; bytes that the DRAM has been
 /// told to read and to write, in whole accesses.
 class Waveform : public sc_core::sc_module, public CommandObserver {
  public:
-  /// @param path  ends in .vcd  @throws std::runtime_error  the file cannot be written
-  Waveform(sc_core::sc_module_name name, const std::filesystem::path& path, Soc& soc, u32 dma_channels);
+  /// @param path  ends in .vcd
+  /// @param tasks  of the network
+  /// @throws std::runtime_error  the file cannot be written
+  Waveform(sc_core::sc_module_name name, const std::filesystem::path& path, Soc& soc, u32 dma_channels,
+           std::size_t tasks);
   ~Waveform() override;
 
   void command_started(const Command& command, Cycle cycle) override;
@@ -28,21 +33,26 @@ class Waveform : public sc_core::sc_module, public CommandObserver {
   void dram_access(bool write);
 
  private:
-  static constexpr u16 none = 0xffff;
+  static constexpr u32 no_task = 0xffffffff;
+  static constexpr u16 no_step = 0xffff;
   struct UnitSignals {
     explicit UnitSignals(const std::string& name)
-        : busy((name + "_busy").c_str()), task((name + "_task").c_str(), none), step((name + "_step").c_str(), none) {}
-    void begin(u32 tag);
+        : busy((name + "_busy").c_str()),
+          task((name + "_task").c_str(), no_task),
+          step((name + "_step").c_str(), no_step) {}
+    void begin(const std::optional<TaskStep>& of);
     void end();
     void trace(sc_core::sc_trace_file* file) const;
     sc_core::sc_signal<bool> busy;
-    sc_core::sc_signal<u16> task, step;
+    sc_core::sc_signal<u32> task;
+    sc_core::sc_signal<u16> step;
   };
 
   const std::filesystem::path path_;
+  CommandTags tags_;
   UnitSignals array_;
   std::vector<std::unique_ptr<UnitSignals>> channels_;
-  std::deque<u32> launches_;  // tags of those on the array
+  std::deque<std::optional<TaskStep>> launches_;  // those on the array
   // SystemC looks at them when time has passed.
   bool cpu_asleep_ = false;
   u8 array_power_ = 0;

@@ -518,8 +518,8 @@ class Run(CommandLine):
         values = waveform((self.path / "here" / "signals.vcd").read_text())
         for unit in ["array", "dma0", "dma1"]:
             self.assertEqual(values[f"{unit}_busy"][0], (0, 0))
-            for field in ["task", "step"]:
-                self.assertEqual(values[f"{unit}_{field}"][0], (0, 0xffff))
+            self.assertEqual(values[f"{unit}_task"][0], (0, 0xffffffff))
+            self.assertEqual(values[f"{unit}_step"][0], (0, 0xffff))
             self.assertEqual(values[f"{unit}_busy"][-1][1], 0)
             self.assertGreater(len(values[f"{unit}_busy"]), 4)
         self.assertGreater(len(values["sequencer_irq"]), 2)

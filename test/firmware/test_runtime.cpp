@@ -394,10 +394,10 @@ NetworkRun attribute(const TestNetwork& network, const std::vector<bvp_command>&
         }
   }
   for (const auto& [tag, queue] : by_tag) {
-    if (tag == NETWORK_TAG_END) {
+    if (tag == BVP_NETWORK_TAG_END) {
       REQUIRE(queue.size() == 1);
       run.end = spans[queue.front()];
-    } else if ((tag & 0xffff) != NETWORK_STEP_STAND_IN) {
+    } else if ((tag & 0xffff) != BVP_NETWORK_STEP_STAND_IN) {
       REQUIRE(queue.empty());
     }
   }
@@ -625,6 +625,26 @@ TEST_CASE("runtime: many tasks are reported in order, also more than can be outs
   network.finish();
   Recording into;
   commands_of(network, into);
+}
+
+TEST_CASE("runtime: a network may have more tasks than a tag has bits for", "[firmware]") {
+  std::mt19937 random(1);
+  TestNetwork network;
+  Shape shape;
+  shape.weights = shape.launches = 0;
+  for (int t = 0; t < 66000; ++t) add_task(network, random, shape);
+  network.finish();
+  Recording into;
+  const auto commands = commands_of(network, into);
+  // An input and an output each, and the end.
+  REQUIRE(commands.size() == 2 * network.tasks.size() + 1);
+  bool right = true;
+  uint32_t tasks[2] = {0, 0};
+  for (std::size_t i = 0; i + 1 < commands.size(); ++i) {
+    const uint32_t step = commands[i].tag & 0xffff;
+    right = right && step < 2 && commands[i].tag >> 16 == (tasks[step]++ & 0xffff);
+  }
+  CHECK(right);
 }
 
 TEST_CASE("runtime: a sequencer that stops ends the walk", "[firmware]") {

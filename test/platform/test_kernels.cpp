@@ -59,7 +59,7 @@ std::vector<Cycle> run_task(ArrayBench& bench, const TaskBuilder& task, u32 weig
   bench.write(weight_area, task.weights());
   std::vector<Cycle> cycles;
   for (const LaunchStep& launch : task.launches()) {
-    REQUIRE(bench.configure(launch.kernel.encode()));
+    REQUIRE(bench.configure(launch.kernel->encode()));
     std::vector<std::pair<unsigned, u32>> registers;
     for (const auto& reg : launch.registers)
       registers.emplace_back(reg.number, reg.offset + (reg.weights ? weight_area : 0));
@@ -73,7 +73,7 @@ std::vector<Cycle> run_task(ArrayBench& bench, const TaskBuilder& task, u32 weig
     if (cycles.back() == 0) FAIL(bench.pes[0]->pending() << bench.pes[0]->error());
     REQUIRE(cycles.back() > 0);
     REQUIRE(bench.failures == 0);
-    const auto expected = instructions_of(launch.kernel, launch.counts);
+    const auto expected = instructions_of(*launch.kernel, launch.counts);
     for (std::size_t unit = 0; unit < unit_count; ++unit) {
       INFO(unit_names[unit]);
       REQUIRE(issued(unit) - before[unit] == expected[unit]);
@@ -478,7 +478,7 @@ class LongRowBench {
         launch.registers.push_back({row_part_register::constants, task_.add_weights(kernel.weights), true});
       }
       if (!scalars.empty()) launch.registers.push_back({row_part_register::scalars, scalars[i], false});
-      launch.kernel = std::move(kernel.kernel);
+      launch.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
       task_.add_launch(std::move(launch));
     }
   }
