@@ -44,20 +44,11 @@ class MeanPooling {
         panels_(static_cast<u32>(plan.padded(network.hidden) / plan.target().lanes)) {}
 
   MatrixPlace add() {
-    // Two rows for each block and batch element: the halves of the fp32 sums.
     partial_ = plan_.matrix(u64{blocks()} * 2 * batch_, input_.columns);
     const MatrixPlace pooled = plan_.matrix(batch_, input_.columns);
-    if (full_ > 0) {
-      add_best(full_, [this](u32 tile_blocks, u32 tile_panels, bool measuring) {
-        return sums(0, pool_block, full_, tile_blocks, tile_panels, measuring);
-      });
-    }
-    if (rest_ > 0) {
-      add_best(1, [this](u32 tile_blocks, u32 tile_panels, bool measuring) {
-        return sums(full_, rest_, 1, tile_blocks, tile_panels, measuring);
-      });
-    }
-    add_best(1, [&](u32, u32 tile_panels, bool measuring) { return mean(pooled, tile_panels, measuring); });
+    if (full_ > 0) add_sums(0, pool_block, full_);
+    if (rest_ > 0) add_sums(full_, rest_, 1);
+    add_mean(pooled);
     return pooled;
   }
 
@@ -69,10 +60,38 @@ class MeanPooling {
   [[nodiscard]] i64 strip(u32 panels) const { return static_cast<i64>(columns(panels) * 2); }
   [[nodiscard]] static i64 rows_of(const MatrixPlace& place, u64 rows) { return static_cast<i64>(rows * place.pitch); }
 
+  /// A part of what is summed up: `count` terms from `first` on, which earlier parts have done.
+  struct Part {
+    u32 first = 0, count = 0;
+    bool is_last = true, packed = false;
+  };
+
+  /// `count` terms in parts of `size`.
+  [[nodiscard]] static std::vector<Part> parts_of(u32 count, u32 size, bool packed) {
+    std::vector<Part> parts;
+    for (u32 first = 0; first < count; first += size) {
+      parts.push_back({first, std::min(size, count - first), first + size >= count, packed});
+    }
+    return parts;
+  }
+
+  /// As few parts as fit in tiles of one panel. `make`: the smallest task for a part.
+  template <class Smallest>
+  [[nodiscard]] std::vector<Part> divide(u32 count, bool packed, const Smallest& smallest) const {
+    for (u32 size = count;; size = (size + 1) / 2) {
+      std::vector<Part> parts = parts_of(count, size, packed);
+      const auto fits = [&](const Part& part) { return plan_.fits(smallest(part)); };
+      if (std::all_of(parts.begin(), parts.end(), fits)) return parts;
+      if (size > 1) continue;
+      if (packed || !plan_.may_pack()) throw plan_.does_not_fit(smallest(parts.back()));
+      return divide(count, true, smallest);
+    }
+  }
+
   /// Blocks and panels are cut into equal tiles, at the least expected cycles.
   void add_best(u32 blocks, const Make& make) {
     u64 best_cycles = std::numeric_limits<u64>::max();
-    u32 best_blocks = 0, best_panels = 0;
+    u32 best_blocks = 1, best_panels = 1;
     for (u32 tile_blocks = 1; tile_blocks <= blocks; ++tile_blocks) {
       for (u32 tile_panels = 1; tile_panels <= panels_; ++tile_panels) {
         if (blocks % tile_blocks != 0 || panels_ % tile_panels != 0) continue;
@@ -85,52 +104,91 @@ class MeanPooling {
         best_panels = tile_panels;
       }
     }
-    if (best_blocks == 0) throw plan_.does_not_fit(make(1, 1, true));
     plan_.add_task(make(best_blocks, best_panels, false));
   }
 
   /// The sums of `blocks` blocks of `rows` tokens, from block `first` on.
-  [[nodiscard]] TaskBuilder sums(u32 first, u32 rows, u32 blocks, u32 tile_blocks, u32 tile_panels,
+  void add_sums(u32 first, u32 rows, u32 blocks) {
+    const std::vector<Part> parts =
+        divide(rows, false, [&](const Part& part) { return sums(first, part, blocks, 1, 1, true); });
+    // The rows of several blocks follow each other only if they are whole.
+    for (const Part& part : parts) {
+      add_best(parts.size() > 1 ? 1 : blocks, [&](u32 tile_blocks, u32 tile_panels, bool measuring) {
+        return sums(first, part, blocks, tile_blocks, tile_panels, measuring);
+      });
+    }
+  }
+
+  [[nodiscard]] TaskBuilder sums(u32 first, const Part& part, u32 blocks, u32 tile_blocks, u32 tile_panels,
                                  bool measuring) const {
     const CompilerTarget& target = plan_.target();
-    const u32 tile_rows = rows * tile_blocks;
-    const char* name = first == 0 ? "classifier.sums" : "classifier.sums_rest";
+    const u32 tile_rows = part.count * tile_blocks;
+    std::string name = first == 0 ? "classifier.sums" : "classifier.sums_rest";
+    if (part.first > 0 || !part.is_last) name += fmt::format(".from{}", part.first);
     TaskBuilder task(target, name, layer_none, {blocks / tile_blocks, panels_ / tile_panels, batch_}, tile_rows,
                      tile_rows, measuring);
+    if (part.packed) task.pack();
     const TileBuffer x = task.buffer(columns(tile_panels)), y = task.buffer(columns(tile_panels), 2 * tile_blocks);
     MatrixPlace from = input_, to = partial_;
-    from.address += u64{first} * pool_block * from.pitch;
+    from.address += (u64{first} * pool_block + part.first) * from.pitch;
     to.address += u64{first} * 2 * to.pitch;
     task.load(from, columns(tile_panels), x, tile_rows, false,
-              {rows_of(from, tile_rows), strip(tile_panels), rows_of(from, tokens_)});
+              {rows_of(from, u64{pool_block} * tile_blocks), strip(tile_panels), rows_of(from, tokens_)});
+    const TileStrides sum_strides{rows_of(to, u64{2} * tile_blocks), strip(tile_panels),
+                                  rows_of(to, u64{2} * this->blocks())};
+    if (part.first > 0) task.load(to, columns(tile_panels), y, 2 * tile_blocks, false, sum_strides);
     RowSumSpec spec;
-    spec.rows = rows;
+    spec.resume = part.first > 0;
+    spec.rows = part.count;
     spec.blocks = tile_blocks;
     spec.columns = columns(tile_panels);
     spec.x = x.layout;
     spec.y = y.layout;
     spec.factor = to_half(static_cast<double>(power()) / static_cast<double>(tokens_));
     add_launch(task, name, spec, x, y);
-    task.store(to, columns(tile_panels), y, 2 * tile_blocks, false,
-               {rows_of(to, u64{2} * tile_blocks), strip(tile_panels), rows_of(to, u64{2} * this->blocks())});
+    task.store(to, columns(tile_panels), y, 2 * tile_blocks, false, sum_strides);
     return task;
   }
 
-  [[nodiscard]] TaskBuilder mean(const MatrixPlace& pooled, u32 tile_panels, bool measuring) const {
-    const u32 rows = 2 * blocks();
-    TaskBuilder task(plan_.target(), "classifier.mean", layer_none, {1, panels_ / tile_panels, batch_}, 1, 1,
-                     measuring);
-    const TileBuffer x = task.buffer(columns(tile_panels), rows), y = task.buffer(columns(tile_panels));
-    task.load(partial_, columns(tile_panels), x, rows, false, {0, strip(tile_panels), rows_of(partial_, rows)});
+  /// The sum of all blocks. Between parts it is one more pair of rows.
+  void add_mean(const MatrixPlace& pooled) {
+    const std::vector<Part> parts =
+        divide(blocks(), false, [&](const Part& part) { return mean(pooled, part, 1, true); });
+    if (parts.size() > 1) sum_ = plan_.matrix(u64{2} * batch_, input_.columns);
+    for (const Part& part : parts) {
+      add_best(1, [&](u32, u32 tile_panels, bool measuring) { return mean(pooled, part, tile_panels, measuring); });
+    }
+  }
+
+  [[nodiscard]] TaskBuilder mean(const MatrixPlace& pooled, const Part& part, u32 tile_panels, bool measuring) const {
+    const u32 earlier = part.first > 0 ? 2 : 0, rows = 2 * part.count;
+    std::string name = "classifier.mean";
+    if (part.first > 0 || !part.is_last) name += fmt::format(".from{}", part.first);
+    TaskBuilder task(plan_.target(), name, layer_none, {1, panels_ / tile_panels, batch_}, 1, 1, measuring);
+    if (part.packed) task.pack();
+    const TileBuffer x = task.buffer(columns(tile_panels), earlier + rows);
+    const TileBuffer y = task.buffer(columns(tile_panels), part.is_last ? 1 : 2);
+    TileBuffer pairs = x;
+    pairs.offset += earlier * x.layout.row_bytes();
+    MatrixPlace from = partial_;
+    from.address += u64{2} * part.first * from.pitch;
+    task.load(from, columns(tile_panels), pairs, rows, false,
+              {0, strip(tile_panels), rows_of(from, u64{2} * blocks())});
+    if (earlier > 0) {
+      task.load(sum_, columns(tile_panels), x, earlier, false, {0, strip(tile_panels), rows_of(sum_, 2)});
+    }
     RowSumSpec spec;
     spec.join = true;
-    spec.rows = blocks();
+    spec.suspend = !part.is_last;
+    spec.rows = (earlier + rows) / 2;
     spec.columns = columns(tile_panels);
     spec.x = x.layout;
     spec.y = y.layout;
     spec.factor = to_half(1 / static_cast<double>(power()));
-    add_launch(task, "classifier.mean", spec, x, y);
-    task.store(pooled, columns(tile_panels), y, 1, false, {0, strip(tile_panels), rows_of(pooled, 1)});
+    add_launch(task, name, spec, x, y);
+    const MatrixPlace& to = part.is_last ? pooled : sum_;
+    const u32 results = part.is_last ? 1 : 2;
+    task.store(to, columns(tile_panels), y, results, false, {0, strip(tile_panels), rows_of(to, results)});
     return task;
   }
 
@@ -158,7 +216,8 @@ class MeanPooling {
   const u64 tokens_;
   const u32 full_, rest_;  // blocks, and the tokens behind the last
   const u32 panels_;
-  MatrixPlace partial_;
+  MatrixPlace partial_;  // of each block and batch element two rows: the halves of its fp32 sum
+  MatrixPlace sum_;      // of the blocks so far, likewise
 };
 
 /// The first token of each batch element, where it lies.
@@ -191,6 +250,7 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
       return place;
     };
     TaskBuilder task(target, "embedding", layer_none, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
+    if (tiling.packed) task.pack();
     // Rows of both tables are padded with zeros, so that whole panels are moved and added.
     const TileBuffer y = task.buffer(end - first), x = task.buffer(end - first);
     const auto of_tile = [&](u64 row_bytes) { return static_cast<i64>(row_bytes * tiling.rows); };
@@ -211,27 +271,38 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
   };
 
   const auto batch = static_cast<u32>(network.batch);
-  const auto tiling_of = [&](u32 groups) { return plan.tiling(network.tokens, groups, {batch, 1}); };
-  // As few strips of whole panels as fit.
   const u64 panels = plan.padded(network.hidden) / target.lanes;
+  bool packed = false;
+  // Lane groups of tokens, or packed tokens.
+  const auto tiling_of = [&](u32 count) {
+    return packed ? Plan::packed_tiling(network.tokens, count, {batch, 1})
+                  : plan.tiling(network.tokens, count, {batch, 1});
+  };
+  // As few strips of whole panels as fit.
   u64 width = network.hidden;
   for (u64 count = 1; !plan.fits(make(0, width, tiling_of(1), true)); ++count) {
-    if (count == panels) throw plan.does_not_fit(make(0, width, tiling_of(1), true));
-    width = (panels + count) / (count + 1) * target.lanes;
+    if (count == panels) {
+      if (packed || !plan.may_pack()) throw plan.does_not_fit(make(0, width, tiling_of(1), true));
+      packed = true;
+      count = 0;
+    }
+    width = std::min(network.hidden, (panels + count) / (count + 1) * target.lanes);
   }
   const u32 most_rows = target.tile_rows > 0 ? std::min(target.tile_rows, gather_rows) : gather_rows;
-  const u32 most = std::min(plan.groups(network.tokens), std::max(1u, most_rows / target.lanes));
+  const u32 most = packed ? std::min(target.lanes, most_rows)
+                          : std::min(plan.groups(network.tokens), std::max(1u, most_rows / target.lanes));
   for (u64 first = 0; first < network.hidden; first += width) {
     const u64 end = std::min(first + width, network.hidden);
     u64 best_cycles = std::numeric_limits<u64>::max();
     Plan::Tiling best;
-    for (u32 groups = 1; groups <= most; ++groups) {
-      const TaskBuilder task = make(first, end, tiling_of(groups), true);
+    // The kernel takes powers of two of packed rows.
+    for (u32 count = 1; count <= most; count += packed ? count : 1) {
+      const TaskBuilder task = make(first, end, tiling_of(count), true);
       if (!plan.fits(task)) break;
       const u64 cycles = plan.cycles(task);
       if (cycles >= best_cycles) continue;
       best_cycles = cycles;
-      best = tiling_of(groups);
+      best = tiling_of(count);
     }
     plan.add_task(make(first, end, best, false));
   }

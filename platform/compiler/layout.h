@@ -19,7 +19,7 @@ struct VectorWalk {
 /// row after row, so that lanes x lanes squares are the tiles that a scratchpad bank reads both ways.
 struct PanelLayout {
   u32 lanes = 0;
-  u32 rows = 0;  // a multiple of lanes
+  u32 rows = 0;  // a multiple of lanes, except in a packed buffer whose columns nobody takes
   /// The rows of each tile are the matrix's columns and the other way round; the tiles are where they always are.
   bool transposed = false;
 

@@ -42,6 +42,7 @@ struct Pass {
   std::vector<unsigned> inner;  // index bits within a tile, in the order of their input locations
   std::vector<unsigned> outer;  // index bits that number the tiles, likewise
   Locations from, to;
+  bool packed = false;
 };
 
 class PassBuilder {
@@ -65,6 +66,7 @@ class PassBuilder {
   /// Whether DMA descriptors and tile levels can express it.
   [[nodiscard]] bool possible() const {
     const auto too_many = [&](const std::vector<Run>& runs) {
+      if (pass_.packed) return runs.size() > 2;
       return runs.size() > (butterfly_.along_rows || of_vectors(runs) || runs.front().first == 0 ? 2 : 1);
     };
     if (too_many(in_runs_) || too_many(out_runs_) || outer_runs_.size() > 2) return false;
@@ -85,6 +87,7 @@ class PassBuilder {
   [[nodiscard]] TaskBuilder make(const Plan::Tiling& tiling, bool measuring) const {
     TaskBuilder task(target_, butterfly_.name, butterfly_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
                      measuring);
+    if (tiling.packed) task.pack();
     const bool complex_input = butterfly_.complex && !(first_ && butterfly_.real_input);
     const bool complex_output = butterfly_.complex && !(last_ && butterfly_.real_output);
     const TileBuffer in_re = buffer(task), in_im = butterfly_.complex ? buffer(task) : in_re;
@@ -119,7 +122,7 @@ class PassBuilder {
 
   [[nodiscard]] TileBuffer buffer(TaskBuilder& task) const {
     if (butterfly_.along_rows) return task.buffer(task.rows(), points());
-    return for_columns(target_, task.buffer(points()));
+    return task.column_buffer(points());
   }
   void transpose(TaskBuilder& task, const char* what, const TileBuffer& buffer) const {
     if (!butterfly_.along_rows) {
@@ -157,7 +160,12 @@ class PassBuilder {
         move.tail_count = task.tail_groups();
       }
     } else {
-      if (of_vectors(runs)) {
+      if (pass_.packed) {
+        length = 2;
+        count = {runs[0].count(), runs.size() > 1 ? runs[1].count() : 1, task.rows()};
+        dram = {distance(runs[0]), runs.size() > 1 ? distance(runs[1]) : 0, static_cast<i32>(place.pitch)};
+        half = {row, row << runs[0].bits, 2};
+      } else if (of_vectors(runs)) {
         const u32 panels = runs[0].count() / target_.lanes;
         count = {panels, runs.size() > 1 ? runs[1].count() : 1, task.rows()};
         // The first run begins at location 0, except where a vector is a single point.
@@ -323,6 +331,10 @@ class Division {
       std::iota(extras_.begin(), extras_.end(), 0u);
     }
     try_passes();
+    if (best_ || !plan_.may_pack()) return best_cycles_;
+    packed_ = true;
+    known_.clear();
+    try_passes();
     return best_cycles_;
   }
 
@@ -343,8 +355,12 @@ class Division {
         of_pass.output_im = butterfly_.complex ? like(places_.input_re) : of_pass.output_re;
       }
       const PassBuilder builder(plan_, butterfly_, of_pass, (*best_)[i], i == 0, last);
-      plan_.add_row_task(butterfly_.others, builder.outer_counts(),
-                         [&](const Plan::Tiling& tiling, bool measuring) { return builder.make(tiling, measuring); });
+      if (packed_) {
+        plan_.add_task(builder.make(packed_tiling(builder), false));
+      } else {
+        plan_.add_row_task(butterfly_.others, builder.outer_counts(),
+                           [&](const Plan::Tiling& tiling, bool measuring) { return builder.make(tiling, measuring); });
+      }
       between.input_re = of_pass.output_re;
       between.input_im = of_pass.output_im;
     }
@@ -356,22 +372,34 @@ class Division {
     return butterfly_.along_rows ? plan_.matrix(points, place.columns) : plan_.matrix(place.rows, points);
   }
 
-  /// As few passes as possible.
+  [[nodiscard]] Plan::Tiling packed_tiling(const PassBuilder& builder) const {
+    const auto rows = static_cast<u32>(std::min<u64>(butterfly_.others, plan_.target().lanes));
+    return Plan::packed_tiling(butterfly_.others, rows, builder.outer_counts());
+  }
+
+  /// As few passes as possible. One is only worth a try if its buffers are packed.
   void try_passes() {
     const unsigned layers = butterfly_.index_bits;
-    for (unsigned passes = 2; passes <= layers && !best_; ++passes) {
+    for (unsigned passes = packed_ ? 1 : 2; passes <= layers && !best_; ++passes) {
       std::vector<unsigned> sizes(passes, 1);
       try_sizes(sizes, 0, layers);
     }
   }
 
+  /// A bound before anything is built: whether the buffers of a tile of so many points fit.
+  [[nodiscard]] bool may_fit(unsigned point_bits) const {
+    const u64 buffer_bytes = u64{plan_.target().vector_bytes()} << point_bits;
+    return buffer_bytes * (butterfly_.complex ? 3 : 1) <= plan_.half_bytes();
+  }
+
   void try_sizes(std::vector<unsigned>& sizes, std::size_t at, unsigned left) {
     if (at + 1 == sizes.size()) {
+      if (!may_fit(left)) return;
       sizes[at] = left;
       try_extras(sizes);
       return;
     }
-    for (unsigned size = 1; size + (sizes.size() - at - 1) <= left; ++size) {
+    for (unsigned size = 1; size + (sizes.size() - at - 1) <= left && may_fit(size); ++size) {
       sizes[at] = size;
       try_sizes(sizes, at + 1, left - size);
     }
@@ -402,6 +430,7 @@ class Division {
     std::size_t first = 0;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       Pass pass;
+      pass.packed = packed_;
       pass.first_layer = first;
       pass.end_layer = first + sizes[i];
       pass.from = location;
@@ -435,12 +464,14 @@ class Division {
 
   /// Expected cycles with small tiles.
   [[nodiscard]] u64 cycles_of(const Pass& pass, bool first, bool last) const {
-    // A cheap bound before anything is built.
-    const u64 tile_bytes = (u64{1} << pass.inner.size()) * plan_.target().vector_bytes();
-    if (tile_bytes * (butterfly_.complex ? 3 : 1) > plan_.half_bytes()) return impossible;
+    if (!may_fit(static_cast<unsigned>(pass.inner.size()))) return impossible;
     const PassBuilder builder(plan_, butterfly_, places_, pass, first, last);
     if (!builder.possible()) return impossible;
     try {
+      if (packed_) {
+        const TaskBuilder task = builder.make(packed_tiling(builder), true);
+        return plan_.fits(task) ? plan_.cycles(task) : impossible;
+      }
       const u32 all = plan_.groups(butterfly_.others);
       // Strips of several panels make longer DMA bursts.
       for (const u32 groups : {std::min(4u, all), 1u}) {
@@ -459,7 +490,8 @@ class Division {
   const LongButterfly& butterfly_;
   const LongButterflyPlaces& places_;
   std::vector<unsigned> extras_;  // neighbouring points of a tile to choose from, as index bits
-  bool collects_ = false;         // bit-reversed: each pass brings the bits so far into their final order
+  bool packed_ = false;
+  bool collects_ = false;  // bit-reversed: each pass brings the bits so far into their final order
   std::map<std::tuple<std::size_t, std::size_t, std::vector<unsigned>, Locations>, u64> known_;  // cycles of passes
   std::optional<std::vector<Pass>> best_;
   u64 best_cycles_ = impossible;

@@ -37,9 +37,14 @@ class LongRows {
     for (const RowStep step : steps) {
       for (const Part& part : parts_) {
         const u64 scalars = step == RowStep::scale ? place_scalars(part) : 0;
-        plan_.add_row_task(input_.rows, {1, 1}, [&](const Plan::Tiling& tiling, bool measuring) {
+        const auto make_tile = [&](const Plan::Tiling& tiling, bool measuring) {
           return make(step, part, scalars, tiling, measuring);
-        });
+        };
+        if (packed_) {
+          plan_.add_task(make_tile(least_tiling(), false));
+        } else {
+          plan_.add_row_task(input_.rows, {1, 1}, make_tile);
+        }
       }
     }
   }
@@ -54,17 +59,29 @@ class LongRows {
   };
 
   void divide(const std::vector<RowStep>& steps) {
-    const u64 lanes = plan_.target().lanes, panels = plan_.padded(input_.columns) / lanes;
+    if (divide_into(steps, plan_.target().lanes)) return;
+    packed_ = plan_.may_pack();
+    // The interleaved parts of a sum take the columns of every part in the same order.
+    if (packed_ && divide_into(steps, sum_ways(plan_.target()))) return;
+    for (const RowStep step : steps) {
+      for (const Part& part : parts_) {
+        if (const TaskBuilder task = measured(step, part); !plan_.fits(task)) throw plan_.does_not_fit(task);
+      }
+    }
+  }
+
+  /// False: parts of `unit` columns do not fit.
+  bool divide_into(const std::vector<RowStep>& steps, u64 unit) {
+    const u64 units = (input_.columns + unit - 1) / unit;
     for (u64 count = 1;; count += std::max<u64>(1, count / 8)) {
-      count = std::min(count, panels);
-      set_parts((panels + count - 1) / count * lanes);
+      count = std::min(count, units);
+      set_parts((units + count - 1) / count * unit);
       const auto fits = [&](RowStep step) {
         return std::all_of(parts_.begin(), parts_.end(),
                            [&](const Part& part) { return plan_.fits(measured(step, part)); });
       };
-      const auto failing = std::find_if_not(steps.begin(), steps.end(), fits);
-      if (failing == steps.end()) return;
-      if (count == panels) throw plan_.does_not_fit(measured(*failing, parts_.front()));
+      if (std::all_of(steps.begin(), steps.end(), fits)) return true;
+      if (count == units) return false;
     }
   }
 
@@ -82,7 +99,11 @@ class LongRows {
   }
 
   [[nodiscard]] TaskBuilder measured(RowStep step, const Part& part) const {
-    return make(step, part, 0, plan_.tiling(input_.rows, 1, {1, 1}), true);
+    return make(step, part, 0, least_tiling(), true);
+  }
+  [[nodiscard]] Plan::Tiling least_tiling() const {
+    const u32 lanes = plan_.target().lanes;
+    return packed_ ? Plan::packed_tiling(input_.rows, lanes, {1, 1}) : plan_.tiling(input_.rows, 1, {1, 1});
   }
 
   /// Weights and biases of the norm's part come with the tile.
@@ -119,7 +140,8 @@ class LongRows {
     const CompilerTarget& target = plan_.target();
     const std::string name = name_ + name_of(step) + part.suffix;
     TaskBuilder task(target, name, layer_, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
-    const auto buffer_of = [&](u64 columns) { return for_columns(target, task.buffer(columns)); };
+    if (tiling.packed) task.pack();
+    const auto buffer_of = [&](u64 columns) { return task.column_buffer(columns); };
     const auto move = [&](bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer) {
       const TileStrides strides{static_cast<i64>(place.pitch) * tiling.rows, 0, 0};
       if (load) task.load(place, columns, buffer, tiling.rows, true, strides);
@@ -196,6 +218,7 @@ class LongRows {
   const LongNorm* norm_ = nullptr;
   MatrixPlace statistics_, sums_;
   std::vector<Part> parts_;
+  bool packed_ = false;
 };
 
 }  // namespace

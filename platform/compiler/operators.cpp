@@ -325,7 +325,7 @@ void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOpera
   product.terms = static_cast<u32>(op.inputs);
   if (op.over_outputs) {
     product.outputs = task.rows();
-    product.x = weight.layout.by_row();
+    product.x = op.transposed ? weight.layout.by_row() : weight.layout.by_column();
     product.w = input.layout.by_row();
     product.y = output.layout.by_row();
   } else {

@@ -88,8 +88,8 @@ struct DenseOperator {
   std::string name;
   u64 inputs = 0, outputs = 0;
   bool transposed = false;               // the weight has a row for each input
-  bool over_outputs = false;             // lanes run over outputs, not rows: nothing is taken by column; `transposed`
-                                         // is set then, `row_factor` is not
+  bool over_outputs = false;             // lanes run over outputs, not rows: nothing but a weight that is not
+                                         // transposed is taken by column; `row_factor` is not set then
   std::optional<u16> factor;             // of the sums; there is none where there are row factors
   std::optional<TileBuffer> row_factor;  // likewise, the first column
   std::optional<TileBuffer> bias;        // a value for each output, in order from the buffer's first byte on

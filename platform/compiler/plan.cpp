@@ -12,8 +12,13 @@
 
 namespace bvp {
 
-Plan::Plan(const CompilerTarget& target, u64 weight_area, u64 most_weights, bool dry)
-    : target_(target), weight_area_(weight_area), most_weights_(most_weights), dry_(dry), bump_(target.dram_base) {}
+Plan::Plan(const CompilerTarget& target, u64 weight_area, u64 most_weights, bool may_pack, bool dry)
+    : target_(target),
+      weight_area_(weight_area),
+      most_weights_(most_weights),
+      may_pack_(may_pack),
+      dry_(dry),
+      bump_(target.dram_base) {}
 
 // ---------------------------------------------------------------- DRAM
 
@@ -72,8 +77,7 @@ void Plan::blob(u64 address, const void* bytes, std::size_t size) {
 // ---------------------------------------------------------------- tasks
 
 u64 Plan::align(u64 bytes) const {
-  const u64 tile = u64{target_.lanes} * target_.lanes * 2;
-  const u64 unit = std::max<u64>(tile, 64);
+  const u64 unit = may_pack_ ? target_.vector_bytes() : std::max<u64>(target_.tile_bytes(), 64);
   return (bytes + unit - 1) / unit * unit;
 }
 
@@ -109,6 +113,16 @@ Plan::Tiling Plan::tiling(u64 rows, u32 tile_groups, std::array<u32, 2> outer) c
   tiling.tiles = {count, outer[0], outer[1]};
   tiling.rows = static_cast<u32>(std::min<u64>(rows, u64{tile_groups} * target_.lanes));
   tiling.tail_rows = static_cast<u32>(rows - u64{count - 1} * tile_groups * target_.lanes);
+  return tiling;
+}
+
+Plan::Tiling Plan::packed_tiling(u64 rows, u32 tile_rows, std::array<u32, 2> outer) {
+  Tiling tiling;
+  const auto count = static_cast<u32>((rows + tile_rows - 1) / tile_rows);
+  tiling.tiles = {count, outer[0], outer[1]};
+  tiling.rows = tile_rows;
+  tiling.tail_rows = static_cast<u32>(rows - u64{count - 1} * tile_rows);
+  tiling.packed = true;
   return tiling;
 }
 

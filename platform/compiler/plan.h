@@ -21,11 +21,13 @@ class Plan {
  public:
   /// @param weight_area  bytes at the end of each half that are kept for the weights of the next task
   /// @param most_weights bytes of weights that a task may have
+  /// @param may_pack     what does not fit in whole tiles is packed (TaskBuilder::pack)
   /// @param dry          nothing but the sizes of tasks is wanted
-  Plan(const CompilerTarget& target, u64 weight_area, u64 most_weights, bool dry);
+  Plan(const CompilerTarget& target, u64 weight_area, u64 most_weights, bool may_pack, bool dry);
 
   [[nodiscard]] const CompilerTarget& target() const { return target_; }
-  [[nodiscard]] u64 half_bytes() const { return target_.scratchpad_bytes / 2; }
+  [[nodiscard]] u64 half_bytes() const { return target_.half_bytes(); }
+  [[nodiscard]] bool may_pack() const { return may_pack_; }
   [[nodiscard]] u64 padded(u64 columns) const { return (columns + target_.lanes - 1) / target_.lanes * target_.lanes; }
   [[nodiscard]] u32 groups(u64 rows) const { return static_cast<u32>((rows + target_.lanes - 1) / target_.lanes); }
 
@@ -54,12 +56,15 @@ class Plan {
   struct Tiling {
     std::array<u32, 3> tiles{1, 1, 1};
     u32 rows = 0, tail_rows = 0;
+    bool packed = false;
   };
   /// Makes a task with this tiling; `measuring`: only to learn its size and cost.
   using Make = std::function<TaskBuilder(const Tiling& tiling, bool measuring)>;
 
   /// Whole lane groups a tile, `outer` tiles in the other levels.
   [[nodiscard]] Tiling tiling(u64 rows, u32 tile_groups, std::array<u32, 2> outer) const;
+  /// For a packed task: `tile_rows` rows a tile, as many as there are lanes or fewer.
+  [[nodiscard]] static Tiling packed_tiling(u64 rows, u32 tile_rows, std::array<u32, 2> outer);
   /// The tiling over `rows` rows with the least expected cycles of those that fit a half; nothing if none does.
   [[nodiscard]] std::optional<Tiling> choose_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const;
   /// Makes the task with the best tiling. @throws CompileError  a lane group of rows does not fit a half
@@ -86,7 +91,7 @@ class Plan {
 
   const CompilerTarget& target_;
   const u64 weight_area_, most_weights_;
-  const bool dry_;
+  const bool may_pack_, dry_;
   u64 bump_;
   MatrixPlaces matrices_;
   std::vector<TaskBuilder> tasks_;

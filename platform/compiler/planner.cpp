@@ -26,28 +26,34 @@ class Planner {
 
   CompiledNetwork compile() {
     // Where the weights of one task leave too little of a half to the tiles of another, weights are limited.
-    const u64 least_weights = u64{target_.lanes} * target_.vector_bytes();
-    for (u64 most_weights = half_bytes();; most_weights /= 2) {
-      try {
-        compile_with(most_weights);
-        return std::move(result_);
-      } catch (const ScratchpadError&) {
-        if (most_weights / 2 < least_weights) throw;
-      }
+    for (u64 most_weights = half_bytes(); most_weights >= target_.tile_bytes(); most_weights /= 2) {
+      if (compile_with(most_weights, false)) return std::move(result_);
     }
+    // Then buffers are packed; by far the most of a half is theirs.
+    for (u64 most_weights = half_bytes() / 8; most_weights >= target_.vector_bytes(); most_weights /= 2) {
+      if (compile_with(most_weights, true)) return std::move(result_);
+    }
+    throw ScratchpadError(too_small_);
   }
 
  private:
-  void compile_with(u64 most_weights) {
-    // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
-    weight_area_ = [&] {
-      Plan trial(target_, 0, most_weights, true);
-      plan_network(trial);
-      return trial.largest_weights();
-    }();
-    Plan plan(target_, weight_area_, weight_area_, false);
-    plan_network(plan);
-    lay_out(plan);
+  /// False: a task does not fit a scratchpad half.
+  bool compile_with(u64 most_weights, bool may_pack) {
+    try {
+      // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
+      weight_area_ = [&] {
+        Plan trial(target_, 0, most_weights, may_pack, true);
+        plan_network(trial);
+        return trial.largest_weights();
+      }();
+      Plan plan(target_, weight_area_, weight_area_, may_pack, false);
+      plan_network(plan);
+      lay_out(plan);
+      return true;
+    } catch (const ScratchpadError& error) {
+      too_small_ = error.what();
+      return false;
+    }
   }
 
   void plan_network(Plan& plan) {
@@ -73,7 +79,7 @@ class Planner {
     if (result_.logits.rows != 0) visit(result_.logits);
   }
 
-  [[nodiscard]] u64 half_bytes() const { return target_.scratchpad_bytes / 2; }
+  [[nodiscard]] u64 half_bytes() const { return target_.half_bytes(); }
 
   // ------------------------------------------------------------ memory image
 
@@ -218,6 +224,7 @@ class Planner {
   const Network& network_;
   const TensorMap& parameters_;
   CompiledNetwork result_;
+  std::string too_small_;  // what did not fit
   u64 weight_area_ = 0;
   u64 configured_image_ = 0;  // where the image lies that the launch before had
   u64 header_address_ = 0, ring_address_ = 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "platform/compiler/long_rows.h"
 #include "platform/compiler/operators.h"
@@ -54,31 +55,49 @@ struct OutputRange {
 
 class ProductTasks {
  public:
-  ProductTasks(Plan& plan, const Product& product) : plan_(plan), product_(product) {
-    const u64 lanes = plan.target().lanes, whole = product.outputs / lanes * lanes;
-    if (whole > 0) outputs_.push_back({0, whole});
-    if (whole < product.outputs) outputs_.push_back({whole, product.outputs});
+  ProductTasks(Plan& plan, Product product) : plan_(plan), product_(std::move(product)) {}
+
+  /// Parts of the inputs, as few as can be, whose tasks fit in whole tiles; nothing if none do.
+  [[nodiscard]] std::optional<std::vector<InputPart>> fitting() const {
+    const u64 lanes = plan_.target().lanes, chunks = plan_.padded(product_.x.columns) / lanes;
+    for (u64 of_part = chunks;; of_part = (of_part + 1) / 2) {
+      std::vector<InputPart> parts = divide(of_part * lanes);
+      if (std::all_of(parts.begin(), parts.end(), [&](const InputPart& part) { return fits(part); })) return parts;
+      if (of_part == 1) return std::nullopt;
+    }
   }
 
   void add() {
-    const u64 lanes = plan_.target().lanes, chunks = plan_.padded(product_.x.columns) / lanes;
-    for (u64 of_part = chunks; of_part >= 1; of_part = (of_part + 1) / 2) {
-      const std::vector<InputPart> parts = divide(of_part * lanes);
-      if (std::all_of(parts.begin(), parts.end(), [&](const InputPart& part) { return fits(part); })) {
-        if (parts.size() > 1) {
-          low_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
-          high_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
-        }
-        for (const InputPart& part : parts) {
-          for (const OutputRange& range : outputs_) add(part, range);
-        }
-        return;
+    if (const auto parts = fitting()) {
+      add_sums(*parts);
+      for (const InputPart& part : *parts) {
+        for (const OutputRange& range : ranges(plan_.target().lanes)) add(part, range);
       }
-      if (of_part == 1) throw plan_.does_not_fit(smallest(parts.back(), outputs_.front()));
+    } else if (plan_.may_pack()) {
+      add_packed();
+    } else {
+      const u64 lanes = plan_.target().lanes;
+      throw plan_.does_not_fit(smallest(divide(lanes).back(), ranges(lanes).front()));
     }
   }
 
  private:
+  /// Tiles of so many columns, and one with the rest.
+  [[nodiscard]] std::vector<OutputRange> ranges(u64 columns) const {
+    const u64 whole = product_.outputs / columns * columns;
+    std::vector<OutputRange> result;
+    if (whole > 0) result.push_back({0, whole});
+    if (whole < product_.outputs) result.push_back({whole, product_.outputs});
+    return result;
+  }
+
+  /// Where there are several parts, sums go through DRAM.
+  void add_sums(const std::vector<InputPart>& parts) {
+    if (parts.size() == 1) return;
+    low_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
+    high_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
+  }
+
   [[nodiscard]] std::vector<InputPart> divide(u64 of_part) const {
     std::vector<InputPart> parts;
     for (u64 first = 0; first < product_.x.columns; first += of_part) {
@@ -97,18 +116,23 @@ class ProductTasks {
     return static_cast<u32>(plan_.padded(range.end - range.first) / plan_.target().lanes);
   }
   [[nodiscard]] TaskBuilder smallest(const InputPart& part, const OutputRange& range) const {
-    return make(part, range, 1, plan_.tiling(product_.x.rows, 1, {panels(range), product_.heads}), true);
+    return make(part, range, plan_.target().lanes, plan_.tiling(product_.x.rows, 1, {panels(range), product_.heads}),
+                true);
   }
   [[nodiscard]] bool fits(const InputPart& part) const {
-    return std::all_of(outputs_.begin(), outputs_.end(),
+    const std::vector<OutputRange> all = ranges(plan_.target().lanes);
+    return std::all_of(all.begin(), all.end(),
                        [&](const OutputRange& range) { return plan_.fits(smallest(part, range)); });
   }
 
-  [[nodiscard]] TaskBuilder make(const InputPart& part, const OutputRange& range, u32 tile_panels,
+  /// @param tile_columns  of the result, if the range has as many
+  [[nodiscard]] TaskBuilder make(const InputPart& part, const OutputRange& range, u64 tile_columns,
                                  const Plan::Tiling& tiling, bool measuring) const {
     const CompilerTarget& target = plan_.target();
     const u64 inputs = part.end - part.first;
-    const u64 columns = std::min(u64{tile_panels} * target.lanes, range.end - range.first);
+    const u64 columns = std::min(tile_columns, range.end - range.first);
+    // Kernels take outputs in blocks, powers of two, which whole tiles have room for.
+    const u64 held = tiling.packed && !product_.over_outputs ? next_power_of_two(columns) : columns;
     const auto column_bytes = static_cast<i64>(columns * 2);
     const auto moved = [](MatrixPlace place, u64 rows, u64 first_column) {
       place.address += rows * place.pitch + first_column * 2;
@@ -116,11 +140,15 @@ class ProductTasks {
     };
     TaskBuilder task(target, product_.name + part.suffix, product_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
                      measuring);
+    if (tiling.packed) task.pack();
     // Without column access, what is taken by column is transposed, all of it but for the rows of w.
-    const auto taken = [&](TileBuffer buffer) { return product_.over_outputs ? buffer : for_columns(target, buffer); };
-    const TileBuffer x = taken(task.buffer(inputs));
-    const TileBuffer w = product_.transposed ? taken(task.buffer(columns, static_cast<u32>(inputs)))
-                                             : task.buffer(inputs, static_cast<u32>(columns));
+    const auto taken = [&](u64 of_columns, u32 rows = 0) {
+      return product_.over_outputs ? task.buffer(of_columns, rows) : task.column_buffer(of_columns, rows);
+    };
+    const TileBuffer x = taken(inputs);
+    const TileBuffer w = product_.transposed     ? taken(held, static_cast<u32>(inputs))
+                         : product_.over_outputs ? task.column_buffer(inputs, static_cast<u32>(columns))
+                                                 : task.buffer(inputs, static_cast<u32>(held));
     const auto turn = [&](const TileBuffer& buffer, u64 of_columns, bool varying) {
       if (!buffer.layout.transposed) return;
       add_transpose(task, target, product_.name + part.suffix + ".transpose", buffer, of_columns, varying);
@@ -154,7 +182,7 @@ class ProductTasks {
     const auto of_range = [&](const MatrixPlace& place) { return moved(place, 0, range.first); };
     const i64 sums_head = heads_behind(low_);
     if (!part.is_first || !part.is_last) {
-      op.sums = {taken(task.buffer(columns)), taken(task.buffer(columns)), !part.is_first, !part.is_last};
+      op.sums = {taken(held), taken(held), !part.is_first, !part.is_last};
     }
     if (!part.is_first) {
       task.load(of_range(low_), columns, op.sums->low, tiling.rows, true, strides(low_, sums_head));
@@ -170,17 +198,17 @@ class ProductTasks {
       task.store(of_range(high_), columns, op.sums->high, tiling.rows, true, strides(high_, sums_head));
       return task;
     }
-    const TileBuffer y = taken(task.buffer(columns));
+    const TileBuffer y = taken(held);
     op.activation = product_.activation;
     op.factor = product_.factor;
     if (product_.residual) {
-      op.residual = taken(task.buffer(columns));
+      op.residual = taken(held);
       task.load(of_range(*product_.residual), columns, *op.residual, tiling.rows, true, strides(*product_.residual, 0));
       turn(*op.residual, columns, true);
     }
     if (product_.row_factor) {
       const MatrixPlace& factors = *product_.row_factor;
-      op.row_factor = taken(task.buffer(factors.columns));
+      op.row_factor = taken(factors.columns);
       task.load(factors, factors.columns, *op.row_factor, tiling.rows, true,
                 row_strides(factors, tiling.rows, 0, heads_behind(factors)));
       turn(*op.row_factor, factors.columns, true);
@@ -194,29 +222,91 @@ class ProductTasks {
   /// With the number of output panels and of rows that cost least.
   void add(const InputPart& part, const OutputRange& range) {
     u64 best_cycles = std::numeric_limits<u64>::max();
-    u32 best_panels = 1;
+    u64 best_columns = 0;
     Plan::Tiling best_tiling;
     const u32 all = panels(range);
     for (u32 count = 1; count <= all; ++count) {
       if (all % count != 0) continue;
       const u32 tile_panels = all / count;
+      const u64 columns = u64{tile_panels} * plan_.target().lanes;
       const Plan::Make make_tile = [&](const Plan::Tiling& tiling, bool measuring) {
-        return make(part, range, tile_panels, tiling, measuring);
+        return make(part, range, columns, tiling, measuring);
       };
       const auto tiling = plan_.choose_tiling(product_.x.rows, {count, product_.heads}, make_tile);
       if (!tiling) continue;
-      const u64 cycles = plan_.cycles(make(part, range, tile_panels, *tiling, true));
+      const u64 cycles = plan_.cycles(make_tile(*tiling, true));
       if (cycles >= best_cycles) continue;
       best_cycles = cycles;
-      best_panels = tile_panels;
+      best_columns = columns;
       best_tiling = *tiling;
     }
-    plan_.add_task(make(part, range, best_panels, best_tiling, false));
+    plan_.add_task(make(part, range, best_columns, best_tiling, false));
+  }
+
+  // ------------------------------------------------------------ packed
+
+  /// How much a tile has: inputs, and columns of the result or, where lanes run over these, rows.
+  struct PackedTile {
+    u32 inputs = 0, others = 0;
+  };
+
+  [[nodiscard]] u32 packed_columns(const PackedTile& tile) const {
+    return product_.over_outputs ? plan_.target().lanes : tile.others;
+  }
+  [[nodiscard]] TaskBuilder make_packed(const InputPart& part, const OutputRange& range, const PackedTile& tile,
+                                        bool measuring) const {
+    const u64 columns = packed_columns(tile), lanes = plan_.target().lanes;
+    const auto count = static_cast<u32>((range.end - range.first + columns - 1) / columns);
+    const auto rows = product_.over_outputs ? tile.others : static_cast<u32>(std::min(product_.x.rows, lanes));
+    return make(part, range, columns, Plan::packed_tiling(product_.x.rows, rows, {count, product_.heads}), measuring);
+  }
+
+  /// Expected cycles of all parts; nothing if one does not fit.
+  [[nodiscard]] std::optional<u64> packed_cycles(const PackedTile& tile) const {
+    const std::vector<InputPart> parts = divide(tile.inputs);
+    u64 sum = 0;
+    // Those between the first and the last are alike.
+    for (std::size_t i = 0; i < std::min<std::size_t>(parts.size(), 3); ++i) {
+      const bool last = i == 2 || i + 1 == parts.size();
+      for (const OutputRange& range : ranges(packed_columns(tile))) {
+        const TaskBuilder task = make_packed(last ? parts.back() : parts[i], range, tile, true);
+        if (!plan_.fits(task)) return std::nullopt;
+        sum += plan_.cycles(task) * (i == 1 && !last ? parts.size() - 2 : 1);
+      }
+    }
+    return sum;
+  }
+
+  void add_packed() {
+    // Rows are moved as they are where lanes run over outputs; columns go value by value.
+    product_.over_outputs = !product_.row_factor;
+    const auto most = [&](u64 wanted) {
+      return static_cast<u32>(std::min<u64>(plan_.target().lanes, next_power_of_two(wanted)));
+    };
+    const u32 others = most(product_.over_outputs ? product_.x.rows : product_.outputs);
+    u64 best_cycles = std::numeric_limits<u64>::max();
+    PackedTile best{1, 1};
+    for (PackedTile tile{most(product_.x.columns), 0}; tile.inputs > 0; tile.inputs /= 2) {
+      for (tile.others = others; tile.others > 0; tile.others /= 2) {
+        const auto cycles = packed_cycles(tile);
+        if (!cycles || *cycles >= best_cycles) continue;
+        best_cycles = *cycles;
+        best = tile;
+      }
+    }
+    const std::vector<InputPart> parts = divide(best.inputs);
+    const std::vector<OutputRange> all = ranges(packed_columns(best));
+    if (best_cycles == std::numeric_limits<u64>::max()) {
+      throw plan_.does_not_fit(make_packed(parts.back(), all.front(), best, true));
+    }
+    add_sums(parts);
+    for (const InputPart& part : parts) {
+      for (const OutputRange& range : all) plan_.add_task(make_packed(part, range, best, false));
+    }
   }
 
   Plan& plan_;
-  const Product& product_;
-  std::vector<OutputRange> outputs_;
+  Product product_;
   MatrixPlace low_{}, high_{};  // halves of the bits of the sums
 };
 
@@ -228,12 +318,15 @@ void add_dense_layer(Plan& plan, const DenseLayer& dense, const MatrixPlace& inp
   product.layer = dense.layer;
   product.x = input;
   product.transposed = product.over_outputs = !plan.target().column_access;
-  product.w = plan.constant(*dense.weight, product.transposed);
   product.y = output;
   product.outputs = plan.padded(output.columns);
-  product.bias = plan.constant(*dense.bias);
+  product.bias = MatrixPlace{};
   product.activation = dense.activation;
   product.residual = dense.residual;
+  // Packed, lanes run over outputs.
+  if (plan.may_pack() && !ProductTasks(plan, product).fitting()) product.transposed = product.over_outputs = true;
+  product.w = plan.constant(*dense.weight, product.transposed);
+  product.bias = plan.constant(*dense.bias);
   ProductTasks(plan, product).add();
 }
 

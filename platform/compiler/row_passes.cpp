@@ -37,7 +37,10 @@ u32 choose_sharing(const CompilerTarget& target, u32 columns, u32 groups, u32 wa
 }  // namespace
 
 u32 sum_ways(const CompilerTarget& target) {
-  return CompilerTarget::floor_power_of_two(std::min({16u, target.lanes, std::max(1u, target.accumulators / 2)}));
+  // The sums of long rows, two vectors a part, leave most of a scratchpad half to other things.
+  const auto vectors = static_cast<u32>(std::min<u64>(target.half_bytes() / target.vector_bytes(), 1024));
+  return CompilerTarget::floor_power_of_two(
+      std::min({16u, target.lanes, std::max(1u, target.accumulators / 2), std::max(1u, vectors / 8)}));
 }
 
 u64 row_exchange_cycles(u32 sharing) {

@@ -31,10 +31,11 @@ void share_out(KernelBuilder& builder, const std::vector<u32>& counts) {
 SumKernel make_add_kernel(const CompilerTarget& target, const AddSpec& spec, u32 groups) {
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
   const u32 lanes = target.lanes, depth = target.in_flight(2);
-  u32 rows = std::min(lanes, 16u);
+  const u32 of_group = std::min(lanes, spec.layout.rows);
+  u32 rows = std::min(of_group, 16u);
   while (rows > 1 && 2 * depth * rows > target.operand_vectors) rows /= 2;
   SumKernel result;
-  result.counts = {spec.layout.panels(spec.columns), lanes / rows, 1};
+  result.counts = {spec.layout.panels(spec.columns), of_group / rows, 1};
   share_out(builder, {groups, result.counts[0], result.counts[1]});
 
   const Stream x = rotating(builder.allocate_vectors(depth * rows), 3, depth, rows);
@@ -66,11 +67,13 @@ SumKernel make_add_kernel(const CompilerTarget& target, const AddSpec& spec, u32
 
 SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& spec) {
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
-  const u32 width = spec.join ? 2 : 1;    // vectors of a term
-  const u32 results = spec.join ? 1 : 2;  // vectors of a sum
+  const u32 width = spec.join ? 2 : 1;  // vectors of a term
+  const bool rounds = spec.join && !spec.suspend;
+  const u32 results = rounds ? 1 : 2;  // vectors of a sum
   const u32 depth = target.in_flight(2);
   u32 terms = std::min(16u, CompilerTarget::floor_power_of_two(spec.rows));  // of a chunk
-  while (terms > 1 && depth * (terms * width + results) + 1 > target.operand_vectors) terms /= 2;
+  while (terms > 1 && depth * (terms * width + results + (spec.resume ? 2 : 0)) + 1 > target.operand_vectors)
+    terms /= 2;
   const u32 chunks = spec.rows / terms, tail = spec.rows % terms;
   SumKernel result;
   result.counts = {spec.x.panels(spec.columns), chunks, 1};
@@ -90,6 +93,21 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
   const auto row = static_cast<i32>(spec.x.row_bytes());
   const u16 zero = builder.add(Unit::cal, 2, 1, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum, {}, {}, {}}, {});
 
+  Stream result_memory = row_stream(row_sum_register::y);
+  result_memory.instance_stride[0] = static_cast<i32>(spec.y.row_bytes() * results);
+  result_memory.instance_stride[1] = static_cast<i32>(spec.y.panel_bytes());
+  const std::vector<Loop> over_results{trips(results, {1, static_cast<i32>(spec.y.row_bytes()), 0, 0})};
+  u16 start = zero;
+  if (spec.resume) {
+    const Stream halves = rotating(builder.allocate_vectors(depth * 2), 2, depth, 2);
+    const u16 load = builder.add(Unit::load, 2, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                                 {halves, result_memory, {}, {}}, over_results);
+    start = builder.add(Unit::cal, 2, 1, {{Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}}}, {sum, halves, {}, {}}, {});
+    builder.edge(load, start, data);
+    builder.edge(start, load, space, depth);
+    builder.edge(zero, start, data);
+  }
+
   std::optional<u16> last, first_load;
   const auto add_terms = [&](unsigned scope, u32 count) {
     const u32 rotation = scope == 3 ? depth : 1;
@@ -108,7 +126,7 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
                                 {trips(count, {0, static_cast<i32>(width), 0, 0})});
     builder.edge(load, add, data);
     builder.edge(add, load, space, rotation);
-    builder.edge(zero, add, data);
+    builder.edge(start, add, data);
     if (last) {
       // The tail uses the buffers of the chunks: after the last chunk, before those of the next instance.
       builder.edge(*last, load, space);
@@ -123,18 +141,14 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
 
   const std::vector<Instruction> leave{{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, 1}, {1, 0}, {}, {}}};
   const std::vector<Instruction> round{{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}};
-  const u16 finish =
-      builder.add(Unit::cal, 2, 3, spec.join ? round : leave, {y, sum, spec.join ? factor : Stream{}, {}}, {});
+  const u16 finish = builder.add(Unit::cal, 2, 3, rounds ? round : leave, {y, sum, rounds ? factor : Stream{}, {}}, {});
   // The factor is last used where the sum ends, in the instance's last segment.
   builder.edge(constants, spec.join ? finish : zero, data);
   builder.edge(finish, constants, space, 1);
   builder.edge(*last, finish, data);
   builder.edge(finish, zero, space, depth);
-  Stream memory = row_stream(row_sum_register::y);
-  memory.instance_stride[0] = static_cast<i32>(spec.y.row_bytes() * results);
-  memory.instance_stride[1] = static_cast<i32>(spec.y.panel_bytes());
-  const u16 store = builder.add(Unit::store, 2, 3, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {y, memory, {}, {}},
-                                {trips(results, {1, static_cast<i32>(spec.y.row_bytes()), 0, 0})});
+  const u16 store =
+      builder.add(Unit::store, 2, 3, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {y, result_memory, {}, {}}, over_results);
   builder.edge(finish, store, data);
   builder.edge(store, finish, space, depth);
   result.kernel = builder.finish();

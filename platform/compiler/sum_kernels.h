@@ -36,7 +36,9 @@ struct SumKernel {
 /// blocks.
 struct RowSumSpec {
   bool join = false;
-  u32 rows = 0;  // of a block (`join`: pairs of rows)
+  bool resume = false;   // without join: the sum begins with what y holds
+  bool suspend = false;  // join: the sum is left in two rows as well
+  u32 rows = 0;          // of a block (`join`: pairs of rows)
   u32 blocks = 1;
   u64 columns = 0;
   PanelLayout x, y;

@@ -38,6 +38,12 @@ struct CompilerTarget {
   /// Instances of a kernel that have operands on a PE at a time.
   [[nodiscard]] u32 in_flight(u32 wanted) const { return streaming ? wanted : 1; }
   [[nodiscard]] u32 vector_bytes() const { return lanes * 2; }
+  [[nodiscard]] u64 tile_bytes() const { return u64{lanes} * vector_bytes(); }
+  /// A scratchpad half: whole tiles, so that columns of both can be taken. Where it holds none, nothing takes columns.
+  [[nodiscard]] u64 half_bytes() const {
+    const u64 half = scratchpad_bytes / 2;
+    return half < tile_bytes() ? half : half / tile_bytes() * tile_bytes();
+  }
   /// The largest power-of-two sub-array: butterflies need one.
   [[nodiscard]] u32 usable_rows() const { return floor_power_of_two(rows); }
   [[nodiscard]] u32 usable_columns() const { return floor_power_of_two(columns); }

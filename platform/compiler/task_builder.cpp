@@ -24,11 +24,26 @@ TileBuffer TaskBuilder::buffer(u64 columns, u32 rows) { return buffer_at(buffer_
 TileBuffer TaskBuilder::buffer_at(u32 offset, u64 columns, u32 rows) {
   const u32 lanes = target_.lanes;
   TileBuffer buffer;
-  buffer.layout = {lanes, ((rows == 0 ? rows_ : rows) + lanes - 1) / lanes * lanes};
+  const u32 count = rows == 0 ? rows_ : rows;
+  buffer.layout = {lanes, packed_ ? count : (count + lanes - 1) / lanes * lanes};
   buffer.columns = buffer.layout.panels(columns) * lanes;
   buffer.offset = offset;
   buffer_bytes_ = std::max(buffer_bytes_, offset + buffer.layout.bytes(columns));
   return buffer;
+}
+
+TileBuffer TaskBuilder::column_buffer(u64 columns, u32 rows) {
+  if (!packed_) {
+    TileBuffer result = buffer(columns, rows);
+    result.layout.transposed = !target_.column_access;
+    return result;
+  }
+  TileBuffer result;
+  result.layout = {target_.lanes, target_.lanes, true};
+  result.columns = static_cast<u32>(columns);
+  result.offset = buffer_bytes_;
+  buffer_bytes_ += result.columns * result.layout.row_bytes();
+  return result;
 }
 
 u32 TaskBuilder::buffer_size(u64 columns, u32 rows) const {
@@ -97,6 +112,11 @@ void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const T
   const u64 base = target_.scratchpad_base + buffer.offset;
   const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
   const bool has_tail = varying && tail_rows_ != rows;
+  if (packed_ && buffer.layout.transposed) {
+    add_move(load, place.address, base, 2, {static_cast<u32>(columns), rows, 1}, {2, pitch, 0}, {row, 2, 0}, strides,
+             has_tail ? 1 : tail_none, tail_rows_);
+    return;
+  }
   if (whole > 0) {
     move_panels(load, place, {buffer.offset, panel, row}, {whole, rows}, strides, has_tail ? 1 : 2, tail_rows_);
   }
@@ -181,9 +201,9 @@ void TaskBuilder::fill(u64 scratchpad, u32 length, u32 count, i32 stride) {
 }
 
 u32 TaskBuilder::reserve(u32 bytes) {
-  const u32 tile = std::max(64u, target_.lanes * target_.vector_bytes());
-  const u32 offset = (buffer_bytes_ + tile - 1) / tile * tile;
-  buffer_bytes_ = offset + (bytes + tile - 1) / tile * tile;
+  const u32 unit = packed_ ? target_.vector_bytes() : std::max(64u, static_cast<u32>(target_.tile_bytes()));
+  const u32 offset = (buffer_bytes_ + unit - 1) / unit * unit;
+  buffer_bytes_ = offset + (bytes + unit - 1) / unit * unit;
   return offset;
 }
 

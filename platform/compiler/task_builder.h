@@ -57,6 +57,11 @@ class TaskBuilder {
   TaskBuilder(const CompilerTarget& target, std::string name, u32 layer, std::array<u32, 3> tiles, u32 rows,
               u32 tail_rows, bool measuring = false);
   [[nodiscard]] bool measuring() const { return measuring_; }
+  /// To be called first: buffers of this task are packed. They are made of vectors, not of whole tiles: as many rows as
+  /// asked for, or, in a column_buffer, a vector for each column of the lane group, which the DMA transposes value by
+  /// value. A tile of the task has one lane group of rows at most.
+  void pack() { packed_ = true; }
+  [[nodiscard]] bool packed() const { return packed_; }
   /// What launches added from now on belong to.
   void set_layer(u32 layer) { layer_ = layer; }
 
@@ -67,6 +72,8 @@ class TaskBuilder {
 
   /// A buffer of at least `columns` columns and `rows` rows (0: the tile's).
   TileBuffer buffer(u64 columns, u32 rows = 0);
+  /// Likewise for what is taken by column.
+  TileBuffer column_buffer(u64 columns, u32 rows = 0);
   /// Likewise at an offset of the caller's choice.
   TileBuffer buffer_at(u32 offset, u64 columns, u32 rows = 0);
   [[nodiscard]] u32 buffer_size(u64 columns, u32 rows = 0) const;
@@ -89,7 +96,8 @@ class TaskBuilder {
   /// Zeroes rows [first, end) of all panels.
   void zero_rows(const TileBuffer& buffer, u32 first, u32 end);
 
-  /// Space for `bytes` bytes in the half, at the beginning of a tile of the scratchpad; returns the offset.
+  /// Space for `bytes` bytes in the half, at the beginning of a tile of the scratchpad (packed: of a vector); returns
+  /// the offset.
   u32 reserve(u32 bytes);
   /// A DMA input as it is, from tile to tile by `strides` on both sides (0: the side lies in the scratchpad half).
   struct Move {
@@ -157,7 +165,7 @@ class TaskBuilder {
   u32 first_layer_, layer_;
   std::array<u32, 3> tiles_;
   u32 rows_, tail_rows_;
-  bool measuring_;
+  bool measuring_, packed_ = false;
   u32 buffer_bytes_ = 0;
   std::vector<Step> inputs_, outputs_;
   std::vector<LaunchStep> launches_;

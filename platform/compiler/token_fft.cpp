@@ -34,7 +34,7 @@ class LongTokenFft {
   }
 
   [[nodiscard]] u64 expected_cycles() {
-    if (points_ < 4) return long_butterfly_impossible;
+    if (points_ < 4 && !plan_.may_pack()) return long_butterfly_impossible;
     LongButterflyPlaces places;
     places.input_re = re_;
     places.input_im = im_;

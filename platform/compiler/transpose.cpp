@@ -101,7 +101,7 @@ TileBuffer for_columns(const CompilerTarget& target, TileBuffer buffer) {
 
 void add_transpose(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const TileBuffer& buffer,
                    u64 columns, bool varying) {
-  if (target.column_access) return;
+  if (target.column_access || task.packed()) return;
   const std::vector<unsigned> passes = transpose_passes(target);
   TransposeSpec spec;
   spec.layout = buffer.layout;

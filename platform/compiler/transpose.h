@@ -44,7 +44,7 @@ struct TransposeKernel {
 [[nodiscard]] TileBuffer for_columns(const CompilerTarget& target, TileBuffer buffer);
 
 /// Transposes the tiles of the buffer's first `columns` columns, from the order of rows to that of for_columns or back.
-/// Does nothing where these are the same.
+/// Does nothing where these are the same, or the DMA does it (TaskBuilder::pack).
 /// @param varying  the rows are the tile's and shrink in its tail
 void add_transpose(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const TileBuffer& buffer,
                    u64 columns, bool varying);

@@ -28,7 +28,7 @@ TEST_CASE("matrices share places in DRAM only when they are never in use at the 
   target.dram_bytes = u64{1} << 30;
   std::mt19937 random(7);
   for (int round = 0; round < 20; ++round) {
-    Plan plan(target, 0, target.scratchpad_bytes, false);
+    Plan plan(target, 0, target.scratchpad_bytes, false, false);
     std::vector<Use> uses;
     const std::size_t tasks = 1 + random() % 12;
     for (int i = 0; i < 30; ++i) {
