@@ -14,6 +14,9 @@ namespace bvp {
 
 namespace {
 
+/// A transform of one point is padded to two, its scale stays 1.
+bool is_scaled(const TokenFft& fft) { return fft.ortho && fft.tokens > 1; }
+
 /// In passes over DRAM, for one batch element.
 class LongTokenFft {
  public:
@@ -26,7 +29,7 @@ class LongTokenFft {
         residual_(residual),
         mixed_(mixed),
         points_(std::max<u64>(2, next_power_of_two(fft.tokens))),
-        butterfly_(long_fft(fft.name, log2_of(points_), fft.ortho)) {
+        butterfly_(long_fft(fft.name, log2_of(points_), is_scaled(fft))) {
     butterfly_.layer = fft.layer;
     butterfly_.along_rows = true;
     butterfly_.others = plan.padded(mixed.columns);
@@ -113,7 +116,7 @@ void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const
     op.name = fft.name;
     op.points = points;
     op.along_rows = true;
-    op.ortho = fft.ortho && fft.tokens > 1;  // a transform of one point is padded to two, its scale stays 1
+    op.ortho = is_scaled(fft);
     op.real_output = true;
     op.residual = out;
     op.groups = width;

@@ -144,8 +144,8 @@ class Validate(CommandLine):
         self.vp("validate", huge, expect=2, timeout=10)
 
     def test_what_does_not_fit(self):
-        done = self.vp("validate", SMALL, "--set", "soc.scratchpad.size_bytes=8192", expect=2)
-        self.assertRegex(done.stderr, r"layers\.0\.\S+: .*bytes.* \(raise soc\.scratchpad\.size_bytes\)")
+        done = self.vp("validate", SMALL, "--set", "soc.dram.size_bytes=131072", expect=2)
+        self.assertRegex(done.stderr, r"needs more than the 131072 bytes of DRAM \(raise soc\.dram\.size_bytes\)")
         done = self.vp("validate", SMALL, "--set", "soc.pe.operand_vectors=32", expect=2)
         self.assertRegex(done.stderr, r"attention\.\S+: .*operand memory.*raise soc\.pe\.operand_vectors")
 
