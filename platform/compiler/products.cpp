@@ -98,17 +98,19 @@ class ProductTasks {
     high_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
   }
 
+  [[nodiscard]] u64 part_count(u64 of_part) const { return (product_.x.columns + of_part - 1) / of_part; }
+  [[nodiscard]] InputPart input_part(u64 number, u64 of_part) const {
+    InputPart part;
+    part.first = number * of_part;
+    part.end = std::min(part.first + of_part, product_.x.columns);
+    part.is_first = number == 0;
+    part.is_last = part.end == product_.x.columns;
+    if (!part.is_first || !part.is_last) part.suffix = fmt::format(".part{}", number);
+    return part;
+  }
   [[nodiscard]] std::vector<InputPart> divide(u64 of_part) const {
     std::vector<InputPart> parts;
-    for (u64 first = 0; first < product_.x.columns; first += of_part) {
-      InputPart part;
-      part.first = first;
-      part.end = std::min(first + of_part, product_.x.columns);
-      part.is_first = first == 0;
-      part.is_last = part.end == product_.x.columns;
-      if (!part.is_first || !part.is_last) part.suffix = fmt::format(".part{}", parts.size());
-      parts.push_back(part);
-    }
+    for (u64 number = 0; number < part_count(of_part); ++number) parts.push_back(input_part(number, of_part));
     return parts;
   }
 
@@ -263,16 +265,20 @@ class ProductTasks {
 
   /// Expected cycles of all parts; nothing if one does not fit.
   [[nodiscard]] std::optional<u64> packed_cycles(const PackedTile& tile) const {
-    const std::vector<InputPart> parts = divide(tile.inputs);
+    const u64 count = part_count(tile.inputs);
     u64 sum = 0;
+    const auto add_part = [&](u64 number, u64 alike) {
+      const InputPart part = input_part(number, tile.inputs);
+      const std::vector<OutputRange> all = ranges(packed_columns(tile));
+      return std::all_of(all.begin(), all.end(), [&](const OutputRange& range) {
+        const TaskBuilder task = make_packed(part, range, tile, true);
+        sum += plan_.cycles(task) * alike;
+        return plan_.fits(task);
+      });
+    };
     // Those between the first and the last are alike.
-    for (std::size_t i = 0; i < std::min<std::size_t>(parts.size(), 3); ++i) {
-      const bool last = i == 2 || i + 1 == parts.size();
-      for (const OutputRange& range : ranges(packed_columns(tile))) {
-        const TaskBuilder task = make_packed(last ? parts.back() : parts[i], range, tile, true);
-        if (!plan_.fits(task)) return std::nullopt;
-        sum += plan_.cycles(task) * (i == 1 && !last ? parts.size() - 2 : 1);
-      }
+    if (!add_part(0, 1) || (count > 2 && !add_part(1, count - 2)) || (count > 1 && !add_part(count - 1, 1))) {
+      return std::nullopt;
     }
     return sum;
   }
