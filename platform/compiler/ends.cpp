@@ -75,7 +75,7 @@ class MeanPooling {
     return parts;
   }
 
-  /// As few parts as fit in tiles of one panel. `make`: the smallest task for a part.
+  /// As few parts as fit in tiles of one panel. `smallest`: the smallest task for a part.
   template <class Smallest>
   [[nodiscard]] std::vector<Part> divide(u32 count, bool packed, const Smallest& smallest) const {
     for (u32 size = count;; size = (size + 1) / 2) {

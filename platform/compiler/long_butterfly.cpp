@@ -332,6 +332,7 @@ class Division {
     }
     try_passes();
     if (best_ || !plan_.may_pack()) return best_cycles_;
+    // Tiles of down to two points.
     packed_ = true;
     known_.clear();
     try_passes();
