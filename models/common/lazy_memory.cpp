@@ -10,14 +10,14 @@
 
 namespace bvp {
 
-LazyMemory::LazyMemory(const char* owner, u64 bytes) : bytes_(bytes), data_(nullptr) {
+LazyMemory::LazyMemory(const char* owner, u64 bytes, Use use) : bytes_(bytes), data_(nullptr) {
   void* mapping = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) {
     report_error(owner, "the host gives no address range of {} bytes: {}", bytes, std::strerror(errno));
   }
   data_ = static_cast<u8*>(mapping);
-  // Networks touch most of it only once: large pages spare the host most of the faults. No matter if it has none.
-  madvise(mapping, bytes, MADV_HUGEPAGE);
+  // No matter if the host has none.
+  if (use == Use::dense) madvise(mapping, bytes, MADV_HUGEPAGE);
 }
 
 LazyMemory::~LazyMemory() { munmap(data_, bytes_); }

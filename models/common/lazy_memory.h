@@ -9,8 +9,11 @@ namespace bvp {
 /// Zeroed memory without a reservation, aligned to a page of the host.
 class LazyMemory {
  public:
+  /// `dense`: most of what is used lies together, and large pages spare the host most of its faults. `sparse`: a few
+  /// bytes here and there, for which zeroing large pages would take longer.
+  enum class Use { dense, sparse };
   /// @param owner  who is named when the host gives no such range of addresses, which is an error that is reported
-  LazyMemory(const char* owner, u64 bytes);
+  LazyMemory(const char* owner, u64 bytes, Use use = Use::dense);
   ~LazyMemory();
   LazyMemory(const LazyMemory&) = delete;
   LazyMemory& operator=(const LazyMemory&) = delete;

@@ -7,13 +7,14 @@
 
 namespace bvp {
 
-Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics)
+Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics,
+           LazyMemory::Use use)
     : sc_module(name),
       target("target"),
       clock_(parameters.clock_hz),
       stats_(basename()),
       map_(parameters),
-      storage_("dram", static_cast<u64>(parameters.size_bytes.get())),
+      storage_("dram", static_cast<u64>(parameters.size_bytes.get()), use),
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
       response_latency_(static_cast<Cycle>(parameters.response_latency.get())),
       burst_clocks_(DramTiming(parameters).burst),

@@ -25,7 +25,9 @@ namespace bvp {
 /// contend for banks and data buses; `delay` grows by what the last of them takes.
 class Dram : public sc_core::sc_module {
  public:
-  Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics);
+  /// @param use  of the memory that holds the data
+  Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics,
+       LazyMemory::Use use = LazyMemory::Use::dense);
 
   tlm_utils::simple_target_socket<Dram> target;
 

@@ -22,7 +22,8 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
       interrupt_controller("interrupt_controller", parameters.interrupt_controller, clock_, stats_),
       simulation_control("simulation_control", parameters.simulation_control, clock_, stats_),
       power_controller("power_controller", parameters.power_controller, clock_, stats_),
-      dram("dram", parameters.dram, stats_),
+      // Without data it holds commands and kernels, which lie far apart.
+      dram("dram", parameters.dram, stats_, mode.data ? LazyMemory::Use::dense : LazyMemory::Use::sparse),
       sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
                 clock_, stats_),
       dma("dma", parameters.dma, clock_, stats_, {mode.fast, mode.data}),
