@@ -23,7 +23,8 @@ struct Workload {
 [[nodiscard]] std::vector<Workload> default_workloads(bool series);
 
 /// What bench.json holds. Each workload is run natively (the fp16 reference, one thread) and simulated: `cycle`, `fast`
-/// and both without data, each in a process of its own, so that `peak_memory_bytes` is its own.
+/// and both without data, each in a process of its own, so that `peak_memory_bytes` is its own. Short ones are run up
+/// to three times, and the quickest counts.
 /// @param progress  told what is being measured
 [[nodiscard]] nlohmann::json run_bench(const std::vector<Workload>& workloads, const ScenarioOptions& options,
                                        const std::function<void(const std::string&)>& progress);

@@ -62,4 +62,19 @@ nlohmann::json in_child(const std::function<nlohmann::json()>& measure) {
   return result;
 }
 
+nlohmann::json best_in_child(const char* seconds, const std::function<nlohmann::json()>& measure) {
+  constexpr int tries = 3;
+  constexpr double enough_seconds = 5;
+  nlohmann::json best = in_child(measure);
+  if (!best.contains(seconds)) return best;
+  double spent = best[seconds];
+  for (int i = 1; i < tries && spent < enough_seconds; ++i) {
+    nlohmann::json next = in_child(measure);
+    if (!next.contains(seconds)) return next;
+    spent += next[seconds].get<double>();
+    if (next[seconds] < best[seconds]) best = std::move(next);
+  }
+  return best;
+}
+
 }  // namespace bvp

@@ -10,4 +10,8 @@ namespace bvp {
 /// What `measure` returns, with `peak_memory_bytes` of the child; {"error": why} if it threw or died.
 [[nodiscard]] nlohmann::json in_child(const std::function<nlohmann::json()>& measure);
 
+/// The same of the quickest of up to three tries, by the number `seconds`; after five seconds no further one is begun.
+/// The host's other work only ever makes a try slower.
+[[nodiscard]] nlohmann::json best_in_child(const char* seconds, const std::function<nlohmann::json()>& measure);
+
 }  // namespace bvp
