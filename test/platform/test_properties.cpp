@@ -175,4 +175,4 @@ TEST_CASE("random networks need no larger scratchpad than the smallest there is"
 
 // Some minutes: scripts/test --nightly
 TEST_CASE("random networks on random machines", "[properties][.nightly]") { check_cases(24, 624); }
-TEST_CASE("random networks in small scratchpads", "[properties][.nightly]") { check_cases(1006, 1106, true); }
+TEST_CASE("random networks in small scratchpads", "[properties][.nightly]") { check_cases(1008, 1108, true); }
