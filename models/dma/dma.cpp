@@ -122,19 +122,23 @@ Cycle Dma::next_issue(const Channel& channel) const {
 /// Performs bursts whose issue lies a little ahead, at most as many as may be in flight, then sleeps until the
 /// next may be issued. So what it reserves and reads is never much later than the present.
 void Dma::run(Channel& channel) {
-  if (stop_moving() || start_moving()) return;
+  // Two channels that are due at the same time start to move once.
+  if (moving_since_ && *moving_since_ == clock_.now() && !drains(channel)) return;
+  const bool moved = stop_moving();
+  if (!drains(channel)) {
+    if (moved || start_moving()) return;
+    for (u32 i = 0; i < outstanding_ && !drains(channel); ++i) perform_burst(channel, next_issue(channel));
+  }
+  if (drains(channel) && clock_.to_time(channel.finished) <= sc_core::sc_time_stamp()) return complete(channel);
+  wake_when_due(channel);
+  start_moving();
+}
+
+void Dma::wake_when_due(Channel& channel) {
   const sc_core::sc_time now = sc_core::sc_time_stamp();
-  for (u32 i = 0; i < outstanding_ && channel.status == DmaStatus::ok && !channel.transfer.finished(); ++i) {
-    perform_burst(channel, next_issue(channel));
-  }
-  if (start_moving()) return;
-  const bool more = channel.status == DmaStatus::ok && !channel.transfer.finished();
-  const sc_core::sc_time next = clock_.to_time(more ? next_issue(channel) : channel.finished);
-  if (next > now) {
-    channel.wake.notify(next - now);
-  } else {
-    complete(channel);
-  }
+  const sc_core::sc_time due = clock_.to_time(drains(channel) ? channel.finished : next_issue(channel));
+  channel.wake.cancel();
+  channel.wake.notify(due > now ? due - now : sc_core::SC_ZERO_TIME);
 }
 
 void Dma::perform_burst(Channel& channel, Cycle issue) {
@@ -180,6 +184,9 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   channel.paced_reads += burst.source.size();
   channel.paced_writes += burst.destination.size();
   channel.paced_bytes += burst.bytes;
+  if (busy_ != nullptr && channel.burst_count == outstanding_ && channel.paced_bursts == outstanding_) {
+    busy_->paces[channel.number].fill.add(next_issue(channel) - (channel.submitted + setup_cycles_));
+  }
   if (channel.paced_bursts == pace_bursts() + 1 && pace_is_measured()) mark_sample(BulkTraffic::Kind::sample_begins);
   channel.finished = std::max(channel.finished, done);
 }
@@ -205,7 +212,10 @@ bool Dma::access(Channel& channel, tlm::tlm_command command, const DmaSegment& s
 }
 
 void Dma::complete(Channel& channel) {
-  if (mode_.fast) learn_paces();
+  if (mode_.fast) {
+    learn_drain(channel);
+    learn_paces();
+  }
   channel.busy = false;
   if (mode_.fast) find_busy_transfers();
   channel.statistics.busy_cycles += channel.finished - channel.submitted;
@@ -226,32 +236,12 @@ void Dma::complete(Channel& channel) {
 // ---------------------------------------------------------------- fast
 
 void Dma::find_busy_transfers() {
-  std::vector<u64> shapes;
+  std::vector<const DmaDescriptor*> transfers;
   for (const auto& channel : channels_) {
     channel->paced_bursts = 0;
-    shapes.push_back(channel->busy ? 1 : 0);
-    if (!channel->busy) continue;
-    const DmaDescriptor& descriptor = channel->descriptor;
-    // Targets and alignment, not places: those change from tile to tile.
-    constexpr u64 target_bytes = u64{1} << 28;
-    for (const u64 address : {descriptor.source, descriptor.destination}) {
-      shapes.push_back(address / target_bytes);
-      shapes.push_back(address % channel->transfer.burst_bytes());
-    }
-    shapes.push_back(descriptor.length);
-    shapes.push_back(descriptor.fill != 0 ? 1 : 0);
-    for (std::size_t i = 0; i < descriptor.count.size(); ++i) {
-      if (descriptor.count[i] == 1) continue;
-      shapes.push_back(i + 1 < descriptor.count.size() ? descriptor.count[i] : 0);
-      shapes.push_back(static_cast<u64>(descriptor.source_stride[i]));
-      shapes.push_back(static_cast<u64>(descriptor.destination_stride[i]));
-    }
+    transfers.push_back(channel->busy ? &channel->descriptor : nullptr);
   }
-  constexpr std::size_t remembered = 4096;
-  if (paces_.size() >= remembered) paces_.clear();
-  busy_ = &paces_[std::move(shapes)];
-  if (busy_->paces.empty()) busy_->pattern = ++patterns_;
-  busy_->paces.resize(channels_.size());
+  busy_ = &paces_.find(transfers, channels_.front()->transfer.burst_bytes());
 }
 
 /// All that is busy has filled its pipeline, and the pace of it is not known yet.
@@ -293,57 +283,107 @@ void Dma::learn_paces() {
   }
 }
 
-/// The last bursts are timed again: what is in flight then has to end by itself.
+/// If its last bursts were timed while the busy transfers were these.
+void Dma::learn_drain(const Channel& channel) {
+  if (channel.status != DmaStatus::ok || std::min(channel.burst_count, channel.paced_bursts) < outstanding_) return;
+  busy_->paces[channel.number].drain.add(channel.finished - std::min(channel.finished, next_issue(channel)));
+}
+
+/// Unless it is known how long they take, the last bursts are timed: what is in flight then has to end by itself.
 u64 Dma::skippable(const Channel& channel) const {
   const Pace& pace = busy_->paces[channel.number];
-  const u64 bursts = channel.transfer.remaining() * pace.bursts / pace.bytes;
+  const u64 bursts = pace.bursts_of(channel.transfer.remaining());
+  if (pace.drain.known()) return bursts;
   return bursts > outstanding_ ? bursts - outstanding_ : 0;
+}
+
+bool Dma::can_move(const Channel& channel) const {
+  const Pace& pace = busy_->paces[channel.number];
+  if (channel.burst_count != 0) return channel.burst_count >= outstanding_ && skippable(channel) != 0;
+  return pace.fill.known() && pace.drain.known() && skippable(channel) > outstanding_;
+}
+
+double Dma::cycles_to_move(Channel& channel) const {
+  const Pace& pace = busy_->paces[channel.number];
+  const Cycle now = clock_.now();
+  channel.moving_from = now;
+  channel.fill = 0;
+  u64 bursts = skippable(channel);
+  if (channel.burst_count == 0) {
+    channel.moving_from = std::max(now, channel.issue_from);
+    channel.fill = pace.fill.mean();
+    bursts -= outstanding_;
+  }
+  return static_cast<double>(channel.moving_from - now) + channel.fill + static_cast<double>(bursts) * pace.of_burst();
+}
+
+u64 Dma::bursts_moved(const Channel& channel) const {
+  const Cycle now = clock_.now();
+  if (now <= channel.moving_from) return 0;
+  const auto cycles = static_cast<double>(now - channel.moving_from);
+  if (cycles < channel.fill) return static_cast<u64>(cycles / channel.fill * static_cast<double>(outstanding_));
+  const Pace& pace = busy_->paces[channel.number];
+  const u64 at_first = channel.burst_count == 0 ? outstanding_ : 0;
+  const auto then = static_cast<u64>(std::llround((cycles - channel.fill) / pace.of_burst()));
+  return std::min(skippable(channel), at_first + then);
 }
 
 bool Dma::start_moving() {
   if (busy_ == nullptr || !busy_->learnt) return false;
-  double cycles = 0;
+  std::optional<double> cycles;
   for (const auto& channel : channels_) {
-    if (!channel->busy) continue;
-    const bool pipeline_full = channel->burst_count >= outstanding_;
-    if (channel->status != DmaStatus::ok || !pipeline_full || skippable(*channel) == 0) return false;
-    const double until_end = static_cast<double>(skippable(*channel)) * busy_->paces[channel->number].of_burst();
-    cycles = cycles == 0 ? until_end : std::min(cycles, until_end);
+    if (!channel->busy || drains(*channel)) continue;
+    if (!can_move(*channel)) return false;
+    const double of_channel = cycles_to_move(*channel);
+    cycles = std::min(cycles.value_or(of_channel), of_channel);
   }
-  const auto whole_cycles = static_cast<Cycle>(cycles);
-  if (whole_cycles == 0) return false;
+  if (!cycles) return false;
   moving_since_ = clock_.now();
   for (const auto& channel : channels_) {
+    if (!channel->busy || drains(*channel)) continue;
     channel->wake.cancel();
-    if (channel->busy) channel->wake.notify(clock_.to_time(whole_cycles));
+    channel->wake.notify(clock_.to_time(static_cast<Cycle>(std::ceil(*cycles))));
   }
   return true;
 }
 
 bool Dma::stop_moving() {
   if (!moving_since_) return false;
-  const Cycle cycles = clock_.now() - *moving_since_;
-  moving_since_.reset();
   for (const auto& channel : channels_) {
-    if (!channel->busy) continue;
-    const Pace& pace = busy_->paces[channel->number];
-    const auto bursts = static_cast<u64>(std::llround(static_cast<double>(cycles) / pace.of_burst()));
-    skip(*channel, pace, std::min(skippable(*channel), bursts), cycles);
+    if (channel->busy && !drains(*channel)) skip(*channel, bursts_moved(*channel));
   }
+  moving_since_.reset();
   return true;
 }
 
-void Dma::skip(Channel& channel, const Pace& pace, u64 bursts, Cycle cycles) {
-  channel.issue_from += cycles;
-  channel.finished += cycles;
-  for (Cycle& done : channel.done) done += cycles;
-  channel.wake.cancel();
-  const sc_core::sc_time next = clock_.to_time(next_issue(channel));
-  channel.wake.notify(next > sc_core::sc_time_stamp() ? next - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
-  if (bursts == 0) return;
+void Dma::skip(Channel& channel, u64 bursts) {
+  const Pace& pace = busy_->paces[channel.number];
+  const Cycle now = clock_.now();
+  const Cycle cycles = now - *moving_since_;
+  if (channel.burst_count == 0) {
+    channel.issue_from = std::max(channel.issue_from, now);
+    channel.burst_count = std::min(bursts, u64{outstanding_});
+    for (u32 i = 0; i < outstanding_; ++i) {
+      channel.done[i] = channel.issue_from + static_cast<Cycle>(pace.drain.mean() * i / outstanding_);
+    }
+    channel.finished = channel.done.back();
+  } else {
+    channel.issue_from += cycles;
+    channel.finished += cycles;
+    for (Cycle& done : channel.done) done += cycles;
+  }
+  const u64 remaining = channel.transfer.remaining();
+  const bool all = bursts == pace.bursts_of(remaining);
+  const u64 bytes = all ? remaining : std::min(bursts * pace.bytes / pace.bursts, remaining - 1);
+  if (bytes != 0) move(channel, bursts, bytes, cycles);
+  if (all) channel.finished = next_issue(channel) + static_cast<Cycle>(std::lround(pace.drain.mean()));
+  wake_when_due(channel);
+}
+
+void Dma::move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles) {
+  const Pace& pace = busy_->paces[channel.number];
   DmaStatistics& statistics = channel.statistics;
   const bool fill = channel.descriptor.fill != 0;
-  const u64 bytes = std::min(bursts * pace.bytes / pace.bursts, channel.transfer.remaining() - 1);
   const u64 reads = pace.reads * bursts / pace.bursts, writes = pace.writes * bursts / pace.bursts;
   const u64 source = channel.transfer.source(), destination = channel.transfer.destination();
   if (mode_.data) {

@@ -5,7 +5,6 @@
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +17,7 @@
 #include "models/dma/dma_parameters.h"
 #include "models/dma/dma_status.h"
 #include "models/dma/dma_transfer.h"
+#include "models/dma/pace.h"
 
 namespace bvp {
 
@@ -85,6 +85,9 @@ class Dma : public sc_core::sc_module {
     u64 paced_bursts = 0;
     u64 paced_reads = 0, paced_writes = 0, paced_bytes = 0;
     Cycle pace_begin = 0;  // issue of the burst from which on the pace is measured
+    // Fast: while it moves.
+    Cycle moving_from = 0;
+    double fill = 0;       // cycles from then on until the pipeline is full
     std::vector<u8> data;  // of a burst; of a fill: its pattern
     tlm::tlm_generic_payload payload;
   };
@@ -95,24 +98,14 @@ class Dma : public sc_core::sc_module {
   void submit(Channel& channel, const u8* descriptor, const sc_core::sc_time& delay);
   void run(Channel& channel);
   [[nodiscard]] Cycle next_issue(const Channel& channel) const;
+  void wake_when_due(Channel& channel);
   void perform_burst(Channel& channel, Cycle issue);
   bool access(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
               Cycle& done);
   void complete(Channel& channel);
   // Fast mode: transfers of the same shapes at the same time go at the same pace. It is measured over a number of
-  // bursts; from then on all busy channels move on together, until one of them ends or another transfer begins.
-  struct Pace {
-    u64 bursts = 0;
-    Cycle cycles = 0;
-    u64 reads = 0, writes = 0;  // requests
-    u64 bytes = 0;
-    [[nodiscard]] double of_burst() const { return static_cast<double>(cycles) / static_cast<double>(bursts); }
-  };
-  struct BusyTransfers {
-    std::vector<Pace> paces;  // by channel
-    bool learnt = false;
-    u64 pattern = 0;  // its number
-  };
+  // bursts; from then on all busy channels move on together, until one of them ends or another transfer begins. What
+  // beginning and ending cost is learnt likewise; until then the first and last bursts are timed.
   /// The mean over the busy channels; enough to see many batches of the DRAM's write queue. 512 are no more exact over
   /// the shipped networks (0.5 % of the cycles in the mean), 128 are somewhat less.
   static constexpr u64 learning_bursts = 256;
@@ -125,11 +118,22 @@ class Dma : public sc_core::sc_module {
   void learn_paces();
   /// Bursts that fill the pipeline before the pace is measured.
   [[nodiscard]] u64 pace_bursts() const { return u64{outstanding_}; }
+  /// All its bursts have been issued.
+  [[nodiscard]] static bool drains(const Channel& channel) {
+    return channel.status != DmaStatus::ok || channel.transfer.finished();
+  }
+  /// Bursts that need not be timed.
   [[nodiscard]] u64 skippable(const Channel& channel) const;
+  [[nodiscard]] bool can_move(const Channel& channel) const;
+  /// Cycles from the present on, and bursts at the present while it moves.
+  [[nodiscard]] double cycles_to_move(Channel& channel) const;
+  [[nodiscard]] u64 bursts_moved(const Channel& channel) const;
   bool start_moving();
   /// Brings the channels up to the present if they were moving.
   bool stop_moving();
-  void skip(Channel& channel, const Pace& pace, u64 bursts, Cycle cycles);
+  void skip(Channel& channel, u64 bursts);
+  void move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles);
+  void learn_drain(const Channel& channel);
   /// Tells the targets of what is busy that a sample of its traffic begins or ends.
   void mark_sample(BulkTraffic::Kind kind);
   void send_bulk(u64 address, BulkTraffic& bulk);
@@ -156,9 +160,8 @@ class Dma : public sc_core::sc_module {
   u32 bytes_per_cycle_;
   Cycle setup_cycles_;
   std::vector<std::unique_ptr<Channel>> channels_;
-  std::map<std::vector<u64>, BusyTransfers> paces_;
+  PaceTable paces_;
   BusyTransfers* busy_ = nullptr;  // the entry of paces_ for what is busy now
-  u64 patterns_ = 0;
   std::optional<Cycle> moving_since_;
 };
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What transfers cost that are busy at the same time, learnt from bursts that were timed.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "models/common/clock.h"
+#include "models/isa/records.h"
+
+namespace bvp {
+
+/// Mean of a few samples.
+class LearntCycles {
+ public:
+  void add(Cycle cycles) {
+    ++samples_;
+    sum_ += cycles;
+  }
+  [[nodiscard]] bool known() const { return samples_ >= enough; }
+  [[nodiscard]] double mean() const { return static_cast<double>(sum_) / static_cast<double>(samples_); }
+
+ private:
+  static constexpr u64 enough = 4;
+  u64 samples_ = 0;
+  Cycle sum_ = 0;
+};
+
+/// Of one channel. The sums are over bursts that were timed with a full pipeline.
+struct Pace {
+  u64 bursts = 0;
+  Cycle cycles = 0;
+  u64 reads = 0, writes = 0;  // requests
+  u64 bytes = 0;
+  LearntCycles fill;   // from a transfer's first burst on until `outstanding` have been issued
+  LearntCycles drain;  // from when another burst would be issued until the last one is done
+  [[nodiscard]] double of_burst() const { return static_cast<double>(cycles) / static_cast<double>(bursts); }
+  /// At least one for at least one byte.
+  [[nodiscard]] u64 bursts_of(u64 transfer_bytes) const { return (transfer_bytes * bursts + bytes - 1) / bytes; }
+};
+
+struct BusyTransfers {
+  std::vector<Pace> paces;  // by channel
+  bool learnt = false;
+  u64 pattern = 0;  // its number
+};
+
+class PaceTable {
+ public:
+  /// @param transfers  by channel; null: it is idle
+  BusyTransfers& find(const std::vector<const DmaDescriptor*>& transfers, u32 burst_bytes);
+
+ private:
+  std::map<std::vector<u64>, BusyTransfers> known_;
+  u64 patterns_ = 0;
+};
+
+/// Appends what a transfer's pace depends on: its targets, how its runs lie within bursts, counts and strides; not its
+/// place, which changes from tile to tile, nor how often the outermost count repeats the rest.
+void append_shape(const DmaDescriptor& descriptor, u32 burst_bytes, std::vector<u64>& shape);
+
+}  // namespace bvp
