@@ -673,3 +673,100 @@ TEST_CASE("a fast DMA reports a target that moves nothing without time", "[dma]"
     CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) == static_cast<u32>(DmaStatus::source_error));
   });
 }
+
+namespace {
+
+/// When each of the transfers ended, one after another.
+std::vector<double> ends(bool fast, const std::vector<DmaDescriptor>& transfers, std::vector<std::size_t>& requests) {
+  System system;
+  system.mode.fast = fast;
+  system.build();
+  requests.clear();
+  std::vector<double> times;
+  system.run([&] {
+    for (const DmaDescriptor& transfer : transfers) {
+      const std::size_t before = system.memory->requests.size();
+      const sc_core::sc_time begin = sc_core::sc_time_stamp();
+      CHECK(system.driver->transfer(transfer) == 0);
+      times.push_back((sc_core::sc_time_stamp() - begin).to_seconds());
+      requests.push_back(system.memory->requests.size() - before);
+    }
+  });
+  return times;
+}
+
+}  // namespace
+
+TEST_CASE("a fast DMA learns what a transfer's begin and end cost, whatever its length", "[dma]") {
+  std::vector<DmaDescriptor> transfers;
+  for (int i = 0; i < 20; ++i) transfers.push_back(copy_of(0, memory_bytes / 2, 100000 + 4096 * (i % 5)));
+  for (const u32 bytes : {8192u, 20000u, 400000u}) transfers.push_back(copy_of(256, memory_bytes / 2, bytes));
+  std::vector<std::size_t> exact_requests, requests;
+  const std::vector<double> exact = ends(false, transfers, exact_requests);
+  const std::vector<double> times = ends(true, transfers, requests);
+  REQUIRE(times.size() == exact.size());
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    INFO(i);
+    CHECK(times[i] == Approx(exact[i]).epsilon(0.05));
+    CHECK(exact_requests[i] > 0);
+    if (i >= 10) CHECK(requests[i] == 0);
+  }
+}
+
+TEST_CASE("fast transfers that come and go on several channels end as they do cycle by cycle", "[dma][properties]") {
+  struct Outcome {
+    std::vector<double> end;
+    std::vector<u8> bytes;
+  };
+  const auto outcome = [](bool fast, u32 seed) {
+    System system;
+    system.mode.fast = fast;
+    system.parameters.channels = 3;
+    system.parameters.outstanding = 4;
+    system.build();
+    std::mt19937 random(seed);
+    for (u8& byte : system.memory->bytes) byte = static_cast<u8>(random());
+    // Each channel has a source and a destination of its own.
+    constexpr u64 area = memory_bytes / 6;
+    const auto next = [&](u64 channel) {
+      const u64 from = 2 * channel * area, to = from + area;
+      if (random() % 2 == 0) return copy_of(from + random() % 512, to, 1 + random() % 150000);
+      DmaDescriptor rows = copy_of(from, to, 64);
+      rows.count = {8, 1 + static_cast<u32>(random() % 250), 1};
+      rows.source_stride = {64, 600, 0};
+      rows.destination_stride = {64, 512, 0};
+      return rows;
+    };
+    Outcome result;
+    system.run([&] {
+      constexpr std::size_t all = 120;
+      std::size_t begun = 0;
+      std::array<DmaDescriptor, all> plan{};
+      std::array<u64, all> channels{};
+      for (std::size_t i = 0; i < all; ++i) {
+        channels[i] = random() % 3;
+        plan[i] = next(channels[i]);
+      }
+      while (begun < all) {
+        while (system.dma->busy(static_cast<u32>(channels[begun]))) sc_core::wait(system.driver->arrived);
+        CHECK(system.driver->submit(channels[begun], plan[begun]) == tlm::TLM_OK_RESPONSE);
+        sc_core::wait(sc_core::sc_time(static_cast<double>((37 * begun) % 700), sc_core::SC_NS));
+        ++begun;
+      }
+      while (system.driver->received.size() < all) sc_core::wait(system.driver->arrived);
+      for (const Driver::Completion& completion : system.driver->received) {
+        CHECK(completion.status == 0);
+        result.end.push_back(completion.time.to_seconds());
+      }
+    });
+    result.bytes = system.memory->bytes;
+    return result;
+  };
+  for (u32 seed = 1; seed <= 5; ++seed) {
+    INFO(seed);
+    const Outcome exact = outcome(false, seed), fast = outcome(true, seed);
+    CHECK(fast.bytes == exact.bytes);
+    REQUIRE(fast.end.size() == exact.end.size());
+    CHECK(fast.end.back() == Approx(exact.end.back()).epsilon(0.02));
+  }
+}
