@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "models/common/report.h"
 
@@ -10,7 +11,7 @@ namespace bvp {
 namespace {
 
 constexpr unsigned word_bytes = 4;
-constexpr u64 bank_bytes_max = 0x10000;  // keeps the decode table small
+constexpr u64 bank_bytes_max = 0x10000;
 
 }  // namespace
 
@@ -67,20 +68,22 @@ void RegisterBank::add(Register* added) {
     }
   }
   for (u32 i = 0; i < added->count(); ++i) {
-    const Word* word = find_word(added->offset() + u64{i} * word_bytes);
-    if (word != nullptr) {
+    const auto word = find_word(added->offset() + u64{i} * word_bytes);
+    if (word) {
       report_error(name_.c_str(), "registers {} and {} overlap", word->owner->name(), added->name());
     }
   }
-  const std::size_t first = added->offset() / word_bytes;
-  if (words_.size() < first + added->count()) words_.resize(first + added->count());
-  for (u32 i = 0; i < added->count(); ++i) words_[first + i] = {added, i};
+  by_offset_.emplace(added->offset(), added);
   registers_.push_back(added);
 }
 
-const RegisterBank::Word* RegisterBank::find_word(u64 offset) const {
-  const u64 index = offset / word_bytes;
-  return index < words_.size() && words_[index].owner != nullptr ? &words_[index] : nullptr;
+std::optional<RegisterBank::Word> RegisterBank::find_word(u64 offset) const {
+  const auto next = by_offset_.upper_bound(offset);
+  if (next == by_offset_.begin()) return std::nullopt;
+  const auto& [first, owner] = *std::prev(next);
+  const u64 index = (offset - first) / word_bytes;
+  if (index >= owner->count()) return std::nullopt;
+  return Word{owner, static_cast<u32>(index)};
 }
 
 tlm::tlm_response_status RegisterBank::check(const tlm::tlm_generic_payload& payload) const {
@@ -89,8 +92,8 @@ tlm::tlm_response_status RegisterBank::check(const tlm::tlm_generic_payload& pay
   if ((length != 4 && length != 8) || payload.get_streaming_width() < length) return tlm::TLM_BURST_ERROR_RESPONSE;
   if (payload.get_address() % length != 0) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   for (unsigned done = 0; done < length; done += word_bytes) {
-    const Word* word = find_word(payload.get_address() + done);
-    if (word == nullptr) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+    const auto word = find_word(payload.get_address() + done);
+    if (!word) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
     if (payload.is_read() && !word->owner->readable()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
     if (payload.is_write() && !word->owner->writable()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
   }
@@ -105,7 +108,7 @@ void RegisterBank::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_ti
   delay += latency_;
   access_delay_ = delay;
   for (unsigned done = 0; done < payload.get_data_length(); done += word_bytes) {
-    const Word* word = find_word(payload.get_address() + done);
+    const auto word = find_word(payload.get_address() + done);
     unsigned char* data = payload.get_data_ptr() + done;
     u32 value = 0;
     if (payload.is_read()) {
@@ -125,8 +128,8 @@ unsigned RegisterBank::transport_dbg(tlm::tlm_generic_payload& payload) const {
   // Byte by byte: debuggers ask for any range.
   for (unsigned done = 0; done < payload.get_data_length(); ++done) {
     const u64 offset = payload.get_address() + done;
-    const Word* word = find_word(offset);
-    if (word == nullptr) return done;
+    const auto word = find_word(offset);
+    if (!word) return done;
     const u32 value = word->owner->peek(word->index);
     payload.get_data_ptr()[done] = static_cast<unsigned char>(value >> (offset % word_bytes * 8));
   }

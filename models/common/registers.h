@@ -6,6 +6,8 @@
 #include <tlm>
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <systemc>
 #include <type_traits>
@@ -134,19 +136,19 @@ class RegisterBank {
  private:
   friend class Register;
   struct Word {
-    Register* owner = nullptr;
-    u32 index = 0;
+    Register* owner;
+    u32 index;
   };
 
   void add(Register* added);
-  [[nodiscard]] const Word* find_word(u64 offset) const;
+  [[nodiscard]] std::optional<Word> find_word(u64 offset) const;
   [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
 
   std::string name_;
   sc_core::sc_time latency_;
   sc_core::sc_time access_delay_;
   std::vector<Register*> registers_;
-  std::vector<Word> words_;  // by offset / 4
+  std::map<u64, Register*> by_offset_;
 };
 
 }  // namespace bvp

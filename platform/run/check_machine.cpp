@@ -14,12 +14,11 @@ namespace bvp {
 namespace {
 
 /// What the table needs to know of the machine's models.
-void check_energy(const Scenario& scenario, const Soc& soc) {
-  const EnergyTable table = load_energy_table(scenario);
+void check_energy(const Scenario& scenario, const Soc& soc, const EnergyTable& energy, const AreaTable& area) {
   MachineSize size = machine_size(scenario.soc);
-  size.area_mm2 = load_area_table().area(size);
+  size.area_mm2 = area.area(size);
   try {
-    table.check(ActionSampler(attach_estimators(soc)).counts(), size);
+    energy.check(ActionSampler(attach_estimators(soc)).counts(), size);
   } catch (const EnergyTableError& error) {
     throw InputError(about_key(scenario, "energy.profile", error.what()));
   }
@@ -42,15 +41,22 @@ void check_records(const Scenario& scenario, const Soc& soc) {
 
 }  // namespace
 
-void check_machine(const Scenario& scenario) {
-  const SimulationContext context;
+std::unique_ptr<Soc> build_machine(const Scenario& scenario, bool data, const EnergyTable& energy,
+                                   const AreaTable& area) {
   try {
-    const Soc soc("soc", scenario.soc, {scenario.run.fidelity.get() == "fast", false});
-    check_energy(scenario, soc);
-    check_records(scenario, soc);
+    const Soc::Mode mode{scenario.run.fidelity.get() == "fast", data};
+    auto soc = std::make_unique<Soc>("soc", scenario.soc, mode);
+    check_energy(scenario, *soc, energy, area);
+    check_records(scenario, *soc);
+    return soc;
   } catch (const sc_core::sc_report& report) {
     throw InputError(fmt::format("{}: soc.{}: {}", scenario.name.get(), report.get_msg_type(), report.get_msg()));
   }
+}
+
+void check_machine(const Scenario& scenario) {
+  const SimulationContext context;
+  static_cast<void>(build_machine(scenario, false, load_energy_table(scenario), load_area_table()));
 }
 
 }  // namespace bvp

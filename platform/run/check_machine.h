@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a machine can be built, and its run priced and recorded.
+// Builds a scenario's machine, if it can be built, and its run priced and recorded.
 #pragma once
 
+#include <memory>
+
+#include "models/power/area_table.h"
+#include "models/power/energy_table.h"
 #include "platform/scenario/scenario.h"
+#include "platform/soc/soc.h"
 
 namespace bvp {
 
-/// Builds the SoC of a scenario and drops it: models know which of their parameters do not go together, and which
-/// actions an energy table must price.
+/// The SoC of a scenario, in the present simulation context. Models know which of their parameters do not go together,
+/// and which actions an energy table must price.
 /// @throws InputError  naming the key
+[[nodiscard]] std::unique_ptr<Soc> build_machine(const Scenario& scenario, bool data, const EnergyTable& energy,
+                                                 const AreaTable& area);
+
+/// Builds it and drops it. @throws InputError  naming the key
 void check_machine(const Scenario& scenario);
 
 }  // namespace bvp

@@ -156,6 +156,7 @@ class Run {
     prepare();
     if (request_.begin) request_.begin();
     simulate();
+    soc_.reset();
     if (result_.failure.empty() && scenario_.verify.enabled && data()) verify();
     return std::move(result_);
   }
@@ -165,7 +166,9 @@ class Run {
 
   void prepare() {
     const Stopwatch watch;
-    check_machine(scenario_);
+    table_ = load_energy_table(scenario_);
+    const AreaTable area = load_area_table();
+    soc_ = build_machine(scenario_, data(), *table_, area);
     const Network& network = scenario_.network;
     const auto seed = static_cast<u64>(scenario_.run.seed.get());
     result_.scenario = scenario_.name;
@@ -191,12 +194,10 @@ class Run {
     compiled_ = compile_scenario(scenario_, weights_);
     elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,
                     static_cast<u64>(scenario_.soc.boot_ram.size_bytes));
-    table_ = load_energy_table(scenario_);
     result_.energy_scaled = table_->scaled();
     result_.energy_technology_nm = table_->technology_nm();
     result_.energy_voltage = table_->voltage();
     if (scenario_.energy.dram_pj_per_bit > 0) result_.energy_dram_pj_per_bit = scenario_.energy.dram_pj_per_bit;
-    const AreaTable area = load_area_table();
     result_.area_by_component_mm2 = area.area(machine_size());
     result_.prices = prices_json(*table_, area, machine_size());
     result_.plan = plan_json(compiled_);
@@ -205,9 +206,7 @@ class Run {
 
   void simulate() {
     const Stopwatch setup;
-    const ReportHandler handler;
-    const SimulationContext context;
-    Soc soc("soc", scenario_.soc, {scenario_.run.fidelity.get() == "fast", data()});
+    Soc& soc = *soc_;
     KernelRecorder recorder(soc, compiled_);
     soc.sequencer.add_observer(recorder);
     clock_hz_ = soc.clock().hertz();
@@ -589,6 +588,9 @@ class Run {
 
   const Scenario& scenario_;
   const RunRequest& request_;
+  const ReportHandler report_handler_;
+  const SimulationContext context_;
+  std::unique_ptr<Soc> soc_;  // until it has been simulated
   RunResult result_;
   TensorMap weights_, outputs_;
   Tensor input_;             // what the first layer reads
