@@ -19,6 +19,9 @@ struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
   u64 pattern = 0;
   bool write = false;
   u64 requests = 0, bytes = 0;
+  /// From the payload's address on: all that the transfer touches lies within. A target that has less refuses it with
+  /// an address error.
+  u64 span = 1;
   /// It has gone on for so long until now; the same for all that is said at one time.
   sc_core::sc_time duration;
 

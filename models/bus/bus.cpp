@@ -107,8 +107,12 @@ bool Bus::untimed(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const auto* const traffic = payload.get_extension<BulkTraffic>();
   if (traffic == nullptr && payload.get_extension<BulkData>() == nullptr) return false;
   const u64 address = payload.get_address();
-  Target* const target = decode(address, 1);
-  if (target == nullptr) return false;
+  Target* const target = decode(address, traffic != nullptr ? traffic->span : 1);
+  if (target == nullptr) {
+    ++decode_errors_;
+    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return true;
+  }
   if (traffic != nullptr) {
     target->transactions += traffic->requests;
     target->bytes += traffic->bytes;

@@ -385,7 +385,6 @@ void Dma::move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles) {
   DmaStatistics& statistics = channel.statistics;
   const bool fill = channel.descriptor.fill != 0;
   const u64 reads = pace.reads * bursts / pace.bursts, writes = pace.writes * bursts / pace.bursts;
-  const u64 source = channel.transfer.source(), destination = channel.transfer.destination();
   if (mode_.data) {
     move_data(channel, bytes);
   } else {
@@ -397,11 +396,12 @@ void Dma::move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles) {
   bulk.duration = clock_.to_time(cycles);
   if (!fill) {
     bulk.requests = reads;
-    send_bulk(source, bulk);
+    if (!send_bulk(channel.transfer.source_span(), bulk)) channel.status = DmaStatus::source_error;
   }
   bulk.write = true;
   bulk.requests = writes;
-  send_bulk(destination, bulk);
+  if (channel.status != DmaStatus::ok) return;
+  if (!send_bulk(channel.transfer.destination_span(), bulk)) channel.status = DmaStatus::destination_error;
   statistics.bytes_read += fill ? 0 : bytes;
   statistics.bytes_written += bytes;
   statistics.bus_requests += reads + writes;
@@ -415,19 +415,21 @@ void Dma::mark_sample(BulkTraffic::Kind kind) {
   bulk.pattern = busy_->pattern;
   for (const auto& channel : channels_) {
     if (!channel->busy) continue;
-    if (channel->descriptor.fill == 0) send_bulk(channel->descriptor.source, bulk);
-    send_bulk(channel->descriptor.destination, bulk);
+    if (channel->descriptor.fill == 0) send_bulk(channel->transfer.source_span(), bulk);
+    send_bulk(channel->transfer.destination_span(), bulk);
   }
 }
 
-void Dma::send_bulk(u64 address, BulkTraffic& bulk) {
+bool Dma::send_bulk(const DmaSpan& span, BulkTraffic& bulk) {
   tlm::tlm_generic_payload payload;
   payload.set_command(tlm::TLM_IGNORE_COMMAND);
-  payload.set_address(address);
+  payload.set_address(span.first);
+  bulk.span = span.last - span.first + 1;
   payload.set_extension(&bulk);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   to_bus->b_transport(payload, delay);
   payload.clear_extension(&bulk);
+  return payload.get_response_status() != tlm::TLM_ADDRESS_ERROR_RESPONSE;
 }
 
 void Dma::move_data(Channel& channel, u64 bytes) {

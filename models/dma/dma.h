@@ -136,7 +136,8 @@ class Dma : public sc_core::sc_module {
   void learn_drain(const Channel& channel);
   /// Tells the targets of what is busy that a sample of its traffic begins or ends.
   void mark_sample(BulkTraffic::Kind kind);
-  void send_bulk(u64 address, BulkTraffic& bulk);
+  /// False: there is less at those addresses.
+  bool send_bulk(const DmaSpan& span, BulkTraffic& bulk);
   /// Moves the next bytes of the transfer at once.
   void move_data(Channel& channel, u64 bytes);
   /// Even addresses of moved_ get the low byte.

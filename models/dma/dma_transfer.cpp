@@ -7,13 +7,8 @@
 namespace bvp {
 namespace {
 
-/// First and last byte that one side touches.
-struct Span {
-  u64 first, last;
-};
-
 /// Returns false when an address would leave 64 bits.
-bool find_span(const DmaDescriptor& descriptor, u64 base, const std::array<i32, 3>& strides, Span& span) {
+bool find_span(const DmaDescriptor& descriptor, u64 base, const std::array<i32, 3>& strides, DmaSpan& span) {
   // The counts' product is at most 2^32, so the sums stay within 2^63.
   u64 below = 0;
   u64 above = descriptor.length - 1;
@@ -41,7 +36,7 @@ u64 common_stride(const DmaDescriptor& descriptor) {
   return static_cast<u64>(common);
 }
 
-bool are_apart(const DmaDescriptor& descriptor, const Span& source, const Span& destination) {
+bool are_apart(const DmaDescriptor& descriptor, const DmaSpan& source, const DmaSpan& destination) {
   if (source.last < destination.first || destination.last < source.first) return true;
   const u64 common = common_stride(descriptor);
   if (common == 0) return false;
@@ -63,7 +58,7 @@ DmaStatus validate(const DmaDescriptor& descriptor) {
     if (count == 0 || bytes > dma_max_transfer_bytes / count) return DmaStatus::bad_descriptor;
     bytes *= count;
   }
-  Span source{}, destination{};
+  DmaSpan source{}, destination{};
   if (!find_span(descriptor, descriptor.destination, descriptor.destination_stride, destination)) {
     return DmaStatus::bad_descriptor;
   }
@@ -74,6 +69,8 @@ DmaStatus validate(const DmaDescriptor& descriptor) {
 
 void DmaTransfer::start(const DmaDescriptor& descriptor) {
   descriptor_ = descriptor;
+  find_span(descriptor, descriptor.source, descriptor.source_stride, source_span_);
+  find_span(descriptor, descriptor.destination, descriptor.destination_stride, destination_span_);
   source_ = descriptor.source;
   destination_ = descriptor.destination;
   offset_ = 0;

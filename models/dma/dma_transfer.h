@@ -29,6 +29,11 @@ struct DmaRun {
   u32 bytes;
 };
 
+/// First and last byte that one side of a transfer touches.
+struct DmaSpan {
+  u64 first, last;
+};
+
 /// Whether the descriptor means a transfer: nothing zero, at most 4 GB, no address beyond 64 bits, reserved
 /// bits 0, and source and destination apart. They are apart when the address ranges that they span are, or when
 /// they occupy different residues modulo the greatest common divisor of all strides (columns of one matrix).
@@ -45,14 +50,14 @@ class DmaTransfer {
   /// and not across a multiple of `burst_bytes` on that side (the source if it is both).
   void next(DmaBurst& burst);
   [[nodiscard]] u64 remaining() const { return remaining_; }
+  /// Of the whole transfer, whatever remains of it; the source of a fill means nothing.
+  [[nodiscard]] const DmaSpan& source_span() const { return source_span_; }
+  [[nodiscard]] const DmaSpan& destination_span() const { return destination_span_; }
   [[nodiscard]] u32 burst_bytes() const { return burst_bytes_; }
-  /// Leaves out the next bytes, fewer than remain.
+  /// Leaves out the next bytes, at most what remains.
   void skip(u64 bytes);
   /// Likewise, and appends what they are.
   void skip(u64 bytes, std::vector<DmaRun>& runs);
-  /// Addresses of the next byte.
-  [[nodiscard]] u64 source() const { return source_ + offset_; }
-  [[nodiscard]] u64 destination() const { return destination_ + offset_; }
 
  private:
   void advance_run();
@@ -61,6 +66,7 @@ class DmaTransfer {
 
   u32 burst_bytes_;
   DmaDescriptor descriptor_{};
+  DmaSpan source_span_{}, destination_span_{};
   u64 source_ = 0, destination_ = 0;  // of the present run
   u32 offset_ = 0;                    // bytes of it that are done
   std::array<u32, 3> index_{};

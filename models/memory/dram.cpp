@@ -127,8 +127,10 @@ tlm::tlm_response_status Dram::move_bulk(u64 address, u8* data, BulkData& bulk) 
 
 bool Dram::untimed(tlm::tlm_generic_payload& payload) {
   if (const auto* const traffic = payload.get_extension<BulkTraffic>()) {
-    bulk_traffic(*traffic);
-    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    const u64 address = payload.get_address();
+    const bool inside = address < size() && traffic->span <= size() - address;
+    payload.set_response_status(inside ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    if (inside) bulk_traffic(*traffic);
     return true;
   }
   auto* const bulk = payload.get_extension<BulkData>();

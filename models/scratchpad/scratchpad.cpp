@@ -305,7 +305,12 @@ tlm::tlm_response_status Scratchpad::check_linear(const tlm::tlm_generic_payload
 bool Scratchpad::untimed_linear(tlm::tlm_generic_payload& payload) {
   payload.set_response_status(tlm::TLM_OK_RESPONSE);
   if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
-    (bulk->write ? linear_bytes_written_ : linear_bytes_read_) += bulk->bytes;
+    const u64 address = payload.get_address();
+    if (address >= storage_.size() || bulk->span > storage_.size() - address) {
+      payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    } else {
+      (bulk->write ? linear_bytes_written_ : linear_bytes_read_) += bulk->bytes;
+    }
     return true;
   }
   auto* const bulk = payload.get_extension<BulkData>();

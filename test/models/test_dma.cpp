@@ -770,3 +770,34 @@ TEST_CASE("fast transfers that come and go on several channels end as they do cy
     CHECK(fast.end.back() == Approx(exact.end.back()).epsilon(0.02));
   }
 }
+
+TEST_CASE("a fast DMA without data reports a transfer that leaves its target, though it times no burst of it",
+          "[dma]") {
+  SimulationContext context;
+  ParameterGroup root("test");
+  DmaParameters parameters(&root);
+  DramParameters dram_parameters(&root);
+  StatGroup stats("test");
+  const ClockDomain clock(1e9);
+  Dram dram("dram", dram_parameters, stats);
+  Dma::Mode mode;
+  mode.fast = true;
+  mode.data = false;
+  Dma dma("dma", parameters, clock, stats, mode);
+  Driver driver("driver");
+  driver.to_dma.bind(dma.descriptors);
+  dma.completions.bind(driver.completions);
+  dma.to_bus.bind(dram.target);
+  constexpr u32 bytes = 0x20000;
+  driver.body = [&] {
+    // All in the same part of the address space: their pace is known.
+    const u64 here = dram.size() - u64{8} * bytes, there = dram.size() - u64{4} * bytes, end = dram.size();
+    for (int i = 0; i < 20; ++i) CHECK(driver.transfer(copy_of(here, there, bytes)) == 0);
+    CHECK(driver.transfer(copy_of(end - bytes / 2, here, bytes)) == static_cast<u32>(DmaStatus::source_error));
+    CHECK(driver.transfer(copy_of(here, end - bytes + 256, bytes)) == static_cast<u32>(DmaStatus::destination_error));
+    CHECK(driver.transfer(copy_of(here, end - bytes, bytes)) == 0);
+    CHECK(dram.statistics().errors.value() == 0);
+  };
+  sc_core::sc_start();
+  CHECK(driver.received.size() == 23);
+}
