@@ -103,9 +103,14 @@ class Dma : public sc_core::sc_module {
   bool access(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
               Cycle& done);
   void complete(Channel& channel);
-  // Fast mode: transfers of the same shapes at the same time go at the same pace. It is measured over a number of
-  // bursts; from then on all busy channels move on together, until one of them ends or another transfer begins. What
-  // beginning and ending cost is learnt likewise; until then the first and last bursts are timed.
+  /// All its bursts have been issued.
+  [[nodiscard]] static bool drains(const Channel& channel) {
+    return channel.status != DmaStatus::ok || channel.transfer.finished();
+  }
+
+  // Fast mode, in dma_fast.cpp: transfers of the same shapes at the same time go at the same pace. It is measured over
+  // a number of bursts; from then on all busy channels move on together, until one of them ends or another transfer
+  // begins. What beginning and ending cost is learnt likewise; until then the first and last bursts are timed.
   /// The mean over the busy channels; enough to see many batches of the DRAM's write queue. 512 are no more exact over
   /// the shipped networks (0.5 % of the cycles in the mean), 128 are somewhat less.
   static constexpr u64 learning_bursts = 256;
@@ -115,25 +120,25 @@ class Dma : public sc_core::sc_module {
   [[nodiscard]] bool pace_is_measured() const;
   /// Samples before and the present one together.
   [[nodiscard]] bool sample_is_large() const;
+  /// A burst that was issued then has been timed.
+  void count_for_pace(Channel& channel, Cycle issue);
   void learn_paces();
+  void learn_drain(const Channel& channel);
   /// Bursts that fill the pipeline before the pace is measured.
   [[nodiscard]] u64 pace_bursts() const { return u64{outstanding_}; }
-  /// All its bursts have been issued.
-  [[nodiscard]] static bool drains(const Channel& channel) {
-    return channel.status != DmaStatus::ok || channel.transfer.finished();
-  }
   /// Bursts that need not be timed.
   [[nodiscard]] u64 skippable(const Channel& channel) const;
   [[nodiscard]] bool can_move(const Channel& channel) const;
-  /// Cycles from the present on, and bursts at the present while it moves.
+  /// Cycles from now on until all that can be skipped is, and how much is after some of them.
   [[nodiscard]] double cycles_to_move(Channel& channel) const;
   [[nodiscard]] u64 bursts_moved(const Channel& channel) const;
   bool start_moving();
   /// Brings the channels up to the present if they were moving.
   bool stop_moving();
-  void skip(Channel& channel, u64 bursts);
+  /// Brings a channel that has moved by so many bursts up to the present.
+  void catch_up(Channel& channel, u64 bursts);
+  /// Moves and counts what these bursts would have.
   void move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles);
-  void learn_drain(const Channel& channel);
   /// Tells the targets of what is busy that a sample of its traffic begins or ends.
   void mark_sample(BulkTraffic::Kind kind);
   /// False: there is less at those addresses.
