@@ -109,7 +109,6 @@ bool Bus::untimed(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const u64 address = payload.get_address();
   Target* const target = decode(address, traffic != nullptr ? traffic->span : 1);
   if (target == nullptr) {
-    ++decode_errors_;
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return true;
   }

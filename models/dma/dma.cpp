@@ -107,7 +107,10 @@ void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time&
       channel.data[i] = static_cast<u8>(channel.descriptor.fill >> (i % 2 * 8));
     }
   }
-  if (mode_.fast) find_busy_transfers();
+  if (mode_.fast) {
+    channel.movable = channel.status == DmaStatus::ok && can_be_moved(channel);
+    find_busy_transfers();
+  }
   channel.wake.notify(clock_.to_time(channel.issue_from) - sc_core::sc_time_stamp());
 }
 
@@ -201,6 +204,7 @@ void Dma::complete(Channel& channel) {
     learn_drain(channel);
     learn_paces();
   }
+  channel.wake.cancel();
   channel.busy = false;
   if (mode_.fast) find_busy_transfers();
   channel.statistics.busy_cycles += channel.finished - channel.submitted;

@@ -85,6 +85,7 @@ class Dma : public sc_core::sc_module {
     u64 paced_bursts = 0;
     u64 paced_reads = 0, paced_writes = 0, paced_bytes = 0;
     Cycle pace_begin = 0;  // issue of the burst from which on the pace is measured
+    bool movable = false;  // Fast: its targets take BulkTraffic of all that it touches
     // Fast: while it moves.
     Cycle moving_from = 0;
     double fill = 0;       // cycles from then on until the pipeline is full
@@ -126,6 +127,9 @@ class Dma : public sc_core::sc_module {
   void learn_drain(const Channel& channel);
   /// Bursts that fill the pipeline before the pace is measured.
   [[nodiscard]] u64 pace_bursts() const { return u64{outstanding_}; }
+  /// Whether each side lies within one target that takes traffic without time. What does not is timed to its end, so
+  /// that errors come where they come cycle by cycle.
+  bool can_be_moved(const Channel& channel);
   /// Bursts that need not be timed.
   [[nodiscard]] u64 skippable(const Channel& channel) const;
   [[nodiscard]] bool can_move(const Channel& channel) const;
@@ -141,7 +145,7 @@ class Dma : public sc_core::sc_module {
   void move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles);
   /// Tells the targets of what is busy that a sample of its traffic begins or ends.
   void mark_sample(BulkTraffic::Kind kind);
-  /// False: there is less at those addresses.
+  /// False: no target takes it.
   bool send_bulk(const DmaSpan& span, BulkTraffic& bulk);
   /// Moves the next bytes of the transfer at once.
   void move_data(Channel& channel, u64 bytes);

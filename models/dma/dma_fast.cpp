@@ -80,6 +80,13 @@ void Dma::learn_drain(const Channel& channel) {
   busy_->paces[channel.number].drain.add(channel.finished - std::min(channel.finished, next_issue(channel)));
 }
 
+bool Dma::can_be_moved(const Channel& channel) {
+  BulkTraffic nothing;
+  const bool source = channel.descriptor.fill != 0 || send_bulk(channel.transfer.source_span(), nothing);
+  nothing.write = true;
+  return source && send_bulk(channel.transfer.destination_span(), nothing);
+}
+
 /// Unless it is known how long they take, the last bursts are timed: what is in flight then has to end by itself.
 u64 Dma::skippable(const Channel& channel) const {
   const Pace& pace = busy_->paces[channel.number];
@@ -89,6 +96,7 @@ u64 Dma::skippable(const Channel& channel) const {
 }
 
 bool Dma::can_move(const Channel& channel) const {
+  if (!channel.movable) return false;
   const Pace& pace = busy_->paces[channel.number];
   if (channel.burst_count != 0) return channel.burst_count >= outstanding_ && skippable(channel) != 0;
   return pace.fill.known() && pace.drain.known() && skippable(channel) > outstanding_;
@@ -112,7 +120,7 @@ u64 Dma::bursts_moved(const Channel& channel) const {
   const Cycle now = clock_.now();
   if (now <= channel.moving_from) return 0;
   const auto cycles = static_cast<double>(now - channel.moving_from);
-  if (cycles < channel.fill) return static_cast<u64>(cycles / channel.fill * static_cast<double>(outstanding_));
+  if (cycles < channel.fill) return static_cast<u64>(cycles / channel.fill * outstanding_) + 1;
   const Pace& pace = busy_->paces[channel.number];
   const u64 at_first = channel.burst_count == 0 ? outstanding_ : 0;
   const auto then = static_cast<u64>(std::llround((cycles - channel.fill) / pace.of_burst()));
@@ -152,8 +160,10 @@ void Dma::catch_up(Channel& channel, u64 bursts) {
   const Cycle now = clock_.now();
   const Cycle cycles = now - *moving_since_;
   if (channel.burst_count == 0) {
-    channel.issue_from = std::max(channel.issue_from, now);
     channel.burst_count = std::min(bursts, u64{outstanding_});
+    const auto next =
+        static_cast<Cycle>(std::ceil(channel.fill * static_cast<double>(channel.burst_count) / outstanding_));
+    channel.issue_from = std::max(now, channel.moving_from + next);
     for (u32 i = 0; i < outstanding_; ++i) {
       channel.done[i] = channel.issue_from + static_cast<Cycle>(pace.drain.mean() * i / outstanding_);
     }
@@ -178,6 +188,7 @@ void Dma::move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles) {
   const u64 reads = pace.reads * bursts / pace.bursts, writes = pace.writes * bursts / pace.bursts;
   if (mode_.data) {
     move_data(channel, bytes);
+    if (channel.status != DmaStatus::ok) return;
   } else {
     channel.transfer.skip(bytes);
   }
@@ -187,12 +198,11 @@ void Dma::move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles) {
   bulk.duration = clock_.to_time(cycles);
   if (!fill) {
     bulk.requests = reads;
-    if (!send_bulk(channel.transfer.source_span(), bulk)) channel.status = DmaStatus::source_error;
+    send_bulk(channel.transfer.source_span(), bulk);
   }
   bulk.write = true;
   bulk.requests = writes;
-  if (channel.status != DmaStatus::ok) return;
-  if (!send_bulk(channel.transfer.destination_span(), bulk)) channel.status = DmaStatus::destination_error;
+  send_bulk(channel.transfer.destination_span(), bulk);
   statistics.bytes_read += fill ? 0 : bytes;
   statistics.bytes_written += bytes;
   statistics.bus_requests += reads + writes;
@@ -220,7 +230,7 @@ bool Dma::send_bulk(const DmaSpan& span, BulkTraffic& bulk) {
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   to_bus->b_transport(payload, delay);
   payload.clear_extension(&bulk);
-  return payload.get_response_status() != tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  return payload.is_response_ok();
 }
 
 void Dma::move_data(Channel& channel, u64 bytes) {

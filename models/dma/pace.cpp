@@ -2,22 +2,43 @@
 #include "models/dma/pace.h"
 
 #include <algorithm>
+#include <array>
 
 namespace bvp {
+
+namespace {
+
+/// Transfers whose addresses are equal modulo this are cut into bursts alike. Runs that lie apart are cut nowhere if
+/// they do not reach over a multiple of a power of two that all their addresses are as far from.
+u64 alignment(const DmaDescriptor& descriptor, u64 address, const std::array<i32, 3>& strides, u32 burst_bytes) {
+  u64 grain = 1;
+  while (grain < descriptor.length) grain *= 2;
+  if (grain >= burst_bytes || address % grain + descriptor.length > grain) return burst_bytes;
+  bool apart = false;
+  for (std::size_t i = 0; i < strides.size(); ++i) {
+    if (descriptor.count[i] == 1) continue;
+    if (static_cast<u64>(i64{strides[i]}) % grain != 0) return burst_bytes;
+    // The innermost count that is used says how runs follow each other.
+    if (!apart && i64{strides[i]} == i64{descriptor.length}) return burst_bytes;
+    apart = true;
+  }
+  return grain;
+}
+
+}  // namespace
 
 void append_shape(const DmaDescriptor& descriptor, u32 burst_bytes, std::vector<u64>& shape) {
   constexpr u64 target_bytes = u64{1} << 28;
   const auto& counts = descriptor.count;
   const bool contiguous = std::all_of(counts.begin(), counts.end(), [](u32 count) { return count == 1; });
-  // Runs that begin at the same distance from a multiple of a power of two not below their length are cut alike.
-  u64 grain = contiguous ? burst_bytes : 1;
-  while (grain < burst_bytes && grain < descriptor.length) grain *= 2;
-  for (const u64 address : {descriptor.source, descriptor.destination}) {
-    shape.push_back(address / target_bytes);
-    shape.push_back(address % grain);
-  }
-  shape.push_back(contiguous ? 0 : descriptor.length);
   shape.push_back(descriptor.fill != 0 ? 1 : 0);
+  const auto append_place = [&](u64 address, const std::array<i32, 3>& strides) {
+    shape.push_back(address / target_bytes);
+    shape.push_back(address % alignment(descriptor, address, strides, burst_bytes));
+  };
+  if (descriptor.fill == 0) append_place(descriptor.source, descriptor.source_stride);
+  append_place(descriptor.destination, descriptor.destination_stride);
+  shape.push_back(contiguous ? 0 : descriptor.length);
   std::size_t outermost = counts.size() - 1;
   while (outermost > 0 && counts[outermost] == 1) --outermost;
   for (std::size_t i = 0; i <= outermost && !contiguous; ++i) {

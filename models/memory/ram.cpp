@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "models/bus/bulk_traffic.h"
 #include "models/common/report.h"
 
 namespace bvp {
@@ -54,7 +55,7 @@ void Ram::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) 
   if (status != tlm::TLM_OK_RESPONSE) return;
   delay += latency_;
   (payload.is_read() ? bytes_read_ : bytes_written_) += payload.get_data_length();
-  move(payload, payload.get_data_length());
+  if (payload.get_extension<TimingOnly>() == nullptr) move(payload, payload.get_data_length());
 }
 
 unsigned Ram::debug(tlm::tlm_generic_payload& payload) {
