@@ -100,6 +100,7 @@ void RiscvEngine::open() {
   check(uc_ctl_set_cpu_model(engine, UC_CPU_RISCV64_SIFIVE_E51), "no RV64IMAC core");
   const u64 zero = 0;
   check(uc_reg_write(engine, UC_RISCV_REG_X1, &zero), "no core");  // creates the core, which takes milliseconds
+  stores_.reset();
   in_use_ = false;
 }
 
@@ -112,6 +113,7 @@ void RiscvEngine::build() {
   blocks_.assign(block_table_entries, Block{});
   for (const Region& region : regions_) {
     check(uc_mem_map_ptr(engine_.get(), region.base, region.bytes, UC_PROT_ALL, region.data), "RAM cannot be mapped");
+    stores_.map(region.base, region.bytes, region.data);
   }
   enter_user_mode();
   map_holes();
@@ -146,7 +148,10 @@ void RiscvEngine::enter_user_mode() {
   code.push_back(riscv::instruction_mret);
   check(uc_mem_map(engine_.get(), stub, page_bytes, UC_PROT_ALL), "no room to start");
   check(uc_mem_write(engine_.get(), stub, code.data(), code.size() * sizeof(u32)), "no room to start");
-  uc_emu_start(engine_.get(), stub, nowhere, 0, 0);  // ends with an exception: user mode may not execute here
+  {
+    const FastStores::Running running(stores_);
+    uc_emu_start(engine_.get(), stub, nowhere, 0, 0);  // ends with an exception: user mode may not execute here
+  }
   check(uc_mem_unmap(engine_.get(), stub, page_bytes), "cannot start");
 }
 
@@ -273,6 +278,11 @@ void RiscvEngine::uncount_from(u64 address) {
   for (u64 at = current_.address; at < address; at += riscv::instruction_bytes(fetch(at))) ++executed_;
 }
 
+int RiscvEngine::start() {
+  const FastStores::Running running(stores_);
+  return uc_emu_start(engine_.get(), pc_, nowhere, 0, 0);
+}
+
 RiscvEngine::Result RiscvEngine::run(u64 budget) {
   if (stale_ && !mapped(pc_)) return {Stop::exception, riscv::instruction_access_fault, 0};
   if (stale_) build();
@@ -282,7 +292,7 @@ RiscvEngine::Result RiscvEngine::run(u64 budget) {
     budget_used_ = site_reached_ = exception_ = false;
     new_site_ = nowhere;
     current_ = Block{};
-    const uc_err error = uc_emu_start(engine_.get(), pc_, nowhere, 0, 0);
+    const int error = start();
     uc_reg_read(engine_.get(), UC_RISCV_REG_PC, &pc_);
     if (new_site_ == nowhere || budget_used_) return finish(error);
     watch_site(new_site_);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/common/types.h"
+#include "models/cpu/fast_stores.h"
 
 struct uc_struct;
 
@@ -83,6 +84,7 @@ class RiscvEngine {
   void scan(Block& block, u64 address, u32 bytes);
   [[nodiscard]] bool must_stop_at(u32 instruction) const;
   void uncount_from(u64 address);
+  [[nodiscard]] int start();
   [[nodiscard]] Result finish(int error);
   void watch_site(u64 address);
 
@@ -92,6 +94,7 @@ class RiscvEngine {
   static void on_exception(uc_struct* engine, u32 number, void* self);
 
   std::unique_ptr<uc_struct, EngineDeleter> engine_;
+  FastStores stores_;
   bool in_use_ = false;  // holds a map, which cannot be changed
   bool stale_ = true;    // the map has changed since
   std::vector<Region> regions_;

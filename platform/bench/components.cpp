@@ -87,6 +87,7 @@ nlohmann::json component_speeds() {
   return {{"dram_sequential", in_child([] { return dram_speed(false); })},
           {"dram_random", in_child([] { return dram_speed(true); })},
           {"cpu_arithmetic", in_child([] { return cpu_speed("firmware/hash.elf"); })},
+          {"cpu_copying", in_child([] { return cpu_speed("firmware/copy.elf"); })},
           {"cpu_jump_to_itself", in_child([] { return cpu_speed("firmware/spin.elf"); })}};
 }
 

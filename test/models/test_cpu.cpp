@@ -601,6 +601,34 @@ TEST_CASE("cpu: code that changes itself", "[cpu]") {
   CHECK(bench.x(a0) == 17);
 }
 
+TEST_CASE("cpu: a page holds data, then code, then other code", "[cpu]") {
+  Bench bench;
+  const u64 page = ram_base + 0x4000;
+  const auto put = [](u32 instruction, i64 offset) { return li(t1, instruction) + Code{sw(t1, t0, offset)}; };
+  const u32 back = jalr(zero, ra);
+  bench.run(li(t0, page) + put(nop, 0) + put(nop, 4) + put(nop, 0) +          // data
+            put(addi(a0, a0, 1), 0) + put(back, 4) + Code{jalr(ra, t0)} +     // code
+            put(nop, 0x800) + put(nop, 0x804) + Code{jalr(ra, t0)} +          // data beside it
+            put(addi(a0, a0, 16), 0) + Code{jalr(ra, t0)} +                   // other code
+            put(addi(a0, a0, 0x100), 0) + Code{jalr(ra, t0), jalr(ra, t0)} +  // and again
+            li(t0, page + 0x1000) + put(addi(a0, a0, 0x400), 0) + put(back, 4) + Code{jalr(ra, t0)} + put(nop, 0) +
+            Code{jalr(ra, t0)} + finish());
+  CHECK(bench.x(a0) == 0x400 + 2 * 0x100 + 16 + 2);
+}
+
+TEST_CASE("cpu: every store reaches memory", "[cpu]") {
+  Bench bench;
+  // Through many pages, in steps that cross their ends, twice.
+  const u64 first = ram_base + 0x4000, stores = 6000;
+  bench.run(Code{addi(a1, zero, 2)} + li(t0, first) + li(t1, first + stores * 12) +
+            Code{sd(t0, t0, 0), addi(t0, t0, 12), bne(t0, t1, -8), addi(a1, a1, -1), bne(a1, zero, -32)} + finish());
+  for (u64 i = 0; i < stores; ++i) {
+    u32 lower = 0;
+    std::memcpy(&lower, &bench.around->ram[first - ram_base + i * 12], sizeof lower);
+    REQUIRE(lower == static_cast<u32>(first + i * 12));
+  }
+}
+
 TEST_CASE("cpu: code changed from outside", "[cpu]") {
   Bench bench;
   bench.lines->script = {{ns(20000), [&] {
