@@ -145,6 +145,8 @@ Json run_bench(const std::vector<Workload>& workloads, const ScenarioOptions& op
   return result;
 }
 
+Json native_quality() { return from_program("bvp-native"); }
+
 u64 signature() {
   static constexpr const char* text = R"(
 network:

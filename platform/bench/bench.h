@@ -29,7 +29,7 @@ struct Workload {
 [[nodiscard]] nlohmann::json run_bench(const std::vector<Workload>& workloads, const ScenarioOptions& options,
                                        const std::function<void(const std::string&)>& progress);
 
-/// GFLOP/s and transforms of the native reference beside FFTW and OpenBLAS, single precision, one thread.
+/// GFLOP/s of the native reference beside FFTW and OpenBLAS, as bvp-native prints them; {"error": why} if it does not.
 [[nodiscard]] nlohmann::json native_quality();
 /// Speed of components alone: instructions of the CPU, requests to the DRAM, per host second.
 [[nodiscard]] nlohmann::json component_speeds();

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "platform/scenario/resources.h"
+
 namespace bvp {
 
 namespace {
@@ -36,9 +38,8 @@ namespace {
   _exit(0);
 }
 
-}  // namespace
-
-nlohmann::json in_child(const std::function<nlohmann::json()>& measure) {
+/// What a child process, which `work` does not return from, writes into the pipe.
+nlohmann::json from_child(const std::function<void(int pipe)>& work) {
   std::array<int, 2> ends{};
   if (pipe(ends.data()) != 0) throw std::runtime_error("no pipe to a child process");
   std::fflush(nullptr);
@@ -46,7 +47,7 @@ nlohmann::json in_child(const std::function<nlohmann::json()>& measure) {
   if (child < 0) throw std::runtime_error("no child process");
   if (child == 0) {
     close(ends[0]);
-    report(ends[1], measure);
+    work(ends[1]);
   }
   close(ends[1]);
   std::string text;
@@ -60,6 +61,21 @@ nlohmann::json in_child(const std::function<nlohmann::json()>& measure) {
   nlohmann::json result = nlohmann::json::parse(text, nullptr, false);
   if (result.is_discarded()) return {{"error", fmt::format("the measuring process ended with status {}", status)}};
   return result;
+}
+
+}  // namespace
+
+nlohmann::json in_child(const std::function<nlohmann::json()>& measure) {
+  return from_child([&](int pipe) { report(pipe, measure); });
+}
+
+nlohmann::json from_program(const char* name) {
+  const auto path = find_resource(name);
+  if (!path) return {{"error", fmt::format("{} is not there", name)}};
+  return from_child([&](int pipe) {
+    if (dup2(pipe, STDOUT_FILENO) >= 0) execl(path->c_str(), name, nullptr);
+    _exit(127);
+  });
 }
 
 nlohmann::json best_in_child(const char* seconds, const std::function<nlohmann::json()>& measure) {

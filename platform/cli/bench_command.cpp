@@ -71,11 +71,14 @@ int bench_command(const BenchCommand& command) {
   if (!command.append.empty()) open(command.append, std::ios::app) << result.dump() << '\n';
   print_table(result);
   if (result.contains("native_quality")) {
-    for (const Json& fft : result["native_quality"]["fft"]) {
+    if (result["native_quality"].contains("error")) {
+      fmt::print("native quality: not available: {}\n", result["native_quality"]["error"].get<std::string>());
+    }
+    for (const Json& fft : result["native_quality"].value("fft", Json::array())) {
       fmt::print("native FFT of {} points: {:.1f} GFLOP/s, FFTW {:.1f}\n", fft["points"].get<u64>(),
                  fft["reference_gflop_per_s"].get<double>(), fft["fftw_gflop_per_s"].get<double>());
     }
-    for (const Json& dense : result["native_quality"]["dense"]) {
+    for (const Json& dense : result["native_quality"].value("dense", Json::array())) {
       fmt::print("native dense {} -> {}: {:.1f} GFLOP/s, OpenBLAS {:.1f}\n", dense["inputs"].get<u64>(),
                  dense["outputs"].get<u64>(), dense["reference_gflop_per_s"].get<double>(),
                  dense["openblas_gflop_per_s"].get<double>());
