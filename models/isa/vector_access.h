@@ -28,7 +28,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   /// 0: as it is. Otherwise a loosely timed access that stands for this many alike, whose vectors go `untimed_hops`
   /// hops in all: it is counted and takes no time. With places or turns there are `count` addresses for each of those
   /// alike, one behind the other, and the payload has no data pointer.
-  u32 untimed_copies = 0, untimed_hops = 0;
+  u32 untimed_copies = 0;
+  u64 untimed_hops = 0;
   /// Of a loosely timed access with data: the initiator's place of each vector. Without places nothing is moved.
   u16* const* untimed_places = nullptr;
   /// Of a loosely timed access whose vectors the banks are to serve in turn, in and out: by bank, when it has served
@@ -60,7 +61,8 @@ struct FlowPacket : tlm::tlm_extension<FlowPacket> {
   u32 edge = no_edge;
   /// 0: as it is. Otherwise a loosely timed packet that stands for this many alike, which go `untimed_hops` hops in
   /// all: it is counted and goes nowhere.
-  u32 untimed_copies = 0, untimed_hops = 0;
+  u32 untimed_copies = 0;
+  u64 untimed_hops = 0;
   /// Out: cycles that vectors waited for links or credits beyond the unloaded latency.
   u64 stall_cycles = 0;
 

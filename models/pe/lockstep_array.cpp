@@ -93,6 +93,12 @@ void LockstepArray::wake_at(Cycle cycle) {
 }
 
 void LockstepArray::report_completion(u32 launch_number, u32 status) {
+  if (status == 0) {
+    end_journal();
+  } else {
+    close_journal();
+    replay_.reset();
+  }
   const u32 pes = context_ ? static_cast<u32>(context_->all_pes.size()) : 1;
   for (u32 pe = 0; pe < pes; ++pe) {
     LaunchCompletion completion{launch_number, status};
@@ -115,21 +121,32 @@ u32 LockstepArray::array_index(u32 kernel_pe) const {
   return kernel_pe / columns * columns_ + kernel_pe % columns;
 }
 
-void LockstepArray::begin_firing(u32) {
-  if (costed_ != context_.get()) {
-    if (costs_.size() >= known_kernels) costs_.clear();
-    KernelCosts& costs = costs_[context_];
-    const auto& segments = context_->program.segments;
-    costs.segments.resize(segments.size());
-    costed_ = context_.get();
-    known_ = &costs;
-  }
-  find_active();
+void LockstepArray::find_costs() {
+  if (costed_ == context_.get()) return;
+  if (costs_.size() >= known_kernels) costs_.clear();
+  KernelCosts& costs = costs_[context_];
+  costs.segments.resize(context_->program.segments.size());
+  costed_ = context_.get();
+  known_ = &costs;
 }
 
-void LockstepArray::begin_launch(Launch& launch) {
+void LockstepArray::begin_firing(u32 segment, Cycle now, Wait waited_for) {
+  find_active();
+  if (caught_up_ != nullptr) {
+    multiplicity_ = 0;
+    all_active_ = nullptr;
+  }
+  if (journal_) write_firing(segment, now, waited_for);
+}
+
+std::optional<Cycle> LockstepArray::begin_launch(Launch& launch) {
+  find_costs();
+  add_shares(launch);
+  return begin_replay(launch);
+}
+
+void LockstepArray::add_shares(Launch& launch) const {
   if (context_->uniform) return;
-  active_until_.resize(context_->all_pes.size(), 0);
   const auto& segments = context_->program.segments;
   for (const FirstIteration& first : context_->all_pes) {
     bool empty = false;
@@ -142,17 +159,35 @@ void LockstepArray::begin_launch(Launch& launch) {
 }
 
 void LockstepArray::end_firing(Launch& launch, Cycle done) {
+  if (journal_) {
+    LaunchJournal::Firing& firing = journal_->firings.back();
+    firing.pes = static_cast<u32>(active_.size());
+    firing.hops = active_hops_;
+    firing.tokens = static_cast<u32>((tokens_.value() - tokens_before_) / multiplicity_);
+  }
   if (context_->uniform) return;
   for (const u32 pe : ending_) {
     Share& share = launch.shares[pe];
     --share.unfinished;
     share.end = std::max(share.end, done);
+    if (journal_) journal_->share_ends[pe] = share.end - launch.arrival;
   }
+}
+
+void LockstepArray::book(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) {
+  if (journal_) {
+    LaunchJournal::Firing& firing = journal_->firings.back();
+    firing.issue = issue;
+    firing.special = special;
+    firing.stall = stall;
+  }
+  book_busy(unit, now, issue, special, stall);
 }
 
 u64 LockstepArray::take_active_cycles(Cycle from, Cycle now) {
   if (launches_.empty()) return 0;
   if (context_->uniform) return (now - from) * context_->all_pes.size();
+  active_until_.resize(std::max(active_until_.size(), context_->all_pes.size()), 0);
   u64 cycles = 0;
   for (const Launch& launch : launches_) {
     for (std::size_t pe = 0; pe < launch.shares.size(); ++pe) {
@@ -346,20 +381,43 @@ bool LockstepArray::transfer_timed(Unit unit) {
   return true;
 }
 
+bool LockstepArray::count_vectors(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases,
+                                  u32 copies, u64 hops) {
+  const std::size_t count = segment.transfers.size();
+  addresses_.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Access& access = unit == Unit::load ? segment.transfers[i].a : segment.transfers[i].d;
+    addresses_[i] = static_cast<u32>(bases[access.stream] + access.offset);
+  }
+  vector_access_.count = static_cast<u32>(count);
+  vector_access_.untimed_copies = copies;
+  vector_access_.untimed_hops = hops;
+  vector_access_.untimed_places = nullptr;
+  vector_access_.turns = nullptr;
+  sc_core::sc_time delay = ahead();
+  return access_scratchpad(unit, pe, nullptr, delay);
+}
+
 bool LockstepArray::transfer_untimed(Unit unit) {
   const bool load = unit == Unit::load;
   const SegmentProgram& segment = context_->program.segments[firing_];
   const std::size_t count = segment.transfers.size();
-  // Without data one PE's addresses stand for those of all, unless the banks are to see them.
   KernelCosts::OfSegment& costs = known_->segments[firing_];
   const bool in_turn = costs.drain.samples < learning_launches;
-  const std::size_t pes = data_ || in_turn ? active_.size() : 1;
-  addresses_.resize(count * pes);
-  places_.resize(data_ ? count * pes : 0);
   const bool sound = all_within_bounds();
-  for (std::size_t i = 0; i < pes; ++i) {
+  const auto bases_of = [&](u32 pe) { return bases_at(context_->bases[firing_].of_pe[pe], distance_); };
+  if (!data_ && !in_turn) {
+    // One PE's addresses stand for those of all.
+    const u32 pe = active_.front();
+    const StreamBases bases = bases_of(pe);
+    return within_memory(segment, bases, sound) &&
+           count_vectors(unit, pe, segment, bases, static_cast<u32>(active_.size()), active_hops_);
+  }
+  addresses_.resize(count * active_.size());
+  places_.resize(data_ ? addresses_.size() : 0);
+  for (std::size_t i = 0; i < active_.size(); ++i) {
     const u32 pe = active_[i];
-    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance_);
+    const StreamBases bases = bases_of(pe);
     if (!within_memory(segment, bases, sound)) return false;
     u32* address = addresses_.data() + i * count;
     for (const Transfer& transfer : segment.transfers) {
@@ -381,6 +439,7 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   vector_access_.turns = in_turn ? &costs.turns : nullptr;
   sc_core::sc_time delay = ahead();
   if (!access_scratchpad(unit, active_.front(), nullptr, delay)) return false;
+  if (in_turn) close_journal();
   if (in_turn && in_step()) costs.turn.add(0, vector_access_.turn_cycles);
   if (in_turn && last_of_launch()) costs.drain.add(0, vector_access_.drain_cycles);
   return true;
@@ -389,11 +448,16 @@ bool LockstepArray::transfer_untimed(Unit unit) {
 std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
   const std::size_t count = context_->program.segments[firing_].transfers.size();
   const bool timed = known_->segments[firing_].slowest.samples < learning_firings;
-  if (!(timed ? transfer_timed(unit) : transfer_untimed(unit))) return std::nullopt;
-  (unit == Unit::load ? operand_writes_ : operand_reads_) += count * active_.size();
+  if (timed) close_journal();
+  if (caught_up_ != nullptr) {
+    vector_access_.turns = nullptr;
+  } else if (!(timed ? transfer_timed(unit) : transfer_untimed(unit))) {
+    return std::nullopt;
+  }
+  (unit == Unit::load ? operand_writes_ : operand_reads_) += count * multiplicity_;
   const Time cost = timed ? unhindered_cost() : cost_now();
   known_->segments[firing_].exchanges = known_->exchanges;
-  book_busy(unit, now, count, 0, std::max<u64>(cost.issue, count) - count);
+  book(unit, now, count, 0, std::max<u64>(cost.issue, count) - count);
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
   in_order = std::max(in_order, now + cost.latency);
   return in_order;
@@ -419,16 +483,13 @@ u32 LockstepArray::hops(const std::vector<u32>& pes, u32 mask) const {
   return sum;
 }
 
-void LockstepArray::exchange(u32 pe, u32 mask, u32 vectors, const std::vector<u32>* copies, Cycle& issue,
-                             Cycle& latency) {
+void LockstepArray::send_packet(u32 pe, u32 mask, u32 vectors, sc_core::sc_time& delay) {
   const u32 from = array_index(pe), to = array_index(pe ^ mask);
   flow_packet_.source = from;
   flow_packet_.destination = to;
   flow_packet_.count = vectors;
   flow_packet_.slots = slots_.data();
   flow_packet_.edge = FlowPacket::no_edge;
-  flow_packet_.untimed_copies = copies == nullptr ? 0 : static_cast<u32>(copies->size());
-  flow_packet_.untimed_hops = copies == nullptr ? 0 : hops(*copies, mask);
   payload_.set_command(tlm::TLM_WRITE_COMMAND);
   payload_.set_address(to);
   payload_.set_data_ptr(vectors == 0 ? nullptr : reinterpret_cast<unsigned char*>(buffer_.data()));
@@ -437,12 +498,30 @@ void LockstepArray::exchange(u32 pe, u32 mask, u32 vectors, const std::vector<u3
   payload_.set_byte_enable_ptr(nullptr);
   payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload_.set_extension(&flow_packet_);
-  sc_core::sc_time delay = ahead();
-  packet_arrival_.reset();
   to_mesh[from]->b_transport(payload_, delay);
   payload_.clear_extension(&flow_packet_);
+}
+
+void LockstepArray::exchange(u32 pe, u32 mask, u32 vectors, Cycle& issue, Cycle& latency) {
+  flow_packet_.untimed_copies = 0;
+  flow_packet_.untimed_hops = 0;
+  sc_core::sc_time delay = ahead();
+  packet_arrival_.reset();
+  send_packet(pe, mask, vectors, delay);
   issue += clock_.to_cycles(delay - ahead());
   if (packet_arrival_) latency += *packet_arrival_ - now_;
+}
+
+void LockstepArray::count_packets(u32 mask, u32 vectors, u32 packets, u64 hops) {
+  if (caught_up_ != nullptr) {
+    ++caught_packets_;
+    return;
+  }
+  if (journal_) write_packets(mask, vectors, packets, hops, 0);
+  flow_packet_.untimed_copies = packets;
+  flow_packet_.untimed_hops = hops;
+  sc_core::sc_time delay = ahead();
+  send_packet(0, mask, vectors, delay);
 }
 
 std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, const StreamBases&, unsigned last,
@@ -452,6 +531,7 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   const std::size_t count = segment.transfers.size();
   Cost& cost = known_->segments[firing_].slowest;
   const bool timed = cost.samples < learning_firings;
+  if (timed) close_journal();
   ++known_->exchanges;
   // What all PEs send is read before anything is written.
   sent_.clear();
@@ -492,13 +572,13 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
     for (end = begin; end < count && segment.transfers[end].peer_mask == mask;) ++end;
     const auto vectors = static_cast<u32>(end - begin);
     if (!timed) {
-      exchange(0, mask, vectors, &active_, issue, latency);
+      count_packets(mask, vectors, static_cast<u32>(active_.size()), hops(active_, mask));
       continue;
     }
     Cycle slowest_sent = 0, slowest_there = 0;
     for (const u32 pe : active_) {
       Cycle sent = 0, there = 0;
-      exchange(pe, mask, vectors, nullptr, sent, there);
+      exchange(pe, mask, vectors, sent, there);
       slowest_sent = std::max(slowest_sent, sent);
       slowest_there = std::max(slowest_there, there);
     }
@@ -511,10 +591,10 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
     const EdgeProgram& target = context_->program.edges[edge];
     if (target.rides && target.scope >= last) expect_token(edge, arrival);
   }
-  operand_reads_ += count * active_.size();
-  operand_writes_ += count * active_.size();
+  operand_reads_ += count * multiplicity_;
+  operand_writes_ += count * multiplicity_;
   const u64 busy = std::max<u64>(count, cost.mean_issue());
-  book_busy(Unit::flow, now, count, 0, busy - count);
+  book(Unit::flow, now, count, 0, busy - count);
   return now + busy;
 }
 
@@ -522,10 +602,15 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
   // All partners send theirs at the same time: one is timed, the others are counted.
   const u32 mask = context_->program.edges[edge].peer_mask;
   Cycle issue = 0, latency = 0;
-  exchange(0, mask, 0, nullptr, issue, latency);
+  if (caught_up_ != nullptr) {
+    latency = caught_up_->packets.at(caught_packets_++).latency;
+  } else {
+    exchange(0, mask, 0, issue, latency);
+  }
   others_.resize(context_->all_pes.size() - 1);
   std::iota(others_.begin(), others_.end(), 1);
-  exchange(0, mask, 0, &others_, issue, issue);
+  if (journal_) write_packets(mask, 0, 1, hops({0}, mask), latency);
+  count_packets(mask, 0, static_cast<u32>(others_.size()), hops(others_, mask));
   expect_token(edge, now + latency);
 }
 
@@ -541,7 +626,7 @@ Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
   }
   const CalSchedule& schedule = context_->schedules[segment];
   count_cal(schedule);
-  book_busy(Unit::cal, now, schedule.issue, schedule.special, schedule.latency);
+  book(Unit::cal, now, schedule.issue, schedule.special, schedule.latency);
   return now + schedule.completion;
 }
 

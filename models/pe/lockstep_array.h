@@ -8,6 +8,7 @@
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "models/common/clock.h"
+#include "models/pe/launch_journal.h"
 #include "models/pe/pe_core.h"
 
 namespace bvp {
@@ -31,7 +33,8 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   LockstepArray(sc_core::sc_module_name module_name, const ArrayParameters& array, const PeParameters& parameters,
                 const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
 
-  void settle() { PeCore::settle(std::max(now_, clock_.now())); }
+  void settle();
+  void set_power(ArrayPower power, Cycle now);
   /// Up to where the array has run: beyond the present as long as nothing else happens in the simulation meanwhile,
   /// which saves the kernel's round for each event.
   [[nodiscard]] sc_core::sc_time local_time() const { return clock_.to_time(now_); }
@@ -63,7 +66,9 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
       std::vector<Cycle> turns;
     };
     std::vector<OfSegment> segments;
-    u64 exchanges = 0;  // so far; PEs wait for each other there
+    u64 exchanges = 0;      // so far; PEs wait for each other there
+    bool overlaps = false;  // a launch of it has come while another one ran
+    std::deque<LaunchJournal> journals;
   };
   /// Firings that are timed before a segment's cost is taken as known.
   static constexpr u32 learning_firings = 4;
@@ -75,8 +80,9 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   void run();
   [[nodiscard]] sc_core::sc_time ahead() const { return clock_.to_time(now_) - sc_core::sc_time_stamp(); }
 
-  void begin_launch(Launch& launch) override;
-  void begin_firing(u32 segment) override;
+  std::optional<Cycle> begin_launch(Launch& launch) override;
+  void end_known_launch(Cycle now) override;
+  void begin_firing(u32 segment, Cycle now, Wait waited_for) override;
   void end_firing(Launch& launch, Cycle done) override;
   std::optional<Cycle> start_load(const SegmentProgram& segment, const StreamBases& bases, Cycle now,
                                   u32& vectors) override;
@@ -89,6 +95,9 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   void wake_at(Cycle cycle) override;
 
   [[nodiscard]] bool stands_for_all() const override { return true; }
+  void find_costs();
+  void add_shares(Launch& launch) const;
+  void book(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
   /// All PEs of the kernel take part in the firing at hand, and it is the last one of the launch for none. Sufficient,
   /// not necessary.
   [[nodiscard]] bool all_go_on() const;
@@ -120,11 +129,40 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// With all active PEs at once; adds to the costs of the segment.
   bool transfer_timed(Unit unit);
   std::optional<Cycle> transfer_all(Unit unit, Cycle now);
-  /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there. With `copies`
-  /// the packet stands for those of these PEs, without time.
-  void exchange(u32 kernel_pe, u32 mask, u32 vectors, const std::vector<u32>* copies, Cycle& issue, Cycle& latency);
+  /// Sends the payload with vector_access_, which stands for so many alike and takes no time.
+  bool count_vectors(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, u32 copies,
+                     u64 hops);
+  /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there.
+  void exchange(u32 kernel_pe, u32 mask, u32 vectors, Cycle& issue, Cycle& latency);
+  /// Those of so many PEs, without time.
+  void count_packets(u32 mask, u32 vectors, u32 packets, u64 hops);
+  void send_packet(u32 kernel_pe, u32 mask, u32 vectors, sc_core::sc_time& delay);
   /// From these PEs to their partners, summed up.
   [[nodiscard]] u32 hops(const std::vector<u32>& pes, u32 mask) const;
+
+  // Launches whose course is known, in lockstep_replay.cpp: without data the next one like it takes the same course. It
+  // is written down in a journal once nothing of it is learned any more.
+  /// Journals of a kernel, registers of a journal, and entries that are kept.
+  static constexpr std::size_t most_journals = 16, most_registers = 256, most_entries = 1 << 16;
+  struct Replay {
+    const LaunchJournal* journal;
+    Cycle arrival;
+    std::size_t firings = 0, packets = 0;  // of the journal, booked so far
+    [[nodiscard]] Cycle end() const { return arrival + journal->cycles; }
+  };
+  std::optional<Cycle> begin_replay(Launch& launch);
+  void write_firing(u32 segment, Cycle now, Wait waited_for);
+  void write_packets(u32 mask, u32 vectors, u32 packets, u64 hops, Cycle latency);
+  /// Something is learned, or a launch comes while another one runs.
+  void close_journal();
+  void end_journal();
+  /// Books what happens before `until`.
+  void replay_until(Cycle until);
+  void count_segments();
+  /// Another launch comes: the one that is replayed has to be run after all, to where it is now, what is booked already
+  /// not being booked again.
+  void catch_up();
+  [[nodiscard]] LaunchJournal::Key journal_key(const Launch& launch) const;
 
   const ClockDomain clock_;
   const u32 rows_;
@@ -139,6 +177,22 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   const Context* all_active_ = nullptr;  // the kernel for whose every firing active_ holds
   u32 active_hops_ = 0;                  // on the memory plane, summed over the active PEs
   std::optional<Cycle> packet_arrival_;
+
+  std::optional<LaunchJournal> journal_;  // of the launch that runs
+  LaunchJournal* like_ = nullptr;         // or the one that it is like, with other registers
+  Cycle launch_arrival_ = 0;
+  std::array<u32, 16> launch_registers_{};
+  std::vector<std::array<u64, instance_levels + 1>> begun_before_;
+  u64 tokens_before_ = 0;
+  std::optional<Replay> replay_;
+  const LaunchJournal* caught_up_ = nullptr;  // while catch_up() is at work
+  std::size_t caught_packets_ = 0;
+  struct Count {
+    u32 copies = 0;
+    u64 hops = 0;
+  };
+  std::vector<Count> counts_;  // by segment, while firings are replayed
+  std::vector<LaunchJournal::Packets> packet_counts_;
 
   sc_core::sc_event wake_;
   Cycle wake_at_ = 0;

@@ -172,15 +172,24 @@ bool PeCore::launch(const LaunchRecord& record, Cycle when) {
     for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), when, Wait::no_kernel);
     book_cycles(when);
   }
-  begin_launch(launch);
+  const std::optional<Cycle> end = begin_launch(launch);
   launches_.push_back(std::move(launch));
-  Event event;
-  event.time = when;
-  event.kind = Event::Kind::wake;
-  event.index = unit_count;
-  post(event);
+  post_launch(end.value_or(when), end ? Event::Kind::launch_end : Event::Kind::wake);
   reschedule();
   return true;
+}
+
+void PeCore::post_launch(Cycle when, Event::Kind kind) {
+  Event event;
+  event.time = when;
+  event.kind = kind;
+  event.index = unit_count;
+  post(event);
+}
+
+void PeCore::restart_events(Cycle arrival) {
+  events_.clear();
+  post_launch(arrival, Event::Kind::wake);
 }
 
 void PeCore::activate_shadow() {
@@ -250,12 +259,25 @@ void PeCore::advance_to(Cycle now) {
           try_start(static_cast<Unit>(event.index), now);
         }
         break;
+      case Event::Kind::launch_end:
+        end_known_launch(now);
+        complete_launches(now);
+        break;
     }
   }
   reschedule();
 }
 
 // ---------------------------------------------------------------- scheduling
+
+bool PeCore::at_rest() const {
+  if (!launches_.empty() || !events_.empty() || !context_) return false;
+  const auto idle = [](const UnitState& unit) { return unit.ready == 0 && !unit.wake_booked; };
+  if (!std::all_of(units_.begin(), units_.end(), idle)) return false;
+  const auto& edges = context_->program.edges;
+  return std::equal(edges.begin(), edges.end(), edges_.begin(), edges_.end(),
+                    [](const EdgeProgram& edge, const EdgeState& state) { return state.tokens == edge.initial; });
+}
 
 bool PeCore::vacuous(const SegmentProgram& segment, const Launch& launch) const {
   return segment.scope == 0 ? launch.resident : launch.empty;
@@ -341,9 +363,10 @@ void PeCore::start(u32 segment, Cycle now) {
   const SegmentProgram& program = context_->program.segments[segment];
   const SegmentState& state = state_[segment];
   Launch& launch = launches_[state.launch - first_launch_];
-  book_wait(program.unit, now, wait_reason(segment));
+  const Wait waited_for = wait_reason(segment);
+  book_wait(program.unit, now, waited_for);
   firing_ = segment;
-  begin_firing(segment);
+  begin_firing(segment, now, waited_for);
 
   const unsigned first = outermost_first(program, state);
   for (const u32 edge : program.in_edges) {

@@ -21,14 +21,9 @@
 #include "models/pe/power_state.h"
 #include "models/pe/program.h"
 #include "models/pe/unit_observer.h"
+#include "models/pe/wait.h"
 
 namespace bvp {
-
-/// Why a unit did not start a segment.
-enum class Wait : u8 { load, compute, flow, space, launch, drain, no_kernel };
-inline constexpr std::size_t wait_count = 7;
-inline constexpr std::array<const char*, wait_count> wait_names{"load",   "compute", "flow",     "space",
-                                                                "launch", "drain",   "no_kernel"};
 
 class PeCore {
  public:
@@ -91,7 +86,7 @@ class PeCore {
     Cycle free_at = 0;
     Cycle last_done = 0;  // Load, Store: of the segment started last
     bool wake_booked = false;
-    unsigned last_served = 0;
+    u32 last_served = 0;
     std::vector<u32> segments;  // by number, sorted by tag
   };
 
@@ -103,7 +98,7 @@ class PeCore {
   static constexpr u32 no_vectors = 0xffffffff;
 
   struct Event {
-    enum class Kind : u8 { arrival, finished, wake };
+    enum class Kind : u8 { arrival, finished, wake, launch_end };
     Cycle time = 0;
     Kind kind = Kind::wake;
     u8 produced_scope = 0;  // finished: edges of this scope and inner ones get a token
@@ -162,10 +157,14 @@ class PeCore {
   virtual Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) = 0;
   /// Whether this stands for all PEs of its kernels, or only for itself.
   [[nodiscard]] virtual bool stands_for_all() const { return false; }
-  /// A launch has been taken.
-  virtual void begin_launch(Launch& launch) { (void)launch; }
+  /// A launch comes. A time: what it does is known, nothing of it is run, and end_known_launch() is called then.
+  virtual std::optional<Cycle> begin_launch(Launch& launch) {
+    (void)launch;
+    return std::nullopt;
+  }
+  virtual void end_known_launch(Cycle now) { (void)now; }
   /// A firing of this segment begins: its tokens are taken next.
-  virtual void begin_firing(u32 segment) { (void)segment; }
+  virtual void begin_firing(u32 segment, Cycle now, Wait waited_for) { (void)segment, (void)now, (void)waited_for; }
   /// Its results will be in place at `done`.
   virtual void end_firing(Launch& launch, Cycle done) { (void)launch, (void)done; }
   /// Tells PE (own index ^ the edge's mask) that the edge has a token, without vectors.
@@ -181,6 +180,7 @@ class PeCore {
   /// active from its arrival to the end of the last segment there.
   [[nodiscard]] virtual u64 take_active_cycles(Cycle from, Cycle now) { return launches_.empty() ? 0 : now - from; }
   void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
+  void book_wait(Unit unit, Cycle now, Wait reason);
   void count_cal(const CalSchedule& schedule);
   [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance) {
     StreamBases bases{};
@@ -189,6 +189,13 @@ class PeCore {
     }
     return bases;
   }
+  /// distance_ of the segment's next firing.
+  [[nodiscard]] StreamBases distance(u32 segment) const;
+  /// Forgets all events and lets the launch begin that has come then.
+  void restart_events(Cycle arrival);
+  /// There is no launch, and nothing is left of the last one.
+  [[nodiscard]] bool at_rest() const;
+  [[nodiscard]] bool observed() const { return observer_ != nullptr; }
   [[nodiscard]] bool within_bounds(const SegmentProgram& segment, const StreamBases& bases) const;
   /// Posts the token of an edge (and nothing else) for `when`.
   void expect_token(u32 edge, Cycle when);
@@ -227,6 +234,7 @@ class PeCore {
  private:
   void activate_shadow();
   void post(Event event);
+  void post_launch(Cycle when, Event::Kind kind);
   void reschedule();
   void arm(u32 segment, Cycle now);
   void arm_all(Cycle now);
@@ -243,9 +251,6 @@ class PeCore {
   [[nodiscard]] unsigned outermost_last(const SegmentProgram& segment, const SegmentState& state,
                                         const Launch& launch) const;
   [[nodiscard]] bool tokens_ready(u32 segment) const;
-  /// distance_ of the segment's next firing.
-  [[nodiscard]] StreamBases distance(u32 segment) const;
-  void book_wait(Unit unit, Cycle now, Wait reason);
   [[nodiscard]] Wait wait_reason(u32 segment) const;
   static void add_all_pes(Context& context, const Kernel& kernel);
 

@@ -25,7 +25,7 @@ u32 MeshMonitor::distance(u32 source, u32 destination) const {
 
 void MeshMonitor::observe(const tlm::tlm_generic_payload& payload) {
   const auto* const packet = payload.get_extension<FlowPacket>();
-  const u32 hops = packet->untimed_copies == 0 ? distance(packet->source, packet->destination) : packet->untimed_hops;
+  const u64 hops = packet->untimed_copies == 0 ? distance(packet->source, packet->destination) : packet->untimed_hops;
   (packet->count == 0 ? control_hops_ : vector_hops_) += u64{std::max(1u, packet->count)} * hops;
 }
 

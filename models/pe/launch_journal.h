@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a launch did in the loosely timed array, firing by firing. See lockstep_replay.cpp.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "models/isa/instruction.h"
+#include "models/isa/kernel.h"
+#include "models/isa/launch.h"
+#include "models/pe/wait.h"
+
+namespace bvp {
+
+/// Cycles count from the arrival of the launch.
+struct LaunchJournal {
+  /// What makes launches of a kernel alike, but for the places where their data are.
+  struct Key {
+    std::array<u32, instance_levels> counts{};
+    bool resident = false;
+    std::array<u32, unit_count> last_served{};
+    bool operator==(const Key& other) const {
+      return counts == other.counts && resident == other.resident && last_served == other.last_served;
+    }
+  };
+  struct Firing {
+    Cycle at = 0;
+    u32 segment = 0;
+    Wait waited_for = Wait::launch;
+    u32 tokens = 0;  // taken by each of its PEs
+    u32 pes = 0;
+    u64 hops = 0;  // of a vector on the memory plane, summed over the PEs
+    u64 issue = 0, special = 0, stall = 0;
+  };
+  /// Vectors or tokens between PEs.
+  struct Packets {
+    Cycle at = 0;
+    u32 mask = 0, vectors = 0;  // of each packet
+    u32 packets = 0;
+    u64 hops = 0;       // summed over the packets
+    Cycle latency = 0;  // of a token
+  };
+
+  Key key;
+  std::vector<Firing> firings;
+  std::vector<Packets> packets;
+  Cycle cycles = 0;
+  // Changes of the state from one end to the other.
+  std::array<u32, unit_count> last_served{};
+  std::vector<std::array<u64, instance_levels + 1>> begun;  // by segment
+  std::vector<Cycle> share_ends;                            // by PE, if they differ
+  /// Launch registers with which the kernel has run.
+  std::vector<std::array<u32, 16>> registers;
+};
+
+}  // namespace bvp

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Launches of the loosely timed array whose course is known. Once the costs of a kernel's segments are learned, its
+// launches depend on nothing but their counts, if the array is at rest before and no other launch comes while they run.
+// Without data nothing else is to be done at a firing than to book it; so a launch is run once more, its firings are
+// written down, and later ones are booked from there: at the same cycles, with the same actions, whose transactions
+// stand for all firings of a segment. One with registers that the kernel has not run with yet is run, since its
+// addresses may be wrong.
+#include <algorithm>
+
+#include "models/pe/lockstep_array.h"
+
+namespace bvp {
+
+LaunchJournal::Key LockstepArray::journal_key(const Launch& launch) const {
+  LaunchJournal::Key key;
+  key.counts = launch.record.counts;
+  key.resident = launch.resident;
+  for (std::size_t unit = 0; unit < unit_count; ++unit) key.last_served[unit] = units_[unit].last_served;
+  return key;
+}
+
+std::optional<Cycle> LockstepArray::begin_replay(Launch& launch) {
+  close_journal();
+  if (!launches_.empty()) {
+    known_->overlaps = true;
+    if (replay_) catch_up();
+    return std::nullopt;
+  }
+  if (data_ || observed() || known_->overlaps || !at_rest()) return std::nullopt;
+  const LaunchJournal::Key key = journal_key(launch);
+  auto& journals = known_->journals;
+  const auto found = std::find_if(journals.begin(), journals.end(), [&](const auto& each) { return each.key == key; });
+  launch_arrival_ = launch.arrival;
+  launch_registers_ = launch.record.registers;
+  if (found == journals.end()) {
+    if (journals.size() == most_journals) return std::nullopt;
+    journal_.emplace().key = key;
+    journal_->share_ends.resize(launch.shares.size(), 0);
+    begun_before_.clear();
+    for (const SegmentState& state : state_) begun_before_.push_back(state.begun);
+    return std::nullopt;
+  }
+  const auto& registers = found->registers;
+  if (std::find(registers.begin(), registers.end(), launch_registers_) == registers.end()) {
+    like_ = &*found;
+    return std::nullopt;
+  }
+  replay_ = Replay{&*found, launch.arrival};
+  for (std::size_t pe = 0; pe < launch.shares.size(); ++pe) {
+    launch.shares[pe] = {0, launch.arrival + found->share_ends[pe]};
+  }
+  return replay_->end();
+}
+
+// ---------------------------------------------------------------- writing
+
+void LockstepArray::close_journal() {
+  journal_.reset();
+  like_ = nullptr;
+}
+
+void LockstepArray::write_firing(u32 segment, Cycle now, Wait waited_for) {
+  if (journal_->firings.size() + journal_->packets.size() > most_entries) return close_journal();
+  LaunchJournal::Firing& firing = journal_->firings.emplace_back();
+  firing.at = now - launch_arrival_;
+  firing.segment = segment;
+  firing.waited_for = waited_for;
+  tokens_before_ = tokens_.value();
+}
+
+void LockstepArray::write_packets(u32 mask, u32 vectors, u32 packets, u64 hops, Cycle latency) {
+  journal_->packets.push_back({now_ - launch_arrival_, mask, vectors, packets, hops, latency});
+}
+
+void LockstepArray::end_journal() {
+  if (like_ != nullptr && like_->registers.size() < most_registers) like_->registers.push_back(launch_registers_);
+  if (journal_ && at_rest()) {
+    LaunchJournal& journal = *journal_;
+    journal.cycles = now_ - launch_arrival_;
+    for (std::size_t unit = 0; unit < unit_count; ++unit) journal.last_served[unit] = units_[unit].last_served;
+    for (std::size_t segment = 0; segment < state_.size(); ++segment) {
+      auto& begun = journal.begun.emplace_back(state_[segment].begun);
+      for (std::size_t scope = 0; scope < begun.size(); ++scope) begun[scope] -= begun_before_[segment][scope];
+    }
+    journal.registers.push_back(launch_registers_);
+    known_->journals.push_back(std::move(journal));
+  }
+  close_journal();
+}
+
+// ---------------------------------------------------------------- booking
+
+void LockstepArray::replay_until(Cycle until) {
+  Replay& replay = *replay_;
+  const LaunchJournal& journal = *replay.journal;
+  const auto& segments = context_->program.segments;
+  counts_.assign(segments.size(), {});
+  for (; replay.firings < journal.firings.size(); ++replay.firings) {
+    const LaunchJournal::Firing& firing = journal.firings[replay.firings];
+    const Cycle now = replay.arrival + firing.at;
+    if (now >= until) break;
+    firing_ = firing.segment;
+    multiplicity_ = firing.pes;
+    const Unit unit = segments[firing_].unit;
+    book_wait(unit, now, firing.waited_for);
+    tokens_ += u64{firing.tokens} * firing.pes;
+    firings_ += firing.pes;
+    book_busy(unit, now, firing.issue, firing.special, firing.stall);
+    counts_[firing_].copies += firing.pes;
+    counts_[firing_].hops += firing.hops;
+  }
+  packet_counts_.clear();
+  for (; replay.packets < journal.packets.size(); ++replay.packets) {
+    const LaunchJournal::Packets& packets = journal.packets[replay.packets];
+    if (replay.arrival + packets.at >= until) break;
+    const auto alike = [&](const auto& count) {
+      return count.mask == packets.mask && count.vectors == packets.vectors;
+    };
+    const auto found = std::find_if(packet_counts_.begin(), packet_counts_.end(), alike);
+    if (found == packet_counts_.end()) {
+      packet_counts_.push_back(packets);
+    } else {
+      found->packets += packets.packets;
+      found->hops += packets.hops;
+    }
+  }
+  for (const auto& count : packet_counts_) count_packets(count.mask, count.vectors, count.packets, count.hops);
+  count_segments();
+  all_active_ = nullptr;  // multiplicity_ is no longer its
+}
+
+void LockstepArray::count_segments() {
+  for (u32 segment = 0; segment < counts_.size(); ++segment) {
+    const Count& count = counts_[segment];
+    if (count.copies == 0) continue;
+    firing_ = segment;
+    multiplicity_ = count.copies;
+    const SegmentProgram& program = context_->program.segments[segment];
+    const u64 vectors = u64{count.copies} * program.transfers.size();
+    if (program.unit == Unit::cal) {
+      count_cal(context_->schedules[segment]);
+      continue;
+    }
+    if (program.unit != Unit::load) operand_reads_ += vectors;
+    if (program.unit != Unit::store) operand_writes_ += vectors;
+    if (program.unit == Unit::flow) continue;
+    const StreamBases bases = bases_at(context_->bases[segment].of_pe.front(), distance(segment));
+    if (!count_vectors(program.unit, 0, program, bases, count.copies, count.hops)) return;
+  }
+}
+
+void LockstepArray::end_known_launch(Cycle now) {
+  const LaunchJournal& journal = *replay_->journal;
+  replay_until(now + 1);
+  if (!replay_) return;  // after fail()
+  replay_.reset();
+  for (std::size_t segment = 0; segment < state_.size(); ++segment) {
+    ++state_[segment].launch;
+    for (std::size_t scope = 0; scope < journal.begun[segment].size(); ++scope) {
+      state_[segment].begun[scope] += journal.begun[segment][scope];
+    }
+  }
+  for (std::size_t unit = 0; unit < unit_count; ++unit) units_[unit].last_served = journal.last_served[unit];
+  launches_.front().unfinished = 0;
+}
+
+void LockstepArray::catch_up() {
+  const Cycle now = clock_.now();
+  replay_until(now);
+  if (!replay_) return;  // after fail()
+  const Replay replay = *replay_;
+  replay_.reset();
+  for (UnitState& unit : units_) unit.free_at = replay.arrival;
+  Launch& launch = launches_.front();
+  launch.shares.clear();
+  add_shares(launch);
+  caught_up_ = replay.journal;
+  caught_packets_ = 0;
+  waiting_ = 0;
+  running_ = true;
+  wake_pending_ = true;
+  wake_at_ = replay.arrival;
+  restart_events(replay.arrival);
+  while (wake_pending_ && wake_at_ < now) {
+    now_ = wake_at_;
+    wake_pending_ = false;
+    advance_to(now_);
+  }
+  running_ = false;
+  waiting_ = pes();
+  caught_up_ = nullptr;
+  all_active_ = nullptr;
+  if (!wake_pending_) return;
+  wake_pending_ = false;
+  wake_at(wake_at_);
+}
+
+void LockstepArray::set_power(ArrayPower power, Cycle now) {
+  if (replay_) replay_until(now);
+  PeCore::set_power(power, now);
+}
+
+void LockstepArray::settle() {
+  const Cycle now = std::max(now_, clock_.now());
+  if (replay_) replay_until(now);
+  PeCore::settle(now);
+}
+
+}  // namespace bvp
