@@ -8,6 +8,7 @@
 #include "models/isa/instruction.h"
 #include "models/isa/kernel.h"
 #include "models/isa/launch.h"
+#include "models/pe/program.h"
 #include "models/pe/wait.h"
 
 namespace bvp {
@@ -40,17 +41,26 @@ struct LaunchJournal {
     u64 hops = 0;       // summed over the packets
     Cycle latency = 0;  // of a token
   };
+  struct OfSegment {
+    std::array<u64, instance_levels + 1> begun{};  // iterations, in all
+    /// How far its streams go from where the launch registers have them.
+    StreamBases lowest{}, highest{};
+    bool fires = false;
+  };
+  struct Token {
+    u32 edge = 0;
+    Cycle at = 0;
+  };
 
   Key key;
   std::vector<Firing> firings;
   std::vector<Packets> packets;
   Cycle cycles = 0;
-  // Changes of the state from one end to the other.
+  // What is left behind.
   std::array<u32, unit_count> last_served{};
-  std::vector<std::array<u64, instance_levels + 1>> begun;  // by segment
-  std::vector<Cycle> share_ends;                            // by PE, if they differ
-  /// Launch registers with which the kernel has run.
-  std::vector<std::array<u32, 16>> registers;
+  std::vector<OfSegment> segments;
+  std::vector<Cycle> share_ends;   // by PE, if they differ
+  std::vector<Token> late_tokens;  // that arrive when the launch has ended
 };
 
 }  // namespace bvp

@@ -159,12 +159,7 @@ void LockstepArray::add_shares(Launch& launch) const {
 }
 
 void LockstepArray::end_firing(Launch& launch, Cycle done) {
-  if (journal_) {
-    LaunchJournal::Firing& firing = journal_->firings.back();
-    firing.pes = static_cast<u32>(active_.size());
-    firing.hops = active_hops_;
-    firing.tokens = static_cast<u32>((tokens_.value() - tokens_before_) / multiplicity_);
-  }
+  if (journal_) complete_firing(launch.record);
   if (context_->uniform) return;
   for (const u32 pe : ending_) {
     Share& share = launch.shares[pe];

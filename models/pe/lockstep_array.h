@@ -142,8 +142,8 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
 
   // Launches whose course is known, in lockstep_replay.cpp: without data the next one like it takes the same course. It
   // is written down in a journal once nothing of it is learned any more.
-  /// Journals of a kernel, registers of a journal, and entries that are kept.
-  static constexpr std::size_t most_journals = 16, most_registers = 256, most_entries = 1 << 16;
+  /// Journals of a kernel and entries of a journal that are kept.
+  static constexpr std::size_t most_journals = 16, most_entries = 1 << 16;
   struct Replay {
     const LaunchJournal* journal;
     Cycle arrival;
@@ -151,7 +151,9 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
     [[nodiscard]] Cycle end() const { return arrival + journal->cycles; }
   };
   std::optional<Cycle> begin_replay(Launch& launch);
+  [[nodiscard]] bool stays_within_bounds(const LaunchJournal& journal, const LaunchRecord& record) const;
   void write_firing(u32 segment, Cycle now, Wait waited_for);
+  void complete_firing(const LaunchRecord& record);
   void write_packets(u32 mask, u32 vectors, u32 packets, u64 hops, Cycle latency);
   /// Something is learned, or a launch comes while another one runs.
   void close_journal();
@@ -179,10 +181,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   std::optional<Cycle> packet_arrival_;
 
   std::optional<LaunchJournal> journal_;  // of the launch that runs
-  LaunchJournal* like_ = nullptr;         // or the one that it is like, with other registers
   Cycle launch_arrival_ = 0;
-  std::array<u32, 16> launch_registers_{};
-  std::vector<std::array<u64, instance_levels + 1>> begun_before_;
   u64 tokens_before_ = 0;
   std::optional<Replay> replay_;
   const LaunchJournal* caught_up_ = nullptr;  // while catch_up() is at work

@@ -3,8 +3,8 @@
 // launches depend on nothing but their counts, if the array is at rest before and no other launch comes while they run.
 // Without data nothing else is to be done at a firing than to book it; so a launch is run once more, its firings are
 // written down, and later ones are booked from there: at the same cycles, with the same actions, whose transactions
-// stand for all firings of a segment. One with registers that the kernel has not run with yet is run, since its
-// addresses may be wrong.
+// stand for all firings of a segment: all but one of them in the lowest place that the segment reaches, one in the
+// highest, so that the scratchpad refuses what it refuses otherwise.
 #include <algorithm>
 
 #include "models/pe/lockstep_array.h"
@@ -26,38 +26,46 @@ std::optional<Cycle> LockstepArray::begin_replay(Launch& launch) {
     if (replay_) catch_up();
     return std::nullopt;
   }
-  if (data_ || observed() || known_->overlaps || !at_rest()) return std::nullopt;
+  if (data_ || observed() || known_->overlaps || !at_rest() || !tokens_on_their_way().empty()) return std::nullopt;
   const LaunchJournal::Key key = journal_key(launch);
   auto& journals = known_->journals;
   const auto found = std::find_if(journals.begin(), journals.end(), [&](const auto& each) { return each.key == key; });
+  if (found != journals.end()) {
+    if (!stays_within_bounds(*found, launch.record)) return std::nullopt;
+    replay_ = Replay{&*found, launch.arrival};
+    for (std::size_t pe = 0; pe < launch.shares.size(); ++pe) {
+      launch.shares[pe] = {0, launch.arrival + found->share_ends[pe]};
+    }
+    return replay_->end();
+  }
+  if (journals.size() == most_journals) return std::nullopt;
   launch_arrival_ = launch.arrival;
-  launch_registers_ = launch.record.registers;
-  if (found == journals.end()) {
-    if (journals.size() == most_journals) return std::nullopt;
-    journal_.emplace().key = key;
-    journal_->share_ends.resize(launch.shares.size(), 0);
-    begun_before_.clear();
-    for (const SegmentState& state : state_) begun_before_.push_back(state.begun);
-    return std::nullopt;
+  LaunchJournal& journal = journal_.emplace();
+  journal.key = key;
+  journal.share_ends.resize(launch.shares.size(), 0);
+  journal.segments.resize(state_.size());
+  for (std::size_t segment = 0; segment < state_.size(); ++segment) {
+    journal.segments[segment].begun = state_[segment].begun;
   }
-  const auto& registers = found->registers;
-  if (std::find(registers.begin(), registers.end(), launch_registers_) == registers.end()) {
-    like_ = &*found;
-    return std::nullopt;
+  return std::nullopt;
+}
+
+bool LockstepArray::stays_within_bounds(const LaunchJournal& journal, const LaunchRecord& record) const {
+  for (std::size_t i = 0; i < journal.segments.size(); ++i) {
+    const LaunchJournal::OfSegment& course = journal.segments[i];
+    if (!course.fires) continue;
+    const SegmentProgram& segment = context_->program.segments[i];
+    const StreamBases launched = launch_bases(segment, record);
+    const FirstBases& first = context_->bases[i];
+    if (!within_bounds(segment, bases_at(first.lowest, bases_at(course.lowest, launched)))) return false;
+    if (!within_bounds(segment, bases_at(first.highest, bases_at(course.highest, launched)))) return false;
   }
-  replay_ = Replay{&*found, launch.arrival};
-  for (std::size_t pe = 0; pe < launch.shares.size(); ++pe) {
-    launch.shares[pe] = {0, launch.arrival + found->share_ends[pe]};
-  }
-  return replay_->end();
+  return true;
 }
 
 // ---------------------------------------------------------------- writing
 
-void LockstepArray::close_journal() {
-  journal_.reset();
-  like_ = nullptr;
-}
+void LockstepArray::close_journal() { journal_.reset(); }
 
 void LockstepArray::write_firing(u32 segment, Cycle now, Wait waited_for) {
   if (journal_->firings.size() + journal_->packets.size() > most_entries) return close_journal();
@@ -68,21 +76,39 @@ void LockstepArray::write_firing(u32 segment, Cycle now, Wait waited_for) {
   tokens_before_ = tokens_.value();
 }
 
+void LockstepArray::complete_firing(const LaunchRecord& record) {
+  LaunchJournal::Firing& firing = journal_->firings.back();
+  firing.pes = static_cast<u32>(active_.size());
+  firing.hops = active_hops_;
+  firing.tokens = static_cast<u32>((tokens_.value() - tokens_before_) / multiplicity_);
+  LaunchJournal::OfSegment& course = journal_->segments[firing_];
+  const StreamBases launched = launch_bases(context_->program.segments[firing_], record);
+  for (std::size_t s = 0; s < streams_per_segment; ++s) {
+    const i64 distance = distance_[s] - launched[s];
+    course.lowest[s] = course.fires ? std::min(course.lowest[s], distance) : distance;
+    course.highest[s] = course.fires ? std::max(course.highest[s], distance) : distance;
+  }
+  course.fires = true;
+}
+
 void LockstepArray::write_packets(u32 mask, u32 vectors, u32 packets, u64 hops, Cycle latency) {
   journal_->packets.push_back({now_ - launch_arrival_, mask, vectors, packets, hops, latency});
 }
 
 void LockstepArray::end_journal() {
-  if (like_ != nullptr && like_->registers.size() < most_registers) like_->registers.push_back(launch_registers_);
   if (journal_ && at_rest()) {
     LaunchJournal& journal = *journal_;
     journal.cycles = now_ - launch_arrival_;
     for (std::size_t unit = 0; unit < unit_count; ++unit) journal.last_served[unit] = units_[unit].last_served;
     for (std::size_t segment = 0; segment < state_.size(); ++segment) {
-      auto& begun = journal.begun.emplace_back(state_[segment].begun);
-      for (std::size_t scope = 0; scope < begun.size(); ++scope) begun[scope] -= begun_before_[segment][scope];
+      auto& begun = journal.segments[segment].begun;
+      for (std::size_t scope = 0; scope < begun.size(); ++scope) {
+        begun[scope] = state_[segment].begun[scope] - begun[scope];
+      }
     }
-    journal.registers.push_back(launch_registers_);
+    for (const TokenOnItsWay& token : tokens_on_their_way()) {
+      journal.late_tokens.push_back({token.edge, token.arrival - launch_arrival_});
+    }
     known_->journals.push_back(std::move(journal));
   }
   close_journal();
@@ -144,22 +170,27 @@ void LockstepArray::count_segments() {
     if (program.unit != Unit::load) operand_reads_ += vectors;
     if (program.unit != Unit::store) operand_writes_ += vectors;
     if (program.unit == Unit::flow) continue;
-    const StreamBases bases = bases_at(context_->bases[segment].of_pe.front(), distance(segment));
-    if (!count_vectors(program.unit, 0, program, bases, count.copies, count.hops)) return;
+    const LaunchJournal::OfSegment& course = replay_->journal->segments[segment];
+    const StreamBases launched = launch_bases(program, launches_.front().record);
+    const FirstBases& first = context_->bases[segment];
+    const StreamBases lowest = bases_at(first.lowest, bases_at(course.lowest, launched));
+    const StreamBases highest = bases_at(first.highest, bases_at(course.highest, launched));
+    if (!count_vectors(program.unit, 0, program, highest, 1, count.hops)) return;
+    if (count.copies > 1 && !count_vectors(program.unit, 0, program, lowest, count.copies - 1, 0)) return;
   }
 }
 
 void LockstepArray::end_known_launch(Cycle now) {
-  const LaunchJournal& journal = *replay_->journal;
   replay_until(now + 1);
   if (!replay_) return;  // after fail()
-  replay_.reset();
+  const LaunchJournal& journal = *replay_->journal;
   for (std::size_t segment = 0; segment < state_.size(); ++segment) {
     ++state_[segment].launch;
-    for (std::size_t scope = 0; scope < journal.begun[segment].size(); ++scope) {
-      state_[segment].begun[scope] += journal.begun[segment][scope];
-    }
+    const auto& begun = journal.segments[segment].begun;
+    for (std::size_t scope = 0; scope < begun.size(); ++scope) state_[segment].begun[scope] += begun[scope];
   }
+  for (const auto& token : journal.late_tokens) delay_token(token.edge, replay_->arrival + token.at);
+  replay_.reset();
   for (std::size_t unit = 0; unit < unit_count; ++unit) units_[unit].last_served = journal.last_served[unit];
   launches_.front().unfinished = 0;
 }

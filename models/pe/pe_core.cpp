@@ -270,13 +270,31 @@ void PeCore::advance_to(Cycle now) {
 
 // ---------------------------------------------------------------- scheduling
 
+std::vector<PeCore::TokenOnItsWay> PeCore::tokens_on_their_way() const {
+  std::vector<TokenOnItsWay> tokens;
+  for (const Event& event : events_) {
+    const bool token = event.kind == Event::Kind::arrival && event.generation == generation_;
+    if (token && event.index != FlowPacket::no_edge) tokens.push_back({event.index, event.time});
+  }
+  return tokens;
+}
+
 bool PeCore::at_rest() const {
-  if (!launches_.empty() || !events_.empty() || !context_) return false;
   const auto idle = [](const UnitState& unit) { return unit.ready == 0 && !unit.wake_booked; };
-  if (!std::all_of(units_.begin(), units_.end(), idle)) return false;
-  const auto& edges = context_->program.edges;
-  return std::equal(edges.begin(), edges.end(), edges_.begin(), edges_.end(),
-                    [](const EdgeProgram& edge, const EdgeState& state) { return state.tokens == edge.initial; });
+  if (!context_ || !launches_.empty() || !std::all_of(units_.begin(), units_.end(), idle)) return false;
+  const std::vector<TokenOnItsWay> late = tokens_on_their_way();
+  if (late.size() != events_.size()) return false;
+  for (u32 edge = 0; edge < edges_.size(); ++edge) {
+    const auto arriving =
+        std::count_if(late.begin(), late.end(), [&](const auto& token) { return token.edge == edge; });
+    if (edges_[edge].tokens + static_cast<u64>(arriving) != context_->program.edges[edge].initial) return false;
+  }
+  return true;
+}
+
+void PeCore::delay_token(u32 edge, Cycle until) {
+  --edges_[edge].tokens;
+  expect_token(edge, until);
 }
 
 bool PeCore::vacuous(const SegmentProgram& segment, const Launch& launch) const {
@@ -494,15 +512,23 @@ void PeCore::produce(u32 edge, Cycle now) {
 
 // ---------------------------------------------------------------- addresses
 
+StreamBases PeCore::launch_bases(const SegmentProgram& segment, const LaunchRecord& record) {
+  StreamBases bases{};
+  for (std::size_t s = 0; s < streams_per_segment; ++s) {
+    const u8 number = segment.streams[s].launch_register;
+    if (number != 0) bases[s] = static_cast<i32>(record.registers[number - 1u]);
+  }
+  return bases;
+}
+
 StreamBases PeCore::distance(u32 segment) const {
   const SegmentProgram& program = context_->program.segments[segment];
   const SegmentState& state = state_[segment];
   const Launch& launch = launches_[state.launch - first_launch_];
-  StreamBases distance{};
+  StreamBases distance = launch_bases(program, launch.record);
   for (std::size_t s = 0; s < streams_per_segment; ++s) {
     const Stream& stream = program.streams[s];
-    i64 sum = 0;
-    if (stream.launch_register != 0) sum += static_cast<i32>(launch.record.registers[stream.launch_register - 1u]);
+    i64 sum = distance[s];
     if (stream.rotation_depth != 0) {
       sum += static_cast<i64>(state.begun[stream.rotation_scope] % stream.rotation_depth) * stream.rotation_stride;
     }

@@ -189,12 +189,21 @@ class PeCore {
     }
     return bases;
   }
+  /// The part of distance_ that comes from the launch registers.
+  [[nodiscard]] static StreamBases launch_bases(const SegmentProgram& segment, const LaunchRecord& record);
   /// distance_ of the segment's next firing.
   [[nodiscard]] StreamBases distance(u32 segment) const;
   /// Forgets all events and lets the launch begin that has come then.
   void restart_events(Cycle arrival);
-  /// There is no launch, and nothing is left of the last one.
+  /// There is no launch, and nothing is left of the last one but tokens on their way.
   [[nodiscard]] bool at_rest() const;
+  struct TokenOnItsWay {
+    u32 edge;
+    Cycle arrival;
+  };
+  [[nodiscard]] std::vector<TokenOnItsWay> tokens_on_their_way() const;
+  /// Takes the token of an edge away until then.
+  void delay_token(u32 edge, Cycle until);
   [[nodiscard]] bool observed() const { return observer_ != nullptr; }
   [[nodiscard]] bool within_bounds(const SegmentProgram& segment, const StreamBases& bases) const;
   /// Posts the token of an edge (and nothing else) for `when`.
