@@ -141,6 +141,7 @@ void LockstepArray::begin_firing(u32 segment, Cycle now, Wait waited_for) {
 
 std::optional<Cycle> LockstepArray::begin_launch(Launch& launch) {
   find_costs();
+  ++known_->launches;
   add_shares(launch);
   return begin_replay(launch);
 }
@@ -268,6 +269,18 @@ bool LockstepArray::in_step() const {
   const auto& iteration = state_[firing_].iteration;
   const bool first = std::all_of(iteration.begin(), iteration.end(), [](u32 i) { return i == 0; });
   return first || known_->exchanges != known_->segments[firing_].exchanges;
+}
+
+void LockstepArray::begin_learning() {
+  close_journal();
+  KernelCosts::OfSegment& costs = known_->segments[firing_];
+  if (costs.slowest.samples == 0) costs.first_launch = known_->launches;
+}
+
+bool LockstepArray::learns() const {
+  const KernelCosts::OfSegment& costs = known_->segments[firing_];
+  if (costs.slowest.samples == 0) return true;
+  return costs.slowest.samples < learning_firings && known_->launches < costs.first_launch + learning_launches;
 }
 
 LockstepArray::Time LockstepArray::unhindered_cost() const {
@@ -398,7 +411,7 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   const SegmentProgram& segment = context_->program.segments[firing_];
   const std::size_t count = segment.transfers.size();
   KernelCosts::OfSegment& costs = known_->segments[firing_];
-  const bool in_turn = costs.drain.samples < learning_launches;
+  const bool in_turn = costs.drain.samples < turn_launches;
   const bool sound = all_within_bounds();
   const auto bases_of = [&](u32 pe) { return bases_at(context_->bases[firing_].of_pe[pe], distance_); };
   if (!data_ && !in_turn) {
@@ -442,8 +455,8 @@ bool LockstepArray::transfer_untimed(Unit unit) {
 
 std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
   const std::size_t count = context_->program.segments[firing_].transfers.size();
-  const bool timed = known_->segments[firing_].slowest.samples < learning_firings;
-  if (timed) close_journal();
+  const bool timed = learns();
+  if (timed) begin_learning();
   if (caught_up_ != nullptr) {
     vector_access_.turns = nullptr;
   } else if (!(timed ? transfer_timed(unit) : transfer_untimed(unit))) {
@@ -525,8 +538,8 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
   const auto pes = static_cast<u32>(context_->all_pes.size());
   const std::size_t count = segment.transfers.size();
   Cost& cost = known_->segments[firing_].slowest;
-  const bool timed = cost.samples < learning_firings;
-  if (timed) close_journal();
+  const bool timed = learns();
+  if (timed) begin_learning();
   ++known_->exchanges;
   // What all PEs send is read before anything is written.
   sent_.clear();

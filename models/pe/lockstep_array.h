@@ -64,16 +64,18 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
       u64 exchanges = 0;      // of the kernel, before the segment's last firing
       Cost turn, drain;       // latencies: waits for banks that are behind, see cost_now()
       std::vector<Cycle> turns;
+      u64 first_launch = 0;  // in which it has fired
     };
     std::vector<OfSegment> segments;
+    u64 launches = 0;  // begun
     u64 exchanges = 0;      // so far; PEs wait for each other there
     bool overlaps = false;  // a launch of it has come while another one ran
     std::deque<LaunchJournal> journals;
   };
-  /// Firings that are timed before a segment's cost is taken as known.
-  static constexpr u32 learning_firings = 4;
-  /// Launches in which the banks see all vectors: one that finds them idle, one that follows another.
-  static constexpr u32 learning_launches = 2;
+  /// Firings that are timed before a segment's cost is taken as known, in so many launches at most.
+  static constexpr u32 learning_firings = 4, learning_launches = 2;
+  /// Launches after these in which the banks see all vectors: one that finds them idle, one that follows another.
+  static constexpr u32 turn_launches = 2;
 
   void config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void mesh_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -108,6 +110,9 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   [[nodiscard]] u32 array_index(u32 kernel_pe) const;
   /// The firing at hand is the first of its segment in a launch, or since PEs have exchanged vectors.
   [[nodiscard]] bool in_step() const;
+  /// What it costs is still learned.
+  [[nodiscard]] bool learns() const;
+  void begin_learning();
   /// It is the last one, on PE 0.
   [[nodiscard]] bool last_of_launch() const;
   /// What the firing at hand costs where banks keep up. When PEs are in step they get in each other's way, and what
