@@ -2,7 +2,6 @@
 #include "models/pe/cal_unit.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace bvp {
@@ -55,7 +54,13 @@ u64 CalUnit::slots_of(Timing timing) const { return timing == Timing::special ? 
 
 CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
   CalSchedule schedule;
-  std::map<std::pair<Space, i64>, u64> available;  // when the value of a vector or accumulator can be read
+  // Results in a pipeline: vectors and accumulators, and when they can be read.
+  struct Result {
+    Space space;
+    i64 address;
+    u64 done;
+  };
+  std::vector<Result> results;
   const i64 lanes = static_cast<i64>(lane_count_);
   u64 next = 0;
   for (std::size_t i = 0; i < segment.runs.size(); ++i) {
@@ -76,8 +81,9 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
         } else if (space == Space::vector) {
           ++schedule.vector_reads;
         }
-        const auto found = available.find({space, address});
-        if (found != available.end()) issue = std::max(issue, found->second);
+        for (const Result& result : results) {
+          if (result.address == address && result.space == space) issue = std::max(issue, result.done);
+        }
       };
       need(info.a, run.a, strides.a);
       need(info.b, run.b, strides.b);
@@ -86,7 +92,11 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
       const i64 destination = segment.streams[run.d.stream].base + run.d.offset + trip * strides.d;
       const u64 slots = slots_of(info.timing);
       const u64 done = issue + latency_of(info.timing);
-      available[{info.d, destination}] = done;
+      const auto settled = [&](const Result& result) {
+        return result.done <= issue || (result.space == info.d && result.address == destination);
+      };
+      results.erase(std::remove_if(results.begin(), results.end(), settled), results.end());
+      results.push_back({info.d, destination, done});
       if (info.d == Space::vector) ++schedule.vector_writes;
       schedule.latency += issue - next;
       schedule.special += slots - 1;
