@@ -172,9 +172,10 @@ void LockstepArray::count_segments() {
     if (program.unit == Unit::flow) continue;
     const LaunchJournal::OfSegment& course = replay_->journal->segments[segment];
     const StreamBases launched = launch_bases(program, launches_.front().record);
-    const FirstBases& first = context_->bases[segment];
-    const StreamBases lowest = bases_at(first.lowest, bases_at(course.lowest, launched));
-    const StreamBases highest = bases_at(first.highest, bases_at(course.highest, launched));
+    // As in a launch that is run, those of PE 0 stand for all.
+    const StreamBases& first = context_->bases[segment].of_pe.front();
+    const StreamBases lowest = bases_at(first, bases_at(course.lowest, launched));
+    const StreamBases highest = bases_at(first, bases_at(course.highest, launched));
     if (!count_vectors(program.unit, 0, program, highest, 1, count.hops)) return;
     if (count.copies > 1 && !count_vectors(program.unit, 0, program, lowest, count.copies - 1, 0)) return;
   }

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loosely timed array without data: launches that are booked from a journal do what launches that are run do.
+#include <tlm_utils/multi_passthrough_target_socket.h>
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "models/common/simulation_context.h"
+#include "models/mesh/mesh.h"
+#include "models/pe/lockstep_array.h"
+#include "models/power/monitors/mesh_monitor.h"
+#include "models/power/monitors/scratchpad_monitor.h"
+#include "models/scratchpad/scratchpad.h"
+
+namespace {
+
+using namespace bvp;
+
+struct Config : ParameterGroup {
+  Config() : ParameterGroup("test") {
+    array.rows = 2;
+    array.columns = 2;
+    scratchpad.size_bytes = 1 << 18;
+  }
+  ArrayParameters array{this};
+  PeParameters pe{this};
+  ScratchpadParameters scratchpad{this};
+  MeshParameters mesh{this};
+};
+
+/// Four PEs load, compute, exchange with their neighbour in the row, compute and store. `distributed`: the rows share
+/// the iterations of the outer level, so that one of them may have fewer.
+Kernel exchanging_kernel(bool distributed) {
+  Kernel kernel;
+  kernel.lanes = 32;
+  kernel.pe_rows = kernel.pe_columns = 2;
+  for (i32 pe = 0; pe < 4; ++pe) kernel.pe_registers.push_back({pe / 2, pe * 0x1000});
+  if (distributed) kernel.levels[0] = {1, 2};
+  const auto add = [&](Unit unit, unsigned scope, unsigned tag, const Instruction& instruction, u16 count, Stream slots,
+                       Stream other) {
+    Segment segment;
+    segment.unit = unit;
+    segment.scope = static_cast<u8>(scope);
+    segment.tag = static_cast<u8>(tag);
+    segment.first_instruction = static_cast<u16>(kernel.code.size());
+    segment.instruction_count = 1;
+    segment.trips[0] = count;
+    segment.streams[0] = slots;
+    segment.streams[1] = other;
+    kernel.code.push_back(instruction.encode());
+    kernel.segments.push_back(segment);
+    return static_cast<u16>(kernel.segments.size() - 1);
+  };
+  const auto slots = [](i32 base, unsigned depth = 1) {
+    Stream stream;
+    stream.base = base;
+    stream.trip_stride[0] = 1;
+    if (depth > 1) {
+      stream.rotation_scope = 2;
+      stream.rotation_depth = static_cast<u8>(depth);
+      stream.rotation_stride = 8;
+    }
+    return stream;
+  };
+  const auto memory = [](unsigned launch_register) {
+    Stream stream;
+    stream.pe_register = 2;
+    stream.launch_register = static_cast<u8>(launch_register);
+    stream.trip_stride[0] = 64;
+    stream.instance_stride = {0x400, 0x100};
+    return stream;
+  };
+  const Instruction load{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, store{Opcode::st, {1, 0}, {0, 0}, {}, {}};
+  const Instruction sum{Opcode::add, {0, 0}, {0, 0}, {0, 0}, {}}, send{Opcode::send, {1, 0}, {0, 0}, {0, 1}, {}};
+  const u16 weights = add(Unit::load, 0, 0, load, 2, slots(200), memory(3));
+  const u16 in = add(Unit::load, 2, 0, load, 4, slots(0, 2), memory(1));
+  const u16 first = add(Unit::cal, 2, 0, sum, 4, slots(0, 2), {});
+  const u16 exchange = add(Unit::flow, 2, 0, send, 3, slots(0, 2), slots(40));
+  const u16 second = add(Unit::cal, 2, 1, sum, 3, slots(40), {});
+  const u16 out = add(Unit::store, 2, 0, store, 3, slots(40), memory(2));
+  const auto edge = [&](u16 from, u16 to, EdgeKind kind, unsigned initial, unsigned mask) {
+    Edge one;
+    one.from = from;
+    one.to = to;
+    one.kind = kind;
+    one.initial = static_cast<u8>(initial);
+    one.peer_mask = static_cast<u8>(mask);
+    kernel.edges.push_back(one);
+  };
+  edge(weights, first, EdgeKind::data, 0, 0);
+  edge(in, first, EdgeKind::data, 0, 0);
+  edge(first, exchange, EdgeKind::data, 0, 0);
+  edge(exchange, in, EdgeKind::space, 2, 0);
+  edge(exchange, second, EdgeKind::data, 0, 1);
+  edge(second, out, EdgeKind::data, 0, 0);
+  edge(out, exchange, EdgeKind::space, 1, 1);
+  return kernel;
+}
+
+class Bench : public sc_core::sc_module {
+ public:
+  Bench(sc_core::sc_module_name name, const Config& config)
+      : sc_module(name),
+        clock(config.array.clock_hz),
+        statistics("bench"),
+        array("pes", config.array, config.pe, clock, statistics, false),
+        scratchpad("scratchpad", config.array, config.scratchpad, clock, statistics),
+        mesh("mesh", config.array, config.mesh, clock, statistics),
+        accesses_("accesses", 4, [this](u32, const tlm::tlm_generic_payload&) { ++accesses; }),
+        memory_monitor_("memory_monitor", config.array, statistics),
+        mesh_monitor_("mesh_monitor", config.array, statistics),
+        to_array_("to_array", 4),
+        linear_("linear"),
+        completions_("completions") {
+    for (std::size_t pe = 0; pe < 4; ++pe) {
+      to_array_[pe].bind(array.config[pe]);
+      array.to_scratchpad[pe].bind(accesses_.from[pe]);
+      accesses_.to[pe].bind(memory_monitor_.vector.from[pe]);
+      memory_monitor_.vector.to[pe].bind(scratchpad.vector[pe]);
+      array.to_mesh[pe].bind(mesh_monitor_.from_pe.from[pe]);
+      mesh_monitor_.from_pe.to[pe].bind(mesh.from_pe[pe]);
+      mesh.to_pe[pe].bind(array.from_mesh[pe]);
+    }
+    linear_.bind(memory_monitor_.linear.from[0]);
+    memory_monitor_.linear.to[0].bind(scratchpad.linear);
+    array.to_sequencer.bind(completions_);
+    completions_.register_b_transport(this, &Bench::completed);
+  }
+
+  bool configure(const Kernel& kernel) {
+    const std::vector<u8> image = kernel.encode();
+    bool ok = true;
+    for (u32 pe = 0; pe < 4; ++pe) ok = send(pe, configure_address, image.data(), image.size()) && ok;
+    return ok;
+  }
+  void launch(u32 outer, u32 inner, u32 in, u32 out, u32 flags) {
+    LaunchRecord record{};
+    record.launch_number = ++launches;
+    record.flags = flags;
+    record.counts = {outer, inner, 1, 1};
+    record.registers[0] = in;
+    record.registers[1] = out;
+    record.registers[2] = 0x3c000;
+    for (u32 pe = 0; pe < 4; ++pe) send(pe, launch_address, &record, sizeof record);
+  }
+  void run(Cycle cycles) {
+    const sc_core::sc_time duration = clock.to_time(cycles);
+    array.set_horizon(sc_core::sc_time_stamp() + duration);
+    sc_core::sc_start(duration);
+  }
+  [[nodiscard]] bool idle() const { return 4 * launches == reported; }
+  void run_until_idle() {
+    while (!idle()) run(50);
+  }
+  /// Every counter, by path.
+  [[nodiscard]] std::vector<std::pair<std::string, u64>> counters() {
+    array.settle();
+    std::vector<std::pair<std::string, u64>> all;
+    collect(statistics, "", all);
+    return all;
+  }
+
+  ClockDomain clock;
+  StatGroup statistics;
+  LockstepArray array;
+  Scratchpad scratchpad;
+  Mesh mesh;
+  u32 launches = 0, reported = 0, failed = 0;
+  u64 accesses = 0;  // transactions with the scratchpad
+  std::vector<Cycle> completed_at;
+
+ private:
+  static void collect(const StatGroup& group, const std::string& path, std::vector<std::pair<std::string, u64>>& all) {
+    for (const Counter* counter : group.counters()) all.emplace_back(path + counter->name(), counter->value());
+    for (const StatGroup* child : group.children()) collect(*child, path + child->name() + ".", all);
+  }
+  void completed(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+    LaunchCompletion completion;
+    std::memcpy(&completion, payload.get_data_ptr(), sizeof completion);
+    ++reported;
+    if (completion.status != 0) ++failed;
+    completed_at.push_back(clock.to_cycles(sc_core::sc_time_stamp() + delay));
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+  }
+  bool send(u32 pe, u64 address, const void* bytes, std::size_t size) {
+    tlm::tlm_generic_payload payload;
+    payload.set_command(tlm::TLM_WRITE_COMMAND);
+    payload.set_address(address);
+    payload.set_data_ptr(static_cast<unsigned char*>(const_cast<void*>(bytes)));
+    payload.set_data_length(static_cast<unsigned>(size));
+    payload.set_streaming_width(static_cast<unsigned>(size));
+    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+    to_array_[pe]->b_transport(payload, delay);
+    return payload.is_response_ok();
+  }
+
+  SocketMonitor accesses_;
+  ScratchpadMonitor memory_monitor_;
+  MeshMonitor mesh_monitor_;
+  sc_core::sc_vector<tlm_utils::simple_initiator_socket<Bench>> to_array_;
+  tlm_utils::simple_initiator_socket<Bench> linear_;
+  tlm_utils::multi_passthrough_target_socket<Bench> completions_;
+};
+
+/// Who watches the units sees each firing, so nothing is booked from a journal.
+struct Watcher : UnitObserver {
+  u64 seen = 0;
+  void unit_busy(u32, Unit, u8, Cycle, Cycle) override { ++seen; }
+};
+
+struct Course {
+  u64 accesses = 0;
+  std::vector<Cycle> completed_at;
+  std::vector<std::vector<std::pair<std::string, u64>>> counters;
+};
+
+/// Random launches of two kernels, some of which come while another one runs; counters at random times.
+Course random_course(u32 seed, bool watched, double overlapping) {
+  SimulationContext context;
+  const Config config;
+  Bench bench("bench", config);
+  Watcher watcher;
+  if (watched) bench.array.set_observer(&watcher);
+  bench.run(0);
+  std::mt19937 random(seed);
+  const auto chance = [&](double probability) { return random() < probability * 4294967296.0; };
+  Course course;
+  for (int step = 0; step < 120; ++step) {
+    const bool fresh = step == 0 || chance(0.7);
+    if (fresh) REQUIRE(bench.configure(exchanging_kernel(chance(0.5))));
+    bench.run(random() % 20);
+    const u32 outer = 9 + random() % 3, inner = 1 + random() % 2;
+    const u32 in = random() % 2 * 0x8000, out = 0x10000 + random() % 2 * 0x8000;
+    bench.launch(outer, inner, in, out, fresh ? 0 : command_flag_resident);
+    const u32 also = chance(overlapping) ? 1 + random() % 2 : 0;
+    for (u32 i = 0; i < also; ++i) {
+      bench.run(random() % 150);
+      bench.launch(outer, inner, out, in, command_flag_resident);
+    }
+    if (chance(0.5)) {
+      bench.run(random() % 200);
+      course.counters.push_back(bench.counters());
+    }
+    bench.run_until_idle();
+    if (chance(0.3)) course.counters.push_back(bench.counters());
+  }
+  course.counters.push_back(bench.counters());
+  course.completed_at = bench.completed_at;
+  course.accesses = bench.accesses;
+  CHECK(bench.failed == 0);
+  CHECK((watcher.seen > 0) == watched);
+  return course;
+}
+
+void check_same(const Course& run, const Course& booked) {
+  CHECK(run.completed_at == booked.completed_at);
+  REQUIRE(run.counters.size() == booked.counters.size());
+  for (std::size_t i = 0; i < run.counters.size(); ++i) {
+    INFO("the counters for the " << i << "th time");
+    CHECK(run.counters[i] == booked.counters[i]);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("lockstep: known launches are booked at the same cycles with the same actions", "[pe][lockstep]") {
+  for (u32 seed = 1; seed <= 8; ++seed) {
+    INFO("seed " << seed);
+    const Course run = random_course(seed, true, 0), booked = random_course(seed, false, 0);
+    check_same(run, booked);
+    CHECK(booked.accesses < run.accesses * 2 / 3);
+  }
+}
+
+TEST_CASE("lockstep: a launch that comes while a known one runs finds it where it would be", "[pe][lockstep]") {
+  for (u32 seed = 1; seed <= 24; ++seed) {
+    INFO("seed " << seed);
+    check_same(random_course(seed, true, 0.04), random_course(seed, false, 0.04));
+  }
+}
+
+TEST_CASE("lockstep: what a known launch must not do is refused when it is booked", "[pe][lockstep]") {
+  SimulationContext context;
+  const Config config;
+  Bench bench("bench", config);
+  bench.run(0);
+  const auto launch = [&](u32 in, u32 out) {
+    REQUIRE(bench.configure(exchanging_kernel(true)));
+    bench.launch(9, 2, in, out, 0);
+    bench.run_until_idle();
+    return bench.failed;
+  };
+  u64 before = 0;
+  for (int i = 0; i < 8; ++i) {
+    before = bench.accesses;
+    REQUIRE(launch(0, 0x10000) == 0);
+  }
+  CHECK(bench.accesses - before < 12);  // it is known
+  SECTION("only the last of its addresses lies outside") {
+    // Of PE 0, whose addresses stand for those of all.
+    const u32 room = (1 << 18) - 8 * 0x400 - 0x100;
+    CHECK(launch(room - 4 * 64, room - 3 * 64) == 0);
+    CHECK(launch(room - 3 * 64, 0x10000) == 4);
+    CHECK(launch(0, room - 2 * 64) == 8);
+  }
+  SECTION("only the first one does") { CHECK(launch(static_cast<u32>(-0x400), 0x10000) == 4); }
+  SECTION("it is no vector's place") { CHECK(launch(0x10, 0x10000) == 4); }
+  // The array goes on.
+  const u32 failed = bench.failed;
+  CHECK(launch(0, 0x10000) == failed);
+}
+
+TEST_CASE("lockstep: a known launch fails when the clock goes", "[pe][lockstep]") {
+  for (const bool watched : {true, false}) {
+    SimulationContext context;
+    const Config config;
+    Bench bench("bench", config);
+    Watcher watcher;
+    if (watched) bench.array.set_observer(&watcher);
+    bench.run(0);
+    for (int i = 0; i < 8; ++i) {
+      REQUIRE(bench.configure(exchanging_kernel(false)));
+      bench.launch(9, 2, 0, 0x10000, 0);
+      if (i == 7) break;
+      bench.run_until_idle();
+    }
+    bench.run(70);
+    CHECK_FALSE(bench.idle());
+    bench.array.set_power(ArrayPower::clock_off, bench.clock.now());
+    CHECK(bench.idle());
+    CHECK(bench.failed == 4);
+    bench.run(10000);
+    CHECK(bench.array.pending().empty());
+    bench.array.set_power(ArrayPower::on, bench.clock.now());
+    REQUIRE(bench.configure(exchanging_kernel(false)));
+    bench.launch(9, 2, 0, 0x10000, 0);
+    bench.run_until_idle();
+    CHECK(bench.failed == 4);
+  }
+}
