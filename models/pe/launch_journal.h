@@ -42,7 +42,6 @@ struct LaunchJournal {
     Cycle latency = 0;  // of a token
   };
   struct OfSegment {
-    std::array<u64, instance_levels + 1> begun{};  // iterations, in all
     /// How far its streams go from where the launch registers have them.
     StreamBases lowest{}, highest{};
     bool fires = false;

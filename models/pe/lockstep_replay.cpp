@@ -44,9 +44,6 @@ std::optional<Cycle> LockstepArray::begin_replay(Launch& launch) {
   journal.key = key;
   journal.share_ends.resize(launch.shares.size(), 0);
   journal.segments.resize(state_.size());
-  for (std::size_t segment = 0; segment < state_.size(); ++segment) {
-    journal.segments[segment].begun = state_[segment].begun;
-  }
   return std::nullopt;
 }
 
@@ -100,12 +97,6 @@ void LockstepArray::end_journal() {
     LaunchJournal& journal = *journal_;
     journal.cycles = now_ - launch_arrival_;
     for (std::size_t unit = 0; unit < unit_count; ++unit) journal.last_served[unit] = units_[unit].last_served;
-    for (std::size_t segment = 0; segment < state_.size(); ++segment) {
-      auto& begun = journal.segments[segment].begun;
-      for (std::size_t scope = 0; scope < begun.size(); ++scope) {
-        begun[scope] = state_[segment].begun[scope] - begun[scope];
-      }
-    }
     for (const TokenOnItsWay& token : tokens_on_their_way()) {
       journal.late_tokens.push_back({token.edge, token.arrival - launch_arrival_});
     }
@@ -185,11 +176,9 @@ void LockstepArray::end_known_launch(Cycle now) {
   replay_until(now + 1);
   if (!replay_) return;  // after fail()
   const LaunchJournal& journal = *replay_->journal;
-  for (std::size_t segment = 0; segment < state_.size(); ++segment) {
-    ++state_[segment].launch;
-    const auto& begun = journal.segments[segment].begun;
-    for (std::size_t scope = 0; scope < begun.size(); ++scope) state_[segment].begun[scope] += begun[scope];
-  }
+  // Iterations begun are not brought up to date: without data it does not matter which of its rotating places comes
+  // next.
+  for (SegmentState& state : state_) ++state.launch;
   for (const auto& token : journal.late_tokens) delay_token(token.edge, replay_->arrival + token.at);
   replay_.reset();
   for (std::size_t unit = 0; unit < unit_count; ++unit) units_[unit].last_served = journal.last_served[unit];
