@@ -42,9 +42,15 @@ struct LaunchJournal {
     Cycle latency = 0;  // of a token
   };
   struct OfSegment {
-    /// How far its streams go from where the launch registers have them.
+    /// How far iterations take its streams; launch registers and rotation come on top.
     StreamBases lowest{}, highest{};
     bool fires = false;
+  };
+  /// What is left on a PE when the launch has ended: `unfinished` segments, if there are some that PE 0 has run for
+  /// others, or else the end of its last one.
+  struct Share {
+    u32 unfinished = 0;
+    Cycle end = 0;
   };
   struct Token {
     u32 edge = 0;
@@ -58,7 +64,7 @@ struct LaunchJournal {
   // What is left behind.
   std::array<u32, unit_count> last_served{};
   std::vector<OfSegment> segments;
-  std::vector<Cycle> share_ends;   // by PE, if they differ
+  std::vector<Share> shares;       // by PE, if they differ
   std::vector<Token> late_tokens;  // that arrive when the launch has ended
 };
 

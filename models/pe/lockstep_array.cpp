@@ -123,7 +123,10 @@ u32 LockstepArray::array_index(u32 kernel_pe) const {
 
 void LockstepArray::find_costs() {
   if (costed_ == context_.get()) return;
-  if (costs_.size() >= known_kernels) costs_.clear();
+  if (costs_.size() >= known_kernels) {
+    costs_.clear();
+    entries_kept_ = 0;
+  }
   KernelCosts& costs = costs_[context_];
   costs.segments.resize(context_->program.segments.size());
   costed_ = context_.get();
@@ -160,13 +163,13 @@ void LockstepArray::add_shares(Launch& launch) const {
 }
 
 void LockstepArray::end_firing(Launch& launch, Cycle done) {
-  if (journal_) complete_firing(launch.record);
+  if (journal_) complete_firing();
   if (context_->uniform) return;
   for (const u32 pe : ending_) {
     Share& share = launch.shares[pe];
     --share.unfinished;
     share.end = std::max(share.end, done);
-    if (journal_) journal_->share_ends[pe] = share.end - launch.arrival;
+    if (journal_) journal_->shares[pe] = {share.unfinished, share.end - launch.arrival};
   }
 }
 
@@ -320,7 +323,7 @@ bool LockstepArray::within_memory(const SegmentProgram& segment, const StreamBas
   return false;
 }
 
-bool LockstepArray::access_scratchpad(Unit unit, u32 pe, u16* words, sc_core::sc_time& delay) {
+void LockstepArray::prepare_access(Unit unit, u16* words) {
   vector_access_.addresses = addresses_.data();
   vector_access_.lanes = limits_.lanes;
   payload_.set_command(unit == Unit::load ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND);
@@ -331,6 +334,10 @@ bool LockstepArray::access_scratchpad(Unit unit, u32 pe, u16* words, sc_core::sc
   payload_.set_byte_enable_ptr(nullptr);
   payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload_.set_extension(&vector_access_);
+}
+
+bool LockstepArray::access_scratchpad(Unit unit, u32 pe, u16* words, sc_core::sc_time& delay) {
+  prepare_access(unit, words);
   to_scratchpad[array_index(pe)]->b_transport(payload_, delay);
   payload_.clear_extension(&vector_access_);
   if (!payload_.is_response_error()) return true;
@@ -343,11 +350,8 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
                              Cycle& latency) {
   const bool load = unit == Unit::load;
   const std::size_t count = segment.transfers.size();
-  addresses_.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const Access& access = load ? segment.transfers[i].a : segment.transfers[i].d;
-    addresses_[i] = static_cast<u32>(bases[access.stream] + access.offset);
-  }
+  place_vectors(unit, segment, bases);
+  vector_access_.untimed_copies = 0;
   const u32 lanes = limits_.lanes;
   const auto vector = [&](std::size_t i) {
     const Access& access = load ? segment.transfers[i].d : segment.transfers[i].a;
@@ -356,10 +360,6 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   buffer_.resize(std::max(buffer_.size(), count * lanes));
   for (std::size_t i = 0; data_ && !load && i < count; ++i)
     std::memcpy(buffer_.data() + i * lanes, vector(i), std::size_t{lanes} * 2);
-  vector_access_.count = static_cast<u32>(count);
-  vector_access_.untimed_copies = 0;
-  vector_access_.untimed_places = nullptr;
-  vector_access_.turns = nullptr;
   sc_core::sc_time delay = ahead();
   if (!access_scratchpad(unit, pe, buffer_.data(), delay)) return false;
   for (std::size_t i = 0; data_ && load && i < count; ++i)
@@ -389,8 +389,7 @@ bool LockstepArray::transfer_timed(Unit unit) {
   return true;
 }
 
-bool LockstepArray::count_vectors(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases,
-                                  u32 copies, u64 hops) {
+void LockstepArray::place_vectors(Unit unit, const SegmentProgram& segment, const StreamBases& bases) {
   const std::size_t count = segment.transfers.size();
   addresses_.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -398,10 +397,15 @@ bool LockstepArray::count_vectors(Unit unit, u32 pe, const SegmentProgram& segme
     addresses_[i] = static_cast<u32>(bases[access.stream] + access.offset);
   }
   vector_access_.count = static_cast<u32>(count);
-  vector_access_.untimed_copies = copies;
-  vector_access_.untimed_hops = hops;
   vector_access_.untimed_places = nullptr;
   vector_access_.turns = nullptr;
+}
+
+bool LockstepArray::count_vectors(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases,
+                                  u32 copies, u64 hops) {
+  place_vectors(unit, segment, bases);
+  vector_access_.untimed_copies = copies;
+  vector_access_.untimed_hops = hops;
   sc_core::sc_time delay = ahead();
   return access_scratchpad(unit, pe, nullptr, delay);
 }

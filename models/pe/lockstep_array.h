@@ -34,6 +34,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
                 const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
 
   void settle();
+  [[nodiscard]] std::string pending() const override;
   void set_power(ArrayPower power, Cycle now);
   /// Up to where the array has run: beyond the present as long as nothing else happens in the simulation meanwhile,
   /// which saves the kernel's round for each event.
@@ -125,7 +126,11 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   [[nodiscard]] Time cost_now() const;
   /// False after fail().
   bool within_memory(const SegmentProgram& segment, const StreamBases& bases, bool all_sound);
-  /// Sends the payload with vector_access_, whose addresses are addresses_, to the scratchpad; false after fail().
+  /// vector_access_ for the segment's vectors in the scratchpad, but for how many accesses it stands for.
+  void place_vectors(Unit unit, const SegmentProgram& segment, const StreamBases& bases);
+  /// The payload with vector_access_, whose addresses are addresses_.
+  void prepare_access(Unit unit, u16* words);
+  /// Sends it to the scratchpad; false after fail().
   bool access_scratchpad(Unit unit, u32 kernel_pe, u16* words, sc_core::sc_time& delay);
   /// The vectors of a Load or Store segment of one PE; false after fail().
   bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, Cycle& issue,
@@ -148,8 +153,8 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
 
   // Launches whose course is known, in lockstep_replay.cpp: without data the next one like it takes the same course. It
   // is written down in a journal once nothing of it is learned any more.
-  /// Journals of a kernel and entries of a journal that are kept.
-  static constexpr std::size_t most_journals = 16, most_entries = 1 << 16;
+  /// What is kept: journals of a kernel, entries of a journal, entries of all.
+  static constexpr std::size_t most_journals = 16, most_entries = 1 << 16, most_entries_of_all = 1 << 19;
   struct Replay {
     const LaunchJournal* journal;
     Cycle arrival;
@@ -157,9 +162,12 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
     [[nodiscard]] Cycle end() const { return arrival + journal->cycles; }
   };
   std::optional<Cycle> begin_replay(Launch& launch);
-  [[nodiscard]] bool stays_within_bounds(const LaunchJournal& journal, const LaunchRecord& record) const;
+  /// Nothing that it may reach with these registers lies outside of operand memory or scratchpad.
+  bool stays_within_bounds(const LaunchJournal& journal, const LaunchRecord& record);
+  /// Whether the scratchpad would take an access there.
+  bool would_take(Unit unit, const SegmentProgram& segment, const StreamBases& bases);
   void write_firing(u32 segment, Cycle now, Wait waited_for);
-  void complete_firing(const LaunchRecord& record);
+  void complete_firing();
   void write_packets(u32 mask, u32 vectors, u32 packets, u64 hops, Cycle latency);
   /// Something is learned, or a launch comes while another one runs.
   void close_journal();
@@ -187,6 +195,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   std::optional<Cycle> packet_arrival_;
 
   std::optional<LaunchJournal> journal_;  // of the launch that runs
+  std::size_t entries_kept_ = 0;
   Cycle launch_arrival_ = 0;
   u64 tokens_before_ = 0;
   std::optional<Replay> replay_;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Launches of the loosely timed array whose course is known. Once the costs of a kernel's segments are learned, its
-// launches depend on nothing but their counts, if the array is at rest before and no other launch comes while they run.
-// Without data nothing else is to be done at a firing than to book it; so a launch is run once more, its firings are
-// written down, and later ones are booked from there: at the same cycles, with the same actions, whose transactions
-// stand for all firings of a segment: all but one of them in the lowest place that the segment reaches, one in the
-// highest, so that the scratchpad refuses what it refuses otherwise.
+// Launches of the loosely timed array whose course is known. Once the costs of a kernel's segments are learned, what a
+// launch does depends on its LaunchJournal::Key alone, if the array is at rest before and no other launch comes while
+// it runs. Without data nothing else is to be done at a firing than to book it; so one such launch is run with its
+// firings written down, and later ones are booked from there: at the same cycles, with the same actions, whose
+// transactions stand for all firings of a segment. One that may reach a place that operand memory or scratchpad have
+// not got is run, so that it fails where it does otherwise.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "models/pe/lockstep_array.h"
@@ -34,30 +36,50 @@ std::optional<Cycle> LockstepArray::begin_replay(Launch& launch) {
     if (!stays_within_bounds(*found, launch.record)) return std::nullopt;
     replay_ = Replay{&*found, launch.arrival};
     for (std::size_t pe = 0; pe < launch.shares.size(); ++pe) {
-      launch.shares[pe] = {0, launch.arrival + found->share_ends[pe]};
+      launch.shares[pe] = {found->shares[pe].unfinished, launch.arrival + found->shares[pe].end};
     }
     return replay_->end();
   }
-  if (journals.size() == most_journals) return std::nullopt;
+  if (journals.size() == most_journals || entries_kept_ >= most_entries_of_all) return std::nullopt;
   launch_arrival_ = launch.arrival;
   LaunchJournal& journal = journal_.emplace();
   journal.key = key;
-  journal.share_ends.resize(launch.shares.size(), 0);
+  for (const Share& share : launch.shares) journal.shares.push_back({share.unfinished, 0});
   journal.segments.resize(state_.size());
   return std::nullopt;
 }
 
-bool LockstepArray::stays_within_bounds(const LaunchJournal& journal, const LaunchRecord& record) const {
+bool LockstepArray::stays_within_bounds(const LaunchJournal& journal, const LaunchRecord& record) {
   for (std::size_t i = 0; i < journal.segments.size(); ++i) {
     const LaunchJournal::OfSegment& course = journal.segments[i];
     if (!course.fires) continue;
     const SegmentProgram& segment = context_->program.segments[i];
     const StreamBases launched = launch_bases(segment, record);
+    StreamBases lowest = bases_at(course.lowest, launched), highest = bases_at(course.highest, launched);
+    for (std::size_t s = 0; s < streams_per_segment; ++s) {
+      // In whichever of its rotating places the launch begins.
+      const Stream& stream = segment.streams[s];
+      const i64 farthest = i64{stream.rotation_stride} * std::max(0, stream.rotation_depth - 1);
+      (farthest < 0 ? lowest : highest)[s] += farthest;
+    }
     const FirstBases& first = context_->bases[i];
-    if (!within_bounds(segment, bases_at(first.lowest, bases_at(course.lowest, launched)))) return false;
-    if (!within_bounds(segment, bases_at(first.highest, bases_at(course.highest, launched)))) return false;
+    if (!within_bounds(segment, bases_at(first.lowest, lowest))) return false;
+    if (!within_bounds(segment, bases_at(first.highest, highest))) return false;
+    if (segment.unit != Unit::load && segment.unit != Unit::store) continue;
+    // As in a launch that is run, the addresses of PE 0 stand for those of all.
+    if (!would_take(segment.unit, segment, bases_at(first.of_pe.front(), lowest))) return false;
+    if (!would_take(segment.unit, segment, bases_at(first.of_pe.front(), highest))) return false;
   }
   return true;
+}
+
+bool LockstepArray::would_take(Unit unit, const SegmentProgram& segment, const StreamBases& bases) {
+  place_vectors(unit, segment, bases);
+  vector_access_.untimed_copies = 1;
+  prepare_access(unit, nullptr);
+  const unsigned bytes = to_scratchpad[array_index(0)]->transport_dbg(payload_);
+  payload_.clear_extension(&vector_access_);
+  return bytes == payload_.get_data_length();
 }
 
 // ---------------------------------------------------------------- writing
@@ -73,17 +95,16 @@ void LockstepArray::write_firing(u32 segment, Cycle now, Wait waited_for) {
   tokens_before_ = tokens_.value();
 }
 
-void LockstepArray::complete_firing(const LaunchRecord& record) {
+void LockstepArray::complete_firing() {
   LaunchJournal::Firing& firing = journal_->firings.back();
   firing.pes = static_cast<u32>(active_.size());
   firing.hops = active_hops_;
   firing.tokens = static_cast<u32>((tokens_.value() - tokens_before_) / multiplicity_);
   LaunchJournal::OfSegment& course = journal_->segments[firing_];
-  const StreamBases launched = launch_bases(context_->program.segments[firing_], record);
+  const StreamBases distance = instance_bases(firing_);
   for (std::size_t s = 0; s < streams_per_segment; ++s) {
-    const i64 distance = distance_[s] - launched[s];
-    course.lowest[s] = course.fires ? std::min(course.lowest[s], distance) : distance;
-    course.highest[s] = course.fires ? std::max(course.highest[s], distance) : distance;
+    course.lowest[s] = course.fires ? std::min(course.lowest[s], distance[s]) : distance[s];
+    course.highest[s] = course.fires ? std::max(course.highest[s], distance[s]) : distance[s];
   }
   course.fires = true;
 }
@@ -100,6 +121,9 @@ void LockstepArray::end_journal() {
     for (const TokenOnItsWay& token : tokens_on_their_way()) {
       journal.late_tokens.push_back({token.edge, token.arrival - launch_arrival_});
     }
+    journal.firings.shrink_to_fit();
+    journal.packets.shrink_to_fit();
+    entries_kept_ += journal.firings.size() + journal.packets.size();
     known_->journals.push_back(std::move(journal));
   }
   close_journal();
@@ -161,14 +185,9 @@ void LockstepArray::count_segments() {
     if (program.unit != Unit::load) operand_reads_ += vectors;
     if (program.unit != Unit::store) operand_writes_ += vectors;
     if (program.unit == Unit::flow) continue;
-    const LaunchJournal::OfSegment& course = replay_->journal->segments[segment];
     const StreamBases launched = launch_bases(program, launches_.front().record);
-    // As in a launch that is run, those of PE 0 stand for all.
-    const StreamBases& first = context_->bases[segment].of_pe.front();
-    const StreamBases lowest = bases_at(first, bases_at(course.lowest, launched));
-    const StreamBases highest = bases_at(first, bases_at(course.highest, launched));
-    if (!count_vectors(program.unit, 0, program, highest, 1, count.hops)) return;
-    if (count.copies > 1 && !count_vectors(program.unit, 0, program, lowest, count.copies - 1, 0)) return;
+    const StreamBases bases = bases_at(context_->bases[segment].of_pe.front(), launched);
+    if (!count_vectors(program.unit, 0, program, bases, count.copies, count.hops)) return;
   }
 }
 
@@ -219,6 +238,12 @@ void LockstepArray::catch_up() {
 void LockstepArray::set_power(ArrayPower power, Cycle now) {
   if (replay_) replay_until(now);
   PeCore::set_power(power, now);
+}
+
+std::string LockstepArray::pending() const {
+  if (!replay_) return PeCore::pending();
+  return fmt::format("{}: a launch that arrived at cycle {} ends at cycle {}\n", name_, replay_->arrival,
+                     replay_->end());
 }
 
 void LockstepArray::settle() {

@@ -173,6 +173,7 @@ bool PeCore::launch(const LaunchRecord& record, Cycle when) {
     book_cycles(when);
   }
   const std::optional<Cycle> end = begin_launch(launch);
+  if (!error_.empty()) return false;
   launches_.push_back(std::move(launch));
   post_launch(end.value_or(when), end ? Event::Kind::launch_end : Event::Kind::wake);
   reschedule();
@@ -206,6 +207,7 @@ void PeCore::activate_shadow() {
   number_.assign(program.segments.size(), 0);
   for (UnitState& unit : units_) {
     unit.ready = 0;
+    unit.wake_booked = false;
     unit.last_served = 0;
     unit.segments.clear();
   }
@@ -521,24 +523,32 @@ StreamBases PeCore::launch_bases(const SegmentProgram& segment, const LaunchReco
   return bases;
 }
 
+StreamBases PeCore::instance_bases(u32 segment) const {
+  const SegmentProgram& program = context_->program.segments[segment];
+  const SegmentState& state = state_[segment];
+  StreamBases bases{};
+  for (std::size_t s = 0; s < streams_per_segment; ++s) {
+    // Modulo 2^64: a launch's counts may be anything.
+    u64 wrapping = 0;
+    for (unsigned level = 0; level < program.scope; ++level) {
+      const u64 steps = u64{state.iteration[level]} * context_->program.step[level];
+      wrapping += steps * static_cast<u64>(i64{program.streams[s].instance_stride[level]});
+    }
+    bases[s] = static_cast<i64>(wrapping);
+  }
+  return bases;
+}
+
 StreamBases PeCore::distance(u32 segment) const {
   const SegmentProgram& program = context_->program.segments[segment];
   const SegmentState& state = state_[segment];
-  const Launch& launch = launches_[state.launch - first_launch_];
-  StreamBases distance = launch_bases(program, launch.record);
+  StreamBases distance =
+      bases_at(launch_bases(program, launches_[state.launch - first_launch_].record), instance_bases(segment));
   for (std::size_t s = 0; s < streams_per_segment; ++s) {
     const Stream& stream = program.streams[s];
-    i64 sum = distance[s];
-    if (stream.rotation_depth != 0) {
-      sum += static_cast<i64>(state.begun[stream.rotation_scope] % stream.rotation_depth) * stream.rotation_stride;
-    }
-    // Modulo 2^64: a launch's counts may be anything.
-    auto wrapping = static_cast<u64>(sum);
-    for (unsigned level = 0; level < program.scope; ++level) {
-      const u64 steps = u64{state.iteration[level]} * context_->program.step[level];
-      wrapping += steps * static_cast<u64>(i64{stream.instance_stride[level]});
-    }
-    distance[s] = static_cast<i64>(wrapping);
+    if (stream.rotation_depth == 0) continue;
+    const auto phase = static_cast<i64>(state.begun[stream.rotation_scope] % stream.rotation_depth);
+    distance[s] = static_cast<i64>(static_cast<u64>(distance[s]) + static_cast<u64>(phase * stream.rotation_stride));
   }
   return distance;
 }
@@ -636,9 +646,11 @@ void PeCore::fail(std::string message) {
   if (!error_.empty()) return;
   error_ = std::move(message);
   report_warning(name_.c_str(), "{}", error_);
-  const u32 number = launches_.empty() ? 0 : launches_.front().record.launch_number;
+  std::vector<u32> numbers;
+  for (const Launch& launch : launches_) numbers.push_back(launch.record.launch_number);
+  if (numbers.empty()) numbers.push_back(0);
   launches_.clear();
-  report_completion(number, 1);
+  for (const u32 number : numbers) report_completion(number, 1);
 }
 
 void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a PE does with a kernel, without SystemC: the token graph, the units and their bookkeeping. Whoever derives from
-// it says how long the segments take and what they do: Pe with sockets, cycle by cycle; LockstepPe for a whole array.
+// it says how long the segments take and what they do: Pe with sockets, cycle by cycle; LockstepArray for a whole
+// array.
 #pragma once
 
 #include <array>
@@ -45,7 +46,7 @@ class PeCore {
 
   [[nodiscard]] const std::string& error() const { return error_; }
   /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
-  [[nodiscard]] std::string pending() const;
+  [[nodiscard]] virtual std::string pending() const;
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
   /// Issue slots of a unit used so far.
   [[nodiscard]] u64 issue_slots(Unit unit) const { return unit_stats_[static_cast<std::size_t>(unit)]->issue.value(); }
@@ -191,9 +192,11 @@ class PeCore {
   }
   /// The part of distance_ that comes from the launch registers.
   [[nodiscard]] static StreamBases launch_bases(const SegmentProgram& segment, const LaunchRecord& record);
-  /// distance_ of the segment's next firing.
+  /// The part of it that comes from the iterations, in the segment's next firing.
+  [[nodiscard]] StreamBases instance_bases(u32 segment) const;
+  /// distance_ of the segment's next firing: these two and rotation.
   [[nodiscard]] StreamBases distance(u32 segment) const;
-  /// Forgets all events and lets the launch begin that has come then.
+  /// Forgets all events but that of the launch which arrived then.
   void restart_events(Cycle arrival);
   /// There is no launch, and nothing is left of the last one but tokens on their way.
   [[nodiscard]] bool at_rest() const;

@@ -80,6 +80,7 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
   linear.register_transport_dbg(this, &Scratchpad::linear_debug);
   for (std::size_t pe = 0; pe < vector.size(); ++pe) {
     vector[pe].register_b_transport(this, &Scratchpad::vector_transport, static_cast<int>(pe));
+    vector[pe].register_transport_dbg(this, &Scratchpad::vector_debug, static_cast<int>(pe));
   }
   parent_stats.add(&stats_);
 }
@@ -285,6 +286,12 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   const Cycle done = payload.is_read() ? serve<Direction::read>(index, *access, start)
                                        : serve<Direction::write>(index, *access, start);
   delay = clock_.to_time(done) - sc_core::sc_time_stamp();
+}
+
+u32 Scratchpad::vector_debug(int, tlm::tlm_generic_payload& payload) {
+  const tlm::tlm_response_status status = check_vectors(payload, payload.get_extension<VectorAccess>());
+  payload.set_response_status(status);
+  return status == tlm::TLM_OK_RESPONSE ? payload.get_data_length() : 0;
 }
 
 // ---------------------------------------------------------------- linear port

@@ -56,6 +56,7 @@ class Scratchpad : public sc_core::sc_module {
   /// Without time: data of BulkData, counts of BulkTraffic; false: neither.
   bool untimed_linear(tlm::tlm_generic_payload& payload);
   u32 linear_debug(tlm::tlm_generic_payload& payload);
+  u32 vector_debug(int pe, tlm::tlm_generic_payload& payload);
   void vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
   [[nodiscard]] tlm::tlm_response_status check_linear(const tlm::tlm_generic_payload& payload) const;

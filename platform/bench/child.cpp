@@ -8,10 +8,10 @@
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
-
-#include "platform/scenario/resources.h"
+#include <system_error>
 
 namespace bvp {
 
@@ -70,10 +70,11 @@ nlohmann::json in_child(const std::function<nlohmann::json()>& measure) {
 }
 
 nlohmann::json from_program(const char* name) {
-  const auto path = find_resource(name);
-  if (!path) return {{"error", fmt::format("{} is not there", name)}};
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / name;
+  if (error || !std::filesystem::exists(path, error)) return {{"error", fmt::format("{} is not there", path.string())}};
   return from_child([&](int pipe) {
-    if (dup2(pipe, STDOUT_FILENO) >= 0) execl(path->c_str(), name, nullptr);
+    if (dup2(pipe, STDOUT_FILENO) >= 0) execl(path.c_str(), name, nullptr);
     _exit(127);
   });
 }

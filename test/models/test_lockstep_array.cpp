@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -34,7 +35,7 @@ struct Config : ParameterGroup {
 
 /// Four PEs load, compute, exchange with their neighbour in the row, compute and store. `distributed`: the rows share
 /// the iterations of the outer level, so that one of them may have fewer.
-Kernel exchanging_kernel(bool distributed) {
+Kernel exchanging_kernel(bool distributed, const Stream& rotating = {}) {
   Kernel kernel;
   kernel.lanes = 32;
   kernel.pe_rows = kernel.pe_columns = 2;
@@ -74,11 +75,15 @@ Kernel exchanging_kernel(bool distributed) {
     stream.instance_stride = {0x400, 0x100};
     return stream;
   };
+  Stream input = memory(1);
+  input.rotation_scope = rotating.rotation_scope;
+  input.rotation_depth = rotating.rotation_depth;
+  input.rotation_stride = rotating.rotation_stride;
   const Instruction load{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, store{Opcode::st, {1, 0}, {0, 0}, {}, {}};
   const Instruction sum{Opcode::add, {0, 0}, {0, 0}, {0, 0}, {}}, send{Opcode::send, {1, 0}, {0, 0}, {0, 1}, {}};
   const u16 weights = add(Unit::load, 0, 0, load, 2, slots(200), memory(3));
   const u16 beside = add(Unit::load, 2, 0, load, 1, slots(60), memory(1));
-  const u16 in = add(Unit::load, 2, 0, load, 4, slots(0, 2), memory(1));
+  const u16 in = add(Unit::load, 2, 0, load, 4, slots(0, 2), input);
   const u16 first = add(Unit::cal, 2, 0, sum, 4, slots(0, 2), {});
   const u16 exchange = add(Unit::flow, 2, 0, send, 3, slots(0, 2), slots(40));
   const u16 second = add(Unit::cal, 2, 1, sum, 3, slots(40), {});
@@ -140,15 +145,19 @@ class Bench : public sc_core::sc_module {
     for (u32 pe = 0; pe < 4; ++pe) ok = send(pe, configure_address, image.data(), image.size()) && ok;
     return ok;
   }
-  void launch(u32 outer, u32 inner, u32 in, u32 out, u32 flags) {
+  /// False: it is refused.
+  bool launch(u32 outer, u32 inner, u32 in, u32 out, u32 flags) {
     LaunchRecord record{};
-    record.launch_number = ++launches;
+    record.launch_number = launches + 1;
     record.flags = flags;
     record.counts = {outer, inner, 1, 1};
     record.registers[0] = in;
     record.registers[1] = out;
     record.registers[2] = 0x3c000;
-    for (u32 pe = 0; pe < 4; ++pe) send(pe, launch_address, &record, sizeof record);
+    if (!send(0, launch_address, &record, sizeof record)) return false;
+    for (u32 pe = 1; pe < 4; ++pe) send(pe, launch_address, &record, sizeof record);
+    ++launches;
+    return true;
   }
   void run(Cycle cycles) {
     const sc_core::sc_time duration = clock.to_time(cycles);
@@ -221,43 +230,50 @@ struct Course {
   std::vector<std::vector<std::pair<std::string, u64>>> counters;
 };
 
-/// Random launches of two kernels, some of which come while another one runs; counters at random times.
-Course random_course(u32 seed, bool watched, double overlapping) {
+/// What a script makes of it, with all counters at its end.
+Course course_of(bool watched, const std::function<void(Bench&, Course&)>& script) {
   SimulationContext context;
   const Config config;
   Bench bench("bench", config);
   Watcher watcher;
   if (watched) bench.array.set_observer(&watcher);
   bench.run(0);
-  std::mt19937 random(seed);
-  const auto chance = [&](double probability) { return random() < probability * 4294967296.0; };
   Course course;
-  for (int step = 0; step < 120; ++step) {
-    const bool fresh = step == 0 || chance(0.3);
-    if (fresh) REQUIRE(bench.configure(exchanging_kernel(chance(0.5))));
-    bench.run(random() % (chance(0.5) ? 4 : 40));
-    const u32 outer = 9 + random() % 3, inner = 1 + random() % 2;
-    const u32 in = random() % 2 * 0x8000, out = 0x10000 + random() % 2 * 0x8000;
-    bench.launch(outer, inner, in, out, fresh ? 0 : command_flag_resident);
-    const u32 also = chance(overlapping) ? 1 + random() % 2 : 0;
-    for (u32 i = 0; i < also; ++i) {
-      bench.run(random() % 150);
-      bench.launch(outer, inner, out, in, command_flag_resident);
-    }
-    if (chance(0.5)) {
-      bench.run(random() % 200);
-      course.counters.push_back(bench.counters());
-    }
-    // Often the next launch comes when the last tokens are still on their way.
-    bench.run_until_idle(chance(0.5) ? 1 : 50);
-    if (chance(0.3)) course.counters.push_back(bench.counters());
-  }
+  script(bench, course);
   course.counters.push_back(bench.counters());
   course.completed_at = bench.completed_at;
   course.accesses = bench.accesses;
-  CHECK(bench.failed == 0);
   CHECK((watcher.seen > 0) == watched);
   return course;
+}
+
+/// Random launches of two kernels, some of which come while another one runs; counters at random times.
+Course random_course(u32 seed, bool watched, double overlapping) {
+  return course_of(watched, [&](Bench& bench, Course& course) {
+    std::mt19937 random(seed);
+    const auto chance = [&](double probability) { return random() < probability * 4294967296.0; };
+    for (int step = 0; step < 120; ++step) {
+      const bool fresh = step == 0 || chance(0.3);
+      if (fresh) REQUIRE(bench.configure(exchanging_kernel(chance(0.5))));
+      bench.run(random() % (chance(0.5) ? 4 : 40));
+      const u32 outer = 9 + random() % 3, inner = 1 + random() % 2;
+      const u32 in = random() % 2 * 0x8000, out = 0x10000 + random() % 2 * 0x8000;
+      bench.launch(outer, inner, in, out, fresh ? 0 : command_flag_resident);
+      const u32 also = chance(overlapping) ? 1 + random() % 2 : 0;
+      for (u32 i = 0; i < also; ++i) {
+        bench.run(random() % 150);
+        bench.launch(outer, inner, out, in, command_flag_resident);
+      }
+      if (chance(0.5)) {
+        bench.run(random() % 200);
+        course.counters.push_back(bench.counters());
+      }
+      // Often the next launch comes when the last tokens are still on their way.
+      bench.run_until_idle(chance(0.5) ? 1 : 50);
+      if (chance(0.3)) course.counters.push_back(bench.counters());
+    }
+    CHECK(bench.failed == 0);
+  });
 }
 
 void check_same(const Course& run, const Course& booked) {
@@ -266,6 +282,21 @@ void check_same(const Course& run, const Course& booked) {
   for (std::size_t i = 0; i < run.counters.size(); ++i) {
     INFO("the counters for the " << i << "th time");
     CHECK(run.counters[i] == booked.counters[i]);
+  }
+}
+
+void check_same(const std::function<void(Bench&, Course&)>& script) {
+  const Course run = course_of(true, script), booked = course_of(false, script);
+  check_same(run, booked);
+  CHECK(booked.accesses < run.accesses);
+}
+
+/// Launches until the array knows what they do.
+void make_known(Bench& bench, const Kernel& kernel) {
+  for (int i = 0; i < 6; ++i) {
+    REQUIRE(bench.configure(kernel));
+    REQUIRE(bench.launch(9, 2, 0, 0x10000, 0));
+    bench.run_until_idle();
   }
 }
 
@@ -287,62 +318,89 @@ TEST_CASE("lockstep: a launch that comes while a known one runs finds it where i
   }
 }
 
-TEST_CASE("lockstep: what a known launch must not do is refused when it is booked", "[pe][lockstep]") {
-  SimulationContext context;
-  const Config config;
-  Bench bench("bench", config);
-  bench.run(0);
-  const auto launch = [&](u32 in, u32 out) {
-    REQUIRE(bench.configure(exchanging_kernel(true)));
-    bench.launch(9, 2, in, out, 0);
-    bench.run_until_idle();
-    return bench.failed;
+TEST_CASE("lockstep: a known kernel fails as it does otherwise", "[pe][lockstep]") {
+  const u32 room = (1 << 18) - 8 * 0x400 - 0x100;  // of PE 0, whose addresses stand for those of all
+  struct Bad {
+    const char* what;
+    u32 in, out;
+    bool fails;
   };
-  u64 before = 0;
-  for (int i = 0; i < 8; ++i) {
-    before = bench.accesses;
-    REQUIRE(launch(0, 0x10000) == 0);
+  for (const Bad& bad : {Bad{"all within", room - 4 * 64, room - 3 * 64, false},
+                         Bad{"the last load lies outside", room - 3 * 64, 0x10000, true},
+                         Bad{"the last store does", 0, room - 2 * 64, true},
+                         Bad{"the first load does", static_cast<u32>(-0x400), 0x10000, true},
+                         Bad{"it is no vector's place", 0x10, 0x10000, true}}) {
+    INFO(bad.what);
+    check_same([&](Bench& bench, Course& course) {
+      make_known(bench, exchanging_kernel(true));
+      REQUIRE(bench.configure(exchanging_kernel(true)));
+      REQUIRE(bench.launch(9, 2, bad.in, bad.out, 0));
+      bench.run(100);
+      course.counters.push_back(bench.counters());
+      // Another one is refused if it has failed by now.
+      (void)bench.launch(9, 2, 0, 0x10000, command_flag_resident);
+      bench.run_until_idle();
+      CHECK((bench.failed > 0) == bad.fails);
+      const u32 failed = bench.failed;
+      make_known(bench, exchanging_kernel(true));
+      CHECK(bench.failed == failed);
+    });
   }
-  CHECK(bench.accesses - before < 12);  // it is known
-  SECTION("only the last of its addresses lies outside") {
-    // Of PE 0, whose addresses stand for those of all.
-    const u32 room = (1 << 18) - 8 * 0x400 - 0x100;
-    CHECK(launch(room - 4 * 64, room - 3 * 64) == 0);
-    CHECK(launch(room - 3 * 64, 0x10000) == 4);
-    CHECK(launch(0, room - 2 * 64) == 8);
-  }
-  SECTION("only the first one does") { CHECK(launch(static_cast<u32>(-0x400), 0x10000) == 4); }
-  SECTION("it is no vector's place") { CHECK(launch(0x10, 0x10000) == 4); }
-  // The array goes on.
-  const u32 failed = bench.failed;
-  CHECK(launch(0, 0x10000) == failed);
 }
 
-TEST_CASE("lockstep: a known launch fails when the clock goes", "[pe][lockstep]") {
-  for (const bool watched : {true, false}) {
-    SimulationContext context;
-    const Config config;
-    Bench bench("bench", config);
-    Watcher watcher;
-    if (watched) bench.array.set_observer(&watcher);
-    bench.run(0);
-    for (int i = 0; i < 8; ++i) {
+TEST_CASE("lockstep: a known launch fails when the clock goes, and the array goes on", "[pe][lockstep]") {
+  for (Cycle after = 1; after < 400; after += after < 10 ? 1 : 39) {
+    INFO(after << " cycles after it has come");
+    check_same([&](Bench& bench, Course& course) {
+      make_known(bench, exchanging_kernel(false));
       REQUIRE(bench.configure(exchanging_kernel(false)));
-      bench.launch(9, 2, 0, 0x10000, 0);
-      if (i == 7) break;
+      REQUIRE(bench.launch(9, 2, 0, 0x10000, 0));
+      if (after % 2 == 0) REQUIRE(bench.launch(9, 2, 0, 0x10000, command_flag_resident));
+      bench.run(after);
+      REQUIRE_FALSE(bench.idle());
+      CHECK_FALSE(bench.array.pending().empty());
+      bench.array.set_power(ArrayPower::clock_off, bench.clock.now());
+      CHECK(bench.idle());
+      CHECK(bench.failed == 4 * (after % 2 == 0 ? 2 : 1));
+      bench.run(1000);
+      course.counters.push_back(bench.counters());
+      CHECK(bench.array.pending().empty());
+      bench.array.set_power(ArrayPower::on, bench.clock.now());
+      make_known(bench, exchanging_kernel(false));
+    });
+  }
+}
+
+TEST_CASE("lockstep: streams rotate from launch to launch", "[pe][lockstep]") {
+  Stream rotating;
+  rotating.rotation_scope = 2;
+  rotating.rotation_depth = 4;
+  SECTION("all places lie within") { rotating.rotation_stride = 0x4000; }
+  SECTION("one of them does not") { rotating.rotation_stride = 0x15000; }
+  SECTION("backwards") { rotating.rotation_stride = -0x1000; }
+  check_same([&](Bench& bench, Course& course) {
+    REQUIRE(bench.configure(exchanging_kernel(false, rotating)));
+    for (int i = 0; i < 24; ++i) {
+      if (!bench.launch(1, 1, 0x3000, 0x10000, i == 0 ? 0 : command_flag_resident)) break;
       bench.run_until_idle();
+      course.counters.push_back(bench.counters());
     }
-    bench.run(70);
-    CHECK_FALSE(bench.idle());
-    bench.array.set_power(ArrayPower::clock_off, bench.clock.now());
-    CHECK(bench.idle());
-    CHECK(bench.failed == 4);
-    bench.run(10000);
-    CHECK(bench.array.pending().empty());
-    bench.array.set_power(ArrayPower::on, bench.clock.now());
-    REQUIRE(bench.configure(exchanging_kernel(false)));
-    bench.launch(9, 2, 0, 0x10000, 0);
-    bench.run_until_idle();
-    CHECK(bench.failed == 4);
+    make_known(bench, exchanging_kernel(false));
+  });
+}
+
+TEST_CASE("lockstep: PEs that run other iterations than PE 0", "[pe][lockstep]") {
+  for (const bool first : {true, false}) {
+    check_same([&](Bench& bench, Course& course) {
+      Kernel kernel = exchanging_kernel(true);
+      for (i32 pe = 0; pe < 4; ++pe) kernel.pe_registers[static_cast<u32>(pe)][0] = first ? pe / 2 : 1 - pe / 2;
+      for (u32 i = 0; i < 20; ++i) {
+        REQUIRE(bench.configure(kernel));
+        REQUIRE(bench.launch(8 + i % 2, 1, 0, 0x10000, 0));
+        bench.run(150);
+        course.counters.push_back(bench.counters());
+        bench.run_until_idle();
+      }
+    });
   }
 }
