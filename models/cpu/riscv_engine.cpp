@@ -43,6 +43,8 @@ bool RiscvEngine::map(u64 base, u64 bytes, u8* data, bool writable) {
   Region region{base + skipped, (bytes - skipped) / page_bytes * page_bytes, data + skipped, writable};
   for (const Region& other : regions_) {
     if (region.base < other.end() && other.base < region.end()) return false;
+    // Unicorn would not see a change of code that is made through the other place.
+    if (region.data < other.data + other.bytes && other.data < region.data + region.bytes) return false;
   }
   if (regions_.size() == max_regions) return false;
   regions_.push_back(region);

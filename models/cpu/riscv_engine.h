@@ -34,8 +34,8 @@ class RiscvEngine {
   static constexpr u64 page_bytes = 4096;
   static constexpr unsigned max_regions = 8;
 
-  /// Makes [base, base + bytes) of host memory the guest's RAM; only whole pages are taken. False if nothing could be:
-  /// then accesses there keep stopping the engine.
+  /// Makes [base, base + bytes) of host memory the guest's RAM; only whole pages are taken. False if nothing could be,
+  /// or if some of the memory is there already: then accesses there keep stopping the engine.
   bool map(u64 base, u64 bytes, u8* data, bool writable);
   /// Forgets all RAM that touches [first, last].
   void unmap(u64 first, u64 last);
