@@ -4,7 +4,7 @@
 #ifdef BVP_UNICORN_2_0
 
 // Functions of Unicorn's, and what the linker calls in their stead (--wrap).
-// NOLINTBEGIN(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" {
 void* qemu_map_ram_ptr_riscv64(void* engine, void* block, bvp::u64 place);
 void tlb_set_dirty_riscv64(void* core, bvp::u64 address);
@@ -51,7 +51,7 @@ void __wrap_page_collection_unlock_riscv64(void* pages) {
   if (pages != nullptr) __real_page_collection_unlock_riscv64(pages);
 }
 }
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 #endif
 
