@@ -167,7 +167,7 @@ void LockstepArray::replay_until(Cycle until) {
   }
   for (const auto& count : packet_counts_) count_packets(count.mask, count.vectors, count.packets, count.hops);
   count_segments();
-  all_active_ = nullptr;  // multiplicity_ is no longer its
+  all_active_ = nullptr;  // multiplicity_ is that of another firing now
 }
 
 void LockstepArray::count_segments() {

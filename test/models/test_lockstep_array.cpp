@@ -16,6 +16,7 @@
 #include "models/power/monitors/mesh_monitor.h"
 #include "models/power/monitors/scratchpad_monitor.h"
 #include "models/scratchpad/scratchpad.h"
+#include "test/support/config_write.h"
 
 namespace {
 
@@ -142,7 +143,8 @@ class Bench : public sc_core::sc_module {
   bool configure(const Kernel& kernel) {
     const std::vector<u8> image = kernel.encode();
     bool ok = true;
-    for (u32 pe = 0; pe < 4; ++pe) ok = send(pe, configure_address, image.data(), image.size()) && ok;
+    for (u32 pe = 0; pe < 4; ++pe)
+      ok = test::write_config(to_array_[pe], configure_address, image.data(), image.size()) && ok;
     return ok;
   }
   /// False: it is refused.
@@ -154,8 +156,8 @@ class Bench : public sc_core::sc_module {
     record.registers[0] = in;
     record.registers[1] = out;
     record.registers[2] = 0x3c000;
-    if (!send(0, launch_address, &record, sizeof record)) return false;
-    for (u32 pe = 1; pe < 4; ++pe) send(pe, launch_address, &record, sizeof record);
+    if (!test::write_config(to_array_[0], launch_address, &record, sizeof record)) return false;
+    for (u32 pe = 1; pe < 4; ++pe) test::write_config(to_array_[pe], launch_address, &record, sizeof record);
     ++launches;
     return true;
   }
@@ -197,17 +199,6 @@ class Bench : public sc_core::sc_module {
     if (completion.status != 0) ++failed;
     completed_at.push_back(clock.to_cycles(sc_core::sc_time_stamp() + delay));
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  }
-  bool send(u32 pe, u64 address, const void* bytes, std::size_t size) {
-    tlm::tlm_generic_payload payload;
-    payload.set_command(tlm::TLM_WRITE_COMMAND);
-    payload.set_address(address);
-    payload.set_data_ptr(static_cast<unsigned char*>(const_cast<void*>(bytes)));
-    payload.set_data_length(static_cast<unsigned>(size));
-    payload.set_streaming_width(static_cast<unsigned>(size));
-    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-    to_array_[pe]->b_transport(payload, delay);
-    return payload.is_response_ok();
   }
 
   SocketMonitor accesses_;

@@ -17,6 +17,7 @@
 #include "models/scratchpad/scratchpad.h"
 #include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
+#include "test/support/config_write.h"
 
 namespace bvp::test {
 
@@ -107,7 +108,7 @@ class ArrayBench : public sc_core::sc_module {
       for (u32 x = 0; x < kernel.pe_columns; ++x) members_.push_back(y * columns_ + x);
     }
     bool ok = true;
-    for (const u32 pe : members_) ok = send(pe, configure_address, image.data(), image.size()) && ok;
+    for (const u32 pe : members_) ok = write_config(to_pe[pe], configure_address, image.data(), image.size()) && ok;
     return ok;
   }
   void launch(const std::array<u32, 4>& counts, const std::vector<std::pair<unsigned, u32>>& registers, u32 flags = 0) {
@@ -116,7 +117,7 @@ class ArrayBench : public sc_core::sc_module {
     record.flags = flags;
     record.counts = counts;
     for (const auto& [number, value] : registers) record.registers[number] = value;
-    for (const u32 pe : members_) send(pe, launch_address, &record, sizeof(record));
+    for (const u32 pe : members_) write_config(to_pe[pe], launch_address, &record, sizeof(record));
   }
   /// Runs until all PEs have reported all launches; returns the cycles it took, 0 if they never did.
   Cycle run(Cycle limit = 10000000) {
@@ -159,17 +160,6 @@ class ArrayBench : public sc_core::sc_module {
     ++reported;
     last_completion = clock_.now();
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  }
-  bool send(u32 pe, u64 address, const void* bytes, std::size_t size) {
-    tlm::tlm_generic_payload payload;
-    payload.set_command(tlm::TLM_WRITE_COMMAND);
-    payload.set_address(address);
-    payload.set_data_ptr(static_cast<unsigned char*>(const_cast<void*>(bytes)));
-    payload.set_data_length(static_cast<unsigned>(size));
-    payload.set_streaming_width(static_cast<unsigned>(size));
-    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-    to_pe[pe]->b_transport(payload, delay);
-    return payload.is_response_ok();
   }
   void debug(tlm::tlm_command command, u64 offset, u16* words, std::size_t size) {
     tlm::tlm_generic_payload payload;
