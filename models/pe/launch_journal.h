@@ -28,6 +28,7 @@ struct LaunchJournal {
     Cycle at = 0;
     u32 segment = 0;
     Wait waited_for = Wait::launch;
+    u64 waited = 0;  // summed over its PEs
     u32 tokens = 0;  // taken by each of its PEs
     u32 pes = 0;
     u64 hops = 0;  // of a vector on the memory plane, summed over the PEs
@@ -63,6 +64,7 @@ struct LaunchJournal {
   Cycle cycles = 0;
   // What is left behind.
   std::array<u32, unit_count> last_served{};
+  std::array<std::vector<Cycle>, unit_count> booked;  // by unit and PE, if PEs differ: see BookedUntil
   std::vector<OfSegment> segments;
   std::vector<Share> shares;       // by PE, if they differ
   std::vector<Token> late_tokens;  // that arrive when the launch has ended

@@ -35,7 +35,6 @@ LockstepArray::LockstepArray(sc_core::sc_module_name module_name, const ArrayPar
     from_mesh[pe].register_b_transport(this, &LockstepArray::mesh_transport, static_cast<int>(pe));
     if (data) memories_.emplace_back(limits_.operand_vectors, limits_.accumulators, limits_.lanes);
   }
-  waiting_ = config.size();
   SC_METHOD(run);
   sensitive << wake_;
   dont_initialize();
@@ -181,6 +180,62 @@ void LockstepArray::book(Unit unit, Cycle now, u64 issue, u64 special, u64 stall
     firing.stall = stall;
   }
   book_busy(unit, now, issue, special, stall);
+  const auto number = static_cast<std::size_t>(unit);
+  if (!booked_[number].alike()) booked_[number].set(active_, units_[number].free_at);
+}
+
+void LockstepArray::book_wait(Unit unit, Cycle now, Wait reason) {
+  const auto number = static_cast<std::size_t>(unit);
+  BookedUntil& booked = booked_[number];
+  Cycle& free_at = units_[number].free_at;
+  u64 cycles = 0;
+  if (booked.alike() && active_.size() == context_->all_pes.size()) {
+    if (now > free_at) cycles = (now - free_at) * active_.size();
+  } else {
+    booked.differ(context_->all_pes.size(), free_at);
+    cycles = booked.advance(active_, now);
+  }
+  free_at = std::max(free_at, now);
+  if (journal_) journal_->firings.back().waited = cycles;
+  if (caught_up_ == nullptr) count_wait(unit, reason, cycles);
+}
+
+void LockstepArray::book_rest(const Launch* ended, Cycle now) {
+  const std::size_t pes = context_ ? context_->all_pes.size() : 0;
+  for (std::size_t number = 0; number < unit_count; ++number) {
+    BookedUntil& booked = booked_[number];
+    Cycle& free_at = units_[number].free_at;
+    if (ended != nullptr && journal_) {
+      for (const Cycle until : booked.of_pe()) journal_->booked[number].push_back(until - launch_arrival_);
+    }
+    u64 drain = 0, rest = 0;
+    const bool all_alike = booked.alike() && (ended == nullptr || ended->shares.empty());
+    for (std::size_t pe = 0; pe < (all_alike ? std::min<std::size_t>(pes, 1) : pes); ++pe) {
+      const Cycle begin = booked.alike() ? free_at : booked.of_pe()[pe];
+      if (now <= begin) continue;
+      Cycle end = ended != nullptr ? now : begin;
+      if (ended != nullptr && !ended->shares.empty() && ended->shares[pe].unfinished == 0) {
+        end = std::min(std::max(ended->shares[pe].end, begin), now);
+      }
+      drain += end - begin;
+      rest += now - end;
+    }
+    const u64 each = all_alike ? pes : 1;
+    count_wait(static_cast<Unit>(number), Wait::drain, drain * each);
+    count_wait(static_cast<Unit>(number), Wait::no_kernel, rest * each);
+    booked.unite();
+    free_at = std::max(free_at, now);
+  }
+  book_outside(now);
+}
+
+void LockstepArray::book_outside(Cycle now) {
+  if (now <= outside_booked_) return;
+  const u64 outside = pes() - (context_ ? context_->all_pes.size() : 0);
+  for (std::size_t number = 0; number < unit_count; ++number) {
+    count_wait(static_cast<Unit>(number), Wait::no_kernel, (now - outside_booked_) * outside);
+  }
+  outside_booked_ = now;
 }
 
 u64 LockstepArray::take_active_cycles(Cycle from, Cycle now) {

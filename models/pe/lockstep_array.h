@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "models/common/clock.h"
+#include "models/pe/booked_until.h"
 #include "models/pe/launch_journal.h"
 #include "models/pe/pe_core.h"
 
@@ -87,6 +88,10 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   std::optional<Cycle> begin_launch(Launch& launch) override;
   void end_known_launch(Cycle now) override;
   void begin_firing(u32 segment, Cycle now, Wait waited_for) override;
+  void book_wait(Unit unit, Cycle now, Wait reason) override;
+  void book_rest(const Launch* ended, Cycle now) override;
+  /// The PEs that the kernel leaves out.
+  void book_outside(Cycle now);
   void end_firing(Launch& launch, Cycle done) override;
   std::optional<Cycle> start_load(const SegmentProgram& segment, const StreamBases& bases, Cycle now,
                                   u32& vectors) override;
@@ -189,9 +194,11 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   std::vector<u32> active_;
   std::vector<u32> others_;  // all PEs of the kernel but PE 0
   std::vector<u32> ending_;  // those of them for which it is the segment's last firing in the launch, if PEs differ
-  std::vector<Cycle> active_until_;      // by index within the kernel's array: counted so far
-  const Context* all_active_ = nullptr;  // the kernel for whose every firing active_ holds
-  u32 active_hops_ = 0;                  // on the memory plane, summed over the active PEs
+  std::vector<Cycle> active_until_;             // by index within the kernel's array: counted so far
+  const Context* all_active_ = nullptr;         // the kernel for whose every firing active_ holds
+  std::array<BookedUntil, unit_count> booked_;  // by unit, over the kernel's PEs
+  Cycle outside_booked_ = 0;                    // until when the other PEs are
+  u32 active_hops_ = 0;                         // on the memory plane, summed over the active PEs
   std::optional<Cycle> packet_arrival_;
 
   std::optional<LaunchJournal> journal_;  // of the launch that runs

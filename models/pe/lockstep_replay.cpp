@@ -143,7 +143,7 @@ void LockstepArray::replay_until(Cycle until) {
     firing_ = firing.segment;
     multiplicity_ = firing.pes;
     const Unit unit = segments[firing_].unit;
-    book_wait(unit, now, firing.waited_for);
+    count_wait(unit, firing.waited_for, firing.waited);
     tokens_ += u64{firing.tokens} * firing.pes;
     firings_ += firing.pes;
     book_busy(unit, now, firing.issue, firing.special, firing.stall);
@@ -200,7 +200,10 @@ void LockstepArray::end_known_launch(Cycle now) {
   for (SegmentState& state : state_) ++state.launch;
   for (const auto& token : journal.late_tokens) delay_token(token.edge, replay_->arrival + token.at);
   replay_.reset();
-  for (std::size_t unit = 0; unit < unit_count; ++unit) units_[unit].last_served = journal.last_served[unit];
+  for (std::size_t unit = 0; unit < unit_count; ++unit) {
+    units_[unit].last_served = journal.last_served[unit];
+    booked_[unit].repeat(journal.booked[unit], launches_.front().arrival);
+  }
   launches_.front().unfinished = 0;
 }
 
@@ -211,12 +214,12 @@ void LockstepArray::catch_up() {
   const Replay replay = *replay_;
   replay_.reset();
   for (UnitState& unit : units_) unit.free_at = replay.arrival;
+  for (BookedUntil& booked : booked_) booked.unite();
   Launch& launch = launches_.front();
   launch.shares.clear();
   add_shares(launch);
   caught_up_ = replay.journal;
   caught_packets_ = 0;
-  waiting_ = 0;
   running_ = true;
   wake_pending_ = true;
   wake_at_ = replay.arrival;
@@ -227,7 +230,6 @@ void LockstepArray::catch_up() {
     advance_to(now_);
   }
   running_ = false;
-  waiting_ = pes();
   caught_up_ = nullptr;
   all_active_ = nullptr;
   if (!wake_pending_) return;
@@ -250,6 +252,7 @@ void LockstepArray::settle() {
   const Cycle now = std::max(now_, clock_.now());
   if (replay_) replay_until(now);
   PeCore::settle(now);
+  book_outside(now);
 }
 
 }  // namespace bvp

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "models/common/report.h"
+#include "models/isa/image_header.h"
 
 namespace bvp {
 
@@ -92,12 +93,11 @@ bool PeCore::configure(const u8* image, std::size_t size) {
     report_warning(name_.c_str(), "a kernel image came while the array is not on");
     return false;
   }
-  configured_words_ += size / 8 * waiting_;
   const auto known = std::find_if(cache_.begin(), cache_.end(), [&](const CachedContext& cached) {
     return cached.image.size() == size && std::memcmp(cached.image.data(), image, size) == 0;
   });
   if (known != cache_.end()) {
-    shadow_ = known->context;
+    accept(known->context);
     return true;
   }
   try {
@@ -106,13 +106,16 @@ bool PeCore::configure(const u8* image, std::size_t size) {
     const u32 x = index_ % columns_, y = index_ / columns_;
     if (x >= kernel.pe_columns || y >= kernel.pe_rows) throw KernelError("kernel: this PE is outside of its array");
     auto context = std::make_shared<Context>();
+    ImageHeader header;
+    std::memcpy(&header, image, sizeof header);
+    context->words = (u64{header.common_bytes} + header.per_pe_bytes + 7) / 8;
     context->program = make_program(kernel, y * kernel.pe_columns + x);
     context->schedules.reserve(context->program.segments.size());
     for (const SegmentProgram& segment : context->program.segments) {
       context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
     }
     if (stands_for_all()) add_all_pes(*context, kernel);
-    shadow_ = std::move(context);
+    accept(std::move(context));
   } catch (const KernelError& error) {
     report_warning(name_.c_str(), "{}", error.what());
     return false;
@@ -121,6 +124,11 @@ bool PeCore::configure(const u8* image, std::size_t size) {
   cache_[next_cached_] = {{image, image + size}, shadow_};
   next_cached_ = (next_cached_ + 1) % cached_contexts;
   return true;
+}
+
+void PeCore::accept(std::shared_ptr<const Context> context) {
+  configured_words_ += context->words * std::max<std::size_t>(context->all_pes.size(), 1);
+  shadow_ = std::move(context);
 }
 
 void PeCore::add_all_pes(Context& context, const Kernel& kernel) {
@@ -152,6 +160,7 @@ bool PeCore::launch(const LaunchRecord& record, Cycle when) {
     report_warning(name_.c_str(), "a launch came while the array is not on");
     return false;
   }
+  if (launches_.empty()) book_rest(nullptr, when);
   if (shadow_ && launches_.empty()) activate_shadow();
   if (!context_ || !error_.empty() || std::count(record.counts.begin(), record.counts.end(), 0u) != 0) {
     return false;
@@ -168,10 +177,7 @@ bool PeCore::launch(const LaunchRecord& record, Cycle when) {
     launch.empty = launch.empty || launch.iterations[level] == 0;
   }
   launch.unfinished = program.segments.size();
-  if (launches_.empty()) {
-    for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), when, Wait::no_kernel);
-    book_cycles(when);
-  }
+  if (launches_.empty()) book_cycles(when);
   const std::optional<Cycle> end = begin_launch(launch);
   if (!error_.empty()) return false;
   launches_.push_back(std::move(launch));
@@ -384,9 +390,9 @@ void PeCore::start(u32 segment, Cycle now) {
   const SegmentState& state = state_[segment];
   Launch& launch = launches_[state.launch - first_launch_];
   const Wait waited_for = wait_reason(segment);
-  book_wait(program.unit, now, waited_for);
   firing_ = segment;
   begin_firing(segment, now, waited_for);
+  book_wait(program.unit, now, waited_for);
 
   const unsigned first = outermost_first(program, state);
   for (const u32 edge : program.in_edges) {
@@ -492,11 +498,9 @@ void PeCore::complete_launches(Cycle now) {
   while (!launches_.empty() && launches_.front().unfinished == 0) {
     const u32 number = launches_.front().record.launch_number;
     book_cycles(now);
+    if (launches_.size() == 1) book_rest(&launches_.front(), now);
     launches_.pop_front();
     ++first_launch_;
-    if (launches_.empty()) {
-      for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), now, Wait::drain);
-    }
     report_completion(number, 0);
   }
 }
@@ -668,8 +672,18 @@ void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) 
 void PeCore::book_wait(Unit unit, Cycle now, Wait reason) {
   UnitState& state = units_[as_index(unit)];
   if (now <= state.free_at) return;
-  *unit_stats_[as_index(unit)]->waits[static_cast<std::size_t>(reason)] += (now - state.free_at) * waiting_;
+  count_wait(unit, reason, now - state.free_at);
   state.free_at = now;
+}
+
+void PeCore::book_rest(const Launch* ended, Cycle now) {
+  for (std::size_t unit = 0; unit < unit_count; ++unit) {
+    PeCore::book_wait(static_cast<Unit>(unit), now, ended != nullptr ? Wait::drain : Wait::no_kernel);
+  }
+}
+
+void PeCore::count_wait(Unit unit, Wait reason, u64 cycles) {
+  *unit_stats_[as_index(unit)]->waits[static_cast<std::size_t>(reason)] += cycles;
 }
 
 Wait PeCore::wait_reason(u32 segment) const {
@@ -732,8 +746,7 @@ void PeCore::set_power(ArrayPower power, Cycle now) {
 
 void PeCore::settle(Cycle now) {
   book_cycles(now);
-  if (!launches_.empty()) return;
-  for (std::size_t unit = 0; unit < unit_count; ++unit) book_wait(static_cast<Unit>(unit), now, Wait::no_kernel);
+  if (launches_.empty()) book_rest(nullptr, now);
 }
 
 }  // namespace bvp

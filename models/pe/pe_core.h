@@ -126,6 +126,7 @@ class PeCore {
 
   struct Context {
     PeProgram program;
+    u64 words = 0;                        // of configuration, 64 bits each, that a PE receives
     std::vector<CalSchedule> schedules;   // of the Cal segments
     std::vector<FirstIteration> all_pes;  // of the kernel, if this stands for all of them
     std::vector<FirstBases> bases;        // of the segments, on all of those
@@ -164,7 +165,7 @@ class PeCore {
     return std::nullopt;
   }
   virtual void end_known_launch(Cycle now) { (void)now; }
-  /// A firing of this segment begins: its tokens are taken next.
+  /// A firing of this segment begins: its wait is booked and its tokens are taken next.
   virtual void begin_firing(u32 segment, Cycle now, Wait waited_for) { (void)segment, (void)now, (void)waited_for; }
   /// Its results will be in place at `done`.
   virtual void end_firing(Launch& launch, Cycle done) { (void)launch, (void)done; }
@@ -181,7 +182,11 @@ class PeCore {
   /// active from its arrival to the end of the last segment there.
   [[nodiscard]] virtual u64 take_active_cycles(Cycle from, Cycle now) { return launches_.empty() ? 0 : now - from; }
   void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
-  void book_wait(Unit unit, Cycle now, Wait reason);
+  /// The unit has waited until now, when it begins the firing at hand.
+  virtual void book_wait(Unit unit, Cycle now, Wait reason);
+  /// All units have waited until now; `ended`: for the end of this launch, the last one; or else there is none.
+  virtual void book_rest(const Launch* ended, Cycle now);
+  void count_wait(Unit unit, Wait reason, u64 cycles);
   void count_cal(const CalSchedule& schedule);
   [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance) {
     StreamBases bases{};
@@ -240,8 +245,8 @@ class PeCore {
   u32 firing_ = 0;        // the segment whose start_ function is called
   /// How far its streams are from their first bases then; the same for all PEs of the kernel.
   StreamBases distance_{};
-  /// PEs that do what this one does in the firing at hand, and PEs that wait with it, itself included.
-  u64 multiplicity_ = 1, waiting_ = 1;
+  /// PEs that do what this one does in the firing at hand, itself included.
+  u64 multiplicity_ = 1;
 
  private:
   void activate_shadow();
@@ -265,6 +270,7 @@ class PeCore {
   [[nodiscard]] bool tokens_ready(u32 segment) const;
   [[nodiscard]] Wait wait_reason(u32 segment) const;
   static void add_all_pes(Context& context, const Kernel& kernel);
+  void accept(std::shared_ptr<const Context> context);
 
   /// Counts the cycles up to now as active, idle or gated.
   void book_cycles(Cycle now);

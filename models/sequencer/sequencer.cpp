@@ -30,6 +30,11 @@ T read_record(const tlm::tlm_generic_payload& payload) {
   return record;
 }
 
+/// What goes over the configuration network: the common part once, to all PEs, and each PE's own.
+u64 configuration_bytes(const ImageHeader& header) {
+  return header.common_bytes + u64{header.pe_rows} * header.pe_columns * header.per_pe_bytes;
+}
+
 /// The response for a completion write to `units` units of completion_bytes each.
 tlm::tlm_response_status check_completion(const tlm::tlm_generic_payload& payload, u64 units) {
   if (!payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
@@ -592,7 +597,7 @@ bool Sequencer::fetch_image(const Command& command) {
   if (!check_image(command)) return true;
   ImageHeader header;
   std::memcpy(&header, image_.data(), sizeof(header));
-  const u64 bytes = header.common_bytes + u64{header.pe_rows} * header.pe_columns * header.per_pe_bytes;
+  const u64 bytes = configuration_bytes(header);
   const auto width = static_cast<u64>(parameters_.config_bytes_per_cycle.get());
   phases_.config_cycles = (bytes + width - 1) / width;
   config_done_ = now_ + phases_.config_cycles;
@@ -629,7 +634,7 @@ void Sequencer::configure(const Command& command) {
   ImageHeader header;
   std::memcpy(&header, image_.data(), sizeof(header));
   config_cycles_ += phases_.config_cycles;
-  config_words_ += phases_.config_cycles;
+  config_words_ += (configuration_bytes(header) + 7) / 8;
   const Cycle hidden = array_busy_cycles() - preparation_busy_;
   phases_.exposed_cycles = now_ - preparation_start_ - hidden;
   exposed_cycles_ += phases_.exposed_cycles;

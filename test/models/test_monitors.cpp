@@ -256,13 +256,6 @@ TEST_CASE("scratchpad monitor: rows by every port, and hops of the PEs' vectors"
     std::set<u64> rows;
     for (u64 byte = address; byte < address + bytes; ++byte) rows.insert(byte / row);
     expected += rows.size();
-
-    BulkTraffic bulk;
-    bulk.write = !read;
-    bulk.requests = 1;
-    bulk.bytes = random() % 10000;
-    REQUIRE(initiators.send(pes, tlm::TLM_IGNORE_COMMAND, 0, data.data(), bytes, &bulk));
-    expected += bulk.bytes / row + (bulk.bytes % row != 0 ? 1 : 0);
   }
   const StatGroup& counted = monitors.child("scratchpad");
   CHECK(counted.counter("row_read").value() == reads);
@@ -283,6 +276,70 @@ TEST_CASE("scratchpad monitor: rows by every port, and hops of the PEs' vectors"
   wrong.lanes = static_cast<u32>(size.lanes);
   CHECK_FALSE(initiators.send(0, tlm::TLM_READ_COMMAND, 0, data.data(), row, &wrong));
   CHECK(counted.counter("row_read").value() == reads);
+}
+
+TEST_CASE("scratchpad monitor: bulk traffic touches as many rows as its samples", "[monitor]") {
+  const SimulationContext context;
+  ParameterGroup root("test");
+  const SizedArray array(&root, {2, 2, 32});
+  const ScratchpadParameters parameters(&root);
+  const ClockDomain clock(1e9);
+  StatGroup stats("test"), monitors("monitors");
+  Scratchpad scratchpad("scratchpad", array, parameters, clock, stats);
+  ScratchpadMonitor monitor("monitor", array, monitors);
+  Initiators initiators("initiators", 5);
+  for (std::size_t i = 0; i < 4; ++i) {
+    initiators.socket[i].bind(monitor.vector.from[i]);
+    monitor.vector.to[i].bind(scratchpad.vector[i]);
+  }
+  initiators.socket[4].bind(monitor.linear.from[0]);
+  monitor.linear.to[0].bind(scratchpad.linear);
+  sc_core::sc_start(clock.period());
+
+  std::vector<u8> data(4096);
+  const auto send_bulk = [&](BulkTraffic::Kind kind, u64 pattern, bool write = false, u64 bytes = 0) {
+    BulkTraffic bulk;
+    bulk.kind = kind;
+    bulk.pattern = pattern;
+    bulk.write = write;
+    bulk.requests = 1;
+    bulk.bytes = bytes;
+    REQUIRE(initiators.send(4, tlm::TLM_IGNORE_COMMAND, 0, data.data(), 64, &bulk));
+  };
+  const auto access = [&](tlm::tlm_command command, u64 address, u64 bytes) {
+    REQUIRE(initiators.send(4, command, address, data.data(), bytes));
+  };
+  const auto& reads = monitors.child("scratchpad").counter("row_read");
+  const auto& writes = monitors.child("scratchpad").counter("row_write");
+  using Kind = BulkTraffic::Kind;
+
+  // Nothing has been seen yet: whole rows of 64 bytes.
+  send_bulk(Kind::moved, 1, false, 640);
+  CHECK(reads.value() == 10);
+  // Pattern 1 reads 16 bytes of a row and writes whole ones; pattern 2 reads one row's bytes from two.
+  send_bulk(Kind::sample_begins, 1);
+  send_bulk(Kind::sample_begins, 1);  // said for each side of each transfer
+  for (u64 i = 0; i < 10; ++i) {
+    access(tlm::TLM_READ_COMMAND, 256 * i, 16);
+    access(tlm::TLM_WRITE_COMMAND, 256 * i, 128);
+  }
+  send_bulk(Kind::sample_ends, 1);
+  send_bulk(Kind::sample_ends, 1);
+  send_bulk(Kind::sample_begins, 2);
+  for (u64 i = 0; i < 10; ++i) access(tlm::TLM_READ_COMMAND, 256 * i + 32, 64);
+  send_bulk(Kind::sample_ends, 2);
+  CHECK(reads.value() == 10 + 10 + 20);
+  CHECK(writes.value() == 20);
+  send_bulk(Kind::moved, 1, false, 1600);
+  CHECK(reads.value() == 40 + 100);
+  send_bulk(Kind::moved, 1, true, 1280);
+  CHECK(writes.value() == 20 + 20);
+  send_bulk(Kind::moved, 2, false, 6400);
+  CHECK(reads.value() == 140 + 200);
+  // What is timed outside of samples says nothing of them.
+  access(tlm::TLM_READ_COMMAND, 0, 1);
+  send_bulk(Kind::moved, 2, false, 6400);
+  CHECK(reads.value() == 341 + 200);
 }
 
 TEST_CASE("mesh monitor: hops are what the links carry", "[monitor]") {

@@ -95,10 +95,22 @@ TEST_CASE("sequencer: a launch fetches, configures and starts the PEs on the cyc
   CHECK(phases.launch_number == 1);
   CHECK_FALSE(phases.overlapped);
   CHECK(bench.counter("config") == config);
-  CHECK(bench.counter("config_word") == config);
+  CHECK(bench.counter("config_word") == (common + 4 * per_pe) / 8);
   CHECK(bench.counter("image_fetch_bytes") == image_bytes);
   CHECK(bench.counter("array_busy") == 1003);
   CHECK(bench.counter("launch_wait") == fetch + config);
+}
+
+TEST_CASE("sequencer: a wider configuration network carries the same words in fewer cycles", "[sequencer]") {
+  for (const i64 width : {1, 8, 64}) {
+    Bench::Options options;
+    options.tune = [&](SequencerParameters& parameters) { parameters.config_bytes_per_cycle = width; };
+    ArrayBench bench(options);
+    bench.issue({launch(9)});
+    bench.run_to(queued + fetch + common + 4 * per_pe + 1);
+    CHECK(bench.counter("config") == (common + 4 * per_pe + static_cast<Cycle>(width) - 1) / static_cast<Cycle>(width));
+    CHECK(bench.counter("config_word") == (common + 4 * per_pe) / 8);
+  }
 }
 
 TEST_CASE("sequencer: image bursts in flight are limited", "[sequencer]") {

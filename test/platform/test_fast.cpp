@@ -166,6 +166,49 @@ TEST_CASE("fast counts a PE as active for as long as it has work", "[fast]") {
   }
 }
 
+TEST_CASE("fast says of each unit and cycle what cycle says", "[fast]") {
+  const std::vector<std::vector<std::string>> cases{{},
+                                                    {"soc.array.rows=3", "soc.array.columns=5"},
+                                                    {"network.tokens=100", "soc.array.lanes=16"},
+                                                    {"network.tokens=37", "soc.array.rows=8", "soc.array.columns=8"},
+                                                    {"soc.scratchpad.size_bytes=262144", "soc.scratchpad.banks=4"},
+                                                    {"compiler.streaming=false", "compiler.ping_pong=false"}};
+  for (const auto& settings : cases) {
+    INFO(fmt::format("{}", fmt::join(settings, " ")));
+    const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);
+    for (const RunResult* result : {&cycle, &fast}) {
+      u64 pes = 0;
+      for (const char* unit : {"load", "cal", "flow", "store"}) {
+        u64 cycles = 0;
+        pes = 0;
+        for (const auto& [block, counters] : result->statistics.items()) {
+          if (block.rfind("pe", 0) != 0) continue;
+          ++pes;
+          for (const auto& [name, value] : counters.at(unit).items()) {
+            if (name != "instructions") cycles += value.get<u64>();
+          }
+        }
+        INFO(unit);
+        CHECK(cycles == result->array.rows * result->array.columns * result->cycles);
+      }
+    }
+    CHECK(std::abs(fast.steady->cal - cycle.steady->cal) < 0.06);
+    CHECK(std::abs(fast.steady->load - cycle.steady->load) < 0.06);
+    for (const char* component : {"pe", "scratchpad", "mesh", "dma", "sequencer"}) {
+      INFO(component);
+      CHECK(apart(fast.energy_by_component_j.at(component), cycle.energy_by_component_j.at(component)) < 0.02);
+    }
+    const auto words = [](const RunResult& result) {
+      u64 sum = 0;
+      for (const auto& [block, counters] : result.statistics.items()) {
+        if (block.rfind("pe", 0) == 0) sum += counters.at("configure_word").get<u64>();
+      }
+      return sum;
+    };
+    CHECK(words(fast) == words(cycle));
+  }
+}
+
 TEST_CASE("fast counts the accesses of small bursts as the DRAM performs them", "[fast]") {
   for (const char* burst : {"soc.dma.burst_bytes=16", "soc.dma.burst_bytes=32"}) {
     INFO(burst);

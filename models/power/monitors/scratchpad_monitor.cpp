@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/power/monitors/scratchpad_monitor.h"
 
-#include "models/bus/bulk_traffic.h"
+#include <cmath>
+
 #include "models/isa/vector_access.h"
 
 namespace bvp {
@@ -31,13 +32,48 @@ void ScratchpadMonitor::observe_vectors(u32 pe, const tlm::tlm_generic_payload& 
 
 void ScratchpadMonitor::observe_bytes(const tlm::tlm_generic_payload& payload) {
   if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
-    (bulk->write ? row_writes_ : row_reads_) += (bulk->bytes + row_bytes_ - 1) / row_bytes_;
+    observe_bulk(*bulk);
     return;
   }
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) return;
   const u64 first = payload.get_address() / row_bytes_;
   const u64 last = (payload.get_address() + payload.get_data_length() - 1) / row_bytes_;
   (payload.is_read() ? row_reads_ : row_writes_) += last - first + 1;
+  Traffic& traffic = payload.is_read() ? timed_.read : timed_.written;
+  traffic.bytes += payload.get_data_length();
+  traffic.rows += last - first + 1;
+}
+
+void ScratchpadMonitor::observe_bulk(const BulkTraffic& bulk) {
+  const auto add = [](Traffic& sum, const Traffic& now, const Traffic& begin) {
+    sum.bytes += now.bytes - begin.bytes;
+    sum.rows += now.rows - begin.rows;
+  };
+  switch (bulk.kind) {
+    case BulkTraffic::Kind::sample_begins:
+      sample_begin_ = timed_;
+      break;
+    case BulkTraffic::Kind::sample_ends: {
+      if (!sample_begin_) break;
+      Sample& sample = samples_[bulk.pattern];
+      add(sample.read, timed_.read, sample_begin_->read);
+      add(sample.written, timed_.written, sample_begin_->written);
+      sample_begin_.reset();
+      break;
+    }
+    case BulkTraffic::Kind::moved: {
+      // As many rows for the bytes as in the samples of the pattern: runs shorter than a row take one each.
+      const auto sampled = samples_.find(bulk.pattern);
+      const Sample& seen = sampled == samples_.end() ? timed_ : sampled->second;
+      const Traffic& traffic = bulk.write ? seen.written : seen.read;
+      const double rows_of_byte = traffic.bytes == 0
+                                      ? 1.0 / row_bytes_
+                                      : static_cast<double>(traffic.rows) / static_cast<double>(traffic.bytes);
+      (bulk.write ? row_writes_ : row_reads_) +=
+          static_cast<u64>(std::llround(static_cast<double>(bulk.bytes) * rows_of_byte));
+      break;
+    }
+  }
 }
 
 }  // namespace bvp

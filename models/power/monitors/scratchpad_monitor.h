@@ -2,6 +2,10 @@
 // What the transactions at the scratchpad's sockets read and write there.
 #pragma once
 
+#include <optional>
+#include <unordered_map>
+
+#include "models/bus/bulk_traffic.h"
 #include "models/common/statistics.h"
 #include "models/pe/array_parameters.h"
 #include "models/power/monitors/socket_monitor.h"
@@ -18,10 +22,22 @@ class ScratchpadMonitor : public sc_core::sc_module {
  private:
   void observe_vectors(u32 pe, const tlm::tlm_generic_payload& payload);
   void observe_bytes(const tlm::tlm_generic_payload& payload);
+  void observe_bulk(const BulkTraffic& bulk);
+
+  /// What was read or written over the linear socket.
+  struct Traffic {
+    u64 bytes = 0, rows = 0;
+  };
+  struct Sample {
+    Traffic read, written;
+  };
 
   u32 columns_, row_bytes_;
   StatGroup stats_;
   Counter row_reads_, row_writes_, vector_hops_;
+  Sample timed_;                             // all that was not bulk traffic
+  std::unordered_map<u64, Sample> samples_;  // of bulk traffic, by pattern
+  std::optional<Sample> sample_begin_;
 };
 
 }  // namespace bvp
