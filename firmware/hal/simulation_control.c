@@ -15,6 +15,14 @@ void simulation_progress(uint32_t task) {
   mmio_write32(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_PROGRESS, task);
 }
 
+void simulation_region_begin(uint32_t region) {
+  mmio_write32(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_REGION_BEGIN, region);
+}
+
+void simulation_region_end(uint32_t region) {
+  mmio_write32(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_REGION_END, region);
+}
+
 void exit_simulation(int code) {
   mmio_write32(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_EXIT, (uint32_t)code);
   interrupts_disable();

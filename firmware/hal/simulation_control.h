@@ -10,6 +10,11 @@
 /* What the run was given; for the network application, the address of the network descriptor, 0: none. */
 uint64_t simulation_argument(void);
 
+/* Between the two a region of interest: the run's summary has its cycles, instructions, traffic and energy, summed over
+ * the times it was entered. Regions may overlap. */
+void simulation_region_begin(uint32_t region);
+void simulation_region_end(uint32_t region);
+
 /* Tells the simulator that a task is done. */
 void simulation_progress(uint32_t task);
 

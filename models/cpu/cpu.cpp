@@ -335,6 +335,7 @@ bool Cpu::write_csr(unsigned csr, u64 value) {
   switch (csr) {
     case csr_mstatus:
       csr_.interrupts_enabled = (value & mstatus_mie) != 0;
+      if (csr_.interrupts_enabled) last_exception_ = {};
       csr_.previously_enabled = (value & mstatus_mpie) != 0;
       break;
     case csr_mie:
@@ -359,7 +360,8 @@ bool Cpu::write_csr(unsigned csr, u64 value) {
       csr_.mcycle_offset = value - cycles();
       break;
     case csr_minstret:
-      csr_.minstret_offset = value - instructions();
+      // The next instruction reads what was written.
+      csr_.minstret_offset = value - instructions() - 1;
       break;
     default:
       break;

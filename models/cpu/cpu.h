@@ -102,7 +102,7 @@ class Cpu : public sc_core::sc_module {
   RiscvEngine engine_;
   std::vector<u64> expected_memory_;
   Csrs csr_;
-  LastException last_exception_;  // since the last MRET
+  LastException last_exception_;  // since firmware left a handler: MRET, or interrupts enabled
   sc_core::sc_time ahead_;
   sc_core::sc_event_or_list lines_changed_;
   std::function<void(bool)> on_sleep_;

@@ -196,11 +196,16 @@ void RiscvEngine::forget_code() {
 // ---------------------------------------------------------------------------------------------------------
 // Blocks
 
-// Unicorn's own counters would show the host's clock, and it takes compressed floating-point accesses for nothing.
+// Unicorn's own counters would show the host's clock, and it takes compressed floating-point accesses and reserved
+// compressed instructions for nothing.
 bool RiscvEngine::must_stop_at(u32 instruction) const {
   if (riscv::instruction_bytes(instruction) == 2) {
-    const u32 function = instruction >> 13 & 7;
-    return (instruction & 1) == 0 && (function == 1 || function == 5) && (instruction & 3) != 1;
+    const u32 quadrant = instruction & 3, function = instruction >> 13 & 7;
+    const bool floating_point = quadrant != 1 && (function == 1 || function == 5);
+    const bool reserved = quadrant == 0 && function == 4;
+    const bool reserved_arithmetic =
+        quadrant == 1 && function == 4 && (instruction >> 10 & 7) == 7 && (instruction >> 6 & 1) == 1;
+    return floating_point || reserved || reserved_arithmetic;
   }
   const auto csr = riscv::decode_csr_access(instruction);
   return csr && (csr->csr >> 8) == 0xc;
@@ -212,15 +217,28 @@ void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
   const u64 end = address + std::min(bytes, max_block_bytes);
   for (u64 at = address; at < end;) {
     const u32 instruction = fetch(at);
-    if (must_stop_at(instruction) &&
-        std::none_of(sites_.begin(), sites_.end(), [&](const Site& site) { return site.address == at; })) {
-      new_site_ = at;
+    const bool stops = must_stop_at(instruction);
+    if (stops != watched(at)) {
+      changed_site_ = at;
       block.address = nowhere;
       return;
     }
     at += riscv::instruction_bytes(instruction);
     ++block.instructions;
+    if (stops) return;  // what is behind it is not reached in this block
   }
+}
+
+bool RiscvEngine::watched(u64 address) const {
+  return std::any_of(sites_.begin(), sites_.end(), [&](const Site& site) { return site.address == address; });
+}
+
+void RiscvEngine::forget_site(u64 address) {
+  const auto site =
+      std::find_if(sites_.begin(), sites_.end(), [&](const Site& each) { return each.address == address; });
+  uc_hook_del(engine_.get(), site->hook);
+  sites_.erase(site);
+  uc_ctl_remove_cache(engine_.get(), pc_, address + 4);
 }
 
 void RiscvEngine::watch_site(u64 address) {
@@ -242,11 +260,11 @@ void RiscvEngine::on_block(uc_struct* engine, u64 address, u32 bytes, void* self
   auto& self = *static_cast<RiscvEngine*>(self_pointer);
   Block& block = self.blocks_[block_index(address)];
   if (block.address != address || block.bytes != bytes) self.scan(block, address, bytes);
-  if (self.executed_ >= self.budget_) {
-    self.budget_used_ = true;
+  if (self.executed_ >= self.budget_ || block.address != address) {
+    // Unicorn does not bring its PC up to date here while there are hooks of instructions.
+    self.not_entered_ = address;
+    self.budget_used_ = self.executed_ >= self.budget_;
     uc_emu_stop(engine);
-  } else if (block.address != address) {
-    uc_emu_stop(engine);  // to watch a new site first
   } else {
     self.current_ = block;
     self.executed_ += block.instructions;
@@ -292,12 +310,17 @@ RiscvEngine::Result RiscvEngine::run(u64 budget) {
   executed_ = 0;
   for (;;) {
     budget_used_ = site_reached_ = exception_ = false;
-    new_site_ = nowhere;
+    changed_site_ = not_entered_ = nowhere;
     current_ = Block{};
     const int error = start();
     uc_reg_read(engine_.get(), UC_RISCV_REG_PC, &pc_);
-    if (new_site_ == nowhere || budget_used_) return finish(error);
-    watch_site(new_site_);
+    if (not_entered_ != nowhere && !exception_) pc_ = not_entered_;
+    if (changed_site_ == nowhere || budget_used_) return finish(error);
+    if (watched(changed_site_)) {
+      forget_site(changed_site_);
+    } else {
+      watch_site(changed_site_);
+    }
   }
 }
 

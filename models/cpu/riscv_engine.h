@@ -86,7 +86,9 @@ class RiscvEngine {
   void uncount_from(u64 address);
   [[nodiscard]] int start();
   [[nodiscard]] Result finish(int error);
+  [[nodiscard]] bool watched(u64 address) const;
   void watch_site(u64 address);
+  void forget_site(u64 address);
 
   static void on_block(uc_struct* engine, u64 address, u32 bytes, void* self);
   static void on_new_block(uc_struct* engine, void* block, void* previous, void* self);
@@ -107,7 +109,9 @@ class RiscvEngine {
   u64 budget_ = 0, executed_ = 0;
   bool budget_used_ = false, site_reached_ = false, exception_ = false;
   u64 cause_ = 0;
-  u64 new_site_ = 1;  // odd: none
+  // Odd: none.
+  u64 changed_site_ = 1;  // a site that is not watched yet, or what is watched and no site any more
+  u64 not_entered_ = 1;   // the block that was not entered because the engine was stopped
 };
 
 }  // namespace bvp

@@ -146,6 +146,8 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   DmaStatistics& statistics = channel.statistics;
   const bool fill = channel.descriptor.fill != 0;
   channel.transfer.next(burst);
+  sampling_ = mode_.fast && pace_is_measured();
+  if (sampling_) sampled_.pattern = busy_->pattern;
   Cycle done = issue;
   Cycle request = issue;
   u8* data = channel.data.data();
@@ -190,10 +192,12 @@ bool Dma::access(Channel& channel, tlm::tlm_command command, const DmaSegment& s
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   payload.set_dmi_allowed(false);
   if (moves_nothing()) payload.set_extension(&timing_only_);
+  if (sampling_) payload.set_extension(&sampled_);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   sc_core::sc_time delay = clock_.to_time(issue) - now;
   to_bus->b_transport(payload, delay);
   if (moves_nothing()) payload.clear_extension(&timing_only_);
+  if (sampling_) payload.clear_extension(&sampled_);
   done = std::max(done, clock_.to_cycles(now + delay));
   ++channel.statistics.bus_requests;
   return payload.is_response_ok();
@@ -210,13 +214,13 @@ void Dma::complete(Channel& channel) {
   channel.statistics.busy_cycles += channel.finished - channel.submitted;
   if (channel.status != DmaStatus::ok) ++channel.statistics.errors;
   // The receiver may answer with the next descriptor, which uses channel.payload only once it runs.
-  std::array<u32, 2> words{static_cast<u32>(channel.status), 0};
+  DmaCompletion completion{static_cast<u32>(channel.status)};
   tlm::tlm_generic_payload& payload = channel.payload;
   payload.set_command(tlm::TLM_WRITE_COMMAND);
-  payload.set_address(u64{channel.number} * 8);
-  payload.set_data_ptr(reinterpret_cast<u8*>(words.data()));
-  payload.set_data_length(sizeof words);
-  payload.set_streaming_width(sizeof words);
+  payload.set_address(u64{channel.number} * sizeof completion);
+  payload.set_data_ptr(reinterpret_cast<u8*>(&completion));
+  payload.set_data_length(sizeof completion);
+  payload.set_streaming_width(sizeof completion);
   payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   completions->b_transport(payload, delay);

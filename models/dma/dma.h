@@ -11,13 +11,13 @@
 #include <systemc>
 #include <vector>
 
-#include "models/bus/bulk_traffic.h"
 #include "models/common/clock.h"
 #include "models/common/statistics.h"
 #include "models/dma/dma_parameters.h"
-#include "models/dma/dma_status.h"
 #include "models/dma/dma_transfer.h"
 #include "models/dma/pace.h"
+#include "models/isa/bulk_traffic.h"
+#include "models/isa/dma_status.h"
 
 namespace bvp {
 
@@ -143,8 +143,6 @@ class Dma : public sc_core::sc_module {
   void catch_up(Channel& channel, u64 bursts);
   /// Moves and counts what these bursts would have.
   void move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles);
-  /// Tells the targets of what is busy that a sample of its traffic begins or ends.
-  void mark_sample(BulkTraffic::Kind kind);
   /// False: no target takes it.
   bool send_bulk(const DmaSpan& span, BulkTraffic& bulk);
   /// Moves the next bytes of the transfer at once.
@@ -161,6 +159,8 @@ class Dma : public sc_core::sc_module {
   const ClockDomain clock_;
   StatGroup stats_;
   TimingOnly timing_only_;
+  SampledTraffic sampled_;
+  bool sampling_ = false;  // the burst at hand is one that the pace is measured of
   const Mode mode_;
   std::vector<tlm::tlm_dmi> regions_;
   std::vector<DmaRun> moved_;

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <optional>
 
-#include "models/bus/bulk_traffic.h"
 #include "models/dma/dma.h"
+#include "models/isa/bulk_traffic.h"
 
 namespace bvp {
 
@@ -32,7 +32,6 @@ void Dma::count_for_pace(Channel& channel, Cycle issue) {
   if (channel.burst_count == outstanding_ && channel.paced_bursts == outstanding_) {
     busy_->paces[channel.number].fill.add(next_issue(channel) - (channel.submitted + setup_cycles_));
   }
-  if (channel.paced_bursts == pace_bursts() + 1 && pace_is_measured()) mark_sample(BulkTraffic::Kind::sample_begins);
 }
 
 /// All that is busy has filled its pipeline, and the pace of it is not known yet.
@@ -61,7 +60,6 @@ void Dma::learn_paces() {
   for (const auto& channel : channels_) {
     if (channel->busy && channel->paced_bursts < pace_bursts() + outstanding_) return;
   }
-  mark_sample(BulkTraffic::Kind::sample_ends);
   busy_->learnt = sample_is_large();
   for (const auto& channel : channels_) {
     if (!channel->busy) continue;
@@ -208,17 +206,6 @@ void Dma::move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles) {
   statistics.bus_requests += reads + writes;
   statistics.burst += bursts;
   statistics.byte += bytes;
-}
-
-void Dma::mark_sample(BulkTraffic::Kind kind) {
-  BulkTraffic bulk;
-  bulk.kind = kind;
-  bulk.pattern = busy_->pattern;
-  for (const auto& channel : channels_) {
-    if (!channel->busy) continue;
-    if (channel->descriptor.fill == 0) send_bulk(channel->transfer.source_span(), bulk);
-    send_bulk(channel->transfer.destination_span(), bulk);
-  }
 }
 
 bool Dma::send_bulk(const DmaSpan& span, BulkTraffic& bulk) {

@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "models/dma/dma_status.h"
+#include "models/isa/dma_status.h"
 #include "models/isa/records.h"
 
 namespace bvp {

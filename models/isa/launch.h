@@ -9,9 +9,11 @@ namespace bvp {
 /// Addresses of a PE's configuration socket, which are commands rather than storage: a write at
 /// configure_address carries a whole kernel image into the PE's shadow context (replacing what was there), a
 /// write at launch_address a LaunchRecord. The first launch after a configure makes the shadow context the
-/// active one; by then all launches of the old context have been reported.
+/// active one; by then all launches of the old context have been reported. A write at stop_address, of any word, ends
+/// what the PE does, unreported, and empties its contexts.
 inline constexpr u64 configure_address = 0;
 inline constexpr u64 launch_address = 0x1000;
+inline constexpr u64 stop_address = 0x2000;
 
 #define BVP_LAUNCH_RECORD_FIELDS(F)                                                          \
   F(u32, launch_number, 1, "the number to report when done; consecutive launches count up")  \

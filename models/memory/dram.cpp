@@ -19,8 +19,7 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
       response_latency_(static_cast<Cycle>(parameters.response_latency.get())),
       burst_clocks_(DramTiming(parameters).burst),
       posted_writes_(parameters.posted_writes),
-      dmi_(parameters.dmi),
-      dmi_latency_(parameters.dmi_latency_ns, sc_core::SC_NS) {
+      dmi_(parameters.dmi) {
   for (i64 i = 0; i < parameters.channels; ++i) {
     channels_.push_back(std::make_unique<DramChannel>(parameters, statistics_));
   }
@@ -64,22 +63,6 @@ Dram::Activity Dram::timed() const {
   return Activity{s.bytes_read.value(), s.bytes_written.value(), s.read_64b.value(), s.write_64b.value() + waiting,
                   s.activate.value()} -
          bulk_;
-}
-
-void Dram::bulk_traffic(const BulkTraffic& bulk) {
-  switch (bulk.kind) {
-    case BulkTraffic::Kind::moved:
-      count_bulk(bulk);
-      break;
-    case BulkTraffic::Kind::sample_begins:
-      sample_begin_ = timed();
-      break;
-    case BulkTraffic::Kind::sample_ends:
-      if (!sample_begin_) break;
-      samples_[bulk.pattern] += timed() - *sample_begin_;
-      sample_begin_.reset();
-      break;
-  }
 }
 
 void Dram::count_bulk(const BulkTraffic& bulk) {
@@ -130,7 +113,7 @@ bool Dram::untimed(tlm::tlm_generic_payload& payload) {
     const u64 address = payload.get_address();
     const bool inside = address < size() && traffic->span <= size() - address;
     payload.set_response_status(inside ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
-    if (inside) bulk_traffic(*traffic);
+    if (inside) count_bulk(*traffic);
     return true;
   }
   auto* const bulk = payload.get_extension<BulkData>();
@@ -148,6 +131,8 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     return;
   }
   payload.set_dmi_allowed(dmi_);
+  const auto* const sampled = payload.get_extension<SampledTraffic>();
+  const Activity before = sampled != nullptr ? timed() : Activity{};
   const u64 address = payload.get_address();
   const u32 length = payload.get_data_length();
   const bool write = payload.is_write();
@@ -173,6 +158,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     ++statistics_.requests_read;
     statistics_.bytes_read += length;
   }
+  if (sampled != nullptr) samples_[sampled->pattern] += timed() - before;
   // A posted write is acknowledged by the controller's near side.
   delay = clock_.to_time(write && posted_writes_ ? done : done + response_latency_) - now;
 }
@@ -199,8 +185,6 @@ bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& d
   dmi.set_end_address(size() - 1);
   if (!dmi_ || payload.get_address() >= size()) return false;
   dmi.set_dmi_ptr(storage_.data());
-  dmi.set_read_latency(dmi_latency_);
-  dmi.set_write_latency(dmi_latency_);
   dmi.allow_read_write();
   return true;
 }

@@ -6,15 +6,14 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <systemc>
 #include <unordered_map>
 #include <vector>
 
-#include "models/bus/bulk_traffic.h"
 #include "models/common/clock.h"
 #include "models/common/lazy_memory.h"
 #include "models/common/statistics.h"
+#include "models/isa/bulk_traffic.h"
 #include "models/memory/dram_address_map.h"
 #include "models/memory/dram_channel.h"
 #include "models/memory/dram_parameters.h"
@@ -48,7 +47,6 @@ class Dram : public sc_core::sc_module {
   /// BulkTraffic and BulkData: true if it is one.
   bool untimed(tlm::tlm_generic_payload& payload);
   [[nodiscard]] tlm::tlm_response_status move_bulk(u64 address, u8* data, BulkData& bulk);
-  void bulk_traffic(const BulkTraffic& bulk);
   void count_bulk(const BulkTraffic& bulk);
   u32 transport_dbg(tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
@@ -72,11 +70,9 @@ class Dram : public sc_core::sc_module {
   [[nodiscard]] Activity timed() const;
   Activity bulk_;                              // what bulk traffic has added to the counters
   std::unordered_map<u64, Activity> samples_;  // by pattern
-  std::optional<Activity> sample_begin_;
-  Cycle bulk_until_ = 0;  // when the last bulk traffic ended
+  Cycle bulk_until_ = 0;                       // when the last bulk traffic ended
   bool posted_writes_;
   bool dmi_;
-  sc_core::sc_time dmi_latency_;
 };
 
 }  // namespace bvp

@@ -55,21 +55,21 @@ struct DramParameters : ParameterGroup {
                               Confidence::low};
   Param<i64> bank_groups{this,
                          "bank_groups",
-                         4,
+                         2,
                          "groups",
                          {1, 8},
                          power_of_two,
                          "Bank groups of a channel; accesses to different groups may follow closer.",
-                         "JEDEC JESD79-4: x8 devices",
+                         "JEDEC JESD79-4: x16 devices",
                          Confidence::high};
   Param<i64> banks{this,
                    "banks",
-                   16,
+                   8,
                    "banks",
                    {1, 64},
                    power_of_two,
                    "Banks of a channel over all of its groups.",
-                   "JEDEC JESD79-4: x8 devices",
+                   "JEDEC JESD79-4: x16 devices",
                    Confidence::high};
   Param<i64> row_bytes{this,
                        "row_bytes",
@@ -78,7 +78,7 @@ struct DramParameters : ParameterGroup {
                        {64, 65536},
                        power_of_two,
                        "Bytes of an open row over all devices of a channel.",
-                       "JEDEC JESD79-4: 1 KB page in each of 8 x8 devices",
+                       "JEDEC JESD79-4: 2 KB page in each of 4 x16 devices",
                        Confidence::high};
   Param<bool> bank_hash{this,
                         "bank_hash",
@@ -154,27 +154,27 @@ struct DramParameters : ParameterGroup {
                             Confidence::high};
   Param<i64> activate_to_activate{this,
                                   "activate_to_activate",
-                                  4,
+                                  9,
                                   "DRAM clocks",
                                   {1, 200},
                                   "tRRD_S: activates of banks in different groups.",
-                                  "JEDEC JESD79-4: DDR4-3200, 1 KB page",
+                                  "JEDEC JESD79-4: DDR4-3200, 2 KB page, 5.3 ns",
                                   Confidence::high};
   Param<i64> activate_to_activate_group{this,
                                         "activate_to_activate_group",
-                                        8,
+                                        11,
                                         "DRAM clocks",
                                         {1, 200},
                                         "tRRD_L: activates of banks in the same group.",
-                                        "JEDEC JESD79-4: DDR4-3200, 1 KB page, 4.9 ns",
+                                        "JEDEC JESD79-4: DDR4-3200, 2 KB page, 6.4 ns",
                                         Confidence::high};
   Param<i64> four_activates{this,
                             "four_activates",
-                            34,
+                            48,
                             "DRAM clocks",
                             {1, 500},
                             "tFAW: window in which at most four activates of a channel may begin.",
-                            "JEDEC JESD79-4: DDR4-3200, 1 KB page, 21 ns",
+                            "JEDEC JESD79-4: DDR4-3200, 2 KB page, 30 ns",
                             Confidence::high};
   Param<i64> column_to_column{this,
                               "column_to_column",
@@ -288,17 +288,10 @@ struct DramParameters : ParameterGroup {
                   true,
                   "",
                   {},
-                  "Grant direct access to processors; such accesses are neither timed nor counted here.",
-                  "simulation speed",
+                  "Grant direct access to processors; such accesses are neither timed nor counted here. Without it "
+                  "every access of the firmware takes the DRAM's time, as if there were no caches.",
+                  "assumption: the firmware's working set lies in the processor's caches",
                   Confidence::high};
-  Param<double> dmi_latency_ns{this,
-                               "dmi_latency_ns",
-                               2.0,
-                               "ns",
-                               {0, 1000},
-                               "Latency that a direct access is told to charge.",
-                               "assumption: what a processor's caches leave of the latency on average",
-                               Confidence::low};
 };
 
 }  // namespace bvp

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "models/bus/bulk_traffic.h"
 #include "models/common/report.h"
+#include "models/isa/bulk_traffic.h"
 
 namespace bvp {
 

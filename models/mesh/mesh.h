@@ -9,12 +9,12 @@
 #include <systemc>
 #include <vector>
 
+#include "models/common/array_parameters.h"
 #include "models/common/clock.h"
 #include "models/common/statistics.h"
 #include "models/isa/vector_access.h"
 #include "models/mesh/link_calendar.h"
 #include "models/mesh/mesh_parameters.h"
-#include "models/pe/array_parameters.h"
 
 namespace bvp {
 

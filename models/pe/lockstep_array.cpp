@@ -47,6 +47,11 @@ void LockstepArray::config_transport(int pe, tlm::tlm_generic_payload& payload, 
     payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
     return;
   }
+  if (payload.get_address() == stop_address) {
+    if (pe == 0) stop(clock_.to_cycles(sc_core::sc_time_stamp() + delay));
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    return;
+  }
   const bool image = payload.get_address() == configure_address;
   if (!image && (payload.get_address() != launch_address || payload.get_data_length() != sizeof(LaunchRecord))) {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);

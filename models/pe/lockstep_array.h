@@ -80,6 +80,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// Launches after these in which the banks see all vectors. With two of them: 1.08 instead of 1.09 %.
   static constexpr u32 turn_launches = 1;
 
+  void stop(Cycle now);
   void config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void mesh_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void run();

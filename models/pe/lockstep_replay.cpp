@@ -237,6 +237,14 @@ void LockstepArray::catch_up() {
   wake_at(wake_at_);
 }
 
+void LockstepArray::stop(Cycle now) {
+  if (replay_) replay_until(now);
+  replay_.reset();
+  close_journal();
+  PeCore::stop(now);
+  all_active_ = nullptr;
+}
+
 void LockstepArray::set_power(ArrayPower power, Cycle now) {
   if (replay_) replay_until(now);
   PeCore::set_power(power, now);

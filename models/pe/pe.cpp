@@ -44,6 +44,9 @@ void Pe::config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
     LaunchRecord record;
     std::memcpy(&record, payload.get_data_ptr(), sizeof(record));
     respond(payload, launch(record, clock_.to_cycles(sc_core::sc_time_stamp() + delay)));
+  } else if (payload.get_address() == stop_address) {
+    stop(clock_.to_cycles(sc_core::sc_time_stamp() + delay));
+    respond(payload, true);
   } else {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
   }

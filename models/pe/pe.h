@@ -18,7 +18,7 @@ namespace bvp {
 class Pe : public sc_core::sc_module, public PeCore {
  public:
   /// Configuration plane: a write of a kernel image at 0 fills the shadow context, of a LaunchRecord at
-  /// launch_address starts it (or queues behind the running launch of the same image).
+  /// launch_address starts it (or queues behind the running launch of the same image); at stop_address it ends all.
   tlm_utils::simple_target_socket<Pe> config;
   tlm_utils::simple_initiator_socket<Pe> to_scratchpad;
   tlm_utils::simple_initiator_socket<Pe> to_mesh;

@@ -186,6 +186,22 @@ bool PeCore::launch(const LaunchRecord& record, Cycle when) {
   return true;
 }
 
+void PeCore::stop(Cycle now) {
+  book_cycles(now);
+  if (!launches_.empty()) book_rest(&launches_.back(), now);
+  launches_.clear();
+  context_.reset();
+  shadow_.reset();
+  ++generation_;  // nothing that is on its way arrives
+  weights_loaded_ = false;
+  state_.clear();
+  error_.clear();
+  for (UnitState& unit : units_) {
+    unit.ready = 0;
+    unit.wake_booked = false;
+  }
+}
+
 void PeCore::post_launch(Cycle when, Event::Kind kind) {
   Event event;
   event.time = when;

@@ -12,14 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "models/common/array_parameters.h"
+#include "models/common/power_state.h"
 #include "models/common/statistics.h"
 #include "models/isa/launch.h"
 #include "models/isa/vector_access.h"
-#include "models/pe/array_parameters.h"
 #include "models/pe/cal_unit.h"
 #include "models/pe/operand_memory.h"
 #include "models/pe/pe_parameters.h"
-#include "models/pe/power_state.h"
 #include "models/pe/program.h"
 #include "models/pe/unit_observer.h"
 #include "models/pe/wait.h"
@@ -144,6 +144,8 @@ class PeCore {
   bool configure(const u8* image, std::size_t size);
   /// False: there is no kernel, a count is 0, or an error has stopped the PE.
   bool launch(const LaunchRecord& record, Cycle when);
+  /// Drops all launches, unreported, and both contexts.
+  void stop(Cycle now);
   /// Vectors and the token of an edge (FlowPacket::no_edge: none) that arrive at `when`; false: they make no sense.
   bool arrive(const FlowPacket& packet, const u16* data, Cycle when);
   /// Handles all events up to `now`. wake_at() asked for it.

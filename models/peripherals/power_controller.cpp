@@ -22,7 +22,7 @@ void PowerController::request(u32 value) {
   if (state == wanted_) return;
   wanted_ = state;
   sc_core::sc_time after = until_access();
-  if (state == ArrayPower::on) after += array_ == ArrayPower::retention ? retention_wake_ : clock_wake_;
+  if (state == ArrayPower::on) after += supply_low_ ? retention_wake_ : clock_wake_;
   change_.cancel();
   change_.notify(after);
 }
@@ -30,6 +30,8 @@ void PowerController::request(u32 value) {
 void PowerController::change() {
   if (array_ == wanted_) return;
   array_ = wanted_;
+  if (array_ == ArrayPower::retention) supply_low_ = true;
+  if (array_ == ArrayPower::on) supply_low_ = false;
   ++changes_;
   if (array_callback_) array_callback_(array_);
   if (observer_) observer_(array_);

@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "models/pe/power_state.h"
+#include "models/common/power_state.h"
 #include "models/peripherals/peripheral.h"
 
 namespace bvp {
@@ -28,6 +28,7 @@ class PowerController : public Peripheral {
   const sc_core::sc_time clock_wake_, retention_wake_;
   ArrayPower array_ = ArrayPower::on;
   ArrayPower wanted_ = ArrayPower::on;
+  bool supply_low_ = false;  // since retention: only waking raises it
   sc_core::sc_event change_;
   std::function<void(ArrayPower)> array_callback_, observer_;
 

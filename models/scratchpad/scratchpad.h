@@ -9,11 +9,11 @@
 #include <systemc>
 #include <vector>
 
+#include "models/common/array_parameters.h"
 #include "models/common/clock.h"
 #include "models/common/slot_calendar.h"
 #include "models/common/statistics.h"
 #include "models/isa/vector_access.h"
-#include "models/pe/array_parameters.h"
 #include "models/scratchpad/scratchpad_parameters.h"
 #include "models/scratchpad/tile_memory.h"
 

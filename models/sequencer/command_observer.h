@@ -26,6 +26,8 @@ class CommandObserver {
   virtual void command_completed(const Command& command, Cycle cycle) = 0;
   /// The PEs of the sub-array have been told to start the command's kernel.
   virtual void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) = 0;
+  /// A kernel that was launched has ended, and its command will not complete: an error, or a reset that stopped it.
+  virtual void kernel_failed(const Command& command, Cycle cycle) { (void)command, (void)cycle; }
 };
 
 }  // namespace bvp

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "models/common/report.h"
+#include "models/isa/dma_status.h"
 
 namespace bvp {
 
@@ -15,8 +16,8 @@ constexpr u32 semaphore_max = 0xffff;
 constexpr u32 ring_entries_min = 2, ring_entries_max = 65536;
 constexpr u32 ring_alignment = 64;
 constexpr Cycle never = std::numeric_limits<Cycle>::max();
-constexpr u64 dma_channel_distance = 0x100;
-constexpr u64 completion_bytes = 8;
+constexpr u64 completion_bytes = sizeof(LaunchCompletion);
+static_assert(sizeof(DmaCompletion) == completion_bytes);
 constexpr u32 control_enable = 1, control_reset = 2, control_invalidate = 4;
 constexpr u32 interrupt_completion = 1, interrupt_error = 2;
 constexpr u8 known_flags = command_flag_interrupt | command_flag_resident;
@@ -167,7 +168,7 @@ bool Sequencer::idle() const {
          array_queue_.commands.empty() && !launching_ && launches_.empty();
 }
 
-// Running units cannot be stopped: they finish unheard.
+// Transfers cannot be stopped: they finish unheard.
 void Sequencer::reset() {
   fetched_.clear();
   dispatching_.reset();
@@ -183,13 +184,26 @@ void Sequencer::reset() {
   launch_head_since_.reset();
   forget_image();
   launching_.reset();
-  for (Launch& launch : launches_) launch.abandoned = true;
+  stop_array();
   semaphores_.fill(0);
   for (Register* cleared : {&error_code_, &error_tag_, &error_info_lo_, &error_info_hi_, &interrupt_status_,
                             &completed_tag_, &completed_count_, &commands_completed_}) {
     cleared->reset();
   }
   irq_changed_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void Sequencer::stop_array() {
+  if (launches_.empty()) return;
+  u32 word = 0;
+  for (std::size_t pe = 0; pe < to_pe.size(); ++pe) write_to(to_pe[pe], stop_address, &word, sizeof word);
+  const Cycle cycle = access_cycle();
+  array_busy_ += cycle - *array_busy_since_;
+  array_busy_since_.reset();
+  for (const Launch& launch : launches_) {
+    for (CommandObserver* observer : observers_) observer->kernel_failed(launch.command, cycle);
+  }
+  launches_.clear();
 }
 
 // The image may be prepared again over the one in the PEs' shadow context.
@@ -468,8 +482,8 @@ void Sequencer::complete(const Command& command) {
 
 void Sequencer::raise(SequencerError error, u32 tag, u64 info) {
   ++errors_;
-  report_warning(name(), "{} (tag 0x{:x}, info 0x{:x})", describe(error), tag, info);
   if (halted()) return;  // the first one is what the firmware must know
+  report_warning(name(), "{} (tag 0x{:x}, info 0x{:x})", describe(error), tag, info);
   error_code_.set(static_cast<u32>(error));
   error_tag_.set(tag);
   error_info_lo_.set(static_cast<u32>(info));
@@ -494,7 +508,7 @@ bool Sequencer::start_transfer(u32 index) {
   for (CommandObserver* observer : observers_) observer->command_started(*channel.running, now_);
   std::array<u32, 16> descriptor = channel.running->registers;
   static_assert(sizeof(descriptor) == sizeof(DmaDescriptor));
-  if (!write_to(to_dma, index * dma_channel_distance, descriptor.data(), sizeof(descriptor))) {
+  if (!write_to(to_dma, index * dma_channel_stride, descriptor.data(), sizeof(descriptor))) {
     const u32 tag = channel.running->tag;
     channel.running.reset();
     raise(SequencerError::dma_refused, tag, index);
@@ -724,22 +738,21 @@ void Sequencer::finish_launch(const Arrival& arrival) {
   --launch->remaining;
   if (arrival.status != 0) {
     launch->failed = true;
-    if (!launch->abandoned) {
-      raise(SequencerError::kernel_failed, launch->command.tag, arrival.index | u64{arrival.status} << 32);
-    }
+    raise(SequencerError::kernel_failed, launch->command.tag, arrival.index | u64{arrival.status} << 32);
   }
   if (launch->remaining == 0) retire(launch);
 }
 
 void Sequencer::retire(std::deque<Launch>::iterator launch) {
   const Command command = launch->command;
-  const bool succeeded = !launch->failed && !launch->abandoned;
+  const bool succeeded = !launch->failed;
   launches_.erase(launch);
   if (launches_.empty()) {
     array_busy_ += now_ - *array_busy_since_;
     array_busy_since_.reset();
   }
-  if (succeeded) complete(command);
+  if (succeeded) return complete(command);
+  for (CommandObserver* observer : observers_) observer->kernel_failed(command, now_);
 }
 
 Cycle Sequencer::array_busy_cycles() const {

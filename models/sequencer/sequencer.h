@@ -15,13 +15,13 @@
 #include <systemc>
 #include <vector>
 
+#include "models/common/array_parameters.h"
 #include "models/common/clock.h"
 #include "models/common/registers.h"
 #include "models/common/statistics.h"
 #include "models/isa/image_header.h"
 #include "models/isa/launch.h"
 #include "models/isa/records.h"
-#include "models/pe/array_parameters.h"
 #include "models/sequencer/command_observer.h"
 #include "models/sequencer/sequencer_errors.h"
 #include "models/sequencer/sequencer_parameters.h"
@@ -45,7 +45,6 @@ class Sequencer : public sc_core::sc_module {
             unsigned dma_channels, const ClockDomain& clock, StatGroup& parent_stats);
   SC_HAS_PROCESS(Sequencer);
 
-  /// May be null; must outlive the simulation otherwise.
   /// It must live as long as the simulation runs.
   void add_observer(CommandObserver& observer) { observers_.push_back(&observer); }
   [[nodiscard]] const RegisterBank& register_bank() const { return bank_; }
@@ -103,7 +102,6 @@ class Sequencer : public sc_core::sc_module {
     std::vector<bool> reported;  // by PE of the array; those outside of the sub-array count as reported
     u32 remaining = 0;
     bool failed = false;
-    bool abandoned = false;
   };
   struct Arrival {
     bool from_array = false;
@@ -135,6 +133,7 @@ class Sequencer : public sc_core::sc_module {
   [[nodiscard]] u32 head() const;
   [[nodiscard]] u32 status() const;
   void reset();
+  void stop_array();
   void forget_image();
 
   // the parts that evaluate() moves; true: something changed

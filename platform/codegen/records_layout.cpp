@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/codegen/records_layout.h"
 
-#include "models/dma/dma_status.h"
+#include "models/isa/dma_status.h"
 #include "models/isa/records.h"
 #include "models/sequencer/sequencer_errors.h"
 

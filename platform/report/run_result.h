@@ -38,6 +38,17 @@ struct KernelRow {
   std::map<std::string, CycleBreakdown> units;  ///< "load", "cal", "flow", "store"
 };
 
+/// A region of interest that firmware has marked, summed over the times it did.
+struct RegionRow {
+  u64 region = 0;
+  u64 times = 0;
+  bool ended = false;  ///< false: the run ended in it
+  u64 cycles = 0;
+  double time_s = 0;
+  u64 cpu_instructions = 0, flops = 0, dram_bytes = 0;
+  double energy_j = 0;
+};
+
 struct LayerRow {
   u64 index = 0;
   std::string mixing, projections, ffn;
@@ -114,6 +125,7 @@ struct RunResult {
   std::vector<LayerRow> layers;
   std::optional<LayerRow> outside_of_layers;  ///< embedding and classifier head; names no layer
   std::vector<KernelRow> kernels;
+  std::vector<RegionRow> regions;
   nlohmann::ordered_json plan;  ///< what the planner decided (plan_json)
 
   ArrayMap array;

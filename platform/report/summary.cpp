@@ -56,6 +56,12 @@ Json kernel_json(const KernelRow& row) {
           {"unit_cycles", row.units}};
 }
 
+Json region_json(const RegionRow& row) {
+  return {{"region", row.region}, {"times", row.times},           {"ended", row.ended},
+          {"cycles", row.cycles}, {"time_s", row.time_s},         {"cpu_instructions", row.cpu_instructions},
+          {"flops", row.flops},   {"dram_bytes", row.dram_bytes}, {"energy_j", row.energy_j}};
+}
+
 void add_line(std::string& out, const char* label, const std::string& value) {
   out += fmt::format("  {:<18}{}\n", label, value);
 }
@@ -226,6 +232,8 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
   for (const LayerRow& row : result.layers) layers.push_back(layer_json(row));
   Json kernels = Json::array();
   for (const KernelRow& row : result.kernels) kernels.push_back(kernel_json(row));
+  Json regions = Json::array();
+  for (const RegionRow& row : result.regions) regions.push_back(region_json(row));
   const Verification& verification = result.verification;
   const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
   return {
@@ -276,6 +284,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"layers", layers},
       {"outside_of_layers", result.outside_of_layers ? layer_figures(*result.outside_of_layers) : Json(nullptr)},
       {"kernels", kernels},
+      {"regions", regions},
       {"array", array_json(result.array)},
       {"plan", result.plan},
       {"host_seconds", result.host_seconds},

@@ -97,6 +97,30 @@ void KernelRecorder::add(Totals& sum, const Totals& part) {
   sum.add_actions(part);
 }
 
+KernelRecorder::Totals KernelRecorder::Totals::between(u64 begin, u64 end, u64 all) const {
+  __extension__ using Product = unsigned __int128;
+  // Differences of what is rounded down add up to the whole.
+  const auto part = [&](u64 sum) {
+    return static_cast<u64>(Product{sum} * end / all) - static_cast<u64>(Product{sum} * begin / all);
+  };
+  Totals totals;
+  totals.cycles = part(cycles);
+  totals.booked_cycles = part(booked_cycles);
+  totals.operations = part(operations);
+  totals.dram_read = part(dram_read);
+  totals.dram_written = part(dram_written);
+  for (std::size_t unit = 0; unit < unit_count; ++unit) {
+    totals.units[unit].issue = part(units[unit].issue);
+    totals.units[unit].special = part(units[unit].special);
+    totals.units[unit].stall = part(units[unit].stall);
+    for (std::size_t wait = 0; wait < wait_count; ++wait)
+      totals.units[unit].waits[wait] = part(units[unit].waits[wait]);
+  }
+  totals.actions.resize(actions.size());
+  std::transform(actions.begin(), actions.end(), totals.actions.begin(), part);
+  return totals;
+}
+
 void KernelRecorder::Totals::add_actions(const Totals& other) {
   actions.resize(other.actions.size(), 0);
   std::transform(actions.begin(), actions.end(), other.actions.begin(), actions.begin(), std::plus<>());
@@ -108,32 +132,56 @@ ActionCounts KernelRecorder::counts(const Totals& totals) const {
 
 void KernelRecorder::command_started(const Command&, Cycle) {}
 
-void KernelRecorder::kernel_launched(const Command&, const LaunchPhases&, Cycle cycle) { launched_.push_back(cycle); }
+void KernelRecorder::kernel_launched(const Command&, const LaunchPhases&, Cycle cycle) {
+  if (launched_++ == 0) group_begin_ = cycle;
+}
+
+void KernelRecorder::kernel_failed(const Command&, Cycle cycle) {
+  if (launched_ != 0 && --launched_ == 0) close_group(cycle);
+}
 
 void KernelRecorder::command_completed(const Command& command, Cycle cycle) {
   if (command.tag == network_tag_end) ++inferences_;
   const std::optional<TaskStep> step = tags_.read(command.tag);
-  if (command.opcode != static_cast<u8>(CommandOpcode::launch) || launched_.empty()) return;
-  // Launches complete in order.
-  const Cycle launched = launched_.front();
-  launched_.pop_front();
+  if (command.opcode != static_cast<u8>(CommandOpcode::launch) || launched_ == 0) return;
+  --launched_;
   const auto kernel = step ? by_step_.find(*step) : by_step_.end();
-  if (kernel == by_step_.end()) return;
-  // A launch that overlaps the one before has the array to itself only from that one's end.
-  const Cycle begin = std::max(launched, array_busy_until_);
-  array_busy_until_ = cycle;
-  Totals part = advance(cycle > begin ? cycle - begin : 0);
-  part.launches = 1;
-  const std::string& name = kernel->second->name;
-  const auto [row, fresh] = kernel_rows_.try_emplace(name, kernels_.size());
-  if (fresh) kernels_.push_back({name, {}});
-  add(kernels_[row->second].second, part);
-  last_layer_ = kernel->second->layer;
-  part.cycles = part.booked_cycles;
-  add(layers_[last_layer_], part);
+  if (kernel != by_step_.end()) {
+    u64 iterations = 1;
+    for (const u32 count : command.counts) iterations *= count;
+    const auto share =
+        std::find_if(group_.begin(), group_.end(), [&](const Share& each) { return each.kernel == kernel->second; });
+    if (share == group_.end()) {
+      group_.push_back({kernel->second, 1, iterations});
+    } else {
+      ++share->launches;
+      share->iterations += iterations;
+    }
+  }
+  if (launched_ == 0) close_group(cycle);
+}
+
+void KernelRecorder::close_group(Cycle cycle) {
+  if (group_.empty()) return;
+  const Totals whole = advance(cycle - group_begin_);
+  u64 iterations = 0, before = 0;
+  for (const Share& share : group_) iterations += share.iterations;
+  for (const Share& share : group_) {
+    Totals part = whole.between(before, before + share.iterations, iterations);
+    before += share.iterations;
+    part.launches = share.launches;
+    const auto [row, fresh] = kernel_rows_.try_emplace(share.kernel->name, kernels_.size());
+    if (fresh) kernels_.push_back({share.kernel->name, {}});
+    add(kernels_[row->second].second, part);
+    last_layer_ = share.kernel->layer;
+    part.cycles = part.booked_cycles;
+    add(layers_[last_layer_], part);
+  }
+  group_.clear();
 }
 
 void KernelRecorder::finish() {
+  close_group(soc_.clock().now());
   rest_ = advance(0);
   Totals part = rest_;
   part.cycles = part.booked_cycles;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attributes what the counters count to kernels and layers: whatever happened since the completion of the kernel
-// before belongs to the kernel that completes, so the parts add up to the whole.
+// before belongs to the kernel that completes, so the parts add up to the whole. Launches that overlap, which only
+// those of one image do, have it in common; each gets as much as it has iterations.
 #pragma once
 
 #include <array>
-#include <deque>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -25,6 +25,7 @@ class KernelRecorder : public CommandObserver {
   void command_started(const Command& command, Cycle cycle) override;
   void command_completed(const Command& command, Cycle cycle) override;
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
+  void kernel_failed(const Command& command, Cycle cycle) override;
 
   /// Books what has happened since the last kernel (final stores, the firmware's end) as rest(), and with its layer.
   void finish();
@@ -45,6 +46,8 @@ class KernelRecorder : public CommandObserver {
     std::array<UnitCycles, unit_count> units{};
     std::vector<u64> actions;  // see counts()
     void add_actions(const Totals& other);
+    /// Of `all` equal parts of it those from `begin` to `end`.
+    [[nodiscard]] Totals between(u64 begin, u64 end, u64 all) const;
   };
 
   /// By kernel name, in the order of first completion.
@@ -67,6 +70,8 @@ class KernelRecorder : public CommandObserver {
   /// What happened since the last call, with `kernel_cycles` as its cycles.
   Totals advance(u64 kernel_cycles);
   static void add(Totals& sum, const Totals& part);
+  /// Books what happened up to now for the launches that have completed.
+  void close_group(Cycle cycle);
 
   Soc& soc_;
   CommandTags tags_;
@@ -75,8 +80,14 @@ class KernelRecorder : public CommandObserver {
   std::vector<std::array<std::array<const Counter*, wait_count + 3>, unit_count>> unit_counters_;  // [PE][unit]
   std::vector<const Counter*> operation_counters_;
   Sample last_;
-  std::deque<Cycle> launched_;  // of the launches not completed, oldest first
-  Cycle array_busy_until_ = 0;
+  u64 launched_ = 0;       // launches that have not completed
+  Cycle group_begin_ = 0;  // when the first one of those that overlap was launched
+  /// What these have done so far.
+  struct Share {
+    const KernelInfo* kernel;
+    u64 launches, iterations;
+  };
+  std::vector<Share> group_;
   u32 last_layer_ = 0;
   u64 inferences_ = 0;
   std::vector<std::pair<std::string, Totals>> kernels_;

@@ -22,6 +22,7 @@
 #include "platform/run/elf_image.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/run/machine.h"
+#include "platform/run/region_recorder.h"
 #include "platform/scenario/resources.h"
 #include "platform/soc/memory_map.h"
 #include "platform/soc/soc.h"
@@ -209,6 +210,8 @@ class Run {
     Soc& soc = *soc_;
     KernelRecorder recorder(soc, compiled_);
     soc.sequencer.add_observer(recorder);
+    RegionRecorder regions(soc);
+    soc.simulation_control.set_region_callback([&](bool begin, u32 region) { regions.mark(begin, region); });
     clock_hz_ = soc.clock().hertz();
     start_records(soc);
     std::optional<int> exit_code;
@@ -257,7 +260,8 @@ class Run {
     describe_end(soc, exit_code);
     soc.settle_statistics();
     recorder.finish();
-    collect(soc, recorder);
+    regions.finish();
+    collect(soc, recorder, regions);
     finish_records(soc);
   }
 
@@ -400,7 +404,7 @@ class Run {
     result_.power_state_cycles = power_state_cycles(counts);
   }
 
-  void collect(Soc& soc, const KernelRecorder& recorder) {
+  void collect(Soc& soc, const KernelRecorder& recorder, const RegionRecorder& regions) {
     const auto pes = static_cast<u64>(scenario_.soc.array.rows * scenario_.soc.array.columns);
     result_.cycles = soc.clock().now();
     result_.time_s = static_cast<double>(result_.cycles) / clock_hz_;
@@ -422,11 +426,19 @@ class Run {
       for (const auto& [component, joules] : parts) sum += joules;
       return sum;
     };
-    const auto energy_of = [&](const KernelRecorder::Totals& totals, u64 cycles) {
-      const ActionCounts counts = recorder.counts(totals);
+    const auto energy_of_counts = [&](const ActionCounts& counts, u64 cycles) {
       const ArrayTime time = array_time(counts, size, cycles, clock_hz_);
       return total_of(table_->price(counts, size)) + total_of(table_->static_energy(size, time));
     };
+    const auto energy_of = [&](const KernelRecorder::Totals& totals, u64 cycles) {
+      return energy_of_counts(recorder.counts(totals), cycles);
+    };
+    for (const auto& [region, totals] : regions.regions()) {
+      result_.regions.push_back({region, totals.times, totals.ended, totals.cycles,
+                                 static_cast<double>(totals.cycles) / clock_hz_, totals.cpu_instructions,
+                                 totals.operations, totals.dram_bytes,
+                                 energy_of_counts(regions.counts(totals), totals.cycles)});
+    }
 
     KernelRecorder::Totals all;
     for (const auto& [layer, totals] : recorder.layers()) {

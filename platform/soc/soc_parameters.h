@@ -3,13 +3,13 @@
 #pragma once
 
 #include "models/bus/bus_parameters.h"
+#include "models/common/array_parameters.h"
 #include "models/common/parameters.h"
 #include "models/cpu/cpu_parameters.h"
 #include "models/dma/dma_parameters.h"
 #include "models/memory/dram_parameters.h"
 #include "models/memory/ram_parameters.h"
 #include "models/mesh/mesh_parameters.h"
-#include "models/pe/array_parameters.h"
 #include "models/pe/pe_parameters.h"
 #include "models/peripherals/peripheral_parameters.h"
 #include "models/scratchpad/scratchpad_parameters.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/pe/power_state.h"
+#include "models/common/power_state.h"
 #include "models/pe/unit_observer.h"
 #include "models/sequencer/command_observer.h"
 #include "platform/compiler/compiled_network.h"

@@ -45,6 +45,23 @@ class Applications(unittest.TestCase):
         for line in ("butterfly-vp firmware: network runtime", "task 1/", "network done: "):
             self.assertIn(line, printed)
 
+    def test_regions_of_interest(self):
+        self.application("regions", 0, "--set", "verify.enabled=false")
+        summary = self.summary()
+        outer, inner, last = summary["regions"]
+        self.assertEqual([row["region"] for row in (outer, inner, last)], [1, 2, 0xffffffff])
+        self.assertEqual([row["times"] for row in (outer, inner, last)], [3, 3, 1])
+        self.assertEqual([row["ended"] for row in (outer, inner, last)], [True, True, False])
+        # A thousand rounds and a hundred of four instructions or more, three times; 5,000 rounds lie outside.
+        self.assertGreater(outer["cpu_instructions"], 3 * 1100 * 4)
+        self.assertLess(outer["cpu_instructions"], 3 * 1100 * 10)
+        self.assertAlmostEqual(inner["cpu_instructions"] * 11 / outer["cpu_instructions"], 1, delta=0.1)
+        self.assertGreater(outer["cycles"], outer["cpu_instructions"])
+        self.assertLess(outer["cycles"], outer["cpu_instructions"] + 1000)
+        self.assertEqual(outer["dram_bytes"], 0)
+        power = outer["energy_j"] / outer["time_s"]
+        self.assertAlmostEqual(power / (summary["energy_j"] / summary["time_s"]), 1, delta=0.05)
+
     def test_traps_are_named(self):
         for name, text in (("wild_jump", "instruction access fault (mcause 1) at pc 0x000000003ead0000"),
                            ("bad_load", "load access fault (mcause 5)"),

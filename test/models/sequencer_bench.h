@@ -236,6 +236,7 @@ class SequencerBench : public CommandObserver {
   std::vector<Transfer> transfers;
   std::vector<Configure> configures;
   std::vector<LaunchSeen> launches;
+  std::vector<u32> stops;  // PEs that were told to stop
   std::vector<Note> notes;
 
  private:
@@ -324,6 +325,12 @@ class SequencerBench : public CommandObserver {
 
     void serve_pe(int id, tlm::tlm_generic_payload& payload, sc_core::sc_time&) {
       const auto index = static_cast<u32>(id);
+      payload.set_response_status(tlm::TLM_OK_RESPONSE);
+      if (payload.get_address() == stop_address) {
+        bench.stops.push_back(index);
+        bench.pe_free_[index] = bench.clock.now();
+        return;
+      }
       const bool configure = payload.get_address() == configure_address;
       const i64 refused = configure ? bench.refuse_configure : bench.refuse_launch;
       payload.set_response_status(refused == id ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE);

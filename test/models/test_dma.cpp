@@ -12,10 +12,10 @@
 #include <random>
 #include <vector>
 
-#include "models/bus/bulk_traffic.h"
 #include "models/common/simulation_context.h"
 #include "models/dma/dma.h"
 #include "models/dma/pace.h"
+#include "models/isa/bulk_traffic.h"
 #include "models/memory/dram.h"
 
 using namespace bvp;

@@ -161,6 +161,12 @@ class Bench : public sc_core::sc_module {
     ++launches;
     return true;
   }
+  /// What runs is never reported.
+  void stop() {
+    const u32 word = 0;
+    for (u32 pe = 0; pe < 4; ++pe) test::write_config(to_array_[pe], stop_address, &word, sizeof word);
+    reported = 4 * launches;
+  }
   void run(Cycle cycles) {
     const sc_core::sc_time duration = clock.to_time(cycles);
     array.set_horizon(sc_core::sc_time_stamp() + duration);
@@ -358,6 +364,31 @@ TEST_CASE("lockstep: a known launch fails when the clock goes, and the array goe
       CHECK(bench.array.pending().empty());
       bench.array.set_power(ArrayPower::on, bench.clock.now());
       make_known(bench, exchanging_kernel(false));
+    });
+  }
+}
+
+TEST_CASE("lockstep: a known launch is stopped, and the array goes on", "[pe][lockstep]") {
+  for (Cycle after = 1; after < 400; after += after < 10 ? 1 : 39) {
+    INFO(after << " cycles after it has come");
+    check_same([&](Bench& bench, Course& course) {
+      const Kernel kernel = exchanging_kernel(after % 3 == 0);
+      make_known(bench, kernel);
+      REQUIRE(bench.configure(kernel));
+      REQUIRE(bench.launch(9, 2, 0, 0x10000, 0));
+      if (after % 2 == 0) REQUIRE(bench.launch(9, 2, 0, 0x10000, command_flag_resident));
+      bench.run(after);
+      REQUIRE_FALSE(bench.idle());
+      bench.stop();
+      CHECK(bench.array.pending().empty());
+      course.counters.push_back(bench.counters());
+      CHECK_FALSE(bench.launch(9, 2, 0, 0x10000, 0));
+      bench.run(1000);
+      course.counters.push_back(bench.counters());
+      const std::size_t completed = bench.completed_at.size();
+      make_known(bench, kernel);
+      CHECK(bench.completed_at.size() == completed + 6 * 4);
+      CHECK(bench.failed == 0);
     });
   }
 }

@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "models/bus/bulk_traffic.h"
 #include "models/common/clock.h"
 #include "models/common/simulation_context.h"
+#include "models/isa/bulk_traffic.h"
 #include "models/isa/vector_access.h"
 #include "models/mesh/mesh.h"
 #include "models/power/monitors/mesh_monitor.h"
@@ -297,48 +297,42 @@ TEST_CASE("scratchpad monitor: bulk traffic touches as many rows as its samples"
   sc_core::sc_start(clock.period());
 
   std::vector<u8> data(4096);
-  const auto send_bulk = [&](BulkTraffic::Kind kind, u64 pattern, bool write = false, u64 bytes = 0) {
+  const auto move_bulk = [&](u64 pattern, bool write, u64 bytes) {
     BulkTraffic bulk;
-    bulk.kind = kind;
     bulk.pattern = pattern;
     bulk.write = write;
     bulk.requests = 1;
     bulk.bytes = bytes;
     REQUIRE(initiators.send(4, tlm::TLM_IGNORE_COMMAND, 0, data.data(), 64, &bulk));
   };
-  const auto access = [&](tlm::tlm_command command, u64 address, u64 bytes) {
-    REQUIRE(initiators.send(4, command, address, data.data(), bytes));
+  const auto access = [&](u64 pattern, tlm::tlm_command command, u64 address, u64 bytes) {
+    SampledTraffic sampled;
+    sampled.pattern = pattern;
+    REQUIRE(initiators.send(4, command, address, data.data(), bytes, &sampled));
   };
   const auto& reads = monitors.child("scratchpad").counter("row_read");
   const auto& writes = monitors.child("scratchpad").counter("row_write");
-  using Kind = BulkTraffic::Kind;
 
   // Nothing has been seen yet: whole rows of 64 bytes.
-  send_bulk(Kind::moved, 1, false, 640);
+  move_bulk(1, false, 640);
   CHECK(reads.value() == 10);
   // Pattern 1 reads 16 bytes of a row and writes whole ones; pattern 2 reads one row's bytes from two.
-  send_bulk(Kind::sample_begins, 1);
-  send_bulk(Kind::sample_begins, 1);  // said for each side of each transfer
   for (u64 i = 0; i < 10; ++i) {
-    access(tlm::TLM_READ_COMMAND, 256 * i, 16);
-    access(tlm::TLM_WRITE_COMMAND, 256 * i, 128);
+    access(1, tlm::TLM_READ_COMMAND, 256 * i, 16);
+    access(1, tlm::TLM_WRITE_COMMAND, 256 * i, 128);
   }
-  send_bulk(Kind::sample_ends, 1);
-  send_bulk(Kind::sample_ends, 1);
-  send_bulk(Kind::sample_begins, 2);
-  for (u64 i = 0; i < 10; ++i) access(tlm::TLM_READ_COMMAND, 256 * i + 32, 64);
-  send_bulk(Kind::sample_ends, 2);
+  for (u64 i = 0; i < 10; ++i) access(2, tlm::TLM_READ_COMMAND, 256 * i + 32, 64);
   CHECK(reads.value() == 10 + 10 + 20);
   CHECK(writes.value() == 20);
-  send_bulk(Kind::moved, 1, false, 1600);
+  move_bulk(1, false, 1600);
   CHECK(reads.value() == 40 + 100);
-  send_bulk(Kind::moved, 1, true, 1280);
+  move_bulk(1, true, 1280);
   CHECK(writes.value() == 20 + 20);
-  send_bulk(Kind::moved, 2, false, 6400);
+  move_bulk(2, false, 6400);
   CHECK(reads.value() == 140 + 200);
-  // What is timed outside of samples says nothing of them.
-  access(tlm::TLM_READ_COMMAND, 0, 1);
-  send_bulk(Kind::moved, 2, false, 6400);
+  // What is no sample says nothing of them.
+  REQUIRE(initiators.send(4, tlm::TLM_READ_COMMAND, 0, data.data(), 1));
+  move_bulk(2, false, 6400);
   CHECK(reads.value() == 341 + 200);
 }
 

@@ -115,6 +115,35 @@ TEST_CASE("pe: a segment starts with its operands' arrival and ends with its res
   }
 }
 
+TEST_CASE("pe: a kernel that waits for ever is stopped, and another one runs", "[pe]") {
+  Program waiting(2);
+  const u16 load = waiting.load(1, 4), cal = waiting.cal(1, 4);
+  waiting.data(load, cal).data(load, cal, 1);  // the token of a PE that never sends
+  for (const Cycle after : {Cycle{1}, Cycle{7}, Cycle{1000}}) {
+    INFO("after " << after << " cycles");
+    Fixture fixture(waiting);
+    REQUIRE(fixture.bench.launch({3, 1, 1, 1}));
+    REQUIRE(fixture.bench.launch({3, 1, 1, 1}));
+    fixture.bench.run(after);
+    CHECK_FALSE(fixture.bench.pe.pending().empty());
+    CHECK(fixture.bench.stop());
+    CHECK(fixture.bench.pe.pending().empty());
+    CHECK_FALSE(fixture.bench.launch({1, 1, 1, 1}));
+    fixture.bench.run(100);
+    CHECK(fixture.bench.completions.empty());
+    fixture.check_accounts();
+
+    Program program;
+    program.data(program.load(1, 4), program.cal(1, 4));
+    REQUIRE(fixture.bench.configure(program.kernel()));
+    REQUIRE(fixture.bench.launch({2, 1, 1, 1}));
+    fixture.bench.run();
+    REQUIRE(fixture.bench.completions.size() == 1);
+    CHECK(fixture.bench.completions[0].status == 0);
+    fixture.check_accounts();
+  }
+}
+
 TEST_CASE("pe: a unit takes the next segment in the cycle in which it is free", "[pe]") {
   for (const u16 count : {u16{1}, u16{5}}) {
     Program program;

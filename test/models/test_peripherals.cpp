@@ -306,4 +306,19 @@ TEST_CASE("power controller: states, and what waking takes") {
   bench.run(ns(5000));
   CHECK(bench.dut->array() == ArrayPower::retention);
   CHECK(states.size() == 4);
+
+  // Clocks alone do not bring the supply back.
+  const bool taken_back = GENERATE(false, true);
+  if (taken_back) {
+    bench.write("ARRAY_STATE", 0);
+    bench.run(ns(500));
+  }
+  bench.write("ARRAY_STATE", 1);
+  bench.run(ns(10));
+  CHECK(bench.dut->array() == ArrayPower::clock_off);
+  bench.write("ARRAY_STATE", 0);
+  bench.run(ns(1000));
+  CHECK(bench.read("STATUS") == 0);
+  bench.run(ns(3));
+  CHECK(bench.read("STATUS") == 1);
 }

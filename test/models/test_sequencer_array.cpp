@@ -461,6 +461,29 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
   CHECK(bench.read("COMMANDS_COMPLETED") == 1);
 }
 
+TEST_CASE("sequencer: a reset stops a kernel that never ends", "[sequencer]") {
+  ArrayBench bench;
+  bench.pe_automatic = false;
+  bench.issue({launch(5), launch(6)});
+  bench.run_to(first_sent + 10000);
+  CHECK(bench.bit("STATUS", 8));
+  CHECK(bench.stops.empty());
+  bench.write("CONTROL", 3);
+  CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
+  CHECK_FALSE(bench.bit("STATUS", 8));
+  CHECK(bench.counter("array_busy") == 10001);  // the write takes effect a cycle later
+  // A report that comes after all means nothing.
+  CHECK(bench.complete_pe(0, 1) != tlm::TLM_OK_RESPONSE);
+  bench.pe_automatic = true;
+  bench.tail = 0;
+  bench.put(launch(8));
+  bench.ring();
+  bench.run_to(first_sent + 20000);
+  CHECK(bench.configures.size() == 8);
+  CHECK(bench.error() == SequencerError::none);
+  CHECK(bench.read("COMMANDS_COMPLETED") == 1);
+}
+
 TEST_CASE("sequencer: a reset at any time leaves a working sequencer", "[sequencer]") {
   for (Cycle when = doorbell; when < first_sent + 1200; when += 31) {
     INFO("at " << when);

@@ -66,6 +66,10 @@ class PeBench : public sc_core::sc_module {
     record.counts = counts;
     return send(launch_address, &record, sizeof(record));
   }
+  bool stop() {
+    const u32 word = 0;
+    return send(stop_address, &word, sizeof word);
+  }
   /// A token of the kernel's edge, with vectors for these slots, that arrives after `delay` cycles.
   bool arrive(u32 edge, const std::vector<u16>& slots, Cycle delay) {
     FlowPacket packet;

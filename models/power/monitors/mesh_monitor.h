@@ -2,8 +2,8 @@
 // How far the transactions at the mesh's sockets go.
 #pragma once
 
+#include "models/common/array_parameters.h"
 #include "models/common/statistics.h"
-#include "models/pe/array_parameters.h"
 #include "models/power/monitors/socket_monitor.h"
 
 namespace bvp {

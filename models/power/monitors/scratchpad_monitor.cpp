@@ -39,41 +39,25 @@ void ScratchpadMonitor::observe_bytes(const tlm::tlm_generic_payload& payload) {
   const u64 first = payload.get_address() / row_bytes_;
   const u64 last = (payload.get_address() + payload.get_data_length() - 1) / row_bytes_;
   (payload.is_read() ? row_reads_ : row_writes_) += last - first + 1;
-  Traffic& traffic = payload.is_read() ? timed_.read : timed_.written;
-  traffic.bytes += payload.get_data_length();
-  traffic.rows += last - first + 1;
+  if (const auto* const sampled = payload.get_extension<SampledTraffic>()) {
+    Sample& sample = samples_[sampled->pattern];
+    Traffic& traffic = payload.is_read() ? sample.read : sample.written;
+    traffic.bytes += payload.get_data_length();
+    traffic.rows += last - first + 1;
+  }
 }
 
 void ScratchpadMonitor::observe_bulk(const BulkTraffic& bulk) {
-  const auto add = [](Traffic& sum, const Traffic& now, const Traffic& begin) {
-    sum.bytes += now.bytes - begin.bytes;
-    sum.rows += now.rows - begin.rows;
-  };
-  switch (bulk.kind) {
-    case BulkTraffic::Kind::sample_begins:
-      sample_begin_ = timed_;
-      break;
-    case BulkTraffic::Kind::sample_ends: {
-      if (!sample_begin_) break;
-      Sample& sample = samples_[bulk.pattern];
-      add(sample.read, timed_.read, sample_begin_->read);
-      add(sample.written, timed_.written, sample_begin_->written);
-      sample_begin_.reset();
-      break;
-    }
-    case BulkTraffic::Kind::moved: {
-      // As many rows for the bytes as in the samples of the pattern: runs shorter than a row take one each.
-      const auto sampled = samples_.find(bulk.pattern);
-      const Sample& seen = sampled == samples_.end() ? timed_ : sampled->second;
-      const Traffic& traffic = bulk.write ? seen.written : seen.read;
-      const double rows_of_byte = traffic.bytes == 0
-                                      ? 1.0 / row_bytes_
-                                      : static_cast<double>(traffic.rows) / static_cast<double>(traffic.bytes);
-      (bulk.write ? row_writes_ : row_reads_) +=
-          static_cast<u64>(std::llround(static_cast<double>(bulk.bytes) * rows_of_byte));
-      break;
-    }
+  // As many rows for the bytes as in the samples of the pattern: runs shorter than a row take one each.
+  Traffic seen{row_bytes_, 1};
+  const auto sampled = samples_.find(bulk.pattern);
+  if (sampled != samples_.end()) {
+    const Traffic& traffic = bulk.write ? sampled->second.written : sampled->second.read;
+    if (traffic.bytes != 0) seen = traffic;
   }
+  const double rows_of_byte = static_cast<double>(seen.rows) / static_cast<double>(seen.bytes);
+  (bulk.write ? row_writes_ : row_reads_) +=
+      static_cast<u64>(std::llround(static_cast<double>(bulk.bytes) * rows_of_byte));
 }
 
 }  // namespace bvp

@@ -2,12 +2,11 @@
 // What the transactions at the scratchpad's sockets read and write there.
 #pragma once
 
-#include <optional>
 #include <unordered_map>
 
-#include "models/bus/bulk_traffic.h"
+#include "models/common/array_parameters.h"
 #include "models/common/statistics.h"
-#include "models/pe/array_parameters.h"
+#include "models/isa/bulk_traffic.h"
 #include "models/power/monitors/socket_monitor.h"
 
 namespace bvp {
@@ -35,9 +34,7 @@ class ScratchpadMonitor : public sc_core::sc_module {
   u32 columns_, row_bytes_;
   StatGroup stats_;
   Counter row_reads_, row_writes_, vector_hops_;
-  Sample timed_;                             // all that was not bulk traffic
   std::unordered_map<u64, Sample> samples_;  // of bulk traffic, by pattern
-  std::optional<Sample> sample_begin_;
 };
 
 }  // namespace bvp

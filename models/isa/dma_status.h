@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a DMA transfer ended.
+// What travels between the sequencer and the DMA engine besides descriptors.
 #pragma once
 
 #include "models/common/types.h"
@@ -22,5 +22,12 @@ inline constexpr u64 dma_max_transfer_bytes = u64{1} << 32;
 inline constexpr u64 dma_channel_stride = 0x100;
 inline constexpr u64 dma_status_offset = 0x40;
 inline constexpr u32 dma_status_busy = 0x80000000;
+
+/// What channel i writes at i * sizeof(DmaCompletion) when a transfer has ended.
+struct DmaCompletion {
+  u32 status = 0;  ///< a DmaStatus
+  u32 reserved = 0;
+};
+static_assert(sizeof(DmaCompletion) == 8);
 
 }  // namespace bvp

@@ -12,10 +12,8 @@ namespace bvp {
 /// Travels with a payload of TLM_IGNORE_COMMAND to the target's address; it is counted there and on the way, takes no
 /// time, and the payload's data is not looked at.
 struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
-  /// `moved`: traffic that is not timed. The others say that the traffic which is timed between them is a sample of it.
-  enum class Kind { moved, sample_begins, sample_ends };
-  Kind kind = Kind::moved;
-  /// The same number: the same pattern of addresses, so that a target may count `moved` as it did the samples.
+  /// The same number: the same pattern of addresses as that of a SampledTraffic, so that a target may count it
+  /// likewise.
   u64 pattern = 0;
   bool write = false;
   u64 requests = 0, bytes = 0;
@@ -27,6 +25,14 @@ struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new BulkTraffic(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkTraffic&>(other); }
+};
+
+/// Travels with reads and writes that are timed: they are a sample of a pattern whose bulk is not.
+struct SampledTraffic : tlm::tlm_extension<SampledTraffic> {
+  u64 pattern = 0;
+
+  [[nodiscard]] tlm_extension_base* clone() const override { return new SampledTraffic(*this); }
+  void copy_from(const tlm_extension_base& other) override { *this = static_cast<const SampledTraffic&>(other); }
 };
 
 /// Travels with a payload of TLM_IGNORE_COMMAND whose data are those of runs of bytes of one target, one behind the

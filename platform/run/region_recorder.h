@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happened in the regions of interest that firmware marks (REGION_BEGIN, REGION_END of the simulation control).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "models/power/action_counts.h"
+#include "platform/soc/soc.h"
+
+namespace bvp {
+
+class RegionRecorder {
+ public:
+  explicit RegionRecorder(Soc& soc);
+
+  /// A begin of a region that is open, and an end of one that is not, change nothing.
+  void mark(bool begin, u32 region);
+  /// Regions that are open end now.
+  void finish();
+
+  struct Totals {
+    u64 times = 0;       // it has begun
+    bool ended = false;  // firmware has ended it as often
+    u64 cycles = 0, cpu_instructions = 0, operations = 0, dram_bytes = 0;
+    std::vector<u64> actions;  // see counts()
+  };
+  /// By the number of the region.
+  [[nodiscard]] const std::map<u32, Totals>& regions() const { return regions_; }
+  /// The actions by name.
+  [[nodiscard]] ActionCounts counts(const Totals& totals) const;
+
+ private:
+  struct Sample {
+    u64 cycle = 0, instructions = 0, operations = 0, dram_bytes = 0;
+    std::vector<u64> actions;
+  };
+  [[nodiscard]] Sample sample();
+  void close(u32 region, const Sample& begin, const Sample& end);
+
+  Soc& soc_;
+  ActionSampler sampler_;
+  std::map<u32, Sample> open_;
+  std::map<u32, Totals> regions_;
+};
+
+}  // namespace bvp
