@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "platform/compiler/target.h"
 #include "platform/network/network_json.h"
 #include "platform/network/safetensors.h"
 #include "platform/report/text_table.h"
@@ -320,6 +321,13 @@ std::string summary_table(const RunResult& result) {
       if (mm2 >= 0.5) parts.push_back(fmt::format("{} {:.1f}", component, mm2));
     }
     add_line(out, "area", fmt::format("{:.1f} mm2 estimated ({})", total_area(result), fmt::join(parts, ", ")));
+  }
+  const ArrayMap& array = result.array;
+  const u32 used = CompilerTarget::floor_power_of_two(array.rows) * CompilerTarget::floor_power_of_two(array.columns);
+  if (used < array.rows * array.columns) {
+    add_line(out, "PEs",
+             fmt::format("{} of {} used: kernels take a power of two of rows and of columns", used,
+                         array.rows * array.columns));
   }
   add_line(out, "utilisation", utilisation_text(result.utilisation));
   if (result.steady) add_line(out, "  in steady state", utilisation_text(*result.steady));

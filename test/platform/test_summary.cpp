@@ -126,6 +126,10 @@ TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
   result.energy_voltage = 0.65;
   CHECK_THAT(bvp::summary_table(result), Contains("(profile silicon at 7 nm, 0.65 V, with DRAM)"));
   CHECK(bvp::summary_json(result).at("energy_voltage") == 0.65);
+  CHECK_THAT(bvp::summary_table(result), !Contains("used: kernels"));
+  result.array.rows = 3;
+  result.array.columns = 5;
+  CHECK_THAT(bvp::summary_table(result), Contains("8 of 15 used: kernels take a power of two"));
   result.failure = "the time limit was reached";
   CHECK_THAT(bvp::summary_table(result), Contains("FAILED: the time limit was reached"));
 }
