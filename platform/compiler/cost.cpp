@@ -27,6 +27,11 @@ u64 issue_distance(const CompilerTarget& target, const Segment& segment, const I
   return info.timing == Timing::maximum ? target.max_latency : target.cal_latency;
 }
 
+/// In which the DRAM is busy with a tile.
+double dram_cycles(const CompilerTarget& target, const TileCost& cost) {
+  return static_cast<double>(cost.accessed_bytes) / target.dram_bytes_per_cycle;
+}
+
 }  // namespace
 
 std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kernel& kernel,
@@ -57,19 +62,36 @@ u64 launch_cycles(const CompilerTarget& target, const Kernel& kernel, const std:
 }
 
 u64 transfer_cycles(const CompilerTarget& target, u64 bytes, u64 dram_run, u64 other_run, bool read) {
-  const auto burst = static_cast<double>(std::min<u64>(target.dma_burst_bytes, std::max(dram_run, other_run)));
+  const u64 burst_bytes = std::min<u64>(target.dma_burst_bytes, std::max(dram_run, other_run));
+  const auto burst = static_cast<double>(burst_bytes);
+  const auto accessed = static_cast<double>(accessed_bytes(target, burst_bytes, dram_run));
   const double requests = std::max(1.0, burst / static_cast<double>(std::min(dram_run, other_run)));
   const double latency = contention * (read ? target.read_latency : target.write_latency);
-  const double of_burst = std::max({burst / target.dram_bytes_per_cycle, latency / target.dma_outstanding, requests});
+  const double of_burst =
+      std::max({accessed / target.dram_bytes_per_cycle, latency / target.dma_outstanding, requests});
   // A descriptor begins when the one before has ended.
   return static_cast<u64>(static_cast<double>(bytes) / burst * of_burst + latency) + target.dma_setup_cycles;
 }
 
+u64 accessed_bytes(const CompilerTarget& target, u64 bytes, u64 dram_run) {
+  const auto whole = [&](u64 piece) {
+    return (piece + target.dram_access_bytes - 1) / target.dram_access_bytes * target.dram_access_bytes;
+  };
+  const u64 run = std::min(bytes, dram_run), burst = target.dma_burst_bytes;
+  const u64 of_run = run / burst * whole(burst) + whole(run % burst);
+  return bytes / run * of_run + whole(bytes % run);
+}
+
 u64 task_cycles(const CompilerTarget& target, const TileCost& cost) {
-  const auto sharing = static_cast<u64>(static_cast<double>(cost.bytes) / target.dram_bytes_per_cycle);
+  const auto sharing = static_cast<u64>(dram_cycles(target, cost));
   const u64 moving = std::max({cost.load_cycles, cost.store_cycles, sharing});
   return task_overhead_cycles + cost.load_cycles + cost.tiles * std::max(cost.compute_cycles, moving) +
          cost.store_cycles;
+}
+
+u64 task_cost(const CompilerTarget& target, const TileCost& cost, double price) {
+  const double traffic = static_cast<double>(cost.tiles) * dram_cycles(target, cost);
+  return task_cycles(target, cost) + static_cast<u64>(price * traffic);
 }
 
 }  // namespace bvp

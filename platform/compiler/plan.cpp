@@ -91,15 +91,34 @@ u64 Plan::largest_weights() const {
   return largest;
 }
 
-u64 Plan::cycles(const TaskBuilder& task) const {
+namespace {
+
+TileCost tile_cost(const TaskBuilder& task, const TaskBuilder::Traffic& traffic) {
   TileCost cost;
   cost.tiles = u64{task.tiles()[0]} * task.tiles()[1] * task.tiles()[2];
   cost.compute_cycles = task.tile_cycles();
-  cost.load_cycles = task.load_cycles();
-  cost.store_cycles = task.store_cycles();
-  cost.bytes = (task.dram_read_bytes() + task.dram_write_bytes()) / cost.tiles;
-  return task_cycles(target_, cost);
+  cost.load_cycles = traffic.load_cycles;
+  cost.store_cycles = traffic.store_cycles;
+  cost.accessed_bytes = traffic.accessed_bytes / cost.tiles;
+  return cost;
 }
+
+}  // namespace
+
+bool Plan::goes_by_rows(const TaskBuilder& task) const {
+  const auto cost = [&](const TaskBuilder::Traffic& traffic) {
+    return task_cost(target_, tile_cost(task, traffic), scattered_traffic_price);
+  };
+  return cost(task.traffic_by_rows()) < cost(task.traffic());
+}
+
+TileCost Plan::best_tile_cost(const TaskBuilder& task) const {
+  return tile_cost(task, goes_by_rows(task) ? task.traffic_by_rows() : task.traffic());
+}
+
+u64 Plan::cycles(const TaskBuilder& task) const { return task_cycles(target_, best_tile_cost(task)); }
+
+u64 Plan::cost(const TaskBuilder& task) const { return task_cost(target_, best_tile_cost(task)); }
 
 ScratchpadError Plan::does_not_fit(const TaskBuilder& task) const {
   return ScratchpadError(
@@ -165,6 +184,7 @@ void Plan::add_row_task(u64 rows, std::array<u32, 2> outer, const Make& make) {
 }
 
 void Plan::add_task(TaskBuilder task) {
+  if (goes_by_rows(task)) task.go_by_rows();
   task.share_kernels([&](const std::shared_ptr<const Kernel>& kernel) {
     return kernels_.try_emplace(kernel->encode(), kernel).first->second;
   });

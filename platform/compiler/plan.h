@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/compiler/compiled_network.h"
+#include "platform/compiler/cost.h"
 #include "platform/compiler/matrix_places.h"
 #include "platform/compiler/target.h"
 #include "platform/compiler/task_builder.h"
@@ -78,6 +79,8 @@ class Plan {
            task.steps() < network_step_stand_in;
   }
   [[nodiscard]] u64 cycles(const TaskBuilder& task) const;
+  /// What a task is chosen by (task_cost).
+  [[nodiscard]] u64 cost(const TaskBuilder& task) const;
   [[nodiscard]] ScratchpadError does_not_fit(const TaskBuilder& task) const;
 
   [[nodiscard]] const std::vector<TaskBuilder>& tasks() const { return tasks_; }
@@ -86,6 +89,8 @@ class Plan {
   [[nodiscard]] u64 end() const { return bump_; }
 
  private:
+  [[nodiscard]] bool goes_by_rows(const TaskBuilder& task) const;
+  [[nodiscard]] TileCost best_tile_cost(const TaskBuilder& task) const;
   [[nodiscard]] u64 align(u64 bytes) const;
   [[nodiscard]] u64 weight_bytes(const TaskBuilder& task) const { return align(task.weights().size() * 2); }
 

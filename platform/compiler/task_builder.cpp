@@ -51,46 +51,83 @@ u32 TaskBuilder::buffer_size(u64 columns, u32 rows) const {
   return PanelLayout{lanes, ((rows == 0 ? rows_ : rows) + lanes - 1) / lanes * lanes}.bytes(columns);
 }
 
-void TaskBuilder::count_bytes(u64 bytes, bool read, u64 run, u64 other_run, const Move& move) {
-  u64 total = bytes * tiles_[0] * tiles_[1] * tiles_[2];
-  if (move.tail_index != tail_none) {
-    const u64 tail_bytes = bytes / move.descriptor.count[move.tail_index] * move.tail_count;
-    total -= (bytes - tail_bytes) * tiles_[1] * tiles_[2];
-  }
-  (read ? read_bytes_ : write_bytes_) += total;
-  (read ? load_cycles_ : store_cycles_) += transfer_cycles(target_, bytes, run, other_run, read);
+namespace {
+
+u64 bytes_of(const DmaDescriptor& descriptor) {
+  return u64{descriptor.length} * descriptor.count[0] * descriptor.count[1] * descriptor.count[2];
 }
 
-void TaskBuilder::add_dma(const Move& move, bool input) {
+/// Bytes at consecutive addresses.
+u64 run_of(const DmaDescriptor& descriptor, const std::array<i32, 3>& stride) {
+  u64 run = descriptor.length;
+  for (std::size_t i = 0; i < 3 && (descriptor.count[i] == 1 || stride[i] == static_cast<i64>(run)); ++i) {
+    run *= descriptor.count[i];
+  }
+  return run;
+}
+
+}  // namespace
+
+bool TaskBuilder::in_scratchpad(u64 address) const {
+  return address >= target_.scratchpad_base && address - target_.scratchpad_base < target_.scratchpad_bytes;
+}
+
+u64 TaskBuilder::of_all_tiles(const Move& move, u64 of_tile) const {
+  const u64 total = of_tile * tiles_[0] * tiles_[1] * tiles_[2];
+  if (move.tail_index == tail_none) return total;
+  const u64 of_tail = of_tile / move.descriptor.count[move.tail_index] * move.tail_count;
+  return total - (of_tile - of_tail) * tiles_[1] * tiles_[2];
+}
+
+void TaskBuilder::count_traffic(const Move& move, Traffic& traffic) const {
   const DmaDescriptor& descriptor = move.descriptor;
-  const auto in_scratchpad = [&](u64 address) {
-    return address >= target_.scratchpad_base && address - target_.scratchpad_base < target_.scratchpad_bytes;
-  };
   const bool fill = descriptor.fill != 0;
-  const bool from_half = !fill && in_scratchpad(descriptor.source);
-  const bool to_half = in_scratchpad(descriptor.destination);
+  const u64 bytes = bytes_of(descriptor);
+  const u64 source_run = fill ? bytes : run_of(descriptor, descriptor.source_stride);
+  const u64 destination_run = run_of(descriptor, descriptor.destination_stride);
+  if (!fill && !in_scratchpad(descriptor.source)) {
+    traffic.load_cycles += transfer_cycles(target_, bytes, source_run, destination_run, true);
+    traffic.accessed_bytes += of_all_tiles(move, accessed_bytes(target_, bytes, source_run));
+  }
+  if (!in_scratchpad(descriptor.destination)) {
+    traffic.store_cycles += transfer_cycles(target_, bytes, destination_run, source_run, false);
+    traffic.accessed_bytes += of_all_tiles(move, accessed_bytes(target_, bytes, destination_run));
+  }
+}
+
+Step TaskBuilder::step_of(const Move& move, bool input) const {
+  const DmaDescriptor& descriptor = move.descriptor;
+  const bool from_half = descriptor.fill == 0 && in_scratchpad(descriptor.source);
   Step step = dma_step(descriptor, input ? 0 : 1);
   step.source_stride = move.source_strides;
   step.destination_stride = move.destination_strides;
-  step.half_mask = (from_half ? 1u : 0u) | (to_half ? 2u : 0u);
+  step.half_mask = (from_half ? 1u : 0u) | (in_scratchpad(descriptor.destination) ? 2u : 0u);
   step.tail_index = move.tail_index;
   step.tail_count = move.tail_count;
-  (input ? inputs_ : outputs_).push_back(step);
-
-  const u64 bytes = u64{descriptor.length} * descriptor.count[0] * descriptor.count[1] * descriptor.count[2];
-  const auto run = [&](i32 stride) {
-    return stride == static_cast<i32>(descriptor.length) ? u64{descriptor.length} * descriptor.count[0]
-                                                         : descriptor.length;
-  };
-  const u64 source_run = fill ? bytes : run(descriptor.source_stride[0]);
-  const u64 destination_run = run(descriptor.destination_stride[0]);
-  if (!fill && !from_half) count_bytes(bytes, true, source_run, destination_run, move);
-  if (!to_half) count_bytes(bytes, false, destination_run, source_run, move);
+  return step;
 }
 
-void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
-                           std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
-                           u32 tail_index, u32 tail_count) {
+void TaskBuilder::add_dma(const Move& move, bool input, const Move* by_rows) {
+  std::vector<Step>& steps = input ? inputs_ : outputs_;
+  if (by_rows != nullptr) short_rows_.push_back({input, steps.size(), step_of(*by_rows, input)});
+  steps.push_back(step_of(move, input));
+  const DmaDescriptor& descriptor = move.descriptor;
+  const u64 bytes = of_all_tiles(move, bytes_of(descriptor));
+  if (descriptor.fill == 0 && !in_scratchpad(descriptor.source)) read_bytes_ += bytes;
+  if (!in_scratchpad(descriptor.destination)) write_bytes_ += bytes;
+  count_traffic(move, traffic_);
+  count_traffic(by_rows == nullptr ? move : *by_rows, traffic_by_rows_);
+}
+
+void TaskBuilder::go_by_rows() {
+  for (const ShortRows& rows : short_rows_) (rows.input ? inputs_ : outputs_)[rows.step] = rows.by_rows;
+  short_rows_.clear();
+  traffic_ = traffic_by_rows_;
+}
+
+TaskBuilder::Move TaskBuilder::move_of(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
+                                       std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride,
+                                       TileStrides strides, u32 tail_index, u32 tail_count) {
   Move move;
   move.descriptor.source = load ? address : scratchpad;
   move.descriptor.destination = load ? scratchpad : address;
@@ -101,7 +138,15 @@ void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, s
   (load ? move.source_strides : move.destination_strides) = strides;
   move.tail_index = tail_index;
   move.tail_count = tail_count;
-  add_dma(move, load);
+  return move;
+}
+
+void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
+                           std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
+                           u32 tail_index, u32 tail_count) {
+  add_dma(move_of(load, address, scratchpad, length, count, dram_stride, scratchpad_stride, strides, tail_index,
+                  tail_count),
+          load);
 }
 
 void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
@@ -128,14 +173,26 @@ void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const T
 
 void TaskBuilder::move_panels(bool load, const MatrixPlace& place, const Panels& panels, std::array<u32, 2> counts,
                               TileStrides strides, unsigned tail_dimension, u32 tail_count) {
-  // A burst is contiguous on one side: along a row in DRAM, or down a panel in the scratchpad.
-  const bool along_rows = counts[0] * target_.vector_bytes() >= target_.dma_burst_bytes;
   const std::array<i32, 2> dram{panels.row, static_cast<i32>(place.pitch)}, half{panels.panel, panels.row};
-  const std::size_t first = along_rows ? 0 : 1, second = 1 - first;
-  const u32 tail_index = tail_dimension > 1 ? tail_none : (tail_dimension == first ? 0 : 1);
-  add_move(load, place.address, target_.scratchpad_base + panels.offset, target_.vector_bytes(),
-           {counts[first], counts[second], 1}, {dram[first], dram[second], 0}, {half[first], half[second], 0}, strides,
-           tail_index, tail_count);
+  const auto in_order = [&](std::size_t first, std::size_t second) {
+    const u32 tail_index = tail_dimension > 1 ? tail_none : (tail_dimension == first ? 0 : 1);
+    return move_of(load, place.address, target_.scratchpad_base + panels.offset, target_.vector_bytes(),
+                   {counts[first], counts[second], 1}, {dram[first], dram[second], 0}, {half[first], half[second], 0},
+                   strides, tail_index, tail_count);
+  };
+  // A burst is contiguous on one side: along a row in DRAM, or down a panel in the scratchpad.
+  const Move by_rows = in_order(0, 1), by_panels = in_order(1, 0);
+  const auto dram_run = [&](const Move& move) {
+    return run_of(move.descriptor, load ? move.descriptor.source_stride : move.descriptor.destination_stride);
+  };
+  const u64 bytes = bytes_of(by_rows.descriptor), row_run = dram_run(by_rows);
+  if (row_run >= target_.dma_burst_bytes) {
+    add_dma(by_rows, load);
+  } else if (accessed_bytes(target_, bytes, row_run) < accessed_bytes(target_, bytes, dram_run(by_panels))) {
+    add_dma(by_panels, load, &by_rows);
+  } else {
+    add_dma(by_panels, load);
+  }
 }
 
 void TaskBuilder::load(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
@@ -186,8 +243,12 @@ void TaskBuilder::gather(const MatrixPlace& table, u64 indices, const TileBuffer
   }
   inputs_.push_back(step);
   const u64 row_bytes = u64{panels} * target_.vector_bytes();
-  read_bytes_ += row_bytes * (u64{rows_} * (tiles_[0] - 1) + tail_rows_) * tiles_[1] * tiles_[2];
-  load_cycles_ += rows_ * transfer_cycles(target_, row_bytes, row_bytes, target_.vector_bytes(), true);
+  const u64 rows = (u64{rows_} * (tiles_[0] - 1) + tail_rows_) * tiles_[1] * tiles_[2];
+  read_bytes_ += row_bytes * rows;
+  for (Traffic* const traffic : {&traffic_, &traffic_by_rows_}) {
+    traffic->accessed_bytes += accessed_bytes(target_, row_bytes, row_bytes) * rows;
+    traffic->load_cycles += rows_ * transfer_cycles(target_, row_bytes, row_bytes, target_.vector_bytes(), true);
+  }
 }
 
 void TaskBuilder::fill(u64 scratchpad, u32 length, u32 count, i32 stride) {

@@ -136,15 +136,26 @@ class TaskBuilder {
   }
   [[nodiscard]] u64 dram_read_bytes() const { return read_bytes_; }
   [[nodiscard]] u64 dram_write_bytes() const { return write_bytes_; }
-  /// Expected cycles of a DMA channel for a tile's inputs or outputs.
-  [[nodiscard]] u64 load_cycles() const { return load_cycles_; }
-  [[nodiscard]] u64 store_cycles() const { return store_cycles_; }
+  /// What is expected of the DMA.
+  struct Traffic {
+    u64 load_cycles = 0, store_cycles = 0;  // of a channel, for a tile's inputs or outputs
+    u64 accessed_bytes = 0;                 // of all tiles both ways: whole accesses of the DRAM
+  };
+  /// Rows in DRAM that are shorter than a burst go down the panels, in long bursts of many accesses, or row by row, in
+  /// short bursts of fewer accesses. Which costs less depends on what else the task does.
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+  [[nodiscard]] const Traffic& traffic_by_rows() const { return traffic_by_rows_; }
+  void go_by_rows();
   /// Expected cycles of the launches of a full tile.
   [[nodiscard]] u64 tile_cycles() const;
 
  private:
-  void add_dma(const Move& move, bool input);
-  void count_bytes(u64 bytes_per_tile, bool read, u64 run, u64 other_run, const Move& move);
+  /// `by_rows`: the same in the other order, if there is a choice.
+  void add_dma(const Move& move, bool input, const Move* by_rows = nullptr);
+  [[nodiscard]] bool in_scratchpad(u64 address) const;
+  [[nodiscard]] Step step_of(const Move& move, bool input) const;
+  [[nodiscard]] u64 of_all_tiles(const Move& move, u64 of_tile) const;
+  void count_traffic(const Move& move, Traffic& traffic) const;
   /// Panels of a buffer: distances in bytes.
   struct Panels {
     u32 offset;
@@ -153,6 +164,9 @@ class TaskBuilder {
   /// `counts`: panels, rows. `tail_dimension`: which of them the last innermost tile has fewer of, 2: none.
   void move_panels(bool load, const MatrixPlace& place, const Panels& panels, std::array<u32, 2> counts,
                    TileStrides strides, unsigned tail_dimension, u32 tail_count);
+  static Move move_of(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
+                      std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
+                      u32 tail_index, u32 tail_count);
   void add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
                 std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
                 u32 tail_index, u32 tail_count);
@@ -171,7 +185,13 @@ class TaskBuilder {
   std::vector<LaunchStep> launches_;
   std::vector<u16> weights_;
   u64 read_bytes_ = 0, write_bytes_ = 0;
-  u64 load_cycles_ = 0, store_cycles_ = 0;
+  Traffic traffic_, traffic_by_rows_;
+  struct ShortRows {
+    bool input;
+    std::size_t step;
+    Step by_rows;
+  };
+  std::vector<ShortRows> short_rows_;  // steps for which there is a choice
 };
 
 }  // namespace bvp

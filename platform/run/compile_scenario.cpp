@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "models/memory/dram_address_map.h"
 #include "platform/compiler/planner.h"
 #include "platform/network/weights.h"
 #include "platform/scenario/input_error.h"
@@ -44,6 +45,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.dram_bytes_per_cycle =
       std::min(2.0 * static_cast<double>(soc.dram.channels.get() * soc.dram.bus_bytes.get()) * dram_clocks_per_cycle,
                static_cast<double>(soc.dma.bytes_per_cycle.get()));
+  target.dram_access_bytes = static_cast<u32>(dram_access_bytes);
   // A burst crosses the bus twice; its data takes its time on the bus and in the scratchpad.
   const i64 burst_cycles = soc.dma.burst_bytes / soc.dma.bytes_per_cycle;
   const auto on_the_way =

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the planner chooses.
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "platform/run/compile_scenario.h"
+#include "platform/run/run.h"
+#include "platform/scenario/resources.h"
+#include "platform/scenario/scenario.h"
+
+namespace {
+
+using namespace bvp;
+
+std::unique_ptr<Scenario> scenario_of(const std::string& shipped, const std::vector<std::string>& settings) {
+  const auto directory = find_resource("scenarios");
+  REQUIRE(directory.has_value());
+  ScenarioOptions options;
+  for (const std::string& setting : settings) options.overrides.push_back(parse_override(setting));
+  return read_scenario((*directory / shipped).string() + ".yaml", options);
+}
+
+}  // namespace
+
+TEST_CASE("attention with few lanes does not take a DRAM access for each vector", "[planner]") {
+  // Rows of a head have 128 bytes, less than a burst; each would take eight accesses instead of two.
+  const auto scenario =
+      scenario_of("encoder_128x64", {"soc.array.lanes=8", "network.tokens=512", "network.hidden=512", "network.heads=8",
+                                     "network.layers=[{mixing: attention, projections: butterfly, ffn: butterfly}]"});
+  const RunResult result = run_scenario(*scenario, {});
+  CHECK(result.failure.empty());
+  CHECK(result.verification.bit_exact);
+  const auto& dram = result.statistics.at("dram");
+  const u64 accesses = dram.at("read_64b").get<u64>() + dram.at("write_64b").get<u64>();
+  CHECK(accesses * 64 < (result.dram_read_bytes + result.dram_written_bytes) * 21 / 20);
+  // The plan says what is moved, whatever the order.
+  u64 read = result.statistics.at("sequencer").at("ring_fetch_bytes"), written = 2;
+  for (const TaskInfo& task : plan_scenario(*scenario).tasks) {
+    read += task.dram_read_bytes;
+    written += task.dram_write_bytes;
+  }
+  CHECK(result.dram_read_bytes == read);
+  CHECK(result.dram_written_bytes == written);
+}
