@@ -23,8 +23,13 @@ u64 issue_distance(const CompilerTarget& target, const Segment& segment, const I
   const bool reads_itself = (info.d == Space::accumulator && info.a != Space::none) ||
                             (info.b == Space::vector && instruction.b.stream == instruction.d.stream &&
                              instruction.b.offset == instruction.d.offset);
-  if (!stays || !reads_itself) return 1;
-  return info.timing == Timing::maximum ? target.max_latency : target.cal_latency;
+  if (!reads_itself) return 1;
+  const u64 latency = info.timing == Timing::maximum ? target.max_latency : target.cal_latency;
+  if (stays) return latency;
+  // A short inner loop over several results comes back to the first one before its latency is over.
+  const bool comes_back = segment.trips[1] > 1 && segment.streams[instruction.d.stream].trip_stride[1] == 0;
+  const u64 distance = u64{segment.trips[0]} * segment.instruction_count;
+  return comes_back ? (latency + distance - 1) / distance : 1;
 }
 
 /// In which the DRAM is busy with a tile.

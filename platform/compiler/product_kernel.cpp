@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
+#include "platform/compiler/cost.h"
 #include "platform/compiler/streams.h"
 #include "platform/network/half.h"
 
@@ -46,7 +48,7 @@ Division divide(const CompilerTarget& target, u32 outputs, u32 of_instance, u32 
   return division;
 }
 
-/// A power of two, so that whole blocks make a panel.
+/// As many outputs as accumulators allow, within one panel; a power of two, so that whole blocks make a panel.
 u32 largest_block(const CompilerTarget& target, u32 outputs) {
   return CompilerTarget::floor_power_of_two(
       std::min({outputs, target.lanes, 16u, std::max(1u, target.accumulators / 2)}));
@@ -54,16 +56,26 @@ u32 largest_block(const CompilerTarget& target, u32 outputs) {
 
 class ProductBuilder {
  public:
-  ProductBuilder(const CompilerTarget& target, const ProductSpec& spec, u32 groups)
+  /// @param block  outputs of an instance, at most
+  ProductBuilder(const CompilerTarget& target, const ProductSpec& spec, u32 groups, u32 block)
       : lanes_(target.lanes),
         spec_(spec),
         builder_(target, target.usable_rows(), target.usable_columns()),
         chunks_(spec.terms / target.lanes),
         tail_(spec.terms % target.lanes),
         chunk_(chunks_ > 0 ? target.lanes : tail_),
-        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value()) {
-    choose_block(target);
+        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value()),
+        outputs_(block) {
+    fit_block(target);
     division_ = divide(target, spec.outputs, outputs_, groups);
+  }
+
+  [[nodiscard]] u32 block() const { return outputs_; }
+  /// Outputs, each of a lane group, that the busiest PE has.
+  [[nodiscard]] u64 share() const { return division_.instances * outputs_; }
+  /// In which a bank serves the busiest PE and those that take the same lane groups of x, one after the other.
+  [[nodiscard]] u64 bank_cycles() const {
+    return division_.instances * spec_.terms * division_.by_panel * division_.by_block;
   }
 
   ProductKernel build() {
@@ -99,10 +111,9 @@ class ProductBuilder {
   [[nodiscard]] bool has_bias() const { return spec_.bias != ProductSpec::Bias::none; }
   [[nodiscard]] bool has_gelu() const { return spec_.activation == Activation::gelu; }
 
-  /// A block of outputs per instance: as many as accumulators and operand memory allow, within one panel.
-  void choose_block(const CompilerTarget& target) {
+  /// The block as far as the operand memory allows.
+  void fit_block(const CompilerTarget& target) {
     depth_ = target.in_flight(2);
-    outputs_ = largest_block(target, spec_.outputs);
     while (vectors(outputs_, depth_) > target.operand_vectors) {
       if (outputs_ <= 4 && depth_ > 1) {
         depth_ = 1;
@@ -329,7 +340,7 @@ class ProductBuilder {
   ProductKernel result_;
   const u32 chunks_, tail_, chunk_;
   const bool has_constants_;
-  u32 outputs_ = 1, depth_ = 2;
+  u32 outputs_, depth_ = 2;
   Division division_;
   u32 x_slots_ = 0, w_slots_ = 0, y_slots_ = 0, sums_ = 0, constant_slots_ = 0;
   std::optional<u16> constants_;  // the segment that loads them
@@ -340,7 +351,25 @@ class ProductBuilder {
 }  // namespace
 
 ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpec& spec, u32 groups) {
-  return ProductBuilder(target, spec, groups).build();
+  std::optional<ProductKernel> best;
+  u64 best_share = 0, best_cycles = 0;
+  for (u32 block = largest_block(target, spec.outputs); block > 0; block /= 2) {
+    ProductBuilder builder(target, spec, groups, block);
+    block = builder.block();
+    // A smaller block takes more loads and hides less latency: all it can be good for is a more even division.
+    if (best && builder.share() >= best_share) continue;
+    const u64 share = builder.share();
+    ProductKernel kernel = builder.build();
+    const auto& counts = kernel.counts;
+    const u64 cycles = std::max(launch_cycles(target, kernel.kernel, {groups, counts[0], counts[1], counts[2]}),
+                                builder.bank_cycles());
+    // Loads take energy: the gain has to be worth them.
+    if (best && cycles * 16 > best_cycles * 15) continue;
+    best = std::move(kernel);
+    best_share = share;
+    best_cycles = cycles;
+  }
+  return std::move(*best);
 }
 
 }  // namespace bvp

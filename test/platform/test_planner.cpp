@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "platform/compiler/product_kernel.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/run.h"
 #include "platform/scenario/resources.h"
@@ -43,4 +44,17 @@ TEST_CASE("attention with few lanes does not take a DRAM access for each vector"
   }
   CHECK(result.dram_read_bytes == read);
   CHECK(result.dram_written_bytes == written);
+}
+
+TEST_CASE("products are divided so that all PEs have something to do", "[planner]") {
+  // Four lane groups, 16 outputs: as one block each they are four instances, for four PEs.
+  const CompilerTarget target;
+  ProductSpec spec;
+  spec.terms = 128;
+  spec.outputs = 16;
+  const ProductKernel kernel = make_product_kernel(target, spec, 4);
+  CHECK(kernel.outputs_per_instance == 4);
+  CHECK(kernel.shared_by[0] * kernel.shared_by[1] * kernel.shared_by[2] == 16);
+  // Where the largest block keeps them busy, it stays: it takes the fewest loads.
+  CHECK(make_product_kernel(target, spec, 16).outputs_per_instance == 16);
 }
