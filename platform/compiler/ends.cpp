@@ -88,18 +88,18 @@ class MeanPooling {
     }
   }
 
-  /// Blocks and panels are cut into equal tiles, at the least expected cycles.
+  /// Blocks and panels are cut into equal tiles, at the least cost.
   void add_best(u32 blocks, const Make& make) {
-    u64 best_cycles = std::numeric_limits<u64>::max();
+    u64 best_cost = std::numeric_limits<u64>::max();
     u32 best_blocks = 1, best_panels = 1;
     for (u32 tile_blocks = 1; tile_blocks <= blocks; ++tile_blocks) {
       for (u32 tile_panels = 1; tile_panels <= panels_; ++tile_panels) {
         if (blocks % tile_blocks != 0 || panels_ % tile_panels != 0) continue;
         const TaskBuilder task = make(tile_blocks, tile_panels, true);
         if (!plan_.fits(task)) break;
-        const u64 cycles = plan_.cycles(task);
-        if (cycles >= best_cycles) continue;
-        best_cycles = cycles;
+        const u64 cost = plan_.cost(task);
+        if (cost >= best_cost) continue;
+        best_cost = cost;
         best_blocks = tile_blocks;
         best_panels = tile_panels;
       }
@@ -293,15 +293,15 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
                           : std::min(plan.groups(network.tokens), std::max(1u, most_rows / target.lanes));
   for (u64 first = 0; first < network.hidden; first += width) {
     const u64 end = std::min(first + width, network.hidden);
-    u64 best_cycles = std::numeric_limits<u64>::max();
+    u64 best_cost = std::numeric_limits<u64>::max();
     Plan::Tiling best;
     // The kernel takes powers of two of packed rows.
     for (u32 count = 1; count <= most; count += packed ? count : 1) {
       const TaskBuilder task = make(first, end, tiling_of(count), true);
       if (!plan.fits(task)) break;
-      const u64 cycles = plan.cycles(task);
-      if (cycles >= best_cycles) continue;
-      best_cycles = cycles;
+      const u64 cost = plan.cost(task);
+      if (cost >= best_cost) continue;
+      best_cost = cost;
       best = tiling_of(count);
     }
     plan.add_task(make(first, end, best, false));

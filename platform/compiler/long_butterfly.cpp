@@ -316,14 +316,14 @@ class Division {
   Division(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places)
       : plan_(plan), butterfly_(butterfly), places_(places) {}
 
-  /// Finds the best division; returns its expected cycles.
+  /// Finds the best division; returns its cost.
   u64 find() {
     // Tiles take as many neighbouring points as make good DMA bursts. Where those do not fit, fewer: the passes work,
     // slowly, in less space.
     const unsigned lane_bits = log2_of(plan_.target().lanes);
     extras_ = butterfly_.along_rows ? std::vector<unsigned>{0, 2} : std::vector<unsigned>{lane_bits, lane_bits + 2};
     try_passes();
-    if (best_) return best_cycles_;
+    if (best_) return best_cost_;
     collects_ = true;
     known_.clear();
     if (!butterfly_.along_rows) {
@@ -331,12 +331,12 @@ class Division {
       std::iota(extras_.begin(), extras_.end(), 0u);
     }
     try_passes();
-    if (best_ || !plan_.may_pack()) return best_cycles_;
+    if (best_ || !plan_.may_pack()) return best_cost_;
     // Tiles of down to two points.
     packed_ = true;
     known_.clear();
     try_passes();
-    return best_cycles_;
+    return best_cost_;
   }
 
   void add() {
@@ -409,16 +409,16 @@ class Division {
   void try_extras(const std::vector<unsigned>& sizes) {
     for (const unsigned extra : extras_) {
       const std::vector<Pass> passes = make_passes(sizes, extra);
-      u64 cycles = 0;
-      for (std::size_t i = 0; i < passes.size() && cycles != impossible; ++i) {
+      u64 cost = 0;
+      for (std::size_t i = 0; i < passes.size() && cost != impossible; ++i) {
         const Pass& pass = passes[i];
         const auto [known, fresh] = known_.try_emplace({pass.first_layer, pass.end_layer, pass.inner, pass.from}, 0);
-        if (fresh) known->second = cycles_of(pass, i == 0, i + 1 == passes.size());
+        if (fresh) known->second = cost_of(pass, i == 0, i + 1 == passes.size());
         const u64 of_pass = known->second;
-        cycles = of_pass == impossible ? impossible : cycles + of_pass;
+        cost = of_pass == impossible ? impossible : cost + of_pass;
       }
-      if (cycles >= best_cycles_) continue;
-      best_cycles_ = cycles;
+      if (cost >= best_cost_) continue;
+      best_cost_ = cost;
       best_ = passes;
     }
   }
@@ -463,21 +463,21 @@ class Division {
     return passes;
   }
 
-  /// Expected cycles with small tiles.
-  [[nodiscard]] u64 cycles_of(const Pass& pass, bool first, bool last) const {
+  /// Its cost with small tiles.
+  [[nodiscard]] u64 cost_of(const Pass& pass, bool first, bool last) const {
     if (!may_fit(static_cast<unsigned>(pass.inner.size()))) return impossible;
     const PassBuilder builder(plan_, butterfly_, places_, pass, first, last);
     if (!builder.possible()) return impossible;
     try {
       if (packed_) {
         const TaskBuilder task = builder.make(packed_tiling(builder), true);
-        return plan_.fits(task) ? plan_.cycles(task) : impossible;
+        return plan_.fits(task) ? plan_.cost(task) : impossible;
       }
       const u32 all = plan_.groups(butterfly_.others);
       // Strips of several panels make longer DMA bursts.
       for (const u32 groups : {std::min(4u, all), 1u}) {
         const TaskBuilder task = builder.make(plan_.tiling(butterfly_.others, groups, builder.outer_counts()), true);
-        if (plan_.fits(task)) return plan_.cycles(task);
+        if (plan_.fits(task)) return plan_.cost(task);
       }
       return impossible;
     } catch (const CompileError&) {
@@ -493,9 +493,9 @@ class Division {
   std::vector<unsigned> extras_;  // neighbouring points of a tile to choose from, as index bits
   bool packed_ = false;
   bool collects_ = false;  // bit-reversed: each pass brings the bits so far into their final order
-  std::map<std::tuple<std::size_t, std::size_t, std::vector<unsigned>, Locations>, u64> known_;  // cycles of passes
+  std::map<std::tuple<std::size_t, std::size_t, std::vector<unsigned>, Locations>, u64> known_;  // costs of passes
   std::optional<std::vector<Pass>> best_;
-  u64 best_cycles_ = impossible;
+  u64 best_cost_ = impossible;
 };
 
 }  // namespace
@@ -504,7 +504,7 @@ void add_long_butterfly(Plan& plan, const LongButterfly& butterfly, const LongBu
   Division(plan, butterfly, places).add();
 }
 
-u64 long_butterfly_cycles(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places) {
+u64 long_butterfly_cost(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places) {
   return Division(plan, butterfly, places).find();
 }
 

@@ -41,9 +41,9 @@ struct LongButterflyPlaces {
 /// @throws CompileError  no division into passes fits
 void add_long_butterfly(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
 
-/// Its expected cycles.
+/// What it costs (Plan::cost).
 inline constexpr u64 long_butterfly_impossible = ~u64{0};
-[[nodiscard]] u64 long_butterfly_cycles(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
+[[nodiscard]] u64 long_butterfly_cost(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
 
 /// An FFT without its places and sizes: decimation in time, layer k combines bit k of the position, which is bit
 /// bits-1-k of the input's index.

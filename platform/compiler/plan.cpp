@@ -120,6 +120,12 @@ u64 Plan::cycles(const TaskBuilder& task) const { return task_cycles(target_, be
 
 u64 Plan::cost(const TaskBuilder& task) const { return task_cost(target_, best_tile_cost(task)); }
 
+u64 Plan::cost() const {
+  u64 sum = 0;
+  for (const TaskBuilder& task : tasks_) sum += cost(task);
+  return sum;
+}
+
 ScratchpadError Plan::does_not_fit(const TaskBuilder& task) const {
   return ScratchpadError(
       fmt::format("{}: {} rows need {} bytes of a scratchpad half, it has {} (raise soc.scratchpad.size_bytes)",
@@ -154,7 +160,7 @@ std::optional<Plan::Tiling> Plan::choose_tiling(u64 rows, std::array<u32, 2> out
     return tiling(rows, tile_groups, outer);
   }
   std::optional<Tiling> best;
-  u64 best_cycles = std::numeric_limits<u64>::max();
+  u64 best_cost = std::numeric_limits<u64>::max();
   std::set<u32> seen;
   const auto after = [&](u32 count) {
     if (count == all) return all + 1;
@@ -166,12 +172,12 @@ std::optional<Plan::Tiling> Plan::choose_tiling(u64 rows, std::array<u32, 2> out
     const Tiling candidate = tiling(rows, tile_groups, outer);
     const TaskBuilder task = make(candidate, true);
     if (!fits(task)) continue;
-    const u64 cycles = this->cycles(task);
-    if (cycles >= best_cycles) {
-      if (cycles > 2 * best_cycles) break;
+    const u64 cost = this->cost(task);
+    if (cost >= best_cost) {
+      if (cost > 2 * best_cost) break;
       continue;
     }
-    best_cycles = cycles;
+    best_cost = cost;
     best = candidate;
   }
   return best;

@@ -66,7 +66,7 @@ class Plan {
   [[nodiscard]] Tiling tiling(u64 rows, u32 tile_groups, std::array<u32, 2> outer) const;
   /// For a packed task: `tile_rows` rows a tile, as many as there are lanes or fewer.
   [[nodiscard]] static Tiling packed_tiling(u64 rows, u32 tile_rows, std::array<u32, 2> outer);
-  /// The tiling over `rows` rows with the least expected cycles of those that fit a half; nothing if none does.
+  /// The tiling over `rows` rows that costs least of those that fit a half; nothing if none does.
   [[nodiscard]] std::optional<Tiling> choose_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const;
   /// Makes the task with the best tiling. @throws CompileError  a lane group of rows does not fit a half
   void add_row_task(u64 rows, std::array<u32, 2> outer, const Make& make);
@@ -81,6 +81,8 @@ class Plan {
   [[nodiscard]] u64 cycles(const TaskBuilder& task) const;
   /// What a task is chosen by (task_cost).
   [[nodiscard]] u64 cost(const TaskBuilder& task) const;
+  /// Of all tasks.
+  [[nodiscard]] u64 cost() const;
   [[nodiscard]] ScratchpadError does_not_fit(const TaskBuilder& task) const;
 
   [[nodiscard]] const std::vector<TaskBuilder>& tasks() const { return tasks_; }

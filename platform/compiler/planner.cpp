@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <optional>
 
 #include "platform/compiler/cost.h"
 #include "platform/compiler/encoder.h"
@@ -18,6 +19,8 @@ namespace bvp {
 namespace {
 
 constexpr u32 ring_entries = 256;
+/// Divisions of the scratchpad that are planned and compared.
+constexpr unsigned most_tries = 4;
 
 class Planner {
  public:
@@ -25,34 +28,60 @@ class Planner {
       : target_(target), network_(network), parameters_(parameters) {}
 
   CompiledNetwork compile() {
-    // Where the weights of one task leave too little of a half to the tiles of another, weights are limited.
-    for (u64 most_weights = half_bytes(); most_weights >= target_.tile_bytes(); most_weights /= 2) {
-      if (compile_with(most_weights, false)) return std::move(result_);
+    std::optional<Division> division = divide_tiles();
+    // Where whole tiles do not fit, buffers are packed; by far the most of a half is theirs.
+    for (u64 most_weights = half_bytes() / 8; !division && most_weights >= target_.vector_bytes(); most_weights /= 2) {
+      division = divide(most_weights, true);
     }
-    // Then buffers are packed; by far the most of a half is theirs.
-    for (u64 most_weights = half_bytes() / 8; most_weights >= target_.vector_bytes(); most_weights /= 2) {
-      if (compile_with(most_weights, true)) return std::move(result_);
-    }
-    throw ScratchpadError(too_small_);
+    if (!division) throw ScratchpadError(too_small_);
+    weight_area_ = division->weight_area;
+    Plan plan(target_, weight_area_, weight_area_, division->packed, false);
+    plan_network(plan);
+    lay_out(plan);
+    return std::move(result_);
   }
 
  private:
-  /// False: a task does not fit a scratchpad half.
-  bool compile_with(u64 most_weights, bool may_pack) {
+  /// Of a scratchpad half, into tiles and weights of the next task.
+  struct Division {
+    u64 weight_area = 0;
+    bool packed = false;
+    u64 cost = 0;        // of the plan
+    u64 least_cost = 0;  // if tiles had all of the half
+  };
+
+  /// The best division into whole tiles; nothing if a task does not fit.
+  std::optional<Division> divide_tiles() {
+    std::optional<Division> best;
+    // Where the weights of one task leave too little of a half to the tiles of another, weights are limited.
+    u64 most_weights = half_bytes();
+    for (; !best && most_weights >= target_.tile_bytes(); most_weights /= 2) best = divide(most_weights, false);
+    if (!best) return best;
+    // Fewer may be worth another task even so: larger tiles take their operands from DRAM less often.
+    Division last = *best;
+    for (unsigned tries = 1; tries < most_tries && last.weight_area > 0 && last.least_cost < best->cost; ++tries) {
+      const auto division = divide(last.weight_area - 1, false);
+      if (!division) break;
+      last = *division;
+      if (last.cost < best->cost) best = last;
+    }
+    return best;
+  }
+
+  /// Nothing: a task does not fit a half.
+  std::optional<Division> divide(u64 most_weights, bool packed) {
     try {
       // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
-      weight_area_ = [&] {
-        Plan trial(target_, 0, most_weights, may_pack, true);
-        plan_network(trial);
-        return trial.largest_weights();
-      }();
-      Plan plan(target_, weight_area_, weight_area_, may_pack, false);
+      Plan trial(target_, 0, most_weights, packed, true);
+      plan_network(trial);
+      Division division{trial.largest_weights(), packed, 0, trial.cost()};
+      Plan plan(target_, division.weight_area, division.weight_area, packed, true);
       plan_network(plan);
-      lay_out(plan);
-      return true;
+      division.cost = plan.cost();
+      return division;
     } catch (const ScratchpadError& error) {
       too_small_ = error.what();
-      return false;
+      return std::nullopt;
     }
   }
 

@@ -223,7 +223,7 @@ class ProductTasks {
 
   /// With the number of output panels and of rows that cost least.
   void add(const InputPart& part, const OutputRange& range) {
-    u64 best_cycles = std::numeric_limits<u64>::max();
+    u64 best_cost = std::numeric_limits<u64>::max();
     u64 best_columns = 0;
     Plan::Tiling best_tiling;
     const u32 all = panels(range);
@@ -236,9 +236,9 @@ class ProductTasks {
       };
       const auto tiling = plan_.choose_tiling(product_.x.rows, {count, product_.heads}, make_tile);
       if (!tiling) continue;
-      const u64 cycles = plan_.cycles(make_tile(*tiling, true));
-      if (cycles >= best_cycles) continue;
-      best_cycles = cycles;
+      const u64 cost = plan_.cost(make_tile(*tiling, true));
+      if (cost >= best_cost) continue;
+      best_cost = cost;
       best_columns = columns;
       best_tiling = *tiling;
     }
@@ -263,8 +263,8 @@ class ProductTasks {
     return make(part, range, columns, Plan::packed_tiling(product_.x.rows, rows, {count, product_.heads}), measuring);
   }
 
-  /// Expected cycles of all parts; nothing if one does not fit.
-  [[nodiscard]] std::optional<u64> packed_cycles(const PackedTile& tile) const {
+  /// The cost of all parts; nothing if one does not fit.
+  [[nodiscard]] std::optional<u64> packed_cost(const PackedTile& tile) const {
     const u64 count = part_count(tile.inputs);
     u64 sum = 0;
     const auto add_part = [&](u64 number, u64 alike) {
@@ -272,7 +272,7 @@ class ProductTasks {
       const std::vector<OutputRange> all = ranges(packed_columns(tile));
       return std::all_of(all.begin(), all.end(), [&](const OutputRange& range) {
         const TaskBuilder task = make_packed(part, range, tile, true);
-        sum += plan_.cycles(task) * alike;
+        sum += plan_.cost(task) * alike;
         return plan_.fits(task);
       });
     };
@@ -290,19 +290,19 @@ class ProductTasks {
       return static_cast<u32>(std::min<u64>(plan_.target().lanes, next_power_of_two(wanted)));
     };
     const u32 others = most(product_.over_outputs ? product_.x.rows : product_.outputs);
-    u64 best_cycles = std::numeric_limits<u64>::max();
+    u64 best_cost = std::numeric_limits<u64>::max();
     PackedTile best{1, 1};
     for (PackedTile tile{most(product_.x.columns), 0}; tile.inputs > 0; tile.inputs /= 2) {
       for (tile.others = others; tile.others > 0; tile.others /= 2) {
-        const auto cycles = packed_cycles(tile);
-        if (!cycles || *cycles >= best_cycles) continue;
-        best_cycles = *cycles;
+        const auto cost = packed_cost(tile);
+        if (!cost || *cost >= best_cost) continue;
+        best_cost = *cost;
         best = tile;
       }
     }
     const std::vector<InputPart> parts = divide(best.inputs);
     const std::vector<OutputRange> all = ranges(packed_columns(best));
-    if (best_cycles == std::numeric_limits<u64>::max()) {
+    if (best_cost == std::numeric_limits<u64>::max()) {
       throw plan_.does_not_fit(make_packed(parts.back(), all.front(), best, true));
     }
     add_sums(parts);
@@ -410,17 +410,17 @@ class AttentionCore {
     ProductTasks(plan_, values).add();
   }
 
-  /// Expected cycles, nothing if no tile fits or no kernel does it.
-  [[nodiscard]] std::optional<u64> cycles_whole() const {
-    return cycles_of({static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)}, whole());
+  /// The cost, nothing if no tile fits or no kernel does it.
+  [[nodiscard]] std::optional<u64> cost_whole() const {
+    return cost_of({static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)}, whole());
   }
-  [[nodiscard]] std::optional<u64> cycles_blocks() {
+  [[nodiscard]] std::optional<u64> cost_blocks() {
     set_up_blocks(0);
     u64 sum = 0;
     for (const Part& part : parts()) {
-      const auto cycles = cycles_of(part.outer, part.make);
-      if (!cycles) return std::nullopt;
-      sum += *cycles;
+      const auto cost = cost_of(part.outer, part.make);
+      if (!cost) return std::nullopt;
+      sum += *cost;
     }
     return sum * attention_.batch;
   }
@@ -498,11 +498,11 @@ class AttentionCore {
     return result;
   }
 
-  [[nodiscard]] std::optional<u64> cycles_of(std::array<u32, 2> outer, const Plan::Make& make) const {
+  [[nodiscard]] std::optional<u64> cost_of(std::array<u32, 2> outer, const Plan::Make& make) const {
     try {
       const auto tiling = plan_.choose_tiling(attention_.tokens, outer, make);
       if (!tiling) return std::nullopt;
-      return plan_.cycles(make(*tiling, true));
+      return plan_.cost(make(*tiling, true));
     } catch (const CompileError&) {
       return std::nullopt;  // no kernel for so many keys or blocks
     }
@@ -561,17 +561,17 @@ class AttentionCore {
 }  // namespace
 
 u64 choose_key_block(Plan& plan, Attention attention) {
-  const MatrixPlace nowhere{0, 0, 0, plan.target().vector_bytes()};
+  const MatrixPlace nowhere{0, 0, 0, plan.padded(attention.heads * attention.width) * 2};
   AttentionCore core(plan, attention, nowhere, nowhere, nowhere, nowhere);
   u64 best = attention.tokens;
-  std::optional<u64> best_cycles = core.cycles_whole();
+  std::optional<u64> best_cost = core.cost_whole();
   for (u64 block = plan.target().lanes; block < attention.tokens; block *= 2) {
     if (attention.tokens / block > 64) continue;
     attention.key_block = block;
-    const auto cycles = core.cycles_blocks();
-    if (!cycles || (best_cycles && *best_cycles <= *cycles)) continue;
+    const auto cost = core.cost_blocks();
+    if (!cost || (best_cost && *best_cost <= *cost)) continue;
     best = block;
-    best_cycles = cycles;
+    best_cost = cost;
   }
   return best;
 }
@@ -580,7 +580,7 @@ void add_attention_core(Plan& plan, const Attention& attention, const MatrixPlac
                         const MatrixPlace& v, const MatrixPlace& mixed) {
   AttentionCore core(plan, attention, q, k, v, mixed);
   const bool whole = attention.key_block >= attention.tokens;
-  if (whole && core.cycles_whole()) {
+  if (whole && core.cost_whole()) {
     core.add_whole();
     return;
   }

@@ -36,15 +36,15 @@ class LongTokenFft {
     butterfly_.real_output = true;
   }
 
-  [[nodiscard]] u64 expected_cycles() {
+  [[nodiscard]] u64 expected_cost() {
     if (points_ < 4 && !plan_.may_pack()) return long_butterfly_impossible;
     LongButterflyPlaces places;
     places.input_re = re_;
     places.input_im = im_;
     places.residual = residual_;
     places.output_re = places.output_im = mixed_;
-    const u64 cycles = long_butterfly_cycles(plan_, butterfly_, places);
-    return cycles > long_butterfly_impossible / fft_.batch ? long_butterfly_impossible : cycles * fft_.batch;
+    const u64 cost = long_butterfly_cost(plan_, butterfly_, places);
+    return cost > long_butterfly_impossible / fft_.batch ? long_butterfly_impossible : cost * fft_.batch;
   }
 
   void add(u64 element) {
@@ -126,18 +126,18 @@ void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const
     return task;
   };
   u32 best_width = 0;
-  u64 best_cycles = std::numeric_limits<u64>::max();
+  u64 best_cost = std::numeric_limits<u64>::max();
   for (u32 width = 1; width <= panels; ++width) {
     const TaskBuilder task = make_strip(width, true);
     if (!plan.fits(task)) break;
-    const u64 cycles = plan.cycles(task);
-    if (cycles >= best_cycles) continue;
-    best_cycles = cycles;
+    const u64 cost = plan.cost(task);
+    if (cost >= best_cost) continue;
+    best_cost = cost;
     best_width = width;
   }
   LongTokenFft in_passes(plan, fft, re, im, residual, mixed);
   // Strips that are narrow make short DMA bursts; then passes with wider ones may be better.
-  if (best_width == 0 || (best_width < panels && in_passes.expected_cycles() < best_cycles)) {
+  if (best_width == 0 || (best_width < panels && in_passes.expected_cost() < best_cost)) {
     for (u64 element = 0; element < fft.batch; ++element) in_passes.add(element);
     return;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the planner chooses.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
@@ -21,6 +22,13 @@ std::unique_ptr<Scenario> scenario_of(const std::string& shipped, const std::vec
   ScenarioOptions options;
   for (const std::string& setting : settings) options.overrides.push_back(parse_override(setting));
   return read_scenario((*directory / shipped).string() + ".yaml", options);
+}
+
+const TaskInfo& task_of(const CompiledNetwork& network, const std::string& name) {
+  const auto found =
+      std::find_if(network.tasks.begin(), network.tasks.end(), [&](const TaskInfo& task) { return task.name == name; });
+  REQUIRE(found != network.tasks.end());
+  return *found;
 }
 
 }  // namespace
@@ -57,4 +65,24 @@ TEST_CASE("products are divided so that all PEs have something to do", "[planner
   CHECK(kernel.shared_by[0] * kernel.shared_by[1] * kernel.shared_by[2] == 16);
   // Where the largest block keeps them busy, it stays: it takes the fewest loads.
   CHECK(make_product_kernel(target, spec, 16).outputs_per_instance == 16);
+}
+
+TEST_CASE("weights of the next task do not multiply the traffic of attention", "[planner]") {
+  // The rows that follow a layer's attention go on into the next layer, whose weights share a half with the tiles.
+  const auto attention = [](const char* depth) {
+    const auto scenario =
+        scenario_of("long_document", {"network.variant=butterfly_linear", depth, "soc.array.lanes=8"});
+    return task_of(plan_scenario(*scenario), "layers.0.attention.core");
+  };
+  const TaskInfo alone = attention("network.depth=1"), followed = attention("network.depth=2");
+  CHECK(followed.dram_read_bytes < alone.dram_read_bytes * 21 / 20);
+}
+
+TEST_CASE("fewer weights in a half leave more of it to tiles", "[planner]") {
+  // With the weights of all the layer's matrices at once, tiles of attention are small and read 48 MB.
+  const CompiledNetwork network =
+      plan_scenario(*scenario_of("encoder_1024x512", {"soc.scratchpad.size_bytes=1048576"}));
+  u64 read = 0;
+  for (const TaskInfo& task : network.tasks) read += task.dram_read_bytes;
+  CHECK(read < 40'000'000);
 }
