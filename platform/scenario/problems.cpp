@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/scenario/problems.h"
 
-#include "platform/scenario/yaml_values.h"
+#include "platform/scenario/printable.h"
 
 namespace bvp {
 

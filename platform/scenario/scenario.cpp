@@ -13,6 +13,7 @@
 
 #include "platform/scenario/describe_parameter.h"
 #include "platform/scenario/nearest.h"
+#include "platform/scenario/printable.h"
 #include "platform/scenario/problems.h"
 #include "platform/scenario/scenario_checks.h"
 #include "platform/scenario/yaml_values.h"

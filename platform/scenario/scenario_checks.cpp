@@ -10,7 +10,7 @@
 #include "platform/network/weights.h"
 #include "platform/scenario/describe_parameter.h"
 #include "platform/scenario/nearest.h"
-#include "platform/scenario/yaml_values.h"
+#include "platform/scenario/printable.h"
 #include "platform/soc/memory_map.h"
 
 namespace bvp {

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <sstream>
 
+#include "platform/scenario/printable.h"
+
 namespace bvp {
 
 namespace {
@@ -33,13 +35,6 @@ std::optional<double> parse_real(std::string_view text) {
 }
 
 }  // namespace
-
-std::string printable(const std::string& text) {
-  constexpr std::size_t longest = 60;
-  std::string out;
-  for (const char c : text.substr(0, longest)) out += static_cast<u8>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return text.size() > longest ? out + "..." : out;
-}
 
 std::string kind_of(const YAML::Node& node) {
   if (node.IsMap()) return "a map";

@@ -12,8 +12,6 @@
 
 namespace bvp {
 
-/// Text as it may appear in a message: short and without control characters.
-[[nodiscard]] std::string printable(const std::string& text);
 /// "a map", "a list", the text of a scalar in quotes, or "nothing".
 [[nodiscard]] std::string kind_of(const YAML::Node& node);
 
