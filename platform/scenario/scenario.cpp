@@ -4,6 +4,7 @@
 #include "platform/scenario/scenario.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -52,6 +53,7 @@ std::vector<std::string> split_key(const std::string& key) {
   std::vector<std::string> parts;
   std::stringstream stream(key);
   for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
+  if (!key.empty() && key.back() == '.') parts.emplace_back();
   return parts;
 }
 
@@ -87,6 +89,10 @@ class Reader {
                     control - text.begin());
       return {};
     }
+    if (text.find('\r') != std::string::npos && text.find('\n') == std::string::npos) {
+      problems_.add(origin.label, "", "has lines that end with a carriage return alone, expected line feeds");
+      return {};
+    }
     try {
       if (has_second_document(text)) {
         problems_.add(origin.label, "", "is not a single YAML document");
@@ -99,6 +105,9 @@ class Reader {
         problems_.add(origin.at(root), "", "found {}, expected a map of keys", kind_of(root));
       }
       return root;
+    } catch (const YAML::DeepRecursion& error) {
+      problems_.add(origin.at(error.mark), "", "lists and maps are nested too deeply");
+      return {};
     } catch (const YAML::Exception& error) {
       const bool tab = text.find('\t') != std::string::npos;
       problems_.add(origin.at(error.mark), "", "is not YAML: {}{}", error.msg,
@@ -245,6 +254,7 @@ class Reader {
     } else if (!near.empty()) {
       hint = fmt::format(", did you mean '{}'?", join_path(path, near));
     }
+    if (key.empty()) return problems_.add(where, path, "an empty key; expected one of: {}", fmt::join(keys, ", "));
     problems_.add(where, join_path(path, key), "unknown key{}; expected one of: {}", hint, fmt::join(keys, ", "));
   }
 
@@ -270,7 +280,11 @@ class Reader {
         apply_map(pair.second, *child_group, join_path(path, key), origin);
       } else if (&group == &scenario_->network_parameters && key == "layers") {
         apply_layers(pair.second, origin);
-      } else if (!(has_preset(group) && key == "preset")) {
+      } else if (has_preset(group) && key == "preset") {
+        // A file's was applied before all other keys.
+        if (!origin.is_file)
+          problems_.add(origin.label, "", "a preset is chosen by itself: --set {}.preset=NAME", path);
+      } else {
         unknown_key(origin.at(pair.first), group, path, key);
       }
     }
@@ -396,9 +410,7 @@ class Reader {
       }
       ParamBase* parameter = group->find_parameter(parts[i]);
       if (parameter != nullptr && last) {
-        const bool repeats = dynamic_cast<LayerParameters*>(group) != nullptr && parts[i] == "repeat";
-        if (repeats)
-          return problems_.add(origin.label, "", "repeat is a key of the file; set network.layers as a whole");
+        if (is_layer(*group) && parts[i] == "repeat") return refuse_repeat(origin);
         return apply_text(*parameter, override.value, false, override.key, origin, origin.label);
       }
       if (parameter != nullptr) {
@@ -409,13 +421,25 @@ class Reader {
       path = join_path(path, parts[i]);
       group = next;
     }
-    apply_yaml(override, origin, [&](const YAML::Node& node) { apply_map(node, *group, path, origin); });
+    apply_yaml(override, origin, [&](const YAML::Node& node) {
+      if (is_layer(*group) && node.IsMap() && child(node, "repeat")) return refuse_repeat(origin);
+      apply_map(node, *group, path, origin);
+    });
+  }
+
+  static bool is_layer(const ParameterGroup& group) { return dynamic_cast<const LayerParameters*>(&group) != nullptr; }
+
+  /// The layers are there already.
+  void refuse_repeat(const Origin& origin) {
+    problems_.add(origin.label, "", "repeat is a key of the file; set network.layers as a whole");
   }
 
   template <class Apply>
   void apply_yaml(const Override& override, const Origin& origin, Apply apply) {
     try {
       apply(YAML::Load(override.value));
+    } catch (const YAML::DeepRecursion&) {
+      problems_.add(origin.label, "", "lists and maps are nested too deeply");
     } catch (const YAML::Exception& error) {
       problems_.add(origin.label, "", "the value is not YAML: {}", error.msg);
     }
@@ -451,6 +475,9 @@ std::unique_ptr<Scenario> read_scenario_text(const std::string& text, const fs::
 std::unique_ptr<Scenario> read_scenario(const fs::path& file, const ScenarioOptions& options) {
   std::error_code error;
   const fs::file_status status = fs::status(file, error);
+  if (status.type() == fs::file_type::none) {
+    throw InputError(fmt::format("{}: cannot be read: {}", file.string(), error.message()));
+  }
   if (!fs::exists(status)) throw InputError(fmt::format("{}: there is no such file", file.string()));
   if (!fs::is_regular_file(status)) throw InputError(fmt::format("{}: is not a file", file.string()));
   const std::uintmax_t size = fs::file_size(file, error);
