@@ -4,12 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "platform/compiler/target.h"
 #include "platform/network/network_json.h"
 #include "platform/network/safetensors.h"
+#include "platform/report/json_text.h"
 #include "platform/report/text_table.h"
+#include "platform/scenario/output_file.h"
 
 namespace bvp {
 namespace {
@@ -161,18 +162,6 @@ std::string dram_text(const RunResult& result) {
   if (result.energy_by_component_j.count("dram") == 0) return "without DRAM";
   const auto& price = result.energy_dram_pj_per_bit;
   return price ? fmt::format("with DRAM at {:g} pJ/bit", *price) : "with DRAM";
-}
-
-void write_text(const std::filesystem::path& file, const std::string& text) {
-  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
-  stream << text;
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("{}: cannot be written", file.string()));
-}
-
-template <class AnyJson>
-std::string dump(const AnyJson& json) {
-  return json.dump(2, ' ', false, AnyJson::error_handler_t::replace) + "\n";
 }
 
 Json array_json(const ArrayMap& map) {
@@ -346,21 +335,21 @@ std::string summary_table(const RunResult& result) {
 void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network,
                const nlohmann::ordered_json& parameters) {
   std::filesystem::create_directories(directory);
-  write_text(directory / "network.json", dump(network_json(network)));
-  write_text(directory / "parameters.json", dump(parameters));
-  if (!result.prices.is_null()) write_text(directory / "prices.json", dump(result.prices));
+  write_file(directory / "network.json", json_text(network_json(network)));
+  write_file(directory / "parameters.json", json_text(parameters));
+  if (!result.prices.is_null()) write_file(directory / "prices.json", json_text(result.prices));
   if (!result.statistics.is_null()) {
-    write_text(directory / "statistics.json", dump(result.statistics));
-    write_text(directory / "statistics.csv", result.statistics_csv);
+    write_file(directory / "statistics.json", json_text(result.statistics));
+    write_file(directory / "statistics.csv", result.statistics_csv);
   }
-  if (!result.power.windows.empty()) write_text(directory / "power.csv", power_csv(result));
+  if (!result.power.windows.empty()) write_file(directory / "power.csv", power_csv(result));
   if (!result.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.tensors);
   if (!result.tokens.empty()) {
     write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.tokens);
   }
   if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
   // Last: whoever finds it has the others too.
-  write_text(directory / "summary.json", dump(summary_json(result)));
+  write_file(directory / "summary.json", json_text(summary_json(result)));
 }
 
 }  // namespace bvp
