@@ -9,17 +9,19 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <unordered_set>
 
 #include "platform/network/half.h"
 #include "platform/scenario/input_error.h"
+#include "platform/scenario/output_file.h"
+#include "platform/scenario/printable.h"
 
 namespace bvp {
 namespace {
 
 using nlohmann::json;
 
-constexpr u64 header_limit = u64{64} << 20;
+constexpr u64 header_limit = u64{16} << 20;  // over 100,000 tensors
 constexpr u64 file_limit = u64{16} << 30;
 constexpr std::size_t rank_limit = 16;
 
@@ -36,6 +38,56 @@ template <class... Args>
 [[noreturn]] void refuse(const std::filesystem::path& file, fmt::format_string<Args...> format, Args&&... args) {
   throw InputError(fmt::format("{}: {}", file.string(), fmt::format(format, std::forward<Args>(args)...)));
 }
+
+template <class... Args>
+[[noreturn]] void refuse_tensor(const std::filesystem::path& file, const std::string& name,
+                                fmt::format_string<Args...> format, Args&&... args) {
+  refuse(file, "tensor '{}'{}", printable(name), fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// What the parser into a tree does not notice: names that appear twice, and depth, for which the tree would pay
+/// dearly. (The parser with a callback notices names, in a time that grows with their square.)
+class HeaderCheck final : public nlohmann::json_sax<json> {
+ public:
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return enter(); }
+  bool start_array(std::size_t) override { return enter(); }
+  bool end_object() override { return leave(); }
+  bool end_array() override { return leave(); }
+  bool key(string_t& name) override {
+    if (depth_ != 1 || names_.insert(name).second) return true;
+    problem_ = fmt::format("tensor '{}' appears twice in the header", printable(name));
+    return false;
+  }
+  bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
+    problem_ = fmt::format("is not a safetensors file: its header is not JSON (at byte {})", position);
+    return false;
+  }
+
+ private:
+  bool enter() {
+    constexpr int deepest = 8;  // a tensor's shape lies at depth 3
+    if (++depth_ <= deepest) return true;
+    problem_ = fmt::format("is not a safetensors file: its header is nested more than {} deep", deepest);
+    return false;
+  }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+
+  int depth_ = 0;
+  std::unordered_set<std::string> names_;
+  std::string problem_;
+};
 
 /// 0: not supported.
 u64 float_size(const std::string& type) {
@@ -71,21 +123,11 @@ std::string read_bytes(const std::filesystem::path& file, std::ifstream& stream,
 }
 
 json parse_header(const std::filesystem::path& file, const std::string& text) {
-  std::set<std::string> names;
-  const auto watch_duplicates = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::key && depth == 1) {
-      const auto& name = parsed.get_ref<const std::string&>();
-      if (!names.insert(name).second) refuse(file, "tensor '{}' appears twice in the header", name);
-    }
-    return true;
-  };
-  try {
-    json header = json::parse(text, watch_duplicates);
-    if (!header.is_object()) refuse(file, "is not a safetensors file: its header is not a JSON object");
-    return header;
-  } catch (const json::exception& error) {
-    refuse(file, "is not a safetensors file: its header is not JSON ({})", error.what());
-  }
+  HeaderCheck check;
+  if (!json::sax_parse(text, &check)) refuse(file, "{}", check.problem());
+  json header = json::parse(text);
+  if (!header.is_object()) refuse(file, "is not a safetensors file: its header is not a JSON object");
+  return header;
 }
 
 Entry parse_entry(const std::filesystem::path& file, const std::string& name, const json& value, u64 data_size) {
@@ -96,31 +138,31 @@ Entry parse_entry(const std::filesystem::path& file, const std::string& name, co
   if (!value.is_object() || !value.contains("dtype") || !value["dtype"].is_string() || !value.contains("shape") ||
       !is_counts(value["shape"]) || !value.contains("data_offsets") || !is_counts(value["data_offsets"]) ||
       value["data_offsets"].size() != 2) {
-    refuse(file, "tensor '{}': expected a dtype, a shape and two data_offsets", name);
+    refuse_tensor(file, name, ": expected a dtype, a shape and two data_offsets");
   }
   Entry entry{name, value["dtype"],           value["shape"].get<std::vector<u64>>(),
               1,    value["data_offsets"][0], value["data_offsets"][1]};
   const u64 size = std::max(float_size(entry.type), integer_size(entry.type));
   if (size == 0) {
-    refuse(file,
-           "tensor '{}': type {} is not supported, expected F16, F32 or F64 (token ids: U8, U16, I32, U32 or I64)",
-           name, entry.type);
+    refuse_tensor(file, name,
+                  ": type {} is not supported, expected F16, F32 or F64 (token ids: U8, U16, I32, U32 or I64)",
+                  printable(entry.type));
   }
-  if (entry.shape.size() > rank_limit) refuse(file, "tensor '{}' has {} dimensions", name, entry.shape.size());
+  if (entry.shape.size() > rank_limit) refuse_tensor(file, name, " has {} dimensions", entry.shape.size());
   for (const u64 extent : entry.shape) {
     // Bounded by the data, so that the product cannot overflow.
     if (extent != 0 && entry.elements > data_size / extent) {
-      refuse(file, "tensor '{}': its shape needs more bytes than the file has", name);
+      refuse_tensor(file, name, ": its shape needs more bytes than the file has");
     }
     entry.elements *= extent;
   }
   if (entry.begin > entry.end || entry.end > data_size) {
-    refuse(file, "tensor '{}': its data_offsets [{}, {}] lie outside of the {} bytes of data", name, entry.begin,
-           entry.end, data_size);
+    refuse_tensor(file, name, ": its data_offsets [{}, {}] lie outside of the {} bytes of data", entry.begin, entry.end,
+                  data_size);
   }
   if (entry.end - entry.begin != entry.elements * size) {
-    refuse(file, "tensor '{}': its shape needs {} bytes, its data_offsets span {}", name, entry.elements * size,
-           entry.end - entry.begin);
+    refuse_tensor(file, name, ": its shape needs {} bytes, its data_offsets span {}", entry.elements * size,
+                  entry.end - entry.begin);
   }
   return entry;
 }
@@ -132,7 +174,7 @@ void round_elements(const std::filesystem::path& file, const Entry& entry, const
     std::memcpy(&value, data + i * sizeof(T), sizeof(T));
     out[i] = to_half(value);
     if (std::isfinite(value) && !is_finite_half(out[i])) {
-      refuse(file, "tensor '{}': {} at flat index {} is beyond the range of fp16", entry.name, value, i);
+      refuse_tensor(file, entry.name, ": {} at flat index {} is beyond the range of fp16", value, i);
     }
   }
 }
@@ -160,7 +202,7 @@ void widen_elements(const char* data, std::vector<i64>& out) {
 
 IntegerTensor decode_integers(const std::filesystem::path& file, const Entry& entry, const char* data) {
   if (integer_size(entry.type) == 0) {
-    refuse(file, "tensor '{}': found type {}, expected U8, U16, I32, U32 or I64", entry.name, entry.type);
+    refuse_tensor(file, entry.name, ": found type {}, expected U8, U16, I32, U32 or I64", printable(entry.type));
   }
   IntegerTensor tensor{entry.shape, std::vector<i64>(entry.elements)};
   if (entry.type == "U8") widen_elements<u8>(data, tensor.data);
@@ -181,9 +223,12 @@ class Contents {
     u64 header_size = 0;
     for (auto byte = length.rbegin(); byte != length.rend(); ++byte)
       header_size = header_size << 8 | static_cast<u8>(*byte);
-    if (header_size > size - 8 || header_size > header_limit) {
+    if (header_size > size - 8) {
       refuse(file, "is not a safetensors file, or is cut short: it announces a header of {} bytes and has {}",
              header_size, size - 8);
+    }
+    if (header_size > header_limit) {
+      refuse(file, "has a header of {} bytes, more than the {} that are supported", header_size, header_limit);
     }
     const json header = parse_header(file, read_bytes(file, stream_, header_size));
     data_size_ = size - 8 - header_size;
@@ -195,8 +240,8 @@ class Contents {
     u64 next = 0;
     for (const Entry& entry : entries_) {
       if (entry.begin != next) {
-        refuse(file, "tensor '{}' begins at byte {} of the data, expected {}: tensors overlap or leave a gap",
-               entry.name, entry.begin, next);
+        refuse_tensor(file, entry.name, " begins at byte {} of the data, expected {}: tensors overlap or leave a gap",
+                      entry.begin, next);
       }
       next = entry.end;
     }
@@ -216,22 +261,21 @@ class Contents {
 
 void require_float(const std::filesystem::path& file, const Entry& entry) {
   if (float_size(entry.type) != 0) return;
-  refuse(file, "tensor '{}': type {} is not supported, expected F16, F32 or F64", entry.name, entry.type);
+  refuse_tensor(file, entry.name, ": type {} is not supported, expected F16, F32 or F64", printable(entry.type));
 }
 
 /// @param parts  the bytes of each tensor, in the header's order
-void write_file(const std::filesystem::path& file, const json& header,
-                const std::vector<std::pair<const void*, u64>>& parts) {
+void write_tensors(const std::filesystem::path& file, const json& header,
+                   const std::vector<std::pair<const void*, u64>>& parts) {
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
-  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
-  for (int shift = 0; shift < 64; shift += 8) stream.put(static_cast<char>(u64{text.size()} >> shift));
-  stream << text;
-  for (const auto& [data, bytes] : parts) {
-    stream.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
-  }
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("{}: cannot be written", file.string()));
+  write_file(file, [&](std::ostream& stream) {
+    for (int shift = 0; shift < 64; shift += 8) stream.put(static_cast<char>(u64{text.size()} >> shift));
+    stream << text;
+    for (const auto& [data, bytes] : parts) {
+      stream.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
+    }
+  });
 }
 
 }  // namespace
@@ -258,14 +302,17 @@ TensorMap read_safetensors_shapes(const std::filesystem::path& file) {
 }
 
 IntegerTensor read_integers(const std::filesystem::path& file, const std::string& name) {
+  constexpr std::size_t shown = 10;
   Contents contents(file);
   std::vector<std::string> others;
   for (const Entry& entry : contents.entries()) {
     if (entry.name == name) return decode_integers(file, entry, contents.data().data() + entry.begin);
-    others.push_back("'" + entry.name + "'");
+    if (others.size() < shown) others.push_back(fmt::format("'{}'", printable(entry.name)));
   }
-  refuse(file, "there is no tensor '{}', found {}", name,
-         others.empty() ? "none" : fmt::format("{}", fmt::join(others, ", ")));
+  const std::size_t more = contents.entries().size() - others.size();
+  refuse(file, "there is no tensor '{}', found {}{}", name,
+         others.empty() ? "none" : fmt::format("{}", fmt::join(others, ", ")),
+         more == 0 ? "" : fmt::format(" and {} more", more));
 }
 
 void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors) {
@@ -278,14 +325,14 @@ void write_safetensors(const std::filesystem::path& file, const TensorMap& tenso
     parts.emplace_back(tensor.data.data(), bytes);
     offset += bytes;
   }
-  write_file(file, header, parts);
+  write_tensors(file, header, parts);
 }
 
 void write_integers(const std::filesystem::path& file, const std::string& name, const std::vector<u64>& shape,
                     const std::vector<u32>& values) {
   const u64 bytes = 4 * values.size();
   const json header{{name, {{"dtype", "U32"}, {"shape", shape}, {"data_offsets", {0, bytes}}}}};
-  write_file(file, header, {{values.data(), bytes}});
+  write_tensors(file, header, {{values.data(), bytes}});
 }
 
 }  // namespace bvp

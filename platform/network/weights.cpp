@@ -11,6 +11,7 @@
 #include "platform/network/random.h"
 #include "platform/network/safetensors.h"
 #include "platform/scenario/input_error.h"
+#include "platform/scenario/printable.h"
 
 namespace bvp {
 namespace {
@@ -122,7 +123,8 @@ TensorMap weights_of(TensorMap found, const std::filesystem::path& file, const N
     }
     weights.insert(found.extract(entry));
   }
-  for (const auto& [name, tensor] : found) problems.push_back(fmt::format("'{}' is not part of the network", name));
+  for (const auto& [name, tensor] : found)
+    problems.push_back(fmt::format("'{}' is not part of the network", printable(name)));
   if (!problems.empty()) refuse(file, std::move(problems));
   return weights;
 }

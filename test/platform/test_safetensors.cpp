@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -152,12 +153,42 @@ TEST_CASE("Unsound safetensors files are refused by tensor", "[safetensors]") {
              Contains("beyond the range of fp16"));
   CHECK_THAT(refusal("[1]", four), Contains("not a JSON object"));
   CHECK_THAT(refusal("{oops", four), Contains("not JSON"));
-  CHECK_THAT(refusal(std::string(100000, '['), four), Contains("not JSON"));
+  CHECK_THAT(refusal(std::string(100000, '['), four), Contains("nested more than 8 deep"));
+  CHECK_THAT(refusal(R"({"__metadata__":{"a":)" + std::string(20, '[') + std::string(20, ']') + "}}", four),
+             Contains("nested more than 8 deep"));
   file.write("abc");
   CHECK_THAT(file.refusal(), Contains("only 3 bytes"));
   file.write(std::string(16, '\xff'));
   CHECK_THAT(file.refusal(), Contains("is not a safetensors file, or is cut short"));
   CHECK_THROWS_AS(bvp::read_safetensors("/no/such/file"), bvp::InputError);
+}
+
+TEST_CASE("Names out of safetensors files are printed short and without control characters", "[safetensors]") {
+  const TemporaryFile file;
+  const auto refusal = [&](const std::string& name, const std::string& type) {
+    file.write(R"({")" + name + R"(":{"dtype":")" + type + R"(","shape":[1],"data_offsets":[0,2]}})", "xy");
+    return file.refusal();
+  };
+  const std::string name = "\\u001b[2J\\nw\\u009b" + std::string(300000, 'x');
+  for (const std::string& text : {refusal(name, "Q8"), refusal("w", name)}) {
+    CHECK(text.size() < 400);
+    CHECK_THAT(text, Contains("?[2J?w?xxx"));
+  }
+  CHECK_THAT(refusal(R"(w":{},")" + name + R"(":{},")" + name, "F16"), Contains("'?[2J?w?xxx") && Contains("twice"));
+}
+
+TEST_CASE("The time to read a header grows with its tensors, not with their square", "[safetensors]") {
+  const TemporaryFile file;
+  std::string header = "{";
+  constexpr int tensors = 60000;
+  for (int i = 0; i < tensors; ++i) {
+    header += (i == 0 ? "\"t" : ",\"t") + std::to_string(i) + R"(":{"dtype":"F16","shape":[0],"data_offsets":[0,0]})";
+  }
+  file.write(header + "}", "");
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(bvp::read_safetensors(file.path()).size() == tensors);
+  // A hundredth of it; what watches for names twice in a parser's callback takes half a minute.
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
 }
 
 TEST_CASE("Damaged safetensors files never do more than be refused", "[safetensors]") {
