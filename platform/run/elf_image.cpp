@@ -4,70 +4,133 @@
 #include <elf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include "platform/scenario/input_error.h"
 
 namespace bvp {
 
-ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes) {
-  const auto refuse = [&](const std::string& what, const std::string& expected) -> void {
-    throw InputError(fmt::format("{}: {}; expected {}", file.string(), what, expected));
+namespace {
+
+class Reader {
+ public:
+  Reader(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes)
+      : file_(file), memory_base_(memory_base), memory_bytes_(memory_bytes) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) fail("the firmware is not there");
+    size_ = std::filesystem::file_size(file, error);
+    stream_.open(file, std::ios::binary);
+    if (error || !stream_) fail("cannot be read");
+  }
+
+  ElfImage read() {
+    const Elf64_Ehdr header = read_header();
+    std::vector<Segment> segments = read_segments(header);
+    check_overlap(segments);
+    ElfImage image;
+    image.entry = header.e_entry;
+    // Nothing else of the file is read: however large it is, no more memory is needed than the boot RAM has.
+    for (const Segment& segment : segments) image.parts.push_back(read_part(segment));
+    if (image.parts.empty()) fail("nothing to load in it");
+    if (!inside(image.entry, 2)) fail(fmt::format("its entry {:#x} is outside of the boot RAM", image.entry));
+    if (image.entry % 2 != 0) fail(fmt::format("its entry {:#x} is odd, where no instruction can be", image.entry));
+    return image;
+  }
+
+ private:
+  struct Segment {
+    unsigned index = 0;
+    Elf64_Phdr header{};
   };
-  const auto fail = [&](const std::string& what) {
+
+  [[noreturn]] void refuse(const std::string& what, const std::string& expected) const {
+    throw InputError(fmt::format("{}: {}; expected {}", file_.string(), what, expected));
+  }
+  [[noreturn]] void fail(const std::string& what) const {
     refuse(what, "a RISC-V ELF executable (riscv64-unknown-elf-gcc -march=rv64imac)");
-  };
-  if (!std::filesystem::is_regular_file(file)) fail("the firmware is not there");
-  std::ifstream stream(file, std::ios::binary);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  if (!stream && !stream.eof()) fail("cannot be read");
-
-  const auto record = [&](auto& target, u64 offset, const char* what) {
-    if (offset > bytes.size() || bytes.size() - offset < sizeof(target)) fail(fmt::format("the {} is cut off", what));
-    std::memcpy(&target, bytes.data() + offset, sizeof(target));
-  };
-  Elf64_Ehdr header{};
-  record(header, 0, "ELF header");
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) fail("not an ELF file");
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
-      header.e_machine != EM_RISCV) {
-    fail(fmt::format("an ELF file for machine {}, {} bits, {}-endian", header.e_machine,
-                     header.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32,
-                     header.e_ident[EI_DATA] == ELFDATA2LSB ? "little" : "big"));
   }
-  if (header.e_type != ET_EXEC) fail(fmt::format("ELF type {} instead of an executable", header.e_type));
-  if (header.e_phentsize != sizeof(Elf64_Phdr)) fail("its program headers have an unknown size");
 
-  ElfImage image;
-  image.entry = header.e_entry;
-  const auto inside = [&](u64 address, u64 size) {
-    return address >= memory_base && size <= memory_bytes && address - memory_base <= memory_bytes - size;
-  };
-  for (unsigned i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr part{};
-    record(part, header.e_phoff + u64{i} * sizeof(part), "program header table");
-    if (part.p_type != PT_LOAD || part.p_memsz == 0) continue;
-    if (part.p_filesz > part.p_memsz || part.p_offset > bytes.size() || bytes.size() - part.p_offset < part.p_filesz) {
-      fail(fmt::format("segment {} is cut off", i));
-    }
-    if (!inside(part.p_paddr, part.p_memsz)) {
-      refuse(fmt::format("segment {} at {:#x}, {} bytes, is outside of the boot RAM ({:#x}, {} bytes)", i, part.p_paddr,
-                         part.p_memsz, memory_base, memory_bytes),
-             "one that is linked to it (or a larger soc.boot_ram.size_bytes)");
-    }
-    ElfImage::Part target;
-    target.address = part.p_paddr;
-    const char* first = bytes.data() + part.p_offset;
-    target.bytes.assign(first, first + part.p_filesz);
-    target.bytes.resize(part.p_memsz);
-    image.parts.push_back(std::move(target));
+  [[nodiscard]] bool in_file(u64 offset, u64 bytes) const { return offset <= size_ && bytes <= size_ - offset; }
+  [[nodiscard]] bool inside(u64 address, u64 size) const {
+    return address >= memory_base_ && size <= memory_bytes_ && address - memory_base_ <= memory_bytes_ - size;
   }
-  if (image.parts.empty()) fail("nothing to load in it");
-  if (!inside(image.entry, 2)) fail(fmt::format("its entry {:#x} is outside of the boot RAM", image.entry));
-  if (image.entry % 2 != 0) fail(fmt::format("its entry {:#x} is odd, where no instruction can be", image.entry));
-  return image;
+
+  void read_bytes(u64 offset, void* target, u64 bytes) {
+    stream_.seekg(static_cast<std::streamoff>(offset));
+    if (!stream_.read(static_cast<char*>(target), static_cast<std::streamsize>(bytes))) fail("cannot be read");
+  }
+
+  Elf64_Ehdr read_header() {
+    Elf64_Ehdr header{};
+    read_bytes(0, header.e_ident, std::min(size_, u64{sizeof(header.e_ident)}));
+    if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) fail("not an ELF file");
+    if (!in_file(0, sizeof(header))) fail("the ELF header is cut off");
+    read_bytes(0, &header, sizeof(header));
+    if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
+        header.e_machine != EM_RISCV) {
+      fail(fmt::format("an ELF file for machine {}, {} bits, {}-endian", header.e_machine,
+                       header.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32,
+                       header.e_ident[EI_DATA] == ELFDATA2LSB ? "little" : "big"));
+    }
+    if (header.e_type != ET_EXEC) fail(fmt::format("ELF type {} instead of an executable", header.e_type));
+    if (header.e_phentsize != sizeof(Elf64_Phdr)) fail("its program headers have an unknown size");
+    return header;
+  }
+
+  /// Those to load, by address.
+  std::vector<Segment> read_segments(const Elf64_Ehdr& header) {
+    std::vector<Elf64_Phdr> table(header.e_phnum);
+    const u64 bytes = table.size() * sizeof(Elf64_Phdr);
+    if (!in_file(header.e_phoff, bytes)) fail("the program header table is cut off");
+    read_bytes(header.e_phoff, table.data(), bytes);
+    std::vector<Segment> segments;
+    for (unsigned i = 0; i < table.size(); ++i) {
+      const Elf64_Phdr& part = table[i];
+      if (part.p_type != PT_LOAD || part.p_memsz == 0) continue;
+      if (part.p_filesz > part.p_memsz || !in_file(part.p_offset, part.p_filesz)) {
+        fail(fmt::format("segment {} is cut off", i));
+      }
+      if (!inside(part.p_paddr, part.p_memsz)) {
+        refuse(fmt::format("segment {} at {:#x}, {} bytes, is outside of the boot RAM ({:#x}, {} bytes)", i,
+                           part.p_paddr, part.p_memsz, memory_base_, memory_bytes_),
+               "one that is linked to it (or a larger soc.boot_ram.size_bytes)");
+      }
+      segments.push_back({i, part});
+    }
+    std::sort(segments.begin(), segments.end(),
+              [](const Segment& a, const Segment& b) { return a.header.p_paddr < b.header.p_paddr; });
+    return segments;
+  }
+
+  void check_overlap(const std::vector<Segment>& segments) const {
+    for (std::size_t i = 1; i < segments.size(); ++i) {
+      const Segment &before = segments[i - 1], &after = segments[i];
+      if (after.header.p_paddr - before.header.p_paddr >= before.header.p_memsz) continue;
+      fail(fmt::format("segments {} and {} overlap at {:#x}", std::min(before.index, after.index),
+                       std::max(before.index, after.index), after.header.p_paddr));
+    }
+  }
+
+  ElfImage::Part read_part(const Segment& segment) {
+    ElfImage::Part part;
+    part.address = segment.header.p_paddr;
+    part.bytes.resize(segment.header.p_memsz);
+    read_bytes(segment.header.p_offset, part.bytes.data(), segment.header.p_filesz);
+    return part;
+  }
+
+  const std::filesystem::path& file_;
+  const u64 memory_base_, memory_bytes_;
+  u64 size_ = 0;
+  std::ifstream stream_;
+};
+
+}  // namespace
+
+ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes) {
+  return Reader(file, memory_base, memory_bytes).read();
 }
 
 }  // namespace bvp

@@ -19,7 +19,8 @@ struct ElfImage {
 };
 
 /// @param memory_base, memory_bytes  where every part and the entry must lie
-/// @throws InputError  missing, not a 64-bit little-endian RISC-V executable, cut off, or outside of the memory
+/// @throws InputError  missing, not a 64-bit little-endian RISC-V executable, cut off, outside of the memory, or with
+/// segments that overlap
 [[nodiscard]] ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes);
 
 }  // namespace bvp
