@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <new>
 
 #include "platform/cli/commands.h"
 #include "platform/scenario/nearest.h"
@@ -10,11 +11,16 @@
 
 namespace bvp {
 
+void say(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
 void print_error(const std::string& message) {
   std::size_t begin = 0;
   while (begin <= message.size()) {
     const std::size_t end = std::min(message.find('\n', begin), message.size());
-    fmt::print(stderr, "error: {}\n", message.substr(begin, end - begin));
+    say(fmt::format("error: {}\n", message.substr(begin, end - begin)));
     begin = end + 1;
   }
 }
@@ -64,19 +70,27 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
   app.set_version_flag("--version", "butterfly-vp " + version, "Print the version and exit");
   app.footer("Exit codes: 0 done and verified, 1 the run or its verification failed, 2 bad usage or input.");
   std::vector<std::string> sets;
+  // It would be taken for an option that is not there.
+  const CLI::Validator not_empty([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); },
+                                 "");
 
   RunCommand run;
   KeyOptions keys;
   CLI::App& run_app = *app.add_subcommand("run", "Simulate a scenario");
-  run_app.add_option("scenario", run.scenario, "Scenario file")->required()->type_name("SCENARIO.yaml");
+  run_app.add_option("scenario", run.scenario, "Scenario file")
+      ->required()
+      ->type_name("SCENARIO.yaml")
+      ->check(not_empty);
   add_set_option(run_app, sets);
-  run_app.add_option("--out", run.directory, "Directory for the results (default: runs/NAME)")->type_name("DIR");
-  run_app.add_option("--fidelity", keys.fidelity, "Timing of the array")->type_name("cycle|fast");
+  run_app.add_option("--out", run.directory, "Directory for the results (default: runs/NAME)")
+      ->type_name("DIR")
+      ->check(not_empty);
+  run_app.add_option("--fidelity", keys.fidelity, "Timing of the array")->type_name("cycle|fast")->check(not_empty);
   run_app.add_flag("--no-data", keys.no_data, "Simulate time and energy without the numbers");
   run_app.add_flag("--dump", keys.dump, "Leave tensors.safetensors and weights.safetensors");
   run_app.add_flag("--trace", keys.trace, "Leave trace.json for the Perfetto UI");
   run_app.add_flag("--vcd", keys.vcd, "Leave signals.vcd for GTKWave");
-  run_app.add_option("--firmware", keys.firmware, "Firmware for the host CPU")->type_name("ELF");
+  run_app.add_option("--firmware", keys.firmware, "Firmware for the host CPU")->type_name("ELF")->check(not_empty);
   run_app.add_option("--uart", run.uart, "Where the firmware's text goes (default: stdio)")
       ->type_name("stdio|file:PATH");
   run_app.add_flag("--quiet", run.quiet, "No progress, no firmware text on the terminal, no table");
@@ -88,14 +102,21 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
 
   BenchCommand bench;
   CLI::App& bench_app = *app.add_subcommand("bench", "Measure the simulation's speed against native execution");
-  bench_app.add_option("scenarios", bench.scenarios, "Scenario files (default: a fixed set)")
-      ->type_name("SCENARIO.yaml");
+  auto* scenarios = bench_app.add_option("scenarios", bench.scenarios, "Scenario files (default: a fixed set)")
+                        ->type_name("SCENARIO.yaml");
   add_set_option(bench_app, sets)->needs("scenarios");
-  bench_app.add_option("--out", bench.out, "File for the figures (default: bench.json)")->type_name("FILE");
-  bench_app.add_option("--append", bench.append, "Also add them as a line to this file")->type_name("FILE");
-  bench_app.add_flag("--series", bench.series, "Also how they grow with tokens, hidden size and PEs");
-  bench_app.add_flag("--signature", bench.signature,
-                     "Only print one number folded from outputs, cycles and energy of small fixed scenarios");
+  auto* bench_out = bench_app.add_option("--out", bench.out, "File for the figures (default: bench.json)")
+                        ->type_name("FILE")
+                        ->check(not_empty);
+  auto* append = bench_app.add_option("--append", bench.append, "Also add them as a line to this file")
+                     ->type_name("FILE")
+                     ->check(not_empty);
+  auto* series = bench_app.add_flag("--series", bench.series, "Also how they grow with tokens, hidden size and PEs")
+                     ->excludes(scenarios);
+  auto* signature =
+      bench_app.add_flag("--signature", bench.signature,
+                         "Only print one number folded from outputs, cycles and energy of small fixed scenarios");
+  for (CLI::Option* other : {scenarios, bench_out, append, series}) signature->excludes(other);
 
   CompareCommand compare;
   bool no_dense = false;
@@ -105,23 +126,28 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
       ->required()
       ->type_name("SCENARIO.yaml|RUN");
   add_set_option(compare_app, sets);
-  compare_app.add_option("--out", compare.out, "File for the figures")->type_name("FILE.json");
+  compare_app.add_option("--out", compare.out, "File for the figures")->type_name("FILE.json")->check(not_empty);
   compare_app.add_flag("--no-dense", no_dense, "Do not simulate the dense counterparts of scenarios");
 
   ReportCommand report;
   CLI::App& report_app = *app.add_subcommand("report", "Make one HTML file of one run or several");
   report_app.add_option("runs", report.runs, "Directories of runs")->required()->type_name("RUN");
   report_app.add_option("--out", report.out, "File (default: report.html in the first directory)")
-      ->type_name("FILE.html");
+      ->type_name("FILE.html")
+      ->check(not_empty);
 
   DescribeCommand describe;
   CLI::App& describe_app = *app.add_subcommand(
       "describe", "Show the SoC: memory map, registers and every parameter with unit, default and source");
-  describe_app.add_option("scenario", describe.scenario, "Show the values of this scenario")
-      ->type_name("SCENARIO.yaml");
+  auto* described = describe_app.add_option("scenario", describe.scenario, "Show the values of this scenario")
+                        ->type_name("SCENARIO.yaml")
+                        ->check(not_empty);
   add_set_option(describe_app, sets)->needs("scenario");
-  auto* schema = describe_app.add_flag("--schema", describe.schema, "Print the JSON Schema of scenario files");
-  describe_app.add_flag("--markdown", describe.markdown, "Print all parameters as Markdown tables")->excludes(schema);
+  auto* schema = describe_app.add_flag("--schema", describe.schema, "Print the JSON Schema of scenario files")
+                     ->excludes(described);
+  describe_app.add_flag("--markdown", describe.markdown, "Print all parameters as Markdown tables")
+      ->excludes(schema)
+      ->excludes(described);
 
   try {
     app.parse(argc, argv);
@@ -169,6 +195,9 @@ int command_line(int argc, const char* const* argv, const std::string& version) 
   } catch (const InputError& error) {
     print_error(error.what());
     return exit_bad_input;
+  } catch (const std::bad_alloc&) {
+    print_error("the host has no more memory for this; make the network or the machine smaller, or raise the limit");
+    return exit_failed;
   } catch (const std::exception& error) {
     print_error(error.what());
     return exit_failed;

@@ -15,6 +15,8 @@ enum ExitCode : int {
   exit_bad_input = 2,  ///< bad usage, scenario or file: nothing was simulated
 };
 
+/// Text for the standard error. Nobody need read it: that it cannot be written ends no command.
+void say(const std::string& text);
 /// One line for each of the message's, on the standard error.
 void print_error(const std::string& message);
 
@@ -63,6 +65,10 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
 
 /// Parses the arguments, runs the command, turns exceptions into messages on stderr and exit codes.
 int command_line(int argc, const char* const* argv, const std::string& version);
+
+/// What `run` would refuse before it simulates: files that the scenario names, the machine, the plan.
+/// @throws InputError  likewise
+void check_inputs(const Scenario& scenario);
 
 /// Options with which the commands read scenarios: presets are found in the platform's scenarios.
 ScenarioOptions scenario_options(const std::vector<Override>& overrides);

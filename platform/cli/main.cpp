@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The executable butterfly-vp.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <systemc>
 
@@ -9,6 +12,11 @@ int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv, BVP_V
 
 // libsystemc has a main of its own, which would print a banner into the output of `describe --schema`.
 int main(int argc, char* argv[]) {
+  // What is opened later must not take the place of a standard stream that is closed. Read-only: printing fails.
+  for (int opened = 0; opened >= 0 && opened <= STDERR_FILENO;) {
+    opened = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (opened > STDERR_FILENO) close(opened);
+  }
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
   return sc_core::sc_elab_and_sim(argc, argv);
 }

@@ -70,10 +70,10 @@ class CommandLine(unittest.TestCase):
         self.addCleanup(self.directory.cleanup)
         self.path = pathlib.Path(self.directory.name)
 
-    def vp(self, *arguments, expect=0, timeout=300):
+    def vp(self, *arguments, expect=0, timeout=300, **options):
         done = subprocess.run(
             [EXECUTABLE, *map(str, arguments)], cwd=self.path, timeout=timeout, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, errors="replace")
+            capture_output=True, text=True, errors="replace", **options)
         self.assertEqual(done.returncode, expect, done.stdout[-2000:] + done.stderr[-2000:])
         return done
 
@@ -102,6 +102,15 @@ class Usage(CommandLine):
         with open("/dev/full", "w") as full:
             done = subprocess.run([EXECUTABLE, "validate", SMALL], stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual((done.returncode, done.stderr), (1, "error: standard output cannot be written\n"))
+
+    def test_options_that_would_be_ignored(self):
+        for arguments in [["run", SMALL, "--fidelity", ""], ["run", SMALL, "--firmware", ""], ["run", SMALL, "--out", ""],
+                          ["compare", SMALL, "--out", ""], ["report", "here", "--out", ""], ["bench", "--append", ""],
+                          ["bench", SMALL, "--series"], ["bench", "--signature", SMALL], ["bench", "--signature", "--series"],
+                          ["bench", "--signature", "--out", "x.json"], ["describe", "--schema", SMALL],
+                          ["describe", "--markdown", SMALL]]:
+            with self.subTest(arguments):
+                self.assertNotEqual(self.vp(*arguments, expect=2, timeout=10).stderr, "")
 
     def test_help_is_0(self):
         self.assertIn("validate", self.vp("--help").stdout)
@@ -669,6 +678,11 @@ class Run(CommandLine):
             done = self.vp("run", SMALL, "--firmware", "firmware.elf", "--out", "here", *arguments, expect=2)
             self.assertRegex(done.stderr, expected)
 
+        def refused_by_both(expected, **bytes_at):
+            refused(expected, **bytes_at)
+            self.assertRegex(self.vp("validate", SMALL, "--set", "run.firmware=firmware.elf", expect=2).stderr, expected)
+
+        refused_by_both("not an ELF file", _0=0)
         refused("machine 243, 64 bits, big-endian; expected a RISC-V ELF", _5=2)
         refused("machine 62, 64 bits, little-endian", _18=62)
         refused("its entry 0x[0-9a-f]+ is odd", _24=elf[24] | 1)
