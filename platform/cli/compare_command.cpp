@@ -8,8 +8,10 @@
 #include "platform/baselines/comparison.h"
 #include "platform/baselines/workload.h"
 #include "platform/cli/commands.h"
+#include "platform/report/json_text.h"
 #include "platform/report/text_table.h"
 #include "platform/run/run.h"
+#include "platform/scenario/output_file.h"
 
 namespace bvp {
 namespace {
@@ -59,7 +61,7 @@ ComparedRun compared(const Scenario& scenario, const RunResult& result) {
 }
 
 RunResult simulate(const Scenario& scenario, const std::string& what) {
-  fmt::print(stderr, "{}: simulating {}\n", scenario.name.get(), what);
+  say(fmt::format("{}: simulating {}\n", scenario.name.get(), what));
   RunResult result = run_scenario(scenario, {});
   if (!result.passed()) throw std::runtime_error(fmt::format("{}: {}", scenario.name.get(), result.failure));
   return result;
@@ -182,19 +184,18 @@ void print_runs(const std::vector<Item>& items) {
 }  // namespace
 
 int compare_command(const CompareCommand& command) {
+  if (!command.out.empty()) check_writable(command.out);
   std::vector<Item> items;
   for (const std::string& name : command.items) {
-    items.push_back(fs::is_directory(name) ? from_run(command, name) : from_scenario(command, name));
+    std::error_code ignored;  // whoever reads it will tell
+    items.push_back(fs::is_directory(name, ignored) ? from_run(command, name) : from_scenario(command, name));
   }
   for (const Item& item : items) print_item(item);
   if (items.size() > 1) print_runs(items);
   if (!command.out.empty()) {
     nlohmann::ordered_json result = nlohmann::ordered_json::array();
     for (const Item& item : items) result.push_back(comparison_json(item.scenario->baselines, item.run, item.rows));
-    std::ofstream stream(command.out);
-    stream << result.dump(2) << '\n';
-    stream.close();
-    if (!stream) throw InputError(fmt::format("{}: cannot be written", command.out));
+    write_file(command.out, json_text(result));
   }
   return exit_passed;
 }

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import struct
 import shutil
@@ -838,6 +839,42 @@ class Compare(CommandLine):
                 done = self.vp("compare", "odd", expect=2)
                 self.assertIn(name, done.stderr)
                 self.write(f"odd/{name}", before)
+
+
+    def test_files_that_cannot_be_reached(self):
+        for name in ["x" * 300, "loop/x"]:
+            if name == "loop/x":
+                (self.path / "loop").symlink_to("loop")
+            done = self.vp("compare", name, expect=2)
+            self.assertRegex(done.stderr, rf"^error: {name}: cannot be read: ")
+
+    def test_names_that_are_not_utf8(self):
+        name = os.fsdecode(b"o\xff")
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", name)
+        self.vp("compare", name, "--out", "compare.json")
+        (result,) = json.loads((self.path / "compare.json").read_text())
+        self.assertEqual(result["directory"], "o\ufffd")
+
+    def test_nobody_need_read_the_progress(self):
+        for target in ["&-", "/dev/full"]:
+            done = subprocess.run(["sh", "-c", f'"$0" compare "$1" --no-dense --out compare.json 2>{target}', EXECUTABLE,
+                                   SMALL], cwd=self.path, capture_output=True)
+            self.assertEqual(done.returncode, 0, target)
+            self.assertTrue(json.loads((self.path / "compare.json").read_text()))
+
+    def test_a_disk_that_is_full_leaves_the_old_file(self):
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here")
+        self.write("compare.json", "old")
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+        # SIGXFSZ stays ignored, as this interpreter has it.
+        done = self.vp("compare", "here", "--out", "compare.json", expect=1, preexec_fn=limit, restore_signals=False)
+        self.assertIn("error: compare.json: cannot be written", done.stderr)
+        self.assertEqual((self.path / "compare.json").read_text(), "old")
+        self.assertEqual({file.name for file in self.path.iterdir()}, {"compare.json", "here"})
+        self.vp("compare", "here", "--out", "/dev/full", expect=1)
 
 
 class Bench(CommandLine):
