@@ -13,28 +13,42 @@
 #include <string>
 #include <system_error>
 
+#include "platform/report/json_text.h"
+
 namespace bvp {
 
 namespace {
 
-[[noreturn]] void report(int pipe, const std::function<nlohmann::json()>& measure) {
-  nlohmann::json result;
+nlohmann::json result_of(const std::function<nlohmann::json()>& measure) {
   try {
-    result = measure();
+    return measure();
   } catch (const std::exception& error) {
-    result = {{"error", error.what()}};
+    return {{"error", error.what()}};
+  } catch (...) {
+    return {{"error", "unknown"}};
   }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  result["peak_memory_bytes"] = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-  const std::string text = result.dump();
+}
+
+void send(int pipe, const std::string& text) {
   std::size_t sent = 0;
   while (sent < text.size()) {
     const ssize_t written = write(pipe, text.data() + sent, text.size() - sent);
     if (written <= 0) break;
     sent += static_cast<std::size_t>(written);
   }
-  // Without destructors and exit handlers: they belong to the parent.
+}
+
+/// Leaves without destructors and exit handlers, and by no exception: all that is the parent's.
+[[noreturn]] void report(int pipe, const std::function<nlohmann::json()>& measure) {
+  try {
+    nlohmann::json result = result_of(measure);
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    result["peak_memory_bytes"] = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+    send(pipe, json_text(result));
+  } catch (...) {
+    _exit(1);
+  }
   _exit(0);
 }
 

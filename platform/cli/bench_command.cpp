@@ -2,10 +2,10 @@
 // butterfly-vp bench
 #include <fmt/format.h>
 
-#include <fstream>
-
 #include "platform/bench/bench.h"
 #include "platform/cli/commands.h"
+#include "platform/report/json_text.h"
+#include "platform/scenario/output_file.h"
 
 namespace bvp {
 namespace {
@@ -31,6 +31,9 @@ void print_table(const Json& result) {
                scaled(cycle, "peak_memory_bytes", 1.0 / (1 << 20)), figure(fast, "host_seconds", "{:.3f}"),
                figure(fast, "native_ratio", "{:.1f}"), figure(entry["cycle_no_data"], "host_seconds", "{:.3f}"),
                figure(entry["fast_no_data"], "host_seconds", "{:.3f}"));
+    if (entry.contains("native_error")) {
+      fmt::print("  native: not available: {}\n", entry["native_error"].get<std::string>());
+    }
     for (const char* kind : {"cycle", "fast", "cycle_no_data", "fast_no_data"}) {
       if (entry[kind].contains("error")) {
         fmt::print("  {}: not available: {}\n", kind, entry[kind]["error"].get<std::string>());
@@ -39,10 +42,48 @@ void print_table(const Json& result) {
   }
 }
 
-std::ofstream open(const std::string& path, std::ios::openmode mode) {
-  std::ofstream stream(path, mode);
-  if (!stream) throw InputError(fmt::format("{}: cannot be written", path));
-  return stream;
+/// Measurements that there are no figures of.
+std::size_t failures(const Json& result) {
+  std::size_t count = 0;
+  for (const Json& entry : result["workloads"]) {
+    count += entry.contains("native_error") ? 1 : 0;
+    for (const Json& part : entry) count += part.is_object() && part.contains("error") ? 1 : 0;
+  }
+  return count;
+}
+
+void print_native_quality(const Json& quality) {
+  if (quality.contains("error")) {
+    fmt::print("native quality: not available: {}\n", quality["error"].get<std::string>());
+  }
+  for (const Json& fft : quality.value("fft", Json::array())) {
+    fmt::print("native FFT of {} points: {:.1f} GFLOP/s, FFTW {:.1f}\n", fft["points"].get<u64>(),
+               fft["reference_gflop_per_s"].get<double>(), fft["fftw_gflop_per_s"].get<double>());
+  }
+  for (const Json& dense : quality.value("dense", Json::array())) {
+    fmt::print("native dense {} -> {}: {:.1f} GFLOP/s, OpenBLAS {:.1f}\n", dense["inputs"].get<u64>(),
+               dense["outputs"].get<u64>(), dense["reference_gflop_per_s"].get<double>(),
+               dense["openblas_gflop_per_s"].get<double>());
+  }
+}
+
+void print_components(const Json& components) {
+  for (const auto& [name, speed] : components.items()) {
+    for (const auto& [key, value] : speed.items()) {
+      if (key.find("per_host_second") == std::string::npos) continue;
+      fmt::print("{}: {:.1f} million {}\n", name, value.get<double>() * 1e-6, key);
+    }
+  }
+}
+
+std::vector<Workload> workloads_of(const BenchCommand& command) {
+  std::vector<Workload> workloads;
+  for (const std::string& file : command.scenarios) {
+    const auto scenario = read_scenario(file, scenario_options(command.overrides));
+    check_inputs(*scenario);
+    workloads.push_back({scenario->name, file, command.overrides});
+  }
+  return workloads.empty() ? default_workloads(command.series) : workloads;
 }
 
 }  // namespace
@@ -52,14 +93,10 @@ int bench_command(const BenchCommand& command) {
     fmt::print("{:016x}\n", signature());
     return exit_passed;
   }
-  std::vector<Workload> workloads;
-  for (const std::string& scenario : command.scenarios) {
-    const auto name = read_scenario(scenario, scenario_options(command.overrides))->name.get();
-    workloads.push_back({name, scenario, command.overrides});
-  }
-  if (workloads.empty()) workloads = default_workloads(command.series);
-  std::ofstream out = open(command.out, std::ios::trunc);
-  const auto progress = [](const std::string& what) { fmt::print(stderr, "{}\n", what); };
+  const std::vector<Workload> workloads = workloads_of(command);
+  check_writable(command.out);
+  if (!command.append.empty()) check_writable(command.append);
+  const auto progress = [](const std::string& what) { say(what + "\n"); };
   Json result = run_bench(workloads, scenario_options({}), progress);
   if (command.scenarios.empty()) {
     progress("native reference beside FFTW and OpenBLAS");
@@ -67,33 +104,15 @@ int bench_command(const BenchCommand& command) {
     progress("components");
     result["components"] = component_speeds();
   }
-  out << result.dump(2) << '\n';
-  if (!command.append.empty()) open(command.append, std::ios::app) << result.dump() << '\n';
   print_table(result);
-  if (result.contains("native_quality")) {
-    if (result["native_quality"].contains("error")) {
-      fmt::print("native quality: not available: {}\n", result["native_quality"]["error"].get<std::string>());
-    }
-    for (const Json& fft : result["native_quality"].value("fft", Json::array())) {
-      fmt::print("native FFT of {} points: {:.1f} GFLOP/s, FFTW {:.1f}\n", fft["points"].get<u64>(),
-                 fft["reference_gflop_per_s"].get<double>(), fft["fftw_gflop_per_s"].get<double>());
-    }
-    for (const Json& dense : result["native_quality"].value("dense", Json::array())) {
-      fmt::print("native dense {} -> {}: {:.1f} GFLOP/s, OpenBLAS {:.1f}\n", dense["inputs"].get<u64>(),
-                 dense["outputs"].get<u64>(), dense["reference_gflop_per_s"].get<double>(),
-                 dense["openblas_gflop_per_s"].get<double>());
-    }
-  }
-  if (result.contains("components")) {
-    for (const auto& [name, speed] : result["components"].items()) {
-      for (const auto& [key, value] : speed.items()) {
-        if (key.find("per_host_second") == std::string::npos) continue;
-        fmt::print("{}: {:.1f} million {}\n", name, value.get<double>() * 1e-6, key);
-      }
-    }
-  }
+  if (result.contains("native_quality")) print_native_quality(result["native_quality"]);
+  if (result.contains("components")) print_components(result["components"]);
+  write_file(command.out, json_text(result));
+  if (!command.append.empty()) append_to_file(command.append, json_text(result, -1));
   fmt::print("results in {}\n", command.out);
-  return exit_passed;
+  const std::size_t failed = failures(result);
+  if (failed != 0) print_error(fmt::format("measurements that failed: {}", failed));
+  return failed == 0 ? exit_passed : exit_failed;
 }
 
 }  // namespace bvp

@@ -888,6 +888,19 @@ class Bench(CommandLine):
         self.assertGreater(entry["native_seconds"], 0)
         self.assertEqual(len((self.path / "history.jsonl").read_text().splitlines()), 2)
 
+    def test_failures_are_told(self):
+        self.write("bench.json", "old")
+        done = self.vp("bench", SMALL, "--append", "/nonexistent/x", expect=2)
+        self.assertIn("/nonexistent/x: cannot be written", done.stderr)
+        self.vp("bench", SMALL, "--set", "soc.pe.operand_vectors=16", expect=2)
+        self.assertEqual((self.path / "bench.json").read_text(), "old")
+        small = ["--set", "network.tokens=8"]
+        done = self.vp("bench", SMALL, *small, "--set", "run.time_limit_s=1e-6", expect=1)
+        self.assertIn("error: measurements that failed: 4\n", done.stderr)
+        done = self.vp("bench", SMALL, *small, "--out", "/dev/full", expect=1)
+        self.assertIn("error: /dev/full: cannot be written", done.stderr)
+        self.assertNotIn("results in", done.stdout)
+
     def test_signature_repeats_itself(self):
         self.assertEqual(self.vp("bench", "--signature").stdout, self.vp("bench", "--signature").stdout)
 
