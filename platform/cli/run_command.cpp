@@ -3,16 +3,17 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <optional>
 
 #include "platform/cli/commands.h"
+#include "platform/cli/interruption.h"
+#include "platform/cli/result_directory.h"
 #include "platform/report/summary.h"
 #include "platform/run/run.h"
+#include "platform/scenario/output_file.h"
 #include "platform/scenario/parameters_json.h"
 
 namespace bvp {
@@ -35,14 +36,13 @@ class ProgressLine {
     last_ = now;
     const std::string text = fmt::format("task {} of {}: {:.48}, {:.3f} ms simulated", progress.task_index + 1,
                                          progress.task_count, progress.task, 1e3 * progress.simulated_s);
-    fmt::print(stderr, terminal_ ? "\r\x1b[K{}" : "{}\n", text);
-    std::fflush(stderr);
+    say(terminal_ ? "\r\x1b[K" + text : text + "\n");
     visible_ = terminal_;
   }
 
   /// Makes room for other output on the terminal.
   void clear() {
-    if (visible_) fmt::print(stderr, "\r\x1b[K");
+    if (visible_) say("\r\x1b[K");
     visible_ = false;
   }
 
@@ -66,8 +66,9 @@ std::optional<std::string> uart_file(const std::string& option) {
 class UartSink {
  public:
   UartSink(const std::optional<std::string>& file, bool quiet, const fs::path& directory)
-      : log_(open(directory / "uart.log")), to_stdout_(!file && !quiet) {
+      : to_stdout_(!file && !quiet) {
     if (file) file_ = open(*file);
+    log_ = open(directory / "uart.log");
   }
 
   void write(std::string_view text, ProgressLine& progress) {
@@ -80,13 +81,18 @@ class UartSink {
     if (!text.empty()) line_open_ = text.back() != '\n';
   }
 
-  /// Ends a line that the firmware left open. @throws InputError  what the firmware printed could not be written
-  void finish() {
-    if (line_open_) fmt::print("\n");
+  /// Ends a line that the firmware left open.
+  void end_line() {
+    if (line_open_) std::putchar('\n');
+    line_open_ = false;
+  }
+
+  /// @throws std::runtime_error  what the firmware printed could not be written
+  void close() {
     log_.flush();
     file_.flush();
     if (!log_ || (file_.is_open() && !file_))
-      throw InputError("what the firmware printed cannot be written (is the disk full?)");
+      throw std::runtime_error("what the firmware printed cannot be written (is the disk full?)");
   }
 
  private:
@@ -101,89 +107,53 @@ class UartSink {
   bool line_open_ = false;
 };
 
-/// While it lives, the first interrupt or termination signal only asks the simulation to end; a second one kills.
-class Interruption {
- public:
-  Interruption() {
-    signal_ = 0;
-    for (std::size_t i = 0; i < signals.size(); ++i) previous_[i] = std::signal(signals[i], note);
-  }
-  ~Interruption() {
-    for (std::size_t i = 0; i < signals.size(); ++i) std::signal(signals[i], previous_[i]);
-  }
-  Interruption(const Interruption&) = delete;
-  Interruption& operator=(const Interruption&) = delete;
-
-  [[nodiscard]] bool asked() const { return signal_ != 0; }
-
- private:
-  static constexpr std::array<int, 3> signals{SIGINT, SIGTERM, SIGHUP};
-  static void note(int signal) {
-    signal_ = signal;
-    std::signal(signal, SIG_DFL);
-  }
-
-  static volatile std::sig_atomic_t signal_;
-  std::array<void (*)(int), signals.size()> previous_{};
-};
-
-volatile std::sig_atomic_t Interruption::signal_ = 0;
-
 fs::path directory_of(const RunCommand& command, const Scenario& scenario) {
   return command.directory.empty() ? fs::path("runs") / scenario.name.get() : fs::path(command.directory);
 }
 
-void make_directory(const fs::path& directory) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error || !fs::is_directory(directory)) {
-    throw InputError(fmt::format("{}: the directory for the results cannot be made: {}", directory.string(),
-                                 error ? error.message() : "it is not a directory"));
-  }
-}
-
-/// Results of an earlier run must not be taken for this one's, should this one fail half-way.
-void remove_old_results(const fs::path& directory) {
-  std::error_code ignored;
-  for (const char* name : {"summary.json", "report.html", "network.json", "parameters.json", "prices.json",
-                           "statistics.json", "statistics.csv", "power.csv", "trace.json", "signals.vcd",
-                           "tensors.safetensors", "weights.safetensors", "tokens.safetensors"}) {
-    fs::remove(directory / name, ignored);
-  }
+/// Of what can be known beforehand. @throws InputError  the run would overwrite what it reads, or could not write
+void check_outputs(const ResultDirectory& directory, const std::optional<std::string>& uart) {
+  if (!uart) return directory.check_inputs_stay({});
+  directory.check_inputs_stay({*uart});
+  // In a directory that is yet to be made there is room for it.
+  if (fs::path(*uart).parent_path().lexically_normal() != directory.path().lexically_normal()) check_writable(*uart);
 }
 
 }  // namespace
 
 int run_command(const RunCommand& command) {
+  Interruption interruption;
   const std::unique_ptr<Scenario> scenario = read_scenario(command.scenario, scenario_options(command.overrides));
-  const fs::path directory = directory_of(command, *scenario);
+  const ResultDirectory directory(directory_of(command, *scenario), *scenario, command.scenario);
   const std::optional<std::string> file = uart_file(command.uart);
+  check_outputs(directory, file);
 
   RunResult result;
+  std::optional<UartSink> uart;
   {
     ProgressLine progress(!command.quiet);
-    std::optional<UartSink> uart;
-    const Interruption interruption;
     RunRequest request;
     request.keep_tensors = scenario->record.tensors;
     request.begin = [&] {
-      make_directory(directory);
-      remove_old_results(directory);
-      uart.emplace(file, command.quiet, directory);
+      directory.make();
+      uart.emplace(file, command.quiet, directory.path());
+      directory.remove_old_results();
+      interruption.simulation_begins();
     };
     request.uart = [&](std::string_view text) { uart->write(text, progress); };
     request.interrupted = [&] { return interruption.asked(); };
     request.progress = [&](const RunProgress& step) { progress.show(step); };
-    if (scenario->record.trace) request.trace = directory / "trace.json";
-    if (scenario->record.vcd) request.vcd = directory / "signals.vcd";
+    if (scenario->record.trace) request.trace = directory.path() / "trace.json";
+    if (scenario->record.vcd) request.vcd = directory.path() / "signals.vcd";
     result = run_scenario(*scenario, request);
-    uart->finish();
   }
 
+  uart->end_line();
   if (!scenario->record.statistics) result.statistics = nullptr;
-  write_run(directory, result, scenario->network, parameters_json(*scenario));
-  if (!command.quiet) fmt::print("\n{}\n  results in {}\n", summary_table(result), directory.string());
-  if (!result.passed()) fmt::print(stderr, "error: {}\n", result.failure);
+  write_run(directory.path(), result, scenario->network, parameters_json(*scenario));
+  if (!command.quiet) fmt::print("\n{}\n  results in {}\n", summary_table(result), directory.path().string());
+  if (!result.passed()) print_error(result.failure);
+  uart->close();
   return result.passed() ? exit_passed : exit_failed;
 }
 

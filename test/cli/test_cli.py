@@ -719,6 +719,45 @@ class Run(CommandLine):
             self.vp("run", SMALL, "--quiet", "--out", "here", *refused, expect=2)
             self.assertTrue(json.loads((self.path / "here" / "summary.json").read_text())["passed"])
 
+    def test_interrupt_before_the_simulation_ends_at_once(self):
+        run = subprocess.Popen([EXECUTABLE, "run", MAIN, "--out", "here"], cwd=self.path, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+        status = pathlib.Path(f"/proc/{run.pid}/status")
+        caught = 0
+        while not caught >> (signal.SIGINT - 1) & 1:
+            caught = int(re.search(r"SigCgt:\s*(\w+)", status.read_text())[1], 16)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+        self.assertEqual((run.returncode, errors), (-signal.SIGINT, "error: interrupted before the simulation began\n"))
+        self.assertFalse((self.path / "here").exists())
+
+    def test_a_run_keeps_what_it_reads(self):
+        self.vp("run", SMALL, "--quiet", "--dump", "--out", "a")
+        files = {name: (self.path / "a" / name).read_bytes() for name in ["weights.safetensors", "tensors.safetensors"]}
+        inputs = ["--set", "run.weights=a/weights.safetensors", "--set", "run.input=a/tensors.safetensors"]
+        for refused in [["--dump"], ["--uart", "file:a/weights.safetensors"]]:
+            done = self.vp("run", SMALL, "--quiet", *inputs, "--out", "a", *refused, expect=2)
+            self.assertRegex(done.stderr, r"run\.(weights|input): this run reads 'a/\w+\.safetensors' and would overwrite it")
+            self.assertTrue((self.path / "a" / "summary.json").exists())
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "a", *inputs)
+        for name, content in files.items():
+            self.assertEqual((self.path / "a" / name).read_bytes(), content, name)
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "a")
+        self.assertFalse((self.path / "a" / "weights.safetensors").exists())
+
+    def test_uart_files(self):
+        self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here", "--uart", "file:here/text.log")
+        summary = (self.path / "here" / "summary.json").read_bytes()
+        self.assertNotEqual((self.path / "here" / "text.log").read_bytes(), b"")
+        for directory in ["here", "new"]:
+            done = self.vp("run", SMALL, "--quiet", "--out", directory, "--uart", "file:/nonexistent/x", expect=2)
+            self.assertIn("/nonexistent/x: cannot be written", done.stderr)
+        self.assertEqual((self.path / "here" / "summary.json").read_bytes(), summary)
+        self.assertFalse((self.path / "new").exists())
+        done = self.vp("run", SMALL, "--quiet", "--out", "full", "--uart", "file:/dev/full", expect=1)
+        self.assertIn("what the firmware printed cannot be written", done.stderr)
+        self.assertTrue(json.loads((self.path / "full" / "summary.json").read_text())["passed"])
+
     def test_time_limit_is_1(self):
         done = self.vp("run", SMALL, "--out", "here", "--set", "run.time_limit_s=1e-6", expect=1)
         self.assertIn("error: ", done.stderr)
