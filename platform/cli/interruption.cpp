@@ -32,14 +32,14 @@ void note(int signal) {
 
 Interruption::Interruption() {
   came = simulating = 0;
-  for (std::size_t i = 0; i < signals_.size(); ++i) {
-    previous_[i] = std::signal(signals_[i], note);
-    if (previous_[i] == SIG_IGN) std::signal(signals_[i], SIG_IGN);
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    previous_[i] = std::signal(signals[i], note);
+    if (previous_[i] == SIG_IGN) std::signal(signals[i], SIG_IGN);
   }
 }
 
 Interruption::~Interruption() {
-  for (std::size_t i = 0; i < signals_.size(); ++i) std::signal(signals_[i], previous_[i]);
+  for (std::size_t i = 0; i < signals.size(); ++i) std::signal(signals[i], previous_[i]);
 }
 
 void Interruption::simulation_begins() { simulating = 1; }

@@ -21,8 +21,8 @@ class Interruption {
   [[nodiscard]] bool asked() const;
 
  private:
-  static constexpr std::array<int, 3> signals_{SIGINT, SIGTERM, SIGHUP};
-  std::array<void (*)(int), signals_.size()> previous_{};
+  static constexpr std::array<int, 3> signals{SIGINT, SIGTERM, SIGHUP};
+  std::array<void (*)(int), signals.size()> previous_{};
 };
 
 }  // namespace bvp
