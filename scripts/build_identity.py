@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What results depend on besides their settings: the executable, its energy tables, the shipped scenarios and the
 firmware."""
+import datetime
 import hashlib
 import pathlib
+import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 EXECUTABLE = ROOT / "build/release/butterfly-vp"
@@ -14,3 +16,14 @@ def build_identity():
                         *(ROOT / "build/release/firmware").glob("network.elf")]):
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def made_at():
+    """The commit of the tree and the date, for the pages that figures are written into."""
+    def git(*words):
+        return subprocess.run(["git", "-C", str(ROOT), *words], check=False, capture_output=True, text=True).stdout.strip()
+    commit = git("rev-parse", "--short", "HEAD")
+    # The pages that are being written do not count as a change of the tree.
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    commit = f"commit {commit}{' with changes' if changed else ''}" if commit else "a tree without git"
+    return f"{commit}, {datetime.date.today().isoformat()}"

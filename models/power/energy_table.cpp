@@ -134,7 +134,8 @@ std::map<std::string, double> by_component(const EnergyTable::Energy& energy) {
 EnergyTable EnergyTable::load(const std::filesystem::path& file) {
   const PriceReader reader(file);
   const YAML::Node root = reader.open();
-  reader.check_map(root, "", {"profile", "description", "technology_nm", "voltage", "lanes", "actions", "static"});
+  reader.check_map(root, "", {"profile", "description", "technology_nm", "voltage", "lanes", "calibrated_lanes", "actions",
+                             "static"});
   EnergyTable table;
   table.file_ = reader.file();
   table.profile_ = reader.text(root, "", "profile");
@@ -142,6 +143,7 @@ EnergyTable EnergyTable::load(const std::filesystem::path& file) {
   table.technology_nm_ = reader.positive(root, "", "technology_nm");
   table.voltage_ = reader.positive(root, "", "voltage");
   if (root["lanes"]) table.lanes_ = reader.positive(root, "", "lanes");
+  if (root["calibrated_lanes"]) table.calibrated_lanes_ = reader.positive(root, "", "calibrated_lanes");
   table.actions_ = reader.section(root, "actions", &PriceReader::action);
   table.background_ = reader.section(root, "static", &PriceReader::background);
   return table;

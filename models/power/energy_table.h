@@ -55,6 +55,9 @@ class EnergyTable {
   [[nodiscard]] const std::string& description() const { return description_; }
   [[nodiscard]] double technology_nm() const { return technology_nm_; }
   [[nodiscard]] double voltage() const { return voltage_; }
+  /// Lanes of the PE whose power the prices were taken from; for PEs of other lanes they are extrapolated. 0: they come
+  /// from no PE in particular.
+  [[nodiscard]] double calibrated_lanes() const { return calibrated_lanes_; }
   /// at() has changed the prices.
   [[nodiscard]] bool scaled() const { return scaled_; }
   [[nodiscard]] const Prices& actions() const { return actions_; }
@@ -83,7 +86,8 @@ class EnergyTable {
  private:
   std::string file_, profile_, description_;
   double technology_nm_ = 0, voltage_ = 0;
-  double lanes_ = 0;  // of a PE, for which alone the prices hold; 0: any
+  double lanes_ = 0;             // of a PE, for which alone the prices hold; 0: any
+  double calibrated_lanes_ = 0;  // see calibrated_lanes()
   bool scaled_ = false;
   Prices actions_, background_;
 };

@@ -217,9 +217,10 @@ std::string run_title(const ComparedRun& run) {
 }
 
 std::string energy_text(const ComparedRun& run) {
-  return fmt::format("profile {} {} {:g} nm, {:g} V{}", run.energy_profile, run.energy_scaled ? "scaled to" : "at",
+  return fmt::format("profile {} {} {:g} nm, {:g} V{}{}", run.energy_profile, run.energy_scaled ? "scaled to" : "at",
                      run.energy_technology_nm, run.energy_voltage,
-                     run.dram_pj_per_bit ? fmt::format(", DRAM at {:g} pJ/bit", *run.dram_pj_per_bit) : "");
+                     run.dram_pj_per_bit ? fmt::format(", DRAM at {:g} pJ/bit", *run.dram_pj_per_bit) : "",
+                     run.energy_note.empty() ? "" : "; " + run.energy_note);
 }
 
 Json comparison_json(const BaselineParameters& parameters, const ComparedRun& run,
@@ -245,6 +246,7 @@ Json comparison_json(const BaselineParameters& parameters, const ComparedRun& ru
           {"energy_j", run.energy_j},
           {"energy_without_dram_j", run.energy_j - run.dram_energy_j},
           {"energy_profile", run.energy_profile},
+          {"energy_note", run.energy_note},
           {"energy_technology_nm", run.energy_technology_nm},
           {"energy_voltage", run.energy_voltage},
           {"energy_scaled", run.energy_scaled},

@@ -22,6 +22,7 @@ struct ComparedRun {
   double dram_energy_j = 0;  // of it
   double peak_flops_per_s = 0;
   std::string energy_profile;
+  std::string energy_note;                              // why the profile is no description of the machine, or empty
   double energy_technology_nm = 0, energy_voltage = 0;  // at which actions were priced
   bool energy_scaled = false;                           // not the profile's own point
   std::optional<double> dram_pj_per_bit;                // where it is not the profile's

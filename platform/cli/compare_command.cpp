@@ -53,6 +53,7 @@ ComparedRun compared(const Scenario& scenario, const RunResult& result) {
   if (dram != result.energy_by_component_j.end()) run.dram_energy_j = dram->second;
   run.peak_flops_per_s = result.peak_flops_per_s;
   run.energy_profile = result.energy_profile;
+  run.energy_note = result.energy_note;
   run.energy_technology_nm = result.energy_technology_nm;
   run.energy_voltage = result.energy_voltage;
   run.energy_scaled = result.energy_scaled;
@@ -138,6 +139,7 @@ Item from_run(const CompareCommand& command, const fs::path& directory) {
     item.run.dram_energy_j = summary.at("energy_by_component_j").value("dram", 0.0);
     item.run.peak_flops_per_s = summary.at("peak_flops_per_s");
     item.run.energy_profile = summary.at("energy_profile");
+    item.run.energy_note = summary.at("energy_note");
     item.run.energy_technology_nm = summary.at("energy_technology_nm");
     item.run.energy_voltage = summary.at("energy_voltage");
     item.run.energy_scaled = summary.at("energy_scaled");

@@ -84,6 +84,7 @@ struct RunResult {
   std::string scenario;
   std::string fidelity;
   std::string energy_profile;
+  std::string energy_note;                              ///< why the profile is no description of this machine, or empty
   double energy_technology_nm = 0, energy_voltage = 0;  ///< the operating point that was priced
   bool energy_scaled = false;                           ///< it is not the profile's own
   std::optional<double> energy_dram_pj_per_bit;         ///< of DRAM transfers, where it is not the profile's own

@@ -246,6 +246,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"dram_read_bytes", result.dram_read_bytes},
       {"dram_written_bytes", result.dram_written_bytes},
       {"energy_profile", result.energy_profile},
+      {"energy_note", result.energy_note},
       {"energy_technology_nm", result.energy_technology_nm},
       {"energy_voltage", result.energy_voltage},
       {"energy_scaled", result.energy_scaled},
@@ -304,6 +305,7 @@ std::string summary_table(const RunResult& result) {
                        si(per_second(result.energy_j, result.time_s), "W"),
                        result.power.windows.empty() ? "" : ", peak " + si(peak_power(result), "W"),
                        profile_text(result), dram_text(result)));
+  if (!result.energy_note.empty()) add_line(out, "  note", result.energy_note);
   if (!result.area_by_component_mm2.empty()) {
     std::vector<std::string> parts;
     for (const auto& [component, mm2] : result.area_by_component_mm2) {

@@ -35,9 +35,22 @@ Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters) {
   return tracks;
 }
 
+std::string energy_profile(const Scenario& scenario) {
+  const std::string& profile = scenario.energy.profile;
+  if (profile != profile_by_machine) return profile;
+  constexpr i64 lean_lanes = 8;  // those of the array that silicon_simd8 is calibrated to
+  return scenario.soc.array.lanes == lean_lanes ? "silicon_simd8" : "silicon";
+}
+
+std::string calibration_note(const EnergyTable& table, const MachineSize& size) {
+  if (table.calibrated_lanes() == 0 || table.calibrated_lanes() == static_cast<double>(size.lanes)) return {};
+  return fmt::format("profile {} is calibrated to PEs of {:g} lanes; for {} lanes it is extrapolated", table.profile(),
+                     table.calibrated_lanes(), size.lanes);
+}
+
 EnergyTable load_energy_table(const Scenario& scenario) {
   const EnergyParameters& energy = scenario.energy;
-  const std::string& profile = energy.profile;
+  const std::string profile = energy_profile(scenario);
   const auto file = is_energy_file(profile) ? std::optional<std::filesystem::path>(profile)
                                             : find_resource("models/power/tables/" + profile + ".yaml");
   if (!file) throw InputError(fmt::format("the energy table '{}' was not found", profile));

@@ -17,6 +17,12 @@ namespace bvp {
 
 [[nodiscard]] Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters);
 
+/// The shipped profile or file that prices the scenario's energy: energy.profile, with "by_machine" resolved.
+[[nodiscard]] std::string energy_profile(const Scenario& scenario);
+
+/// One sentence where the table is calibrated to PEs of another number of lanes than the machine has; otherwise empty.
+[[nodiscard]] std::string calibration_note(const EnergyTable& table, const MachineSize& size);
+
 /// The table that a scenario names, at its operating point and with its price of DRAM transfers. Whether it fits the
 /// machine: check_machine(). @throws InputError  naming key and file
 [[nodiscard]] EnergyTable load_energy_table(const Scenario& scenario);

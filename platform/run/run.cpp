@@ -174,7 +174,8 @@ class Run {
     const auto seed = static_cast<u64>(scenario_.run.seed.get());
     result_.scenario = scenario_.name;
     result_.fidelity = scenario_.run.fidelity;
-    result_.energy_profile = scenario_.energy.profile;
+    result_.energy_profile = energy_profile(scenario_);
+    result_.energy_note = calibration_note(*table_, machine_size());
     result_.seed = seed;
     // Of files that a run without data does not need, the shapes are checked: a wrong one is no surprise later.
     const std::string& weights = scenario_.run.weights;

@@ -184,8 +184,11 @@ struct RunParameters : ParameterGroup {
                            Confidence::high};
 };
 
-/// The energy tables that come with the platform (models/power/tables).
-inline constexpr std::array<const char*, 3> energy_profiles{"silicon", "silicon_simd8", "textbook"};
+/// The profile that stands for the calibrated table of the machine's number of lanes.
+inline constexpr const char* profile_by_machine = "by_machine";
+
+/// The energy tables that come with the platform (models/power/tables), and the choice among them by the machine.
+inline constexpr std::array<const char*, 4> energy_profiles{profile_by_machine, "silicon", "silicon_simd8", "textbook"};
 
 /// energy.profile names a file rather than one of these.
 [[nodiscard]] inline bool is_energy_file(const std::string& profile) {
@@ -198,11 +201,12 @@ struct EnergyParameters : ParameterGroup {
   Param<std::string> profile{
       this,
       "profile",
-      "silicon",
+      profile_by_machine,
       {},
-      "Energy table: calibrated to a published PE at 12 nm (silicon) or to its lean version of 8 lanes "
-      "(silicon_simd8), "
-      "published energies per operation (textbook), or a table of your own, a .yaml file relative to the scenario.",
+      "Energy table: calibrated to a published PE of 32 lanes at 12 nm (silicon) or to its lean version of 8 lanes "
+      "(silicon_simd8), the one of these that describes the machine (by_machine: silicon_simd8 for PEs of 8 lanes, "
+      "silicon for all others), published energies per operation (textbook), or a table of your own, a .yaml file "
+      "relative to the scenario.",
       "choice of the user",
       Confidence::high};
   Param<double> dram_pj_per_bit{this,

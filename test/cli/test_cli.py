@@ -631,6 +631,28 @@ class Run(CommandLine):
         self.assertFalse((self.path / "here").exists())
         self.vp("validate", SMALL, "--set", profile + "silicon_simd8", "--set", "soc.array.lanes=8")
 
+    def test_profile_by_machine(self):
+        def summary(*settings):
+            done = self.vp("run", SMALL, "--no-data", "--fidelity", "fast", "--out", "here",
+                           *(word for setting in settings for word in ("--set", setting)))
+            result = json.loads((self.path / "here" / "summary.json").read_text())
+            self.assertEqual(result["energy_note"] in done.stdout, True)
+            return result["energy_profile"], result["energy_note"], result["energy_by_component_j"]["pe"]
+
+        self.assertEqual(summary()[:2], ("silicon", ""))
+        profile, note, lean = summary("soc.array.lanes=8")
+        self.assertEqual((profile, note), ("silicon_simd8", ""))
+        self.assertEqual(summary("soc.preset=array_256gops")[0], "silicon_simd8")
+        profile, note, full = summary("soc.array.lanes=8", "energy.profile=silicon")
+        self.assertEqual(profile, "silicon")
+        self.assertRegex(note, "calibrated to PEs of 32 lanes; for 8 lanes")
+        self.assertGreater(full, 2 * lean)
+        self.assertRegex(summary("soc.array.lanes=16")[1], "for 16 lanes")
+        self.assertEqual(summary("soc.array.lanes=16", "energy.profile=textbook")[:2], ("textbook", ""))
+        self.vp("run", SMALL, "--no-data", "--quiet", "--out", "there", "--set", "soc.array.lanes=8",
+                "--set", "energy.profile=silicon")
+        self.assertIn("for 8 lanes", self.vp("compare", "there").stdout)
+
     def test_trace_of_a_run_that_was_stopped(self):
         self.vp("run", SMALL, "--quiet", "--trace", "--out", "here", "--set", "run.time_limit_s=5.5e-5", expect=1)
         _, names, slices = self.check_trace(self.path / "here")

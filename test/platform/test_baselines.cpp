@@ -155,13 +155,14 @@ TEST_CASE("baselines: a Xavier NX takes the slower of arithmetic and memory, and
   CHECK(seconds(copy, JetsonExecution::tensor_cores) == Approx(51.2e6 / (59.7e9 * 0.75) + 10e-6));
 }
 
-TEST_CASE("baselines: BERT-Large on the Xavier NX is near what was measured", "[baselines]") {
+TEST_CASE("baselines: BERT-Large on the Xavier NX is near the expected rate", "[baselines]") {
   // MLPerf Inference v1.0: an expected rate of 23 fp16 queries a second, of about 180 tokens.
   const Parameters parameters;
   const double seconds =
       jetson_seconds(parameters.baselines.xavier_nx, network_work(network_of(180, 1024, 24, dense_layer)),
                      JetsonExecution::tensor_cores);
-  CHECK(1 / seconds == Approx(23).epsilon(0.15));
+  CHECK(1 / seconds == Approx(22.66).epsilon(1e-3));  // what the defaults give
+  CHECK(1 / seconds == Approx(23).epsilon(0.02));
 }
 
 TEST_CASE("baselines: technology scaling", "[baselines]") {
