@@ -12,6 +12,7 @@
 #include "platform/cli/interruption.h"
 #include "platform/cli/result_directory.h"
 #include "platform/report/summary.h"
+#include "platform/report/terminal_summary.h"
 #include "platform/run/run.h"
 #include "platform/scenario/output_file.h"
 #include "platform/scenario/parameters_json.h"

@@ -9,6 +9,7 @@
 #include "platform/network/network_json.h"
 #include "platform/report/statistics_json.h"
 #include "platform/report/summary.h"
+#include "platform/report/terminal_summary.h"
 
 namespace {
 
