@@ -93,7 +93,7 @@ void print_layers(const Network& network) {
 /// What a sweep may hold fixed.
 void print_area(const SocParameters& parameters) {
   double total = 0;
-  TextTable table({"component", "mm2"});
+  TextTable table({{"component"}, {"mm2"}});
   for (const auto& [component, mm2] : area_by_component(parameters)) {
     total += mm2;
     table.add({component, fmt::format("{:.3f}", mm2)});

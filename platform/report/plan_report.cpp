@@ -134,7 +134,7 @@ std::string plan_table(const CompiledNetwork& network) {
   const std::vector<LayerPlan> layers = by_layer(network);
   for (std::size_t i = 0; i < layers.size();) {
     out += fmt::format("\n{}\n\n", layer_name(layers[i].layer));
-    TextTable table({"task", "tiles", "rows", "buffers", "weights", "DRAM in", "DRAM out", "cycles"});
+    TextTable table({{"task"}, {"tiles"}, {"rows"}, {"buffers"}, {"weights"}, {"DRAM in"}, {"DRAM out"}, {"cycles"}});
     for (const TaskInfo& task : layers[i].tasks) table.add(task_row(task));
     out += table.text() + "\n";
     for (const KernelInfo& kernel : layers[i].kernels) out += kernel_line(kernel);

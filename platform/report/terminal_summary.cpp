@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 
 #include "platform/compiler/target.h"
 #include "platform/report/derived_figures.h"
@@ -12,11 +14,18 @@
 namespace bvp {
 namespace {
 
-void add_line(std::string& out, const char* label, const std::string& value) {
-  out += fmt::format("  {:<18}{}\n", label, value);
+/// What a line of the head begins with.
+constexpr std::size_t label_width = 20;
+
+void add_line(std::string& out, std::size_t width, const char* label, const std::string& value) {
+  out += wrapped(fmt::format("  {:<{}}{}", label, label_width - 2, value), width, label_width) + '\n';
 }
 
-std::string units_table(const RunResult& result) {
+/// Of a column whose heading says %.
+std::string percentage(double fraction) { return fmt::format("{:.1f}", 100 * fraction); }
+
+std::string units_table(const RunResult& result, std::size_t width) {
+  constexpr std::array<const char*, 4> units{"load", "cal", "flow", "store"};
   std::map<std::string, u64> totals;
   for (const auto& [unit, cycles] : result.units) {
     for (const auto& [reason, count] : cycles) totals[reason] += count;
@@ -26,10 +35,11 @@ std::string units_table(const RunResult& result) {
   std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) {
     return std::pair(a.first == "issue", a.second) > std::pair(b.first == "issue", b.second);
   });
-  TextTable table({"cycles of the units", "load", "cal", "flow", "store"});
+  TextTable table({{"cycles of the units"}, {"load", "%"}, {"cal", "%"}, {"flow", "%"}, {"store", "%"}});
   for (const auto& [reason, total] : reasons) {
     std::vector<std::string> row{reason};
-    for (const char* unit : {"load", "cal", "flow", "store"}) {
+    double largest = 0;
+    for (const char* unit : units) {
       const auto cycles = result.units.find(unit);
       u64 all = 0;
       u64 here = 0;
@@ -39,52 +49,158 @@ std::string units_table(const RunResult& result) {
           if (name == reason) here = count;
         }
       }
-      row.push_back(percent(per_second(static_cast<double>(here), static_cast<double>(all))));
+      const double share = per_second(static_cast<double>(here), static_cast<double>(all));
+      largest = std::max(largest, share);
+      row.push_back(percentage(share));
     }
-    table.add(std::move(row));
+    constexpr double shown = 0.0005;  // what is less is 0.0 in every column
+    if (largest >= shown) table.add(std::move(row));
   }
-  return table.text();
+  return table.text(width);
 }
 
-std::string energy_table(const RunResult& result) {
+std::string energy_table(const RunResult& result, std::size_t width) {
   if (result.energy_by_component_j.empty()) return {};
   std::vector<std::pair<std::string, double>> parts(result.energy_by_component_j.begin(),
                                                     result.energy_by_component_j.end());
   std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-  TextTable table({"energy by component", "energy", "share"});
-  for (const auto& [component, energy] : parts) {
-    table.add({component, si(energy, "J"), percent(per_second(energy, result.energy_j))});
+  std::vector<double> energies;
+  for (const auto& [component, energy] : parts) energies.push_back(energy);
+  const AlignedQuantities energy = aligned(energies, "J");
+  TextTable table({{"energy by component"}, {"energy", energy.unit}, {"share", "%"}});
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    table.add({parts[i].first, energy.texts[i], percentage(per_second(energies[i], result.energy_j))});
   }
-  return table.text();
+  return table.text(width);
 }
 
-std::string layers_table(const RunResult& result) {
-  if (result.layers.empty()) return {};
-  TextTable table({"layer", "cycles", "time", "energy", "DRAM", "load", "cal", "flow", "store", "rel. error"});
-  const auto add = [&](std::string name, const LayerRow& row) {
-    table.add({std::move(name), grouped(row.cycles), si(row.time_s, "s"), si(row.energy_j, "J"),
-               si(static_cast<double>(row.dram_read_bytes + row.dram_written_bytes), "B"),
-               percent(row.utilisation.load), percent(row.utilisation.cal), percent(row.utilisation.flow),
-               percent(row.utilisation.store), row.relative_error ? fmt::format("{:.2e}", *row.relative_error) : "-"});
+/// A row of the table of layers: one layer, or neighbours that are alike.
+struct LayerGroup {
+  std::string name;
+  LayerRow sum;
+};
+
+void add_to(LayerRow& sum, const LayerRow& row) {
+  const auto before = static_cast<double>(sum.cycles), more = static_cast<double>(row.cycles);
+  const auto mean = [&](double a, double b) { return per_second(a * before + b * more, before + more); };
+  sum.utilisation = {mean(sum.utilisation.load, row.utilisation.load), mean(sum.utilisation.cal, row.utilisation.cal),
+                     mean(sum.utilisation.flow, row.utilisation.flow),
+                     mean(sum.utilisation.store, row.utilisation.store)};
+  sum.cycles += row.cycles;
+  sum.time_s += row.time_s;
+  sum.energy_j += row.energy_j;
+  sum.dram_read_bytes += row.dram_read_bytes;
+  sum.dram_written_bytes += row.dram_written_bytes;
+  // The worst; what is no number is worse than any.
+  if (row.relative_error && (!sum.relative_error || !(*row.relative_error <= *sum.relative_error))) {
+    sum.relative_error = row.relative_error;
+  }
+}
+
+std::vector<LayerGroup> layer_groups(const RunResult& result, bool all_rows) {
+  constexpr std::size_t one_each = 8;
+  const bool together = !all_rows && result.layers.size() > one_each;
+  const auto alike = [](const LayerRow& a, const LayerRow& b) {
+    return std::tie(a.mixing, a.projections, a.ffn) == std::tie(b.mixing, b.projections, b.ffn);
   };
-  for (const LayerRow& row : result.layers) add(fmt::format("{} {}", row.index, row.mixing), row);
-  if (result.outside_of_layers) add("outside of them", *result.outside_of_layers);
-  return table.text();
+  std::vector<LayerGroup> groups;
+  u64 first = 0;
+  for (const LayerRow& row : result.layers) {
+    if (together && !groups.empty() && alike(groups.back().sum, row)) {
+      add_to(groups.back().sum, row);
+      groups.back().name = fmt::format("{}-{} {}", first, row.index, row.mixing);
+    } else {
+      first = row.index;
+      groups.push_back({fmt::format("{} {}", row.index, row.mixing), row});
+    }
+  }
+  if (result.outside_of_layers) groups.push_back({"outside of them", *result.outside_of_layers});
+  return groups;
 }
 
-std::string kernels_table(const RunResult& result) {
-  if (result.kernels.empty()) return {};
-  TextTable table(
-      {"layer.kernel", "launches", "array cycles", "energy+waits", "load", "cal", "flow", "store", "steady"});
-  for (const KernelRow& row : result.kernels) {
-    const std::string prefix = "layers.";
-    const bool of_layer = row.name.compare(0, prefix.size(), prefix) == 0;
-    table.add({of_layer ? row.name.substr(prefix.size()) : row.name, grouped(row.launches), grouped(row.cycles),
-               si(row.energy_j, "J"), percent(row.utilisation.load), percent(row.utilisation.cal),
-               percent(row.utilisation.flow), percent(row.utilisation.store),
-               row.steady ? percent(row.steady->cal) : "-"});
+std::string layers_table(const RunResult& result, const TerminalSummaryOptions& options) {
+  if (result.layers.empty()) return {};
+  const std::vector<LayerGroup> groups = layer_groups(result, options.all_rows);
+  std::vector<double> times, energies, bytes;
+  for (const LayerGroup& group : groups) {
+    times.push_back(group.sum.time_s);
+    energies.push_back(group.sum.energy_j);
+    bytes.push_back(static_cast<double>(group.sum.dram_read_bytes + group.sum.dram_written_bytes));
   }
-  return table.text();
+  const AlignedQuantities time = aligned(times, "s"), energy = aligned(energies, "J"), dram = aligned(bytes, "B");
+  TextTable table({{"layer"},
+                   {"cycles"},
+                   {"time", time.unit, 9},
+                   {"energy", energy.unit},
+                   {"DRAM", dram.unit, 5},
+                   {"load", "%", 6},
+                   {"cal", "%"},
+                   {"flow", "%", 7},
+                   {"store", "%", 8},
+                   {"rel.", "error", 4}});
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const LayerRow& row = groups[i].sum;
+    table.add({groups[i].name, grouped(row.cycles), time.texts[i], energy.texts[i], dram.texts[i],
+               percentage(row.utilisation.load), percentage(row.utilisation.cal), percentage(row.utilisation.flow),
+               percentage(row.utilisation.store),
+               row.relative_error ? fmt::format("{:.1e}", *row.relative_error) : "-"});
+  }
+  return table.text(options.width);
+}
+
+/// Without what all names of layers begin with.
+std::string short_name(const std::string& kernel) {
+  const std::string prefix = "layers.";
+  return kernel.compare(0, prefix.size(), prefix) == 0 ? kernel.substr(prefix.size()) : kernel;
+}
+
+std::string kernels_table(const RunResult& result, const TerminalSummaryOptions& options) {
+  constexpr std::size_t most = 10;
+  if (result.kernels.empty()) return {};
+  std::vector<const KernelRow*> rows;
+  for (const KernelRow& row : result.kernels) rows.push_back(&row);
+  KernelRow others;
+  std::size_t left_out = 0;
+  if (!options.all_rows && rows.size() > most + 1) {
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const KernelRow* a, const KernelRow* b) { return a->cycles > b->cycles; });
+    left_out = rows.size() - most;
+    for (auto row = rows.begin() + most; row != rows.end(); ++row) {
+      others.launches += (*row)->launches;
+      others.cycles += (*row)->cycles;
+      others.energy_j += (*row)->energy_j;
+    }
+    rows.resize(most);
+  }
+  std::vector<double> energies;
+  for (const KernelRow* row : rows) energies.push_back(row->energy_j);
+  if (left_out > 0) energies.push_back(others.energy_j);
+  const AlignedQuantities energy = aligned(energies, "J");
+  TextTable table({{"layer.kernel"},
+                   {"launches", "", 5},
+                   {"cycles on", "the array"},
+                   {"energy", energy.unit + ", waits", 4},
+                   {"load", "%", 6},
+                   {"cal", "%"},
+                   {"flow", "%", 7},
+                   {"store", "%", 8},
+                   {"steady", "cal %", 9}});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const KernelRow& row = *rows[i];
+    table.add({short_name(row.name), grouped(row.launches), grouped(row.cycles), energy.texts[i],
+               percentage(row.utilisation.load), percentage(row.utilisation.cal), percentage(row.utilisation.flow),
+               percentage(row.utilisation.store), row.steady ? percentage(row.steady->cal) : "-"});
+  }
+  if (left_out > 0) {
+    table.add({fmt::format("{} others", left_out), grouped(others.launches), grouped(others.cycles),
+               energy.texts.back(), "", "", "", "", ""});
+  }
+  std::string text = table.text(options.width);
+  if (left_out > 0) {
+    text += wrapped("  (the kernels that took most; --kernels shows all, summary.json has them too)", options.width, 2);
+    text += '\n';
+  }
+  return text;
 }
 
 std::string verification_text(const RunResult& result) {
@@ -114,48 +230,44 @@ std::string dram_text(const RunResult& result) {
 
 }  // namespace
 
-std::string summary_table(const RunResult& result) {
+std::string summary_table(const RunResult& result, const TerminalSummaryOptions& options) {
   std::string out;
-  add_line(out, "scenario", result.scenario);
-  add_line(out, "result", result.passed() ? "passed" : "FAILED: " + result.failure);
-  add_line(out, "verification", verification_text(result));
-  add_line(out, "time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));
+  const auto add = [&](const char* label, const std::string& value) { add_line(out, options.width, label, value); };
+  add("scenario", result.scenario);
+  add("result", result.passed() ? "passed" : "FAILED: " + result.failure);
+  add("verification", verification_text(result));
+  add("time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));
   const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
-  add_line(out, "arithmetic",
-           fmt::format("{}, {}, {} of the peak of {}", si(static_cast<double>(result.flops), "FLOP"),
-                       si(flops_per_s, "FLOP/s"), percent(per_second(flops_per_s, result.peak_flops_per_s)),
-                       si(result.peak_flops_per_s, "FLOP/s")));
-  add_line(out, "DRAM traffic",
-           fmt::format("{} read, {} written", si(static_cast<double>(result.dram_read_bytes), "B"),
-                       si(static_cast<double>(result.dram_written_bytes), "B")));
-  add_line(out, "energy",
-           fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy_j, "J"),
-                       si(per_second(result.energy_j, result.time_s), "W"),
-                       result.power.windows.empty() ? "" : ", peak " + si(peak_power(result), "W"),
-                       profile_text(result), dram_text(result)));
+  add("arithmetic", fmt::format("{}, {}, {} of the peak of {}", si(static_cast<double>(result.flops), "FLOP"),
+                                si(flops_per_s, "FLOP/s"), percent(per_second(flops_per_s, result.peak_flops_per_s)),
+                                si(result.peak_flops_per_s, "FLOP/s")));
+  add("DRAM traffic", fmt::format("{} read, {} written", si(static_cast<double>(result.dram_read_bytes), "B"),
+                                  si(static_cast<double>(result.dram_written_bytes), "B")));
+  add("energy", fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy_j, "J"),
+                            si(per_second(result.energy_j, result.time_s), "W"),
+                            result.power.windows.empty() ? "" : ", peak " + si(peak_power(result), "W"),
+                            profile_text(result), dram_text(result)));
   if (!result.area_by_component_mm2.empty()) {
     std::vector<std::string> parts;
     for (const auto& [component, mm2] : result.area_by_component_mm2) {
       if (mm2 >= 0.5) parts.push_back(fmt::format("{} {:.1f}", component, mm2));
     }
-    add_line(out, "area", fmt::format("{:.1f} mm2 estimated ({})", total_area(result), fmt::join(parts, ", ")));
+    add("area", fmt::format("{:.1f} mm2 estimated ({})", total_area(result), fmt::join(parts, ", ")));
   }
   const ArrayMap& array = result.array;
   const u32 used = CompilerTarget::floor_power_of_two(array.rows) * CompilerTarget::floor_power_of_two(array.columns);
   if (used < array.rows * array.columns) {
-    add_line(out, "PEs",
-             fmt::format("{} of {} used: kernels take a power of two of rows and of columns", used,
-                         array.rows * array.columns));
+    add("PEs", fmt::format("{} of {} used: kernels take a power of two of rows and of columns", used,
+                           array.rows * array.columns));
   }
-  add_line(out, "utilisation", utilisation_text(result.utilisation));
-  if (result.steady) add_line(out, "  in steady state", utilisation_text(*result.steady));
-  add_line(out, "simulation",
-           fmt::format(
-               "{:.2f} s on the host, {}, {}", result.host_seconds,
-               si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
-               si(per_second(static_cast<double>(result.lane_operations), result.host_seconds), "lane operations/s")));
-  for (const std::string& part :
-       {layers_table(result), kernels_table(result), units_table(result), energy_table(result)}) {
+  add("utilisation", utilisation_text(result.utilisation));
+  if (result.steady) add("  in steady state", utilisation_text(*result.steady));
+  add("simulation", fmt::format("{:.2f} s on the host, {}, {}", result.host_seconds,
+                                si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
+                                si(per_second(static_cast<double>(result.lane_operations), result.host_seconds),
+                                   "lane operations/s")));
+  for (const std::string& part : {layers_table(result, options), kernels_table(result, options),
+                                  units_table(result, options.width), energy_table(result, options.width)}) {
     if (!part.empty()) out += "\n" + part;
   }
   return out;

@@ -5,10 +5,17 @@
 #include <string>
 
 #include "platform/report/run_result.h"
+#include "platform/report/text_table.h"
 
 namespace bvp {
 
-/// The end-of-run table, at most 100 columns wide.
-std::string summary_table(const RunResult& result);
+struct TerminalSummaryOptions {
+  std::size_t width = default_width;  ///< of the terminal; tables have no fewer columns than they need
+  bool all_rows = false;              ///< every layer and kernel; otherwise what fits one screen
+};
+
+/// The figures of the whole run, then tables of layers, kernels, unit cycles and energy. Of more than eight layers,
+/// neighbours that are alike share a row; of more than eleven kernels, those that took the most cycles have one each.
+std::string summary_table(const RunResult& result, const TerminalSummaryOptions& options = {});
 
 }  // namespace bvp
