@@ -72,7 +72,7 @@ Item from_scenario(const CompareCommand& command, const std::string& file) {
   Item item;
   std::vector<Override> overrides{{"run.data", "false", "compare"}};
   overrides.insert(overrides.end(), command.overrides.begin(), command.overrides.end());
-  item.scenario = read_scenario(file, scenario_options(overrides));
+  item.scenario = read_scenario(scenario_file(file), scenario_options(overrides));
   Scenario& scenario = *item.scenario;
   check_firmware(file, scenario.run.firmware);
   item.run = compared(scenario, simulate(scenario, "the network"));
