@@ -2,6 +2,7 @@
 // What a run leaves behind.
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
@@ -51,6 +52,13 @@ bvp::RunResult sample_result() {
 std::string read(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::size_t widest = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) widest = std::max(widest, line.size());
+  return widest;
 }
 
 class TemporaryDirectory {
@@ -108,12 +116,11 @@ TEST_CASE("A run of no time divides by nothing", "[summary]") {
 TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
   bvp::RunResult result = sample_result();
   std::string table = bvp::summary_table(result);
-  CHECK_THAT(table, Contains("2,000,000 cycles") && Contains("bit-exact with the fp16 reference") &&
-                        Contains("average power 5 W") && Contains("60.0 %") && Contains("passed"));
-  std::istringstream lines(table);
-  for (std::string line; std::getline(lines, line);) {
-    INFO(line);
-    CHECK(line.size() <= 100);
+  CHECK_THAT(table, Contains("2,000,000 cycles") && Contains("bit-exact with") && Contains("average power 5 W") &&
+                        Contains("60.0") && Contains("passed"));
+  for (const std::size_t width : {80, 100, 200}) {
+    INFO(width);
+    CHECK(widest_line(bvp::summary_table(result, {width, false})) <= width);
   }
   CHECK_THAT(table, Contains("(profile silicon, with DRAM)"));
   CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit").is_null());
@@ -130,9 +137,46 @@ TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
   CHECK_THAT(bvp::summary_table(result), !Contains("used: kernels"));
   result.array.rows = 3;
   result.array.columns = 5;
-  CHECK_THAT(bvp::summary_table(result), Contains("8 of 15 used: kernels take a power of two"));
+  CHECK_THAT(bvp::summary_table(result), Contains("8 of 15 used: kernels take a power of two of rows"));
   result.failure = "the time limit was reached";
   CHECK_THAT(bvp::summary_table(result), Contains("FAILED: the time limit was reached"));
+}
+
+TEST_CASE("The table of a large network fits one screen, unless all of it is asked for", "[summary]") {
+  bvp::RunResult result = sample_result();
+  result.energy_by_component_j = {{"pe", 0.006}, {"dram", 0.004}, {"mesh", 3e-9}, {"cpu", 1e-5}, {"dma", 1e-5}};
+  result.layers.clear();
+  result.kernels.clear();
+  bvp::u64 cycles = 0;
+  for (bvp::u64 i = 0; i < 24; ++i) {
+    bvp::LayerRow layer;
+    layer.index = i;
+    layer.mixing = i < 12 ? "fft2d" : "attention";
+    layer.cycles = 1000;
+    layer.utilisation = {0.1, i == 0 ? 1.0 : 0.4, 0.1, 0.1};
+    layer.relative_error = i == 3 ? 5e-2 : 1e-3;
+    result.layers.push_back(layer);
+    for (const char* name : {"ffn.up", "ffn.down"}) {
+      bvp::KernelRow kernel;
+      kernel.name = "layers." + std::to_string(i) + "." + name;
+      kernel.cycles = 100 + i;
+      cycles += kernel.cycles;
+      result.kernels.push_back(kernel);
+    }
+  }
+  const std::string table = bvp::summary_table(result);
+  CHECK(widest_line(table) <= 80);
+  CHECK(std::count(table.begin(), table.end(), '\n') <= 50);
+  CHECK_THAT(table, Contains("0-11 fft2d") && Contains("12,000") && Contains("12-23 attention") && Contains("5.0e-02"));
+  CHECK_THAT(table, Contains("45.0"));  // (1 + 11 * 0.4) / 12
+  CHECK_THAT(table, Contains("23.ffn.up") && Contains("38 others") && !Contains("18.ffn.up"));
+  bvp::u64 shown = 0;
+  for (bvp::u64 i = 19; i < 24; ++i) shown += 2 * (100 + i);
+  CHECK_THAT(table, Contains("<0.001") && Contains(" " + bvp::grouped(cycles - shown) + " "));
+  const std::string all = bvp::summary_table(result, {80, true});
+  CHECK(widest_line(all) <= 80);
+  for (bvp::u64 i = 0; i < 24; ++i) CHECK_THAT(all, Contains("  " + std::to_string(i) + ".ffn.up"));
+  CHECK_THAT(all, !Contains("others"));
 }
 
 TEST_CASE("A run's directory holds what was asked for", "[summary]") {
