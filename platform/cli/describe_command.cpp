@@ -303,8 +303,9 @@ Json filtered(const Json& list, Filter& filter) {
 }
 
 Json parameters_shown(const Scenario& scenario, Filter& filter) {
+  const Json all = parameters_json(scenario, true);
   Json shown = Json::object();
-  for (const auto& [key, entry] : parameters_json(scenario, true).items()) {
+  for (const auto& [key, entry] : all.items()) {
     if (filter.shows(key)) shown[key] = entry;
   }
   return shown;
@@ -356,8 +357,13 @@ int describe_command(const DescribeCommand& command) {
     return exit_passed;
   }
   const bool defaults = command.scenario.empty();
+  std::vector<Override> overrides = command.overrides;
+  if (command.tensors) {
+    // The files are yet to be made.
+    for (const char* key : {"run.weights", "run.input"}) overrides.push_back({key, "", "--tensors"});
+  }
   const auto scenario = defaults ? std::make_unique<Scenario>()
-                                 : read_scenario(scenario_file(command.scenario), scenario_options(command.overrides));
+                                 : read_scenario(scenario_file(command.scenario), scenario_options(overrides));
   Filter filter(command.filter);
   if (command.json) {
     fmt::print("{}", json_text(command.tensors ? tensors_json(scenario->network, filter)
