@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 #include <tuple>
 
 #include "platform/compiler/target.h"
@@ -179,7 +180,7 @@ std::string kernels_table(const RunResult& result, const TerminalSummaryOptions&
   TextTable table({{"layer.kernel"},
                    {"launches", "", 5},
                    {"cycles on", "the array"},
-                   {"energy", energy.unit + ", waits", 4},
+                   {"energy+", "waits " + energy.unit, 4},
                    {"load", "%", 6},
                    {"cal", "%"},
                    {"flow", "%", 7},
@@ -192,15 +193,34 @@ std::string kernels_table(const RunResult& result, const TerminalSummaryOptions&
                percentage(row.utilisation.store), row.steady ? percentage(row.steady->cal) : "-"});
   }
   if (left_out > 0) {
-    table.add({fmt::format("{} others", left_out), grouped(others.launches), grouped(others.cycles),
+    table.add({fmt::format("{} others: --kernels", left_out), grouped(others.launches), grouped(others.cycles),
                energy.texts.back(), "", "", "", "", ""});
   }
-  std::string text = table.text(options.width);
-  if (left_out > 0) {
-    text += wrapped("  (the kernels that took most; --kernels shows all, summary.json has them too)", options.width, 2);
-    text += '\n';
+  return table.text(options.width);
+}
+
+/// Two tables side by side where there is room for that, else one below the other.
+std::string beside(const std::string& left, const std::string& right, std::size_t width) {
+  constexpr std::size_t gap = 2;  // more than the indentation of the right one
+  const auto lines_of = [](const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  };
+  const std::vector<std::string> lefts = lines_of(left), rights = lines_of(right);
+  std::size_t left_width = 0, right_width = 0;
+  for (const std::string& line : lefts) left_width = std::max(left_width, line.size());
+  for (const std::string& line : rights) right_width = std::max(right_width, line.size());
+  if (lefts.empty() || rights.empty() || left_width + gap + right_width > width) {
+    return left + (lefts.empty() || rights.empty() ? "" : "\n") + right;
   }
-  return text;
+  std::string out;
+  for (std::size_t i = 0; i < std::max(lefts.size(), rights.size()); ++i) {
+    const std::string first = i < lefts.size() ? lefts[i] : "";
+    out += i < rights.size() ? fmt::format("{:<{}}{}\n", first, left_width + gap, rights[i]) : first + "\n";
+  }
+  return out;
 }
 
 std::string verification_text(const RunResult& result) {
@@ -238,9 +258,9 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
   add("verification", verification_text(result));
   add("time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));
   const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
-  add("arithmetic", fmt::format("{}, {}, {} of the peak of {}", si(static_cast<double>(result.flops), "FLOP"),
-                                si(flops_per_s, "FLOP/s"), percent(per_second(flops_per_s, result.peak_flops_per_s)),
-                                si(result.peak_flops_per_s, "FLOP/s")));
+  add("arithmetic",
+      fmt::format("{}, {}, {} of the {} peak", si(static_cast<double>(result.flops), "FLOP"), si(flops_per_s, "FLOP/s"),
+                  percent(per_second(flops_per_s, result.peak_flops_per_s)), si(result.peak_flops_per_s, "FLOP/s")));
   add("DRAM traffic", fmt::format("{} read, {} written", si(static_cast<double>(result.dram_read_bytes), "B"),
                                   si(static_cast<double>(result.dram_written_bytes), "B")));
   add("energy", fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy_j, "J"),
@@ -266,8 +286,9 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
                                 si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
                                 si(per_second(static_cast<double>(result.lane_operations), result.host_seconds),
                                    "lane operations/s")));
-  for (const std::string& part : {layers_table(result, options), kernels_table(result, options),
-                                  units_table(result, options.width), energy_table(result, options.width)}) {
+  for (const std::string& part :
+       {layers_table(result, options), kernels_table(result, options),
+        beside(units_table(result, options.width), energy_table(result, options.width), options.width)}) {
     if (!part.empty()) out += "\n" + part;
   }
   return out;
