@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -16,12 +17,12 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 REWRITE = "\r\x1b[K"
 
 
-def on_terminal(arguments, columns, directory, **environment):
+def on_terminal(arguments, columns, directory, program=EXECUTABLE, expect=0, **environment):
     """@return what the command wrote to a terminal of so many columns; its lines end with CR LF"""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     # COLUMNS would say something else; the terminal itself knows better.
-    child = subprocess.Popen([EXECUTABLE, *map(str, arguments)], cwd=directory, stdin=slave, stdout=slave, stderr=slave,
+    child = subprocess.Popen([program, *map(str, arguments)], cwd=directory, stdin=slave, stdout=slave, stderr=slave,
                              env={"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "17", **environment})
     os.close(slave)
     output = b""
@@ -34,7 +35,7 @@ def on_terminal(arguments, columns, directory, **environment):
             break
         output += part
     os.close(master)
-    if child.wait() != 0:
+    if child.wait() != expect:
         raise AssertionError(output.decode(errors="replace")[-2000:])
     return output.decode()
 
@@ -160,6 +161,46 @@ class Terminal(unittest.TestCase):
         rows = [line for line in table[begin + 2:begin + 6]]
         points = {match.start() for line in rows for match in [re.search(r"\.\d{3}", line)]}
         self.assertEqual(len(points), 1, rows)
+
+
+class Build(unittest.TestCase):
+    """scripts/build with a build tool of our own in its place."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.path = pathlib.Path(self.directory.name) / "a tree"
+        for name in ["scripts", "bin"]:
+            (self.path / name).mkdir(parents=True)
+        shutil.copy(TREE / "scripts" / "build", self.path / "scripts" / "build")
+
+    def tool(self, end):
+        """Prints as Ninja does."""
+        cmake = self.path / "bin" / "cmake"
+        cmake.write_text('#!/bin/sh\n[ "$1" = --build ] || exit 0\n'
+                         f'for i in 1 2 3 4; do echo "[$i/4] Building file $i"; done\n{end}\n')
+        cmake.chmod(0o755)
+        return {"PATH": f"{self.path / 'bin'}:{os.environ['PATH']}"}
+
+    def test_a_line_that_is_written_again_on_a_terminal(self):
+        output = on_terminal([], 80, self.path, self.path / "scripts" / "build", **self.tool("exit 0"))
+        shown = [part.strip() for part in output.split(REWRITE)]
+        self.assertEqual(shown[1:], ["25 %, step 1 of 4", "50 %, step 2 of 4", "75 %, step 3 of 4", "100 %, step 4 of 4", ""])
+        output = on_terminal([], 80, self.path, self.path / "scripts" / "build", **{**self.tool("exit 0"), "TERM": "dumb"})
+        self.assertNotIn("\x1b", output)
+
+    def test_a_line_now_and_then_in_a_pipe(self):
+        waiting = self.tool("sleep 16; echo '[4/4] the last one'")
+        done = subprocess.run([self.path / "scripts" / "build"], env={**os.environ, **waiting}, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertEqual(done.stderr, "Building (release); the log is in build/release.log\n100 %, step 4 of 4\n")
+
+    def test_failures_are_shown(self):
+        failing = self.tool("echo 'x.cpp:1: error: no'; exit 3")
+        done = subprocess.run([self.path / "scripts" / "build"], env={**os.environ, **failing}, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("x.cpp:1: error: no", done.stderr)
+        self.assertIn("[4/4] Building file 4", (self.path / "build" / "release.log").read_text())
 
 
 if __name__ == "__main__":
