@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
 #include <sstream>
 #include <tuple>
 
@@ -36,7 +38,7 @@ std::string units_table(const RunResult& result, std::size_t width) {
   std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) {
     return std::pair(a.first == "issue", a.second) > std::pair(b.first == "issue", b.second);
   });
-  TextTable table({{"cycles of the units"}, {"load", "%"}, {"cal", "%"}, {"flow", "%"}, {"store", "%"}});
+  TextTable table({{"unit cycles"}, {"load", "%"}, {"cal", "%"}, {"flow", "%"}, {"store", "%"}});
   for (const auto& [reason, total] : reasons) {
     std::vector<std::string> row{reason};
     double largest = 0;
@@ -68,7 +70,7 @@ std::string energy_table(const RunResult& result, std::size_t width) {
   std::vector<double> energies;
   for (const auto& [component, energy] : parts) energies.push_back(energy);
   const AlignedQuantities energy = aligned(energies, "J");
-  TextTable table({{"energy by component"}, {"energy", energy.unit}, {"share", "%"}});
+  TextTable table({{"component"}, {"energy", energy.unit}, {"share", "%"}});
   for (std::size_t i = 0; i < parts.size(); ++i) {
     table.add({parts[i].first, energy.texts[i], percentage(per_second(energies[i], result.energy_j))});
   }
@@ -98,9 +100,13 @@ void add_to(LayerRow& sum, const LayerRow& row) {
   }
 }
 
-std::vector<LayerGroup> layer_groups(const RunResult& result, bool all_rows) {
+/// There are so many layers that not each has rows of its own.
+bool layers_share_rows(const RunResult& result, const TerminalSummaryOptions& options) {
   constexpr std::size_t one_each = 8;
-  const bool together = !all_rows && result.layers.size() > one_each;
+  return !options.all_rows && result.layers.size() > one_each;
+}
+
+std::vector<LayerGroup> layer_groups(const RunResult& result, bool together) {
   const auto alike = [](const LayerRow& a, const LayerRow& b) {
     return std::tie(a.mixing, a.projections, a.ffn) == std::tie(b.mixing, b.projections, b.ffn);
   };
@@ -121,7 +127,7 @@ std::vector<LayerGroup> layer_groups(const RunResult& result, bool all_rows) {
 
 std::string layers_table(const RunResult& result, const TerminalSummaryOptions& options) {
   if (result.layers.empty()) return {};
-  const std::vector<LayerGroup> groups = layer_groups(result, options.all_rows);
+  const std::vector<LayerGroup> groups = layer_groups(result, layers_share_rows(result, options));
   std::vector<double> times, energies, bytes;
   for (const LayerGroup& group : groups) {
     times.push_back(group.sum.time_s);
@@ -149,33 +155,70 @@ std::string layers_table(const RunResult& result, const TerminalSummaryOptions& 
   return table.text(options.width);
 }
 
-/// Without what all names of layers begin with.
-std::string short_name(const std::string& kernel) {
+/// "layers.3.ffn.up" -> "3.ffn.up", or "*.ffn.up" where layers share rows.
+std::string short_name(const std::string& kernel, bool together) {
   const std::string prefix = "layers.";
-  return kernel.compare(0, prefix.size(), prefix) == 0 ? kernel.substr(prefix.size()) : kernel;
+  if (kernel.compare(0, prefix.size(), prefix) != 0) return kernel;
+  const std::size_t dot = kernel.find('.', prefix.size());
+  return together && dot != std::string::npos ? "*" + kernel.substr(dot) : kernel.substr(prefix.size());
+}
+
+/// A row of the table of kernels: a kernel, or the same one of all layers.
+struct KernelGroup {
+  std::string name;
+  u64 launches = 0, cycles = 0;
+  double energy_j = 0;
+  Utilisation utilisation;
+  std::optional<Utilisation> steady;  // null if it is for one of them
+};
+
+void add_to(KernelGroup& sum, const KernelRow& row) {
+  if (sum.steady && row.steady) {
+    sum.steady = mean(*sum.steady, sum.cycles, *row.steady, row.cycles);
+  } else {
+    sum.steady.reset();
+  }
+  sum.utilisation = mean(sum.utilisation, sum.cycles, row.utilisation, row.cycles);
+  sum.launches += row.launches;
+  sum.cycles += row.cycles;
+  sum.energy_j += row.energy_j;
+}
+
+std::vector<KernelGroup> kernel_groups(const RunResult& result, bool together) {
+  std::vector<KernelGroup> groups;
+  std::map<std::string, std::size_t> places;
+  for (const KernelRow& row : result.kernels) {
+    const std::string name = short_name(row.name, together);
+    const auto [place, fresh] = places.try_emplace(name, groups.size());
+    if (fresh) {
+      groups.push_back({name, row.launches, row.cycles, row.energy_j, row.utilisation, row.steady});
+    } else {
+      add_to(groups[place->second], row);
+    }
+  }
+  return groups;
 }
 
 std::string kernels_table(const RunResult& result, const TerminalSummaryOptions& options) {
   constexpr std::size_t most = 10;
   if (result.kernels.empty()) return {};
-  std::vector<const KernelRow*> rows;
-  for (const KernelRow& row : result.kernels) rows.push_back(&row);
-  KernelRow others;
-  std::size_t left_out = 0;
+  std::vector<KernelGroup> rows = kernel_groups(result, layers_share_rows(result, options));
+  std::optional<KernelGroup> others;
   if (!options.all_rows && rows.size() > most + 1) {
     std::stable_sort(rows.begin(), rows.end(),
-                     [](const KernelRow* a, const KernelRow* b) { return a->cycles > b->cycles; });
-    left_out = rows.size() - most;
-    for (auto row = rows.begin() + most; row != rows.end(); ++row) {
-      others.launches += (*row)->launches;
-      others.cycles += (*row)->cycles;
-      others.energy_j += (*row)->energy_j;
+                     [](const KernelGroup& a, const KernelGroup& b) { return a.cycles > b.cycles; });
+    others.emplace();
+    others->name = fmt::format("{} others: --kernels", rows.size() - most);
+    for (std::size_t i = most; i < rows.size(); ++i) {
+      others->launches += rows[i].launches;
+      others->cycles += rows[i].cycles;
+      others->energy_j += rows[i].energy_j;
     }
     rows.resize(most);
   }
   std::vector<double> energies;
-  for (const KernelRow* row : rows) energies.push_back(row->energy_j);
-  if (left_out > 0) energies.push_back(others.energy_j);
+  for (const KernelGroup& row : rows) energies.push_back(row.energy_j);
+  if (others) energies.push_back(others->energy_j);
   const AlignedQuantities energy = aligned(energies, "J");
   TextTable table({{"layer.kernel"},
                    {"launches", "", 5},
@@ -187,14 +230,14 @@ std::string kernels_table(const RunResult& result, const TerminalSummaryOptions&
                    {"store", "%", 8},
                    {"steady", "cal %", 9}});
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const KernelRow& row = *rows[i];
-    table.add({short_name(row.name), grouped(row.launches), grouped(row.cycles), energy.texts[i],
-               percentage(row.utilisation.load), percentage(row.utilisation.cal), percentage(row.utilisation.flow),
-               percentage(row.utilisation.store), row.steady ? percentage(row.steady->cal) : "-"});
+    const KernelGroup& row = rows[i];
+    table.add({row.name, grouped(row.launches), grouped(row.cycles), energy.texts[i], percentage(row.utilisation.load),
+               percentage(row.utilisation.cal), percentage(row.utilisation.flow), percentage(row.utilisation.store),
+               row.steady ? percentage(row.steady->cal) : "-"});
   }
-  if (left_out > 0) {
-    table.add({fmt::format("{} others: --kernels", left_out), grouped(others.launches), grouped(others.cycles),
-               energy.texts.back(), "", "", "", "", ""});
+  if (others) {
+    table.add(
+        {others->name, grouped(others->launches), grouped(others->cycles), energy.texts.back(), "", "", "", "", ""});
   }
   return table.text(options.width);
 }

@@ -15,7 +15,8 @@ struct TerminalSummaryOptions {
 };
 
 /// The figures of the whole run, then tables of layers, kernels, unit cycles and energy. Of more than eight layers,
-/// neighbours that are alike share a row; of more than eleven kernels, those that took the most cycles have one each.
+/// neighbours that are alike share a row, and a kernel has one for all layers that have it; of more than eleven rows of
+/// kernels, those that took the most cycles are shown.
 std::string summary_table(const RunResult& result, const TerminalSummaryOptions& options = {});
 
 }  // namespace bvp

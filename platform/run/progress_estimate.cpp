@@ -37,6 +37,8 @@ std::string ProgressEstimate::task() const { return launched_ ? network_.tasks[t
 void ProgressEstimate::kernel_launched(const Command& command, const LaunchPhases&, Cycle) {
   const std::optional<TaskStep> step = CommandTags(tags_).read(command.tag);  // tags_ follows the completions
   if (!step) return;
+  if (ended_) done_ = 0;
+  ended_ = false;
   if (!launched_ || step->task != task_) in_task_ = 0;
   launched_ = true;
   task_ = step->task;
@@ -44,7 +46,11 @@ void ProgressEstimate::kernel_launched(const Command& command, const LaunchPhase
 }
 
 void ProgressEstimate::command_completed(const Command& command, Cycle) {
-  if (command.tag == network_tag_end) done_ = 0;
+  if (command.tag == network_tag_end) {
+    ended_ = true;
+    done_ = 1;
+    in_task_ = 0;
+  }
   const std::optional<TaskStep> step = tags_.read(command.tag);
   if (!step || !is_launch(command) || step->task != task_) return;
   const auto kernel = std::lower_bound(kernels_.begin(), kernels_.end(), *step,
@@ -55,7 +61,21 @@ void ProgressEstimate::command_completed(const Command& command, Cycle) {
   const double all = before_.back();
   const double cycles = before_[task_] + share * (before_[task_ + 1] - before_[task_]);
   if (all > 0) done_ = std::max(done_, cycles / all);
+  if (share >= 1) finish_task();
   if (changed_) changed_();
+}
+
+void ProgressEstimate::task_done(u32 task) {
+  if (!launched_ || task != task_) return;
+  finish_task();
+  if (changed_) changed_();
+}
+
+void ProgressEstimate::finish_task() {
+  if (before_.back() > 0) done_ = std::max(done_, before_[task_ + 1] / before_.back());
+  if (task_ + 1 == network_.tasks.size()) return;
+  ++task_;
+  in_task_ = 0;
 }
 
 }  // namespace bvp

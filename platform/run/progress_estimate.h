@@ -21,7 +21,10 @@ class ProgressEstimate : public CommandObserver {
   void command_completed(const Command& command, Cycle cycle) override;
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
 
-  /// The task whose kernel was launched last.
+  /// The firmware says that it is done with this task. What it says of tasks that are not there is not heard.
+  void task_done(u32 task);
+
+  /// The task whose kernel was launched last, or the one after it where all its launches have completed.
   [[nodiscard]] std::size_t task_index() const { return task_; }
   /// Its name; empty before the first launch, and for firmware that does not run the network.
   [[nodiscard]] std::string task() const;
@@ -30,6 +33,8 @@ class ProgressEstimate : public CommandObserver {
   [[nodiscard]] double done() const { return done_; }
 
  private:
+  void finish_task();
+
   const CompiledNetwork& network_;
   std::function<void()> changed_;
   CommandTags tags_;
@@ -37,6 +42,7 @@ class ProgressEstimate : public CommandObserver {
   std::vector<double> launches_;            // [task]: expected cycles on the array, of all its launches
   std::vector<const KernelInfo*> kernels_;  // sorted by step
   bool launched_ = false;
+  bool ended_ = false;  // the inference, and no other one has begun
   std::size_t task_ = 0;
   double in_task_ = 0;  // as launches_, of those that have completed
   double done_ = 0;

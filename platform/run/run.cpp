@@ -224,7 +224,10 @@ class Run {
     progress_.stage = RunProgress::Stage::simulating;
     progress_.task_count = compiled_.tasks.size();
     ProgressEstimate estimate(compiled_, [&] { report_progress(estimate); });
-    if (request_.progress) soc.sequencer.add_observer(estimate);
+    if (request_.progress) {
+      soc.sequencer.add_observer(estimate);
+      soc.simulation_control.set_progress_callback([&](u32 task) { estimate.task_done(task); });
+    }
     soc.uart.set_sink([&](char character) {
       last_line_.add(character);
       if (request_.uart) request_.uart(std::string_view(&character, 1));

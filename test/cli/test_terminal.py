@@ -43,11 +43,11 @@ def on_terminal(arguments, columns, directory, program=EXECUTABLE, expect=0, **e
 def progress_of(output):
     """What the progress line showed, in order, with the text of the firmware that came before each."""
     shown = []
-    parts = output.split(REWRITE)
-    for before, part in zip(parts, parts[1:]):
-        text = part.split("\r")[0].split("\n")[0]
-        if text:
-            shown.append((before, text))
+    so_far = ""
+    for part in output.split(REWRITE)[1:]:
+        if part and "\n" not in part:  # otherwise it is what the line made room for
+            shown.append((so_far, part))
+        so_far += part
     return shown
 
 
@@ -97,8 +97,7 @@ class Terminal(unittest.TestCase):
     def test_the_task_that_runs_is_named_from_the_beginning(self):
         output = on_terminal([*self.MAIN, "--out", "here"], 120, self.path)
         shown = progress_of(output)
-        first = next(i for i, (before, _) in enumerate(shown) if "task 1/5" in before)
-        self.assertGreater(first, 0, "nothing was shown before the first task had ended")
+        self.assertNotIn("done at cycle", shown[0][0], "nothing was shown before the first task had ended")
         ended = 0
         for before, text in shown:
             for number in re.findall(r"task (\d)/5 \S.* done at cycle", before):
@@ -148,7 +147,7 @@ class Terminal(unittest.TestCase):
                 "network.tokens=64", "--fidelity", "fast", "--no-data", "--out", "here"]
         table = self.table_of(on_terminal(bert, 80, self.path))
         self.assertLessEqual(len(table), 50)
-        self.assertIn("others", "\n".join(table))
+        self.assertIn("*.ffn.up", "\n".join(table))
         table = self.table_of(on_terminal([*bert, "--kernels"], 80, self.path))
         self.assertNotIn("others", "\n".join(table))
         for layer in range(12):
@@ -157,7 +156,7 @@ class Terminal(unittest.TestCase):
 
     def test_digits_line_up(self):
         table = self.table_of(on_terminal([*self.MAIN, "--out", "here"], 80, self.path))
-        begin = next(i for i, line in enumerate(table) if "energy by component" in line)
+        begin = next(i for i, line in enumerate(table) if "component" in line)
         rows = [line for line in table[begin + 2:begin + 6]]
         points = {match.start() for line in rows for match in [re.search(r"\.\d{3}", line)]}
         self.assertEqual(len(points), 1, rows)

@@ -21,7 +21,7 @@ PAGE = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "your_network.md"
 
 def blocks(language):
     """The page's blocks of code."""
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return [block for kind, block in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if kind == language]
 
 
 def save(tensors, path, dtype="F16"):

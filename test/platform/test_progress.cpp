@@ -72,8 +72,10 @@ TEST_CASE("Progress goes by the plan's cycles and names the task that runs", "[p
   complete({0, 1});
   CHECK(estimate.done() == Approx(50.0 / 400));
   launch({0, 1});
+  CHECK(estimate.task() == "first");
   complete({0, 1});
   CHECK(estimate.done() == Approx(100.0 / 400));
+  CHECK(estimate.task() == "second");
   launch({1, 2});
   CHECK(estimate.task() == "second");
   CHECK(estimate.task_index() == 1);
@@ -87,6 +89,7 @@ TEST_CASE("Progress goes by the plan's cycles and names the task that runs", "[p
   bvp::Command end = command(bvp::CommandOpcode::dma, {});
   end.tag = bvp::network_tag_end;
   estimate.command_completed(end, 0);
+  CHECK(estimate.done() == 1);
   launch({0, 1});
   CHECK(estimate.task() == "first");
   CHECK(estimate.done() == 0);
@@ -102,6 +105,23 @@ TEST_CASE("Launches that overlap into the next task do not lose the first one's"
   CHECK(estimate.task() == "second");
   estimate.command_completed(command(bvp::CommandOpcode::launch, {1, 2}), 0);
   CHECK(estimate.done() == Approx((100 + 0.75 * 300) / 400));
+}
+
+TEST_CASE("What the firmware says of tasks counts where it can be", "[progress]") {
+  const bvp::CompiledNetwork network = two_tasks();
+  bvp::ProgressEstimate estimate(network, {});
+  for (const bvp::u32 task : {0U, 1U, 2U, 0xffffffffU}) estimate.task_done(task);
+  CHECK(estimate.task().empty());
+  CHECK(estimate.done() == 0);
+  estimate.kernel_launched(command(bvp::CommandOpcode::launch, {0, 1}), {}, 0);
+  estimate.task_done(1);
+  CHECK(estimate.task() == "first");
+  estimate.task_done(0);
+  CHECK(estimate.task() == "second");
+  CHECK(estimate.done() == Approx(100.0 / 400));
+  estimate.task_done(1);
+  CHECK(estimate.task() == "second");
+  CHECK(estimate.done() == 1);
 }
 
 TEST_CASE("A plan without cycles has no share of them", "[progress]") {
