@@ -83,12 +83,15 @@ struct LayerGroup {
   LayerRow sum;
 };
 
+/// Of both together, weighted by their cycles.
+Utilisation mean(const Utilisation& a, u64 a_cycles, const Utilisation& b, u64 b_cycles) {
+  const auto weight_a = static_cast<double>(a_cycles), weight_b = static_cast<double>(b_cycles);
+  const auto of = [&](double x, double y) { return per_second(x * weight_a + y * weight_b, weight_a + weight_b); };
+  return {of(a.load, b.load), of(a.cal, b.cal), of(a.flow, b.flow), of(a.store, b.store)};
+}
+
 void add_to(LayerRow& sum, const LayerRow& row) {
-  const auto before = static_cast<double>(sum.cycles), more = static_cast<double>(row.cycles);
-  const auto mean = [&](double a, double b) { return per_second(a * before + b * more, before + more); };
-  sum.utilisation = {mean(sum.utilisation.load, row.utilisation.load), mean(sum.utilisation.cal, row.utilisation.cal),
-                     mean(sum.utilisation.flow, row.utilisation.flow),
-                     mean(sum.utilisation.store, row.utilisation.store)};
+  sum.utilisation = mean(sum.utilisation, sum.cycles, row.utilisation, row.cycles);
   sum.cycles += row.cycles;
   sum.time_s += row.time_s;
   sum.energy_j += row.energy_j;
