@@ -71,6 +71,7 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
   CLI::App app{"butterfly-vp: a virtual platform of a dataflow accelerator for butterfly-sparse attention networks"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "butterfly-vp " + version, "Print the version and exit");
+  app.set_help_all_flag("--help-all", "Print the help of all commands and exit");
   app.footer("Exit codes: 0 done and verified, 1 the run or its verification failed, 2 bad usage or input.");
   std::vector<std::string> sets;
   // It would be taken for an option that is not there.

@@ -106,7 +106,6 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
 
 std::string TextTable::text(std::size_t width) const {
   constexpr std::size_t indent = 2, gap = 2, least_of_first = 8;
-  const bool has_units = std::any_of(columns_.begin(), columns_.end(), [](const Column& c) { return !c.unit.empty(); });
   std::vector<std::size_t> shown(columns_.size()), widths(columns_.size());
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     shown[i] = i;
@@ -132,6 +131,8 @@ std::string TextTable::text(std::size_t width) const {
   widths[0] = std::min(widths[0], std::max({room, least_of_first, columns_[0].heading.size()}));
   names = cut_in_middle(std::move(names), widths[0]);
 
+  const bool has_units =
+      std::any_of(shown.begin(), shown.end(), [&](std::size_t i) { return !columns_[i].unit.empty(); });
   std::string out;
   const auto line = [&](const auto& cell) {
     std::string text = fmt::format("{:{}}{:<{}}", "", indent, cell(0), widths[0]);

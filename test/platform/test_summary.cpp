@@ -54,6 +54,14 @@ std::string read(const fs::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
+/// With single spaces between them: where lines are broken does not matter.
+std::string words(const std::string& text) {
+  std::string out;
+  std::istringstream stream(text);
+  for (std::string word; stream >> word;) out += word + " ";
+  return out;
+}
+
 std::size_t widest_line(const std::string& text) {
   std::size_t widest = 0;
   std::istringstream lines(text);
@@ -115,7 +123,7 @@ TEST_CASE("A run of no time divides by nothing", "[summary]") {
 
 TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
   bvp::RunResult result = sample_result();
-  std::string table = bvp::summary_table(result);
+  const std::string table = words(bvp::summary_table(result));
   CHECK_THAT(table, Contains("2,000,000 cycles") && Contains("bit-exact with") && Contains("average power 5 W") &&
                         Contains("60.0") && Contains("passed"));
   for (const std::size_t width : {80, 100, 200}) {
@@ -124,22 +132,22 @@ TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
   }
   CHECK_THAT(table, Contains("(profile silicon, with DRAM)"));
   CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit").is_null());
-  CHECK_THAT(bvp::summary_table(result), Contains("silicon, with DRAM)"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("silicon, with DRAM)"));
   result.energy_dram_pj_per_bit = 8;
   CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit") == 8);
-  CHECK_THAT(bvp::summary_table(result), Contains("silicon, with DRAM at 8 pJ/bit)"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("silicon, with DRAM at 8 pJ/bit)"));
   result.energy_dram_pj_per_bit.reset();
   result.energy_scaled = true;
   result.energy_technology_nm = 7;
   result.energy_voltage = 0.65;
-  CHECK_THAT(bvp::summary_table(result), Contains("(profile silicon at 7 nm, 0.65 V, with DRAM)"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("(profile silicon at 7 nm, 0.65 V, with DRAM)"));
   CHECK(bvp::summary_json(result).at("energy_voltage") == 0.65);
-  CHECK_THAT(bvp::summary_table(result), !Contains("used: kernels"));
+  CHECK_THAT(words(bvp::summary_table(result)), !Contains("used: kernels"));
   result.array.rows = 3;
   result.array.columns = 5;
-  CHECK_THAT(bvp::summary_table(result), Contains("8 of 15 used: kernels take a power of two of rows"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("8 of 15 used: kernels take a power of two of rows"));
   result.failure = "the time limit was reached";
-  CHECK_THAT(bvp::summary_table(result), Contains("FAILED: the time limit was reached"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("FAILED: the time limit was reached"));
 }
 
 TEST_CASE("The table of a large network fits one screen, unless all of it is asked for", "[summary]") {
