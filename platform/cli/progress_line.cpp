@@ -63,13 +63,11 @@ std::string progress_text(const RunProgress& progress, double seconds_left, std:
     add(fmt::format("{:3.0f} %", std::floor(100 * std::clamp(progress.done, 0.0, 1.0))));
     if (seconds_left >= 0) add(duration_text(seconds_left) + " left");
     const std::string task = fmt::format("task {}/{}", progress.task_index + 1, progress.task_count);
-    // The name gets what the others leave.
+    // A name that is whole is worth more than the simulated time.
     constexpr std::size_t least_name = 12;
     const std::size_t others = text.size() + 2 + task.size() + 1;
     if (others + std::min(least_name, progress.task.size()) <= width) {
-      const bool room_for_all = others + least_name + 2 + simulated.size() <= width;
-      const std::size_t reserved = room_for_all ? 2 + simulated.size() : 0;
-      add(task + " " + cut_in_middle({progress.task}, width - others - reserved).front());
+      add(task + " " + cut_in_middle({progress.task}, width - others).front());
     } else {
       add(task);
     }

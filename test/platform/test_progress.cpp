@@ -141,7 +141,7 @@ TEST_CASE("The progress line has what there is room for", "[progress]") {
   CHECK(bvp::progress_text(progress, 12.3, 79) ==
         " 42 %, 12 s left, task 3/5 layers.0.norm1 .. layers.1.attention.value");
   CHECK(bvp::progress_text(progress, 12.3, 39) == " 42 %, 12 s left, task 3/5 layer..value");
-  CHECK(bvp::progress_text(progress, -1, 39) == " 42 %, task 3/5 layers.0.no..ention.value");
+  CHECK(bvp::progress_text(progress, -1, 39) == " 42 %, task 3/5 layers.0.n..ntion.value");
   CHECK(bvp::progress_text(progress, 12.3, 20) == " 42 %, 12 s left");
   for (std::size_t width = 4; width < 100; ++width) CHECK(bvp::progress_text(progress, 12.3, width).size() <= width);
   RunProgress foreign = progress;
