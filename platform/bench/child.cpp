@@ -85,8 +85,11 @@ nlohmann::json in_child(const std::function<nlohmann::json()>& measure) {
 
 nlohmann::json from_program(const char* name) {
   std::error_code error;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / name;
-  if (error || !std::filesystem::exists(path, error)) return {{"error", fmt::format("{} is not there", path.string())}};
+  const auto directory = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  auto path = directory / name;
+  if (!std::filesystem::exists(path, error)) path = directory.parent_path() / "libexec" / "butterfly-vp" / name;
+  if (directory.empty() || !std::filesystem::exists(path, error))
+    return {{"error", fmt::format("{} is not there", path.string())}};
   return from_child([&](int pipe) {
     if (dup2(pipe, STDOUT_FILENO) >= 0) execl(path.c_str(), name, nullptr);
     _exit(127);

@@ -14,7 +14,8 @@ namespace bvp {
 /// The host's other work only ever makes a try slower.
 [[nodiscard]] nlohmann::json best_in_child(const char* seconds, const std::function<nlohmann::json()>& measure);
 
-/// What the program `name` in this one's directory prints; {"error": why} if it is not there or prints no JSON.
+/// What the program `name` prints, which lies in this one's directory or, installed, in libexec/butterfly-vp beside it;
+/// {"error": why} if it is not there or prints no JSON.
 [[nodiscard]] nlohmann::json from_program(const char* name);
 
 }  // namespace bvp

@@ -78,7 +78,8 @@ void print_components(const Json& components) {
 
 std::vector<Workload> workloads_of(const BenchCommand& command) {
   std::vector<Workload> workloads;
-  for (const std::string& file : command.scenarios) {
+  for (const std::string& name : command.scenarios) {
+    const std::string file = scenario_file(name);
     const auto scenario = read_scenario(file, scenario_options(command.overrides));
     check_inputs(*scenario);
     workloads.push_back({scenario->name, file, command.overrides});

@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 
 #include "platform/cli/commands.h"
 #include "platform/scenario/nearest.h"
+#include "platform/scenario/printable.h"
 #include "platform/scenario/resources.h"
 
 namespace bvp {
@@ -68,19 +71,19 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
   CLI::App app{"butterfly-vp: a virtual platform of a dataflow accelerator for butterfly-sparse attention networks"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "butterfly-vp " + version, "Print the version and exit");
+  app.set_help_all_flag("--help-all", "Print the help of all commands and exit");
   app.footer("Exit codes: 0 done and verified, 1 the run or its verification failed, 2 bad usage or input.");
   std::vector<std::string> sets;
   // It would be taken for an option that is not there.
   const CLI::Validator not_empty([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); },
                                  "");
 
+  const std::string scenario_help = "Scenario file, or the name of one that comes with the platform (bert_base)";
+
   RunCommand run;
   KeyOptions keys;
   CLI::App& run_app = *app.add_subcommand("run", "Simulate a scenario");
-  run_app.add_option("scenario", run.scenario, "Scenario file")
-      ->required()
-      ->type_name("SCENARIO.yaml")
-      ->check(not_empty);
+  run_app.add_option("scenario", run.scenario, scenario_help)->required()->type_name("SCENARIO")->check(not_empty);
   add_set_option(run_app, sets);
   run_app.add_option("--out", run.directory, "Directory for the results (default: runs/NAME)")
       ->type_name("DIR")
@@ -94,16 +97,21 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
   run_app.add_option("--uart", run.uart, "Where the firmware's text goes (default: stdio)")
       ->type_name("stdio|file:PATH");
   run_app.add_flag("--quiet", run.quiet, "No progress, no firmware text on the terminal, no table");
+  run_app.add_flag("--kernels", run.all_rows, "Every layer and kernel in the table, not only what fits one screen");
 
   std::vector<std::string> files;
   CLI::App& validate_app = *app.add_subcommand("validate", "Check scenario files without running them");
-  validate_app.add_option("files", files, "Scenario files")->required()->type_name("FILE");
+  validate_app.add_option("files", files, "Scenario files, or names of shipped ones")
+      ->required()
+      ->type_name("SCENARIO");
   add_set_option(validate_app, sets);
 
   BenchCommand bench;
   CLI::App& bench_app = *app.add_subcommand("bench", "Measure the simulation's speed against native execution");
-  auto* scenarios = bench_app.add_option("scenarios", bench.scenarios, "Scenario files (default: a fixed set)")
-                        ->type_name("SCENARIO.yaml");
+  auto* scenarios =
+      bench_app
+          .add_option("scenarios", bench.scenarios, "Scenario files, or names of shipped ones (default: a fixed set)")
+          ->type_name("SCENARIO");
   add_set_option(bench_app, sets)->needs("scenarios");
   auto* bench_out = bench_app.add_option("--out", bench.out, "File for the figures (default: bench.json)")
                         ->type_name("FILE")
@@ -122,9 +130,9 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
   bool no_dense = false;
   CLI::App& compare_app =
       *app.add_subcommand("compare", "Hold runs against the baselines and each other (scenarios are run without data)");
-  compare_app.add_option("items", compare.items, "Scenario files, directories of runs")
+  compare_app.add_option("items", compare.items, "Scenario files, names of shipped ones, directories of runs")
       ->required()
-      ->type_name("SCENARIO.yaml|RUN");
+      ->type_name("SCENARIO|RUN");
   add_set_option(compare_app, sets);
   compare_app.add_option("--out", compare.out, "File for the figures")->type_name("FILE.json")->check(not_empty);
   compare_app.add_flag("--no-dense", no_dense, "Do not simulate the dense counterparts of scenarios");
@@ -139,15 +147,30 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
   DescribeCommand describe;
   CLI::App& describe_app = *app.add_subcommand(
       "describe", "Show the SoC: memory map, registers and every parameter with unit, default and source");
-  auto* described = describe_app.add_option("scenario", describe.scenario, "Show the values of this scenario")
-                        ->type_name("SCENARIO.yaml")
-                        ->check(not_empty);
+  auto* described =
+      describe_app
+          .add_option("scenario", describe.scenario,
+                      "Show the values and the plan of this scenario: a file, or the name of a shipped one")
+          ->type_name("SCENARIO")
+          ->check(not_empty);
   add_set_option(describe_app, sets)->needs("scenario");
-  auto* schema = describe_app.add_flag("--schema", describe.schema, "Print the JSON Schema of scenario files")
-                     ->excludes(described);
-  describe_app.add_flag("--markdown", describe.markdown, "Print all parameters as Markdown tables")
-      ->excludes(schema)
-      ->excludes(described);
+  auto* filter = describe_app
+                     .add_option("--filter", describe.filter,
+                                 "Only keys, registers, regions, tasks, kernels and tensors with TEXT in the name")
+                     ->type_name("TEXT")
+                     ->check(not_empty);
+  auto* tensors = describe_app
+                      .add_flag("--tensors", describe.tensors,
+                                "The tensors of the scenario's run.weights and run.input: names, types, shapes")
+                      ->needs(described);
+  auto* json = describe_app.add_flag("--json", describe.json, "Print JSON");
+  auto* schema = describe_app.add_flag("--schema", describe.schema, "Print the JSON Schema of scenario files");
+  auto* markdown = describe_app.add_flag("--markdown", describe.markdown, "Print all parameters as Markdown tables");
+  for (CLI::Option* other : {described, filter, tensors, json}) {
+    schema->excludes(other);
+    markdown->excludes(other);
+  }
+  schema->excludes(markdown);
 
   try {
     app.parse(argc, argv);
@@ -178,6 +201,26 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
 }
 
 }  // namespace
+
+std::string scenario_file(const std::string& given) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (fs::exists(given, ignored) && !fs::is_directory(given, ignored)) return given;
+  const auto shipped = find_resource("scenarios");
+  const bool is_name = given.find('/') == std::string::npos && fs::path(given).extension() != ".yaml";
+  if (!is_name || !shipped) return given;
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(*shipped, ignored)) {
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  }
+  if (std::find(names.begin(), names.end(), given) != names.end()) return (*shipped / (given + ".yaml")).string();
+  if (fs::exists(given, ignored)) return given;
+  std::sort(names.begin(), names.end());
+  const std::string near = nearest_word(given, names);
+  throw InputError(fmt::format("{}: there is no such file, and no shipped scenario of this name{}; shipped are: {}",
+                               printable(given), near.empty() ? "" : fmt::format(", did you mean '{}'?", near),
+                               fmt::join(names, ", ")));
+}
 
 ScenarioOptions scenario_options(const std::vector<Override>& overrides) {
   ScenarioOptions options;

@@ -26,11 +26,15 @@ struct RunCommand {
   std::string directory;  ///< empty: runs/NAME
   std::string uart = "stdio";
   bool quiet = false;
+  bool all_rows = false;  ///< in the table: every layer and kernel
 };
 
 struct DescribeCommand {
   std::string scenario;  ///< empty: the defaults
   std::vector<Override> overrides;
+  std::string filter;  ///< what is shown has this in its name; empty: all is shown
+  bool tensors = false;
+  bool json = false;
   bool schema = false;
   bool markdown = false;
 };
@@ -69,6 +73,10 @@ int command_line(int argc, const char* const* argv, const std::string& version);
 /// What `run` would refuse before it simulates: files that the scenario names, the machine, the plan.
 /// @throws InputError  likewise
 void check_inputs(const Scenario& scenario);
+
+/// The file that a user means who names a scenario: the file itself, or, where there is none and the name is that of a
+/// scenario that comes with the platform ("bert_base"), that one. @throws InputError  there is neither
+std::string scenario_file(const std::string& given);
 
 /// Options with which the commands read scenarios: presets are found in the platform's scenarios.
 ScenarioOptions scenario_options(const std::vector<Override>& overrides);

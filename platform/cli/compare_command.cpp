@@ -73,7 +73,7 @@ Item from_scenario(const CompareCommand& command, const std::string& file) {
   Item item;
   std::vector<Override> overrides{{"run.data", "false", "compare"}};
   overrides.insert(overrides.end(), command.overrides.begin(), command.overrides.end());
-  item.scenario = read_scenario(file, scenario_options(overrides));
+  item.scenario = read_scenario(scenario_file(file), scenario_options(overrides));
   Scenario& scenario = *item.scenario;
   check_firmware(file, scenario.run.firmware);
   item.run = compared(scenario, simulate(scenario, "the network"));
@@ -162,7 +162,7 @@ void print_item(const Item& item) {
   fmt::print("{}: {}, {} with DRAM, {} without ({}), peak {}\n\n", run_title(run), si(run.time_s, "s"),
              si(run.energy_j, "J"), si(run.energy_j - run.dram_energy_j, "J"), energy_text(run),
              si(run.peak_flops_per_s, "FLOP/s"));
-  TextTable table({"baseline", "time", "speed-up", "energy", "energy ratio"});
+  TextTable table({{"baseline"}, {"time"}, {"speed-up"}, {"energy"}, {"energy ratio"}});
   for (const BaselineRow& row : item.rows) {
     table.add({row.name, si(row.time_s, "s"), ratio(row.speedup), row.energy_j ? si(*row.energy_j, "J") : "-",
                ratio(row.energy_ratio)});
@@ -174,7 +174,7 @@ void print_item(const Item& item) {
 
 /// All runs against the first.
 void print_runs(const std::vector<Item>& items) {
-  TextTable table({"run", "time", "speed-up", "energy", "energy ratio"});
+  TextTable table({{"run"}, {"time"}, {"speed-up"}, {"energy"}, {"energy ratio"}});
   const ComparedRun& first = items.front().run;
   for (const Item& item : items) {
     table.add({run_title(item.run), si(item.run.time_s, "s"), ratio(first.time_s / item.run.time_s),

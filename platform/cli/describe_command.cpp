@@ -1,77 +1,172 @@
 // SPDX-License-Identifier: Apache-2.0
 // butterfly-vp describe
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <utility>
 
 #include "platform/cli/commands.h"
+#include "platform/cli/terminal.h"
 #include "platform/codegen/register_banks.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
+#include "platform/report/json_text.h"
 #include "platform/report/plan_report.h"
 #include "platform/report/text_table.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/machine.h"
 #include "platform/scenario/describe_parameter.h"
+#include "platform/scenario/parameters_json.h"
+#include "platform/scenario/printable.h"
 #include "platform/scenario/schema.h"
 #include "platform/soc/memory_map.h"
 
 namespace bvp {
 namespace {
 
-void print_memory_map() {
-  fmt::print("Memory map of the bus\n\n  {:<22}{:>12}  {:>12}  {}\n", "region", "base", "bytes", "what it is");
-#define BVP_PRINT_REGION(name, base, bytes, description) \
-  fmt::print("  {:<22}{:#012x}  {:#012x}  {}\n", #name, u64{base}, u64{bytes}, description);
-  BVP_MEMORY_MAP(BVP_PRINT_REGION)
-#undef BVP_PRINT_REGION
-  fmt::print("\nInterrupt lines\n\n");
-#define BVP_PRINT_INTERRUPT(name, line, description) fmt::print("  {:<22}{:>2}  {}\n", #name, line, description);
-  BVP_INTERRUPT_MAP(BVP_PRINT_INTERRUPT)
-#undef BVP_PRINT_INTERRUPT
-  fmt::print("\n");
+using Json = nlohmann::ordered_json;
+
+/// What of all that could be shown is asked for.
+class Filter {
+ public:
+  explicit Filter(std::string text) : text_(lower(std::move(text))) {}
+
+  [[nodiscard]] bool everything() const { return text_.empty(); }
+  /// Upper and lower case are one. Remembers that there was something to show.
+  [[nodiscard]] bool shows(const std::string& name) {
+    const bool found = lower(name).find(text_) != std::string::npos;
+    found_ |= found;
+    return found;
+  }
+  /// @throws InputError  nothing was
+  void check_found() const {
+    if (everything() || found_) return;
+    throw InputError(fmt::format(
+        "--filter {}: nothing has this in its name; expected part of a key (lanes), a register, a region or a tensor",
+        printable(text_)));
+  }
+
+ private:
+  static std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+  }
+
+  std::string text_;
+  bool found_ = false;
+};
+
+/// Entries below a heading, which is not printed without any.
+class Section {
+ public:
+  explicit Section(std::string heading) : heading_(std::move(heading)) {}
+  ~Section() {
+    if (heading_.empty()) fmt::print("\n");
+  }
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+
+  void print(const std::string& entry) {
+    if (!heading_.empty()) fmt::print("{}\n\n", heading_);
+    heading_.clear();
+    fmt::print("{}\n", entry);
+  }
+
+ private:
+  std::string heading_;
+};
+
+struct Region {
+  std::string name;
+  u64 base, bytes;
+  std::string description;
+};
+
+std::vector<Region> memory_regions() {
+#define BVP_LIST_REGION(name, base, bytes, description) {#name, u64{base}, u64{bytes}, description},
+  return {BVP_MEMORY_MAP(BVP_LIST_REGION)};
+#undef BVP_LIST_REGION
 }
 
-void print_registers() {
-  for (const RegisterBankView& bank : register_banks()) {
-    fmt::print("Registers of {} at {:#x}: {}\n\n", bank.name, bank.base, bank.description);
-    for (const RegisterView& reg : bank.registers) {
-      const std::string name = reg.elements == 1 ? reg.name : fmt::format("{}[{}]", reg.name, reg.elements);
-      fmt::print("  {:#06x}  {:<22}{:<5}reset {:#x}  {}\n", reg.offset, name, reg.access, reg.reset, reg.description);
-      for (const FieldView& field : reg.fields) {
-        const std::string bits = field.width == 1 ? fmt::format("{}", field.lsb)
-                                                  : fmt::format("{}:{}", field.lsb + field.width - 1, field.lsb);
-        fmt::print("          bits {:<6}{:<16}{}\n", bits, field.name, field.description);
-      }
+struct Interrupt {
+  std::string name;
+  unsigned line;
+  std::string description;
+};
+
+std::vector<Interrupt> interrupts() {
+#define BVP_LIST_INTERRUPT(name, line, description) {#name, line, description},
+  return {BVP_INTERRUPT_MAP(BVP_LIST_INTERRUPT)};
+#undef BVP_LIST_INTERRUPT
+}
+
+void print_memory_map(Filter& filter) {
+  {
+    Section section(
+        fmt::format("Memory map of the bus\n\n  {:<22}{:>12}  {:>12}  {}", "region", "base", "bytes", "what it is"));
+    for (const Region& region : memory_regions()) {
+      if (!filter.shows(region.name)) continue;
+      section.print(
+          fmt::format("  {:<22}{:#012x}  {:#012x}  {}", region.name, region.base, region.bytes, region.description));
     }
-    fmt::print("\n");
+  }
+  Section section("Interrupt lines");
+  for (const Interrupt& interrupt : interrupts()) {
+    if (!filter.shows(interrupt.name)) continue;
+    section.print(fmt::format("  {:<22}{:>2}  {}", interrupt.name, interrupt.line, interrupt.description));
   }
 }
 
-void print_parameter(const ParamBase& parameter, const std::string& key, const Scenario& scenario) {
+void print_registers(Filter& filter) {
+  for (const RegisterBankView& bank : register_banks()) {
+    const bool whole_bank = filter.shows(bank.name);
+    Section section(fmt::format("Registers of {} at {:#x}: {}", bank.name, bank.base, bank.description));
+    for (const RegisterView& reg : bank.registers) {
+      if (!whole_bank && !filter.shows(reg.name)) continue;
+      const std::string name = reg.elements == 1 ? reg.name : fmt::format("{}[{}]", reg.name, reg.elements);
+      section.print(fmt::format("  {:#06x}  {:<22}{:<5}reset {:#x}  {}", reg.offset, name, reg.access, reg.reset,
+                                reg.description));
+      for (const FieldView& field : reg.fields) {
+        const std::string bits = field.width == 1 ? fmt::format("{}", field.lsb)
+                                                  : fmt::format("{}:{}", field.lsb + field.width - 1, field.lsb);
+        section.print(fmt::format("          bits {:<6}{:<16}{}", bits, field.name, field.description));
+      }
+    }
+  }
+}
+
+std::string parameter_text(const ParamBase& parameter, const std::string& key, const Scenario& scenario) {
   const auto given = scenario.given.find(key);
   const bool unset = parameter.required() && given == scenario.given.end();
   std::string value = unset ? "(required)" : value_text(parameter.value());
   if (value.empty()) value = "(empty)";
   if (!parameter.unit().empty() && parameter.unit() != "1" && !unset) value += " " + parameter.unit();
-  fmt::print("  {} = {}\n      {}\n", key, value, parameter.description());
+  std::string text = fmt::format("  {} = {}\n      {}\n", key, value, parameter.description());
   const std::string allowed = range_text(parameter);
-  if (!allowed.empty()) fmt::print("      allowed: {}\n", allowed);
+  if (!allowed.empty()) text += fmt::format("      allowed: {}\n", allowed);
   if (!parameter.required() && parameter.value() != parameter.default_value()) {
-    fmt::print("      default: {}\n", value_text(parameter.default_value()));
+    text += fmt::format("      default: {}\n", value_text(parameter.default_value()));
   }
-  fmt::print("      source: {} (confidence {})\n", parameter.source(), confidence_text(parameter.confidence()));
-  if (given != scenario.given.end()) fmt::print("      given by {}\n", given->second);
+  text += fmt::format("      source: {} (confidence {})", parameter.source(), confidence_text(parameter.confidence()));
+  if (given != scenario.given.end()) text += fmt::format("\n      given by {}", given->second);
+  return text;
 }
 
-void print_group(const ParameterGroup& group, const std::string& path, const Scenario& scenario) {
-  if (!group.parameters().empty()) {
-    fmt::print("{}: {}\n\n", path.empty() ? group.name() : path, group.description());
+void print_group(const ParameterGroup& group, const std::string& path, const Scenario& scenario, Filter& filter) {
+  {
+    Section section(fmt::format("{}: {}", path.empty() ? group.name() : path, group.description()));
     for (const ParamBase* parameter : group.parameters()) {
-      print_parameter(*parameter, path.empty() ? parameter->name() : path + "." + parameter->name(), scenario);
+      const std::string key = path.empty() ? parameter->name() : path + "." + parameter->name();
+      if (filter.shows(key)) section.print(parameter_text(*parameter, key, scenario));
     }
-    fmt::print("\n");
   }
   for (const ParameterGroup* child : group.groups()) {
-    print_group(*child, path.empty() ? child->name() : path + "." + child->name(), scenario);
+    print_group(*child, path.empty() ? child->name() : path + "." + child->name(), scenario, filter);
   }
 }
 
@@ -93,13 +188,161 @@ void print_layers(const Network& network) {
 /// What a sweep may hold fixed.
 void print_area(const SocParameters& parameters) {
   double total = 0;
-  TextTable table({"component", "mm2"});
+  TextTable table({{"component"}, {"mm2"}});
   for (const auto& [component, mm2] : area_by_component(parameters)) {
     total += mm2;
     table.add({component, fmt::format("{:.3f}", mm2)});
   }
   table.add({"total", fmt::format("{:.3f}", total)});
   fmt::print("Area at 12 nm, an estimate from the configuration (docs/energy.md)\n\n{}\n", table.text());
+}
+
+struct InputSpec {
+  std::string name, types;
+  std::vector<u64> shape;
+};
+
+/// The tensor of run.input.
+InputSpec input_spec(const Network& network) {
+  if (network.vocabulary > 0) return {"tokens", "U8, U16, I32, U32 or I64", {network.batch, network.tokens}};
+  return {"input", "F16", {network.batch, network.tokens, network.hidden}};
+}
+
+std::string shape_text(const std::vector<u64>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+void print_tensors(const Network& network, Filter& filter) {
+  u64 count = 0, elements = 0;
+  bool twiddles = false;
+  TextTable table({{"tensor"}, {"shape"}});
+  for (const TensorSpec& spec : parameter_specs(network)) {
+    if (!filter.shows(spec.name)) continue;
+    ++count;
+    elements += Tensor::elements(spec.shape);
+    twiddles |= spec.role == TensorRole::twiddle;
+    table.add({spec.name, shape_text(spec.shape)});
+  }
+  if (count > 0) {
+    fmt::print("run.weights: {} tensors of type F16, {} elements, {} bytes; F32 and F64 are rounded\n\n{}\n", count,
+               grouped(elements), grouped(2 * elements), table.text(terminal_width(STDOUT_FILENO)));
+  }
+  if (twiddles) {
+    fmt::print(
+        "A twiddle is [stacks, log2 n, n/2, 2, 2]: factor k has stride 2^k, its pair p = g 2^k + o joins the points\n"
+        "i = 2 g 2^k + o and i + 2^k. torch_butterfly has the same with increasing_stride=True and nblocks=1,\n"
+        "with an axis of blocks behind the stacks, to be removed (docs/your_network.md).\n\n");
+  }
+  const InputSpec input = input_spec(network);
+  if (filter.shows(input.name)) {
+    fmt::print("run.input: {} {} of type {}\n", input.name, shape_text(input.shape), input.types);
+  }
+}
+
+Json tensors_json(const Network& network, Filter& filter) {
+  Json weights = Json::array();
+  for (const TensorSpec& spec : parameter_specs(network)) {
+    if (filter.shows(spec.name)) weights.push_back({{"name", spec.name}, {"dtype", "F16"}, {"shape", spec.shape}});
+  }
+  const InputSpec input = input_spec(network);
+  Json inputs = Json::array();
+  if (filter.shows(input.name))
+    inputs.push_back({{"name", input.name}, {"dtype", input.types}, {"shape", input.shape}});
+  return {{"run.weights", weights}, {"run.input", inputs}};
+}
+
+Json memory_map_json(Filter& filter) {
+  Json regions = Json::array();
+  for (const Region& region : memory_regions()) {
+    if (!filter.shows(region.name)) continue;
+    regions.push_back(
+        {{"name", region.name}, {"base", region.base}, {"bytes", region.bytes}, {"description", region.description}});
+  }
+  return regions;
+}
+
+Json interrupts_json(Filter& filter) {
+  Json lines = Json::array();
+  for (const Interrupt& interrupt : interrupts()) {
+    if (!filter.shows(interrupt.name)) continue;
+    lines.push_back({{"name", interrupt.name}, {"line", interrupt.line}, {"description", interrupt.description}});
+  }
+  return lines;
+}
+
+Json register_json(const RegisterView& reg) {
+  Json fields = Json::array();
+  for (const FieldView& field : reg.fields) {
+    fields.push_back(
+        {{"name", field.name}, {"lsb", field.lsb}, {"width", field.width}, {"description", field.description}});
+  }
+  return {{"name", reg.name},     {"offset", reg.offset}, {"elements", reg.elements},      {"reset", reg.reset},
+          {"access", reg.access}, {"fields", fields},     {"description", reg.description}};
+}
+
+Json registers_json(Filter& filter) {
+  Json banks = Json::array();
+  for (const RegisterBankView& bank : register_banks()) {
+    const bool whole_bank = filter.shows(bank.name);
+    Json registers = Json::array();
+    for (const RegisterView& reg : bank.registers) {
+      if (whole_bank || filter.shows(reg.name)) registers.push_back(register_json(reg));
+    }
+    if (registers.empty()) continue;
+    banks.push_back(
+        {{"name", bank.name}, {"base", bank.base}, {"description", bank.description}, {"registers", registers}});
+  }
+  return banks;
+}
+
+/// Leaves out what is not shown of a list of things with names.
+Json filtered(const Json& list, Filter& filter) {
+  Json shown = Json::array();
+  for (const Json& entry : list) {
+    if (filter.shows(entry.at("name"))) shown.push_back(entry);
+  }
+  return shown;
+}
+
+Json parameters_shown(const Scenario& scenario, Filter& filter) {
+  const Json all = parameters_json(scenario, true);
+  Json shown = Json::object();
+  for (const auto& [key, entry] : all.items()) {
+    if (filter.shows(key)) shown[key] = entry;
+  }
+  return shown;
+}
+
+Json description_json(const Scenario& scenario, bool defaults, Filter& filter) {
+  Json all{{"memory_map", memory_map_json(filter)}, {"interrupts", interrupts_json(filter)}};
+  if (defaults) {
+    all["registers"] = registers_json(filter);
+  } else {
+    Json plan = plan_json(plan_scenario(scenario));
+    for (const char* list : {"tasks", "kernels"}) plan[list] = filtered(plan[list], filter);
+    all["network"] = network_json(scenario.network);
+    all["tensors"] = tensors_json(scenario.network, filter);
+    all["plan"] = std::move(plan);
+    all["area_by_component_mm2"] = area_by_component(scenario.soc);
+  }
+  all["parameters"] = parameters_shown(scenario, filter);
+  return all;
+}
+
+void print_description(const Scenario& scenario, bool defaults, Filter& filter) {
+  print_memory_map(filter);
+  if (defaults) print_registers(filter);
+  if (!defaults && filter.everything()) {
+    print_layers(scenario.network);
+    fmt::print("{}\n", plan_table(plan_scenario(scenario), terminal_width(STDOUT_FILENO)));
+    print_area(scenario.soc);
+  }
+  print_group(scenario, "", scenario, filter);
+  if (defaults) print_group(LayerParameters(), "network.layers.N", scenario, filter);
+  if (!defaults && !filter.everything()) {
+    print_tensors(scenario.network, filter);
+    const std::string plan =
+        plan_lines(plan_scenario(scenario), [&](const std::string& name) { return filter.shows(name); });
+    if (!plan.empty()) fmt::print("{}", plan);
+  }
 }
 
 }  // namespace
@@ -114,17 +357,23 @@ int describe_command(const DescribeCommand& command) {
     return exit_passed;
   }
   const bool defaults = command.scenario.empty();
-  const auto scenario =
-      defaults ? std::make_unique<Scenario>() : read_scenario(command.scenario, scenario_options(command.overrides));
-  print_memory_map();
-  if (defaults) print_registers();
-  if (!defaults) {
-    print_layers(scenario->network);
-    fmt::print("{}\n", plan_table(plan_scenario(*scenario)));
-    print_area(scenario->soc);
+  std::vector<Override> overrides = command.overrides;
+  if (command.tensors) {
+    // The files are yet to be made.
+    for (const char* key : {"run.weights", "run.input"}) overrides.push_back({key, "", "--tensors"});
   }
-  print_group(*scenario, "", *scenario);
-  if (defaults) print_group(LayerParameters(), "network.layers.N", *scenario);
+  const auto scenario = defaults ? std::make_unique<Scenario>()
+                                 : read_scenario(scenario_file(command.scenario), scenario_options(overrides));
+  Filter filter(command.filter);
+  if (command.json) {
+    fmt::print("{}", json_text(command.tensors ? tensors_json(scenario->network, filter)
+                                               : description_json(*scenario, defaults, filter)));
+  } else if (command.tensors) {
+    print_tensors(scenario->network, filter);
+  } else {
+    print_description(*scenario, defaults, filter);
+  }
+  filter.check_found();
   return exit_passed;
 }
 

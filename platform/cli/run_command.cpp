@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <optional>
 
 #include "platform/cli/commands.h"
 #include "platform/cli/interruption.h"
+#include "platform/cli/progress_line.h"
 #include "platform/cli/result_directory.h"
+#include "platform/cli/terminal.h"
 #include "platform/report/summary.h"
+#include "platform/report/terminal_summary.h"
 #include "platform/run/run.h"
 #include "platform/scenario/output_file.h"
 #include "platform/scenario/parameters_json.h"
@@ -20,37 +22,6 @@ namespace bvp {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Progress on stderr: one line that is rewritten on a terminal, otherwise a line every few seconds.
-class ProgressLine {
- public:
-  explicit ProgressLine(bool enabled) : enabled_(enabled), terminal_(isatty(STDERR_FILENO) != 0) {}
-  ~ProgressLine() { clear(); }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
-  void show(const RunProgress& progress) {
-    const auto now = std::chrono::steady_clock::now();
-    const auto interval = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(2000);
-    if (!enabled_ || now - last_ < interval) return;
-    last_ = now;
-    const std::string text = fmt::format("task {} of {}: {:.48}, {:.3f} ms simulated", progress.task_index + 1,
-                                         progress.task_count, progress.task, 1e3 * progress.simulated_s);
-    say(terminal_ ? "\r\x1b[K" + text : text + "\n");
-    visible_ = terminal_;
-  }
-
-  /// Makes room for other output on the terminal.
-  void clear() {
-    if (visible_) say("\r\x1b[K");
-    visible_ = false;
-  }
-
- private:
-  bool enabled_, terminal_;
-  bool visible_ = false;
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
 
 /// The file that --uart names, none for stdio.
 std::optional<std::string> uart_file(const std::string& option) {
@@ -123,8 +94,9 @@ void check_outputs(const ResultDirectory& directory, const std::optional<std::st
 
 int run_command(const RunCommand& command) {
   Interruption interruption;
-  const std::unique_ptr<Scenario> scenario = read_scenario(command.scenario, scenario_options(command.overrides));
-  const ResultDirectory directory(directory_of(command, *scenario), *scenario, command.scenario);
+  const std::string scenario_path = scenario_file(command.scenario);
+  const std::unique_ptr<Scenario> scenario = read_scenario(scenario_path, scenario_options(command.overrides));
+  const ResultDirectory directory(directory_of(command, *scenario), *scenario, scenario_path);
   const std::optional<std::string> file = uart_file(command.uart);
   check_outputs(directory, file);
 
@@ -151,7 +123,10 @@ int run_command(const RunCommand& command) {
   uart->end_line();
   if (!scenario->record.statistics) result.statistics = nullptr;
   write_run(directory.path(), result, scenario->network, parameters_json(*scenario));
-  if (!command.quiet) fmt::print("\n{}\n  results in {}\n", summary_table(result), directory.path().string());
+  if (!command.quiet) {
+    const TerminalSummaryOptions options{terminal_width(STDOUT_FILENO), command.all_rows};
+    fmt::print("\n{}\n  results in {}\n", summary_table(result, options), directory.path().string());
+  }
   if (!result.passed()) print_error(result.failure);
   uart->close();
   return result.passed() ? exit_passed : exit_failed;

@@ -40,7 +40,7 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
   int exit_code = exit_passed;
   for (const std::string& file : files) {
     try {
-      check_inputs(*read_scenario(file, scenario_options(overrides)));
+      check_inputs(*read_scenario(scenario_file(file), scenario_options(overrides)));
       fmt::print("{}: valid\n", file);
     } catch (const InputError& error) {
       print_error(error.what());

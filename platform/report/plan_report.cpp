@@ -33,15 +33,34 @@ std::string relative_name(std::string name, u32 layer) {
 
 std::string bytes(u64 count) { return count == 0 ? "0" : si(static_cast<double>(count), "B"); }
 
-std::vector<std::string> task_row(const TaskInfo& task) {
-  return {task.name,
-          grouped(task.tiles),
-          grouped(task.tile_rows),
-          bytes(task.scratchpad_bytes),
-          bytes(task.weight_bytes),
-          bytes(task.dram_read_bytes),
-          bytes(task.dram_write_bytes),
-          grouped(task.predicted_cycles)};
+/// What a task's row says besides its name, for comparing.
+std::string task_figures(const TaskInfo& task) {
+  return fmt::format("{} {} {} {} {} {} {}", task.tiles, task.tile_rows, task.scratchpad_bytes, task.weight_bytes,
+                     task.dram_read_bytes, task.dram_write_bytes, task.predicted_cycles);
+}
+
+std::string tasks_table(const std::vector<TaskInfo>& tasks, std::size_t width) {
+  const auto column = [&](u64 TaskInfo::*figure) {
+    std::vector<double> values;
+    for (const TaskInfo& task : tasks) values.push_back(static_cast<double>(task.*figure));
+    return aligned(values, "B");
+  };
+  const AlignedQuantities buffers = column(&TaskInfo::scratchpad_bytes), weights = column(&TaskInfo::weight_bytes),
+                          in = column(&TaskInfo::dram_read_bytes), out = column(&TaskInfo::dram_write_bytes);
+  TextTable table({{"task"},
+                   {"tiles"},
+                   {"rows"},
+                   {"buffers", buffers.unit, 1},
+                   {"weights", weights.unit, 2},
+                   {"DRAM in", in.unit},
+                   {"DRAM out", out.unit},
+                   {"cycles"}});
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const TaskInfo& task = tasks[i];
+    table.add({task.name, grouped(task.tiles), grouped(task.tile_rows), buffers.texts[i], weights.texts[i], in.texts[i],
+               out.texts[i], grouped(task.predicted_cycles)});
+  }
+  return table.text(width);
 }
 
 std::string kernel_line(const KernelInfo& kernel) {
@@ -60,7 +79,7 @@ struct LayerPlan {
     std::string text;
     for (TaskInfo task : tasks) {
       task.name = relative_name(task.name, layer);
-      text += fmt::format("{}\n", fmt::join(task_row(task), " "));
+      text += fmt::format("{} {}\n", task.name, task_figures(task));
     }
     for (KernelInfo kernel : kernels) {
       kernel.name = relative_name(kernel.name, layer);
@@ -121,7 +140,23 @@ Json plan_json(const CompiledNetwork& network) {
           {"kernels", kernels}};
 }
 
-std::string plan_table(const CompiledNetwork& network) {
+std::string plan_lines(const CompiledNetwork& network, const std::function<bool(const std::string&)>& shows,
+                       std::size_t width) {
+  std::vector<TaskInfo> tasks;
+  for (const TaskInfo& task : network.tasks) {
+    if (shows(task.name)) tasks.push_back(task);
+  }
+  std::string out;
+  if (!tasks.empty()) out = "Tasks of the plan\n\n" + tasks_table(tasks, width) + "\n";
+  std::string kernels;
+  for (const KernelInfo& kernel : network.kernels) {
+    if (shows(kernel.name)) kernels += kernel_line(kernel);
+  }
+  if (!kernels.empty()) out += "Kernels of the plan\n\n" + kernels;
+  return out;
+}
+
+std::string plan_table(const CompiledNetwork& network, std::size_t width) {
   u64 read = 0, written = 0;
   for (const TaskInfo& task : network.tasks) {
     read += task.dram_read_bytes;
@@ -134,9 +169,7 @@ std::string plan_table(const CompiledNetwork& network) {
   const std::vector<LayerPlan> layers = by_layer(network);
   for (std::size_t i = 0; i < layers.size();) {
     out += fmt::format("\n{}\n\n", layer_name(layers[i].layer));
-    TextTable table({"task", "tiles", "rows", "buffers", "weights", "DRAM in", "DRAM out", "cycles"});
-    for (const TaskInfo& task : layers[i].tasks) table.add(task_row(task));
-    out += table.text() + "\n";
+    out += tasks_table(layers[i].tasks, width) + "\n";
     for (const KernelInfo& kernel : layers[i].kernels) out += kernel_line(kernel);
     std::size_t end = i + 1;
     const std::string shape = layers[i].shape();

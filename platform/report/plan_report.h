@@ -2,10 +2,12 @@
 // What the planner decided, for files and for people.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "platform/compiler/compiled_network.h"
+#include "platform/report/text_table.h"
 
 namespace bvp {
 
@@ -13,6 +15,11 @@ namespace bvp {
 nlohmann::ordered_json plan_json(const CompiledNetwork& network);
 
 /// Tasks, layer by layer, with the kernels they launch; layers that are planned alike are shown once.
-std::string plan_table(const CompiledNetwork& network);
+/// @param width  of the terminal
+std::string plan_table(const CompiledNetwork& network, std::size_t width = default_width);
+
+/// Of all layers those tasks and kernels whose names are to be shown; empty if there are none.
+std::string plan_lines(const CompiledNetwork& network, const std::function<bool(const std::string&)>& shows,
+                       std::size_t width = default_width);
 
 }  // namespace bvp

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run leaves behind: summary.json and the table on the terminal.
+// What a run leaves behind: summary.json and the other files.
 #pragma once
 
 #include <filesystem>
@@ -14,9 +14,6 @@ namespace bvp {
 /// Keys are stable and name their units. Whatever depends on the host has a key that begins with `host_`; all the
 /// rest is the same for the same scenario and seed.
 nlohmann::ordered_json summary_json(const RunResult& result);
-
-/// The end-of-run table, at most 100 columns wide.
-std::string summary_table(const RunResult& result);
 
 /// Writes summary.json, network.json, parameters.json (what is given), statistics.json and statistics.csv (unless
 /// empty), power.csv (if recorded) and, where tensors were kept, tensors.safetensors and weights.safetensors into the

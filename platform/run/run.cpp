@@ -22,6 +22,7 @@
 #include "platform/run/elf_image.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/run/machine.h"
+#include "platform/run/progress_estimate.h"
 #include "platform/run/region_recorder.h"
 #include "platform/scenario/resources.h"
 #include "platform/soc/memory_map.h"
@@ -154,6 +155,7 @@ class Run {
   Run(const Scenario& scenario, const RunRequest& request) : scenario_(scenario), request_(request) {}
 
   RunResult run() {
+    report_stage(RunProgress::Stage::preparing);
     prepare();
     if (request_.begin) request_.begin();
     simulate();
@@ -220,17 +222,13 @@ class Run {
       exit_code = code;
       sc_core::sc_stop();
     });
-    RunProgress progress;
-    progress.task_count = compiled_.tasks.size();
-    const auto report_progress = [&] {
-      progress.simulated_s = sc_core::sc_time_stamp().to_seconds();
-      if (request_.progress && !progress.task.empty()) request_.progress(progress);
-    };
-    soc.simulation_control.set_progress_callback([&](u32 task) {
-      progress.task_index = task;
-      progress.task = task < compiled_.tasks.size() ? compiled_.tasks[task].name : "the end";
-      report_progress();
-    });
+    progress_.stage = RunProgress::Stage::simulating;
+    progress_.task_count = compiled_.tasks.size();
+    ProgressEstimate estimate(compiled_, [&] { report_progress(estimate); });
+    if (request_.progress) {
+      soc.sequencer.add_observer(estimate);
+      soc.simulation_control.set_progress_callback([&](u32 task) { estimate.task_done(task); });
+    }
     soc.uart.set_sink([&](char character) {
       last_line_.add(character);
       if (request_.uart) request_.uart(std::string_view(&character, 1));
@@ -252,7 +250,7 @@ class Run {
         const sc_core::sc_time slice = std::min(slice_, limit - sc_core::sc_time_stamp());
         soc.advance(slice);
         if (power_) power_->close_window();
-        report_progress();
+        report_progress(estimate);
       }
     } catch (const sc_core::sc_report& report) {
       result_.failure = fmt::format("the simulation stopped: {}: {}", report.get_msg_type(), report.get_msg());
@@ -264,6 +262,20 @@ class Run {
     regions.finish();
     collect(soc, recorder, regions);
     finish_records(soc);
+  }
+
+  void report_stage(RunProgress::Stage stage) {
+    progress_.stage = stage;
+    if (request_.progress) request_.progress(progress_);
+  }
+
+  void report_progress(const ProgressEstimate& estimate) {
+    if (!request_.progress) return;
+    progress_.task = estimate.task();
+    progress_.task_index = estimate.task_index();
+    progress_.done = estimate.done();
+    progress_.simulated_s = sc_core::sc_time_stamp().to_seconds();
+    request_.progress(progress_);
   }
 
   void collect_array(const Soc& soc) {
@@ -548,6 +560,7 @@ class Run {
   }
 
   void verify() {
+    report_stage(RunProgress::Stage::verifying);
     const Stopwatch watch;
     const Network& network = scenario_.network;
     Verification& verification = result_.verification;
@@ -611,6 +624,7 @@ class Run {
   CompiledNetwork compiled_;
   ElfImage elf_;
   std::optional<EnergyTable> table_;
+  RunProgress progress_;
   LastLine last_line_;                         // of the firmware
   double clock_hz_ = 0;                        // of the accelerator, as simulated
   sc_core::sc_time slice_{1, sc_core::SC_MS};  // of the simulation between two looks at it

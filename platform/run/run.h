@@ -15,9 +15,13 @@ namespace bvp {
 
 /// Where a run is; tasks are operators of the network as the firmware walks them.
 struct RunProgress {
-  std::string task;
-  u64 task_index = 0;
+  enum class Stage { preparing, simulating, verifying };
+  Stage stage = Stage::preparing;
+  // While it simulates:
+  std::string task;    ///< that runs; empty: no kernel of the network was launched yet
+  u64 task_index = 0;  ///< of that task
   u64 task_count = 0;
+  double done = 0;  ///< 0 to 1: share of the cycles that the plan expects
   double simulated_s = 0;
 };
 

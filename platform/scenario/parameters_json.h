@@ -9,6 +9,7 @@
 namespace bvp {
 
 /// {"soc.array.lanes": {"value", "unit", "source", "confidence", "given"}}; `given` only where the scenario sets it.
-nlohmann::ordered_json parameters_json(const Scenario& scenario);
+/// @param declarations  with "description", "default" (null: there is none) and "allowed"
+nlohmann::ordered_json parameters_json(const Scenario& scenario, bool declarations = false);
 
 }  // namespace bvp

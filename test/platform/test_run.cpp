@@ -14,6 +14,7 @@
 #include "platform/power/soc_estimators.h"
 #include "platform/report/statistics_json.h"
 #include "platform/report/summary.h"
+#include "platform/report/terminal_summary.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/elf_image.h"
 #include "platform/run/run.h"

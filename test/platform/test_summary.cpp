@@ -2,6 +2,7 @@
 // What a run leaves behind.
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
@@ -9,6 +10,7 @@
 #include "platform/network/network_json.h"
 #include "platform/report/statistics_json.h"
 #include "platform/report/summary.h"
+#include "platform/report/terminal_summary.h"
 
 namespace {
 
@@ -50,6 +52,21 @@ bvp::RunResult sample_result() {
 std::string read(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// With single spaces between them: where lines are broken does not matter.
+std::string words(const std::string& text) {
+  std::string out;
+  std::istringstream stream(text);
+  for (std::string word; stream >> word;) out += word + " ";
+  return out;
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::size_t widest = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) widest = std::max(widest, line.size());
+  return widest;
 }
 
 class TemporaryDirectory {
@@ -106,32 +123,81 @@ TEST_CASE("A run of no time divides by nothing", "[summary]") {
 
 TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
   bvp::RunResult result = sample_result();
-  std::string table = bvp::summary_table(result);
-  CHECK_THAT(table, Contains("2,000,000 cycles") && Contains("bit-exact with the fp16 reference") &&
-                        Contains("average power 5 W") && Contains("60.0 %") && Contains("passed"));
-  std::istringstream lines(table);
-  for (std::string line; std::getline(lines, line);) {
-    INFO(line);
-    CHECK(line.size() <= 100);
+  const std::string table = words(bvp::summary_table(result));
+  CHECK_THAT(table, Contains("2,000,000 cycles") && Contains("bit-exact with") && Contains("average power 5 W") &&
+                        Contains("60.0") && Contains("passed"));
+  for (const std::size_t width : {80, 100, 200}) {
+    INFO(width);
+    CHECK(widest_line(bvp::summary_table(result, {width, false})) <= width);
   }
   CHECK_THAT(table, Contains("(profile silicon, with DRAM)"));
   CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit").is_null());
-  CHECK_THAT(bvp::summary_table(result), Contains("silicon, with DRAM)"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("silicon, with DRAM)"));
   result.energy_dram_pj_per_bit = 8;
   CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit") == 8);
-  CHECK_THAT(bvp::summary_table(result), Contains("silicon, with DRAM at 8 pJ/bit)"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("silicon, with DRAM at 8 pJ/bit)"));
   result.energy_dram_pj_per_bit.reset();
   result.energy_scaled = true;
   result.energy_technology_nm = 7;
   result.energy_voltage = 0.65;
-  CHECK_THAT(bvp::summary_table(result), Contains("(profile silicon at 7 nm, 0.65 V, with DRAM)"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("(profile silicon at 7 nm, 0.65 V, with DRAM)"));
   CHECK(bvp::summary_json(result).at("energy_voltage") == 0.65);
-  CHECK_THAT(bvp::summary_table(result), !Contains("used: kernels"));
+  CHECK_THAT(words(bvp::summary_table(result)), !Contains("used: kernels"));
   result.array.rows = 3;
   result.array.columns = 5;
-  CHECK_THAT(bvp::summary_table(result), Contains("8 of 15 used: kernels take a power of two"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("8 of 15 used: kernels take a power of two of rows"));
   result.failure = "the time limit was reached";
-  CHECK_THAT(bvp::summary_table(result), Contains("FAILED: the time limit was reached"));
+  CHECK_THAT(words(bvp::summary_table(result)), Contains("FAILED: the time limit was reached"));
+}
+
+TEST_CASE("The table of a large network fits one screen, unless all of it is asked for", "[summary]") {
+  bvp::RunResult result = sample_result();
+  result.energy_by_component_j = {{"pe", 0.006}, {"dram", 0.004}, {"mesh", 3e-9}, {"cpu", 1e-5}, {"dma", 1e-5}};
+  result.layers.clear();
+  result.kernels.clear();
+  bvp::u64 cycles = 0;
+  for (bvp::u64 i = 0; i < 24; ++i) {
+    bvp::LayerRow layer;
+    layer.index = i;
+    layer.mixing = i < 12 ? "fft2d" : "attention";
+    layer.cycles = 1000;
+    layer.utilisation = {0.1, i == 0 ? 1.0 : 0.4, 0.1, 0.1};
+    layer.relative_error = i == 3 ? 5e-2 : 1e-3;
+    result.layers.push_back(layer);
+    for (const char* name : {"ffn.up", "ffn.down"}) {
+      bvp::KernelRow kernel;
+      kernel.name = "layers." + std::to_string(i) + "." + name;
+      kernel.cycles = 100 + i;
+      cycles += kernel.cycles;
+      result.kernels.push_back(kernel);
+    }
+  }
+  const std::string table = bvp::summary_table(result);
+  CHECK(widest_line(table) <= 80);
+  CHECK(std::count(table.begin(), table.end(), '\n') <= 50);
+  CHECK_THAT(table, Contains("0-11 fft2d") && Contains("12,000") && Contains("12-23 attention") && Contains("5.0e-02"));
+  CHECK_THAT(table, Contains("45.0"));  // (1 + 11 * 0.4) / 12
+  CHECK_THAT(table, Contains("*.ffn.up") && Contains("*.ffn.down") && !Contains("1.ffn.up") && Contains("<0.001"));
+  CHECK_THAT(table, Contains(" " + bvp::grouped(cycles / 2) + " "));
+
+  // Of few layers, each kernel has a row, as long as there are not too many.
+  result.layers.resize(8);
+  result.kernels.resize(16);
+  const std::string few = bvp::summary_table(result);
+  CHECK(std::count(few.begin(), few.end(), '\n') <= 50);
+  CHECK_THAT(few, Contains("7.ffn.up") && Contains("6 others") && Contains("3.ffn.up") && !Contains("2.ffn.up"));
+  CHECK_THAT(few, Contains(" " + bvp::grouped(2 * (100 + 101 + 102)) + " "));
+  result.layers.resize(24);
+  result.kernels.clear();
+  for (bvp::u64 i = 0; i < 24; ++i) {
+    bvp::KernelRow kernel;
+    kernel.name = "layers." + std::to_string(i) + ".ffn.up";
+    result.kernels.push_back(kernel);
+  }
+  const std::string all = bvp::summary_table(result, {80, true});
+  CHECK(widest_line(all) <= 80);
+  for (bvp::u64 i = 0; i < 24; ++i) CHECK_THAT(all, Contains("  " + std::to_string(i) + ".ffn.up"));
+  CHECK_THAT(all, !Contains("others"));
 }
 
 TEST_CASE("A run's directory holds what was asked for", "[summary]") {

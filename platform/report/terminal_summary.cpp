@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/report/terminal_summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <tuple>
+
+#include "platform/compiler/target.h"
+#include "platform/report/derived_figures.h"
+#include "platform/report/text_table.h"
+
+namespace bvp {
+namespace {
+
+/// What a line of the head begins with.
+constexpr std::size_t label_width = 20;
+
+void add_line(std::string& out, std::size_t width, const char* label, const std::string& value) {
+  out += wrapped(fmt::format("  {:<{}}{}", label, label_width - 2, value), width, label_width) + '\n';
+}
+
+/// Of a column whose heading says %.
+std::string percentage(double fraction) { return fmt::format("{:.1f}", 100 * fraction); }
+
+std::string units_table(const RunResult& result, std::size_t width) {
+  constexpr std::array<const char*, 4> units{"load", "cal", "flow", "store"};
+  std::map<std::string, u64> totals;
+  for (const auto& [unit, cycles] : result.units) {
+    for (const auto& [reason, count] : cycles) totals[reason] += count;
+  }
+  if (totals.empty()) return {};
+  std::vector<std::pair<std::string, u64>> reasons(totals.begin(), totals.end());
+  std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.first == "issue", a.second) > std::pair(b.first == "issue", b.second);
+  });
+  TextTable table({{"unit cycles"}, {"load", "%"}, {"cal", "%"}, {"flow", "%"}, {"store", "%"}});
+  for (const auto& [reason, total] : reasons) {
+    std::vector<std::string> row{reason};
+    double largest = 0;
+    for (const char* unit : units) {
+      const auto cycles = result.units.find(unit);
+      u64 all = 0;
+      u64 here = 0;
+      if (cycles != result.units.end()) {
+        for (const auto& [name, count] : cycles->second) {
+          all += count;
+          if (name == reason) here = count;
+        }
+      }
+      const double share = per_second(static_cast<double>(here), static_cast<double>(all));
+      largest = std::max(largest, share);
+      row.push_back(percentage(share));
+    }
+    constexpr double shown = 0.0005;  // what is less is 0.0 in every column
+    if (largest >= shown) table.add(std::move(row));
+  }
+  return table.text(width);
+}
+
+std::string energy_table(const RunResult& result, std::size_t width) {
+  if (result.energy_by_component_j.empty()) return {};
+  std::vector<std::pair<std::string, double>> parts(result.energy_by_component_j.begin(),
+                                                    result.energy_by_component_j.end());
+  std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<double> energies;
+  for (const auto& [component, energy] : parts) energies.push_back(energy);
+  const AlignedQuantities energy = aligned(energies, "J");
+  TextTable table({{"component"}, {"energy", energy.unit}, {"share", "%"}});
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    table.add({parts[i].first, energy.texts[i], percentage(per_second(energies[i], result.energy_j))});
+  }
+  return table.text(width);
+}
+
+/// A row of the table of layers: one layer, or neighbours that are alike.
+struct LayerGroup {
+  std::string name;
+  LayerRow sum;
+};
+
+/// Of both together, weighted by their cycles.
+Utilisation mean(const Utilisation& a, u64 a_cycles, const Utilisation& b, u64 b_cycles) {
+  const auto weight_a = static_cast<double>(a_cycles), weight_b = static_cast<double>(b_cycles);
+  const auto of = [&](double x, double y) { return per_second(x * weight_a + y * weight_b, weight_a + weight_b); };
+  return {of(a.load, b.load), of(a.cal, b.cal), of(a.flow, b.flow), of(a.store, b.store)};
+}
+
+void add_to(LayerRow& sum, const LayerRow& row) {
+  sum.utilisation = mean(sum.utilisation, sum.cycles, row.utilisation, row.cycles);
+  sum.cycles += row.cycles;
+  sum.time_s += row.time_s;
+  sum.energy_j += row.energy_j;
+  sum.dram_read_bytes += row.dram_read_bytes;
+  sum.dram_written_bytes += row.dram_written_bytes;
+  // The worst; what is no number is worse than any.
+  if (row.relative_error && (!sum.relative_error || !(*row.relative_error <= *sum.relative_error))) {
+    sum.relative_error = row.relative_error;
+  }
+}
+
+/// There are so many layers that not each has rows of its own.
+bool layers_share_rows(const RunResult& result, const TerminalSummaryOptions& options) {
+  constexpr std::size_t one_each = 8;
+  return !options.all_rows && result.layers.size() > one_each;
+}
+
+std::vector<LayerGroup> layer_groups(const RunResult& result, bool together) {
+  const auto alike = [](const LayerRow& a, const LayerRow& b) {
+    return std::tie(a.mixing, a.projections, a.ffn) == std::tie(b.mixing, b.projections, b.ffn);
+  };
+  std::vector<LayerGroup> groups;
+  u64 first = 0;
+  for (const LayerRow& row : result.layers) {
+    if (together && !groups.empty() && alike(groups.back().sum, row)) {
+      add_to(groups.back().sum, row);
+      groups.back().name = fmt::format("{}-{} {}", first, row.index, row.mixing);
+    } else {
+      first = row.index;
+      groups.push_back({fmt::format("{} {}", row.index, row.mixing), row});
+    }
+  }
+  if (result.outside_of_layers) groups.push_back({"outside of them", *result.outside_of_layers});
+  return groups;
+}
+
+std::string layers_table(const RunResult& result, const TerminalSummaryOptions& options) {
+  if (result.layers.empty()) return {};
+  const std::vector<LayerGroup> groups = layer_groups(result, layers_share_rows(result, options));
+  std::vector<double> times, energies, bytes;
+  for (const LayerGroup& group : groups) {
+    times.push_back(group.sum.time_s);
+    energies.push_back(group.sum.energy_j);
+    bytes.push_back(static_cast<double>(group.sum.dram_read_bytes + group.sum.dram_written_bytes));
+  }
+  const AlignedQuantities time = aligned(times, "s"), energy = aligned(energies, "J"), dram = aligned(bytes, "B");
+  TextTable table({{"layer"},
+                   {"cycles"},
+                   {"time", time.unit, 9},
+                   {"energy", energy.unit},
+                   {"DRAM", dram.unit, 5},
+                   {"load", "%", 6},
+                   {"cal", "%"},
+                   {"flow", "%", 7},
+                   {"store", "%", 8},
+                   {"rel.", "error", 4}});
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const LayerRow& row = groups[i].sum;
+    table.add({groups[i].name, grouped(row.cycles), time.texts[i], energy.texts[i], dram.texts[i],
+               percentage(row.utilisation.load), percentage(row.utilisation.cal), percentage(row.utilisation.flow),
+               percentage(row.utilisation.store),
+               row.relative_error ? fmt::format("{:.1e}", *row.relative_error) : "-"});
+  }
+  return table.text(options.width);
+}
+
+/// "layers.3.ffn.up" -> "3.ffn.up", or "*.ffn.up" where layers share rows.
+std::string short_name(const std::string& kernel, bool together) {
+  const std::string prefix = "layers.";
+  if (kernel.compare(0, prefix.size(), prefix) != 0) return kernel;
+  const std::size_t dot = kernel.find('.', prefix.size());
+  return together && dot != std::string::npos ? "*" + kernel.substr(dot) : kernel.substr(prefix.size());
+}
+
+/// A row of the table of kernels: a kernel, or the same one of all layers.
+struct KernelGroup {
+  std::string name;
+  u64 launches = 0, cycles = 0;
+  double energy_j = 0;
+  Utilisation utilisation;
+  std::optional<Utilisation> steady;  // null if it is for one of them
+};
+
+void add_to(KernelGroup& sum, const KernelRow& row) {
+  if (sum.steady && row.steady) {
+    sum.steady = mean(*sum.steady, sum.cycles, *row.steady, row.cycles);
+  } else {
+    sum.steady.reset();
+  }
+  sum.utilisation = mean(sum.utilisation, sum.cycles, row.utilisation, row.cycles);
+  sum.launches += row.launches;
+  sum.cycles += row.cycles;
+  sum.energy_j += row.energy_j;
+}
+
+std::vector<KernelGroup> kernel_groups(const RunResult& result, bool together) {
+  std::vector<KernelGroup> groups;
+  std::map<std::string, std::size_t> places;
+  for (const KernelRow& row : result.kernels) {
+    const std::string name = short_name(row.name, together);
+    const auto [place, fresh] = places.try_emplace(name, groups.size());
+    if (fresh) {
+      groups.push_back({name, row.launches, row.cycles, row.energy_j, row.utilisation, row.steady});
+    } else {
+      add_to(groups[place->second], row);
+    }
+  }
+  return groups;
+}
+
+std::string kernels_table(const RunResult& result, const TerminalSummaryOptions& options) {
+  constexpr std::size_t most = 10;
+  if (result.kernels.empty()) return {};
+  std::vector<KernelGroup> rows = kernel_groups(result, layers_share_rows(result, options));
+  std::optional<KernelGroup> others;
+  if (!options.all_rows && rows.size() > most + 1) {
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const KernelGroup& a, const KernelGroup& b) { return a.cycles > b.cycles; });
+    others.emplace();
+    others->name = fmt::format("{} others: --kernels", rows.size() - most);
+    for (std::size_t i = most; i < rows.size(); ++i) {
+      others->launches += rows[i].launches;
+      others->cycles += rows[i].cycles;
+      others->energy_j += rows[i].energy_j;
+    }
+    rows.resize(most);
+  }
+  std::vector<double> energies;
+  for (const KernelGroup& row : rows) energies.push_back(row.energy_j);
+  if (others) energies.push_back(others->energy_j);
+  const AlignedQuantities energy = aligned(energies, "J");
+  TextTable table({{"layer.kernel"},
+                   {"launches", "", 5},
+                   {"cycles on", "the array"},
+                   {"energy+", "waits " + energy.unit, 4},
+                   {"load", "%", 6},
+                   {"cal", "%"},
+                   {"flow", "%", 7},
+                   {"store", "%", 8},
+                   {"steady", "cal %", 9}});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const KernelGroup& row = rows[i];
+    table.add({row.name, grouped(row.launches), grouped(row.cycles), energy.texts[i], percentage(row.utilisation.load),
+               percentage(row.utilisation.cal), percentage(row.utilisation.flow), percentage(row.utilisation.store),
+               row.steady ? percentage(row.steady->cal) : "-"});
+  }
+  if (others) {
+    table.add(
+        {others->name, grouped(others->launches), grouped(others->cycles), energy.texts.back(), "", "", "", "", ""});
+  }
+  return table.text(options.width);
+}
+
+/// Two tables side by side where there is room for that, else one below the other.
+std::string beside(const std::string& left, const std::string& right, std::size_t width) {
+  constexpr std::size_t gap = 2;  // more than the indentation of the right one
+  const auto lines_of = [](const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  };
+  const std::vector<std::string> lefts = lines_of(left), rights = lines_of(right);
+  std::size_t left_width = 0, right_width = 0;
+  for (const std::string& line : lefts) left_width = std::max(left_width, line.size());
+  for (const std::string& line : rights) right_width = std::max(right_width, line.size());
+  if (lefts.empty() || rights.empty() || left_width + gap + right_width > width) {
+    return left + (lefts.empty() || rights.empty() ? "" : "\n") + right;
+  }
+  std::string out;
+  for (std::size_t i = 0; i < std::max(lefts.size(), rights.size()); ++i) {
+    const std::string first = i < lefts.size() ? lefts[i] : "";
+    out += i < rights.size() ? fmt::format("{:<{}}{}\n", first, left_width + gap, rights[i]) : first + "\n";
+  }
+  return out;
+}
+
+std::string verification_text(const RunResult& result) {
+  const Verification& verification = result.verification;
+  if (!verification.checked) return "not checked";
+  return fmt::format("relative error {:.2e} (allowed {:.2e}), {} the fp16 reference", verification.relative_error,
+                     verification.tolerance, verification.bit_exact ? "bit-exact with" : "NOT bit-exact with");
+}
+
+std::string utilisation_text(const Utilisation& utilisation) {
+  return fmt::format("load {}  cal {}  flow {}  store {}", percent(utilisation.load), percent(utilisation.cal),
+                     percent(utilisation.flow), percent(utilisation.store));
+}
+
+/// The operating point is named where it is not the profile's own.
+std::string profile_text(const RunResult& result) {
+  if (!result.energy_scaled) return result.energy_profile;
+  return fmt::format("{} at {:g} nm, {:g} V", result.energy_profile, result.energy_technology_nm,
+                     result.energy_voltage);
+}
+
+std::string dram_text(const RunResult& result) {
+  if (result.energy_by_component_j.count("dram") == 0) return "without DRAM";
+  const auto& price = result.energy_dram_pj_per_bit;
+  return price ? fmt::format("with DRAM at {:g} pJ/bit", *price) : "with DRAM";
+}
+
+}  // namespace
+
+std::string summary_table(const RunResult& result, const TerminalSummaryOptions& options) {
+  std::string out;
+  const auto add = [&](const char* label, const std::string& value) { add_line(out, options.width, label, value); };
+  add("scenario", result.scenario);
+  add("result", result.passed() ? "passed" : "FAILED: " + result.failure);
+  add("verification", verification_text(result));
+  add("time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));
+  const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
+  add("arithmetic",
+      fmt::format("{}, {}, {} of the {} peak", si(static_cast<double>(result.flops), "FLOP"), si(flops_per_s, "FLOP/s"),
+                  percent(per_second(flops_per_s, result.peak_flops_per_s)), si(result.peak_flops_per_s, "FLOP/s")));
+  add("DRAM traffic", fmt::format("{} read, {} written", si(static_cast<double>(result.dram_read_bytes), "B"),
+                                  si(static_cast<double>(result.dram_written_bytes), "B")));
+  add("energy", fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy_j, "J"),
+                            si(per_second(result.energy_j, result.time_s), "W"),
+                            result.power.windows.empty() ? "" : ", peak " + si(peak_power(result), "W"),
+                            profile_text(result), dram_text(result)));
+  if (!result.energy_note.empty()) add("  note", result.energy_note);
+  if (!result.area_by_component_mm2.empty()) {
+    std::vector<std::string> parts;
+    for (const auto& [component, mm2] : result.area_by_component_mm2) {
+      if (mm2 >= 0.5) parts.push_back(fmt::format("{} {:.1f}", component, mm2));
+    }
+    add("area", fmt::format("{:.1f} mm2 estimated ({})", total_area(result), fmt::join(parts, ", ")));
+  }
+  const ArrayMap& array = result.array;
+  const u32 used = CompilerTarget::floor_power_of_two(array.rows) * CompilerTarget::floor_power_of_two(array.columns);
+  if (used < array.rows * array.columns) {
+    add("PEs", fmt::format("{} of {} used: kernels take a power of two of rows and of columns", used,
+                           array.rows * array.columns));
+  }
+  add("utilisation", utilisation_text(result.utilisation));
+  if (result.steady) add("  in steady state", utilisation_text(*result.steady));
+  add("simulation", fmt::format("{:.2f} s on the host, {}, {}", result.host_seconds,
+                                si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
+                                si(per_second(static_cast<double>(result.lane_operations), result.host_seconds),
+                                   "lane operations/s")));
+  for (const std::string& part :
+       {layers_table(result, options), kernels_table(result, options),
+        beside(units_table(result, options.width), energy_table(result, options.width), options.width)}) {
+    if (!part.empty()) out += "\n" + part;
+  }
+  return out;
+}
+
+}  // namespace bvp
