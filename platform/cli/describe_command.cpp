@@ -366,8 +366,10 @@ int describe_command(const DescribeCommand& command) {
                                  : read_scenario(scenario_file(command.scenario), scenario_options(overrides));
   Filter filter(command.filter);
   if (command.json) {
-    fmt::print("{}", json_text(command.tensors ? tensors_json(scenario->network, filter)
-                                               : description_json(*scenario, defaults, filter)));
+    const Json description =
+        command.tensors ? tensors_json(scenario->network, filter) : description_json(*scenario, defaults, filter);
+    filter.check_found();
+    fmt::print("{}", json_text(description));
   } else if (command.tensors) {
     print_tensors(scenario->network, filter);
   } else {
