@@ -49,8 +49,7 @@ class Describe(Commands):
     def test_json_has_what_the_text_has(self):
         everything = json.loads(self.vp("describe", "--json").stdout)
         text = self.vp("describe").stdout
-        self.assertEqual(set(re.findall(r"(?m)^  ([a-z][\w.]+) = ", text)) - set(everything["parameters"]),
-                         {"network.layers.N." + key for key in ["mixing", "projections", "ffn"]})
+        self.assertEqual(set(re.findall(r"(?m)^  ([a-z][\w.]+) = ", text)), set(everything["parameters"]))
         for region in everything["memory_map"]:
             self.assertRegex(text, rf"(?m)^  {region['name']} +{region['base']:#012x}  {region['bytes']:#012x}  ")
         for bank in everything["registers"]:
@@ -112,7 +111,7 @@ class Names(Commands):
 
     def test_names_of_files_with_spaces_and_other_letters(self):
         text = "network: {tokens: 8, hidden: 8, heads: 2, ffn: 16, layers: [{mixing: attention}]}\n"
-        for file, name in [("my run (1).yaml", "my_run_1_"), ("Übung.yaml", "_bung"), ("..x.yaml", "_x"),
+        for file, name in [("my run (1).yaml", "my_run_1_"), ("Übung.yaml", "_bung"), ("..x.yaml", "_.x"),
                            ("a" * 150 + ".yaml", "a" * 100)]:
             with self.subTest(file):
                 (self.path / file).write_text(text)
