@@ -205,7 +205,10 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
 std::string scenario_file(const std::string& given) {
   namespace fs = std::filesystem;
   std::error_code ignored;
-  if (fs::exists(given, ignored) && !fs::is_directory(given, ignored)) return given;
+  const fs::file_status status = fs::status(given, ignored);
+  const bool absent = status.type() == fs::file_type::not_found;
+  // Whoever reads it tells what is wrong with what cannot be reached.
+  if (!absent && !fs::is_directory(status)) return given;
   const auto shipped = find_resource("scenarios");
   const bool is_name = given.find('/') == std::string::npos && fs::path(given).extension() != ".yaml";
   if (!is_name || !shipped) return given;
@@ -214,7 +217,7 @@ std::string scenario_file(const std::string& given) {
     if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
   }
   if (std::find(names.begin(), names.end(), given) != names.end()) return (*shipped / (given + ".yaml")).string();
-  if (fs::exists(given, ignored)) return given;
+  if (!absent) return given;
   std::sort(names.begin(), names.end());
   const std::string near = nearest_word(given, names);
   throw InputError(fmt::format("{}: there is no such file, and no shipped scenario of this name{}; shipped are: {}",

@@ -302,8 +302,9 @@ Json filtered(const Json& list, Filter& filter) {
   return shown;
 }
 
-Json parameters_shown(const Scenario& scenario, Filter& filter) {
-  const Json all = parameters_json(scenario, true);
+Json parameters_shown(const Scenario& scenario, bool defaults, Filter& filter) {
+  Json all = parameters_json(scenario, true);
+  if (defaults) all.update(parameters_json(LayerParameters(), "network.layers.N.", scenario));
   Json shown = Json::object();
   for (const auto& [key, entry] : all.items()) {
     if (filter.shows(key)) shown[key] = entry;
@@ -323,7 +324,7 @@ Json description_json(const Scenario& scenario, bool defaults, Filter& filter) {
     all["plan"] = std::move(plan);
     all["area_by_component_mm2"] = area_by_component(scenario.soc);
   }
-  all["parameters"] = parameters_shown(scenario, filter);
+  all["parameters"] = parameters_shown(scenario, defaults, filter);
   return all;
 }
 
@@ -366,8 +367,10 @@ int describe_command(const DescribeCommand& command) {
                                  : read_scenario(scenario_file(command.scenario), scenario_options(overrides));
   Filter filter(command.filter);
   if (command.json) {
-    fmt::print("{}", json_text(command.tensors ? tensors_json(scenario->network, filter)
-                                               : description_json(*scenario, defaults, filter)));
+    const Json description =
+        command.tensors ? tensors_json(scenario->network, filter) : description_json(*scenario, defaults, filter);
+    filter.check_found();
+    fmt::print("{}", json_text(description));
   } else if (command.tensors) {
     print_tensors(scenario->network, filter);
   } else {

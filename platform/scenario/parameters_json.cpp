@@ -44,4 +44,10 @@ Json parameters_json(const Scenario& scenario, bool declarations) {
   return out;
 }
 
+Json parameters_json(const ParameterGroup& group, const std::string& path, const Scenario& scenario) {
+  Json out = Json::object();
+  add_group(group, path, scenario, true, out);
+  return out;
+}
+
 }  // namespace bvp
