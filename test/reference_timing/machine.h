@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine that the reference ticks, as plain numbers; what they mean is said in the parameters reference.
+#pragma once
+
+#include <cstdint>
+
+namespace bvp::ticking {
+
+using Cycle = std::uint64_t;
+
+/// Which of the vectors that want a port of a bank in a cycle gets it. Equal ones: see tie_seed.
+enum class Arbiter : std::uint8_t {
+  oldest_burst,   // that of the segment that was started first
+  oldest_request  // that which came to the bank first
+};
+
+struct Machine {
+  unsigned rows = 4, columns = 4, lanes = 32;
+
+  // PEs
+  unsigned operand_vectors = 256, accumulators = 32;
+  unsigned cal_latency = 4, max_latency = 2, special_latency = 8, special_divisor = 4;
+  /// Whether a Cal segment waits for results of the one before that are still in a pipeline.
+  bool hazards_across_segments = false;
+
+  // scratchpad
+  unsigned banks = 16, bank_ports = 1;
+  unsigned request_latency = 1, array_latency = 2, response_latency = 1, hop_latency = 1;
+  unsigned outstanding = 16;
+  Arbiter arbiter = Arbiter::oldest_burst;
+
+  // mesh
+  unsigned link_latency = 1, link_bytes = 0, ejection_latency = 1, buffer_entries = 2;
+  bool skip_links = false;
+  unsigned control_hop_latency = 1;
+
+  /// Who comes first of PEs that are equal otherwise: 0: in row-major order; else an order drawn anew for each cycle.
+  unsigned tie_seed = 0;
+
+  [[nodiscard]] unsigned pes() const { return rows * columns; }
+};
+
+}  // namespace bvp::ticking
