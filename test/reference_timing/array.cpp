@@ -23,7 +23,8 @@ Outcome run(const Machine& machine, const KernelImage& kernel, const std::vector
 
   std::vector<unsigned> order(count);
   std::iota(order.begin(), order.end(), 0u);
-  std::mt19937 random(machine.tie_seed);
+  std::mt19937 random(machine.ties);
+  if (machine.ties == 1) std::reverse(order.begin(), order.end());
   std::uint64_t next_firing = 0;
   for (Cycle now = 0; now < limit; ++now) {
     if (now == 0) {
@@ -61,7 +62,7 @@ Outcome run(const Machine& machine, const KernelImage& kernel, const std::vector
       return outcome;
     }
 
-    if (machine.tie_seed != 0) std::shuffle(order.begin(), order.end(), random);
+    if (machine.ties > 1) std::shuffle(order.begin(), order.end(), random);
     for (const unsigned i : order) pes[i].start_firings(now, next_firing);
     for (unsigned rank = 0; rank < count; ++rank) {
       const unsigned i = order[rank];

@@ -8,7 +8,7 @@ namespace bvp::ticking {
 
 using Cycle = std::uint64_t;
 
-/// Which of the vectors that want a port of a bank in a cycle gets it. Equal ones: see tie_seed.
+/// Which of the vectors that want a port of a bank in a cycle gets it. Equal ones: see ties.
 enum class Arbiter : std::uint8_t {
   oldest_burst,   // that of the segment that was started first
   oldest_request  // that which came to the bank first
@@ -34,8 +34,9 @@ struct Machine {
   bool skip_links = false;
   unsigned control_hop_latency = 1;
 
-  /// Who comes first of PEs that are equal otherwise: 0: in row-major order; else an order drawn anew for each cycle.
-  unsigned tie_seed = 0;
+  /// Who comes first of PEs that are equal otherwise: 0: the first in row-major order, 1: the last; above: an order
+  /// drawn anew for each cycle, from this seed.
+  unsigned ties = 0;
 
   [[nodiscard]] unsigned pes() const { return rows * columns; }
 };

@@ -173,11 +173,12 @@ void ProcessingElement::start_firings(Cycle now, std::uint64_t& next_number) {
       const unsigned own_tag = kernel_.segments[segment].tag;
       if (chosen && own_tag != tag) break;
       if (!ready(segment)) continue;
-      if (!chosen || (*chosen <= unit.last_served && position > unit.last_served)) chosen = position;
+      const auto behind_last = [&](unsigned which) { return static_cast<int>(which) > unit.last_served; };
+      if (!chosen || (!behind_last(*chosen) && behind_last(position))) chosen = position;
       tag = own_tag;
     }
     if (!chosen) continue;
-    unit.last_served = *chosen;
+    unit.last_served = static_cast<int>(*chosen);
     start(number, unit.order[*chosen], next_number++, now);
   }
 }

@@ -105,7 +105,7 @@ class ProcessingElement {
   };
   struct UnitState {
     std::vector<unsigned> order;  // its segments, by tag
-    unsigned last_served = 0;     // position there
+    int last_served = -1;         // position there; none yet
     std::optional<Firing> firing;
     Cycle free = 0;                 // it does nothing more for what it has issued
     Cycle accounted = 0;            // its cycles are counted up to here
