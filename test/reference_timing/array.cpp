@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <stdexcept>
 
@@ -32,12 +33,13 @@ Outcome run(const Machine& machine, const KernelImage& kernel, const std::vector
         for (const Launch& launch : launches) pe.launch(launch, now);
       }
     }
-    for (const MemoryPlane::Return& answer : memory.take_returns(now)) {
-      pes[kernel_pe(answer.pe)].vector_returned(answer.store, answer.number);
+    for (const Parcel& token : mesh.take_tokens(now)) {
+      pes[kernel_pe(token.destination)].token_arrived(token.edge, now);
     }
-    for (const Parcel& parcel : mesh.take_arrivals(now)) {
-      if (parcel.edge != Parcel::no_edge) pes[kernel_pe(parcel.destination)].token_arrived(parcel.edge, now);
+    for (const MemoryPlane::Return& store : memory.take_stores(now)) {
+      pes[kernel_pe(store.pe)].store_done(store.number);
     }
+    for (auto& pe : pes) pe.begin_cycle(now);
     bool done = true;
     for (unsigned i = 0; i < count; ++i) {
       pes[i].end_of_firings(now);
@@ -64,20 +66,29 @@ Outcome run(const Machine& machine, const KernelImage& kernel, const std::vector
 
     if (machine.ties > 1) std::shuffle(order.begin(), order.end(), random);
     for (const unsigned i : order) pes[i].start_firings(now, next_firing);
-    for (unsigned rank = 0; rank < count; ++rank) {
-      const unsigned i = order[rank];
-      for (const auto& vector : pes[i].issue(now)) {
-        memory.request({position(i), vector.store, vector.number, vector.address, vector.burst, rank}, now);
+
+    // What is there in the next cycle is written in this one.
+    for (const MemoryPlane::Return& load : memory.take_loads(now + 1)) pes[kernel_pe(load.pe)].load_arrives(load.number);
+    mesh.tick_ejections(now);
+    for (const Parcel& parcel : mesh.take_vectors(now + 1)) {
+      std::optional<unsigned> edge;
+      if (parcel.edge != Parcel::no_edge) edge = parcel.edge;
+      pes[kernel_pe(parcel.destination)].flow_arrives(parcel.source, parcel.firing, parcel.slot, edge);
+    }
+    for (unsigned i = 0; i < count; ++i) {
+      const unsigned at = position(i);
+      for (const auto& vector : pes[i].work(now, memory.has_room(at, false, now), memory.has_room(at, true, now))) {
+        memory.request({at, vector.store, vector.number, vector.address, vector.firing}, now);
       }
-      if (const auto vector = pes[i].flow_vector(now)) {
-        mesh.offer({position(i), position(i ^ vector->peer_mask), vector->packet, vector->place,
+      if (const auto& vector = pes[i].flow_vector()) {
+        mesh.offer({at, position(i ^ vector->peer_mask), vector->firing, vector->place, vector->slot,
                     vector->edge.value_or(Parcel::no_edge)});
       }
     }
     memory.tick(now);
     const std::vector<unsigned> sent = mesh.tick(now);
     for (unsigned i = 0; i < count; ++i) {
-      pes[i].end_of_cycle(std::find(sent.begin(), sent.end(), position(i)) != sent.end(), mesh.width(), now);
+      pes[i].end_cycle(std::find(sent.begin(), sent.end(), position(i)) != sent.end(), mesh.width(), now);
     }
   }
   throw std::runtime_error("the launch does not end");

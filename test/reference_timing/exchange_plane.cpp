@@ -49,7 +49,14 @@ bool ExchangePlane::has_credit(Link& link, Cycle now) const {
 }
 
 std::vector<unsigned> ExchangePlane::tick(Cycle now) {
+  std::vector<unsigned> taken = serve(now, false);
+  offers_.clear();
+  return taken;
+}
+
+std::vector<unsigned> ExchangePlane::serve(Cycle now, bool ejections) {
   std::vector<unsigned> taken;
+  if (offers_.empty() && on_links_ == 0) return taken;
   struct Choice {
     const Parcel* parcel = nullptr;
     Link* from = nullptr;  // null: an offer
@@ -64,8 +71,10 @@ std::vector<unsigned> ExchangePlane::tick(Cycle now) {
   for (unsigned pe = 0; pe < machine_.pes(); ++pe) {
     std::vector<Choice> choices(outputs_);
     const auto consider = [&](const Choice& choice) {
-      Choice& best = choices[output(pe, choice.parcel->destination)];
-      const auto age = [](const Parcel& parcel) { return std::tie(parcel.packet, parcel.place); };
+      const unsigned out = output(pe, choice.parcel->destination);
+      if (choice.from != nullptr && (out + 1 == outputs_) != ejections) return;
+      Choice& best = choices[out];
+      const auto age = [](const Parcel& parcel) { return std::tie(parcel.firing, parcel.place); };
       if (best.parcel == nullptr || age(*choice.parcel) < age(*best.parcel)) best = choice;
     };
     for (const unsigned input : inputs_[pe]) {
@@ -90,14 +99,16 @@ std::vector<unsigned> ExchangePlane::tick(Cycle now) {
     const Parcel parcel = *move.choice.parcel;
     link.free = now + width_;
     if (move.output % outputs_ == outputs_ - 1) {
-      late_.push_back({parcel, now + width_ - 1 + machine_.ejection_latency});
+      late_vectors_.push_back({parcel, now + width_ - 1 + machine_.ejection_latency});
     } else {
+      ++on_links_;
       entering.push_back({&link, {parcel, now + machine_.link_latency}});
     }
     if (move.choice.from == nullptr) taken.push_back(parcel.source);
   }
   for (const Move& move : moves) {
     if (move.choice.from == nullptr) continue;
+    --on_links_;
     // Several may leave one buffer, for different outputs: they are found by what they are.
     auto& buffer = move.choice.from->buffer;
     move.choice.from->held_until.push_back(now + width_ - 1);
@@ -109,7 +120,6 @@ std::vector<unsigned> ExchangePlane::tick(Cycle now) {
                       link.buffer.end());
   }
   for (auto& [link, buffered] : entering) link->buffer.push_back(buffered);
-  offers_.clear();
   return taken;
 }
 
@@ -121,16 +131,16 @@ void ExchangePlane::send_token(unsigned source, unsigned destination, unsigned e
   token.source = source;
   token.destination = destination;
   token.edge = edge;
-  late_.push_back({token, now + Cycle{machine_.control_hop_latency} * hops + 1});
+  late_tokens_.push_back({token, now + Cycle{machine_.control_hop_latency} * hops + 1});
 }
 
-std::vector<Parcel> ExchangePlane::take_arrivals(Cycle now) {
+std::vector<Parcel> ExchangePlane::take(std::vector<Late>& late, Cycle cycle) {
   std::vector<Parcel> arrived;
-  const auto due = [&](const Late& late) {
-    if (late.arrival <= now) arrived.push_back(late.parcel);
-    return late.arrival <= now;
+  const auto due = [&](const Late& one) {
+    if (one.arrival <= cycle) arrived.push_back(one.parcel);
+    return one.arrival <= cycle;
   };
-  late_.erase(std::remove_if(late_.begin(), late_.end(), due), late_.end());
+  late.erase(std::remove_if(late.begin(), late.end(), due), late.end());
   return arrived;
 }
 

@@ -8,10 +8,11 @@ namespace bvp::ticking {
 
 using Cycle = std::uint64_t;
 
-/// Which of the vectors that want a port of a bank in a cycle gets it. Equal ones: see ties.
+/// Which of the vectors that want a port of a bank in a cycle gets it.
 enum class Arbiter : std::uint8_t {
-  oldest_burst,   // that of the segment that was started first
-  oldest_request  // that which came to the bank first
+  oldest_firing,  // that of the segment that was started first
+  first_come,     // that which came to the bank first, among several in turn
+  round_robin     // that of the next channel (loads or stores of a PE) behind the one served last
 };
 
 struct Machine {
@@ -19,6 +20,9 @@ struct Machine {
 
   // PEs
   unsigned operand_vectors = 256, accumulators = 32;
+  /// Ports of a bank read or write a vector a cycle; banks 0: all vectors that want to be read or written are.
+  unsigned operand_banks = 0, operand_ports = 1;
+  bool operand_bank_hash = true;
   unsigned cal_latency = 4, max_latency = 2, special_latency = 8, special_divisor = 4;
   /// Whether a Cal segment waits for results of the one before that are still in a pipeline.
   bool hazards_across_segments = false;
@@ -27,7 +31,9 @@ struct Machine {
   unsigned banks = 16, bank_ports = 1;
   unsigned request_latency = 1, array_latency = 2, response_latency = 1, hop_latency = 1;
   unsigned outstanding = 16;
-  Arbiter arbiter = Arbiter::oldest_burst;
+  Arbiter arbiter = Arbiter::oldest_firing;
+  unsigned queue_entries = ~0u;  // vectors of a channel from their issue until a bank's answer to it that it has served
+  unsigned return_ports = ~0u;   // vectors that may come back to a PE in a cycle
 
   // mesh
   unsigned link_latency = 1, link_bytes = 0, ejection_latency = 1, buffer_entries = 2;

@@ -2,6 +2,7 @@
 #include "test/reference_timing/processing_element.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -15,7 +16,8 @@ ProcessingElement::ProcessingElement(const Machine& machine, const KernelImage& 
       place_(kernel.segments.size()),
       token_arrival_(kernel.edges.size()),
       vector_ready_(machine.operand_vectors),
-      accumulator_ready_(machine.accumulators) {
+      accumulator_ready_(machine.accumulators),
+      ports_taken_(machine.operand_banks) {
   for (unsigned i = 0; i < kernel.edges.size(); ++i) {
     tokens_.push_back(kernel.edges[i].initial);
     edges_of_[kernel.edges[i].from].out.push_back(i);
@@ -124,19 +126,14 @@ void ProcessingElement::produce(unsigned edge, Cycle now) {
 
 // ---------------------------------------------------------------- firings
 
-void ProcessingElement::vector_returned(bool store, std::uint64_t number) {
-  Channel& channel = unit_[store ? store_unit : load_unit].channel;
-  channel.returned.at(number - channel.oldest()) = true;
-  while (!channel.returned.empty() && channel.returned.front()) channel.returned.pop_front();
-}
-
 void ProcessingElement::end_of_firings(Cycle now) {
   for (unsigned number = 0; number < units; ++number) {
     UnitState& unit = unit_[number];
     const auto is_done = [&](const Firing& firing) {
       const bool transfers = number == load_unit || number == store_unit;
       // Its vectors and all before them: so segments of Load and of Store complete in the order of their start.
-      return transfers ? unit.channel.oldest() >= firing.vectors_end : firing.done <= now;
+      if (!transfers) return firing.done <= now;
+      return (number == load_unit ? unit.unwritten : unit.window).oldest() >= firing.vectors_end;
     };
     for (const Firing& firing : unit.in_flight) {
       if (is_done(firing)) finish(firing, now);
@@ -217,11 +214,8 @@ void ProcessingElement::start(unsigned unit, unsigned segment, std::uint64_t num
     if (is_first(segment, kernel_.edges[edge].scope)) --tokens_[edge];
   }
   move_on(segment);
-  if (unit == cal_unit && !machine_.hazards_across_segments) {
-    std::fill(vector_ready_.begin(), vector_ready_.end(), 0);
-    std::fill(accumulator_ready_.begin(), accumulator_ready_.end(), 0);
-  }
   unit_[unit].firing = firing;
+  if (unit == cal_unit) cal_started_ = number;
 }
 
 void ProcessingElement::move_on(unsigned segment) {
@@ -262,110 +256,283 @@ ProcessingElement::Operation ProcessingElement::operation(const Firing& firing) 
   return operation;
 }
 
-std::vector<ProcessingElement::MemoryVector> ProcessingElement::issue(Cycle now) {
-  std::vector<MemoryVector> vectors;
-  for (const unsigned unit : {load_unit, store_unit}) {
-    if (unit_[unit].firing) issue_memory(unit, vectors, now);
+void ProcessingElement::begin_cycle(Cycle now) {
+  for (const std::uint64_t number : std::exchange(loads_back_, {})) unit_[load_unit].window.remove(number);
+  for (const Arrival& arrival : std::exchange(written_, {})) {
+    if (arrival.load) unit_[load_unit].unwritten.remove(arrival.number);
+    if (arrival.edge) token_arrived(*arrival.edge, now);
   }
-  issue_cal(now);
+}
+
+void ProcessingElement::store_done(std::uint64_t number) { unit_[store_unit].window.remove(number); }
+
+void ProcessingElement::load_arrives(std::uint64_t number) {
+  loads_back_.push_back(number);
+  arrivals_.push_back(loads_under_way_.at(number));
+  loads_under_way_.erase(number);
+}
+
+void ProcessingElement::flow_arrives(unsigned source, std::uint64_t firing, unsigned slot,
+                                     std::optional<unsigned> edge) {
+  Arrival arrival;
+  arrival.firing = firing;
+  arrival.slot = slot;
+  arrival.source = source;
+  arrival.edge = edge;
+  arrivals_.push_back(arrival);
+}
+
+std::vector<ProcessingElement::MemoryVector> ProcessingElement::work(Cycle now, bool may_load, bool may_store) {
+  std::fill(ports_taken_.begin(), ports_taken_.end(), 0);
+  // Of firings that ask for a port in the same cycle the older one gets it.
+  std::set<std::uint64_t> firings;
+  for (const Arrival& arrival : arrivals_) firings.insert(arrival.firing);
+  for (const Result& result : results_) firings.insert(result.firing);
+  for (const unsigned unit : {cal_unit, flow_unit, store_unit}) {
+    if (unit_[unit].firing) firings.insert(unit_[unit].firing->number);
+  }
+  if (!unit_[cal_unit].firing && now < unit_[cal_unit].free) {
+    ++cycles_[cal_unit].special;
+    unit_[cal_unit].accounted = now + 1;
+  }
+  std::vector<MemoryVector> vectors;
+  const auto works_on = [&](unsigned unit, std::uint64_t firing) {
+    return unit_[unit].firing && unit_[unit].firing->number == firing;
+  };
+  for (const std::uint64_t firing : firings) {
+    write_arrivals(firing);
+    if (works_on(store_unit, firing)) issue_memory(store_unit, now, may_store, vectors);
+    if (works_on(flow_unit, firing)) read_for_flow(now);
+    const bool has_results = std::any_of(results_.begin(), results_.end(),
+                                         [&](const Result& result) { return result.firing == firing; });
+    if (has_results || works_on(cal_unit, firing)) work_cal(firing, now);
+  }
+  if (unit_[load_unit].firing) issue_memory(load_unit, now, may_load, vectors);
   return vectors;
 }
 
-void ProcessingElement::issue_memory(unsigned number, std::vector<MemoryVector>& vectors, Cycle now) {
+unsigned ProcessingElement::bank_of(std::int64_t vector) const {
+  auto rest = static_cast<std::uint64_t>(vector);
+  const std::uint64_t banks = machine_.operand_banks;
+  std::uint64_t bank = rest % banks;
+  if (banks == 1 || !machine_.operand_bank_hash) return static_cast<unsigned>(bank);
+  for (rest /= banks; rest != 0; rest /= banks) bank ^= rest % banks;
+  return static_cast<unsigned>(bank);
+}
+
+bool ProcessingElement::take_port(std::int64_t vector) {
+  if (!has_ports()) return true;
+  unsigned& taken = ports_taken_[bank_of(vector)];
+  if (taken == machine_.operand_ports) return false;
+  ++taken;
+  return true;
+}
+
+void ProcessingElement::write_arrivals(std::uint64_t firing) {
+  for (auto arrival = arrivals_.begin(); arrival != arrivals_.end();) {
+    if (arrival->firing != firing || !take_port(arrival->slot)) {
+      ++arrival;
+      continue;
+    }
+    Arrival written = *arrival;
+    arrival = arrivals_.erase(arrival);
+    if (written.edge) {
+      // The token is there when all vectors before it are.
+      const auto before = std::find_if(arrivals_.begin(), arrivals_.end(), [&](const Arrival& other) {
+        return !other.load && other.firing == firing && other.source == written.source;
+      });
+      if (before != arrivals_.end()) std::swap(before->edge, written.edge);
+    }
+    written_.push_back(written);
+  }
+}
+
+void ProcessingElement::issue_memory(unsigned number, Cycle now, bool has_room, std::vector<MemoryVector>& vectors) {
   UnitState& unit = unit_[number];
-  Channel& channel = unit.channel;
   Firing& firing = *unit.firing;
+  const bool store = number == store_unit;
+  const Operation transfer = operation(firing);
+  const Operand& memory = store ? transfer.instruction.d : transfer.instruction.a;
+  const std::int64_t slot = transfer.address(store ? transfer.instruction.a : transfer.instruction.d);
   unit.accounted = now + 1;
-  if (channel.returned.size() >= machine_.outstanding) {
+  const bool too_many = unit.window.next() - unit.window.oldest() >= machine_.outstanding;
+  if (too_many || !has_room || (store && !take_port(slot))) {
     ++cycles_[number].stall;
     return;
   }
   ++cycles_[number].issue;
-  const Operation transfer = operation(firing);
-  const bool store = number == store_unit;
-  const Operand& place = store ? transfer.instruction.d : transfer.instruction.a;
-  vectors.push_back({store, channel.next, static_cast<std::uint32_t>(transfer.address(place)), firing.number});
-  ++channel.next;
-  channel.returned.push_back(false);
+  const std::uint64_t vector = unit.window.add();
+  vectors.push_back({store, vector, static_cast<std::uint32_t>(transfer.address(memory)), firing.number});
+  if (!store) {
+    unit.unwritten.add();
+    Arrival arrival;
+    arrival.firing = firing.number;
+    arrival.slot = static_cast<unsigned>(slot);
+    arrival.load = true;
+    arrival.number = vector;
+    loads_under_way_[vector] = arrival;
+  }
   if (++firing.issued < firing.total) return;
-  firing.vectors_end = channel.next;
+  firing.vectors_end = unit.window.next();
   unit.in_flight.push_back(firing);
   unit.firing.reset();
   unit.free = now + 1;
 }
 
-Cycle* ProcessingElement::ready_cycle(const Operation& operation, const Operand& operand) {
+// ---------------------------------------------------------------- Cal
+
+std::optional<std::int64_t> ProcessingElement::vector_of(const Operation& operation, const Operand& operand) const {
   const std::int64_t address = operation.address(operand);
-  switch (operand.space) {
-    case Space::vector:
-      return &vector_ready_.at(static_cast<std::size_t>(address));
-    case Space::scalar:
-      return &vector_ready_.at(static_cast<std::size_t>(address) / machine_.lanes);
-    case Space::accumulator:
-      return &accumulator_ready_.at(static_cast<std::size_t>(address));
-    default:
-      return nullptr;
-  }
+  if (operand.space == Space::vector) return address;
+  if (operand.space == Space::scalar) return address / machine_.lanes;
+  return std::nullopt;
 }
 
-void ProcessingElement::issue_cal(Cycle now) {
+ProcessingElement::Ready* ProcessingElement::ready_of(const Operation& operation, const Operand& operand) {
+  if (const auto vector = vector_of(operation, operand)) return &vector_ready_.at(static_cast<std::size_t>(*vector));
+  if (operand.space != Space::accumulator) return nullptr;
+  return &accumulator_ready_.at(static_cast<std::size_t>(operation.address(operand)));
+}
+
+bool ProcessingElement::is_there(const Operation& operation, const Operand& operand, Cycle now) {
+  const Ready* const ready = ready_of(operation, operand);
+  if (ready == nullptr || ready->cycle <= now) return true;
+  return ready->firing != unit_[cal_unit].firing->number && !machine_.hazards_across_segments;
+}
+
+void ProcessingElement::work_cal(std::uint64_t number, Cycle now) {
   UnitState& unit = unit_[cal_unit];
+  const bool issues = unit.firing && unit.firing->number == number;
+  if (issues) unit.accounted = now + 1;
+  // What the firing wants of the ports in this cycle: it gets all or halts.
+  std::vector<unsigned> wanted(ports_taken_.size());
+  for (const Result& result : results_) {
+    if (has_ports() && result.firing == number && result.written == now) ++wanted[result.bank];
+  }
+  std::vector<std::int64_t> read;
+  bool all_read = false;
+  std::optional<Operation> next;
+  if (issues && now >= unit.free) {
+    next.emplace(operation(*unit.firing));
+    const Instruction& instruction = next->instruction;
+    const auto operands = {&instruction.a, &instruction.b, &instruction.c};
+    bool there = !instruction.accumulates || is_there(*next, instruction.d, now);
+    for (const Operand* operand : operands) there = there && is_there(*next, *operand, now);
+    all_read = there;
+    for (const Operand* operand : operands) {
+      const auto vector = vector_of(*next, *operand);
+      const auto is_in = [&](const auto& list) { return std::find(list.begin(), list.end(), *vector) != list.end(); };
+      if (!there || !vector || !has_ports() || is_in(collected_) || is_in(read)) continue;
+      unsigned& of_bank = wanted[bank_of(*vector)];
+      if (of_bank < machine_.operand_ports) {
+        ++of_bank;
+        read.push_back(*vector);
+      } else {
+        all_read = false;
+      }
+    }
+  }
+  for (unsigned bank = 0; bank < wanted.size(); ++bank) {
+    if (wanted[bank] != 0 && wanted[bank] + ports_taken_[bank] > machine_.operand_ports) {
+      if (issues) ++cycles_[cal_unit].stall;
+      return halt(number, now);
+    }
+  }
+  for (unsigned bank = 0; bank < wanted.size(); ++bank) ports_taken_[bank] += wanted[bank];
+  results_.erase(
+      std::remove_if(results_.begin(), results_.end(),
+                     [&](const Result& result) { return result.firing == number && result.written <= now; }),
+      results_.end());
+  if (!issues) return;
   if (now < unit.free) {
     ++cycles_[cal_unit].special;
-    unit.accounted = now + 1;
-  }
-  if (!unit.firing || now < unit.free) return;
-  unit.accounted = now + 1;
-  Firing& firing = *unit.firing;
-  const Operation operation = this->operation(firing);
-  const Instruction& instruction = operation.instruction;
-  const auto available = [&](const Operand& operand) {
-    const Cycle* const ready = ready_cycle(operation, operand);
-    return ready == nullptr || *ready <= now;
-  };
-  if (!available(instruction.a) || !available(instruction.b) || !available(instruction.c) ||
-      (instruction.accumulates && !available(instruction.d))) {
-    ++cycles_[cal_unit].stall;
     return;
   }
-  ++cycles_[cal_unit].issue;
+  collected_.insert(collected_.end(), read.begin(), read.end());
+  if (!all_read || !issue_cal(*next, now)) ++cycles_[cal_unit].stall;
+}
+
+bool ProcessingElement::issue_cal(const Operation& operation, Cycle now) {
+  const Instruction& instruction = operation.instruction;
+  UnitState& unit = unit_[cal_unit];
+  Firing& firing = *unit.firing;
   Cycle slots = 1, latency = machine_.cal_latency;
   if (instruction.kind == Instruction::Kind::maximum) latency = machine_.max_latency;
   if (instruction.kind == Instruction::Kind::special) {
     slots = std::min(machine_.special_divisor, machine_.lanes);
     latency = machine_.special_latency + slots - 1;
   }
-  *ready_cycle(operation, instruction.d) = now + latency;
+  if (has_ports() && instruction.d.space == Space::vector) {
+    const Result result{firing.number, now + latency - 1, bank_of(operation.address(instruction.d))};
+    const auto others = std::count_if(results_.begin(), results_.end(), [&](const Result& other) {
+      return other.firing == result.firing && other.written == result.written && other.bank == result.bank;
+    });
+    unsigned taken = static_cast<unsigned>(others);
+    if (latency == 1) taken += ports_taken_[result.bank];
+    if (taken >= machine_.operand_ports) return false;
+    results_.push_back(result);
+  }
+  ++cycles_[cal_unit].issue;
+  collected_.clear();
+  *ready_of(operation, instruction.d) = {now + latency, firing.number};
   unit.free = now + slots;
   firing.done = std::max({firing.done, now + latency, now + slots});
-  if (++firing.issued < firing.total) return;
+  if (++firing.issued < firing.total) return true;
   unit.in_flight.push_back(firing);
   unit.firing.reset();
+  return true;
 }
 
-std::optional<ProcessingElement::FlowVector> ProcessingElement::flow_vector(Cycle now) const {
+void ProcessingElement::halt(std::uint64_t number, Cycle now) {
+  for (Result& result : results_) result.written += result.firing == number ? 1 : 0;
+  for (auto* list : {&vector_ready_, &accumulator_ready_}) {
+    for (Ready& ready : *list) ready.cycle += ready.firing == number && ready.cycle > now ? 1 : 0;
+  }
+  UnitState& unit = unit_[cal_unit];
+  const bool is_last = cal_started_ == number;
+  if (is_last && unit.free > now) {
+    if (!unit.firing) {
+      --cycles_[cal_unit].special;
+      ++cycles_[cal_unit].stall;
+    }
+    ++unit.free;
+  }
+  if (unit.firing && is_last) unit.firing->done += unit.firing->done > now ? 1 : 0;
+  for (Firing& firing : unit.in_flight) firing.done += firing.number == number ? 1 : 0;
+}
+
+// ---------------------------------------------------------------- Flow
+
+void ProcessingElement::read_for_flow(Cycle now) {
   const UnitState& unit = unit_[flow_unit];
-  if (!unit.firing || unit.free > now) return std::nullopt;
+  if (flow_vector_ || unit.free > now) return;
   const Firing& firing = *unit.firing;
+  const Operation send = operation(firing);
+  if (!take_port(send.address(send.instruction.a))) return;
   const auto mask_at = [&](std::uint64_t number) {
     Firing at = firing;
     at.issued = number;
     return static_cast<unsigned>(operation(at).instruction.b.offset);
   };
-  FlowVector vector{mask_at(firing.issued), firing.number, firing.issued, std::nullopt};
+  FlowVector vector;
+  vector.peer_mask = mask_at(firing.issued);
+  if (vector.peer_mask == 0) throw std::runtime_error("a PE sends to itself, which is not ticked");
+  vector.firing = firing.number;
+  vector.place = firing.issued;
+  vector.slot = static_cast<unsigned>(send.address(send.instruction.d));
   bool is_last = true;
   for (std::uint64_t later = firing.issued + 1; later < firing.total && is_last; ++later) {
     is_last = mask_at(later) != vector.peer_mask;
   }
-  if (!is_last) return vector;
   for (const unsigned index : edges_of_[firing.segment].out) {
     const Edge& edge = kernel_.edges[index];
-    if (edge.rides && edge.peer_mask == vector.peer_mask && edge.scope >= firing.ends) vector.edge = index;
+    const bool with_it = edge.rides && edge.peer_mask == vector.peer_mask && edge.scope >= firing.ends;
+    if (is_last && with_it) vector.edge = index;
   }
-  return vector;
+  flow_vector_ = vector;
 }
 
-void ProcessingElement::end_of_cycle(bool sent, Cycle width, Cycle now) {
+void ProcessingElement::end_cycle(bool sent, Cycle width, Cycle now) {
   UnitState& unit = unit_[flow_unit];
   if (!unit.firing && unit.free <= now) return;
   unit.accounted = now + 1;
@@ -374,6 +541,7 @@ void ProcessingElement::end_of_cycle(bool sent, Cycle width, Cycle now) {
     return;
   }
   ++cycles_[flow_unit].issue;
+  flow_vector_.reset();
   unit.free = now + width;
   Firing& firing = *unit.firing;
   firing.done = unit.free;
