@@ -68,7 +68,8 @@ Outcome run(const Machine& machine, const KernelImage& kernel, const std::vector
     for (const unsigned i : order) pes[i].start_firings(now, next_firing);
 
     // What is there in the next cycle is written in this one.
-    for (const MemoryPlane::Return& load : memory.take_loads(now + 1)) pes[kernel_pe(load.pe)].load_arrives(load.number);
+    for (const MemoryPlane::Return& load : memory.take_loads(now + 1))
+      pes[kernel_pe(load.pe)].load_arrives(load.number);
     mesh.tick_ejections(now);
     for (const Parcel& parcel : mesh.take_vectors(now + 1)) {
       std::optional<unsigned> edge;

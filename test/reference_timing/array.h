@@ -12,7 +12,7 @@
 namespace bvp::ticking {
 
 struct Outcome {
-  Cycle cycles = 0;                     // from the launches' arrival to the completion of the last one on the last PE
+  Cycle cycles = 0;                      // from the launches' arrival to the completion of the last one on the last PE
   std::array<UnitCycles, units> unit{};  // summed over the PEs
 };
 

@@ -44,7 +44,7 @@ class ExchangePlane {
   };
   struct Link {
     Cycle free = 0;
-    std::vector<Buffered> buffer;     // at its end
+    std::vector<Buffered> buffer;   // at its end
     std::vector<Cycle> held_until;  // entries that vectors still hold that have moved on
   };
   struct Late {
@@ -61,9 +61,9 @@ class ExchangePlane {
   const Machine machine_;
   const Cycle width_;
   const unsigned outputs_ = 2 * directions + 1;
-  std::vector<Link> links_;  // [PE][output]
+  std::vector<Link> links_;                    // [PE][output]
   std::vector<std::vector<unsigned>> inputs_;  // by PE: links that end there
-  std::size_t on_links_ = 0;  // vectors there or in the buffers behind
+  std::size_t on_links_ = 0;                   // vectors there or in the buffers behind
   std::vector<Parcel> offers_;
   std::vector<Late> late_vectors_, late_tokens_;
 };

@@ -26,6 +26,7 @@ struct Machine {
   unsigned cal_latency = 4, max_latency = 2, special_latency = 8, special_divisor = 4;
   /// Whether a Cal segment waits for results of the one before that are still in a pipeline.
   bool hazards_across_segments = false;
+  unsigned token_latency = 0;  // cycles from a token to the issue that it allows
 
   // scratchpad
   unsigned banks = 16, bank_ports = 1;

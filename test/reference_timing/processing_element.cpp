@@ -112,6 +112,10 @@ void ProcessingElement::skip_all(Cycle now) {
 }
 
 void ProcessingElement::token_arrived(unsigned edge, Cycle now) {
+  if (machine_.token_latency != 0) {
+    tokens_on_their_way_.push_back({edge, now + machine_.token_latency});
+    return;
+  }
   ++tokens_.at(edge);
   token_arrival_[edge] = now;
 }
@@ -257,6 +261,11 @@ ProcessingElement::Operation ProcessingElement::operation(const Firing& firing) 
 }
 
 void ProcessingElement::begin_cycle(Cycle now) {
+  while (!tokens_on_their_way_.empty() && tokens_on_their_way_.front().arrival == now) {
+    ++tokens_.at(tokens_on_their_way_.front().edge);
+    token_arrival_[tokens_on_their_way_.front().edge] = now;
+    tokens_on_their_way_.pop_front();
+  }
   for (const std::uint64_t number : std::exchange(loads_back_, {})) unit_[load_unit].window.remove(number);
   for (const Arrival& arrival : std::exchange(written_, {})) {
     if (arrival.load) unit_[load_unit].unwritten.remove(arrival.number);
@@ -303,8 +312,8 @@ std::vector<ProcessingElement::MemoryVector> ProcessingElement::work(Cycle now, 
     write_arrivals(firing);
     if (works_on(store_unit, firing)) issue_memory(store_unit, now, may_store, vectors);
     if (works_on(flow_unit, firing)) read_for_flow(now);
-    const bool has_results = std::any_of(results_.begin(), results_.end(),
-                                         [&](const Result& result) { return result.firing == firing; });
+    const bool has_results =
+        std::any_of(results_.begin(), results_.end(), [&](const Result& result) { return result.firing == firing; });
     if (has_results || works_on(cal_unit, firing)) work_cal(firing, now);
   }
   if (unit_[load_unit].firing) issue_memory(load_unit, now, may_load, vectors);
@@ -439,10 +448,9 @@ void ProcessingElement::work_cal(std::uint64_t number, Cycle now) {
     }
   }
   for (unsigned bank = 0; bank < wanted.size(); ++bank) ports_taken_[bank] += wanted[bank];
-  results_.erase(
-      std::remove_if(results_.begin(), results_.end(),
-                     [&](const Result& result) { return result.firing == number && result.written <= now; }),
-      results_.end());
+  results_.erase(std::remove_if(results_.begin(), results_.end(),
+                                [&](const Result& result) { return result.firing == number && result.written <= now; }),
+                 results_.end());
   if (!issues) return;
   if (now < unit.free) {
     ++cycles_[cal_unit].special;

@@ -142,9 +142,9 @@ class ProcessingElement {
     unsigned bank;
   };
   struct UnitState {
-    std::vector<unsigned> order;  // its segments, by tag
-    int last_served = -1;         // position there; none yet
-    std::optional<Firing> firing;  // that it issues
+    std::vector<unsigned> order;    // its segments, by tag
+    int last_served = -1;           // position there; none yet
+    std::optional<Firing> firing;   // that it issues
     Cycle free = 0;                 // it does nothing more for what it has issued
     Cycle accounted = 0;            // its cycles are counted up to here
     std::vector<Firing> in_flight;  // all issued, not done
@@ -207,8 +207,13 @@ class ProcessingElement {
   const unsigned index_;
   std::vector<EdgesOf> edges_of_;  // by segment
   std::vector<Place> place_;
-  std::vector<unsigned> tokens_;       // by edge
-  std::vector<Cycle> token_arrival_;   // by edge, of the last one
+  std::vector<unsigned> tokens_;      // by edge
+  std::vector<Cycle> token_arrival_;  // by edge, of the last one
+  struct LateToken {
+    unsigned edge;
+    Cycle arrival;
+  };
+  std::deque<LateToken> tokens_on_their_way_;
   std::vector<Token> tokens_out_;
   std::deque<ActiveLaunch> launches_;
   std::uint64_t first_launch_ = 0;
