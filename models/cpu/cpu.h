@@ -48,8 +48,8 @@ class Cpu : public sc_core::sc_module {
   void set_sleep_observer(std::function<void(bool asleep)> observer) { on_sleep_ = std::move(observer); }
   /// What the `time` register shows; without it reading `time` is an illegal instruction.
   void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
-  /// When timer_irq will rise next, if nobody writes a register of the timer until then. The CPU does not compute beyond
-  /// that time, so that it takes the timer's interrupt at once; without it, up to a quantum late.
+  /// When timer_irq will rise next, if nobody writes a register of the timer until then. The CPU does not compute
+  /// beyond that time, so that it takes the timer's interrupt at once; without it, up to a quantum late.
   void set_timer_forecast(std::function<sc_core::sc_time()> next_rise) { timer_forecast_ = std::move(next_rise); }
 
   /// In WFI, waiting for an interrupt.

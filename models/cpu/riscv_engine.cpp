@@ -26,6 +26,11 @@ void check(uc_err error, const char* what) {
 
 std::size_t block_index(u64 address) { return address >> 1 & (block_table_entries - 1); }
 
+/// Whether Unicorn executes the instruction where on_site finds nothing against it.
+bool may_be_passed(u32 instruction) {
+  return riscv::is_fence_i(instruction) || riscv::is_store_conditional(instruction);
+}
+
 // Never called: memory protection stops each access before. Unicorn demands that the addresses are mapped.
 u64 read_hole(uc_engine*, u64, unsigned, void*) { return 0; }
 void write_hole(uc_engine*, u64, unsigned, u64, void*) {}
@@ -242,9 +247,10 @@ void RiscvEngine::forget_outdated_code() {
 // ---------------------------------------------------------------------------------------------------------
 // Blocks
 
-// Unicorn's own counters would show the host's clock, and it takes compressed floating-point accesses and reserved
-// compressed instructions for nothing. AMOMIN.W and its like compare a zero-extended word with a sign-extended
-// register; a store conditional without a reservation does not look at its address; FENCE.I does nothing.
+// Unicorn's own counters would show the host's clock, and it executes some floating-point instructions that this core
+// does not have, and takes compressed floating-point accesses and reserved compressed instructions for nothing.
+// AMOMIN.W and its like compare a zero-extended word with a sign-extended register; a store conditional without a
+// reservation does not look at its address; FENCE.I does nothing.
 bool RiscvEngine::must_stop_at(u32 instruction) const {
   if (riscv::instruction_bytes(instruction) == 2) {
     const u32 quadrant = instruction & 3, function = instruction >> 13 & 7;
@@ -254,7 +260,9 @@ bool RiscvEngine::must_stop_at(u32 instruction) const {
         quadrant == 1 && function == 4 && (instruction >> 10 & 7) == 7 && (instruction >> 6 & 1) == 1;
     return floating_point || reserved || reserved_arithmetic;
   }
-  if (riscv::is_fence_i(instruction) || riscv::is_store_conditional(instruction)) return true;
+  const u32 opcode = instruction & 0x7f;
+  const bool floating_point = opcode == 0x07 || opcode == 0x27 || opcode == 0x53 || (opcode & 0x73) == 0x43;
+  if (floating_point || may_be_passed(instruction)) return true;
   if (riscv::decode_word_extremum(instruction)) return true;
   const auto csr = riscv::decode_csr_access(instruction);
   return csr && (csr->csr >> 8) == 0xc;
@@ -310,7 +318,8 @@ void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
     }
     at += riscv::instruction_bytes(instruction);
     ++block.instructions;
-    if (stops) return;  // what is behind it is not reached in this block
+    // What is behind an instruction that always stops is not reached in this block.
+    if (stops && !may_be_passed(instruction)) return;
   }
 }
 

@@ -116,9 +116,9 @@ class RiscvEngine {
   std::vector<Region> regions_;
   u64 pc_ = 0;
 
-  std::vector<Block> blocks_;  // direct-mapped by address
-  Block current_;              // the block being executed, counted already
-  std::deque<Site> sites_;     // instructions that Unicorn may not execute without being asked
+  std::vector<Block> blocks_;                     // direct-mapped by address
+  Block current_;                                 // the block being executed, counted already
+  std::deque<Site> sites_;                        // instructions that Unicorn may not execute without being asked
   std::unordered_map<u64, CodePage> code_pages_;  // by the address of the page
 
   u64 budget_ = 0, executed_ = 0;

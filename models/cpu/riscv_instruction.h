@@ -59,9 +59,7 @@ struct CsrAccess {
 [[nodiscard]] std::optional<CsrAccess> decode_csr_access(u32 instruction);
 
 /// SC.W or SC.D.
-[[nodiscard]] constexpr bool is_store_conditional(u32 instruction) {
-  return (instruction & 0xf800607f) == 0x1800202f;
-}
+[[nodiscard]] constexpr bool is_store_conditional(u32 instruction) { return (instruction & 0xf800607f) == 0x1800202f; }
 
 /// FENCE.I, whatever its reserved fields hold.
 [[nodiscard]] constexpr bool is_fence_i(u32 instruction) { return (instruction & 0x707f) == 0x100f; }

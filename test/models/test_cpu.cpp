@@ -305,6 +305,94 @@ TEST_CASE("cpu: interrupts are taken as soon as the firmware lets them", "[cpu]"
   CHECK(bench.x(a3) == 0x1880);
 }
 
+namespace {
+
+/// A device whose line rises and falls in the middle of an access to its registers, three delta cycles late, as lines
+/// behind an interrupt controller do.
+struct LineDevice : sc_core::sc_module {
+  SC_HAS_PROCESS(LineDevice);
+  LineDevice(sc_core::sc_module_name name, sc_core::sc_signal<bool>& driven) : sc_module(name), line(driven) {
+    SC_THREAD(run);
+  }
+  void write(bool value, const sc_time& delay) {
+    level = value;
+    changed.notify(delay);
+  }
+  void run() {
+    for (;;) {
+      wait(changed);
+      for (int i = 0; i < 3; ++i) wait(sc_core::SC_ZERO_TIME);
+      line.write(level);
+    }
+  }
+  sc_core::sc_signal<bool>& line;
+  sc_core::sc_event changed;
+  bool level = false;
+};
+
+}  // namespace
+
+TEST_CASE("cpu: interrupt lines are those of the moment", "[cpu]") {
+  // The device is told to raise its line by a write to 0, and to lower it by a write to 8. The line moves when the
+  // access is over, or half-way.
+  const sc_time when = GENERATE(ns(20), ns(10));
+  const double quantum = GENERATE(50e-9, 10e-6);
+  Bench bench([&](CpuParameters& parameters) { parameters.quantum_s = quantum; });
+  LineDevice device("device", *bench.timer);
+  bench.around->on_write = [&](u64 offset, const sc_time& delay) { device.write(offset == 0, delay + when); };
+  const Code enable = set_handler(handler_address) + li(t0, device_base) + Code{addi(t1, zero, 0x80), csrw(mie, t1)};
+  SECTION("an interrupt whose acknowledge is the handler's last access is taken once") {
+    bench.around->place(handler_address, {addi(s0, s0, 1), sw(zero, t0, 8), mret});
+    bench.run(enable +
+              Code{csrsi(mstatus, 8), addi(a1, zero, 100), sw(zero, t0, 0), addi(a1, a1, -1), bne(a1, zero, -8)} +
+              finish());
+    CHECK(bench.x(a1) == 0);
+    CHECK(bench.x(s0) == 100);
+    CHECK(bench.cpu->interrupts() == 100);
+  }
+  SECTION("it is taken right behind the access that raises it") {
+    bench.around->place(handler_address, Code{csrr(a0, mepc), addi(a2, a1, 0), sw(zero, t0, 8), mret});
+    const Code code = enable + Code{csrsi(mstatus, 8), sw(zero, t0, 0), addi(a1, zero, 1)};
+    bench.run(code + finish());
+    CHECK(bench.x(a0) == ram_base + 4 * (code.size() - 1));
+    CHECK(bench.x(a2) == 0);
+    CHECK(bench.x(a1) == 1);
+  }
+  SECTION("mip says so behind each access") {
+    bench.run(li(t0, device_base) +
+              Code{sw(zero, t0, 0), csrr(a0, mip), sw(zero, t0, 8), csrr(a1, mip), sw(zero, t0, 0), csrr(a2, mip)} +
+              finish());
+    CHECK(bench.x(a0) == 0x80);
+    CHECK(bench.x(a1) == 0);
+    CHECK(bench.x(a2) == 0x80);
+  }
+  SECTION("WFI behind the acknowledge sleeps") {
+    bench.run(li(t0, device_base) +
+              Code{addi(t1, zero, 0x80), csrw(mie, t1), sw(zero, t0, 0), csrr(a0, mip), sw(zero, t0, 8), wfi,
+                   addi(s0, zero, 1)} +
+              finish());
+    CHECK(bench.x(a0) == 0x80);
+    CHECK(bench.x(s0) == 0);
+    CHECK(bench.cpu->sleeping());
+  }
+}
+
+TEST_CASE("cpu: an interrupt that the timer foretells comes at its time, whatever the quantum", "[cpu]") {
+  for (const bool foretold : {false, true}) {
+    Bench bench;
+    const sc_time when = ns(20001);
+    bench.lines->script = {{when, [&] { bench.timer->write(true); }}};
+    if (foretold) {
+      bench.cpu->set_timer_forecast([&] { return sc_core::sc_time_stamp() < when ? when : sc_core::sc_max_time(); });
+    }
+    bench.around->place(handler_address, li(t0, device_base) + Code{sw(zero, t0, 0)} + finish());
+    bench.run(set_handler(handler_address) +
+              Code{addi(t1, zero, 0x80), csrw(mie, t1), csrsi(mstatus, 8), addi(s0, s0, 1), jal(zero, -4)});
+    REQUIRE(bench.around->log.size() == 1);
+    CHECK((bench.around->log[0].time <= when + ns(2 + 4)) == foretold);
+  }
+}
+
 TEST_CASE("cpu: vectored interrupts", "[cpu]") {
   Bench bench;
   bench.lines->script = {{ns(50), [&] { bench.timer->write(true); }}};
@@ -419,6 +507,45 @@ TEST_CASE("cpu: code changed from outside", "[cpu]") {
                           }}};
   bench.run({addi(a0, zero, 1), jal(zero, -4)});
   CHECK(bench.x(a0) == 2);
+}
+
+TEST_CASE("cpu: FENCE.I shows code that another bus master wrote", "[cpu]") {
+  // The routine is called, changed from outside, fetched again behind a FENCE.I; and once more with the first code.
+  const u32 fence = GENERATE(fence_i, 0xfff0100fu | 31u << 15 | 31u << 7);  // reserved fields are ignored
+  const u64 routine = ram_base + GENERATE(as<u64>{}, 0x4000, 0x4ffe, 0x180);
+  Bench bench;
+  const Code first = {addi(a0, zero, 1), jalr(zero, ra)}, second = {addi(a0, zero, 2), jalr(zero, ra)};
+  unsigned writes = 0;
+  bench.around->on_write = [&](u64, const sc_time&) {
+    bench.around->place(routine, ++writes % 2 == 1 ? second : first);
+  };
+  bench.around->place(routine, first);
+  const Code change = Code{sw(zero, t0, 0), fence, jalr(ra, t1)};
+  bench.run(li(t0, device_base) + li(t1, routine) + Code{jalr(ra, t1), addi(a1, a0, 0)} + change +
+            Code{addi(a2, a0, 0)} + change + Code{addi(a3, a0, 0)} + change + finish());
+  CHECK(bench.x(a1) == 1);
+  CHECK(bench.x(a2) == 2);
+  CHECK(bench.x(a3) == 1);
+  CHECK(bench.x(a0) == 2);
+  CHECK(bench.cpu->instructions() == 4 + 2 + 3 + 1 + 3 + 1 + 3 + 4 * 2 + 1);
+}
+
+TEST_CASE("cpu: FENCE.I drops code that was translated between two changes", "[cpu]") {
+  // Without a FENCE.I behind the first change either code may run; behind the last one the last code does.
+  Bench bench;
+  const u64 page = ram_base + 0x4000;
+  unsigned writes = 0;
+  bench.around->on_write = [&](u64, const sc_time&) {
+    ++writes;
+    bench.around->place(page + 0x100, {addi(a0, zero, writes == 1 ? 7 : 1), jalr(zero, ra)});
+  };
+  bench.around->place(page, {nop, jalr(zero, ra)});
+  bench.around->place(page + 0x100, {addi(a0, zero, 1), jalr(zero, ra)});
+  bench.run(li(t0, device_base) + li(t1, page) + li(t2, page + 0x100) +
+            Code{jalr(ra, t1), sw(zero, t0, 0), jalr(ra, t2), addi(a1, a0, 0), sw(zero, t0, 0), fence_i, jalr(ra, t2)} +
+            finish());
+  CHECK(bench.x(a1) == 7);
+  CHECK(bench.x(a0) == 1);
 }
 
 TEST_CASE("cpu: invalidated direct access falls back to the bus", "[cpu]") {

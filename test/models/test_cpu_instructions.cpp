@@ -3,7 +3,8 @@
 // A program is made while that hart runs it; then the CPU runs it, and all that it leaves behind must be equal:
 // registers, memory, and cause, mepc and mtval of every trap.
 #include <catch2/catch.hpp>
-#include <iomanip>
+#include <map>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <vector>
@@ -61,7 +62,7 @@ Code logging_handler() {
           sd(t2, t1, 8),
           addi(t1, t1, 24),
           sd(t1, t0, 0),
-          load(5, t1, t2, 0),         // lhu: the instruction's lower half
+          load(5, t1, t2, 0),          // lhu: the instruction's lower half
           i_type(0x13, 7, t1, t1, 3),  // andi
           addi(t2, t2, 2),
           addi(t1, t1, -3),
@@ -81,6 +82,7 @@ class Comparison {
     for (u64 i = 0; i < data_bytes; ++i) memory[data_area - ram_base + i] = static_cast<u8>(random());
     hart_ = RiscvHart(ram_base, std::move(memory));
     hart_.pc = code_area;
+    hart_.x[t0] = code_area;  // as the prologue leaves it
     start_ = hart_;
   }
 
@@ -91,13 +93,14 @@ class Comparison {
     const unsigned length = RiscvHart::length_of(instruction);
     place(instruction, length);
     const u64 pc = hart_.pc;
+    const auto written = written_address(instruction);
+    if (written && *written - data_area < data_bytes) writers_[(*written - data_area) / 8] = instruction;
     if (const auto trap = hart_.step()) {
       traps_.push_back({trap->cause, pc, trap->value});
       hart_.pc = pc + length;
     }
     ++instructions_;
-    REQUIRE(hart_.pc >= end_);
-    REQUIRE(hart_.pc < log_area - 0x100);
+    if (hart_.pc < end_ || hart_.pc >= log_area - 0x100) FAIL("the program leaves its place");
     // What a jump leaves out would change a register if it were executed.
     while (end_ < hart_.pc) place(0x0505, 2);  // c.addi a0, 1
   }
@@ -107,26 +110,20 @@ class Comparison {
   /// Any value, by 8 instructions and the use of no other register.
   void set(unsigned rd, u64 value) {
     const auto upper = static_cast<i64>(value) >> 32;
-    const auto part = [&](u64 bits) { emit({i_type(0x13, 1, rd, rd, 11), i_type(0x13, 6, rd, rd, static_cast<i64>(bits))}); };
+    const auto part = [&](u64 bits) {
+      emit({i_type(0x13, 1, rd, rd, 11), i_type(0x13, 6, rd, rd, static_cast<i64>(bits))});
+    };
     emit({lui(rd, static_cast<u64>((upper + 0x800) >> 12)), i_type(0x1b, 0, rd, rd, upper & 0xfff)});
     part(value >> 21 & 0x7ff);
     part(value >> 10 & 0x7ff);
     emit({i_type(0x13, 1, rd, rd, 10), i_type(0x13, 6, rd, rd, static_cast<i64>(value & 0x3ff))});
-    REQUIRE(x(rd) == value);
+    if (x(rd) != value) FAIL("a register was not set");
   }
   /// Whether it would write memory outside of the data.
   [[nodiscard]] bool is_dangerous(u32 instruction) const {
-    RiscvHart trial = hart_;
-    const unsigned length = RiscvHart::length_of(instruction);
-    const auto expanded = length == 2 ? RiscvHart::expand(instruction) : instruction;
-    if (!expanded) return false;
-    const u32 opcode = *expanded & 0x7f;
-    if (opcode != 0x23 && opcode != 0x2f) return false;
-    const u32 i = *expanded;
-    const i64 offset = opcode == 0x2f ? 0 : static_cast<i64>(static_cast<i32>(i) >> 25) * 32 + (i >> 7 & 31);
-    const u64 address = x(i >> 15 & 31) + static_cast<u64>(offset);
-    const bool in_ram = address + 8 > ram_base && address < ram_base + ram_bytes;
-    return in_ram && (address < data_area || address + 8 > data_area + data_bytes);
+    const auto address = written_address(instruction);
+    const bool in_ram = address && *address + 8 > ram_base && *address < ram_base + ram_bytes;
+    return in_ram && (*address < data_area || *address + 8 > data_area + data_bytes);
   }
 
   /// Runs the program on the CPU.
@@ -140,13 +137,13 @@ class Comparison {
     const Code epilogue = finish();
     std::memcpy(&bench.around->ram[end_ - ram_base], epilogue.data(), epilogue.size() * sizeof(u32));
     bench.around->place(handler_address, logging_handler());
-    // The program begins with t0 as the prologue leaves it.
     bench.run(prologue, 1e5);
     REQUIRE(bench.cpu->sleeping());
     std::vector<TrapRecord> traps(bench.cpu->traps());
     REQUIRE(traps.size() * sizeof(TrapRecord) <= log_end - log_area);
     std::memcpy(traps.data(), &bench.around->ram[log_area - ram_base], traps.size() * sizeof(TrapRecord));
     for (std::size_t i = 0; i < std::min(traps.size(), traps_.size()); ++i) {
+      if (traps[i] == traps_[i]) continue;
       INFO("trap " << i << ", instruction " << std::hex << instruction_at(traps_[i].pc));
       REQUIRE(traps[i] == traps_[i]);
     }
@@ -160,6 +157,7 @@ class Comparison {
       u64 expected = 0, found = 0;
       std::memcpy(&expected, &hart_.ram[data + i], 8);
       std::memcpy(&found, &bench.around->ram[data + i], 8);
+      if (found == expected) continue;
       INFO("data + " << std::hex << i << ": " << context_of(i));
       REQUIRE(found == expected);
     }
@@ -189,10 +187,23 @@ class Comparison {
     std::memcpy(&instruction, &code_[pc - code_area], std::min<u64>(4, code_.size() - (pc - code_area)));
     return (instruction & 3) == 3 ? instruction : instruction & 0xffff;
   }
+  /// Where a store or an atomic instruction writes.
+  [[nodiscard]] std::optional<u64> written_address(u32 instruction) const {
+    const auto expanded = RiscvHart::length_of(instruction) == 2 ? RiscvHart::expand(instruction) : instruction;
+    const u32 opcode = expanded ? *expanded & 0x7f : 0;
+    if (opcode != 0x23 && opcode != 0x2f) return std::nullopt;
+    const i64 upper = static_cast<i32>(*expanded) >> 25;
+    const i64 offset = opcode == 0x2f ? 0 : upper * 32 + (*expanded >> 7 & 31);
+    return x(*expanded >> 15 & 31) + static_cast<u64>(offset);
+  }
   [[nodiscard]] std::string context_of(u64 offset) const {
-    std::string text;
+    std::ostringstream writer;
+    if (const auto found = writers_.find(offset / 8); found != writers_.end()) {
+      writer << "written by " << std::hex << found->second << ' ';
+    }
+    std::string text = writer.str();
     for (const auto& [at, note] : notes_) {
-      if (at <= offset) text = note;
+      if (at == offset) text += note;
     }
     return text;
   }
@@ -202,6 +213,7 @@ class Comparison {
   u64 end_ = code_area;
   u64 instructions_ = 0;
   std::vector<TrapRecord> traps_;
+  std::map<u64, u32> writers_;  // of 8 bytes each, the last instruction that was to write them
   std::vector<std::pair<u64, std::string>> notes_;
 };
 
@@ -261,8 +273,8 @@ const std::vector<u32> amo_operations = {0, 1, 4, 8, 12, 16, 20, 24, 28};
 
 u32 compressed_jump(i64 offset) {
   const auto v = static_cast<u32>(offset);
-  return 0xa001 | (v >> 11 & 1) << 12 | (v >> 4 & 1) << 11 | (v >> 8 & 3) << 9 | (v >> 10 & 1) << 8 | (v >> 6 & 1) << 7 |
-         (v >> 7 & 1) << 6 | (v >> 1 & 7) << 3 | (v >> 5 & 1) << 2;
+  return 0xa001 | (v >> 11 & 1) << 12 | (v >> 4 & 1) << 11 | (v >> 8 & 3) << 9 | (v >> 10 & 1) << 8 |
+         (v >> 6 & 1) << 7 | (v >> 7 & 1) << 6 | (v >> 1 & 7) << 3 | (v >> 5 & 1) << 2;
 }
 u32 compressed_branch(bool not_equal, unsigned rs1, i64 offset) {
   const auto v = static_cast<u32>(offset);
@@ -288,7 +300,8 @@ TEST_CASE("cpu: instructions of two registers, corner operands", "[cpu][instruct
 TEST_CASE("cpu: instructions with an immediate, corner operands", "[cpu][instructions]") {
   std::vector<u32> instructions;
   for (const i64 immediate : {0, 1, 2, 0x555, 0x7ff, -1, -2, -0x556, -0x800}) {
-    for (const u32 function : {0u, 2u, 3u, 4u, 6u, 7u}) instructions.push_back(i_type(0x13, function, a0, t1, immediate));
+    for (const u32 function : {0u, 2u, 3u, 4u, 6u, 7u})
+      instructions.push_back(i_type(0x13, function, a0, t1, immediate));
     instructions.push_back(i_type(0x1b, 0, a0, t1, immediate));
   }
   for (u32 shift = 0; shift < 64; ++shift) {
@@ -338,7 +351,8 @@ TEST_CASE("cpu: branches and jumps", "[cpu][instructions]") {
     program.emit({compressed_branch(false, s0 + 1, 4), 0x0585, compressed_branch(true, s0 + 1, 6), 0x0585, 0x0585});
   }
   program.emit({jal(ra, 8), addi(a0, a0, 1), jal(zero, 12), addi(a0, a0, 1), jal(a1, 6), compressed_jump(8)});
-  program.emit({branch(0, zero, zero, 4094), jal(a2, 0x4000), compressed_jump(2046), compressed_branch(false, s0, 254)});
+  program.emit(
+      {branch(0, zero, zero, 4094), jal(a2, 0x4000), compressed_jump(2046), compressed_branch(false, s0, 254)});
   for (const unsigned link : {ra, zero, t1, a3}) {
     for (const i64 offset : {0, -2048, 2047, 1}) {
       // Target: behind it and 16 bytes; the lowest bit is dropped.
@@ -415,21 +429,21 @@ TEST_CASE("cpu: load reserved and store conditional", "[cpu][instructions]") {
     for (const u64 value : corners) {
       program.set(t2, value);
       const u32 load_reserved = amo(lr, width, a0, s0, 0), store_conditional = amo(sc, width, a1, s0, t2);
-      program.emit({store_conditional, sd(a1, s0, 8)});                                       // no reservation
-      program.emit({load_reserved, addi(a0, a0, 1), store_conditional, sd(a1, s0, 16)});      // succeeds
-      program.emit({store_conditional, sd(a1, s0, 24)});                                      // used up
-      program.emit({load_reserved, addi(s0, s0, 8), store_conditional, sd(a1, s0, 32)});      // another address
-      program.emit({addi(s0, s0, -8), store_conditional, sd(a1, s0, 48), sd(a0, s0, 56)});    // lost by that
-      program.emit({load_reserved, 0xffffffff, store_conditional, sd(a1, s0, 64)});           // a trap in between
-      program.emit({amo(lr, width, zero, s0, 0, 3), amo(sc, width, zero, s0, t2, 3)});        // no result wanted
+      program.emit({store_conditional, sd(a1, s0, 8)});                                     // no reservation
+      program.emit({load_reserved, addi(a0, a0, 1), store_conditional, sd(a1, s0, 16)});    // succeeds
+      program.emit({store_conditional, sd(a1, s0, 24)});                                    // used up
+      program.emit({load_reserved, addi(s0, s0, 8), store_conditional, sd(a1, s0, 32)});    // another address
+      program.emit({addi(s0, s0, -8), store_conditional, sd(a1, s0, 48), sd(a0, s0, 56)});  // lost by that
+      program.emit({load_reserved, 0xffffffff, store_conditional, sd(a1, s0, 64)});         // a trap in between
+      program.emit({amo(lr, width, zero, s0, 0, 3), amo(sc, width, zero, s0, t2, 3)});      // no result wanted
       program.emit({amo(lr, width, s0, s0, 0)});
       program.set(s0, data_area + 0x100);
       // Addresses are checked with and without a reservation.
       for (const u64 bad : {data_area + 1, data_area + 2, data_area + (width == 3 ? 4 : 6), unmapped, unmapped + 2,
                             ram_base + ram_bytes, device_base, rom_base + rom_bytes}) {
         program.set(t1, bad);
-        program.emit({amo(lr, width, a2, t1, 0), amo(sc, width, a2, t1, t2), load_reserved,
-                      amo(sc, width, a2, t1, t2), store_conditional, sd(a1, s0, 72)});
+        program.emit({amo(lr, width, a2, t1, 0), amo(sc, width, a2, t1, t2), load_reserved, amo(sc, width, a2, t1, t2),
+                      store_conditional, sd(a1, s0, 72)});
       }
     }
     program.check();
@@ -477,7 +491,7 @@ TEST_CASE("cpu: every compressed instruction", "[cpu][instructions]") {
 
 TEST_CASE("cpu: random instructions, legal and not", "[cpu][instructions]") {
   const std::vector<u32> opcodes = {0x03, 0x13, 0x17, 0x1b, 0x23, 0x2f, 0x33, 0x37, 0x3b, 0x0f, 0x07, 0x27, 0x43, 0x53};
-  for (u64 seed = 100; seed < 106; ++seed) {
+  for (u64 seed = 100; seed < 103; ++seed) {
     Comparison program(seed);
     auto& random = program.random;
     for (unsigned i = 1; i < 32; ++i) program.set(i, corners[random() % corners.size()]);

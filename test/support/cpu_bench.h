@@ -54,7 +54,9 @@ inline u32 r_type(u32 opcode, u32 function, unsigned rd, unsigned rs1, unsigned 
 }
 inline u32 addi(unsigned rd, unsigned rs1, i64 immediate) { return i_type(0x13, 0, rd, rs1, immediate); }
 inline u32 lui(unsigned rd, u64 upper) { return 0x37 | rd << 7 | static_cast<u32>(upper) << 12; }
-inline u32 load(unsigned width, unsigned rd, unsigned base, i64 offset) { return i_type(0x03, width, rd, base, offset); }
+inline u32 load(unsigned width, unsigned rd, unsigned base, i64 offset) {
+  return i_type(0x03, width, rd, base, offset);
+}
 inline u32 lw(unsigned rd, unsigned base, i64 offset) { return load(2, rd, base, offset); }
 inline u32 ld(unsigned rd, unsigned base, i64 offset) { return load(3, rd, base, offset); }
 inline u32 store(unsigned width, unsigned rs2, unsigned base, i64 offset) {
@@ -80,7 +82,8 @@ inline u32 csrr(unsigned rd, unsigned csr) { return i_type(0x73, 2, rd, zero, cs
 inline u32 csrw(unsigned csr, unsigned rs1) { return csrrw(zero, csr, rs1); }
 inline u32 csrsi(unsigned csr, unsigned bits) { return i_type(0x73, 6, zero, bits, csr); }
 inline u32 csrci(unsigned csr, unsigned bits) { return i_type(0x73, 7, zero, bits, csr); }
-inline constexpr u32 nop = 0x13, wfi = 0x10500073, mret = 0x30200073, ecall = 0x73, ebreak = 0x00100073, fence_i = 0x100f;
+inline constexpr u32 nop = 0x13, wfi = 0x10500073, mret = 0x30200073, ecall = 0x73, ebreak = 0x00100073,
+                     fence_i = 0x100f;
 inline constexpr u32 illegal = 0xffffffff;
 
 using Code = std::vector<u32>;
@@ -139,6 +142,7 @@ struct Surroundings : sc_core::sc_module {
     u64 value = payload.is_read() ? answer : 0;
     if (payload.is_write()) std::memcpy(&value, data, bytes);
     log.push_back({sc_core::sc_time_stamp() + delay, payload.is_write(), address - device_base, bytes, value});
+    if (payload.is_write() && on_write) on_write(address - device_base, delay);
     if (payload.is_read()) std::memcpy(data, &value, bytes);
     delay += sc_time(20, SC_NS);
   }
@@ -175,6 +179,7 @@ struct Surroundings : sc_core::sc_module {
   std::vector<u8> ram = std::vector<u8>(ram_bytes), rom = std::vector<u8>(rom_bytes),
                   slow = std::vector<u8>(slow_bytes);
   bool ram_allowed = true;
+  std::function<void(u64 offset, const sc_time& delay)> on_write;  // of the device
   u64 answer = 0;
   std::vector<Access> log;
 };

@@ -170,9 +170,7 @@ class RiscvHart {
   };
 
   static constexpr u32 mask(unsigned bits) { return (u32{1} << bits) - 1; }
-  static constexpr i64 sign(u64 value, unsigned bits) {
-    return static_cast<i64>(value << (64 - bits)) >> (64 - bits);
-  }
+  static constexpr i64 sign(u64 value, unsigned bits) { return static_cast<i64>(value << (64 - bits)) >> (64 - bits); }
   static constexpr u64 word(u64 value) { return static_cast<u64>(sign(value, 32)); }
 
   [[nodiscard]] u32 get(u64 address, unsigned bytes) const {
@@ -187,7 +185,8 @@ class RiscvHart {
   u8* reach(u64 address, u64 bytes, bool store, bool aligned) {
     const bool misaligned = address % bytes != 0;
     if (inside(address, bytes) && !(misaligned && aligned)) return &ram[address - ram_base_];
-    trap_ = Trap{misaligned ? (store ? store_misaligned : load_misaligned) : (store ? store_fault : load_fault), address};
+    trap_ =
+        Trap{misaligned ? (store ? store_misaligned : load_misaligned) : (store ? store_fault : load_fault), address};
     return nullptr;
   }
   std::optional<u64> read(u64 address, u64 bytes, bool aligned) {
