@@ -16,7 +16,10 @@ static void on_interrupt(void* context) {
   struct sequencer* seq = context;
   const uint32_t status = read_register(BVP_SEQUENCER_INTERRUPT_STATUS);
   write_register(BVP_SEQUENCER_INTERRUPT_STATUS, status);
-  seq->completed = read_register(BVP_SEQUENCER_COMPLETED_COUNT);
+  for (uint32_t i = 0; i < BVP_UNIT_INDEX_COUNT; ++i) {
+    struct sequencer_unit* unit = &seq->units[i];
+    if (unit->completed != unit->pushed) unit->completed = read_register(BVP_SEQUENCER_UNIT_COMPLETED(i));
+  }
   if ((status & BVP_SEQUENCER_INTERRUPT_STATUS_ERROR_MASK) != 0) seq->error = read_register(BVP_SEQUENCER_ERROR_CODE);
 }
 
@@ -37,7 +40,6 @@ bool sequencer_init(struct sequencer* seq, struct bvp_command* ring, uint32_t en
   interrupt_controller_attach(BVP_IRQ_SEQUENCER, on_interrupt, seq);
   write_register(BVP_SEQUENCER_CONTROL, BVP_SEQUENCER_CONTROL_ENABLE_MASK);
   seq->tail = seq->head = read_register(BVP_SEQUENCER_HEAD);
-  seq->completed = seq->flagged = read_register(BVP_SEQUENCER_COMPLETED_COUNT);
   seq->error = read_register(BVP_SEQUENCER_ERROR_CODE);
   return seq->error == 0;
 }
@@ -48,6 +50,13 @@ void sequencer_set_semaphore(struct sequencer* seq, uint32_t semaphore, uint32_t
 }
 
 static bool ring_full(const struct sequencer* seq) { return ((seq->tail + 1) & (seq->entries - 1)) == seq->head; }
+
+bool sequencer_full(struct sequencer* seq) {
+  if (!ring_full(seq)) return false;
+  sequencer_doorbell(seq);
+  seq->head = read_register(BVP_SEQUENCER_HEAD);
+  return ring_full(seq);
+}
 
 struct bvp_command* sequencer_next(struct sequencer* seq) {
   if (ring_full(seq)) {
@@ -63,16 +72,28 @@ struct bvp_command* sequencer_next(struct sequencer* seq) {
   return seq->error != 0 ? NULL : &seq->ring[seq->tail];
 }
 
-uint32_t sequencer_push(struct sequencer* seq) {
+/* A command that the hardware will refuse counts as a sync. */
+static uint32_t unit_of(const struct bvp_command* command) {
+  if (command->opcode == BVP_OPCODE_LAUNCH) return BVP_UNIT_INDEX_ARRAY;
+  if (command->opcode == BVP_OPCODE_DMA && command->unit < BVP_UNIT_INDEX_COUNT - BVP_UNIT_INDEX_DMA)
+    return BVP_UNIT_INDEX_DMA + command->unit;
+  return BVP_UNIT_INDEX_SYNC;
+}
+
+sequencer_ticket sequencer_push(struct sequencer* seq) {
   struct bvp_command* command = &seq->ring[seq->tail];
+  const uint32_t unit_index = unit_of(command);
+  struct sequencer_unit* unit = &seq->units[unit_index];
+  ++unit->pushed;
   /* Once in half a ring at least: then a full ring contains one that is still to come. */
   if (++seq->since_flag >= seq->entries / 2) command->flags |= BVP_COMMAND_FLAG_INTERRUPT;
   if ((command->flags & BVP_COMMAND_FLAG_INTERRUPT) != 0) {
-    ++seq->flagged;
+    unit->flagged = unit->pushed;
     seq->since_flag = 0;
   }
   seq->tail = (seq->tail + 1) & (seq->entries - 1);
-  return seq->flagged;
+  const uint32_t count_mask = (UINT32_C(1) << sequencer_ticket_unit_shift) - 1;
+  return unit_index << sequencer_ticket_unit_shift | (unit->pushed & count_mask);
 }
 
 void sequencer_doorbell(struct sequencer* seq) {
@@ -80,9 +101,19 @@ void sequencer_doorbell(struct sequencer* seq) {
   write_register(BVP_SEQUENCER_TAIL, seq->tail);
 }
 
-bool sequencer_wait(struct sequencer* seq, uint32_t ticket) {
+bool sequencer_wait(struct sequencer* seq, sequencer_ticket ticket) {
+  const uint32_t unit_index = sequencer_ticket_unit(ticket);
+  if (unit_index >= BVP_UNIT_INDEX_COUNT) return false;
+  struct sequencer_unit* unit = &seq->units[unit_index];
   const uint64_t state = interrupts_disable();
-  while (seq->error == 0 && !sequencer_reached(seq, ticket)) sleep_until_interrupt();
+  while (seq->error == 0 && !sequencer_reached(seq, ticket)) {
+    if (sequencer_count_reaches(unit->flagged, ticket)) {
+      sleep_until_interrupt();
+    } else {
+      unit->completed = read_register(BVP_SEQUENCER_UNIT_COMPLETED(unit_index));
+      seq->error = read_register(BVP_SEQUENCER_ERROR_CODE);
+    }
+  }
   interrupts_restore(state);
   return seq->error == 0;
 }

@@ -4,12 +4,13 @@
  *   struct sequencer seq;
  *   sequencer_init(&seq, ring, entries);
  *   struct bvp_command* command = sequencer_next(&seq);     fill all of it
- *   uint32_t ticket = sequencer_push(&seq);
+ *   sequencer_ticket ticket = sequencer_push(&seq);
  *   sequencer_doorbell(&seq);
  *   sequencer_wait(&seq, ticket);
  *
  * Commands are executed in the order pushed on each unit (a DMA channel, the array); different units run
- * concurrently and are ordered by semaphores. The functions that may wait sleep (WFI) until an interrupt.
+ * concurrently and are ordered by semaphores. A ticket names one command; whether that one is done does not depend on
+ * what other units do. The functions that may wait sleep (WFI) until an interrupt.
  */
 #ifndef DRIVER_SEQUENCER_H
 #define DRIVER_SEQUENCER_H
@@ -19,15 +20,27 @@
 
 #include "bvp_hw.h"
 
+/* A command: its unit (BVP_UNIT_INDEX_...) in the upper bits, in the lower ones how many commands the unit has
+ * completed when this one is done. */
+typedef uint32_t sequencer_ticket;
+
+enum { sequencer_ticket_unit_shift = 27 };
+
+/* What the driver knows of a unit; both modulo 2^32. */
+struct sequencer_unit {
+  uint32_t pushed;             /* commands pushed */
+  uint32_t flagged;            /* value of `pushed` with the last command that had the interrupt flag */
+  volatile uint32_t completed; /* commands completed, as of the last interrupt */
+};
+
 struct sequencer {
   struct bvp_command* ring;
   uint32_t entries;
-  uint32_t tail;    /* next slot to fill */
-  uint32_t head;    /* the hardware's next command, as last read */
-  uint32_t flagged; /* commands pushed with the interrupt flag */
-  uint32_t since_flag;
-  volatile uint32_t completed; /* commands with the interrupt flag completed, as last reported */
-  volatile uint32_t error;     /* error code, 0: none */
+  uint32_t tail;           /* next slot to fill */
+  uint32_t head;           /* the hardware's next command, as last read */
+  uint32_t since_flag;     /* commands pushed since the last one with the interrupt flag */
+  volatile uint32_t error; /* error code, 0: none */
+  struct sequencer_unit units[BVP_UNIT_INDEX_COUNT];
 };
 
 struct sequencer_error {
@@ -44,23 +57,36 @@ bool sequencer_init(struct sequencer* seq, struct bvp_command* ring, uint32_t en
 /* Sets a semaphore. Only while nothing is queued. */
 void sequencer_set_semaphore(struct sequencer* seq, uint32_t semaphore, uint32_t value);
 
+/* Whether the ring has no room for a command. All that has been pushed is shown to the hardware then. Never sleeps. */
+bool sequencer_full(struct sequencer* seq);
+
 /* The slot for the next command; its contents are old. Sleeps while the ring is full; NULL: the sequencer has
  * stopped with an error. */
 struct bvp_command* sequencer_next(struct sequencer* seq);
 
-/* Adds the command in the slot. It may set the interrupt flag, so that a full ring wakes the CPU. Returns the
- * ticket of the last flagged command: the value of `completed` once that one and all flagged before are done. */
-uint32_t sequencer_push(struct sequencer* seq);
+/* Adds the command in the slot, and returns its ticket. It may set the interrupt flag, so that a full ring wakes the
+ * CPU. */
+sequencer_ticket sequencer_push(struct sequencer* seq);
 
 /* Shows the hardware what has been pushed. */
 void sequencer_doorbell(struct sequencer* seq);
 
-/* Sleeps until the ticket is reached. False: the sequencer has stopped with an error. */
-bool sequencer_wait(struct sequencer* seq, uint32_t ticket);
+/* Returns when the ticket's command has completed. It sleeps until then if that command or a later one of its unit has
+ * the interrupt flag, and asks the hardware again and again otherwise. False: the sequencer has stopped with an error.
+ */
+bool sequencer_wait(struct sequencer* seq, sequencer_ticket ticket);
 
-/* Whether the ticket has been reached; never sleeps. */
-static inline bool sequencer_reached(const struct sequencer* seq, uint32_t ticket) {
-  return (int32_t)(seq->completed - ticket) >= 0;
+static inline uint32_t sequencer_ticket_unit(sequencer_ticket ticket) { return ticket >> sequencer_ticket_unit_shift; }
+
+/* Whether a unit that has completed so many commands has completed the ticket's. */
+static inline bool sequencer_count_reaches(uint32_t completed, sequencer_ticket ticket) {
+  const int bits = 32 - sequencer_ticket_unit_shift;
+  return (int32_t)((completed - ticket) << bits) >= 0;
+}
+
+/* Whether the ticket's command had completed at the last interrupt; never sleeps. */
+static inline bool sequencer_reached(const struct sequencer* seq, sequencer_ticket ticket) {
+  return sequencer_count_reaches(seq->units[sequencer_ticket_unit(ticket)].completed, ticket);
 }
 
 /* A command that does nothing but carry a tag: no waits, no signal, no flags. */

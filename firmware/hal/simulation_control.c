@@ -6,6 +6,7 @@
 #include "bvp_hw.h"
 #include "hal/csr.h"
 #include "hal/mmio.h"
+#include "hal/uart.h"
 
 uint64_t simulation_argument(void) {
   return mmio_read_pair(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_ARGUMENT_LO);
@@ -24,6 +25,7 @@ void simulation_region_end(uint32_t region) {
 }
 
 void exit_simulation(int code) {
+  uart_release();
   mmio_write32(BVP_SIMULATION_CONTROL_BASE + BVP_SIMULATION_CONTROL_EXIT, (uint32_t)code);
   interrupts_disable();
   for (;;) wait_for_interrupt();

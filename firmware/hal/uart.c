@@ -6,7 +6,38 @@
 #include "bvp_hw.h"
 #include "hal/mmio.h"
 
-void uart_put(char c) { mmio_write32(BVP_UART_BASE + BVP_UART_TXDATA, (uint8_t)c); }
+enum { held_size = 4096 }; /* a power of two */
+
+static struct {
+  char text[held_size];
+  uint32_t first, end; /* modulo 2^32; the text lies between them */
+  bool active;
+} held;
+
+static void send(char c) { mmio_write32(BVP_UART_BASE + BVP_UART_TXDATA, (uint8_t)c); }
+
+void uart_put(char c) {
+  if (!held.active) {
+    send(c);
+    return;
+  }
+  if (held.end - held.first == held_size) uart_send_held();
+  held.text[held.end++ % held_size] = c;
+}
+
+void uart_hold(void) { held.active = true; }
+
+bool uart_send_held(void) {
+  if (held.first == held.end) return false;
+  send(held.text[held.first++ % held_size]);
+  return true;
+}
+
+void uart_release(void) {
+  while (uart_send_held()) {
+  }
+  held.active = false;
+}
 
 int uart_get(void) {
   if ((mmio_read32(BVP_UART_BASE + BVP_UART_STATUS) & BVP_UART_STATUS_RX_READY_MASK) == 0) return -1;

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "hal/csr.h"
+
 enum phase { phase_weights, phase_inputs, phase_launches, phase_outputs, phase_count };
 
-enum { pending_limit = 32 };
+enum { pending_limit = 256 };
 
 static const uint8_t no_semaphore = BVP_SEMAPHORE_NONE;
 
@@ -31,6 +33,13 @@ struct tile {
   bool first, last;
 };
 
+/* The tasks whose last command has been pushed and that the observer has not been told of, by number % pending_limit.
+ */
+struct pending_tasks {
+  sequencer_ticket tickets[pending_limit];
+  uint64_t done_cycles[pending_limit]; /* of those that are done */
+};
+
 struct walk {
   const struct bvp_network_header* network;
   struct sequencer* seq;
@@ -43,10 +52,11 @@ struct walk {
   uint32_t launches, launches_pushed, launch_step;
   uint32_t transfers, transfers_pushed;
   /* the last launch pushed */
-  uint32_t last_launch_tag; /* of the launch before: the weights it loaded are still there if it is this step */
-  /* tickets of the tasks whose last command has been pushed */
-  uint32_t pending[pending_limit];
-  uint32_t tasks_pushed, tasks_done;
+  uint32_t last_launch_tag;     /* of the launch before: the weights it loaded are still there if it is this step */
+  sequencer_ticket last_ticket; /* of the last command pushed */
+  struct pending_tasks* pending;
+  /* tasks_reported <= tasks_done <= tasks_pushed */
+  uint32_t tasks_pushed, tasks_done, tasks_reported;
 };
 
 static const struct bvp_task* task_table(const struct bvp_network_header* network) {
@@ -120,13 +130,33 @@ struct link {
 
 static const struct link no_link = {{BVP_SEMAPHORE_NONE, BVP_SEMAPHORE_NONE}, BVP_SEMAPHORE_NONE, false};
 
-static void report_done_tasks(struct walk* walk) {
+static void note_done_tasks(struct walk* walk) {
   while (walk->tasks_done != walk->tasks_pushed &&
-         sequencer_reached(walk->seq, walk->pending[walk->tasks_done % pending_limit])) {
-    const uint32_t task = walk->tasks_done++;
-    if (walk->observer->task_done != NULL)
-      walk->observer->task_done(walk->observer->context, task, &task_table(walk->network)[task]);
+         sequencer_reached(walk->seq, walk->pending->tickets[walk->tasks_done % pending_limit]))
+    walk->pending->done_cycles[walk->tasks_done++ % pending_limit] = cycle_count();
+}
+
+/* False: every task that is done has been reported. */
+static bool report_task(struct walk* walk) {
+  if (walk->tasks_reported == walk->tasks_done) return false;
+  const uint32_t task = walk->tasks_reported++;
+  if (walk->observer->task_done != NULL)
+    walk->observer->task_done(walk->observer->context, task, &task_table(walk->network)[task],
+                              walk->pending->done_cycles[task % pending_limit]);
+  return true;
+}
+
+/* Does a little of what can wait until the hardware has all its commands. False: there is nothing left. */
+static bool use_idle_time(struct walk* walk) {
+  note_done_tasks(walk);
+  if (report_task(walk)) return true;
+  return walk->observer->idle != NULL && walk->observer->idle(walk->observer->context);
+}
+
+static void wait_for(struct walk* walk, sequencer_ticket ticket) {
+  while (!sequencer_reached(walk->seq, ticket) && use_idle_time(walk)) {
   }
+  if (!sequencer_wait(walk->seq, ticket)) walk->failed = true;
 }
 
 static void push(struct walk* walk, struct bvp_command* command, struct link link) {
@@ -134,11 +164,13 @@ static void push(struct walk* walk, struct bvp_command* command, struct link lin
   command->wait[1] = link.wait[1];
   command->signal = link.signal;
   if (link.interrupt) command->flags |= BVP_COMMAND_FLAG_INTERRUPT;
-  sequencer_push(walk->seq);
+  walk->last_ticket = sequencer_push(walk->seq);
 }
 
 static struct bvp_command* next_slot(struct walk* walk) {
   if (walk->failed) return NULL;
+  while (sequencer_full(walk->seq) && use_idle_time(walk)) {
+  }
   struct bvp_command* slot = sequencer_next(walk->seq);
   if (slot == NULL) walk->failed = true;
   return slot;
@@ -259,12 +291,14 @@ static bool wants_interrupt(const struct walk* walk, const struct tile* tile) {
 
 static void task_pushed(struct walk* walk, const struct tile* tile) {
   if (!tile->last || walk->failed) return;
-  if (walk->tasks_pushed - walk->tasks_done == pending_limit) {
+  const sequencer_ticket ticket = walk->last_ticket;
+  if (walk->tasks_pushed - walk->tasks_reported == pending_limit) {
     sequencer_doorbell(walk->seq);
-    if (!sequencer_wait(walk->seq, walk->pending[walk->tasks_done % pending_limit])) walk->failed = true;
-    report_done_tasks(walk);
+    wait_for(walk, walk->pending->tickets[walk->tasks_reported % pending_limit]);
+    note_done_tasks(walk);
+    report_task(walk);
   }
-  walk->pending[walk->tasks_pushed++ % pending_limit] = walk->seq->flagged;
+  walk->pending->tickets[walk->tasks_pushed++ % pending_limit] = ticket;
 }
 
 static void push_launch(struct walk* walk) {
@@ -430,7 +464,7 @@ static void run_tiles(struct walk* walk) {
       if (weights_now && within) push_weights(walk, following, 2, false);
     }
     sequencer_doorbell(walk->seq);
-    report_done_tasks(walk);
+    note_done_tasks(walk);
   }
   if (has_previous) push_outputs(walk, &previous);
 }
@@ -506,9 +540,10 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
 
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer) {
-  uint32_t task;
-  if (network_check(network, &task) != NULL) return network_bad;
-  struct walk walk = {.network = network, .seq = seq, .observer = observer, .last_launch_tag = UINT32_MAX};
+  /* Too large for a stack; only one network runs at a time. */
+  static struct pending_tasks pending;
+  struct walk walk = {
+      .network = network, .seq = seq, .observer = observer, .last_launch_tag = UINT32_MAX, .pending = &pending};
   for (uint32_t i = 0; i < network_semaphore_count; ++i)
     sequencer_set_semaphore(seq, i, i < network_semaphore_free + 2u ? 1 : 0);
 
@@ -521,9 +556,11 @@ enum network_result network_run(const struct bvp_network_header* network, struct
   push_stand_in(&walk, BVP_NETWORK_TAG_END, end);
   sequencer_doorbell(seq);
   while (!walk.failed && walk.tasks_done < walk.tasks_pushed) {
-    if (!sequencer_wait(seq, walk.pending[walk.tasks_done % pending_limit])) walk.failed = true;
-    report_done_tasks(&walk);
+    wait_for(&walk, walk.pending->tickets[walk.tasks_done % pending_limit]);
+    note_done_tasks(&walk);
   }
-  if (!walk.failed && !sequencer_wait(seq, seq->flagged)) walk.failed = true;
+  if (!walk.failed) wait_for(&walk, walk.last_ticket);
+  while (report_task(&walk)) {
+  }
   return walk.failed ? network_sequencer_error : network_ok;
 }

@@ -47,6 +47,7 @@
 #ifndef RUNTIME_NETWORK_H
 #define RUNTIME_NETWORK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bvp_hw.h"
@@ -65,21 +66,25 @@ enum { network_channel_in = 0 };
 
 enum network_result {
   network_ok = 0,
-  network_bad,             /* the descriptor is wrong; see network_check */
   network_bad_index,       /* an index of a gather is not below its bound */
   network_sequencer_error, /* see sequencer_error_status */
 };
 
-/* Called when a task has completed, in order. */
+/* Called when the accelerator has all commands that the ring has room for, and at the end; so what they do does not
+ * hold it up. Either may be NULL. */
 struct network_observer {
-  void (*task_done)(void* context, uint32_t task, const struct bvp_task* description);
+  /* A task has completed, in their order; `cycle` (mcycle) is when the runtime learnt of it. */
+  void (*task_done)(void* context, uint32_t task, const struct bvp_task* description, uint64_t cycle);
+  /* Does a little of what can wait, such as sending one character. False: there was nothing to do. */
+  bool (*idle)(void* context);
   void* context;
 };
 
 /* What is wrong with a descriptor, NULL: nothing. `task` is set to the task it was found in. */
 const char* network_check(const struct bvp_network_header* network, uint32_t* task);
 
-/* Runs all tasks; returns when the last store is done. The sequencer has been initialised with its ring. */
+/* Runs all tasks of a descriptor that network_check has found nothing wrong with; returns when the last store is done.
+ * The sequencer has been initialised with its ring. */
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer);
 

@@ -17,6 +17,8 @@ constexpr u64 interrupt_bit_software = u64{1} << 3;
 constexpr u64 mstatus_mie = u64{1} << 3, mstatus_mpie = u64{1} << 7, mstatus_mpp = u64{3} << 11;
 constexpr u64 misa_rv64imac = u64{2} << 62 | 1 << ('I' - 'A') | 1 << ('M' - 'A') | 1 << ('A' - 'A') | 1 << ('C' - 'A');
 constexpr unsigned max_repetitions = 8;
+// A change passes from a device through the interrupt controller to the CPU in three delta cycles.
+constexpr unsigned max_delta_cycles = 8;
 
 enum CsrNumber : unsigned {
   csr_mstatus = 0x300,
@@ -32,6 +34,8 @@ enum CsrNumber : unsigned {
   csr_mcause = 0x342,
   csr_mtval = 0x343,
   csr_mip = 0x344,
+  csr_tselect = 0x7a0,
+  csr_tinfo = 0x7a4,
   csr_pmp_first = 0x3a0,
   csr_pmp_last = 0x3ef,
   csr_mcycle = 0xb00,
@@ -44,7 +48,7 @@ enum CsrNumber : unsigned {
   csr_hpmcounter_first = 0xc03,
   csr_hpmcounter_last = 0xc1f,
   csr_mvendorid = 0xf11,
-  csr_mhartid = 0xf14
+  csr_mconfigptr = 0xf15
 };
 
 constexpr bool within(unsigned csr, unsigned first, unsigned last) { return first <= csr && csr <= last; }
@@ -53,7 +57,8 @@ constexpr bool within(unsigned csr, unsigned first, unsigned last) { return firs
 constexpr bool reads_as_zero(unsigned csr) {
   return csr == csr_mcounteren || csr == csr_mcountinhibit || within(csr, csr_mhpmevent_first, csr_mhpmevent_last) ||
          within(csr, csr_pmp_first, csr_pmp_last) || within(csr, csr_mhpmcounter_first, csr_mhpmcounter_last) ||
-         within(csr, csr_hpmcounter_first, csr_hpmcounter_last) || within(csr, csr_mvendorid, csr_mhartid);
+         within(csr, csr_hpmcounter_first, csr_hpmcounter_last) || within(csr, csr_mvendorid, csr_mconfigptr) ||
+         within(csr, csr_tselect, csr_tinfo);
 }
 
 u64 extend(u64 value, unsigned bytes, bool sign) {
@@ -98,11 +103,21 @@ void Cpu::run() {
 }
 
 void Cpu::execute() {
-  const u64 budget = ahead_ < quantum_ ? (quantum_ - ahead_).value() / instruction_time_.value() : 0;
+  const sc_core::sc_time limit = horizon();
+  const u64 budget = ahead_ < limit ? (limit - ahead_).value() / instruction_time_.value() : 0;
   const RiscvEngine::Result result = engine_.run(budget);
   advance(result.executed);
   if (result.stop == RiscvEngine::Stop::wfi) sleep();
   if (result.stop == RiscvEngine::Stop::exception) handle_exception(result.cause);
+  if (limit < quantum_ && ahead_ >= limit) lines_in_doubt_ = true;
+}
+
+/// How far the CPU may run ahead of simulated time: to the end of the quantum, or until the timer's interrupt.
+sc_core::sc_time Cpu::horizon() {
+  const bool timer_matters = csr_.interrupts_enabled && (csr_.mie & interrupt_bit_timer) != 0;
+  if (!timer_matters || !timer_forecast_) return quantum_;
+  const sc_core::sc_time now = sc_core::sc_time_stamp(), rise = timer_forecast_();
+  return rise > now + ahead_ ? std::min(quantum_, rise - now) : quantum_;
 }
 
 void Cpu::advance(u64 instructions) {
@@ -117,8 +132,16 @@ void Cpu::synchronise() {
   wait(time);
 }
 
-void Cpu::sleep() {
+void Cpu::settle_lines() {
   synchronise();
+  for (unsigned i = 0; i < max_delta_cycles && sc_core::sc_pending_activity_at_current_time(); ++i) {
+    wait(sc_core::SC_ZERO_TIME);
+  }
+  lines_in_doubt_ = false;
+}
+
+void Cpu::sleep() {
+  settle_lines();
   const sc_core::sc_time start = sc_core::sc_time_stamp();
   sleeping_ = true;
   if (on_sleep_) on_sleep_(true);
@@ -196,6 +219,7 @@ void Cpu::finish_system_instruction(u32 instruction) {
     return return_from_trap();
   }
   const auto access = riscv::decode_csr_access(instruction);
+  if (access && access->csr == csr_mip) settle_lines();
   u64 old = 0;
   if (!access || !read_csr(access->csr, old)) return take_exception(riscv::illegal_instruction, instruction);
   if (access->writes()) {
@@ -217,7 +241,11 @@ u64 Cpu::pending() const {
 }
 
 bool Cpu::take_interrupt() {
-  if (!csr_.interrupts_enabled) return false;
+  if (!csr_.interrupts_enabled || csr_.mie == 0) return false;
+  if (lines_in_doubt_) settle_lines();
+  if ((pending() & csr_.mie) == 0) return false;
+  // The line was high when simulated time stood still; what counts is whether it is high now.
+  if (ahead_ != sc_core::SC_ZERO_TIME) settle_lines();
   const u64 ready = pending() & csr_.mie;
   if (ready == 0) return false;
   ++interrupts_;
@@ -258,6 +286,7 @@ void Cpu::enter_trap(u64 cause, u64 value) {
 void Cpu::return_from_trap() {
   csr_.interrupts_enabled = csr_.previously_enabled;
   csr_.previously_enabled = true;
+  lines_in_doubt_ = true;
   engine_.set_pc(csr_.mepc);
   last_exception_ = {};
 }
@@ -337,8 +366,10 @@ bool Cpu::write_csr(unsigned csr, u64 value) {
       csr_.interrupts_enabled = (value & mstatus_mie) != 0;
       if (csr_.interrupts_enabled) last_exception_ = {};
       csr_.previously_enabled = (value & mstatus_mpie) != 0;
+      lines_in_doubt_ = true;
       break;
     case csr_mie:
+      lines_in_doubt_ = true;
       csr_.mie = value & (interrupt_bit_timer | interrupt_bit_external | interrupt_bit_software);
       break;
     case csr_mtvec:
@@ -385,6 +416,7 @@ bool Cpu::transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned l
   sc_core::sc_time delay;
   data->b_transport(payload, delay);
   ahead_ += delay;
+  lines_in_doubt_ = true;
   if (payload.is_dmi_allowed()) request_direct_memory(address);
   return payload.is_response_ok();
 }

@@ -48,6 +48,9 @@ class Cpu : public sc_core::sc_module {
   void set_sleep_observer(std::function<void(bool asleep)> observer) { on_sleep_ = std::move(observer); }
   /// What the `time` register shows; without it reading `time` is an illegal instruction.
   void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
+  /// When timer_irq will rise next, if nobody writes a register of the timer until then. The CPU does not compute
+  /// beyond that time, so that it takes the timer's interrupt at once; without it, up to a quantum late.
+  void set_timer_forecast(std::function<sc_core::sc_time()> next_rise) { timer_forecast_ = std::move(next_rise); }
 
   /// In WFI, waiting for an interrupt.
   [[nodiscard]] bool sleeping() const { return sleeping_; }
@@ -64,7 +67,11 @@ class Cpu : public sc_core::sc_module {
   void run();
   void execute();
   void sleep();
+  /// Lets simulated time catch up with the CPU's own.
   void synchronise();
+  /// The same, and lets all that happens at that time reach the interrupt lines.
+  void settle_lines();
+  [[nodiscard]] sc_core::sc_time horizon();
   void advance(u64 instructions);
 
   void handle_exception(u64 cause);
@@ -78,6 +85,7 @@ class Cpu : public sc_core::sc_module {
   void return_from_trap();
   void halt(u64 cause, u64 value, const char* why);
 
+  /// Bits of `mip` that the lines set at sc_time_stamp().
   [[nodiscard]] u64 pending() const;
   [[nodiscard]] u64 cycles() const;
   [[nodiscard]] bool read_csr(unsigned csr, u64& value) const;
@@ -105,11 +113,13 @@ class Cpu : public sc_core::sc_module {
   LastException last_exception_;  // since firmware left a handler: MRET, or interrupts enabled
   sc_core::sc_time ahead_;
   sc_core::sc_event_or_list lines_changed_;
+  bool lines_in_doubt_ = false;  // since they were read, something may have moved them or made them matter
   std::function<void(bool)> on_sleep_;
   bool sleeping_ = false, halted_ = false;
   std::string halt_reason_;
   std::function<void(const std::string&)> on_halt_;
   std::function<u64(const sc_core::sc_time&)> time_source_;
+  std::function<sc_core::sc_time()> timer_forecast_;
 
   StatGroup stats_{"cpu"};
   Counter instructions_{&stats_, "instruction", "instructions", "instructions completed"};

@@ -26,6 +26,11 @@ void check(uc_err error, const char* what) {
 
 std::size_t block_index(u64 address) { return address >> 1 & (block_table_entries - 1); }
 
+/// Whether Unicorn executes the instruction where on_site finds nothing against it.
+bool may_be_passed(u32 instruction) {
+  return riscv::is_fence_i(instruction) || riscv::is_store_conditional(instruction);
+}
+
 // Never called: memory protection stops each access before. Unicorn demands that the addresses are mapped.
 u64 read_hole(uc_engine*, u64, unsigned, void*) { return 0; }
 void write_hole(uc_engine*, u64, unsigned, u64, void*) {}
@@ -112,6 +117,7 @@ void RiscvEngine::build() {
   if (in_use_) open();
   in_use_ = true;
   sites_.clear();
+  code_pages_.clear();
   blocks_.assign(block_table_entries, Block{});
   for (const Region& region : regions_) {
     check(uc_mem_map_ptr(engine_.get(), region.base, region.bytes, UC_PROT_ALL, region.data), "RAM cannot be mapped");
@@ -190,14 +196,61 @@ void RiscvEngine::code_changed(u64 address, u64 bytes) {
 
 void RiscvEngine::forget_code() {
   for (const Region& region : regions_) uc_ctl_remove_cache(engine_.get(), region.base, region.end());
+  code_pages_.clear();
   blocks_.assign(block_table_entries, Block{});
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// FENCE.I. Unicorn sees the stores of the guest to its code, but not what other bus masters write. Each page with
+// translated code is remembered as it was translated, and FENCE.I drops what has been translated from other bytes.
+
+void RiscvEngine::note_code(u64 address, u64 bytes) {
+  const u64 end = address + bytes;
+  for (u64 page_address = address / page_bytes * page_bytes; page_address < end; page_address += page_bytes) {
+    const Region* const region = find_region(page_address);
+    if (region == nullptr) continue;
+    const u8* const memory = region->data + (page_address - region->base);
+    const auto [found, is_new] = code_pages_.try_emplace(page_address);
+    CodePage& page = found->second;
+    if (is_new) {
+      std::memcpy(page.bytes.data(), memory, page_bytes);
+      continue;
+    }
+    const u64 first = std::max(address, page_address) - page_address, last = std::min(end - page_address, page_bytes);
+    if (std::memcmp(page.bytes.data() + first, memory + first, last - first) != 0) page.outdated = true;
+  }
+}
+
+bool RiscvEngine::is_current(u64 address, const CodePage& page) const {
+  const Region* const region = find_region(address);
+  return region != nullptr && !page.outdated &&
+         std::memcmp(page.bytes.data(), region->data + (address - region->base), page_bytes) == 0;
+}
+
+bool RiscvEngine::all_code_is_current() const {
+  return std::all_of(code_pages_.begin(), code_pages_.end(),
+                     [this](const auto& entry) { return is_current(entry.first, entry.second); });
+}
+
+void RiscvEngine::forget_outdated_code() {
+  for (auto entry = code_pages_.begin(); entry != code_pages_.end();) {
+    const u64 address = entry->first;
+    if (is_current(address, entry->second)) {
+      ++entry;
+      continue;
+    }
+    uc_ctl_remove_cache(engine_.get(), address, address + page_bytes);
+    entry = code_pages_.erase(entry);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------
 // Blocks
 
-// Unicorn's own counters would show the host's clock, and it takes compressed floating-point accesses and reserved
-// compressed instructions for nothing.
+// Unicorn's own counters would show the host's clock, and it executes some floating-point instructions that this core
+// does not have, and takes compressed floating-point accesses and reserved compressed instructions for nothing.
+// AMOMIN.W and its like compare a zero-extended word with a sign-extended register; a store conditional without a
+// reservation does not look at its address; FENCE.I does nothing.
 bool RiscvEngine::must_stop_at(u32 instruction) const {
   if (riscv::instruction_bytes(instruction) == 2) {
     const u32 quadrant = instruction & 3, function = instruction >> 13 & 7;
@@ -207,8 +260,48 @@ bool RiscvEngine::must_stop_at(u32 instruction) const {
         quadrant == 1 && function == 4 && (instruction >> 10 & 7) == 7 && (instruction >> 6 & 1) == 1;
     return floating_point || reserved || reserved_arithmetic;
   }
+  const u32 opcode = instruction & 0x7f;
+  const bool floating_point = opcode == 0x07 || opcode == 0x27 || opcode == 0x53 || (opcode & 0x73) == 0x43;
+  if (floating_point || may_be_passed(instruction)) return true;
+  if (riscv::decode_word_extremum(instruction)) return true;
   const auto csr = riscv::decode_csr_access(instruction);
   return csr && (csr->csr >> 8) == 0xc;
+}
+
+u8* RiscvEngine::writable_memory(u64 address, u64 bytes) const {
+  const Region* const region = find_region(address);
+  const bool inside = region != nullptr && region->writable && address % bytes == 0 && region->end() - address >= bytes;
+  return inside ? region->data + (address - region->base) : nullptr;
+}
+
+// Called while Unicorn runs.
+bool RiscvEngine::may_pass(u32 instruction) const {
+  if (riscv::is_fence_i(instruction)) return all_code_is_current();
+  if (!riscv::is_store_conditional(instruction)) return false;
+  const riscv::MemoryAccess access = *riscv::decode_memory_access(instruction);
+  return writable_memory(read_register(access.base_register), access.bytes) != nullptr;
+}
+
+/// Executes the instruction at pc() for Unicorn, if it is one that the engine can.
+bool RiscvEngine::execute_site() {
+  const u32 instruction = fetch(pc_);
+  if (riscv::is_fence_i(instruction)) {
+    forget_outdated_code();
+  } else if (const auto extremum = riscv::decode_word_extremum(instruction)) {
+    u8* const memory = writable_memory(read_register(extremum->base_register), sizeof(u32));
+    if (memory == nullptr) return false;
+    u32 word = 0;
+    std::memcpy(&word, memory, sizeof word);
+    const u32 chosen = extremum->choose(word, static_cast<u32>(read_register(extremum->source)));
+    std::memcpy(memory, &chosen, sizeof chosen);
+    write_register(extremum->destination, static_cast<u64>(i64{static_cast<i32>(word)}));
+  } else {
+    return false;
+  }
+  uncount_from(pc_);
+  ++executed_;
+  pc_ += 4;
+  return true;
 }
 
 void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
@@ -225,7 +318,8 @@ void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
     }
     at += riscv::instruction_bytes(instruction);
     ++block.instructions;
-    if (stops) return;  // what is behind it is not reached in this block
+    // What is behind an instruction that always stops is not reached in this block.
+    if (stops && !may_be_passed(instruction)) return;
   }
 }
 
@@ -273,11 +367,16 @@ void RiscvEngine::on_block(uc_struct* engine, u64 address, u32 bytes, void* self
 
 void RiscvEngine::on_new_block(uc_struct*, void* block, void*, void* self_pointer) {
   auto& self = *static_cast<RiscvEngine*>(self_pointer);
-  self.blocks_[block_index(static_cast<const uc_tb*>(block)->pc)].address = nowhere;
+  const auto& translated = *static_cast<const uc_tb*>(block);
+  self.blocks_[block_index(translated.pc)].address = nowhere;
+  // With an illegal instruction in it, a block's size is not what Unicorn says.
+  self.note_code(translated.pc, std::min<u64>(translated.size, max_block_bytes));
 }
 
-void RiscvEngine::on_site(uc_struct* engine, u64, u32, void* self_pointer) {
-  static_cast<RiscvEngine*>(self_pointer)->site_reached_ = true;
+void RiscvEngine::on_site(uc_struct* engine, u64 address, u32, void* self_pointer) {
+  auto& self = *static_cast<RiscvEngine*>(self_pointer);
+  if (self.may_pass(self.fetch(address))) return;
+  self.site_reached_ = true;
   uc_emu_stop(engine);
 }
 
@@ -315,6 +414,7 @@ RiscvEngine::Result RiscvEngine::run(u64 budget) {
     const int error = start();
     uc_reg_read(engine_.get(), UC_RISCV_REG_PC, &pc_);
     if (not_entered_ != nowhere && !exception_) pc_ = not_entered_;
+    if (site_reached_ && !exception_ && execute_site()) continue;
     if (changed_site_ == nowhere || budget_used_) return finish(error);
     if (watched(changed_site_)) {
       forget_site(changed_site_);
@@ -331,7 +431,8 @@ RiscvEngine::Result RiscvEngine::finish(int error) {
     cause = cause_;
     pc_ -= 4;  // Unicorn reports where a system call would return to
   } else if (site_reached_) {
-    cause = riscv::illegal_instruction;
+    const auto access = riscv::decode_memory_access(fetch(pc_));
+    cause = access && access->writes() ? riscv::store_access_fault : riscv::illegal_instruction;
   } else if (error == UC_ERR_OK) {
     const bool slept = pc_ >= 4 && fetch(pc_ - 4) == riscv::instruction_wfi;
     uncount_from(pc_);

@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "models/common/types.h"
@@ -51,7 +52,8 @@ class RiscvEngine {
   void write_register(unsigned index, u64 value);
   /// The instruction at `address`, 0 (which is illegal) if it is not in RAM.
   [[nodiscard]] u32 fetch(u64 address) const;
-  /// The bytes there were changed by somebody else than the guest.
+  /// The bytes there were changed by somebody else than the guest, and the guest shall execute the new ones without a
+  /// FENCE.I of its own.
   void code_changed(u64 address, u64 bytes);
 
  private:
@@ -70,6 +72,11 @@ class RiscvEngine {
     u64 address;
     std::size_t hook;
   };
+  /// A page with translated code.
+  struct CodePage {
+    std::array<u8, page_bytes> bytes;  // as they were when its first block was translated
+    bool outdated = false;             // a block was translated from other bytes
+  };
   struct EngineDeleter {
     void operator()(uc_struct* engine) const;
   };
@@ -80,10 +87,17 @@ class RiscvEngine {
   void map_holes();
   void add_hooks();
   void forget_code();
+  void note_code(u64 address, u64 bytes);
+  [[nodiscard]] bool is_current(u64 address, const CodePage& page) const;
+  [[nodiscard]] bool all_code_is_current() const;
+  void forget_outdated_code();
   [[nodiscard]] const Region* find_region(u64 address) const;
+  [[nodiscard]] u8* writable_memory(u64 address, u64 bytes) const;
   void scan(Block& block, u64 address, u32 bytes);
   [[nodiscard]] bool must_stop_at(u32 instruction) const;
   void uncount_from(u64 address);
+  [[nodiscard]] bool may_pass(u32 instruction) const;
+  [[nodiscard]] bool execute_site();
   [[nodiscard]] int start();
   [[nodiscard]] Result finish(int error);
   [[nodiscard]] bool watched(u64 address) const;
@@ -102,9 +116,10 @@ class RiscvEngine {
   std::vector<Region> regions_;
   u64 pc_ = 0;
 
-  std::vector<Block> blocks_;  // direct-mapped by address
-  Block current_;              // the block being executed, counted already
-  std::deque<Site> sites_;     // instructions that Unicorn would execute, but should not
+  std::vector<Block> blocks_;                     // direct-mapped by address
+  Block current_;                                 // the block being executed, counted already
+  std::deque<Site> sites_;                        // instructions that Unicorn may not execute without being asked
+  std::unordered_map<u64, CodePage> code_pages_;  // by the address of the page
 
   u64 budget_ = 0, executed_ = 0;
   bool budget_used_ = false, site_reached_ = false, exception_ = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/cpu/riscv_instruction.h"
 
+#include <algorithm>
+
 namespace bvp::riscv {
 namespace {
 
@@ -94,6 +96,29 @@ std::optional<MemoryAccess> decode_memory_access(u32 i) {
     default:
       return std::nullopt;
   }
+}
+
+u32 WordExtremum::choose(u32 in_memory, u32 operand) const {
+  const auto a = static_cast<i32>(in_memory), b = static_cast<i32>(operand);
+  switch (operation) {
+    case Operation::minimum:
+      return a < b ? in_memory : operand;
+    case Operation::maximum:
+      return a > b ? in_memory : operand;
+    case Operation::unsigned_minimum:
+      return std::min(in_memory, operand);
+    case Operation::unsigned_maximum:
+      break;
+  }
+  return std::max(in_memory, operand);
+}
+
+std::optional<WordExtremum> decode_word_extremum(u32 i) {
+  const u32 function = bits(i, 31, 27);
+  const bool matches = bits(i, 6, 0) == 0x2f && bits(i, 14, 12) == 2 && function >= 16 && function % 4 == 0;
+  if (!matches) return std::nullopt;
+  return WordExtremum{static_cast<WordExtremum::Operation>((function - 16) / 4), bits(i, 11, 7), bits(i, 19, 15),
+                      bits(i, 24, 20)};
 }
 
 std::optional<CsrAccess> decode_csr_access(u32 i) {

@@ -58,6 +58,24 @@ struct CsrAccess {
 
 [[nodiscard]] std::optional<CsrAccess> decode_csr_access(u32 instruction);
 
+/// SC.W or SC.D.
+[[nodiscard]] constexpr bool is_store_conditional(u32 instruction) { return (instruction & 0xf800607f) == 0x1800202f; }
+
+/// FENCE.I, whatever its reserved fields hold.
+[[nodiscard]] constexpr bool is_fence_i(u32 instruction) { return (instruction & 0x707f) == 0x100f; }
+
+/// AMOMIN.W, AMOMAX.W, AMOMINU.W and AMOMAXU.W.
+struct WordExtremum {
+  enum class Operation { minimum, maximum, unsigned_minimum, unsigned_maximum };
+  Operation operation;
+  unsigned destination, base_register, source;
+
+  /// What is in memory afterwards.
+  [[nodiscard]] u32 choose(u32 in_memory, u32 operand) const;
+};
+
+[[nodiscard]] std::optional<WordExtremum> decode_word_extremum(u32 instruction);
+
 inline constexpr u32 instruction_mret = 0x30200073;
 inline constexpr u32 instruction_wfi = 0x10500073;
 inline constexpr u32 instruction_ebreak = 0x00100073;

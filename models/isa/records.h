@@ -135,6 +135,10 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
   X(command_flag_resident, 2, "Command.flags: the weights loaded by the last launch of the same image stay") \
   X(semaphore_none, 255, "Command.wait, Command.signal: no semaphore")                                       \
   X(semaphore_count, 32, "semaphores of the sequencer")                                                      \
+  X(unit_index_sync, 0, "UNIT_COMPLETED: the element of sync commands")                                      \
+  X(unit_index_array, 1, "UNIT_COMPLETED: the element of launches")                                          \
+  X(unit_index_dma, 2, "UNIT_COMPLETED: the element of DMA channel 0; channel c has the one c behind it")    \
+  X(unit_index_count, 18, "elements of UNIT_COMPLETED: sync commands, launches, 16 DMA channels")            \
   X(task_flag_depends, 1, "Task.flags: inputs are outputs of earlier tasks")                                 \
   X(task_flag_weights_depend, 2, "Task.flags: what the weight steps read are outputs of earlier tasks")      \
   X(step_flag_own_weights, 1, "Step.flags: the weights of a launch come with the tile")                      \

@@ -38,14 +38,19 @@ void MachineTimer::changed() {
 }
 
 void MachineTimer::compare() {
+  irq.write(mtime(sc_core::sc_time_stamp()) >= mtimecmp());
+  const sc_core::sc_time rise = next_rise();
+  if (rise != sc_core::sc_max_time()) compare_.notify(rise - sc_core::sc_time_stamp());
+}
+
+sc_core::sc_time MachineTimer::next_rise() const {
   const u64 now = mtime(sc_core::sc_time_stamp());
-  irq.write(now >= mtimecmp());
-  if (now >= mtimecmp()) return;
+  if (now >= mtimecmp()) return sc_core::sc_max_time();
   // A tick beyond the end of simulated time is never reached.
   const u64 elapsed = sc_core::sc_time_stamp().value() / tick_.value();
   const u64 left = mtimecmp() - now;
-  if (left > std::numeric_limits<u64>::max() / tick_.value() - elapsed) return;
-  compare_.notify(sc_core::sc_time::from_value((elapsed + left) * tick_.value()) - sc_core::sc_time_stamp());
+  if (left > std::numeric_limits<u64>::max() / tick_.value() - elapsed) return sc_core::sc_max_time();
+  return sc_core::sc_time::from_value((elapsed + left) * tick_.value());
 }
 
 }  // namespace bvp

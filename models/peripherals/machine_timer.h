@@ -16,6 +16,9 @@ class MachineTimer : public Peripheral {
 
   /// mtime at a simulated time.
   [[nodiscard]] u64 mtime(const sc_core::sc_time& time) const { return offset_ + time.value() / tick_.value(); }
+  /// The simulated time at which `irq` will rise, if no register is written until then; the largest time if mtime has
+  /// reached mtimecmp already, or will not before the end of simulated time.
+  [[nodiscard]] sc_core::sc_time next_rise() const;
 
  private:
   [[nodiscard]] u64 mtimecmp() const { return u64{mtimecmp_hi_.get()} << 32 | mtimecmp_lo_.get(); }

@@ -39,7 +39,9 @@ class SimulationControl : public Peripheral {
                         0x08,   RegisterAccess::read_only,
                         0,      "Bits 31..0 of what the run was given: the network descriptor's address, or 0."};
   Register argument_hi_{&bank_, "ARGUMENT_HI", 0x0c, RegisterAccess::read_only, 0, "Bits 63..32 of it."};
-  Register progress_{&bank_, "PROGRESS", 0x10, RegisterAccess::write_only, 0, "This task is done."};
+  Register progress_{&bank_, "PROGRESS",
+                     0x10,   RegisterAccess::write_only,
+                     0,      "The network's task of this number is done; numbers that it does not have are ignored."};
   Register region_begin_{
       &bank_, "REGION_BEGIN", 0x14, RegisterAccess::write_only, 0, "A region of interest of this number begins."};
   Register region_end_{

@@ -12,6 +12,7 @@ namespace bvp {
 
 namespace {
 
+static_assert(unit_index_count == unit_index_dma + 16, "the sequencer drives up to 16 DMA channels");
 constexpr u32 semaphore_max = 0xffff;
 constexpr u32 ring_entries_min = 2, ring_entries_max = 65536;
 constexpr u32 ring_alignment = 64;
@@ -187,7 +188,7 @@ void Sequencer::reset() {
   stop_array();
   semaphores_.fill(0);
   for (Register* cleared : {&error_code_, &error_tag_, &error_info_lo_, &error_info_hi_, &interrupt_status_,
-                            &completed_tag_, &completed_count_, &commands_completed_}) {
+                            &completed_tag_, &completed_count_, &commands_completed_, &unit_completed_}) {
     cleared->reset();
   }
   irq_changed_.notify(sc_core::SC_ZERO_TIME);
@@ -464,6 +465,8 @@ void Sequencer::complete(const Command& command) {
   const auto opcode = static_cast<CommandOpcode>(command.opcode);
   ++(opcode == CommandOpcode::sync ? commands_sync_ : opcode == CommandOpcode::dma ? commands_dma_ : commands_launch_);
   commands_completed_.set(commands_completed_.get() + 1);
+  const u32 unit = unit_of(command);
+  unit_completed_.set(unit_completed_.get(unit) + 1, unit);
   for (CommandObserver* observer : observers_) observer->command_completed(command, now_);
   if (command.signal != semaphore_none) {
     if (semaphores_[command.signal] >= semaphore_max) {
@@ -478,6 +481,18 @@ void Sequencer::complete(const Command& command) {
     interrupt_status_.set(interrupt_status_.get() | interrupt_completion);
     irq_changed_.notify(sc_core::SC_ZERO_TIME);
   }
+}
+
+u32 Sequencer::unit_of(const Command& command) {
+  switch (static_cast<CommandOpcode>(command.opcode)) {
+    case CommandOpcode::dma:
+      return unit_index_dma + command.unit;
+    case CommandOpcode::launch:
+      return unit_index_array;
+    case CommandOpcode::sync:
+      break;
+  }
+  return unit_index_sync;
 }
 
 void Sequencer::raise(SequencerError error, u32 tag, u64 info) {

@@ -161,6 +161,8 @@ class Sequencer : public sc_core::sc_module {
   /// Takes the command's tokens if they are all there; notes since when they are missing otherwise.
   bool acquire(const Command& command, std::optional<Cycle>& blocked_since);
   void complete(const Command& command);
+  /// The element of UNIT_COMPLETED that counts the command.
+  [[nodiscard]] static u32 unit_of(const Command& command);
   void raise(SequencerError error, u32 tag, u64 info);
   [[nodiscard]] Cycle array_busy_cycles() const;
   [[nodiscard]] bool same_image(const Command& command) const;
@@ -305,9 +307,13 @@ class Sequencer : public sc_core::sc_module {
   Register completed_tag_{&bank_, "COMPLETED_TAG",
                           0x24,   RegisterAccess::read_only,
                           0,      "Tag of the last completed command that had the interrupt flag."};
-  Register completed_count_{&bank_, "COMPLETED_COUNT",
-                            0x28,   RegisterAccess::read_only,
-                            0,      "Completed commands that had the interrupt flag, modulo 2^32."};
+  Register completed_count_{&bank_,
+                            "COMPLETED_COUNT",
+                            0x28,
+                            RegisterAccess::read_only,
+                            0,
+                            "Completed commands that had the interrupt flag, of all units together, modulo "
+                            "2^32. It does not say which ones: UNIT_COMPLETED does."};
   Register commands_completed_{
       &bank_, "COMMANDS_COMPLETED", 0x2c, RegisterAccess::read_only, 0, "Completed commands, modulo 2^32."};
   Register error_code_{&bank_, "ERROR_CODE",
@@ -328,6 +334,17 @@ class Sequencer : public sc_core::sc_module {
                           "Tokens of each semaphore.",
                           {{"TOKENS", 0, 16, "0 to 65535"}},
                           semaphore_count};
+  Register unit_completed_{
+      &bank_,
+      "UNIT_COMPLETED",
+      0x100,
+      RegisterAccess::read_only,
+      0,
+      "Commands that each unit has completed, modulo 2^32, with the interrupt flag or without: sync "
+      "commands, launches, then DMA channel 0 and those behind it. A unit completes its commands in "
+      "the order of the ring, so its n-th command is done when its element has reached n.",
+      {},
+      unit_index_count};
 };
 
 }  // namespace bvp

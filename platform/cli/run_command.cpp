@@ -43,8 +43,9 @@ class UartSink {
   }
 
   void write(std::string_view text, ProgressLine& progress) {
-    log_ << text;
-    file_ << text;
+    // At once, so that they can be followed, and are complete if the process is killed.
+    log_ << text << std::flush;
+    if (file_.is_open()) file_ << text << std::flush;
     if (!to_stdout_) return;
     progress.clear();
     std::fwrite(text.data(), 1, text.size(), stdout);

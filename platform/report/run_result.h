@@ -126,7 +126,8 @@ struct RunResult {
   std::vector<LayerRow> layers;
   std::optional<LayerRow> outside_of_layers;  ///< embedding and classifier head; names no layer
   std::vector<KernelRow> kernels;
-  std::vector<RegionRow> regions;
+  std::vector<RegionRow> regions;  ///< the first RegionRecorder::max_regions
+  u64 regions_dropped = 0;         ///< how often a further one began
   nlohmann::ordered_json plan;  ///< what the planner decided (plan_json)
 
   ArrayMap array;

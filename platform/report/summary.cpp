@@ -152,6 +152,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"outside_of_layers", result.outside_of_layers ? layer_figures(*result.outside_of_layers) : Json(nullptr)},
       {"kernels", kernels},
       {"regions", regions},
+      {"regions_dropped", result.regions_dropped},
       {"array", array_json(result.array)},
       {"plan", result.plan},
       {"host_seconds", result.host_seconds},

@@ -93,9 +93,13 @@ class Reader {
         fail(fmt::format("segment {} is cut off", i));
       }
       if (!inside(part.p_paddr, part.p_memsz)) {
+        const bool too_small = part.p_paddr >= memory_base_ && part.p_memsz <= ~u64{0} - part.p_paddr;
+        const std::string larger =
+            too_small ? fmt::format("soc.boot_ram.size_bytes of {} or more", part.p_paddr + part.p_memsz - memory_base_)
+                      : "a larger soc.boot_ram.size_bytes";
         refuse(fmt::format("segment {} at {:#x}, {} bytes, is outside of the boot RAM ({:#x}, {} bytes)", i,
                            part.p_paddr, part.p_memsz, memory_base_, memory_bytes_),
-               "one that is linked to it (or a larger soc.boot_ram.size_bytes)");
+               fmt::format("one that is linked to it (or {})", larger));
       }
       segments.push_back({i, part});
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/run/region_recorder.h"
 
+#include "models/common/report.h"
 #include "platform/power/soc_estimators.h"
 
 namespace bvp {
@@ -22,6 +23,15 @@ RegionRecorder::Sample RegionRecorder::sample() {
 void RegionRecorder::mark(bool begin, u32 region) {
   if (begin) {
     if (open_.count(region) != 0) return;
+    if (regions_.size() == max_regions && regions_.count(region) == 0) {
+      if (dropped_++ == 0) {
+        report_warning("regions",
+                       "firmware marks more than {} regions of interest; region {} and further ones are not "
+                       "recorded",
+                       max_regions, region);
+      }
+      return;
+    }
     Totals& totals = regions_[region];
     ++totals.times;
     totals.ended = false;

@@ -12,6 +12,9 @@ namespace bvp {
 
 class RegionRecorder {
  public:
+  /// The first so many regions are recorded; firmware may use any number from 0 to 2^32 - 1 as the name of one.
+  static constexpr std::size_t max_regions = 1024;
+
   explicit RegionRecorder(Soc& soc);
 
   /// A begin of a region that is open, and an end of one that is not, change nothing.
@@ -25,6 +28,8 @@ class RegionRecorder {
     u64 cycles = 0, cpu_instructions = 0, operations = 0, dram_bytes = 0;
     std::vector<u64> actions;  // see counts()
   };
+  /// How often a region began that is not recorded.
+  [[nodiscard]] u64 dropped() const { return dropped_; }
   /// By the number of the region.
   [[nodiscard]] const std::map<u32, Totals>& regions() const { return regions_; }
   /// The actions by name.
@@ -42,6 +47,7 @@ class RegionRecorder {
   ActionSampler sampler_;
   std::map<u32, Sample> open_;
   std::map<u32, Totals> regions_;
+  u64 dropped_ = 0;
 };
 
 }  // namespace bvp

@@ -55,6 +55,9 @@ std::filesystem::path firmware_of(const Scenario& scenario) {
 
 void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_actions& actions) {
   if (report.get_severity() >= sc_core::SC_WARNING && (actions & sc_core::SC_THROW) == 0) {
+    // Beside the message the simulated time, once there is one.
+    const sc_core::sc_time now = sc_core::sc_time_stamp();
+    if (now != sc_core::SC_ZERO_TIME) std::cerr << fmt::format("[{:.3f} us] ", 1e6 * now.to_seconds());
     std::cerr << report.get_msg_type() << ": " << report.get_msg() << '\n';
   }
   if ((actions & sc_core::SC_THROW) != 0) throw report;
@@ -446,6 +449,7 @@ class Run {
     const auto energy_of = [&](const KernelRecorder::Totals& totals, u64 cycles) {
       return energy_of_counts(recorder.counts(totals), cycles);
     };
+    result_.regions_dropped = regions.dropped();
     for (const auto& [region, totals] : regions.regions()) {
       result_.regions.push_back({region, totals.times, totals.ended, totals.cycles,
                                  static_cast<double>(totals.cycles) / clock_hz_, totals.cpu_instructions,

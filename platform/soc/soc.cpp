@@ -63,6 +63,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   timer.irq.bind(timer_irq_);
   cpu.timer_irq.bind(timer_irq_);
   cpu.set_time_source([this](const sc_core::sc_time& now) { return timer.mtime(now); });
+  cpu.set_timer_forecast([this] { return timer.next_rise(); });
   interrupt_controller.irq.bind(external_irq_);
   cpu.external_irq.bind(external_irq_);
   uart.irq.bind(uart_irq_);

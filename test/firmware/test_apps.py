@@ -7,10 +7,12 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import time
 import unittest
 
 EXECUTABLE = os.environ["BUTTERFLY_VP"]
 FIRMWARE = pathlib.Path(os.environ["BVP_FIRMWARE_DIR"])
+PROGRAMS = pathlib.Path(os.environ["BVP_PROGRAMS_DIR"])
 SCENARIO = pathlib.Path(__file__).resolve().parents[2] / "scenarios" / "encoder_128x64.yaml"
 
 
@@ -42,8 +44,67 @@ class Applications(unittest.TestCase):
 
     def test_network_reports_its_tasks(self):
         printed = self.application("network", 0)
-        for line in ("butterfly-vp firmware: network runtime", "task 1/", "network done: "):
-            self.assertIn(line, printed)
+        lines = [r"butterfly-vp firmware: network runtime", r"5 tasks, 2 layers, ring of \d+ commands"]
+        lines += [rf"task {i}/5 .* done at cycle \d+" for i in range(1, 6)] + [r"network done: \d+ cycles"]
+        places = [re.search("^" + line, printed, re.M) for line in lines]
+        self.assertNotIn(None, places, printed)
+        self.assertEqual([place.start() for place in places], sorted(place.start() for place in places))
+        cycles = [int(c) for c in re.findall(r"done at cycle (\d+)", printed)]
+        self.assertEqual(cycles, sorted(cycles))
+        self.assertLess(cycles[-1], self.summary()["cycles"])
+
+    def test_text_does_not_hold_the_accelerator_up(self):
+        # All of the text, some 470 characters of 40 cycles, costs less than a tenth of its time: it is sent while the
+        # accelerator has all of its commands.
+        self.application("network", 0)
+        talking = self.summary()
+        done = re.search(r"network done: (\d+) cycles", (self.path / "run" / "uart.log").read_text())
+        self.assertLess(talking["cycles"] - int(done[1]), 8000)
+
+    def test_programs_that_check_the_platform(self):
+        for program in ("interrupts", "tickets", "new_code"):
+            for fidelity in ("cycle", "fast"):
+                with self.subTest(program=program, fidelity=fidelity):
+                    printed = self.run_firmware(PROGRAMS / f"{program}.elf", 0, "--set", "verify.enabled=false",
+                                                "--fidelity", fidelity)
+                    self.assertIn(program.replace("_", " ") + ": right", printed)
+
+    def test_marks_beyond_what_is_recorded(self):
+        printed = self.run_firmware(PROGRAMS / "marks.elf", 0, "--set", "verify.enabled=false")
+        self.assertIn("more than 1024 regions of interest", printed)
+        self.assertNotIn("task 4294967296", printed)
+        summary = self.summary()
+        self.assertEqual(len(summary["regions"]), 1024)
+        self.assertEqual({row["times"] for row in summary["regions"]}, {2})
+        self.assertEqual(summary["regions_dropped"], 2 * (3000 - 1024))
+        self.assertLess((self.path / "run" / "summary.json").stat().st_size, 1 << 20)
+
+    def test_uart_log_can_be_followed(self):
+        arguments = ["run", SCENARIO, "--firmware", FIRMWARE / "spin.elf", "--out", self.path / "run", "--quiet",
+                     "--set", "verify.enabled=false", "--set", "run.time_limit_s=10"]
+        process = subprocess.Popen([EXECUTABLE, *map(str, arguments)], cwd=self.path, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            log = self.path / "run" / "uart.log"
+            for _ in range(600):
+                if log.exists() and log.stat().st_size != 0:
+                    break
+                time.sleep(0.1)
+            self.assertIsNone(process.poll())
+            self.assertEqual(log.read_text(), "spinning\n")
+        finally:
+            process.kill()
+            process.wait()
+
+    def test_a_boot_ram_without_room_for_the_stack_is_refused(self):
+        setting = "soc.boot_ram.size_bytes=524288"
+        printed = self.application("network", 2, "--set", setting)
+        self.assertRegex(printed, r"outside of the boot RAM \(0x20000000, 524288 bytes\).*"
+                                  r"soc\.boot_ram\.size_bytes of 1048576 or more")
+        done = subprocess.run([EXECUTABLE, "validate", str(SCENARIO), "--set", setting], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("soc.boot_ram.size_bytes of 1048576 or more", done.stdout)
 
     def test_regions_of_interest(self):
         self.application("regions", 0, "--set", "verify.enabled=false")

@@ -41,18 +41,20 @@ bvp_command* sequencer_next(sequencer*) {
   std::memset(&recording->slot, 0xee, sizeof recording->slot);
   return &recording->slot;
 }
-uint32_t sequencer_push(sequencer* seq) {
+bool sequencer_full(sequencer*) { return false; }
+sequencer_ticket sequencer_push(sequencer* seq) {
+  const bvp_command& command = recording->slot;
   ++seq->since_flag;
-  if ((recording->slot.flags & BVP_COMMAND_FLAG_INTERRUPT) != 0) {
-    ++seq->flagged;
-    seq->since_flag = 0;
-  }
-  recording->commands.push_back(recording->slot);
-  return seq->flagged;
+  if ((command.flags & BVP_COMMAND_FLAG_INTERRUPT) != 0) seq->since_flag = 0;
+  recording->commands.push_back(command);
+  const uint32_t unit = command.opcode == BVP_OPCODE_LAUNCH ? BVP_UNIT_INDEX_ARRAY : BVP_UNIT_INDEX_DMA + command.unit;
+  return unit << sequencer_ticket_unit_shift | ++seq->units[unit].pushed;
 }
 void sequencer_doorbell(sequencer*) {}
-bool sequencer_wait(sequencer* seq, uint32_t ticket) {
-  seq->completed = ticket;
+bool sequencer_wait(sequencer* seq, sequencer_ticket ticket) {
+  // Only this unit's commands: the others are waited for one by one.
+  auto& unit = seq->units[sequencer_ticket_unit(ticket)];
+  unit.completed = ticket & ((uint32_t{1} << sequencer_ticket_unit_shift) - 1);
   return true;
 }
 void sequencer_command_clear(bvp_command* command, uint8_t opcode, uint32_t tag) {
@@ -446,13 +448,13 @@ void check_order(const TestNetwork& network, const NetworkRun& run) {
   REQUIRE(run.end.start >= last);
 }
 
-void task_done(void*, uint32_t task, const bvp_task*) { recording->done_tasks.push_back(task); }
+void task_done(void*, uint32_t task, const bvp_task*, uint64_t) { recording->done_tasks.push_back(task); }
 
 std::vector<bvp_command> commands_of(const TestNetwork& network, Recording& into) {
   recording = &into;
   sequencer seq{};
   seq.entries = network.header.ring_entries;
-  const network_observer observer{task_done, nullptr};
+  const network_observer observer{task_done, nullptr, nullptr};
   uint32_t task = 0;
   const char* problem = network_check(&network.header, &task);
   INFO((problem == nullptr ? "" : problem));
@@ -660,7 +662,7 @@ TEST_CASE("runtime: a sequencer that stops ends the walk", "[firmware]") {
     into.fail_after = commands;
     recording = &into;
     sequencer seq{};
-    const network_observer observer{nullptr, nullptr};
+    const network_observer observer{nullptr, nullptr, nullptr};
     REQUIRE(network_run(&network.header, &seq, &observer) == network_sequencer_error);
     REQUIRE(into.commands.size() == commands);
   }
@@ -712,7 +714,7 @@ TEST_CASE("runtime: an index beyond the bound of its gather ends the run", "[fir
     recording = &into;
     sequencer seq{};
     seq.entries = network.header.ring_entries;
-    const network_observer observer{task_done, nullptr};
+    const network_observer observer{task_done, nullptr, nullptr};
     return network_run(&network.header, &seq, &observer);
   };
   network.indices[0] = table_rows - 1;

@@ -1,235 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <tlm_utils/simple_target_socket.h>
-
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstring>
-#include <functional>
-#include <memory>
 #include <random>
 #include <systemc>
 #include <vector>
 
-#include "models/common/simulation_context.h"
-#include "models/cpu/cpu.h"
+#include "test/support/cpu_bench.h"
 
 using namespace bvp;
-using sc_core::SC_NS;
-using sc_core::sc_time;
+using namespace bvp::cpu_test;
 
 namespace {
-
-constexpr u64 ram_base = 0x20000000, ram_bytes = 1 << 20;
-constexpr u64 rom_base = 0x30000000, rom_bytes = 1 << 12;
-constexpr u64 device_base = 0x10000000, device_bytes = 0x1000;
-constexpr u64 slow_base = 0x50000000, slow_bytes = 0x1000;  // memory without direct access
-constexpr u64 handler_address = ram_base + 0x8000;
-constexpr u64 unmapped = 0x60000000;
-
-enum : unsigned { zero = 0, ra = 1, sp = 2, t0 = 5, t1 = 6, t2 = 7, s0 = 8, a0 = 10, a1 = 11, a2 = 12, a3 = 13 };
-enum : unsigned {
-  mstatus = 0x300,
-  misa = 0x301,
-  mie = 0x304,
-  mtvec = 0x305,
-  mscratch = 0x340,
-  mepc = 0x341,
-  mcause = 0x342,
-  mtval = 0x343,
-  mip = 0x344,
-  mcycle = 0xb00,
-  minstret = 0xb02,
-  cycle = 0xc00,
-  time_csr = 0xc01,
-  instret = 0xc02,
-  mhartid = 0xf14
-};
-
-u32 i_type(u32 opcode, u32 function, unsigned rd, unsigned rs1, i64 immediate) {
-  return opcode | rd << 7 | function << 12 | rs1 << 15 | static_cast<u32>(immediate & 0xfff) << 20;
-}
-u32 r_type(u32 opcode, u32 function, unsigned rd, unsigned rs1, unsigned rs2, u32 upper) {
-  return opcode | rd << 7 | function << 12 | rs1 << 15 | rs2 << 20 | upper << 25;
-}
-u32 addi(unsigned rd, unsigned rs1, i64 immediate) { return i_type(0x13, 0, rd, rs1, immediate); }
-u32 lui(unsigned rd, u64 upper) { return 0x37 | rd << 7 | static_cast<u32>(upper) << 12; }
-u32 load(unsigned width, unsigned rd, unsigned base, i64 offset) { return i_type(0x03, width, rd, base, offset); }
-u32 lw(unsigned rd, unsigned base, i64 offset) { return load(2, rd, base, offset); }
-u32 ld(unsigned rd, unsigned base, i64 offset) { return load(3, rd, base, offset); }
-u32 store(unsigned width, unsigned rs2, unsigned base, i64 offset) {
-  const auto bits = static_cast<u32>(offset & 0xfff);
-  return 0x23 | (bits & 31) << 7 | width << 12 | base << 15 | rs2 << 20 | bits >> 5 << 25;
-}
-u32 sw(unsigned rs2, unsigned base, i64 offset) { return store(2, rs2, base, offset); }
-u32 sd(unsigned rs2, unsigned base, i64 offset) { return store(3, rs2, base, offset); }
-u32 branch(u32 function, unsigned rs1, unsigned rs2, i64 offset) {
-  const auto bits = static_cast<u32>(offset);
-  return 0x63 | (bits >> 11 & 1) << 7 | (bits >> 1 & 15) << 8 | function << 12 | rs1 << 15 | rs2 << 20 |
-         (bits >> 5 & 63) << 25 | (bits >> 12 & 1) << 31;
-}
-u32 bne(unsigned rs1, unsigned rs2, i64 offset) { return branch(1, rs1, rs2, offset); }
-u32 jal(unsigned rd, i64 offset) {
-  const auto bits = static_cast<u32>(offset);
-  return 0x6f | rd << 7 | (bits >> 12 & 0xff) << 12 | (bits >> 11 & 1) << 20 | (bits >> 1 & 0x3ff) << 21 |
-         (bits >> 20 & 1) << 31;
-}
-u32 jalr(unsigned rd, unsigned rs1) { return i_type(0x67, 0, rd, rs1, 0); }
-u32 csrrw(unsigned rd, unsigned csr, unsigned rs1) { return i_type(0x73, 1, rd, rs1, csr); }
-u32 csrr(unsigned rd, unsigned csr) { return i_type(0x73, 2, rd, zero, csr); }
-u32 csrw(unsigned csr, unsigned rs1) { return csrrw(zero, csr, rs1); }
-u32 csrsi(unsigned csr, unsigned bits) { return i_type(0x73, 6, zero, bits, csr); }
-u32 csrci(unsigned csr, unsigned bits) { return i_type(0x73, 7, zero, bits, csr); }
-constexpr u32 nop = 0x13, wfi = 0x10500073, mret = 0x30200073, ecall = 0x73, ebreak = 0x00100073, fence_i = 0x100f;
-constexpr u32 illegal = 0xffffffff;
-
-using Code = std::vector<u32>;
-Code operator+(Code left, const Code& right) {
-  left.insert(left.end(), right.begin(), right.end());
-  return left;
-}
-/// Two instructions; values below 2^31 - 2^11.
-Code li(unsigned rd, u64 value) {
-  return {lui(rd, (value + 0x800) >> 12), addi(rd, rd, static_cast<i64>(value & 0xfff))};
-}
-/// Three instructions.
-Code set_handler(u64 address) { return li(t0, address) + Code{csrw(mtvec, t0)}; }
-Code finish() { return {wfi, jal(zero, -4)}; }
-
-struct Access {
-  sc_time time;
-  bool write;
-  u64 offset;
-  unsigned bytes;
-  u64 value;
-  bool operator==(const Access& o) const {
-    return time == o.time && write == o.write && offset == o.offset && bytes == o.bytes && value == o.value;
-  }
-};
-std::ostream& operator<<(std::ostream& out, const Access& a) {
-  return out << a.time << (a.write ? " write " : " read ") << a.offset << "/" << a.bytes << " = " << a.value;
-}
-
-/// Everything around the CPU: RAM and ROM with direct access, memory without, a device that takes 20 ns.
-struct Surroundings : sc_core::sc_module {
-  explicit Surroundings(sc_core::sc_module_name name) : sc_module(name), socket("socket") {
-    socket.register_b_transport(this, &Surroundings::b_transport);
-    socket.register_get_direct_mem_ptr(this, &Surroundings::get_direct_mem_ptr);
-  }
-
-  void b_transport(tlm::tlm_generic_payload& payload, sc_time& delay) {
-    const u64 address = payload.get_address();
-    const unsigned bytes = payload.get_data_length();
-    payload.set_response_status(tlm::TLM_OK_RESPONSE);
-    u8* data = payload.get_data_ptr();
-    if (u8* memory = find(address); memory != nullptr) {
-      if (payload.is_read()) {
-        std::memcpy(data, memory, bytes);
-      } else if (address - rom_base >= rom_bytes) {
-        std::memcpy(memory, data, bytes);
-      } else {
-        payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
-      }
-      return;
-    }
-    if (address - device_base >= device_bytes) {
-      payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-      return;
-    }
-    u64 value = payload.is_read() ? answer : 0;
-    if (payload.is_write()) std::memcpy(&value, data, bytes);
-    log.push_back({sc_core::sc_time_stamp() + delay, payload.is_write(), address - device_base, bytes, value});
-    if (payload.is_read()) std::memcpy(data, &value, bytes);
-    delay += sc_time(20, SC_NS);
-  }
-  bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi) {
-    const u64 address = payload.get_address();
-    dmi.init();
-    if (address - ram_base < ram_bytes && ram_allowed) {
-      dmi.set_dmi_ptr(ram.data());
-      dmi.set_start_address(ram_base);
-      dmi.set_end_address(ram_base + ram_bytes - 1);
-      dmi.allow_read_write();
-      return true;
-    }
-    if (address - rom_base < rom_bytes) {
-      dmi.set_dmi_ptr(rom.data());
-      dmi.set_start_address(rom_base);
-      dmi.set_end_address(rom_base + rom_bytes - 1);
-      dmi.allow_read();
-      return true;
-    }
-    return false;
-  }
-  u8* find(u64 address) {
-    if (address - ram_base < ram_bytes) return &ram[address - ram_base];
-    if (address - rom_base < rom_bytes) return &rom[address - rom_base];
-    if (address - slow_base < slow_bytes) return &slow[address - slow_base];
-    return nullptr;
-  }
-  void place(u64 address, const Code& code) {
-    if (!code.empty()) std::memcpy(find(address), code.data(), code.size() * sizeof(u32));
-  }
-
-  tlm_utils::simple_target_socket<Surroundings> socket;
-  std::vector<u8> ram = std::vector<u8>(ram_bytes), rom = std::vector<u8>(rom_bytes),
-                  slow = std::vector<u8>(slow_bytes);
-  bool ram_allowed = true;
-  u64 answer = 0;
-  std::vector<Access> log;
-};
-
-/// Raises lines at given times.
-struct Lines : sc_core::sc_module {
-  SC_HAS_PROCESS(Lines);
-  explicit Lines(sc_core::sc_module_name name) : sc_module(name) { SC_THREAD(run); }
-  void run() {
-    for (const auto& [time, action] : script) {
-      wait(time - sc_core::sc_time_stamp());
-      action();
-    }
-  }
-  std::vector<std::pair<sc_time, std::function<void()>>> script;
-};
-
-struct Bench {
-  SimulationContext context;
-  ParameterGroup root{"test"};
-  CpuParameters parameters{&root};
-  StatGroup statistics{"test"};
-  std::unique_ptr<Surroundings> around;
-  std::unique_ptr<Lines> lines;
-  std::unique_ptr<sc_core::sc_signal<bool>> timer, external;
-  std::unique_ptr<Cpu> cpu;
-  std::string halted;
-
-  explicit Bench(const std::function<void(CpuParameters&)>& change = {}) {
-    if (change) change(parameters);
-    around = std::make_unique<Surroundings>("around");
-    lines = std::make_unique<Lines>("lines");
-    timer = std::make_unique<sc_core::sc_signal<bool>>("timer");
-    external = std::make_unique<sc_core::sc_signal<bool>>("external");
-    cpu = std::make_unique<Cpu>("cpu", parameters, statistics);
-    cpu->data.bind(around->socket);
-    cpu->timer_irq.bind(*timer);
-    cpu->external_irq.bind(*external);
-    cpu->set_reset_pc(ram_base);
-    cpu->set_halt_callback([this](const std::string& reason) { halted = reason; });
-  }
-  ~Bench() {
-    cpu.reset();
-    external.reset();
-    timer.reset();
-    lines.reset();
-    around.reset();
-  }
-  void run(const Code& code, double microseconds = 100) {
-    around->place(ram_base, code);
-    sc_core::sc_start(sc_time(microseconds, sc_core::SC_US));
-  }
-  [[nodiscard]] u64 x(unsigned index) const { return cpu->read_register(index); }
-};
-
-sc_time ns(u64 count) { return {static_cast<double>(count), SC_NS}; }
 
 /// Saves what a trap left behind, then sleeps.
 Code reporting_handler() {
@@ -523,6 +305,94 @@ TEST_CASE("cpu: interrupts are taken as soon as the firmware lets them", "[cpu]"
   CHECK(bench.x(a3) == 0x1880);
 }
 
+namespace {
+
+/// A device whose line rises and falls in the middle of an access to its registers, three delta cycles late, as lines
+/// behind an interrupt controller do.
+struct LineDevice : sc_core::sc_module {
+  SC_HAS_PROCESS(LineDevice);
+  LineDevice(sc_core::sc_module_name name, sc_core::sc_signal<bool>& driven) : sc_module(name), line(driven) {
+    SC_THREAD(run);
+  }
+  void write(bool value, const sc_time& delay) {
+    level = value;
+    changed.notify(delay);
+  }
+  void run() {
+    for (;;) {
+      wait(changed);
+      for (int i = 0; i < 3; ++i) wait(sc_core::SC_ZERO_TIME);
+      line.write(level);
+    }
+  }
+  sc_core::sc_signal<bool>& line;
+  sc_core::sc_event changed;
+  bool level = false;
+};
+
+}  // namespace
+
+TEST_CASE("cpu: interrupt lines are those of the moment", "[cpu]") {
+  // The device is told to raise its line by a write to 0, and to lower it by a write to 8. The line moves when the
+  // access is over, or half-way.
+  const sc_time when = GENERATE(ns(20), ns(10));
+  const double quantum = GENERATE(50e-9, 10e-6);
+  Bench bench([&](CpuParameters& parameters) { parameters.quantum_s = quantum; });
+  LineDevice device("device", *bench.timer);
+  bench.around->on_write = [&](u64 offset, const sc_time& delay) { device.write(offset == 0, delay + when); };
+  const Code enable = set_handler(handler_address) + li(t0, device_base) + Code{addi(t1, zero, 0x80), csrw(mie, t1)};
+  SECTION("an interrupt whose acknowledge is the handler's last access is taken once") {
+    bench.around->place(handler_address, {addi(s0, s0, 1), sw(zero, t0, 8), mret});
+    bench.run(enable +
+              Code{csrsi(mstatus, 8), addi(a1, zero, 100), sw(zero, t0, 0), addi(a1, a1, -1), bne(a1, zero, -8)} +
+              finish());
+    CHECK(bench.x(a1) == 0);
+    CHECK(bench.x(s0) == 100);
+    CHECK(bench.cpu->interrupts() == 100);
+  }
+  SECTION("it is taken right behind the access that raises it") {
+    bench.around->place(handler_address, Code{csrr(a0, mepc), addi(a2, a1, 0), sw(zero, t0, 8), mret});
+    const Code code = enable + Code{csrsi(mstatus, 8), sw(zero, t0, 0), addi(a1, zero, 1)};
+    bench.run(code + finish());
+    CHECK(bench.x(a0) == ram_base + 4 * (code.size() - 1));
+    CHECK(bench.x(a2) == 0);
+    CHECK(bench.x(a1) == 1);
+  }
+  SECTION("mip says so behind each access") {
+    bench.run(li(t0, device_base) +
+              Code{sw(zero, t0, 0), csrr(a0, mip), sw(zero, t0, 8), csrr(a1, mip), sw(zero, t0, 0), csrr(a2, mip)} +
+              finish());
+    CHECK(bench.x(a0) == 0x80);
+    CHECK(bench.x(a1) == 0);
+    CHECK(bench.x(a2) == 0x80);
+  }
+  SECTION("WFI behind the acknowledge sleeps") {
+    bench.run(li(t0, device_base) +
+              Code{addi(t1, zero, 0x80), csrw(mie, t1), sw(zero, t0, 0), csrr(a0, mip), sw(zero, t0, 8), wfi,
+                   addi(s0, zero, 1)} +
+              finish());
+    CHECK(bench.x(a0) == 0x80);
+    CHECK(bench.x(s0) == 0);
+    CHECK(bench.cpu->sleeping());
+  }
+}
+
+TEST_CASE("cpu: an interrupt that the timer foretells comes at its time, whatever the quantum", "[cpu]") {
+  for (const bool foretold : {false, true}) {
+    Bench bench;
+    const sc_time when = ns(20001);
+    bench.lines->script = {{when, [&] { bench.timer->write(true); }}};
+    if (foretold) {
+      bench.cpu->set_timer_forecast([&] { return sc_core::sc_time_stamp() < when ? when : sc_core::sc_max_time(); });
+    }
+    bench.around->place(handler_address, li(t0, device_base) + Code{sw(zero, t0, 0)} + finish());
+    bench.run(set_handler(handler_address) +
+              Code{addi(t1, zero, 0x80), csrw(mie, t1), csrsi(mstatus, 8), addi(s0, s0, 1), jal(zero, -4)});
+    REQUIRE(bench.around->log.size() == 1);
+    CHECK((bench.around->log[0].time <= when + ns(2 + 4)) == foretold);
+  }
+}
+
 TEST_CASE("cpu: vectored interrupts", "[cpu]") {
   Bench bench;
   bench.lines->script = {{ns(50), [&] { bench.timer->write(true); }}};
@@ -637,6 +507,45 @@ TEST_CASE("cpu: code changed from outside", "[cpu]") {
                           }}};
   bench.run({addi(a0, zero, 1), jal(zero, -4)});
   CHECK(bench.x(a0) == 2);
+}
+
+TEST_CASE("cpu: FENCE.I shows code that another bus master wrote", "[cpu]") {
+  // The routine is called, changed from outside, fetched again behind a FENCE.I; and once more with the first code.
+  const u32 fence = GENERATE(fence_i, 0xfff0100fu | 31u << 15 | 31u << 7);  // reserved fields are ignored
+  const u64 routine = ram_base + GENERATE(as<u64>{}, 0x4000, 0x4ffe, 0x180);
+  Bench bench;
+  const Code first = {addi(a0, zero, 1), jalr(zero, ra)}, second = {addi(a0, zero, 2), jalr(zero, ra)};
+  unsigned writes = 0;
+  bench.around->on_write = [&](u64, const sc_time&) {
+    bench.around->place(routine, ++writes % 2 == 1 ? second : first);
+  };
+  bench.around->place(routine, first);
+  const Code change = Code{sw(zero, t0, 0), fence, jalr(ra, t1)};
+  bench.run(li(t0, device_base) + li(t1, routine) + Code{jalr(ra, t1), addi(a1, a0, 0)} + change +
+            Code{addi(a2, a0, 0)} + change + Code{addi(a3, a0, 0)} + change + finish());
+  CHECK(bench.x(a1) == 1);
+  CHECK(bench.x(a2) == 2);
+  CHECK(bench.x(a3) == 1);
+  CHECK(bench.x(a0) == 2);
+  CHECK(bench.cpu->instructions() == 4 + 2 + 3 + 1 + 3 + 1 + 3 + 4 * 2 + 1);
+}
+
+TEST_CASE("cpu: FENCE.I drops code that was translated between two changes", "[cpu]") {
+  // Without a FENCE.I behind the first change either code may run; behind the last one the last code does.
+  Bench bench;
+  const u64 page = ram_base + 0x4000;
+  unsigned writes = 0;
+  bench.around->on_write = [&](u64, const sc_time&) {
+    ++writes;
+    bench.around->place(page + 0x100, {addi(a0, zero, writes == 1 ? 7 : 1), jalr(zero, ra)});
+  };
+  bench.around->place(page, {nop, jalr(zero, ra)});
+  bench.around->place(page + 0x100, {addi(a0, zero, 1), jalr(zero, ra)});
+  bench.run(li(t0, device_base) + li(t1, page) + li(t2, page + 0x100) +
+            Code{jalr(ra, t1), sw(zero, t0, 0), jalr(ra, t2), addi(a1, a0, 0), sw(zero, t0, 0), fence_i, jalr(ra, t2)} +
+            finish());
+  CHECK(bench.x(a1) == 7);
+  CHECK(bench.x(a0) == 1);
 }
 
 TEST_CASE("cpu: invalidated direct access falls back to the bus", "[cpu]") {
