@@ -94,7 +94,13 @@ void Cpu::run() {
     if (!take_interrupt()) execute();
     if (ahead_ >= quantum_) synchronise();
   }
+  // The CPU has computed ahead: it halts when the simulation has come that far.
   synchronise();
+  if (on_halt_) {
+    on_halt_(halt_reason_);
+  } else {
+    report_warning(name(), "{}", halt_reason_);
+  }
 }
 
 void Cpu::execute() {
@@ -106,8 +112,9 @@ void Cpu::execute() {
 }
 
 void Cpu::advance(u64 instructions) {
-  instructions_ += instructions;
+  const Cycle begin = cycles();
   ahead_ += sc_core::sc_time::from_value(instructions * instruction_time_.value());
+  instructions_.add(instructions, begin, cycles());
 }
 
 void Cpu::synchronise() {
@@ -119,14 +126,17 @@ void Cpu::synchronise() {
 
 void Cpu::sleep() {
   synchronise();
-  const sc_core::sc_time start = sc_core::sc_time_stamp();
+  asleep_since_ = sc_core::sc_time_stamp();
+  asleep_.begin(0);
   sleeping_ = true;
   if (on_sleep_) on_sleep_(true);
   while ((pending() & csr_.mie) == 0) wait(lines_changed_);
   sleeping_ = false;
-  sleep_cycles_ += (sc_core::sc_time_stamp() - start).value() / period_.value();
+  asleep_.end(sleep_cycles_, cycles_asleep());
   if (on_sleep_) on_sleep_(false);
 }
+
+void Cpu::settle() { asleep_.settle(sleep_cycles_, cycles_asleep()); }
 
 // ---------------------------------------------------------------------------------------------------------
 // Instructions that the engine leaves to us
@@ -266,11 +276,6 @@ void Cpu::halt(u64 cause, u64 value, const char* why) {
   halted_ = true;
   halt_reason_ = fmt::format("firmware cannot go on: {} (mcause {}) at pc {:#018x}, mtval {:#x}: {}",
                              riscv::cause_text(cause), cause, engine_.pc(), value, why);
-  if (on_halt_) {
-    on_halt_(halt_reason_);
-  } else {
-    report_warning(name(), "{}", halt_reason_);
-  }
 }
 
 // ---------------------------------------------------------------------------------------------------------

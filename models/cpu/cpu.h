@@ -42,12 +42,16 @@ class Cpu : public sc_core::sc_module {
   /// The firmware cannot go on: an exception that it has no way to handle.
   [[nodiscard]] bool halted() const { return halted_; }
   [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
-  /// Called when the CPU halts; without it a warning is reported.
+  /// Called when the CPU halts, at the simulated time at which it does; without it a warning is reported.
   void set_halt_callback(std::function<void(const std::string& reason)> callback) { on_halt_ = std::move(callback); }
   /// Called when the CPU goes to sleep in WFI and when it wakes; null: nobody.
   void set_sleep_observer(std::function<void(bool asleep)> observer) { on_sleep_ = std::move(observer); }
   /// What the `time` register shows; without it reading `time` is an illegal instruction.
   void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
+
+  /// Counts the cycles asleep up to the present; call before reading the statistics.
+  void settle();
+  [[nodiscard]] sc_core::sc_time period() const { return period_; }
 
   /// In WFI, waiting for an interrupt.
   [[nodiscard]] bool sleeping() const { return sleeping_; }
@@ -80,6 +84,7 @@ class Cpu : public sc_core::sc_module {
 
   [[nodiscard]] u64 pending() const;
   [[nodiscard]] u64 cycles() const;
+  [[nodiscard]] u64 cycles_asleep() const { return (sc_core::sc_time_stamp() - asleep_since_).value() / period_.value(); }
   [[nodiscard]] bool read_csr(unsigned csr, u64& value) const;
   [[nodiscard]] bool write_csr(unsigned csr, u64 value);
 
@@ -107,6 +112,8 @@ class Cpu : public sc_core::sc_module {
   sc_core::sc_event_or_list lines_changed_;
   std::function<void(bool)> on_sleep_;
   bool sleeping_ = false, halted_ = false;
+  sc_core::sc_time asleep_since_;
+  LastingState asleep_;  // in cycles since then
   std::string halt_reason_;
   std::function<void(const std::string&)> on_halt_;
   std::function<u64(const sc_core::sc_time&)> time_source_;
