@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "platform/compiler/target.h"
 #include "platform/network/network_json.h"
@@ -78,7 +80,7 @@ std::string units_table(const RunResult& result) {
   std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) {
     return std::pair(a.first == "issue", a.second) > std::pair(b.first == "issue", b.second);
   });
-  TextTable table({"cycles of the units", "load", "cal", "flow", "store"});
+  TextTable table({"of all unit cycles", "load", "cal", "flow", "store"});
   for (const auto& [reason, total] : reasons) {
     std::vector<std::string> row{reason};
     for (const char* unit : {"load", "cal", "flow", "store"}) {
@@ -146,6 +148,33 @@ std::string verification_text(const RunResult& result) {
                      verification.tolerance, verification.bit_exact ? "bit-exact with" : "NOT bit-exact with");
 }
 
+/// The busiest resource; nothing if none was followed.
+std::optional<std::pair<std::string, double>> limit_of(const RunResult& result) {
+  const auto& shares = result.busy_shares;
+  const auto busiest =
+      std::max_element(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (busiest == shares.end()) return std::nullopt;
+  return *busiest;
+}
+
+double no_kernel(const RunResult& result) {
+  return 1 - per_second(static_cast<double>(result.kernel_cycles), static_cast<double>(result.cycles));
+}
+
+/// What the shares of the summary are shares of.
+Json share_denominators() {
+  return {{"utilisation", "issue slots used over all cycles of the run, on all PEs"},
+          {"utilisation_kernels", "issue slots used over kernel_cycles, on all PEs"},
+          {"utilisation_steady",
+           "issue slots used over the cycles from a unit's first segment of a launch to its last, on the PEs that have "
+           "one"},
+          {"layers.utilisation", "issue slots used over the layer's cycles, on all PEs"},
+          {"kernels.utilisation", "issue slots used over the cycles with the kernel on the array, on all PEs"},
+          {"no_kernel_fraction", "cycles without a kernel on the array over all cycles of the run"},
+          {"busy", "cycles at work over all cycles of the run"},
+          {"peak_fraction", "flops_per_s over peak_flops_per_s"}};
+}
+
 std::string utilisation_text(const Utilisation& utilisation) {
   return fmt::format("load {}  cal {}  flow {}  store {}", percent(utilisation.load), percent(utilisation.cal),
                      percent(utilisation.flow), percent(utilisation.store));
@@ -183,12 +212,10 @@ double total_area(const RunResult& result) {
   return sum;
 }
 
-/// Of the windows that are as long as they should be: the last one may be short. Windows end with a cycle, which makes
-/// them differ by one.
+/// Of the windows that are as long as they should be: the last one may be short.
 double peak_power(const RunResult& result) {
   const auto duration = [](const PowerWindow& window) { return window.end_s - window.begin_s; };
-  const double cycle_s = per_second(result.time_s, static_cast<double>(result.cycles));
-  const double least = duration(result.power.windows.front()) - 1.5 * cycle_s;
+  const double least = duration(result.power.windows.front()) * (1 - 1e-6);
   double peak = 0;
   for (const PowerWindow& window : result.power.windows) {
     if (duration(window) >= least) peak = std::max(peak, window.power_w());
@@ -226,6 +253,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
   for (const RegionRow& row : result.regions) regions.push_back(region_json(row));
   const Verification& verification = result.verification;
   const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
+  const auto limit = limit_of(result);
   return {
       {"scenario", result.scenario},
       {"passed", result.passed()},
@@ -263,8 +291,13 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"energy_by_power_state_j", result.energy_by_power_state_j},
       {"power_state_cycles", result.power_state_cycles},
       {"kernel_cycles", result.kernel_cycles},
+      {"no_kernel_fraction", no_kernel(result)},
       {"utilisation", utilisation_json(result.utilisation)},
+      {"utilisation_kernels", utilisation_json(result.kernel_utilisation)},
       {"utilisation_steady", steady_json(result.steady)},
+      {"busy", result.busy_shares},
+      {"limited_by", limit ? Json{{"resource", limit->first}, {"busy", limit->second}} : Json(nullptr)},
+      {"share_denominators", share_denominators()},
       {"unit_cycles", result.units},
       {"verification",
        {{"checked", verification.checked},
@@ -318,17 +351,27 @@ std::string summary_table(const RunResult& result) {
              fmt::format("{} of {} used: kernels take a power of two of rows and of columns", used,
                          array.rows * array.columns));
   }
-  add_line(out, "utilisation", utilisation_text(result.utilisation));
-  if (result.steady) add_line(out, "  in steady state", utilisation_text(*result.steady));
+  add_line(out, "utilisation", utilisation_text(result.utilisation) + "  (of all cycles of the run)");
+  add_line(out, "  with a kernel", utilisation_text(result.kernel_utilisation) + "  (of kernel cycles)");
+  if (result.steady) {
+    add_line(out, "  in steady state", utilisation_text(*result.steady) + "  (without fill and drain)");
+  }
+  add_line(out, "no kernel", percent(no_kernel(result)) + " of all cycles");
+  if (const auto limit = limit_of(result)) {
+    add_line(out, "limited by", fmt::format("{}, busy {} of all cycles", limit->first, percent(limit->second)));
+  }
   add_line(out, "simulation",
            fmt::format(
                "{:.2f} s on the host, {}, {}", result.host_seconds,
                si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
                si(per_second(static_cast<double>(result.lane_operations), result.host_seconds), "lane operations/s")));
-  for (const std::string& part :
-       {layers_table(result), kernels_table(result), units_table(result), energy_table(result)}) {
-    if (!part.empty()) out += "\n" + part;
-  }
+  const auto add_table = [&](const std::string& table, const char* shares) {
+    if (!table.empty()) out += "\n" + table + (*shares == 0 ? "" : fmt::format("  ({})\n", shares));
+  };
+  add_table(layers_table(result), "load to store: issue slots used, of the layer's cycles on all PEs");
+  add_table(kernels_table(result), "load to store: of the array cycles on all PEs; steady: Cal without fill and drain");
+  add_table(units_table(result), "");
+  add_table(energy_table(result), "");
   return out;
 }
 

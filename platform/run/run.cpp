@@ -17,6 +17,7 @@
 #include "platform/report/plan_report.h"
 #include "platform/report/prices_json.h"
 #include "platform/report/statistics_json.h"
+#include "platform/run/busy_shares.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/elf_image.h"
@@ -478,9 +479,11 @@ class Run {
       result_.kernels.push_back(std::move(row));
     }
     result_.energy_by_kernel_j["(after the last kernel)"] = energy_of(recorder.rest(), recorder.rest().booked_cycles);
-    result_.utilisation = utilisation_of(on_array, result_.kernel_cycles * pes);
+    result_.utilisation = utilisation_of(on_array, result_.cycles * pes);
+    result_.kernel_utilisation = utilisation_of(on_array, result_.kernel_cycles * pes);
     result_.steady = steady_of(on_array);
     result_.units = breakdown_of(on_array, result_.cycles * pes);
+    result_.busy_shares = busy_shares(soc, scenario_.soc, result_.cycles, result_.units);
 
     const Network& network = scenario_.network;
     for (const auto& [layer, totals] : recorder.layers()) {
