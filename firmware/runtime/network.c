@@ -176,14 +176,17 @@ static struct bvp_command* next_slot(struct walk* walk) {
   return slot;
 }
 
-/* A command on channel 0 that only waits and signals: it fills two bytes of itself, which are 0, with 0. */
+/* What a stand-in fills: it lies in the CPU's memory, so that no bytes go to the DRAM that the network did not ask for. */
+static uint16_t stand_in_target;
+
+/* A command on channel 0 that only waits and signals: it fills two bytes that nobody reads. */
 static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
   struct bvp_command* slot = next_slot(walk);
   if (slot == NULL) return;
   sequencer_command_clear(slot, BVP_OPCODE_DMA, tag);
   slot->unit = network_channel_in;
   uint32_t* descriptor = slot->registers;
-  add_to_address(descriptor + offsetof(struct bvp_dma_descriptor, destination) / 4, (intptr_t)slot->reserved4);
+  add_to_address(descriptor + offsetof(struct bvp_dma_descriptor, destination) / 4, (intptr_t)&stand_in_target);
   descriptor[offsetof(struct bvp_dma_descriptor, length) / 4] = 2;
   descriptor[offsetof(struct bvp_dma_descriptor, fill) / 4] = BVP_DMA_FILL_FLAG;
   for (int i = 0; i < 3; ++i) descriptor[offsetof(struct bvp_dma_descriptor, count) / 4 + i] = 1;

@@ -17,4 +17,9 @@ using i64 = std::int64_t;
 /// A count of accelerator clock cycles since the start of simulation.
 using Cycle = u64;
 
+/// The cycles from `begin` on and before `end`.
+struct CycleSpan {
+  Cycle begin = 0, end = 0;
+};
+
 }  // namespace bvp

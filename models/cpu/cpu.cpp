@@ -99,7 +99,13 @@ void Cpu::run() {
     if (!take_interrupt()) execute();
     if (ahead_ >= quantum_) synchronise();
   }
+  // The CPU has computed ahead: it halts when the simulation has come that far.
   synchronise();
+  if (on_halt_) {
+    on_halt_(halt_reason_);
+  } else {
+    report_warning(name(), "{}", halt_reason_);
+  }
 }
 
 void Cpu::execute() {
@@ -121,8 +127,9 @@ sc_core::sc_time Cpu::horizon() {
 }
 
 void Cpu::advance(u64 instructions) {
-  instructions_ += instructions;
+  const Cycle begin = cycles();
   ahead_ += sc_core::sc_time::from_value(instructions * instruction_time_.value());
+  instructions_.add(instructions, begin, cycles());
 }
 
 void Cpu::synchronise() {
@@ -142,14 +149,17 @@ void Cpu::settle_lines() {
 
 void Cpu::sleep() {
   settle_lines();
-  const sc_core::sc_time start = sc_core::sc_time_stamp();
+  asleep_since_ = sc_core::sc_time_stamp();
+  asleep_.begin(0);
   sleeping_ = true;
   if (on_sleep_) on_sleep_(true);
   while ((pending() & csr_.mie) == 0) wait(lines_changed_);
   sleeping_ = false;
-  sleep_cycles_ += (sc_core::sc_time_stamp() - start).value() / period_.value();
+  asleep_.end(sleep_cycles_, cycles_asleep());
   if (on_sleep_) on_sleep_(false);
 }
+
+void Cpu::settle() { asleep_.settle(sleep_cycles_, cycles_asleep()); }
 
 // ---------------------------------------------------------------------------------------------------------
 // Instructions that the engine leaves to us
@@ -295,11 +305,6 @@ void Cpu::halt(u64 cause, u64 value, const char* why) {
   halted_ = true;
   halt_reason_ = fmt::format("firmware cannot go on: {} (mcause {}) at pc {:#018x}, mtval {:#x}: {}",
                              riscv::cause_text(cause), cause, engine_.pc(), value, why);
-  if (on_halt_) {
-    on_halt_(halt_reason_);
-  } else {
-    report_warning(name(), "{}", halt_reason_);
-  }
 }
 
 // ---------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Cpu : public sc_core::sc_module {
   /// The firmware cannot go on: an exception that it has no way to handle.
   [[nodiscard]] bool halted() const { return halted_; }
   [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
-  /// Called when the CPU halts; without it a warning is reported.
+  /// Called when the CPU halts, at the simulated time at which it does; without it a warning is reported.
   void set_halt_callback(std::function<void(const std::string& reason)> callback) { on_halt_ = std::move(callback); }
   /// Called when the CPU goes to sleep in WFI and when it wakes; null: nobody.
   void set_sleep_observer(std::function<void(bool asleep)> observer) { on_sleep_ = std::move(observer); }
@@ -51,6 +51,10 @@ class Cpu : public sc_core::sc_module {
   /// When timer_irq will rise next, if nobody writes a register of the timer until then. The CPU does not compute
   /// beyond that time, so that it takes the timer's interrupt at once; without it, up to a quantum late.
   void set_timer_forecast(std::function<sc_core::sc_time()> next_rise) { timer_forecast_ = std::move(next_rise); }
+
+  /// Counts the cycles asleep up to the present; call before reading the statistics.
+  void settle();
+  [[nodiscard]] sc_core::sc_time period() const { return period_; }
 
   /// In WFI, waiting for an interrupt.
   [[nodiscard]] bool sleeping() const { return sleeping_; }
@@ -88,6 +92,7 @@ class Cpu : public sc_core::sc_module {
   /// Bits of `mip` that the lines set at sc_time_stamp().
   [[nodiscard]] u64 pending() const;
   [[nodiscard]] u64 cycles() const;
+  [[nodiscard]] u64 cycles_asleep() const { return (sc_core::sc_time_stamp() - asleep_since_).value() / period_.value(); }
   [[nodiscard]] bool read_csr(unsigned csr, u64& value) const;
   [[nodiscard]] bool write_csr(unsigned csr, u64 value);
 
@@ -116,6 +121,8 @@ class Cpu : public sc_core::sc_module {
   bool lines_in_doubt_ = false;  // since they were read, something may have moved them or made them matter
   std::function<void(bool)> on_sleep_;
   bool sleeping_ = false, halted_ = false;
+  sc_core::sc_time asleep_since_;
+  LastingState asleep_;  // in cycles since then
   std::string halt_reason_;
   std::function<void(const std::string&)> on_halt_;
   std::function<u64(const sc_core::sc_time&)> time_source_;

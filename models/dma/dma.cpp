@@ -94,11 +94,12 @@ void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time&
   std::memcpy(&channel.descriptor, descriptor, sizeof channel.descriptor);
   channel.busy = true;
   channel.submitted = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  channel.taken.begin(channel.submitted);
+  channel.set_up.begin(channel.submitted);
   channel.issue_from = channel.submitted + setup_cycles_;
   channel.finished = channel.issue_from;
   channel.burst_count = 0;
   ++channel.statistics.descriptors;
-  channel.statistics.setup_cycles += setup_cycles_;
   channel.status = validate(channel.descriptor);
   if (channel.status == DmaStatus::ok) {
     channel.transfer.start(channel.descriptor);
@@ -172,10 +173,10 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
       data += segment.bytes;
     }
   }
-  ++statistics.burst;
-  statistics.byte += burst.bytes;
   const Cycle requests = std::max(burst.source.size(), burst.destination.size());
   channel.issue_from = issue + std::max(requests, Cycle{(burst.bytes + bytes_per_cycle_ - 1) / bytes_per_cycle_});
+  statistics.burst.add(1, issue, issue);
+  statistics.byte.add(burst.bytes, issue, channel.issue_from);
   channel.done[channel.burst_count++ % channel.done.size()] = done;
   channel.finished = std::max(channel.finished, done);
   if (mode_.fast) count_for_pace(channel, issue);
@@ -203,6 +204,14 @@ bool Dma::access(Channel& channel, tlm::tlm_command command, const DmaSegment& s
   return payload.is_response_ok();
 }
 
+void Dma::settle() {
+  const Cycle now = clock_.now();
+  for (const auto& channel : channels_) {
+    channel->taken.settle(channel->statistics.busy_cycles, drains(*channel) ? std::min(now, channel->finished) : now);
+    channel->set_up.settle(channel->statistics.setup_cycles, std::min(now, channel->submitted + setup_cycles_));
+  }
+}
+
 void Dma::complete(Channel& channel) {
   if (mode_.fast) {
     learn_drain(channel);
@@ -211,7 +220,8 @@ void Dma::complete(Channel& channel) {
   channel.wake.cancel();
   channel.busy = false;
   if (mode_.fast) find_busy_transfers();
-  channel.statistics.busy_cycles += channel.finished - channel.submitted;
+  channel.taken.end(channel.statistics.busy_cycles, channel.finished);
+  channel.set_up.end(channel.statistics.setup_cycles, channel.submitted + setup_cycles_);
   if (channel.status != DmaStatus::ok) ++channel.statistics.errors;
   // The receiver may answer with the next descriptor, which uses channel.payload only once it runs.
   DmaCompletion completion{static_cast<u32>(channel.status)};

@@ -61,6 +61,16 @@ class Dma : public sc_core::sc_module {
   tlm_utils::simple_initiator_socket<Dma> completions;
 
   [[nodiscard]] const DmaStatistics& statistics(u32 channel) const { return channels_.at(channel)->statistics; }
+  /// Counts the cycles of busy channels up to the present; call before reading the statistics.
+  void settle();
+  /// Moves transfers on to the present that are timed loosely. The simulation has ended: what comes after them would
+  /// not be timed as it is without.
+  void bring_up_to_date() { stop_moving(); }
+
+  /// Of all channels together.
+  [[nodiscard]] double bytes_per_cycle() const {
+    return static_cast<double>(channels_.size()) * static_cast<double>(bytes_per_cycle_);
+  }
   [[nodiscard]] bool busy(u32 channel) const { return channels_.at(channel)->busy; }
 
  private:
@@ -77,6 +87,7 @@ class Dma : public sc_core::sc_module {
     DmaTransfer transfer;
     DmaBurst burst;
     Cycle submitted = 0;
+    LastingState taken, set_up;
     Cycle issue_from = 0;     // when the data path is free for the next burst
     Cycle finished = 0;       // when the last burst is done
     std::vector<Cycle> done;  // ring: when the last `outstanding` bursts are

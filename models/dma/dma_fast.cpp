@@ -204,8 +204,9 @@ void Dma::move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles) {
   statistics.bytes_read += fill ? 0 : bytes;
   statistics.bytes_written += bytes;
   statistics.bus_requests += reads + writes;
-  statistics.burst += bursts;
-  statistics.byte += bytes;
+  const Cycle now = clock_.now();
+  statistics.burst.add(bursts, now - cycles, now);
+  statistics.byte.add(bytes, now - cycles, now);
 }
 
 bool Dma::send_bulk(const DmaSpan& span, BulkTraffic& bulk) {

@@ -30,6 +30,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   /// alike, one behind the other, and the payload has no data pointer.
   u32 untimed_copies = 0;
   u64 untimed_hops = 0;
+  /// Of a loosely timed access: when those that it stands for take place.
+  CycleSpan untimed_span;
   /// Of a loosely timed access with data: the initiator's place of each vector. Without places nothing is moved.
   u16* const* untimed_places = nullptr;
   /// Of a loosely timed access whose vectors the banks are to serve in turn, in and out: by bank, when it has served
@@ -41,6 +43,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   u64 conflict_cycles = 0;
   /// Out: cycles from the first vector's issue until the port may issue for another segment, at least `count`.
   u64 issue_cycles = 0;
+  /// Out: from the first cycle in which a bank serves a vector to the last one.
+  CycleSpan served;
   /// Out: what a vector takes from this port when no other is in its way.
   u64 unloaded_cycles = 0;
 
@@ -63,6 +67,7 @@ struct FlowPacket : tlm::tlm_extension<FlowPacket> {
   /// all: it is counted and goes nowhere.
   u32 untimed_copies = 0;
   u64 untimed_hops = 0;
+  CycleSpan untimed_span;  ///< when they do
   /// Out: cycles that vectors waited for links or credits beyond the unloaded latency.
   u64 stall_cycles = 0;
 

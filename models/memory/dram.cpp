@@ -15,9 +15,9 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
       stats_(basename()),
       map_(parameters),
       storage_("dram", static_cast<u64>(parameters.size_bytes.get()), use),
+      timing_(parameters),
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
       response_latency_(static_cast<Cycle>(parameters.response_latency.get())),
-      burst_clocks_(DramTiming(parameters).burst),
       posted_writes_(parameters.posted_writes),
       dmi_(parameters.dmi) {
   for (i64 i = 0; i < parameters.channels; ++i) {
@@ -80,16 +80,18 @@ void Dram::count_bulk(const BulkTraffic& bulk) {
                                        : in_proportion(bulk.bytes, bulk.write ? seen.writes : seen.reads, seen_bytes);
   const u64 seen_accesses = seen.reads + seen.writes;
   const u64 rows = seen_accesses == 0 ? 0 : in_proportion(accesses, seen.activates, seen_accesses);
+  const Cycle now = clock_.now();
+  const Cycle begin = clock_.to_cycles(sc_core::sc_time_stamp() - bulk.duration);
   (bulk.write ? s.requests_written : s.requests_read) += bulk.requests;
-  (bulk.write ? s.bytes_written : s.bytes_read) += bulk.bytes;
-  (bulk.write ? s.write_64b : s.read_64b) += accesses;
-  s.activate += rows;
+  (bulk.write ? s.bytes_written : s.bytes_read).add(bulk.bytes, begin, now);
+  (bulk.write ? s.write_64b : s.read_64b).add(accesses, begin, now);
+  s.activate.add(rows, begin, now);
+  s.busy_cycles += accesses * timing_.burst;
   (bulk.write ? bulk_.bytes_written : bulk_.bytes_read) += bulk.bytes;
   (bulk.write ? bulk_.writes : bulk_.reads) += accesses;
   bulk_.activates += rows;
   // The channels are as busy now as they were before it.
-  const Cycle now = clock_.now();
-  const Cycle from = std::max(clock_.to_cycles(sc_core::sc_time_stamp() - bulk.duration), bulk_until_);
+  const Cycle from = std::max(begin, bulk_until_);
   if (now <= from) return;
   for (const auto& channel : channels_) channel->carry_on(now - from);
   bulk_until_ = now;
@@ -146,17 +148,17 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   for (u64 block = address / dram_access_bytes; block <= last; ++block) {
     const DramLocation at = map_.locate(block * dram_access_bytes);
     DramChannel& channel = *channels_[at.channel];
-    done = std::max(
-        done, write ? channel.write(at.bank, at.row, block, arrival) : channel.read(at.bank, at.row, block, arrival));
+    const u64 begin = std::max(address, block * dram_access_bytes);
+    const auto bytes = static_cast<u32>(std::min(address + length, (block + 1) * dram_access_bytes) - begin);
+    done = std::max(done, write ? channel.write(at.bank, at.row, block, bytes, arrival)
+                                : channel.read(at.bank, at.row, block, bytes, arrival));
   }
   if (write) {
     if (data) std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
     ++statistics_.requests_written;
-    statistics_.bytes_written += length;
   } else {
     if (data) std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
     ++statistics_.requests_read;
-    statistics_.bytes_read += length;
   }
   if (sampled != nullptr) samples_[sampled->pattern] += timed() - before;
   // A posted write is acknowledged by the controller's near side.

@@ -4,6 +4,7 @@
 
 #include <tlm_utils/simple_target_socket.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <systemc>
@@ -38,7 +39,15 @@ class Dram : public sc_core::sc_module {
   /// Called for each command of each channel, in DRAM clocks; not in time order, and not for bulk traffic.
   void set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer);
   /// Clocks of the data bus that an access takes.
-  [[nodiscard]] Cycle burst_clocks() const { return burst_clocks_; }
+  [[nodiscard]] Cycle burst_clocks() const { return timing_.burst; }
+  /// What the data buses and the activates of all channels can do.
+  [[nodiscard]] double accesses_per_clock() const {
+    return static_cast<double>(channels_.size()) / static_cast<double>(timing_.burst);
+  }
+  [[nodiscard]] double activates_per_clock() const {
+    const double in_turn = 1 / static_cast<double>(timing_.rrd[0]), in_fours = 4 / static_cast<double>(timing_.faw);
+    return static_cast<double>(channels_.size()) * std::min(in_turn, in_fours);
+  }
   /// Counts what time alone causes (refreshes) up to the present; call before reading the statistics.
   void update_statistics();
 
@@ -58,7 +67,8 @@ class Dram : public sc_core::sc_module {
   DramAddressMap map_;
   LazyMemory storage_;
   std::vector<std::unique_ptr<DramChannel>> channels_;
-  Cycle request_latency_, response_latency_, burst_clocks_;
+  DramTiming timing_;
+  Cycle request_latency_, response_latency_;
   struct Activity {
     u64 bytes_read = 0, bytes_written = 0;
     u64 reads = 0, writes = 0;  // of 64 bytes; writes also that still wait

@@ -93,7 +93,7 @@ void DramChannel::commit(u32 bank_index, u64 row, bool write, const Plan& plan) 
     } else {
       ++statistics_.row_misses;
     }
-    ++statistics_.activate;
+    statistics_.activate.add(1, plan.activate, plan.activate);
     activates_.take(plan.activate, group);
     tell(DramCommand::Kind::activate, plan.activate, bank_index, row);
     bank.row = row;
@@ -110,7 +110,7 @@ void DramChannel::commit(u32 bank_index, u64 row, bool write, const Plan& plan) 
     bank.activate_from = plan.closing + timing_.rp;
     tell(DramCommand::Kind::precharge, plan.closing, bank_index, row);
   }
-  ++(write ? statistics_.write_64b : statistics_.read_64b);
+  (write ? statistics_.write_64b : statistics_.read_64b).add(1, plan.data, plan.data + timing_.burst);
   statistics_.busy_cycles += timing_.burst;
   last_activity_ = std::max(last_activity_, plan.data + timing_.burst);
   count_refreshes(plan.period);
@@ -131,42 +131,49 @@ Cycle DramChannel::enter(std::vector<InFlight>& queue, u64& count, Cycle arrival
   return entered;
 }
 
-Cycle DramChannel::read(u32 bank, u64 row, u64 block, Cycle arrival) {
+Cycle DramChannel::read(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival) {
   write_if_idle(arrival);
-  if (is_waiting(block)) {
+  if (waiting(block) != nullptr) {
     ++statistics_.forwarded;
+    statistics_.bytes_read.add(bytes, arrival, arrival + timing_.burst);
     return arrival;
   }
   const u64 index = read_count_ % reads_.size();
   const Cycle entered = enter(reads_, read_count_, arrival);
-  return reads_[index].done = access(bank, row, false, entered);
+  const Cycle done = access(bank, row, false, entered);
+  statistics_.bytes_read.add(bytes, done - timing_.burst, done);
+  return reads_[index].done = done;
 }
 
-Cycle DramChannel::write(u32 bank, u64 row, u64 block, Cycle arrival) {
+Cycle DramChannel::write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival) {
   if (!posted_writes_) {
     const u64 index = read_count_ % reads_.size();
     const Cycle entered = enter(reads_, read_count_, arrival);
-    return reads_[index].done = access(bank, row, true, entered);
+    const Cycle done = access(bank, row, true, entered);
+    statistics_.bytes_written.add(bytes, done - timing_.burst, done);
+    return reads_[index].done = done;
   }
   write_if_idle(arrival);
-  if (is_waiting(block)) {
+  if (WaitingWrite* const other = waiting(block)) {
     ++statistics_.merged;
+    statistics_.bytes_written.add(bytes, other->counted, other->counted);
+    other->bytes += bytes;
     return arrival;
   }
   const Cycle entered = enter(writes_, write_count_, arrival);
   ++waiting_per_hash_[hash(block)];
-  waiting_.push_back({block, row, bank, entered});
+  statistics_.bytes_written.add(bytes, entered, entered);
+  waiting_.push_back({block, row, bank, bytes, entered, entered});
   last_activity_ = std::max(last_activity_, entered);
   if (waiting_.size() >= write_high_) write_waiting(entered, write_low_);
   return entered;
 }
 
-bool DramChannel::is_waiting(u64 block) const {
-  if (waiting_per_hash_[hash(block)] == 0) return false;
-  for (const WaitingWrite& write : waiting_) {
-    if (write.block == block) return true;
-  }
-  return false;
+DramChannel::WaitingWrite* DramChannel::waiting(u64 block) {
+  if (waiting_per_hash_[hash(block)] == 0) return nullptr;
+  const auto found =
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const WaitingWrite& write) { return write.block == block; });
+  return found == waiting_.end() ? nullptr : &*found;
 }
 
 void DramChannel::write_if_idle(Cycle arrival) {
@@ -181,6 +188,7 @@ void DramChannel::write_waiting(Cycle from, u32 leave) {
   const auto perform = [&](WaitingWrite& write) {
     const Cycle end = access(write.bank, write.row, true, std::max(from, write.arrival));
     writes_[written_count_++ % writes_.size()].done = end;
+    statistics_.bytes_written.move(write.bytes, write.counted, end - timing_.burst, end);
     --waiting_per_hash_[hash(write.block)];
     write.bank = done;
   };
@@ -209,8 +217,9 @@ void DramChannel::carry_on(Cycle clocks) {
 void DramChannel::count_refreshes(Cycle now) {
   while ((refreshes_ + 1) * timing_.refi <= now) {
     ++refreshes_;
-    ++statistics_.refresh;
-    tell(DramCommand::Kind::refresh, refreshes_ * timing_.refi + timing_.rp, 0, 0);
+    const Cycle begin = refreshes_ * timing_.refi + timing_.rp;
+    statistics_.refresh.add(1, begin, begin + timing_.rfc);
+    tell(DramCommand::Kind::refresh, begin, 0, 0);
   }
 }
 

@@ -74,8 +74,9 @@ class DramChannel {
 
   /// A read or write of 64 bytes that reaches the controller at `arrival`; `block` is its address / 64.
   /// Returns when its data are there (read) or when it needs no more care (write).
-  Cycle read(u32 bank, u64 row, u64 block, Cycle arrival);
-  Cycle write(u32 bank, u64 row, u64 block, Cycle arrival);
+  /// `bytes` of the block are asked for or brought: they are counted when they are on the data bus.
+  Cycle read(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival);
+  Cycle write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival);
 
   /// So many clocks pass with traffic that is not timed here: what waits or is under way now does so afterwards.
   void carry_on(Cycle clocks);
@@ -102,12 +103,14 @@ class DramChannel {
   struct WaitingWrite {
     u64 block;
     u64 row;
-    u32 bank;
+    u32 bank, bytes;
     Cycle arrival;
+    Cycle counted;  // when its bytes were said to be written
   };
 
   static std::size_t hash(u64 block) { return (block ^ (block >> 9) ^ (block >> 18)) % 512; }
-  [[nodiscard]] bool is_waiting(u64 block) const;
+  /// The write of this block in the queue, or null.
+  [[nodiscard]] WaitingWrite* waiting(u64 block);
   [[nodiscard]] Cycle enter(std::vector<InFlight>& queue, u64& count, Cycle arrival) const;
   Cycle access(u32 bank, u64 row, bool write, Cycle earliest);
   void write_waiting(Cycle from, u32 leave);

@@ -69,6 +69,15 @@ u32 Mesh::hops(u32 source, u32 destination) const {
   return steps(source % columns_, destination % columns_) + steps(source / columns_, destination / columns_);
 }
 
+double Mesh::hops_per_cycle() const {
+  // Links that go `length` PEs far along rows and along columns, both ways.
+  const auto links = [&](u32 length) {
+    const auto along = [&](u32 size, u32 others) { return u64{size > length ? size - length : 0} * others; };
+    return 2 * (along(columns_, rows_) + along(rows_, columns_));
+  };
+  return static_cast<double>(links(1) + (skip_links_ ? 2 * links(2) : 0)) / static_cast<double>(vector_cycles_);
+}
+
 void Mesh::find_path(u32 source, u32 destination) {
   path_.clear();
   u32 x = source % columns_, y = source / columns_;

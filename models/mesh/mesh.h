@@ -46,6 +46,10 @@ class Mesh : public sc_core::sc_module {
   /// Links that the mesh does not have carry nothing.
   [[nodiscard]] u64 link_vectors(u32 x, u32 y, LinkDirection direction) const;
   [[nodiscard]] u64 link_stall_cycles(u32 x, u32 y, LinkDirection direction) const;
+  /// Cycles in which a vector keeps a link busy.
+  [[nodiscard]] Cycle vector_cycles() const { return vector_cycles_; }
+  /// Of all links together: a vector on a link of twice the length of others goes two hops.
+  [[nodiscard]] double hops_per_cycle() const;
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
  private:

@@ -60,7 +60,8 @@ void LockstepArray::config_transport(int pe, tlm::tlm_generic_payload& payload, 
   // All PEs get the same; what PE 0 gets counts.
   bool ok = true;
   if (pe == 0 && image) {
-    ok = configure(payload.get_data_ptr(), payload.get_data_length());
+    ok = configure(payload.get_data_ptr(), payload.get_data_length(),
+                   clock_.to_cycles(sc_core::sc_time_stamp() + delay));
   } else if (pe == 0) {
     LaunchRecord record;
     std::memcpy(&record, payload.get_data_ptr(), sizeof(record));
@@ -462,10 +463,11 @@ void LockstepArray::place_vectors(Unit unit, const SegmentProgram& segment, cons
 }
 
 bool LockstepArray::count_vectors(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases,
-                                  u32 copies, u64 hops) {
+                                  u32 copies, u64 hops, CycleSpan when) {
   place_vectors(unit, segment, bases);
   vector_access_.untimed_copies = copies;
   vector_access_.untimed_hops = hops;
+  vector_access_.untimed_span = when;
   sc_core::sc_time delay = ahead();
   return access_scratchpad(unit, pe, nullptr, delay);
 }
@@ -478,12 +480,13 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   const bool in_turn = costs.drain.samples < turn_launches;
   const bool sound = all_within_bounds();
   const auto bases_of = [&](u32 pe) { return bases_at(context_->bases[firing_].of_pe[pe], distance_); };
+  const CycleSpan when{now_, now_ + std::max<Cycle>(count, unhindered_cost().issue)};
   if (!data_ && !in_turn) {
     // One PE's addresses stand for those of all.
     const u32 pe = active_.front();
     const StreamBases bases = bases_of(pe);
     return within_memory(segment, bases, sound) &&
-           count_vectors(unit, pe, segment, bases, static_cast<u32>(active_.size()), active_hops_);
+           count_vectors(unit, pe, segment, bases, static_cast<u32>(active_.size()), active_hops_, when);
   }
   addresses_.resize(count * active_.size());
   places_.resize(data_ ? addresses_.size() : 0);
@@ -507,6 +510,7 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   vector_access_.count = static_cast<u32>(count);
   vector_access_.untimed_copies = static_cast<u32>(active_.size());
   vector_access_.untimed_hops = active_hops_;
+  vector_access_.untimed_span = when;
   vector_access_.untimed_places = data_ ? places_.data() : nullptr;
   vector_access_.turns = in_turn ? &costs.turns : nullptr;
   sc_core::sc_time delay = ahead();
@@ -526,10 +530,11 @@ std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
   } else if (!(timed ? transfer_timed(unit) : transfer_untimed(unit))) {
     return std::nullopt;
   }
-  (unit == Unit::load ? operand_writes_ : operand_reads_) += count * multiplicity_;
   const Time cost = timed ? unhindered_cost() : cost_now();
+  const Cycle busy = std::max<u64>(cost.issue, count);
+  (unit == Unit::load ? operand_writes_ : operand_reads_).add(count * multiplicity_, now, now + busy);
   known_->segments[firing_].exchanges = known_->exchanges;
-  book(unit, now, count, 0, std::max<u64>(cost.issue, count) - count);
+  book(unit, now, count, 0, busy - count);
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
   in_order = std::max(in_order, now + cost.latency);
   return in_order;
@@ -584,7 +589,7 @@ void LockstepArray::exchange(u32 pe, u32 mask, u32 vectors, Cycle& issue, Cycle&
   if (packet_arrival_) latency += *packet_arrival_ - now_;
 }
 
-void LockstepArray::count_packets(u32 mask, u32 vectors, u32 packets, u64 hops) {
+void LockstepArray::count_packets(u32 mask, u32 vectors, u32 packets, u64 hops, CycleSpan when) {
   if (caught_up_ != nullptr) {
     ++caught_packets_;
     return;
@@ -592,6 +597,7 @@ void LockstepArray::count_packets(u32 mask, u32 vectors, u32 packets, u64 hops) 
   if (journal_) write_packets(mask, vectors, packets, hops, 0);
   flow_packet_.untimed_copies = packets;
   flow_packet_.untimed_hops = hops;
+  flow_packet_.untimed_span = when;
   sc_core::sc_time delay = ahead();
   send_packet(0, mask, vectors, delay);
 }
@@ -644,7 +650,8 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
     for (end = begin; end < count && segment.transfers[end].peer_mask == mask;) ++end;
     const auto vectors = static_cast<u32>(end - begin);
     if (!timed) {
-      count_packets(mask, vectors, static_cast<u32>(active_.size()), hops(active_, mask));
+      count_packets(mask, vectors, static_cast<u32>(active_.size()), hops(active_, mask),
+                    {now, now + std::max<u64>(count, cost.mean_issue())});
       continue;
     }
     Cycle slowest_sent = 0, slowest_there = 0;
@@ -663,9 +670,9 @@ std::optional<Cycle> LockstepArray::start_flow(const SegmentProgram& segment, co
     const EdgeProgram& target = context_->program.edges[edge];
     if (target.rides && target.scope >= last) expect_token(edge, arrival);
   }
-  operand_reads_ += count * multiplicity_;
-  operand_writes_ += count * multiplicity_;
   const u64 busy = std::max<u64>(count, cost.mean_issue());
+  operand_reads_.add(count * multiplicity_, now, now + busy);
+  operand_writes_.add(count * multiplicity_, now, now + busy);
   book(Unit::flow, now, count, 0, busy - count);
   return now + busy;
 }
@@ -682,7 +689,7 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
   others_.resize(context_->all_pes.size() - 1);
   std::iota(others_.begin(), others_.end(), 1);
   if (journal_) write_packets(mask, 0, 1, hops({0}, mask), latency);
-  count_packets(mask, 0, static_cast<u32>(others_.size()), hops(others_, mask));
+  count_packets(mask, 0, static_cast<u32>(others_.size()), hops(others_, mask), {now, now});
   expect_token(edge, now + latency);
 }
 
@@ -697,7 +704,7 @@ Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
     cal_.execute(program, bases, memories_[active_[i]]);
   }
   const CalSchedule& schedule = context_->schedules[segment];
-  count_cal(schedule);
+  count_cal(schedule, now, now + schedule.issue + schedule.special + schedule.latency);
   book(Unit::cal, now, schedule.issue, schedule.special, schedule.latency);
   return now + schedule.completion;
 }

@@ -146,13 +146,13 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// With all active PEs at once; adds to the costs of the segment.
   bool transfer_timed(Unit unit);
   std::optional<Cycle> transfer_all(Unit unit, Cycle now);
-  /// Sends the payload with vector_access_, which stands for so many alike and takes no time.
+  /// Sends the payload with vector_access_, which stands for so many alike over `when` and takes no time.
   bool count_vectors(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, u32 copies,
-                     u64 hops);
+                     u64 hops, CycleSpan when);
   /// Vectors from one PE to its partner; adds up the cycles until they are sent and until they are there.
   void exchange(u32 kernel_pe, u32 mask, u32 vectors, Cycle& issue, Cycle& latency);
-  /// Those of so many PEs, without time.
-  void count_packets(u32 mask, u32 vectors, u32 packets, u64 hops);
+  /// Those of so many PEs over `when`, without time.
+  void count_packets(u32 mask, u32 vectors, u32 packets, u64 hops, CycleSpan when);
   void send_packet(u32 kernel_pe, u32 mask, u32 vectors, sc_core::sc_time& delay);
   /// From these PEs to their partners, summed up.
   [[nodiscard]] u32 hops(const std::vector<u32>& pes, u32 mask) const;
@@ -212,9 +212,14 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   struct Count {
     u32 copies = 0;
     u64 hops = 0;
+    CycleSpan when;  // from the first one's begin to the last one's end
   };
   std::vector<Count> counts_;  // by segment, while firings are replayed
-  std::vector<LaunchJournal::Packets> packet_counts_;
+  struct PacketCount {
+    LaunchJournal::Packets packets;  // summed up
+    CycleSpan when;
+  };
+  std::vector<PacketCount> packet_counts_;
 
   sc_core::sc_event wake_;
   Cycle wake_at_ = 0;

@@ -147,25 +147,30 @@ void LockstepArray::replay_until(Cycle until) {
     tokens_ += u64{firing.tokens} * firing.pes;
     firings_ += firing.pes;
     book_busy(unit, now, firing.issue, firing.special, firing.stall);
-    counts_[firing_].copies += firing.pes;
-    counts_[firing_].hops += firing.hops;
+    Count& count = counts_[firing_];
+    if (count.copies == 0) count.when.begin = now;
+    count.when.end = now + firing.issue + firing.special + firing.stall;
+    count.copies += firing.pes;
+    count.hops += firing.hops;
   }
   packet_counts_.clear();
   for (; replay.packets < journal.packets.size(); ++replay.packets) {
     const LaunchJournal::Packets& packets = journal.packets[replay.packets];
-    if (replay.arrival + packets.at >= until) break;
-    const auto alike = [&](const auto& count) {
-      return count.mask == packets.mask && count.vectors == packets.vectors;
+    const Cycle now = replay.arrival + packets.at;
+    if (now >= until) break;
+    const auto alike = [&](const PacketCount& count) {
+      return count.packets.mask == packets.mask && count.packets.vectors == packets.vectors;
     };
     const auto found = std::find_if(packet_counts_.begin(), packet_counts_.end(), alike);
     if (found == packet_counts_.end()) {
-      packet_counts_.push_back(packets);
+      packet_counts_.push_back({packets, {now, now + packets.vectors}});
     } else {
-      found->packets += packets.packets;
-      found->hops += packets.hops;
+      found->packets.packets += packets.packets;
+      found->packets.hops += packets.hops;
+      found->when.end = now + packets.vectors;
     }
   }
-  for (const auto& count : packet_counts_) count_packets(count.mask, count.vectors, count.packets, count.hops);
+  for (const auto& [sum, when] : packet_counts_) count_packets(sum.mask, sum.vectors, sum.packets, sum.hops, when);
   count_segments();
   all_active_ = nullptr;  // multiplicity_ is that of another firing now
 }
@@ -179,15 +184,16 @@ void LockstepArray::count_segments() {
     const SegmentProgram& program = context_->program.segments[segment];
     const u64 vectors = u64{count.copies} * program.transfers.size();
     if (program.unit == Unit::cal) {
-      count_cal(context_->schedules[segment]);
+      count_cal(context_->schedules[segment], count.when.begin, count.when.end);
       continue;
     }
-    if (program.unit != Unit::load) operand_reads_ += vectors;
-    if (program.unit != Unit::store) operand_writes_ += vectors;
+    const auto [begin, end] = count.when;
+    if (program.unit != Unit::load) operand_reads_.add(vectors, begin, end);
+    if (program.unit != Unit::store) operand_writes_.add(vectors, begin, end);
     if (program.unit == Unit::flow) continue;
     const StreamBases launched = launch_bases(program, launches_.front().record);
     const StreamBases bases = bases_at(context_->bases[segment].of_pe.front(), launched);
-    if (!count_vectors(program.unit, 0, program, bases, count.copies, count.hops)) return;
+    if (!count_vectors(program.unit, 0, program, bases, count.copies, count.hops, count.when)) return;
   }
 }
 

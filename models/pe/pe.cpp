@@ -39,7 +39,8 @@ void Pe::config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
     return;
   }
   if (payload.get_address() == configure_address) {
-    respond(payload, configure(payload.get_data_ptr(), payload.get_data_length()));
+    respond(payload, configure(payload.get_data_ptr(), payload.get_data_length(),
+                               clock_.to_cycles(sc_core::sc_time_stamp() + delay)));
   } else if (payload.get_address() == launch_address && payload.get_data_length() == sizeof(LaunchRecord)) {
     LaunchRecord record;
     std::memcpy(&record, payload.get_data_ptr(), sizeof(record));
@@ -78,7 +79,6 @@ std::optional<Cycle> Pe::start_load(const SegmentProgram& segment, const StreamB
     addresses_[i] = static_cast<u32>(bases[transfer.a.stream] + transfer.a.offset);
     incoming.slots[i] = static_cast<u16>(bases[transfer.d.stream] + transfer.d.offset);
   }
-  operand_writes_ += count;
   return access_scratchpad(Unit::load, incoming.data.data(), now);
 }
 
@@ -90,7 +90,6 @@ std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const Stream
     const Transfer& transfer = segment.transfers[i];
     addresses_[i] = static_cast<u32>(bases[transfer.d.stream] + transfer.d.offset);
   }
-  operand_reads_ += count;
   const Access& first = segment.transfers.front().a;
   if (segment.consecutive && memory_.pitch() == lanes) {
     return access_scratchpad(Unit::store, memory_.vector(bases[first.stream] + first.offset), now);
@@ -126,6 +125,7 @@ std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now) {
     return std::nullopt;
   }
   const u64 busy = std::max<u64>(count, vector_access_.issue_cycles);
+  (unit == Unit::load ? operand_writes_ : operand_reads_).add(count, now, now + busy);
   book_busy(unit, now, count, 0, busy - count);
   // Banks may serve a later segment first; its completion waits for the one before, as tokens are in order.
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
@@ -190,8 +190,8 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
     }
     begin = end;
   }
-  operand_reads_ += count;
   const u64 busy = std::max<u64>(count, clock_.to_cycles(delay));
+  operand_reads_.add(count, now, now + busy);
   book_busy(Unit::flow, now, count, 0, busy - count);
   return now + busy;
 }
@@ -199,7 +199,7 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
 Cycle Pe::start_cal(u32 segment, const StreamBases& bases, Cycle now) {
   const CalSchedule& schedule = context_->schedules[segment];
   if (data_) cal_.execute(context_->program.segments[segment], bases, memory_);
-  count_cal(schedule);
+  count_cal(schedule, now, now + schedule.issue + schedule.special + schedule.latency);
   book_busy(Unit::cal, now, schedule.issue, schedule.special, schedule.latency);
   return now + schedule.completion;
 }

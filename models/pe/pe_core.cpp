@@ -88,7 +88,7 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
 
 // ---------------------------------------------------------------- configuration plane
 
-bool PeCore::configure(const u8* image, std::size_t size) {
+bool PeCore::configure(const u8* image, std::size_t size, Cycle now) {
   if (power_ != ArrayPower::on) {
     report_warning(name_.c_str(), "a kernel image came while the array is not on");
     return false;
@@ -97,7 +97,7 @@ bool PeCore::configure(const u8* image, std::size_t size) {
     return cached.image.size() == size && std::memcmp(cached.image.data(), image, size) == 0;
   });
   if (known != cache_.end()) {
-    accept(known->context);
+    accept(known->context, now);
     return true;
   }
   try {
@@ -115,7 +115,7 @@ bool PeCore::configure(const u8* image, std::size_t size) {
       context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
     }
     if (stands_for_all()) add_all_pes(*context, kernel);
-    accept(std::move(context));
+    accept(std::move(context), now);
   } catch (const KernelError& error) {
     report_warning(name_.c_str(), "{}", error.what());
     return false;
@@ -126,8 +126,10 @@ bool PeCore::configure(const u8* image, std::size_t size) {
   return true;
 }
 
-void PeCore::accept(std::shared_ptr<const Context> context) {
-  configured_words_ += context->words * std::max<std::size_t>(context->all_pes.size(), 1);
+void PeCore::accept(std::shared_ptr<const Context> context, Cycle now) {
+  // They have come over the configuration network, a word a cycle.
+  configured_words_.add(context->words * std::max<std::size_t>(context->all_pes.size(), 1),
+                        now - std::min(now, context->words), now);
   shadow_ = std::move(context);
 }
 
@@ -630,7 +632,7 @@ bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
     Incoming& incoming = incoming_[event.vectors];
     incoming.slots.assign(packet.slots, packet.slots + packet.count);
     if (data_) incoming.data.assign(data, data + std::size_t{packet.count} * memory_.lanes());
-    operand_writes_ += packet.count;
+    operand_writes_.add(packet.count, when - std::min<Cycle>(when, packet.count), when);
   }
   post(event);
   reschedule();
@@ -648,18 +650,18 @@ void PeCore::expect_token(u32 edge, Cycle when) {
 
 // ---------------------------------------------------------------- bookkeeping
 
-void PeCore::count_cal(const CalSchedule& schedule) {
+void PeCore::count_cal(const CalSchedule& schedule, Cycle begin, Cycle end) {
   const u64 lanes = memory_.lanes() * multiplicity_;
-  lane_multiplies_ += schedule.multiplies * lanes;
-  lane_adds_ += schedule.adds * lanes;
-  lane_fused_ += schedule.fused * lanes;
-  lane_specials_ += schedule.specials * lanes;
-  lane_accumulates_ += schedule.accumulates * lanes;
-  lane_shuffles_ += schedule.shuffles * lanes;
+  lane_multiplies_.add(schedule.multiplies * lanes, begin, end);
+  lane_adds_.add(schedule.adds * lanes, begin, end);
+  lane_fused_.add(schedule.fused * lanes, begin, end);
+  lane_specials_.add(schedule.specials * lanes, begin, end);
+  lane_accumulates_.add(schedule.accumulates * lanes, begin, end);
+  lane_shuffles_.add(schedule.shuffles * lanes, begin, end);
   operations_ += schedule.operations * lanes;
-  operand_reads_ += schedule.vector_reads * multiplicity_;
-  operand_writes_ += schedule.vector_writes * multiplicity_;
-  scalar_reads_ += schedule.scalar_reads * multiplicity_;
+  operand_reads_.add(schedule.vector_reads * multiplicity_, begin, end);
+  operand_writes_.add(schedule.vector_writes * multiplicity_, begin, end);
+  scalar_reads_.add(schedule.scalar_reads * multiplicity_, begin, end);
 }
 
 void PeCore::fail(std::string message) {
@@ -675,12 +677,12 @@ void PeCore::fail(std::string message) {
 
 void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) {
   UnitStats& stats = *unit_stats_[as_index(unit)];
+  const Cycle end = now + issue + special + stall;
   stats.instructions += issue * multiplicity_;
-  stats.issue += issue * multiplicity_;
+  stats.issue.add(issue * multiplicity_, now, end);
   stats.special += special * multiplicity_;
   stats.stall += stall * multiplicity_;
-  instructions_issued_ += issue * multiplicity_;
-  const Cycle end = now + issue + special + stall;
+  instructions_issued_.add(issue * multiplicity_, now, end);
   units_[as_index(unit)].free_at = end;
   if (observer_ != nullptr) observer_->unit_busy(index_, unit, context_->program.segments[firing_].tag, now, end);
 }
@@ -744,11 +746,11 @@ void PeCore::book_cycles(Cycle now) {
   if (now <= cycles_booked_) return;
   const u64 cycles = (now - cycles_booked_) * pes();
   if (power_ != ArrayPower::on) {
-    (power_ == ArrayPower::retention ? retention_cycles_ : gated_cycles_) += cycles;
+    (power_ == ArrayPower::retention ? retention_cycles_ : gated_cycles_).add(cycles, cycles_booked_, now);
   } else {
     const u64 active = take_active_cycles(cycles_booked_, now);
-    active_cycles_ += active;
-    (clock_gating_ ? gated_cycles_ : idle_cycles_) += cycles - active;
+    active_cycles_.add(active, cycles_booked_, now);
+    (clock_gating_ ? gated_cycles_ : idle_cycles_).add(cycles - active, cycles_booked_, now);
   }
   cycles_booked_ = now;
 }

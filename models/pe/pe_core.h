@@ -140,8 +140,8 @@ class PeCore {
   };
   static constexpr std::size_t cached_contexts = 64;
 
-  /// False, with a warning: the image is none that this PE can run.
-  bool configure(const u8* image, std::size_t size);
+  /// The image is here at `now`. False, with a warning: it is none that this PE can run.
+  bool configure(const u8* image, std::size_t size, Cycle now);
   /// False: there is no kernel, a count is 0, or an error has stopped the PE.
   bool launch(const LaunchRecord& record, Cycle when);
   /// Drops all launches, unreported, and both contexts.
@@ -189,7 +189,8 @@ class PeCore {
   /// All units have waited until now; `ended`: for the end of this launch, the last one; or else there is none.
   virtual void book_rest(const Launch* ended, Cycle now);
   void count_wait(Unit unit, Wait reason, u64 cycles);
-  void count_cal(const CalSchedule& schedule);
+  /// What a firing of the schedule does, over [begin, end).
+  void count_cal(const CalSchedule& schedule, Cycle begin, Cycle end);
   [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance) {
     StreamBases bases{};
     for (std::size_t s = 0; s < streams_per_segment; ++s) {
@@ -272,7 +273,7 @@ class PeCore {
   [[nodiscard]] bool tokens_ready(u32 segment) const;
   [[nodiscard]] Wait wait_reason(u32 segment) const;
   static void add_all_pes(Context& context, const Kernel& kernel);
-  void accept(std::shared_ptr<const Context> context);
+  void accept(std::shared_ptr<const Context> context, Cycle now);
 
   /// Counts the cycles up to now as active, idle or gated.
   void book_cycles(Cycle now);

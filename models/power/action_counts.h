@@ -38,12 +38,14 @@ class ActionSampler {
   using Action = std::pair<std::string, std::string>;  ///< component, name
   /// What the values of a sample are.
   [[nodiscard]] const std::vector<Action>& actions() const { return actions_; }
-
- private:
   struct Source {
-    std::size_t action;  // index into actions_
+    std::size_t action;  ///< index into actions()
     const Counter* counter;
   };
+  /// What the values are sums of.
+  [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
+
+ private:
 
   std::vector<Action> actions_;
   std::vector<Source> sources_;

@@ -148,6 +148,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   Cycle next_issue = std::max(start, channel.next_issue);
   Cycle done = start;
   u64 conflicts = 0, stalls = 0, columns = 0;
+  Cycle first_slot = ~Cycle{0}, last_slot = 0;
   for (u32 i = 0; i < count; ++i) {
     const u32 entry = addresses[i];
     const u32 offset = entry & ~VectorAccess::column_flag;
@@ -158,6 +159,8 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
     const Cycle slot = reserve_bank(bank, issue + there);
     columns += entry >> 31;
     conflicts += slot - (issue + there);
+    first_slot = std::min(first_slot, slot);
+    last_slot = std::max(last_slot, slot);
     returns[oldest] = slot + back;
     done = std::max(done, slot + back);
     if (++oldest == outstanding) oldest = 0;
@@ -167,6 +170,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   access.conflict_cycles = conflicts;
   access.issue_cycles = next_issue - start;
   access.unloaded_cycles = there + back;
+  access.served = {first_slot, last_slot + 1};
   conflict_cycles_ += conflicts;
   outstanding_cycles_ += stalls;
   column_accesses_ += columns;

@@ -37,6 +37,8 @@ class Scratchpad : public sc_core::sc_module {
   [[nodiscard]] u32 bank_of(u64 offset) const { return bank_of_tile_[offset >> storage_.tile_shift()]; }
   /// Rows and columns that a bank has served.
   [[nodiscard]] u64 bank_accesses(u32 bank) const { return bank_accesses_[bank]; }
+  /// What all banks together can serve.
+  [[nodiscard]] double rows_per_cycle() const { return static_cast<double>(bank_ports_.size()); }
   /// Cycles from the first vector's issue to its data at the PE (or in the bank) when nothing else is under way.
   [[nodiscard]] Cycle unloaded_read_latency(u32 pe) const { return to_bank(pe) + array_latency_ + from_bank(pe); }
   [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return to_bank(pe) + array_latency_; }

@@ -77,6 +77,7 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& pa
   dma_completions.register_b_transport(this, &Sequencer::dma_completion);
   pe_completions.register_b_transport(this, &Sequencer::pe_completion);
   connect_registers();
+  resting_.begin(0);
   SC_METHOD(evaluate);
   sensitive << wake_;
   dont_initialize();
@@ -171,10 +172,9 @@ bool Sequencer::idle() const {
 
 // Transfers cannot be stopped: they finish unheard.
 void Sequencer::reset() {
+  end_waits(access_cycle());
   fetched_.clear();
   dispatching_.reset();
-  dispatch_blocked_since_.reset();
-  dispatch_stalled_since_.reset();
   head_ = 0;
   tail_ = 0;
   for (Channel& channel : channels_) {
@@ -182,8 +182,8 @@ void Sequencer::reset() {
     channel.abandoned = channel.running.has_value();
   }
   array_queue_ = {};
-  launch_head_since_.reset();
   forget_image();
+  if (launching_) launching_state_.end(launch_cycles_, std::min(access_cycle(), launching_->done));
   launching_.reset();
   stop_array();
   semaphores_.fill(0);
@@ -199,8 +199,7 @@ void Sequencer::stop_array() {
   u32 word = 0;
   for (std::size_t pe = 0; pe < to_pe.size(); ++pe) write_to(to_pe[pe], stop_address, &word, sizeof word);
   const Cycle cycle = access_cycle();
-  array_busy_ += cycle - *array_busy_since_;
-  array_busy_since_.reset();
+  array_working_.end(array_busy_, cycle);
   for (const Launch& launch : launches_) {
     for (CommandObserver* observer : observers_) observer->kernel_failed(launch.command, cycle);
   }
@@ -209,9 +208,8 @@ void Sequencer::stop_array() {
 
 // The image may be prepared again over the one in the PEs' shadow context.
 void Sequencer::forget_image() {
+  end_preparation(access_cycle());
   configured_.reset();
-  preparation_ = Preparation::none;
-  bursts_.clear();
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -322,11 +320,41 @@ void Sequencer::evaluate() {
   if (next_ != never) schedule(next_);
 
   if (idle()) {
-    if (!idle_since_) idle_since_ = now_;
-  } else if (idle_since_) {
-    idle_cycles_ += now_ - *idle_since_;
-    idle_since_.reset();
+    resting_.begin(now_);
+  } else {
+    resting_.end(idle_cycles_, now_);
   }
+}
+
+void Sequencer::settle() {
+  const Cycle now = clock_.now();
+  resting_.settle(idle_cycles_, now);
+  array_working_.settle(array_busy_, now);
+  if (launching_) launching_state_.settle(launch_cycles_, std::min(now, launching_->done));
+  launch_head_.settle(launch_wait_cycles_, now);
+  dispatch_blocked_.settle(semaphore_wait_cycles_, now);
+  dispatch_stalled_.settle(dispatch_stall_cycles_, now);
+  array_queue_.blocked.settle(semaphore_wait_cycles_, now);
+  for (Channel& channel : channels_) channel.queue.blocked.settle(semaphore_wait_cycles_, now);
+  fetching_.settle(image_fetch_cycles_, now);
+  configuring_.settle(config_cycles_, std::min(now, config_done_));
+  exposed_.settle(exposed_cycles_, exposed_cycles(now));
+}
+
+void Sequencer::end_waits(Cycle now) {
+  launch_head_.end(launch_wait_cycles_, now);
+  dispatch_blocked_.end(semaphore_wait_cycles_, now);
+  dispatch_stalled_.end(dispatch_stall_cycles_, now);
+  array_queue_.blocked.end(semaphore_wait_cycles_, now);
+  for (Channel& channel : channels_) channel.queue.blocked.end(semaphore_wait_cycles_, now);
+}
+
+void Sequencer::end_preparation(Cycle now) {
+  exposed_.end(exposed_cycles_, exposed_cycles(now));
+  fetching_.end(image_fetch_cycles_, now);
+  configuring_.end(config_cycles_, std::min(now, config_done_));
+  preparation_ = Preparation::none;
+  bursts_.clear();
 }
 
 void Sequencer::update_irq() { irq.write((interrupt_status_.get() & interrupt_enable_.get()) != 0); }
@@ -376,7 +404,7 @@ bool Sequencer::dispatch() {
   }
   switch (static_cast<CommandOpcode>(command.opcode)) {
     case CommandOpcode::sync:
-      if (!acquire(command, dispatch_blocked_since_)) return false;
+      if (!acquire(command, dispatch_blocked_)) return false;
       for (CommandObserver* observer : observers_) observer->command_started(command, now_);
       complete(command);
       break;
@@ -393,11 +421,10 @@ bool Sequencer::dispatch() {
 
 bool Sequencer::enqueue(const Command& command, CommandQueue& queue) {
   if (queue.commands.size() >= static_cast<u64>(parameters_.queue_depth.get())) {
-    if (!dispatch_stalled_since_) dispatch_stalled_since_ = now_;
+    dispatch_stalled_.begin(now_);
     return false;
   }
-  if (dispatch_stalled_since_) dispatch_stall_cycles_ += now_ - *dispatch_stalled_since_;
-  dispatch_stalled_since_.reset();
+  dispatch_stalled_.end(dispatch_stall_cycles_, now_);
   queue.commands.push_back(command);
   return true;
 }
@@ -448,13 +475,12 @@ bool Sequencer::waits_met(const Command& command) const {
   return available(first, first == second ? 2 : 1) && available(second, 1);
 }
 
-bool Sequencer::acquire(const Command& command, std::optional<Cycle>& blocked_since) {
+bool Sequencer::acquire(const Command& command, LastingState& blocked) {
   if (!waits_met(command)) {
-    if (!blocked_since) blocked_since = now_;
+    blocked.begin(now_);
     return false;
   }
-  if (blocked_since) semaphore_wait_cycles_ += now_ - *blocked_since;
-  blocked_since.reset();
+  blocked.end(semaphore_wait_cycles_, now_);
   for (const u8 semaphore : command.wait) {
     if (semaphore != semaphore_none) --semaphores_[semaphore];
   }
@@ -503,8 +529,8 @@ void Sequencer::raise(SequencerError error, u32 tag, u64 info) {
   error_tag_.set(tag);
   error_info_lo_.set(static_cast<u32>(info));
   error_info_hi_.set(static_cast<u32>(info >> 32));
-  preparation_ = Preparation::none;
-  bursts_.clear();
+  end_waits(clock_.now());
+  end_preparation(clock_.now());
   interrupt_status_.set(interrupt_status_.get() | interrupt_error);
   irq_changed_.notify(sc_core::SC_ZERO_TIME);
 }
@@ -515,7 +541,7 @@ void Sequencer::raise(SequencerError error, u32 tag, u64 info) {
 bool Sequencer::start_transfer(u32 index) {
   Channel& channel = channels_[index];
   if (halted() || channel.running || channel.queue.commands.empty()) return false;
-  if (!acquire(channel.queue.commands.front(), channel.queue.blocked_since)) return false;
+  if (!acquire(channel.queue.commands.front(), channel.queue.blocked)) return false;
   channel.running = channel.queue.commands.front();
   channel.queue.commands.pop_front();
   channel.abandoned = false;
@@ -572,7 +598,7 @@ bool Sequencer::prepare_image() {
   const Command& command = array_queue_.commands.front();
   switch (preparation_) {
     case Preparation::none:
-      if (!launch_head_since_) launch_head_since_ = now_;
+      launch_head_.begin(now_);
       phases_ = LaunchPhases{};
       if (same_image(command)) {
         preparation_ = Preparation::ready;
@@ -584,7 +610,9 @@ bool Sequencer::prepare_image() {
       }
       preparation_ = Preparation::fetching;
       preparation_start_ = now_;
-      preparation_busy_ = array_busy_cycles();
+      preparation_busy_ = array_busy_cycles(now_);
+      fetching_.begin(now_);
+      exposed_.begin(0);
       image_.assign(command.image_bytes, 0);
       image_requested_ = 0;
       bursts_.clear();
@@ -622,7 +650,7 @@ bool Sequencer::fetch_image(const Command& command) {
   if (image_requested_ < command.image_bytes || !bursts_.empty()) return progress;
 
   phases_.fetch_cycles = now_ - preparation_start_;
-  image_fetch_cycles_ += phases_.fetch_cycles;
+  fetching_.end(image_fetch_cycles_, now_);
   if (!check_image(command)) return true;
   ImageHeader header;
   std::memcpy(&header, image_.data(), sizeof(header));
@@ -630,6 +658,7 @@ bool Sequencer::fetch_image(const Command& command) {
   const auto width = static_cast<u64>(parameters_.config_bytes_per_cycle.get());
   phases_.config_cycles = (bytes + width - 1) / width;
   config_done_ = now_ + phases_.config_cycles;
+  configuring_.begin(now_);
   preparation_ = Preparation::configuring;
   return true;
 }
@@ -662,11 +691,10 @@ bool Sequencer::check_image(const Command& command) {
 void Sequencer::configure(const Command& command) {
   ImageHeader header;
   std::memcpy(&header, image_.data(), sizeof(header));
-  config_cycles_ += phases_.config_cycles;
-  config_words_ += (configuration_bytes(header) + 7) / 8;
-  const Cycle hidden = array_busy_cycles() - preparation_busy_;
-  phases_.exposed_cycles = now_ - preparation_start_ - hidden;
-  exposed_cycles_ += phases_.exposed_cycles;
+  configuring_.end(config_cycles_, config_done_);
+  config_words_.add((configuration_bytes(header) + 7) / 8, config_done_ - phases_.config_cycles, config_done_);
+  phases_.exposed_cycles = exposed_cycles(now_);
+  exposed_.end(exposed_cycles_, phases_.exposed_cycles);
   for (u32 y = 0; y < header.pe_rows; ++y) {
     for (u32 x = 0; x < header.pe_columns; ++x) {
       if (!write_to(to_pe[pe_index(x, y)], configure_address, image_.data(), command.image_bytes)) {
@@ -686,13 +714,13 @@ bool Sequencer::start_launch() {
                        launches_.size() < static_cast<u64>(parameters_.launch_queue.get());
   if (!launches_.empty() && !follows) return false;
   const Command command = array_queue_.commands.front();
-  if (!acquire(command, array_queue_.blocked_since)) return false;
-  launch_wait_cycles_ += now_ - *launch_head_since_;
-  launch_head_since_.reset();
+  if (!acquire(command, array_queue_.blocked)) return false;
+  launch_head_.end(launch_wait_cycles_, now_);
   phases_.launch_cycles = static_cast<u64>(parameters_.launch_cycles.get());
   if (configured_->generation == launched_generation_) ++launches_same_image_;
   launched_generation_ = configured_->generation;
   launching_ = Launching{command, now_ + phases_.launch_cycles, *configured_, phases_};
+  launching_state_.begin(now_);
   array_queue_.commands.pop_front();
   preparation_ = Preparation::none;
   for (CommandObserver* observer : observers_) observer->command_started(command, now_);
@@ -703,13 +731,13 @@ bool Sequencer::send_launch() {
   if (!launching_ || launching_->done > now_) return false;
   Launching launching = *launching_;
   launching_.reset();
+  launching_state_.end(launch_cycles_, launching.done);
   launching.phases.launch_number = ++launch_number_;
   launching.phases.overlapped = !launches_.empty();
-  launch_cycles_ += launching.phases.launch_cycles;
   if (launching.phases.overlapped) {
     ++launches_overlapped_;
   } else {
-    array_busy_since_ = now_;
+    array_working_.begin(now_);
   }
   const Command& command = launching.command;
   for (CommandObserver* observer : observers_) observer->kernel_launched(command, launching.phases, now_);
@@ -763,15 +791,17 @@ void Sequencer::retire(std::deque<Launch>::iterator launch) {
   const bool succeeded = !launch->failed;
   launches_.erase(launch);
   if (launches_.empty()) {
-    array_busy_ += now_ - *array_busy_since_;
-    array_busy_since_.reset();
+    array_working_.end(array_busy_, now_);
   }
   if (succeeded) return complete(command);
   for (CommandObserver* observer : observers_) observer->kernel_failed(command, now_);
 }
 
-Cycle Sequencer::array_busy_cycles() const {
-  return array_busy_.value() + (array_busy_since_ ? now_ - *array_busy_since_ : 0);
+Cycle Sequencer::array_busy_cycles(Cycle now) const { return array_busy_.value() + array_working_.uncounted(now); }
+
+Cycle Sequencer::exposed_cycles(Cycle now) const {
+  if (!exposed_.open()) return 0;
+  return now - preparation_start_ - (array_busy_cycles(now) - preparation_busy_);
 }
 
 }  // namespace bvp

@@ -50,6 +50,8 @@ class Sequencer : public sc_core::sc_module {
   [[nodiscard]] const RegisterBank& register_bank() const { return bank_; }
   /// Nothing fetched, queued or running.
   [[nodiscard]] bool idle() const;
+  /// Counts what lasts up to the present; call before reading the statistics.
+  void settle();
   [[nodiscard]] SequencerError error() const { return static_cast<SequencerError>(error_code_.get()); }
 
  private:
@@ -69,10 +71,10 @@ class Sequencer : public sc_core::sc_module {
     Cycle done = 0;
     bool decoded = false;
   };
-  /// Commands of one unit, in order. `blocked_since`: the head could start but for its semaphores.
+  /// Commands of one unit, in order. `blocked`: the head could start but for its semaphores.
   struct CommandQueue {
     std::deque<Command> commands;
-    std::optional<Cycle> blocked_since;
+    LastingState blocked;
   };
   struct Channel {
     CommandQueue queue;
@@ -159,12 +161,17 @@ class Sequencer : public sc_core::sc_module {
   [[nodiscard]] bool halted() const { return error() != SequencerError::none; }
   [[nodiscard]] bool waits_met(const Command& command) const;
   /// Takes the command's tokens if they are all there; notes since when they are missing otherwise.
-  bool acquire(const Command& command, std::optional<Cycle>& blocked_since);
+  bool acquire(const Command& command, LastingState& blocked);
   void complete(const Command& command);
   /// The element of UNIT_COMPLETED that counts the command.
   [[nodiscard]] static u32 unit_of(const Command& command);
   void raise(SequencerError error, u32 tag, u64 info);
-  [[nodiscard]] Cycle array_busy_cycles() const;
+  [[nodiscard]] Cycle array_busy_cycles(Cycle now) const;
+  /// Of the image that is prepared: cycles in which no kernel ran.
+  [[nodiscard]] Cycle exposed_cycles(Cycle now) const;
+  /// Nothing waits any more, or is prepared.
+  void end_waits(Cycle now);
+  void end_preparation(Cycle now);
   [[nodiscard]] bool same_image(const Command& command) const;
   [[nodiscard]] u32 pe_index(u32 x, u32 y) const { return y * columns_ + x; }
 
@@ -197,7 +204,7 @@ class Sequencer : public sc_core::sc_module {
   Counter semaphore_wait_cycles_{&stats_, "semaphore_wait", "cycles",
                                  "that commands otherwise able to start waited for semaphores, over all units"};
   Counter dispatch_stall_cycles_{&stats_, "dispatch_stall", "cycles", "that the dispatcher waited for a full queue"};
-  Counter idle_cycles_{&stats_, "idle", "cycles", "with nothing fetched, queued or running (finished periods)"};
+  Counter idle_cycles_{&stats_, "idle", "cycles", "with nothing fetched, queued or running"};
   Counter ring_bytes_{&stats_, "ring_fetch_bytes", "bytes", "read from the command ring"};
   Counter image_bytes_{&stats_, "image_fetch_bytes", "bytes", "read of kernel images"};
   Counter errors_{&stats_, "errors", "errors", "found, also while already halted"};
@@ -213,13 +220,12 @@ class Sequencer : public sc_core::sc_module {
   Cycle not_before_ = 0;  // when the last doorbell arrives
   std::deque<FetchedCommand> fetched_;
   std::optional<Dispatching> dispatching_;
-  std::optional<Cycle> dispatch_blocked_since_;
-  std::optional<Cycle> dispatch_stalled_since_;
+  LastingState dispatch_blocked_, dispatch_stalled_;
 
   // units
   std::vector<Channel> channels_;
   CommandQueue array_queue_;
-  std::optional<Cycle> launch_head_since_;
+  LastingState launch_head_;  // there is one
   std::optional<Configured> configured_;
   u64 generation_ = 0;
   u64 launched_generation_ = 0;                  // of the last launch
@@ -229,19 +235,22 @@ class Sequencer : public sc_core::sc_module {
   std::vector<Cycle> bursts_;  // arrivals of those in flight
   Cycle preparation_start_ = 0;
   Cycle preparation_busy_ = 0;  // array_busy_cycles() at the start
+  LastingState fetching_, configuring_;
+  LastingState exposed_;  // in cycles of exposed_cycles()
   Cycle config_done_ = 0;
   LaunchPhases phases_;
   std::optional<Launching> launching_;
+  LastingState launching_state_;
   std::deque<Launch> launches_;  // sent and not reported by all PEs
   u32 launch_number_ = 0;
-  std::optional<Cycle> array_busy_since_;
+  LastingState array_working_;
   std::multimap<Cycle, Arrival> arrivals_;
 
   std::array<u32, semaphore_count> semaphores_{};
 
   Cycle now_ = 0;
   Cycle next_ = 0;
-  std::optional<Cycle> idle_since_ = 0;
+  LastingState resting_;  // idle()
   sc_core::sc_event wake_, irq_changed_;
   tlm::tlm_generic_payload payload_;
 

@@ -32,17 +32,14 @@ std::size_t LinearPrices::index_of(const std::string& component) const {
                                   components_.begin());
 }
 
-std::vector<double> LinearPrices::energy(const std::vector<u64>& earlier, const std::vector<u64>& later, u64 cycles,
-                                         double clock_hz) const {
+std::vector<double> LinearPrices::energy(const std::vector<i64>& actions, double seconds, double clock_hz) const {
   std::vector<double> joules(components_.size(), 0);
   for (std::size_t i = 0; i < actions_.size(); ++i) {
-    joules[actions_[i].component] += static_cast<double>(later[i] - earlier[i]) * actions_[i].joules;
+    joules[actions_[i].component] += static_cast<double>(actions[i]) * actions_[i].joules;
   }
-  const double seconds = static_cast<double>(cycles) / clock_hz;
-  const double asleep =
-      retention_cycles_ == actions_.size()
-          ? 0
-          : static_cast<double>(later[retention_cycles_] - earlier[retention_cycles_]) / pes_ / clock_hz;
+  const double asleep = retention_cycles_ == actions_.size()
+                            ? 0
+                            : static_cast<double>(actions[retention_cycles_]) / pes_ / clock_hz;
   for (std::size_t i = 0; i < joules.size(); ++i) {
     joules[i] += background_[i].watts * (seconds - asleep) + background_[i].watts_in_retention * asleep;
   }

@@ -17,9 +17,9 @@ class LinearPrices {
 
   /// Those that have actions or background, in order.
   [[nodiscard]] const std::vector<std::string>& components() const { return components_; }
-  /// Joules by component between two samples of the sampler that lie `cycles` apart.
-  [[nodiscard]] std::vector<double> energy(const std::vector<u64>& earlier, const std::vector<u64>& later, u64 cycles,
-                                           double clock_hz) const;
+  /// Joules by component of so many actions, in the order of the sampler, in a time. Amounts behind those of the
+  /// actions are left out. `clock_hz`: of the PEs.
+  [[nodiscard]] std::vector<double> energy(const std::vector<i64>& actions, double seconds, double clock_hz) const;
 
  private:
   struct Action {

@@ -1,43 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// Power over time: what the estimators of the SoC have counted in each window, priced.
+// Power over time: what the estimators of the SoC count, by window of time, priced.
 #pragma once
 
+#include <deque>
 #include <vector>
 
+#include "models/common/activity.h"
 #include "models/power/action_counts.h"
 #include "models/power/energy_table.h"
 #include "platform/power/linear_prices.h"
 #include "platform/power/power_trace.h"
+#include "platform/power/resource_limits.h"
 #include "platform/soc/soc.h"
 
 namespace bvp {
 
 /// Whoever runs the simulation calls it between two calls of sc_start: an event of its own would change the order in
-/// which SystemC serves others of the same time. Actions are counted when a unit begins with them: those of a block of
-/// some hundred cycles all belong to the window in which it begins.
+/// which SystemC serves others of the same time. An amount belongs to the windows in which it takes place, whenever it
+/// is counted (Counter::add). What a window cannot hold (ResourceLimits) belongs to the next one.
 class PowerMonitor {
  public:
-  /// `soc` must outlive it.
-  PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, double clock_hz);
+  /// `soc` must outlive it. @param window  of time, more than 0
+  PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize& size, const sc_core::sc_time& window);
+  ~PowerMonitor();
+  PowerMonitor(const PowerMonitor&) = delete;
+  PowerMonitor& operator=(const PowerMonitor&) = delete;
 
-  /// A window ends here; does nothing if no cycle has passed since the last one.
-  void close_window();
-  [[nodiscard]] const PowerTrace& trace() const { return trace_; }
+  /// Time until the open window ends.
+  [[nodiscard]] sc_core::sc_time time_left() const;
+  /// What has been counted since the last call belongs to the open window. Called when that window ends, at the latest.
+  void take();
+  /// The simulation has ended. The sum over all windows is what was counted in all.
+  const PowerTrace& finish();
 
  private:
-  struct Sample {
-    Cycle cycle = 0;
-    std::vector<u64> actions;
-    u64 dram_read = 0, dram_written = 0;
-    std::array<u64, unit_count> issue{};
-  };
-  void take(Sample& sample);
+  void sample(std::vector<u64>& values);
+  /// Appends a window, which ends then, to the trace.
+  void price(u64 number, u64 end_ps, const std::vector<i64>& amounts);
 
   Soc& soc_;
   const double clock_hz_, pes_;
   ActionSampler sampler_;
   LinearPrices prices_;
-  Sample last_, now_;
+  /// Columns of the table: the actions of the sampler, then these.
+  const std::size_t dram_read_, dram_written_, issue_, figures_;
+  ActivityWindows windows_;
+  ResourceLimits limits_;
+  std::deque<ActivityProfile> profiles_;
+  std::vector<const Counter*> watched_;
+  std::vector<u64> last_, now_;  // counted in all
   PowerTrace trace_;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ struct PowerWindow {
 struct PowerTrace {
   std::vector<std::string> components;
   std::vector<PowerWindow> windows;
+  /// Resource -> what windows could not carry and was left to the next one (ResourceLimits).
+  std::map<std::string, u64> moved;
 };
 
 }  // namespace bvp

@@ -34,4 +34,9 @@ std::vector<Estimator> attach_estimators(const Soc& soc) {
   return estimators;
 }
 
+sc_core::sc_time clock_period(const Soc& soc, const std::string& component) {
+  if (component == "cpu") return soc.cpu.period();
+  return (component == "dram" ? soc.dram.clock() : soc.clock()).period();
+}
+
 }  // namespace bvp

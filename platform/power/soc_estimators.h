@@ -14,4 +14,7 @@ namespace bvp {
 /// @throws std::logic_error  a unit does not count what its estimator reads, or the SoC was built without monitors
 [[nodiscard]] std::vector<Estimator> attach_estimators(const Soc& soc);
 
+/// Of the clock in whose cycles the counters of a component say when something takes place.
+[[nodiscard]] sc_core::sc_time clock_period(const Soc& soc, const std::string& component);
+
 }  // namespace bvp

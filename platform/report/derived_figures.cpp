@@ -11,11 +11,21 @@ double total_area(const RunResult& result) {
   return sum;
 }
 
+std::optional<std::pair<std::string, double>> limit_of(const RunResult& result) {
+  const auto& shares = result.busy_shares;
+  const auto busiest =
+      std::max_element(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (busiest == shares.end()) return std::nullopt;
+  return *busiest;
+}
+
+double no_kernel(const RunResult& result) {
+  return 1 - per_second(static_cast<double>(result.kernel_cycles), static_cast<double>(result.cycles));
+}
+
 double peak_power(const RunResult& result) {
   const auto duration = [](const PowerWindow& window) { return window.end_s - window.begin_s; };
-  const double cycle_s = per_second(result.time_s, static_cast<double>(result.cycles));
-  // Windows end with a cycle, so their lengths differ by one.
-  const double least = duration(result.power.windows.front()) - 1.5 * cycle_s;
+  const double least = duration(result.power.windows.front()) * (1 - 1e-6);
   double peak = 0;
   for (const PowerWindow& window : result.power.windows) {
     if (duration(window) >= least) peak = std::max(peak, window.power_w());

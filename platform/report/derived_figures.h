@@ -2,6 +2,10 @@
 // Figures that follow from those of a run, wherever they are shown.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <utility>
+
 #include "platform/report/run_result.h"
 
 namespace bvp {
@@ -11,6 +15,12 @@ namespace bvp {
 
 /// In mm2, of all components.
 [[nodiscard]] double total_area(const RunResult& result);
+
+/// The resource that was busy for the largest share of the run's cycles, and that share; nothing if none was followed.
+[[nodiscard]] std::optional<std::pair<std::string, double>> limit_of(const RunResult& result);
+
+/// The cycles without a kernel on the array over all cycles of the run.
+[[nodiscard]] double no_kernel(const RunResult& result);
 
 /// In watts, of the windows that are as long as they should be: the last one may be short. There is at least one
 /// window.

@@ -103,7 +103,7 @@ Json read_run(const fs::path& directory) {
   run["directory"] = directory.filename().empty() ? directory.parent_path().filename() : directory.filename();
   run["summary"] = read_json(directory / "summary.json");
   for (const char* key : {"scenario", "cycles", "time_s", "energy_j", "energy_by_action_j", "area_mm2", "inferences",
-                          "layers", "outside_of_layers", "kernels", "unit_cycles", "plan"}) {
+                          "layers", "outside_of_layers", "kernels", "unit_cycles", "utilisation_kernels", "plan"}) {
     if (!run["summary"].contains(key)) {
       throw InputError(fmt::format("{}: no '{}'; expected the summary of a run of this version",
                                    (directory / "summary.json").string(), key));

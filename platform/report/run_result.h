@@ -117,9 +117,11 @@ struct RunResult {
 
   nlohmann::ordered_json prices;  ///< what energy and area were reckoned with (prices_json)
 
-  u64 kernel_cycles = 0;              ///< cycles in which a kernel was on the array
-  Utilisation utilisation;            ///< over kernel_cycles
-  std::optional<Utilisation> steady;  ///< over the kernels' steady parts
+  u64 kernel_cycles = 0;                      ///< cycles in which a kernel was on the array
+  Utilisation utilisation;                    ///< over all cycles, on all PEs
+  Utilisation kernel_utilisation;             ///< over kernel_cycles, on all PEs
+  std::optional<Utilisation> steady;          ///< over the kernels' steady parts
+  std::map<std::string, double> busy_shares;  ///< see busy_shares()
   std::map<std::string, CycleBreakdown> units;
 
   Verification verification;

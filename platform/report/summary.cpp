@@ -59,6 +59,20 @@ Json region_json(const RegionRow& row) {
           {"flops", row.flops},   {"dram_bytes", row.dram_bytes}, {"energy_j", row.energy_j}};
 }
 
+/// What the shares of the summary are shares of.
+Json share_denominators() {
+  return {{"utilisation", "issue slots used over all cycles of the run, on all PEs"},
+          {"utilisation_kernels", "issue slots used over kernel_cycles, on all PEs"},
+          {"utilisation_steady",
+           "issue slots used over the cycles from a unit's first segment of a launch to its last, on the PEs that have "
+           "one"},
+          {"layers.utilisation", "issue slots used over the layer's cycles, on all PEs"},
+          {"kernels.utilisation", "issue slots used over the cycles with the kernel on the array, on all PEs"},
+          {"no_kernel_fraction", "cycles without a kernel on the array over all cycles of the run"},
+          {"busy", "cycles at work over all cycles of the run"},
+          {"peak_fraction", "flops_per_s over peak_flops_per_s"}};
+}
+
 Json array_json(const ArrayMap& map) {
   Json links = Json::array();
   for (const ArrayMap::Link& link : map.links) {
@@ -102,6 +116,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
   for (const RegionRow& row : result.regions) regions.push_back(region_json(row));
   const Verification& verification = result.verification;
   const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
+  const auto limit = limit_of(result);
   return {
       {"scenario", result.scenario},
       {"passed", result.passed()},
@@ -140,8 +155,13 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"energy_by_power_state_j", result.energy_by_power_state_j},
       {"power_state_cycles", result.power_state_cycles},
       {"kernel_cycles", result.kernel_cycles},
+      {"no_kernel_fraction", no_kernel(result)},
       {"utilisation", utilisation_json(result.utilisation)},
+      {"utilisation_kernels", utilisation_json(result.kernel_utilisation)},
       {"utilisation_steady", steady_json(result.steady)},
+      {"busy", result.busy_shares},
+      {"limited_by", limit ? Json{{"resource", limit->first}, {"busy", limit->second}} : Json(nullptr)},
+      {"share_denominators", share_denominators()},
       {"unit_cycles", result.units},
       {"verification",
        {{"checked", verification.checked},

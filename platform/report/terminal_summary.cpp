@@ -327,8 +327,13 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
     add("PEs", fmt::format("{} of {} used: kernels take a power of two of rows and of columns", used,
                            array.rows * array.columns));
   }
-  add("utilisation", utilisation_text(result.utilisation));
-  if (result.steady) add("  in steady state", utilisation_text(*result.steady));
+  add("utilisation", utilisation_text(result.utilisation) + "  (of all cycles)");
+  add("  with a kernel", utilisation_text(result.kernel_utilisation) + "  (of kernel cycles)");
+  if (result.steady) add("  steady", utilisation_text(*result.steady) + "  (without fill and drain)");
+  add("no kernel", percent(no_kernel(result)) + " of all cycles");
+  if (const auto limit = limit_of(result)) {
+    add("limited by", fmt::format("{}, busy {} of all cycles", limit->first, percent(limit->second)));
+  }
   add("simulation",
       fmt::format("{:.2f} s on the host, {}, {}", result.host_seconds,
                   si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),

@@ -17,6 +17,7 @@
 #include "platform/report/plan_report.h"
 #include "platform/report/prices_json.h"
 #include "platform/report/statistics_json.h"
+#include "platform/run/busy_shares.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/elf_image.h"
@@ -220,9 +221,16 @@ class Run {
     soc.simulation_control.set_region_callback([&](bool begin, u32 region) { regions.mark(begin, region); });
     clock_hz_ = soc.clock().hertz();
     start_records(soc);
+    // The run ends at the time at which something ends it, however far the simulation was asked to go.
     std::optional<int> exit_code;
+    bool ended = false;
     soc.simulation_control.set_exit_callback([&](int code) {
       exit_code = code;
+      ended = true;
+      sc_core::sc_stop();
+    });
+    soc.cpu.set_halt_callback([&](const std::string&) {
+      ended = true;
       sc_core::sc_stop();
     });
     progress_.stage = RunProgress::Stage::simulating;
@@ -244,15 +252,14 @@ class Run {
     const Stopwatch watch;
     try {
       const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
-      while (!exit_code && !soc.cpu.halted() && sc_core::sc_time_stamp() < limit) {
+      while (!ended && sc_core::sc_time_stamp() < limit) {
         if (request_.interrupted && request_.interrupted()) {
           result_.failure =
               fmt::format("interrupted after {:.6g} s of simulated time", sc_core::sc_time_stamp().to_seconds());
           break;
         }
-        const sc_core::sc_time slice = std::min(slice_, limit - sc_core::sc_time_stamp());
-        soc.advance(slice);
-        if (power_) power_->close_window();
+        soc.advance(std::min(power_ ? power_->time_left() : slice_, limit - sc_core::sc_time_stamp()));
+        if (power_) power_->take();
         report_progress(estimate);
       }
     } catch (const sc_core::sc_report& report) {
@@ -260,7 +267,7 @@ class Run {
     }
     result_.host_seconds = watch.seconds();
     describe_end(soc, exit_code);
-    soc.settle_statistics();
+    soc.end_simulation();
     recorder.finish();
     regions.finish();
     collect(soc, recorder, regions);
@@ -306,8 +313,8 @@ class Run {
   void start_records(Soc& soc) {
     const auto channels = static_cast<u32>(scenario_.soc.dma.channels);
     if (scenario_.record.power_window_s > 0) {
-      power_ = std::make_unique<PowerMonitor>(soc, *table_, machine_size(), clock_hz_);
-      slice_ = sc_core::sc_time(scenario_.record.power_window_s, sc_core::SC_SEC);
+      const sc_core::sc_time window(scenario_.record.power_window_s, sc_core::SC_SEC);
+      power_ = std::make_unique<PowerMonitor>(soc, *table_, machine_size(), window);
     }
     if (!request_.trace.empty()) {
       tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
@@ -345,8 +352,7 @@ class Run {
 
   void finish_records(Soc& soc) {
     if (power_) {
-      power_->close_window();
-      result_.power = power_->trace();
+      result_.power = power_->finish();
     }
     if (tracer_) {
       tracer_->finish(soc.clock().now(), result_.power);
@@ -490,9 +496,11 @@ class Run {
       result_.kernels.push_back(std::move(row));
     }
     result_.energy_by_kernel_j["(after the last kernel)"] = energy_of(recorder.rest(), recorder.rest().booked_cycles);
-    result_.utilisation = utilisation_of(on_array, result_.kernel_cycles * pes);
+    result_.utilisation = utilisation_of(on_array, result_.cycles * pes);
+    result_.kernel_utilisation = utilisation_of(on_array, result_.kernel_cycles * pes);
     result_.steady = steady_of(on_array);
     result_.units = breakdown_of(on_array, result_.cycles * pes);
+    result_.busy_shares = busy_shares(soc, scenario_.soc, result_.cycles, result_.units);
 
     const Network& network = scenario_.network;
     for (const auto& [layer, totals] : recorder.layers()) {
@@ -630,8 +638,8 @@ class Run {
   std::optional<EnergyTable> table_;
   RunProgress progress_;
   LastLine last_line_;                         // of the firmware
-  double clock_hz_ = 0;                        // of the accelerator, as simulated
-  sc_core::sc_time slice_{1, sc_core::SC_MS};  // of the simulation between two looks at it
+  double clock_hz_ = 0;                              // of the accelerator, as simulated
+  const sc_core::sc_time slice_{1, sc_core::SC_MS};  // between two looks at the simulation, without power windows
   std::unique_ptr<PowerMonitor> power_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<Waveform> waveform_;

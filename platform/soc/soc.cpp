@@ -7,8 +7,8 @@
 
 namespace bvp {
 
-Soc::Monitors::Monitors(const ArrayParameters& array)
-    : scratchpad("scratchpad_monitor", array, stats), mesh("mesh_monitor", array, stats) {}
+Soc::Monitors::Monitors(const ArrayParameters& array, const ClockDomain& clock)
+    : scratchpad("scratchpad_monitor", array, clock, stats), mesh("mesh_monitor", array, clock, stats) {}
 
 Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode)
     : sc_module(name),
@@ -85,7 +85,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
 
   // accelerator: array
   if (mode.power) {
-    monitors = std::make_unique<Monitors>(parameters.array);
+    monitors = std::make_unique<Monitors>(parameters.array, clock_);
     stats_.add(&monitors->stats);
     to_scratchpad.bind(monitors->scratchpad.linear.from[0]);
     monitors->scratchpad.linear.to[0].bind(scratchpad.linear);
@@ -170,8 +170,16 @@ void Soc::trace_interrupts(sc_core::sc_trace_file* file) const {
 
 void Soc::settle_statistics() {
   dram.update_statistics();
+  cpu.settle();
+  sequencer.settle();
+  dma.settle();
   for (const auto& pe : pes) pe->settle();
   if (lockstep) lockstep->settle();
+}
+
+void Soc::end_simulation() {
+  dma.bring_up_to_date();
+  settle_statistics();
 }
 
 }  // namespace bvp

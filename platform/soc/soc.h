@@ -55,8 +55,10 @@ class Soc : public sc_core::sc_module {
 
   void trace_interrupts(sc_core::sc_trace_file* file) const;
 
-  /// Brings counters that time alone moves up to the present.
+  /// Brings counters that time alone moves up to the present, and counts what lasts up to it.
   void settle_statistics();
+  /// The simulation has ended: what is under way is counted as far as it has come.
+  void end_simulation();
 
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
   [[nodiscard]] const ClockDomain& clock() const { return clock_; }
@@ -90,7 +92,7 @@ class Soc : public sc_core::sc_module {
     StatGroup stats{"monitors"};
     ScratchpadMonitor scratchpad;
     MeshMonitor mesh;
-    explicit Monitors(const ArrayParameters& array);
+    Monitors(const ArrayParameters& array, const ClockDomain& clock);
   };
   std::unique_ptr<Monitors> monitors;  // for power estimators
 

@@ -268,7 +268,20 @@ TEST_CASE("cpu: an interrupt wakes it from WFI at once", "[cpu]") {
     bench.run(Code{csrsi(mstatus, 8), wfi, addi(s0, zero, 1)});
     CHECK(bench.x(s0) == 0);
     CHECK(bench.cpu->sleeping());
+    bench.cpu->settle();
+    CHECK(bench.cpu->sleep_cycles() == 100000 - 2);
+    bench.cpu->settle();
+    CHECK(bench.cpu->sleep_cycles() == 100000 - 2);
   }
+}
+
+TEST_CASE("cpu: halts at the time to which it has computed", "[cpu]") {
+  Bench bench;
+  sc_time when;
+  bench.cpu->set_halt_callback([&](const std::string&) { when = sc_core::sc_time_stamp(); });
+  bench.run(Code(1234, addi(a0, a0, 1)) + Code{illegal});
+  CHECK(bench.cpu->halted());
+  CHECK(when == ns(1234));
 }
 
 TEST_CASE("cpu: while it computes an interrupt waits at most a quantum", "[cpu]") {

@@ -319,6 +319,35 @@ TEST_CASE("dma: runs that continue on one side share a burst", "[dma]") {
   }
 }
 
+TEST_CASE("dma: cycles of a transfer that goes on are counted when they are read", "[dma]") {
+  System s;
+  s.parameters.setup_cycles = 64;
+  s.build();
+  const auto statistics = [&]() -> const DmaStatistics& { return s.dma->statistics(0); };
+  u64 busy_early = 0, busy_late = 0, setup_early = 0, setup_late = 0;
+  s.run([&] {
+    sc_core::sc_spawn([&] {
+      sc_core::wait(130, sc_core::SC_NS);
+      s.dma->settle();
+      busy_early = statistics().busy_cycles.value();
+      setup_early = statistics().setup_cycles.value();
+      sc_core::wait(50, sc_core::SC_NS);
+      s.dma->settle();
+      busy_late = statistics().busy_cycles.value();
+      setup_late = statistics().setup_cycles.value();
+    });
+    sc_core::wait(100, sc_core::SC_NS);
+    CHECK(s.driver->transfer(copy_of(0, 0x8000, 256)) == 0);
+  });
+  CHECK(busy_early == 30);
+  CHECK(setup_early == 30);
+  CHECK(busy_late == 80);
+  CHECK(setup_late == 64);
+  s.dma->settle();
+  CHECK(statistics().busy_cycles.value() == 64 + 60);
+  CHECK(statistics().setup_cycles.value() == 64);
+}
+
 TEST_CASE("dma: timing of one burst", "[dma]") {
   for (const i64 setup : {0, 63, 64}) {
     System s;

@@ -298,34 +298,34 @@ TEST_CASE("dram channel: the write queue", "[dram]") {
   b.parameters.write_queue_low = 1;
   b.build();
   SECTION("writes wait until the high mark, then a batch leaves down to the low mark") {
-    for (u64 i = 0; i < 3; ++i) CHECK(b.channel->write(0, i, i, 100) == 100);
+    for (u64 i = 0; i < 3; ++i) CHECK(b.channel->write(0, i, i, 64, 100) == 100);
     CHECK(b.channel->waiting_writes() == 3);
     CHECK(b.commands.empty());
-    CHECK(b.channel->write(0, 3, 3, 100) == 100);
+    CHECK(b.channel->write(0, 3, 3, 64, 100) == 100);
     CHECK(b.channel->waiting_writes() == 1);
     CHECK(b.statistics.write_64b.value() == 3);
     CHECK(b.statistics.write_batches.value() == 1);
   }
   SECTION("a full queue makes the next write wait") {
     Cycle accepted = 0;
-    for (u64 i = 0; i < 64; ++i) accepted = b.channel->write(0, i, i, 100);
+    for (u64 i = 0; i < 64; ++i) accepted = b.channel->write(0, i, i, 64, 100);
     // One bank, a row each: the queue empties at the pace of the bank, tRCD + tCWL + burst + tWR + tRP a write.
     CHECK(accepted >= 100 + (64 - 8 - 4) * Cycle{22 + 16 + 4 + 24 + 22});
     CHECK(accepted <= 100 + (64 - 8 + 4) * Cycle{22 + 16 + 4 + 24 + 22});
   }
   SECTION("a read finds a waiting write, a write joins one") {
-    b.channel->write(0, 3, 77, 100);
-    CHECK(b.channel->read(0, 3, 77, 110) == 110);
-    CHECK(b.channel->write(0, 3, 77, 120) == 120);
+    b.channel->write(0, 3, 77, 64, 100);
+    CHECK(b.channel->read(0, 3, 77, 64, 110) == 110);
+    CHECK(b.channel->write(0, 3, 77, 64, 120) == 120);
     CHECK(b.statistics.forwarded.value() == 1);
     CHECK(b.statistics.merged.value() == 1);
     CHECK(b.channel->waiting_writes() == 1);
   }
   SECTION("an idle channel writes what waits") {
-    b.channel->write(0, 3, 77, 100);
-    b.channel->read(1, 3, 5, 100 + 64);
+    b.channel->write(0, 3, 77, 64, 100);
+    b.channel->read(1, 3, 5, 64, 100 + 64);
     CHECK(b.channel->waiting_writes() == 1);
-    b.channel->read(1, 3, 5, 1000);
+    b.channel->read(1, 3, 5, 64, 1000);
     CHECK(b.channel->waiting_writes() == 0);
   }
 }
@@ -360,7 +360,7 @@ TEST_CASE("dram channel: random traffic obeys every rule", "[dram]") {
       const u64 row = random() % (seed % 2 == 0 ? 2 : 64);
       const u64 block = random() % 4096;
       const Cycle done =
-          random() % 3 == 0 ? b.channel->write(bank, row, block, arrival) : b.channel->read(bank, row, block, arrival);
+          random() % 3 == 0 ? b.channel->write(bank, row, block, 64, arrival) : b.channel->read(bank, row, block, 64, arrival);
       CHECK(done >= arrival);
     }
     b.channel->count_refreshes(now + 1000000);

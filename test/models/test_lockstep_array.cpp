@@ -119,9 +119,10 @@ class Bench : public sc_core::sc_module {
         array("pes", config.array, config.pe, clock, statistics, false),
         scratchpad("scratchpad", config.array, config.scratchpad, clock, statistics),
         mesh("mesh", config.array, config.mesh, clock, statistics),
-        accesses_("accesses", 4, [this](u32, const tlm::tlm_generic_payload&) { ++accesses; }),
-        memory_monitor_("memory_monitor", config.array, statistics),
-        mesh_monitor_("mesh_monitor", config.array, statistics),
+        accesses_("accesses", 4, 
+                  [this](u32, const tlm::tlm_generic_payload&, const SocketMonitor::Span&) { ++accesses; }),
+        memory_monitor_("memory_monitor", config.array, clock, statistics),
+        mesh_monitor_("mesh_monitor", config.array, clock, statistics),
         to_array_("to_array", 4),
         linear_("linear"),
         completions_("completions") {

@@ -94,7 +94,9 @@ struct Initiator : sc_core::sc_module {
 TEST_CASE("a socket monitor passes all of the base protocol and shows each transaction once", "[monitor]") {
   const SimulationContext context;
   std::vector<std::pair<u32, u64>> seen;
-  SocketMonitor monitor("monitor", 2, [&](u32 port, const tlm::tlm_generic_payload& payload) {
+  sc_core::sc_time took;
+  SocketMonitor monitor("monitor", 2, [&](u32 port, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span) {
+    took = span.end - span.begin;
     seen.emplace_back(port, payload.get_address());
   });
   Initiator initiators[] = {Initiator("initiator0"), Initiator("initiator1")};
@@ -112,6 +114,7 @@ TEST_CASE("a socket monitor passes all of the base protocol and shows each trans
   SECTION("blocking") {
     initiators[1].socket->b_transport(payload, delay);
     CHECK(delay == 10 * ns);
+    CHECK(took == 7 * ns);
     CHECK(payload.is_response_ok());
     CHECK(seen == decltype(seen){{1, 0x40}});
     targets[1].status = tlm::TLM_ADDRESS_ERROR_RESPONSE;
@@ -217,7 +220,7 @@ TEST_CASE("scratchpad monitor: rows by every port, and hops of the PEs' vectors"
   const ClockDomain clock(1e9);
   StatGroup stats("test"), monitors("monitors");
   Scratchpad scratchpad("scratchpad", array, parameters, clock, stats);
-  ScratchpadMonitor monitor("monitor", array, monitors);
+  ScratchpadMonitor monitor("monitor", array, clock, monitors);
   const auto pes = static_cast<std::size_t>(size.rows * size.columns);
   Initiators initiators("initiators", pes + 1);
   for (std::size_t i = 0; i < pes; ++i) {
@@ -286,7 +289,7 @@ TEST_CASE("scratchpad monitor: bulk traffic touches as many rows as its samples"
   const ClockDomain clock(1e9);
   StatGroup stats("test"), monitors("monitors");
   Scratchpad scratchpad("scratchpad", array, parameters, clock, stats);
-  ScratchpadMonitor monitor("monitor", array, monitors);
+  ScratchpadMonitor monitor("monitor", array, clock, monitors);
   Initiators initiators("initiators", 5);
   for (std::size_t i = 0; i < 4; ++i) {
     initiators.socket[i].bind(monitor.vector.from[i]);
@@ -347,7 +350,7 @@ TEST_CASE("mesh monitor: hops are what the links carry", "[monitor]") {
   const ClockDomain clock(1e9);
   StatGroup stats("test"), monitors("monitors");
   Mesh mesh("mesh", array, parameters, clock, stats);
-  MeshMonitor monitor("monitor", array, monitors);
+  MeshMonitor monitor("monitor", array, clock, monitors);
   const std::size_t pes = mesh.from_pe.size();
   Initiators initiators("initiators", pes);
   Sinks sinks("sinks", pes);

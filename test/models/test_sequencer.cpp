@@ -213,6 +213,9 @@ TEST_CASE("sequencer: a command waits for both of its semaphores and takes both 
   bench.ring_at(doorbell);
   bench.at(300, [&] { bench.write("SEMAPHORE4", 2); });
   bench.at(400, [&] { bench.write("SEMAPHORE9", 1); });
+  bench.run_to(350);
+  bench.sequencer->settle();
+  CHECK(bench.counter("semaphore_wait") == 350 - first_start);
   bench.run_to(399);
   CHECK(bench.transfers.empty());
   CHECK(bench.read("SEMAPHORE4") == 2);
@@ -337,6 +340,8 @@ TEST_CASE("sequencer: idle cycles are counted", "[sequencer]") {
   bench.ring_at(1100);
   bench.run_to(2000);
   CHECK(bench.counter("idle") == doorbell + 1100 - first_start);
+  bench.sequencer->settle();
+  CHECK(bench.counter("idle") == doorbell + (1100 - first_start) + (2000 - 1100 - latency - decode));
 }
 
 // Errors ------------------------------------------------------------------------------------------------------

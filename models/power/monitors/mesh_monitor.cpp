@@ -7,10 +7,14 @@
 
 namespace bvp {
 
-MeshMonitor::MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, StatGroup& parent_stats)
+MeshMonitor::MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock,
+                         StatGroup& parent_stats)
     : sc_module(name),
       from_pe("from_pe", static_cast<std::size_t>(array.rows * array.columns),
-              [this](u32, const tlm::tlm_generic_payload& payload) { observe(payload); }),
+              [this](u32, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span) {
+                observe(payload, span);
+              }),
+      clock_(clock),
       columns_(static_cast<u32>(array.columns)),
       stats_("mesh"),
       vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors went, in PEs"),
@@ -23,10 +27,13 @@ u32 MeshMonitor::distance(u32 source, u32 destination) const {
   return apart(source % columns_, destination % columns_) + apart(source / columns_, destination / columns_);
 }
 
-void MeshMonitor::observe(const tlm::tlm_generic_payload& payload) {
+void MeshMonitor::observe(const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span) {
   const auto* const packet = payload.get_extension<FlowPacket>();
-  const u64 hops = packet->untimed_copies == 0 ? distance(packet->source, packet->destination) : packet->untimed_hops;
-  (packet->count == 0 ? control_hops_ : vector_hops_) += u64{std::max(1u, packet->count)} * hops;
+  const bool timed = packet->untimed_copies == 0;
+  const u64 hops = timed ? distance(packet->source, packet->destination) : packet->untimed_hops;
+  const CycleSpan when =
+      timed ? CycleSpan{clock_.to_cycles(span.begin), clock_.to_cycles(span.end)} : packet->untimed_span;
+  (packet->count == 0 ? control_hops_ : vector_hops_).add(u64{std::max(1u, packet->count)} * hops, when.begin, when.end);
 }
 
 }  // namespace bvp

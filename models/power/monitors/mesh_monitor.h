@@ -3,6 +3,7 @@
 #pragma once
 
 #include "models/common/array_parameters.h"
+#include "models/common/clock.h"
 #include "models/common/statistics.h"
 #include "models/power/monitors/socket_monitor.h"
 
@@ -10,14 +11,16 @@ namespace bvp {
 
 class MeshMonitor : public sc_core::sc_module {
  public:
-  MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, StatGroup& parent_stats);
+  MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock,
+              StatGroup& parent_stats);
 
   SocketMonitor from_pe;  ///< before Mesh::from_pe, as many
 
  private:
-  void observe(const tlm::tlm_generic_payload& payload);
+  void observe(const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span);
   [[nodiscard]] u32 distance(u32 source, u32 destination) const;
 
+  const ClockDomain clock_;
   u32 columns_;
   StatGroup stats_;
   Counter vector_hops_, control_hops_;

@@ -8,11 +8,17 @@
 namespace bvp {
 
 ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array,
-                                     StatGroup& parent_stats)
+                                     const ClockDomain& clock, StatGroup& parent_stats)
     : sc_module(name),
       vector("vector", static_cast<std::size_t>(array.rows * array.columns),
-             [this](u32 pe, const tlm::tlm_generic_payload& payload) { observe_vectors(pe, payload); }),
-      linear("linear", 1, [this](u32, const tlm::tlm_generic_payload& payload) { observe_bytes(payload); }),
+             [this](u32 pe, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span&) {
+               observe_vectors(pe, payload);
+             }),
+      linear("linear", 1,
+             [this](u32, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span) {
+               observe_bytes(payload, span);
+             }),
+      clock_(clock),
       columns_(static_cast<u32>(array.columns)),
       row_bytes_(2 * static_cast<u32>(array.lanes)),
       stats_("scratchpad"),
@@ -24,13 +30,16 @@ ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayPa
 
 void ScratchpadMonitor::observe_vectors(u32 pe, const tlm::tlm_generic_payload& payload) {
   const auto* const access = payload.get_extension<VectorAccess>();
+  if (access->count == 0) return;
   const bool timed = access->untimed_copies == 0;
-  (payload.is_read() ? row_reads_ : row_writes_) += u64{access->count} * (timed ? 1 : access->untimed_copies);
+  const auto [begin, end] = timed ? access->served : access->untimed_span;
+  (payload.is_read() ? row_reads_ : row_writes_)
+      .add(u64{access->count} * (timed ? 1 : access->untimed_copies), begin, end);
   // The PE in column c is c hops from the banks.
-  vector_hops_ += u64{access->count} * (timed ? pe % columns_ : access->untimed_hops);
+  vector_hops_.add(u64{access->count} * (timed ? pe % columns_ : access->untimed_hops), begin, end);
 }
 
-void ScratchpadMonitor::observe_bytes(const tlm::tlm_generic_payload& payload) {
+void ScratchpadMonitor::observe_bytes(const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span) {
   if (const auto* const bulk = payload.get_extension<BulkTraffic>()) {
     observe_bulk(*bulk);
     return;
@@ -38,7 +47,8 @@ void ScratchpadMonitor::observe_bytes(const tlm::tlm_generic_payload& payload) {
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) return;
   const u64 first = payload.get_address() / row_bytes_;
   const u64 last = (payload.get_address() + payload.get_data_length() - 1) / row_bytes_;
-  (payload.is_read() ? row_reads_ : row_writes_) += last - first + 1;
+  (payload.is_read() ? row_reads_ : row_writes_)
+      .add(last - first + 1, clock_.to_cycles(span.begin), clock_.to_cycles(span.end));
   if (const auto* const sampled = payload.get_extension<SampledTraffic>()) {
     Sample& sample = samples_[sampled->pattern];
     Traffic& traffic = payload.is_read() ? sample.read : sample.written;
@@ -56,8 +66,10 @@ void ScratchpadMonitor::observe_bulk(const BulkTraffic& bulk) {
     if (traffic.bytes != 0) seen = traffic;
   }
   const double rows_of_byte = static_cast<double>(seen.rows) / static_cast<double>(seen.bytes);
-  (bulk.write ? row_writes_ : row_reads_) +=
-      static_cast<u64>(std::llround(static_cast<double>(bulk.bytes) * rows_of_byte));
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  (bulk.write ? row_writes_ : row_reads_)
+      .add(static_cast<u64>(std::llround(static_cast<double>(bulk.bytes) * rows_of_byte)),
+           clock_.to_cycles(now - bulk.duration), clock_.to_cycles(now));
 }
 
 }  // namespace bvp

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "models/common/array_parameters.h"
+#include "models/common/clock.h"
 #include "models/common/statistics.h"
 #include "models/isa/bulk_traffic.h"
 #include "models/power/monitors/socket_monitor.h"
@@ -13,14 +14,15 @@ namespace bvp {
 
 class ScratchpadMonitor : public sc_core::sc_module {
  public:
-  ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array, StatGroup& parent_stats);
+  ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock,
+                    StatGroup& parent_stats);
 
   SocketMonitor vector;  ///< before Scratchpad::vector, as many
   SocketMonitor linear;  ///< before Scratchpad::linear
 
  private:
   void observe_vectors(u32 pe, const tlm::tlm_generic_payload& payload);
-  void observe_bytes(const tlm::tlm_generic_payload& payload);
+  void observe_bytes(const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span);
   void observe_bulk(const BulkTraffic& bulk);
 
   /// What was read or written over the linear socket.
@@ -31,6 +33,7 @@ class ScratchpadMonitor : public sc_core::sc_module {
     Traffic read, written;
   };
 
+  const ClockDomain clock_;
   u32 columns_, row_bytes_;
   StatGroup stats_;
   Counter row_reads_, row_writes_, vector_hops_;

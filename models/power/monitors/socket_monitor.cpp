@@ -17,13 +17,14 @@ SocketMonitor::SocketMonitor(sc_core::sc_module_name name, std::size_t ports, Ob
   }
 }
 
-void SocketMonitor::show(int port, const tlm::tlm_generic_payload& payload) {
-  if (payload.is_response_ok()) observer_(static_cast<u32>(port), payload);
+void SocketMonitor::show(int port, const tlm::tlm_generic_payload& payload, const Span& span) {
+  if (payload.is_response_ok()) observer_(static_cast<u32>(port), payload, span);
 }
 
 void SocketMonitor::b_transport(int port, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+  const sc_core::sc_time now = sc_core::sc_time_stamp(), begin = now + delay;
   to[static_cast<std::size_t>(port)]->b_transport(payload, delay);
-  show(port, payload);
+  show(port, payload, {begin, now + delay});
 }
 
 tlm::tlm_sync_enum SocketMonitor::nb_transport_fw(int port, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
@@ -32,13 +33,15 @@ tlm::tlm_sync_enum SocketMonitor::nb_transport_fw(int port, tlm::tlm_generic_pay
   const tlm::tlm_sync_enum answer = to[static_cast<std::size_t>(port)]->nb_transport_fw(payload, phase, delay);
   // The response comes with the return, or on the backward path.
   const bool response = answer == tlm::TLM_COMPLETED || (answer == tlm::TLM_UPDATED && phase == tlm::BEGIN_RESP);
-  if (request && response) show(port, payload);
+  const sc_core::sc_time done = sc_core::sc_time_stamp() + delay;
+  if (request && response) show(port, payload, {done, done});
   return answer;
 }
 
 tlm::tlm_sync_enum SocketMonitor::nb_transport_bw(int port, tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                                   sc_core::sc_time& delay) {
-  if (phase == tlm::BEGIN_RESP) show(port, payload);
+  const sc_core::sc_time done = sc_core::sc_time_stamp() + delay;
+  if (phase == tlm::BEGIN_RESP) show(port, payload, {done, done});
   return from[static_cast<std::size_t>(port)]->nb_transport_bw(payload, phase, delay);
 }
 

@@ -19,8 +19,12 @@ namespace bvp {
 /// see it.
 class SocketMonitor : public sc_core::sc_module {
  public:
+  /// From when the transaction passes here to when the initiator may take it as done.
+  struct Span {
+    sc_core::sc_time begin, end;
+  };
   /// `port` is the index of the pair. Only an interconnect between here and the target changes the payload's address.
-  using Observer = std::function<void(u32 port, const tlm::tlm_generic_payload& payload)>;
+  using Observer = std::function<void(u32 port, const tlm::tlm_generic_payload& payload, const Span& span)>;
 
   SocketMonitor(sc_core::sc_module_name name, std::size_t ports, Observer observer);
 
@@ -35,7 +39,7 @@ class SocketMonitor : public sc_core::sc_module {
                                      sc_core::sc_time& delay);
   unsigned transport_dbg(int port, tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(int port, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
-  void show(int port, const tlm::tlm_generic_payload& payload);
+  void show(int port, const tlm::tlm_generic_payload& payload, const Span& span);
 
   Observer observer_;
 };

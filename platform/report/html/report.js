@@ -93,7 +93,10 @@ function cards(run) {
     ["peak_power_w", s.peak_power_w === null ? "peak power, not recorded" : `peak power, over windows of ${si(powerWindow(run), "s")}`, si(s.peak_power_w, "W"), s.peak_power_w],
     ["flops_per_s", `arithmetic, ${percent(s.peak_fraction)} of peak`, si(s.flops_per_s, "FLOP/s"), s.flops_per_s],
     ["dram_bytes", "DRAM traffic", si(s.dram_bytes, "B"), s.dram_bytes],
-    ["utilisation.cal", "Cal issue slots used in kernels", percent(s.utilisation.cal), s.utilisation.cal],
+    ["utilisation.cal", "Cal issue slots used, of all cycles of the run", percent(s.utilisation.cal), s.utilisation.cal],
+    ["utilisation_kernels.cal", "Cal issue slots used, of cycles with a kernel", percent(s.utilisation_kernels.cal), s.utilisation_kernels.cal],
+    ["no_kernel_fraction", "of all cycles without a kernel on the array", percent(s.no_kernel_fraction), s.no_kernel_fraction],
+    ["limited_by", s.limited_by === null ? "busiest part, not known" : `busiest part: ${s.limited_by.resource}; share of all cycles`, s.limited_by === null ? "-" : percent(s.limited_by.busy), s.limited_by === null ? "-" : s.limited_by.busy],
     ["verification.relative_error", s.verification.checked ? (s.verification.bit_exact ? "error; every bit as the reference"
       : "error; bits differ from the reference") : "not verified",
     s.verification.checked ? s.verification.relative_error.toExponential(2) : "-", s.verification.relative_error],
@@ -125,7 +128,7 @@ function comparison() {
     `Ratios are ${first.directory} over the run, above 1 where the run takes less; only between runs of the same network and as many inferences.`,
     lyingBars("runs-chart", "Time and energy of all runs", RUNS.map((run) => run.directory),
       [bars("time", "ms", "s", "time_s"), bars("energy", "mJ", "J", "energy_j")]),
-    table(["run", "network", "tokens", "sequences", "profile", "time", "speed-up", "energy", "energy ratio", "DRAM", "Cal", "of peak"], rows));
+    table(["run", "network", "tokens", "sequences", "profile", "time", "speed-up", "energy", "energy ratio", "DRAM", "Cal, of all cycles", "of peak"], rows));
 }
 
 function layers(run) {
