@@ -42,7 +42,7 @@ void PowerMonitor::close_window() {
   for (std::size_t i = 0; i < unit_count; ++i) {
     window.utilisation[i] = static_cast<double>(now_.issue[i] - last_.issue[i]) / (static_cast<double>(cycles) * pes_);
   }
-  trace_.windows.push_back(std::move(window));
+  trace_.add(std::move(window), 1 / clock_hz_);
   std::swap(last_, now_);
 }
 

@@ -2,9 +2,11 @@
 // Power over time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/isa/instruction.h"
@@ -35,8 +37,39 @@ struct PowerWindow {
 
 /// One window after the other, from the beginning of the simulation to its end.
 struct PowerTrace {
+  /// With more than that, neighbours become one, two by two, and all further windows are twice as long: a simulation
+  /// may last for years of its own time.
+  static constexpr std::size_t most_windows = 32768;
+
   std::vector<std::string> components;
   std::vector<PowerWindow> windows;
+  double peak_w = 0;  ///< of the windows as they were recorded, except a last one that is shorter than the others
+
+  /// @param cycle_s  windows end with a cycle, which makes them differ by one
+  void add(PowerWindow window, double cycle_s) {
+    const double duration = window.end_s - window.begin_s;
+    if (windows.empty() && merged_ == 1) least_s_ = duration - 1.5 * cycle_s;
+    if (duration >= least_s_) peak_w = std::max(peak_w, window.power_w());
+    if (in_last_ > 0 && in_last_ < merged_) {
+      windows.back() += window;
+      ++in_last_;
+      return;
+    }
+    if (windows.size() == most_windows) {
+      for (std::size_t i = 0; i < most_windows / 2; ++i) {
+        windows[i] = std::move(windows[2 * i]);
+        windows[i] += windows[2 * i + 1];
+      }
+      windows.resize(most_windows / 2);
+      merged_ *= 2;
+    }
+    windows.push_back(std::move(window));
+    in_last_ = 1;
+  }
+
+ private:
+  double least_s_ = 0;
+  u64 merged_ = 1, in_last_ = 0;  // recorded windows in one window, and in the last one so far
 };
 
 }  // namespace bvp

@@ -2,6 +2,7 @@
 // What prices, areas and traces need to know of a configuration.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -16,6 +17,11 @@ namespace bvp {
 [[nodiscard]] MachineSize machine_size(const SocParameters& parameters);
 
 [[nodiscard]] Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters);
+
+/// The file of the table that a scenario names. @throws InputError  a table of the platform is not there
+[[nodiscard]] std::filesystem::path energy_table_file(const Scenario& scenario);
+/// The shipped table. @throws InputError  it is not there
+[[nodiscard]] std::filesystem::path area_table_file();
 
 /// The table that a scenario names, at its operating point and with its price of DRAM transfers. Whether it fits the
 /// machine: check_machine(). @throws InputError  naming key and file

@@ -43,15 +43,6 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-std::filesystem::path firmware_of(const Scenario& scenario) {
-  const std::string& given = scenario.run.firmware;
-  if (!given.empty()) return given;
-  if (const auto found = find_resource("firmware/network.elf")) return *found;
-  throw InputError(
-      "the platform's firmware (firmware/network.elf) was not found beside the executable; build it, or name "
-      "one with run.firmware");
-}
-
 void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_actions& actions) {
   if (report.get_severity() >= sc_core::SC_WARNING && (actions & sc_core::SC_THROW) == 0) {
     std::cerr << report.get_msg_type() << ": " << report.get_msg() << '\n';
@@ -158,6 +149,7 @@ class Run {
     if (request_.begin) request_.begin();
     simulate();
     soc_.reset();
+    if (request_.end) request_.end();
     if (result_.failure.empty() && scenario_.verify.enabled && data()) verify();
     return std::move(result_);
   }
@@ -179,9 +171,9 @@ class Run {
     // Of files that a run without data does not need, the shapes are checked: a wrong one is no surprise later.
     const std::string& weights = scenario_.run.weights;
     if (data()) {
-      weights_ = weights.empty() ? random_weights(network, seed) : load_weights(weights, network);
+      weights_ = weights.empty() ? random_weights(network, seed) : load_weights(weights, network, &result_.notes);
     } else {
-      weights_ = weights.empty() ? weight_shapes(network) : load_weight_shapes(weights, network);
+      weights_ = weights.empty() ? weight_shapes(network) : load_weight_shapes(weights, network, &result_.notes);
     }
     const std::string& file = scenario_.run.input;
     if (network.vocabulary > 0) {
@@ -242,15 +234,21 @@ class Run {
     const Stopwatch watch;
     try {
       const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
+      // Of simulated time, between two looks at whether the run is to end.
+      const sc_core::sc_time longest_step(10, sc_core::SC_US);
+      sc_core::sc_time window_end = slice_;
       while (!exit_code && !soc.cpu.halted() && sc_core::sc_time_stamp() < limit) {
         if (request_.interrupted && request_.interrupted()) {
           result_.failure =
               fmt::format("interrupted after {:.6g} s of simulated time", sc_core::sc_time_stamp().to_seconds());
           break;
         }
-        const sc_core::sc_time slice = std::min(slice_, limit - sc_core::sc_time_stamp());
-        soc.advance(slice);
-        if (power_) power_->close_window();
+        const sc_core::sc_time now = sc_core::sc_time_stamp();
+        soc.advance(std::min({longest_step, window_end - now, limit - now}));
+        if (sc_core::sc_time_stamp() >= window_end) {
+          window_end += slice_;
+          if (power_) power_->close_window();
+        }
         report_progress();
       }
     } catch (const sc_core::sc_report& report) {
@@ -293,14 +291,14 @@ class Run {
       power_ = std::make_unique<PowerMonitor>(soc, *table_, machine_size(), clock_hz_);
       slice_ = sc_core::sc_time(scenario_.record.power_window_s, sc_core::SC_SEC);
     }
-    if (!request_.trace.empty()) {
-      tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
+    if (request_.trace) {
+      tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes), compiled_,
                                          clock_hz_, trace_tracks(soc, scenario_.soc));
       soc.sequencer.add_observer(*tracer_);
       soc.set_unit_observer(tracer_.get());
     }
-    if (!request_.vcd.empty()) {
-      waveform_ = std::make_unique<Waveform>("waveform", request_.vcd, soc, channels, compiled_.tasks.size());
+    if (request_.vcd) {
+      waveform_ = std::make_unique<Waveform>("waveform", request_.vcd(), soc, channels, compiled_.tasks.size());
       soc.sequencer.add_observer(*waveform_);
     }
     if (tracer_ || waveform_) observe_states(soc);
@@ -336,6 +334,7 @@ class Run {
       tracer_->finish(soc.clock().now(), result_.power);
       result_.trace_events_dropped = tracer_->dropped();
     }
+    if (waveform_) waveform_->close();
     // They are modules of the simulation that ends here.
     waveform_.reset();
     tracer_.reset();
@@ -620,6 +619,15 @@ class Run {
 };
 
 }  // namespace
+
+std::filesystem::path firmware_of(const Scenario& scenario) {
+  const std::string& given = scenario.run.firmware;
+  if (!given.empty()) return given;
+  if (const auto found = find_resource("firmware/network.elf")) return *found;
+  throw InputError(
+      "the platform's firmware (firmware/network.elf) was not found beside the executable; build it, or name "
+      "one with run.firmware");
+}
 
 RunResult run_scenario(const Scenario& scenario, const RunRequest& request) { return Run(scenario, request).run(); }
 

@@ -113,17 +113,15 @@ class Checks {
     }
   }
 
+  /// Names become directories, and stand in reports.
   void check_name() {
     const std::string& name = scenario_.name;
-    const bool sound = std::all_of(name.begin(), name.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-             c == '.';
-    });
-    constexpr std::size_t longest = 100;
-    if (!sound || name.empty() || name.front() == '.' || name.size() > longest) {
+    const bool sound = printable(name, name.size()) == name && name.find('/') == std::string::npos;
+    if (!sound || name.empty() || name.front() == '.' || name.size() > longest_name) {
       problems_.add(where("name"), "name",
-                    "found '{}', expected up to {} letters, digits, '_', '-' and '.', not beginning with '.'",
-                    printable(name), longest);
+                    "found '{}', expected up to {} bytes of text without '/' and control characters, not beginning "
+                    "with '.'",
+                    printable(name), longest_name);
     }
   }
 

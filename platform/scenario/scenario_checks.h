@@ -14,6 +14,9 @@ namespace bvp {
 using ValueSources = std::map<std::string, std::string>;
 inline constexpr const char* command_line_source = "command line";
 
+/// Of a scenario's name, in bytes.
+inline constexpr std::size_t longest_name = 100;
+
 /// Checks what is sound of a scenario that has been read, and makes its network.
 /// @param file  that it was read from, for messages
 void check_scenario(Scenario& scenario, const std::string& file, const ValueSources& sources, Problems& problems);
