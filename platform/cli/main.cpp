@@ -9,6 +9,7 @@
 
 #include "platform/cli/build_info.h"
 #include "platform/cli/commands.h"
+#include "platform/scenario/temporary_path.h"
 
 int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv, bvp::build_info()); }
 
@@ -19,6 +20,8 @@ int main(int argc, char* argv[]) {
     opened = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (opened > STDERR_FILENO) close(opened);
   }
+  // Of use where a library ends the process.
+  std::atexit(bvp::remove_temporary_paths);
   // What cannot be written is told, and does not end the process without a word.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);

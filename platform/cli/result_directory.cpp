@@ -173,7 +173,7 @@ void ResultDirectory::check(const std::optional<fs::path>& uart) {
         std::any_of(files_.begin(), files_.end(), [&](const File& file) { return uart->filename() == file.name; });
     if (result) throw InputError(fmt::format("--uart file:{}: the run writes another file there", uart->string()));
   }
-  const fs::path real = fs::weakly_canonical(*uart, error);
+  const fs::path real = fs::weakly_canonical(fs::absolute(*uart), error);
   const auto hash = earlier_.hashes.find(real.string());
   if (hash != earlier_.hashes.end() && has_hash(real, hash->second)) {
     check_writable(*uart);
@@ -247,6 +247,7 @@ fs::path ResultDirectory::commit(bool passed) {
     const int error = errno;
     for (const auto& file : staged_) file->keep();
     staging_->keep();
+    kept_ = true;
     for (const auto& place : made_) place->keep();
     throw std::runtime_error(fmt::format("{}: cannot be written: {}; the results of this run are in {}", to.string(),
                                          std::strerror(error), new_results().string()));

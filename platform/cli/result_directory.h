@@ -36,6 +36,8 @@ class ResultDirectory {
 
   /// Makes the directory and the place for new results. @throws InputError  that cannot be done, or as check()
   void begin();
+  /// New results go away with the object: begin() was called, and commit() has not failed.
+  [[nodiscard]] bool has_begun() const { return staging_ != nullptr && !kept_; }
   /// Where new results are written, after begin(). Goes away with the object, and with what lies there under the names
   /// of results.
   [[nodiscard]] const std::filesystem::path& new_results() const { return staging_->path(); }
@@ -68,6 +70,7 @@ class ResultDirectory {
   InputFiles inputs_;
   Earlier earlier_;
   std::unique_ptr<Lock> lock_;
+  bool kept_ = false;
   std::vector<std::unique_ptr<TemporaryPath>> made_;
   std::unique_ptr<TemporaryPath> staging_;
   std::vector<std::unique_ptr<TemporaryPath>> staged_;

@@ -96,7 +96,7 @@ class UartSink {
   std::optional<WrittenFile> close_file(const std::string& path) {
     file_->close();
     std::error_code error;
-    const fs::path real = fs::weakly_canonical(path, error), content = file_->content();
+    const fs::path real = fs::weakly_canonical(fs::absolute(path), error), content = file_->content();
     if (content.empty()) return std::nullopt;
     return WrittenFile{real.string(), sha256_of_file(content)};
   }
@@ -140,25 +140,26 @@ InputFiles inputs_of(const Scenario& scenario) {
   return inputs;
 }
 
-int run_command(const RunCommand& command, const Invocation& invocation) {
-  const std::unique_ptr<Scenario> scenario = read_scenario(command.scenario, scenario_options(command.overrides));
-  Provenance provenance;
-  provenance.build = invocation.build;
-  provenance.command = invocation.arguments;
-  describe_host(provenance);
-  const InputFiles inputs = inputs_of(*scenario);
-  ResultDirectory directory(directory_of(command, *scenario), *scenario, inputs);
-  const std::optional<std::string> file = uart_file(command.uart);
-  directory.check(file);
-  provenance.inputs = hashes_of(*scenario, inputs);
+namespace {
 
+/// Messages speak of files by the places that they are to have.
+std::string with_final_places(std::string message, const fs::path& temporary, const fs::path& place) {
+  const std::string from = temporary.string();
+  for (std::size_t at = 0; (at = message.find(from, at)) != std::string::npos; at += place.string().size()) {
+    message.replace(at, from.size(), place.string());
+  }
+  return message;
+}
+
+int run_into(ResultDirectory& directory, const RunCommand& command, const Scenario& scenario, Provenance provenance) {
+  const std::optional<std::string> file = uart_file(command.uart);
   RunResult result;
   std::optional<UartSink> uart;
   std::optional<Interruption::Simulation> simulation;
   {
     ProgressLine progress(!command.quiet);
     RunRequest request;
-    request.keep_tensors = scenario->record.tensors;
+    request.keep_tensors = scenario.record.tensors;
     request.begin = [&] {
       directory.begin();
       uart.emplace(file, command.quiet, directory.new_results() / "uart.log");
@@ -168,9 +169,9 @@ int run_command(const RunCommand& command, const Invocation& invocation) {
     request.uart = [&](std::string_view text) { uart->write(text, progress); };
     request.interrupted = [&] { return Interruption::asked() != 0; };
     request.progress = [&](const RunProgress& step) { progress.show(step); };
-    if (scenario->record.trace) request.trace = [&] { return directory.new_results() / "trace.json"; };
-    if (scenario->record.vcd) request.vcd = [&] { return directory.new_results() / "signals.vcd"; };
-    result = run_scenario(*scenario, request);
+    if (scenario.record.trace) request.trace = [&] { return directory.new_results() / "trace.json"; };
+    if (scenario.record.vcd) request.vcd = [&] { return directory.new_results() / "signals.vcd"; };
+    result = run_scenario(scenario, request);
   }
 
   uart->end_line();
@@ -181,8 +182,8 @@ int run_command(const RunCommand& command, const Invocation& invocation) {
   } catch (const std::runtime_error& error) {
     uart_failure = fmt::format("what the firmware printed: {}", error.what());
   }
-  if (!scenario->record.statistics) result.statistics = nullptr;
-  write_run(directory.new_results(), result, scenario->network, parameters_json(*scenario), provenance);
+  if (!scenario.record.statistics) result.statistics = nullptr;
+  write_run(directory.new_results(), result, scenario.network, parameters_json(scenario), provenance);
   if (file && uart_failure.empty()) uart->commit_file();
   const fs::path place = directory.commit(result.passed());
   for (const std::string& note : result.notes) say(fmt::format("note: {}\n", note));
@@ -198,6 +199,26 @@ int run_command(const RunCommand& command, const Invocation& invocation) {
     Interruption::end_by(signal);
   }
   return result.passed() && uart_failure.empty() ? exit_passed : exit_failed;
+}
+
+}  // namespace
+
+int run_command(const RunCommand& command, const Invocation& invocation) {
+  const std::unique_ptr<Scenario> scenario = read_scenario(command.scenario, scenario_options(command.overrides));
+  Provenance provenance;
+  provenance.build = invocation.build;
+  provenance.command = invocation.arguments;
+  describe_host(provenance);
+  const InputFiles inputs = inputs_of(*scenario);
+  ResultDirectory directory(directory_of(command, *scenario), *scenario, inputs);
+  directory.check(uart_file(command.uart));
+  provenance.inputs = hashes_of(*scenario, inputs);
+  try {
+    return run_into(directory, command, *scenario, std::move(provenance));
+  } catch (const std::runtime_error& error) {
+    if (dynamic_cast<const InputError*>(&error) != nullptr || !directory.has_begun()) throw;
+    throw std::runtime_error(with_final_places(error.what(), directory.new_results(), directory.path()));
+  }
 }
 
 }  // namespace bvp

@@ -120,7 +120,7 @@ Kernel KernelBuilder::finish() {
   } catch (const ReachError& error) {
     throw CompileError(fmt::format(
         "a matrix is larger than the 512 MiB that a kernel can step over ({}); expected a smaller network.hidden, "
-        "network.ffn, network.tokens or network.vocabulary",
+        "network.ffn, network.tokens, network.batch or network.vocabulary",
         error.what()));
   } catch (const KernelError& error) {
     throw CompileError(fmt::format("{} (array or PE too small?)", error.what()));

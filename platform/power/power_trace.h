@@ -57,7 +57,7 @@ struct PowerTrace {
     }
     if (windows.size() == most_windows) {
       for (std::size_t i = 0; i < most_windows / 2; ++i) {
-        windows[i] = std::move(windows[2 * i]);
+        if (i > 0) windows[i] = std::move(windows[2 * i]);
         windows[i] += windows[2 * i + 1];
       }
       windows.resize(most_windows / 2);

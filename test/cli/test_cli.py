@@ -1011,7 +1011,7 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
         os.mkfifo(self.path / "r" / "summary.json")
         for command in ["report", "compare"]:
             self.assertIn("summary.json: is not a file", self.vp(command, "r", expect=2, timeout=20).stderr)
-        self.assertIn("is there already", self.run_tiny("--out", "r", expect=2, timeout=20).stderr)
+        self.assertIn("summary.json are there already", self.run_tiny("--out", "r", expect=2, timeout=20).stderr)
 
     def test_sizes_are_limited(self):
         table = (TREE / "models" / "power" / "tables" / "silicon.yaml").read_bytes()
@@ -1024,7 +1024,7 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
         self.assertIn("summary.json: has 2147483648 bytes", self.vp("report", "r", expect=2, timeout=20).stderr)
         aliases = "a: &a {" + ", ".join(f"k{i}: 1" for i in range(1000)) + "}\n"
         aliases += "network: {tokens: 16, hidden: 32, ffn: 64, layers: [" + ", ".join(["*a"] * 1000) + "]}\n"
-        self.assertIn("more than 20000 keys", self.vp("validate", self.write("alias.yaml", aliases), expect=2, timeout=60).stderr)
+        self.assertIn("further problems are not shown", self.vp("validate", self.write("alias.yaml", aliases), expect=2, timeout=60).stderr)
 
     def test_weights_as_others_export_them(self):
         self.run_tiny("--out", "a", "--dump")
@@ -1091,7 +1091,8 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
             self.assertRegex(self.vp(command, "m.yaml", expect=2).stderr, r"error: m\.yaml:4:\d+: soc\.dram: bank_groups is 4, expected at most")
 
     def test_matrices_beyond_the_reach_of_a_kernel(self):
-        done = self.vp("validate", "tiny.yaml", "--set", "network.hidden=16384", "--set", "network.ffn=32768", expect=2, timeout=120)
+        done = self.vp("validate", "tiny.yaml", "--set", "network.tokens=65504", "--set", "network.hidden=8192", "--set",
+                       "soc.dram.size_bytes=4294967296", expect=2, timeout=120)
         self.assertRegex(done.stderr, r"tiny\.yaml: .*a matrix is larger than the 512 MiB that a kernel can step over")
 
     def test_different_work_is_not_compared_as_if_it_were_the_same(self):

@@ -192,7 +192,7 @@ TEST_CASE("Power over time has a bounded number of windows, and keeps its energy
   bvp::PowerTrace trace;
   trace.components = {"pe"};
   double joules = 0, peak = 0;
-  u64 bytes = 0;
+  bvp::u64 bytes = 0;
   for (std::size_t i = 0; i < recorded; ++i) {
     bvp::PowerWindow window;
     window.begin_s = static_cast<double>(i) * 1e-5;
@@ -209,7 +209,7 @@ TEST_CASE("Power over time has a bounded number of windows, and keeps its energy
   CHECK(trace.windows.size() <= bvp::PowerTrace::most_windows);
   CHECK(trace.windows.size() > bvp::PowerTrace::most_windows / 2);
   double joules_after = 0, before_s = 0;
-  u64 bytes_after = 0;
+  bvp::u64 bytes_after = 0;
   bool adjoining = true, same_share = true;
   for (const bvp::PowerWindow& window : trace.windows) {
     adjoining = adjoining && std::abs(window.begin_s - before_s) < 1e-9;
