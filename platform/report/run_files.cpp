@@ -52,6 +52,7 @@ Json example_summary() {
   figure_or_null(summary["energy_dram_pj_per_bit"]);
   figure_or_null(summary["peak_power_w"]);
   figure_or_null(summary["layers"][0]["relative_error"]);
+  figure_or_null(summary["plan"]["tasks"][0]["layer"]);
   Json& verification = summary["verification"];
   figure_or_null(verification["tolerance"]);
   figure_or_null(verification["relative_error"]);

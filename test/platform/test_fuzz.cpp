@@ -23,6 +23,7 @@
 #include "platform/scenario/scenario.h"
 #include "platform/scenario/sha256.h"
 #include "platform/scenario/temporary_path.h"
+#include "platform/soc/memory_map.h"
 
 namespace {
 
@@ -306,7 +307,7 @@ TEST_CASE("random firmware", "[.][nightly][fuzz]") {
     }
     if (random.below(8) == 0) text.resize(random.below(text.size()));
     write("fuzz.elf", text);
-    static_cast<void>(bvp::read_elf("fuzz.elf", 0x1000, 1 << 20));
+    static_cast<void>(bvp::read_elf("fuzz.elf", bvp::memory_map::boot_ram_base, 1 << 20));
   });
 }
 
