@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/cpu/riscv_engine.h"
 
+#include <sys/mman.h>
 #include <unicorn/unicorn.h>
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -100,7 +102,21 @@ u32 RiscvEngine::fetch(u64 address) const {
 // ---------------------------------------------------------------------------------------------------------
 // Building
 
+namespace {
+
+/// Unicorn ends the process, without an error that could be caught, if it does not get the addresses that it translates
+/// code into. @throws std::bad_alloc
+void require_addresses() {
+  constexpr std::size_t needed = (std::size_t{1} << 30) + (std::size_t{64} << 20);
+  void* const probe = mmap(nullptr, needed, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (probe == MAP_FAILED) throw std::bad_alloc();
+  munmap(probe, needed);
+}
+
+}  // namespace
+
 void RiscvEngine::open() {
+  require_addresses();
   uc_engine* engine = nullptr;
   check(uc_open(UC_ARCH_RISCV, UC_MODE_RISCV64, &engine), "cannot be opened");
   engine_.reset(engine);

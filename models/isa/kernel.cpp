@@ -289,8 +289,10 @@ void Kernel::check(const KernelLimits& limits) const {
       for (std::size_t level = 0; level < trip_levels; ++level) {
         reach += std::abs(i64{stream.trip_stride[level]}) * segment.trips[level];
       }
-      require(reach <= farthest_trip, fmt::runtime("the trips of a stream of segment {} reach {}, at most {}"), i,
-              reach, farthest_trip);
+      if (reach > farthest_trip) {
+        throw ReachError(fmt::format("kernel: a stream of segment {} steps over {} bytes, at most {} are possible", i,
+                                     reach, farthest_trip));
+      }
       for (const auto& values : pe_registers) {
         const i64 base = i64{stream.base} + (stream.pe_register == 0 ? 0 : values[stream.pe_register - 1u]);
         require(base == static_cast<i32>(base), fmt::runtime("a stream of segment {} begins at {}"), i, base);

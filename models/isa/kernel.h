@@ -104,4 +104,9 @@ struct KernelError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A stream steps over more bytes than it can.
+struct ReachError : KernelError {
+  using KernelError::KernelError;
+};
+
 }  // namespace bvp

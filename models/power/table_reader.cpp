@@ -4,22 +4,31 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
+#include <fstream>
 #include <set>
 
 namespace bvp {
 
 YAML::Node TableReader::open() const {
+  constexpr std::uintmax_t file_limit = 1 << 20;
   const std::string unreadable = fmt::format("{}: cannot be read", file_);
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(file_, ignored)) throw EnergyTableError(unreadable);
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file_, error)) throw EnergyTableError(unreadable);
+  const std::uintmax_t size = std::filesystem::file_size(file_, error);
+  if (error) throw EnergyTableError(unreadable);
+  if (size > file_limit) {
+    throw EnergyTableError(fmt::format("{}: has {} bytes, expected at most {}", file_, size, file_limit));
+  }
+  std::string text(size, '\0');
+  std::ifstream stream(file_, std::ios::binary);
+  if (!stream.read(text.data(), static_cast<std::streamsize>(size))) throw EnergyTableError(unreadable);
   try {
-    YAML::Node root = YAML::LoadFile(file_);
+    YAML::Node root = YAML::Load(text);
     if (!root.IsMap()) throw EnergyTableError(fmt::format("{}: expected a table, a map", file_));
     return root;
-  } catch (const YAML::BadFile&) {
-    throw EnergyTableError(unreadable);
-  } catch (const YAML::Exception& error) {
-    throw EnergyTableError(fmt::format("{}:{}: {}", file_, error.mark.line + 1, error.msg));
+  } catch (const YAML::Exception& fault) {
+    throw EnergyTableError(fmt::format("{}:{}: {}", file_, fault.mark.line + 1, fault.msg));
   }
 }
 
@@ -35,6 +44,11 @@ void TableReader::fail(const YAML::Node& node, const std::string& path, const st
 void TableReader::check_map(const YAML::Node& node, const std::string& path,
                             std::initializer_list<std::string_view> allowed) const {
   if (!node.IsMap() || node.size() == 0) fail(node, path, "expected a map with entries");
+  // Aliases make a short file into a long one.
+  constexpr std::size_t most_entries = 200;
+  if (node.size() > most_entries) {
+    fail(node, path, fmt::format("found {} entries, expected at most {}", node.size(), most_entries));
+  }
   std::set<std::string> seen;
   for (const auto& entry : node) {
     if (!entry.first.IsScalar() || entry.first.Scalar().empty()) fail(entry.first, path, "a key must be a name");

@@ -10,6 +10,7 @@
 #include "platform/baselines/fabnet.h"
 #include "platform/baselines/jetson.h"
 #include "platform/baselines/workload.h"
+#include "platform/network/network_json.h"
 
 namespace bvp {
 
@@ -212,6 +213,40 @@ std::vector<BaselineRow> compare_with_baselines(const BaselineParameters& parame
   return Comparison(parameters, run).rows();
 }
 
+WorkDifference work_difference(const Network& first, const Network& other) {
+  constexpr std::size_t shown = 8;
+  const nlohmann::ordered_json a = network_json(first), b = network_json(other);
+  WorkDifference difference;
+  const auto add = [&](const std::string& key, const Json& found, const Json& expected, bool comparable) {
+    difference.comparable = difference.comparable && comparable;
+    if (difference.what.size() < shown) {
+      difference.what.push_back(fmt::format("{} {} instead of {}", key, found.is_null() ? "none" : found.dump(),
+                                            expected.is_null() ? "none" : expected.dump()));
+    } else if (difference.what.size() == shown) {
+      difference.what.emplace_back("and more");
+    }
+  };
+  const auto at = [](const Json& json, const std::string& key) { return json.value(key, Json(nullptr)); };
+  for (const char* key : {"tokens", "hidden", "heads", "ffn", "vocabulary", "classes", "pooling", "norm", "fft_norm",
+                          "activation", "epsilon"}) {
+    // The others change nothing of the work.
+    const std::string name = key;
+    const bool work = name != "epsilon" && name != "norm" && name != "fft_norm";
+    if (at(a, key) != at(b, key)) add(key, at(b, key), at(a, key), !work);
+  }
+  if (first.layers.size() != other.layers.size()) {
+    add("layers", other.layers.size(), first.layers.size(), false);
+    return difference;
+  }
+  for (std::size_t i = 0; i < first.layers.size(); ++i) {
+    for (const char* key : {"mixing", "projections", "ffn"}) {
+      const Json &found = b["layers"][i][key], &expected = a["layers"][i][key];
+      if (found != expected) add(fmt::format("layers.{}.{}", i, key), found, expected, true);
+    }
+  }
+  return difference;
+}
+
 std::string run_title(const ComparedRun& run) {
   return run.directory.empty() ? run.name : fmt::format("{} ({})", run.name, run.directory);
 }
@@ -242,8 +277,11 @@ Json comparison_json(const BaselineParameters& parameters, const ComparedRun& ru
   }
   return {{"name", run.name},
           {"directory", run.directory.empty() ? Json(nullptr) : Json(run.directory)},
+          {"sequences", run.sequences()},
           {"time_s", run.time_s},
+          {"time_of_a_sequence_s", run.sequence_s()},
           {"energy_j", run.energy_j},
+          {"energy_of_a_sequence_j", run.sequence_j()},
           {"energy_without_dram_j", run.energy_j - run.dram_energy_j},
           {"energy_profile", run.energy_profile},
           {"energy_note", run.energy_note},

@@ -17,6 +17,7 @@ struct ComparedRun {
   std::string name;
   std::string directory;  // of a run that was read, or empty
   Network network;
+  u64 inferences = 1;  // of the network, a batch each
   double time_s = 0;
   double energy_j = 0;       // with DRAM
   double dram_energy_j = 0;  // of it
@@ -26,7 +27,24 @@ struct ComparedRun {
   double energy_technology_nm = 0, energy_voltage = 0;  // at which actions were priced
   bool energy_scaled = false;                           // not the profile's own point
   std::optional<double> dram_pj_per_bit;                // where it is not the profile's
+
+  [[nodiscard]] double sequences() const {
+    return static_cast<double>(network.batch) * static_cast<double>(inferences);
+  }
+  [[nodiscard]] double sequence_s() const { return time_s / sequences(); }
+  [[nodiscard]] double sequence_j() const { return energy_j / sequences(); }
 };
+
+/// In what a network is another than the first, apart from the batch.
+struct WorkDifference {
+  std::vector<std::string> what;  ///< "tokens 128 instead of 256"
+  /// The sizes are the same, so that the networks do the same task in different ways: dense and butterfly matrices,
+  /// attention and FFT.
+  bool comparable = true;
+  [[nodiscard]] bool same() const { return what.empty(); }
+};
+
+[[nodiscard]] WorkDifference work_difference(const Network& first, const Network& other);
 
 /// How well a figure is founded.
 struct Evidence {

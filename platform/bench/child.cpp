@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "platform/report/json_text.h"
+#include "platform/scenario/interruption.h"
 
 namespace bvp {
 
@@ -57,12 +58,15 @@ nlohmann::json from_child(const std::function<void(int pipe)>& work) {
   std::array<int, 2> ends{};
   if (pipe(ends.data()) != 0) throw std::runtime_error("no pipe to a child process");
   std::fflush(nullptr);
+  const pid_t parent = getpid();
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("no child process");
   if (child == 0) {
+    Interruption::become_child(parent);
     close(ends[0]);
     work(ends[1]);
   }
+  Interruption::set_child(child);
   close(ends[1]);
   std::string text;
   std::array<char, 4096> buffer{};
@@ -72,6 +76,7 @@ nlohmann::json from_child(const std::function<void(int pipe)>& work) {
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
+  Interruption::set_child(0);
   nlohmann::json result = nlohmann::json::parse(text, nullptr, false);
   if (result.is_discarded()) return {{"error", fmt::format("the measuring process ended with status {}", status)}};
   return result;

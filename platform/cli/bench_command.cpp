@@ -2,10 +2,13 @@
 // butterfly-vp bench
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "platform/bench/bench.h"
 #include "platform/cli/commands.h"
 #include "platform/report/json_text.h"
 #include "platform/scenario/output_file.h"
+#include "platform/scenario/seal.h"
 
 namespace bvp {
 namespace {
@@ -76,11 +79,23 @@ void print_components(const Json& components) {
   }
 }
 
+void check_outputs(const BenchCommand& command, const InputFiles& inputs) {
+  check_replaceable(command.out, inputs);
+  if (command.append.empty()) return;
+  check_writable(command.append);
+  check_not_read(command.append, inputs);
+}
+
 std::vector<Workload> workloads_of(const BenchCommand& command) {
   std::vector<Workload> workloads;
   for (const std::string& name : command.scenarios) {
     const std::string file = scenario_file(name);
+    std::error_code ignored;
+    if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) {
+      throw InputError(fmt::format("{}: is not a file, and is read more than once", file));
+    }
     const auto scenario = read_scenario(file, scenario_options(command.overrides));
+    check_outputs(command, inputs_of(*scenario));
     check_inputs(*scenario);
     workloads.push_back({scenario->name, file, command.overrides});
   }
@@ -94,9 +109,8 @@ int bench_command(const BenchCommand& command) {
     fmt::print("{:016x}\n", signature());
     return exit_passed;
   }
+  check_outputs(command, {});
   const std::vector<Workload> workloads = workloads_of(command);
-  check_writable(command.out);
-  if (!command.append.empty()) check_writable(command.append);
   const auto progress = [](const std::string& what) { say(what + "\n"); };
   Json result = run_bench(workloads, scenario_options({}), progress);
   if (command.scenarios.empty()) {
@@ -108,7 +122,10 @@ int bench_command(const BenchCommand& command) {
   print_table(result);
   if (result.contains("native_quality")) print_native_quality(result["native_quality"]);
   if (result.contains("components")) print_components(result["components"]);
-  write_file(command.out, json_text(result));
+  // The line in the other file has no seal: it is one of many.
+  nlohmann::json whole = result;
+  whole["seal"] = seal_blank();
+  write_file(command.out, sealed(json_text(whole)));
   if (!command.append.empty()) append_to_file(command.append, json_text(result, -1));
   fmt::print("results in {}\n", command.out);
   const std::size_t failed = failures(result);

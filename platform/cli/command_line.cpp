@@ -8,6 +8,7 @@
 #include <new>
 
 #include "platform/cli/commands.h"
+#include "platform/scenario/interruption.h"
 #include "platform/scenario/nearest.h"
 #include "platform/scenario/printable.h"
 #include "platform/scenario/resources.h"
@@ -67,12 +68,14 @@ InputError unknown_command(const CLI::App& app, const std::string& found) {
                                 near.empty() ? "" : fmt::format(", did you mean '{}'?", near), fmt::join(names, ", ")));
 }
 
-int dispatch(int argc, const char* const* argv, const std::string& version) {
+int dispatch(int argc, const char* const* argv, const BuildInfo& build) {
   CLI::App app{"butterfly-vp: a virtual platform of a dataflow accelerator for butterfly-sparse attention networks"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", "butterfly-vp " + version, "Print the version and exit");
+  app.set_version_flag("--version", build_text(build), "Print version, commit and build, and exit");
   app.set_help_all_flag("--help-all", "Print the help of all commands and exit");
-  app.footer("Exit codes: 0 done and verified, 1 the run or its verification failed, 2 bad usage or input.");
+  app.footer(
+      "Exit codes: 0 done and verified, 1 the run or its verification failed or something could not be written, 2 bad "
+      "usage or input, 128 + N ended by signal N.");
   std::vector<std::string> sets;
   // It would be taken for an option that is not there.
   const CLI::Validator not_empty([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); },
@@ -183,7 +186,7 @@ int dispatch(int argc, const char* const* argv, const std::string& version) {
   if (run_app.parsed()) {
     run.overrides = overrides;
     keys.append_to(run.overrides);
-    return run_command(run);
+    return run_command(run, {build, {argv, argv + argc}});
   }
   if (bench_app.parsed()) {
     bench.overrides = overrides;
@@ -232,9 +235,10 @@ ScenarioOptions scenario_options(const std::vector<Override>& overrides) {
   return options;
 }
 
-int command_line(int argc, const char* const* argv, const std::string& version) {
+int command_line(int argc, const char* const* argv, const BuildInfo& build) {
+  const Interruption interruption;
   try {
-    const int exit_code = dispatch(argc, argv, version);
+    const int exit_code = dispatch(argc, argv, build);
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
     print_error("standard output cannot be written");
     return exit_failed;

@@ -5,13 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "platform/report/provenance.h"
+#include "platform/scenario/output_file.h"
 #include "platform/scenario/scenario.h"
 
 namespace bvp {
 
 enum ExitCode : int {
   exit_passed = 0,     ///< done, and verified where that was asked for
-  exit_failed = 1,     ///< the run or its verification failed
+  exit_failed = 1,     ///< the run or its verification failed, or something could not be written
   exit_bad_input = 2,  ///< bad usage, scenario or file: nothing was simulated
 };
 
@@ -19,6 +21,12 @@ enum ExitCode : int {
 void say(const std::string& text);
 /// One line for each of the message's, on the standard error.
 void print_error(const std::string& message);
+
+/// The program, and how it was called.
+struct Invocation {
+  BuildInfo build;
+  std::vector<std::string> arguments;
+};
 
 struct RunCommand {
   std::string scenario;
@@ -63,16 +71,20 @@ struct ReportCommand {
 int report_command(const ReportCommand& command);
 int compare_command(const CompareCommand& command);
 int bench_command(const BenchCommand& command);
-int run_command(const RunCommand& command);
+int run_command(const RunCommand& command, const Invocation& invocation);
 int describe_command(const DescribeCommand& command);
 int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides);
 
 /// Parses the arguments, runs the command, turns exceptions into messages on stderr and exit codes.
-int command_line(int argc, const char* const* argv, const std::string& version);
+/// A signal ends the process, see Interruption.
+int command_line(int argc, const char* const* argv, const BuildInfo& build);
+
+/// What the commands read of a scenario: its file, its presets, and the files that these name.
+[[nodiscard]] InputFiles inputs_of(const Scenario& scenario);
 
 /// What `run` would refuse before it simulates: files that the scenario names, the machine, the plan.
-/// @throws InputError  likewise
-void check_inputs(const Scenario& scenario);
+/// @return sentences on what a run does to its inputs. @throws InputError  what `run` would say
+std::vector<std::string> check_inputs(const Scenario& scenario);
 
 /// The file that a user means who names a scenario: the file itself, or, where there is none and the name is that of a
 /// scenario that comes with the platform ("bert_base"), that one. @throws InputError  there is neither

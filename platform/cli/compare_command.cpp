@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // butterfly-vp compare
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "platform/baselines/comparison.h"
 #include "platform/baselines/workload.h"
 #include "platform/cli/commands.h"
 #include "platform/report/json_text.h"
+#include "platform/report/run_files.h"
 #include "platform/report/text_table.h"
 #include "platform/run/run.h"
 #include "platform/scenario/output_file.h"
+#include "platform/scenario/seal.h"
 
 namespace bvp {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-Json read_json(const fs::path& file) {
-  std::ifstream stream(file);
-  if (!stream) throw InputError(fmt::format("{}: cannot be read; expected the directory of a run", file.string()));
-  try {
-    return Json::parse(stream);
-  } catch (const Json::exception& error) {
-    throw InputError(fmt::format("{}: {}", file.string(), error.what()));
-  }
-}
 
 /// A run, and the parameters of the baselines for it.
 struct Item {
@@ -47,6 +40,7 @@ ComparedRun compared(const Scenario& scenario, const RunResult& result) {
   ComparedRun run;
   run.name = scenario.name;
   run.network = scenario.network;
+  run.inferences = result.inferences;
   run.time_s = result.time_s;
   run.energy_j = result.energy_j;
   const auto dram = result.energy_by_component_j.find("dram");
@@ -75,6 +69,7 @@ Item from_scenario(const CompareCommand& command, const std::string& file) {
   overrides.insert(overrides.end(), command.overrides.begin(), command.overrides.end());
   item.scenario = read_scenario(scenario_file(file), scenario_options(overrides));
   Scenario& scenario = *item.scenario;
+  if (!command.out.empty()) check_not_read(command.out, inputs_of(scenario));
   check_firmware(file, scenario.run.firmware);
   item.run = compared(scenario, simulate(scenario, "the network"));
   item.rows = compare_with_baselines(scenario.baselines, item.run);
@@ -104,52 +99,44 @@ void check_overrides_of_run(const CompareCommand& command, const fs::path& direc
   }
 }
 
-/// A parameter as the run had it.
-template <class T>
-T parameter_of_run(const fs::path& directory, const Json& parameters, const char* key) {
-  try {
-    return parameters.at(key).at("value").get<T>();
-  } catch (const Json::exception& error) {
-    throw InputError(
-        fmt::format("{}: not the parameters of a run: {}", (directory / "parameters.json").string(), error.what()));
-  }
-}
-
 Item from_run(const CompareCommand& command, const fs::path& directory) {
   check_overrides_of_run(command, directory);
   Item item;
-  const Json summary = read_json(directory / "summary.json"), network = read_json(directory / "network.json"),
-             parameters = read_json(directory / "parameters.json");
-  check_firmware(directory.string(), parameter_of_run<std::string>(directory, parameters, "run.firmware"));
-  const auto dram_pj_per_bit = parameter_of_run<double>(directory, parameters, "energy.dram_pj_per_bit");
-  try {
-    // JSON is YAML.
-    item.scenario = read_scenario_text(fmt::format("{{\"network\": {}}}", network.dump()), directory / "network.json",
-                                       scenario_options(command.overrides));
-    item.run.name = summary.at("scenario");
-    item.run.directory = directory.string();
-    if (!summary.at("passed").get<bool>()) {
-      throw std::runtime_error(
-          fmt::format("{}: the run failed or was stopped; its figures are not those of the network",
-                      (directory / "summary.json").string()));
-    }
-    item.run.network = item.scenario->network;
-    item.run.time_s = summary.at("time_s");
-    item.run.energy_j = summary.at("energy_j");
-    item.run.dram_energy_j = summary.at("energy_by_component_j").value("dram", 0.0);
-    item.run.peak_flops_per_s = summary.at("peak_flops_per_s");
-    item.run.energy_profile = summary.at("energy_profile");
-    item.run.energy_note = summary.at("energy_note");
-    item.run.energy_technology_nm = summary.at("energy_technology_nm");
-    item.run.energy_voltage = summary.at("energy_voltage");
-    item.run.energy_scaled = summary.at("energy_scaled");
-    if (dram_pj_per_bit > 0) item.run.dram_pj_per_bit = dram_pj_per_bit;
-    if (!(item.run.time_s > 0) || !(item.run.energy_j > 0)) {
-      throw InputError(fmt::format("{}: a run without time or energy", (directory / "summary.json").string()));
-    }
-  } catch (const Json::exception& error) {
-    throw InputError(
-        fmt::format("{}: not the summary of a run: {}", (directory / "summary.json").string(), error.what()));
+  const auto [summary, network, parameters] = read_run_files(directory);
+  check_firmware(directory.string(), parameters["run.firmware"]["value"].get<std::string>());
+  const auto dram_pj_per_bit = parameters["energy.dram_pj_per_bit"]["value"].get<double>();
+  // JSON is YAML.
+  item.scenario = read_scenario_text(
+      fmt::format("{{\"network\": {}}}", network.dump(-1, ' ', true, Json::error_handler_t::replace)),
+      directory / "network.json", scenario_options(command.overrides));
+  const std::string file = (directory / "summary.json").string();
+  item.run.name = summary["scenario"];
+  item.run.directory = directory.string();
+  if (!summary["passed"].get<bool>()) {
+    throw std::runtime_error(
+        fmt::format("{}: the run failed or was stopped; its figures are not those of the network", file));
+  }
+  item.run.network = item.scenario->network;
+  const auto positive = [&](const char* key) {
+    const auto value = summary[key].get<double>();
+    if (value > 0) return value;
+    throw InputError(fmt::format("{}: {}: found {}, expected a number above 0", file, key, value));
+  };
+  item.run.inferences = static_cast<u64>(std::min(positive("inferences"), 1e15));
+  item.run.time_s = positive("time_s");
+  item.run.energy_j = positive("energy_j");
+  const Json& components = summary["energy_by_component_j"];
+  if (components.contains("dram")) item.run.dram_energy_j = components["dram"];
+  item.run.peak_flops_per_s = positive("peak_flops_per_s");
+  item.run.energy_profile = summary["energy_profile"];
+  item.run.energy_note = summary["energy_note"];
+  item.run.energy_technology_nm = positive("energy_technology_nm");
+  item.run.energy_voltage = positive("energy_voltage");
+  item.run.energy_scaled = summary["energy_scaled"];
+  if (dram_pj_per_bit > 0) item.run.dram_pj_per_bit = dram_pj_per_bit;
+  if (item.run.inferences > 1) {
+    throw InputError(fmt::format("{}: inferences: found {}, expected 1: baselines compute the network once", file,
+                                 item.run.inferences));
   }
   item.rows = compare_with_baselines(item.scenario->baselines, item.run);
   return item;
@@ -172,21 +159,50 @@ void print_item(const Item& item) {
   fmt::print("\n");
 }
 
-/// All runs against the first.
+/// All runs against the first, a sequence each: a run of a larger batch is not slower for that.
 void print_runs(const std::vector<Item>& items) {
-  TextTable table({{"run"}, {"time"}, {"speed-up"}, {"energy"}, {"energy ratio"}});
+  TextTable table({{"run"}, {"sequences"}, {"time of one"}, {"speed-up"}, {"energy of one"}, {"energy ratio"}});
   const ComparedRun& first = items.front().run;
+  std::vector<std::string> remarks;
   for (const Item& item : items) {
-    table.add({run_title(item.run), si(item.run.time_s, "s"), ratio(first.time_s / item.run.time_s),
-               si(item.run.energy_j, "J"), ratio(first.energy_j / item.run.energy_j)});
+    const ComparedRun& run = item.run;
+    const WorkDifference difference = work_difference(first.network, run.network);
+    const std::string mark = difference.same() ? "" : fmt::format(" [{}]", remarks.size() + 1);
+    const auto held = [&](double of_first, double of_run) {
+      return difference.comparable ? ratio(of_first / of_run) : std::string("-");
+    };
+    table.add({run_title(run) + mark, fmt::format("{:.0f}", run.sequences()), si(run.sequence_s(), "s"),
+               held(first.sequence_s(), run.sequence_s()), si(run.sequence_j(), "J"),
+               held(first.sequence_j(), run.sequence_j())});
+    if (difference.same()) continue;
+    remarks.push_back(fmt::format(
+        "[{}] another network than the first run's, {}: {}", remarks.size() + 1,
+        difference.comparable ? "of the same sizes" : "so that their times and energies are not of the same work",
+        fmt::join(difference.what, ", ")));
   }
   fmt::print("{}\n", table.text());
+  for (const std::string& remark : remarks) fmt::print("  {}\n", remark);
+}
+
+/// What the command reads. Other files that scenarios name are known when they have been read.
+InputFiles inputs_of(const CompareCommand& command) {
+  InputFiles inputs;
+  for (const std::string& name : command.items) {
+    std::error_code ignored;
+    if (fs::is_directory(name, ignored)) {
+      const InputFiles files = files_of_run(name);
+      inputs.insert(inputs.end(), files.begin(), files.end());
+    } else {
+      inputs.emplace_back("the scenario", name);
+    }
+  }
+  return inputs;
 }
 
 }  // namespace
 
 int compare_command(const CompareCommand& command) {
-  if (!command.out.empty()) check_writable(command.out);
+  if (!command.out.empty()) check_replaceable(command.out, inputs_of(command));
   std::vector<Item> items;
   for (const std::string& name : command.items) {
     std::error_code ignored;  // whoever reads it will tell
@@ -196,8 +212,14 @@ int compare_command(const CompareCommand& command) {
   if (items.size() > 1) print_runs(items);
   if (!command.out.empty()) {
     nlohmann::ordered_json result = nlohmann::ordered_json::array();
-    for (const Item& item : items) result.push_back(comparison_json(item.scenario->baselines, item.run, item.rows));
-    write_file(command.out, json_text(result));
+    for (const Item& item : items) {
+      nlohmann::ordered_json comparison = comparison_json(item.scenario->baselines, item.run, item.rows);
+      if (result.empty()) comparison["seal"] = seal_blank();
+      const WorkDifference difference = work_difference(items.front().run.network, item.run.network);
+      comparison["other_network"] = difference.what;
+      result.push_back(std::move(comparison));
+    }
+    write_file(command.out, sealed(json_text(result)));
   }
   return exit_passed;
 }

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <systemc>
 
+#include "platform/cli/build_info.h"
 #include "platform/cli/commands.h"
+#include "platform/scenario/temporary_path.h"
 
-int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv, BVP_VERSION); }
+int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv, bvp::build_info()); }
 
 // libsystemc has a main of its own, which would print a banner into the output of `describe --schema`.
 int main(int argc, char* argv[]) {
@@ -17,6 +20,11 @@ int main(int argc, char* argv[]) {
     opened = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (opened > STDERR_FILENO) close(opened);
   }
+  // Of use where a library ends the process.
+  std::atexit(bvp::remove_temporary_paths);
+  // What cannot be written is told, and does not end the process without a word.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
   return sc_core::sc_elab_and_sim(argc, argv);
 }

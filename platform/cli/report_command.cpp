@@ -4,6 +4,7 @@
 
 #include "platform/cli/commands.h"
 #include "platform/report/html_report.h"
+#include "platform/report/run_files.h"
 #include "platform/scenario/output_file.h"
 
 namespace bvp {
@@ -12,8 +13,13 @@ int report_command(const ReportCommand& command) {
   const std::vector<std::filesystem::path> directories(command.runs.begin(), command.runs.end());
   const std::filesystem::path file =
       command.out.empty() ? directories.front() / "report.html" : std::filesystem::path(command.out);
+  InputFiles inputs;
+  for (const std::filesystem::path& directory : directories) {
+    const InputFiles files = files_of_run(directory);
+    inputs.insert(inputs.end(), files.begin(), files.end());
+  }
+  check_replaceable(file, inputs);
   const std::string page = html_report(directories);
-  check_writable(file);
   write_file(file, page);
   fmt::print("{}\n", file.string());
   return exit_passed;

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/cli/result_directory.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
 #include <utility>
 
 #include "platform/scenario/input_error.h"
+#include "platform/scenario/input_file.h"
+#include "platform/scenario/interruption.h"
+#include "platform/scenario/seal.h"
+#include "platform/scenario/sha256.h"
 
 namespace bvp {
 
@@ -14,17 +26,59 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* summary_name = "summary.json";
+
 bool same_file(const fs::path& a, const fs::path& b) {
   std::error_code ignored;
   return fs::equivalent(a, b, ignored);
 }
 
+bool is_there(const fs::path& file) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(file, ignored));
+}
+
+/// A regular file (a link is the user's) with this content.
+bool has_hash(const fs::path& file, const std::string& hash) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(fs::symlink_status(file, ignored))) return false;
+  try {
+    return sha256_of_file(file) == hash;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
+/// Fails where there is something already.
+bool rename_to_free_name(const fs::path& from, const fs::path& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  // Some file systems do not know the flag.
+  return errno == EINVAL && !is_there(to) && std::rename(from.c_str(), to.c_str()) == 0;
+}
+
 }  // namespace
 
-ResultDirectory::ResultDirectory(fs::path directory, const Scenario& scenario, const std::string& scenario_file)
-    : directory_(std::move(directory)) {
+struct ResultDirectory::Lock {
+  explicit Lock(const fs::path& directory) : descriptor(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    // A file system without such locks is used without them.
+    if (descriptor < 0 || flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    close(descriptor);
+    throw InputError(fmt::format("{}: another run is writing its results here; expected another --out, or wait for it",
+                                 directory.string()));
+  }
+  ~Lock() {
+    if (descriptor >= 0) close(descriptor);
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+  const int descriptor;
+};
+
+ResultDirectory::ResultDirectory(fs::path directory, const Scenario& scenario, InputFiles inputs)
+    : directory_(std::move(directory)), inputs_(std::move(inputs)) {
   const RecordParameters& record = scenario.record;
-  files_ = {{"summary.json", true},
+  files_ = {{"uart.log", true},
             {"report.html", false},
             {"network.json", true},
             {"parameters.json", true},
@@ -36,17 +90,66 @@ ResultDirectory::ResultDirectory(fs::path directory, const Scenario& scenario, c
             {"signals.vcd", record.vcd},
             {"tensors.safetensors", record.tensors},
             {"weights.safetensors", record.tensors},
-            {"tokens.safetensors", record.tensors && scenario.network.vocabulary > 0}};
-  inputs_ = {{"the scenario", scenario_file},
-             {"run.weights", scenario.run.weights.get()},
-             {"run.input", scenario.run.input.get()},
-             {"run.firmware", scenario.run.firmware.get()},
-             {"energy.profile", scenario.energy.profile.get()}};
+            {"tokens.safetensors", record.tensors && scenario.network.vocabulary > 0},
+            // Last: whoever finds it has the others too.
+            {summary_name, true}};
 }
 
-void ResultDirectory::check_inputs_stay(const std::vector<fs::path>& more) const {
-  std::vector<fs::path> written = more;
-  written.push_back(directory_ / "uart.log");
+ResultDirectory::~ResultDirectory() {
+  staged_.clear();
+  staging_.reset();
+  // The last one made lies in those before.
+  while (!made_.empty()) made_.pop_back();
+}
+
+ResultDirectory::Earlier ResultDirectory::read_earlier(const fs::path& directory) {
+  Earlier earlier;
+  const fs::path file = directory / summary_name;
+  std::error_code ignored;
+  if (!fs::is_regular_file(fs::symlink_status(file, ignored)) || !is_sealed(file)) return earlier;
+  try {
+    const nlohmann::json summary = read_json_file(file);
+    earlier.passed = summary.at("passed").get<bool>();
+    earlier.hashes = summary.at("files").get<std::map<std::string, std::string>>();
+    if (const auto& uart = summary.at("host_run").at("uart_file"); !uart.is_null()) {
+      earlier.hashes[uart.at("path").get<std::string>()] = uart.at("sha256").get<std::string>();
+    }
+    earlier.hashes[summary_name] = sha256_of_file(file);
+  } catch (const std::exception&) {
+    // Not a summary of this version: it vouches for nothing.
+    return {};
+  }
+  return earlier;
+}
+
+bool ResultDirectory::is_read(const fs::path& file) const {
+  return std::any_of(inputs_.begin(), inputs_.end(), [&](const auto& input) { return same_file(input.second, file); });
+}
+
+void ResultDirectory::refuse_foreign_files(const fs::path& directory, const Earlier& earlier) const {
+  std::vector<std::string> foreign;
+  for (const File& file : files_) {
+    if (!file.written || !is_there(directory / file.name)) continue;
+    const auto hash = earlier.hashes.find(file.name);
+    if (hash == earlier.hashes.end() || !has_hash(directory / file.name, hash->second)) foreign.emplace_back(file.name);
+  }
+  if (foreign.empty()) return;
+  throw InputError(
+      fmt::format("{}: {} {} there already, and no summary of an earlier run there says that a run has left {} so; "
+                  "expected another --out, or move {} away",
+                  directory.string(), fmt::join(foreign, ", "), foreign.size() == 1 ? "is" : "are",
+                  foreign.size() == 1 ? "it" : "them", foreign.size() == 1 ? "it" : "them"));
+}
+
+void ResultDirectory::lock() {
+  if (lock_ != nullptr) return;
+  lock_ = std::make_unique<Lock>(directory_);
+  earlier_ = read_earlier(directory_);
+}
+
+void ResultDirectory::check(const std::optional<fs::path>& uart) {
+  std::vector<fs::path> written;
+  if (uart) written.push_back(*uart);
   for (const File& file : files_) {
     if (file.written) written.push_back(directory_ / file.name);
   }
@@ -57,25 +160,104 @@ void ResultDirectory::check_inputs_stay(const std::vector<fs::path>& more) const
                                    key, file.string()));
     }
   }
+  std::error_code error;
+  if (fs::is_directory(directory_, error)) {
+    lock();
+    refuse_foreign_files(directory_, earlier_);
+  }
+  if (!uart) return;
+  // In a directory that is yet to be made there is room for it.
+  if (uart->parent_path().lexically_normal() == directory_.lexically_normal()) {
+    if (!fs::is_directory(directory_, error)) return;
+    const bool result =
+        std::any_of(files_.begin(), files_.end(), [&](const File& file) { return uart->filename() == file.name; });
+    if (result) throw InputError(fmt::format("--uart file:{}: the run writes another file there", uart->string()));
+  }
+  const fs::path real = fs::weakly_canonical(fs::absolute(*uart), error);
+  const auto hash = earlier_.hashes.find(real.string());
+  if (hash != earlier_.hashes.end() && has_hash(real, hash->second)) {
+    check_writable(*uart);
+  } else {
+    check_replaceable(*uart, {});
+  }
 }
 
-void ResultDirectory::make() const {
+void ResultDirectory::begin() {
+  std::vector<fs::path> missing;
+  for (fs::path place = directory_; !place.empty() && !is_there(place); place = place.parent_path()) {
+    missing.push_back(place);
+    if (!place.has_relative_path()) break;
+  }
   std::error_code error;
-  fs::create_directories(directory_, error);
+  for (auto place = missing.rbegin(); place != missing.rend() && !error; ++place) {
+    if (fs::create_directory(*place, error)) made_.push_back(std::make_unique<TemporaryPath>(*place));
+  }
   if (error || !fs::is_directory(directory_)) {
     throw InputError(fmt::format("{}: the directory for the results cannot be made: {}", directory_.string(),
                                  error ? error.message() : "it is not a directory"));
   }
+  lock();
+  refuse_foreign_files(directory_, earlier_);
+  auto staging = std::make_unique<TemporaryPath>(directory_ / fmt::format(".butterfly-vp.{}", random_name()));
+  if (!fs::create_directory(staging->path(), error)) {
+    staging->keep();
+    throw InputError(fmt::format("{}: cannot be written into: {}", directory_.string(), error.message()));
+  }
+  staging_ = std::move(staging);
+  for (const File& file : files_) staged_.push_back(std::make_unique<TemporaryPath>(new_results() / file.name));
 }
 
-void ResultDirectory::remove_old_results() const {
-  for (const File& result : files_) {
-    const fs::path file = directory_ / result.name;
-    const bool read =
-        std::any_of(inputs_.begin(), inputs_.end(), [&](const auto& input) { return same_file(input.second, file); });
-    std::error_code ignored;
-    if (!read) fs::remove(file, ignored);
+fs::path ResultDirectory::commit(bool passed) {
+  fs::path target = directory_;
+  Earlier earlier = earlier_;
+  if (!passed && earlier.passed) {
+    target /= "failed";
+    std::error_code error;
+    fs::create_directory(target, error);
+    if (!fs::is_directory(target)) {
+      throw std::runtime_error(
+          fmt::format("{}: results of the run that failed cannot be written there", target.string()));
+    }
+    earlier = read_earlier(target);
+    refuse_foreign_files(target, earlier);
   }
+  struct Move {
+    const char* name;
+    bool is_new, replaces;
+  };
+  std::vector<Move> moves;
+  std::vector<fs::path> left;  // of the earlier run
+  for (const File& file : files_) {
+    const fs::path place = target / file.name;
+    const auto hash = earlier.hashes.find(file.name);
+    const bool of_earlier_run = hash != earlier.hashes.end() && has_hash(place, hash->second);
+    // Made by the command report, of the earlier run.
+    const bool report = std::strcmp(file.name, "report.html") == 0 && !earlier.hashes.empty() && is_sealed(place);
+    if (is_there(new_results() / file.name)) {
+      moves.push_back({file.name, true, of_earlier_run});
+    } else if ((of_earlier_run || report) && !is_read(place)) {
+      left.push_back(place);
+    }
+  }
+  const Interruption::Change change;
+  for (const Move& move : moves) {
+    const fs::path from = new_results() / move.name, to = target / move.name;
+    const bool moved = move.replaces ? std::rename(from.c_str(), to.c_str()) == 0 : rename_to_free_name(from, to);
+    if (moved) continue;
+    const int error = errno;
+    for (const auto& file : staged_) file->keep();
+    staging_->keep();
+    kept_ = true;
+    for (const auto& place : made_) place->keep();
+    throw std::runtime_error(fmt::format("{}: cannot be written: {}; the results of this run are in {}", to.string(),
+                                         std::strerror(error), new_results().string()));
+  }
+  for (const fs::path& file : left) {
+    std::error_code ignored;
+    fs::remove(file, ignored);
+  }
+  for (const auto& place : made_) place->keep();
+  return target;
 }
 
 }  // namespace bvp

@@ -1,42 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-// The directory that a run writes into, where files of earlier runs and files that the run reads may lie.
+// The directory that a run writes into, where files of earlier runs, of the user, and that the run reads may lie.
 #pragma once
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "platform/scenario/output_file.h"
 #include "platform/scenario/scenario.h"
+#include "platform/scenario/temporary_path.h"
 
 namespace bvp {
 
+/// Results are written into a new directory inside of this one, under a name that nobody can guess, and take their
+/// places all together when they are complete: a run that is killed or cannot write leaves earlier results whole. Only
+/// files that the summary of an earlier run vouches for, by their hashes, are replaced or removed. Of two runs in one
+/// directory the second is refused; the lock is that of the kernel and ends with the process.
 class ResultDirectory {
  public:
-  /// Touches nothing. @param scenario_file  what `scenario` was read from
-  ResultDirectory(std::filesystem::path directory, const Scenario& scenario, const std::string& scenario_file);
+  /// Touches nothing. @param inputs  what the run reads
+  ResultDirectory(std::filesystem::path directory, const Scenario& scenario, InputFiles inputs);
+  ~ResultDirectory();
+  ResultDirectory(const ResultDirectory&) = delete;
+  ResultDirectory& operator=(const ResultDirectory&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const { return directory_; }
 
-  /// Touches nothing. @param more  further files that the run will write
-  /// @throws InputError  the run would overwrite what it reads
-  void check_inputs_stay(const std::vector<std::filesystem::path>& more) const;
+  /// Of what can be known beforehand; touches nothing. @param uart  a further file that the run will write
+  /// @throws InputError  the run would overwrite what it reads or what no earlier run has left, another run is going on
+  /// here, or the directory cannot be written into
+  void check(const std::optional<std::filesystem::path>& uart);
 
-  /// @throws InputError  the directory cannot be made
-  void make() const;
+  /// Makes the directory and the place for new results. @throws InputError  that cannot be done, or as check()
+  void begin();
+  /// New results go away with the object: begin() was called, and commit() has not failed.
+  [[nodiscard]] bool has_begun() const { return staging_ != nullptr && !kept_; }
+  /// Where new results are written, after begin(). Goes away with the object, and with what lies there under the names
+  /// of results.
+  [[nodiscard]] const std::filesystem::path& new_results() const { return staging_->path(); }
 
-  /// Results of an earlier run must not be taken for this one's, should this one fail half-way. What this run reads
-  /// stays, and so does uart.log, which the run has opened by then.
-  void remove_old_results() const;
+  /// Gives the new results their places, and removes what is left of the earlier run. Results of a run that failed do
+  /// not replace those of one that passed: they go into the directory "failed" beside them.
+  /// @return where they are
+  /// @throws std::runtime_error  somebody else has put or changed a file there; new results are kept, and it says where
+  std::filesystem::path commit(bool passed);
 
  private:
   struct File {
     const char* name;
     bool written;  ///< by this run
   };
+  /// What the summary of an earlier run says of its files.
+  struct Earlier {
+    bool passed = false;
+    std::map<std::string, std::string> hashes;  // by name, or by path for a file elsewhere
+  };
+  struct Lock;
+
+  static Earlier read_earlier(const std::filesystem::path& directory);
+  void lock();
+  void refuse_foreign_files(const std::filesystem::path& directory, const Earlier& earlier) const;
+  [[nodiscard]] bool is_read(const std::filesystem::path& file) const;
+
   std::filesystem::path directory_;
   std::vector<File> files_;
-  std::map<std::string, std::filesystem::path> inputs_;  // by the keys that name them
+  InputFiles inputs_;
+  Earlier earlier_;
+  std::unique_ptr<Lock> lock_;
+  bool kept_ = false;
+  std::vector<std::unique_ptr<TemporaryPath>> made_;
+  std::unique_ptr<TemporaryPath> staging_;
+  std::vector<std::unique_ptr<TemporaryPath>> staged_;
 };
 
 }  // namespace bvp

@@ -8,15 +8,17 @@
 #include <optional>
 
 #include "platform/cli/commands.h"
-#include "platform/cli/interruption.h"
 #include "platform/cli/progress_line.h"
 #include "platform/cli/result_directory.h"
 #include "platform/cli/terminal.h"
 #include "platform/report/summary.h"
 #include "platform/report/terminal_summary.h"
+#include "platform/run/machine.h"
 #include "platform/run/run.h"
+#include "platform/scenario/interruption.h"
 #include "platform/scenario/output_file.h"
 #include "platform/scenario/parameters_json.h"
+#include "platform/scenario/sha256.h"
 
 namespace bvp {
 namespace {
@@ -36,16 +38,15 @@ std::optional<std::string> uart_file(const std::string& option) {
 /// Where the firmware's text goes; a copy always lies in the run's directory.
 class UartSink {
  public:
-  UartSink(const std::optional<std::string>& file, bool quiet, const fs::path& directory)
-      : to_stdout_(!file && !quiet) {
-    if (file) file_ = open(*file);
-    log_ = open(directory / "uart.log");
+  UartSink(const std::optional<std::string>& file, bool quiet, const fs::path& log)
+      : to_stdout_(!file && !quiet), log_(log) {
+    if (file) file_.emplace(*file);
   }
 
   void write(std::string_view text, ProgressLine& progress) {
-    // At once, so that they can be followed, and are complete if the process is killed.
-    log_ << text << std::flush;
-    if (file_.is_open()) file_ << text << std::flush;
+    // At once, so that the files are complete up to the end if the process is killed.
+    log_.stream() << text << std::flush;
+    if (file_) file_->stream() << text << std::flush;
     if (!to_stdout_) return;
     progress.clear();
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -59,23 +60,24 @@ class UartSink {
     line_open_ = false;
   }
 
-  /// @throws std::runtime_error  what the firmware printed could not be written
-  void close() {
-    log_.flush();
-    file_.flush();
-    if (!log_ || (file_.is_open() && !file_))
-      throw std::runtime_error("what the firmware printed cannot be written (is the disk full?)");
+  /// Of the run's directory. @throws std::runtime_error  what the firmware printed could not be written
+  void commit_log() { log_.commit(); }
+
+  /// Completes the user's file; it takes its place with commit().
+  /// @return its hash, if it is a regular file
+  std::optional<WrittenFile> close_file(const std::string& path) {
+    file_->close();
+    std::error_code error;
+    const fs::path real = fs::weakly_canonical(fs::absolute(path), error), content = file_->content();
+    if (content.empty()) return std::nullopt;
+    return WrittenFile{real.string(), sha256_of_file(content)};
   }
+  void commit_file() { file_->commit(); }
 
  private:
-  static std::ofstream open(const fs::path& path) {
-    std::ofstream stream(path, std::ios::binary | std::ios::trunc);
-    if (!stream) throw InputError(fmt::format("{}: cannot be written", path.string()));
-    return stream;
-  }
-
-  std::ofstream log_, file_;
   bool to_stdout_;
+  OutputFile log_;
+  std::optional<OutputFile> file_;
   bool line_open_ = false;
 };
 
@@ -83,54 +85,116 @@ fs::path directory_of(const RunCommand& command, const Scenario& scenario) {
   return command.directory.empty() ? fs::path("runs") / scenario.name.get() : fs::path(command.directory);
 }
 
-/// Of what can be known beforehand. @throws InputError  the run would overwrite what it reads, or could not write
-void check_outputs(const ResultDirectory& directory, const std::optional<std::string>& uart) {
-  if (!uart) return directory.check_inputs_stay({});
-  directory.check_inputs_stay({*uart});
-  // In a directory that is yet to be made there is room for it.
-  if (fs::path(*uart).parent_path().lexically_normal() != directory.path().lexically_normal()) check_writable(*uart);
+std::vector<ReadFile> hashes_of(const Scenario& scenario, const InputFiles& inputs) {
+  std::vector<ReadFile> hashes;
+  for (const auto& [key, file] : inputs) {
+    // A pipe cannot be read again.
+    const bool source = hashes.size() < scenario.sources.size();
+    hashes.push_back({key, file.string(), source ? scenario.sources[hashes.size()].sha256 : sha256_of_file(file)});
+  }
+  return hashes;
 }
 
 }  // namespace
 
-int run_command(const RunCommand& command) {
-  Interruption interruption;
-  const std::string scenario_path = scenario_file(command.scenario);
-  const std::unique_ptr<Scenario> scenario = read_scenario(scenario_path, scenario_options(command.overrides));
-  const ResultDirectory directory(directory_of(command, *scenario), *scenario, scenario_path);
-  const std::optional<std::string> file = uart_file(command.uart);
-  check_outputs(directory, file);
+InputFiles inputs_of(const Scenario& scenario) {
+  InputFiles inputs;
+  for (const SourceFile& source : scenario.sources) {
+    inputs.emplace_back(inputs.empty() ? "the scenario" : "a preset", source.path);
+  }
+  const std::string& weights = scenario.run.weights;
+  const std::string& input = scenario.run.input;
+  if (!weights.empty()) inputs.emplace_back("run.weights", weights);
+  if (!input.empty()) inputs.emplace_back("run.input", input);
+  inputs.emplace_back("run.firmware", firmware_of(scenario));
+  inputs.emplace_back("energy.profile", energy_table_file(scenario));
+  inputs.emplace_back("the area table", area_table_file());
+  return inputs;
+}
 
+namespace {
+
+/// Messages speak of files by the places that they are to have.
+std::string with_final_places(std::string message, const fs::path& temporary, const fs::path& place) {
+  const std::string from = temporary.string();
+  for (std::size_t at = 0; (at = message.find(from, at)) != std::string::npos; at += place.string().size()) {
+    message.replace(at, from.size(), place.string());
+  }
+  return message;
+}
+
+int run_into(ResultDirectory& directory, const RunCommand& command, const Scenario& scenario, Provenance provenance) {
+  const std::optional<std::string> file = uart_file(command.uart);
   RunResult result;
   std::optional<UartSink> uart;
+  std::optional<Interruption::Simulation> simulation;
   {
     ProgressLine progress(!command.quiet);
     RunRequest request;
-    request.keep_tensors = scenario->record.tensors;
+    request.keep_tensors = scenario.record.tensors;
     request.begin = [&] {
-      directory.make();
-      uart.emplace(file, command.quiet, directory.path());
-      directory.remove_old_results();
-      interruption.simulation_begins();
+      directory.begin();
+      uart.emplace(file, command.quiet, directory.new_results() / "uart.log");
+      simulation.emplace();
     };
+    request.end = [&] { simulation.reset(); };
     request.uart = [&](std::string_view text) { uart->write(text, progress); };
-    request.interrupted = [&] { return interruption.asked(); };
+    request.interrupted = [&] { return Interruption::asked() != 0; };
     request.progress = [&](const RunProgress& step) { progress.show(step); };
-    if (scenario->record.trace) request.trace = directory.path() / "trace.json";
-    if (scenario->record.vcd) request.vcd = directory.path() / "signals.vcd";
-    result = run_scenario(*scenario, request);
+    if (scenario.record.trace) request.trace = [&] { return directory.new_results() / "trace.json"; };
+    if (scenario.record.vcd) request.vcd = [&] { return directory.new_results() / "signals.vcd"; };
+    result = run_scenario(scenario, request);
   }
 
   uart->end_line();
-  if (!scenario->record.statistics) result.statistics = nullptr;
-  write_run(directory.path(), result, scenario->network, parameters_json(*scenario));
+  uart->commit_log();
+  std::string uart_failure;
+  try {
+    if (file) provenance.uart_file = uart->close_file(*file);
+  } catch (const std::runtime_error& error) {
+    uart_failure = fmt::format("what the firmware printed: {}", error.what());
+  }
+  if (!scenario.record.statistics) result.statistics = nullptr;
+  write_run(directory.new_results(), result, scenario.network, parameters_json(scenario), provenance);
+  if (file && uart_failure.empty()) uart->commit_file();
+  const fs::path place = directory.commit(result.passed());
+  for (const std::string& note : result.notes) say(fmt::format("note: {}\n", note));
   if (!command.quiet) {
     const TerminalSummaryOptions options{terminal_width(STDOUT_FILENO), command.all_rows};
-    fmt::print("\n{}\n  results in {}\n", summary_table(result, options), directory.path().string());
+    fmt::print("\n{}\n  results in {}\n", summary_table(result, options), place.string());
   }
   if (!result.passed()) print_error(result.failure);
-  uart->close();
-  return result.passed() ? exit_passed : exit_failed;
+  if (!uart_failure.empty()) print_error(uart_failure);
+  if (place != directory.path()) {
+    print_error(fmt::format("{} has the results of an earlier run that passed, as before; those of this run are in {}",
+                            directory.path().string(), place.string()));
+  }
+  if (const int signal = Interruption::asked()) {
+    std::fflush(stdout);
+    Interruption::end_by(signal);
+  }
+  return result.passed() && uart_failure.empty() ? exit_passed : exit_failed;
+}
+
+}  // namespace
+
+int run_command(const RunCommand& command, const Invocation& invocation) {
+  const std::unique_ptr<Scenario> scenario =
+      read_scenario(scenario_file(command.scenario), scenario_options(command.overrides));
+  Provenance provenance;
+  provenance.build = invocation.build;
+  provenance.command = invocation.arguments;
+  describe_host(provenance);
+  const InputFiles inputs = inputs_of(*scenario);
+  ResultDirectory directory(directory_of(command, *scenario), *scenario, inputs);
+  directory.check(uart_file(command.uart));
+  provenance.inputs = hashes_of(*scenario, inputs);
+  try {
+    return run_into(directory, command, *scenario, std::move(provenance));
+  } catch (const std::runtime_error& error) {
+    if (dynamic_cast<const InputError*>(&error) != nullptr || !directory.has_begun()) throw;
+    throw std::runtime_error(with_final_places(error.what(), directory.new_results(), directory.path()));
+  }
 }
 
 }  // namespace bvp

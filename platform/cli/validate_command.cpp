@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <sstream>
 
 #include "platform/cli/commands.h"
 #include "platform/network/weights.h"
@@ -15,10 +16,11 @@
 
 namespace bvp {
 
-void check_inputs(const Scenario& scenario) {
+std::vector<std::string> check_inputs(const Scenario& scenario) {
   const RunParameters& run = scenario.run;
   const Network& network = scenario.network;
-  if (!run.weights.get().empty()) load_weights(run.weights.get(), network);
+  std::vector<std::string> notes;
+  if (!run.weights.get().empty()) load_weights(run.weights.get(), network, &notes);
   if (!run.input.get().empty()) {
     if (network.vocabulary > 0) {
       load_tokens(run.input.get(), network);
@@ -34,16 +36,32 @@ void check_inputs(const Scenario& scenario) {
   }
   check_machine(scenario);
   static_cast<void>(plan_scenario(scenario));
+  return notes;
 }
+
+namespace {
+
+/// With the scenario's name in every line, which may be about another file.
+void print_error_of(const std::string& file, const std::string& message) {
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);) {
+    print_error(line.compare(0, file.size(), file) == 0 ? line : fmt::format("{}: {}", file, line));
+  }
+}
+
+}  // namespace
 
 int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides) {
   int exit_code = exit_passed;
   for (const std::string& file : files) {
     try {
-      check_inputs(*read_scenario(scenario_file(file), scenario_options(overrides)));
+      for (const std::string& note :
+           check_inputs(*read_scenario(scenario_file(file), scenario_options(overrides)))) {
+        say(fmt::format("note: {}: {}\n", file, note));
+      }
       fmt::print("{}: valid\n", file);
     } catch (const InputError& error) {
-      print_error(error.what());
+      print_error_of(file, error.what());
       exit_code = exit_bad_input;
     }
   }

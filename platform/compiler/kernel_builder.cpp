@@ -117,6 +117,11 @@ Kernel KernelBuilder::finish() {
   try {
     kernel_.check({target_.lanes, target_.rows, target_.columns, target_.operand_vectors, target_.accumulators,
                    target_.instruction_store});
+  } catch (const ReachError& error) {
+    throw CompileError(fmt::format(
+        "a matrix is larger than the 512 MiB that a kernel can step over ({}); expected a smaller network.hidden, "
+        "network.ffn, network.tokens, network.batch or network.vocabulary",
+        error.what()));
   } catch (const KernelError& error) {
     throw CompileError(fmt::format("{} (array or PE too small?)", error.what()));
   }

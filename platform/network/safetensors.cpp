@@ -91,7 +91,7 @@ class HeaderCheck final : public nlohmann::json_sax<json> {
 
 /// 0: not supported.
 u64 float_size(const std::string& type) {
-  if (type == "F16") return 2;
+  if (type == "F16" || type == "BF16") return 2;
   if (type == "F32") return 4;
   if (type == "F64") return 8;
   return 0;
@@ -102,6 +102,14 @@ u64 integer_size(const std::string& type) {
   if (type == "U16") return 2;
   if (type == "I32" || type == "U32") return 4;
   if (type == "I64") return 8;
+  return 0;
+}
+
+/// Of types that are in files beside what is needed, and are not read.
+u64 other_size(const std::string& type) {
+  if (type == "BOOL" || type == "I8" || type == "F8_E4M3" || type == "F8_E5M2") return 1;
+  if (type == "I16") return 2;
+  if (type == "U64") return 8;
   return 0;
 }
 
@@ -142,10 +150,10 @@ Entry parse_entry(const std::filesystem::path& file, const std::string& name, co
   }
   Entry entry{name, value["dtype"],           value["shape"].get<std::vector<u64>>(),
               1,    value["data_offsets"][0], value["data_offsets"][1]};
-  const u64 size = std::max(float_size(entry.type), integer_size(entry.type));
+  const u64 size = std::max({float_size(entry.type), integer_size(entry.type), other_size(entry.type)});
   if (size == 0) {
     refuse_tensor(file, name,
-                  ": type {} is not supported, expected F16, F32 or F64 (token ids: U8, U16, I32, U32 or I64)",
+                  ": type {} is not supported, expected F16, BF16, F32 or F64 (token ids: U8, U16, I32, U32 or I64)",
                   printable(entry.type));
   }
   if (entry.shape.size() > rank_limit) refuse_tensor(file, name, " has {} dimensions", entry.shape.size());
@@ -167,11 +175,24 @@ Entry parse_entry(const std::filesystem::path& file, const std::string& name, co
   return entry;
 }
 
-template <class T>
+/// The upper half of an IEEE 754 number of 32 bits.
+struct Bfloat16 {
+  u16 bits = 0;
+  operator float() const {
+    const u32 word = u32{bits} << 16;
+    float value = 0;
+    std::memcpy(&value, &word, sizeof(value));
+    return value;
+  }
+};
+
+/// `Stored` is what the file has, and `T` what it is read as.
+template <class T, class Stored = T>
 void round_elements(const std::filesystem::path& file, const Entry& entry, const char* data, std::vector<u16>& out) {
   for (u64 i = 0; i < entry.elements; ++i) {
-    T value = 0;
-    std::memcpy(&value, data + i * sizeof(T), sizeof(T));
+    Stored stored{};
+    std::memcpy(&stored, data + i * sizeof(Stored), sizeof(Stored));
+    const T value = stored;
     out[i] = to_half(value);
     if (std::isfinite(value) && !is_finite_half(out[i])) {
       refuse_tensor(file, entry.name, ": {} at flat index {} is beyond the range of fp16", value, i);
@@ -183,6 +204,8 @@ Tensor decode(const std::filesystem::path& file, const Entry& entry, const char*
   Tensor tensor{entry.shape, std::vector<u16>(entry.elements)};
   if (entry.type == "F16") {
     if (entry.elements != 0) std::memcpy(tensor.data.data(), data, entry.elements * 2);
+  } else if (entry.type == "BF16") {
+    round_elements<float, Bfloat16>(file, entry, data, tensor.data);
   } else if (entry.type == "F32") {
     round_elements<float>(file, entry, data, tensor.data);
   } else {
@@ -259,11 +282,6 @@ class Contents {
   std::vector<Entry> entries_;
 };
 
-void require_float(const std::filesystem::path& file, const Entry& entry) {
-  if (float_size(entry.type) != 0) return;
-  refuse_tensor(file, entry.name, ": type {} is not supported, expected F16, F32 or F64", printable(entry.type));
-}
-
 /// @param parts  the bytes of each tensor, in the header's order
 void write_tensors(const std::filesystem::path& file, const json& header,
                    const std::vector<std::pair<const void*, u64>>& parts) {
@@ -280,25 +298,33 @@ void write_tensors(const std::filesystem::path& file, const json& header,
 
 }  // namespace
 
-TensorMap read_safetensors(const std::filesystem::path& file) {
+FloatTensors read_safetensors(const std::filesystem::path& file) {
   Contents contents(file);
   const std::string data = contents.data();
-  TensorMap tensors;
+  FloatTensors found;
   for (const Entry& entry : contents.entries()) {
-    require_float(file, entry);
-    tensors.emplace(entry.name, decode(file, entry, data.data() + entry.begin));
+    if (float_size(entry.type) == 0) {
+      found.others.emplace(entry.name, entry.type);
+      continue;
+    }
+    found.bfloat16 += entry.type == "BF16" ? 1 : 0;
+    found.tensors.emplace(entry.name, decode(file, entry, data.data() + entry.begin));
   }
-  return tensors;
+  return found;
 }
 
-TensorMap read_safetensors_shapes(const std::filesystem::path& file) {
+FloatTensors read_safetensors_shapes(const std::filesystem::path& file) {
   const Contents contents(file);
-  TensorMap tensors;
+  FloatTensors found;
   for (const Entry& entry : contents.entries()) {
-    require_float(file, entry);
-    tensors.emplace(entry.name, Tensor{entry.shape, {}});
+    if (float_size(entry.type) == 0) {
+      found.others.emplace(entry.name, entry.type);
+      continue;
+    }
+    found.bfloat16 += entry.type == "BF16" ? 1 : 0;
+    found.tensors.emplace(entry.name, Tensor{entry.shape, {}});
   }
-  return tensors;
+  return found;
 }
 
 IntegerTensor read_integers(const std::filesystem::path& file, const std::string& name) {

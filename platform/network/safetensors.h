@@ -3,18 +3,26 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "platform/network/tensors.h"
 
 namespace bvp {
 
-/// Reads every tensor; F32 and F64 are rounded to fp16.
+struct FloatTensors {
+  TensorMap tensors;
+  std::map<std::string, std::string> others;  ///< name -> type of those that are not of floats, which are not read
+  u64 bfloat16 = 0;                           ///< tensors that the file has as BF16
+};
+
+/// Reads every tensor of floats; BF16, F32 and F64 are rounded to fp16.
 /// @throws InputError  the file cannot be read, is not a safetensors file, or a tensor (named) is not sound
-TensorMap read_safetensors(const std::filesystem::path& file);
+FloatTensors read_safetensors(const std::filesystem::path& file);
 
 /// Reads the header alone: tensors with their shapes and without data.
 /// @throws InputError  as above, but for what only the data shows
-TensorMap read_safetensors_shapes(const std::filesystem::path& file);
+FloatTensors read_safetensors_shapes(const std::filesystem::path& file);
 
 struct IntegerTensor {
   std::vector<u64> shape;

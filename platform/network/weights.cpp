@@ -108,30 +108,91 @@ std::string check_tensor(const std::string& name, const Tensor& tensor, const st
   throw InputError(fmt::format("{}: {}", file.string(), fmt::join(problems, fmt::format("\n{}: ", file.string()))));
 }
 
+/// What all names of the network's parameters have before them in the file, as in "model.layers.0.norm1.weight":
+/// frameworks export so the parameters of a module that is part of another. Empty where names are as the network has
+/// them, and where not all parameters are there under one prefix.
+std::string common_prefix(const FloatTensors& found, const std::vector<TensorSpec>& specs) {
+  const auto is_there = [&](const std::string& name) {
+    return found.tensors.count(name) + found.others.count(name) > 0;
+  };
+  const std::string& first = specs.front().name;
+  for (const auto& [name, tensor] : found.tensors) {
+    if (name.size() <= first.size() + 1 || name.compare(name.size() - first.size(), first.size(), first) != 0) continue;
+    const std::string prefix = name.substr(0, name.size() - first.size());
+    if (prefix.back() != '.') continue;
+    if (std::all_of(specs.begin(), specs.end(), [&](const TensorSpec& spec) { return is_there(prefix + spec.name); })) {
+      return prefix;
+    }
+  }
+  return {};
+}
+
+template <class Map>
+std::string some_names(const Map& found) {
+  constexpr std::size_t shown = 3;
+  std::vector<std::string> names;
+  for (const auto& entry : found) {
+    if (names.size() == shown) break;
+    names.push_back(fmt::format("'{}'", printable(entry.first)));
+  }
+  return fmt::format("{}{}", fmt::join(names, ", "), found.size() > shown ? ", ..." : "");
+}
+
 /// The network's parameters out of those found in a file. Without data only their shapes are checked.
-TensorMap weights_of(TensorMap found, const std::filesystem::path& file, const Network& network) {
+TensorMap weights_of(FloatTensors found, const std::filesystem::path& file, const Network& network,
+                     std::vector<std::string>* notes) {
   TensorMap weights;
   std::vector<std::string> problems;
-  for (const TensorSpec& spec : parameter_specs(network)) {
-    const auto entry = found.find(spec.name);
-    if (entry == found.end()) {
-      problems.push_back(fmt::format("'{}' [{}] is missing", spec.name, fmt::join(spec.shape, ", ")));
+  const auto note = [&](std::string text) {
+    if (notes != nullptr) notes->push_back(fmt::format("{}: {}", file.string(), text));
+  };
+  const std::vector<TensorSpec> specs = parameter_specs(network);
+  const std::string first_name = found.tensors.empty() ? "" : found.tensors.begin()->first;
+  const std::string prefix = found.tensors.count(specs.front().name) != 0 ? "" : common_prefix(found, specs);
+  for (const TensorSpec& spec : specs) {
+    const std::string name = prefix + spec.name;
+    const auto entry = found.tensors.find(name);
+    if (entry == found.tensors.end()) {
+      const auto other = found.others.find(name);
+      problems.push_back(other == found.others.end()
+                             ? fmt::format("'{}' [{}] is missing", spec.name, fmt::join(spec.shape, ", "))
+                             : fmt::format("'{}' has type {}, expected F16, BF16, F32 or F64", name, other->second));
       continue;
     }
-    if (std::string problem = check_tensor(spec.name, entry->second, spec.shape); !problem.empty()) {
+    if (std::string problem = check_tensor(name, entry->second, spec.shape); !problem.empty()) {
       problems.push_back(std::move(problem));
     }
-    weights.insert(found.extract(entry));
+    weights.emplace(spec.name, std::move(entry->second));
+    found.tensors.erase(entry);
   }
-  for (const auto& [name, tensor] : found)
+  const std::size_t missing = specs.size() - weights.size();
+  for (const auto& [name, tensor] : found.tensors) {
     problems.push_back(fmt::format("'{}' is not part of the network", printable(name)));
+  }
+  if (missing == specs.size() && !first_name.empty()) {
+    problems.insert(problems.begin(),
+                    fmt::format("no tensor has a name of the network: found '{}' and the like, expected names like "
+                                "'{}' (docs/scenario.md has them all; a prefix that all have is left off)",
+                                printable(first_name), specs.front().name));
+  }
   if (!problems.empty()) refuse(file, std::move(problems));
+  if (!prefix.empty()) note(fmt::format("the names' prefix '{}' is left off", printable(prefix)));
+  if (found.bfloat16 > 0) note(fmt::format("{} tensors of type BF16 are rounded to fp16", found.bfloat16));
+  if (!found.others.empty()) {
+    note(fmt::format("{} tensors that are not of floats are not part of the network and not read: {}",
+                     found.others.size(), some_names(found.others)));
+  }
   return weights;
 }
 
-Tensor input_of(TensorMap found, const std::filesystem::path& file, const Network& network) {
-  const auto entry = found.find("input");
-  if (entry == found.end()) refuse(file, {"there is no tensor 'input'"});
+Tensor input_of(FloatTensors found, const std::filesystem::path& file, const Network& network) {
+  const auto entry = found.tensors.find("input");
+  if (entry == found.tensors.end()) {
+    const auto other = found.others.find("input");
+    if (other == found.others.end()) refuse(file, {"there is no tensor 'input'"});
+    refuse(file,
+           {fmt::format("tensor 'input': type {} is not supported, expected F16, BF16, F32 or F64", other->second)});
+  }
   if (std::string problem = check_tensor("input", entry->second, input_shape(network)); !problem.empty()) {
     refuse(file, {std::move(problem)});
   }
@@ -192,12 +253,13 @@ std::vector<u32> random_tokens(const Network& network, u64 seed) {
   return tokens;
 }
 
-TensorMap load_weights(const std::filesystem::path& file, const Network& network) {
-  return weights_of(read_safetensors(file), file, network);
+TensorMap load_weights(const std::filesystem::path& file, const Network& network, std::vector<std::string>* notes) {
+  return weights_of(read_safetensors(file), file, network, notes);
 }
 
-TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network) {
-  return weights_of(read_safetensors_shapes(file), file, network);
+TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network,
+                             std::vector<std::string>* notes) {
+  return weights_of(read_safetensors_shapes(file), file, network, notes);
 }
 
 Tensor load_input(const std::filesystem::path& file, const Network& network) {

@@ -32,8 +32,10 @@ TensorMap random_weights(const Network& network, u64 seed);
 TensorMap weight_shapes(const Network& network);
 
 /// The same of a file, whose header alone is read.
+/// @param notes  gets sentences on what was done to the file's tensors; may be null
 /// @throws InputError  naming all tensors that are missing, unexpected or of the wrong shape
-TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network);
+TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network,
+                             std::vector<std::string>* notes = nullptr);
 
 /// Standard normal, shape [batch, tokens, hidden].
 Tensor random_input(const Network& network, u64 seed);
@@ -41,8 +43,12 @@ Tensor random_input(const Network& network, u64 seed);
 /// Token ids below the vocabulary, uniform; [batch, tokens].
 std::vector<u32> random_tokens(const Network& network, u64 seed);
 
+/// BF16, F32 and F64 are rounded to fp16. Tensors that are not of floats are left aside unless the network needs one of
+/// that name, and a prefix that the names of all parameters have is left off; `notes` (may be null) gets a sentence on
+/// either.
 /// @throws InputError  naming all tensors that are missing, unexpected, of the wrong shape or not finite
-TensorMap load_weights(const std::filesystem::path& file, const Network& network);
+TensorMap load_weights(const std::filesystem::path& file, const Network& network,
+                       std::vector<std::string>* notes = nullptr);
 
 /// Whether load_input() finds the tensor in the shape that it expects; the header alone is read.
 /// @throws InputError

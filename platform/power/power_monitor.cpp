@@ -94,7 +94,7 @@ void PowerMonitor::price(u64 number, u64 end_ps, const std::vector<i64>& amounts
   for (std::size_t unit = 0; unit < unit_count; ++unit) {
     window.utilisation[unit] = static_cast<double>(amounts[issue_ + unit]) / (length_s * clock_hz_ * pes_);
   }
-  trace_.windows.push_back(std::move(window));
+  trace_.add(std::move(window));
 }
 
 const PowerTrace& PowerMonitor::finish() {

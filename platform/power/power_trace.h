@@ -2,10 +2,12 @@
 // Power over time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/isa/instruction.h"
@@ -36,10 +38,40 @@ struct PowerWindow {
 
 /// One window after the other, from the beginning of the simulation to its end.
 struct PowerTrace {
+  /// With more than that, neighbours become one, two by two, and all further windows are twice as long: a simulation
+  /// may last for years of its own time.
+  static constexpr std::size_t most_windows = 32768;
+
   std::vector<std::string> components;
   std::vector<PowerWindow> windows;
   /// Resource -> what windows could not carry and was left to the next one (ResourceLimits).
   std::map<std::string, u64> moved;
+  double peak_w = 0;  ///< of the windows as they were recorded, except a last one that is shorter than the others
+
+  void add(PowerWindow window) {
+    const double duration = window.end_s - window.begin_s;
+    if (windows.empty() && merged_ == 1) least_s_ = duration * (1 - 1e-6);
+    if (duration >= least_s_) peak_w = std::max(peak_w, window.power_w());
+    if (in_last_ > 0 && in_last_ < merged_) {
+      windows.back() += window;
+      ++in_last_;
+      return;
+    }
+    if (windows.size() == most_windows) {
+      for (std::size_t i = 0; i < most_windows / 2; ++i) {
+        if (i > 0) windows[i] = std::move(windows[2 * i]);
+        windows[i] += windows[2 * i + 1];
+      }
+      windows.resize(most_windows / 2);
+      merged_ *= 2;
+    }
+    windows.push_back(std::move(window));
+    in_last_ = 1;
+  }
+
+ private:
+  double least_s_ = 0;
+  u64 merged_ = 1, in_last_ = 0;  // recorded windows in one window, and in the last one so far
 };
 
 }  // namespace bvp

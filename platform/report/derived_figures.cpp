@@ -23,14 +23,4 @@ double no_kernel(const RunResult& result) {
   return 1 - per_second(static_cast<double>(result.kernel_cycles), static_cast<double>(result.cycles));
 }
 
-double peak_power(const RunResult& result) {
-  const auto duration = [](const PowerWindow& window) { return window.end_s - window.begin_s; };
-  const double least = duration(result.power.windows.front()) * (1 - 1e-6);
-  double peak = 0;
-  for (const PowerWindow& window : result.power.windows) {
-    if (duration(window) >= least) peak = std::max(peak, window.power_w());
-  }
-  return peak;
-}
-
 }  // namespace bvp

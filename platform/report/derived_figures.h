@@ -22,8 +22,4 @@ namespace bvp {
 /// The cycles without a kernel on the array over all cycles of the run.
 [[nodiscard]] double no_kernel(const RunResult& result);
 
-/// In watts, of the windows that are as long as they should be: the last one may be short. There is at least one
-/// window.
-[[nodiscard]] double peak_power(const RunResult& result);
-
 }  // namespace bvp

@@ -2,24 +2,34 @@
 #include "platform/report/html_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "models/isa/instruction.h"
+#include "platform/report/run_files.h"
 #include "platform/scenario/input_error.h"
+#include "platform/scenario/input_file.h"
+#include "platform/scenario/printable.h"
 #include "platform/scenario/resources.h"
+#include "platform/scenario/seal.h"
+#include "platform/scenario/sha256.h"
 
 namespace bvp {
 
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 std::optional<std::string> read_text(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -43,52 +53,107 @@ std::string chart_library() {
   return *text;
 }
 
-Json read_json(const fs::path& file) {
-  const auto text = read_text(file);
-  if (!text) throw InputError(fmt::format("{}: cannot be read; expected the directory of a run", file.string()));
-  try {
-    return Json::parse(*text);
-  } catch (const Json::exception& error) {
-    throw InputError(fmt::format("{}: {}", file.string(), error.what()));
+/// Windows of power.csv, by column. More than a page can show become fewer: neighbours are taken together, with the
+/// mean of their figures.
+class Windows {
+ public:
+  explicit Windows(std::vector<std::string> names) : names_(std::move(names)), columns_(names_.size()) {
+    begin_ = static_cast<std::size_t>(std::find(names_.begin(), names_.end(), "begin_s") - names_.begin());
+    end_ = static_cast<std::size_t>(std::find(names_.begin(), names_.end(), "end_s") - names_.begin());
   }
+
+  void add(const std::vector<double>& values) {
+    for (std::size_t i = 0; i < names_.size(); ++i) columns_[i].push_back(values[i]);
+    constexpr std::size_t most = 4096;
+    if (columns_[begin_].size() == most) halve();
+  }
+
+  [[nodiscard]] bool empty() const { return columns_[begin_].empty(); }
+  [[nodiscard]] Json json() const {
+    Json columns = Json::object();
+    for (std::size_t i = 0; i < names_.size(); ++i) columns[names_[i]] = columns_[i];
+    return columns;
+  }
+
+ private:
+  void halve() {
+    const std::vector<double> begins = columns_[begin_], ends = columns_[end_];
+    for (std::size_t column = 0; column < names_.size(); ++column) {
+      std::vector<double>& values = columns_[column];
+      for (std::size_t i = 0; i < begins.size() / 2; ++i) {
+        const std::size_t a = 2 * i, b = a + 1;
+        const double first = ends[a] - begins[a], second = ends[b] - begins[b];
+        if (column == begin_) {
+          values[i] = begins[a];
+        } else if (column == end_) {
+          values[i] = ends[b];
+        } else {
+          values[i] = (values[a] * first + values[b] * second) / (first + second);
+        }
+      }
+      values.resize(begins.size() / 2);
+    }
+  }
+
+  std::vector<std::string> names_;
+  std::vector<std::vector<double>> columns_;
+  std::size_t begin_ = 0, end_ = 0;
+};
+
+std::vector<std::string> cells_of(const std::string& line) {
+  std::vector<std::string> result;
+  std::istringstream words(line);
+  for (std::string word; std::getline(words, word, ',');) result.push_back(word);
+  return result;
 }
 
 /// Columns by name; null if there is no such file. All of `needed` must be there, and a line of figures.
 Json read_columns(const fs::path& file, const std::vector<std::string>& needed) {
-  std::ifstream stream(file);
+  constexpr std::uintmax_t file_limit = std::uintmax_t{256} << 20;
+  constexpr std::size_t most_columns = 200;
+  std::error_code ignored;
+  if (!fs::exists(fs::symlink_status(file, ignored))) return nullptr;
+  std::istringstream stream(read_input_file(file, file_limit));
   std::string line;
-  if (!stream) return nullptr;
   std::getline(stream, line);
-  const auto cells = [](const std::string& text) {
-    std::vector<std::string> result;
-    std::istringstream words(text);
-    for (std::string word; std::getline(words, word, ',');) result.push_back(word);
-    return result;
-  };
-  const std::vector<std::string> names = cells(line);
+  const std::vector<std::string> names = cells_of(line);
+  if (names.size() > most_columns || std::set<std::string>(names.begin(), names.end()).size() != names.size()) {
+    throw InputError(fmt::format("{}:1: found {} columns, or two of one name; expected the power of a run",
+                                 file.string(), names.size()));
+  }
   for (const std::string& name : needed) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     throw InputError(
         fmt::format("{}:1: no column '{}'; expected the power of a run of this version", file.string(), name));
   }
-  Json columns = Json::object();
-  for (const std::string& name : names) columns[name] = Json::array();
+  Windows windows(names);
+  double before_s = 0;
+  const auto begin = static_cast<std::size_t>(std::find(names.begin(), names.end(), "begin_s") - names.begin());
+  const auto end = static_cast<std::size_t>(std::find(names.begin(), names.end(), "end_s") - names.begin());
   for (int number = 2; std::getline(stream, line); ++number) {
-    const std::vector<std::string> values = cells(line);
-    if (values.size() != names.size()) {
-      throw InputError(
-          fmt::format("{}:{}: found {} cells, expected {}", file.string(), number, values.size(), names.size()));
-    }
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      try {
-        columns[names[i]].push_back(std::stod(values[i]));
-      } catch (const std::exception&) {
-        throw InputError(fmt::format("{}:{}: found '{}', expected a number", file.string(), number, values[i]));
+    const std::vector<std::string> cells = cells_of(line);
+    const auto refuse = [&](const std::string& what) {
+      throw InputError(fmt::format("{}:{}: found {}", file.string(), number, what));
+    };
+    if (cells.size() != names.size()) refuse(fmt::format("{} cells, expected {}", cells.size(), names.size()));
+    std::vector<double> values;
+    for (const std::string& cell : cells) {
+      double value = 0;
+      const auto [rest, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+      if (error != std::errc() || rest != cell.data() + cell.size() || !std::isfinite(value)) {
+        refuse(fmt::format("'{}', expected a number", printable(cell)));
       }
+      values.push_back(value);
     }
+    if (values[begin] < before_s || values[end] <= values[begin]) {
+      refuse(fmt::format("a window from {} to {} s, expected one that is not empty and follows the one before",
+                         values[begin], values[end]));
+    }
+    before_s = values[begin];
+    windows.add(values);
   }
-  if (columns[needed.front()].empty()) throw InputError(fmt::format("{}: no line of figures", file.string()));
-  return columns;
+  if (windows.empty()) throw InputError(fmt::format("{}: no line of figures", file.string()));
+  return windows.json();
 }
 
 /// What the page draws of power.csv, besides a column for each component.
@@ -98,22 +163,45 @@ std::vector<std::string> power_columns() {
   return names;
 }
 
-Json read_run(const fs::path& directory) {
-  Json run;
-  run["directory"] = directory.filename().empty() ? directory.parent_path().filename() : directory.filename();
-  run["summary"] = read_json(directory / "summary.json");
-  for (const char* key : {"scenario", "cycles", "time_s", "energy_j", "energy_by_action_j", "area_mm2", "inferences",
-                          "layers", "outside_of_layers", "kernels", "unit_cycles", "utilisation_kernels", "plan"}) {
-    if (!run["summary"].contains(key)) {
-      throw InputError(fmt::format("{}: no '{}'; expected the summary of a run of this version",
-                                   (directory / "summary.json").string(), key));
-    }
+/// The parts of a directory's path, without "." and a last "/".
+std::vector<std::string> parts_of(const fs::path& directory) {
+  std::vector<std::string> parts;
+  std::error_code ignored;
+  for (const fs::path& part : fs::absolute(directory, ignored).lexically_normal()) {
+    if (!part.empty()) parts.push_back(part.string());
   }
-  run["network"] = read_json(directory / "network.json");
-  run["parameters"] = read_json(directory / "parameters.json");
-  run["prices"] = read_json(directory / "prices.json");
-  run["power"] = read_columns(directory / "power.csv", power_columns());
-  return run;
+  return parts;
+}
+
+/// The last parts of the paths, as many as it takes to tell the runs apart; a run that is there twice gets a number.
+std::vector<std::string> names_of(const std::vector<fs::path>& directories) {
+  std::vector<std::vector<std::string>> parts;
+  std::size_t most = 1;
+  for (const fs::path& directory : directories) {
+    parts.push_back(parts_of(directory));
+    most = std::max(most, parts.back().size());
+  }
+  std::vector<std::string> names;
+  for (std::size_t count = 1; count <= most; ++count) {
+    names.clear();
+    for (const std::vector<std::string>& path : parts) {
+      const std::size_t taken = std::min(count, path.size());
+      names.push_back(fmt::format("{}", fmt::join(path.end() - static_cast<std::ptrdiff_t>(taken), path.end(), "/")));
+    }
+    if (std::set<std::string>(names.begin(), names.end()).size() == names.size()) return names;
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = fmt::format("{} ({})", parts[i].back(), i + 1);
+  return names;
+}
+
+Json read_run(const fs::path& directory, const std::string& name) {
+  RunFiles files = read_run_files(directory);
+  return {{"directory", name},
+          {"summary", std::move(files.summary)},
+          {"network", std::move(files.network)},
+          {"parameters", std::move(files.parameters)},
+          {"prices", read_prices(directory)},
+          {"power", read_columns(directory / "power.csv", power_columns())}};
 }
 
 void replace(std::string& page, const std::string& mark, const std::string& text) {
@@ -141,17 +229,50 @@ std::string json_in_page(const Json& json) {
   return text;
 }
 
+/// What a Content-Security-Policy names a script by.
+std::string script_hash(const std::string& script) {
+  const std::string hex = sha256_of(script);
+  std::vector<unsigned> bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    bytes.push_back(static_cast<unsigned>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+  }
+  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto byte = [&](std::size_t k) { return k < bytes.size() ? bytes[k] : 0U; };
+    const unsigned group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
+    for (unsigned k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : digits[group >> (18 - 6 * k) & 63];
+  }
+  return "'sha256-" + text + "'";
+}
+
+/// The scripts of the page and no others may run, whatever its data are.
+std::string script_policy(const std::string& page) {
+  static constexpr std::string_view begin = "<script>", end = "</script>";
+  std::string policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src";
+  for (std::size_t at = 0; (at = page.find(begin, at)) != std::string::npos;) {
+    at += begin.size();
+    const std::size_t after = page.find(end, at);
+    policy += " " + script_hash(page.substr(at, after - at));
+    at = after;
+  }
+  return policy;
+}
+
 }  // namespace
 
 std::string html_report(const std::vector<fs::path>& directories) {
   Json runs = Json::array();
-  for (const fs::path& directory : directories) runs.push_back(read_run(directory));
+  const std::vector<std::string> names = names_of(directories);
+  for (std::size_t i = 0; i < directories.size(); ++i) runs.push_back(read_run(directories[i], names[i]));
   std::string page = part_of_page("report.html");
   replace(page, "/*STYLE*/", part_of_page("report.css"));
   replace(page, "/*SCRIPT*/", part_of_page("report.js"));
   replace(page, "/*LIBRARY*/", script_in_page(chart_library()));
   replace(page, "/*DATA*/", json_in_page(runs));
-  return page;
+  replace(page, "/*POLICY*/", script_policy(page));
+  replace(page, "/*SEAL*/", seal_blank());
+  return sealed(std::move(page));
 }
 
 }  // namespace bvp

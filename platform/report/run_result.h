@@ -90,6 +90,8 @@ struct RunResult {
   std::optional<double> energy_dram_pj_per_bit;         ///< of DRAM transfers, where it is not the profile's own
   u64 seed = 0;
 
+  std::vector<std::string> notes;  ///< sentences for the user: what was done to the inputs
+
   /// Empty when the run ended as it should and was verified; otherwise one sentence saying why not.
   std::string failure;
   int firmware_exit_code = 0;

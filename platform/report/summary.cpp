@@ -8,6 +8,8 @@
 #include "platform/report/derived_figures.h"
 #include "platform/report/json_text.h"
 #include "platform/scenario/output_file.h"
+#include "platform/scenario/seal.h"
+#include "platform/scenario/sha256.h"
 
 namespace bvp {
 namespace {
@@ -105,9 +107,38 @@ std::string power_csv(const RunResult& result) {
   return out;
 }
 
+Json build_json(const BuildInfo& build) {
+  return {{"version", build.version},       {"commit", build.commit},     {"dirty", build.dirty},
+          {"build_type", build.build_type}, {"compiler", build.compiler}, {"system", build.system}};
+}
+
+Json inputs_json(const Provenance& provenance) {
+  Json inputs = Json::array();
+  for (const ReadFile& file : provenance.inputs) {
+    inputs.push_back({{"key", file.key}, {"path", file.path}, {"sha256", file.sha256}});
+  }
+  return inputs;
+}
+
+/// What differs between two runs of the same inputs by the same build.
+Json host_json(const RunResult& result, const Provenance& provenance) {
+  const auto& uart = provenance.uart_file;
+  return {{"seal", seal_blank()},
+          {"command", provenance.command},
+          {"begun", provenance.begun},
+          {"host", provenance.host},
+          {"cpu", provenance.cpu},
+          {"uart_file", uart ? Json{{"path", uart->path}, {"sha256", uart->sha256}} : Json(nullptr)},
+          {"seconds", result.host_seconds},
+          {"setup_seconds", result.host_setup_seconds},
+          {"verify_seconds", result.host_verify_seconds},
+          {"cycles_per_second", per_second(static_cast<double>(result.cycles), result.host_seconds)},
+          {"lane_operations_per_second", per_second(static_cast<double>(result.lane_operations), result.host_seconds)}};
+}
+
 }  // namespace
 
-nlohmann::ordered_json summary_json(const RunResult& result) {
+nlohmann::ordered_json summary_json(const RunResult& result, const Provenance& provenance) {
   Json layers = Json::array();
   for (const LayerRow& row : result.layers) layers.push_back(layer_json(row));
   Json kernels = Json::array();
@@ -144,7 +175,7 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"energy_dram_pj_per_bit", result.energy_dram_pj_per_bit ? Json(*result.energy_dram_pj_per_bit) : Json(nullptr)},
       {"energy_j", result.energy_j},
       {"average_power_w", per_second(result.energy_j, result.time_s)},
-      {"peak_power_w", result.power.windows.empty() ? Json(nullptr) : Json(peak_power(result))},
+      {"peak_power_w", result.power.windows.empty() ? Json(nullptr) : Json(result.power.peak_w)},
       {"trace_events_dropped", result.trace_events_dropped},
       {"area_by_component_mm2", result.area_by_component_mm2},
       {"area_mm2", total_area(result)},
@@ -175,16 +206,16 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"regions_dropped", result.regions_dropped},
       {"array", array_json(result.array)},
       {"plan", result.plan},
-      {"host_seconds", result.host_seconds},
-      {"host_setup_seconds", result.host_setup_seconds},
-      {"host_verify_seconds", result.host_verify_seconds},
-      {"host_cycles_per_second", per_second(static_cast<double>(result.cycles), result.host_seconds)},
-      {"host_lane_operations_per_second", per_second(static_cast<double>(result.lane_operations), result.host_seconds)},
+      {"notes", result.notes},
+      {"build", build_json(provenance.build)},
+      {"inputs", inputs_json(provenance)},
+      {"files", provenance.files},
+      {"host_run", host_json(result, provenance)},
   };
 }
 
 void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network,
-               const nlohmann::ordered_json& parameters) {
+               const nlohmann::ordered_json& parameters, Provenance provenance) {
   std::filesystem::create_directories(directory);
   write_file(directory / "network.json", json_text(network_json(network)));
   write_file(directory / "parameters.json", json_text(parameters));
@@ -199,8 +230,12 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
     write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.tokens);
   }
   if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
+  // With those that were written while the simulation ran.
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.is_regular_file() && entry.path().filename() != "summary.json") provenance.files[entry.path().filename().string()] = sha256_of_file(entry.path());
+  }
   // Last: whoever finds it has the others too.
-  write_file(directory / "summary.json", json_text(summary_json(result)));
+  write_file(directory / "summary.json", sealed(json_text(summary_json(result, provenance))));
 }
 
 }  // namespace bvp

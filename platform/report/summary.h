@@ -7,18 +7,20 @@
 #include <string>
 
 #include "platform/network/network.h"
+#include "platform/report/provenance.h"
 #include "platform/report/run_result.h"
 
 namespace bvp {
 
-/// Keys are stable and name their units. Whatever depends on the host has a key that begins with `host_`; all the
-/// rest is the same for the same scenario and seed.
-nlohmann::ordered_json summary_json(const RunResult& result);
+/// Keys are stable and name their units. Whatever depends on the host, the command and the moment is in `host_run`; all
+/// the rest is the same for the same inputs and the same build.
+nlohmann::ordered_json summary_json(const RunResult& result, const Provenance& provenance = {});
 
 /// Writes summary.json, network.json, parameters.json (what is given), statistics.json and statistics.csv (unless
 /// empty), power.csv (if recorded) and, where tensors were kept, tensors.safetensors and weights.safetensors into the
-/// directory, which is made if need be. @throws std::runtime_error  a file cannot be written
+/// directory, which is made if need be. summary.json has the hashes of all files in the directory, and is sealed.
+/// @throws std::runtime_error  a file cannot be written
 void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network,
-               const nlohmann::ordered_json& parameters);
+               const nlohmann::ordered_json& parameters, Provenance provenance = {});
 
 }  // namespace bvp

@@ -311,7 +311,7 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
                                   si(static_cast<double>(result.dram_written_bytes), "B")));
   add("energy", fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy_j, "J"),
                             si(per_second(result.energy_j, result.time_s), "W"),
-                            result.power.windows.empty() ? "" : ", peak " + si(peak_power(result), "W"),
+                            result.power.windows.empty() ? "" : ", peak " + si(result.power.peak_w, "W"),
                             profile_text(result), dram_text(result)));
   if (!result.energy_note.empty()) add("  note", result.energy_note);
   if (!result.area_by_component_mm2.empty()) {

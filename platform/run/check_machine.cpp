@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
+
 #include "models/common/simulation_context.h"
 #include "platform/power/soc_estimators.h"
 #include "platform/run/machine.h"
@@ -39,6 +41,26 @@ void check_records(const Scenario& scenario, const Soc& soc) {
   }
 }
 
+/// Where the user has given the first parameter of the block that the message speaks of, or else the scenario's file.
+std::string place_of(const Scenario& scenario, const std::string& block, const std::string& message) {
+  const auto is_in_word = [](char c) { return c == '_' || (std::isalnum(static_cast<unsigned char>(c)) != 0); };
+  std::string place = file_of(scenario);
+  std::size_t first = message.size();
+  for (const auto& [key, given] : scenario.given) {
+    if (key.compare(0, block.size() + 1, block + ".") != 0) continue;
+    const std::string name = key.substr(block.size() + 1);
+    for (std::size_t at = message.find(name); at != std::string::npos; at = message.find(name, at + 1)) {
+      const std::size_t end = at + name.size();
+      const bool whole =
+          (at == 0 || !is_in_word(message[at - 1])) && (end == message.size() || !is_in_word(message[end]));
+      if (!whole || at >= first) continue;
+      first = at;
+      place = given;
+    }
+  }
+  return place;
+}
+
 }  // namespace
 
 std::unique_ptr<Soc> build_machine(const Scenario& scenario, bool data, const EnergyTable& energy,
@@ -50,7 +72,9 @@ std::unique_ptr<Soc> build_machine(const Scenario& scenario, bool data, const En
     check_records(scenario, *soc);
     return soc;
   } catch (const sc_core::sc_report& report) {
-    throw InputError(fmt::format("{}: soc.{}: {}", scenario.name.get(), report.get_msg_type(), report.get_msg()));
+    const std::string type = report.get_msg_type(), own = "soc.";
+    const std::string block = type.compare(0, own.size(), own) == 0 ? type : own + type;
+    throw InputError(fmt::format("{}: {}: {}", place_of(scenario, block, report.get_msg()), block, report.get_msg()));
   }
 }
 

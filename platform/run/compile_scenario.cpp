@@ -76,7 +76,7 @@ CompiledNetwork compile(const Scenario& scenario, const CompilerTarget& target, 
     }
     return network;
   } catch (const CompileError& error) {
-    throw InputError(fmt::format("{}: {}", scenario.name.get(), error.what()));
+    throw InputError(fmt::format("{}: {}", file_of(scenario), error.what()));
   }
 }
 

@@ -48,15 +48,25 @@ std::string calibration_note(const EnergyTable& table, const MachineSize& size) 
                      table.calibrated_lanes(), size.lanes);
 }
 
-EnergyTable load_energy_table(const Scenario& scenario) {
-  const EnergyParameters& energy = scenario.energy;
+std::filesystem::path energy_table_file(const Scenario& scenario) {
   const std::string profile = energy_profile(scenario);
   const auto file = is_energy_file(profile) ? std::optional<std::filesystem::path>(profile)
                                             : find_resource("models/power/tables/" + profile + ".yaml");
   if (!file) throw InputError(fmt::format("the energy table '{}' was not found", profile));
+  return *file;
+}
+
+std::filesystem::path area_table_file() {
+  const auto table = find_resource("models/power/tables/area.yaml");
+  if (!table) throw InputError("the area table (models/power/tables/area.yaml) was not found");
+  return *table;
+}
+
+EnergyTable load_energy_table(const Scenario& scenario) {
+  const EnergyParameters& energy = scenario.energy;
   std::string key = "energy.profile";
   try {
-    EnergyTable table = EnergyTable::load(*file);
+    EnergyTable table = EnergyTable::load(energy_table_file(scenario));
     OperatingPoint point{table.technology_nm(), table.voltage()};
     if (energy.technology_nm > 0 && energy.technology_nm != point.nm) {
       key = "energy.technology_nm";
@@ -79,10 +89,8 @@ EnergyTable load_energy_table(const Scenario& scenario) {
 }
 
 AreaTable load_area_table() {
-  const auto table = find_resource("models/power/tables/area.yaml");
-  if (!table) throw InputError("the area table (models/power/tables/area.yaml) was not found");
   try {
-    return AreaTable::load(*table);
+    return AreaTable::load(area_table_file());
   } catch (const EnergyTableError& error) {
     throw InputError(error.what());
   }

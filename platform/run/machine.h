@@ -2,6 +2,7 @@
 // What prices, areas and traces need to know of a configuration.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -22,6 +23,10 @@ namespace bvp {
 
 /// One sentence where the table is calibrated to PEs of another number of lanes than the machine has; otherwise empty.
 [[nodiscard]] std::string calibration_note(const EnergyTable& table, const MachineSize& size);
+/// The file of the table that a scenario names. @throws InputError  a table of the platform is not there
+[[nodiscard]] std::filesystem::path energy_table_file(const Scenario& scenario);
+/// The shipped table. @throws InputError  it is not there
+[[nodiscard]] std::filesystem::path area_table_file();
 
 /// The table that a scenario names, at its operating point and with its price of DRAM transfers. Whether it fits the
 /// machine: check_machine(). @throws InputError  naming key and file

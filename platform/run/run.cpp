@@ -45,15 +45,6 @@ class Stopwatch {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-std::filesystem::path firmware_of(const Scenario& scenario) {
-  const std::string& given = scenario.run.firmware;
-  if (!given.empty()) return given;
-  if (const auto found = find_resource("firmware/network.elf")) return *found;
-  throw InputError(
-      "the platform's firmware (firmware/network.elf) was not found beside the executable; build it, or name "
-      "one with run.firmware");
-}
-
 void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_actions& actions) {
   if (report.get_severity() >= sc_core::SC_WARNING && (actions & sc_core::SC_THROW) == 0) {
     // Beside the message the simulated time, once there is one.
@@ -164,6 +155,7 @@ class Run {
     if (request_.begin) request_.begin();
     simulate();
     soc_.reset();
+    if (request_.end) request_.end();
     if (result_.failure.empty() && scenario_.verify.enabled && data()) verify();
     return std::move(result_);
   }
@@ -186,9 +178,9 @@ class Run {
     // Of files that a run without data does not need, the shapes are checked: a wrong one is no surprise later.
     const std::string& weights = scenario_.run.weights;
     if (data()) {
-      weights_ = weights.empty() ? random_weights(network, seed) : load_weights(weights, network);
+      weights_ = weights.empty() ? random_weights(network, seed) : load_weights(weights, network, &result_.notes);
     } else {
-      weights_ = weights.empty() ? weight_shapes(network) : load_weight_shapes(weights, network);
+      weights_ = weights.empty() ? weight_shapes(network) : load_weight_shapes(weights, network, &result_.notes);
     }
     const std::string& file = scenario_.run.input;
     if (network.vocabulary > 0) {
@@ -252,14 +244,17 @@ class Run {
     const Stopwatch watch;
     try {
       const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
+      // Of simulated time, between two looks at whether the run is to end.
+      const sc_core::sc_time longest_step(10, sc_core::SC_US);
       while (!ended && sc_core::sc_time_stamp() < limit) {
         if (request_.interrupted && request_.interrupted()) {
           result_.failure =
               fmt::format("interrupted after {:.6g} s of simulated time", sc_core::sc_time_stamp().to_seconds());
           break;
         }
-        soc.advance(std::min(power_ ? power_->time_left() : slice_, limit - sc_core::sc_time_stamp()));
-        if (power_) power_->take();
+        const sc_core::sc_time left = std::min(longest_step, limit - sc_core::sc_time_stamp());
+        soc.advance(power_ ? std::min(left, power_->time_left()) : left);
+        if (power_ && power_->time_left() == sc_core::SC_ZERO_TIME) power_->take();
         report_progress(estimate);
       }
     } catch (const sc_core::sc_report& report) {
@@ -316,14 +311,14 @@ class Run {
       const sc_core::sc_time window(scenario_.record.power_window_s, sc_core::SC_SEC);
       power_ = std::make_unique<PowerMonitor>(soc, *table_, machine_size(), window);
     }
-    if (!request_.trace.empty()) {
-      tracer_ = std::make_unique<Tracer>(request_.trace, static_cast<u64>(scenario_.record.trace_bytes), compiled_,
+    if (request_.trace) {
+      tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes), compiled_,
                                          clock_hz_, trace_tracks(soc, scenario_.soc));
       soc.sequencer.add_observer(*tracer_);
       soc.set_unit_observer(tracer_.get());
     }
-    if (!request_.vcd.empty()) {
-      waveform_ = std::make_unique<Waveform>("waveform", request_.vcd, soc, channels, compiled_.tasks.size());
+    if (request_.vcd) {
+      waveform_ = std::make_unique<Waveform>("waveform", request_.vcd(), soc, channels, compiled_.tasks.size());
       soc.sequencer.add_observer(*waveform_);
     }
     if (tracer_ || waveform_) observe_states(soc);
@@ -358,6 +353,7 @@ class Run {
       tracer_->finish(soc.clock().now(), result_.power);
       result_.trace_events_dropped = tracer_->dropped();
     }
+    if (waveform_) waveform_->close();
     // They are modules of the simulation that ends here.
     waveform_.reset();
     tracer_.reset();
@@ -639,7 +635,6 @@ class Run {
   RunProgress progress_;
   LastLine last_line_;                         // of the firmware
   double clock_hz_ = 0;                              // of the accelerator, as simulated
-  const sc_core::sc_time slice_{1, sc_core::SC_MS};  // between two looks at the simulation, without power windows
   std::unique_ptr<PowerMonitor> power_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<Waveform> waveform_;
@@ -647,6 +642,15 @@ class Run {
 };
 
 }  // namespace
+
+std::filesystem::path firmware_of(const Scenario& scenario) {
+  const std::string& given = scenario.run.firmware;
+  if (!given.empty()) return given;
+  if (const auto found = find_resource("firmware/network.elf")) return *found;
+  throw InputError(
+      "the platform's firmware (firmware/network.elf) was not found beside the executable; build it, or name "
+      "one with run.firmware");
+}
 
 RunResult run_scenario(const Scenario& scenario, const RunRequest& request) { return Run(scenario, request).run(); }
 

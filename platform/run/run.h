@@ -13,6 +13,9 @@
 
 namespace bvp {
 
+/// The firmware that the scenario names, or else the platform's own. @throws InputError  the latter is not there
+[[nodiscard]] std::filesystem::path firmware_of(const Scenario& scenario);
+
 /// Where a run is; tasks are operators of the network as the firmware walks them.
 struct RunProgress {
   enum class Stage { preparing, simulating, verifying };
@@ -32,13 +35,15 @@ struct RunRequest {
   bool keep_tensors = false;
   /// All inputs were read and found good; the simulation begins.
   std::function<void()> begin;
+  /// The simulation has ended and its records are written; verification begins.
+  std::function<void()> end;
   /// Every piece of text the firmware sends through the UART.
   std::function<void(std::string_view)> uart;
   std::function<void(const RunProgress&)> progress;
-  /// Asked at least once a millisecond of simulated time; true ends the run as failed, results and all.
+  /// Asked at least once in 10 microseconds of simulated time; true ends the run as failed, results and all.
   std::function<bool()> interrupted;
-  /// Files to write while the simulation runs: a trace, a waveform. Empty: none.
-  std::filesystem::path trace, vcd;
+  /// Asked after begin() for the files to write while the simulation runs: a trace, a waveform. Empty: none.
+  std::function<std::filesystem::path()> trace, vcd;
 };
 
 /// Simulates the scenario to its end. Touches no file except those that the scenario names as inputs and those of the

@@ -35,8 +35,7 @@ Character first_of(std::string_view text) {
 
 }  // namespace
 
-std::string printable(std::string_view text) {
-  constexpr std::size_t longest = 60;
+std::string printable(std::string_view text, std::size_t longest) {
   std::string out;
   while (!text.empty()) {
     const Character next = first_of(text);

@@ -7,7 +7,8 @@
 
 namespace bvp {
 
-/// Text as it may appear in a message: short, and '?' for control characters (C1 too) and bytes that are not UTF-8.
-[[nodiscard]] std::string printable(std::string_view text);
+/// Text as it may appear in a message: of at most `longest` bytes and three dots, with '?' for control characters (C1
+/// too) and for bytes that are not UTF-8.
+[[nodiscard]] std::string printable(std::string_view text, std::size_t longest = 60);
 
 }  // namespace bvp

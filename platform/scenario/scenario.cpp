@@ -8,15 +8,16 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 #include <sstream>
 
 #include "platform/scenario/describe_parameter.h"
+#include "platform/scenario/input_file.h"
 #include "platform/scenario/nearest.h"
 #include "platform/scenario/printable.h"
 #include "platform/scenario/problems.h"
 #include "platform/scenario/scenario_checks.h"
+#include "platform/scenario/sha256.h"
 #include "platform/scenario/yaml_values.h"
 
 namespace bvp {
@@ -27,6 +28,7 @@ namespace fs = std::filesystem;
 constexpr std::uintmax_t file_limit = 1 << 20;
 constexpr int preset_depth_limit = 8;
 constexpr std::size_t layer_limit = 1024;
+constexpr std::size_t entry_limit = 20000;  // of all maps
 
 /// Where a value stands: a file, or a `--set` on the command line.
 struct Origin {
@@ -57,20 +59,6 @@ std::vector<std::string> split_key(const std::string& key) {
   return parts;
 }
 
-/// The name of a scenario that has none: that of its file, with '_' for each run of bytes that names do not have.
-std::string name_of_file(const std::string& stem) {
-  std::string name;
-  for (const char c : stem) {
-    if (name.size() == longest_name) break;
-    if (is_name_character(c) && !(name.empty() && c == '.')) {
-      name += c;
-    } else if (name.empty() || name.back() != '_') {
-      name += '_';
-    }
-  }
-  return name;
-}
-
 class Reader {
  public:
   explicit Reader(const ScenarioOptions& options) : options_(options), scenario_(std::make_unique<Scenario>()) {}
@@ -78,11 +66,12 @@ class Reader {
   std::unique_ptr<Scenario> read(const std::string& text, const fs::path& file) {
     const Origin origin{file.string(), file.parent_path(), true};
     scenario_directory_ = origin.directory;
+    scenario_->sources.push_back({file, sha256_of(text)});
     if (const YAML::Node root = parse(text, origin); root.IsMap()) {
       select_presets(root, origin);
       apply_map(root, *scenario_, "", origin);
       apply_overrides();
-      if (scenario_->name.get().empty()) scenario_->name = name_of_file(file.stem().string());
+      if (scenario_->name.get().empty()) scenario_->name = name_from(file);
       check_scenario(*scenario_, origin.label, sources_, problems_);
     }
     problems_.report();
@@ -90,6 +79,15 @@ class Reader {
   }
 
  private:
+  /// A name that nobody has given need not be one that may be given: what is not printable in the file's becomes '_'.
+  static std::string name_from(const fs::path& file) {
+    std::string name = printable(file.stem().string(), longest_name);
+    std::replace(name.begin(), name.end(), '?', '_');
+    if (name.empty()) return "scenario";
+    if (name.front() == '.') name.front() = '_';
+    return name;
+  }
+
   YAML::Node parse(const std::string& text, const Origin& origin) {
     if (text.size() > file_limit) {
       problems_.add(origin.label, "", "has {} bytes, expected at most {}", text.size(), file_limit);
@@ -185,6 +183,7 @@ class Reader {
     }
     const std::optional<std::string> text = read_text(*file, where, key);
     if (!text) return;
+    scenario_->sources.push_back({*file, sha256_of(*text)});
     const Origin preset_origin{file->string(), file->parent_path(), true};
     const YAML::Node root = parse(*text, preset_origin);
     if (!root.IsMap()) return;
@@ -214,20 +213,12 @@ class Reader {
   }
 
   std::optional<std::string> read_text(const fs::path& file, const std::string& where, const std::string& key) {
-    std::error_code error;
-    const std::uintmax_t size = fs::file_size(file, error);
-    if (error || size > file_limit) {
-      problems_.add(where, key, "{}: {}", file.string(),
-                    error ? error.message() : fmt::format("has {} bytes, expected at most {}", size, file_limit));
+    try {
+      return read_input_file(file, file_limit);
+    } catch (const InputError& error) {
+      problems_.add(where, key, "{}", error.what());
       return std::nullopt;
     }
-    std::ifstream stream(file, std::ios::binary);
-    std::string text(size, '\0');
-    if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
-      problems_.add(where, key, "{}: cannot be read", file.string());
-      return std::nullopt;
-    }
-    return text;
   }
 
   [[nodiscard]] bool has_preset(const ParameterGroup& group) const {
@@ -273,12 +264,19 @@ class Reader {
   }
 
   void apply_map(const YAML::Node& map, ParameterGroup& group, const std::string& path, const Origin& origin) {
+    // A section without keys.
+    if (map.IsNull() && origin.is_file) return;
     if (!map.IsMap()) {
       return problems_.add(origin.at(map), path, "found {}, expected a map with the keys: {}", kind_of(map),
                            fmt::join(known_keys(group), ", "));
     }
     std::set<std::string> seen;
     for (const auto& pair : map) {
+      // Aliases make a short file into a long one.
+      if (++entries_ >= entry_limit) {
+        if (entries_ == entry_limit) problems_.add(origin.at(pair.first), path, "more than {} keys", entry_limit);
+        return;
+      }
       if (!pair.first.IsScalar()) {
         problems_.add(origin.at(pair.first), path, "found {} where a key is expected", kind_of(pair.first));
         continue;
@@ -358,6 +356,7 @@ class Reader {
     if (depth != sources_.end() && depth->second != source_of(origin)) sources_.erase(depth);
     std::size_t index = 0;
     for (const YAML::Node& item : list) {
+      if (entries_ >= entry_limit) return;
       LayerParameters entry;
       apply_map(item, entry, fmt::format("{}.{}", path, index++), origin);
       const auto repeat = static_cast<std::size_t>(entry.repeat.get());
@@ -464,13 +463,18 @@ class Reader {
   Problems problems_;
   fs::path scenario_directory_;
   ValueSources sources_;
+  std::size_t entries_ = 0;
 };
 
 }  // namespace
 
 std::string about_key(const Scenario& scenario, const std::string& key, const std::string& what) {
   const auto given = scenario.given.find(key);
-  return problem_text(given == scenario.given.end() ? scenario.name.get() : given->second, key, what);
+  return problem_text(given == scenario.given.end() ? file_of(scenario) : given->second, key, what);
+}
+
+std::string file_of(const Scenario& scenario) {
+  return scenario.sources.empty() ? scenario.name.get() : scenario.sources.front().path.string();
 }
 
 Override parse_override(const std::string& text) {
@@ -487,24 +491,7 @@ std::unique_ptr<Scenario> read_scenario_text(const std::string& text, const fs::
 }
 
 std::unique_ptr<Scenario> read_scenario(const fs::path& file, const ScenarioOptions& options) {
-  std::error_code error;
-  const fs::file_status status = fs::status(file, error);
-  if (status.type() == fs::file_type::none) {
-    throw InputError(fmt::format("{}: cannot be read: {}", file.string(), error.message()));
-  }
-  if (!fs::exists(status)) throw InputError(fmt::format("{}: there is no such file", file.string()));
-  if (!fs::is_regular_file(status)) throw InputError(fmt::format("{}: is not a file", file.string()));
-  const std::uintmax_t size = fs::file_size(file, error);
-  if (error) throw InputError(fmt::format("{}: {}", file.string(), error.message()));
-  if (size > file_limit) {
-    throw InputError(fmt::format("{}: has {} bytes, expected at most {}", file.string(), size, file_limit));
-  }
-  std::ifstream stream(file, std::ios::binary);
-  std::string text(size, '\0');
-  if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
-    throw InputError(fmt::format("{}: cannot be read", file.string()));
-  }
-  return read_scenario_text(text, file, options);
+  return read_scenario_text(read_input_stream(file, file_limit), file, options);
 }
 
 }  // namespace bvp

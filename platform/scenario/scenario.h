@@ -305,6 +305,12 @@ struct RecordParameters : ParameterGroup {
                                Confidence::high};
 };
 
+/// A file that a scenario was read from.
+struct SourceFile {
+  std::filesystem::path path;
+  std::string sha256;
+};
+
 /// The root of the tree. Paths in `run` are made absolute or relative to the working directory by the reader.
 struct Scenario : ParameterGroup {
   Scenario() : ParameterGroup("scenario", "everything that a run needs to know") {}
@@ -323,6 +329,8 @@ struct Scenario : ParameterGroup {
 
   /// The network as values; set by the reader.
   Network network;
+  /// The scenario's file and those of its presets.
+  std::vector<SourceFile> sources;
   /// Key -> where its value comes from ("FILE:LINE:COLUMN", "--set"), for those that were given.
   std::map<std::string, std::string> given;
 };
@@ -340,12 +348,16 @@ struct ScenarioOptions {
   std::vector<std::filesystem::path> directories;
 };
 
-/// "WHERE: KEY: WHAT", as the reader says it of a key: where it was given, or else the scenario's name.
+/// "WHERE: KEY: WHAT", as the reader says it of a key: where it was given, or else the scenario's file.
 std::string about_key(const Scenario& scenario, const std::string& key, const std::string& what);
 
 /// Splits "soc.array.lanes=8". @throws InputError
 Override parse_override(const std::string& text);
 
+/// The scenario's file, as its user named it.
+std::string file_of(const Scenario& scenario);
+
+/// @param file  a pipe or a device is read too, once
 /// @throws InputError  naming every mistake in the file, its presets and the overrides, one a line
 std::unique_ptr<Scenario> read_scenario(const std::filesystem::path& file, const ScenarioOptions& options = {});
 

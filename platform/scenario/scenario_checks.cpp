@@ -113,12 +113,14 @@ class Checks {
     }
   }
 
+  /// Names become directories, and stand in reports.
   void check_name() {
     const std::string& name = scenario_.name;
-    const bool sound = std::all_of(name.begin(), name.end(), is_name_character);
+    const bool sound = printable(name, name.size()) == name && name.find('/') == std::string::npos;
     if (!sound || name.empty() || name.front() == '.' || name.size() > longest_name) {
       problems_.add(where("name"), "name",
-                    "found '{}', expected up to {} letters, digits, '_', '-' and '.', not beginning with '.'",
+                    "found '{}', expected up to {} bytes of text without '/' and control characters, not beginning "
+                    "with '.'",
                     printable(name), longest_name);
     }
   }

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 
@@ -100,7 +102,11 @@ std::string TraceFile::text(const TraceSlice& slice) const {
                      slice.track.thread, time_text(begin), time_text(end - begin), names_[slice.name]);
 }
 
-void TraceFile::write(std::string_view event) { stream_ << separator << event; }
+void TraceFile::write(std::string_view event) {
+  if (!stream_) return;
+  stream_ << separator << event;
+  if (!stream_) error_ = errno;
+}
 
 u64 TraceFile::dropped() const {
   u64 sum = 0;
@@ -119,9 +125,12 @@ void TraceFile::close(double end_s) {
   }
   const u32 name = index_of("detail");
   for (const auto& [begin, end] : parts_.back().stretches()) write(text({marks_, name, 0, begin, end}));
+  const bool good = static_cast<bool>(stream_);
   stream_ << tail;
   stream_.close();
-  if (!stream_) throw std::runtime_error(fmt::format("{}: cannot be written", path_.string()));
+  if (stream_) return;
+  if (good) error_ = errno;
+  throw std::runtime_error(fmt::format("{}: cannot be written: {}", path_.string(), std::strerror(error_)));
 }
 
 }  // namespace bvp

@@ -66,6 +66,7 @@ class TraceFile {
 
   std::filesystem::path path_;
   std::ofstream stream_;
+  int error_ = 0;  // why the stream fails
   const Track marks_;
   u64 counter_bytes_ = 0;
   std::vector<std::string> names_;

@@ -3,8 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <stdio_ext.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 namespace bvp {
 
@@ -45,7 +51,20 @@ Waveform::Waveform(sc_core::sc_module_name name, const std::filesystem::path& pa
 }
 
 Waveform::~Waveform() {
-  sc_core::sc_close_vcd_trace_file(file_);
+  if (file_ != nullptr) sc_core::sc_close_vcd_trace_file(file_);
+}
+
+void Waveform::close() {
+  // SystemC does not tell of what it could not write. The C library keeps it, and fails once more here; what the
+  // standard output cannot write is another matter.
+  if (std::fflush(stdout) != 0) __fpurge(stdout);
+  errno = 0;
+  const bool complete = std::fflush(nullptr) == 0;
+  const int error = errno;
+  sc_core::sc_close_vcd_trace_file(std::exchange(file_, nullptr));
+  if (!complete) {
+    throw std::runtime_error(fmt::format("{}: cannot be written: {}", path_.string(), std::strerror(error)));
+  }
   // The same run leaves the same bytes: without the date that SystemC writes into the second line.
   std::fstream stream(path_, std::ios::in | std::ios::out | std::ios::binary);
   std::string line;

@@ -25,6 +25,9 @@ class Waveform : public sc_core::sc_module, public CommandObserver {
            std::size_t tasks);
   ~Waveform() override;
 
+  /// Completes the file. @throws std::runtime_error  it could not be written
+  void close();
+
   void command_started(const Command& command, Cycle cycle) override;
   void command_completed(const Command& command, Cycle cycle) override;
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;

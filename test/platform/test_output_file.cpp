@@ -5,11 +5,14 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <ostream>
+#include <set>
 #include <stdexcept>
 #include <string>
 
 #include "platform/scenario/input_error.h"
 #include "platform/scenario/output_file.h"
+#include "platform/scenario/seal.h"
+#include "platform/scenario/temporary_path.h"
 
 namespace {
 
@@ -74,4 +77,51 @@ TEST_CASE("Files that cannot be written", "[output_file]") {
   }
   bvp::check_writable(directory.path() / "new");
   CHECK(directory.files() == 0);
+}
+
+TEST_CASE("Names of files that are being written cannot be guessed", "[output_file]") {
+  const TemporaryDirectory directory;
+  const fs::path file = directory.path() / "file";
+  std::set<fs::path> names;
+  for (int i = 0; i < 20; ++i) {
+    bvp::OutputFile output(file);
+    output.stream() << i;
+    CHECK(output.content().parent_path() == directory.path());
+    CHECK(output.content().filename().string().size() > 32);
+    names.insert(output.content());
+    // Without commit() nothing stays.
+  }
+  CHECK(names.size() == 20);
+  CHECK(directory.files() == 0);
+}
+
+TEST_CASE("What a signal handler removes is what is not finished", "[output_file]") {
+  const TemporaryDirectory directory;
+  bvp::write_file(directory.path() / "done", "text");
+  bvp::TemporaryPath inner(directory.path() / "new");
+  fs::create_directory(inner.path());
+  const bvp::TemporaryPath in_it(inner.path() / "part"), never_made(directory.path() / "none");
+  std::ofstream(in_it.path()) << "text";
+  std::ofstream(directory.path() / "other") << "of the user";
+  bvp::remove_temporary_paths();
+  CHECK_FALSE(fs::exists(inner.path()));
+  CHECK(directory.files() == 2);
+}
+
+TEST_CASE("Files of the user and files that are read are not replaced", "[output_file]") {
+  using Catch::Matchers::Contains;
+  const TemporaryDirectory directory;
+  const fs::path file = directory.path() / "file", link = directory.path() / "link";
+  fs::create_symlink("file", link);
+  CHECK_NOTHROW(bvp::check_replaceable(file, {}));
+  std::ofstream(file) << "";
+  CHECK_NOTHROW(bvp::check_replaceable(file, {}));
+  std::ofstream(file) << "of the user";
+  for (const fs::path& name : {file, link}) {
+    CHECK_THROWS_WITH(bvp::check_replaceable(name, {}), Contains("is there already"));
+  }
+  std::ofstream(file) << bvp::sealed(bvp::seal_blank());
+  CHECK_NOTHROW(bvp::check_replaceable(link, {}));
+  CHECK_THROWS_WITH(bvp::check_replaceable(file, {{"run.weights", link}}), Contains("is read here (run.weights)"));
+  CHECK_NOTHROW(bvp::check_replaceable("/dev/null", {{"the scenario", "/dev/null"}}));
 }

@@ -101,7 +101,7 @@ TEST_CASE("Tensors survive a file, and the same tensors give the same bytes", "[
   const bvp::TensorMap tensors{
       {"b", {{2, 3}, {1, 2, 3, 4, 5, 0x7bff}}}, {"a", {{1}, {0x3c00}}}, {"empty", {{0, 4}, {}}}};
   bvp::write_safetensors(file.path(), tensors);
-  const bvp::TensorMap read = bvp::read_safetensors(file.path());
+  const bvp::TensorMap read = bvp::read_safetensors(file.path()).tensors;
   REQUIRE(read.size() == 3);
   CHECK(read.at("b").shape == std::vector<u64>{2, 3});
   CHECK(read.at("b").data == tensors.at("b").data);
@@ -116,7 +116,7 @@ TEST_CASE("F32 and F64 are rounded to fp16", "[safetensors]") {
   file.write(R"({"s":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
              R"("d":{"dtype":"F64","shape":[1,1],"data_offsets":[8,16]},"__metadata__":{"format":"pt"}})",
              raw<float>({1.0F, -2.5F}) + raw<double>({1.0 / 3}));
-  const bvp::TensorMap tensors = bvp::read_safetensors(file.path());
+  const bvp::TensorMap tensors = bvp::read_safetensors(file.path()).tensors;
   CHECK(tensors.at("s").data == std::vector<u16>{0x3c00, 0xc100});
   CHECK(tensors.at("d").data == std::vector<u16>{0x3555});
 }
@@ -128,8 +128,8 @@ TEST_CASE("Unsound safetensors files are refused by tensor", "[safetensors]") {
     file.write(header, data);
     return file.refusal();
   };
-  CHECK_THAT(refusal(R"({"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})", four),
-             Contains("'w': type BF16 is not supported"));
+  CHECK_THAT(refusal(R"({"w":{"dtype":"C64","shape":[2],"data_offsets":[0,4]}})", four),
+             Contains("'w': type C64 is not supported"));
   CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[3],"data_offsets":[0,4]}})", four),
              Contains("'w': its shape needs more bytes") || Contains("'w': its shape needs 6 bytes"));
   CHECK_THAT(refusal(R"({"w":{"dtype":"F16","shape":[1],"data_offsets":[0,4]}})", four),
@@ -186,7 +186,7 @@ TEST_CASE("The time to read a header grows with its tensors, not with their squa
   }
   file.write(header + "}", "");
   const auto begin = std::chrono::steady_clock::now();
-  CHECK(bvp::read_safetensors(file.path()).size() == tensors);
+  CHECK(bvp::read_safetensors(file.path()).tensors.size() == tensors);
   // A hundredth of it; what watches for names twice in a parser's callback takes half a minute.
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
 }
@@ -204,5 +204,38 @@ TEST_CASE("Damaged safetensors files never do more than be refused", "[safetenso
     }
     file.write(sound.substr(0, at));
     CHECK(file.refusal() != "(accepted)");
+  }
+}
+
+TEST_CASE("BF16 is rounded to fp16, and refused beyond its range", "[safetensors]") {
+  const TemporaryFile file;
+  const auto read_one = [&](u16 bits) {
+    file.write(R"({"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}})", raw<u16>({bits}));
+    const bvp::FloatTensors found = bvp::read_safetensors(file.path());
+    CHECK(found.bfloat16 == 1);
+    return found.tensors.at("w").data.at(0);
+  };
+  // Sign, 8 bits of exponent, 7 of fraction: 1, -2.5, 0.0078125, the largest below 65,504, 2^-24 and less than half of
+  // it.
+  CHECK(read_one(0x3f80) == 0x3c00);
+  CHECK(read_one(0xc020) == 0xc100);
+  CHECK(read_one(0x3c00) == 0x2000);
+  CHECK(read_one(0x477f) == 0x7bf8);
+  CHECK(read_one(0x3380) == 0x0001);
+  CHECK(read_one(0x32c0) == 0x0000);
+  file.write(R"({"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}})", raw<u16>({0x4780}));
+  CHECK_THAT(file.refusal(), Contains("65536 at flat index 0 is beyond the range of fp16"));
+}
+
+TEST_CASE("Tensors that are not of floats are named and not read", "[safetensors]") {
+  const TemporaryFile file;
+  file.write(
+      R"({"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"b":{"dtype":"BOOL","shape":[2],"data_offsets":[8,10]},)"
+      R"("w":{"dtype":"F16","shape":[1],"data_offsets":[10,12]}})",
+      std::string(12, '\0'));
+  for (const bvp::FloatTensors& found :
+       {bvp::read_safetensors(file.path()), bvp::read_safetensors_shapes(file.path())}) {
+    CHECK(found.tensors.size() == 1);
+    CHECK(found.others == std::map<std::string, std::string>{{"a", "I64"}, {"b", "BOOL"}});
   }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -11,6 +12,8 @@
 #include "platform/report/statistics_json.h"
 #include "platform/report/summary.h"
 #include "platform/report/terminal_summary.h"
+#include "platform/scenario/seal.h"
+#include "platform/scenario/sha256.h"
 
 namespace {
 
@@ -96,22 +99,25 @@ TEST_CASE("summary.json has the documented keys", "[summary]") {
   CHECK(summary.at("verification").at("bit_exact") == true);
   CHECK(summary.at("energy_by_component_j").at("dram") == 0.004);
   CHECK(summary.at("layers").at(0).at("mixing") == "fft2d");
-  CHECK(summary.at("host_seconds") == 0.5);
-  CHECK(summary.at("host_cycles_per_second") == 4000000);
+  CHECK(summary.at("host_run").at("seconds") == 0.5);
+  CHECK(summary.at("host_run").at("cycles_per_second") == 4000000);
   CHECK(summary.at("unit_cycles").at("cal").at("issue") == 90);
   CHECK(summary.at("passed") == true);
 }
 
-TEST_CASE("Only keys that begin with host_ depend on the host's time", "[summary]") {
+TEST_CASE("What depends on the host, the command and the moment is in host_run", "[summary]") {
   bvp::RunResult result = sample_result();
   const auto before = bvp::summary_json(result);
   result.host_seconds = 77;
   result.host_setup_seconds = 78;
   result.host_verify_seconds = 79;
-  const auto after = bvp::summary_json(result);
+  bvp::Provenance provenance;
+  provenance.command = {"butterfly-vp", "run"};
+  bvp::describe_host(provenance);
+  const auto after = bvp::summary_json(result, provenance);
   for (const auto& [key, value] : before.items()) {
     INFO(key);
-    CHECK((value == after.at(key)) == (key.compare(0, 5, "host_") != 0));
+    CHECK((value == after.at(key)) == (key != "host_run"));
   }
 }
 
@@ -223,8 +229,67 @@ TEST_CASE("A run's directory holds what was asked for", "[summary]") {
   CHECK(fs::exists(directory.path() / "a/tensors.safetensors"));
   CHECK(fs::exists(directory.path() / "a/weights.safetensors"));
   const std::string first = read(directory.path() / "a/summary.json");
-  bvp::write_run(directory.path() / "b", result, network, {});
+  bvp::write_run(directory.path() / "b", result, network, {{"run.seed", 1}});
   CHECK(read(directory.path() / "b/summary.json") == first);
+}
+
+TEST_CASE("summary.json vouches for the files of its directory and for itself", "[summary]") {
+  const TemporaryDirectory directory;
+  bvp::Network network;
+  network.layers.emplace_back();
+  bvp::write_run(directory.path(), sample_result(), network, {});
+  const fs::path file = directory.path() / "summary.json";
+  const auto summary = nlohmann::json::parse(read(file));
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(directory.path())) {
+    if (entry.path() == file) continue;
+    ++files;
+    CHECK(summary.at("files").at(entry.path().filename()) == bvp::sha256_of_file(entry.path()));
+  }
+  CHECK(files == summary.at("files").size());
+  CHECK(files >= 4);
+  CHECK(bvp::is_sealed(file));
+  std::ofstream(file, std::ios::app) << "\n";
+  CHECK_FALSE(bvp::is_sealed(file));
+}
+
+TEST_CASE("Power over time has a bounded number of windows, and keeps its energy and its peak", "[summary]") {
+  constexpr std::size_t recorded = 100001;
+  bvp::PowerTrace trace;
+  trace.components = {"pe"};
+  double joules = 0, peak = 0;
+  bvp::u64 bytes = 0;
+  for (std::size_t i = 0; i < recorded; ++i) {
+    bvp::PowerWindow window;
+    window.begin_s = static_cast<double>(i) * 1e-5;
+    window.end_s = window.begin_s + 1e-5;
+    // The peak is in one window alone, which is merged with others.
+    window.energy_j = {i == 77777 ? 1e-3 : 1e-6 * static_cast<double>(i % 7)};
+    window.dram_read_bytes = i % 5;
+    window.utilisation = {0.5, 0.25, 0, 1};
+    joules += window.energy_j[0];
+    bytes += window.dram_read_bytes;
+    peak = std::max(peak, window.power_w());
+    trace.add(window, 1e-9);
+  }
+  CHECK(trace.windows.size() <= bvp::PowerTrace::most_windows);
+  CHECK(trace.windows.size() > bvp::PowerTrace::most_windows / 2);
+  double joules_after = 0, before_s = 0;
+  bvp::u64 bytes_after = 0;
+  bool adjoining = true, same_share = true;
+  for (const bvp::PowerWindow& window : trace.windows) {
+    adjoining = adjoining && std::abs(window.begin_s - before_s) < 1e-9;
+    same_share = same_share && std::abs(window.utilisation[1] - 0.25) < 1e-9;
+    before_s = window.end_s;
+    joules_after += window.total_j();
+    bytes_after += window.dram_read_bytes;
+  }
+  CHECK(adjoining);
+  CHECK(same_share);
+  CHECK(before_s == Approx(recorded * 1e-5));
+  CHECK(joules_after == Approx(joules));
+  CHECK(bytes_after == bytes);
+  CHECK(trace.peak_w == Approx(peak));
 }
 
 TEST_CASE("The statistics tree becomes nested JSON", "[summary]") {

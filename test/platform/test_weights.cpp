@@ -225,3 +225,34 @@ TEST_CASE("Embedding and classifier head add their parameters and leave the othe
   CHECK(weights.at("classifier.weight").shape == std::vector<u64>{4, 12});
   CHECK(weights.at("classifier.bias").shape == std::vector<u64>{4});
 }
+
+TEST_CASE("A prefix that all names have is left off, and integers beside the weights are not read", "[weights]") {
+  const TemporaryFile file;
+  const bvp::Network network = small_network();
+  const bvp::TensorMap weights = bvp::random_weights(network, 5);
+  bvp::TensorMap exported;
+  for (const auto& [name, tensor] : weights) exported.emplace("model.encoder." + name, tensor);
+  bvp::write_safetensors(file.path(), exported);
+  for (const bool data : {true, false}) {
+    std::vector<std::string> notes;
+    const bvp::TensorMap read =
+        data ? bvp::load_weights(file.path(), network, &notes) : bvp::load_weight_shapes(file.path(), network, &notes);
+    REQUIRE(read.size() == weights.size());
+    for (const auto& [name, tensor] : weights) CHECK(read.at(name).shape == tensor.shape);
+    if (data) CHECK(read.at("layers.0.ffn.up.bias").data == weights.at("layers.0.ffn.up.bias").data);
+    REQUIRE(notes.size() == 1);
+    CHECK_THAT(notes[0], Contains("prefix 'model.encoder.' is left off"));
+  }
+  // Not of all.
+  exported.emplace("layers.0.norm1.bias", weights.at("layers.0.norm1.bias"));
+  exported.erase("model.encoder.layers.0.norm1.bias");
+  bvp::write_safetensors(file.path(), exported);
+  CHECK_THROWS_WITH(bvp::load_weights(file.path(), network),
+                    Contains("'layers.0.norm1.weight' [12] is missing"));
+  bvp::write_safetensors(file.path(), {{"encoder.block.0.w", {{1}, {0}}}});
+  CHECK_THROWS_WITH(bvp::load_weights(file.path(), network),
+                    Contains("found 'encoder.block.0.w' and the like, expected names like 'layers.0.norm1.weight'"));
+  bvp::write_integers(file.path(), "layers.0.norm1.weight", {12}, std::vector<u32>(12));
+  CHECK_THROWS_WITH(bvp::load_weights(file.path(), network),
+                    Contains("'layers.0.norm1.weight' has type U32, expected F16, BF16, F32 or F64"));
+}

@@ -376,6 +376,73 @@ class Report(unittest.TestCase):
                 self.check(self.open(self.path / "report.html"), name, self.CHARTS | {"link-map"})
                 self.assertEqual(self.browser.evaluate("select.textContent"), name)
 
+    def test_an_error_that_is_not_finite(self):
+        self.vp("run", SMALL, "--quiet", "--out", "run")
+        # As a run leaves it whose values grew beyond fp16: JSON has no infinity.
+        summary = self.summary("run")
+        summary.update(passed=False, failure="layers.0.output is not finite: values grew beyond fp16 there")
+        summary["verification"]["relative_error"] = summary["layers"][0]["relative_error"] = None
+        (self.path / "run" / "summary.json").write_text(json.dumps(summary))
+        self.vp("report", "run")
+        page = self.open(self.path / "run" / "report.html")
+        self.assertIsNone(page["error"])
+        self.assertEqual(set(page["charts"]), self.CHARTS | {"link-map"})
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('main > section').length"), 11)
+        self.assertIn("Failed: ", self.browser.evaluate("document.querySelector('#headline').innerText"))
+        self.assertEqual([card["text"] for card in page["cards"] if card["key"] == "verification.relative_error"], ["not finite"])
+
+    def test_texts_of_strangers_are_no_markup(self):
+        self.vp("run", SMALL, "--quiet", "--out", "run")
+        attack = "<img src=x onerror='window.attacked = true'><script>window.attacked = true</script>"
+
+        def poisoned(value):
+            if isinstance(value, dict):
+                return {key: poisoned(entry) for key, entry in value.items()}
+            if isinstance(value, list):
+                return [poisoned(entry) for entry in value]
+            return attack + value if isinstance(value, str) else value
+        for name in ["summary.json", "network.json", "parameters.json", "prices.json"]:
+            file = self.path / "run" / name
+            data = json.loads(file.read_text())
+            if name == "summary.json":
+                for key in ["energy_by_kernel_j", "energy_by_layer_j"]:
+                    data[key] = {attack + name: value for name, value in data[key].items()}
+            file.write_text(json.dumps(poisoned(data)))
+        self.vp("report", "run", "--out", "report.html")
+        self.browser.errors.clear()
+        page = self.open(self.path / "report.html")
+        self.assertIsNone(page["error"])
+        for chart in page["charts"]:
+            for series in range(len(page["charts"][chart]["series"])):
+                self.tooltip(chart, series, 0)
+        self.assertIsNone(self.browser.evaluate("window.attacked || null"))
+        self.assertEqual(self.browser.evaluate("document.querySelectorAll('main img, main script').length"), 0)
+        # What would be markup all the same could not run.
+        self.browser.evaluate(f"document.querySelector('main').insertAdjacentHTML('beforeend', {json.dumps(attack)})")
+        self.browser.evaluate("new Promise((done) => setTimeout(done, 200))")
+        self.assertIsNone(self.browser.evaluate("window.attacked || null"))
+        self.browser.errors.clear()
+
+    def test_a_part_that_cannot_be_drawn_leaves_the_others(self):
+        self.vp("run", SMALL, "--quiet", "--out", "run")
+        self.vp("report", "run")
+        self.open(self.path / "run" / "report.html")
+        self.browser.evaluate("(RUNS[0].summary.plan.tasks = 3, RUNS[0].summary.layers[0].mixing = null, show(RUNS[0]))")
+        titles = self.browser.evaluate("[...document.querySelectorAll('h2')].map((node) => node.innerText)")
+        self.assertEqual(len(titles), 11)
+        self.assertEqual([title for title in titles if "cannot be shown" in title], ["This part cannot be shown: plan"])
+
+    def test_runs_of_one_name_are_told_apart(self):
+        for lanes in (8, 16):
+            self.vp("run", SMALL, "--quiet", "--no-data", "--out", f"lanes{lanes}/r", "--set", f"soc.array.lanes={lanes}")
+        self.vp("report", "lanes8/r", "lanes16/r", "--out", "x.html")
+        self.open(self.path / "x.html")
+        names = "[...select.options].map((option) => option.textContent)"
+        self.assertEqual(self.browser.evaluate(names), ["lanes8/r", "lanes16/r"])
+        self.vp("report", "lanes8/r", "lanes8/r/", "--out", "x.html")
+        self.open(self.path / "x.html")
+        self.assertEqual(self.browser.evaluate(names), ["r (1)", "r (2)"])
+
     def test_bad_input_is_2(self):
         self.vp("report", "absent", expect=2)
         self.vp("run", SMALL, "--quiet", "--out", "run")

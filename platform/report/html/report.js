@@ -15,7 +15,12 @@ function si(value, unit) {
 }
 const percent = (share) => (share === null || share === undefined ? "-" : `${(100 * share).toFixed(1)} %`);
 const grouped = (value) => value.toLocaleString("en-US");
+/** An error that is not finite is null in JSON. */
+const exponential = (error) => (error === null ? "not finite" : error.toExponential(2));
 const sum = (values) => values.reduce((a, b) => a + b, 0);
+
+/** Text in markup: ECharts takes what a formatter returns for HTML. */
+const escaped = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -99,7 +104,7 @@ function cards(run) {
     ["limited_by", s.limited_by === null ? "busiest part, not known" : `busiest part: ${s.limited_by.resource}; share of all cycles`, s.limited_by === null ? "-" : percent(s.limited_by.busy), s.limited_by === null ? "-" : s.limited_by.busy],
     ["verification.relative_error", s.verification.checked ? (s.verification.bit_exact ? "error; every bit as the reference"
       : "error; bits differ from the reference") : "not verified",
-    s.verification.checked ? s.verification.relative_error.toExponential(2) : "-", s.verification.relative_error],
+    s.verification.checked ? exponential(s.verification.relative_error) : "-", s.verification.relative_error],
     ["area_mm2", "area, estimated", `${Number(s.area_mm2.toPrecision(4))} mm\u00b2`, s.area_mm2],
     ["fidelity", "fidelity", s.fidelity, s.fidelity],
   ];
@@ -144,7 +149,7 @@ function layers(run) {
         { name: "energy", type: "bar", barMaxWidth: 60, yAxisIndex: 1, data: list.map((l) => 1e3 * l.energy_j), tooltip: shown(1e-3, "J") }],
     }), details("Figures", table(["layer", "projections", "FFN", "cycles", "time", "energy", "DRAM", "load", "cal", "flow", "store", "error"],
       list.map((l) => [l.name, l.projections, l.ffn, grouped(l.cycles), si(l.time_s, "s"), si(l.energy_j, "J"), si(l.dram_bytes, "B"),
-        ...UNITS.map((u) => percent(l.utilisation[u])), l.relative_error === null ? "-" : l.relative_error.toExponential(2)]))));
+        ...UNITS.map((u) => percent(l.utilisation[u])), l.relative_error === null ? (run.summary.verification.checked && l.index !== undefined ? exponential(null) : "-") : exponential(l.relative_error)]))));
 }
 
 const STATES = { active: "array active: a kernel on the PE", idle: "array idle: no kernel, clocked", gated: "array gated: no clock",
@@ -221,7 +226,7 @@ function roofline(run) {
   const low = Math.min(1, ...points.map((p) => p.value[0] / 2)), high = Math.max(10 * edge, ...points.map((p) => 2 * p.value[0]));
   return section("roofline", "Roofline", `Layers under the array's peak (${si(peak, "FLOP/s")}, fused multiply-adds) and the DRAM's (${si(bandwidth, "B/s")}). Butterflies reach at most 75 % of the peak.`,
     chart("roofline-chart", "Layers in the roofline of array and DRAM", {
-      ...base, grid, tooltip: { formatter: (p) => (p.name ? `${p.name}<br>${si(p.value[0], "FLOP/B")}<br>${si(p.value[1], "FLOP/s")}` : "") },
+      ...base, grid, tooltip: { formatter: (p) => (p.name ? `${escaped(p.name)}<br>${si(p.value[0], "FLOP/B")}<br>${si(p.value[1], "FLOP/s")}` : "") },
       xAxis: { type: "log", name: "FLOP/B", min: low, max: high, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: (v) => Number(v.toPrecision(2)) } },
       yAxis: { type: "log", name: "FLOP/s", axisLabel: { formatter: (v) => si(v, "") } },
       series: [{ type: "line", symbol: "none", data: [[low, bandwidth * low], [edge, peak], [high, peak]] },
@@ -234,7 +239,7 @@ function roofline(run) {
 
 function heat(id, label, columns, rows, data, unit) {
   return chart(id, label, {
-    ...base, grid: { left: 50, right: 30, top: 20, bottom: 80 }, tooltip: { formatter: (p) => `(${p.value[0]}, ${p.value[1]}): ${grouped(p.value[2])} ${unit}` },
+    ...base, grid: { left: 50, right: 30, top: 20, bottom: 80 }, tooltip: { formatter: (p) => escaped(`(${p.value[0]}, ${p.value[1]}): ${grouped(p.value[2])} ${unit}`) },
     xAxis: { type: "category", data: columns, name: "x" }, yAxis: { type: "category", data: rows, inverse: true, name: "y" },
     visualMap: { min: 0, max: Math.max(1, ...data.map((d) => d[2])), calculable: true, orient: "horizontal", left: "center", bottom: 5,
       inRange: { color: ["#f2f6fa", "#8fb7d3", "#22628f", "#12344d"] } },
@@ -342,19 +347,35 @@ function parameters(run) {
       Object.entries(run.parameters).map(([key, p]) => [key, String(p.value), p.unit, p.source, p.confidence, p.given || ""]))));
 }
 
+/** A part of the page; where its data are of no use, a part that says so: the others are shown all the same. */
+function part(make, run) {
+  const before = charts.length;
+  try {
+    return make(run);
+  } catch (error) {
+    charts.length = before;
+    return section(make.name === "cards" ? "headline" : make.name, `This part cannot be shown: ${make.name}`,
+      `The run's files have values that it cannot draw (${error.message}).`);
+  }
+}
+
 function show(run) {
   for (const { instance } of charts) if (instance) instance.dispose();
   charts.length = 0;
   const main = document.getElementById("main");
-  const parts = [cards(run), ...(RUNS.length > 1 ? [comparison()] : []), layers(run), energy(run), area(run), stalls(run), kernels(run),
-    roofline(run), array(run), power(run), plan(run), parameters(run)];
+  const parts = [cards, ...(RUNS.length > 1 ? [comparison] : []), layers, energy, area, stalls, kernels, roofline, array, power, plan,
+    parameters].map((make) => part(make, run));
   main.replaceChildren(...parts);
   document.title = title(run);
   document.getElementById("contents").replaceChildren(...parts.map((part) =>
     element("a", { href: `#${part.id}` }, part.id === "headline" ? "Headline" : part.querySelector("h2").textContent)));
   for (const entry of charts) {
     entry.instance = echarts.init(entry.node, null, { renderer: "svg" });
-    entry.instance.setOption(entry.option);
+    try {
+      entry.instance.setOption(entry.option);
+    } catch (error) {
+      entry.node.append(element("p", {}, `This chart cannot be drawn (${error.message}).`));
+    }
     entry.height = entry.instance.getHeight();
   }
   document.body.dataset.charts = String(charts.length);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The build that the executable comes from. The build writes the definition (scripts/build_info.cmake): it alone is
+// compiled anew when there is another commit.
+#pragma once
+
+#include "platform/report/provenance.h"
+
+namespace bvp {
+
+[[nodiscard]] BuildInfo build_info();
+
+}  // namespace bvp

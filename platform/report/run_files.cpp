@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/report/run_files.h"
+
+#include <fmt/format.h>
+
+#include "platform/compiler/compiled_network.h"
+#include "platform/network/network_json.h"
+#include "platform/report/plan_report.h"
+#include "platform/report/summary.h"
+#include "platform/scenario/input_error.h"
+#include "platform/scenario/input_file.h"
+
+namespace bvp {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+/// With one of everything, written by the functions that write a run's. See check_like() for the marks.
+Json example_summary() {
+  const CycleBreakdown reasons{{"*", 1}};
+  RunResult result;
+  result.units = {{"load", reasons}, {"cal", reasons}, {"flow", reasons}, {"store", reasons}};
+  result.busy_shares = {{"*", 1}};
+  result.energy_by_component_j = {{"*", 1}};
+  result.energy_by_kernel_j = {{"*", 1}};
+  result.energy_by_layer_j = {{"*", 1}};
+  result.energy_by_action_j = {{"*", {{"*", 1}}}};
+  result.energy_by_power_state_j = {{"*", 1}};
+  result.power_state_cycles = {{"*", 1}};
+  result.area_by_component_mm2 = {{"*", 1}};
+  result.notes = {""};
+  result.layers.emplace_back();
+  KernelRow kernel;
+  kernel.issue_slots = {{"*", 1}};
+  kernel.units = {{"*", reasons}};
+  result.kernels.push_back(kernel);
+  result.regions.emplace_back();
+  result.array.cal_issue = {1};
+  result.array.links.emplace_back();
+  CompiledNetwork network;
+  network.tasks.emplace_back();
+  network.kernels.emplace_back();
+  result.plan = plan_json(network);
+  Provenance provenance;
+  provenance.inputs.emplace_back();
+  provenance.files = {{"*", ""}};
+  provenance.command = {""};
+  Json summary = summary_json(result, provenance);
+  // Figures that a run may have or not: null in the example says nothing of their kind.
+  const auto figure_or_null = [](Json& value) { value = Json{{"?", 1}}; };
+  figure_or_null(summary["energy_dram_pj_per_bit"]);
+  figure_or_null(summary["peak_power_w"]);
+  figure_or_null(summary["layers"][0]["relative_error"]);
+  figure_or_null(summary["plan"]["tasks"][0]["layer"]);
+  Json& verification = summary["verification"];
+  figure_or_null(verification["tolerance"]);
+  figure_or_null(verification["relative_error"]);
+  verification["bit_exact"] = Json{{"?", true}};
+  for (Json* steady : {&summary["utilisation_steady"], &summary["kernels"][0]["utilisation_steady"]}) {
+    *steady = Json{{"?", summary["utilisation"]}};
+  }
+  summary["limited_by"] = Json{{"?", summary["limited_by"]}};
+  Json outside = summary["layers"][0];
+  for (const char* of_layers : {"index", "mixing", "projections", "ffn", "relative_error"}) outside.erase(of_layers);
+  summary["outside_of_layers"] = Json{{"?", outside}};
+  return summary;
+}
+
+Json example_network() {
+  Network network;
+  network.layers.emplace_back();
+  return network_json(network);
+}
+
+Json example_price(const char* key) {
+  return Json::array({{{"component", ""}, {"name", ""}, {key, 1}, {"source", ""}, {"confidence", ""}}});
+}
+
+}  // namespace
+
+RunFiles read_run_files(const fs::path& directory) {
+  const auto read = [&](const char* name, const Json& example) {
+    const fs::path file = directory / name;
+    Json found = read_json_file(file);
+    check_like(file, found, example);
+    return found;
+  };
+  RunFiles files;
+  files.summary = read("summary.json", example_summary());
+  // Of sizes that a page draws.
+  for (const char* side : {"rows", "columns"}) {
+    constexpr double most = 256;
+    const Json& found = files.summary["array"][side];
+    if (found.is_number_unsigned() && found.get<double>() <= most) continue;
+    throw InputError(fmt::format("{}: array.{}: found {}, expected an integer from 0 to {}",
+                                 (directory / "summary.json").string(), side, found.dump(), most));
+  }
+  files.network = read("network.json", example_network());
+  const Json parameter{{"value", nullptr}, {"unit", ""}, {"source", ""}, {"confidence", ""}};
+  files.parameters = read("parameters.json", {{"*", parameter}});
+  // Those that a page or a comparison cannot do without.
+  Json needed = Json::object();
+  for (const char* number : {"energy.dram_pj_per_bit", "record.power_window_s", "soc.dram.channels",
+                             "soc.dram.bus_bytes", "soc.dram.clock_hz", "soc.scratchpad.size_bytes"}) {
+    needed[number] = {{"value", 1}};
+  }
+  needed["run.firmware"] = {{"value", ""}};
+  check_like(directory / "parameters.json", files.parameters, needed);
+  return files;
+}
+
+Json read_prices(const fs::path& directory) {
+  const fs::path file = directory / "prices.json";
+  Json prices = read_json_file(file);
+  check_like(file, prices,
+             {{"profile", ""},
+              {"description", ""},
+              {"actions", example_price("picojoules")},
+              {"background", example_price("watts")},
+              {"area_technology_nm", 1},
+              {"area", example_price("mm2")}});
+  return prices;
+}
+
+InputFiles files_of_run(const fs::path& directory) {
+  InputFiles files;
+  for (const char* name : {"summary.json", "network.json", "parameters.json", "prices.json", "power.csv"}) {
+    files.emplace_back("the run " + directory.string(), directory / name);
+  }
+  return files;
+}
+
+}  // namespace bvp
