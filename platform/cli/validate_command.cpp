@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "platform/cli/commands.h"
+#include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
@@ -40,8 +41,10 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
   int exit_code = exit_passed;
   for (const std::string& file : files) {
     try {
-      check_inputs(*read_scenario(file, scenario_options(overrides)));
-      fmt::print("{}: valid\n", file);
+      const auto scenario = read_scenario(file, scenario_options(overrides));
+      check_inputs(*scenario);
+      const std::string padding = zero_padding(scenario->network);
+      fmt::print("{}: valid{}{}\n", file, padding.empty() ? "" : "; note: ", padding);
     } catch (const InputError& error) {
       print_error(error.what());
       exit_code = exit_bad_input;

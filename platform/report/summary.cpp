@@ -43,6 +43,7 @@ Json layer_json(const LayerRow& row) {
   Json json{{"index", row.index}, {"mixing", row.mixing}, {"projections", row.projections}, {"ffn", row.ffn}};
   json.update(layer_figures(row));
   json["relative_error"] = row.relative_error ? Json(*row.relative_error) : Json(nullptr);
+  json["row_error"] = row.row_error ? Json(*row.row_error) : Json(nullptr);
   return json;
 }
 
@@ -139,11 +140,83 @@ std::string kernels_table(const RunResult& result) {
   return table.text();
 }
 
-std::string verification_text(const RunResult& result) {
+std::string place_text(const RowError& row) {
+  if (row.tensor.empty()) return "everywhere";
+  if (row.tensor == "logits") return fmt::format("sequence {}", row.sequence);
+  return fmt::format("{}, sequence {}, token {}", row.tensor, row.sequence, row.token);
+}
+
+void add_verification(std::string& out, const RunResult& result) {
   const Verification& verification = result.verification;
-  if (!verification.checked) return "not checked";
-  return fmt::format("relative error {:.2e} (allowed {:.2e}), {} the fp16 reference", verification.relative_error,
-                     verification.tolerance, verification.bit_exact ? "bit-exact with" : "NOT bit-exact with");
+  if (!verification.checked) {
+    add_line(out, "verification", "not checked");
+    return;
+  }
+  add_line(out, "verification",
+           fmt::format("{} the fp16 reference", verification.bit_exact ? "bit-exact with" : "NOT bit-exact with"));
+  add_line(out, "  worst layer",
+           fmt::format("{:.2e} (allowed {:.2e})", verification.relative_error, verification.tolerance));
+  add_line(out, "  worst row",
+           fmt::format("{:.2e} (allowed {:.2e}): {}", verification.row.error, verification.row_tolerance,
+                       place_text(verification.row)));
+  add_line(out, "  end to end",
+           fmt::format("{:.2e}; worst row {:.2e} (allowed {:.2e}): {}", verification.end_to_end_error,
+                       verification.end_to_end_row.error, verification.end_to_end_tolerance,
+                       place_text(verification.end_to_end_row)));
+  if (verification.logits) {
+    add_line(out, "  logits",
+             fmt::format("{:.2e} end to end (allowed {:.2e}): {}", verification.logits->error,
+                         verification.end_to_end_tolerance, place_text(*verification.logits)));
+  }
+}
+
+Json row_error_json(const RowError& row) {
+  return {{"error", row.error}, {"tensor", row.tensor}, {"sequence", row.sequence}, {"token", row.token}};
+}
+
+Json verification_json(const Verification& verification) {
+  const auto checked = [&](Json value) { return verification.checked ? std::move(value) : Json(nullptr); };
+  return {{"checked", verification.checked},
+          {"bit_exact", checked(verification.bit_exact)},
+          {"tolerance", checked(verification.tolerance)},
+          {"relative_error", checked(verification.relative_error)},
+          {"row_tolerance", checked(verification.row_tolerance)},
+          {"row", checked(row_error_json(verification.row))},
+          {"end_to_end_tolerance", checked(verification.end_to_end_tolerance)},
+          {"end_to_end_error", checked(verification.end_to_end_error)},
+          {"end_to_end_row", checked(row_error_json(verification.end_to_end_row))},
+          {"end_to_end_logits", verification.logits ? row_error_json(*verification.logits) : Json(nullptr)}};
+}
+
+/// null: nobody has looked.
+Json not_finite_json(const NotFiniteResults& found) {
+  if (!found.looked) return nullptr;
+  Json kernels = Json::array();
+  for (const NotFiniteResults::Of& of : found.kernels) {
+    kernels.push_back({{"kernel", of.kernel},
+                       {"layer", of.layer == layer_none ? Json(nullptr) : Json(of.layer)},
+                       {"infinities", of.infinities},
+                       {"nans", of.nans},
+                       {"first",
+                        {{"value", of.value},
+                         {"row", of.row},
+                         {"rows", of.rows},
+                         {"column", of.column},
+                         {"columns", of.columns},
+                         {"tile", of.tile}}}});
+  }
+  return {{"infinities", found.infinities}, {"nans", found.nans}, {"kernels", std::move(kernels)}};
+}
+
+std::string not_finite_text(const NotFiniteResults& found) {
+  std::vector<std::string> names;
+  constexpr std::size_t shown = 3;
+  for (std::size_t i = 0; i < std::min(shown, found.kernels.size()); ++i) {
+    const NotFiniteResults::Of& of = found.kernels[i];
+    names.push_back(fmt::format("{} (row {})", of.kernel, of.row));
+  }
+  return fmt::format("{} infinities, {} NaN in kernels' results, first in {}{}", found.infinities, found.nans,
+                     fmt::join(names, ", "), found.kernels.size() > shown ? ", ..." : "");
 }
 
 std::string utilisation_text(const Utilisation& utilisation) {
@@ -266,11 +339,9 @@ nlohmann::ordered_json summary_json(const RunResult& result) {
       {"utilisation", utilisation_json(result.utilisation)},
       {"utilisation_steady", steady_json(result.steady)},
       {"unit_cycles", result.units},
-      {"verification",
-       {{"checked", verification.checked},
-        {"tolerance", verification.checked ? Json(verification.tolerance) : Json(nullptr)},
-        {"relative_error", verification.checked ? Json(verification.relative_error) : Json(nullptr)},
-        {"bit_exact", verification.checked ? Json(verification.bit_exact) : Json(nullptr)}}},
+      {"verification", verification_json(verification)},
+      {"not_finite", not_finite_json(result.not_finite)},
+      {"fft_zero_padding", result.zero_padding.empty() ? Json(nullptr) : Json(result.zero_padding)},
       {"layers", layers},
       {"outside_of_layers", result.outside_of_layers ? layer_figures(*result.outside_of_layers) : Json(nullptr)},
       {"kernels", kernels},
@@ -289,7 +360,9 @@ std::string summary_table(const RunResult& result) {
   std::string out;
   add_line(out, "scenario", result.scenario);
   add_line(out, "result", result.passed() ? "passed" : "FAILED: " + result.failure);
-  add_line(out, "verification", verification_text(result));
+  add_verification(out, result);
+  if (!result.not_finite.kernels.empty()) add_line(out, "not finite", not_finite_text(result.not_finite));
+  if (!result.zero_padding.empty()) add_line(out, "zero padding", result.zero_padding);
   add_line(out, "time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));
   const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
   add_line(out, "arithmetic",
