@@ -98,7 +98,7 @@ TEST_CASE("fast keeps to the cycles of whole networks, long butterflies and scat
   };
   const std::string butterfly = "network.variant=butterfly";
   const std::string long_rows =
-      "network={tokens: 33, hidden: 16, heads: 1, ffn: 8192, layers: [{mixing: fft2d, ffn: butterfly}]}";
+      "network={tokens: 33, hidden: 16, heads: 1, ffn: 8192, fft_length: power_of_two, layers: [{mixing: fft2d, ffn: butterfly}]}";
   const std::vector<Case> cases{
       {"encoder_1024x512", {}},
       {"encoder_196x768_pre", {}},

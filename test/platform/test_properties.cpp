@@ -52,7 +52,7 @@ class RandomCase {
     // the bits count.
     const bool ortho = chance(2);
     if (!ortho) set("verify.tolerance", "1");
-    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n", one_of({"pre", "post"}),
+    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n  fft_length: power_of_two\n", one_of({"pre", "post"}),
                             one_of({"gelu", "relu"}), ortho ? "ortho" : "none");
     make_ends();
     network_ += "  layers:\n";

@@ -31,6 +31,7 @@ network:
   hidden: 64
   heads: 4
   ffn: 128
+  fft_length: power_of_two
   layers:
     - {mixing: fft2d, ffn: butterfly}
     - {mixing: attention, projections: butterfly, ffn: butterfly}
