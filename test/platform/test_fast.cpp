@@ -38,10 +38,14 @@ RunResult run(std::vector<std::string> settings, const char* fidelity, bool data
 nlohmann::json timing_of(const RunResult& result) {
   nlohmann::json summary = summary_json(result);
   for (auto entry = summary.begin(); entry != summary.end();) {
-    const bool other = entry.key().rfind("host_", 0) == 0 || entry.key() == "verification";
+    const bool other = entry.key().rfind("host_", 0) == 0 || entry.key() == "verification" ||
+                       entry.key() == "not_finite";
     entry = other ? summary.erase(entry) : std::next(entry);
   }
-  for (auto& layer : summary["layers"]) layer.erase("relative_error");
+  for (auto& layer : summary["layers"]) {
+    layer.erase("relative_error");
+    layer.erase("row_error");
+  }
   return summary;
 }
 

@@ -36,7 +36,7 @@ bvp::RunResult sample_result() {
   result.verification.row = {2e-3, "layers.0.output", 1, 7};
   result.verification.end_to_end_error = 3e-3;
   result.verification.end_to_end_row = {4e-3, "output", 0, 5};
-  result.verification.logits = RowError{5e-3, "logits", 1, 0};
+  result.verification.logits = bvp::RowError{5e-3, "logits", 1, 0};
   result.verification.bit_exact = true;
   bvp::LayerRow layer;
   layer.mixing = "fft2d";
