@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "models/isa/records.h"
 #include "platform/compiler/target.h"
 #include "platform/network/network_json.h"
 #include "platform/network/safetensors.h"
