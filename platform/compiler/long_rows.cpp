@@ -188,7 +188,7 @@ class LongRows {
     if (norm_ != nullptr) spec.epsilon = norm_->epsilon;
     if (step == RowStep::exponent) spec.power = softmax_power(input_.columns);
     std::vector<KernelResult> results;
-    if (makes_values) results.push_back(task.result(x, part.columns()));
+    if (step == RowStep::scale) results.push_back(task.result(x, part.columns()));
     if (step == RowStep::exponent && part.is_last) results.push_back(task.result(statistics, 1));
     add_launch(task, name, spec, std::move(registers), std::move(results));
     if (sums_so_far && !part.is_last) move(false, sums_, sums_so_far->columns, *sums_so_far);
