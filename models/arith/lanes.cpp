@@ -298,6 +298,13 @@ void acc_round_scalar(const Shape& shape, u64 count, LaneVectors d, LaneAccumula
   });
 }
 
+void acc_subtract(const Shape& shape, u64 count, LaneVectors d, LaneAccumulators acc, ConstLaneVectors a) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    return [x = at(shape, acc, i), y = at(shape, a, i)](std::size_t lane)
+               HWY_ATTR { return hn::Sub(load(y + lane), hn::LoadU(F32(), x + lane)); };
+  });
+}
+
 void acc_zero(const Shape& shape, u64 count, LaneAccumulators d) {
   for (u64 i = 0; i < count; ++i) {
     float* out = at(shape, d, static_cast<i64>(i));
@@ -547,6 +554,7 @@ const LaneKernels* kernels() {
       &acc_round,
       &acc_round_vector,
       &acc_round_scalar,
+      &acc_subtract,
       &acc_mac_block,
       &butterfly,
       &complex_butterfly,
@@ -559,6 +567,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -577,6 +586,13 @@ void look_up(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, c
     const u16* in = a.first + static_cast<i64>(i) * a.stride * shape.pitch;
     for (std::size_t lane = 0; lane < shape.width; ++lane) out[lane] = table[in[lane]];
   }
+}
+
+float of_halves(u16 low, u16 high) {
+  const u32 bits = u32{high} << 16 | low;
+  float value = 0;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
 }
 
 }  // namespace
@@ -657,6 +673,28 @@ void Lanes::acc_round_vector(u64 count, LaneVectors d, LaneAccumulators acc, Con
 void Lanes::acc_round_scalar(u64 count, LaneVectors d, LaneAccumulators acc, LaneScalars w) const {
   kernels_->acc_round_scalar(shape_, count, d, acc, w);
 }
+void Lanes::acc_subtract(u64 count, LaneVectors d, LaneAccumulators acc, ConstLaneVectors a) const {
+  kernels_->acc_subtract(shape_, count, d, acc, a);
+}
+void Lanes::acc_scale(u64 count, LaneAccumulators d, LaneAccumulators acc, LaneScalars low, LaneScalars high) const {
+  for (u64 i = 0; i < count; ++i) {
+    const auto at = static_cast<i64>(i);
+    float* const to = d.first + at * d.stride * shape_.pitch;
+    const float* const from = acc.first + at * acc.stride * shape_.pitch;
+    const float factor = lanes_kernels::of_halves(low.first[at * low.stride], high.first[at * high.stride]);
+    for (std::size_t lane = 0; lane < shape_.width; ++lane) to[lane] = from[lane] * factor;
+  }
+}
+void Lanes::acc_rsqrt(u64 count, LaneAccumulators d, LaneAccumulators acc) const {
+  for (u64 i = 0; i < count; ++i) {
+    float* const to = d.first + static_cast<i64>(i) * d.stride * shape_.pitch;
+    const float* const from = acc.first + static_cast<i64>(i) * acc.stride * shape_.pitch;
+    // In fp64 the result is so near the exact one that rounding it to fp32 gives what rounding once would give.
+    for (std::size_t lane = 0; lane < shape_.width; ++lane) {
+      to[lane] = static_cast<float>(1 / std::sqrt(static_cast<double>(from[lane])));
+    }
+  }
+}
 void Lanes::acc_half(u64 count, LaneVectors d, LaneAccumulators acc, unsigned shift) const {
   for (u64 i = 0; i < count; ++i) {
     u16* const to = d.first + static_cast<i64>(i) * d.stride * shape_.pitch;
@@ -677,10 +715,7 @@ void Lanes::acc_join(u64 count, LaneAccumulators d, ConstLaneVectors low, ConstL
     const u16* const lower = low.first + static_cast<i64>(i) * low.stride * shape_.pitch;
     const u16* const upper = high.first + static_cast<i64>(i) * high.stride * shape_.pitch;
     for (std::size_t lane = 0; lane < shape_.width; ++lane) {
-      const u32 bits = u32{upper[lane]} << 16 | lower[lane];
-      float value = 0;
-      std::memcpy(&value, &bits, sizeof(value));
-      to[lane] += value;
+      to[lane] += lanes_kernels::of_halves(lower[lane], upper[lane]);
     }
   }
 }

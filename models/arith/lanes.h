@@ -55,6 +55,7 @@ struct LaneKernels {
   void (*acc_round)(const Shape&, u64, LaneVectors, LaneAccumulators);
   void (*acc_round_vector)(const Shape&, u64, LaneVectors, LaneAccumulators, ConstLaneVectors);
   void (*acc_round_scalar)(const Shape&, u64, LaneVectors, LaneAccumulators, LaneScalars);
+  void (*acc_subtract)(const Shape&, u64, LaneVectors, LaneAccumulators, ConstLaneVectors);
   void (*acc_mac_block)(const Shape&, u64, u64, LaneAccumulators, ConstLaneVectors, const u16*, i64, i64);
   void (*butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneScalars, LaneScalars, LaneScalars, LaneScalars);
   void (*complex_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneVectors, LaneVectors, LaneScalars,
@@ -127,6 +128,13 @@ class Lanes {
   void acc_round_vector(u64 count, LaneVectors d, LaneAccumulators acc, ConstLaneVectors a) const;
   /// d = r(acc * w), the product rounded to fp32 first
   void acc_round_scalar(u64 count, LaneVectors d, LaneAccumulators acc, LaneScalars w) const;
+
+  /// d = r(a - acc), the difference rounded to fp32 first
+  void acc_subtract(u64 count, LaneVectors d, LaneAccumulators acc, ConstLaneVectors a) const;
+  /// d = acc * the fp32 value whose bits have these lower and upper halves, in fp32
+  void acc_scale(u64 count, LaneAccumulators d, LaneAccumulators acc, LaneScalars low, LaneScalars high) const;
+  /// d = 1 / sqrt(acc), correctly rounded to fp32
+  void acc_rsqrt(u64 count, LaneAccumulators d, LaneAccumulators acc) const;
 
   /// The lower (upper) 16 bits of the accumulators' fp32 bits; every NaN is 0x7fc00000.
   void acc_low(u64 count, LaneVectors d, LaneAccumulators acc) const;

@@ -7,7 +7,7 @@ namespace bvp {
 
 namespace {
 
-constexpr std::array<InstructionInfo, 30> table{{
+constexpr std::array<InstructionInfo, 33> table{{
 #define BVP_INFO(name, opcode, unit, timing, d, a, b, c, operations, meaning) \
   {Opcode::name, #name, Unit::unit, Timing::timing, Space::d, Space::a, Space::b, Space::c, operations, meaning},
     BVP_INSTRUCTIONS(BVP_INFO)

@@ -63,9 +63,12 @@ enum class Timing : u8 { simple, maximum, special, transfer };
   X(around, 36, cal, simple, vector, accumulator, none, none, 0, "d = a, rounded")              \
   X(amul, 37, cal, simple, vector, accumulator, vector, none, 1, "d = a * b in fp32, rounded")  \
   X(amuls, 38, cal, simple, vector, accumulator, scalar, none, 1, "d = a * b in fp32, rounded") \
+  X(asub, 39, cal, simple, vector, accumulator, vector, none, 1, "d = b - a in fp32, rounded")  \
   X(alow, 40, cal, simple, vector, accumulator, none, none, 0, "d = lower halves of a's bits")  \
   X(ahigh, 41, cal, simple, vector, accumulator, none, none, 0, "d = upper halves of a's bits") \
-  X(ajoin, 42, cal, simple, accumulator, vector, vector, none, 1, "d = d + (fp32 of halves a, b)")
+  X(ajoin, 42, cal, simple, accumulator, vector, vector, none, 1, "d = d + (fp32 of halves a, b)")\
+  X(ascale, 43, cal, special, accumulator, accumulator, scalar, scalar, 1, "d = a * (fp32 of halves b, c), in fp32")\
+  X(arsqrt, 44, cal, special, accumulator, accumulator, none, none, 1, "d = 1 / sqrt(a), in fp32")
 
 #define BVP_DECLARE_INSTRUCTION(name, opcode, ...) name = opcode,
 enum class Opcode : u8 { BVP_INSTRUCTIONS(BVP_DECLARE_INSTRUCTION) };
@@ -84,6 +87,11 @@ struct InstructionInfo {
 [[nodiscard]] const InstructionInfo* instruction_info(unsigned opcode);
 [[nodiscard]] inline const InstructionInfo& instruction_info(Opcode opcode) {
   return *instruction_info(static_cast<unsigned>(opcode));
+}
+
+/// Whether the instruction adds to what its destination holds.
+[[nodiscard]] constexpr bool adds_to_destination(const InstructionInfo& info) {
+  return info.d == Space::accumulator && info.a != Space::none && info.a != Space::accumulator;
 }
 
 /// An operand: one of the segment's four streams plus a constant offset in the units of its space.

@@ -67,8 +67,7 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
     const CalRun& run = segment.runs[i];
     const CalStrides& strides = segment.strides[i % segment.strides.size()];
     const InstructionInfo& info = instruction_info(run.opcode);
-    const bool accumulates = info.d == Space::accumulator;
-    const bool reads_destination = accumulates && run.opcode != Opcode::azero;
+    const bool reads_destination = adds_to_destination(info);
     for (i64 trip = 0; trip < segment.repeat; ++trip) {
       u64 issue = next;
       const auto need = [&](Space space, const Access& access, i64 stride) {
@@ -106,10 +105,10 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
     }
     const u64 count = segment.repeat;
     schedule.operations += count * info.operations;
-    if (accumulates) {
-      schedule.accumulates += run.opcode == Opcode::azero ? 0 : count;
+    if (reads_destination || run.opcode == Opcode::asub) {
+      schedule.accumulates += count;
     } else if (info.timing == Timing::special) {
-      schedule.specials += count;
+      (info.d == Space::accumulator ? schedule.wide_specials : schedule.specials) += count;
     } else if (info.operations == 2) {
       schedule.fused += count;
     } else if (run.opcode == Opcode::mul || run.opcode == Opcode::muls || run.opcode == Opcode::amul ||
@@ -264,6 +263,16 @@ void CalUnit::execute_run(const CalRun& run, const CalStrides& strides, u64 coun
       break;
     case Opcode::ajoin:
       lanes_.acc_join(count, sums(run.d, strides.d), a(), b());
+      break;
+    case Opcode::asub:
+      lanes_.acc_subtract(count, d(), sums(run.a, strides.a), b());
+      break;
+    case Opcode::ascale:
+      lanes_.acc_scale(count, sums(run.d, strides.d), sums(run.a, strides.a), scalars(run.b, strides.b).get(),
+                       scalars(run.c, strides.c).get());
+      break;
+    case Opcode::arsqrt:
+      lanes_.acc_rsqrt(count, sums(run.d, strides.d), sums(run.a, strides.a));
       break;
     case Opcode::ld:
     case Opcode::st:

@@ -21,7 +21,7 @@ struct CalSchedule {
   u64 completion = 0;  // cycles until the last result is in the operand memory
   u64 operations = 0;  // arithmetic operations per lane
   // Instructions by kind.
-  u64 multiplies = 0, adds = 0, fused = 0, specials = 0, accumulates = 0, shuffles = 0;
+  u64 multiplies = 0, adds = 0, fused = 0, specials = 0, wide_specials = 0, accumulates = 0, shuffles = 0;
   u64 vector_reads = 0, scalar_reads = 0, vector_writes = 0;
 };
 

@@ -59,7 +59,9 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
       lane_adds_(&stats_, "add_lane", "operations", "fp16 additions and maxima"),
       lane_fused_(&stats_, "fma_lane", "operations", "fp16 fused multiply-adds"),
       lane_specials_(&stats_, "special_lane", "operations", "exp, erf, reciprocal, reciprocal square root"),
-      lane_accumulates_(&stats_, "accumulate_lane", "operations", "additions and multiply-adds into fp32 accumulators"),
+      lane_wide_specials_(&stats_, "wide_special_lane", "operations", "fp32 reciprocal square roots and scalings"),
+      lane_accumulates_(&stats_, "accumulate_lane", "operations",
+                        "additions and multiply-adds into fp32 accumulators, and subtractions of them"),
       lane_shuffles_(&stats_, "shuffle_lane", "moves", "fp16 values moved among the lanes"),
       operations_(&stats_, "operations", "operations", "arithmetic operations, a fused multiply-add counted as two"),
       operand_reads_(&stats_, "operand_read", "vectors", "vectors read from the operand memory"),
@@ -656,6 +658,7 @@ void PeCore::count_cal(const CalSchedule& schedule, Cycle begin, Cycle end) {
   lane_adds_.add(schedule.adds * lanes, begin, end);
   lane_fused_.add(schedule.fused * lanes, begin, end);
   lane_specials_.add(schedule.specials * lanes, begin, end);
+  lane_wide_specials_.add(schedule.wide_specials * lanes, begin, end);
   lane_accumulates_.add(schedule.accumulates * lanes, begin, end);
   lane_shuffles_.add(schedule.shuffles * lanes, begin, end);
   operations_ += schedule.operations * lanes;

@@ -44,6 +44,11 @@ class Scratchpad : public sc_core::sc_module {
   [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return to_bank(pe) + array_latency_; }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
+  /// For measurement, without time. Whether all words of the tiles that these bytes touch are finite as fp16 values.
+  [[nodiscard]] bool all_finite(u64 offset, u64 count) const { return storage_.all_finite(offset, count); }
+  /// Likewise: bytes within size().
+  void peek(u64 offset, u64 count, u8* to) { storage_.read(offset, count, to); }
+
  private:
   /// The loads or the stores of one PE: vectors issue in order, a limited number under way.
   struct Channel {

@@ -114,6 +114,29 @@ void TileMemory::for_pieces(u64 offset, u64 count, bool overwrites, const Use& u
   }
 }
 
+bool TileMemory::all_finite(u64 offset, u64 count) const {
+  if (count == 0) return true;
+  const u64 first = offset >> tile_shift_ << tile_shift_;
+  const u64 end = std::min(((offset + count - 1) >> tile_shift_) + 1, u64{by_column_.size()}) << tile_shift_;
+  const auto* const words = reinterpret_cast<const u16*>(bytes_.data());
+  constexpr u16 infinity = 0x7c00;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<u16, 8> d;
+  const auto exponent = hn::Set(d, infinity);
+  u64 word = first / 2;
+  for (constexpr u64 step = 512; word + step <= end / 2; word += step) {
+    auto found = hn::Eq(exponent, hn::Zero(d));
+    for (u64 i = 0; i < step; i += hn::Lanes(d)) {
+      found = hn::Or(found, hn::Eq(hn::And(hn::LoadU(d, words + word + i), exponent), exponent));
+    }
+    if (!hn::AllFalse(d, found)) return false;
+  }
+#else
+  u64 word = first / 2;
+#endif
+  return std::all_of(words + word, words + end / 2, [](u16 half) { return (half & infinity) != infinity; });
+}
+
 void TileMemory::read(u64 offset, u64 count, u8* to) {
   for_pieces(offset, count, false, [&](const u8* where, u64 piece) {
     std::memcpy(to, where, piece);

@@ -32,6 +32,8 @@ class TileMemory {
     const u64 start = tile << tile_shift_;
     return bytes_.data() + start + (offset - start) * lanes_;
   }
+  /// Whether all words of the tiles that these bytes touch are finite as fp16 values.
+  [[nodiscard]] bool all_finite(u64 offset, u64 count) const;
   /// Any bytes within size().
   void read(u64 offset, u64 count, u8* to);
   void write(u64 offset, u64 count, const u8* from);

@@ -154,6 +154,7 @@ network:
   hidden: 72
   heads: 3
   ffn: 160
+  fft_length: power_of_two
   layers:
     - {mixing: fft2d, ffn: butterfly}
     - {mixing: attention, projections: butterfly, ffn: dense}

@@ -178,6 +178,7 @@ void print_layers(const Network& network) {
     fmt::print("  {:>4}  mixing {:<10} projections {:<10} ffn {}\n", i, name_of(layer.mixing),
                attention ? name_of(layer.projections) : "-", name_of(layer.ffn));
   }
+  if (const std::string padding = zero_padding(network); !padding.empty()) fmt::print("\n  Note: {}.\n", padding);
   u64 parameters = 0;
   for (const TensorSpec& spec : parameter_specs(network)) parameters += Tensor::elements(spec.shape);
   const u64 activations = network.batch * network.tokens * network.hidden;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "platform/cli/commands.h"
+#include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
@@ -55,11 +56,10 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
   int exit_code = exit_passed;
   for (const std::string& file : files) {
     try {
-      for (const std::string& note :
-           check_inputs(*read_scenario(scenario_file(file), scenario_options(overrides)))) {
-        say(fmt::format("note: {}: {}\n", file, note));
-      }
-      fmt::print("{}: valid\n", file);
+      const auto scenario = read_scenario(scenario_file(file), scenario_options(overrides));
+      for (const std::string& note : check_inputs(*scenario)) say(fmt::format("note: {}: {}\n", file, note));
+      const std::string padding = zero_padding(scenario->network);
+      fmt::print("{}: valid{}{}\n", file, padding.empty() ? "" : "; note: ", padding);
     } catch (const InputError& error) {
       print_error_of(file, error.what());
       exit_code = exit_bad_input;

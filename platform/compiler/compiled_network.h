@@ -2,11 +2,13 @@
 // What the compiler makes of a network: memory contents, and what a report needs to name things.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "models/common/types.h"
 #include "platform/compiler/command_tags.h"
+#include "platform/compiler/kernel_result.h"
 
 namespace bvp {
 
@@ -34,12 +36,16 @@ struct KernelInfo {
   u32 instructions = 0, segments = 0, image_bytes = 0;
   u64 predicted_cycles = 0;  // of a launch for a full tile, by the planner's cost model
   std::string mapping;       // one line for people
+  // Of a launch of the step for half 0: a register that moves with the half, and its value.
+  u32 half_register = 0, half_register_value = 0;
+  std::vector<KernelResult> results;
 };
 
 struct TaskInfo {
   std::string name;
   u32 layer = 0;
   u64 tiles = 0;
+  std::array<u32, 3> tile_counts{1, 1, 1};  // innermost level first
   u32 tile_rows = 0;
   u64 scratchpad_bytes = 0;  // of a half, without weights
   u64 weight_bytes = 0;

@@ -100,6 +100,7 @@ class Encoder {
     fft.points = points;
     fft.ortho = network_.fft_norm == FftNorm::ortho;
     fft.real_input = true;
+    fft.columns = in_every_tile(network_.hidden);
     const auto [re, im] = program_.fft(fft, n);
     const MatrixPlace re_place = matrix(points), im_place = matrix(points), mixed = matrix(network_.hidden);
     program_.store(re, re_place);

@@ -264,6 +264,7 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
     LaunchStep step = launch_of(std::move(kernel), "embedding", "tokens and positions, value by value", task.groups());
     step.tail_count = task.tail_groups();
     step.registers = {{add_register::x, x.offset, false}, {add_register::y, y.offset, false}};
+    step.results = {task.result(y, end - first)};
     task.add_launch(std::move(step));
     task.store(strip(output), end - first, y, tiling.rows, true,
                {of_tile(output.pitch), static_cast<i64>(network.tokens * output.pitch), 0});

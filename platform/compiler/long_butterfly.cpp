@@ -296,7 +296,7 @@ class PassBuilder {
       task.load_bytes(address, weights, bytes, strides);
       add_butterfly_launches(task, kernel,
                              stages.size() == 1 ? butterfly_.name : fmt::format("{}.stage{}", butterfly_.name, s),
-                             stage, task.groups(), task.tail_groups(), std::move(registers), weights);
+                             stage, task.groups(), task.tail_groups(), std::move(registers), weights, {});
       layer += stages[s];
     }
   }

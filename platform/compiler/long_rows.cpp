@@ -186,7 +186,11 @@ class LongRows {
       registers.push_back({row_part_register::scalars, offset, false});
     }
     if (norm_ != nullptr) spec.epsilon = norm_->epsilon;
-    add_launch(task, name, spec, std::move(registers));
+    if (step == RowStep::exponent) spec.power = softmax_power(input_.columns);
+    std::vector<KernelResult> results;
+    if (step == RowStep::scale) results.push_back(task.result(x, part.columns()));
+    if (step == RowStep::exponent && part.is_last) results.push_back(task.result(statistics, 1));
+    add_launch(task, name, spec, std::move(registers), std::move(results));
     if (sums_so_far && !part.is_last) move(false, sums_, sums_so_far->columns, *sums_so_far);
     if (makes_statistics) move(false, statistics_, statistics_.columns, statistics);
     if (makes_values) move(false, from_part(output_), part.columns(), x);
@@ -194,7 +198,7 @@ class LongRows {
   }
 
   void add_launch(TaskBuilder& task, const std::string& name, const RowPartSpec& spec,
-                  std::vector<LaunchStep::Register> registers) const {
+                  std::vector<LaunchStep::Register> registers, std::vector<KernelResult> results) const {
     RowKernel kernel = named(name, [&] { return make_row_part_kernel(plan_.target(), spec, task.groups()); });
     LaunchStep step;
     step.name = name;
@@ -204,6 +208,7 @@ class LongRows {
     step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
     step.tail_count = task.tail_groups();
     step.registers = std::move(registers);
+    step.results = std::move(results);
     if (!kernel.weights.empty()) {
       step.registers.push_back({row_part_register::constants, task.add_weights(kernel.weights), true});
     }

@@ -37,7 +37,8 @@ u32 offset_of(const ButterflyKernel::Launch& launch, unsigned number) {
 
 void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
                             const ButterflyStage& stage, u32 groups, u32 tail_groups,
-                            std::vector<LaunchStep::Register> registers, std::optional<u32> weights) {
+                            std::vector<LaunchStep::Register> registers, std::optional<u32> weights,
+                            const std::vector<KernelResult>& results) {
   LaunchStep step;
   step.name = name;
   step.mapping = describe(kernel, u64{1} << stage.index_bits, stage.layer_bits.size());
@@ -49,6 +50,8 @@ void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, co
   registers.push_back({butterfly_register::weights, weights ? *weights : task.add_weights(kernel.weights), !weights});
   step.kernel = std::make_shared<const Kernel>(kernel.kernel);
   for (const ButterflyKernel::Launch& launch : kernel.launches) {
+    // Only all launches together make the whole result.
+    if (&launch == &kernel.launches.back()) step.results = results;
     step.registers = registers;
     for (LaunchStep::Register& reg : step.registers) reg.offset += offset_of(launch, reg.number);
     task.add_launch(step);
@@ -137,7 +140,9 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
     }
     add_butterfly_launches(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, task.groups()); }),
                            stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
-                           task.tail_groups(), std::move(registers), {});
+                           task.tail_groups(), std::move(registers), {},
+                           last ? std::vector<KernelResult>{task.result(output, op.outputs)}
+                                : std::vector<KernelResult>{});
     first_layer += stages[s];
   }
 }
@@ -192,9 +197,17 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
     if (!stage.real_output) registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
+    // What lies between stages comes out of them again.
+    std::vector<KernelResult> results;
+    for (const TileBuffer* plane : {&output_re, &output_im}) {
+      if (last && (plane == &output_re || !stage.real_output)) {
+        results.push_back({plane->offset, plane->layout, op.rows.value_or(task.row_extent()),
+                           op.columns.value_or(in_every_tile(op.points))});
+      }
+    }
     add_butterfly_launches(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, op.groups); }),
                            stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, op.groups,
-                           op.tail_groups, std::move(registers), {});
+                           op.tail_groups, std::move(registers), {}, results);
     first_layer += stages[s];
   }
 }
@@ -217,6 +230,7 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
   step.registers = {{layer_norm_register::input, input.offset, false},
                     {layer_norm_register::output, output.offset, false},
                     {layer_norm_register::weights, task.add_weights(kernel.weights), true}};
+  step.results = {task.result(output, spec.columns)};
   step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   task.add_launch(std::move(step));
 }
@@ -243,9 +257,11 @@ LaunchStep product_launch(TaskBuilder& task, const CompilerTarget& target, const
 
 /// Lanes run over the tile's rows.
 void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
-                        const ProductSpec& spec, std::vector<LaunchStep::Register> registers) {
+                        const ProductSpec& spec, std::vector<LaunchStep::Register> registers,
+                        std::vector<KernelResult> results) {
   LaunchStep step = product_launch(task, target, name, spec, task.groups(), std::move(registers));
   step.tail_count = task.tail_groups();
+  step.results = std::move(results);
   task.add_launch(std::move(step));
 }
 
@@ -254,8 +270,8 @@ void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const s
 u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<double>(width))); }
 
 void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
-                   const TileBuffer& q, const TileBuffer& k, const TileBuffer& v, const TileBuffer& scores,
-                   const TileBuffer& statistics, bool for_merge, const TileBuffer& output) {
+                   unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
+                   const TileBuffer& scores, const TileBuffer& statistics, bool for_merge, const TileBuffer& output) {
   ProductSpec product;
   product.terms = static_cast<u32>(width);
   product.outputs = static_cast<u32>(keys);
@@ -267,12 +283,14 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   add_product_launch(task, target, name + ".scores", product,
                      {{product_register::x, q.offset, false},
                       {product_register::y, scores.offset, false},
-                      {product_register::w, k.offset, false}});
+                      {product_register::w, k.offset, false}},
+                     {task.result(scores, keys)});
 
   SoftmaxSpec softmax;
   softmax.columns = static_cast<u32>(keys);
   softmax.layout = scores.layout;
   softmax.reciprocal_layout = statistics.layout;
+  softmax.power = power;
   softmax.for_merge = for_merge;
   RowKernel kernel = named(name, [&] { return make_softmax_kernel(target, softmax, task.groups()); });
   LaunchStep step;
@@ -284,6 +302,8 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   step.registers = {{softmax_register::scores, scores.offset, false},
                     {softmax_register::reciprocal, statistics.offset, false},
                     {softmax_register::weights, task.add_weights(kernel.weights), true}};
+  // An exponential that is no number makes a sum that is none.
+  step.results = {task.result(statistics, for_merge ? u64{softmax_column::count} : 1)};
   step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   task.add_launch(std::move(step));
 
@@ -295,11 +315,13 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   product.y = output.layout.by_column();
   product.scale = ProductSpec::Scale::row;
   product.row_factor_layout = statistics.layout;
+  product.row_power = power;
   add_product_launch(task, target, name + ".values", product,
                      {{product_register::x, scores.offset, false},
                       {product_register::y, output.offset, false},
                       {product_register::w, v.offset, false},
-                      {product_register::row_factor, statistics.offset, false}});
+                      {product_register::row_factor, statistics.offset, false}},
+                     {task.result(output, width)});
 }
 
 void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u32 blocks, u64 width,
@@ -315,6 +337,7 @@ void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::strin
   step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{merge_register::partial, partial.offset, false}, {merge_register::output, output.offset, false}};
+  step.results = {task.result(output, width)};
   step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   task.add_launch(std::move(step));
 }
@@ -349,6 +372,7 @@ void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOpera
   if (op.row_factor) {
     product.scale = ProductSpec::Scale::row;
     product.row_factor_layout = op.row_factor->layout;
+    product.row_power = op.row_power;
     registers.push_back({product_register::row_factor, op.row_factor->offset, false});
   }
   if (op.bias && !product.suspend) {
@@ -360,14 +384,20 @@ void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOpera
     registers.push_back({product_register::sums_low, op.sums->low.offset, false});
     registers.push_back({product_register::sums_high, op.sums->high.offset, false});
   }
+  std::vector<KernelResult> results;
+  if (!product.suspend) {
+    results.push_back({output.offset, output.layout, task.row_extent(),
+                       op.result_columns.value_or(in_every_tile(op.outputs))});
+  }
   if (!op.over_outputs) {
-    add_product_launch(task, target, op.name, product, std::move(registers));
+    add_product_launch(task, target, op.name, product, std::move(registers), std::move(results));
     return;
   }
   const u32 groups = output.layout.panels(op.outputs);
   LaunchStep step = product_launch(task, target, op.name, product, groups, std::move(registers));
   step.row_level = 1;
   step.tail_count = task.tail_groups();
+  step.results = std::move(results);
   task.add_launch(std::move(step));
 }
 

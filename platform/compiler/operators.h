@@ -45,9 +45,11 @@ struct LinearOperator {
 [[nodiscard]] u16 fft_scale(u64 points);
 
 /// The launches of a butterfly kernel. `weights`: where they lie in the half, if they are not to go to the weight area.
+/// `results`: what all of them together leave that no further launch changes.
 void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
                             const ButterflyStage& stage, u32 groups, u32 tail_groups,
-                            std::vector<LaunchStep::Register> registers, std::optional<u32> weights);
+                            std::vector<LaunchStep::Register> registers, std::optional<u32> weights,
+                            const std::vector<KernelResult>& results);
 
 /// BPMM on the rows of a tile; `input` may be `output`.
 void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,
@@ -61,7 +63,8 @@ struct FftOperator {
   bool real_input = false;
   bool real_output = false;
   std::optional<TileBuffer> residual;
-  u32 groups = 0, tail_groups = 0;  // lane groups of the other dimension
+  std::optional<KernelResult::Extent> rows, columns;  // of the result, that mean something; absent: the tile's, all
+  u32 groups = 0, tail_groups = 0;                    // lane groups of the other dimension
 };
 /// `work_re` and `work_im` hold the intermediate planes of an FFT of several stages (they may be the input, if that
 /// is complex); the output must not be the input of the last stage. Imaginary buffers are ignored where real.
@@ -73,10 +76,11 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
                     const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output);
 
 /// output = softmax(q k^T / sqrt(width)) v for the rows of a tile and one head.
+/// @param power  softmax_power() of all keys
 /// @param statistics  three columns (softmax_column); `for_merge`: all of them are written
 void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
-                   const TileBuffer& q, const TileBuffer& k, const TileBuffer& v, const TileBuffer& scores,
-                   const TileBuffer& statistics, bool for_merge, const TileBuffer& output);
+                   unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
+                   const TileBuffer& scores, const TileBuffer& statistics, bool for_merge, const TileBuffer& output);
 /// Joins `blocks` partial results, each the panels of an output and its statistics.
 void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u32 blocks, u64 width,
                const TileBuffer& partial, const TileBuffer& output);
@@ -90,8 +94,10 @@ struct DenseOperator {
   bool transposed = false;               // the weight has a row for each input
   bool over_outputs = false;             // lanes run over outputs, not rows: nothing but a weight that is not
                                          // transposed is taken by column; `row_factor` is not set then
+  std::optional<KernelResult::Extent> result_columns;  // that mean something; absent: all outputs
   std::optional<u16> factor;             // of the sums; there is none where there are row factors
   std::optional<TileBuffer> row_factor;  // likewise, the first column
+  unsigned row_power = 0;                // as ProductSpec::row_power
   std::optional<TileBuffer> bias;        // a value for each output, in order from the buffer's first byte on
   std::optional<Activation> activation;
   std::optional<TileBuffer> residual;

@@ -133,6 +133,7 @@ class Planner {
       info.name = builder.name();
       info.layer = builder.layer();
       info.tiles = u64{task.tiles[0]} * task.tiles[1] * task.tiles[2];
+      info.tile_counts = builder.tiles();
       info.tile_rows = builder.rows();
       info.scratchpad_bytes = builder.buffer_bytes();
       info.weight_bytes = builder.weights().size() * 2;
@@ -165,6 +166,13 @@ class Planner {
         kernel.image_bytes = steps.back().command.image_bytes;
         kernel.mapping = launch.mapping;
         kernel.predicted_cycles = step_cycles(target_, launch);
+        const auto moves = std::find_if(launch.registers.begin(), launch.registers.end(),
+                                        [](const LaunchStep::Register& reg) { return !reg.weights; });
+        if (moves != launch.registers.end()) {
+          kernel.half_register = moves->number;
+          kernel.half_register_value = steps.back().command.registers[moves->number];
+          kernel.results = launch.results;
+        }
         result_.kernels.push_back(std::move(kernel));
       }
       task.compute_steps = static_cast<u32>(builder.launches().size());

@@ -2,6 +2,7 @@
 #include "platform/compiler/product_kernel.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -17,7 +18,7 @@ constexpr EdgeKind data = EdgeKind::data;
 constexpr EdgeKind space = EdgeKind::space;
 
 /// Constants in the scratchpad, by index.
-enum Constant : u16 { constant_factor, constant_root_half, constant_half, constant_zero, constant_count };
+enum Constant : u16 { constant_factor, constant_root_half, constant_half, constant_zero, constant_power_low, constant_power_high, constant_count };
 
 /// How outputs are blocked and shared out.
 struct Division {
@@ -64,7 +65,8 @@ class ProductBuilder {
         chunks_(spec.terms / target.lanes),
         tail_(spec.terms % target.lanes),
         chunk_(chunks_ > 0 ? target.lanes : tail_),
-        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value()),
+        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value() ||
+                       spec.row_power > 0),
         outputs_(block) {
     fit_block(target);
     division_ = divide(target, spec.outputs, outputs_, groups);
@@ -156,7 +158,8 @@ class ProductBuilder {
 
   void add_constants() {
     if (!has_constants_) return;
-    result_.constants = {spec_.factor, to_half(0.70710678F), to_half(0.5F), to_half(0.0F)};
+    const FloatHalves power = float_halves(std::ldexp(1.0, -static_cast<int>(spec_.row_power)));
+    result_.constants = {spec_.factor, to_half(0.70710678F), to_half(0.5F), to_half(0.0F), power.low, power.high};
     const u32 count = vectors_of(result_.constants.size(), lanes_);
     pad_to_vector(result_.constants, lanes_);
     constant_slots_ = builder_.allocate_vectors(count);
@@ -271,7 +274,7 @@ class ProductBuilder {
   u16 add_rounding() {
     std::vector<Instruction> code;
     std::array<Stream, streams_per_segment> streams{y(), accumulators(), {}, {}};
-    std::optional<u16> factor, bias;
+    std::optional<u16> factor, scaled, bias;
     Loop loop = trips(outputs_, {1, 1, 0, 0});
     switch (spec_.scale) {
       case ProductSpec::Scale::none:
@@ -287,6 +290,11 @@ class ProductBuilder {
         factor = builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
                               {slot, column_stream(product_register::row_factor, spec_.row_factor_layout), {}, {}}, {});
         streams[2] = slot;
+        if (spec_.row_power > 0) {
+          scaled = constants_;
+          streams[3] = constants();
+          code.push_back({Opcode::ascale, {1, 0}, {1, 0}, {3, constant_power_low}, {3, constant_power_high}});
+        }
         code.push_back({Opcode::amul, {0, 0}, {1, 0}, {2, 0}, {}});
         break;
       }
@@ -311,6 +319,7 @@ class ProductBuilder {
     }
     const u16 round = builder_.add(Unit::cal, 3, 1, code, streams, {loop});
     if (factor) builder_.edge(*factor, round, data);
+    if (scaled) builder_.edge(*scaled, round, data);
     if (factor && spec_.scale == ProductSpec::Scale::row) builder_.edge(round, *factor, space, 2);
     if (bias) {
       builder_.edge(*bias, round, data);

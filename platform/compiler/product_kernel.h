@@ -26,6 +26,7 @@ struct ProductSpec {
   enum class Scale { none, constant, row } scale = Scale::none;
   u16 factor = 0;                 // Scale::constant
   PanelLayout row_factor_layout;  // Scale::row: the factor is a column of its own, one value for each i
+  unsigned row_power = 0;         // Scale::row: sums are multiplied by 2^-row_power before that, in fp32
   enum class Bias { none, of_output, of_lane } bias = Bias::none;  // one value for each j or each i, in order
   std::optional<Activation> activation;
   bool residual = false;  // added last; laid out as y

@@ -39,6 +39,7 @@ struct Product {
   std::optional<MatrixPlace> residual;
   std::optional<u16> factor;              // of the sums
   std::optional<MatrixPlace> row_factor;  // likewise, one a row; heads lie one behind the other
+  unsigned row_power = 0;                 // as ProductSpec::row_power
 };
 
 /// Inputs [first, end) of a product; sums of several such parts go through DRAM.
@@ -173,6 +174,7 @@ class ProductTasks {
     op.name = product_.name + part.suffix;
     op.inputs = inputs;
     op.outputs = columns;
+    op.result_columns = KernelResult::Extent{columns, range.end - range.first, 1};
     op.transposed = product_.transposed;
     op.over_outputs = product_.over_outputs;
     turn(x, inputs, true);
@@ -211,6 +213,7 @@ class ProductTasks {
     if (product_.row_factor) {
       const MatrixPlace& factors = *product_.row_factor;
       op.row_factor = taken(factors.columns);
+      op.row_power = product_.row_power;
       task.load(factors, factors.columns, *op.row_factor, tiling.rows, true,
                 row_strides(factors, tiling.rows, 0, heads_behind(factors)));
       turn(*op.row_factor, factors.columns, true);
@@ -400,6 +403,7 @@ class AttentionCore {
     values.layer = attention_.layer;
     values.heads = heads;
     values.row_factor = add_long_softmax(plan_, attention_.name + ".softmax", attention_.layer, all_scores);
+    values.row_power = softmax_power(attention_.tokens);
     values.transposed = true;
     values.x = scores;
     values.x_head = scores_head;
@@ -462,7 +466,7 @@ class AttentionCore {
     task.load(from_row(q_, 0), width, queries, task.rows(), true, query_strides);
     add_transpose(task, target, attention_.name + ".transpose_queries", queries, width, true);
     add_transpose(task, target, attention_.name + ".transpose_values", v, width, false);
-    add_attention(task, target, attention_.name, keys, width, queries, k, v, scores, statistics, for_merge, out);
+    add_attention(task, target, attention_.name, keys, width, softmax_power(attention_.tokens), queries, k, v, scores, statistics, for_merge, out);
   }
 
   void transpose_output(TaskBuilder& task, const TileBuffer& out) const {

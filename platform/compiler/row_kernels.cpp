@@ -2,6 +2,7 @@
 #include "platform/compiler/row_kernels.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "platform/compiler/merge_kernel.h"
 #include "platform/compiler/row_passes.h"
@@ -18,6 +19,52 @@ constexpr EdgeKind space = EdgeKind::space;
 
 }  // namespace
 
+std::vector<u16> layer_norm_constants(u32 lanes, u32 columns, double epsilon) {
+  const FloatHalves share = float_halves(1.0 / columns), root = float_halves(std::sqrt(static_cast<double>(columns)));
+  std::vector<u16> words{share.low, share.high, root.low, root.high};
+  pad_to_vector(words, lanes);
+  const FloatHalves offset = float_halves(columns * epsilon);
+  words.insert(words.end(), lanes, offset.low);
+  words.insert(words.end(), lanes, offset.high);
+  return words;
+}
+
+namespace layer_norm_code {
+
+Instruction mean() { return {Opcode::ascale, {0, 0}, {0, 0}, {1, 0}, {1, 1}}; }
+
+std::vector<Instruction> deviation() {
+  return {{Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}},
+          {Opcode::arsqrt, {0, 0}, {0, 0}, {}, {}},
+          {Opcode::ascale, {0, 0}, {0, 0}, {2, 2}, {2, 3}}};
+}
+
+std::vector<Instruction> scale(u32 span) {
+  return {{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}},
+          {Opcode::amul, {0, 0}, {2, 0}, {0, 0}, {}},
+          {Opcode::fmass, {0, 0}, {0, 0}, {3, 0}, {3, static_cast<u16>(span)}}};
+}
+
+}  // namespace layer_norm_code
+
+unsigned softmax_power(u64 keys) {
+  unsigned power = 0;
+  while ((keys >> power) > (u64{1} << 14)) ++power;
+  return power;
+}
+
+std::vector<u16> softmax_constants(u32 lanes, unsigned power) {
+  constexpr u16 minus_infinity = 0xfc00;
+  std::vector<u16> words(lanes, minus_infinity);
+  if (power > 0) words.resize(std::size_t{2} * lanes, to_half(std::ldexp(1.0, -static_cast<int>(power))));
+  return words;
+}
+
+Instruction rounded_total(Operand total, Operand sum, Operand scalar, unsigned power) {
+  if (power == 0) return {Opcode::around, total, sum, {}, {}};
+  return {Opcode::amuls, total, sum, scalar, {}};
+}
+
 RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups) {
   const u32 lanes = target.lanes;
   RowPasses passes(target, spec.layout, spec.columns, groups, layer_norm_register::input);
@@ -26,9 +73,8 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   RowKernel result;
   result.sharing = passes.sharing();
   result.exchange_cycles = row_exchange_cycles(result.sharing);
-  result.weights = {to_half(1.0 / spec.columns), to_half(spec.epsilon)};
-  const u32 constant_vectors = vectors_of(result.weights.size(), lanes);
-  pad_to_vector(result.weights, lanes);
+  result.weights = layer_norm_constants(lanes, spec.columns, spec.epsilon);
+  const auto constant_vectors = static_cast<u32>(result.weights.size() / lanes);
   const auto scalars_at = static_cast<i32>(result.weights.size() * 2);
   const u32 span = passes.scalar_span();
   const std::vector<u16> scalars = row_scalars(target, spec.columns, spec.weight, spec.bias);
@@ -38,13 +84,13 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   const u32 constant_slots = builder.allocate_vectors(constant_vectors);
   const u16 constants = passes.add_constants(layer_norm_register::weights, constant_slots, constant_vectors);
   const Stream scalar = stream_at(static_cast<i32>(constant_slots * lanes));
-  const u32 rows_in_flight = target.in_flight(2);
-  const Stream mean = rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1);
-  const Stream deviation = rotating(builder.allocate_vectors(rows_in_flight), 1, rows_in_flight, 1);
+  const Stream offset = stream_at(static_cast<i32>(constant_slots + layer_norm_constant::offset_vector));
   const u32 parts = passes.parts();
-  const u32 sets = target.accumulators >= 4 * parts ? rows_in_flight : 1;
+  const u32 sets = target.accumulators >= 4 * parts ? target.in_flight(2) : 1;
   const Stream sum = rotating(builder.allocate_accumulators(sets * parts), 1, sets, parts);
   const Stream squares = rotating(builder.allocate_accumulators(sets * parts), 1, sets, parts);
+  // Part 0 of a sum becomes the row's mean, part 0 of the squares the reciprocal of its deviation; both stay in fp32.
+  const Stream &mean = sum, &deviation = squares;
   const u32 scalar_vectors = vectors_of(2 * std::size_t{span}, lanes);
   const u32 totals = 2 * (parts > 1 ? parts : 0) + 8 * log2_of(passes.sharing());
   const u32 depth = passes.choose_depth(3 * passes.span() + scalar_vectors, totals);
@@ -56,30 +102,24 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
       passes.add(1, {{{{Opcode::aadd, {1, 0}, {0, 0}, {}, {}}}, {Stream{}, sum, {}, {}}, 1}}, depth, {}, {});
   passes.order(zero_sum, summing, {});
   const u16 sum_done = passes.add_total(2, sum, summing.last.back());
-  const u16 make_mean =
-      builder.add(Unit::cal, 1, 2, {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}}, {mean, sum, scalar, {}}, {});
+  const u16 make_mean = builder.add(Unit::cal, 1, 2, {layer_norm_code::mean()}, {sum, scalar, {}, {}}, {});
   builder.edge(sum_done, make_mean, data);
 
   const u16 zero_squares =
       builder.add(Unit::cal, 1, 3, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {squares, {}, {}, {}}, {over_parts});
   const auto squaring = passes.add(4,
-                                   {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
+                                   {{{{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
                                     {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, squares, {}}, 2}},
                                    depth, {}, {});
   passes.order(zero_squares, squaring, {});
   passes.order(make_mean, squaring, {});
   const u16 squares_done = passes.add_total(5, squares, squaring.last.back());
-  const u16 make_deviation = builder.add(Unit::cal, 1, 5,
-                                         {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}},
-                                          {Opcode::adds, {0, 0}, {0, 0}, {2, 1}, {}},
-                                          {Opcode::rsqrt, {0, 0}, {0, 0}, {}, {}}},
-                                         {deviation, squares, scalar, {}}, {});
+  const u16 make_deviation =
+      builder.add(Unit::cal, 1, 5, layer_norm_code::deviation(), {squares, offset, scalar, {}}, {});
   builder.edge(squares_done, make_deviation, data);
 
   const auto scaling = passes.add(6,
-                                  {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}},
-                                     {Opcode::mul, {0, 0}, {0, 0}, {2, 0}, {}},
-                                     {Opcode::fmass, {0, 0}, {0, 0}, {3, 0}, {3, static_cast<u16>(span)}}},
+                                  {{layer_norm_code::scale(span),
                                     {Stream{}, mean, deviation, {}},
                                     {}}},
                                   depth, RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
@@ -87,11 +127,9 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   passes.order(make_deviation, scaling, {});
 
   builder.edge(constants, make_mean, data);
-  builder.edge(make_mean, zero_sum, space, sets);
-  builder.edge(make_deviation, zero_squares, space, sets);
   const u16 last = scaling.last.back();
-  builder.edge(last, make_mean, space, rows_in_flight);
-  builder.edge(last, make_deviation, space, rows_in_flight);
+  builder.edge(last, zero_sum, space, sets);
+  builder.edge(last, zero_squares, space, sets);
   builder.edge(last, constants, space, 1);
   result.kernel = builder.finish();
   return result;
@@ -105,8 +143,7 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   RowKernel result;
   result.sharing = passes.sharing();
   result.exchange_cycles = row_exchange_cycles(result.sharing);
-  constexpr u16 minus_infinity = 0xfc00;
-  result.weights.assign(lanes, minus_infinity);
+  result.weights = softmax_constants(lanes, spec.power);
   result.counts = {std::max(1u, passes.panels()), 1, 1};
 
   const u32 rows_in_flight = target.in_flight(2);
@@ -138,10 +175,21 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   passes.order(zero_sum, summing, {});
   builder.edge(maximum_found, zero_sum, data);
   const u16 sum_done = passes.add_total(4, sum, summing.last.back());
-  const u16 invert =
-      builder.add(Unit::cal, 1, 4, {{Opcode::around, {2, 0}, {1, 0}, {}, {}}, {Opcode::rcp, {0, 0}, {2, 0}, {}, {}}},
-                  {reciprocal, sum, total, {}}, {});
+  const Stream scalar =
+      stream_at(spec.power > 0 ? static_cast<i32>(builder.allocate_vectors(1) * lanes) : 0);
+  const u16 invert = builder.add(
+      Unit::cal, 1, 4, {rounded_total({2, 0}, {1, 0}, {3, 0}, spec.power), {Opcode::rcp, {0, 0}, {2, 0}, {}, {}}},
+      {reciprocal, sum, total, scalar}, {});
   builder.edge(sum_done, invert, data);
+  if (spec.power > 0) {
+    const u16 constants = builder.add(
+        Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+        {stream_at(scalar.base / static_cast<i32>(lanes)),
+         row_stream(softmax_register::weights, static_cast<i32>(softmax_constant::power_vector * lanes * 2)), {}, {}},
+        {});
+    builder.edge(constants, invert, data);
+    builder.edge(invert, constants, space, 1);
+  }
   // All PEs that share the rows have these values; all of them store them.
   const auto add_store = [&](u32 column, const Stream& value) {
     Stream memory = column_stream(softmax_register::reciprocal, spec.reciprocal_layout);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "models/isa/instruction.h"
 #include "models/isa/kernel.h"
 #include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
@@ -32,16 +33,44 @@ struct LayerNormSpec {
 namespace layer_norm_register {
 inline constexpr unsigned input = 0, output = 1, weights = 2;
 }
+/// Mean and variance stay in fp32, and so does what is made of them: with the sum q of the squared differences,
+/// 1 / sqrt(variance + epsilon) = sqrt(columns) / sqrt(q + columns * epsilon).
+[[nodiscard]] std::vector<u16> layer_norm_constants(u32 lanes, u32 columns, double epsilon);
+namespace layer_norm_constant {
+/// The first vector has scalars: the fp32 halves (lower, upper) of 1 / columns, then those of sqrt(columns). Then come
+/// two vectors with the halves of columns * epsilon in all lanes.
+inline constexpr u32 offset_vector = 1;
+}  // namespace layer_norm_constant
+namespace layer_norm_code {
+/// Streams: the sum, which becomes the mean; the scalars.
+[[nodiscard]] Instruction mean();
+/// Streams: the sum of squares, which becomes the reciprocal of the deviation; the vectors; the scalars.
+[[nodiscard]] std::vector<Instruction> deviation();
+/// Streams: x, in place; mean; reciprocal of the deviation; weights and, `span` further on, biases.
+[[nodiscard]] std::vector<Instruction> scale(u32 span);
+}  // namespace layer_norm_code
 [[nodiscard]] RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups);
 
+/// A row's sum of up to `keys` exponentials, each at most 1, and the reciprocal of that sum are normal fp16 numbers once
+/// the sum is multiplied by 2^-power: 0 for up to 16,384 keys.
+[[nodiscard]] unsigned softmax_power(u64 keys);
+/// A vector of minus infinities, and where the power is not 0 one of 2^-power.
+[[nodiscard]] std::vector<u16> softmax_constants(u32 lanes, unsigned power);
+namespace softmax_constant {
+inline constexpr u32 power_vector = 1;
+}
+/// total = r(sum * 2^-power); `scalar`, which is 2^-power, is not read where the power is 0.
+[[nodiscard]] Instruction rounded_total(Operand total, Operand sum, Operand scalar, unsigned power);
+
 /// In place over `columns` columns: x = exp(x - maximum of the row); into columns of their own (softmax_column)
-/// reciprocal = 1 / sum of the row and, for a later merge, maximum and sum.
+/// reciprocal = 1 / sum of the row and, for a later merge, maximum and sum; that sum is multiplied by 2^-power.
 /// Launch registers: scores, reciprocal (the panel of those columns), weights.
 /// Launch counts: level 0 = lane groups of rows.
 struct SoftmaxSpec {
   u32 columns = 0;
   PanelLayout layout;  // of the scores
   PanelLayout reciprocal_layout;
+  unsigned power = 0;  // softmax_power() of all keys
   bool for_merge = false;
 };
 namespace softmax_register {

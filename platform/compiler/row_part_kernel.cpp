@@ -7,7 +7,6 @@
 #include "platform/compiler/merge_kernel.h"
 #include "platform/compiler/row_passes.h"
 #include "platform/compiler/streams.h"
-#include "platform/network/half.h"
 #include "platform/network/network.h"
 
 namespace bvp {
@@ -63,16 +62,15 @@ class RowPartBuilder {
   /// Scalars in operand memory, there once per launch; the end of a sum reads them.
   struct Constants {
     u16 load = 0;
-    Stream scalars;
+    Stream scalars, vectors;
   };
   Constants add_constants(const std::vector<u16>& values) {
     if (!spec_.last) return {};
     result_.weights = values;
-    const u32 vectors = vectors_of(values.size(), lanes_);
-    pad_to_vector(result_.weights, lanes_);
+    const auto vectors = static_cast<u32>(values.size() / lanes_);
     const u32 slots = builder_.allocate_vectors(vectors);
     return {passes_.add_constants(row_part_register::constants, slots, vectors),
-            stream_at(static_cast<i32>(slots * lanes_))};
+            stream_at(static_cast<i32>(slots * lanes_)), stream_at(static_cast<i32>(slots))};
   }
 
   /// The value of a statistic, a vector for each lane group.
@@ -86,6 +84,44 @@ class RowPartBuilder {
                                    {value, passes_.column(row_part_register::statistics, column), {}, {}}, {});
     builder_.edge(made, store, data);
     builder_.edge(store, made, space, rows_in_flight_);
+  }
+
+  [[nodiscard]] Stream row_accumulator() {
+    return rotating(builder_.allocate_accumulators(rows_in_flight_), 1, rows_in_flight_, 1);
+  }
+  [[nodiscard]] Stream halves() {
+    return rotating(builder_.allocate_vectors(2 * rows_in_flight_), 1, rows_in_flight_, 2);
+  }
+  /// The fp32 value of two statistics, from `column` on; returns the segment that joins them.
+  u16 load_wide_statistic(u32 column, const Stream& accumulator) {
+    const Stream slots = halves();
+    const u16 load = builder_.add(Unit::load, 1, 0,
+                                  {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, 1}, {2, 0}, {}, {}}},
+                                  {slots, passes_.column(row_part_register::statistics, column),
+                                   passes_.column(row_part_register::statistics, column + 1), {}},
+                                  {});
+    const u16 join =
+        builder_.add(Unit::cal, 1, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}, {Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}}},
+                     {accumulator, slots, {}, {}}, {});
+    builder_.edge(load, join, data);
+    builder_.edge(join, load, space, rows_in_flight_);
+    return join;
+  }
+  /// Likewise back; returns the segment that reads the accumulator.
+  u16 store_wide_statistic(u32 column, const Stream& accumulator, u16 made) {
+    const Stream slots = halves();
+    const u16 split =
+        builder_.add(Unit::cal, 1, 7, {{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, 1}, {1, 0}, {}, {}}},
+                     {slots, accumulator, {}, {}}, {});
+    const u16 store = builder_.add(Unit::store, 1, 7,
+                                   {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, 1}, {}, {}}},
+                                   {slots, passes_.column(row_part_register::statistics, column),
+                                    passes_.column(row_part_register::statistics, column + 1), {}},
+                                   {});
+    builder_.edge(made, split, data);
+    builder_.edge(split, store, data);
+    builder_.edge(store, split, space, rows_in_flight_);
+    return split;
   }
 
   /// A sum over the part's columns with `steps`, whose accumulators are the stream `sum_`; `prepared` must be done
@@ -111,63 +147,53 @@ class RowPartBuilder {
   }
   void allocate_sum() {
     const u32 parts = passes_.parts();
-    sum_sets_ = builder_.target().accumulators >= 2 * parts ? rows_in_flight_ : 1;
+    const u32 others = spec_.step == RowPartSpec::Step::squares ? rows_in_flight_ : 0;  // the means
+    sum_sets_ = builder_.target().accumulators >= 2 * parts + others ? rows_in_flight_ : 1;
     sum_ = rotating(builder_.allocate_accumulators(sum_sets_ * parts), 1, sum_sets_, parts);
   }
 
   void add_sum() {
     allocate_sum();
-    const Constants constants = add_constants({to_half(1.0 / spec_.row_columns)});
-    const Stream mean = row_vector();
+    const Constants constants = add_constants(layer_norm_constants(lanes_, spec_.row_columns, spec_.epsilon));
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
     add_summing({{{{Opcode::aadd, {1, 0}, {0, 0}, {}, {}}}, {Stream{}, sum_, {}, {}}, 1}}, depth, {}, {},
                 [&](u16 total) {
-                  const u16 make_mean = builder_.add(Unit::cal, 1, 2, {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}},
-                                                     {mean, sum_, constants.scalars, {}}, {});
+                  const u16 make_mean = builder_.add(Unit::cal, 1, 2, {layer_norm_code::mean()},
+                                                     {sum_, constants.scalars, {}, {}}, {});
                   builder_.edge(total, make_mean, data);
                   use_constants(constants, make_mean);
-                  store_statistic(norm_column::mean, mean, make_mean);
-                  return make_mean;
+                  return store_wide_statistic(norm_column::mean, sum_, make_mean);
                 });
   }
 
   void add_squares() {
     allocate_sum();
-    const Constants constants = add_constants({to_half(1.0 / spec_.row_columns), to_half(spec_.epsilon)});
-    const Stream mean = row_vector(), deviation = row_vector();
+    const Constants constants = add_constants(layer_norm_constants(lanes_, spec_.row_columns, spec_.epsilon));
+    const Stream mean = row_accumulator();
+    const u16 load_mean = load_wide_statistic(norm_column::mean, mean);
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
-    const u16 load_mean = load_statistic(norm_column::mean, mean);
-    const auto pass = add_summing({{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
+    const auto pass = add_summing({{{{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
                                    {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
                                   depth, {}, load_mean, [&](u16 total) {
-                                    const u16 make_deviation =
-                                        builder_.add(Unit::cal, 1, 2,
-                                                     {{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}},
-                                                      {Opcode::adds, {0, 0}, {0, 0}, {2, 1}, {}},
-                                                      {Opcode::rsqrt, {0, 0}, {0, 0}, {}, {}}},
-                                                     {deviation, sum_, constants.scalars, {}}, {});
+                                    const Stream offset = offset_by(constants.vectors, layer_norm_constant::offset_vector);
+                                    const u16 make_deviation = builder_.add(Unit::cal, 1, 2, layer_norm_code::deviation(),
+                                                                            {sum_, offset, constants.scalars, {}}, {});
                                     builder_.edge(total, make_deviation, data);
                                     use_constants(constants, make_deviation);
-                                    store_statistic(norm_column::deviation, deviation, make_deviation);
-                                    return make_deviation;
+                                    return store_wide_statistic(norm_column::deviation, sum_, make_deviation);
                                   });
     builder_.edge(pass.last.back(), load_mean, space, rows_in_flight_);
   }
 
   void add_scale() {
-    const Stream mean = row_vector(), deviation = row_vector();
+    const Stream mean = row_accumulator(), deviation = row_accumulator();
+    const u16 load_mean = load_wide_statistic(norm_column::mean, mean);
+    const u16 load_deviation = load_wide_statistic(norm_column::deviation, deviation);
     const u32 span = passes_.scalar_span(), scalar_vectors = vectors_of(2 * std::size_t{span}, lanes_);
     const u32 depth = passes_.choose_depth(passes_.span() + scalar_vectors, 0);
-    const u16 load_mean = load_statistic(norm_column::mean, mean);
-    const u16 load_deviation = load_statistic(norm_column::deviation, deviation);
-    const auto pass = passes_.add(1,
-                                  {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}},
-                                     {Opcode::mul, {0, 0}, {0, 0}, {2, 0}, {}},
-                                     {Opcode::fmass, {0, 0}, {0, 0}, {3, 0}, {3, static_cast<u16>(span)}}},
-                                    {Stream{}, mean, deviation, {}},
-                                    {}}},
-                                  depth, RowPasses::Scalars{row_part_register::scalars, 0, scalar_vectors},
-                                  row_part_register::output);
+    const auto pass =
+        passes_.add(1, {{layer_norm_code::scale(span), {Stream{}, mean, deviation, {}}, {}}}, depth,
+                    RowPasses::Scalars{row_part_register::scalars, 0, scalar_vectors}, row_part_register::output);
     for (const u16 load : {load_mean, load_deviation}) {
       passes_.order(load, pass, {});
       builder_.edge(pass.last.back(), load, space, rows_in_flight_);
@@ -178,8 +204,7 @@ class RowPartBuilder {
     const u32 parts = passes_.parts();
     const Stream maxima = rotating(builder_.allocate_vectors(rows_in_flight_ * parts), 1, rows_in_flight_, parts);
     const u32 depth = passes_.choose_depth(passes_.span(), log2_of(passes_.sharing()));
-    constexpr u16 minus_infinity = 0xfc00;
-    result_.weights.assign(lanes_, minus_infinity);
+    result_.weights = softmax_constants(lanes_, 0);
     const Stream before = spec_.first ? row_stream(row_part_register::constants)
                                       : passes_.column(row_part_register::statistics, softmax_column::maximum);
     const u16 start = builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {maxima, before, {}, {}},
@@ -199,6 +224,7 @@ class RowPartBuilder {
   void add_exponent() {
     allocate_sum();
     const Stream maximum = row_vector(), reciprocal = row_vector();
+    const Constants constants = spec_.power > 0 ? add_constants(softmax_constants(lanes_, spec_.power)) : Constants{};
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
     const u16 load_maximum = load_statistic(softmax_column::maximum, maximum);
     const auto pass = add_summing(
@@ -207,14 +233,22 @@ class RowPartBuilder {
           {}},
          {{{Opcode::aadd, {2, 0}, {0, 0}, {}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
         depth, row_part_register::output, load_maximum, [&](u16 total) {
+          const Stream power = offset_by(constants.scalars, softmax_constant::power_vector * lanes_);
           const u16 invert = builder_.add(
-              Unit::cal, 1, 2, {{Opcode::around, {0, 0}, {1, 0}, {}, {}}, {Opcode::rcp, {0, 0}, {0, 0}, {}, {}}},
-              {reciprocal, sum_, {}, {}}, {});
+              Unit::cal, 1, 2,
+              {rounded_total({0, 0}, {1, 0}, {2, 0}, spec_.power), {Opcode::rcp, {0, 0}, {0, 0}, {}, {}}},
+              {reciprocal, sum_, power, {}}, {});
           builder_.edge(total, invert, data);
+          if (spec_.power > 0) use_constants(constants, invert);
           store_statistic(softmax_column::reciprocal, reciprocal, invert);
           return invert;
         });
     builder_.edge(pass.last.back(), load_maximum, space, rows_in_flight_);
+  }
+
+  static Stream offset_by(Stream stream, u32 distance) {
+    stream.base += static_cast<i32>(distance);
+    return stream;
   }
 
   void use_constants(const Constants& constants, u16 reader) {

@@ -25,12 +25,14 @@ struct RowPartSpec {
   PanelLayout layout;     // of all matrices
   u32 row_columns = 0;    // of whole rows
   double epsilon = 1e-5;  // Step::squares
+  unsigned power = 0;     // Step::exponent, as in SoftmaxSpec
 };
 namespace row_part_register {
 inline constexpr unsigned input = 0, output = 1, constants = 2, sums = 3, statistics = 4, scalars = 5;
 }
 namespace norm_column {
-inline constexpr u32 mean = 0, deviation = 1, count = 2;
+/// fp32 values in halves: the lower one in this column, the upper one in the next. `deviation` is its reciprocal.
+inline constexpr u32 mean = 0, deviation = 2, count = 4;
 }
 /// RowKernel::weights are the constants; Step::scale finds row_scalars of the part at its register `scalars`.
 [[nodiscard]] RowKernel make_row_part_kernel(const CompilerTarget& target, const RowPartSpec& spec, u32 groups);

@@ -10,6 +10,7 @@
 #include "models/isa/kernel.h"
 #include "models/isa/records.h"
 #include "platform/compiler/compiled_network.h"
+#include "platform/compiler/kernel_result.h"
 #include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
 
@@ -44,6 +45,7 @@ struct LaunchStep {
     bool weights = false;  // relative to the task's weight area, otherwise to the half
   };
   std::vector<Register> registers;
+  std::vector<KernelResult> results;  // that are complete when the launch is
 };
 
 /// Cycles of the launch for a full tile, by the cost model.
@@ -77,6 +79,15 @@ class TaskBuilder {
   /// Likewise at an offset of the caller's choice.
   TileBuffer buffer_at(u32 offset, u64 columns, u32 rows = 0);
   [[nodiscard]] u32 buffer_size(u64 columns, u32 rows = 0) const;
+
+  /// The rows of a tile, in its tail fewer.
+  [[nodiscard]] KernelResult::Extent row_extent() const {
+    return {rows_, u64{rows_} * (tiles_[0] - 1) + tail_rows_, 0};
+  }
+  /// A result in a buffer that has the tile's rows.
+  [[nodiscard]] KernelResult result(const TileBuffer& buffer, u64 columns) const {
+    return {buffer.offset, buffer.layout, row_extent(), in_every_tile(columns)};
+  }
 
   /// Rows of a DRAM matrix into a buffer or back. `varying`: the rows are the tile's and shrink in its tail.
   void load(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,

@@ -119,6 +119,8 @@ void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const
     op.ortho = is_scaled(fft);
     op.real_output = true;
     op.residual = out;
+    op.rows = in_every_tile(fft.tokens);
+    op.columns = KernelResult::Extent{u64{width} * lanes, mixed.columns, 0};
     op.groups = width;
     op.tail_groups = tail;
     add_fft(task, target, op, in_re, in_im, in_re, in_im, out, out);

@@ -45,6 +45,17 @@ inline float from_half(u16 half) {
   return value;
 }
 
+/// The lower and the upper 16 bits of an fp32 value.
+struct FloatHalves {
+  u16 low = 0, high = 0;
+};
+inline FloatHalves float_halves(double value) {
+  const auto rounded = static_cast<float>(value);
+  u32 bits = 0;
+  std::memcpy(&bits, &rounded, sizeof bits);
+  return {static_cast<u16>(bits), static_cast<u16>(bits >> 16)};
+}
+
 inline bool is_finite_half(u16 half) { return (half & 0x7c00) != 0x7c00; }
 
 }  // namespace bvp

@@ -13,6 +13,7 @@ enum class Mixing { attention, fft2d };
 enum class LinearKind { dense, butterfly };
 enum class NormPlacement { post, pre };
 enum class FftNorm { ortho, none };
+enum class FftLength { exact, power_of_two };
 enum class Activation { gelu, relu };
 enum class Pooling { first, mean };
 
@@ -31,6 +32,7 @@ struct Network {
   u64 batch = 1;
   NormPlacement norm = NormPlacement::post;
   FftNorm fft_norm = FftNorm::ortho;
+  FftLength fft_length = FftLength::exact;
   Activation activation = Activation::gelu;
   double epsilon = 1e-5;
   u64 vocabulary = 0;  // token ids that the embedding knows; 0: the input is embedded already
@@ -43,6 +45,19 @@ inline u64 next_power_of_two(u64 n) {
   u64 power = 1;
   while (power < n) power *= 2;
   return power;
+}
+
+/// Points of the network's transform of a dimension of this size.
+inline u64 fft_points(const Network& network, u64 size) {
+  return network.fft_length == FftLength::exact ? size : next_power_of_two(size);
+}
+
+/// Whether layers of the network transform a dimension whose size is no power of two.
+inline bool transforms_other_lengths(const Network& network) {
+  bool transforms = false;
+  for (const EncoderLayer& layer : network.layers) transforms = transforms || layer.mixing == Mixing::fft2d;
+  return transforms && (next_power_of_two(network.tokens) != network.tokens ||
+                        next_power_of_two(network.hidden) != network.hidden);
 }
 
 inline unsigned log2_of(u64 power_of_two) { return static_cast<unsigned>(__builtin_ctzll(power_of_two)); }

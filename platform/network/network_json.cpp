@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/network/network_json.h"
 
+#include <fmt/format.h>
+
 namespace bvp {
 
 const char* name_of(Mixing mixing) { return mixing == Mixing::attention ? "attention" : "fft2d"; }
@@ -19,6 +21,7 @@ nlohmann::ordered_json network_json(const Network& network) {
                               {"batch", network.batch},
                               {"norm", network.norm == NormPlacement::post ? "post" : "pre"},
                               {"fft_norm", network.fft_norm == FftNorm::ortho ? "ortho" : "none"},
+                              {"fft_length", network.fft_length == FftLength::exact ? "exact" : "power_of_two"},
                               {"activation", network.activation == Activation::gelu ? "gelu" : "relu"},
                               {"epsilon", network.epsilon},
                               {"layers", layers}};
@@ -28,6 +31,15 @@ nlohmann::ordered_json network_json(const Network& network) {
     json["pooling"] = network.pooling == Pooling::first ? "first" : "mean";
   }
   return json;
+}
+
+std::string zero_padding(const Network& network) {
+  if (network.fft_length == FftLength::exact || !transforms_other_lengths(network)) return {};
+  return fmt::format(
+      "the fft2d layers transform {} tokens x {} values zero-padded to {} x {} points and cut back (network.fft_length: "
+      "power_of_two); that is another function than a transform of {} x {} points, as torch.fft.fftn computes it",
+      network.tokens, network.hidden, fft_points(network, network.tokens), fft_points(network, network.hidden),
+      network.tokens, network.hidden);
 }
 
 }  // namespace bvp

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "platform/network/network.h"
 
 namespace bvp {
 
 nlohmann::ordered_json network_json(const Network& network);
+
+/// A sentence that says how the network's transforms are zero-padded; empty where they are not.
+[[nodiscard]] std::string zero_padding(const Network& network);
 
 const char* name_of(Mixing mixing);
 const char* name_of(LinearKind kind);

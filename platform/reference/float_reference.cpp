@@ -219,9 +219,9 @@ class FloatEvaluation {
   [[nodiscard]] FloatPanels fft2d(const FloatPanels& x) const {
     const std::size_t hidden = network_.hidden;
     const std::size_t tokens = network_.tokens;
-    const unsigned hidden_bits = log2_of(next_power_of_two(hidden));
-    const unsigned token_bits = log2_of(next_power_of_two(tokens));
-    const auto points = static_cast<float>(next_power_of_two(hidden) * next_power_of_two(tokens));
+    const unsigned hidden_bits = log2_of(fft_points(network_, hidden));
+    const unsigned token_bits = log2_of(fft_points(network_, tokens));
+    const auto points = static_cast<float>(fft_points(network_, hidden) * fft_points(network_, tokens));
     const float scale = network_.fft_norm == FftNorm::ortho ? 1 / std::sqrt(points) : 1.0F;
     FloatPanels real(x.panels(), hidden);
     FloatPanels imaginary(x.panels(), hidden);
@@ -268,9 +268,16 @@ class FloatEvaluation {
   const TensorMap& parameters_;
 };
 
-FloatPanels widened(const Network& network, const Tensor& input) {
+FloatPanels panels_of(const Network& network, const Tensor& input) {
   check_elements("input", input, network.batch * network.tokens * network.hidden);
   return to_panels<float>(input.data.data(), network.batch, network.tokens, network.hidden, from_half);
+}
+
+void check_network(const Network& network) {
+  check_transforms(network);
+  if (network.heads == 0 || network.hidden % network.heads != 0) {
+    throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
+  }
 }
 
 }  // namespace
@@ -278,16 +285,14 @@ FloatPanels widened(const Network& network, const Tensor& input) {
 std::vector<float> reference_float(const Network& network, const TensorMap& parameters, u64 layer,
                                    const Tensor& input) {
   if (layer >= network.layers.size()) throw std::invalid_argument(fmt::format("there is no layer {}", layer));
-  if (network.heads == 0 || network.hidden % network.heads != 0) {
-    throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
-  }
-  const FloatPanels y = FloatEvaluation(network, parameters).layer(widened(network, input), layer);
+  check_network(network);
+  const FloatPanels y = FloatEvaluation(network, parameters).layer(panels_of(network, input), layer);
   return from_panels(y, network.batch, network.tokens);
 }
 
 std::vector<float> reference_float_final_norm(const Network& network, const TensorMap& parameters,
                                               const Tensor& input) {
-  const FloatPanels y = FloatEvaluation(network, parameters).norm(widened(network, input), "final_norm");
+  const FloatPanels y = FloatEvaluation(network, parameters).norm(panels_of(network, input), "final_norm");
   return from_panels(y, network.batch, network.tokens);
 }
 
@@ -306,19 +311,20 @@ std::vector<float> reference_float_embedding(const Network& network, const Tenso
   return values;
 }
 
-FloatLogits reference_float_logits(const Network& network, const TensorMap& parameters, const Tensor& output) {
+FloatLogits reference_float_logits(const Network& network, const TensorMap& parameters,
+                                   const std::vector<float>& output) {
   const u64 hidden = network.hidden, classes = network.classes;
-  check_elements("output", output, network.batch * network.tokens * hidden);
+  check_count("output", output.size(), network.batch * network.tokens * hidden);
   const u16* weight = find_tensor(parameters, "classifier.weight", classes * hidden);
   const u16* bias = find_tensor(parameters, "classifier.bias", classes);
   const u64 pooled_tokens = network.pooling == Pooling::mean ? network.tokens : 1;
   FloatLogits logits;
   std::vector<double> pooled(hidden);
-  double squares = 0;
   for (u64 element = 0; element < network.batch; ++element) {
+    double squares = 0;
     std::fill(pooled.begin(), pooled.end(), 0.0);
     for (u64 i = 0; i < pooled_tokens * hidden; ++i) {
-      pooled[i % hidden] += static_cast<double>(from_half(output.data[element * network.tokens * hidden + i]));
+      pooled[i % hidden] += static_cast<double>(output[element * network.tokens * hidden + i]);
     }
     for (u64 j = 0; j < classes; ++j) {
       auto sum = static_cast<double>(from_half(bias[j]));
@@ -331,23 +337,73 @@ FloatLogits reference_float_logits(const Network& network, const TensorMap& para
       }
       logits.values.push_back(static_cast<float>(sum));
     }
+    logits.sizes.push_back(std::sqrt(squares));
   }
-  logits.size = std::sqrt(squares);
   return logits;
 }
 
-double relative_error(const std::vector<u16>& got, const std::vector<float>& want, double least_size) {
-  if (got.size() != want.size()) return std::numeric_limits<double>::infinity();
-  double difference = 0;
-  double size = 0;
+FloatResult reference_float_network(const Network& network, const TensorMap& parameters,
+                                    const std::vector<float>& input) {
+  check_network(network);
+  check_count("input", input.size(), network.batch * network.tokens * network.hidden);
+  const FloatEvaluation evaluation(network, parameters);
+  FloatPanels x = to_panels<float>(input.data(), network.batch, network.tokens, network.hidden,
+                                   [](float value) { return value; });
+  for (u64 index = 0; index < network.layers.size(); ++index) x = evaluation.layer(x, index);
+  if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
+  FloatResult result;
+  result.output = from_panels(x, network.batch, network.tokens);
+  if (network.classes > 0) result.logits = reference_float_logits(network, parameters, result.output);
+  return result;
+}
+
+std::vector<float> widened(const std::vector<u16>& halves) {
+  std::vector<float> values(halves.size());
+  std::transform(halves.begin(), halves.end(), values.begin(), from_half);
+  return values;
+}
+
+RelativeError relative_error(const std::vector<u16>& got, const std::vector<float>& want, std::size_t row_length,
+                             const std::vector<double>& row_sizes) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr double least = 1e-30;
+  const std::size_t rows = row_length == 0 ? 0 : want.size() / row_length;
+  if (got.size() != want.size() || rows * row_length != want.size()) return {infinity, infinity, 0};
+  std::vector<double> differences(rows), sizes(rows);
   for (std::size_t i = 0; i < got.size(); ++i) {
     const auto wanted = static_cast<double>(want[i]);
     const double error = static_cast<double>(from_half(got[i])) - wanted;
-    difference += error * error;
-    size += wanted * wanted;
+    differences[i / row_length] += error * error;
+    sizes[i / row_length] += wanted * wanted;
   }
-  const double error = std::sqrt(difference) / std::max({std::sqrt(size), least_size, 1e-30});
-  return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+  double difference = 0, size = 0, least_size = 0;
+  for (std::size_t row = 0; row < rows; ++row) {
+    difference += differences[row];
+    size += sizes[row];
+    if (!row_sizes.empty()) least_size += row_sizes[row] * row_sizes[row];
+  }
+  const auto ratio = [&](double squares, double of) {
+    const double error = std::sqrt(squares) / std::max(of, least);
+    return std::isnan(error) ? infinity : error;
+  };
+  RelativeError result;
+  result.whole = ratio(difference, std::sqrt(std::max(size, least_size)));
+  double median = 0;
+  if (row_sizes.empty() && rows > 0) {
+    std::vector<double> order = sizes;
+    const auto middle = order.begin() + static_cast<std::ptrdiff_t>(rows / 2);
+    std::nth_element(order.begin(), middle, order.end());
+    median = std::sqrt(*middle);
+  }
+  for (std::size_t row = 0; row < rows; ++row) {
+    const double error =
+        ratio(differences[row], std::max(std::sqrt(sizes[row]), row_sizes.empty() ? median : row_sizes[row]));
+    if (error > result.largest_of_row) {
+      result.largest_of_row = error;
+      result.row = row;
+    }
+  }
+  return result;
 }
 
 }  // namespace bvp

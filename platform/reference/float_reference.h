@@ -24,15 +24,35 @@ namespace bvp {
 
 struct FloatLogits {
   std::vector<float> values;  ///< [batch, classes]
-  double size = 0;            ///< Euclidean norm of the terms whose sums they are
+  std::vector<double> sizes;  ///< of each sequence: Euclidean norm of the terms whose sums its logits are
 };
 
 /// The classifier head, from the encoder's output (behind the final normalisation, where there is one).
 [[nodiscard]] FloatLogits reference_float_logits(const Network& network, const TensorMap& parameters,
-                                                 const Tensor& output);
+                                                 const std::vector<float>& output);
 
-/// |got - want| / |want|, Euclidean norms; infinite if anything is not a number or the sizes differ.
-/// @param least_size  divides instead where |want| is smaller: sums may cancel, and their errors do not
-[[nodiscard]] double relative_error(const std::vector<u16>& got, const std::vector<float>& want, double least_size = 0);
+/// The whole network: no rounding to fp16 from its input, [batch, tokens, hidden], on.
+struct FloatResult {
+  std::vector<float> output;  ///< [batch, tokens, hidden]
+  FloatLogits logits;         ///< empty if there is no classifier head
+};
+[[nodiscard]] FloatResult reference_float_network(const Network& network, const TensorMap& parameters,
+                                                  const std::vector<float>& input);
+
+/// fp16 values as fp32.
+[[nodiscard]] std::vector<float> widened(const std::vector<u16>& halves);
+
+/// Differences over sizes, Euclidean norms; infinite where something is not a number.
+struct RelativeError {
+  double whole = 0;           ///< |got - want| / |want|
+  double largest_of_row = 0;  ///< of a row over its norm
+  std::size_t row = 0;        ///< the row that has it
+};
+
+/// @param row_length  values of a row
+/// @param row_sizes   norms that divide where a row's own is smaller, one a row: sums may cancel, and their errors do
+///                    not; empty: the median of the rows' norms, so that a row of next to nothing does not count
+[[nodiscard]] RelativeError relative_error(const std::vector<u16>& got, const std::vector<float>& want,
+                                           std::size_t row_length, const std::vector<double>& row_sizes = {});
 
 }  // namespace bvp

@@ -24,7 +24,6 @@ std::vector<u16> tabulate(const Function& function) {
 ReferenceFunctions::ReferenceFunctions()
     : exp(tabulate([](double x) { return std::exp(x); })),
       erf(tabulate([](double x) { return std::erf(x); })),
-      reciprocal(tabulate([](double x) { return 1 / x; })),
-      rsqrt(tabulate([](double x) { return 1 / std::sqrt(x); })) {}
+      reciprocal(tabulate([](double x) { return 1 / x; })) {}
 
 }  // namespace bvp

@@ -10,7 +10,7 @@ namespace bvp {
 
 struct ReferenceFunctions {
   ReferenceFunctions();
-  std::vector<u16> exp, erf, reciprocal, rsqrt;  ///< indexed by the bits of the argument
+  std::vector<u16> exp, erf, reciprocal;  ///< indexed by the bits of the argument
 };
 
 }  // namespace bvp

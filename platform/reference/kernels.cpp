@@ -5,6 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <cmath>
+
 #include "platform/network/half.h"
 #include "platform/reference/kernels.h"
 
@@ -125,9 +127,11 @@ void round(std::size_t rows, const float* sums, u16* y) {
   for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR { store(load(sums + at), y + at); });
 }
 
-void round_scaled(std::size_t rows, const float* sums, const u16* factors, u16* y) {
-  for_each(rows, [=](std::size_t, std::size_t at)
-                     HWY_ATTR { store(hn::Mul(load(sums + at), load(factors + at % width)), y + at); });
+void round_scaled(std::size_t rows, const float* sums, float common, const u16* factors, u16* y) {
+  const Floats c = hn::Set(F32(), common);
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR {
+    store(hn::Mul(hn::Mul(load(sums + at), c), load(factors + at % width)), y + at);
+  });
 }
 
 void scale(std::size_t rows, u16 factor, u16* y) {
@@ -181,22 +185,34 @@ class PartialSums {
   float parts_[16 * 8] = {};
 };
 
-void layer_norm(std::size_t rows, std::size_t ways, const u16* x, const u16* weight, const u16* bias, u16 inverse,
-                u16 epsilon, const u16* rsqrt, u16* y) {
-  const Floats share = spread(inverse);
+/// sqrt(n) / sqrt(x), value by value, each step rounded to fp32; the first quotient is taken in fp64.
+HWY_INLINE Floats reciprocal_deviation(Floats x, Floats root) {
+  HWY_ALIGN float values[8];
+  hn::Store(x, F32(), values);
+  for (std::size_t i = 0; i < step(); ++i) {
+    values[i] = static_cast<float>(1.0 / std::sqrt(static_cast<double>(values[i])));
+  }
+  return hn::Mul(hn::Load(F32(), values), root);
+}
+
+void layer_norm(std::size_t rows, std::size_t ways, const u16* x, const u16* weight, const u16* bias, double epsilon,
+                u16* y) {
+  const auto columns = static_cast<double>(rows);
+  const Floats share = hn::Set(F32(), static_cast<float>(1 / columns));
+  const Floats root = hn::Set(F32(), static_cast<float>(std::sqrt(columns)));
+  const Floats offset = hn::Set(F32(), static_cast<float>(columns * epsilon));
   for (std::size_t lane = 0; lane < width; lane += step()) {
     PartialSums sum(ways);
     for (std::size_t row = 0; row < rows; ++row) {
       sum.set_part(row, hn::Add(sum.part(row), load(x + row * width + lane)));
     }
-    const Floats mean = rounded(hn::Mul(sum.total(), share));
+    const Floats mean = hn::Mul(sum.total(), share);
     PartialSums squares(ways);
     for (std::size_t row = 0; row < rows; ++row) {
       const Floats d = rounded(hn::Sub(load(x + row * width + lane), mean));
       squares.set_part(row, hn::MulAdd(d, d, squares.part(row)));
     }
-    const Floats variance = rounded(hn::Mul(squares.total(), share));
-    const Floats s = looked_up(rsqrt, hn::Add(variance, spread(epsilon)));
+    const Floats s = reciprocal_deviation(hn::Add(squares.total(), offset), root);
     for (std::size_t row = 0; row < rows; ++row) {
       const Floats d = rounded(hn::Sub(load(x + row * width + lane), mean));
       const Floats normal = rounded(hn::Mul(d, s));
@@ -205,8 +221,8 @@ void layer_norm(std::size_t rows, std::size_t ways, const u16* x, const u16* wei
   }
 }
 
-void softmax(std::size_t rows, std::size_t ways, const float* sums, u16 factor, const u16* exp, const u16* reciprocal,
-             float* e, u16* maxima, u16* totals, u16* inverse) {
+void softmax(std::size_t rows, std::size_t ways, const float* sums, u16 factor, float unit, const u16* exp,
+             const u16* reciprocal, float* e, u16* maxima, u16* totals, u16* inverse) {
   const Floats f = spread(factor);
   for (std::size_t lane = 0; lane < width; lane += step()) {
     Floats m = rounded(hn::Mul(load(sums + lane), f));
@@ -222,7 +238,7 @@ void softmax(std::size_t rows, std::size_t ways, const float* sums, u16 factor, 
       hn::StoreU(value, F32(), at);
       total.set_part(row, hn::Add(total.part(row), value));
     }
-    const Floats l = total.total();
+    const Floats l = hn::Mul(total.total(), hn::Set(F32(), unit));
     store(m, maxima + lane);
     store(l, totals + lane);
     store(looked_up(reciprocal, l), inverse + lane);

@@ -16,8 +16,8 @@ struct ReferenceKernels {
   void (*multiply)(std::size_t rows, std::size_t inner, const float* a, std::size_t a_step, const float* b, float* c);
   /// y = r(sum)
   void (*round)(std::size_t rows, const float* sums, u16* y);
-  /// y = r(sum * factor), one factor for each lane
-  void (*round_scaled)(std::size_t rows, const float* sums, const u16* factors, u16* y);
+  /// y = r((sum * common) * factor), one factor for each lane; both products are rounded to fp32
+  void (*round_scaled)(std::size_t rows, const float* sums, float common, const u16* factors, u16* y);
   /// y = r(y * factor)
   void (*scale)(std::size_t rows, u16 factor, u16* y);
   /// y = r(y + x)
@@ -31,13 +31,13 @@ struct ReferenceKernels {
   /// Sums of layer_norm and softmax are taken in `ways` (a power of two, at most 16) interleaved parts: part j is the
   /// sum over the rows i with i mod ways = j, ascending; then part j and j + ways / 2 are added, and so on.
   ///
-  /// mean = r(sum x * inverse), d = r(x - mean), v = r(r(sum d * d * inverse) + epsilon), y = r(r(d * rsqrt(v)) * w +
-  /// b)
-  void (*layer_norm)(std::size_t rows, std::size_t ways, const u16* x, const u16* weight, const u16* bias, u16 inverse,
-                     u16 epsilon, const u16* rsqrt, u16* y);
-  /// s = r(sums * factor), m = max s over the rows, e = exp(r(s - m)), l = r(sum of e), inverse = reciprocal(l), for
-  /// each lane
-  void (*softmax)(std::size_t rows, std::size_t ways, const float* sums, u16 factor, const u16* exp,
+  /// In fp32, for n rows: mean = sum x * (1 / n) and s = 1 / sqrt(sum d * d + n * epsilon) * sqrt(n), where
+  /// d = r(x - mean). y = r(r(d * s) * w + b)
+  void (*layer_norm)(std::size_t rows, std::size_t ways, const u16* x, const u16* weight, const u16* bias,
+                     double epsilon, u16* y);
+  /// s = r(sums * factor), m = max s over the rows, e = exp(r(s - m)), l = r(sum of e * unit), inverse = reciprocal(l),
+  /// for each lane
+  void (*softmax)(std::size_t rows, std::size_t ways, const float* sums, u16 factor, float unit, const u16* exp,
                   const u16* reciprocal, float* e, u16* m, u16* l, u16* inverse);
   /// Over `blocks` partial results: M = max m, w = r(exp(r(m - M)) * l), y = r(sum of o * w * reciprocal(r(sum of w))).
   /// m and l have a row a block; o has `rows` rows for each.

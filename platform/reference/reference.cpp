@@ -55,11 +55,10 @@ class Evaluation {
     const std::size_t features = x.features();
     const u16* weight = find_tensor(parameters_, name + ".weight", features);
     const u16* bias = find_tensor(parameters_, name + ".bias", features);
-    const u16 inverse = to_half(1 / static_cast<double>(features));
     HalfPanels y(x.panels(), features);
     for (std::size_t panel = 0; panel < x.panels(); ++panel) {
-      kernels_.layer_norm(features, options_.sum_ways, x.row(panel, 0), weight, bias, inverse,
-                          to_half(network_.epsilon), functions_.rsqrt.data(), y.row(panel, 0));
+      kernels_.layer_norm(features, options_.sum_ways, x.row(panel, 0), weight, bias, network_.epsilon,
+                          y.row(panel, 0));
     }
     return y;
   }
@@ -106,7 +105,7 @@ class Evaluation {
           }
         }
       }
-      kernels_.round_scaled(x.features(), sums.data(), inverse.data(), y.row(panel, 0));
+      kernels_.round_scaled(x.features(), sums.data(), 1.0F, inverse.data(), y.row(panel, 0));
     }
     return y;
   }
@@ -207,6 +206,9 @@ class Evaluation {
               std::size_t feature, std::size_t head_width, HalfPanels& mixed) const {
     const std::size_t tokens = network_.tokens;
     const u16 factor = inverse_root(head_width);
+    // What a row's sum of exponentials counts in, so that it and its reciprocal stay normal numbers.
+    float unit = 1;
+    while (static_cast<double>(tokens) * static_cast<double>(unit) >= 16385) unit /= 2;
     std::vector<float> keys(tokens * head_width);    // [token][feature]
     std::vector<float> values(tokens * head_width);  // [feature][token]
     for (std::size_t token = 0; token < tokens; ++token) {
@@ -231,11 +233,11 @@ class Evaluation {
         const std::size_t first = i * block, count = std::min(block, tokens - first);
         kernels_.multiply(count, head_width, keys.data() + first * head_width, head_width, queries.data(),
                           scores.data());
-        kernels_.softmax(count, options_.sum_ways, scores.data(), factor, functions_.exp.data(),
+        kernels_.softmax(count, options_.sum_ways, scores.data(), factor, unit, functions_.exp.data(),
                          functions_.reciprocal.data(), weights.data(), maxima.data() + i * panel_width,
                          totals.data() + i * panel_width, inverse.data());
         kernels_.multiply(head_width, count, values.data() + first, tokens, weights.data(), sums.data());
-        kernels_.round_scaled(head_width, sums.data(), inverse.data(), partial.data() + i * head_width * panel_width);
+        kernels_.round_scaled(head_width, sums.data(), unit, inverse.data(), partial.data() + i * head_width * panel_width);
       }
       if (blocks == 1) {
         std::copy(partial.begin(), partial.end(), mixed.row(panel, feature));
@@ -249,8 +251,8 @@ class Evaluation {
   [[nodiscard]] HalfPanels fft2d(const HalfPanels& x) const {
     const std::size_t hidden = network_.hidden;
     const std::size_t tokens = network_.tokens;
-    const u64 padded_hidden = next_power_of_two(hidden);
-    const u64 padded_tokens = next_power_of_two(tokens);
+    const u64 padded_hidden = fft_points(network_, hidden);
+    const u64 padded_tokens = fft_points(network_, tokens);
     const unsigned log_hidden = log2_of(padded_hidden);
     const unsigned log_tokens = log2_of(padded_tokens);
     const bool ortho = network_.fft_norm == FftNorm::ortho;
@@ -322,6 +324,7 @@ TensorMap reference_network(const Network& network, const TensorMap& parameters,
   if (network.heads == 0 || network.hidden % network.heads != 0) {
     throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
   }
+  check_transforms(network);
   const Evaluation evaluation(network, parameters, options);
   const auto tensor = [&](const HalfPanels& x) {
     return Tensor{{network.batch, network.tokens, network.hidden}, from_panels(x, network.batch, network.tokens)};

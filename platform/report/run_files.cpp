@@ -31,6 +31,11 @@ Json example_summary() {
   result.power_state_cycles = {{"*", 1}};
   result.area_by_component_mm2 = {{"*", 1}};
   result.notes = {""};
+  result.verification.checked = true;
+  result.verification.logits.emplace();
+  result.not_finite.looked = true;
+  result.not_finite.kernels.emplace_back();
+  result.zero_padding = " ";
   result.layers.emplace_back();
   KernelRow kernel;
   kernel.issue_slots = {{"*", 1}};
@@ -54,10 +59,12 @@ Json example_summary() {
   figure_or_null(summary["peak_power_w"]);
   figure_or_null(summary["layers"][0]["relative_error"]);
   figure_or_null(summary["plan"]["tasks"][0]["layer"]);
+  figure_or_null(summary["not_finite"]["kernels"][0]["layer"]);
   Json& verification = summary["verification"];
-  figure_or_null(verification["tolerance"]);
-  figure_or_null(verification["relative_error"]);
-  verification["bit_exact"] = Json{{"?", true}};
+  for (auto& item : verification.items()) {
+    if (item.key() != "checked") item.value() = Json{{"?", item.value()}};
+  }
+  for (const char* key : {"not_finite", "fft_zero_padding"}) summary[key] = Json{{"?", summary[key]}};
   for (Json* steady : {&summary["utilisation_steady"], &summary["kernels"][0]["utilisation_steady"]}) {
     *steady = Json{{"?", summary["utilisation"]}};
   }

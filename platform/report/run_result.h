@@ -2,6 +2,7 @@
 // What a run gives. Everything but the fields named host_* depends on the scenario alone.
 #pragma once
 
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -60,13 +61,44 @@ struct LayerRow {
   u64 dram_written_bytes = 0;
   Utilisation utilisation;
   std::optional<double> relative_error;  ///< of its output against the fp32 reference
+  std::optional<double> row_error;       ///< likewise, of the worst row
 };
 
+/// An error of one row of a tensor, and which row it is.
+struct RowError {
+  double error = 0;
+  std::string tensor;  ///< "layers.3.output"; empty: there is no error at all
+  u64 sequence = 0, token = 0;
+};
+
+/// Euclidean norms of differences over norms; of a row, over the norm of that row or of the median row, if larger.
 struct Verification {
   bool checked = false;
   double tolerance = 0;
-  double relative_error = 0;  ///< worst layer, embedding or logits against the fp32 reference
-  bool bit_exact = false;     ///< every output equal to the fp16 reference of the same operation order
+  double relative_error = 0;  ///< worst layer, embedding or logits against the fp32 reference, each from its own input
+  double row_tolerance = 0;
+  RowError row;  ///< likewise, the worst row
+  double end_to_end_tolerance = 0;
+  double end_to_end_error = 0;          ///< of the last output, against the fp32 reference from the network's input on
+  RowError end_to_end_row;              ///< likewise, the worst row
+  std::optional<RowError> logits;       ///< likewise, the logits of the worst sequence
+  bool bit_exact = false;               ///< every output equal to the fp16 reference of the same operation order
+};
+
+/// Infinities and NaN in what kernels of the platform's runtime have left in the scratchpad (docs/numerics.md).
+struct NotFiniteResults {
+  struct Of {
+    std::string kernel;
+    u32 layer = 0;  ///< layer_none outside of the layers
+    u64 infinities = 0, nans = 0;
+    /// Of the first one: the row and the column of the whole matrix, and the tile.
+    u64 row = 0, rows = 0, column = 0, columns = 0;
+    std::array<u32, 3> tile{};
+    std::string value;  ///< "infinity", "-infinity", "NaN"
+  };
+  bool looked = false;      ///< false: a run without data
+  u64 infinities = 0, nans = 0;
+  std::vector<Of> kernels;  ///< in the order of their first one: what the first has made, others pass on
 };
 
 /// What the parts of the array did. In `fast` runs one PE stands for all, and links are not followed.
@@ -127,6 +159,8 @@ struct RunResult {
   std::map<std::string, CycleBreakdown> units;
 
   Verification verification;
+  NotFiniteResults not_finite;
+  std::string zero_padding;  ///< how the network's transforms are padded, a sentence; empty: they are not
   std::vector<LayerRow> layers;
   std::optional<LayerRow> outside_of_layers;  ///< embedding and classifier head; names no layer
   std::vector<KernelRow> kernels;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "models/isa/records.h"
 #include "platform/network/network_json.h"
 #include "platform/network/safetensors.h"
 #include "platform/report/derived_figures.h"
@@ -40,6 +41,7 @@ Json layer_json(const LayerRow& row) {
   Json json{{"index", row.index}, {"mixing", row.mixing}, {"projections", row.projections}, {"ffn", row.ffn}};
   json.update(layer_figures(row));
   json["relative_error"] = row.relative_error ? Json(*row.relative_error) : Json(nullptr);
+  json["row_error"] = row.row_error ? Json(*row.row_error) : Json(nullptr);
   return json;
 }
 
@@ -73,6 +75,44 @@ Json share_denominators() {
           {"no_kernel_fraction", "cycles without a kernel on the array over all cycles of the run"},
           {"busy", "cycles at work over all cycles of the run"},
           {"peak_fraction", "flops_per_s over peak_flops_per_s"}};
+}
+
+Json row_error_json(const RowError& row) {
+  return {{"error", row.error}, {"tensor", row.tensor}, {"sequence", row.sequence}, {"token", row.token}};
+}
+
+Json verification_json(const Verification& verification) {
+  const auto checked = [&](Json value) { return verification.checked ? std::move(value) : Json(nullptr); };
+  return {{"checked", verification.checked},
+          {"bit_exact", checked(verification.bit_exact)},
+          {"tolerance", checked(verification.tolerance)},
+          {"relative_error", checked(verification.relative_error)},
+          {"row_tolerance", checked(verification.row_tolerance)},
+          {"row", checked(row_error_json(verification.row))},
+          {"end_to_end_tolerance", checked(verification.end_to_end_tolerance)},
+          {"end_to_end_error", checked(verification.end_to_end_error)},
+          {"end_to_end_row", checked(row_error_json(verification.end_to_end_row))},
+          {"end_to_end_logits", verification.logits ? row_error_json(*verification.logits) : Json(nullptr)}};
+}
+
+/// null: nobody has looked.
+Json not_finite_json(const NotFiniteResults& found) {
+  if (!found.looked) return nullptr;
+  Json kernels = Json::array();
+  for (const NotFiniteResults::Of& of : found.kernels) {
+    kernels.push_back({{"kernel", of.kernel},
+                       {"layer", of.layer == layer_none ? Json(nullptr) : Json(of.layer)},
+                       {"infinities", of.infinities},
+                       {"nans", of.nans},
+                       {"first",
+                        {{"value", of.value},
+                         {"row", of.row},
+                         {"rows", of.rows},
+                         {"column", of.column},
+                         {"columns", of.columns},
+                         {"tile", of.tile}}}});
+  }
+  return {{"infinities", found.infinities}, {"nans", found.nans}, {"kernels", std::move(kernels)}};
 }
 
 Json array_json(const ArrayMap& map) {
@@ -194,11 +234,9 @@ nlohmann::ordered_json summary_json(const RunResult& result, const Provenance& p
       {"limited_by", limit ? Json{{"resource", limit->first}, {"busy", limit->second}} : Json(nullptr)},
       {"share_denominators", share_denominators()},
       {"unit_cycles", result.units},
-      {"verification",
-       {{"checked", verification.checked},
-        {"tolerance", verification.checked ? Json(verification.tolerance) : Json(nullptr)},
-        {"relative_error", verification.checked ? Json(verification.relative_error) : Json(nullptr)},
-        {"bit_exact", verification.checked ? Json(verification.bit_exact) : Json(nullptr)}}},
+      {"verification", verification_json(verification)},
+      {"not_finite", not_finite_json(result.not_finite)},
+      {"fft_zero_padding", result.zero_padding.empty() ? Json(nullptr) : Json(result.zero_padding)},
       {"layers", layers},
       {"outside_of_layers", result.outside_of_layers ? layer_figures(*result.outside_of_layers) : Json(nullptr)},
       {"kernels", kernels},
@@ -232,7 +270,8 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
   if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
   // With those that were written while the simulation ran.
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.is_regular_file() && entry.path().filename() != "summary.json") provenance.files[entry.path().filename().string()] = sha256_of_file(entry.path());
+    if (entry.is_regular_file() && entry.path().filename() != "summary.json")
+      provenance.files[entry.path().filename().string()] = sha256_of_file(entry.path());
   }
   // Last: whoever finds it has the others too.
   write_file(directory / "summary.json", sealed(json_text(summary_json(result, provenance))));

@@ -269,11 +269,42 @@ std::string beside(const std::string& left, const std::string& right, std::size_
   return out;
 }
 
-std::string verification_text(const RunResult& result) {
+std::string place_text(const RowError& row) {
+  if (row.tensor.empty()) return "everywhere";
+  if (row.tensor == "logits") return fmt::format("sequence {}", row.sequence);
+  return fmt::format("{}, sequence {}, token {}", row.tensor, row.sequence, row.token);
+}
+
+template <typename Add>
+void add_verification(const Add& add, const RunResult& result) {
   const Verification& verification = result.verification;
-  if (!verification.checked) return "not checked";
-  return fmt::format("relative error {:.2e} (allowed {:.2e}), {} the fp16 reference", verification.relative_error,
-                     verification.tolerance, verification.bit_exact ? "bit-exact with" : "NOT bit-exact with");
+  if (!verification.checked) {
+    add("verification", "not checked");
+    return;
+  }
+  add("verification",
+      fmt::format("{} the fp16 reference", verification.bit_exact ? "bit-exact with" : "NOT bit-exact with"));
+  add("  worst layer", fmt::format("{:.2e} (allowed {:.2e})", verification.relative_error, verification.tolerance));
+  add("  worst row", fmt::format("{:.2e} (allowed {:.2e}): {}", verification.row.error, verification.row_tolerance,
+                                 place_text(verification.row)));
+  add("  end to end", fmt::format("{:.2e}; worst row {:.2e} (allowed {:.2e}): {}", verification.end_to_end_error,
+                                  verification.end_to_end_row.error, verification.end_to_end_tolerance,
+                                  place_text(verification.end_to_end_row)));
+  if (verification.logits) {
+    add("  logits", fmt::format("{:.2e} end to end (allowed {:.2e}): {}", verification.logits->error,
+                                verification.end_to_end_tolerance, place_text(*verification.logits)));
+  }
+}
+
+std::string not_finite_text(const NotFiniteResults& found) {
+  std::vector<std::string> names;
+  constexpr std::size_t shown = 3;
+  for (std::size_t i = 0; i < std::min(shown, found.kernels.size()); ++i) {
+    const NotFiniteResults::Of& of = found.kernels[i];
+    names.push_back(fmt::format("{} (row {})", of.kernel, of.row));
+  }
+  return fmt::format("{} infinities, {} NaN in kernels' results, first in {}{}", found.infinities, found.nans,
+                     fmt::join(names, ", "), found.kernels.size() > shown ? ", ..." : "");
 }
 
 std::string utilisation_text(const Utilisation& utilisation) {
@@ -301,7 +332,9 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
   const auto add = [&](const char* label, const std::string& value) { add_line(out, options.width, label, value); };
   add("scenario", result.scenario);
   add("result", result.passed() ? "passed" : "FAILED: " + result.failure);
-  add("verification", verification_text(result));
+  add_verification(add, result);
+  if (!result.not_finite.kernels.empty()) add("not finite", not_finite_text(result.not_finite));
+  if (!result.zero_padding.empty()) add("zero padding", result.zero_padding);
   add("time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));
   const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
   add("arithmetic",

@@ -9,6 +9,8 @@
 #include <optional>
 
 #include "models/common/simulation_context.h"
+#include "platform/network/half.h"
+#include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/power/power_monitor.h"
 #include "platform/power/power_states.h"
@@ -23,6 +25,7 @@
 #include "platform/run/elf_image.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/run/machine.h"
+#include "platform/run/not_finite_recorder.h"
 #include "platform/run/progress_estimate.h"
 #include "platform/run/region_recorder.h"
 #include "platform/scenario/resources.h"
@@ -157,6 +160,7 @@ class Run {
     soc_.reset();
     if (request_.end) request_.end();
     if (result_.failure.empty() && scenario_.verify.enabled && data()) verify();
+    if (data()) check_finite();
     return std::move(result_);
   }
 
@@ -175,6 +179,7 @@ class Run {
     result_.energy_profile = energy_profile(scenario_);
     result_.energy_note = calibration_note(*table_, machine_size());
     result_.seed = seed;
+    result_.zero_padding = zero_padding(network);
     // Of files that a run without data does not need, the shapes are checked: a wrong one is no surprise later.
     const std::string& weights = scenario_.run.weights;
     if (data()) {
@@ -209,6 +214,8 @@ class Run {
     Soc& soc = *soc_;
     KernelRecorder recorder(soc, compiled_);
     soc.sequencer.add_observer(recorder);
+    std::optional<NotFiniteRecorder> not_finite;
+    if (data()) soc.sequencer.add_observer(not_finite.emplace(soc, compiled_));
     RegionRecorder regions(soc);
     soc.simulation_control.set_region_callback([&](bool begin, u32 region) { regions.mark(begin, region); });
     clock_hz_ = soc.clock().hertz();
@@ -266,6 +273,7 @@ class Run {
     recorder.finish();
     regions.finish();
     collect(soc, recorder, regions);
+    if (not_finite) result_.not_finite = not_finite->found();
     finish_records(soc);
   }
 
@@ -542,29 +550,55 @@ class Run {
 
   static std::string layer_output(std::size_t layer) { return fmt::format("layers.{}.output", layer); }
 
-  /// What is wrong with the first result, in the network's order, that is not made of numbers alone; empty if all are.
-  [[nodiscard]] std::string first_not_finite() const {
+  /// What is wrong with the first tensor, in the network's order, that is not made of numbers alone; empty if all are.
+  [[nodiscard]] std::string tensor_not_finite() const {
     std::vector<std::string> names{"input"};
     for (std::size_t i = 0; i < scenario_.network.layers.size(); ++i) names.push_back(layer_output(i));
     names.insert(names.end(), {"output", "logits"});
     for (const std::string& name : names) {
       const auto found = outputs_.find(name);
       if (found == outputs_.end()) continue;
-      const std::vector<u16>& data = found->second.data;
-      constexpr u16 magnitude = 0x7fff, infinity = 0x7c00;
-      const auto infinite = [](u16 half) { return (half & magnitude) == infinity; };
-      const auto nan = [](u16 half) { return (half & magnitude) > infinity; };
-      if (std::any_of(data.begin(), data.end(), infinite)) {
-        return fmt::format("{} is not finite: values grew beyond fp16 there", name);
-      }
-      if (std::any_of(data.begin(), data.end(), nan)) {
-        return fmt::format(
-            "{} has values that are no numbers: something grew beyond fp16 on the way there, or rows without variance "
-            "met a network.epsilon that is 0 in fp16",
-            name);
-      }
+      const Tensor& tensor = found->second;
+      const auto first = std::find_if_not(tensor.data.begin(), tensor.data.end(), is_finite_half);
+      if (first == tensor.data.end()) continue;
+      const auto at = static_cast<u64>(first - tensor.data.begin());
+      const u64 row = at / tensor.shape.back(), column = at % tensor.shape.back();
+      return fmt::format("{} has a value that is {}, the first in row {}, column {}", name,
+                         (*first & 0x3ff) != 0 ? "not a number" : "infinite", row, column);
     }
     return {};
+  }
+
+  [[nodiscard]] bool given_values_finite() const {
+    const auto finite = [](const Tensor& tensor) {
+      return std::all_of(tensor.data.begin(), tensor.data.end(), is_finite_half);
+    };
+    return (!tokens_.empty() || finite(input_)) &&
+           std::all_of(weights_.begin(), weights_.end(), [&](const auto& entry) { return finite(entry.second); });
+  }
+
+  /// A run that has made an infinity or a NaN, or whose outputs have one, has failed, whatever else is verified.
+  void check_finite() {
+    // Firmware that does not carry out the network leaves in memory what it likes.
+    const std::string tensor = result_.inferences > 0 ? tensor_not_finite() : "";
+    const bool made = !result_.not_finite.kernels.empty();
+    if (tensor.empty() && !made) return;
+    std::string failure;
+    if (!given_values_finite()) {
+      // What kernels pass on is not theirs.
+      if (tensor.empty()) return;
+      failure = fmt::format("{}; its input or its weights already have values that are not finite", tensor);
+    } else if (made) {
+      failure = first_not_finite(result_.not_finite);
+      if (!tensor.empty()) failure += "; " + tensor;
+    } else {
+      failure = tensor;
+    }
+    // It is the reason of a verification that failed, not another failure.
+    const bool verified = scenario_.verify.enabled && result_.verification.checked;
+    if (result_.failure.empty() || verified) {
+      result_.failure = result_.failure.empty() ? failure : fmt::format("{}; {}", failure, result_.failure);
+    }
   }
 
   void verify() {
@@ -574,6 +608,8 @@ class Run {
     Verification& verification = result_.verification;
     verification.checked = true;
     verification.tolerance = scenario_.verify.tolerance;
+    verification.row_tolerance = scenario_.verify.row_tolerance;
+    verification.end_to_end_tolerance = scenario_.verify.end_to_end_tolerance;
     Tensor embedded;
     if (!tokens_.empty()) embedded = reference_embedding(network, weights_, tokens_);
     TensorMap expected = reference_network(network, weights_, tokens_.empty() ? input_ : embedded,
@@ -585,39 +621,92 @@ class Run {
       for (std::size_t i = 0; i < tensor.data.size(); ++i) different += got.data[i] != tensor.data[i] ? 1 : 0;
     }
     verification.bit_exact = different == 0;
-    const auto measure = [&](double error) {
-      verification.relative_error = std::max(verification.relative_error, error);
-      return error;
-    };
-    for (std::size_t i = 0; i < network.layers.size(); ++i) {
-      const Tensor& from = i == 0 ? input_ : outputs_.at(layer_output(i - 1));
-      const double error =
-          measure(relative_error(outputs_.at(layer_output(i)).data, reference_float(network, weights_, i, from)));
-      for (LayerRow& row : result_.layers) {
-        if (row.index == i) row.relative_error = error;
-      }
-    }
-    if (!tokens_.empty()) {
-      measure(relative_error(input_.data, reference_float_embedding(network, weights_, tokens_)));
-    }
-    if (network.norm == NormPlacement::pre) {
-      const Tensor& last = outputs_.at(layer_output(network.layers.size() - 1));
-      measure(relative_error(outputs_.at("output").data, reference_float_final_norm(network, weights_, last)));
-    }
-    if (network.classes > 0) {
-      const FloatLogits logits = reference_float_logits(network, weights_, outputs_.at("output"));
-      measure(relative_error(outputs_.at("logits").data, logits.values, logits.size));
-    }
-    const std::string not_finite = first_not_finite();
+    measure_stages();
+    measure_end_to_end();
     if (different != 0) {
       result_.failure = fmt::format("{} values differ from the fp16 reference", different);
-    } else if (!not_finite.empty()) {
-      result_.failure = not_finite;
-    } else if (!(verification.relative_error <= verification.tolerance)) {
-      result_.failure = fmt::format("the relative error {:.3g} exceeds the tolerance {:.3g}",
-                                    verification.relative_error, verification.tolerance);
+    } else {
+      check_tolerances();
     }
     result_.host_verify_seconds = watch.seconds();
+  }
+
+  void note_row(RowError& worst, const std::string& tensor, double error, u64 row) const {
+    if (error <= worst.error) return;
+    const u64 tokens = tensor == "logits" ? 1 : scenario_.network.tokens;
+    worst = {error, tensor, row / tokens, row % tokens};
+  }
+
+  /// Each stage from the run's own input to it.
+  void measure_stages() {
+    const Network& network = scenario_.network;
+    Verification& verification = result_.verification;
+    const auto measure = [&](const std::string& name, const Tensor& got, const std::vector<float>& want,
+                             const std::vector<double>& sizes = {}) {
+      const RelativeError error = relative_error(got.data, want, got.shape.back(), sizes);
+      verification.relative_error = std::max(verification.relative_error, error.whole);
+      note_row(verification.row, name, error.largest_of_row, error.row);
+      return error;
+    };
+    if (!tokens_.empty()) measure("input", input_, reference_float_embedding(network, weights_, tokens_));
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      const std::string name = layer_output(i);
+      const Tensor& from = i == 0 ? input_ : outputs_.at(layer_output(i - 1));
+      const RelativeError error = measure(name, outputs_.at(name), reference_float(network, weights_, i, from));
+      for (LayerRow& row : result_.layers) {
+        if (row.index != i) continue;
+        row.relative_error = error.whole;
+        row.row_error = error.largest_of_row;
+      }
+    }
+    const Tensor& output = outputs_.at("output");
+    if (network.norm == NormPlacement::pre) {
+      const Tensor& last = outputs_.at(layer_output(network.layers.size() - 1));
+      measure("output", output, reference_float_final_norm(network, weights_, last));
+    }
+    if (network.classes > 0) {
+      const FloatLogits logits = reference_float_logits(network, weights_, widened(output.data));
+      measure("logits", outputs_.at("logits"), logits.values, logits.sizes);
+    }
+  }
+
+  /// The last results, against a network that has rounded nothing on the way.
+  void measure_end_to_end() {
+    const Network& network = scenario_.network;
+    Verification& verification = result_.verification;
+    const FloatResult want = reference_float_network(
+        network, weights_,
+        tokens_.empty() ? widened(input_.data) : reference_float_embedding(network, weights_, tokens_));
+    const RelativeError output = relative_error(outputs_.at("output").data, want.output, network.hidden);
+    verification.end_to_end_error = output.whole;
+    note_row(verification.end_to_end_row, "output", output.largest_of_row, output.row);
+    if (network.classes == 0) return;
+    const RelativeError logits =
+        relative_error(outputs_.at("logits").data, want.logits.values, network.classes, want.logits.sizes);
+    note_row(verification.logits.emplace(), "logits", logits.largest_of_row, logits.row);
+  }
+
+  void check_tolerances() {
+    const Verification& verification = result_.verification;
+    const auto place = [](const RowError& row) {
+      return row.tensor == "logits" ? fmt::format("sequence {}", row.sequence)
+                                    : fmt::format("token {} of sequence {} of {}", row.token, row.sequence, row.tensor);
+    };
+    const auto check = [&](double error, double tolerance, const std::string& what, const char* key) {
+      if (!result_.failure.empty() || error <= tolerance) return;
+      result_.failure =
+          fmt::format("the relative error of {} is {:.3g} and exceeds {:.3g} ({})", what, error, tolerance, key);
+    };
+    check(verification.relative_error, verification.tolerance, "a layer", "verify.tolerance");
+    check(verification.row.error, verification.row_tolerance, place(verification.row), "verify.row_tolerance");
+    const double end_to_end = verification.end_to_end_tolerance;
+    const char* const key = "verify.end_to_end_tolerance";
+    check(verification.end_to_end_row.error, end_to_end,
+          place(verification.end_to_end_row) + ", from the network's input on,", key);
+    if (verification.logits) {
+      check(verification.logits->error, end_to_end,
+            "the logits of " + place(*verification.logits) + ", from the network's input on,", key);
+    }
   }
 
   const Scenario& scenario_;
@@ -633,8 +722,8 @@ class Run {
   ElfImage elf_;
   std::optional<EnergyTable> table_;
   RunProgress progress_;
-  LastLine last_line_;                         // of the firmware
-  double clock_hz_ = 0;                              // of the accelerator, as simulated
+  LastLine last_line_;   // of the firmware
+  double clock_hz_ = 0;  // of the accelerator, as simulated
   std::unique_ptr<PowerMonitor> power_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<Waveform> waveform_;

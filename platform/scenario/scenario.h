@@ -80,6 +80,16 @@ struct NetworkParameters : ParameterGroup {
                               "Scale of the two-dimensional FFT: 1/sqrt(points), or 1.",
                               "workload",
                               Confidence::high};
+  Param<std::string> fft_length{
+      this,
+      "fft_length",
+      "exact",
+      {"exact", "power_of_two"},
+      "Points of the two-dimensional FFT: as many as there are tokens and values of a token (exact), or the next powers "
+      "of two, the input zero-padded and the result cut back (power_of_two), which is another function where the two "
+      "differ. Until transforms of other lengths are built, exact needs powers of two.",
+      "workload",
+      Confidence::high};
   Param<std::string> activation{this,
                                 "activation",
                                 "gelu",
@@ -89,7 +99,7 @@ struct NetworkParameters : ParameterGroup {
                                 Confidence::high};
   Param<double> epsilon{this,       "epsilon",
                         1e-5,       "1",
-                        {1e-12, 1}, "Added to the variance in layer normalisation, in fp16: below 3e-8 it is 0.",
+                        {1e-12, 1}, "Added to the variance in layer normalisation, in fp32.",
                         "workload", Confidence::high};
   Param<i64> vocabulary{this,
                         "vocabulary",
@@ -248,9 +258,29 @@ struct VerifyParameters : ParameterGroup {
                           2e-2,
                           "1",
                           {0, 1e3},
-                          "Largest relative error of a layer against the fp32 reference.",
-                          "assumption: fp16 arithmetic",
+                          "Largest relative error of a layer, of the embedding or of the logits against the fp32 "
+                          "reference that begins with the layer's own input; Euclidean norms over all rows.",
+                          "assumption: fp16 arithmetic, measured 0.4e-3 to 2e-3 a layer",
                           Confidence::mid};
+  Param<double> row_tolerance{this,
+                              "row_tolerance",
+                              0.1,
+                              "1",
+                              {0, 1e3},
+                              "Likewise of a single row, a token's vector: largest Euclidean distance over the norm of "
+                              "that row, or over the median row's where that is larger.",
+                              "assumption: a row that is wrong as a whole has an error of about 1",
+                              Confidence::mid};
+  Param<double> end_to_end_tolerance{this,
+                                     "end_to_end_tolerance",
+                                     0.2,
+                                     "1",
+                                     {0, 1e3},
+                                     "Largest relative error of a row of the last output, or of the logits of a "
+                                     "sequence, against the fp32 reference from the network's input on.",
+                                     "assumption: a row that is wrong as a whole has an error of about 1, and the "
+                                     "errors of 24 layers add up",
+                                     Confidence::mid};
 };
 
 struct RecordParameters : ParameterGroup {

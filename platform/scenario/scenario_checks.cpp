@@ -19,9 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A softmax row's exponentials are at most 1 each, so that their sum stays a finite fp16 number up to this length.
-constexpr i64 attention_token_limit = 65504;
-
 Network network_of(const Scenario& scenario) {
   const NetworkParameters& from = scenario.network_parameters;
   Network to;
@@ -32,6 +29,7 @@ Network network_of(const Scenario& scenario) {
   to.batch = static_cast<u64>(from.batch.get());
   to.norm = from.norm.get() == "pre" ? NormPlacement::pre : NormPlacement::post;
   to.fft_norm = from.fft_norm.get() == "none" ? FftNorm::none : FftNorm::ortho;
+  to.fft_length = from.fft_length.get() == "power_of_two" ? FftLength::power_of_two : FftLength::exact;
   to.activation = from.activation.get() == "relu" ? Activation::relu : Activation::gelu;
   to.epsilon = from.epsilon;
   to.vocabulary = static_cast<u64>(from.vocabulary.get());
@@ -173,11 +171,14 @@ class Checks {
                     "found '{}' without network.classes; expected a classifier head of at least 1 class",
                     scenario_.network_parameters.pooling.get());
     }
-    if (layers && attention && sound("network.tokens") && network.tokens > attention_token_limit) {
-      problems_.add(where("network.tokens"), "network.tokens",
-                    "found {}, expected at most {} where a layer uses "
-                    "attention: a softmax row is summed up to the largest fp16 number",
-                    network.tokens, attention_token_limit);
+    if (layers && sound("network.tokens") && sound("network.hidden") && sound("network.fft_length") &&
+        network.fft_length == FftLength::exact && transforms_other_lengths(network)) {
+      problems_.add(where("network.fft_length"), "network.fft_length",
+                    "found 'exact'{}, and layers that mix by fft2d transform {} tokens x {} values; expected powers of "
+                    "two, as exact transforms of other lengths are not built yet, or network.fft_length: power_of_two, "
+                    "which pads with zeros to {} x {} points and computes another function",
+                    scenario_.given.count("network.fft_length") == 0 ? " (the default)" : "", network.tokens,
+                    network.hidden, next_power_of_two(network.tokens), next_power_of_two(network.hidden));
     }
     if (sound("network")) check_size();
   }

@@ -292,8 +292,32 @@ class Run(CommandLine):
         begin, end = json.loads(weights[8:8 + size])["final_norm.weight"]["data_offsets"]
         weights[8 + size + begin:8 + size + end] = np.full((end - begin) // 2, 65504, "<f2").tobytes()
         self.write("large.safetensors", bytes(weights))
-        done = self.vp("run", SMALL, "--quiet", *small, "--set", "run.weights=large.safetensors", expect=1)
-        self.assertIn("error: output is not finite: values grew beyond fp16 there", done.stderr)
+        for more in [[], ["--set", "verify.enabled=false"], ["--fidelity", "fast", "--set", "verify.enabled=false"]]:
+            with self.subTest(more):
+                done = self.vp("run", SMALL, *small, "--set", "run.weights=large.safetensors", "--out", "b", *more,
+                               expect=1)
+                self.assertRegex(done.stderr, r"error: kernel final_norm made an? -?infinity in row \d of 8, column \d+ "
+                                 "of 64")
+                self.assertIn("output has a value that is infinite", done.stderr)
+                self.assertIn("NaN in kernels' results, first in final_norm", done.stdout)
+                found = json.loads((self.path / "b" / "summary.json").read_text())["not_finite"]
+                self.assertEqual([kernel["kernel"] for kernel in found["kernels"]], ["final_norm"])
+                self.assertGreater(found["infinities"], 0)
+
+    def test_zero_padded_transforms_are_told(self):
+        said = "zero-padded to 128 x 128 points"
+        sizes = ["--set", "network.hidden=96", "--set", "network.heads=4"]
+        done = self.vp("validate", SMALL, *sizes, expect=2)
+        self.assertIn("found 'exact' (the default)", done.stderr)
+        self.assertIn("or network.fft_length: power_of_two", done.stderr)
+        sizes += ["--set", "network.fft_length=power_of_two"]
+        self.assertIn(said, self.vp("validate", SMALL, *sizes).stdout)
+        self.assertIn(said, self.vp("describe", SMALL, *sizes).stdout)
+        self.assertIn(said, self.vp("run", SMALL, *sizes, "--fidelity", "fast", "--out", "a").stdout)
+        summary = json.loads((self.path / "a" / "summary.json").read_text())
+        self.assertIn(said, summary["fft_zero_padding"])
+        self.assertEqual(json.loads((self.path / "a" / "network.json").read_text())["fft_length"], "power_of_two")
+        self.assertNotIn("zero-padded", self.vp("validate", SMALL).stdout)
 
     def classifier(self, name, *settings):
         words = [word for setting in settings for word in ("--set", setting)]

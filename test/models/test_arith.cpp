@@ -386,6 +386,8 @@ TEST_CASE("arith: accumulators add in fp32 and round once", "[arith]") {
           lanes.acc_round(count, {plain.data(), 1}, {sums.data(), 1});
           lanes.acc_round_vector(count, {by_vector.data(), 1}, {sums.data(), 1}, {b.data(), 1});
           lanes.acc_round_scalar(count, {by_scalar.data(), 1}, {sums.data(), 1}, {w.data(), 1});
+          std::vector<u16> difference(words);
+          lanes.acc_subtract(count, {difference.data(), 1}, {sums.data(), 1}, {b.data(), 1});
           u64 wrong = 0;
           for (std::size_t i = 0; i < count; ++i) {
             for (std::size_t lane = 0; lane < g.lanes; ++lane) {
@@ -394,6 +396,7 @@ TEST_CASE("arith: accumulators add in fp32 and round once", "[arith]") {
               wrong += plain[at] != rounded(expected[at]);
               wrong += by_vector[at] != rounded(expected[at] * widened(b[at]));
               wrong += by_scalar[at] != rounded(expected[at] * widened(w[i]));
+              wrong += difference[at] != rounded(widened(b[at]) - expected[at]);
             }
           }
           REQUIRE(wrong == 0);
@@ -401,6 +404,74 @@ TEST_CASE("arith: accumulators add in fp32 and round once", "[arith]") {
       }
     }
   }
+}
+
+TEST_CASE("arith: accumulators are scaled by an fp32 scalar in halves, and inverted, in fp32", "[arith]") {
+  std::mt19937 generator(8);
+  constexpr std::size_t count = 30;
+  const auto word = [&] {
+    const u32 bits = generator();
+    float value = 0;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+  };
+  for (const Geometry g : geometries) {
+    const Lanes lanes(g.lanes, g.pitch);
+    std::vector<float> sums(count * g.pitch);
+    for (float& sum : sums) sum = word();
+    sums[0] = 0.0F, sums[1] = -0.0F, sums[2] = 1e-40F, sums[3] = std::numeric_limits<float>::infinity();
+    std::vector<u16> low(count), high(count);
+    std::vector<float> factors(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      factors[i] = i == 0 ? 0.1F : word();
+      u32 bits = 0;
+      std::memcpy(&bits, &factors[i], sizeof bits);
+      low[i] = static_cast<u16>(bits);
+      high[i] = static_cast<u16>(bits >> 16);
+    }
+    std::vector<float> scaled(sums.size()), inverse(sums.size());
+    lanes.acc_scale(count, {scaled.data(), 1}, {sums.data(), 1}, {low.data(), 1}, {high.data(), 1});
+    lanes.acc_rsqrt(count, {inverse.data(), 1}, {sums.data(), 1});
+    u64 wrong = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t lane = 0; lane < g.lanes; ++lane) {
+        const std::size_t at = i * g.pitch + lane;
+        wrong += bits_of(scaled[at]) != bits_of(sums[at] * factors[i]);
+        const long double exact = 1 / std::sqrt(static_cast<long double>(sums[at]));
+        wrong += bits_of(inverse[at]) != bits_of(static_cast<float>(exact));
+      }
+    }
+    CHECK(wrong == 0);
+    // In place, one after the other.
+    lanes.acc_scale(1, {sums.data(), 0}, {sums.data(), 0}, {low.data(), 0}, {high.data(), 0});
+    CHECK(bits_of(sums[4]) == bits_of(scaled[4]));
+  }
+}
+
+TEST_CASE("arith: the fp32 reciprocal square root is correctly rounded for every significand", "[arith]") {
+  // Another even exponent only shifts the result, so one even and one odd exponent are all there is to see.
+  constexpr u32 block = 1024;
+  const Lanes lanes(64, 64);
+  std::vector<float> arguments(std::size_t{block} * 64), results(arguments.size());
+  u64 wrong = 0, undecided = 0;
+  for (u32 first = 0x3f800000; first < 0x40800000; first += block * 64) {
+    for (u32 i = 0; i < arguments.size(); ++i) {
+      const u32 bits = first + i;
+      std::memcpy(&arguments[i], &bits, sizeof bits);
+    }
+    lanes.acc_rsqrt(block, {results.data(), 1}, {arguments.data(), 1});
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      // Twice the distance to the exact value, over the spacing of fp32 numbers: at most 1 where nothing is nearer.
+      const long double exact = 1 / std::sqrt(static_cast<long double>(arguments[i]));
+      const auto result = static_cast<long double>(results[i]);
+      const long double spacing = results[i] >= 1 ? 0x1p-23L : 0x1p-24L;
+      const long double distance = 2 * std::fabs(exact - result) / spacing;
+      wrong += distance > 1;
+      undecided += std::fabs(distance - 1) < 1e-10L;
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(undecided == 0);
 }
 
 TEST_CASE("arith: a block product adds in the order of its columns", "[arith]") {

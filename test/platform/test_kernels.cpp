@@ -418,22 +418,20 @@ float sum_in_parts(const std::vector<float>& terms, u32 ways) {
   return parts[0];
 }
 
-u16 scaled(float sum, u16 factor) { return to_half(sum * from_half(factor)); }
-
 std::vector<u16> expected_norm(const std::vector<u16>& x, const Tensor& weight, const Tensor& bias, u32 ways) {
-  const u16 share = to_half(1.0 / static_cast<double>(x.size()));
+  const auto size = static_cast<double>(x.size());
   std::vector<float> terms;
   for (const u16 value : x) terms.push_back(from_half(value));
-  const u16 mean = scaled(sum_in_parts(terms, ways), share);
+  const float mean = sum_in_parts(terms, ways) * static_cast<float>(1 / size);
   terms.clear();
-  for (const u16 value : x) {
-    const float d = from_half(sub(value, mean));
-    terms.push_back(d * d);
-  }
-  const u16 variance = add(scaled(sum_in_parts(terms, ways), share), to_half(1e-5));
-  const u16 s = to_half(1.0 / std::sqrt(static_cast<double>(from_half(variance))));
+  const auto difference = [&](u16 value) { return to_half(from_half(value) - mean); };
+  for (const u16 value : x) terms.push_back(from_half(difference(value)) * from_half(difference(value)));
+  const float sum = sum_in_parts(terms, ways) + static_cast<float>(size * 1e-5);
+  const float s = static_cast<float>(1 / std::sqrt(static_cast<double>(sum))) * static_cast<float>(std::sqrt(size));
   std::vector<u16> y;
-  for (std::size_t i = 0; i < x.size(); ++i) y.push_back(fma(mul(sub(x[i], mean), s), weight.data[i], bias.data[i]));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    y.push_back(fma(to_half(from_half(difference(x[i])) * s), weight.data[i], bias.data[i]));
+  }
   return y;
 }
 
@@ -454,7 +452,7 @@ class LongRowBench {
       : sizes_(sizes), target_(config.target()), task_(target_, "task", 0, {1, 1, 1}, sizes.rows, sizes.rows) {
     for (const u32 columns : sizes.parts) parts_.push_back(task_.buffer(columns));
     sums_ = task_.buffer(u64{2} * sum_ways(target_));
-    statistics_ = task_.buffer(softmax_column::count);
+    statistics_ = task_.buffer(norm_column::count);
   }
 
   void add(RowPartSpec::Step step, const std::vector<u32>& scalars = {}) {
@@ -600,6 +598,49 @@ TEST_CASE("softmax in parts of the keys has the bits of whole rows", "[kernels]"
   }
 }
 
+TEST_CASE("attention over more keys than fp16 counts", "[kernels]") {
+  // All scores are alike, so that the sum of exponentials is the number of keys. What a power does is the same for any
+  // number of keys, so few of them show the bits, and many the range.
+  CHECK(softmax_power(16384) == 0);
+  CHECK(softmax_power(16385) == 1);
+  CHECK(softmax_power(70000) == 3);
+  CHECK(softmax_power(u64{1} << 20) == 6);
+  for (const auto& [keys, power] : {std::pair<u64, unsigned>{70000, softmax_power(70000)}, {50, 3}}) {
+    INFO(keys << " keys");
+    ArrayConfig config;
+    config.array.lanes = 8;
+    config.scratchpad.size_bytes = 8 << 20;
+    SimulationContext context;
+    ArrayBench bench("bench", config);
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    const CompilerTarget target = config.target();
+    constexpr u32 queries = 3;
+    TaskBuilder task(target, "task", 0, {1, 1, 1}, queries, queries);
+    const auto all = static_cast<u32>(keys);
+    const TileBuffer k = task.buffer(1, all), v = task.buffer(1, all), q = task.buffer(1), scores = task.buffer(keys),
+                     statistics = task.buffer(softmax_column::count), out = task.buffer(1);
+    std::vector<u16> values(keys);
+    double mean = 0;
+    for (u64 i = 0; i < keys; ++i) {
+      values[i] = to_half(1 + static_cast<double>(i % 7) / 8);
+      mean += value(values[i]) / static_cast<double>(keys);
+    }
+    bench.write_matrix(k.offset, k.layout, 1, std::vector<u16>(keys, 0));
+    bench.write_matrix(v.offset, v.layout, 1, values);
+    bench.write_matrix(q.offset, q.layout, 1, random_words(queries, 12));
+    add_attention(task, target, "attention", keys, 1, power, q, k, v, scores, statistics, true, out);
+    run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
+    const auto got = bench.read_matrix(out.offset, out.layout, queries, 1);
+    const auto kept = bench.read_matrix(statistics.offset, statistics.layout, queries, softmax_column::count);
+    for (u32 row = 0; row < queries; ++row) {
+      const u16 total = to_half(std::ldexp(static_cast<double>(keys), -static_cast<int>(power)));
+      CHECK(kept[row * softmax_column::count + softmax_column::sum] == total);
+      CHECK(kept[row * softmax_column::count + softmax_column::reciprocal] == to_half(1 / value(total)));
+      CHECK(value(got[row]) == Approx(mean).epsilon(2e-3));
+    }
+  }
+}
+
 TEST_CASE("attention of one head", "[kernels]") {
   for (const auto& [keys, queries, width] : {std::tuple<u64, u32, u64>{128, 64, 64},
                                              {196, 100, 64},
@@ -627,7 +668,7 @@ TEST_CASE("attention of one head", "[kernels]") {
     bench.write_matrix(k.offset, k.layout, width, kw);
     bench.write_matrix(v.offset, v.layout, width, vw);
     bench.write_matrix(q.offset, q.layout, width, qw);
-    add_attention(task, target, "attention", keys, width, q, k, v, scores, statistics, false, out);
+    add_attention(task, target, "attention", keys, width, 0, q, k, v, scores, statistics, false, out);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(out.offset, out.layout, queries, width);
     double error = 0, norm = 0;

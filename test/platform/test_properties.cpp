@@ -48,11 +48,14 @@ class RandomCase {
     const u64 width = chance(3) ? 16 << below(3) : 1 + below(48);
     network_ = fmt::format("network:\n  tokens: {}\n  hidden: {}\n  heads: {}\n  ffn: {}\n  batch: {}\n", tokens(),
                            heads * width, heads, 2 + below(chance(8) ? 1500 : 300), chance(4) ? 1 + below(3) : 1);
-    // Transforms without a norm grow until half precision leaves little of what follows (docs/numerics.md): there only
-    // the bits count.
+    // Transforms without a norm make values whose sums cancel: there the bits count, errors only where nothing is left.
     const bool ortho = chance(2);
-    if (!ortho) set("verify.tolerance", "1");
-    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n", one_of({"pre", "post"}),
+    if (!ortho) {
+      for (const char* key : {"tolerance", "row_tolerance", "end_to_end_tolerance"}) {
+        set(std::string("verify.") + key, "1");
+      }
+    }
+    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n  fft_length: power_of_two\n", one_of({"pre", "post"}),
                             one_of({"gelu", "relu"}), ortho ? "ortho" : "none");
     make_ends();
     network_ += "  layers:\n";

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole runs in one process: firmware, sequencer, DMA and array together.
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +13,7 @@
 #include "models/common/simulation_context.h"
 #include "platform/compiler/planner.h"
 #include "platform/network/half.h"
+#include "platform/network/safetensors.h"
 #include "platform/network/weights.h"
 #include "platform/power/soc_estimators.h"
 #include "platform/report/statistics_json.h"
@@ -32,6 +36,7 @@ network:
   hidden: 64
   heads: 4
   ffn: 128
+  fft_length: power_of_two
   layers:
     - {mixing: fft2d, ffn: butterfly}
     - {mixing: attention, projections: butterfly, ffn: butterfly}
@@ -51,8 +56,25 @@ RunResult check_run(const std::vector<std::string>& settings) {
   RunResult result = run(settings);
   CHECK(result.failure.empty());
   CHECK(result.verification.bit_exact);
+  CHECK(result.not_finite.kernels.empty());
   return result;
 }
+
+/// A file that goes away with the test.
+class TensorFile {
+ public:
+  explicit TensorFile(const TensorMap& tensors)
+      : path_(std::filesystem::temp_directory_path() / ("bvp_run_" + std::to_string(getpid()) + ".safetensors")) {
+    write_safetensors(path_, tensors);
+  }
+  ~TensorFile() { std::filesystem::remove(path_); }
+  TensorFile(const TensorFile&) = delete;
+  TensorFile& operator=(const TensorFile&) = delete;
+  [[nodiscard]] std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
 
 /// The scenario's machine with network and firmware loaded.
 struct Machine {
@@ -360,6 +382,89 @@ TEST_CASE("a dense layer with more inputs than fit adds them up in parts", "[run
       return row.name.find("ffn.down.part") != std::string::npos;
     });
     CHECK(parts > 1);
+  }
+}
+
+TEST_CASE("rows far from one keep their meaning", "[run]") {
+  // Tokens of very different size, and one with a large feature, as trained networks have them.
+  Network network = read_scenario_text(small, "small.yaml")->network;
+  network.batch = 2;
+  Tensor input = random_input(network, 5);
+  for (u64 token = 0; token < 128; ++token) {
+    for (u64 i = 0; i < 64; ++i) {
+      u16& value = input.data[token * 64 + i];
+      value = to_half(static_cast<double>(from_half(value)) * (token % 3 == 0 ? 1000.0 : token % 3 == 1 ? 1.0 : 1e-2));
+    }
+  }
+  input.data[3] = to_half(30000.0);
+  const TensorFile file({{"input", input}});
+  for (const char* fidelity : {"run.fidelity=cycle", "run.fidelity=fast"}) {
+    for (const char* machine : {"soc.array.lanes=8", "soc.array.lanes=64", "soc.scratchpad.size_bytes=8192",
+                                "soc.scratchpad.column_access=false", "soc.pe.accumulators=4"}) {
+      const RunResult result =
+          check_run({"network.batch=2", "network.norm=pre", fidelity, machine, "run.input=" + file.path(),
+                     "network.layers=[{mixing: attention, projections: dense, ffn: butterfly, repeat: 2}]"});
+      CHECK(result.verification.row.error < 1e-2);
+      CHECK(result.verification.end_to_end_row.error < 2e-2);
+    }
+  }
+}
+
+TEST_CASE("a transform without a norm leaves layer norms as exact as any other", "[run]") {
+  const RunResult result =
+      check_run({"network.tokens=256", "network.hidden=256", "network.fft_norm=none", "network.fft_length=exact",
+                 "network.layers=[{mixing: fft2d, ffn: dense}]", "run.fidelity=fast"});
+  CHECK(result.verification.relative_error < 5e-3);
+  CHECK(result.zero_padding.empty());
+}
+
+TEST_CASE("an overflow inside of the network fails a run and is named", "[run]") {
+  const Network network = read_scenario_text(small, "small.yaml")->network;
+  TensorMap weights = random_weights(network, 1);
+  // The sixth output of an up projection is too large, and no other.
+  weights.at("layers.1.ffn.up.bias").data[5] = to_half(65504.0);
+  Tensor& down = weights.at("layers.0.norm2.bias");
+  down.data.assign(down.data.size(), to_half(1.0));
+  for (u16& word : weights.at("layers.1.norm1.bias").data) word = to_half(0.0);
+  for (u16& word : weights.at("layers.1.norm1.weight").data) word = to_half(100.0);
+  const TensorFile file(weights);
+  for (const char* verified : {"verify.enabled=true", "verify.enabled=false"}) {
+    for (const char* fidelity : {"run.fidelity=cycle", "run.fidelity=fast"}) {
+      for (const char* machine : {"soc.array.lanes=16", "soc.scratchpad.column_access=false"}) {
+        INFO(verified << " " << fidelity << " " << machine);
+        const RunResult result = run({verified, fidelity, machine, "run.weights=" + file.path()});
+        CHECK_FALSE(result.passed());
+        CHECK_THAT(result.failure, Catch::StartsWith("kernel layers.1.ffn.up made an infinity in row ") &&
+                                       Catch::Contains(" of 64, column 5 of 128;"));
+        REQUIRE_FALSE(result.not_finite.kernels.empty());
+        const NotFiniteResults::Of& first = result.not_finite.kernels.front();
+        CHECK(first.layer == 1);
+        CHECK(first.infinities > 0);
+        CHECK(first.nans == 0);
+        CHECK(first.infinities <= 64);
+      }
+    }
+  }
+}
+
+TEST_CASE("values that nobody reads may be infinite", "[run]") {
+  // Of a stack of 128 outputs, 70 are kept: what the others would be is cut off.
+  const std::vector<std::string> sizes{"network.ffn=70", "network.layers=[{mixing: attention, ffn: butterfly}]"};
+  ScenarioOptions options;
+  for (const std::string& setting : sizes) options.overrides.push_back(parse_override(setting));
+  TensorMap weights = random_weights(read_scenario_text(small, "small.yaml", options)->network, 1);
+  // The last factor joins points 6 .. and 38 ..; its lower outputs of the second stack are 70 and on.
+  Tensor& twiddle = weights.at("layers.0.ffn.up.twiddle");
+  const u64 factors = 6 * 32 * 4;
+  for (u64 pair = 6; pair < 32; ++pair) {
+    for (u64 i = 0; i < 4; ++i) twiddle.data[factors + 5 * 32 * 4 + pair * 4 + i] = to_half(65504.0);
+  }
+  const TensorFile file(weights);
+  std::vector<std::string> settings = sizes;
+  settings.push_back("run.weights=" + file.path());
+  for (const char* fidelity : {"run.fidelity=cycle", "run.fidelity=fast"}) {
+    settings.emplace_back(fidelity);
+    check_run(settings);
   }
 }
 

@@ -174,8 +174,13 @@ TEST_CASE("Impossible combinations are refused where they were written", "[scena
   CHECK_THAT(refusal(network_text, {"network.heads=5"}),
              Contains("--set network.heads=5: 5 heads do not divide hidden = 64"));
   CHECK(refusal(network_text, {"network.heads=5", "network.layers=[{mixing: fft2d}]"}) == "(accepted)");
-  CHECK_THAT(refusal(network_text, {"network.tokens=65505"}), Contains("expected at most 65504"));
-  CHECK(refusal(network_text, {"network.tokens=65504"}) == "(accepted)");
+  CHECK(refusal(network_text, {"network.tokens=131072"}) == "(accepted)");
+  CHECK_THAT(refusal(network_text, {"network.tokens=100"}),
+             Contains("network.fft_length: found 'exact' (the default), and layers that mix by fft2d transform 100 tokens x "
+                      "64 values; expected powers of two") &&
+                 Contains("pads with zeros to 128 x 64 points"));
+  CHECK(refusal(network_text, {"network.tokens=100", "network.fft_length=power_of_two"}) == "(accepted)");
+  CHECK(refusal(network_text, {"network.tokens=100", "network.layers=[{mixing: attention}]"}) == "(accepted)");
   CHECK_THAT(refusal(network_text, {"run.data=false", "record.tensors=true"}), Contains("no tensors to record"));
   CHECK_THAT(refusal(network_text, {"run.weights=/no/such/file"}), Contains("there is no file '/no/such/file'"));
   CHECK_THAT(refusal(network_text, {"network.hidden=65536", "network.ffn=262144"}), Contains("the DRAM's address"));

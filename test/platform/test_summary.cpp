@@ -35,7 +35,14 @@ bvp::RunResult sample_result() {
   result.energy_by_component_j = {{"pe", 0.006}, {"dram", 0.004}};
   result.utilisation = {0.05, 0.9, 0.2, 0.04};
   result.units["cal"] = {{"issue", 90}, {"no_ready_block", 10}};
-  result.verification = {true, 2e-2, 1e-3, true};
+  result.verification.checked = true;
+  result.verification.tolerance = 2e-2;
+  result.verification.relative_error = 1e-3;
+  result.verification.row = {2e-3, "layers.0.output", 1, 7};
+  result.verification.end_to_end_error = 3e-3;
+  result.verification.end_to_end_row = {4e-3, "output", 0, 5};
+  result.verification.logits = bvp::RowError{5e-3, "logits", 1, 0};
+  result.verification.bit_exact = true;
   bvp::LayerRow layer;
   layer.mixing = "fft2d";
   layer.cycles = 1999999;
@@ -97,6 +104,10 @@ TEST_CASE("summary.json has the documented keys", "[summary]") {
   CHECK(summary.at("dram_bytes") == 1500);
   CHECK(summary.at("verification").at("relative_error") == 1e-3);
   CHECK(summary.at("verification").at("bit_exact") == true);
+  CHECK(summary.at("verification").at("row").at("tensor") == "layers.0.output");
+  CHECK(summary.at("verification").at("row").at("token") == 7);
+  CHECK(summary.at("verification").at("end_to_end_row").at("error") == 4e-3);
+  CHECK(summary.at("verification").at("end_to_end_logits").at("sequence") == 1);
   CHECK(summary.at("energy_by_component_j").at("dram") == 0.004);
   CHECK(summary.at("layers").at(0).at("mixing") == "fft2d");
   CHECK(summary.at("host_run").at("seconds") == 0.5);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks for infinities and NaN in what kernels leave in the scratchpad.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/sequencer/command_observer.h"
+#include "platform/compiler/compiled_network.h"
+#include "platform/report/run_result.h"
+#include "platform/soc/soc.h"
+
+namespace bvp {
+
+/// At the completion of a launch of the runtime, before anything can change its results, these are looked through:
+/// those rows and columns that mean something (KernelInfo::results), not the padding.
+class NotFiniteRecorder : public CommandObserver {
+ public:
+  NotFiniteRecorder(Soc& soc, const CompiledNetwork& network);
+
+  void command_started(const Command& command, Cycle cycle) override;
+  void command_completed(const Command& command, Cycle cycle) override;
+  void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
+
+  [[nodiscard]] const NotFiniteResults& found() const { return found_; }
+
+ private:
+  struct Launched {
+    const KernelInfo* kernel;
+    const TaskInfo* task;
+    u64 completed = 0;  // launches of this step
+  };
+  void look_through(const KernelResult& result, u64 base, const Launched& launched, const std::array<u32, 3>& tile);
+  NotFiniteResults::Of& entry(const KernelInfo& kernel);
+
+  Soc& soc_;
+  CommandTags tags_;
+  std::map<TaskStep, Launched> by_step_;
+  NotFiniteResults found_;
+  std::vector<u8> bytes_;  // of the result at hand
+};
+
+/// A sentence on where the first one is, for the run's failure.
+[[nodiscard]] std::string first_not_finite(const NotFiniteResults& found);
+
+}  // namespace bvp
