@@ -57,20 +57,6 @@ std::vector<std::string> split_key(const std::string& key) {
   return parts;
 }
 
-/// The name of a scenario that has none: that of its file, with '_' for each run of bytes that names do not have.
-std::string name_of_file(const std::string& stem) {
-  std::string name;
-  for (const char c : stem) {
-    if (name.size() == longest_name) break;
-    if (is_name_character(c) && !(name.empty() && c == '.')) {
-      name += c;
-    } else if (name.empty() || name.back() != '_') {
-      name += '_';
-    }
-  }
-  return name;
-}
-
 class Reader {
  public:
   explicit Reader(const ScenarioOptions& options) : options_(options), scenario_(std::make_unique<Scenario>()) {}
@@ -82,7 +68,7 @@ class Reader {
       select_presets(root, origin);
       apply_map(root, *scenario_, "", origin);
       apply_overrides();
-      if (scenario_->name.get().empty()) scenario_->name = name_of_file(file.stem().string());
+      if (scenario_->name.get().empty()) scenario_->name = file.stem().string();
       check_scenario(*scenario_, origin.label, sources_, problems_);
     }
     problems_.report();

@@ -14,12 +14,6 @@ namespace bvp {
 using ValueSources = std::map<std::string, std::string>;
 inline constexpr const char* command_line_source = "command line";
 
-/// What names of scenarios are made of, which are names of directories too. They do not begin with '.'.
-[[nodiscard]] constexpr bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-}
-inline constexpr std::size_t longest_name = 100;
-
 /// Checks what is sound of a scenario that has been read, and makes its network.
 /// @param file  that it was read from, for messages
 void check_scenario(Scenario& scenario, const std::string& file, const ValueSources& sources, Problems& problems);
