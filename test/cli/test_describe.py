@@ -109,18 +109,6 @@ class Names(Commands):
         (self.path / "bert_base").mkdir()
         self.assertIn("valid", self.vp("validate", "bert_base").stdout)
 
-    def test_names_of_files_with_spaces_and_other_letters(self):
-        text = "network: {tokens: 8, hidden: 8, heads: 2, ffn: 16, layers: [{mixing: attention}]}\n"
-        for file, name in [("my run (1).yaml", "my_run_1_"), ("Übung.yaml", "_bung"), ("..x.yaml", "_.x"),
-                           ("a" * 150 + ".yaml", "a" * 100)]:
-            with self.subTest(file):
-                (self.path / file).write_text(text)
-                self.vp("run", file, "--quiet", "--no-data")
-                summary = json.loads((self.path / "runs" / name / "summary.json").read_text())
-                self.assertEqual(summary["scenario"], name)
-        (self.path / "named.yaml").write_text("name: my run\n" + text)
-        self.assertIn("name: found 'my run'", self.vp("validate", "named.yaml", expect=2).stderr)
-
 
 if __name__ == "__main__":
     unittest.main()
