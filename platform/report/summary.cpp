@@ -368,7 +368,8 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
   if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
   // With those that were written while the simulation ran.
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    if (entry.is_regular_file() && entry.path().filename() != "summary.json") provenance.files[entry.path().filename().string()] = sha256_of_file(entry.path());
+    if (entry.is_regular_file() && entry.path().filename() != "summary.json")
+      provenance.files[entry.path().filename().string()] = sha256_of_file(entry.path());
   }
   // Last: whoever finds it has the others too.
   write_file(directory / "summary.json", sealed(json_text(summary_json(result, provenance))));
