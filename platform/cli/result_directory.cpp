@@ -207,6 +207,18 @@ void ResultDirectory::begin() {
   for (const File& file : files_) staged_.push_back(std::make_unique<TemporaryPath>(new_results() / file.name));
 }
 
+std::map<std::string, std::string> ResultDirectory::kept_files(bool passed) const {
+  std::map<std::string, std::string> kept;
+  if (!passed && earlier_.passed) return kept;
+  for (const File& file : files_) {
+    const auto hash = earlier_.hashes.find(file.name);
+    const fs::path place = directory_ / file.name;
+    if (file.written || hash == earlier_.hashes.end() || !is_read(place) || !has_hash(place, hash->second)) continue;
+    kept.insert(*hash);
+  }
+  return kept;
+}
+
 fs::path ResultDirectory::commit(bool passed) {
   fs::path target = directory_;
   Earlier earlier = earlier_;

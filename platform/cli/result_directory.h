@@ -42,6 +42,10 @@ class ResultDirectory {
   /// of results.
   [[nodiscard]] const std::filesystem::path& new_results() const { return staging_->path(); }
 
+  /// Files of the earlier run that stay because this run reads them, with their hashes: the new summary vouches for
+  /// them.
+  [[nodiscard]] std::map<std::string, std::string> kept_files(bool passed) const;
+
   /// Gives the new results their places, and removes what is left of the earlier run. Results of a run that failed do
   /// not replace those of one that passed: they go into the directory "failed" beside them.
   /// @return where they are

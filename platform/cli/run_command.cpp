@@ -155,6 +155,7 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
     uart_failure = fmt::format("what the firmware printed: {}", error.what());
   }
   if (!scenario.record.statistics) result.statistics = nullptr;
+  provenance.files = directory.kept_files(result.passed());
   write_run(directory.new_results(), result, scenario.network, parameters_json(scenario), provenance);
   if (file && uart_failure.empty()) uart->commit_file();
   const fs::path place = directory.commit(result.passed());

@@ -373,7 +373,7 @@ class Run(CommandLine):
         refused("F16", bad.astype("<f2"), "there is no tensor 'tokens', found 'input'", "input")
         file = self.write("ids.safetensors", safetensors("input", "I32", bad))
         done = self.vp("validate", SMALL, "--set", f"run.input={file}", expect=2)
-        self.assertIn("tensor 'input': type I32 is not supported, expected F16, F32 or F64", done.stderr)
+        self.assertIn("tensor 'input': type I32 is not supported, expected F16, BF16, F32 or F64", done.stderr)
 
     def test_pooling_needs_classes(self):
         done = self.vp("validate", SMALL, "--set", "network.pooling=mean", expect=2)
@@ -807,7 +807,7 @@ class Run(CommandLine):
         self.assertEqual((self.path / "here" / "summary.json").read_bytes(), summary)
         self.assertFalse((self.path / "new").exists())
         done = self.vp("run", SMALL, "--quiet", "--out", "full", "--uart", "file:/dev/full", expect=1)
-        self.assertIn("what the firmware printed cannot be written", done.stderr)
+        self.assertIn("what the firmware printed: /dev/full: cannot be written: No space left on device", done.stderr)
         self.assertTrue(json.loads((self.path / "full" / "summary.json").read_text())["passed"])
 
     def test_time_limit_is_1(self):

@@ -55,7 +55,7 @@ def one(seed, first, count):
                                         ["describe", "tiny.yaml"]])
             process = subprocess.Popen([EXECUTABLE, *command], cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             # Not before it has begun: until then the system ends it by itself.
-            time.sleep(generator.choice([0.002, 0.02, 0.15]) * generator.random() + 0.004)
+            time.sleep(generator.choice([0.02, 0.1, 0.5]) * generator.random() + 0.004)
             sent = generator.choice(SIGNALS)
             process.send_signal(sent)
             begin = time.monotonic()

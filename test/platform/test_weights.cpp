@@ -247,8 +247,7 @@ TEST_CASE("A prefix that all names have is left off, and integers beside the wei
   exported.emplace("layers.0.norm1.bias", weights.at("layers.0.norm1.bias"));
   exported.erase("model.encoder.layers.0.norm1.bias");
   bvp::write_safetensors(file.path(), exported);
-  CHECK_THROWS_WITH(bvp::load_weights(file.path(), network),
-                    Contains("'layers.0.norm1.weight' [12] is missing"));
+  CHECK_THROWS_WITH(bvp::load_weights(file.path(), network), Contains("'layers.0.norm1.weight' [12] is missing"));
   bvp::write_safetensors(file.path(), {{"encoder.block.0.w", {{1}, {0}}}});
   CHECK_THROWS_WITH(bvp::load_weights(file.path(), network),
                     Contains("found 'encoder.block.0.w' and the like, expected names like 'layers.0.norm1.weight'"));
