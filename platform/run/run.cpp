@@ -618,7 +618,7 @@ class Run {
   CompiledNetwork compiled_;
   ElfImage elf_;
   std::optional<EnergyTable> table_;
-  LastLine last_line_;                         // of the firmware
+  LastLine last_line_;                               // of the firmware
   double clock_hz_ = 0;                              // of the accelerator, as simulated
   const sc_core::sc_time slice_{1, sc_core::SC_MS};  // between two looks at the simulation, without power windows
   std::unique_ptr<PowerMonitor> power_;

@@ -165,7 +165,8 @@ TEST_CASE("figures of a run do not depend on its windows, however it ends", "[po
       nlohmann::json expected;
       for (const char* window : {"0", "1e-7", "3.7e-6", "1e-2"}) {
         std::vector<std::string> all = settings;
-        all.insert(all.end(), {std::string("run.fidelity=") + fidelity, std::string("record.power_window_s=") + window});
+        all.insert(all.end(),
+                   {std::string("run.fidelity=") + fidelity, std::string("record.power_window_s=") + window});
         const Outcome outcome = run(all);
         const nlohmann::json found = figures(outcome.result);
         if (expected.is_null()) expected = found;
