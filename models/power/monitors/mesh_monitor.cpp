@@ -33,7 +33,8 @@ void MeshMonitor::observe(const tlm::tlm_generic_payload& payload, const SocketM
   const u64 hops = timed ? distance(packet->source, packet->destination) : packet->untimed_hops;
   const CycleSpan when =
       timed ? CycleSpan{clock_.to_cycles(span.begin), clock_.to_cycles(span.end)} : packet->untimed_span;
-  (packet->count == 0 ? control_hops_ : vector_hops_).add(u64{std::max(1u, packet->count)} * hops, when.begin, when.end);
+  (packet->count == 0 ? control_hops_ : vector_hops_)
+      .add(u64{std::max(1u, packet->count)} * hops, when.begin, when.end);
 }
 
 }  // namespace bvp
