@@ -417,6 +417,57 @@ TEST_CASE("driver: errors of the hardware reach the caller", "[firmware]") {
   });
 }
 
+TEST_CASE("driver: a ticket is reached when its own command is done", "[firmware]") {
+  const SimulationContext context;
+  Bench soc("bench");
+  const u64 ring = soc.memory.allocate(16 * sizeof(bvp_command));
+  const u64 source = soc.memory.allocate(0x4000), destination = soc.memory.allocate(0x4000);
+  std::memset(pointer(source), 0x5a, 0x4000);
+  const bool interrupt = GENERATE(true, false);  // of the slow transfer
+  soc.run([&] {
+    sequencer seq;
+    REQUIRE(sequencer_init(&seq, reinterpret_cast<bvp_command*>(ring), 16));
+    const auto copy = [&](uint8_t channel, u64 offset, uint32_t bytes, bool flagged) {
+      bvp_dma_descriptor descriptor{};
+      descriptor.source = source + offset;
+      descriptor.destination = destination + offset;
+      descriptor.length = bytes;
+      for (auto& count : descriptor.count) count = 1;
+      bvp_command* command = sequencer_next(&seq);
+      sequencer_command_clear(command, BVP_OPCODE_DMA, 1);
+      command->unit = channel;
+      std::memcpy(command->registers, &descriptor, sizeof descriptor);
+      if (flagged) command->flags = BVP_COMMAND_FLAG_INTERRUPT;
+      return sequencer_push(&seq);
+    };
+    for (int round = 0; round < 3; ++round) {
+      std::memset(pointer(destination), 0, 0x4000);
+      const sequencer_ticket slow = copy(0, 0, 0x3000, interrupt);
+      const sequencer_ticket quick = copy(1, 0x3000, 64, true);
+      sequencer_doorbell(&seq);
+      REQUIRE(sequencer_wait(&seq, quick));
+      CHECK(pointer(destination)[0x3000 + 63] == 0x5a);
+      CHECK_FALSE(sequencer_reached(&seq, slow));
+      REQUIRE(sequencer_wait(&seq, slow));
+      CHECK(pointer(destination)[0x2fff] == 0x5a);
+      CHECK(sequencer_reached(&seq, slow));
+    }
+  });
+}
+
+TEST_CASE("driver: tickets go on when their numbers run over", "[firmware]") {
+  const uint32_t last = (uint32_t{1} << sequencer_ticket_unit_shift) - 1;
+  const sequencer_ticket unit = 3U << sequencer_ticket_unit_shift;
+  CHECK(sequencer_ticket_unit(unit | last) == 3);
+  CHECK(sequencer_count_reaches(last, unit | last));
+  CHECK_FALSE(sequencer_count_reaches(last - 1, unit | last));
+  CHECK_FALSE(sequencer_count_reaches(last, unit | 0));
+  CHECK(sequencer_count_reaches(last + 1, unit | 0));
+  CHECK(sequencer_count_reaches(last + 5, unit | last));
+  CHECK(sequencer_count_reaches(0, unit | last));
+  CHECK(sequencer_count_reaches(0x80000001, unit | 1));
+}
+
 TEST_CASE("driver: a wrong ring is refused", "[firmware]") {
   const SimulationContext context;
   Bench soc("bench");

@@ -94,7 +94,7 @@ class Comparison {
     place(instruction, length);
     const u64 pc = hart_.pc;
     const auto written = written_address(instruction);
-    if (written && *written - data_area < data_bytes) writers_[(*written - data_area) / 8] = instruction;
+    if (written && *written - data_area < data_bytes) writers_[(*written - data_area) / 8].push_back(instruction);
     if (const auto trap = hart_.step()) {
       traps_.push_back({trap->cause, pc, trap->value});
       hart_.pc = pc + length;
@@ -197,11 +197,11 @@ class Comparison {
     return x(*expanded >> 15 & 31) + static_cast<u64>(offset);
   }
   [[nodiscard]] std::string context_of(u64 offset) const {
-    std::ostringstream writer;
+    std::ostringstream writers;
     if (const auto found = writers_.find(offset / 8); found != writers_.end()) {
-      writer << "written by " << std::hex << found->second << ' ';
+      for (const u32 instruction : found->second) writers << "written by " << std::hex << instruction << ", ";
     }
-    std::string text = writer.str();
+    std::string text = writers.str();
     for (const auto& [at, note] : notes_) {
       if (at == offset) text += note;
     }
@@ -213,7 +213,7 @@ class Comparison {
   u64 end_ = code_area;
   u64 instructions_ = 0;
   std::vector<TrapRecord> traps_;
-  std::map<u64, u32> writers_;  // of 8 bytes each, the last instruction that was to write them
+  std::map<u64, std::vector<u32>> writers_;  // of 8 bytes each, the instructions that were to write them
   std::vector<std::pair<u64, std::string>> notes_;
 };
 
@@ -501,6 +501,8 @@ TEST_CASE("cpu: random instructions, legal and not", "[cpu][instructions]") {
         program.set(1 + random() % 31, random() % 4 == 0 ? random() : random() % 3 == 0 ? place : place & ~u64{7});
         continue;
       }
+      // A jump now and then keeps blocks of instructions as short as programs have them.
+      if (random() % 64 == 0) program.emit(jal(zero, 8));
       const u32 opcode = opcodes[random() % opcodes.size()];
       u32 instruction = (static_cast<u32>(random()) & ~u32{0x7f}) | opcode;
       // Half of them are such as have few illegal neighbours.

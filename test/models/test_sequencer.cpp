@@ -36,7 +36,7 @@ TEST_CASE("sequencer: registers after reset", "[sequencer]") {
   for (const char* name :
        {"RING_BASE_LO", "RING_BASE_HI", "RING_ENTRIES", "HEAD", "TAIL", "CONTROL", "INTERRUPT_STATUS",
         "INTERRUPT_ENABLE", "COMPLETED_TAG", "COMPLETED_COUNT", "COMMANDS_COMPLETED", "ERROR_CODE", "ERROR_TAG",
-        "ERROR_INFO_LO", "ERROR_INFO_HI", "SEMAPHORE0", "SEMAPHORE31"}) {
+        "ERROR_INFO_LO", "ERROR_INFO_HI", "SEMAPHORE0", "SEMAPHORE31", "UNIT_COMPLETED0", "UNIT_COMPLETED17"}) {
     INFO(name);
     CHECK(bench.read(name) == 0);
   }
@@ -60,8 +60,8 @@ TEST_CASE("sequencer: registers hold what is written, and only where that is all
   CHECK(bench.read("SEMAPHORE4") == 0);
   CHECK(bench.read("TAIL") == 127);
   CHECK(bench.error() == SequencerError::none);
-  for (const char* name : {"HEAD", "STATUS", "COMPLETED_TAG", "COMPLETED_COUNT", "COMMANDS_COMPLETED", "ERROR_CODE",
-                           "ERROR_TAG", "ERROR_INFO_LO", "ERROR_INFO_HI"}) {
+  for (const char* name : {"HEAD", "STATUS", "UNIT_COMPLETED2", "COMPLETED_TAG", "COMPLETED_COUNT",
+                           "COMMANDS_COMPLETED", "ERROR_CODE", "ERROR_TAG", "ERROR_INFO_LO", "ERROR_INFO_HI"}) {
     INFO(name);
     u32 value = 1;
     CHECK(bench.access(tlm::TLM_WRITE_COMMAND, bench.offset_of(name), &value, 4) != tlm::TLM_OK_RESPONSE);
@@ -119,6 +119,31 @@ TEST_CASE("sequencer: a DMA command starts when fetched and decoded, not a cycle
   CHECK(bench.counter("commands_dma") == 1);
   CHECK(bench.counter("command") == 1);
   CHECK(bench.counter("ring_fetch_bytes") == 128);
+}
+
+TEST_CASE("sequencer: each unit counts the commands that it has completed", "[sequencer]") {
+  Bench bench;
+  bench.dma_duration = [](u32 channel) { return Cycle{channel == 0 ? 1000U : 100U}; };
+  bench.setup();
+  for (u32 i = 0; i < 2; ++i) bench.put(Bench::dma(i, 0));
+  for (u32 i = 0; i < 3; ++i) bench.put(interrupting(Bench::dma(10 + i, 1)));
+  bench.put(Bench::sync(20));
+  bench.ring_at(doorbell);
+  const auto counts = [&] {
+    std::vector<u32> values;
+    for (u32 unit = 0; unit < 4; ++unit) values.push_back(bench.read("UNIT_COMPLETED" + std::to_string(unit)));
+    return values;
+  };
+  bench.run_to(600);
+  CHECK(counts() == std::vector<u32>{1, 0, 0, 3});  // channel 1 has overtaken channel 0
+  CHECK(bench.read("COMPLETED_COUNT") == 3);
+  bench.run_to(1500);
+  CHECK(counts() == std::vector<u32>{1, 0, 1, 3});
+  bench.run_to(2500);
+  CHECK(counts() == std::vector<u32>{1, 0, 2, 3});
+  CHECK(bench.read("COMMANDS_COMPLETED") == 6);
+  bench.write("CONTROL", 2);
+  CHECK(counts() == std::vector<u32>{0, 0, 0, 0});
 }
 
 TEST_CASE("sequencer: interrupts are masked and coalesced", "[sequencer]") {
