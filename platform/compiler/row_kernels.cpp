@@ -118,11 +118,8 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
       builder.add(Unit::cal, 1, 5, layer_norm_code::deviation(), {squares, offset, scalar, {}}, {});
   builder.edge(squares_done, make_deviation, data);
 
-  const auto scaling = passes.add(6,
-                                  {{layer_norm_code::scale(span),
-                                    {Stream{}, mean, deviation, {}},
-                                    {}}},
-                                  depth, RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
+  const auto scaling = passes.add(6, {{layer_norm_code::scale(span), {Stream{}, mean, deviation, {}}, {}}}, depth,
+                                  RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
                                   layer_norm_register::output);
   passes.order(make_deviation, scaling, {});
 
@@ -175,8 +172,7 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   passes.order(zero_sum, summing, {});
   builder.edge(maximum_found, zero_sum, data);
   const u16 sum_done = passes.add_total(4, sum, summing.last.back());
-  const Stream scalar =
-      stream_at(spec.power > 0 ? static_cast<i32>(builder.allocate_vectors(1) * lanes) : 0);
+  const Stream scalar = stream_at(spec.power > 0 ? static_cast<i32>(builder.allocate_vectors(1) * lanes) : 0);
   const u16 invert = builder.add(
       Unit::cal, 1, 4, {rounded_total({2, 0}, {1, 0}, {3, 0}, spec.power), {Opcode::rcp, {0, 0}, {2, 0}, {}, {}}},
       {reciprocal, sum, total, scalar}, {});
@@ -185,7 +181,9 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
     const u16 constants = builder.add(
         Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
         {stream_at(scalar.base / static_cast<i32>(lanes)),
-         row_stream(softmax_register::weights, static_cast<i32>(softmax_constant::power_vector * lanes * 2)), {}, {}},
+         row_stream(softmax_register::weights, static_cast<i32>(softmax_constant::power_vector * lanes * 2)),
+         {},
+         {}},
         {});
     builder.edge(constants, invert, data);
     builder.edge(invert, constants, space, 1);

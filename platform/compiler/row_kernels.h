@@ -51,8 +51,8 @@ namespace layer_norm_code {
 }  // namespace layer_norm_code
 [[nodiscard]] RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups);
 
-/// A row's sum of up to `keys` exponentials, each at most 1, and the reciprocal of that sum are normal fp16 numbers once
-/// the sum is multiplied by 2^-power: 0 for up to 16,384 keys.
+/// A row's sum of up to `keys` exponentials, each at most 1, and the reciprocal of that sum are normal fp16 numbers
+/// once the sum is multiplied by 2^-power: 0 for up to 16,384 keys.
 [[nodiscard]] unsigned softmax_power(u64 keys);
 /// A vector of minus infinities, and where the power is not 0 one of 2^-power.
 [[nodiscard]] std::vector<u16> softmax_constants(u32 lanes, unsigned power);

@@ -102,11 +102,12 @@ std::string first_not_finite(const NotFiniteResults& found) {
   if (first.tile[1] != 0 || first.tile[2] != 0) {
     tile = fmt::format(" (tile {}, {}, {})", first.tile[0], first.tile[1], first.tile[2]);
   }
-  return fmt::format("kernel {} made {} {} in row {} of {}, column {} of {}{}; {} infinities and {} NaN in the results "
-                     "of {} {}",
-                     first.kernel, first.value == "infinity" ? "an" : "a", first.value, first.row, first.rows,
-                     first.column, first.columns, tile, found.infinities, found.nans, found.kernels.size(),
-                     found.kernels.size() == 1 ? "kernel" : "kernels");
+  return fmt::format(
+      "kernel {} made {} {} in row {} of {}, column {} of {}{}; {} infinities and {} NaN in the results "
+      "of {} {}",
+      first.kernel, first.value == "infinity" ? "an" : "a", first.value, first.row, first.rows, first.column,
+      first.columns, tile, found.infinities, found.nans, found.kernels.size(),
+      found.kernels.size() == 1 ? "kernel" : "kernels");
 }
 
 }  // namespace bvp

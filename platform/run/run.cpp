@@ -672,7 +672,8 @@ class Run {
     };
     const auto check = [&](double error, double tolerance, const std::string& what, const char* key) {
       if (!result_.failure.empty() || error <= tolerance) return;
-      result_.failure = fmt::format("the relative error of {} is {:.3g} and exceeds {:.3g} ({})", what, error, tolerance, key);
+      result_.failure =
+          fmt::format("the relative error of {} is {:.3g} and exceeds {:.3g} ({})", what, error, tolerance, key);
     };
     check(verification.relative_error, verification.tolerance, "a layer", "verify.tolerance");
     check(verification.row.error, verification.row_tolerance, place(verification.row), "verify.row_tolerance");
