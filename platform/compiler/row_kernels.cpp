@@ -29,6 +29,11 @@ std::vector<u16> layer_norm_constants(u32 lanes, u32 columns, double epsilon) {
   return words;
 }
 
+u32 layer_norm_offset_vector(u32 lanes) {
+  constexpr std::size_t scalars = 4;
+  return vectors_of(scalars, lanes);
+}
+
 namespace layer_norm_code {
 
 Instruction mean() { return {Opcode::ascale, {0, 0}, {0, 0}, {1, 0}, {1, 1}}; }
@@ -84,7 +89,7 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   const u32 constant_slots = builder.allocate_vectors(constant_vectors);
   const u16 constants = passes.add_constants(layer_norm_register::weights, constant_slots, constant_vectors);
   const Stream scalar = stream_at(static_cast<i32>(constant_slots * lanes));
-  const Stream offset = stream_at(static_cast<i32>(constant_slots + layer_norm_constant::offset_vector));
+  const Stream offset = stream_at(static_cast<i32>(constant_slots + layer_norm_offset_vector(lanes)));
   const u32 parts = passes.parts();
   const u32 sets = target.accumulators >= 4 * parts ? target.in_flight(2) : 1;
   const Stream sum = rotating(builder.allocate_accumulators(sets * parts), 1, sets, parts);

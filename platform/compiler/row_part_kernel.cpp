@@ -180,7 +180,7 @@ class RowPartBuilder {
         add_summing({{{{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
                      {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
                     depth, {}, load_mean, [&](u16 total) {
-                      const Stream offset = offset_by(constants.vectors, layer_norm_constant::offset_vector);
+                      const Stream offset = offset_by(constants.vectors, layer_norm_offset_vector(lanes_));
                       const u16 make_deviation = builder_.add(Unit::cal, 1, 2, layer_norm_code::deviation(),
                                                               {sum_, offset, constants.scalars, {}}, {});
                       builder_.edge(total, make_deviation, data);
