@@ -231,7 +231,8 @@ class PeCore {
   StatGroup stats_;
   std::array<std::unique_ptr<UnitStats>, unit_count> unit_stats_;
   Counter firings_;
-  Counter lane_multiplies_, lane_adds_, lane_fused_, lane_specials_, lane_wide_specials_, lane_accumulates_, lane_shuffles_;
+  Counter lane_multiplies_, lane_adds_, lane_fused_, lane_specials_, lane_wide_specials_, lane_accumulates_,
+      lane_shuffles_;
   Counter operations_;
   Counter operand_reads_, operand_writes_, scalar_reads_;
   Counter instructions_issued_, tokens_, configured_words_;

@@ -138,11 +138,11 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
         registers.push_back({butterfly_register::residual, op.residual->offset, false});
       }
     }
-    add_butterfly_launches(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, task.groups()); }),
-                           stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
-                           task.tail_groups(), std::move(registers), {},
-                           last ? std::vector<KernelResult>{task.result(output, op.outputs)}
-                                : std::vector<KernelResult>{});
+    add_butterfly_launches(
+        task, named(op.name, [&] { return make_butterfly_kernel(target, stage, task.groups()); }),
+        stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(), task.tail_groups(),
+        std::move(registers), {},
+        last ? std::vector<KernelResult>{task.result(output, op.outputs)} : std::vector<KernelResult>{});
     first_layer += stages[s];
   }
 }
@@ -386,8 +386,8 @@ void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOpera
   }
   std::vector<KernelResult> results;
   if (!product.suspend) {
-    results.push_back({output.offset, output.layout, task.row_extent(),
-                       op.result_columns.value_or(in_every_tile(op.outputs))});
+    results.push_back(
+        {output.offset, output.layout, task.row_extent(), op.result_columns.value_or(in_every_tile(op.outputs))});
   }
   if (!op.over_outputs) {
     add_product_launch(task, target, op.name, product, std::move(registers), std::move(results));

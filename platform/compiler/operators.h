@@ -91,14 +91,14 @@ void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::strin
 struct DenseOperator {
   std::string name;
   u64 inputs = 0, outputs = 0;
-  bool transposed = false;               // the weight has a row for each input
-  bool over_outputs = false;             // lanes run over outputs, not rows: nothing but a weight that is not
-                                         // transposed is taken by column; `row_factor` is not set then
+  bool transposed = false;    // the weight has a row for each input
+  bool over_outputs = false;  // lanes run over outputs, not rows: nothing but a weight that is not
+                              // transposed is taken by column; `row_factor` is not set then
   std::optional<KernelResult::Extent> result_columns;  // that mean something; absent: all outputs
-  std::optional<u16> factor;             // of the sums; there is none where there are row factors
-  std::optional<TileBuffer> row_factor;  // likewise, the first column
-  unsigned row_power = 0;                // as ProductSpec::row_power
-  std::optional<TileBuffer> bias;        // a value for each output, in order from the buffer's first byte on
+  std::optional<u16> factor;                           // of the sums; there is none where there are row factors
+  std::optional<TileBuffer> row_factor;                // likewise, the first column
+  unsigned row_power = 0;                              // as ProductSpec::row_power
+  std::optional<TileBuffer> bias;  // a value for each output, in order from the buffer's first byte on
   std::optional<Activation> activation;
   std::optional<TileBuffer> residual;
   /// Where the inputs are divided among several tasks: what each but the first begins with, each but the last leaves.

@@ -18,7 +18,15 @@ constexpr EdgeKind data = EdgeKind::data;
 constexpr EdgeKind space = EdgeKind::space;
 
 /// Constants in the scratchpad, by index.
-enum Constant : u16 { constant_factor, constant_root_half, constant_half, constant_zero, constant_power_low, constant_power_high, constant_count };
+enum Constant : u16 {
+  constant_factor,
+  constant_root_half,
+  constant_half,
+  constant_zero,
+  constant_power_low,
+  constant_power_high,
+  constant_count
+};
 
 /// How outputs are blocked and shared out.
 struct Division {
@@ -65,8 +73,7 @@ class ProductBuilder {
         chunks_(spec.terms / target.lanes),
         tail_(spec.terms % target.lanes),
         chunk_(chunks_ > 0 ? target.lanes : tail_),
-        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value() ||
-                       spec.row_power > 0),
+        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value() || spec.row_power > 0),
         outputs_(block) {
     fit_block(target);
     division_ = divide(target, spec.outputs, outputs_, groups);

@@ -466,7 +466,8 @@ class AttentionCore {
     task.load(from_row(q_, 0), width, queries, task.rows(), true, query_strides);
     add_transpose(task, target, attention_.name + ".transpose_queries", queries, width, true);
     add_transpose(task, target, attention_.name + ".transpose_values", v, width, false);
-    add_attention(task, target, attention_.name, keys, width, softmax_power(attention_.tokens), queries, k, v, scores, statistics, for_merge, out);
+    add_attention(task, target, attention_.name, keys, width, softmax_power(attention_.tokens), queries, k, v, scores,
+                  statistics, for_merge, out);
   }
 
   void transpose_output(TaskBuilder& task, const TileBuffer& out) const {

@@ -29,6 +29,11 @@ std::vector<u16> layer_norm_constants(u32 lanes, u32 columns, double epsilon) {
   return words;
 }
 
+u32 layer_norm_offset_vector(u32 lanes) {
+  constexpr std::size_t scalars = 4;
+  return vectors_of(scalars, lanes);
+}
+
 namespace layer_norm_code {
 
 Instruction mean() { return {Opcode::ascale, {0, 0}, {0, 0}, {1, 0}, {1, 1}}; }
@@ -84,7 +89,7 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   const u32 constant_slots = builder.allocate_vectors(constant_vectors);
   const u16 constants = passes.add_constants(layer_norm_register::weights, constant_slots, constant_vectors);
   const Stream scalar = stream_at(static_cast<i32>(constant_slots * lanes));
-  const Stream offset = stream_at(static_cast<i32>(constant_slots + layer_norm_constant::offset_vector));
+  const Stream offset = stream_at(static_cast<i32>(constant_slots + layer_norm_offset_vector(lanes)));
   const u32 parts = passes.parts();
   const u32 sets = target.accumulators >= 4 * parts ? target.in_flight(2) : 1;
   const Stream sum = rotating(builder.allocate_accumulators(sets * parts), 1, sets, parts);
@@ -118,11 +123,8 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
       builder.add(Unit::cal, 1, 5, layer_norm_code::deviation(), {squares, offset, scalar, {}}, {});
   builder.edge(squares_done, make_deviation, data);
 
-  const auto scaling = passes.add(6,
-                                  {{layer_norm_code::scale(span),
-                                    {Stream{}, mean, deviation, {}},
-                                    {}}},
-                                  depth, RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
+  const auto scaling = passes.add(6, {{layer_norm_code::scale(span), {Stream{}, mean, deviation, {}}, {}}}, depth,
+                                  RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
                                   layer_norm_register::output);
   passes.order(make_deviation, scaling, {});
 
@@ -175,8 +177,7 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   passes.order(zero_sum, summing, {});
   builder.edge(maximum_found, zero_sum, data);
   const u16 sum_done = passes.add_total(4, sum, summing.last.back());
-  const Stream scalar =
-      stream_at(spec.power > 0 ? static_cast<i32>(builder.allocate_vectors(1) * lanes) : 0);
+  const Stream scalar = stream_at(spec.power > 0 ? static_cast<i32>(builder.allocate_vectors(1) * lanes) : 0);
   const u16 invert = builder.add(
       Unit::cal, 1, 4, {rounded_total({2, 0}, {1, 0}, {3, 0}, spec.power), {Opcode::rcp, {0, 0}, {2, 0}, {}, {}}},
       {reciprocal, sum, total, scalar}, {});
@@ -185,7 +186,9 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
     const u16 constants = builder.add(
         Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
         {stream_at(scalar.base / static_cast<i32>(lanes)),
-         row_stream(softmax_register::weights, static_cast<i32>(softmax_constant::power_vector * lanes * 2)), {}, {}},
+         row_stream(softmax_register::weights, static_cast<i32>(softmax_constant::power_vector * lanes * 2)),
+         {},
+         {}},
         {});
     builder.edge(constants, invert, data);
     builder.edge(invert, constants, space, 1);

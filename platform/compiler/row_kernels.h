@@ -36,11 +36,9 @@ inline constexpr unsigned input = 0, output = 1, weights = 2;
 /// Mean and variance stay in fp32, and so does what is made of them: with the sum q of the squared differences,
 /// 1 / sqrt(variance + epsilon) = sqrt(columns) / sqrt(q + columns * epsilon).
 [[nodiscard]] std::vector<u16> layer_norm_constants(u32 lanes, u32 columns, double epsilon);
-namespace layer_norm_constant {
-/// The first vector has scalars: the fp32 halves (lower, upper) of 1 / columns, then those of sqrt(columns). Then come
-/// two vectors with the halves of columns * epsilon in all lanes.
-inline constexpr u32 offset_vector = 1;
-}  // namespace layer_norm_constant
+/// They begin with scalars: the fp32 halves (lower, upper) of 1 / columns, then those of sqrt(columns). From this
+/// vector on there are two with the halves of columns * epsilon in all lanes.
+[[nodiscard]] u32 layer_norm_offset_vector(u32 lanes);
 namespace layer_norm_code {
 /// Streams: the sum, which becomes the mean; the scalars.
 [[nodiscard]] Instruction mean();
@@ -51,8 +49,8 @@ namespace layer_norm_code {
 }  // namespace layer_norm_code
 [[nodiscard]] RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups);
 
-/// A row's sum of up to `keys` exponentials, each at most 1, and the reciprocal of that sum are normal fp16 numbers once
-/// the sum is multiplied by 2^-power: 0 for up to 16,384 keys.
+/// A row's sum of up to `keys` exponentials, each at most 1, and the reciprocal of that sum are normal fp16 numbers
+/// once the sum is multiplied by 2^-power: 0 for up to 16,384 keys.
 [[nodiscard]] unsigned softmax_power(u64 keys);
 /// A vector of minus infinities, and where the power is not 0 one of 2^-power.
 [[nodiscard]] std::vector<u16> softmax_constants(u32 lanes, unsigned power);

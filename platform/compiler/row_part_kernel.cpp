@@ -95,14 +95,16 @@ class RowPartBuilder {
   /// The fp32 value of two statistics, from `column` on; returns the segment that joins them.
   u16 load_wide_statistic(u32 column, const Stream& accumulator) {
     const Stream slots = halves();
-    const u16 load = builder_.add(Unit::load, 1, 0,
-                                  {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, 1}, {2, 0}, {}, {}}},
-                                  {slots, passes_.column(row_part_register::statistics, column),
-                                   passes_.column(row_part_register::statistics, column + 1), {}},
-                                  {});
-    const u16 join =
-        builder_.add(Unit::cal, 1, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}, {Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}}},
-                     {accumulator, slots, {}, {}}, {});
+    const u16 load =
+        builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, 1}, {2, 0}, {}, {}}},
+                     {slots,
+                      passes_.column(row_part_register::statistics, column),
+                      passes_.column(row_part_register::statistics, column + 1),
+                      {}},
+                     {});
+    const u16 join = builder_.add(Unit::cal, 1, 0,
+                                  {{Opcode::azero, {0, 0}, {}, {}, {}}, {Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}}},
+                                  {accumulator, slots, {}, {}}, {});
     builder_.edge(load, join, data);
     builder_.edge(join, load, space, rows_in_flight_);
     return join;
@@ -113,11 +115,13 @@ class RowPartBuilder {
     const u16 split =
         builder_.add(Unit::cal, 1, 7, {{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, 1}, {1, 0}, {}, {}}},
                      {slots, accumulator, {}, {}}, {});
-    const u16 store = builder_.add(Unit::store, 1, 7,
-                                   {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, 1}, {}, {}}},
-                                   {slots, passes_.column(row_part_register::statistics, column),
-                                    passes_.column(row_part_register::statistics, column + 1), {}},
-                                   {});
+    const u16 store =
+        builder_.add(Unit::store, 1, 7, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, 1}, {}, {}}},
+                     {slots,
+                      passes_.column(row_part_register::statistics, column),
+                      passes_.column(row_part_register::statistics, column + 1),
+                      {}},
+                     {});
     builder_.edge(made, split, data);
     builder_.edge(split, store, data);
     builder_.edge(store, split, space, rows_in_flight_);
@@ -158,8 +162,8 @@ class RowPartBuilder {
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
     add_summing({{{{Opcode::aadd, {1, 0}, {0, 0}, {}, {}}}, {Stream{}, sum_, {}, {}}, 1}}, depth, {}, {},
                 [&](u16 total) {
-                  const u16 make_mean = builder_.add(Unit::cal, 1, 2, {layer_norm_code::mean()},
-                                                     {sum_, constants.scalars, {}, {}}, {});
+                  const u16 make_mean =
+                      builder_.add(Unit::cal, 1, 2, {layer_norm_code::mean()}, {sum_, constants.scalars, {}, {}}, {});
                   builder_.edge(total, make_mean, data);
                   use_constants(constants, make_mean);
                   return store_wide_statistic(norm_column::mean, sum_, make_mean);
@@ -172,16 +176,17 @@ class RowPartBuilder {
     const Stream mean = row_accumulator();
     const u16 load_mean = load_wide_statistic(norm_column::mean, mean);
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
-    const auto pass = add_summing({{{{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
-                                   {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
-                                  depth, {}, load_mean, [&](u16 total) {
-                                    const Stream offset = offset_by(constants.vectors, layer_norm_constant::offset_vector);
-                                    const u16 make_deviation = builder_.add(Unit::cal, 1, 2, layer_norm_code::deviation(),
-                                                                            {sum_, offset, constants.scalars, {}}, {});
-                                    builder_.edge(total, make_deviation, data);
-                                    use_constants(constants, make_deviation);
-                                    return store_wide_statistic(norm_column::deviation, sum_, make_deviation);
-                                  });
+    const auto pass =
+        add_summing({{{{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
+                     {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
+                    depth, {}, load_mean, [&](u16 total) {
+                      const Stream offset = offset_by(constants.vectors, layer_norm_offset_vector(lanes_));
+                      const u16 make_deviation = builder_.add(Unit::cal, 1, 2, layer_norm_code::deviation(),
+                                                              {sum_, offset, constants.scalars, {}}, {});
+                      builder_.edge(total, make_deviation, data);
+                      use_constants(constants, make_deviation);
+                      return store_wide_statistic(norm_column::deviation, sum_, make_deviation);
+                    });
     builder_.edge(pass.last.back(), load_mean, space, rows_in_flight_);
   }
 
@@ -227,22 +232,22 @@ class RowPartBuilder {
     const Constants constants = spec_.power > 0 ? add_constants(softmax_constants(lanes_, spec_.power)) : Constants{};
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
     const u16 load_maximum = load_statistic(softmax_column::maximum, maximum);
-    const auto pass = add_summing(
-        {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}, {Opcode::exp, {0, 0}, {0, 0}, {}, {}}},
-          {Stream{}, maximum, {}, {}},
-          {}},
-         {{{Opcode::aadd, {2, 0}, {0, 0}, {}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
-        depth, row_part_register::output, load_maximum, [&](u16 total) {
-          const Stream power = offset_by(constants.scalars, softmax_constant::power_vector * lanes_);
-          const u16 invert = builder_.add(
-              Unit::cal, 1, 2,
-              {rounded_total({0, 0}, {1, 0}, {2, 0}, spec_.power), {Opcode::rcp, {0, 0}, {0, 0}, {}, {}}},
-              {reciprocal, sum_, power, {}}, {});
-          builder_.edge(total, invert, data);
-          if (spec_.power > 0) use_constants(constants, invert);
-          store_statistic(softmax_column::reciprocal, reciprocal, invert);
-          return invert;
-        });
+    const auto pass =
+        add_summing({{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}, {Opcode::exp, {0, 0}, {0, 0}, {}, {}}},
+                      {Stream{}, maximum, {}, {}},
+                      {}},
+                     {{{Opcode::aadd, {2, 0}, {0, 0}, {}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
+                    depth, row_part_register::output, load_maximum, [&](u16 total) {
+                      const Stream power = offset_by(constants.scalars, softmax_constant::power_vector * lanes_);
+                      const u16 invert = builder_.add(
+                          Unit::cal, 1, 2,
+                          {rounded_total({0, 0}, {1, 0}, {2, 0}, spec_.power), {Opcode::rcp, {0, 0}, {0, 0}, {}, {}}},
+                          {reciprocal, sum_, power, {}}, {});
+                      builder_.edge(total, invert, data);
+                      if (spec_.power > 0) use_constants(constants, invert);
+                      store_statistic(softmax_column::reciprocal, reciprocal, invert);
+                      return invert;
+                    });
     builder_.edge(pass.last.back(), load_maximum, space, rows_in_flight_);
   }
 

@@ -33,7 +33,7 @@ inline constexpr unsigned input = 0, output = 1, constants = 2, sums = 3, statis
 namespace norm_column {
 /// fp32 values in halves: the lower one in this column, the upper one in the next. `deviation` is its reciprocal.
 inline constexpr u32 mean = 0, deviation = 2, count = 4;
-}
+}  // namespace norm_column
 /// RowKernel::weights are the constants; Step::scale finds row_scalars of the part at its register `scalars`.
 [[nodiscard]] RowKernel make_row_part_kernel(const CompilerTarget& target, const RowPartSpec& spec, u32 groups);
 

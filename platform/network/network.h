@@ -56,8 +56,8 @@ inline u64 fft_points(const Network& network, u64 size) {
 inline bool transforms_other_lengths(const Network& network) {
   bool transforms = false;
   for (const EncoderLayer& layer : network.layers) transforms = transforms || layer.mixing == Mixing::fft2d;
-  return transforms && (next_power_of_two(network.tokens) != network.tokens ||
-                        next_power_of_two(network.hidden) != network.hidden);
+  return transforms &&
+         (next_power_of_two(network.tokens) != network.tokens || next_power_of_two(network.hidden) != network.hidden);
 }
 
 inline unsigned log2_of(u64 power_of_two) { return static_cast<unsigned>(__builtin_ctzll(power_of_two)); }

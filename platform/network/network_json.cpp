@@ -36,7 +36,8 @@ nlohmann::ordered_json network_json(const Network& network) {
 std::string zero_padding(const Network& network) {
   if (network.fft_length == FftLength::exact || !transforms_other_lengths(network)) return {};
   return fmt::format(
-      "the fft2d layers transform {} tokens x {} values zero-padded to {} x {} points and cut back (network.fft_length: "
+      "the fft2d layers transform {} tokens x {} values zero-padded to {} x {} points and cut back "
+      "(network.fft_length: "
       "power_of_two); that is another function than a transform of {} x {} points, as torch.fft.fftn computes it",
       network.tokens, network.hidden, fft_points(network, network.tokens), fft_points(network, network.hidden),
       network.tokens, network.hidden);

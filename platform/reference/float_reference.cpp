@@ -347,8 +347,8 @@ FloatResult reference_float_network(const Network& network, const TensorMap& par
   check_network(network);
   check_count("input", input.size(), network.batch * network.tokens * network.hidden);
   const FloatEvaluation evaluation(network, parameters);
-  FloatPanels x = to_panels<float>(input.data(), network.batch, network.tokens, network.hidden,
-                                   [](float value) { return value; });
+  FloatPanels x =
+      to_panels<float>(input.data(), network.batch, network.tokens, network.hidden, [](float value) { return value; });
   for (u64 index = 0; index < network.layers.size(); ++index) x = evaluation.layer(x, index);
   if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
   FloatResult result;

@@ -129,9 +129,8 @@ void round(std::size_t rows, const float* sums, u16* y) {
 
 void round_scaled(std::size_t rows, const float* sums, float common, const u16* factors, u16* y) {
   const Floats c = hn::Set(F32(), common);
-  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR {
-    store(hn::Mul(hn::Mul(load(sums + at), c), load(factors + at % width)), y + at);
-  });
+  for_each(rows, [=](std::size_t, std::size_t at)
+                     HWY_ATTR { store(hn::Mul(hn::Mul(load(sums + at), c), load(factors + at % width)), y + at); });
 }
 
 void scale(std::size_t rows, u16 factor, u16* y) {

@@ -237,7 +237,8 @@ class Evaluation {
                          functions_.reciprocal.data(), weights.data(), maxima.data() + i * panel_width,
                          totals.data() + i * panel_width, inverse.data());
         kernels_.multiply(head_width, count, values.data() + first, tokens, weights.data(), sums.data());
-        kernels_.round_scaled(head_width, sums.data(), unit, inverse.data(), partial.data() + i * head_width * panel_width);
+        kernels_.round_scaled(head_width, sums.data(), unit, inverse.data(),
+                              partial.data() + i * head_width * panel_width);
       }
       if (blocks == 1) {
         std::copy(partial.begin(), partial.end(), mixed.row(panel, feature));

@@ -79,10 +79,10 @@ struct Verification {
   double row_tolerance = 0;
   RowError row;  ///< likewise, the worst row
   double end_to_end_tolerance = 0;
-  double end_to_end_error = 0;          ///< of the last output, against the fp32 reference from the network's input on
-  RowError end_to_end_row;              ///< likewise, the worst row
-  std::optional<RowError> logits;       ///< likewise, the logits of the worst sequence
-  bool bit_exact = false;               ///< every output equal to the fp16 reference of the same operation order
+  double end_to_end_error = 0;     ///< of the last output, against the fp32 reference from the network's input on
+  RowError end_to_end_row;         ///< likewise, the worst row
+  std::optional<RowError> logits;  ///< likewise, the logits of the worst sequence
+  bool bit_exact = false;          ///< every output equal to the fp16 reference of the same operation order
 };
 
 /// Infinities and NaN in what kernels of the platform's runtime have left in the scratchpad (docs/numerics.md).
@@ -96,7 +96,7 @@ struct NotFiniteResults {
     std::array<u32, 3> tile{};
     std::string value;  ///< "infinity", "-infinity", "NaN"
   };
-  bool looked = false;      ///< false: a run without data
+  bool looked = false;  ///< false: a run without data
   u64 infinities = 0, nans = 0;
   std::vector<Of> kernels;  ///< in the order of their first one: what the first has made, others pass on
 };

@@ -85,7 +85,8 @@ struct NetworkParameters : ParameterGroup {
       "fft_length",
       "exact",
       {"exact", "power_of_two"},
-      "Points of the two-dimensional FFT: as many as there are tokens and values of a token (exact), or the next powers "
+      "Points of the two-dimensional FFT: as many as there are tokens and values of a token (exact), or the next "
+      "powers "
       "of two, the input zero-padded and the result cut back (power_of_two), which is another function where the two "
       "differ. Until transforms of other lengths are built, exact needs powers of two.",
       "workload",
@@ -97,9 +98,8 @@ struct NetworkParameters : ParameterGroup {
                                 "Non-linearity of the feed-forward network; gelu is the exact one (erf).",
                                 "workload",
                                 Confidence::high};
-  Param<double> epsilon{this,       "epsilon",
-                        1e-5,       "1",
-                        {1e-12, 1}, "Added to the variance in layer normalisation, in fp32.",
+  Param<double> epsilon{this,       "epsilon",       1e-5,
+                        "1",        {1e-12, 1},      "Added to the variance in layer normalisation, in fp32.",
                         "workload", Confidence::high};
   Param<i64> vocabulary{this,
                         "vocabulary",

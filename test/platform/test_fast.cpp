@@ -38,8 +38,8 @@ RunResult run(std::vector<std::string> settings, const char* fidelity, bool data
 nlohmann::json timing_of(const RunResult& result) {
   nlohmann::json summary = summary_json(result);
   for (auto entry = summary.begin(); entry != summary.end();) {
-    const bool other = entry.key().rfind("host_", 0) == 0 || entry.key() == "verification" ||
-                       entry.key() == "not_finite";
+    const bool other =
+        entry.key().rfind("host_", 0) == 0 || entry.key() == "verification" || entry.key() == "not_finite";
     entry = other ? summary.erase(entry) : std::next(entry);
   }
   for (auto& layer : summary["layers"]) {
@@ -102,7 +102,8 @@ TEST_CASE("fast keeps to the cycles of whole networks, long butterflies and scat
   };
   const std::string butterfly = "network.variant=butterfly";
   const std::string long_rows =
-      "network={tokens: 33, hidden: 16, heads: 1, ffn: 8192, fft_length: power_of_two, layers: [{mixing: fft2d, ffn: butterfly}]}";
+      "network={tokens: 33, hidden: 16, heads: 1, ffn: 8192, fft_length: power_of_two, layers: [{mixing: fft2d, ffn: "
+      "butterfly}]}";
   const std::vector<Case> cases{
       {"encoder_1024x512", {}},
       {"encoder_196x768_pre", {}},

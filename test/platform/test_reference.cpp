@@ -362,8 +362,7 @@ TEST_CASE("reference: fp16 stays close to fp32", "[reference]") {
       const TensorMap got = reference_network(network, weights, x);
       for (u64 index = 0; index < network.layers.size(); ++index) {
         const Tensor& y = got.at("layers." + std::to_string(index) + ".output");
-        const RelativeError error =
-            relative_error(y.data, reference_float(network, weights, index, x), network.hidden);
+        const RelativeError error = relative_error(y.data, reference_float(network, weights, index, x), network.hidden);
         CHECK(error.whole < 4e-3);
         CHECK(error.whole > 1e-5);
         CHECK(error.largest_of_row < 2e-2);

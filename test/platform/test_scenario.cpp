@@ -175,10 +175,11 @@ TEST_CASE("Impossible combinations are refused where they were written", "[scena
              Contains("--set network.heads=5: 5 heads do not divide hidden = 64"));
   CHECK(refusal(network_text, {"network.heads=5", "network.layers=[{mixing: fft2d}]"}) == "(accepted)");
   CHECK(refusal(network_text, {"network.tokens=131072"}) == "(accepted)");
-  CHECK_THAT(refusal(network_text, {"network.tokens=100"}),
-             Contains("network.fft_length: found 'exact' (the default), and layers that mix by fft2d transform 100 tokens x "
-                      "64 values; expected powers of two") &&
-                 Contains("pads with zeros to 128 x 64 points"));
+  CHECK_THAT(
+      refusal(network_text, {"network.tokens=100"}),
+      Contains("network.fft_length: found 'exact' (the default), and layers that mix by fft2d transform 100 tokens x "
+               "64 values; expected powers of two") &&
+          Contains("pads with zeros to 128 x 64 points"));
   CHECK(refusal(network_text, {"network.tokens=100", "network.fft_length=power_of_two"}) == "(accepted)");
   CHECK(refusal(network_text, {"network.tokens=100", "network.layers=[{mixing: attention}]"}) == "(accepted)");
   CHECK_THAT(refusal(network_text, {"run.data=false", "record.tensors=true"}), Contains("no tensors to record"));
