@@ -10,7 +10,7 @@
 int main(void) {
   static struct sequencer seq;
   const struct bvp_network_header* network = (const struct bvp_network_header*)simulation_argument();
-  const struct network_observer nobody = {NULL, NULL, NULL};
+  const struct network_observer nobody = {NULL, NULL, NULL, NULL};
   power_set_array(array_clock_off);
   printf("running a network on an array without a clock\n");
   if (!sequencer_init(&seq, (struct bvp_command*)(uintptr_t)network->ring, network->ring_entries) ||

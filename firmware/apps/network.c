@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The default application: runs the network that the simulator placed in DRAM. */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "driver/sequencer.h"
@@ -12,22 +13,35 @@
 struct progress {
   const struct bvp_network_header* network;
   bool announced;
+  uint64_t end_cycles, end_instructions; /* mcycle and minstret when the network was done */
 };
 
 /* Text is made when the accelerator has its commands, the first lines too. */
 static void announce(struct progress* progress) {
   if (progress->announced) return;
   progress->announced = true;
-  printf("butterfly-vp firmware: network runtime\n%lu tasks, %lu layers, ring of %lu commands\n",
-         (unsigned long)progress->network->task_count, (unsigned long)progress->network->layer_count,
-         (unsigned long)progress->network->ring_entries);
+  uart_write("butterfly-vp firmware: network runtime\n");
+  uart_write_number(progress->network->task_count);
+  uart_write(" tasks, ");
+  uart_write_number(progress->network->layer_count);
+  uart_write(" layers, ring of ");
+  uart_write_number(progress->network->ring_entries);
+  uart_write(" commands\n");
 }
 
 static void task_done(void* context, uint32_t task, const struct bvp_task* description, uint64_t cycle) {
   struct progress* progress = context;
   announce(progress);
-  printf("task %lu/%lu %.*s done at cycle %lu\n", (unsigned long)task + 1, (unsigned long)progress->network->task_count,
-         (int)sizeof description->name, (const char*)description->name, (unsigned long)cycle);
+  uart_write("task ");
+  uart_write_number(task + 1);
+  uart_write("/");
+  uart_write_number(progress->network->task_count);
+  uart_write(" ");
+  const char* name = (const char*)description->name;
+  for (size_t i = 0; i < sizeof description->name && name[i] != '\0'; ++i) uart_put(name[i]);
+  uart_write(" done at cycle ");
+  uart_write_number(cycle);
+  uart_write("\n");
   simulation_progress(task);
 }
 
@@ -36,6 +50,13 @@ static bool idle(void* context) {
   if (progress->announced) return uart_send_held();
   announce(progress);
   return true;
+}
+
+static void finished(void* context) {
+  struct progress* progress = context;
+  progress->end_cycles = cycle_count();
+  progress->end_instructions = instruction_count();
+  uart_release();
 }
 
 int main(void) {
@@ -51,16 +72,14 @@ int main(void) {
     printf("bad network descriptor: %s (task %lu)\n", problem, (unsigned long)bad_task);
     return exit_bad_network;
   }
-  struct progress progress = {network, false};
-  const struct network_observer observer = {task_done, idle, &progress};
+  struct progress progress = {.network = network};
+  const struct network_observer observer = {task_done, idle, finished, &progress};
   const uint64_t cycles = cycle_count();
   const uint64_t instructions = instruction_count();
   enum network_result result = network_sequencer_error;
   uart_hold();
   if (sequencer_init(&seq, (struct bvp_command*)(uintptr_t)network->ring, network->ring_entries))
     result = network_run(network, &seq, &observer);
-  const uint64_t end_cycles = cycle_count();
-  const uint64_t end_instructions = instruction_count();
   announce(&progress);
   if (result == network_bad_index) {
     printf("bad input: an index is not below the bound of its gather\n");
@@ -70,7 +89,10 @@ int main(void) {
     sequencer_print_error(&seq);
     return exit_sequencer;
   }
-  printf("network done: %lu cycles, %lu instructions of the firmware\n", (unsigned long)(end_cycles - cycles),
-         (unsigned long)(end_instructions - instructions));
+  uart_write("network done: ");
+  uart_write_number(progress.end_cycles - cycles);
+  uart_write(" cycles, ");
+  uart_write_number(progress.end_instructions - instructions);
+  uart_write(" instructions of the firmware\n");
   return exit_done;
 }

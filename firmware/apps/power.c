@@ -34,7 +34,7 @@ static void nap(enum array_power state, const char* name) {
 int main(void) {
   static struct sequencer seq;
   const struct bvp_network_header* network = (const struct bvp_network_header*)simulation_argument();
-  const struct network_observer nobody = {NULL, NULL, NULL};
+  const struct network_observer nobody = {NULL, NULL, NULL, NULL};
   for (int turn = 0; turn < 2; ++turn) {
     if (!sequencer_init(&seq, (struct bvp_command*)(uintptr_t)network->ring, network->ring_entries) ||
         network_run(network, &seq, &nobody) != network_ok) {

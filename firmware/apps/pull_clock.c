@@ -19,7 +19,7 @@ static void pull(void* context) {
 int main(void) {
   static struct sequencer seq;
   const struct bvp_network_header* network = (const struct bvp_network_header*)simulation_argument();
-  const struct network_observer nobody = {NULL, NULL, NULL};
+  const struct network_observer nobody = {NULL, NULL, NULL, NULL};
   printf("taking the clock away in the middle of a network\n");
   timer_call_after(timer_ticks, pull, NULL);
   if (!sequencer_init(&seq, (struct bvp_command*)(uintptr_t)network->ring, network->ring_entries) ||

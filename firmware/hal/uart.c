@@ -8,8 +8,8 @@
 
 enum { held_size = 4096 }; /* a power of two */
 
+static char held_text[held_size] __attribute__((section(".noinit")));
 static struct {
-  char text[held_size];
   uint32_t first, end; /* modulo 2^32; the text lies between them */
   bool active;
 } held;
@@ -22,15 +22,31 @@ void uart_put(char c) {
     return;
   }
   if (held.end - held.first == held_size) uart_send_held();
-  held.text[held.end++ % held_size] = c;
+  held_text[held.end++ % held_size] = c;
+}
+
+void uart_write(const char* text) {
+  for (; *text != '\0'; ++text) uart_put(*text);
+}
+
+void uart_write_number(uint64_t number) {
+  char digits[21];
+  char* first = digits + sizeof digits - 1;
+  *first = '\0';
+  do {
+    *--first = (char)('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  uart_write(first);
 }
 
 void uart_hold(void) { held.active = true; }
 
 bool uart_send_held(void) {
-  if (held.first == held.end) return false;
-  send(held.text[held.first++ % held_size]);
-  return true;
+  enum { most = 8 };
+  const uint32_t first = held.first;
+  for (int i = 0; i < most && held.first != held.end; ++i) send(held_text[held.first++ % held_size]);
+  return held.first != first;
 }
 
 void uart_release(void) {

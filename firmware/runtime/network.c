@@ -543,8 +543,8 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
 
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer) {
-  /* Too large for a stack; only one network runs at a time. */
-  static struct pending_tasks pending;
+  /* Too large for a stack; only one network runs at a time. Entries are written before they are read. */
+  static struct pending_tasks pending __attribute__((section(".noinit")));
   struct walk walk = {
       .network = network, .seq = seq, .observer = observer, .last_launch_tag = UINT32_MAX, .pending = &pending};
   for (uint32_t i = 0; i < network_semaphore_count; ++i)
@@ -563,6 +563,7 @@ enum network_result network_run(const struct bvp_network_header* network, struct
     note_done_tasks(&walk);
   }
   if (!walk.failed) wait_for(&walk, walk.last_ticket);
+  if (observer->finished != NULL) observer->finished(observer->context);
   while (report_task(&walk)) {
   }
   return walk.failed ? network_sequencer_error : network_ok;

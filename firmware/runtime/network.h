@@ -71,12 +71,14 @@ enum network_result {
 };
 
 /* Called when the accelerator has all commands that the ring has room for, and at the end; so what they do does not
- * hold it up. Either may be NULL. */
+ * hold it up. Each may be NULL. */
 struct network_observer {
   /* A task has completed, in their order; `cycle` (mcycle) is when the runtime learnt of it. */
   void (*task_done)(void* context, uint32_t task, const struct bvp_task* description, uint64_t cycle);
-  /* Does a little of what can wait, such as sending one character. False: there was nothing to do. */
+  /* Does a little of what can wait, such as sending some characters. False: there was nothing to do. */
   bool (*idle)(void* context);
+  /* The last store is done, or the sequencer has stopped; tasks that have not been reported follow. */
+  void (*finished)(void* context);
   void* context;
 };
 

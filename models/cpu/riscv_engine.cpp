@@ -19,6 +19,7 @@ constexpr u64 nowhere = 1;  // no instruction lies at an odd address
 constexpr std::size_t block_table_entries = 1 << 14;
 constexpr std::size_t max_sites = 256;
 constexpr u32 max_block_bytes = RiscvEngine::page_bytes + 2;
+constexpr u32 unreported_bytes = 8;
 constexpr u64 protectable_end = u64{1} << 54;
 
 void check(uc_err error, const char* what) {
@@ -322,18 +323,19 @@ bool RiscvEngine::execute_site() {
 
 void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
   block = {address, bytes, 0};
-  // With an illegal instruction in it, a block's size is not what Unicorn says.
+  // With an illegal instruction at its end, a block's size is not what Unicorn says: it leaves out the instruction
+  // before as well, or is negative.
   const u64 end = address + std::min(bytes, max_block_bytes);
-  for (u64 at = address; at < end;) {
+  for (u64 at = address; at < end + unreported_bytes;) {
     const u32 instruction = fetch(at);
     const bool stops = must_stop_at(instruction);
-    if (stops != watched(at)) {
+    if (at < end ? stops != watched(at) : stops && !watched(at)) {
       changed_site_ = at;
       block.address = nowhere;
       return;
     }
     at += riscv::instruction_bytes(instruction);
-    ++block.instructions;
+    if (at <= end) ++block.instructions;
     // What is behind an instruction that always stops is not reached in this block.
     if (stops && !may_be_passed(instruction)) return;
   }
@@ -385,8 +387,7 @@ void RiscvEngine::on_new_block(uc_struct*, void* block, void*, void* self_pointe
   auto& self = *static_cast<RiscvEngine*>(self_pointer);
   const auto& translated = *static_cast<const uc_tb*>(block);
   self.blocks_[block_index(translated.pc)].address = nowhere;
-  // With an illegal instruction in it, a block's size is not what Unicorn says.
-  self.note_code(translated.pc, std::min<u64>(translated.size, max_block_bytes));
+  self.note_code(translated.pc, std::min<u64>(translated.size, max_block_bytes) + unreported_bytes);
 }
 
 void RiscvEngine::on_site(uc_struct* engine, u64 address, u32, void* self_pointer) {

@@ -323,7 +323,7 @@ struct Chain {
 
 bvp_command* ring_of(const Chain& chain) { return reinterpret_cast<bvp_command*>(chain.network.ring); }
 
-constexpr network_observer nobody = {nullptr, nullptr, nullptr};
+constexpr network_observer nobody = {nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 

@@ -454,7 +454,7 @@ std::vector<bvp_command> commands_of(const TestNetwork& network, Recording& into
   recording = &into;
   sequencer seq{};
   seq.entries = network.header.ring_entries;
-  const network_observer observer{task_done, nullptr, nullptr};
+  const network_observer observer{task_done, nullptr, nullptr, nullptr};
   uint32_t task = 0;
   const char* problem = network_check(&network.header, &task);
   INFO((problem == nullptr ? "" : problem));
@@ -662,7 +662,7 @@ TEST_CASE("runtime: a sequencer that stops ends the walk", "[firmware]") {
     into.fail_after = commands;
     recording = &into;
     sequencer seq{};
-    const network_observer observer{nullptr, nullptr, nullptr};
+    const network_observer observer{nullptr, nullptr, nullptr, nullptr};
     REQUIRE(network_run(&network.header, &seq, &observer) == network_sequencer_error);
     REQUIRE(into.commands.size() == commands);
   }
@@ -714,7 +714,7 @@ TEST_CASE("runtime: an index beyond the bound of its gather ends the run", "[fir
     recording = &into;
     sequencer seq{};
     seq.entries = network.header.ring_entries;
-    const network_observer observer{task_done, nullptr, nullptr};
+    const network_observer observer{task_done, nullptr, nullptr, nullptr};
     return network_run(&network.header, &seq, &observer);
   };
   network.indices[0] = table_rows - 1;

@@ -501,8 +501,6 @@ TEST_CASE("cpu: random instructions, legal and not", "[cpu][instructions]") {
         program.set(1 + random() % 31, random() % 4 == 0 ? random() : random() % 3 == 0 ? place : place & ~u64{7});
         continue;
       }
-      // A jump now and then keeps blocks of instructions as short as programs have them.
-      if (random() % 64 == 0) program.emit(jal(zero, 8));
       const u32 opcode = opcodes[random() % opcodes.size()];
       u32 instruction = (static_cast<u32>(random()) & ~u32{0x7f}) | opcode;
       // Half of them are such as have few illegal neighbours.
