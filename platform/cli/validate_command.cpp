@@ -43,8 +43,9 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
     try {
       const auto scenario = read_scenario(file, scenario_options(overrides));
       check_inputs(*scenario);
+      fmt::print("{}: valid\n", file);
       const std::string padding = zero_padding(scenario->network);
-      fmt::print("{}: valid{}{}\n", file, padding.empty() ? "" : "; note: ", padding);
+      if (!padding.empty()) fmt::print("{}: note: {}\n", file, padding);
     } catch (const InputError& error) {
       print_error(error.what());
       exit_code = exit_bad_input;

@@ -315,7 +315,7 @@ class Run(CommandLine):
         self.assertNotIn("zero-padded", self.vp("validate", SMALL).stdout)
 
     def classifier(self, name, *settings):
-        words = [word for setting in settings for word in ("--set", setting)]
+        words = [word for setting in ["network.fft_length=power_of_two", *settings] for word in ("--set", setting)]
         self.vp("run", CLASSIFIER, "--quiet", "--fidelity", "fast", "--dump", "--out", name, *words)
         run = self.path / name
         return (json.loads((run / "network.json").read_text()), tensors_of(run / "tensors.safetensors"),
