@@ -174,7 +174,9 @@ class ProductTasks {
     op.name = product_.name + part.suffix;
     op.inputs = inputs;
     op.outputs = columns;
-    op.result_columns = KernelResult::Extent{columns, range.end - range.first, 1};
+    // Behind the columns of the result there may be padding, which is computed and not read as numbers.
+    const u64 meant = std::min(range.end, product_.y.columns);
+    op.result_columns = KernelResult::Extent{columns, meant > range.first ? meant - range.first : 0, 1};
     op.transposed = product_.transposed;
     op.over_outputs = product_.over_outputs;
     turn(x, inputs, true);

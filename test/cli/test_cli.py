@@ -320,7 +320,7 @@ class Run(CommandLine):
         self.assertNotIn("zero-padded", self.vp("validate", SMALL).stdout)
 
     def classifier(self, name, *settings):
-        words = [word for setting in settings for word in ("--set", setting)]
+        words = [word for setting in ["network.fft_length=power_of_two", *settings] for word in ("--set", setting)]
         self.vp("run", CLASSIFIER, "--quiet", "--fidelity", "fast", "--dump", "--out", name, *words)
         run = self.path / name
         return (json.loads((run / "network.json").read_text()), tensors_of(run / "tensors.safetensors"),
@@ -346,7 +346,7 @@ class Run(CommandLine):
                 self.assertGreater(np.abs(logits).max(), 2e-2)
 
     def test_token_ids_from_a_file(self):
-        small = ["network.tokens=20", "network.batch=2", "network.ffn=96"]
+        small = ["network.tokens=20", "network.batch=2", "network.ffn=96", "network.fft_length=power_of_two"]
         _, tensors, _, tokens = self.classifier("drawn", *small)
         _, again, _, _ = self.classifier("read", *small, "run.input=drawn/tokens.safetensors",
                                          "run.weights=drawn/weights.safetensors", "run.seed=7")

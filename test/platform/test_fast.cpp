@@ -20,6 +20,7 @@ network:
   hidden: 256
   heads: 4
   ffn: 512
+  fft_length: power_of_two
   layers:
     - {mixing: fft2d, ffn: butterfly}
     - {mixing: attention, projections: butterfly, ffn: dense}
