@@ -281,7 +281,7 @@ TEST_CASE("Power over time has a bounded number of windows, and keeps its energy
     joules += window.energy_j[0];
     bytes += window.dram_read_bytes;
     peak = std::max(peak, window.power_w());
-    trace.add(window, 1e-9);
+    trace.add(window);
   }
   CHECK(trace.windows.size() <= bvp::PowerTrace::most_windows);
   CHECK(trace.windows.size() > bvp::PowerTrace::most_windows / 2);
