@@ -105,12 +105,19 @@ const PowerTrace& PowerMonitor::finish() {
   const u64 first = windows_.oldest(), last = (end_ps - 1) / length_ps;
   std::vector<std::vector<i64>> all;
   while (windows_.oldest() <= last) all.push_back(windows_.take_oldest());
-  // What was counted and is not over when the run ends.
+  // A run that is cut (by the time limit, by a signal) has counted actions that would take place after its end: their
+  // energy is in its total and so in the last window. Issue slots after the end are in no window: the last one has at
+  // most those of its cycles.
   for (; windows_.oldest() < windows_.end(); static_cast<void>(windows_.take_oldest())) {
     const std::vector<i64>& late = windows_.row(windows_.oldest());
-    std::transform(late.begin(), late.end(), all.back().begin(), all.back().begin(), std::plus<>());
+    std::transform(late.begin(), late.begin() + static_cast<std::ptrdiff_t>(issue_), all.back().begin(),
+                   all.back().begin(), std::plus<>());
   }
   const double length_s = seconds(length_ps), last_s = seconds(end_ps - last * length_ps);
+  for (std::size_t unit = 0; unit < unit_count; ++unit) {
+    i64& slots = all.back()[issue_ + unit];
+    slots = std::min(slots, std::llround(last_s * clock_hz_ * pes_));
+  }
   for (std::size_t i = 0; i < all.size(); ++i) limits_.apply(all[i], i + 1 == all.size() ? last_s : length_s);
   limits_.give_back(all, length_s, last_s);
   for (std::size_t i = 0; i < all.size(); ++i) {

@@ -27,6 +27,7 @@ network:
   hidden: 64
   heads: 4
   ffn: 128
+  fft_length: power_of_two
   layers:
     - {mixing: fft2d, ffn: butterfly}
     - {mixing: attention, projections: butterfly, ffn: dense}
@@ -73,7 +74,8 @@ void check_windows(const Outcome& outcome) {
   CHECK(written == result.dram_written_bytes);
   CHECK(most_bytes <= 1.0);
   CHECK(most_use <= 1.02);
-  CHECK(issue == Approx(result.utilisation.cal * result.time_s).margin(1e-12));
+  // The utilisation of a run that is cut leaves out the kernel that has not ended.
+  if (result.passed()) CHECK(issue == Approx(result.utilisation.cal * result.time_s).margin(1e-12));
 }
 
 nlohmann::json figures(const RunResult& result) {
