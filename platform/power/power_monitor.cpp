@@ -2,6 +2,7 @@
 #include "platform/power/power_monitor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <utility>
 
@@ -116,7 +117,7 @@ const PowerTrace& PowerMonitor::finish() {
   const double length_s = seconds(length_ps), last_s = seconds(end_ps - last * length_ps);
   for (std::size_t unit = 0; unit < unit_count; ++unit) {
     i64& slots = all.back()[issue_ + unit];
-    slots = std::min(slots, std::llround(last_s * clock_hz_ * pes_));
+    slots = std::min(slots, static_cast<i64>(std::llround(last_s * clock_hz_ * pes_)));
   }
   for (std::size_t i = 0; i < all.size(); ++i) limits_.apply(all[i], i + 1 == all.size() ? last_s : length_s);
   limits_.give_back(all, length_s, last_s);

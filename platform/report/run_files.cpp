@@ -57,7 +57,7 @@ Json example_summary() {
   const auto figure_or_null = [](Json& value) { value = Json{{"?", 1}}; };
   figure_or_null(summary["energy_dram_pj_per_bit"]);
   figure_or_null(summary["peak_power_w"]);
-  figure_or_null(summary["layers"][0]["relative_error"]);
+  for (const char* error : {"relative_error", "row_error"}) figure_or_null(summary["layers"][0][error]);
   figure_or_null(summary["plan"]["tasks"][0]["layer"]);
   figure_or_null(summary["not_finite"]["kernels"][0]["layer"]);
   Json& verification = summary["verification"];
@@ -70,7 +70,9 @@ Json example_summary() {
   }
   summary["limited_by"] = Json{{"?", summary["limited_by"]}};
   Json outside = summary["layers"][0];
-  for (const char* of_layers : {"index", "mixing", "projections", "ffn", "relative_error"}) outside.erase(of_layers);
+  for (const char* of_layers : {"index", "mixing", "projections", "ffn", "relative_error", "row_error"}) {
+    outside.erase(of_layers);
+  }
   summary["outside_of_layers"] = Json{{"?", outside}};
   return summary;
 }

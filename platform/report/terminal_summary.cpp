@@ -284,14 +284,14 @@ void add_verification(const Add& add, const RunResult& result) {
   }
   add("verification",
       fmt::format("{} the fp16 reference", verification.bit_exact ? "bit-exact with" : "NOT bit-exact with"));
-  add("  worst layer", fmt::format("{:.2e} (allowed {:.2e})", verification.relative_error, verification.tolerance));
-  add("  worst row", fmt::format("{:.2e} (allowed {:.2e}): {}", verification.row.error, verification.row_tolerance,
+  add("  worst layer", fmt::format("{:.2e} (allowed {:g})", verification.relative_error, verification.tolerance));
+  add("  worst row", fmt::format("{:.2e} (allowed {:g}): {}", verification.row.error, verification.row_tolerance,
                                  place_text(verification.row)));
-  add("  end to end", fmt::format("{:.2e}; worst row {:.2e} (allowed {:.2e}): {}", verification.end_to_end_error,
+  add("  end to end", fmt::format("{:.2e}; worst row {:.2e} (allowed {:g}): {}", verification.end_to_end_error,
                                   verification.end_to_end_row.error, verification.end_to_end_tolerance,
                                   place_text(verification.end_to_end_row)));
   if (verification.logits) {
-    add("  logits", fmt::format("{:.2e} end to end (allowed {:.2e}): {}", verification.logits->error,
+    add("  logits", fmt::format("{:.2e} end to end (allowed {:g}): {}", verification.logits->error,
                                 verification.end_to_end_tolerance, place_text(*verification.logits)));
   }
 }
@@ -360,9 +360,10 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
     add("PEs", fmt::format("{} of {} used: kernels take a power of two of rows and of columns", used,
                            array.rows * array.columns));
   }
-  add("utilisation", utilisation_text(result.utilisation) + "  (of all cycles)");
-  add("  with a kernel", utilisation_text(result.kernel_utilisation) + "  (of kernel cycles)");
-  if (result.steady) add("  steady", utilisation_text(*result.steady) + "  (without fill and drain)");
+  // Each label says of which cycles the shares are.
+  add("use of all cycles", utilisation_text(result.utilisation));
+  add("  of kernel cycles", utilisation_text(result.kernel_utilisation));
+  if (result.steady) add("  in steady state", utilisation_text(*result.steady));
   add("no kernel", percent(no_kernel(result)) + " of all cycles");
   if (const auto limit = limit_of(result)) {
     add("limited by", fmt::format("{}, busy {} of all cycles", limit->first, percent(limit->second)));

