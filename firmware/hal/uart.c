@@ -43,10 +43,9 @@ void uart_write_number(uint64_t number) {
 void uart_hold(void) { held.active = true; }
 
 bool uart_send_held(void) {
-  enum { most = 8 };
-  const uint32_t first = held.first;
-  for (int i = 0; i < most && held.first != held.end; ++i) send(held_text[held.first++ % held_size]);
-  return held.first != first;
+  if (held.first == held.end) return false;
+  send(held_text[held.first++ % held_size]);
+  return true;
 }
 
 void uart_release(void) {
