@@ -176,7 +176,8 @@ static struct bvp_command* next_slot(struct walk* walk) {
   return slot;
 }
 
-/* What a stand-in fills: it lies in the CPU's memory, so that no bytes go to the DRAM that the network did not ask for. */
+/* What a stand-in fills: it lies in the CPU's memory, so that no bytes go to the DRAM that the network did not ask for.
+ */
 static uint16_t stand_in_target;
 
 /* A command on channel 0 that only waits and signals: it fills two bytes that nobody reads. */

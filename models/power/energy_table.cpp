@@ -134,8 +134,9 @@ std::map<std::string, double> by_component(const EnergyTable::Energy& energy) {
 EnergyTable EnergyTable::load(const std::filesystem::path& file) {
   const PriceReader reader(file);
   const YAML::Node root = reader.open();
-  reader.check_map(root, "", {"profile", "description", "technology_nm", "voltage", "lanes", "calibrated_lanes", "actions",
-                             "static"});
+  reader.check_map(
+      root, "",
+      {"profile", "description", "technology_nm", "voltage", "lanes", "calibrated_lanes", "actions", "static"});
   EnergyTable table;
   table.file_ = reader.file();
   table.profile_ = reader.text(root, "", "profile");

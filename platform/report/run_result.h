@@ -166,7 +166,7 @@ struct RunResult {
   std::vector<KernelRow> kernels;
   std::vector<RegionRow> regions;  ///< the first RegionRecorder::max_regions
   u64 regions_dropped = 0;         ///< how often a further one began
-  nlohmann::ordered_json plan;  ///< what the planner decided (plan_json)
+  nlohmann::ordered_json plan;     ///< what the planner decided (plan_json)
 
   ArrayMap array;
   PowerTrace power;              ///< power over time, if it was asked for

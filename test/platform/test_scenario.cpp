@@ -380,10 +380,11 @@ TEST_CASE("The energy profile is one of the shipped ones or a file", "[scenario]
   for (const char* profile : bvp::energy_profiles) {
     CHECK(read(network_text, {std::string("energy.profile=") + profile})->energy.profile.get() == profile);
   }
-  CHECK_THAT(refusal(network_text, {"energy.profile=silicn"}),
-             Contains("found 'silicn', expected one of: by_machine, silicon, silicon_simd8, textbook, or the path of a .yaml "
-                      "file; "
-                      "did you mean 'silicon'?"));
+  CHECK_THAT(
+      refusal(network_text, {"energy.profile=silicn"}),
+      Contains("found 'silicn', expected one of: by_machine, silicon, silicon_simd8, textbook, or the path of a .yaml "
+               "file; "
+               "did you mean 'silicon'?"));
   CHECK_THAT(refusal(network_text, {"energy.profile=absent.yaml"}), Contains("there is no file 'absent.yaml'"));
 }
 

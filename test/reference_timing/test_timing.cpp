@@ -177,8 +177,8 @@ Range over_ties(ticking::Machine machine, const PlannedLaunch& launch, unsigned 
 
 /// Of a single launch.
 constexpr double usual_tolerance = 0.01;
-/// Of launches that follow each other: the model hands out the tokens of a firing one by one and lets each of them start
-/// a unit at once, which may then take another segment than the one that goes first by the rules.
+/// Of launches that follow each other: the model hands out the tokens of a firing one by one and lets each of them
+/// start a unit at once, which may then take another segment than the one that goes first by the rules.
 constexpr double tolerance_of_pairs = 0.027;
 
 void check_cycles(Cycle cycles, const Range& range, double tolerance = usual_tolerance) {
