@@ -19,7 +19,8 @@ Pe::Pe(sc_core::sc_module_name module_name, u32 index, const ArrayParameters& ar
       from_mesh("from_mesh"),
       to_sequencer("to_sequencer"),
       clock_(clock),
-      ports_(cal_.banks()) {
+      ports_(cal_.banks()),
+      last_arrival_(static_cast<std::size_t>(array.rows * array.columns), 0) {
   config.register_b_transport(this, &Pe::config_transport);
   from_mesh.register_b_transport(this, &Pe::flow_transport);
   SC_METHOD(run);
@@ -201,7 +202,7 @@ void Pe::ask(Unit unit, Transaction& transaction, Cycle now) {
   }
 }
 
-Cycle Pe::confirm_end(u64 ticket, Cycle now) {
+std::optional<Cycle> Pe::confirm_end(u64 ticket, Cycle now) {
   for (const Unit unit : {Unit::load, Unit::store}) {
     auto& transactions = transactions_of(unit);
     const auto same = [&](const Transaction& each) { return each.ticket == ticket; };
@@ -211,17 +212,19 @@ Cycle Pe::confirm_end(u64 ticket, Cycle now) {
     Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
     for (auto each = transactions.begin(); each != std::next(asked); ++each) {
       if (!each->served) ask(unit, *each, now);
-      if (!error().empty()) return now;
+      if (!error().empty()) return std::nullopt;
       if (!each->served) return each->earliest;
       if (each->in_order) continue;
       each->in_order = true;
       in_order = each->end = std::max(in_order, each->end);
     }
-    const Cycle end = asked->end;
-    if (end <= now) transactions.erase(asked);
-    return std::max(end, now);
+    if (asked->end > now) return asked->end;
+    // One that ends in the same cycle but began earlier is to end first.
+    if (asked != transactions.begin()) return now;
+    transactions.pop_front();
+    return std::nullopt;
   }
-  return now;
+  return std::nullopt;
 }
 
 void Pe::confirm_free(Unit unit, Cycle now) {
@@ -367,6 +370,9 @@ void Pe::flow_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
     ports_.begin(clock_.now());
     const Cycle* const arrivals = packet->arrivals.size() == packet->count ? packet->arrivals.data() : nullptr;
     when = write_operands(packet->count, packet->slots, arrivals, when);
+    // A vector may have waited longer for a port than those of a later packet: its token must not overtake it.
+    Cycle& last = last_arrival_.at(packet->source);
+    when = last = std::max(last, when);
   }
   arrive(*packet, words, when);
   respond(payload, true);

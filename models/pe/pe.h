@@ -52,7 +52,7 @@ class Pe : public sc_core::sc_module, public PeCore {
   std::optional<Cycle> start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last,
                                   Cycle now) override;
   Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) override;
-  Cycle confirm_end(u64 ticket, Cycle now) override;
+  [[nodiscard]] std::optional<Cycle> confirm_end(u64 ticket, Cycle now) override;
   void confirm_free(Unit unit, Cycle now) override;
   void send_token(u32 edge, Cycle now) override;
   void report_completion(u32 launch_number, u32 status) override;
@@ -93,6 +93,7 @@ class Pe : public sc_core::sc_module, public PeCore {
   std::array<std::deque<Transaction>, 2> transactions_;  // of Load and of Store, in the order in which they began
   FlowPacket flow_packet_;
   OperandPorts ports_;
+  std::vector<Cycle> last_arrival_;  // by source: when the vectors of its last packet could be read
   std::vector<Cycle> times_;  // of the vectors of the firing at hand
   std::vector<u32> addresses_;
   std::vector<u16> slots_;

@@ -274,9 +274,10 @@ void PeCore::advance_to(Cycle now) {
         break;
       case Event::Kind::finished:
         if (event.ticket != 0) {
-          event.time = confirm_end(event.ticket, now);
+          const std::optional<Cycle> again = confirm_end(event.ticket, now);
           if (!error_.empty()) break;
-          if (event.time > now) {
+          if (again) {
+            event.time = *again;
             post(event);
             break;
           }

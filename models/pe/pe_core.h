@@ -177,10 +177,11 @@ class PeCore {
   virtual void begin_firing(u32 segment, Cycle now, Wait waited_for) { (void)segment, (void)now, (void)waited_for; }
   /// Its results will be in place at `done`.
   virtual void end_firing(Launch& launch, Cycle done) { (void)launch, (void)done; }
-  /// `now` is when a firing with this ticket may have ended: then, or else the earliest time to ask again.
-  virtual Cycle confirm_end(u64 ticket, Cycle now) {
-    (void)ticket;
-    return now;
+  /// `now` is when a firing with this ticket may have ended. Nothing: it has; or when to ask again, after all that
+  /// happens until then.
+  [[nodiscard]] virtual std::optional<Cycle> confirm_end(u64 ticket, Cycle now) {
+    (void)ticket, (void)now;
+    return std::nullopt;
   }
   /// Called when a unit may be free, at its free_at or later: brings free_at up to date if it is busy longer.
   virtual void confirm_free(Unit unit, Cycle now) { (void)unit, (void)now; }

@@ -254,6 +254,24 @@ TEST_CASE("pe: the token of a flow comes with its last vector", "[pe]") {
   }
 }
 
+TEST_CASE("pe: a token does not overtake vectors of its sender that wait for a port", "[pe]") {
+  Program program(2);
+  const u16 send = program.send(1, 1, 40), store = program.store(1, 2, 0, 8);
+  program.data(send, store, 1);
+  PeBenchConfig config;
+  config.pe.operand_ports = 1;
+  config.pe.operand_bank_hash = false;
+  Fixture fixture(program, config);
+  REQUIRE(fixture.bench.launch({1, 1, 1, 1}));
+  // Two packets of four vectors for bank 0, written in cycles 18 to 25, one for bank 1 with the token.
+  REQUIRE(fixture.bench.arrive(FlowPacket::no_edge, {100, 104, 108, 112}, 22));
+  REQUIRE(fixture.bench.arrive(FlowPacket::no_edge, {116, 120, 124, 128}, 22));
+  REQUIRE(fixture.bench.arrive(0, {101}, 23));
+  fixture.bench.run();
+  REQUIRE(fixture.bench.memory.size() == 1);
+  CHECK(fixture.bench.memory[0].at == 26);
+}
+
 TEST_CASE("pe: weights are loaded once per launch, and not again where they are resident", "[pe]") {
   Program program;
   const u16 weights = program.load(0, 3, 0x4000, 20), load = program.load(1, 2), cal = program.cal(1, 2);
