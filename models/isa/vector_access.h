@@ -25,6 +25,9 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   [[nodiscard]] std::size_t entries() const {
     return untimed_places == nullptr && turns == nullptr ? count : count * std::size_t{untimed_copies};
   }
+  /// Not null: one entry a vector, a cycle of the simulated time; in, of a write: before which it is not issued; out, of
+  /// a read: in which its data can be used at the PE.
+  Cycle* times = nullptr;
   /// 0: as it is. Otherwise a loosely timed access that stands for this many alike, whose vectors go `untimed_hops`
   /// hops in all: it is counted and takes no time. With places or turns there are `count` addresses for each of those
   /// alike, one behind the other, and the payload has no data pointer.
@@ -37,6 +40,18 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   std::vector<Cycle>* turns = nullptr;
   /// Out, with turns: cycles until the banks at hand have done so, and until all have served what was ever asked for.
   Cycle turn_cycles = 0, drain_cycles = 0;
+  /// Not loosely timed: who serves it may answer before it knows when the vectors are served, and gives a ticket, not 0,
+  /// that asks for it later.
+  bool deferred = false;
+  u64 ticket = 0;
+  /// With TLM_IGNORE_COMMAND and a ticket: how far this access has come at the time of the call. Its storage of `times`
+  /// is used until it is done.
+  struct Progress {
+    bool issued = false, done = false;
+    /// When the port may issue for another segment, and when the last vector is done; not before, if not known yet.
+    Cycle issue_end = 0, end = 0;
+  };
+  Progress progress;
   /// Out: cycles that vectors waited for a bank beyond the unloaded latency.
   u64 conflict_cycles = 0;
   /// Out: cycles from the first vector's issue until the port may issue for another segment, at least `count`.
@@ -65,6 +80,8 @@ struct FlowPacket : tlm::tlm_extension<FlowPacket> {
   u64 untimed_hops = 0;
   /// Out: cycles that vectors waited for links or credits beyond the unloaded latency.
   u64 stall_cycles = 0;
+  /// Out: one entry a vector, the cycle from which on it is at its destination.
+  std::vector<Cycle> arrivals;
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new FlowPacket(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const FlowPacket&>(other); }

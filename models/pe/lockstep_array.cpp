@@ -22,7 +22,7 @@ LockstepArray::LockstepArray(sc_core::sc_module_name module_name, const ArrayPar
                              const PeParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats,
                              bool data)
     : sc_module(module_name),
-      PeCore(name(), 0, array, parameters, parent_stats, data),
+      PeCore(name(), 0, array, parameters, parent_stats, data, std::make_shared<CalSchedules>()),
       config("config", static_cast<std::size_t>(array.rows * array.columns)),
       to_scratchpad("to_scratchpad", config.size()),
       to_mesh("to_mesh", config.size()),
@@ -688,7 +688,7 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
 
 // ---------------------------------------------------------------- Cal
 
-Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
+Cycle LockstepArray::start_cal(u32 segment, const StreamBases& first, Cycle now) {
   const SegmentProgram& program = context_->program.segments[segment];
   const bool sound = all_within_bounds();
   for (std::size_t i = 0; data_ && i < active_.size(); ++i) {
@@ -696,7 +696,7 @@ Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
     if (!within_memory(program, bases, sound)) break;
     cal_.execute(program, bases, memories_[active_[i]]);
   }
-  const CalSchedule& schedule = context_->schedules[segment];
+  const CalSchedule& schedule = schedule_of(segment, first);
   count_cal(schedule);
   book(Unit::cal, now, schedule.issue, schedule.special, schedule.latency);
   return now + schedule.completion;

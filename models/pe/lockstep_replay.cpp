@@ -179,7 +179,7 @@ void LockstepArray::count_segments() {
     const SegmentProgram& program = context_->program.segments[segment];
     const u64 vectors = u64{count.copies} * program.transfers.size();
     if (program.unit == Unit::cal) {
-      count_cal(context_->schedules[segment]);
+      count_cal(context_->schedules[segment]->any());
       continue;
     }
     if (program.unit != Unit::load) operand_reads_ += vectors;

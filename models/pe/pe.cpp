@@ -9,15 +9,17 @@
 namespace bvp {
 
 Pe::Pe(sc_core::sc_module_name module_name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
-       const ClockDomain& clock, StatGroup& parent_stats, bool data)
+       const ClockDomain& clock, StatGroup& parent_stats, bool data, std::shared_ptr<CalSchedules> schedules)
     : sc_module(module_name),
-      PeCore(name(), index, array, parameters, parent_stats, data),
+      PeCore(name(), index, array, parameters, parent_stats, data,
+             schedules ? std::move(schedules) : std::make_shared<CalSchedules>()),
       config("config"),
       to_scratchpad("to_scratchpad"),
       to_mesh("to_mesh"),
       from_mesh("from_mesh"),
       to_sequencer("to_sequencer"),
-      clock_(clock) {
+      clock_(clock),
+      ports_(cal_.banks()) {
   config.register_b_transport(this, &Pe::config_transport);
   from_mesh.register_b_transport(this, &Pe::flow_transport);
   SC_METHOD(run);
@@ -79,7 +81,19 @@ std::optional<Cycle> Pe::start_load(const SegmentProgram& segment, const StreamB
     incoming.slots[i] = static_cast<u16>(bases[transfer.d.stream] + transfer.d.offset);
   }
   operand_writes_ += count;
-  return access_scratchpad(Unit::load, incoming.data.data(), now);
+  ports_.begin(now);
+  times_.assign(count, 0);
+  return access_scratchpad(Unit::load, incoming.data.data(), now, &incoming.slots);
+}
+
+Cycle Pe::write_operands(std::size_t count, const u16* slots, const Cycle* arrivals, Cycle last) {
+  Cycle readable = last;
+  for (std::size_t i = 0; i < count; ++i) {
+    // Whoever does not say when each vector comes sends one a cycle.
+    const Cycle arrival = arrivals != nullptr && arrivals[i] != 0 ? arrivals[i] : last + 1 - std::min<Cycle>(last, count - i);
+    readable = std::max(readable, ports_.access(slots[i], std::max<Cycle>(arrival, 1) - 1) + 1);
+  }
+  return readable;
 }
 
 std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const StreamBases& bases, Cycle now) {
@@ -91,9 +105,15 @@ std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const Stream
     addresses_[i] = static_cast<u32>(bases[transfer.d.stream] + transfer.d.offset);
   }
   operand_reads_ += count;
+  ports_.begin(now);
+  times_.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Access& vector = segment.transfers[i].a;
+    times_[i] = ports_.access(bases[vector.stream] + vector.offset, i == 0 ? now : times_[i - 1] + 1);
+  }
   const Access& first = segment.transfers.front().a;
   if (segment.consecutive && memory_.pitch() == lanes) {
-    return access_scratchpad(Unit::store, memory_.vector(bases[first.stream] + first.offset), now);
+    return access_scratchpad(Unit::store, memory_.vector(bases[first.stream] + first.offset), now, nullptr);
   }
   buffer_.resize(count * lanes);
   for (std::size_t i = 0; data_ && i < count; ++i) {
@@ -101,14 +121,15 @@ std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const Stream
     std::memcpy(buffer_.data() + i * lanes, memory_.vector(bases[vector.stream] + vector.offset),
                 std::size_t{lanes} * 2);
   }
-  return access_scratchpad(Unit::store, buffer_.data(), now);
+  return access_scratchpad(Unit::store, buffer_.data(), now, nullptr);
 }
 
-std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now) {
+std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now, const std::vector<u16>* slots) {
   const std::size_t count = addresses_.size();
   vector_access_.addresses = addresses_.data();
   vector_access_.count = static_cast<u32>(count);
   vector_access_.lanes = memory_.lanes();
+  vector_access_.times = times_.data();
   payload_.set_command(unit == Unit::load ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND);
   payload_.set_address(addresses_.front() & ~VectorAccess::column_flag);
   payload_.set_data_ptr(reinterpret_cast<unsigned char*>(data));
@@ -129,17 +150,19 @@ std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now) {
   book_busy(unit, now, count, 0, busy - count);
   // Banks may serve a later segment first; its completion waits for the one before, as tokens are in order.
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
-  in_order = std::max(in_order, now + clock_.to_cycles(delay));
+  const Cycle last = now + clock_.to_cycles(delay);
+  const Cycle done = slots == nullptr ? last : write_operands(count, slots->data(), times_.data(), last);
+  in_order = std::max(in_order, done);
   return in_order;
 }
 
 std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last, Cycle now) {
   const PeProgram& program = context_->program;
-  const u32 lanes = memory_.lanes();
   const u32 pes = program.pe_rows * program.pe_columns;
   const u32 own = index_ / columns_ * program.pe_columns + index_ % columns_;
-  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   const std::size_t count = segment.transfers.size();
+  ports_.begin(now);
+  Cycle next = now;  // in which the unit may read and send the next vector
   for (std::size_t begin = 0; begin < count;) {
     const u32 mask = segment.transfers[begin].peer_mask;
     std::size_t end = begin;
@@ -148,60 +171,89 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
       fail(fmt::format("a vector is sent to PE {}, the kernel has {}", own ^ mask, pes));
       return std::nullopt;
     }
-    slots_.resize(end - begin);
-    buffer_.resize((end - begin) * lanes);
-    for (std::size_t i = begin; i < end; ++i) {
-      const Transfer& transfer = segment.transfers[i];
-      slots_[i - begin] = static_cast<u16>(bases[transfer.d.stream] + transfer.d.offset);
-      if (data_)
-        std::memcpy(buffer_.data() + (i - begin) * lanes, memory_.vector(bases[transfer.a.stream] + transfer.a.offset),
-                    std::size_t{lanes} * 2);
-    }
     const bool final_packet =
         std::none_of(segment.transfers.begin() + static_cast<std::ptrdiff_t>(end), segment.transfers.end(),
                      [&](const Transfer& transfer) { return transfer.peer_mask == mask; });
-    flow_packet_.edge = FlowPacket::no_edge;
+    u32 edge_of_packet = FlowPacket::no_edge;
     if (final_packet) {
       for (const u32 edge : segment.out_edges) {
         const EdgeProgram& target = program.edges[edge];
         if (!target.rides || target.peer_mask != mask || target.scope < last) continue;
-        flow_packet_.edge = edge;
+        edge_of_packet = edge;
       }
     }
     const u32 peer = own ^ mask;
     flow_packet_.source = index_;
     flow_packet_.destination = peer / program.pe_columns * columns_ + peer % program.pe_columns;
-    flow_packet_.slots = slots_.data();
-    flow_packet_.count = static_cast<u32>(end - begin);
-    payload_.set_command(tlm::TLM_WRITE_COMMAND);
-    payload_.set_address(flow_packet_.destination);
-    payload_.set_data_ptr(reinterpret_cast<unsigned char*>(buffer_.data()));
-    payload_.set_data_length(static_cast<unsigned>(buffer_.size() * 2));
-    payload_.set_streaming_width(payload_.get_data_length());
-    payload_.set_byte_enable_ptr(nullptr);
-    payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-    payload_.set_extension(&flow_packet_);
-    to_mesh->b_transport(payload_, delay);
-    payload_.clear_extension(&flow_packet_);
-    if (payload_.is_response_error()) {
-      fail(fmt::format("the mesh refused vectors for PE {}: {}", flow_packet_.destination,
-                       payload_.get_response_string()));
-      return std::nullopt;
+    // Vectors that are read in consecutive cycles travel as one packet.
+    const auto read = [&](std::size_t i, Cycle earliest) {
+      const Access& vector = segment.transfers[i].a;
+      return ports_.access(bases[vector.stream] + vector.offset, earliest);
+    };
+    Cycle first = read(begin, next);
+    while (begin < end) {
+      std::size_t stop = begin + 1;
+      Cycle following = 0;
+      for (; stop < end; ++stop) {
+        const Cycle expected = first + (stop - begin);
+        following = read(stop, expected);
+        if (following != expected) break;
+      }
+      flow_packet_.edge = stop == end ? edge_of_packet : FlowPacket::no_edge;
+      const std::optional<Cycle> sent = send_vectors(segment, bases, begin, stop, first, now);
+      if (!sent) return std::nullopt;
+      next = *sent;
+      first = following;
+      begin = stop;
     }
-    begin = end;
   }
   operand_reads_ += count;
-  const u64 busy = std::max<u64>(count, clock_.to_cycles(delay));
+  const u64 busy = std::max<u64>(count, next - now);
   book_busy(Unit::flow, now, count, 0, busy - count);
   return now + busy;
 }
 
+std::optional<Cycle> Pe::send_vectors(const SegmentProgram& segment, const StreamBases& bases, std::size_t begin,
+                                      std::size_t end, Cycle first, Cycle now) {
+  const u32 lanes = memory_.lanes();
+  slots_.resize(end - begin);
+  buffer_.resize((end - begin) * lanes);
+  for (std::size_t i = begin; i < end; ++i) {
+    const Transfer& transfer = segment.transfers[i];
+    slots_[i - begin] = static_cast<u16>(bases[transfer.d.stream] + transfer.d.offset);
+    if (data_)
+      std::memcpy(buffer_.data() + (i - begin) * lanes, memory_.vector(bases[transfer.a.stream] + transfer.a.offset),
+                  std::size_t{lanes} * 2);
+  }
+  flow_packet_.slots = slots_.data();
+  flow_packet_.count = static_cast<u32>(end - begin);
+  payload_.set_command(tlm::TLM_WRITE_COMMAND);
+  payload_.set_address(flow_packet_.destination);
+  payload_.set_data_ptr(reinterpret_cast<unsigned char*>(buffer_.data()));
+  payload_.set_data_length(static_cast<unsigned>(buffer_.size() * 2));
+  payload_.set_streaming_width(payload_.get_data_length());
+  payload_.set_byte_enable_ptr(nullptr);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  payload_.set_extension(&flow_packet_);
+  sc_core::sc_time delay = clock_.to_time(first - now);
+  to_mesh->b_transport(payload_, delay);
+  payload_.clear_extension(&flow_packet_);
+  if (payload_.is_response_error()) {
+    fail(fmt::format("the mesh refused vectors for PE {}: {}", flow_packet_.destination,
+                     payload_.get_response_string()));
+    return std::nullopt;
+  }
+  return now + clock_.to_cycles(delay);
+}
+
 Cycle Pe::start_cal(u32 segment, const StreamBases& bases, Cycle now) {
-  const CalSchedule& schedule = context_->schedules[segment];
+  const CalSchedule& schedule = schedule_of(segment, bases);
   if (data_) cal_.execute(context_->program.segments[segment], bases, memory_);
   count_cal(schedule);
-  book_busy(Unit::cal, now, schedule.issue, schedule.special, schedule.latency);
-  return now + schedule.completion;
+  ports_.begin(now);
+  const OperandPorts::Placement placement = ports_.place(schedule.ports, now, schedule.occupancy);
+  book_busy(Unit::cal, now, schedule.issue, schedule.special, schedule.latency + placement.issue_halts);
+  return now + schedule.completion + placement.halts;
 }
 
 void Pe::send_token(u32 edge, Cycle) {
@@ -232,7 +284,18 @@ void Pe::flow_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& del
   const bool sound =
       packet != nullptr && payload.is_write() && payload.get_data_length() == u64{packet->count} * memory_.lanes() * 2;
   const auto* const words = reinterpret_cast<const u16*>(payload.get_data_ptr());
-  respond(payload, sound && arrive(*packet, words, clock_.to_cycles(sc_core::sc_time_stamp() + delay)));
+  if (!sound || !takes(*packet)) {
+    respond(payload, false);
+    return;
+  }
+  Cycle when = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  if (packet->count != 0) {
+    ports_.begin(clock_.now());
+    const Cycle* const arrivals = packet->arrivals.size() == packet->count ? packet->arrivals.data() : nullptr;
+    when = write_operands(packet->count, packet->slots, arrivals, when);
+  }
+  arrive(*packet, words, when);
+  respond(payload, true);
 }
 
 void Pe::report_completion(u32 launch_number, u32 status) {

@@ -47,7 +47,7 @@ PeCore::UnitStats::UnitStats(StatGroup& parent, const char* name, const char* st
 }
 
 PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
-               StatGroup& parent_stats, bool data)
+               StatGroup& parent_stats, bool data, std::shared_ptr<CalSchedules> schedules)
     : name_(std::move(name)),
       index_(index),
       columns_(static_cast<u32>(array.columns)),
@@ -74,12 +74,13 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
       retention_cycles_(&stats_, "retention_cycle", "cycles", "cycles in retention"),
       memory_(limits_.operand_vectors, limits_.accumulators, limits_.lanes),
       cal_(parameters, limits_.lanes),
-      clock_gating_(parameters.clock_gating) {
+      clock_gating_(parameters.clock_gating),
+      schedules_(std::move(schedules)) {
   constexpr std::array<const char*, unit_count> stalls{
       "cycles busy without issue: vectors waited for scratchpad banks",
-      "cycles busy without issue: an operand was still in a pipeline of the unit",
-      "cycles busy without issue: vectors waited for mesh links or credits",
-      "cycles busy without issue: vectors waited for scratchpad banks"};
+      "cycles busy without issue: an operand was still in a pipeline of the unit, or its bank had no port left",
+      "cycles busy without issue: vectors waited for operand banks, mesh links or credits",
+      "cycles busy without issue: vectors waited for operand banks or scratchpad banks"};
   for (std::size_t unit = 0; unit < unit_count; ++unit) {
     unit_stats_[unit] = std::make_unique<UnitStats>(stats_, unit_names[unit], stalls[unit]);
   }
@@ -112,7 +113,7 @@ bool PeCore::configure(const u8* image, std::size_t size) {
     context->program = make_program(kernel, y * kernel.pe_columns + x);
     context->schedules.reserve(context->program.segments.size());
     for (const SegmentProgram& segment : context->program.segments) {
-      context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
+      context->schedules.push_back(segment.unit == Unit::cal ? schedules_->of(segment) : nullptr);
     }
     if (stands_for_all()) add_all_pes(*context, kernel);
     accept(std::move(context));
@@ -617,10 +618,13 @@ void PeCore::deliver(u32 vectors) {
   free_incoming_.push_back(vectors);
 }
 
-bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
+bool PeCore::takes(const FlowPacket& packet) const {
   if (!context_ || (packet.edge != FlowPacket::no_edge && packet.edge >= edges_.size())) return false;
   const auto inside = [&](u16 slot) { return slot < limits_.operand_vectors; };
-  if (!std::all_of(packet.slots, packet.slots + packet.count, inside)) return false;
+  return std::all_of(packet.slots, packet.slots + packet.count, inside);
+}
+
+void PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
   Event event;
   event.time = when;
   event.kind = Event::Kind::arrival;
@@ -634,7 +638,6 @@ bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
   }
   post(event);
   reschedule();
-  return true;
 }
 
 void PeCore::expect_token(u32 edge, Cycle when) {

@@ -17,6 +17,7 @@
 #include "models/common/statistics.h"
 #include "models/isa/launch.h"
 #include "models/isa/vector_access.h"
+#include "models/pe/cal_schedules.h"
 #include "models/pe/cal_unit.h"
 #include "models/pe/operand_memory.h"
 #include "models/pe/pe_parameters.h"
@@ -30,8 +31,9 @@ class PeCore {
  public:
   /// @param index  row-major position in the array
   /// @param data   false: timing and actions only, nothing is moved or computed
+  /// @param schedules  of Cal, shared by PEs with the same parameters
   PeCore(std::string name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
-         StatGroup& parent_stats, bool data);
+         StatGroup& parent_stats, bool data, std::shared_ptr<CalSchedules> schedules);
   virtual ~PeCore() = default;
   PeCore(const PeCore&) = delete;
   PeCore& operator=(const PeCore&) = delete;
@@ -127,7 +129,7 @@ class PeCore {
   struct Context {
     PeProgram program;
     u64 words = 0;                        // of configuration, 64 bits each, that a PE receives
-    std::vector<CalSchedule> schedules;   // of the Cal segments
+    std::vector<std::shared_ptr<SegmentSchedules>> schedules;  // of the Cal segments; null for others
     std::vector<FirstIteration> all_pes;  // of the kernel, if this stands for all of them
     std::vector<FirstBases> bases;        // of the segments, on all of those
     bool uniform = true;                  // all of those run the same iterations
@@ -146,8 +148,10 @@ class PeCore {
   bool launch(const LaunchRecord& record, Cycle when);
   /// Drops all launches, unreported, and both contexts.
   void stop(Cycle now);
-  /// Vectors and the token of an edge (FlowPacket::no_edge: none) that arrive at `when`; false: they make no sense.
-  bool arrive(const FlowPacket& packet, const u16* data, Cycle when);
+  /// Whether a packet makes sense here.
+  [[nodiscard]] bool takes(const FlowPacket& packet) const;
+  /// Vectors and the token of an edge (FlowPacket::no_edge: none), of a packet that makes sense, are there at `when`.
+  void arrive(const FlowPacket& packet, const u16* data, Cycle when);
   /// Handles all events up to `now`. wake_at() asked for it.
   void advance_to(Cycle now);
 
@@ -190,6 +194,10 @@ class PeCore {
   virtual void book_rest(const Launch* ended, Cycle now);
   void count_wait(Unit unit, Wait reason, u64 cycles);
   void count_cal(const CalSchedule& schedule);
+  /// Of the Cal segment in a firing with these bases, which are within bounds.
+  [[nodiscard]] const CalSchedule& schedule_of(u32 segment, const StreamBases& bases) const {
+    return context_->schedules[segment]->at(cal_, context_->program.segments[segment], bases);
+  }
   [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance) {
     StreamBases bases{};
     for (std::size_t s = 0; s < streams_per_segment; ++s) {
@@ -288,6 +296,7 @@ class PeCore {
   std::string error_;
   std::vector<CachedContext> cache_;
   std::size_t next_cached_ = 0;
+  const std::shared_ptr<CalSchedules> schedules_;
 
   std::vector<Event> events_;  // a heap, earliest first
   u64 order_ = 0;

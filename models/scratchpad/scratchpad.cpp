@@ -142,6 +142,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
   const u8* const banks = bank_of_tile_.data();
   const Cycle there = to_bank(pe);
   const Cycle back = array_latency_ + (read ? from_bank(pe) : 0);
+  Cycle* const times = access.times;
   const std::size_t outstanding = channel.returns.size();
   Cycle* const returns = channel.returns.data();
   std::size_t oldest = channel.oldest;
@@ -152,6 +153,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
     const u32 entry = addresses[i];
     const u32 offset = entry & ~VectorAccess::column_flag;
     const u32 bank = banks[offset / (row_bytes * lanes)];
+    if (!read && times != nullptr) next_issue = std::max(next_issue, times[i]);
     const Cycle issue = std::max(next_issue, returns[oldest]);
     stalls += issue - next_issue;
     next_issue = issue + 1;
@@ -159,6 +161,7 @@ Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
     columns += entry >> 31;
     conflicts += slot - (issue + there);
     returns[oldest] = slot + back;
+    if (read && times != nullptr) times[i] = slot + back;
     done = std::max(done, slot + back);
     if (++oldest == outstanding) oldest = 0;
   }
