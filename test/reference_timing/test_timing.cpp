@@ -95,6 +95,9 @@ ticking::Machine machine_of(const SocParameters& soc) {
   machine.lanes = number(soc.array.lanes);
   machine.operand_vectors = number(soc.pe.operand_vectors);
   machine.accumulators = number(soc.pe.accumulators);
+  machine.operand_banks = number(soc.pe.operand_banks);
+  machine.operand_ports = number(soc.pe.operand_ports);
+  machine.operand_bank_hash = soc.pe.operand_bank_hash;
   machine.cal_latency = number(soc.pe.cal_latency);
   machine.max_latency = number(soc.pe.max_latency);
   machine.special_latency = number(soc.pe.special_latency);
