@@ -86,6 +86,11 @@ std::unique_ptr<Scenario> read(const TimedScenario& timed) {
   return read_scenario_text(timed.network, "timing.yaml", options);
 }
 
+ticking::Arbiter arbiter_of(const std::string& name) {
+  if (name == "first_come") return ticking::Arbiter::first_come;
+  return name == "round_robin" ? ticking::Arbiter::round_robin : ticking::Arbiter::oldest_firing;
+}
+
 /// The parameters as plain numbers.
 ticking::Machine machine_of(const SocParameters& soc) {
   const auto number = [](const Param<i64>& parameter) { return static_cast<unsigned>(parameter.get()); };
@@ -109,6 +114,9 @@ ticking::Machine machine_of(const SocParameters& soc) {
   machine.response_latency = number(soc.scratchpad.response_latency);
   machine.hop_latency = number(soc.scratchpad.hop_latency);
   machine.outstanding = number(soc.scratchpad.outstanding);
+  machine.arbiter = arbiter_of(soc.scratchpad.arbiter);
+  machine.queue_entries = number(soc.scratchpad.queue_entries);
+  machine.return_ports = number(soc.scratchpad.return_ports);
   machine.link_latency = number(soc.mesh.link_latency);
   machine.link_bytes = number(soc.mesh.link_bytes);
   machine.ejection_latency = number(soc.mesh.ejection_latency);
