@@ -44,8 +44,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   /// that asks for it later.
   bool deferred = false;
   u64 ticket = 0;
-  /// With TLM_IGNORE_COMMAND and a ticket: how far this access has come at the time of the call. Its storage of `times`
-  /// is used until it is done.
+  /// With TLM_IGNORE_COMMAND and a ticket: how far that access has come at the time of the call if `deferred`, or else at
+  /// its end. When it is done the ticket becomes 0, and `times` (or null) and conflict_cycles are filled in.
   struct Progress {
     bool issued = false, done = false;
     /// When the port may issue for another segment, and when the last vector is done; not before, if not known yet.

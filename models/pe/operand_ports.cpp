@@ -29,7 +29,7 @@ u64 PortPattern::first_free(u32 bank, u64 earliest) const {
 
 void PortPattern::use(u32 bank, u64 cycle) {
   const u64 record = cycle / 64, bit = u64{1} << (cycle % 64);
-  if ((record + 1) * planes_ > words_.size()) words_.resize((record + 1) * planes_, 0);
+  if ((record + 2) * planes_ > words_.size()) words_.resize((record + 2) * planes_, 0);
   u64* level = &words_[record * planes_ + bank * ports_];
   while ((*level & bit) != 0) ++level;
   *level |= bit;
@@ -91,45 +91,47 @@ Cycle OperandPorts::access(i64 vector, Cycle earliest) {
   return cycle;
 }
 
-void OperandPorts::add(u64* record, unsigned bit, const PortPattern& pattern, u64 first, u64 cycles) {
-  const u64 mask = cycles == 64 ? ~u64{0} : (u64{1} << cycles) - 1;
-  for (u32 bank = 0; bank < bank_count_; ++bank) {
-    u64* const levels = record + bank * ports_;
-    // At least `level` ports are taken where the pattern uses `own` of them and at least level - own were taken.
-    for (u32 level = ports_; level > 0; --level) {
-      u64 taken = 0;
-      for (u32 own = 1; own <= level; ++own) {
-        const u64 used = (pattern.used(bank, own, first) & mask) << bit;
-        taken |= own == level ? used : used & levels[level - own - 1];
-      }
-      levels[level - 1] |= taken;
+void OperandPorts::show(const PortPattern& pattern, u64 first, u64 cycles, Cycle at) const {
+  for (u64 i = 0; i < cycles; ++i) {
+    for (u32 bank = 0; bank < bank_count_; ++bank) {
+      u32 used = 0;
+      while (used < ports_ && (pattern.used(bank, used + 1, first + i) & 1) != 0) ++used;
+      if (used != 0) observer_(bank, at + i, used);
     }
   }
 }
 
-OperandPorts::Placement OperandPorts::place(const PortPattern& pattern, Cycle start, u64 occupancy) {
+template <u32 constant_ports>
+OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cycle start, u64 occupancy) {
+  const u32 ports = constant_ports != 0 ? constant_ports : ports_;
   Placement placement;
   Cycle now = start;
   for (u64 first = 0; first < pattern.cycles();) {
     const auto bit = static_cast<unsigned>(now % 64);
     u64 cycles = std::min<u64>(64 - bit, pattern.cycles() - first);
     u64* const taken = record(now / 64);
+    const PortPattern::Window window = pattern.window(first);
     u64 missing = 0;  // cycles in which more ports are wanted than are left
-    for (u32 bank = 0; bank < bank_count_; ++bank) {
-      const u64* const levels = taken + bank * ports_;
-      if (levels[0] >> bit == 0) continue;
-      for (u32 own = 1; own <= ports_; ++own) missing |= pattern.used(bank, own, first) & levels[ports_ - own] >> bit;
+    for (u64 plane = 0; plane < planes_; plane += ports) {
+      for (u32 own = 1; own <= ports; ++own) missing |= window.used(plane + own - 1) & taken[plane + ports - own] >> bit;
     }
-    if (cycles < 64) missing &= (u64{1} << cycles) - 1;
-    if (missing != 0) cycles = static_cast<u64>(__builtin_ctzll(missing));
-    if (cycles != 0) add(taken, bit, pattern, first, cycles);
-    for (u64 i = 0; observer_ && i < cycles; ++i) {
-      for (u32 bank = 0; bank < bank_count_; ++bank) {
-        u32 used = 0;
-        while (used < ports_ && (pattern.used(bank, used + 1, first + i) & 1) != 0) ++used;
-        if (used != 0) observer_(bank, now + i, used);
+    u64 mask = cycles == 64 ? ~u64{0} : (u64{1} << cycles) - 1;
+    missing &= mask;
+    if (missing != 0) {
+      cycles = static_cast<u64>(__builtin_ctzll(missing));
+      mask = (u64{1} << cycles) - 1;
+    }
+    for (u64 plane = 0; plane < planes_; plane += ports) {
+      // At least `level` ports are taken where the firing uses `own` of them and at least level - own were taken.
+      for (u32 level = ports; level > 0; --level) {
+        u64 added = (window.used(plane + level - 1) & mask) << bit;
+        for (u32 own = 1; own < level; ++own) {
+          added |= (window.used(plane + own - 1) & mask) << bit & taken[plane + level - own - 1];
+        }
+        taken[plane + level - 1] |= added;
       }
     }
+    if (observer_) show(pattern, first, cycles, now);
     first += cycles;
     now += cycles;
     if (missing == 0) continue;
@@ -138,6 +140,17 @@ OperandPorts::Placement OperandPorts::place(const PortPattern& pattern, Cycle st
     if (first < occupancy) ++placement.issue_halts;
   }
   return placement;
+}
+
+OperandPorts::Placement OperandPorts::place(const PortPattern& pattern, Cycle start, u64 occupancy) {
+  switch (ports_) {
+    case 1:
+      return place_with<1>(pattern, start, occupancy);
+    case 2:
+      return place_with<2>(pattern, start, occupancy);
+    default:
+      return place_with<0>(pattern, start, occupancy);
+  }
 }
 
 }  // namespace bvp

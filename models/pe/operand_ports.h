@@ -39,10 +39,23 @@ class PortPattern {
   [[nodiscard]] u64 first_free(u32 bank, u64 earliest) const;
   /// Uses one port of the bank in a cycle in which it has one left.
   void use(u32 bank, u64 cycle);
-  /// The cycles from `first` to `first` + 63 in which at least `level` (1 or more) ports of the bank are used.
-  [[nodiscard]] u64 used(u32 bank, u32 level, u64 first) const {
-    const u64 low = at(first / 64, bank, level), shift = first % 64;
-    return shift == 0 ? low : low >> shift | at(first / 64 + 1, bank, level) << (64 - shift);
+  /// The cycles from `first`, one below cycles(), to `first` + 63 in which at least `level` (1 or more) ports of the bank
+  /// are used.
+  [[nodiscard]] u64 used(u32 bank, u32 level, u64 first) const { return window(first).used(bank * ports_ + level - 1); }
+
+  /// 64 cycles of all banks.
+  struct Window {
+    const u64 *low, *high;
+    u64 shift;
+    /// @param plane  bank * ports + level - 1
+    [[nodiscard]] u64 used(u64 plane) const {
+      // In two steps, as a word cannot be shifted by 64.
+      return low[plane] >> shift | high[plane] << 1 << (63 - shift);
+    }
+  };
+  [[nodiscard]] Window window(u64 first) const {
+    const u64* const low = words_.data() + first / 64 * planes_;
+    return {low, low + planes_, first % 64};
   }
   void shrink() { words_.shrink_to_fit(); }
 
@@ -55,7 +68,7 @@ class PortPattern {
   u32 ports_;
   u64 planes_;
   u64 cycles_ = 0;
-  std::vector<u64> words_;
+  std::vector<u64> words_;  // with an empty record behind the last one
 };
 
 /// The ports of one operand memory over time. Accesses are placed firing by firing in the order in which the firings
@@ -91,8 +104,10 @@ class OperandPorts {
   [[nodiscard]] u64* record(Cycle word);
   [[nodiscard]] u64* stored(Cycle word) { return &words_[(word & mask_) * planes_]; }
   void extend(Cycle end);
-  /// Adds up to 64 cycles of the pattern from `first` on, which begin at bit `bit` of the record.
-  void add(u64* record, unsigned bit, const PortPattern& pattern, u64 first, u64 cycles);
+  /// The number of ports is a constant for speed; 0: ports_.
+  template <u32 constant_ports>
+  Placement place_with(const PortPattern& pattern, Cycle start, u64 occupancy);
+  void show(const PortPattern& pattern, u64 first, u64 cycles, Cycle at) const;
 
   const OperandBanks& banks_;
   const u32 bank_count_, ports_;

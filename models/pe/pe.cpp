@@ -45,9 +45,11 @@ void Pe::config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
   } else if (payload.get_address() == launch_address && payload.get_data_length() == sizeof(LaunchRecord)) {
     LaunchRecord record;
     std::memcpy(&record, payload.get_data_ptr(), sizeof(record));
+    if (!error().empty()) forget_transactions();
     respond(payload, launch(record, clock_.to_cycles(sc_core::sc_time_stamp() + delay)));
   } else if (payload.get_address() == stop_address) {
     stop(clock_.to_cycles(sc_core::sc_time_stamp() + delay));
+    forget_transactions();
     respond(payload, true);
   } else {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
@@ -83,7 +85,7 @@ std::optional<Cycle> Pe::start_load(const SegmentProgram& segment, const StreamB
   operand_writes_ += count;
   ports_.begin(now);
   times_.assign(count, 0);
-  return access_scratchpad(Unit::load, incoming.data.data(), now, &incoming.slots);
+  return access_scratchpad(Unit::load, incoming.data.data(), now, vectors);
 }
 
 Cycle Pe::write_operands(std::size_t count, const u16* slots, const Cycle* arrivals, Cycle last) {
@@ -113,7 +115,7 @@ std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const Stream
   }
   const Access& first = segment.transfers.front().a;
   if (segment.consecutive && memory_.pitch() == lanes) {
-    return access_scratchpad(Unit::store, memory_.vector(bases[first.stream] + first.offset), now, nullptr);
+    return access_scratchpad(Unit::store, memory_.vector(bases[first.stream] + first.offset), now, no_vectors);
   }
   buffer_.resize(count * lanes);
   for (std::size_t i = 0; data_ && i < count; ++i) {
@@ -121,15 +123,17 @@ std::optional<Cycle> Pe::start_store(const SegmentProgram& segment, const Stream
     std::memcpy(buffer_.data() + i * lanes, memory_.vector(bases[vector.stream] + vector.offset),
                 std::size_t{lanes} * 2);
   }
-  return access_scratchpad(Unit::store, buffer_.data(), now, nullptr);
+  return access_scratchpad(Unit::store, buffer_.data(), now, no_vectors);
 }
 
-std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now, const std::vector<u16>* slots) {
+std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now, u32 vectors) {
   const std::size_t count = addresses_.size();
   vector_access_.addresses = addresses_.data();
   vector_access_.count = static_cast<u32>(count);
   vector_access_.lanes = memory_.lanes();
   vector_access_.times = times_.data();
+  vector_access_.deferred = true;
+  vector_access_.ticket = 0;
   payload_.set_command(unit == Unit::load ? tlm::TLM_READ_COMMAND : tlm::TLM_WRITE_COMMAND);
   payload_.set_address(addresses_.front() & ~VectorAccess::column_flag);
   payload_.set_data_ptr(reinterpret_cast<unsigned char*>(data));
@@ -148,12 +152,82 @@ std::optional<Cycle> Pe::access_scratchpad(Unit unit, u16* data, Cycle now, cons
   }
   const u64 busy = std::max<u64>(count, vector_access_.issue_cycles);
   book_busy(unit, now, count, 0, busy - count);
+  const Cycle last = now + clock_.to_cycles(delay);
+  if (vector_access_.ticket != 0) {
+    ticket_ = vector_access_.ticket;
+    transactions_of(unit).push_back({ticket_, vectors, false, false, false, last, 0});
+    return last;
+  }
   // Banks may serve a later segment first; its completion waits for the one before, as tokens are in order.
   Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
-  const Cycle last = now + clock_.to_cycles(delay);
-  const Cycle done = slots == nullptr ? last : write_operands(count, slots->data(), times_.data(), last);
-  in_order = std::max(in_order, done);
+  const Cycle end =
+      vectors == no_vectors ? last : write_operands(count, incoming_[vectors].slots.data(), times_.data(), last);
+  in_order = std::max(in_order, end);
   return in_order;
+}
+
+void Pe::ask(Unit unit, Transaction& transaction, Cycle now) {
+  const std::size_t count = transaction.vectors == no_vectors ? 0 : incoming_[transaction.vectors].slots.size();
+  times_.resize(std::max(times_.size(), count));
+  question_.ticket = transaction.ticket;
+  question_.deferred = true;
+  question_.times = count == 0 ? nullptr : times_.data();
+  payload_.set_command(tlm::TLM_IGNORE_COMMAND);
+  payload_.set_data_ptr(nullptr);
+  payload_.set_data_length(0);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  payload_.set_extension(&question_);
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  to_scratchpad->b_transport(payload_, delay);
+  payload_.clear_extension(&question_);
+  if (!payload_.is_response_ok()) {
+    fail(fmt::format("the scratchpad has forgotten a {}", unit_names[static_cast<std::size_t>(unit)]));
+    return;
+  }
+  const VectorAccess::Progress& progress = question_.progress;
+  transaction.issued = progress.issued;
+  transaction.served = progress.done;
+  if (transaction.ticket == transactions_of(unit).back().ticket) {
+    book_stall_until(unit, progress.issued ? progress.issue_end : std::max(progress.issue_end, now + 1));
+  }
+  if (!progress.done) {
+    transaction.earliest = std::max(progress.end, now + 1);
+    return;
+  }
+  transaction.end = progress.end;
+  if (count != 0) {
+    ports_.begin(now);
+    transaction.end = write_operands(count, incoming_[transaction.vectors].slots.data(), times_.data(), progress.end);
+  }
+}
+
+Cycle Pe::confirm_end(u64 ticket, Cycle now) {
+  for (const Unit unit : {Unit::load, Unit::store}) {
+    auto& transactions = transactions_of(unit);
+    const auto same = [&](const Transaction& each) { return each.ticket == ticket; };
+    const auto asked = std::find_if(transactions.begin(), transactions.end(), same);
+    if (asked == transactions.end()) continue;
+    // Banks may serve a later firing first; its end waits for the one before, as tokens are in order.
+    Cycle& in_order = units_[static_cast<std::size_t>(unit)].last_done;
+    for (auto each = transactions.begin(); each != std::next(asked); ++each) {
+      if (!each->served) ask(unit, *each, now);
+      if (!error().empty()) return now;
+      if (!each->served) return each->earliest;
+      if (each->in_order) continue;
+      each->in_order = true;
+      in_order = each->end = std::max(in_order, each->end);
+    }
+    const Cycle end = asked->end;
+    if (end <= now) transactions.erase(asked);
+    return std::max(end, now);
+  }
+  return now;
+}
+
+void Pe::confirm_free(Unit unit, Cycle now) {
+  if (unit != Unit::load && unit != Unit::store) return;
+  auto& transactions = transactions_of(unit);
+  if (!transactions.empty() && !transactions.back().issued) ask(unit, transactions.back(), now);
 }
 
 std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last, Cycle now) {

@@ -6,6 +6,8 @@
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
+#include <array>
+#include <deque>
 #include <optional>
 #include <systemc>
 #include <vector>
@@ -50,12 +52,29 @@ class Pe : public sc_core::sc_module, public PeCore {
   std::optional<Cycle> start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last,
                                   Cycle now) override;
   Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) override;
+  Cycle confirm_end(u64 ticket, Cycle now) override;
+  void confirm_free(Unit unit, Cycle now) override;
   void send_token(u32 edge, Cycle now) override;
   void report_completion(u32 launch_number, u32 status) override;
   void wake_at(Cycle cycle) override;
-  /// The memory-plane transaction of `addresses_`; nullopt after fail().
-  /// @param slots  of a Load: where its vectors go
-  std::optional<Cycle> access_scratchpad(Unit unit, u16* data, Cycle now, const std::vector<u16>* slots);
+  /// A Load or Store firing whose end the scratchpad does not know yet.
+  struct Transaction {
+    u64 ticket = 0;
+    u32 vectors = no_vectors;  // of a Load: where they go
+    bool issued = false, served = false;
+    bool in_order = false;  // so are the unit's firings before it
+    Cycle earliest = 0;     // when it may be served, if it is not
+    Cycle end = 0;          // served: when its results are in place; in_order: not before those of the ones before
+  };
+
+  /// The memory-plane transaction of `addresses_`; returns its end, or with ticket_ the earliest one; nullopt after
+  /// fail().
+  /// @param vectors  of a Load: where they go
+  std::optional<Cycle> access_scratchpad(Unit unit, u16* data, Cycle now, u32 vectors);
+  [[nodiscard]] std::deque<Transaction>& transactions_of(Unit unit) { return transactions_[unit == Unit::load ? 0 : 1]; }
+  void forget_transactions() { transactions_ = {}; }
+  /// Asks the scratchpad how far the transaction has come; books the unit for as long as it has issued.
+  void ask(Unit unit, Transaction& transaction, Cycle now);
   /// Sends the vectors of these transfers, read from cycle `first` on, one a cycle; returns when the mesh has taken
   /// them, or nullopt after fail().
   std::optional<Cycle> send_vectors(const SegmentProgram& segment, const StreamBases& bases, std::size_t begin,
@@ -70,7 +89,8 @@ class Pe : public sc_core::sc_module, public PeCore {
   Cycle wake_at_ = 0;
   bool wake_pending_ = false;
   tlm::tlm_generic_payload payload_;
-  VectorAccess vector_access_;
+  VectorAccess vector_access_, question_;
+  std::array<std::deque<Transaction>, 2> transactions_;  // of Load and of Store, in the order in which they began
   FlowPacket flow_packet_;
   OperandPorts ports_;
   std::vector<Cycle> times_;  // of the vectors of the firing at hand

@@ -258,7 +258,7 @@ void PeCore::reschedule() {
 void PeCore::advance_to(Cycle now) {
   while (!events_.empty() && events_.front().time <= now) {
     std::pop_heap(events_.begin(), events_.end(), std::greater<>());
-    const Event event = events_.back();
+    Event event = events_.back();
     events_.pop_back();
     if (event.generation != generation_ || !error_.empty()) {
       if (event.vectors != no_vectors) free_incoming_.push_back(event.vectors);
@@ -273,6 +273,14 @@ void PeCore::advance_to(Cycle now) {
         arm(context_->program.edges[event.index].to, now);
         break;
       case Event::Kind::finished:
+        if (event.ticket != 0) {
+          event.time = confirm_end(event.ticket, now);
+          if (!error_.empty()) break;
+          if (event.time > now) {
+            post(event);
+            break;
+          }
+        }
         finish(event, now);
         break;
       case Event::Kind::wake:
@@ -375,6 +383,8 @@ void PeCore::arm_all(Cycle now) {
 void PeCore::try_start(Unit unit, Cycle now) {
   UnitState& state = units_[as_index(unit)];
   if (state.ready == 0) return;
+  if (state.free_at <= now) confirm_free(unit, now);
+  if (!error_.empty()) return;
   if (state.free_at > now) {
     if (!state.wake_booked) {
       state.wake_booked = true;
@@ -428,6 +438,7 @@ void PeCore::start(u32 segment, Cycle now) {
   const unsigned last = outermost_last(program, state, launch);
   std::optional<Cycle> done;
   u32 vectors = no_vectors;
+  ticket_ = 0;
   switch (program.unit) {
     case Unit::load:
       done = start_load(program, bases, now, vectors);
@@ -449,6 +460,7 @@ void PeCore::start(u32 segment, Cycle now) {
   event.kind = Event::Kind::finished;
   event.index = segment;
   event.vectors = vectors;
+  event.ticket = ticket_;
   event.produced_scope = static_cast<u8>(last);
   event.last_of_launch = last == 0;
   event.launch = state.launch;
@@ -685,7 +697,16 @@ void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) 
   instructions_issued_ += issue * multiplicity_;
   const Cycle end = now + issue + special + stall;
   units_[as_index(unit)].free_at = end;
-  if (observer_ != nullptr) observer_->unit_busy(index_, unit, context_->program.segments[firing_].tag, now, end);
+  units_[as_index(unit)].last_tag = context_->program.segments[firing_].tag;
+  if (observer_ != nullptr) observer_->unit_busy(index_, unit, units_[as_index(unit)].last_tag, now, end);
+}
+
+void PeCore::book_stall_until(Unit unit, Cycle end) {
+  UnitState& state = units_[as_index(unit)];
+  if (end <= state.free_at) return;
+  unit_stats_[as_index(unit)]->stall += end - state.free_at;
+  if (observer_ != nullptr) observer_->unit_busy(index_, unit, state.last_tag, state.free_at, end);
+  state.free_at = end;
 }
 
 void PeCore::book_wait(Unit unit, Cycle now, Wait reason) {

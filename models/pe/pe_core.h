@@ -88,6 +88,7 @@ class PeCore {
     u64 ready = 0;  // bit i: the unit's segment number i is ready to fire
     Cycle free_at = 0;
     Cycle last_done = 0;  // Load, Store: of the segment started last
+    u8 last_tag = 0;      // of that segment
     bool wake_booked = false;
     u32 last_served = 0;
     std::vector<u32> segments;  // by number, sorted by tag
@@ -109,6 +110,7 @@ class PeCore {
     u32 index = 0;             // segment, unit, or edge (FlowPacket::no_edge: none)
     u32 vectors = no_vectors;  // arrival, finished load: what is written then
     u64 launch = 0;            // finished: the launch it belonged to
+    u64 ticket = 0;            // finished: of the firing if its end was not known; see Pe
     u32 generation = 0;        // of the context it is for; stale events are dropped
     u64 order = 0;             // events of one cycle are handled in the order in which they were made
     bool operator>(const Event& other) const { return time != other.time ? time > other.time : order > other.order; }
@@ -175,6 +177,13 @@ class PeCore {
   virtual void begin_firing(u32 segment, Cycle now, Wait waited_for) { (void)segment, (void)now, (void)waited_for; }
   /// Its results will be in place at `done`.
   virtual void end_firing(Launch& launch, Cycle done) { (void)launch, (void)done; }
+  /// `now` is when a firing with this ticket may have ended: then, or else the earliest time to ask again.
+  virtual Cycle confirm_end(u64 ticket, Cycle now) {
+    (void)ticket;
+    return now;
+  }
+  /// Called when a unit may be free, at its free_at or later: brings free_at up to date if it is busy longer.
+  virtual void confirm_free(Unit unit, Cycle now) { (void)unit, (void)now; }
   /// Tells PE (own index ^ the edge's mask) that the edge has a token, without vectors.
   virtual void send_token(u32 edge, Cycle now) = 0;
   virtual void report_completion(u32 launch_number, u32 status) = 0;
@@ -193,6 +202,8 @@ class PeCore {
   /// All units have waited until now; `ended`: for the end of this launch, the last one; or else there is none.
   virtual void book_rest(const Launch* ended, Cycle now);
   void count_wait(Unit unit, Wait reason, u64 cycles);
+  /// The unit's last firing has kept it busy for so long, without an issue.
+  void book_stall_until(Unit unit, Cycle end);
   void count_cal(const CalSchedule& schedule);
   /// Of the Cal segment in a firing with these bases, which are within bounds.
   [[nodiscard]] const CalSchedule& schedule_of(u32 segment, const StreamBases& bases) const {
@@ -253,6 +264,7 @@ class PeCore {
   std::deque<Launch> launches_;
   u64 first_launch_ = 0;  // number of launches_.front(), counted since configuration
   u32 firing_ = 0;        // the segment whose start_ function is called
+  u64 ticket_ = 0;        // set by that function if the end that it returns is but the earliest possible
   /// How far its streams are from their first bases then; the same for all PEs of the kernel.
   StreamBases distance_{};
   /// PEs that do what this one does in the firing at hand, itself included.

@@ -19,11 +19,11 @@ struct MachineSize {
   u64 lanes = 0;  ///< of one PE
   u64 scratchpad_bytes = 0;
   u64 dram_channels = 0;
-  u64 operand_bytes = 0;  ///< of one PE
-  u64 operand_banks = 1;  ///< of one PE's operand memory
-  u64 operand_ports = 1;  ///< of a bank of it
+  u64 operand_bytes = 0;  ///< of one PE; 0: banks of 64 vectors are assumed where it matters
   u64 dma_channels = 0;
   u64 link_bytes = 0;                           ///< width of all links that leave one PE, added up
+  u64 operand_banks = 4;                        ///< of one PE's operand memory
+  u64 operand_ports = 2;                        ///< of a bank of it
   std::map<std::string, double> area_mm2 = {};  ///< by component; only for background that is priced by area
 };
 

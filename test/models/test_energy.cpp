@@ -392,6 +392,45 @@ TEST_CASE("area grows with what the machine has", "[energy]") {
   CHECK(mm2(more).at("dma") == Approx(4 * mm2(base).at("dma")));
 }
 
+TEST_CASE("area and energy of the operand memory go with its banks and ports", "[energy]") {
+  const MachineSize base{16, 32, 4 << 20, 2, 16384, 2, 4 * 64};
+  const auto machine = [&](u64 banks, u64 ports) {
+    MachineSize size = base;
+    size.operand_banks = banks;
+    size.operand_ports = ports;
+    return size;
+  };
+  const AreaTable areas = AreaTable::load(shipped("area"));
+  const auto mm2 = [&](u64 banks, u64 ports) {
+    const auto parts = areas.area_by_part(machine(banks, ports)).at("pe");
+    return (parts.at("operand_memory") + parts.at("operand_ports")) / 16;
+  };
+  // The published register file; cells grow in both directions with each port, every bank has its own periphery.
+  CHECK(mm2(4, 2) == Approx(0.044).epsilon(1e-3));
+  CHECK(mm2(4, 1) == Approx(0.036 * 4 / 9 + 0.004).epsilon(1e-3));
+  CHECK(mm2(8, 2) == Approx(0.036 + 0.016).epsilon(1e-3));
+  CHECK(mm2(1, 8) == Approx(0.036 * 9 + 0.008).epsilon(1e-3));
+  const EnergyTable silicon = EnergyTable::load(shipped("silicon"));
+  const auto picojoules = [&](const char* action, const MachineSize& size) {
+    ActionCounts counts;
+    for (const auto& [component, prices] : silicon.actions()) {
+      for (const auto& [name, price] : prices) counts.by_component[component][name] = 0;
+    }
+    counts.by_component["pe"][action] = 1;
+    return silicon.price_by_action(counts, size).at("pe").at(action) * 1e12;
+  };
+  for (const char* action : {"operand_read", "operand_write"}) {
+    CHECK(picojoules(action, base) == Approx(0.016 * 512));
+    CHECK(picojoules(action, machine(4, 1)) == Approx(0.016 * 512 * 2 / 3));
+    CHECK(picojoules(action, machine(1, 8)) == Approx(0.016 * 512 * 3 * 2));
+    CHECK(picojoules(action, machine(16, 2)) == Approx(0.016 * 512 / 2));
+    MachineSize narrow = base;
+    narrow.lanes = 8;
+    narrow.operand_bytes /= 4;
+    CHECK(picojoules(action, narrow) == Approx(0.016 * 128));
+  }
+}
+
 TEST_CASE("the parts of a run have the energy of the whole", "[energy]") {
   Tree tree;
   const EnergyTable table = EnergyTable::load(shipped("silicon"));
