@@ -100,8 +100,12 @@ Cycle BankQueues::issue_end(u64 ticket) const {
 Cycle BankQueues::end(u64 ticket) const {
   const Firing& firing = *find(ticket);
   if (firing.done()) return firing.end;
-  const Channel& channel = channels_[channel_of(ticket, channels_.size())];
-  const Cycle last = firing.all_issued() ? now_ : issue_end(ticket) - 1 + channel.there;
+  const u32 number = channel_of(ticket, channels_.size());
+  const Channel& channel = channels_[number];
+  Cycle last = firing.all_issued() ? now_ : issue_end(ticket) - 1 + channel.there;
+  // As many come back in a cycle at most. Those of earlier firings of the channel may be later.
+  const u64 left = firing.banks.size() - firing.served;
+  if (direction_of(number) == Direction::read) last = std::max(last, now_ + (left - 1) / return_ports_);
   return std::max(firing.end, last + channel.back);
 }
 
@@ -159,7 +163,7 @@ void BankQueues::serve(u32 bank) {
     requests_.clear();
     request_index_.clear();
     ++search_;
-    for (std::size_t i = 0; i < waiting.size(); ++i) {
+    for (u32 i = 0; i < waiting.size(); ++i) {
       const Vector& vector = waiting[i];
       if (seen_[vector.channel] == search_) continue;
       seen_[vector.channel] = search_;

@@ -23,7 +23,7 @@ std::filesystem::path shipped(const std::string& profile) {
   return std::filesystem::path(root != nullptr ? root : ".") / "models/power/tables" / (profile + ".yaml");
 }
 
-const MachineSize full{16, 32, 4 << 20, 2, 16384, 2, 4 * 64, {{"pe", 7.712}, {"cpu", 0.3}}};
+const MachineSize full{16, 32, 4 << 20, 2, 16384, 2, 4 * 64, 4, 2, {{"pe", 7.712}, {"cpu", 0.3}}};
 
 double sum(const std::map<std::string, double>& parts) {
   return std::accumulate(parts.begin(), parts.end(), 0.0, [](double a, const auto& part) { return a + part.second; });
@@ -198,7 +198,7 @@ TEST_CASE("silicon_simd8 gives the published power of the lean array and its mem
   const EnergyTable table = EnergyTable::load(shipped("silicon_simd8"));
   constexpr u64 cycles = 1'000'000;  // at 1 GHz: joules / 1e-3 s = watts
   const auto share = [](double activity) { return static_cast<u64>(activity * static_cast<double>(cycles)); };
-  const MachineSize lean{16, 8, 4 << 20, 2, 0, 0, 0, {{"cpu", 0.3}}};
+  const MachineSize lean{16, 8, 4 << 20, 2, 0, 0, 0, 4, 2, {{"cpu", 0.3}}};
   ActionCounts array, memory;
   array.by_component["pe"] = {{"fma_lane", 16 * share(0.85) * 8},
                               {"operand_read", 16 * share(0.875) * 3},
@@ -253,7 +253,7 @@ TEST_CASE("textbook prices are the published ones, DRAM costs the same in both",
     CHECK(picojoules(silicon, "pe", "fma_lane", narrow) == picojoules(silicon, "pe", "fma_lane", full));
   }
   SECTION("background scales with the machine") {
-    const MachineSize other{64, 16, 8 << 20, 1, 8192, 2, 4 * 32, {{"pe", 17}, {"cpu", 0.3}}};
+    const MachineSize other{64, 16, 8 << 20, 1, 8192, 2, 4 * 32, 4, 2, {{"pe", 17}, {"cpu", 0.3}}};
     CHECK(silicon.static_energy(other, 1).at("scratchpad") == Approx(2 * 0.14).epsilon(0.01));
     CHECK(silicon.static_energy(other, 1).at("cpu") == silicon.static_energy(full, 1).at("cpu"));
     CHECK(textbook.static_energy(full, 1).at("pe") == Approx(16 * 7.23e-3).epsilon(0.001));
