@@ -359,19 +359,23 @@ bool PeCore::tokens_ready(u32 segment) const {
   });
 }
 
-void PeCore::arm(u32 segment, Cycle now) {
+bool PeCore::make_ready(u32 segment, Cycle now) {
   const SegmentProgram& program = context_->program.segments[segment];
   UnitState& unit = units_[as_index(program.unit)];
   const u64 bit = u64{1} << number_[segment];
-  if ((unit.ready & bit) != 0) return;
+  if ((unit.ready & bit) != 0) return false;
   const u64 position = state_[segment].launch - first_launch_;
-  if (position >= launches_.size() || launches_[position].arrival > now || !tokens_ready(segment)) return;
+  if (position >= launches_.size() || launches_[position].arrival > now || !tokens_ready(segment)) return false;
   if (vacuous(program, launches_[position])) {
     fire_vacuously(segment, now);
-    return;
+    return false;
   }
   unit.ready |= bit;
-  try_start(program.unit, now);
+  return true;
+}
+
+void PeCore::arm(u32 segment, Cycle now) {
+  if (make_ready(segment, now)) try_start(context_->program.segments[segment].unit, now);
 }
 
 void PeCore::arm_all(Cycle now) {
@@ -514,9 +518,21 @@ void PeCore::fire_vacuously(u32 segment, Cycle now) {
 void PeCore::finish(const Event& event, Cycle now) {
   deliver(event.vectors);
   const SegmentProgram& program = context_->program.segments[event.index];
+  // All tokens of a firing are there before a unit chooses among the segments that they make ready.
+  std::array<bool, unit_count> can_start{};
   for (const u32 edge : program.out_edges) {
     const EdgeProgram& target = context_->program.edges[edge];
-    if (target.scope >= event.produced_scope && !target.rides) produce(edge, now);
+    if (target.scope < event.produced_scope || target.rides) continue;
+    if (target.peer_mask != 0) {
+      send_token(edge, now);
+      continue;
+    }
+    ++edges_[edge].tokens;
+    edges_[edge].last_arrival = now;
+    if (make_ready(target.to, now)) can_start[as_index(context_->program.segments[target.to].unit)] = true;
+  }
+  for (std::size_t unit = 0; unit < unit_count && error_.empty(); ++unit) {
+    if (can_start[unit]) try_start(static_cast<Unit>(unit), now);
   }
   if (!error_.empty()) return;
   if (event.last_of_launch) --launches_[event.launch - first_launch_].unfinished;

@@ -276,6 +276,8 @@ class PeCore {
   void post_launch(Cycle when, Event::Kind kind);
   void reschedule();
   void arm(u32 segment, Cycle now);
+  /// False: the segment cannot fire now, or was ready before.
+  bool make_ready(u32 segment, Cycle now);
   void arm_all(Cycle now);
   void try_start(Unit unit, Cycle now);
   void start(u32 segment, Cycle now);
