@@ -361,9 +361,9 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
                            array.rows * array.columns));
   }
   // Each label says of which cycles the shares are.
-  add("use of all cycles", utilisation_text(result.utilisation));
-  add("  of kernel cycles", utilisation_text(result.kernel_utilisation));
-  if (result.steady) add("  in steady state", utilisation_text(*result.steady));
+  add("use, all cycles", utilisation_text(result.utilisation));
+  add("  kernel cycles", utilisation_text(result.kernel_utilisation));
+  if (result.steady) add("  steady state", utilisation_text(*result.steady));
   add("no kernel", percent(no_kernel(result)) + " of all cycles");
   if (const auto limit = limit_of(result)) {
     add("limited by", fmt::format("{}, busy {} of all cycles", limit->first, percent(limit->second)));
