@@ -141,7 +141,9 @@ class Comparison {
     REQUIRE(bench.cpu->sleeping());
     std::vector<TrapRecord> traps(bench.cpu->traps());
     REQUIRE(traps.size() * sizeof(TrapRecord) <= log_end - log_area);
-    std::memcpy(traps.data(), &bench.around->ram[log_area - ram_base], traps.size() * sizeof(TrapRecord));
+    if (!traps.empty()) {
+      std::memcpy(traps.data(), &bench.around->ram[log_area - ram_base], traps.size() * sizeof(TrapRecord));
+    }
     for (std::size_t i = 0; i < std::min(traps.size(), traps_.size()); ++i) {
       if (traps[i] == traps_[i]) continue;
       INFO("trap " << i << ", instruction " << std::hex << instruction_at(traps_[i].pc));
