@@ -23,6 +23,10 @@ SMALL = TREE / "scenarios" / "encoder_128x64.yaml"
 CLASSIFIER = TREE / "scenarios" / "text_classifier.yaml"
 MAIN = TREE / "scenarios" / "encoder_1024x512.yaml"
 SHIPPED = sorted((TREE / "scenarios").glob("*.yaml"))
+SANITIZED = "with sanitizers" in subprocess.run([EXECUTABLE, "--version"], capture_output=True, text=True).stdout
+# The address sanitizer writes this once into a program whose exceptions pass through fibres, as SystemC's threads are.
+SANITIZER_NOTE = re.compile(r"(==\d+==|==)WARNING: ASan is ignoring requested __asan_handle_no_return:.*\n"
+                            r"False positive error reports may follow\nFor details see \S+\n")
 
 
 def tensors_of(path):
@@ -77,6 +81,7 @@ class CommandLine(unittest.TestCase):
         done = subprocess.run(
             [EXECUTABLE, *map(str, arguments)], cwd=self.path, timeout=timeout, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", **options)
+        done.stderr = SANITIZER_NOTE.sub("", done.stderr)
         self.assertEqual(done.returncode, expect, done.stdout[-2000:] + done.stderr[-2000:])
         return done
 
@@ -921,6 +926,7 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
         self.assertRegex(done.stderr, r"signals\.vcd: cannot be written: File too large")
         self.assertFalse((self.path / "new").exists())
 
+    @unittest.skipIf(SANITIZED, "the sanitizer itself needs terabytes of address space")
     def test_an_address_space_that_is_too_small(self):
         self.run_tiny("--out", "o")
         before = self.content("o")
