@@ -49,51 +49,21 @@ void sequencer_set_semaphore(struct sequencer* seq, uint32_t semaphore, uint32_t
   write_register(BVP_SEQUENCER_SEMAPHORE(semaphore), value);
 }
 
-static bool ring_full(const struct sequencer* seq) { return ((seq->tail + 1) & (seq->entries - 1)) == seq->head; }
-
-bool sequencer_full(struct sequencer* seq) {
-  if (!ring_full(seq)) return false;
+bool sequencer_still_full(struct sequencer* seq) {
   sequencer_doorbell(seq);
   seq->head = read_register(BVP_SEQUENCER_HEAD);
-  return ring_full(seq);
+  return sequencer_seems_full(seq);
 }
 
-struct bvp_command* sequencer_next(struct sequencer* seq) {
-  if (ring_full(seq)) {
-    sequencer_doorbell(seq);
-    const uint64_t state = interrupts_disable();
+void sequencer_sleep_while_full(struct sequencer* seq) {
+  sequencer_doorbell(seq);
+  const uint64_t state = interrupts_disable();
+  seq->head = read_register(BVP_SEQUENCER_HEAD);
+  while (sequencer_seems_full(seq) && seq->error == 0) {
+    sleep_until_interrupt();
     seq->head = read_register(BVP_SEQUENCER_HEAD);
-    while (ring_full(seq) && seq->error == 0) {
-      sleep_until_interrupt();
-      seq->head = read_register(BVP_SEQUENCER_HEAD);
-    }
-    interrupts_restore(state);
   }
-  return seq->error != 0 ? NULL : &seq->ring[seq->tail];
-}
-
-/* A command that the hardware will refuse counts as a sync. */
-static uint32_t unit_of(const struct bvp_command* command) {
-  if (command->opcode == BVP_OPCODE_LAUNCH) return BVP_UNIT_INDEX_ARRAY;
-  if (command->opcode == BVP_OPCODE_DMA && command->unit < BVP_UNIT_INDEX_COUNT - BVP_UNIT_INDEX_DMA)
-    return BVP_UNIT_INDEX_DMA + command->unit;
-  return BVP_UNIT_INDEX_SYNC;
-}
-
-sequencer_ticket sequencer_push(struct sequencer* seq) {
-  struct bvp_command* command = &seq->ring[seq->tail];
-  const uint32_t unit_index = unit_of(command);
-  struct sequencer_unit* unit = &seq->units[unit_index];
-  ++unit->pushed;
-  /* Once in half a ring at least: then a full ring contains one that is still to come. */
-  if (++seq->since_flag >= seq->entries / 2) command->flags |= BVP_COMMAND_FLAG_INTERRUPT;
-  if ((command->flags & BVP_COMMAND_FLAG_INTERRUPT) != 0) {
-    unit->flagged = unit->pushed;
-    seq->since_flag = 0;
-  }
-  seq->tail = (seq->tail + 1) & (seq->entries - 1);
-  const uint32_t count_mask = (UINT32_C(1) << sequencer_ticket_unit_shift) - 1;
-  return unit_index << sequencer_ticket_unit_shift | (unit->pushed & count_mask);
+  interrupts_restore(state);
 }
 
 void sequencer_doorbell(struct sequencer* seq) {

@@ -57,16 +57,46 @@ bool sequencer_init(struct sequencer* seq, struct bvp_command* ring, uint32_t en
 /* Sets a semaphore. Only while nothing is queued. */
 void sequencer_set_semaphore(struct sequencer* seq, uint32_t semaphore, uint32_t value);
 
+/* For the functions below: whether the ring has no room as far as is known without asking the hardware; likewise having
+ * asked it; and sleeps until there is room or an error. */
+static inline bool sequencer_seems_full(const struct sequencer* seq) {
+  return ((seq->tail + 1) & (seq->entries - 1)) == seq->head;
+}
+bool sequencer_still_full(struct sequencer* seq);
+void sequencer_sleep_while_full(struct sequencer* seq);
+
 /* Whether the ring has no room for a command. All that has been pushed is shown to the hardware then. Never sleeps. */
-bool sequencer_full(struct sequencer* seq);
+static inline bool sequencer_full(struct sequencer* seq) {
+  return sequencer_seems_full(seq) && sequencer_still_full(seq);
+}
 
 /* The slot for the next command; its contents are old. Sleeps while the ring is full; NULL: the sequencer has
  * stopped with an error. */
-struct bvp_command* sequencer_next(struct sequencer* seq);
+static inline struct bvp_command* sequencer_next(struct sequencer* seq) {
+  if (sequencer_seems_full(seq)) sequencer_sleep_while_full(seq);
+  return seq->error != 0 ? NULL : &seq->ring[seq->tail];
+}
 
 /* Adds the command in the slot, and returns its ticket. It may set the interrupt flag, so that a full ring wakes the
- * CPU. */
-sequencer_ticket sequencer_push(struct sequencer* seq);
+ * CPU. A command that the hardware will refuse counts as a sync. */
+static inline sequencer_ticket sequencer_push(struct sequencer* seq) {
+  struct bvp_command* command = &seq->ring[seq->tail];
+  uint32_t unit_index = BVP_UNIT_INDEX_SYNC;
+  if (command->opcode == BVP_OPCODE_LAUNCH) unit_index = BVP_UNIT_INDEX_ARRAY;
+  if (command->opcode == BVP_OPCODE_DMA && command->unit < BVP_UNIT_INDEX_COUNT - BVP_UNIT_INDEX_DMA)
+    unit_index = BVP_UNIT_INDEX_DMA + command->unit;
+  struct sequencer_unit* unit = &seq->units[unit_index];
+  const uint32_t pushed = ++unit->pushed;
+  /* Once in half a ring at least: then a full ring contains one that is still to come. */
+  if (++seq->since_flag >= seq->entries / 2) command->flags |= BVP_COMMAND_FLAG_INTERRUPT;
+  if ((command->flags & BVP_COMMAND_FLAG_INTERRUPT) != 0) {
+    unit->flagged = pushed;
+    seq->since_flag = 0;
+  }
+  seq->tail = (seq->tail + 1) & (seq->entries - 1);
+  const uint32_t count_mask = (UINT32_C(1) << sequencer_ticket_unit_shift) - 1;
+  return unit_index << sequencer_ticket_unit_shift | (pushed & count_mask);
+}
 
 /* Shows the hardware what has been pushed. */
 void sequencer_doorbell(struct sequencer* seq);
