@@ -71,18 +71,24 @@ class FloatEvaluation {
     const std::vector<float> weight = parameter(name + ".weight", features);
     const std::vector<float> bias = parameter(name + ".bias", features);
     FloatPanels y(x.panels(), features);
+    const auto count = static_cast<double>(features);
+    using Columns = std::array<double, panel_width>;
     for (std::size_t panel = 0; panel < x.panels(); ++panel) {
-      for (std::size_t lane = 0; lane < panel_width; ++lane) {
-        double sum = 0;
-        double squares = 0;
-        const auto count = static_cast<double>(features);
-        for (std::size_t i = 0; i < features; ++i) sum += static_cast<double>(x.row(panel, i)[lane]);
-        const double mean = sum / count;
-        for (std::size_t i = 0; i < features; ++i)
-          squares += std::pow(static_cast<double>(x.row(panel, i)[lane]) - mean, 2);
-        const double scale = 1 / std::sqrt(squares / count + network_.epsilon);
-        for (std::size_t i = 0; i < features; ++i) {
-          const double normal = (static_cast<double>(x.row(panel, i)[lane]) - mean) * scale;
+      Columns mean{}, scale{};
+      for (std::size_t i = 0; i < features; ++i) {
+        for (std::size_t lane = 0; lane < panel_width; ++lane) mean[lane] += static_cast<double>(x.row(panel, i)[lane]);
+      }
+      for (double& value : mean) value /= count;
+      for (std::size_t i = 0; i < features; ++i) {
+        for (std::size_t lane = 0; lane < panel_width; ++lane) {
+          const double difference = static_cast<double>(x.row(panel, i)[lane]) - mean[lane];
+          scale[lane] += difference * difference;
+        }
+      }
+      for (double& value : scale) value = 1 / std::sqrt(value / count + network_.epsilon);
+      for (std::size_t i = 0; i < features; ++i) {
+        for (std::size_t lane = 0; lane < panel_width; ++lane) {
+          const double normal = (static_cast<double>(x.row(panel, i)[lane]) - mean[lane]) * scale[lane];
           y.row(panel, i)[lane] = static_cast<float>(normal) * weight[i] + bias[i];
         }
       }
@@ -151,19 +157,7 @@ class FloatEvaluation {
       for (u64 stack = 0; stack < stacks; ++stack) {
         std::fill(points.begin(), points.end(), 0.0F);
         std::copy_n(x.row(panel, 0), x.features() * panel_width, points.begin());
-        const float* t = twiddle.data() + stack * factors;
-        for (std::size_t stride = 1; stride < n; stride *= 2) {
-          for (std::size_t pair = 0; pair < n / 2; ++pair, t += 4) {
-            float* lo = points.data() + (pair / stride * 2 * stride + pair % stride) * panel_width;
-            float* hi = lo + stride * panel_width;
-            for (std::size_t lane = 0; lane < panel_width; ++lane) {
-              const float a = lo[lane];
-              const float b = hi[lane];
-              lo[lane] = t[0] * a + t[1] * b;
-              hi[lane] = t[2] * a + t[3] * b;
-            }
-          }
-        }
+        reference_kernels().butterfly_float(log2_of(n), twiddle.data() + stack * factors, points.data());
         std::copy_n(points.begin(), std::min(n, outputs - stack * n) * panel_width, y.row(panel, stack * n));
       }
     }
@@ -193,27 +187,13 @@ class FloatEvaluation {
         for (std::size_t panel = base; panel < base + panels_for(tokens); ++panel) {
           reference_kernels().multiply(tokens, head_width, keys.data(), head_width, query.row(panel, feature),
                                        scores.data());
-          softmax(scores, factor);
+          reference_kernels().softmax_float(tokens, factor, scores.data());
           reference_kernels().multiply(head_width, tokens, values.data(), tokens, scores.data(),
                                        mixed.row(panel, feature));
         }
       }
     }
     return linear(mixed, kind, name + ".output", network_.hidden);
-  }
-
-  /// Over the rows, for each of the 16 columns.
-  static void softmax(std::vector<float>& scores, float factor) {
-    std::array<float, panel_width> largest{};
-    std::array<float, panel_width> sum{};
-    largest.fill(-std::numeric_limits<float>::infinity());
-    for (std::size_t i = 0; i < scores.size(); ++i)
-      largest[i % panel_width] = std::max(largest[i % panel_width], scores[i]);
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      scores[i] = std::exp((scores[i] - largest[i % panel_width]) * factor);
-      sum[i % panel_width] += scores[i];
-    }
-    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] /= sum[i % panel_width];
   }
 
   [[nodiscard]] FloatPanels fft2d(const FloatPanels& x) const {
@@ -343,13 +323,13 @@ FloatLogits reference_float_logits(const Network& network, const TensorMap& para
 }
 
 FloatResult reference_float_network(const Network& network, const TensorMap& parameters,
-                                    const std::vector<float>& input) {
+                                    const std::vector<float>& input, u64 first_layer) {
   check_network(network);
   check_count("input", input.size(), network.batch * network.tokens * network.hidden);
   const FloatEvaluation evaluation(network, parameters);
   FloatPanels x =
       to_panels<float>(input.data(), network.batch, network.tokens, network.hidden, [](float value) { return value; });
-  for (u64 index = 0; index < network.layers.size(); ++index) x = evaluation.layer(x, index);
+  for (u64 index = first_layer; index < network.layers.size(); ++index) x = evaluation.layer(x, index);
   if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
   FloatResult result;
   result.output = from_panels(x, network.batch, network.tokens);

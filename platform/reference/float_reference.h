@@ -31,13 +31,13 @@ struct FloatLogits {
 [[nodiscard]] FloatLogits reference_float_logits(const Network& network, const TensorMap& parameters,
                                                  const std::vector<float>& output);
 
-/// The whole network: no rounding to fp16 from its input, [batch, tokens, hidden], on.
+/// The network from the input of `first_layer`, [batch, tokens, hidden], on: no rounding to fp16 on the way.
 struct FloatResult {
   std::vector<float> output;  ///< [batch, tokens, hidden]
   FloatLogits logits;         ///< empty if there is no classifier head
 };
 [[nodiscard]] FloatResult reference_float_network(const Network& network, const TensorMap& parameters,
-                                                  const std::vector<float>& input);
+                                                  const std::vector<float>& input, u64 first_layer = 0);
 
 /// fp16 values as fp32.
 [[nodiscard]] std::vector<float> widened(const std::vector<u16>& halves);

@@ -5,6 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <hwy/contrib/math/math-inl.h>
+
 #include <cmath>
 
 #include "platform/network/half.h"
@@ -285,6 +287,43 @@ void butterfly(unsigned log_n, const u16* twiddle, u16* rows) {
   }
 }
 
+void butterfly_float(unsigned log_n, const float* twiddle, float* rows) {
+  const std::size_t n = std::size_t{1} << log_n;
+  for (std::size_t stride = 1; stride < n; stride *= 2) {
+    for (std::size_t first = 0; first < n; first += 2 * stride) {
+      for (std::size_t o = 0; o < stride; ++o, twiddle += 4) {
+        const Floats t00 = hn::Set(F32(), twiddle[0]), t01 = hn::Set(F32(), twiddle[1]);
+        const Floats t10 = hn::Set(F32(), twiddle[2]), t11 = hn::Set(F32(), twiddle[3]);
+        float* lo = rows + (first + o) * width;
+        float* hi = lo + stride * width;
+        for (std::size_t lane = 0; lane < width; lane += step()) {
+          const Floats a = load(lo + lane), b = load(hi + lane);
+          hn::StoreU(hn::MulAdd(t01, b, hn::Mul(t00, a)), F32(), lo + lane);
+          hn::StoreU(hn::MulAdd(t11, b, hn::Mul(t10, a)), F32(), hi + lane);
+        }
+      }
+    }
+  }
+}
+
+void softmax_float(std::size_t rows, float factor, float* values) {
+  for (std::size_t lane = 0; lane < width; lane += step()) {
+    Floats largest = load(values + lane);
+    for (std::size_t row = 1; row < rows; ++row) largest = hn::Max(largest, load(values + row * width + lane));
+    Floats sum = hn::Zero(F32());
+    for (std::size_t row = 0; row < rows; ++row) {
+      float* at = values + row * width + lane;
+      const Floats e = hn::Exp(F32(), hn::Mul(hn::Sub(load(at), largest), hn::Set(F32(), factor)));
+      hn::StoreU(e, F32(), at);
+      sum = hn::Add(sum, e);
+    }
+    for (std::size_t row = 0; row < rows; ++row) {
+      float* at = values + row * width + lane;
+      hn::StoreU(hn::Div(load(at), sum), F32(), at);
+    }
+  }
+}
+
 void fft(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
   const std::size_t n = std::size_t{1} << log_n;
   for (std::size_t stride = 1; stride < n; stride *= 2) {
@@ -310,8 +349,9 @@ void fft(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
 }
 
 const ReferenceKernels* kernels() {
-  static constexpr ReferenceKernels table{&widen, &multiply, &round,      &round_scaled, &scale, &add,       &add_bias,
-                                          &relu,  &gelu,     &layer_norm, &softmax,      &merge, &butterfly, &fft};
+  static constexpr ReferenceKernels table{
+      &widen,      &multiply, &round, &round_scaled, &scale,           &add,           &add_bias, &relu, &gelu,
+      &layer_norm, &softmax,  &merge, &butterfly,    &butterfly_float, &softmax_float, &fft};
   return &table;
 }
 

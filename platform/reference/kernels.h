@@ -45,6 +45,10 @@ struct ReferenceKernels {
                 const u16* reciprocal, u16* y);
   /// The layers of a butterfly on 2^log_n rows, in place; twiddle [log_n, n/2, 2, 2].
   void (*butterfly)(unsigned log_n, const u16* twiddle, u16* rows);
+  /// `butterfly` in fp32, without rounding to fp16.
+  void (*butterfly_float)(unsigned log_n, const float* twiddle, float* rows);
+  /// softmax(rows * factor) over the rows in fp32, in place, for each lane
+  void (*softmax_float)(std::size_t rows, float factor, float* values);
   /// The layers of a decimation-in-time FFT on 2^log_n rows in bit-reversed order, in place. Layer k's factors
   /// (real, imaginary) for o = 0 .. 2^k - 1 begin at index 2^k - 1.
   void (*fft)(unsigned log_n, const u16* factors, u16* real, u16* imaginary);

@@ -621,8 +621,7 @@ class Run {
       for (std::size_t i = 0; i < tensor.data.size(); ++i) different += got.data[i] != tensor.data[i] ? 1 : 0;
     }
     verification.bit_exact = different == 0;
-    measure_stages();
-    measure_end_to_end();
+    measure_end_to_end(measure_stages());
     if (different != 0) {
       result_.failure = fmt::format("{} values differ from the fp16 reference", different);
     } else {
@@ -637,8 +636,8 @@ class Run {
     worst = {error, tensor, row / tokens, row % tokens};
   }
 
-  /// Each stage from the run's own input to it.
-  void measure_stages() {
+  /// Each stage from the run's own input to it. Returns what the first layer's output is in fp32.
+  std::vector<float> measure_stages() {
     const Network& network = scenario_.network;
     Verification& verification = result_.verification;
     const auto measure = [&](const std::string& name, const Tensor& got, const std::vector<float>& want,
@@ -649,10 +648,13 @@ class Run {
       return error;
     };
     if (!tokens_.empty()) measure("input", input_, reference_float_embedding(network, weights_, tokens_));
+    std::vector<float> first;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       const std::string name = layer_output(i);
       const Tensor& from = i == 0 ? input_ : outputs_.at(layer_output(i - 1));
-      const RelativeError error = measure(name, outputs_.at(name), reference_float(network, weights_, i, from));
+      std::vector<float> want = reference_float(network, weights_, i, from);
+      const RelativeError error = measure(name, outputs_.at(name), want);
+      if (i == 0) first = std::move(want);
       for (LayerRow& row : result_.layers) {
         if (row.index != i) continue;
         row.relative_error = error.whole;
@@ -668,15 +670,18 @@ class Run {
       const FloatLogits logits = reference_float_logits(network, weights_, widened(output.data));
       measure("logits", outputs_.at("logits"), logits.values, logits.sizes);
     }
+    return first;
   }
 
-  /// The last results, against a network that has rounded nothing on the way.
-  void measure_end_to_end() {
+  /// The last results, against a network that has rounded nothing on the way. Where the run's input is the network's,
+  /// that network's first layer has been evaluated.
+  void measure_end_to_end(const std::vector<float>& first_layer) {
     const Network& network = scenario_.network;
     Verification& verification = result_.verification;
-    const FloatResult want = reference_float_network(
-        network, weights_,
-        tokens_.empty() ? widened(input_.data) : reference_float_embedding(network, weights_, tokens_));
+    const FloatResult want =
+        tokens_.empty()
+            ? reference_float_network(network, weights_, first_layer, 1)
+            : reference_float_network(network, weights_, reference_float_embedding(network, weights_, tokens_));
     const RelativeError output = relative_error(outputs_.at("output").data, want.output, network.hidden);
     verification.end_to_end_error = output.whole;
     note_row(verification.end_to_end_row, "output", output.largest_of_row, output.row);
