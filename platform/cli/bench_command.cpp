@@ -80,7 +80,7 @@ void print_components(const Json& components) {
 }
 
 void check_outputs(const BenchCommand& command, const InputFiles& inputs) {
-  check_replaceable(command.out, inputs);
+  check_replaceable(command.out, inputs, Sealed::benchmark);
   if (command.append.empty()) return;
   check_writable(command.append);
   check_not_read(command.append, inputs);
@@ -124,8 +124,8 @@ int bench_command(const BenchCommand& command) {
   if (result.contains("components")) print_components(result["components"]);
   // The line in the other file has no seal: it is one of many.
   nlohmann::json whole = result;
-  whole["seal"] = seal_blank();
-  write_file(command.out, sealed(json_text(whole)));
+  whole["seal"] = seal_blank(Sealed::benchmark);
+  write_file(command.out, sealed(json_text(whole), Sealed::benchmark));
   if (!command.append.empty()) append_to_file(command.append, json_text(result, -1));
   fmt::print("results in {}\n", command.out);
   const std::size_t failed = failures(result);

@@ -202,7 +202,7 @@ InputFiles inputs_of(const CompareCommand& command) {
 }  // namespace
 
 int compare_command(const CompareCommand& command) {
-  if (!command.out.empty()) check_replaceable(command.out, inputs_of(command));
+  if (!command.out.empty()) check_replaceable(command.out, inputs_of(command), Sealed::comparison);
   std::vector<Item> items;
   for (const std::string& name : command.items) {
     std::error_code ignored;  // whoever reads it will tell
@@ -214,12 +214,12 @@ int compare_command(const CompareCommand& command) {
     nlohmann::ordered_json result = nlohmann::ordered_json::array();
     for (const Item& item : items) {
       nlohmann::ordered_json comparison = comparison_json(item.scenario->baselines, item.run, item.rows);
-      if (result.empty()) comparison["seal"] = seal_blank();
+      if (result.empty()) comparison["seal"] = seal_blank(Sealed::comparison);
       const WorkDifference difference = work_difference(items.front().run.network, item.run.network);
       comparison["other_network"] = difference.what;
       result.push_back(std::move(comparison));
     }
-    write_file(command.out, sealed(json_text(result)));
+    write_file(command.out, sealed(json_text(result), Sealed::comparison));
   }
   return exit_passed;
 }

@@ -6,6 +6,7 @@
 #include "platform/report/html_report.h"
 #include "platform/report/run_files.h"
 #include "platform/scenario/output_file.h"
+#include "platform/scenario/seal.h"
 
 namespace bvp {
 
@@ -18,7 +19,7 @@ int report_command(const ReportCommand& command) {
     const InputFiles files = files_of_run(directory);
     inputs.insert(inputs.end(), files.begin(), files.end());
   }
-  check_replaceable(file, inputs);
+  check_replaceable(file, inputs, Sealed::report);
   const std::string page = html_report(directories);
   write_file(file, page);
   fmt::print("{}\n", file.string());

@@ -106,7 +106,7 @@ ResultDirectory::Earlier ResultDirectory::read_earlier(const fs::path& directory
   Earlier earlier;
   const fs::path file = directory / summary_name;
   std::error_code ignored;
-  if (!fs::is_regular_file(fs::symlink_status(file, ignored)) || !is_sealed(file)) return earlier;
+  if (!fs::is_regular_file(fs::symlink_status(file, ignored)) || !is_sealed(file, Sealed::run)) return earlier;
   try {
     const nlohmann::json summary = read_json_file(file);
     earlier.passed = summary.at("passed").get<bool>();
@@ -166,19 +166,20 @@ void ResultDirectory::check(const std::optional<fs::path>& uart) {
     refuse_foreign_files(directory_, earlier_);
   }
   if (!uart) return;
-  // In a directory that is yet to be made there is room for it.
-  if (uart->parent_path().lexically_normal() == directory_.lexically_normal()) {
-    if (!fs::is_directory(directory_, error)) return;
+  const auto place = [&](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path), error); };
+  if (place(fs::absolute(*uart, error).parent_path()) == place(directory_)) {
     const bool result =
         std::any_of(files_.begin(), files_.end(), [&](const File& file) { return uart->filename() == file.name; });
     if (result) throw InputError(fmt::format("--uart file:{}: the run writes another file there", uart->string()));
+    // In a directory that is yet to be made there is room for it.
+    if (!fs::is_directory(directory_, error)) return;
   }
-  const fs::path real = fs::weakly_canonical(fs::absolute(*uart), error);
+  const fs::path real = place(*uart);
   const auto hash = earlier_.hashes.find(real.string());
   if (hash != earlier_.hashes.end() && has_hash(real, hash->second)) {
     check_writable(*uart);
   } else {
-    check_replaceable(*uart, {});
+    check_replaceable(*uart, {}, std::nullopt);
   }
 }
 
@@ -244,7 +245,8 @@ fs::path ResultDirectory::commit(bool passed) {
     const auto hash = earlier.hashes.find(file.name);
     const bool of_earlier_run = hash != earlier.hashes.end() && has_hash(place, hash->second);
     // Made by the command report, of the earlier run.
-    const bool report = std::strcmp(file.name, "report.html") == 0 && !earlier.hashes.empty() && is_sealed(place);
+    const bool report =
+        std::strcmp(file.name, "report.html") == 0 && !earlier.hashes.empty() && is_sealed(place, Sealed::report);
     if (is_there(new_results() / file.name)) {
       moves.push_back({file.name, true, of_earlier_run});
     } else if ((of_earlier_run || report) && !is_read(place)) {

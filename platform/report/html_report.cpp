@@ -271,8 +271,8 @@ std::string html_report(const std::vector<fs::path>& directories) {
   replace(page, "/*LIBRARY*/", script_in_page(chart_library()));
   replace(page, "/*DATA*/", json_in_page(runs));
   replace(page, "/*POLICY*/", script_policy(page));
-  replace(page, "/*SEAL*/", seal_blank());
-  return sealed(std::move(page));
+  replace(page, "/*SEAL*/", seal_blank(Sealed::report));
+  return sealed(std::move(page), Sealed::report);
 }
 
 }  // namespace bvp

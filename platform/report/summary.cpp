@@ -163,7 +163,7 @@ Json inputs_json(const Provenance& provenance) {
 /// What differs between two runs of the same inputs by the same build.
 Json host_json(const RunResult& result, const Provenance& provenance) {
   const auto& uart = provenance.uart_file;
-  return {{"seal", seal_blank()},
+  return {{"seal", seal_blank(Sealed::run)},
           {"command", provenance.command},
           {"begun", provenance.begun},
           {"host", provenance.host},
@@ -274,7 +274,7 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
       provenance.files[entry.path().filename().string()] = sha256_of_file(entry.path());
   }
   // Last: whoever finds it has the others too.
-  write_file(directory / "summary.json", sealed(json_text(summary_json(result, provenance))));
+  write_file(directory / "summary.json", sealed(json_text(summary_json(result, provenance)), Sealed::run));
 }
 
 }  // namespace bvp

@@ -148,13 +148,14 @@ void check_not_read(const fs::path& file, const InputFiles& inputs) {
   }
 }
 
-void check_replaceable(const fs::path& file, const InputFiles& inputs) {
+void check_replaceable(const fs::path& file, const InputFiles& inputs, std::optional<Sealed> kind) {
   check_writable(file);
   check_not_read(file, inputs);
   std::error_code ignored;
-  if (!fs::is_regular_file(file, ignored) || fs::file_size(file, ignored) == 0 || is_sealed(file)) return;
+  if (!fs::is_regular_file(file, ignored) || fs::file_size(file, ignored) == 0) return;
+  if (kind && is_sealed(file, *kind)) return;
   throw InputError(
-      fmt::format("{}: is there already, and is no file that butterfly-vp has made and nobody changed since; expected "
+      fmt::format("{}: is there already, and is no file that this command has made and nobody changed since; expected "
                   "another file, or move it away",
                   file.string()));
 }

@@ -6,12 +6,15 @@
 #include <functional>
 #include <iosfwd>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace bvp {
+
+enum class Sealed;
 
 /// A file that is all there or not at all. What is written goes into a new file beside the one that is meant, under a
 /// random name that nothing else has (O_EXCL), and takes the place of that one with commit(). Without commit() nothing
@@ -56,8 +59,8 @@ using InputFiles = std::vector<std::pair<std::string, std::filesystem::path>>;
 void check_not_read(const std::filesystem::path& file, const InputFiles& inputs);
 
 /// For a file that the user names to be written: it can be written, is not read by the command, and is a file of the
-/// user's only if it is empty: apart from that, files are replaced where is_sealed() tells that they are ours.
+/// user's only if it is empty: apart from that, it is replaced if is_sealed() tells that it is of this kind, if any.
 /// @throws InputError
-void check_replaceable(const std::filesystem::path& file, const InputFiles& inputs);
+void check_replaceable(const std::filesystem::path& file, const InputFiles& inputs, std::optional<Sealed> kind);
 
 }  // namespace bvp

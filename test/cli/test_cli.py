@@ -977,6 +977,7 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
 
     def test_what_a_command_reads_it_does_not_overwrite(self):
         self.run_tiny("--out", "r")
+        self.run_tiny("--out", "other")
         shutil.copytree(TREE / "scenarios" / "soc", self.path / "soc")
         before = self.content()
         for arguments, words in [(["compare", "tiny.yaml", "--no-dense", "--out", "tiny.yaml"], "tiny.yaml: is read here"),
@@ -987,6 +988,12 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
                                  (["bench", "tiny.yaml", "--out", "tiny.yaml"], "tiny.yaml: is"),
                                  (["bench", "tiny.yaml", "--append", "tiny.yaml"], "tiny.yaml: is read here"),
                                  (["report", "r", "--out", "r/uart.log"], "r/uart.log: is there already"),
+                                 (["report", "r", "--out", "other/summary.json"], "other/summary.json: is there already"),
+                                 (["compare", "r", "--out", "other/summary.json"], "other/summary.json: is there already"),
+                                 (["bench", "tiny.yaml", "--out", "other/summary.json"], "other/summary.json: is there already"),
+                                 (["run", "tiny.yaml", "--out", "q", "--uart", "file:other/summary.json"], "is there already"),
+                                 (["run", "tiny.yaml", "--out", "q", "--uart", "file:q/summary.json"], "another file there"),
+                                 (["run", "tiny.yaml", "--out", "q", "--uart", "file:./other/../q/uart.log"], "another file there"),
                                  (["run", "tiny.yaml", "--out", "q", "--uart", "file:tiny.yaml"], "this run reads"),
                                  (["run", "tiny.yaml", "--out", "q", "--uart", "file:soc/array_1tflops.yaml"], "is there already")]:
             with self.subTest(arguments):

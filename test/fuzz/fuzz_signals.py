@@ -28,7 +28,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 def check_whole(directory):
     """All files are those that summary.json names, and nothing else is there. @return the summary"""
     text = (directory / "summary.json").read_text()
-    seal = re.search("butterfly-vp-sha256:([0-9a-f]{64})", text)[1]
+    seal = re.search("butterfly-vp-run-sha256:([0-9a-f]{64})", text)[1]
     assert hashlib.sha256(text.replace(seal, 64 * "0", 1).encode()).hexdigest() == seal, "summary.json is damaged"
     summary = json.loads(text)
     for name, value in summary["files"].items():

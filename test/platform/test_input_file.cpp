@@ -114,17 +114,19 @@ TEST_CASE("A file is held against an example of it", "[input_file]") {
 }
 
 TEST_CASE("A seal tells a file that was made here and left alone", "[input_file]") {
-  const std::string text = bvp::sealed("{\"seal\": \"" + bvp::seal_blank() + "\", \"x\": 1}");
-  CHECK(text.find(bvp::seal_blank()) == std::string::npos);
-  CHECK(bvp::is_sealed(TemporaryFile(text).path()));
+  constexpr bvp::Sealed kind = bvp::Sealed::comparison;
+  const std::string text = bvp::sealed("{\"seal\": \"" + bvp::seal_blank(kind) + "\", \"x\": 1}", kind);
+  CHECK(text.find(bvp::seal_blank(kind)) == std::string::npos);
+  CHECK(bvp::is_sealed(TemporaryFile(text).path(), kind));
+  CHECK_FALSE(bvp::is_sealed_text(text, bvp::Sealed::run));
   for (std::size_t at = 0; at < text.size(); at += 3) {
     std::string changed = text;
     changed[at] ^= 1;
-    CHECK_FALSE(bvp::is_sealed_text(changed));
+    CHECK_FALSE(bvp::is_sealed_text(changed, kind));
   }
-  CHECK_FALSE(bvp::is_sealed_text(text + " "));
-  CHECK_FALSE(bvp::is_sealed_text(bvp::seal_blank()));
-  CHECK_FALSE(bvp::is_sealed_text("butterfly-vp-sha256:12"));
-  CHECK_FALSE(bvp::is_sealed_text("mine"));
-  CHECK_FALSE(bvp::is_sealed("/no/such/file"));
+  CHECK_FALSE(bvp::is_sealed_text(text + " ", kind));
+  CHECK_FALSE(bvp::is_sealed_text(bvp::seal_blank(kind), kind));
+  CHECK_FALSE(bvp::is_sealed_text("butterfly-vp-comparison-sha256:12", kind));
+  CHECK_FALSE(bvp::is_sealed_text("mine", kind));
+  CHECK_FALSE(bvp::is_sealed("/no/such/file", kind));
 }

@@ -110,18 +110,22 @@ TEST_CASE("What a signal handler removes is what is not finished", "[output_file
 
 TEST_CASE("Files of the user and files that are read are not replaced", "[output_file]") {
   using Catch::Matchers::Contains;
+  constexpr bvp::Sealed kind = bvp::Sealed::report;
   const TemporaryDirectory directory;
   const fs::path file = directory.path() / "file", link = directory.path() / "link";
   fs::create_symlink("file", link);
-  CHECK_NOTHROW(bvp::check_replaceable(file, {}));
+  CHECK_NOTHROW(bvp::check_replaceable(file, {}, kind));
   std::ofstream(file) << "";
-  CHECK_NOTHROW(bvp::check_replaceable(file, {}));
+  CHECK_NOTHROW(bvp::check_replaceable(file, {}, kind));
   std::ofstream(file) << "of the user";
   for (const fs::path& name : {file, link}) {
-    CHECK_THROWS_WITH(bvp::check_replaceable(name, {}), Contains("is there already"));
+    CHECK_THROWS_WITH(bvp::check_replaceable(name, {}, kind), Contains("is there already"));
   }
-  std::ofstream(file) << bvp::sealed(bvp::seal_blank());
-  CHECK_NOTHROW(bvp::check_replaceable(link, {}));
-  CHECK_THROWS_WITH(bvp::check_replaceable(file, {{"run.weights", link}}), Contains("is read here (run.weights)"));
-  CHECK_NOTHROW(bvp::check_replaceable("/dev/null", {{"the scenario", "/dev/null"}}));
+  std::ofstream(file) << bvp::sealed(bvp::seal_blank(kind), kind);
+  CHECK_THROWS_WITH(bvp::check_replaceable(file, {}, bvp::Sealed::run), Contains("is there already"));
+  CHECK_THROWS_WITH(bvp::check_replaceable(file, {}, std::nullopt), Contains("is there already"));
+  CHECK_NOTHROW(bvp::check_replaceable(link, {}, kind));
+  CHECK_THROWS_WITH(bvp::check_replaceable(file, {{"run.weights", link}}, kind),
+                    Contains("is read here (run.weights)"));
+  CHECK_NOTHROW(bvp::check_replaceable("/dev/null", {{"the scenario", "/dev/null"}}, kind));
 }

@@ -259,9 +259,9 @@ TEST_CASE("summary.json vouches for the files of its directory and for itself", 
   }
   CHECK(files == summary.at("files").size());
   CHECK(files >= 4);
-  CHECK(bvp::is_sealed(file));
+  CHECK(bvp::is_sealed(file, bvp::Sealed::run));
   std::ofstream(file, std::ios::app) << "\n";
-  CHECK_FALSE(bvp::is_sealed(file));
+  CHECK_FALSE(bvp::is_sealed(file, bvp::Sealed::run));
 }
 
 TEST_CASE("Power over time has a bounded number of windows, and keeps its energy and its peak", "[summary]") {
