@@ -19,6 +19,7 @@ DramChannel::DramChannel(const DramParameters& parameters, DramStatistics& stati
       bus_(timing_),
       activates_(timing_),
       banks_(static_cast<std::size_t>(parameters.banks.get())),
+      turns_(banks_.size()),
       reads_(static_cast<std::size_t>(parameters.queue_entries.get())),
       writes_(static_cast<std::size_t>(parameters.write_queue_entries.get())) {
   if (parameters.bank_groups > parameters.banks) {
@@ -180,27 +181,36 @@ void DramChannel::write_if_idle(Cycle arrival) {
   if (!waiting_.empty() && arrival > last_activity_ + write_idle_) write_waiting(last_activity_ + write_idle_, 0);
 }
 
-/// Oldest first, and behind each write those of the batch that find its row open.
+/// First ready, first come: in each turn a bank serves the writes to one row, which is its open row if a write asks for
+/// it and otherwise the row of its oldest write. So no row is opened twice, and banks open their rows side by side.
 void DramChannel::write_waiting(Cycle from, u32 leave) {
   ++statistics_.write_batches;
   const auto batch_end = waiting_.end() - leave;
   constexpr u32 done = ~u32{0};
-  const auto perform = [&](WaitingWrite& write) {
-    const Cycle end = access(write.bank, write.row, true, std::max(from, write.arrival));
-    writes_[written_count_++ % writes_.size()].done = end;
-    statistics_.bytes_written.move(write.bytes, write.counted, end - timing_.burst, end);
-    --waiting_per_hash_[hash(write.block)];
-    write.bank = done;
-  };
-  for (auto oldest = waiting_.begin(); oldest != batch_end; ++oldest) {
-    if (oldest->bank == done) continue;
-    const u32 bank = oldest->bank;
-    perform(*oldest);
-    for (auto other = oldest + 1; other != batch_end; ++other) {
-      if (other->bank == bank && other->row == oldest->row) perform(*other);
+  for (auto first = waiting_.begin(); first != batch_end;) {
+    ++turn_;
+    for (auto write = first; write != batch_end; ++write) {
+      if (write->bank == done || !banks_[write->bank].open || banks_[write->bank].row != write->row) continue;
+      turns_[write->bank] = {turn_, write->row};
     }
+    for (auto write = first; write != batch_end; ++write) {
+      if (write->bank == done) continue;
+      Turn& turn = turns_[write->bank];
+      if (turn.number != turn_) turn = {turn_, write->row};
+      if (turn.row != write->row) continue;
+      const Cycle end = access(write->bank, write->row, true, std::max(from, write->arrival));
+      ends_.push_back(end);
+      statistics_.bytes_written.move(write->bytes, write->counted, end - timing_.burst, end);
+      --waiting_per_hash_[hash(write->block)];
+      write->bank = done;
+    }
+    while (first != batch_end && first->bank == done) ++first;
   }
   waiting_.erase(waiting_.begin(), batch_end);
+  // The place that is free first goes to the write that has waited longest for one.
+  std::sort(ends_.begin(), ends_.end());
+  for (const Cycle end : ends_) writes_[written_count_++ % writes_.size()].done = end;
+  ends_.clear();
 }
 
 void DramChannel::carry_on(Cycle clocks) {

@@ -97,6 +97,10 @@ class DramChannel {
     Cycle precharge_from = 0;
     Cycle period = 0;  // beginning of the refresh period that the state belongs to
   };
+  struct Turn {
+    u64 number = 0;
+    u64 row = 0;
+  };
   struct InFlight {
     Cycle arrival = 0, done = 0;
   };
@@ -130,11 +134,14 @@ class DramChannel {
   DramDataBus bus_;
   DramActivates activates_;
   std::vector<Bank> banks_;
+  std::vector<Turn> turns_;  // by bank: the row that its writes of turn `number` go to
+  u64 turn_ = 0;
   std::vector<InFlight> reads_;  // ring: the last accesses in flight
   u64 read_count_ = 0;
   std::vector<InFlight> writes_;  // ring: the last places of the write queue
   u64 write_count_ = 0, written_count_ = 0;
   std::vector<WaitingWrite> waiting_;
+  std::vector<Cycle> ends_;                  // of the writes of the batch that is being placed
   std::array<u16, 512> waiting_per_hash_{};  // spares most searches of waiting_
   Cycle last_activity_ = 0;
   u64 refreshes_ = 0;

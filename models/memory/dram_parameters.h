@@ -273,11 +273,11 @@ struct DramParameters : ParameterGroup {
                               Confidence::low};
   Param<i64> write_queue_low{this,
                              "write_queue_low",
-                             16,
+                             0,
                              "accesses",
                              {0, 4096},
                              "Waiting writes that a batch leaves.",
-                             "assumption: a quarter of the queue",
+                             "DRAMsim3: a batch takes all that wait",
                              Confidence::low};
   Param<i64> write_idle{this,         "write_idle",
                         64,           "DRAM clocks",

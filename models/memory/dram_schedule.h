@@ -132,18 +132,23 @@ class DramDataBus {
 class DramActivates {
  public:
   explicit DramActivates(const DramTiming& timing)
-      : rrd_{timing.rrd[0], timing.rrd[1]}, faw_(timing.faw), reach_(std::max({rrd_[0], rrd_[1], faw_})) {}
+      : rrd_{timing.rrd[0], std::max(timing.rrd[0], timing.rrd[1])},
+        longest_rrd_(rrd_[1]),
+        faw_(timing.faw),
+        reach_(std::max(longest_rrd_, faw_)) {}
 
-  /// The first clock at or after `earliest` at which an activate may be; changes nothing. Gaps before later
-  /// activates are used only when they are at least tFAW away, so that no window needs looking at twice.
+  /// The first clock at or after `earliest` at which an activate may be; changes nothing. An activate planned for
+  /// later keeps nobody else from activating before it: every gap between activates is looked at.
   [[nodiscard]] Cycle probe(Cycle earliest, u32 group) const {
     Cycle start = std::max(earliest, forgotten_);
-    const Slot* slot = history_.end();
-    while (slot != history_.begin() && slot[-1].start + reach_ > start) --slot;
-    for (;; ++slot) {
-      if (slot - history_.begin() >= 4) start = std::max(start, slot[-4].start + faw_);
-      if (slot == history_.end() || slot->start >= start + reach_) return start;
-      start = std::max(start, slot->start + (slot->group == group ? std::max(rrd_[0], rrd_[1]) : rrd_[0]));
+    const Slot* next = history_.end();
+    while (next != history_.begin() && next[-1].start > start) --next;
+    for (;; ++next) {
+      start = std::max(start, first_behind(next, group));
+      if (next == history_.end() ||
+          (start + rrd_[next->group == group] <= next->start && fits_between(next, start, group))) {
+        return start;
+      }
     }
   }
 
@@ -160,11 +165,38 @@ class DramActivates {
     Cycle start;
     u32 group;
   };
-  Cycle rrd_[2];
+
+  /// The first clock that keeps its distance to the activates before `next`.
+  [[nodiscard]] Cycle first_behind(const Slot* next, u32 group) const {
+    Cycle start = next - history_.begin() >= 4 ? next[-4].start + faw_ : 0;
+    for (const Slot* slot = next; slot != history_.begin() && slot[-1].start + longest_rrd_ > start; --slot) {
+      start = std::max(start, slot[-1].start + rrd_[slot[-1].group == group]);
+    }
+    return start;
+  }
+
+  /// Whether an activate at `start` leaves the later ones, from `next` on, their distance, and whether no five
+  /// activates around it come within tFAW. first_behind() has seen to those before it.
+  [[nodiscard]] bool fits_between(const Slot* next, Cycle start, u32 group) const {
+    const auto before = static_cast<std::size_t>(next - history_.begin());
+    const auto behind = static_cast<std::size_t>(history_.end() - next);
+    for (const Slot* slot = next; slot != history_.end() && slot->start < start + longest_rrd_; ++slot) {
+      if (slot->start < start + rrd_[slot->group == group]) return false;
+    }
+    if (behind >= 4 && next[3].start < start + faw_) return false;
+    for (std::size_t i = 0; i < 3 && i < behind; ++i) {
+      const std::size_t back = 3 - i;
+      if (before >= back && next[i].start < next[-static_cast<std::ptrdiff_t>(back)].start + faw_) return false;
+    }
+    return true;
+  }
+
+  Cycle rrd_[2];  // [same group]
+  Cycle longest_rrd_;
   Cycle faw_;
   Cycle reach_;
   Cycle forgotten_ = 0;
-  DramHistory<Slot, 32> history_;
+  DramHistory<Slot, 128> history_;
 };
 
 }  // namespace bvp

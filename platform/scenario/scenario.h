@@ -225,7 +225,7 @@ struct EnergyParameters : ParameterGroup {
                                 "pJ",
                                 {0, 1e3},
                                 "Energy of DRAM reads and writes per bit, instead of the profile's; 0: the profile's "
-                                "(15 for DDR4 with I/O and PHY). LPDDR4 is 8.",
+                                "(14.8 and 14.2 for DDR4 with I/O and PHY). LPDDR4 is 8.",
                                 "choice of the user; LPDDR4: accelergy-cacti-plug-in",
                                 Confidence::high};
   Param<double> technology_nm{this,

@@ -220,12 +220,13 @@ TEST_CASE("another price of DRAM transfers leaves everything else", "[energy]") 
   transfers.by_component["dram"] = {{"read_64b", 3}, {"write_64b", 2}};
   rest.by_component = {{"dram", {{"activate", 5}, {"refresh", 1}}}, {"pe", {{"fma_lane", 7}}}};
   CHECK(sum(lpddr.price(transfers, full)) == Approx(5 * 512 * 8e-12));
-  CHECK(sum(lpddr.price(transfers, full)) == Approx(sum(table.price(transfers, full)) * 8 / 15));
+  CHECK(sum(table.price(transfers, full)) == Approx(512 * (3 * 14.77e-12 + 2 * 14.2e-12)));
   CHECK(lpddr.actions().at("dram").at("read_64b").source == "set by the user: energy.dram_pj_per_bit");
   CHECK(lpddr.actions().at("dram").at("read_64b").confidence == "low");
   CHECK(sum(lpddr.price(rest, full)) == sum(table.price(rest, full)));
   CHECK(lpddr.static_energy(full, 1) == table.static_energy(full, 1));
-  CHECK(sum(table.with_dram_transfer(15e-12).price(transfers, full)) == Approx(sum(table.price(transfers, full))));
+  const EnergyTable mean = table.with_dram_transfer((3 * 14.77e-12 + 2 * 14.2e-12) / 5);
+  CHECK(sum(mean.price(transfers, full)) == Approx(sum(table.price(transfers, full))));
 }
 
 TEST_CASE("textbook prices are the published ones, DRAM costs the same in both", "[energy]") {
@@ -239,10 +240,10 @@ TEST_CASE("textbook prices are the published ones, DRAM costs the same in both",
   CHECK(picojoules(textbook, "pe", "fma_lane", full) == Approx(0.69));
   CHECK(picojoules(textbook, "pe", "multiply_lane", full) == Approx(0.48));
   CHECK(picojoules(textbook, "pe", "add_lane", full) == Approx(0.21));
-  for (const EnergyTable* table : {&textbook, &silicon}) {
-    CHECK(picojoules(*table, "dram", "read_64b", full) == Approx(15 * 512));
-    CHECK(table->static_energy(full, 2).at("dram") == Approx(2 * 2 * 0.27));
+  for (const char* action : {"activate", "read_64b", "write_64b", "refresh"}) {
+    CHECK(picojoules(textbook, "dram", action, full) == picojoules(silicon, "dram", action, full));
   }
+  CHECK(textbook.static_energy(full, 2).at("dram") == silicon.static_energy(full, 2).at("dram"));
 
   SECTION("what moves vectors scales with their width, arithmetic does not") {
     const MachineSize narrow{16, 8, 4 << 20, 2};
@@ -259,6 +260,47 @@ TEST_CASE("textbook prices are the published ones, DRAM costs the same in both",
     CHECK(textbook.static_energy(full, 1).at("pe") == Approx(16 * 7.23e-3).epsilon(0.001));
     CHECK(textbook.static_energy(other, 1).at("pe") == Approx(17 * 15e-3));
     CHECK_THROWS_WITH(textbook.static_energy({16, 32, 4 << 20, 2}, 1), Contains("priced by area"));
+  }
+}
+
+/// Milliampere and volt of one 8 Gb x16 DDR4-3200 device. IDD: configuration DDR4_8Gb_x16_3200 of DRAMsim3 at its
+/// commit 2981759. IPP: Micron, data sheet of the module MTA4ATF51264AZ (rev. B, 8/16), table 13, which has the sums of
+/// its four 8 Gb x16 devices and the same at every speed.
+struct DeviceCurrents {
+  double idd0 = 95, idd2n = 37, idd3n = 56, idd4r = 302, idd4w = 278, idd5b = 280;
+  double ipp0 = 16.0 / 4, ipp3n = 12.0 / 4, ipp5b = 112.0 / 4;
+  double vdd = 1.2, vpp = 2.5;
+};
+
+TEST_CASE("the DRAM costs what the currents of its devices give", "[energy][dram]") {
+  // After Micron's technical note TN-40-07: what an action draws above standby, over the time that it takes.
+  const DeviceCurrents mA;
+  ParameterGroup root{"test"};
+  const DramParameters parameters(&root);
+  const auto ns = [&](i64 clocks) { return static_cast<double>(clocks) / parameters.clock_hz * 1e9; };
+  constexpr double devices = 4;  // of 16 bits, on a bus of 64
+  const double ras = ns(parameters.activate_to_precharge), rp = ns(parameters.precharge);
+  const double burst = ns(64 / (2 * parameters.bus_bytes)), rfc = ns(parameters.refresh_cycles);
+  const double activate =
+      mA.vdd * (mA.idd0 * (ras + rp) - mA.idd3n * ras - mA.idd2n * rp) + mA.vpp * (mA.ipp0 - mA.ipp3n) * (ras + rp);
+  const double refresh = (mA.vdd * (mA.idd5b - mA.idd3n) + mA.vpp * (mA.ipp5b - mA.ipp3n)) * rfc;
+  const double read = mA.vdd * (mA.idd4r - mA.idd3n) * burst, write = mA.vdd * (mA.idd4w - mA.idd3n) * burst;
+  const double standby = mA.vdd * mA.idd3n + mA.vpp * mA.ipp3n;
+  constexpr double io = 9 * 512;  // I/O, PHY and controller, an assumption of the tables
+  for (const char* profile : {"silicon", "silicon_simd8", "textbook"}) {
+    INFO(profile);
+    const EnergyTable table = EnergyTable::load(shipped(profile));
+    const auto picojoules = [&](const char* action) {
+      ActionCounts counts;
+      counts.by_component["dram"][action] = 1;
+      return sum(table.price(counts, full)) * 1e12;
+    };
+    CHECK(picojoules("activate") == Approx(devices * activate).epsilon(0.01));
+    CHECK(picojoules("refresh") == Approx(devices * refresh).epsilon(0.01));
+    CHECK(picojoules("read_64b") - io == Approx(devices * read).epsilon(0.01));
+    CHECK(picojoules("write_64b") - io == Approx(devices * write).epsilon(0.01));
+    CHECK(table.static_energy(full, 1).at("dram") ==
+          Approx(static_cast<double>(full.dram_channels) * devices * standby * 1e-3).epsilon(0.01));
   }
 }
 
@@ -359,9 +401,9 @@ TEST_CASE("energy by power state and by action close with the total", "[energy]"
     CHECK(states.at("gated") > states.at("retention"));
     CHECK(states.at("retention") > 0);
     const auto by_action = table.price_by_action(counts, full);
-    CHECK(by_action.at("dram").at("read_64b") == Approx(77 * 7680e-12));
-    CHECK(by_action.at("dram").at("activate") == Approx(3 * 10e-9));
-    CHECK(table.static_by_kind(full, time).at("dram").at("standby") == Approx(0.54 * 4e-6));
+    CHECK(by_action.at("dram").at("read_64b") == Approx(77 * 14.77 * 512e-12));
+    CHECK(by_action.at("dram").at("activate") == Approx(3 * 10.374e-9));
+    CHECK(table.static_by_kind(full, time).at("dram").at("standby") == Approx(2 * 0.2988 * 4e-6));
   }
 }
 
