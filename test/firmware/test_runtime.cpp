@@ -18,11 +18,13 @@ extern "C" {
 namespace {
 
 constexpr std::size_t queue_depth = 8;
+constexpr uint32_t ring_entries = 1 << 12;
 
 struct Recording {
   std::vector<bvp_command> commands;
   std::map<uint32_t, uint32_t> semaphores;
-  bvp_command slot{};
+  std::vector<bvp_command> ring = std::vector<bvp_command>(ring_entries);
+  uint32_t taken = 0;  // of the ring, up to here
   uint32_t fail_after = UINT32_MAX;
   std::vector<uint32_t> done_tasks;
 };
@@ -31,26 +33,39 @@ Recording* recording = nullptr;  // the driver's functions below are C and have 
 
 }  // namespace
 
-// The driver, replaced: an endless ring whose commands complete when waited for.
+// The driver, replaced: a ring that has room for one command whenever it is asked for, and whose commands complete when
+// waited for.
+namespace {
+
+/// Takes the command that has been pushed, if any, and makes room for one.
+void take(sequencer* seq) {
+  uint32_t& taken = recording->taken;
+  for (; taken != seq->tail; taken = (taken + 1) % ring_entries) recording->commands.push_back(seq->ring[taken]);
+  if (recording->commands.size() >= recording->fail_after) seq->error = 1;
+  std::memset(&seq->ring[seq->tail], 0xee, sizeof(bvp_command));
+  seq->head = (seq->tail + 2) % ring_entries;
+}
+
+sequencer new_sequencer() {
+  sequencer seq{};
+  seq.ring = recording->ring.data();
+  seq.entries = ring_entries;
+  take(&seq);
+  return seq;
+}
+
+}  // namespace
+
 extern "C" {
 void sequencer_set_semaphore(sequencer*, uint32_t semaphore, uint32_t value) {
   recording->semaphores[semaphore] = value;
 }
-bvp_command* sequencer_next(sequencer*) {
-  if (recording->commands.size() >= recording->fail_after) return nullptr;
-  std::memset(&recording->slot, 0xee, sizeof recording->slot);
-  return &recording->slot;
+bool sequencer_still_full(sequencer* seq) {
+  take(seq);
+  return false;
 }
-bool sequencer_full(sequencer*) { return false; }
-sequencer_ticket sequencer_push(sequencer* seq) {
-  const bvp_command& command = recording->slot;
-  ++seq->since_flag;
-  if ((command.flags & BVP_COMMAND_FLAG_INTERRUPT) != 0) seq->since_flag = 0;
-  recording->commands.push_back(command);
-  const uint32_t unit = command.opcode == BVP_OPCODE_LAUNCH ? BVP_UNIT_INDEX_ARRAY : BVP_UNIT_INDEX_DMA + command.unit;
-  return unit << sequencer_ticket_unit_shift | ++seq->units[unit].pushed;
-}
-void sequencer_doorbell(sequencer*) {}
+void sequencer_sleep_while_full(sequencer* seq) { take(seq); }
+void sequencer_doorbell(sequencer* seq) { take(seq); }
 bool sequencer_wait(sequencer* seq, sequencer_ticket ticket) {
   // Only this unit's commands: the others are waited for one by one.
   auto& unit = seq->units[sequencer_ticket_unit(ticket)];
@@ -452,8 +467,7 @@ void task_done(void*, uint32_t task, const bvp_task*, uint64_t) { recording->don
 
 std::vector<bvp_command> commands_of(const TestNetwork& network, Recording& into) {
   recording = &into;
-  sequencer seq{};
-  seq.entries = network.header.ring_entries;
+  sequencer seq = new_sequencer();
   const network_observer observer{task_done, nullptr, nullptr, nullptr};
   uint32_t task = 0;
   const char* problem = network_check(&network.header, &task);
@@ -661,7 +675,7 @@ TEST_CASE("runtime: a sequencer that stops ends the walk", "[firmware]") {
     Recording into;
     into.fail_after = commands;
     recording = &into;
-    sequencer seq{};
+    sequencer seq = new_sequencer();
     const network_observer observer{nullptr, nullptr, nullptr, nullptr};
     REQUIRE(network_run(&network.header, &seq, &observer) == network_sequencer_error);
     REQUIRE(into.commands.size() == commands);
@@ -712,8 +726,7 @@ TEST_CASE("runtime: an index beyond the bound of its gather ends the run", "[fir
   const auto result = [&] {
     Recording into;
     recording = &into;
-    sequencer seq{};
-    seq.entries = network.header.ring_entries;
+    sequencer seq = new_sequencer();
     const network_observer observer{task_done, nullptr, nullptr, nullptr};
     return network_run(&network.header, &seq, &observer);
   };
