@@ -55,8 +55,8 @@ LinkDirection RouterNetwork::next_output(u32 router, u32 destination) const {
   };
   const u32 x = router % shape_.columns, to_x = destination % shape_.columns;
   if (x != to_x) return toward(x, to_x, LinkDirection::east, LinkDirection::west);
-  if (router != destination) return toward(router / shape_.columns, destination / shape_.columns, LinkDirection::south,
-                                           LinkDirection::north);
+  if (router != destination)
+    return toward(router / shape_.columns, destination / shape_.columns, LinkDirection::south, LinkDirection::north);
   return LinkDirection::eject;
 }
 

@@ -57,17 +57,16 @@ inline MeshTraffic permutation(std::string name, u32 rows, u32 columns, u32 vect
 }
 
 /// The same with destinations drawn at random, without repetition.
-inline MeshTraffic random_permutation(u32 rows, u32 columns, u32 vectors, u32 length, u32 seed) {
+inline MeshTraffic random_permutation(std::string name, u32 rows, u32 columns, u32 vectors, u32 length, u32 seed) {
   std::vector<u32> destinations(rows * columns);
   std::iota(destinations.begin(), destinations.end(), 0);
   std::mt19937 random(seed);
   std::shuffle(destinations.begin(), destinations.end(), random);
-  return permutation("permutation " + std::to_string(seed), rows, columns, vectors, length,
-                     [&](u32 pe) { return destinations[pe]; });
+  return permutation(std::move(name), rows, columns, vectors, length, [&](u32 pe) { return destinations[pe]; });
 }
 
-/// Each PE sends packets to PEs drawn at random, one in `hot` of them to PE 0 (0: none more than to others). With `pause`
-/// packets begin at cycles drawn at random, that many apart on the average.
+/// Each PE sends packets to PEs drawn at random, one in `hot` of them to PE 0 (0: none more than to others). With
+/// `pause` packets begin at cycles drawn at random, that many apart on the average.
 inline MeshTraffic random_traffic(std::string name, u32 rows, u32 columns, u32 vectors, u32 length, u32 seed,
                                   u32 hot = 0, u32 pause = 0) {
   MeshTraffic traffic{std::move(name), rows, columns, {}};

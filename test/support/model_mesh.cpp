@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "test/rtl/model_mesh.h"
+#include "test/support/model_mesh.h"
 
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
@@ -15,7 +15,7 @@ namespace bvp::test {
 
 namespace {
 
-constexpr u32 lanes = 4;  // a vector holds its number in its first two words
+constexpr u32 lanes = 4;  // the first one holds the vector's number
 constexpr Cycle not_there = ~Cycle{0};
 
 struct Pes : sc_core::sc_module {
@@ -28,6 +28,7 @@ struct Pes : sc_core::sc_module {
   void send(u32 index, bool deferred) {
     const MeshTraffic::Packet& packet = traffic_.packets[index];
     sending_ = index;
+    deferred_mode_ = deferred;
     std::vector<u16> data(std::size_t{packet.vectors} * lanes, 0), slots(packet.vectors, 0);
     for (u32 i = 0; i < packet.vectors; ++i) {
       data[i * lanes] = static_cast<u16>(first_vector_ + i);
@@ -88,7 +89,8 @@ struct Pes : sc_core::sc_module {
   void arrive(u32 index, Cycle when) {
     REQUIRE(times.arrival[index] == not_there);
     times.arrival[index] = when;
-    // Packets from one PE to another stay in order.
+    // Packets from one PE to another stay in order. Whoever is answered at once is not told what joins it later.
+    if (!deferred_mode_) return;
     Cycle& newest = newest_[{traffic_.packets[index].source, traffic_.packets[index].destination}];
     CHECK(newest < when);
     newest = when;
@@ -97,6 +99,7 @@ struct Pes : sc_core::sc_module {
   const MeshTraffic& traffic_;
   const ClockDomain clock_;
   u32 sending_ = 0, first_vector_ = 0;
+  bool deferred_mode_ = false;
   std::map<u64, u32> deferred_;  // packets by the mesh's number
   std::map<std::pair<u32, u32>, Cycle> newest_;
 };
@@ -113,6 +116,8 @@ MeshTimes run_on_model(const MeshTraffic& traffic, const MeshTiming& timing, boo
   array.lanes = lanes;
   parameters.link_bytes = lanes * 2 / timing.vector_cycles;
   parameters.link_latency = timing.link_latency;
+  parameters.ejection_latency = timing.ejection_latency;
+  parameters.skip_links = timing.skip_links;
   parameters.buffer_entries = timing.buffer_entries;
   const ClockDomain clock(1e9);
   StatGroup stats("test");
