@@ -74,8 +74,8 @@ struct FlowPacket : tlm::tlm_extension<FlowPacket> {
   bool deferred = false;
   /// Out: not 0: the packet has been deferred, and notices with this number follow.
   u64 number = 0;
-  /// What a notice says: to the source, that its last vector has been sent and it may send again after the delay; to the
-  /// destination, that the last vector is there after the delay.
+  /// What a notice says: to the source, that its last vector has been sent and it may send again after the delay; to
+  /// the destination, that the last vector is there after the delay.
   enum class Notice : u8 { none, sent, arrived } notice = Notice::none;
   /// Out, of a deferred packet in its notices: cycles that vectors waited for links or credits beyond the unloaded
   /// latency.

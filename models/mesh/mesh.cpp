@@ -38,6 +38,7 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const Mes
       tokens_(&stats_, "tokens", "tokens", "tokens carried on the control plane"),
       stall_cycles_(&stats_, "stall_cycles", "cycles", "cycles that vectors waited for links or credits, summed"),
       network_(shape_),
+      ahead_(shape_),
       link_vectors_(from_pe.size() * link_direction_count, 0) {
   for (std::size_t pe = 0; pe < from_pe.size(); ++pe) {
     from_pe[pe].register_b_transport(this, &Mesh::transport, static_cast<int>(pe));
@@ -97,10 +98,10 @@ void Mesh::send_at_once(tlm::tlm_generic_payload& payload, FlowPacket& packet, C
   count(packet);
   network_.advance(start);
   const RouterNetwork::Packet moving{++last_number_, packet.source, packet.destination, packet.count, start};
-  RouterNetwork alone = network_;
-  alone.send(moving);
+  ahead_ = network_;
+  ahead_.send(moving);
   RouterNetwork::Report sent, arrived;
-  alone.advance_until_arrival(moving.number, sent, arrived);
+  ahead_.advance_until_arrival(moving.number, sent, arrived);
   network_.send_unreported(moving);
   packet.number = 0;
   packet.stall_cycles = arrived.stall_cycles;

@@ -78,7 +78,8 @@ class Mesh : public sc_core::sc_module {
   Counter vectors_, tokens_, stall_cycles_;
 
   RouterNetwork network_;
-  u64 last_number_ = 0;  // of a packet
+  RouterNetwork ahead_;            // a copy that tells what would happen if nothing else came
+  u64 last_number_ = 0;            // of a packet
   std::vector<u64> link_vectors_;  // by link_index
   sc_core::sc_event wake_;
   tlm::tlm_generic_payload notice_;

@@ -9,8 +9,6 @@ namespace bvp {
 
 namespace {
 
-constexpr auto pe_port = static_cast<u32>(LinkDirection::eject);
-
 Cycle wheel_size(const RouterNetwork::Shape& shape) {
   Cycle size = 2;
   while (size <= std::max(shape.vector_cycles, shape.link_latency)) size *= 2;
@@ -21,16 +19,18 @@ Cycle wheel_size(const RouterNetwork::Shape& shape) {
 
 RouterNetwork::RouterNetwork(const Shape& shape)
     : shape_(shape),
+      pe_port_(shape.skip_links ? 8 : 4),
+      ports_(pe_port_ + 1),
       words_((shape.columns * shape.rows + 63) / 64),
       horizon_mask_(wheel_size(shape) - 1),
-      outputs_(std::size_t{shape.columns} * shape.rows * ports),
+      outputs_(std::size_t{shape.columns} * shape.rows * ports_),
       entries_(outputs_.size() * shape.buffer_entries),
       waiting_(std::size_t{shape.columns} * shape.rows, 0),
       sources_(waiting_.size()),
       wheel_((horizon_mask_ + 1) * words_, 0) {
   for (u32 router = 0; router < waiting_.size(); ++router) {
     const u32 x = router % shape.columns, y = router / shape.columns;
-    for (u32 port = 0; port < pe_port; ++port) {
+    for (u32 port = 0; port < pe_port_; ++port) {
       const u32 far = port < 4 ? 1 : 2;
       const std::array<bool, 4> inside{x + far < shape.columns, x >= far, y + far < shape.rows, y >= far};
       const auto direction = static_cast<LinkDirection>(port);
@@ -83,7 +83,7 @@ void RouterNetwork::add(const Packet& packet, bool reported) {
   Source& source = sources_[packet.source];
   if (source.first == none) {
     source.first = index;
-    waiting_[packet.source] |= 1u << pe_port;
+    waiting_[packet.source] |= 1u << pe_port_;
     look_at(packet.source, std::max({packet.start, source.free, now_}));
   } else {
     packets_[source.last].next = index;
@@ -164,35 +164,35 @@ void RouterNetwork::do_cycle() {
 }
 
 void RouterNetwork::do_router(u32 router) {
-  std::array<u32, ports> wanted_by{};  // by output: inputs whose head wants it
+  std::array<u32, link_direction_count> wanted_by{};  // by output: inputs whose head wants it
   u32 wanted = 0;
   for (u32 inputs = waiting_[router]; inputs != 0; inputs &= inputs - 1) {
     const auto input = static_cast<u32>(__builtin_ctz(inputs));
-    LinkDirection output = LinkDirection::eject;
-    if (input == pe_port) {
+    u32 output = 0;
+    if (input == pe_port_) {
       const Source& source = sources_[router];
       const Moving& first = packets_[source.first];
       if (std::max(first.packet.start, source.free) > now_) continue;
-      output = next_output(router, first.packet.destination);
+      output = port_of(next_output(router, first.packet.destination));
     } else {
       const u32 from = neighbour(router, static_cast<LinkDirection>(input));
-      const std::size_t link = std::size_t{from} * ports + opposite(input);
+      const std::size_t link = std::size_t{from} * ports_ + opposite(input);
       const Entry& head = entries_[link * shape_.buffer_entries + outputs_[link].head];
       if (std::max(head.ready, outputs_[link].drained) > now_) continue;
       output = head.output;
     }
-    wanted_by[static_cast<u32>(output)] |= 1u << input;
-    wanted |= 1u << static_cast<u32>(output);
+    wanted_by[output] |= 1u << input;
+    wanted |= 1u << output;
   }
   for (; wanted != 0; wanted &= wanted - 1) {
     const auto port = static_cast<u32>(__builtin_ctz(wanted));
-    const std::size_t link = std::size_t{router} * ports + port;
+    const std::size_t link = std::size_t{router} * ports_ + port;
     const Output& output = outputs_[link];
     if (output.free > now_) {
       look_at(router, output.free);
       continue;
     }
-    if (port != pe_port) {
+    if (port != pe_port_) {
       // Who takes a vector out of a full FIFO has this router looked at.
       if (output.held == shape_.buffer_entries) continue;
       const u32 tail = (output.head + output.held) % shape_.buffer_entries;
@@ -214,7 +214,7 @@ void RouterNetwork::move(u32 router, u32 input, u32 port) {
   u32 index = none;
   bool last = false;
   Cycle ready = 0;
-  if (input == pe_port) {
+  if (input == pe_port_) {
     Source& source = sources_[router];
     index = source.first;
     Moving& moving = packets_[index];
@@ -223,20 +223,20 @@ void RouterNetwork::move(u32 router, u32 input, u32 port) {
     last = --moving.unsent == 0;
     if (last) {
       source.first = moving.next;
-      if (source.first == none) waiting_[router] &= ~(1u << pe_port);
+      if (source.first == none) waiting_[router] &= ~(1u << pe_port_);
     }
     if (source.first != none) look_at(router, std::max(packets_[source.first].packet.start, gone));
   } else {
     const u32 from = neighbour(router, static_cast<LinkDirection>(input));
-    Output& link = outputs_[std::size_t{from} * ports + opposite(input)];
-    Entry* const entries = &entries_[(std::size_t{from} * ports + opposite(input)) * shape_.buffer_entries];
+    Output& link = outputs_[std::size_t{from} * ports_ + opposite(input)];
+    Entry* const entries = &entries_[(std::size_t{from} * ports_ + opposite(input)) * shape_.buffer_entries];
     Entry& entry = entries[link.head];
     index = entry.packet;
     last = entry.last;
     ready = entry.ready;
     entry.free_at = gone;
     link.drained = gone;
-    link.head = link.head + 1 == shape_.buffer_entries ? 0 : link.head + 1;
+    link.head = static_cast<u8>((link.head + 1) % shape_.buffer_entries);
     if (--link.held == 0) {
       waiting_[router] &= ~(1u << input);
     } else {
@@ -245,18 +245,18 @@ void RouterNetwork::move(u32 router, u32 input, u32 port) {
     if (waiting_[from] != 0) look_at(from, gone);
   }
 
-  Output& output = outputs_[std::size_t{router} * ports + port];
+  Output& output = outputs_[std::size_t{router} * ports_ + port];
   Moving& moving = packets_[index];
   output.free = gone;
-  output.next_input = static_cast<u8>((input + 1) % ports);
+  output.next_input = static_cast<u8>((input + 1) % ports_);
   output.stall_cycles += now_ - ready;
   moving.stall_cycles += now_ - ready;
-  if (input == pe_port && last) {
+  if (input == pe_port_ && last) {
     report(Report::Kind::sent, moving, gone);
     moving.earliest_ejection = now_;
     last_under_way_.push_back(index);
   }
-  if (port == pe_port) {
+  if (port == pe_port_) {
     if (!last) return;
     report(Report::Kind::arrived, moving, gone - 1 + shape_.ejection_latency);
     *std::find(last_under_way_.begin(), last_under_way_.end(), index) = last_under_way_.back();
@@ -266,10 +266,10 @@ void RouterNetwork::move(u32 router, u32 input, u32 port) {
     return;
   }
   const u32 tail = (output.head + output.held++) % shape_.buffer_entries;
-  Entry& entry = entries_[(std::size_t{router} * ports + port) * shape_.buffer_entries + tail];
+  Entry& entry = entries_[(std::size_t{router} * ports_ + port) * shape_.buffer_entries + tail];
   entry.ready = now_ + shape_.link_latency;
   entry.packet = index;
-  entry.output = next_output(output.to, moving.packet.destination);
+  entry.output = static_cast<u8>(port_of(next_output(output.to, moving.packet.destination)));
   entry.last = last;
   if (last) {
     moving.earliest_ejection = entry.ready + hops(output.to, moving.packet.destination) * shape_.link_latency;

@@ -2,6 +2,7 @@
 // Routers, links and buffers of the mesh: which vector moves in which cycle. Knows nothing of SystemC.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -19,9 +20,9 @@ class RouterNetwork {
  public:
   struct Shape {
     u32 columns = 0, rows = 0;
-    u32 buffer_entries = 0;    // vectors in the FIFO at the end of a link
-    Cycle vector_cycles = 0;   // of a vector on a link or an ejection, at least 1
-    Cycle link_latency = 0;    // from the head's sending to the head of the next FIFO, at least 1
+    u32 buffer_entries = 0;      // vectors in the FIFO at the end of a link
+    Cycle vector_cycles = 0;     // of a vector on a link or an ejection, at least 1
+    Cycle link_latency = 0;      // from the head's sending to the head of the next FIFO, at least 1
     Cycle ejection_latency = 0;  // from the last router into the PE, at least 1
     bool skip_links = false;
   };
@@ -36,13 +37,14 @@ class RouterNetwork {
     enum class Kind : u8 { sent, arrived } kind = Kind::sent;
     u64 number = 0;
     u32 source = 0, destination = 0;
-    Cycle cycle = 0;         // from which on the source may send again, or the vectors can be used
-    u64 stall_cycles = 0;    // that vectors have waited for links and credits so far, summed
+    Cycle cycle = 0;       // from which on the source may send again, or the vectors can be used
+    u64 stall_cycles = 0;  // that vectors have waited for links and credits so far, summed
   };
 
   explicit RouterNetwork(const Shape& shape);
 
-  /// A packet is to be sent behind all earlier ones of its source. What has been done stays: it begins at now() or later.
+  /// A packet is to be sent behind all earlier ones of its source. What has been done stays: it begins at now() or
+  /// later.
   void send(const Packet& packet) { add(packet, true); }
   void send_unreported(const Packet& packet) { add(packet, false); }
   /// Cycles before this one are done.
@@ -51,8 +53,8 @@ class RouterNetwork {
   void advance(Cycle until);
   /// Does cycles until the packet has arrived, which must be under way; the reports of all others are lost.
   void advance_until_arrival(u64 number, Report& sent, Report& arrived);
-  /// No report that is still to be made has an earlier cycle; `never` when nothing is under way. advance() to this cycle
-  /// makes all reports up to it.
+  /// No report that is still to be made has an earlier cycle; `never` when nothing is under way. advance() to this
+  /// cycle makes all reports up to it.
   [[nodiscard]] Cycle earliest_report() const;
   static constexpr Cycle never = ~Cycle{0};
   /// The reports since the last call, in the order in which they were made.
@@ -65,27 +67,27 @@ class RouterNetwork {
   [[nodiscard]] u32 neighbour(u32 router, LinkDirection direction) const;
   /// Cycles that vectors have waited for a link or for room behind it.
   [[nodiscard]] u64 stall_cycles(u32 router, LinkDirection direction) const {
-    return outputs_[output_index(router, direction)].stall_cycles;
+    const bool is_there = direction == LinkDirection::eject || static_cast<u32>(direction) < pe_port_;
+    return is_there ? outputs_[output_index(router, direction)].stall_cycles : 0;
   }
 
  private:
   static constexpr u32 none = ~u32{0};
-  static constexpr u32 ports = link_direction_count;  // of a router: by direction, the PE last
 
   struct Output {
-    Cycle free = 0;      // the first cycle in which it may send the next vector
+    Cycle free = 0;  // the first cycle in which it may send the next vector
     u64 stall_cycles = 0;
-    u32 to = none;       // router at the end of the link
-    u8 next_input = 0;   // has the first choice
+    u32 to = none;      // router at the end of the link
+    u8 next_input = 0;  // has the first choice
     // The FIFO at the end of the link.
-    u32 head = 0, held = 0;
+    u8 head = 0, held = 0;
     Cycle drained = 0;  // from which on its head may be sent
   };
   struct Entry {
     Cycle ready = 0;    // the vector's head is there
     Cycle free_at = 0;  // of an entry that the vector has left: when its credit is back
     u32 packet = none;
-    LinkDirection output = LinkDirection::eject;
+    u8 output = 0;      // a port
     bool last = false;  // of its packet
   };
   struct Moving {
@@ -93,7 +95,7 @@ class RouterNetwork {
     u32 unsent = 0;
     bool reported = true;
     u64 stall_cycles = 0;
-    u32 next = none;             // behind it at the same source; of an unused one, the next unused
+    u32 next = none;              // behind it at the same source; of an unused one, the next unused
     Cycle earliest_ejection = 0;  // of the last vector, once it has been sent
   };
   struct Source {
@@ -107,8 +109,9 @@ class RouterNetwork {
   };
 
   [[nodiscard]] std::size_t output_index(u32 router, LinkDirection direction) const {
-    return std::size_t{router} * ports + static_cast<std::size_t>(direction);
+    return std::size_t{router} * ports_ + port_of(direction);
   }
+  [[nodiscard]] u32 port_of(LinkDirection direction) const { return std::min(static_cast<u32>(direction), pe_port_); }
   /// The direction from which vectors come in whose link leads into `direction`.
   [[nodiscard]] static u32 opposite(u32 direction) { return direction ^ 1; }
 
@@ -121,18 +124,19 @@ class RouterNetwork {
   void report(Report::Kind kind, const Moving& moving, Cycle cycle);
 
   Shape shape_;
-  u32 words_;           // of a set of routers
-  Cycle horizon_mask_;  // cycles ahead that the wheel holds, minus 1
-  std::vector<Output> outputs_;   // by output_index
-  std::vector<Entry> entries_;    // of the FIFO at the end of each link
-  std::vector<u32> waiting_;      // by router: inputs that hold vectors
-  std::vector<Source> sources_;   // by PE
+  u32 pe_port_, ports_;          // ports of a router: by direction, the PE last
+  u32 words_;                    // of a set of routers
+  Cycle horizon_mask_;           // cycles ahead that the wheel holds, minus 1
+  std::vector<Output> outputs_;  // by output_index
+  std::vector<Entry> entries_;   // of the FIFO at the end of each link
+  std::vector<u32> waiting_;     // by router: inputs that hold vectors
+  std::vector<Source> sources_;  // by PE
   std::vector<Moving> packets_;
-  u32 unused_ = none;             // first unused packet
+  u32 unused_ = none;                // first unused packet
   std::vector<u32> last_under_way_;  // packets that have been sent and not arrived
-  std::vector<u64> wheel_;        // by cycle: the routers to look at
-  u64 booked_ = 0;                // bits set in it
-  std::vector<Start> starts_;     // a heap: routers to look at beyond the wheel
+  std::vector<u64> wheel_;           // by cycle: the routers to look at
+  u64 booked_ = 0;                   // bits set in it
+  std::vector<Start> starts_;        // a heap: routers to look at beyond the wheel
   std::vector<Report> reports_;
   Cycle now_ = 0;
 };

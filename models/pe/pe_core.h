@@ -87,7 +87,7 @@ class PeCore {
     Cycle free_at = 0;
     bool unknown_end = false;  // Flow: it is busy, to free_at or longer; end_flow() will say
     u8 last_tag = 0;           // of the segment started last
-    Cycle last_done = 0;  // Load, Store: of the segment started last
+    Cycle last_done = 0;       // Load, Store: of the segment started last
     bool wake_booked = false;
     u32 last_served = 0;
     std::vector<u32> segments;  // by number, sorted by tag

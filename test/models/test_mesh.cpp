@@ -470,3 +470,39 @@ TEST_CASE("mesh: wrong packets get errors", "[mesh]") {
   bench.pes->response = tlm::TLM_ADDRESS_ERROR_RESPONSE;
   CHECK(bench.send(0, 1, 1, 100).status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
 }
+
+TEST_CASE("mesh: nothing is reported before the cycle that was said to be the earliest", "[mesh]") {
+  std::mt19937 random(3);
+  for (int round = 0; round < 60; ++round) {
+    RouterNetwork::Shape shape;
+    shape.columns = 1 + random() % 16;
+    shape.rows = 1 + random() % 16;
+    shape.buffer_entries = 1 + random() % 16;
+    shape.vector_cycles = 1 + random() % 128;
+    shape.link_latency = 1 + random() % 16;
+    shape.ejection_latency = 1 + random() % 16;
+    shape.skip_links = random() % 2 == 0;
+    RouterNetwork network(shape);
+    const u32 pes = shape.columns * shape.rows;
+    std::size_t sent = 0, arrived = 0;
+    const auto advance = [&](Cycle until) {
+      const Cycle earliest = network.earliest_report();
+      network.advance(until);
+      for (const RouterNetwork::Report& report : network.take_reports()) {
+        REQUIRE(report.cycle >= earliest);
+        (report.kind == RouterNetwork::Report::Kind::sent ? sent : arrived) += 1;
+      }
+    };
+    constexpr u64 packets = 50;
+    Cycle now = 0;
+    for (u64 number = 1; number <= packets; ++number) {
+      const auto source = static_cast<u32>(random() % pes), destination = static_cast<u32>(random() % pes);
+      network.send({number, source, destination, 1 + static_cast<u32>(random() % 9), now + random() % 500});
+      now += random() % 50;
+      advance(now);
+    }
+    while (network.earliest_report() != RouterNetwork::never) advance(network.earliest_report());
+    CHECK(sent == packets);
+    CHECK(arrived == packets);
+  }
+}
