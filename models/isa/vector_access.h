@@ -68,7 +68,17 @@ struct FlowPacket : tlm::tlm_extension<FlowPacket> {
   u32 untimed_copies = 0;
   u64 untimed_hops = 0;
   CycleSpan untimed_span;  ///< when they do
-  /// Out: cycles that vectors waited for links or credits beyond the unloaded latency.
+  /// Vectors only: the source accepts an answer before the times are known, which depend on what other PEs send later.
+  /// The delays of the call are then the least ones, and two notices follow on the sockets to the PEs: payloads with
+  /// TLM_IGNORE_COMMAND and a FlowPacket of the same number.
+  bool deferred = false;
+  /// Out: not 0: the packet has been deferred, and notices with this number follow.
+  u64 number = 0;
+  /// What a notice says: to the source, that its last vector has been sent and it may send again after the delay; to
+  /// the destination, that the last vector is there after the delay.
+  enum class Notice : u8 { none, sent, arrived } notice = Notice::none;
+  /// Out, of a deferred packet in its notices: cycles that vectors waited for links or credits beyond the unloaded
+  /// latency.
   u64 stall_cycles = 0;
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new FlowPacket(*this); }

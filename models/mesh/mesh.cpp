@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes and timing of the mesh.
+// The mesh at its sockets.
 #include "models/mesh/mesh.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace bvp {
 
 namespace {
 
-Cycle cycles_of_vector(u32 vector_bytes, const MeshParameters& parameters) {
+RouterNetwork::Shape shape_of(const ArrayParameters& array, const MeshParameters& parameters) {
+  const auto vector_bytes = static_cast<u32>(array.lanes) * 2;
   const u32 width = parameters.link_width(vector_bytes);
-  return (vector_bytes + width - 1) / width;
+  RouterNetwork::Shape shape;
+  shape.columns = static_cast<u32>(array.columns);
+  shape.rows = static_cast<u32>(array.rows);
+  shape.buffer_entries = static_cast<u32>(parameters.buffer_entries);
+  shape.vector_cycles = (vector_bytes + width - 1) / width;
+  shape.link_latency = static_cast<Cycle>(parameters.link_latency);
+  shape.ejection_latency = static_cast<Cycle>(parameters.ejection_latency);
+  shape.skip_links = parameters.skip_links;
+  return shape;
 }
 
 }  // namespace
@@ -22,153 +30,112 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const Mes
       from_pe("from_pe", static_cast<std::size_t>(array.rows * array.columns)),
       to_pe("to_pe", from_pe.size()),
       clock_(clock),
-      columns_(static_cast<u32>(array.columns)),
-      rows_(static_cast<u32>(array.rows)),
       vector_bytes_(static_cast<u32>(array.lanes) * 2),
-      vector_cycles_(cycles_of_vector(vector_bytes_, parameters)),
-      link_latency_(static_cast<Cycle>(parameters.link_latency)),
-      ejection_latency_(static_cast<Cycle>(parameters.ejection_latency)),
       control_hop_latency_(static_cast<Cycle>(parameters.control_hop_latency)),
-      skip_links_(parameters.skip_links),
-      links_per_router_(parameters.links_per_router()),
+      shape_(shape_of(array, parameters)),
       stats_("mesh"),
       vectors_(&stats_, "vectors", "vectors", "vectors carried from PE to PE"),
       tokens_(&stats_, "tokens", "tokens", "tokens carried on the control plane"),
       stall_cycles_(&stats_, "stall_cycles", "cycles", "cycles that vectors waited for links or credits, summed"),
-      links_(from_pe.size() * links_per_router_, LinkCalendar(static_cast<u32>(parameters.buffer_entries))),
-      ejections_(from_pe.size(), LinkCalendar(1)),
-      traffic_(from_pe.size() * link_direction_count),
-      source_free_(from_pe.size(), 0) {
+      network_(shape_),
+      ahead_(shape_),
+      link_vectors_(from_pe.size() * link_direction_count, 0) {
   for (std::size_t pe = 0; pe < from_pe.size(); ++pe) {
     from_pe[pe].register_b_transport(this, &Mesh::transport, static_cast<int>(pe));
   }
+  notice_.set_command(tlm::TLM_IGNORE_COMMAND);
+  notice_.set_data_ptr(nullptr);
+  notice_.set_data_length(0);
+  SC_METHOD(run);
+  sensitive << wake_;
+  dont_initialize();
   parent_stats.add(&stats_);
-}
-
-// ---------------------------------------------------------------- routes
-
-Mesh::Move Mesh::next_move(u32 x, u32 y, u32 to_x, u32 to_y) const {
-  const int dx = static_cast<int>(to_x) - static_cast<int>(x);
-  const int dy = static_cast<int>(to_y) - static_cast<int>(y);
-  const bool skip = skip_links_ && std::abs(dx != 0 ? dx : dy) >= 2;
-  const int step = skip ? 2 : 1;
-  if (dx > 0) return {skip ? LinkDirection::east_skip : LinkDirection::east, step, 0};
-  if (dx < 0) return {skip ? LinkDirection::west_skip : LinkDirection::west, -step, 0};
-  if (dy > 0) return {skip ? LinkDirection::south_skip : LinkDirection::south, 0, step};
-  return {skip ? LinkDirection::north_skip : LinkDirection::north, 0, -step};
 }
 
 u32 Mesh::distance(u32 source, u32 destination) const {
   const auto apart = [](u32 a, u32 b) { return a > b ? a - b : b - a; };
-  return apart(source % columns_, destination % columns_) + apart(source / columns_, destination / columns_);
-}
-
-u32 Mesh::hops(u32 source, u32 destination) const {
-  if (!skip_links_) return distance(source, destination);
-  const auto steps = [](u32 a, u32 b) { return ((a > b ? a - b : b - a) + 1) / 2; };
-  return steps(source % columns_, destination % columns_) + steps(source / columns_, destination / columns_);
+  return apart(source % shape_.columns, destination % shape_.columns) +
+         apart(source / shape_.columns, destination / shape_.columns);
 }
 
 double Mesh::hops_per_cycle() const {
   // Links that go `length` PEs far along rows and along columns, both ways.
   const auto links = [&](u32 length) {
     const auto along = [&](u32 size, u32 others) { return u64{size > length ? size - length : 0} * others; };
-    return 2 * (along(columns_, rows_) + along(rows_, columns_));
+    return 2 * (along(shape_.columns, shape_.rows) + along(shape_.rows, shape_.columns));
   };
-  return static_cast<double>(links(1) + (skip_links_ ? 2 * links(2) : 0)) / static_cast<double>(vector_cycles_);
-}
-
-void Mesh::find_path(u32 source, u32 destination) {
-  path_.clear();
-  u32 x = source % columns_, y = source / columns_;
-  const u32 to_x = destination % columns_, to_y = destination / columns_;
-  while (x != to_x || y != to_y) {
-    const Move move = next_move(x, y, to_x, to_y);
-    const u32 router = y * columns_ + x;
-    path_.push_back({&links_[router * links_per_router_ + static_cast<std::size_t>(move.direction)],
-                     &traffic_[link_index(router, move.direction)]});
-    x = static_cast<u32>(static_cast<int>(x) + move.dx);
-    y = static_cast<u32>(static_cast<int>(y) + move.dy);
-  }
-  path_.push_back({&ejections_[destination], &traffic_[link_index(destination, LinkDirection::eject)]});
+  return static_cast<double>(links(1) + (shape_.skip_links ? 2 * links(2) : 0)) /
+         static_cast<double>(shape_.vector_cycles);
 }
 
 // ---------------------------------------------------------------- time
 
-void Mesh::place_vector(Cycle issue) {
-  Passage* const path = path_.data();
-  const std::size_t count = path_.size();
-  for (std::size_t i = 0; i < count; ++i) path[i].sent = path[i].not_before;
-  path[0].sent = path[0].calendar->probe(std::max(issue, path[0].not_before), vector_cycles_);
-  // `sent` are lower bounds that only grow. A vector that could not stay in a link's buffer until it can go on has to
-  // be sent later, and so to stay longer in the buffer before, which is looked at again. The first solution is
-  // therefore the earliest in every link.
-  for (std::size_t i = 0; i + 1 < count;) {
-    const Cycle next =
-        path[i + 1].calendar->probe(std::max(path[i].sent + link_latency_, path[i + 1].sent), vector_cycles_);
-    if (const auto full = path[i].calendar->last_full(path[i].sent, next + vector_cycles_ - 1)) {
-      path[i].sent = path[i].calendar->probe(*full + 1, vector_cycles_);
-      if (i > 0) --i;
-    } else {
-      path[++i].sent = next;
-    }
+void Mesh::count(const FlowPacket& packet) {
+  for (u32 router = packet.source;;) {
+    const LinkDirection direction = network_.next_output(router, packet.destination);
+    link_vectors_[link_index(router, direction)] += packet.count;
+    if (direction == LinkDirection::eject) break;
+    router = network_.neighbour(router, direction);
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    const Cycle left = path[i + 1 < count ? i + 1 : i].sent + vector_cycles_ - 1;
-    path[i].calendar->reserve(path[i].sent, left, vector_cycles_);
-    path[i].not_before = path[i].sent + vector_cycles_;
-  }
-}
-
-Cycle Mesh::place_stream(Cycle issue, Cycle count) {
-  const std::size_t last = path_.size() - 1;
-  Cycle first = issue;
-  for (std::size_t i = 0; i <= last && count != 0; ++i, first += link_latency_) {
-    if (first < path_[i].not_before) return 0;
-    count = path_[i].calendar->stream_length(first, count, i < last ? link_latency_ : 0);
-  }
-  if (count == 0) return 0;
-  first = issue;
-  for (std::size_t i = 0; i <= last; ++i, first += link_latency_) {
-    path_[i].calendar->reserve_stream(first, count, i < last ? link_latency_ : 0);
-    path_[i].not_before = first + count;
-  }
-  return count;
-}
-
-Cycle Mesh::carry_vectors(FlowPacket& packet, Cycle start) {
-  const u32 source = packet.source;
-  find_path(source, packet.destination);
-  Cycle issue = std::max(start, source_free_[source]);
-  u64 stalls = 0;
-  // Nothing kept the last vector waiting: the next ones, of a cycle each, may go through as a stream.
-  bool smooth = vector_cycles_ == 1;
-  for (Cycle left = packet.count; left != 0;) {
-    if (smooth) {
-      const Cycle placed = place_stream(issue, left);
-      issue += placed;
-      left -= placed;
-      if (left == 0) break;
-    }
-    place_vector(issue);
-    Cycle ready = issue;
-    Cycle waited = 0;
-    for (const Passage& passage : path_) {
-      passage.traffic->stall_cycles += passage.sent - ready;
-      waited += passage.sent - ready;
-      ready = passage.sent + link_latency_;
-    }
-    stalls += waited;
-    smooth = vector_cycles_ == 1 && waited == 0;
-    issue = path_.front().sent + vector_cycles_;
-    --left;
-  }
-  for (const Passage& passage : path_) passage.traffic->vectors += packet.count;
-  source_free_[source] = issue;
-  packet.stall_cycles = stalls;
-  stall_cycles_ += stalls;
   vectors_ += packet.count;
-  return path_.back().not_before - 1 + ejection_latency_;
+}
+
+void Mesh::send_deferred(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay) {
+  count(packet);
+  packet.number = ++last_number_;
+  packet.stall_cycles = 0;
+  network_.send({packet.number, packet.source, packet.destination, packet.count, start});
+  wake_for_next_report();
+  const Cycle sending = packet.count * shape_.vector_cycles;
+  const Cycle arrival = start + sending - shape_.vector_cycles + unloaded_latency(packet.source, packet.destination);
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  delay = clock_.to_time(start + sending) - now;
+  sc_core::sc_time until_arrival = clock_.to_time(arrival) - now;
+  to_pe[packet.destination]->b_transport(payload, until_arrival);
+}
+
+void Mesh::send_at_once(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay) {
+  count(packet);
+  network_.advance(start);
+  const RouterNetwork::Packet moving{++last_number_, packet.source, packet.destination, packet.count, start};
+  ahead_ = network_;
+  ahead_.send(moving);
+  RouterNetwork::Report sent, arrived;
+  ahead_.advance_until_arrival(moving.number, sent, arrived);
+  network_.send_unreported(moving);
+  packet.number = 0;
+  packet.stall_cycles = arrived.stall_cycles;
+  stall_cycles_ += arrived.stall_cycles;
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  delay = clock_.to_time(sent.cycle) - now;
+  sc_core::sc_time until_arrival = clock_.to_time(arrived.cycle) - now;
+  to_pe[packet.destination]->b_transport(payload, until_arrival);
+}
+
+void Mesh::wake_for_next_report() {
+  const Cycle next = network_.earliest_report();
+  if (next != RouterNetwork::never) wake_.notify(clock_.to_time(next) - sc_core::sc_time_stamp());
+}
+
+void Mesh::run() {
+  network_.advance(clock_.now());
+  for (const RouterNetwork::Report& report : network_.take_reports()) notify(report);
+  wake_for_next_report();
+}
+
+void Mesh::notify(const RouterNetwork::Report& report) {
+  const bool arrived = report.kind == RouterNetwork::Report::Kind::arrived;
+  if (arrived) stall_cycles_ += report.stall_cycles;
+  notice_packet_.number = report.number;
+  notice_packet_.source = report.source;
+  notice_packet_.destination = report.destination;
+  notice_packet_.notice = arrived ? FlowPacket::Notice::arrived : FlowPacket::Notice::sent;
+  notice_packet_.stall_cycles = report.stall_cycles;
+  notice_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  notice_.set_extension(&notice_packet_);
+  sc_core::sc_time delay = clock_.to_time(report.cycle) - sc_core::sc_time_stamp();
+  to_pe[arrived ? report.destination : report.source]->b_transport(notice_, delay);
+  notice_.clear_extension(&notice_packet_);
 }
 
 // ---------------------------------------------------------------- sockets
@@ -200,26 +167,26 @@ void Mesh::transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time
   }
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   const Cycle start = clock_.to_cycles(now + delay);
-  Cycle arrival = 0;
   if (packet->count == 0) {
-    const u32 far = distance(packet->source, packet->destination);
-    arrival = start + far * control_hop_latency_ + 1;
+    const Cycle arrival = start + distance(packet->source, packet->destination) * control_hop_latency_ + 1;
+    packet->number = 0;
     packet->stall_cycles = 0;
     ++tokens_;
+    sc_core::sc_time until_arrival = clock_.to_time(arrival) - now;
+    to_pe[packet->destination]->b_transport(payload, until_arrival);
+  } else if (packet->deferred) {
+    send_deferred(payload, *packet, start, delay);
   } else {
-    arrival = carry_vectors(*packet, start);
-    delay = clock_.to_time(source_free_[packet->source]) - now;
+    send_at_once(payload, *packet, start, delay);
   }
-  sc_core::sc_time until_arrival = clock_.to_time(arrival) - now;
-  to_pe[packet->destination]->b_transport(payload, until_arrival);
 }
 
 u64 Mesh::link_vectors(u32 x, u32 y, LinkDirection direction) const {
-  return x < columns_ && y < rows_ ? traffic_[link_index(y * columns_ + x, direction)].vectors : 0;
+  return x < shape_.columns && y < shape_.rows ? link_vectors_[link_index(y * shape_.columns + x, direction)] : 0;
 }
 
 u64 Mesh::link_stall_cycles(u32 x, u32 y, LinkDirection direction) const {
-  return x < columns_ && y < rows_ ? traffic_[link_index(y * columns_ + x, direction)].stall_cycles : 0;
+  return x < shape_.columns && y < shape_.rows ? network_.stall_cycles(y * shape_.columns + x, direction) : 0;
 }
 
 }  // namespace bvp

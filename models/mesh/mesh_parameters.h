@@ -33,7 +33,7 @@ struct MeshParameters : ParameterGroup {
                               "ejection_latency",
                               1,
                               "cycles",
-                              {0, 16},
+                              {1, 16},
                               "Cycles from the last router into the operand memory.",
                               "assumption: one cycle",
                               Confidence::low};

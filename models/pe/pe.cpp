@@ -140,6 +140,7 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
   const u32 own = index_ / columns_ * program.pe_columns + index_ % columns_;
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   const std::size_t count = segment.transfers.size();
+  flow_packet_.deferred = true;
   for (std::size_t begin = 0; begin < count;) {
     const u32 mask = segment.transfers[begin].peer_mask;
     std::size_t end = begin;
@@ -173,6 +174,7 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
     flow_packet_.destination = peer / program.pe_columns * columns_ + peer % program.pe_columns;
     flow_packet_.slots = slots_.data();
     flow_packet_.count = static_cast<u32>(end - begin);
+    flow_packet_.number = 0;
     payload_.set_command(tlm::TLM_WRITE_COMMAND);
     payload_.set_address(flow_packet_.destination);
     payload_.set_data_ptr(reinterpret_cast<unsigned char*>(buffer_.data()));
@@ -193,7 +195,8 @@ std::optional<Cycle> Pe::start_flow(const SegmentProgram& segment, const StreamB
   const u64 busy = std::max<u64>(count, clock_.to_cycles(delay));
   operand_reads_.add(count, now, now + busy);
   book_busy(Unit::flow, now, count, 0, busy - count);
-  return now + busy;
+  open_flow_.packet = flow_packet_.number;
+  return flow_packet_.number != 0 ? unknown : now + busy;
 }
 
 Cycle Pe::start_cal(u32 segment, const StreamBases& bases, Cycle now) {
@@ -212,6 +215,7 @@ void Pe::send_token(u32 edge, Cycle) {
   flow_packet_.destination = peer / program.pe_columns * columns_ + peer % program.pe_columns;
   flow_packet_.slots = nullptr;
   flow_packet_.count = 0;
+  flow_packet_.number = 0;
   flow_packet_.edge = edge;
   payload_.set_command(tlm::TLM_WRITE_COMMAND);
   payload_.set_address(flow_packet_.destination);
@@ -229,6 +233,12 @@ void Pe::send_token(u32 edge, Cycle) {
 
 void Pe::flow_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const auto* packet = payload.get_extension<FlowPacket>();
+  if (packet != nullptr && packet->notice != FlowPacket::Notice::none) {
+    const Cycle when = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+    packet->notice == FlowPacket::Notice::sent ? end_flow(packet->number, when) : end_packet(packet->number, when);
+    respond(payload, true);
+    return;
+  }
   const bool sound =
       packet != nullptr && payload.is_write() && payload.get_data_length() == u64{packet->count} * memory_.lanes() * 2;
   const auto* const words = reinterpret_cast<const u16*>(payload.get_data_ptr());

@@ -377,16 +377,9 @@ void PeCore::arm_all(Cycle now) {
 
 void PeCore::try_start(Unit unit, Cycle now) {
   UnitState& state = units_[as_index(unit)];
-  if (state.ready == 0) return;
+  if (state.ready == 0 || state.unknown_end) return;
   if (state.free_at > now) {
-    if (!state.wake_booked) {
-      state.wake_booked = true;
-      Event event;
-      event.time = state.free_at;
-      event.kind = Event::Kind::wake;
-      event.index = static_cast<u32>(unit);
-      post(event);
-    }
+    book_wake(unit);
     return;
   }
   // The smallest tag first; among equal tags the next one after the one served last.
@@ -403,6 +396,17 @@ void PeCore::try_start(Unit unit, Cycle now) {
   state.ready &= ~(u64{1} << chosen);
   start(state.segments[chosen], now);
   if (error_.empty()) try_start(unit, now);
+}
+
+void PeCore::book_wake(Unit unit) {
+  UnitState& state = units_[as_index(unit)];
+  if (state.wake_booked) return;
+  state.wake_booked = true;
+  Event event;
+  event.time = state.free_at;
+  event.kind = Event::Kind::wake;
+  event.index = static_cast<u32>(unit);
+  post(event);
 }
 
 void PeCore::start(u32 segment, Cycle now) {
@@ -455,7 +459,13 @@ void PeCore::start(u32 segment, Cycle now) {
   event.produced_scope = static_cast<u8>(last);
   event.last_of_launch = last == 0;
   event.launch = state.launch;
-  post(event);
+  if (*done == unknown) {
+    open_flow_.finished = event;
+    open_flow_.finished.generation = generation_;
+    units_[as_index(program.unit)].unknown_end = true;
+  } else {
+    post(event);
+  }
   advance(segment);
   arm(segment, now);
 }
@@ -636,9 +646,45 @@ bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
     if (data_) incoming.data.assign(data, data + std::size_t{packet.count} * memory_.lanes());
     operand_writes_.add(packet.count, when - std::min<Cycle>(when, packet.count), when);
   }
+  if (packet.number != 0) {
+    event.generation = generation_;
+    open_packets_.push_back({packet.number, event});
+    return true;
+  }
   post(event);
   reschedule();
   return true;
+}
+
+void PeCore::end_packet(u64 number, Cycle when) {
+  const auto open = std::find_if(open_packets_.begin(), open_packets_.end(),
+                                 [&](const OpenPacket& each) { return each.number == number; });
+  if (open == open_packets_.end()) return;
+  Event event = open->arrival;
+  *open = open_packets_.back();
+  open_packets_.pop_back();
+  if (event.generation != generation_) {
+    free_incoming_.push_back(event.vectors);
+    return;
+  }
+  event.time = when;
+  post(event);
+  reschedule();
+}
+
+void PeCore::end_flow(u64 number, Cycle when) {
+  if (open_flow_.packet != number) return;
+  open_flow_.packet = 0;
+  UnitState& unit = units_[as_index(Unit::flow)];
+  unit.unknown_end = false;
+  book_stall_until(Unit::flow, when);
+  Event event = open_flow_.finished;
+  if (event.generation == generation_ && error_.empty()) {
+    event.time = when;
+    post(event);
+  }
+  if (context_ && unit.ready != 0) book_wake(Unit::flow);
+  reschedule();
 }
 
 void PeCore::expect_token(u32 edge, Cycle when) {
@@ -686,12 +732,23 @@ void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) 
   stats.special += special * multiplicity_;
   stats.stall += stall * multiplicity_;
   instructions_issued_.add(issue * multiplicity_, now, end);
-  units_[as_index(unit)].free_at = end;
-  if (observer_ != nullptr) observer_->unit_busy(index_, unit, context_->program.segments[firing_].tag, now, end);
+  UnitState& state = units_[as_index(unit)];
+  state.free_at = end;
+  state.last_tag = context_->program.segments[firing_].tag;
+  if (observer_ != nullptr) observer_->unit_busy(index_, unit, state.last_tag, now, end);
+}
+
+void PeCore::book_stall_until(Unit unit, Cycle end) {
+  UnitState& state = units_[as_index(unit)];
+  if (end <= state.free_at) return;
+  unit_stats_[as_index(unit)]->stall += (end - state.free_at) * multiplicity_;
+  if (observer_ != nullptr) observer_->unit_busy(index_, unit, state.last_tag, state.free_at, end);
+  state.free_at = end;
 }
 
 void PeCore::book_wait(Unit unit, Cycle now, Wait reason) {
   UnitState& state = units_[as_index(unit)];
+  if (state.unknown_end) book_stall_until(unit, now);
   if (now <= state.free_at) return;
   count_wait(unit, reason, now - state.free_at);
   state.free_at = now;

@@ -85,7 +85,9 @@ class PeCore {
   struct UnitState {
     u64 ready = 0;  // bit i: the unit's segment number i is ready to fire
     Cycle free_at = 0;
-    Cycle last_done = 0;  // Load, Store: of the segment started last
+    bool unknown_end = false;  // Flow: it is busy, to free_at or longer; end_flow() will say
+    u8 last_tag = 0;           // of the segment started last
+    Cycle last_done = 0;       // Load, Store: of the segment started last
     bool wake_booked = false;
     u32 last_served = 0;
     std::vector<u32> segments;  // by number, sorted by tag
@@ -110,6 +112,17 @@ class PeCore {
     u32 generation = 0;        // of the context it is for; stale events are dropped
     u64 order = 0;             // events of one cycle are handled in the order in which they were made
     bool operator>(const Event& other) const { return time != other.time ? time > other.time : order > other.order; }
+  };
+
+  /// A firing of Flow whose end the mesh has not told yet.
+  struct OpenFlow {
+    u64 packet = 0;  // the last one's number; 0: there is none
+    Event finished;
+  };
+  /// A packet whose arrival the mesh has not told yet.
+  struct OpenPacket {
+    u64 number = 0;
+    Event arrival;
   };
 
   /// Vectors on their way: they are in the operand memory when they arrive, not before.
@@ -147,12 +160,18 @@ class PeCore {
   /// Drops all launches, unreported, and both contexts.
   void stop(Cycle now);
   /// Vectors and the token of an edge (FlowPacket::no_edge: none) that arrive at `when`; false: they make no sense.
+  /// Of a deferred packet (FlowPacket::number) end_packet() gives the time.
   bool arrive(const FlowPacket& packet, const u16* data, Cycle when);
+  /// The vectors of that packet arrive at `when`. Nothing happens if it is none of the running context.
+  void end_packet(u64 number, Cycle when);
+  /// The firing of Flow whose last packet that is keeps its unit until `when`. Other packets are ignored.
+  void end_flow(u64 number, Cycle when);
   /// Handles all events up to `now`. wake_at() asked for it.
   void advance_to(Cycle now);
 
   // What depends on the fidelity. Each start_ begins one firing at `now`: books the unit and returns when the results
-  // are in place; nullopt after fail().
+  // are in place; nullopt after fail(). start_flow() may return `unknown` and set open_flow_.packet.
+  static constexpr Cycle unknown = ~Cycle{0};
   virtual std::optional<Cycle> start_load(const SegmentProgram& segment, const StreamBases& bases, Cycle now,
                                           u32& vectors) = 0;
   virtual std::optional<Cycle> start_store(const SegmentProgram& segment, const StreamBases& bases, Cycle now) = 0;
@@ -184,6 +203,8 @@ class PeCore {
   /// active from its arrival to the end of the last segment there.
   [[nodiscard]] virtual u64 take_active_cycles(Cycle from, Cycle now) { return launches_.empty() ? 0 : now - from; }
   void book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall);
+  /// A unit that is busy has been so, without issuing, until `end`.
+  void book_stall_until(Unit unit, Cycle end);
   /// The unit has waited until now, when it begins the firing at hand.
   virtual void book_wait(Unit unit, Cycle now, Wait reason);
   /// All units have waited until now; `ended`: for the end of this launch, the last one; or else there is none.
@@ -243,6 +264,7 @@ class PeCore {
   std::shared_ptr<const Context> context_, shadow_;
   std::array<UnitState, unit_count> units_;
   std::vector<Incoming> incoming_;
+  OpenFlow open_flow_;
   std::vector<SegmentState> state_;
   std::deque<Launch> launches_;
   u64 first_launch_ = 0;  // number of launches_.front(), counted since configuration
@@ -260,6 +282,8 @@ class PeCore {
   void arm(u32 segment, Cycle now);
   void arm_all(Cycle now);
   void try_start(Unit unit, Cycle now);
+  /// The unit looks for a firing when it is free.
+  void book_wake(Unit unit);
   void start(u32 segment, Cycle now);
   void finish(const Event& event, Cycle now);
   void produce(u32 edge, Cycle now);
@@ -294,6 +318,7 @@ class PeCore {
   std::vector<Event> events_;  // a heap, earliest first
   u64 order_ = 0;
   std::vector<u32> free_incoming_;
+  std::vector<OpenPacket> open_packets_;
 };
 
 }  // namespace bvp

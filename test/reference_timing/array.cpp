@@ -82,7 +82,7 @@ Outcome run(const Machine& machine, const KernelImage& kernel, const std::vector
         memory.request({at, vector.store, vector.number, vector.address, vector.firing}, now);
       }
       if (const auto& vector = pes[i].flow_vector()) {
-        mesh.offer({at, position(i ^ vector->peer_mask), vector->firing, vector->place, vector->slot,
+        mesh.offer({at, position(i ^ vector->peer_mask), vector->firing, vector->slot,
                     vector->edge.value_or(Parcel::no_edge)});
       }
     }

@@ -2,25 +2,21 @@
 #include "test/reference_timing/exchange_plane.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
-#include <tuple>
+#include <utility>
 
 namespace bvp::ticking {
 
 ExchangePlane::ExchangePlane(const Machine& machine)
     : machine_(machine),
       width_(machine.link_bytes == 0 ? 1 : (2 * machine.lanes + machine.link_bytes - 1) / machine.link_bytes),
-      links_(std::size_t{machine.pes()} * outputs_),
-      inputs_(machine.pes()) {
+      links_(std::size_t{machine.pes()} * outputs_) {
   if (machine.ejection_latency == 0 || machine.link_latency == 0) {
     throw std::runtime_error("vectors must take a cycle at least");
   }
-  for (unsigned pe = 0; pe < machine.pes(); ++pe) {
-    for (unsigned direction = 0; direction + 1 < outputs_; ++direction) {
-      const unsigned there = neighbour(pe, direction);
-      if (there < machine.pes()) inputs_[there].push_back(pe * outputs_ + direction);
-    }
-  }
+  // Who has the first choice at the beginning is nowhere said.
+  for (Link& link : links_) link.next_input = machine.ties % outputs_;
 }
 
 unsigned ExchangePlane::neighbour(unsigned pe, unsigned direction) const {
@@ -57,69 +53,63 @@ std::vector<unsigned> ExchangePlane::tick(Cycle now) {
 std::vector<unsigned> ExchangePlane::serve(Cycle now, bool ejections) {
   std::vector<unsigned> taken;
   if (offers_.empty() && on_links_ == 0) return taken;
-  struct Choice {
-    const Parcel* parcel = nullptr;
-    Link* from = nullptr;  // null: an offer
-    std::size_t index = 0;
-  };
   struct Move {
-    unsigned output;
-    Choice choice;
+    unsigned output, input;
+    Parcel parcel;
   };
   std::vector<Move> moves;
   // What moves in a cycle is chosen with all buffers as they are at its beginning.
   for (unsigned pe = 0; pe < machine_.pes(); ++pe) {
-    std::vector<Choice> choices(outputs_);
-    const auto consider = [&](const Choice& choice) {
-      const unsigned out = output(pe, choice.parcel->destination);
-      if (choice.from != nullptr && (out + 1 == outputs_) != ejections) return;
-      Choice& best = choices[out];
-      const auto age = [](const Parcel& parcel) { return std::tie(parcel.firing, parcel.place); };
-      if (best.parcel == nullptr || age(*choice.parcel) < age(*best.parcel)) best = choice;
+    const unsigned ejection = pe * outputs_ + outputs_ - 1;
+    // By input: the vector at its head and the output that it wants.
+    std::vector<std::optional<std::pair<Parcel, unsigned>>> heads(outputs_);
+    const auto consider = [&](unsigned input, const Parcel& parcel) {
+      const unsigned wanted = pe * outputs_ + output(pe, parcel.destination);
+      if (input == own_input() || (wanted == ejection) == ejections) heads[input] = std::make_pair(parcel, wanted);
     };
-    for (const unsigned input : inputs_[pe]) {
-      Link& link = links_[input];
-      for (std::size_t i = 0; i < link.buffer.size(); ++i) {
-        if (link.buffer[i].ready <= now) consider({&link.buffer[i].parcel, &link, i});
+    for (unsigned input = 0; input < own_input(); ++input) {
+      const unsigned from = neighbour(pe, input);
+      if (from == machine_.pes()) continue;
+      const Link& link = links_[from * outputs_ + opposite(input)];
+      if (!link.buffer.empty() && std::max(link.buffer.front().ready, link.head_from) <= now) {
+        consider(input, link.buffer.front().parcel);
       }
     }
     for (const Parcel& offer : offers_) {
-      if (offer.source == pe) consider({&offer, nullptr, 0});
+      if (offer.source == pe) consider(own_input(), offer);
     }
-    for (unsigned out = 0; out < outputs_; ++out) {
-      Link& link = links_[pe * outputs_ + out];
-      if (choices[out].parcel == nullptr || link.free > now) continue;
-      if (out + 1 < outputs_ && !has_credit(link, now)) continue;
-      moves.push_back({pe * outputs_ + out, choices[out]});
+    for (unsigned out = pe * outputs_; out <= ejection; ++out) {
+      Link& link = links_[out];
+      if (link.free > now || (out != ejection && !has_credit(link, now))) continue;
+      for (unsigned i = 0; i < outputs_; ++i) {
+        const unsigned input = (link.next_input + i) % outputs_;
+        if (!heads[input] || heads[input]->second != out) continue;
+        moves.push_back({out, input, heads[input]->first});
+        break;
+      }
     }
   }
-  std::vector<std::pair<Link*, Buffered>> entering;
   for (const Move& move : moves) {
+    const unsigned pe = move.output / outputs_;
     Link& link = links_[move.output];
-    const Parcel parcel = *move.choice.parcel;
     link.free = now + width_;
+    link.next_input = (move.input + 1) % outputs_;
+    if (move.input == own_input()) {
+      taken.push_back(pe);
+    } else {
+      --on_links_;
+      Link& before = links_[neighbour(pe, move.input) * outputs_ + opposite(move.input)];
+      before.buffer.pop_front();
+      before.head_from = now + width_;
+      before.held_until.push_back(now + width_ - 1);
+    }
     if (move.output % outputs_ == outputs_ - 1) {
-      late_vectors_.push_back({parcel, now + width_ - 1 + machine_.ejection_latency});
+      late_vectors_.push_back({move.parcel, now + width_ - 1 + machine_.ejection_latency});
     } else {
       ++on_links_;
-      entering.push_back({&link, {parcel, now + machine_.link_latency}});
+      link.buffer.push_back({move.parcel, now + machine_.link_latency});
     }
-    if (move.choice.from == nullptr) taken.push_back(parcel.source);
   }
-  for (const Move& move : moves) {
-    if (move.choice.from == nullptr) continue;
-    --on_links_;
-    // Several may leave one buffer, for different outputs: they are found by what they are.
-    auto& buffer = move.choice.from->buffer;
-    move.choice.from->held_until.push_back(now + width_ - 1);
-    buffer[move.choice.index].ready = ~Cycle{0};
-  }
-  for (Link& link : links_) {
-    link.buffer.erase(std::remove_if(link.buffer.begin(), link.buffer.end(),
-                                     [](const Buffered& one) { return one.ready == ~Cycle{0}; }),
-                      link.buffer.end());
-  }
-  for (auto& [link, buffered] : entering) link->buffer.push_back(buffered);
   return taken;
 }
 

@@ -2,6 +2,7 @@
 // Routers, links and tokens between PEs, cycle by cycle: docs/models/mesh.md.
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "test/reference_timing/machine.h"
@@ -12,8 +13,7 @@ namespace bvp::ticking {
 struct Parcel {
   static constexpr unsigned no_edge = ~0u;
   unsigned source = 0, destination = 0;  // PEs, row-major
-  std::uint64_t firing = 0;              // number of the firing that sends it, in the order of their beginning
-  std::uint64_t place = 0;               // in the firing
+  std::uint64_t firing = 0;              // number of the firing that sends it
   unsigned slot = 0;                     // vector of the operand memory at the destination
   unsigned edge = no_edge;               // whose token arrives with it
 };
@@ -44,7 +44,9 @@ class ExchangePlane {
   };
   struct Link {
     Cycle free = 0;
-    std::vector<Buffered> buffer;   // at its end
+    unsigned next_input = 0;        // of the router before it, which is asked first
+    std::deque<Buffered> buffer;    // at its end
+    Cycle head_from = 0;            // in which the buffer's head may move, for the vector before it has gone
     std::vector<Cycle> held_until;  // entries that vectors still hold that have moved on
   };
   struct Late {
@@ -54,6 +56,9 @@ class ExchangePlane {
   /// The output that the parcel takes at this PE's router; outputs_ - 1: ejection.
   [[nodiscard]] unsigned output(unsigned pe, unsigned destination) const;
   [[nodiscard]] unsigned neighbour(unsigned pe, unsigned direction) const;
+  /// Inputs are numbered by the direction of the neighbour; the last one is the PE's own.
+  [[nodiscard]] unsigned own_input() const { return outputs_ - 1; }
+  [[nodiscard]] static unsigned opposite(unsigned direction) { return direction ^ 1u; }
   [[nodiscard]] bool has_credit(Link& link, Cycle now) const;
   std::vector<unsigned> serve(Cycle now, bool ejections);
   static std::vector<Parcel> take(std::vector<Late>& late, Cycle cycle);
@@ -61,9 +66,8 @@ class ExchangePlane {
   const Machine machine_;
   const Cycle width_;
   const unsigned outputs_ = 2 * directions + 1;
-  std::vector<Link> links_;                    // [PE][output]
-  std::vector<std::vector<unsigned>> inputs_;  // by PE: links that end there
-  std::size_t on_links_ = 0;                   // vectors there or in the buffers behind
+  std::vector<Link> links_;   // [PE][output]
+  std::size_t on_links_ = 0;  // vectors there or in the buffers behind
   std::vector<Parcel> offers_;
   std::vector<Late> late_vectors_, late_tokens_;
 };

@@ -526,7 +526,6 @@ void ProcessingElement::read_for_flow(Cycle now) {
   vector.peer_mask = mask_at(firing.issued);
   if (vector.peer_mask == 0) throw std::runtime_error("a PE sends to itself, which is not ticked");
   vector.firing = firing.number;
-  vector.place = firing.issued;
   vector.slot = static_cast<unsigned>(send.address(send.instruction.d));
   bool is_last = true;
   for (std::uint64_t later = firing.issued + 1; later < firing.total && is_last; ++later) {

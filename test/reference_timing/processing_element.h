@@ -46,7 +46,6 @@ class ProcessingElement {
   struct FlowVector {
     unsigned peer_mask = 0;
     std::uint64_t firing = 0;  // its number
-    std::uint64_t place = 0;   // of the vector in the firing
     unsigned slot = 0;         // at the destination
     std::optional<unsigned> edge;
   };
