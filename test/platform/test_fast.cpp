@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 #include <string_view>
 
 #include "platform/report/summary.h"
@@ -51,7 +52,20 @@ nlohmann::json timing_of(const RunResult& result) {
   return summary;
 }
 
-double apart(double a, double b) { return std::abs(a / b - 1); }
+double apart(double a, double b) { return a == b ? 0 : std::abs(a / b - 1); }
+
+/// The largest relative difference of two numbers; infinite if anything else differs.
+double most_apart(const nlohmann::json& a, const nlohmann::json& b) {
+  if (a.is_number() && b.is_number()) return apart(a.get<double>(), b.get<double>());
+  if (!a.is_structured() || a.type() != b.type() || a.size() != b.size())
+    return a == b ? 0 : std::numeric_limits<double>::infinity();
+  double most = 0;
+  for (auto i = a.begin(), j = b.begin(); i != a.end(); ++i, ++j) {
+    if (a.is_object() && i.key() != j.key()) return std::numeric_limits<double>::infinity();
+    most = std::max(most, most_apart(*i, *j));
+  }
+  return most;
+}
 
 }  // namespace
 
@@ -63,11 +77,14 @@ TEST_CASE("without data a run takes the same time and energy", "[fast]") {
       const RunResult with = run(settings, fidelity, true), without = run(settings, fidelity, false);
       CHECK(without.failure.empty());
       CHECK_FALSE(without.verification.checked);
-      CHECK(timing_of(with) == timing_of(without));
-      // Without data fast runs count a whole launch at once, over its time: windows of power that it spans share it
-      // out a little differently.
-      const double tolerance = std::string_view(fidelity) == "fast" ? 1e-3 : 0;
-      CHECK(apart(without.power.peak_w, with.power.peak_w) <= tolerance);
+      // Without data `fast` books a whole launch at once. Then SystemC may serve what falls on the cycle of a launch's end
+      // in another order, and windows of power that a launch spans share it out a little differently.
+      const bool fast = std::string_view(fidelity) == "fast";
+      CHECK(most_apart(timing_of(with), timing_of(without)) <= (fast ? 2e-3 : 0));
+      CHECK(apart(without.power.peak_w, with.power.peak_w) <= (fast ? 1e-3 : 0));
+      CHECK(without.flops == with.flops);
+      CHECK(without.dram_read_bytes == with.dram_read_bytes);
+      CHECK(without.dram_written_bytes == with.dram_written_bytes);
     }
   }
 }

@@ -257,7 +257,7 @@ class Report(unittest.TestCase):
         summary = self.summary(directory)
         for layer in summary["layers"]:
             self.assertIn(f"{layer['cycles']:,}", text)
-        for words in ("Prices with sources", "fma_lane", "data sheet currents", "soc.dram.read_latency", "operand_memory",
+        for words in ("Prices with sources", "fma_lane", "data sheet", "soc.dram.read_latency", "operand_memory",
                       "Power over time"):
             self.assertIn(words, text)
         for task in summary["plan"]["tasks"]:
