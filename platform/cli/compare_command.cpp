@@ -65,7 +65,7 @@ RunResult simulate(const Scenario& scenario, const std::string& what) {
 /// Runs the scenario and, on the same SoC, its dense counterpart; times and energies only.
 Item from_scenario(const CompareCommand& command, const std::string& file) {
   Item item;
-  std::vector<Override> overrides{{"run.data", "false", "compare"}};
+  std::vector<Override> overrides{{"run.data", "false", "compare"}, {"record.tensors", "false", "compare"}};
   overrides.insert(overrides.end(), command.overrides.begin(), command.overrides.end());
   item.scenario = read_scenario(scenario_file(file), scenario_options(overrides));
   Scenario& scenario = *item.scenario;
