@@ -98,7 +98,7 @@ class DepthCheck final : public nlohmann::json_sax<Json> {
     std::size_t begin = 0;
     if (const std::size_t mark = error_.find("] "); mark != std::string::npos) begin = mark + 2;
     if (const std::size_t dash = error_.find(" - "); dash != std::string::npos) begin = dash + 3;
-    return error_.substr(begin, std::min(error_.find("; expected"), error_.size()) - begin);
+    return error_.substr(begin, std::min(error_.find("; "), error_.size()) - begin);
   }
 
  private:
