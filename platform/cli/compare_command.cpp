@@ -70,7 +70,8 @@ Item from_scenario(const CompareCommand& command, const std::string& file) {
   item.scenario = read_scenario(scenario_file(file), scenario_options(overrides));
   Scenario& scenario = *item.scenario;
   if (!command.out.empty()) check_not_read(command.out, inputs_of(scenario));
-  check_firmware(file, scenario.run.firmware);
+  const auto given = scenario.given.find("run.firmware");
+  check_firmware(given == scenario.given.end() ? file : given->second, scenario.run.firmware);
   item.run = compared(scenario, simulate(scenario, "the network"));
   item.rows = compare_with_baselines(scenario.baselines, item.run);
   if (!command.dense) return item;

@@ -145,7 +145,7 @@ class Terminal(unittest.TestCase):
         self.assertEqual(len(set(printed)), len(names))
         self.assertGreater(max(map(len, names)), 47)
         for name, text in zip(names, printed):
-            begin, cut, end = (name, "", "") if len(name) < 48 else text.partition("...")
+            begin, cut, end = (name, "", "") if len(name) < 48 else text.rpartition("...")
             self.assertEqual(begin + cut + end, text)
             self.assertTrue(name.startswith(begin) and name.endswith(end), text)
             self.assertEqual(len(text), min(len(name), 47))
