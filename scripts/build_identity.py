@@ -2,15 +2,20 @@
 """What results depend on besides their settings: the executable, its energy tables, the shipped scenarios and the
 firmware."""
 import datetime
+import functools
 import hashlib
 import pathlib
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 EXECUTABLE = ROOT / "build/release/butterfly-vp"
 
 
+@functools.lru_cache(maxsize=None)
 def build_identity():
+    if not EXECUTABLE.is_file():
+        sys.exit(f"{EXECUTABLE} is not there; build it with scripts/build")
     digest = hashlib.sha256(EXECUTABLE.read_bytes())
     for path in sorted([*(ROOT / "models/power/tables").glob("*.yaml"), *(ROOT / "scenarios").rglob("*.yaml"),
                         *(ROOT / "build/release/firmware").glob("network.elf")]):

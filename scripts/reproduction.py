@@ -11,7 +11,6 @@ import sys
 
 from build_identity import EXECUTABLE, ROOT, build_identity, made_at
 
-CACHE = ROOT / "runs/reproduction" / build_identity()
 NETWORKS = {
     "vit_base16": (197,),
     "bert_base": (128, 512, 1024),
@@ -57,6 +56,11 @@ SENSITIVITY = (
 )
 
 
+def cache():
+    """Where the runs of this build are."""
+    return ROOT / "runs/reproduction" / build_identity()
+
+
 def vp(*arguments):
     subprocess.run([str(part) for part in (EXECUTABLE, *arguments)], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
@@ -72,7 +76,7 @@ def file_name(*parts):
 
 def simulate(name, tokens, variant, preset, settings=(), fidelity="cycle"):
     """The directory of a run, which is repeated only where this build has not done it."""
-    path = CACHE / file_name(name, tokens, variant, preset, fidelity, *settings)
+    path = cache() / file_name(name, tokens, variant, preset, fidelity, *settings)
     if not (path / "summary.json").exists() or not json.loads((path / "summary.json").read_text())["passed"]:
         print(path.name, file=sys.stderr, flush=True)
         settings = (f"soc.preset={preset}", f"network.tokens={tokens}", f"network.variant={variant}",
@@ -103,7 +107,7 @@ def compare(name, tokens, variant, preset, settings=(), dense=False, fidelity="c
     of_run = tuple(s for s in settings if not s.startswith("baselines."))
     of_baselines = tuple(s for s in settings if s.startswith("baselines."))
     run = simulate(name, tokens, variant, preset, of_run, fidelity)
-    out = CACHE / (file_name(run.name, *of_baselines) + ".json")
+    out = cache() / (file_name(run.name, *of_baselines) + ".json")
     vp("compare", run, "--out", out, *options(of_baselines))
     (result,) = json.loads(out.read_text())
     if dense:
@@ -435,7 +439,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--again", action="store_true", help="do not take runs from runs/reproduction")
     if parser.parse_args().again:
-        shutil.rmtree(CACHE, ignore_errors=True)
+        shutil.rmtree(cache(), ignore_errors=True)
     prefetch()
     butterfly, columns = nx_table("butterfly")
     hybrid, hybrid_columns = nx_table("hybrid")

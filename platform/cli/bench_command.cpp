@@ -91,8 +91,9 @@ std::vector<Workload> workloads_of(const BenchCommand& command) {
   for (const std::string& name : command.scenarios) {
     const std::string file = scenario_file(name);
     std::error_code ignored;
-    if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored)) {
-      throw InputError(fmt::format("{}: is not a file, and is read more than once", file));
+    const std::filesystem::file_status status = std::filesystem::status(file, ignored);
+    if (std::filesystem::is_other(status)) {
+      throw InputError(fmt::format("{}: is no regular file; a scenario that is measured is read more than once", file));
     }
     const auto scenario = read_scenario(file, scenario_options(command.overrides));
     check_outputs(command, inputs_of(*scenario));

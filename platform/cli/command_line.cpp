@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "platform/cli/commands.h"
 #include "platform/scenario/interruption.h"
@@ -74,8 +75,11 @@ int dispatch(int argc, const char* const* argv, const BuildInfo& build) {
   app.set_version_flag("--version", build_text(build), "Print version, commit and build, and exit");
   app.set_help_all_flag("--help-all", "Print the help of all commands and exit");
   app.footer(
-      "Exit codes: 0 done and verified, 1 the run or its verification failed or something could not be written, 2 bad "
-      "usage or input, 128 + N ended by signal N.");
+      "Exit codes: 0 done and verified, 1 the run or its verification failed or something could not be written once "
+      "begun, 2 bad usage or input, or a place for results that cannot be written, 128 + N ended by signal N.");
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return "error: " + CLI::FailureMessage::simple(failed, error);
+  });
   std::vector<std::string> sets;
   // It would be taken for an option that is not there.
   const CLI::Validator not_empty([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); },
@@ -235,13 +239,20 @@ ScenarioOptions scenario_options(const std::vector<Override>& overrides) {
   return options;
 }
 
+namespace {
+
+int output_failed() {
+  print_error("standard output cannot be written");
+  return exit_failed;
+}
+
+}  // namespace
+
 int command_line(int argc, const char* const* argv, const BuildInfo& build) {
   const Interruption interruption;
   try {
     const int exit_code = dispatch(argc, argv, build);
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
-    print_error("standard output cannot be written");
-    return exit_failed;
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? exit_code : output_failed();
   } catch (const InputError& error) {
     print_error(error.what());
     return exit_bad_input;
@@ -249,6 +260,9 @@ int command_line(int argc, const char* const* argv, const BuildInfo& build) {
     print_error("the host has no more memory for this; make the network or the machine smaller, or raise the limit");
     return exit_failed;
   } catch (const std::exception& error) {
+    // fmt::print throws where the other functions of the standard library set a flag.
+    const bool of_output = dynamic_cast<const std::system_error*>(&error) != nullptr && std::ferror(stdout) != 0;
+    if (of_output) return output_failed();
     print_error(error.what());
     return exit_failed;
   }

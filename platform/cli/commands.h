@@ -13,8 +13,8 @@ namespace bvp {
 
 enum ExitCode : int {
   exit_passed = 0,     ///< done, and verified where that was asked for
-  exit_failed = 1,     ///< the run or its verification failed, or something could not be written
-  exit_bad_input = 2,  ///< bad usage, scenario or file: nothing was simulated
+  exit_failed = 1,     ///< the run or its verification failed, or something could not be written once begun
+  exit_bad_input = 2,  ///< bad usage, scenario or file, or no place for results: nothing was simulated
 };
 
 /// Text for the standard error. Nobody need read it: that it cannot be written ends no command.

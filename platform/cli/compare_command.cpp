@@ -65,12 +65,13 @@ RunResult simulate(const Scenario& scenario, const std::string& what) {
 /// Runs the scenario and, on the same SoC, its dense counterpart; times and energies only.
 Item from_scenario(const CompareCommand& command, const std::string& file) {
   Item item;
-  std::vector<Override> overrides{{"run.data", "false", "compare"}};
+  std::vector<Override> overrides{{"run.data", "false", "compare"}, {"record.tensors", "false", "compare"}};
   overrides.insert(overrides.end(), command.overrides.begin(), command.overrides.end());
   item.scenario = read_scenario(scenario_file(file), scenario_options(overrides));
   Scenario& scenario = *item.scenario;
   if (!command.out.empty()) check_not_read(command.out, inputs_of(scenario));
-  check_firmware(file, scenario.run.firmware);
+  const auto given = scenario.given.find("run.firmware");
+  check_firmware(given == scenario.given.end() ? file : given->second, scenario.run.firmware);
   item.run = compared(scenario, simulate(scenario, "the network"));
   item.rows = compare_with_baselines(scenario.baselines, item.run);
   if (!command.dense) return item;

@@ -45,9 +45,11 @@ class Filter {
   /// @throws InputError  nothing was
   void check_found() const {
     if (everything() || found_) return;
-    throw InputError(fmt::format(
-        "--filter {}: nothing has this in its name; expected part of a key (lanes), a register, a region or a tensor",
-        printable(text_)));
+    throw InputError(
+        fmt::format("--filter {}: nothing has this in its name; expected part of the name of a key (lanes), a "
+                    "register, a region or "
+                    "an interrupt line, or of a scenario's tensor, task or kernel",
+                    printable(text_)));
   }
 
  private:
@@ -107,8 +109,8 @@ std::vector<Interrupt> interrupts() {
 
 void print_memory_map(Filter& filter) {
   {
-    Section section(
-        fmt::format("Memory map of the bus\n\n  {:<22}{:>12}  {:>12}  {}", "region", "base", "bytes", "what it is"));
+    Section section(fmt::format("Memory map of the bus\n\n  {:<22}{:<12}  {:<13} {}", "region", "base", "bytes at most",
+                                "what it is"));
     for (const Region& region : memory_regions()) {
       if (!filter.shows(region.name)) continue;
       section.print(

@@ -14,6 +14,7 @@ int report_command(const ReportCommand& command) {
   const std::vector<std::filesystem::path> directories(command.runs.begin(), command.runs.end());
   const std::filesystem::path file =
       command.out.empty() ? directories.front() / "report.html" : std::filesystem::path(command.out);
+  for (const std::filesystem::path& directory : directories) check_run_directory(directory);
   InputFiles inputs;
   for (const std::filesystem::path& directory : directories) {
     const InputFiles files = files_of_run(directory);

@@ -135,10 +135,11 @@ void ResultDirectory::refuse_foreign_files(const fs::path& directory, const Earl
   }
   if (foreign.empty()) return;
   throw InputError(
-      fmt::format("{}: {} {} there already, and no summary of an earlier run there says that a run has left {} so; "
-                  "expected another --out, or move {} away",
+      fmt::format("{}: {} {} there already, and no summary of an earlier run there says that a run has left {} so, or "
+                  "{} changed since; expected another --out, or move {} away",
                   directory.string(), fmt::join(foreign, ", "), foreign.size() == 1 ? "is" : "are",
-                  foreign.size() == 1 ? "it" : "them", foreign.size() == 1 ? "it" : "them"));
+                  foreign.size() == 1 ? "it" : "them", foreign.size() == 1 ? "it was" : "they were",
+                  foreign.size() == 1 ? "it" : "them"));
 }
 
 void ResultDirectory::lock() {

@@ -11,9 +11,8 @@
 #include "platform/network/weights.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
-#include "platform/run/elf_image.h"
+#include "platform/run/scenario_files.h"
 #include "platform/scenario/resources.h"
-#include "platform/soc/memory_map.h"
 
 namespace bvp {
 
@@ -21,20 +20,21 @@ std::vector<std::string> check_inputs(const Scenario& scenario) {
   const RunParameters& run = scenario.run;
   const Network& network = scenario.network;
   std::vector<std::string> notes;
-  if (!run.weights.get().empty()) load_weights(run.weights.get(), network, &notes);
+  if (!run.weights.get().empty()) {
+    read_file_of(scenario, "run.weights", [&] { return load_weights(run.weights.get(), network, &notes); });
+  }
   if (!run.input.get().empty()) {
-    if (network.vocabulary > 0) {
-      load_tokens(run.input.get(), network);
-    } else {
-      load_input(run.input.get(), network);
-    }
+    read_file_of(scenario, "run.input", [&] {
+      if (network.vocabulary > 0) {
+        load_tokens(run.input.get(), network);
+      } else {
+        load_input(run.input.get(), network);
+      }
+    });
   }
   const std::optional<std::filesystem::path> firmware =
       run.firmware.get().empty() ? find_resource("firmware/network.elf") : run.firmware.get();
-  if (firmware) {
-    static_cast<void>(
-        read_elf(*firmware, memory_map::boot_ram_base, static_cast<u64>(scenario.soc.boot_ram.size_bytes)));
-  }
+  if (firmware) static_cast<void>(read_firmware(scenario, *firmware));
   check_machine(scenario);
   static_cast<void>(plan_scenario(scenario));
   return notes;

@@ -114,6 +114,12 @@ void KernelBuilder::edge(u16 from, u16 to, EdgeKind kind, unsigned initial, unsi
 }
 
 Kernel KernelBuilder::finish() {
+  if (kernel_.code.size() > target_.instruction_store) {
+    throw CompileError(
+        fmt::format("{} instructions are needed, the store of a PE has {} (raise "
+                    "soc.pe.instruction_store)",
+                    kernel_.code.size(), target_.instruction_store));
+  }
   try {
     kernel_.check({target_.lanes, target_.rows, target_.columns, target_.operand_vectors, target_.accumulators,
                    target_.instruction_store});

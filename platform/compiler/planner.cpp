@@ -21,6 +21,19 @@ namespace {
 constexpr u32 ring_entries = 256;
 /// Divisions of the scratchpad that are planned and compared.
 constexpr unsigned most_tries = 4;
+/// Of a task's name in its record, where a NUL ends it.
+constexpr std::size_t printed_name_bytes = sizeof(Task::name) - 1;
+
+/// The name, if it fits a task's record, or else its beginning and its end with three dots between them. Tasks of one
+/// network differ in their ends: a range of operators, "FIRST .. LAST", keeps the last one whole.
+std::string printed_name(const std::string& name) {
+  if (name.size() <= printed_name_bytes) return name;
+  const std::string between = " .. ", dots = "...";
+  const std::size_t kept = printed_name_bytes - dots.size(), range = name.rfind(between);
+  const std::size_t last = range == std::string::npos ? kept : name.size() - range - between.size();
+  const std::size_t end = last < kept ? last : kept / 2;
+  return name.substr(0, kept - end) + dots + name.substr(name.size() - end);
+}
 
 class Planner {
  public:
@@ -128,7 +141,7 @@ class Planner {
       task.flags = index == 0 ? 0 : task_flag_depends;
       task.tiles = builder.tiles();
       task.first_step = static_cast<u32>(steps.size());
-      std::strncpy(reinterpret_cast<char*>(task.name.data()), builder.name().c_str(), task.name.size() - 1);
+      std::strncpy(reinterpret_cast<char*>(task.name.data()), printed_name(builder.name()).c_str(), printed_name_bytes);
       TaskInfo info;
       info.name = builder.name();
       info.layer = builder.layer();

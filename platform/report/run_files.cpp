@@ -91,7 +91,21 @@ Json example_price(const char* key) {
 
 }  // namespace
 
+void check_run_directory(const fs::path& directory) {
+  std::error_code error;
+  const fs::file_status status = fs::status(directory, error);
+  const auto refuse = [&](const std::string& what) {
+    throw InputError(fmt::format("{}: {}; expected the directory of a run", directory.string(), what));
+  };
+  if (status.type() == fs::file_type::not_found) refuse("there is no such directory");
+  if (status.type() == fs::file_type::none) refuse("cannot be read: " + error.message());
+  if (!fs::is_directory(status)) refuse("is a file");
+  const fs::file_status summary = fs::status(directory / "summary.json", error);
+  if (summary.type() == fs::file_type::not_found) refuse("has no summary.json");
+}
+
 RunFiles read_run_files(const fs::path& directory) {
+  check_run_directory(directory);
   const auto read = [&](const char* name, const Json& example) {
     const fs::path file = directory / name;
     Json found = read_json_file(file);

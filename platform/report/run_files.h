@@ -9,6 +9,9 @@
 
 namespace bvp {
 
+/// @throws InputError  it is not a directory, or one without summary.json
+void check_run_directory(const std::filesystem::path& directory);
+
 struct RunFiles {
   nlohmann::json summary, network, parameters;
 };

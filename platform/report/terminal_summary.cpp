@@ -371,7 +371,7 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
   add("simulation",
       fmt::format("{:.2f} s on the host, {}, {}", result.host_seconds,
                   si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
-                  si(per_second(static_cast<double>(result.lane_operations), result.host_seconds), " lane op/s")));
+                  si(per_second(static_cast<double>(result.lane_operations), result.host_seconds), "lane op/s")));
   for (const std::string& part :
        {layers_table(result, options), kernels_table(result, options),
         beside(units_table(result, options.width), energy_table(result, options.width), options.width)}) {

@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "models/memory/dram_address_map.h"
 #include "platform/compiler/planner.h"
@@ -61,22 +65,101 @@ CompilerTarget target_of(const Scenario& scenario) {
   return target;
 }
 
+/// Of the keys that were given, those that the message names as whole words.
+std::vector<std::string> given_keys_in(const std::string& message, const Scenario& scenario) {
+  const auto in_key = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  std::vector<std::string> keys;
+  for (const auto& [key, where] : scenario.given) {
+    const std::size_t at = message.find(key), end = at + key.size();
+    if (at != std::string::npos && (end == message.size() || !in_key(message[end]))) keys.push_back(key);
+  }
+  return keys;
+}
+
+/// Where the value was given that the message is about: on the command line, or, if it is about one value alone, in a
+/// file; or else the scenario's file.
+std::string place_of(const std::string& message, const Scenario& scenario) {
+  const std::vector<std::string> keys = given_keys_in(message, scenario);
+  for (const std::string& key : keys) {
+    const std::string& where = scenario.given.at(key);
+    if (where.compare(0, 2, "--") == 0) return where;
+  }
+  return keys.size() == 1 ? scenario.given.at(keys.front()) : file_of(scenario);
+}
+
+/// "raise KEY" for a part of a PE that is too small for the network's kernels.
+struct PePart {
+  const char* key;
+  u32 CompilerTarget::*size;
+  Param<i64> PeParameters::*parameter;
+};
+constexpr PePart pe_parts[] = {
+    {"soc.pe.instruction_store", &CompilerTarget::instruction_store, &PeParameters::instruction_store},
+    {"soc.pe.operand_vectors", &CompilerTarget::operand_vectors, &PeParameters::operand_vectors},
+    {"soc.pe.accumulators", &CompilerTarget::accumulators, &PeParameters::accumulators}};
+
+/// Plans the network. @return why that failed, empty: it did not
+std::string plan_error(const CompilerTarget& target, const Network& network, CompiledNetwork& plan) {
+  try {
+    plan = compile_network(target, network, weight_shapes(network));
+    return {};
+  } catch (const CompileError& error) {
+    return error.what();
+  }
+}
+
+/// The least size of the part that is no longer too small. Nothing: there is none that may be configured.
+std::optional<u64> enough_of(const PePart& part, CompilerTarget target, const Scenario& scenario) {
+  const auto is_enough = [&](u32 size) {
+    target.*part.size = size;
+    CompiledNetwork ignored;
+    return plan_error(target, scenario.network, ignored).find(part.key) == std::string::npos;
+  };
+  u32 too_small = target.*part.size;
+  auto enough = static_cast<u32>((scenario.soc.pe.*part.parameter).range().max);
+  if (!is_enough(enough)) return std::nullopt;
+  while (enough - too_small > 1) {
+    const u32 middle = too_small + (enough - too_small) / 2;
+    (is_enough(middle) ? enough : too_small) = middle;
+  }
+  return enough;
+}
+
+/// All that the network needs. Nothing: more than the address range has.
+std::optional<u64> dram_bytes_needed(CompilerTarget target, const Network& network) {
+  target.dram_bytes = memory_map::dram_span;
+  CompiledNetwork plan;
+  if (!plan_error(target, network, plan).empty()) return std::nullopt;
+  return plan.end - target.dram_base;
+}
+
+/// The message, which says "raise KEY" of what is too small, with the value that would do if there is one.
+std::string with_least_value(std::string message, CompilerTarget target, const Scenario& scenario) {
+  target.data = false;
+  const auto complete = [&](const std::string& key, const auto& least) {
+    const std::string advice = "raise " + key;
+    const std::size_t at = message.find(advice);
+    if (at == std::string::npos) return;
+    if (const std::optional<u64> value = least()) message.insert(at + advice.size(), fmt::format(" to {}", *value));
+  };
+  for (const PePart& part : pe_parts) complete(part.key, [&] { return enough_of(part, target, scenario); });
+  complete("soc.dram.size_bytes", [&] { return dram_bytes_needed(target, scenario.network); });
+  return message;
+}
+
 CompiledNetwork compile(const Scenario& scenario, const CompilerTarget& target, const TensorMap& weights) {
   try {
-    if ((target.stage_points & (target.stage_points - 1)) != 0) {
-      throw CompileError(
-          fmt::format("compiler.stage_points: found {}, expected 0 or a power of two", target.stage_points));
-    }
     CompiledNetwork network = compile_network(target, scenario.network, weights);
     const auto most = static_cast<u64>(scenario.soc.sequencer.max_image_bytes);
     if (network.largest_image_bytes > most) {
       throw CompileError(
-          fmt::format("a kernel image has {} bytes, the sequencer takes {} (raise soc.sequencer.max_image_bytes)",
-                      network.largest_image_bytes, most));
+          fmt::format("a kernel image has {} bytes, the sequencer takes {} (raise soc.sequencer.max_image_bytes to {})",
+                      network.largest_image_bytes, most, network.largest_image_bytes));
     }
     return network;
   } catch (const CompileError& error) {
-    throw InputError(fmt::format("{}: {}", file_of(scenario), error.what()));
+    const std::string message = with_least_value(error.what(), target, scenario);
+    throw InputError(fmt::format("{}: {}", place_of(message, scenario), message));
   }
 }
 

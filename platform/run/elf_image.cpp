@@ -8,7 +8,8 @@
 #include <cstring>
 #include <fstream>
 
-#include "platform/scenario/input_error.h"
+#include "platform/scenario/input_file.h"
+#include "platform/soc/memory_map.h"
 
 namespace bvp {
 
@@ -18,8 +19,8 @@ class Reader {
  public:
   Reader(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes)
       : file_(file), memory_base_(memory_base), memory_bytes_(memory_bytes) {
+    if (const std::string wrong = why_no_file(file, file.string()); !wrong.empty()) throw InputError(wrong);
     std::error_code error;
-    if (!std::filesystem::is_regular_file(file, error)) fail("the firmware is not there");
     size_ = std::filesystem::file_size(file, error);
     stream_.open(file, std::ios::binary);
     if (error || !stream_) fail("cannot be read");
@@ -34,7 +35,8 @@ class Reader {
     // Nothing else of the file is read: however large it is, no more memory is needed than the boot RAM has.
     for (const Segment& segment : segments) image.parts.push_back(read_part(segment));
     if (image.parts.empty()) fail("nothing to load in it");
-    if (!inside(image.entry, 2)) fail(fmt::format("its entry {:#x} is outside of the boot RAM", image.entry));
+    if (!inside(image.entry, 2, memory_bytes_))
+      fail(fmt::format("its entry {:#x} is outside of the boot RAM", image.entry));
     if (image.entry % 2 != 0) fail(fmt::format("its entry {:#x} is odd, where no instruction can be", image.entry));
     return image;
   }
@@ -53,8 +55,9 @@ class Reader {
   }
 
   [[nodiscard]] bool in_file(u64 offset, u64 bytes) const { return offset <= size_ && bytes <= size_ - offset; }
-  [[nodiscard]] bool inside(u64 address, u64 size) const {
-    return address >= memory_base_ && size <= memory_bytes_ && address - memory_base_ <= memory_bytes_ - size;
+  /// Of a memory of `bytes` bytes.
+  [[nodiscard]] bool inside(u64 address, u64 size, u64 bytes) const {
+    return address >= memory_base_ && size <= bytes && address - memory_base_ <= bytes - size;
   }
 
   void read_bytes(u64 offset, void* target, u64 bytes) {
@@ -92,20 +95,28 @@ class Reader {
       if (part.p_filesz > part.p_memsz || !in_file(part.p_offset, part.p_filesz)) {
         fail(fmt::format("segment {} is cut off", i));
       }
-      if (!inside(part.p_paddr, part.p_memsz)) {
-        const bool too_small = part.p_paddr >= memory_base_ && part.p_memsz <= ~u64{0} - part.p_paddr;
-        const std::string larger =
-            too_small ? fmt::format("soc.boot_ram.size_bytes of {} or more", part.p_paddr + part.p_memsz - memory_base_)
-                      : "a larger soc.boot_ram.size_bytes";
+      if (!inside(part.p_paddr, part.p_memsz, std::max(memory_bytes_, memory_map::boot_ram_span))) {
         refuse(fmt::format("segment {} at {:#x}, {} bytes, is outside of the boot RAM ({:#x}, {} bytes)", i,
                            part.p_paddr, part.p_memsz, memory_base_, memory_bytes_),
-               fmt::format("one that is linked to it (or {})", larger));
+               "firmware that is linked to it");
       }
       segments.push_back({i, part});
     }
+    check_memory(segments);
     std::sort(segments.begin(), segments.end(),
               [](const Segment& a, const Segment& b) { return a.header.p_paddr < b.header.p_paddr; });
     return segments;
+  }
+
+  void check_memory(const std::vector<Segment>& segments) const {
+    u64 needed = 0;
+    for (const Segment& segment : segments) {
+      needed = std::max(needed, segment.header.p_paddr - memory_base_ + segment.header.p_memsz);
+    }
+    if (needed <= memory_bytes_) return;
+    constexpr u64 unit = 4096;  // of soc.boot_ram.size_bytes
+    throw BootRamError(fmt::format("{}: needs {} bytes of boot RAM, there are {} (raise soc.boot_ram.size_bytes to {})",
+                                   file_.string(), needed, memory_bytes_, (needed + unit - 1) / unit * unit));
   }
 
   void check_overlap(const std::vector<Segment>& segments) const {

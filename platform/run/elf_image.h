@@ -6,8 +6,14 @@
 #include <vector>
 
 #include "models/common/types.h"
+#include "platform/scenario/input_error.h"
 
 namespace bvp {
+
+/// The boot RAM is too small for the firmware.
+struct BootRamError : InputError {
+  using InputError::InputError;
+};
 
 struct ElfImage {
   struct Part {
@@ -20,7 +26,7 @@ struct ElfImage {
 
 /// @param memory_base, memory_bytes  where every part and the entry must lie
 /// @throws InputError  missing, not a 64-bit little-endian RISC-V executable, cut off, outside of the memory, or with
-/// segments that overlap
+/// segments that overlap. BootRamError: a larger memory would hold it, and how large
 [[nodiscard]] ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes);
 
 }  // namespace bvp

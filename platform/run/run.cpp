@@ -22,14 +22,13 @@
 #include "platform/run/busy_shares.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
-#include "platform/run/elf_image.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/run/machine.h"
 #include "platform/run/not_finite_recorder.h"
 #include "platform/run/progress_estimate.h"
 #include "platform/run/region_recorder.h"
+#include "platform/run/scenario_files.h"
 #include "platform/scenario/resources.h"
-#include "platform/soc/memory_map.h"
 #include "platform/soc/soc.h"
 #include "platform/trace/tracer.h"
 #include "platform/trace/waveform.h"
@@ -159,13 +158,27 @@ class Run {
     simulate();
     soc_.reset();
     if (request_.end) request_.end();
-    if (result_.failure.empty() && scenario_.verify.enabled && data()) verify();
+    if (result_.failure.empty() && scenario_.verify.enabled && data()) {
+      if (result_.inferences > 0) {
+        verify();
+      } else {
+        result_.failure =
+            "the firmware carried out no inference, so that there is nothing to verify; expected firmware that does, "
+            "or "
+            "verify.enabled: false for one that is not meant to";
+      }
+    }
     if (data()) check_finite();
     return std::move(result_);
   }
 
  private:
   [[nodiscard]] bool data() const { return scenario_.run.data; }
+
+  template <class Read>
+  auto read_of(const char* key, const Read& read) const {
+    return read_file_of(scenario_, key, read);
+  }
 
   void prepare() {
     const Stopwatch watch;
@@ -183,22 +196,27 @@ class Run {
     // Of files that a run without data does not need, the shapes are checked: a wrong one is no surprise later.
     const std::string& weights = scenario_.run.weights;
     if (data()) {
-      weights_ = weights.empty() ? random_weights(network, seed) : load_weights(weights, network, &result_.notes);
+      weights_ = weights.empty()
+                     ? random_weights(network, seed)
+                     : read_of("run.weights", [&] { return load_weights(weights, network, &result_.notes); });
     } else {
-      weights_ = weights.empty() ? weight_shapes(network) : load_weight_shapes(weights, network, &result_.notes);
+      weights_ = weights.empty()
+                     ? weight_shapes(network)
+                     : read_of("run.weights", [&] { return load_weight_shapes(weights, network, &result_.notes); });
     }
     const std::string& file = scenario_.run.input;
     if (network.vocabulary > 0) {
       // Without data too: which rows of the table are read is a matter of time.
-      tokens_ = file.empty() ? random_tokens(network, seed) : load_tokens(file, network);
+      tokens_ = file.empty() ? random_tokens(network, seed)
+                             : read_of("run.input", [&] { return load_tokens(file, network); });
     } else if (data()) {
-      input_ = file.empty() ? random_input(network, seed) : load_input(file, network);
+      input_ =
+          file.empty() ? random_input(network, seed) : read_of("run.input", [&] { return load_input(file, network); });
     } else if (!file.empty()) {
-      check_input_shape(file, network);
+      read_of("run.input", [&] { check_input_shape(file, network); });
     }
     compiled_ = compile_scenario(scenario_, weights_);
-    elf_ = read_elf(firmware_of(scenario_), memory_map::boot_ram_base,
-                    static_cast<u64>(scenario_.soc.boot_ram.size_bytes));
+    elf_ = read_firmware(scenario_, firmware_of(scenario_));
     result_.energy_scaled = table_->scaled();
     result_.energy_technology_nm = table_->technology_nm();
     result_.energy_voltage = table_->voltage();

@@ -63,7 +63,8 @@ std::string read_to_end(const fs::path& file, int descriptor, std::size_t expect
   return text;
 }
 
-/// What the parser into a tree does not notice: depth, for which the tree would pay dearly.
+/// What the parser into a tree does not notice, depth, for which the tree would pay dearly; and where a text stops
+/// being JSON.
 class DepthCheck final : public nlohmann::json_sax<Json> {
  public:
   explicit DepthCheck(int deepest) : deepest_(deepest) {}
@@ -81,12 +82,30 @@ class DepthCheck final : public nlohmann::json_sax<Json> {
   bool end_object() override { return --depth_ >= 0; }
   bool end_array() override { return --depth_ >= 0; }
   bool key(string_t&) override { return true; }
-  // The parser into a tree says it better.
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
+    position_ = position;
+    error_ = error.what();
+    return false;
+  }
+  /// Of the error, in the text: counted from 1.
+  [[nodiscard]] std::size_t line(const std::string& text) const {
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(position_, text.size()));
+    return 1 + static_cast<std::size_t>(std::count(text.begin(), end, '\n'));
+  }
+  /// The parser's sentence without its own marks: "[json.exception.parse_error.101] parse error at line 1, column 2:
+  /// syntax error while parsing value - invalid literal; last read: 'x'; expected ..."
+  [[nodiscard]] std::string error() const {
+    std::size_t begin = 0;
+    if (const std::size_t mark = error_.find("] "); mark != std::string::npos) begin = mark + 2;
+    if (const std::size_t dash = error_.find(" - "); dash != std::string::npos) begin = dash + 3;
+    return error_.substr(begin, std::min(error_.find("; "), error_.size()) - begin);
+  }
 
  private:
   const int deepest_;
   int depth_ = 0;
+  std::size_t position_ = 0;
+  std::string error_;
 };
 
 class LikeCheck {
@@ -132,12 +151,31 @@ class LikeCheck {
 
 }  // namespace
 
+std::string why_no_file(const fs::path& file, const std::string& name) {
+  std::error_code error;
+  const fs::file_status status = fs::status(file, error);
+  const std::string shown = fmt::format("'{}'", printable(name));
+  switch (status.type()) {
+    case fs::file_type::regular:
+      return {};
+    case fs::file_type::not_found:
+      return "there is no file " + shown;
+    case fs::file_type::directory:
+      return shown + " is a directory";
+    case fs::file_type::none:
+      return fmt::format("{} cannot be read: {}", shown, error.message());
+    default:
+      return shown + " is no regular file";
+  }
+}
+
 std::string read_input_file(const fs::path& file, std::uintmax_t limit) {
   // A pipe without a writer would be waited for.
   const Descriptor descriptor(file, O_NONBLOCK);
   struct stat status {};
   if (fstat(descriptor.value(), &status) != 0) refuse(file, fmt::format("cannot be read: {}", std::strerror(errno)));
-  if (!S_ISREG(status.st_mode)) refuse(file, "is not a file");
+  if (S_ISDIR(status.st_mode)) refuse(file, "is a directory, expected a file");
+  if (!S_ISREG(status.st_mode)) refuse(file, "is no regular file");
   const auto size = static_cast<std::uintmax_t>(status.st_size);
   if (size > limit) refuse_size(file, size, limit);
   return read_to_end(file, descriptor.value(), size, limit);
@@ -147,7 +185,7 @@ std::string read_input_stream(const fs::path& file, std::uintmax_t limit) {
   std::error_code error;
   const fs::file_status status = fs::status(file, error);
   if (status.type() == fs::file_type::none) refuse(file, fmt::format("cannot be read: {}", error.message()));
-  if (fs::is_directory(status)) refuse(file, "is not a file");
+  if (fs::is_directory(status)) refuse(file, "is a directory, expected a file");
   if (!fs::exists(status) || fs::is_regular_file(status)) return read_input_file(file, limit);
   const Descriptor descriptor(file, 0);
   return read_to_end(file, descriptor.value(), 0, limit);
@@ -156,14 +194,12 @@ std::string read_input_stream(const fs::path& file, std::uintmax_t limit) {
 Json read_json_file(const fs::path& file, std::uintmax_t limit, int deepest) {
   const std::string text = read_input_file(file, limit);
   DepthCheck depth(deepest);
-  if (!Json::sax_parse(text, &depth) && depth.too_deep()) {
-    refuse(file, fmt::format("lists and maps are nested more than {} deep", deepest));
+  if (!Json::sax_parse(text, &depth)) {
+    if (depth.too_deep()) refuse(file, fmt::format("lists and maps are nested more than {} deep", deepest));
+    refuse(file, fmt::format("is not JSON (line {}): {}; expected a file that a run left", depth.line(text),
+                             printable(depth.error(), 120)));
   }
-  try {
-    return Json::parse(text);
-  } catch (const Json::exception& error) {
-    refuse(file, fmt::format("is not JSON: {}", printable(error.what(), 200)));
-  }
+  return Json::parse(text);
 }
 
 const char* kind_of(const Json& value) {

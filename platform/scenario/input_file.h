@@ -9,6 +9,10 @@
 
 namespace bvp {
 
+/// Why `file`, which a message calls `name`, is not what one can read as often as one likes: "there is no file 'NAME'",
+/// "'NAME' is a directory", "'NAME' is no regular file", "'NAME' cannot be read: ..."; empty: it is a regular file.
+[[nodiscard]] std::string why_no_file(const std::filesystem::path& file, const std::string& name);
+
 /// The content of a regular file. @throws InputError  there is none, it cannot be read, or it has more than `limit`
 /// bytes
 [[nodiscard]] std::string read_input_file(const std::filesystem::path& file, std::uintmax_t limit);

@@ -33,6 +33,8 @@ class Problems {
     const auto next = keys_.lower_bound(below);
     return keys_.count(key) != 0 || (next != keys_.end() && next->compare(0, below.size(), below) == 0);
   }
+  /// Whether one is about `key` itself.
+  [[nodiscard]] bool name(const std::string& key) const { return keys_.count(key) != 0; }
   [[nodiscard]] bool none() const { return texts_.empty(); }
   /// @throws InputError  with all of them, if there are any
   void report() const {

@@ -175,6 +175,10 @@ class Reader {
     }
     std::vector<std::string> known;
     const std::optional<fs::path> file = find_preset(name, origin.directory, folder, known);
+    if (!file && is_file_name(name)) {
+      return problems_.add(where, key, "{}; expected the path of a .yaml file, or one of: {}",
+                           why_no_file(origin.directory / name, name), fmt::join(known, ", "));
+    }
     if (!file) {
       const std::string near = nearest_word(name, known);
       return problems_.add(where, key, "there is no preset '{}'{}; known are: {}", printable(name),
@@ -191,18 +195,21 @@ class Reader {
     apply_map(root, group, path, preset_origin);
   }
 
+  static bool is_file_name(const std::string& preset) {
+    return preset.size() > 5 && preset.compare(preset.size() - 5, 5, ".yaml") == 0;
+  }
+
+  /// @param known  becomes the names that there are, if nothing is found
   std::optional<fs::path> find_preset(const std::string& name, const fs::path& directory, const std::string& folder,
                                       std::vector<std::string>& known) const {
     std::error_code ignored;
-    if (name.size() > 5 && name.compare(name.size() - 5, 5, ".yaml") == 0) {
-      const fs::path file = directory / name;
-      return fs::is_regular_file(file, ignored) ? std::optional(file) : std::nullopt;
-    }
+    if (const fs::path file = directory / name; is_file_name(name) && fs::is_regular_file(file, ignored)) return file;
     std::vector<fs::path> directories{directory, directory / "..", scenario_directory_, scenario_directory_ / ".."};
     directories.insert(directories.end(), options_.directories.begin(), options_.directories.end());
     for (const fs::path& base : directories) {
       const fs::path file = (base / folder / (name + ".yaml")).lexically_normal();
-      if (name.find('/') == std::string::npos && fs::is_regular_file(file, ignored)) return file;
+      const bool of_folder = !is_file_name(name) && name.find('/') == std::string::npos;
+      if (of_folder && fs::is_regular_file(file, ignored)) return file;
       for (const auto& entry : fs::directory_iterator(base / folder, ignored)) {
         if (entry.path().extension() == ".yaml") known.push_back(entry.path().stem().string());
       }
@@ -260,6 +267,7 @@ class Reader {
       hint = fmt::format(", did you mean '{}'?", join_path(path, near));
     }
     if (key.empty()) return problems_.add(where, path, "an empty key; expected one of: {}", fmt::join(keys, ", "));
+    if (key == "<<") hint = " ('<<' does not merge maps here: give their keys themselves)";
     problems_.add(where, join_path(path, key), "unknown key{}; expected one of: {}", hint, fmt::join(keys, ", "));
   }
 
@@ -468,9 +476,16 @@ class Reader {
 
 }  // namespace
 
+/// Every line of `what` is said of the key.
 std::string about_key(const Scenario& scenario, const std::string& key, const std::string& what) {
   const auto given = scenario.given.find(key);
-  return problem_text(given == scenario.given.end() ? file_of(scenario) : given->second, key, what);
+  const std::string where = given == scenario.given.end() ? file_of(scenario) : given->second;
+  std::string text;
+  std::istringstream lines(what);
+  for (std::string line; std::getline(lines, line);) {
+    text += (text.empty() ? "" : "\n") + problem_text(where, key, line);
+  }
+  return text;
 }
 
 std::string file_of(const Scenario& scenario) {

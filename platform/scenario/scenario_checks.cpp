@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
 #include "platform/network/weights.h"
 #include "platform/scenario/describe_parameter.h"
+#include "platform/scenario/input_file.h"
 #include "platform/scenario/nearest.h"
 #include "platform/scenario/printable.h"
 #include "platform/soc/memory_map.h"
@@ -16,8 +17,6 @@
 namespace bvp {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 Network network_of(const Scenario& scenario) {
   const NetworkParameters& from = scenario.network_parameters;
@@ -51,10 +50,11 @@ class Checks {
       : scenario_(scenario), file_(file), sources_(sources), problems_(problems) {}
 
   void run() {
-    if (sound("network")) check_required();
+    check_required();
     if (sound("name")) check_name();
     check_run();
     if (sound("energy.profile")) check_energy();
+    if (sound("compiler.stage_points")) check_compiler();
     scenario_.network = network_of(scenario_);
     check_network();
   }
@@ -68,18 +68,41 @@ class Checks {
     return given == scenario_.given.end() ? file_ : given->second;
   }
 
+  /// Of a problem with several keys: one of the command line, or else the first that was given.
+  [[nodiscard]] std::string where_of(std::initializer_list<const char*> keys) const {
+    const auto from_command_line =
+        std::find_if(keys.begin(), keys.end(), [&](const char* key) { return source_of(key) == command_line_source; });
+    if (from_command_line != keys.end()) return where(*from_command_line);
+    const auto given =
+        std::find_if(keys.begin(), keys.end(), [&](const char* key) { return scenario_.given.count(key) != 0; });
+    return given == keys.end() ? file_ : where(*given);
+  }
+
+  /// The key has a value that may be relied upon: nothing is wrong with it, and it was given if it must be.
+  [[nodiscard]] bool known(const ParamBase& parameter, const std::string& key) const {
+    return sound(key) && (!parameter.required() || scenario_.given.count(key) != 0);
+  }
+
+  /// The section was read, with its preset; single keys of it may be wrong.
+  [[nodiscard]] bool network_was_read() const { return !problems_.name("network") && sound("network.preset"); }
+
   [[nodiscard]] std::string source_of(const std::string& key) const {
     const auto source = sources_.find(key);
     return source == sources_.end() ? "" : source->second;
   }
 
   void check_required() {
+    if (!network_was_read()) return;
     for (const ParamBase* parameter : scenario_.network_parameters.parameters()) {
       const std::string key = "network." + parameter->name();
-      if (parameter->required() && scenario_.given.count(key) == 0) {
+      if (parameter->required() && sound(key) && scenario_.given.count(key) == 0) {
         problems_.add(file_, key, "is missing, expected {}", expected_value(*parameter));
       }
     }
+    if (sound("network.layers") && sound("network.variant") && sound("network.depth")) check_layers();
+  }
+
+  void check_layers() {
     const NetworkParameters& network = scenario_.network_parameters;
     const bool list = scenario_.given.count("network.layers") != 0;
     if (list && network.variant.get() != "custom") {
@@ -92,12 +115,14 @@ class Checks {
           "the two (layers have the key repeat)",
           network.depth.get(), where("network.layers"));
     } else if (!list && network.variant.get() != "custom" && network.depth == 0) {
-      problems_.add(where("network.depth"), "network.depth", "found 0, expected at least 1 layer of the variant '{}'",
-                    network.variant.get());
+      problems_.add(where_of({"network.depth", "network.variant"}), "network.depth",
+                    "{}, expected at least 1 layer of the variant '{}'",
+                    scenario_.given.count("network.depth") != 0 ? "found 0" : "is missing", network.variant.get());
     } else if (scenario_.layers.empty()) {
       problems_.add(where("network.layers"), "network.layers",
                     "is missing or empty, expected at least one layer (or network.variant and network.depth)");
     }
+    if (!sound("network.attention_layers")) return;
     const std::string attention_from = source_of("network.attention_layers");
     if (network.variant.get() != "hybrid" &&
         (attention_from == command_line_source ||
@@ -105,9 +130,10 @@ class Checks {
       problems_.add(where("network.attention_layers"), "network.attention_layers",
                     "found {}, which has no effect on the variant '{}'; expected it with network.variant 'hybrid' only",
                     network.attention_layers.get(), network.variant.get());
-    } else if (network.attention_layers > network.depth && network.variant.get() == "hybrid") {
-      problems_.add(where("network.attention_layers"), "network.attention_layers", "found {}, expected at most {}",
-                    network.attention_layers.get(), network.depth.get());
+    } else if (network.attention_layers > network.depth && network.depth > 0 && network.variant.get() == "hybrid") {
+      problems_.add(where_of({"network.attention_layers", "network.depth"}), "network.attention_layers",
+                    "found {}, expected at most network.depth = {}", network.attention_layers.get(),
+                    network.depth.get());
     }
   }
 
@@ -128,13 +154,11 @@ class Checks {
     const std::pair<const char*, const std::string&> files[] = {
         {"run.firmware", run.firmware}, {"run.weights", run.weights}, {"run.input", run.input}};
     for (const auto& [key, name] : files) {
-      std::error_code ignored;
-      if (!name.empty() && !fs::is_regular_file(name, ignored)) {
-        problems_.add(where(key), key, "there is no file '{}'", printable(name));
-      }
+      const std::string wrong = name.empty() ? "" : why_no_file(name, name);
+      if (!wrong.empty()) problems_.add(where(key), key, "{}", wrong);
     }
     if (!run.data && scenario_.record.tensors && sound("run.data") && sound("record.tensors")) {
-      problems_.add(where("record.tensors"), "record.tensors",
+      problems_.add(where_of({"record.tensors", "run.data"}), "record.tensors",
                     "there are no tensors to record in a run without data (run.data is false)");
     }
   }
@@ -142,10 +166,9 @@ class Checks {
   void check_energy() {
     const std::string& profile = scenario_.energy.profile;
     const std::string at = where("energy.profile");
-    std::error_code ignored;
     if (is_energy_file(profile)) {
-      if (!fs::is_regular_file(profile, ignored))
-        problems_.add(at, "energy.profile", "there is no file '{}'", printable(profile));
+      const std::string wrong = why_no_file(profile, profile);
+      if (!wrong.empty()) problems_.add(at, "energy.profile", "{}", wrong);
       return;
     }
     const std::vector<std::string> known(energy_profiles.begin(), energy_profiles.end());
@@ -156,24 +179,33 @@ class Checks {
                   near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
 
+  void check_compiler() {
+    const i64 points = scenario_.compiler.stage_points;
+    if ((points & (points - 1)) == 0) return;
+    problems_.add(where("compiler.stage_points"), "compiler.stage_points", "found {}, expected 0 or a power of two",
+                  points);
+  }
+
   void check_network() {
+    if (!network_was_read()) return;
+    const NetworkParameters& given = scenario_.network_parameters;
     const Network& network = scenario_.network;
+    const bool tokens = known(given.tokens, "network.tokens"), hidden = known(given.hidden, "network.hidden");
     const bool attention = std::any_of(network.layers.begin(), network.layers.end(),
                                        [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
     const bool layers = sound("network.layers") && sound("network.variant") && sound("network.depth");
-    if (layers && attention && sound("network.heads") && sound("network.hidden") &&
-        network.hidden % network.heads != 0) {
-      problems_.add(where("network.heads"), "network.heads", "{} heads do not divide hidden = {}", network.heads,
-                    network.hidden);
+    if (layers && attention && hidden && sound("network.heads") && network.hidden % network.heads != 0) {
+      problems_.add(where_of({"network.heads", "network.hidden"}), "network.heads",
+                    "{} heads do not divide hidden = {}", network.heads, network.hidden);
     }
     if (network.classes == 0 && sound("network.classes") && scenario_.given.count("network.pooling") != 0) {
       problems_.add(where("network.pooling"), "network.pooling",
                     "found '{}' without network.classes; expected a classifier head of at least 1 class",
-                    scenario_.network_parameters.pooling.get());
+                    given.pooling.get());
     }
-    if (layers && sound("network.tokens") && sound("network.hidden") && sound("network.fft_length") &&
-        network.fft_length == FftLength::exact && transforms_other_lengths(network)) {
-      problems_.add(where("network.fft_length"), "network.fft_length",
+    if (layers && tokens && hidden && sound("network.fft_length") && network.fft_length == FftLength::exact &&
+        transforms_other_lengths(network)) {
+      problems_.add(where_of({"network.fft_length", "network.tokens", "network.hidden"}), "network.fft_length",
                     "found 'exact'{}, and layers that mix by fft2d transform {} tokens x {} values; expected powers of "
                     "two, as exact transforms of other lengths are not built yet, or network.fft_length: power_of_two, "
                     "which pads with zeros to {} x {} points and computes another function",
@@ -195,8 +227,10 @@ class Checks {
     bytes += 2.0 * static_cast<double>(network.batch) * static_cast<double>(network.tokens) *
              static_cast<double>(std::max(network.hidden, network.ffn));
     if (bytes > static_cast<double>(memory_map::dram_span)) {
-      problems_.add(file_, "network", "parameters and activations need {:.0f} bytes, the DRAM's address range has {}",
-                    bytes, memory_map::dram_span);
+      problems_.add(where_of({"network.tokens", "network.hidden", "network.ffn", "network.batch", "network.vocabulary",
+                              "network.classes", "network.depth", "network.layers"}),
+                    "network", "parameters and activations need {:.0f} bytes, the DRAM's address range has {}", bytes,
+                    memory_map::dram_span);
     }
   }
 

@@ -113,6 +113,12 @@ class Usage(CommandLine):
         with open("/dev/full", "w") as full:
             done = subprocess.run([EXECUTABLE, "validate", SMALL], stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual((done.returncode, done.stderr), (1, "error: standard output cannot be written\n"))
+        for command in [["describe"], ["describe", SMALL, "--json"],
+                        ["run", SMALL, "--fidelity", "fast", "--no-data", "--out", self.path / "full"]]:
+            with self.subTest(command), open("/dev/full", "w") as full:
+                done = subprocess.run([EXECUTABLE, *command], stdout=full, stderr=subprocess.PIPE, text=True)
+                self.assertEqual((done.returncode, done.stderr.splitlines()[-1]),
+                                 (1, "error: standard output cannot be written"))
 
     def test_options_that_would_be_ignored(self):
         for arguments in [["run", SMALL, "--fidelity", ""], ["run", SMALL, "--firmware", ""], ["run", SMALL, "--out", ""],
@@ -121,7 +127,7 @@ class Usage(CommandLine):
                           ["bench", "--signature", "--out", "x.json"], ["describe", "--schema", SMALL],
                           ["describe", "--markdown", SMALL]]:
             with self.subTest(arguments):
-                self.assertNotEqual(self.vp(*arguments, expect=2, timeout=10).stderr, "")
+                self.assertRegex(self.vp(*arguments, expect=2, timeout=10).stderr, "^error: ")
 
     def test_help_is_0(self):
         self.assertIn("validate", self.vp("--help").stdout)
@@ -165,9 +171,18 @@ class Validate(CommandLine):
 
     def test_what_does_not_fit(self):
         done = self.vp("validate", SMALL, "--set", "soc.dram.size_bytes=131072", expect=2)
-        self.assertRegex(done.stderr, r"needs more than the 131072 bytes of DRAM \(raise soc\.dram\.size_bytes\)")
+        self.assertRegex(done.stderr, r"--set soc\.dram\.size_bytes=131072: the network needs more than the 131072 bytes of DRAM")
         done = self.vp("validate", SMALL, "--set", "soc.pe.operand_vectors=32", expect=2)
         self.assertRegex(done.stderr, r"attention\.\S+: .*operand memory.*raise soc\.pe\.operand_vectors")
+        # What the message says is the least that will do: less than that will not.
+        for key, value, step in [("soc.dram.size_bytes", 131072, 4096), ("soc.pe.operand_vectors", 32, 1),
+                                 ("soc.pe.instruction_store", 8, 1), ("soc.boot_ram.size_bytes", 4096, 4096)]:
+            with self.subTest(key):
+                done = self.vp("validate", SMALL, "--set", f"{key}={value}", expect=2)
+                (least,) = re.findall(rf"--set {key}={value}: .*\(raise {key} to (\d+)\)", done.stderr)
+                self.vp("validate", SMALL, "--set", f"{key}={least}")
+                done = self.vp("validate", SMALL, "--set", f"{key}={int(least) - step}", expect=2)
+                self.assertIn(f"(raise {key} to {least})", done.stderr)
 
     def test_numbers_that_would_be_read_differently(self):
         done = self.vp("validate", self.write("octal.yaml", "network: {tokens: 0100}\n"), expect=2)
@@ -743,12 +758,18 @@ class Run(CommandLine):
             refused(expected, **bytes_at)
             self.assertRegex(self.vp("validate", SMALL, "--set", "run.firmware=firmware.elf", expect=2).stderr, expected)
 
-        refused_by_both("not an ELF file", _0=0)
+        refused_by_both("(--firmware|--set run.firmware=firmware.elf): (run.firmware: )?firmware.elf: not an ELF file", _0=0)
         refused("machine 243, 64 bits, big-endian; expected a RISC-V ELF", _5=2)
         refused("machine 62, 64 bits, little-endian", _18=62)
         refused("its entry 0x[0-9a-f]+ is odd", _24=elf[24] | 1)
-        refused(r"outside of the boot RAM .*soc\.boot_ram\.size_bytes", "--set", "soc.boot_ram.size_bytes=4096")
+        refused(r"soc\.boot_ram\.size_bytes=4096: firmware\.elf: needs \d+ bytes .*raise soc\.boot_ram\.size_bytes to \d+",
+                "--set", "soc.boot_ram.size_bytes=4096")
         self.assertFalse((self.path / "here").exists())
+        hello = pathlib.Path(EXECUTABLE).resolve().parent / "firmware" / "hello.elf"
+        done = self.vp("run", SMALL, "--quiet", "--firmware", hello, "--out", "here", expect=1)
+        self.assertIn("error: the firmware carried out no inference", done.stderr)
+        self.assertNotIn("values differ", done.stderr)
+        self.vp("run", SMALL, "--quiet", "--firmware", hello, "--out", "there", "--set", "verify.enabled=false")
 
     def test_firmware_that_fails_is_quoted(self):
         firmware = pathlib.Path(EXECUTABLE).resolve().parent / "firmware" / "bad_command.elf"
@@ -853,6 +874,12 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
         for name, value in summary["files"].items():
             self.assertEqual(hashlib.sha256(content[name]).hexdigest(), value, name)
         return summary
+
+    def test_a_file_of_the_user_or_one_that_was_changed(self):
+        self.run_tiny("--no-data", "--out", "r")
+        self.write("r/network.json", "changed")
+        self.assertRegex(self.run_tiny("--no-data", "--out", "r", expect=2).stderr,
+                         r"^error: r: network\.json is there already, .*, or it was changed since; expected another --out")
 
     def test_a_directory_with_files_of_the_user(self):
         mine = ["weights.safetensors", "report.html", "trace.json", "notes.txt"]
@@ -1073,7 +1100,7 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
         (self.path / "r" / "summary.json").unlink()
         os.mkfifo(self.path / "r" / "summary.json")
         for command in ["report", "compare"]:
-            self.assertIn("summary.json: is not a file", self.vp(command, "r", expect=2, timeout=20).stderr)
+            self.assertIn("summary.json: is no regular file", self.vp(command, "r", expect=2, timeout=20).stderr)
         self.assertIn("summary.json are there already", self.run_tiny("--out", "r", expect=2, timeout=20).stderr)
 
     def test_sizes_are_limited(self):
@@ -1146,7 +1173,7 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
         self.write("second.yaml", self.TINY + "run: {weights: bad.safetensors}\n")
         done = self.vp("validate", "tiny.yaml", "second.yaml", expect=2)
         self.assertIn("tiny.yaml: valid\n", done.stdout)
-        self.assertIn("error: second.yaml: bad.safetensors: is not a safetensors file", done.stderr)
+        self.assertRegex(done.stderr, r"error: second\.yaml:4:\d+: run\.weights: bad\.safetensors: is not a safetensors file")
 
     def test_errors_of_the_machine_name_file_and_line(self):
         self.write("m.yaml", self.TINY.replace("soc: {preset: array_256gops}", "soc:\n  dram:\n    bank_groups: 4\n    banks: 1"))
@@ -1323,6 +1350,21 @@ class Compare(CommandLine):
                 self.assertIn(name, done.stderr)
                 self.write(f"odd/{name}", before)
 
+
+    def test_what_is_no_run(self):
+        (self.path / "empty").mkdir()
+        self.write("file", "x")
+        (self.path / "odd").mkdir()
+        self.write("odd/summary.json", '{\n"passed": yes}')
+        for name, words in [("absent", "there is no such directory"), ("file", "is a file"), ("empty", "has no summary.json")]:
+            self.assertEqual(self.vp("report", name, expect=2).stderr, f"error: {name}: {words}; expected the directory of a run\n")
+        for command in ["report", "compare"]:
+            self.assertEqual(self.vp(command, "odd", expect=2).stderr,
+                             "error: odd/summary.json: is not JSON (line 2): invalid literal; expected a file that a run left\n")
+
+    def test_a_scenario_that_records_tensors(self):
+        text = SMALL.read_text() + "\nrecord: {tensors: true}\n"
+        self.vp("compare", "--no-dense", self.write("records.yaml", text), "--set", "run.fidelity=fast")
 
     def test_files_that_cannot_be_reached(self):
         for name in ["x" * 300, "loop/x"]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the executable shows on terminals of all kinds, and in pipes. BUTTERFLY_VP names the executable."""
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -132,6 +133,22 @@ class Terminal(unittest.TestCase):
         self.assertLessEqual(max(map(len, lines[begin:])), 80)
         wide = self.pipe(*self.MAIN, "--out", "here", COLUMNS="160").stdout
         self.assertGreater(max(map(len, wide.splitlines())), 80)
+        self.assertRegex(wide, r", \d[\d.]* [kMGT]?lane op/s")
+
+    def test_long_names_of_tasks_are_told_apart(self):
+        bert = ["bert_base", "--set", "network.variant=hybrid", "--set", "network.tokens=64", "--set",
+                "network.attention_layers=12", "--no-data", "--fidelity", "fast", "--out", "here"]
+        done = self.pipe("run", *bert)
+        plan = json.loads((self.path / "here" / "summary.json").read_text())["plan"]["tasks"]
+        names = [task["name"] for task in plan]
+        printed = re.findall(r"(?m)^task \d+/\d+ (.*) done at cycle", done.stdout)
+        self.assertEqual(len(set(printed)), len(names))
+        self.assertGreater(max(map(len, names)), 47)
+        for name, text in zip(names, printed):
+            begin, cut, end = (name, "", "") if len(name) < 48 else text.rpartition("...")
+            self.assertEqual(begin + cut + end, text)
+            self.assertTrue(name.startswith(begin) and name.endswith(end), text)
+            self.assertEqual(len(text), min(len(name), 47))
 
     def test_long_runs_in_pipes_say_now_and_then_how_far_they_are(self):
         done = self.pipe("run", TREE / "scenarios" / "bert_base.yaml", "--set", "network.variant=butterfly", "--set",
@@ -200,6 +217,29 @@ class Build(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("x.cpp:1: error: no", done.stderr)
         self.assertIn("[4/4] Building file 4", (self.path / "build" / "release.log").read_text())
+
+    def test_help_and_unknown_options_do_nothing(self):
+        for script in (TREE / "scripts").iterdir():
+            if script.is_file():
+                shutil.copy(script, self.path / "scripts")
+        for name in ["apt-get", "dpkg-query", "npm", "cmake", "clang-format", "run-clang-tidy", "find"]:
+            tool = self.path / "bin" / name
+            tool.write_text(f'#!/bin/sh\ntouch "{self.path}/started"\n')
+            tool.chmod(0o755)
+        environment = {**os.environ, "PATH": f"{self.path / 'bin'}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
+        scripts = [script for script in sorted((self.path / "scripts").iterdir()) if os.access(script, os.X_OK)]
+        self.assertGreater(len(scripts), 8)
+        files = set(self.path.rglob("*"))
+        for script in scripts:
+            for option, code in [("--help", 0), ("-h", 0), ("--no-such-option", 2)]:
+                # Options of `run` are those of the executable, which must be built to know them.
+                if script.name == "run" and code == 2:
+                    continue
+                with self.subTest(script=script.name, option=option):
+                    done = subprocess.run([script, option], env=environment, capture_output=True, text=True)
+                    self.assertEqual(done.returncode, code, done.stderr)
+                    self.assertIn(f"{script.name} ", done.stdout if code == 0 else done.stderr)
+                    self.assertEqual(set(self.path.rglob("*")), files)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,22 @@ TEST_CASE("Segments that overlap are refused", "[elf]") {
   CHECK_THAT(many.refusal(), Contains("overlap"));
 }
 
+TEST_CASE("A boot RAM that is too small is told how large it must be", "[elf]") {
+  Firmware firmware;
+  firmware.add(base + bytes - 1, 2);
+  firmware.add(base, 4);
+  firmware.add(base + 3 * bytes, 0x1001);
+  CHECK_THROWS_AS(bvp::read_elf(firmware.write(), base, bytes), bvp::BootRamError);
+  CHECK_THAT(firmware.refusal(), Contains("needs 200705 bytes of boot RAM, there are 65536 (raise "
+                                          "soc.boot_ram.size_bytes to 204800)"));
+  CHECK(bvp::read_elf(firmware.write(), base, 204800).parts.size() == 3);
+  for (const u64 elsewhere : {base - 4096, base + (u64{1} << 24), ~u64{0}}) {
+    Firmware outside;
+    outside.add(elsewhere, 4);
+    CHECK_THAT(outside.refusal(), Contains("is outside of the boot RAM") && !Contains("raise"));
+  }
+}
+
 TEST_CASE("Of a large file only what is loaded is read", "[elf]") {
   Firmware firmware;
   firmware.add(base, 4);

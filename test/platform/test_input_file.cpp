@@ -51,11 +51,17 @@ TEST_CASE("Only regular files of a bounded size are read", "[input_file]") {
   CHECK(read_input_file(TemporaryFile(std::string(300000, 'x')).path(), 1 << 20).size() == 300000);
   CHECK_THROWS_WITH(read_input_file(TemporaryFile("texts").path(), 4), Contains("has 5 bytes, expected at most 4"));
   CHECK_THROWS_WITH(read_input_file("/no/such/file", 4), Contains("there is no such file"));
-  CHECK_THROWS_WITH(read_input_file("/dev/zero", 4), Contains("is not a file"));
-  CHECK_THROWS_WITH(read_input_file("/tmp", 4), Contains("is not a file"));
+  CHECK_THROWS_WITH(read_input_file("/dev/zero", 4), Contains("is no regular file"));
+  CHECK_THROWS_WITH(read_input_file("/tmp", 4), Contains("is a directory, expected a file"));
   const bvp::TemporaryPath pipe(fs::temp_directory_path() / ("bvp_pipe_" + bvp::random_name()));
   REQUIRE(mkfifo(pipe.path().c_str(), 0600) == 0);
-  CHECK_THROWS_WITH(read_input_file(pipe.path(), 4), Contains("is not a file"));  // and nobody waits for a writer
+  // And nobody waits for a writer.
+  CHECK_THROWS_WITH(read_input_file(pipe.path(), 4), Contains("is no regular file"));
+  CHECK(bvp::why_no_file(TemporaryFile("text").path(), "x").empty());
+  CHECK(bvp::why_no_file("/no/such/file", "x") == "there is no file 'x'");
+  CHECK(bvp::why_no_file("/tmp", "x") == "'x' is a directory");
+  CHECK(bvp::why_no_file("/dev/zero", "x") == "'x' is no regular file");
+  CHECK_THAT(bvp::why_no_file("/" + std::string(300, 'x'), "x"), Contains("'x' cannot be read: "));
   CHECK_THROWS_WITH(bvp::read_input_stream("/dev/zero", 1000), Contains("more than the 1000 bytes"));
   CHECK(bvp::read_input_stream("/dev/null", 1000).empty());
 }
@@ -71,6 +77,12 @@ TEST_CASE("JSON of strangers is refused with its place, however it is nested", "
     return "(accepted)";
   };
   CHECK(read_json_file(TemporaryFile(R"({"a": [1, null]})").path()) == Json{{"a", {1, nullptr}}});
+  const std::string expected = "; expected a file that a run left";
+  CHECK_THAT(refusal("{\n\"a\": 1,\n x}"), Contains(": is not JSON (line 3): invalid literal" + expected));
+  CHECK_THAT(refusal("{\n"), Contains(": is not JSON (line 2): unexpected end of input" + expected));
+  CHECK_THAT(refusal(""), Contains(": is not JSON (line 1): unexpected end of input" + expected));
+  CHECK_THAT(refusal("[1,\n1e999]"), Contains("(line 2): number overflow") && !Contains("json.exception"));
+  CHECK_THAT(refusal("\"\xff\""), Contains("(line 1): invalid string") && !Contains("json.exception"));
   CHECK_THAT(refusal(std::string(200000, '[') + std::string(200000, ']')), Contains("nested more than 32 deep"));
   std::string maps;
   for (int i = 0; i < 100000; ++i) maps += R"({"x":)";

@@ -135,6 +135,12 @@ TEST_CASE("Presets come before the scenario's own values", "[scenario]") {
     CHECK_THAT(message("loop"), Contains("presets refer to presets more than"));
     CHECK_THAT(message("broken"), Contains("broken.yaml:1:16: soc.array.lanes: found '7', expected a power of two"));
     CHECK_THAT(message("../scenario"), Contains("there is no preset"));
+    const std::string right = "; expected the path of a .yaml file, or one of: ";
+    CHECK_THAT(message("absent.yaml"),
+               Contains("--set soc.preset=absent.yaml: there is no file 'absent.yaml'" + right) && Contains("small"));
+    fs::create_directory(file.parent_path() / "folder.yaml");
+    const std::string folder = (file.parent_path() / "folder.yaml").string();
+    CHECK_THAT(message(folder), Contains("' is a directory" + right));
   }
 }
 
@@ -156,7 +162,8 @@ TEST_CASE("Every mistake of a file is reported, with place, key, finding and exp
   CHECK_THAT(message, Contains("demo.yaml:14:7: network.layers.1: found '3', expected a map"));
   CHECK_THAT(message, Contains("demo.yaml:15:13: run.data: found 'yes', expected true or false"));
   CHECK_THAT(message, Contains("demo.yaml:16:1: verfy: unknown key, did you mean 'verify'?"));
-  CHECK(std::count(message.begin(), message.end(), '\n') == 11);
+  CHECK_THAT(message, Contains("demo.yaml: network.hidden: is missing, expected an integer"));
+  CHECK(std::count(message.begin(), message.end(), '\n') == 12);
 }
 
 TEST_CASE("A key in the wrong place is found where it belongs", "[scenario]") {
@@ -167,6 +174,17 @@ TEST_CASE("Duplicate keys and missing ones are refused", "[scenario]") {
   CHECK_THAT(refusal("name: a\nname: b\n" + network_text), Contains("demo.yaml:2:1: name: the key appears twice"));
   CHECK_THAT(refusal("name: a\n"), Contains("network.tokens: is missing, expected an integer"));
   CHECK_THAT(refusal("name: a\n"), Contains("network.layers: is missing or empty"));
+  const std::string rest = "hidden: 64, heads: 5, ffn: 64, layers: [{mixing: fft2d}]}\n";
+  for (const char* wrong : {"tokns: 64", "<<: {tokens: 64}"}) {
+    CHECK_THAT(refusal("network: {" + std::string(wrong) + ", " + rest),
+               Contains("unknown key") && Contains("demo.yaml: network.tokens: is missing, expected an integer") &&
+                   !Contains("fft2d transform"));
+  }
+  CHECK_THAT(refusal("network: {tokens: x, " + rest), !Contains("is missing") && !Contains("fft2d transform"));
+  CHECK_THAT(refusal("network: 3\n"), !Contains("is missing"));
+  CHECK_THAT(refusal("network: {preset: absent, heads: 5}\n"), !Contains("is missing") && !Contains("heads do not"));
+  CHECK_THAT(refusal("network: {tokens: 64, hidden: 64, ffn: 64, variant: hybrid, dept: 2, attention_layers: 1}\n"),
+             Contains("network.depth: is missing") && !Contains("attention_layers: found"));
   CHECK_THAT(refusal(network_text, {"network.layers=[]"}), Contains("network.layers=[]: is missing or empty"));
 }
 
@@ -174,6 +192,14 @@ TEST_CASE("Impossible combinations are refused where they were written", "[scena
   CHECK_THAT(refusal(network_text, {"network.heads=5"}),
              Contains("--set network.heads=5: 5 heads do not divide hidden = 64"));
   CHECK(refusal(network_text, {"network.heads=5", "network.layers=[{mixing: fft2d}]"}) == "(accepted)");
+  // What the command line gives is named, whichever key of several the message is about.
+  CHECK_THAT(refusal(network_text, {"network.hidden=66"}),
+             Contains("--set network.hidden=66: network.heads: 4 heads do not divide hidden = 66"));
+  CHECK_THAT(refusal(network_text, {"network.tokens=100"}), Contains("--set network.tokens=100: network.fft_length: "));
+  CHECK_THAT(refusal("record: {tensors: true}\n" + network_text, {"run.data=false"}),
+             Contains("--set run.data=false: record.tensors: there are no tensors"));
+  CHECK_THAT(refusal(network_text, {"compiler.stage_points=3"}),
+             Contains("--set compiler.stage_points=3: found 3, expected 0 or a power of two"));
   CHECK(refusal(network_text, {"network.tokens=131072"}) == "(accepted)");
   CHECK_THAT(
       refusal(network_text, {"network.tokens=100"}),
@@ -184,6 +210,9 @@ TEST_CASE("Impossible combinations are refused where they were written", "[scena
   CHECK(refusal(network_text, {"network.tokens=100", "network.layers=[{mixing: attention}]"}) == "(accepted)");
   CHECK_THAT(refusal(network_text, {"run.data=false", "record.tensors=true"}), Contains("no tensors to record"));
   CHECK_THAT(refusal(network_text, {"run.weights=/no/such/file"}), Contains("there is no file '/no/such/file'"));
+  for (const char* key : {"run.weights", "run.input", "run.firmware"}) {
+    CHECK_THAT(refusal(network_text, {key + std::string("=/tmp")}), Contains("=/tmp: '/tmp' is a directory"));
+  }
   CHECK_THAT(refusal(network_text, {"network.hidden=65536", "network.ffn=262144"}), Contains("the DRAM's address"));
   CHECK_THAT(refusal(network_text, {"name=../x"}), Contains("without '/'"));
 }
