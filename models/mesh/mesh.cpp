@@ -141,16 +141,20 @@ Cycle Mesh::carry_vectors(FlowPacket& packet, Cycle start) {
   find_path(source, packet.destination);
   Cycle issue = std::max(start, source_free_[source]);
   u64 stalls = 0;
+  packet.arrivals.clear();
+  const Cycle on_the_way = static_cast<Cycle>(path_.size() - 1) * link_latency_ + ejection_latency_;
   // Nothing kept the last vector waiting: the next ones, of a cycle each, may go through as a stream.
   bool smooth = vector_cycles_ == 1;
   for (Cycle left = packet.count; left != 0;) {
     if (smooth) {
       const Cycle placed = place_stream(issue, left);
+      for (Cycle i = 0; i < placed; ++i) packet.arrivals.push_back(issue + i + on_the_way);
       issue += placed;
       left -= placed;
       if (left == 0) break;
     }
     place_vector(issue);
+    packet.arrivals.push_back(path_.back().not_before - 1 + ejection_latency_);
     Cycle ready = issue;
     Cycle waited = 0;
     for (const Passage& passage : path_) {

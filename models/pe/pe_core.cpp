@@ -47,7 +47,7 @@ PeCore::UnitStats::UnitStats(StatGroup& parent, const char* name, const char* st
 }
 
 PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
-               StatGroup& parent_stats, bool data)
+               StatGroup& parent_stats, bool data, std::shared_ptr<CalSchedules> schedules)
     : name_(std::move(name)),
       index_(index),
       columns_(static_cast<u32>(array.columns)),
@@ -76,12 +76,13 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
       retention_cycles_(&stats_, "retention_cycle", "cycles", "cycles in retention"),
       memory_(limits_.operand_vectors, limits_.accumulators, limits_.lanes),
       cal_(parameters, limits_.lanes),
-      clock_gating_(parameters.clock_gating) {
+      clock_gating_(parameters.clock_gating),
+      schedules_(std::move(schedules)) {
   constexpr std::array<const char*, unit_count> stalls{
       "cycles busy without issue: vectors waited for scratchpad banks",
-      "cycles busy without issue: an operand was still in a pipeline of the unit",
-      "cycles busy without issue: vectors waited for mesh links or credits",
-      "cycles busy without issue: vectors waited for scratchpad banks"};
+      "cycles busy without issue: an operand was still in a pipeline of the unit, or its bank had no port left",
+      "cycles busy without issue: vectors waited for operand banks, mesh links or credits",
+      "cycles busy without issue: vectors waited for operand banks or scratchpad banks"};
   for (std::size_t unit = 0; unit < unit_count; ++unit) {
     unit_stats_[unit] = std::make_unique<UnitStats>(stats_, unit_names[unit], stalls[unit]);
   }
@@ -114,7 +115,7 @@ bool PeCore::configure(const u8* image, std::size_t size, Cycle now) {
     context->program = make_program(kernel, y * kernel.pe_columns + x);
     context->schedules.reserve(context->program.segments.size());
     for (const SegmentProgram& segment : context->program.segments) {
-      context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
+      context->schedules.push_back(segment.unit == Unit::cal ? schedules_->of(segment) : nullptr);
     }
     if (stands_for_all()) add_all_pes(*context, kernel);
     accept(std::move(context), now);
@@ -378,6 +379,8 @@ void PeCore::arm_all(Cycle now) {
 void PeCore::try_start(Unit unit, Cycle now) {
   UnitState& state = units_[as_index(unit)];
   if (state.ready == 0) return;
+  if (state.free_at <= now) confirm_free(unit, now);
+  if (!error_.empty()) return;
   if (state.free_at > now) {
     if (!state.wake_booked) {
       state.wake_booked = true;
@@ -431,6 +434,7 @@ void PeCore::start(u32 segment, Cycle now) {
   const unsigned last = outermost_last(program, state, launch);
   std::optional<Cycle> done;
   u32 vectors = no_vectors;
+  ticket_ = 0;
   switch (program.unit) {
     case Unit::load:
       done = start_load(program, bases, now, vectors);
@@ -455,7 +459,12 @@ void PeCore::start(u32 segment, Cycle now) {
   event.produced_scope = static_cast<u8>(last);
   event.last_of_launch = last == 0;
   event.launch = state.launch;
-  post(event);
+  if (ticket_ != 0) {
+    event.generation = generation_;
+    open_firings(program.unit).push_back({ticket_, event, false, false});
+  } else {
+    post(event);
+  }
   advance(segment);
   arm(segment, now);
 }
@@ -512,6 +521,28 @@ void PeCore::finish(const Event& event, Cycle now) {
   if (!error_.empty()) return;
   if (event.last_of_launch) --launches_[event.launch - first_launch_].unfinished;
   complete_launches(now);
+}
+
+void PeCore::end_open_firing(Unit unit, OpenFiring& firing, Cycle end) {
+  firing.issued = firing.ends = true;
+  firing.event.time = end;
+  auto& open = open_firings(unit);
+  Cycle& in_order = units_[as_index(unit)].last_done;
+  for (; !open.empty() && open.front().ends; open.pop_front()) {
+    Event& event = open.front().event;
+    in_order = event.time = std::max(in_order, event.time);
+    post(event);
+  }
+  reschedule();
+}
+
+void PeCore::forget_open_firings() {
+  for (auto& open : open_firings_) {
+    for (const OpenFiring& firing : open) {
+      if (firing.event.vectors != no_vectors) free_incoming_.push_back(firing.event.vectors);
+    }
+    open.clear();
+  }
 }
 
 void PeCore::complete_launches(Cycle now) {
@@ -621,10 +652,13 @@ void PeCore::deliver(u32 vectors) {
   free_incoming_.push_back(vectors);
 }
 
-bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
+bool PeCore::takes(const FlowPacket& packet) const {
   if (!context_ || (packet.edge != FlowPacket::no_edge && packet.edge >= edges_.size())) return false;
   const auto inside = [&](u16 slot) { return slot < limits_.operand_vectors; };
-  if (!std::all_of(packet.slots, packet.slots + packet.count, inside)) return false;
+  return std::all_of(packet.slots, packet.slots + packet.count, inside);
+}
+
+void PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
   Event event;
   event.time = when;
   event.kind = Event::Kind::arrival;
@@ -638,7 +672,6 @@ bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
   }
   post(event);
   reschedule();
-  return true;
 }
 
 void PeCore::expect_token(u32 edge, Cycle when) {
@@ -687,7 +720,16 @@ void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) 
   stats.stall += stall * multiplicity_;
   instructions_issued_.add(issue * multiplicity_, now, end);
   units_[as_index(unit)].free_at = end;
-  if (observer_ != nullptr) observer_->unit_busy(index_, unit, context_->program.segments[firing_].tag, now, end);
+  units_[as_index(unit)].last_tag = context_->program.segments[firing_].tag;
+  if (observer_ != nullptr) observer_->unit_busy(index_, unit, units_[as_index(unit)].last_tag, now, end);
+}
+
+void PeCore::book_stall_until(Unit unit, Cycle end) {
+  UnitState& state = units_[as_index(unit)];
+  if (end <= state.free_at) return;
+  unit_stats_[as_index(unit)]->stall += end - state.free_at;
+  if (observer_ != nullptr) observer_->unit_busy(index_, unit, state.last_tag, state.free_at, end);
+  state.free_at = end;
 }
 
 void PeCore::book_wait(Unit unit, Cycle now, Wait reason) {

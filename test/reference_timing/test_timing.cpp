@@ -87,6 +87,11 @@ std::unique_ptr<Scenario> read(const TimedScenario& timed) {
   return read_scenario_text(timed.network, "timing.yaml", options);
 }
 
+ticking::Arbiter arbiter_of(const std::string& name) {
+  if (name == "first_come") return ticking::Arbiter::first_come;
+  return name == "round_robin" ? ticking::Arbiter::round_robin : ticking::Arbiter::oldest_firing;
+}
+
 /// The parameters as plain numbers.
 ticking::Machine machine_of(const SocParameters& soc) {
   const auto number = [](const Param<i64>& parameter) { return static_cast<unsigned>(parameter.get()); };
@@ -96,6 +101,9 @@ ticking::Machine machine_of(const SocParameters& soc) {
   machine.lanes = number(soc.array.lanes);
   machine.operand_vectors = number(soc.pe.operand_vectors);
   machine.accumulators = number(soc.pe.accumulators);
+  machine.operand_banks = number(soc.pe.operand_banks);
+  machine.operand_ports = number(soc.pe.operand_ports);
+  machine.operand_bank_hash = soc.pe.operand_bank_hash;
   machine.cal_latency = number(soc.pe.cal_latency);
   machine.max_latency = number(soc.pe.max_latency);
   machine.special_latency = number(soc.pe.special_latency);
@@ -107,6 +115,9 @@ ticking::Machine machine_of(const SocParameters& soc) {
   machine.response_latency = number(soc.scratchpad.response_latency);
   machine.hop_latency = number(soc.scratchpad.hop_latency);
   machine.outstanding = number(soc.scratchpad.outstanding);
+  machine.arbiter = arbiter_of(soc.scratchpad.arbiter);
+  machine.queue_entries = number(soc.scratchpad.queue_entries);
+  machine.return_ports = number(soc.scratchpad.return_ports);
   machine.link_latency = number(soc.mesh.link_latency);
   machine.link_bytes = number(soc.mesh.link_bytes);
   machine.ejection_latency = number(soc.mesh.ejection_latency);
