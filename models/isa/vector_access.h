@@ -25,8 +25,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   [[nodiscard]] std::size_t entries() const {
     return untimed_places == nullptr && turns == nullptr ? count : count * std::size_t{untimed_copies};
   }
-  /// Not null: one entry a vector, a cycle of the simulated time; in, of a write: before which it is not issued; out, of
-  /// a read: in which its data can be used at the PE.
+  /// Not null: one entry a vector, a cycle of the simulated time; in, of a write: before which it is not issued; out,
+  /// of a read: in which its data can be used at the PE.
   Cycle* times = nullptr;
   /// 0: as it is. Otherwise a loosely timed access that stands for this many alike, whose vectors go `untimed_hops`
   /// hops in all: it is counted and takes no time. With places or turns there are `count` addresses for each of those
@@ -42,8 +42,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   std::vector<Cycle>* turns = nullptr;
   /// Out, with turns: cycles until the banks at hand have done so, and until all have served what was ever asked for.
   Cycle turn_cycles = 0, drain_cycles = 0;
-  /// Not loosely timed: who serves it may answer before it knows when the vectors are served, and gives a ticket, not 0,
-  /// that asks for it later.
+  /// Not loosely timed: who serves it may answer before it knows when the vectors are served, and gives a ticket, not
+  /// 0, that asks for it later.
   bool deferred = false;
   u64 ticket = 0;
   /// What is known of an access that was deferred when all its vectors have been served.
@@ -61,8 +61,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   };
   /// Deferred: whoever is told of the end. Null: nobody, the initiator asks.
   Listener* listener = nullptr;
-  /// With TLM_IGNORE_COMMAND and a ticket: how far that access has come at the time of the call if `deferred`, or else at
-  /// its end. When it is done the ticket becomes 0, and `times` (or null) and conflict_cycles are filled in.
+  /// With TLM_IGNORE_COMMAND and a ticket: how far that access has come at the time of the call if `deferred`, or else
+  /// at its end. When it is done the ticket becomes 0, and `times` (or null) and conflict_cycles are filled in.
   struct Progress {
     bool issued = false, done = false;
     /// When the port may issue for another segment, and when the last vector is done; not before, if not known yet.

@@ -88,7 +88,8 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& 
           if (result.address == address && result.space == space) ready = std::max(ready, result.done);
         }
         const auto end = vectors.begin() + static_cast<std::ptrdiff_t>(vector_count);
-        if (space == Space::vector && std::find(vectors.begin(), end, address) == end) vectors[vector_count++] = address;
+        if (space == Space::vector && std::find(vectors.begin(), end, address) == end)
+          vectors[vector_count++] = address;
       };
       need(info.a, run.a, strides.a);
       need(info.b, run.b, strides.b);

@@ -113,7 +113,8 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
     const PortPattern::Window window = pattern.window(first);
     u64 missing = 0;  // cycles in which more ports are wanted than are left
     for (u64 plane = 0; plane < planes_; plane += ports) {
-      for (u32 own = 1; own <= ports; ++own) missing |= window.used(plane + own - 1) & taken[plane + ports - own] >> bit;
+      for (u32 own = 1; own <= ports; ++own)
+        missing |= window.used(plane + own - 1) & taken[plane + ports - own] >> bit;
     }
     u64 mask = cycles == 64 ? ~u64{0} : (u64{1} << cycles) - 1;
     missing &= mask;

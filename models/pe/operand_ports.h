@@ -28,7 +28,8 @@ class OperandBanks {
 };
 
 /// How many ports of each bank are used in each cycle: a firing of Cal, in cycles since its start. One record holds 64
-/// cycles: for each bank one word a port, whose bit c says that at least one (two, three, ...) ports are used in cycle c.
+/// cycles: for each bank one word a port, whose bit c says that at least one (two, three, ...) ports are used in cycle
+/// c.
 class PortPattern {
  public:
   explicit PortPattern(const OperandBanks& banks) : ports_(banks.ports()), planes_(banks.banks() * banks.ports()) {}
@@ -39,8 +40,8 @@ class PortPattern {
   [[nodiscard]] u64 first_free(u32 bank, u64 earliest) const;
   /// Uses one port of the bank in a cycle in which it has one left.
   void use(u32 bank, u64 cycle);
-  /// The cycles from `first`, one below cycles(), to `first` + 63 in which at least `level` (1 or more) ports of the bank
-  /// are used.
+  /// The cycles from `first`, one below cycles(), to `first` + 63 in which at least `level` (1 or more) ports of the
+  /// bank are used.
   [[nodiscard]] u64 used(u32 bank, u32 level, u64 first) const { return window(first).used(bank * ports_ + level - 1); }
 
   /// 64 cycles of all banks.

@@ -93,7 +93,8 @@ Cycle Pe::write_operands(std::size_t count, const u16* slots, const Cycle* arriv
   Cycle readable = last;
   for (std::size_t i = 0; i < count; ++i) {
     // Whoever does not say when each vector comes sends one a cycle.
-    const Cycle arrival = arrivals != nullptr && arrivals[i] != 0 ? arrivals[i] : last + 1 - std::min<Cycle>(last, count - i);
+    const Cycle arrival =
+        arrivals != nullptr && arrivals[i] != 0 ? arrivals[i] : last + 1 - std::min<Cycle>(last, count - i);
     readable = std::max(readable, ports_.access(slots[i], std::max<Cycle>(arrival, 1) - 1) + 1);
   }
   return readable;

@@ -77,7 +77,7 @@ class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Liste
   FlowPacket flow_packet_;
   OperandPorts ports_;
   std::vector<Cycle> last_arrival_;  // by source: when the vectors of its last packet could be read
-  std::vector<Cycle> times_;  // of the vectors of the firing at hand
+  std::vector<Cycle> times_;         // of the vectors of the firing at hand
   std::vector<u32> addresses_;
   std::vector<u16> slots_;
   std::vector<u16> buffer_;

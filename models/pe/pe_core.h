@@ -129,12 +129,12 @@ class PeCore {
 
   struct Context {
     PeProgram program;
-    u64 words = 0;                        // of configuration, 64 bits each, that a PE receives
+    u64 words = 0;                                             // of configuration, 64 bits each, that a PE receives
     std::vector<std::shared_ptr<SegmentSchedules>> schedules;  // of the Cal segments; null for others
-    std::vector<FirstIteration> all_pes;  // of the kernel, if this stands for all of them
-    std::vector<FirstBases> bases;        // of the segments, on all of those
-    bool uniform = true;                  // all of those run the same iterations
-    FirstIteration latest{};              // over all of those, by level
+    std::vector<FirstIteration> all_pes;                       // of the kernel, if this stands for all of them
+    std::vector<FirstBases> bases;                             // of the segments, on all of those
+    bool uniform = true;                                       // all of those run the same iterations
+    FirstIteration latest{};                                   // over all of those, by level
   };
   /// Contexts of images seen before: networks use the same kernels tile after tile.
   struct CachedContext {
@@ -283,8 +283,6 @@ class PeCore {
   void post_launch(Cycle when, Event::Kind kind);
   void reschedule();
   void arm(u32 segment, Cycle now);
-  /// False: the segment cannot fire now, or was ready before.
-  bool make_ready(u32 segment, Cycle now);
   void arm_all(Cycle now);
   void try_start(Unit unit, Cycle now);
   void start(u32 segment, Cycle now);

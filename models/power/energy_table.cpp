@@ -55,7 +55,8 @@ double factor(const EnergyTable::Price& price, const MachineSize& size, const st
 double relative_operand_energy(const MachineSize& size) {
   constexpr double reference_vectors = 64;
   if (size.operand_bytes == 0) return relative_cell_width(size);
-  const auto vectors = static_cast<double>(size.operand_bytes) / static_cast<double>(size.lanes * 2 * size.operand_banks);
+  const auto vectors =
+      static_cast<double>(size.operand_bytes) / static_cast<double>(size.lanes * 2 * size.operand_banks);
   return relative_cell_width(size) * std::sqrt(vectors / reference_vectors);
 }
 

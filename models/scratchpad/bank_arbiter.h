@@ -10,9 +10,9 @@
 
 namespace bvp {
 
-/// Contract: choose() is called once for every vector that a bank serves, in the order of the simulated time and, within
-/// a cycle, of the banks; what it chooses is served. It must depend on nothing but its arguments and earlier calls. A
-/// policy is free of starvation if a channel that asks is chosen after a bounded number of calls for its bank.
+/// Contract: choose() is called once for every vector that a bank serves, in the order of the simulated time and,
+/// within a cycle, of the banks; what it chooses is served. It must depend on nothing but its arguments and earlier
+/// calls. A policy is free of starvation if a channel that asks is chosen after a bounded number of calls for its bank.
 class BankArbiter {
  public:
   /// What can be served: at least one vector, and at most one a channel (the loads, or the stores, of one PE), the one
@@ -44,7 +44,8 @@ class BankArbiter {
       for (std::size_t i = 0; i <= words; ++i) {
         const std::size_t word = (first + i) % words;
         u64 bits = channels[word] & (i == 0 ? from : i == words ? ~from : ~u64{0});
-        for (; bits != 0; bits &= bits - 1) visit(static_cast<u32>(word * 64) + static_cast<u32>(__builtin_ctzll(bits)));
+        for (; bits != 0; bits &= bits - 1)
+          visit(static_cast<u32>(word * 64) + static_cast<u32>(__builtin_ctzll(bits)));
       }
     }
   };

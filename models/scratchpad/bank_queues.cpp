@@ -41,8 +41,8 @@ BankQueues::BankQueues(const ArrayParameters& array, const ScratchpadParameters&
       eligible_(words_, 0),
       returned_(channels_.size() / 2, 0),
       end_at_(channels_.size(), never) {
-  arbiter_ = make_bank_arbiter(parameters.arbiter, static_cast<u32>(parameters.banks),
-                               static_cast<u32>(channels_.size()));
+  arbiter_ =
+      make_bank_arbiter(parameters.arbiter, static_cast<u32>(parameters.banks), static_cast<u32>(channels_.size()));
   for (u32 number = 0; number < channels_.size(); ++number) {
     Channel& channel = channels_[number];
     channel.returns.assign(static_cast<std::size_t>(parameters.outstanding), 0);
@@ -310,7 +310,8 @@ void BankQueues::step(bool reserves) {
     }
   }
   if (waiting_banks_ != 0) {
-    // The banks choose one after another, another one first in each cycle, so that none has a PE's return port for good.
+    // The banks choose one after another, another one first in each cycle, so that none has a PE's return port for
+    // good.
     const u64 later = waiting_banks_ & (~u64{0} << (now_ % bank_accesses_.size()));
     for (u64 banks : {later, waiting_banks_ & ~later}) {
       for (; banks != 0; banks &= banks - 1) serve(static_cast<u32>(__builtin_ctzll(banks)), reserves);

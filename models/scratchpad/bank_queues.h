@@ -65,7 +65,8 @@ class BankQueues {
 
   [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
   [[nodiscard]] Cycle from_bank(u32 pe, Direction direction) const {
-    return array_latency_ + (direction == Direction::read ? response_latency_ + Cycle{pe % columns_} * hop_latency_ : 0);
+    return array_latency_ +
+           (direction == Direction::read ? response_latency_ + Cycle{pe % columns_} * hop_latency_ : 0);
   }
 
   /// Called for each vector served, with its PE and bank.
@@ -84,23 +85,25 @@ class BankQueues {
     u32 oldest = 0;              // of returns
     std::vector<Cycle> credits;  // when entries of the queue become free again, in order, a ring
     u32 first_credit = 0, credit_count = 0;
-    u32 queued = 0;              // entries taken
-    Cycle there = 0, back = 0;   // cycles of the way to a bank, and from its service to the end
+    u32 queued = 0;             // entries taken
+    Cycle there = 0, back = 0;  // cycles of the way to a bank, and from its service to the end
   };
   /// One that has been issued and not been served.
   struct Vector {
     Firing* firing = nullptr;
-    Cycle arrived = 0;    // at the bank
-    u32 index = 0;        // in its firing
-    u32 returns = 0;      // place in the channel's ring
-    u32 next = nothing;   // of the channel's, to the same bank
+    Cycle arrived = 0;   // at the bank
+    u32 index = 0;       // in its firing
+    u32 returns = 0;     // place in the channel's ring
+    u32 next = nothing;  // of the channel's, to the same bank
   };
   /// Those of a channel to a bank, in the order of their issue.
   struct Line {
     u32 first = nothing, last = nothing;
   };
 
-  [[nodiscard]] u32 channel_of(const Firing& firing) const { return static_cast<u32>(firing.ticket % channels_.size()); }
+  [[nodiscard]] u32 channel_of(const Firing& firing) const {
+    return static_cast<u32>(firing.ticket % channels_.size());
+  }
   [[nodiscard]] static Direction direction_of(u32 channel) {
     return channel % 2 == 0 ? Direction::read : Direction::write;
   }
@@ -128,23 +131,24 @@ class BankQueues {
   std::vector<u64> active_;        // channels with vectors to issue
   std::vector<Cycle> issue_at_;    // by channel: when the next may be issued; never: it waits for a bank
   const Cycle travel_mask_;
-  std::vector<u64> travel_;     // by cycle of arrival, a ring of sets
-  std::vector<u8> travel_bank_; // by cycle of arrival and channel
+  std::vector<u64> travel_;      // by cycle of arrival, a ring of sets
+  std::vector<u8> travel_bank_;  // by cycle of arrival and channel
   u32 travelling_ = 0;
   std::vector<Vector> vectors_;
-  std::vector<u32> free_;                           // of vectors_
-  std::vector<Line> lines_;                         // bank * channels + channel
-  std::vector<u64> requests_;                       // by bank, a set
-  std::vector<BankArbiter::Requests::Vector> first_; // bank * channels + channel: the first that has arrived
-  u64 waiting_banks_ = 0;                           // a bit for each bank
-  std::vector<u64> blocked_;                        // channels whose PE gets no more in this cycle
+  std::vector<u32> free_;                             // of vectors_
+  std::vector<Line> lines_;                           // bank * channels + channel
+  std::vector<u64> requests_;                         // by bank, a set
+  std::vector<BankArbiter::Requests::Vector> first_;  // bank * channels + channel: the first that has arrived
+  u64 waiting_banks_ = 0;                             // a bit for each bank
+  std::vector<u64> blocked_;                          // channels whose PE gets no more in this cycle
   std::vector<u64> eligible_;
   std::vector<u32> returned_;  // by PE: its loads served in this cycle, if there may be several
   std::vector<u32> returned_to_;
   Cycle now_ = 0;  // the first cycle that has not been worked out
   u64 firings_ = 0;
   std::vector<u64> done_;
-  std::vector<Cycle> end_at_;  // by channel: when its first listed firing that is not done may end; never: there is none
+  std::vector<Cycle>
+      end_at_;  // by channel: when its first listed firing that is not done may end; never: there is none
   std::vector<std::unique_ptr<Firing>> spare_;
   Observer observer_;
 };

@@ -32,7 +32,9 @@ class Taken {
     const auto found = taken_.find({bank, cycle});
     return found == taken_.end() ? 0 : found->second;
   }
-  [[nodiscard]] bool left(u32 bank, Cycle cycle, u32 wanted = 1) const { return at(bank, cycle) + wanted <= banks_.ports(); }
+  [[nodiscard]] bool left(u32 bank, Cycle cycle, u32 wanted = 1) const {
+    return at(bank, cycle) + wanted <= banks_.ports();
+  }
   void take(u32 bank, Cycle cycle, u32 ports = 1) { taken_[{bank, cycle}] += ports; }
   [[nodiscard]] const std::map<std::pair<u32, Cycle>, u32>& all() const { return taken_; }
 
@@ -53,7 +55,8 @@ TEST_CASE("operand ports: a vector's bank is the last digit of its number, or th
   }
 }
 
-TEST_CASE("operand ports: an access takes the first cycle in which its bank has a port left, a firing of Cal halts", "[pe]") {
+TEST_CASE("operand ports: an access takes the first cycle in which its bank has a port left, a firing of Cal halts",
+          "[pe]") {
   const auto banks = GENERATE(1, 2, 4, 8), ports = GENERATE(1, 2, 3);
   const Machine machine(banks, ports);
   const OperandBanks map(machine.parameters);
@@ -181,9 +184,10 @@ Ticked tick(const Machine& machine, const OperandBanks& map, const SegmentProgra
         break;
       }
       const i64 destination = address(run.d, strides.d);
-      pending.erase(std::remove_if(pending.begin(), pending.end(),
-                                   [&](const Pending& each) { return each.space == info.d && each.address == destination; }),
-                    pending.end());
+      pending.erase(
+          std::remove_if(pending.begin(), pending.end(),
+                         [&](const Pending& each) { return each.space == info.d && each.address == destination; }),
+          pending.end());
       pending.push_back({info.d, destination, now + latency});
       result.latency += now - next;
       next = now + slots;
@@ -197,15 +201,16 @@ Ticked tick(const Machine& machine, const OperandBanks& map, const SegmentProgra
 
 }  // namespace
 
-TEST_CASE("operand ports: the schedule of a Cal segment never uses more ports than there are, and loses no cycle", "[pe]") {
+TEST_CASE("operand ports: the schedule of a Cal segment never uses more ports than there are, and loses no cycle",
+          "[pe]") {
   const auto banks = GENERATE(1, 4, 8), ports = GENERATE(1, 2, 4);
   const bool hash = GENERATE(false, true);
   constexpr u32 lanes = 32;
   Machine machine(banks, ports, hash);
   std::mt19937 random(static_cast<unsigned>(banks * 100 + ports * 10 + (hash ? 1 : 0)));
   const auto below = [&](u32 limit) { return static_cast<u16>(random() % limit); };
-  constexpr std::array<Opcode, 14> opcodes{Opcode::mul,  Opcode::fma,  Opcode::fmas, Opcode::fmass, Opcode::add,
-                                           Opcode::max,  Opcode::exp,  Opcode::rcp,  Opcode::azero, Opcode::aadd,
+  constexpr std::array<Opcode, 14> opcodes{Opcode::mul,  Opcode::fma,   Opcode::fmas,   Opcode::fmass, Opcode::add,
+                                           Opcode::max,  Opcode::exp,   Opcode::rcp,    Opcode::azero, Opcode::aadd,
                                            Opcode::amac, Opcode::amuls, Opcode::around, Opcode::tlow};
   for (int round = 0; round < 30; ++round) {
     machine.parameters.cal_latency = 1 + below(6);
