@@ -57,12 +57,14 @@ bool sequencer_init(struct sequencer* seq, struct bvp_command* ring, uint32_t en
 /* Sets a semaphore. Only while nothing is queued. */
 void sequencer_set_semaphore(struct sequencer* seq, uint32_t semaphore, uint32_t value);
 
-/* For the functions below: whether the ring has no room as far as is known without asking the hardware; likewise having
- * asked it; and sleeps until there is room or an error. */
+/* Whether the ring has no room by what the driver last read of the hardware's head. The inlined functions below use
+ * this one and the two that follow. */
 static inline bool sequencer_seems_full(const struct sequencer* seq) {
   return ((seq->tail + 1) & (seq->entries - 1)) == seq->head;
 }
+/* Shows the hardware what has been pushed, reads its head, and says whether the ring has no room. */
 bool sequencer_still_full(struct sequencer* seq);
+/* Sleeps until the ring has room or the sequencer has stopped with an error. */
 void sequencer_sleep_while_full(struct sequencer* seq);
 
 /* Whether the ring has no room for a command. All that has been pushed is shown to the hardware then. Never sleeps. */
