@@ -5,7 +5,7 @@
 #include <array>
 #include <cstddef>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

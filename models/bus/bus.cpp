@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "models/common/report.h"
-#include "models/isa/bulk_traffic.h"
+#include "models/base/report.h"
+#include "models/transport/bulk_traffic.h"
 
 namespace bvp {
 namespace {

@@ -10,10 +10,10 @@
 #include <systemc>
 #include <vector>
 
+#include "models/base/clock.h"
+#include "models/base/slot_calendar.h"
+#include "models/base/statistics.h"
 #include "models/bus/bus_parameters.h"
-#include "models/common/clock.h"
-#include "models/common/slot_calendar.h"
-#include "models/common/statistics.h"
 
 namespace bvp {
 

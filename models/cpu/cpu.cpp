@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "models/common/report.h"
+#include "models/base/report.h"
 
 namespace bvp {
 namespace {

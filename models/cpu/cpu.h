@@ -9,8 +9,8 @@
 #include <string>
 #include <systemc>
 
-#include "models/common/statistics.h"
-#include "models/common/types.h"
+#include "models/base/statistics.h"
+#include "models/base/types.h"
 #include "models/cpu/cpu_parameters.h"
 #include "models/cpu/riscv_engine.h"
 #include "models/cpu/riscv_instruction.h"

@@ -7,7 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "models/cpu/fast_stores.h"
 
 struct uc_struct;

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp::riscv {
 

@@ -11,13 +11,13 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/clock.h"
-#include "models/common/statistics.h"
+#include "models/abi/dma_status.h"
+#include "models/base/clock.h"
+#include "models/base/statistics.h"
 #include "models/dma/dma_parameters.h"
 #include "models/dma/dma_transfer.h"
 #include "models/dma/pace.h"
-#include "models/isa/bulk_traffic.h"
-#include "models/isa/dma_status.h"
+#include "models/transport/bulk_traffic.h"
 
 namespace bvp {
 

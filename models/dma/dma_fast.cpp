@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "models/dma/dma.h"
-#include "models/isa/bulk_traffic.h"
+#include "models/transport/bulk_traffic.h"
 
 namespace bvp {
 

@@ -5,8 +5,8 @@
 #include <array>
 #include <vector>
 
-#include "models/isa/dma_status.h"
-#include "models/isa/records.h"
+#include "models/abi/dma_status.h"
+#include "models/abi/records.h"
 
 namespace bvp {
 

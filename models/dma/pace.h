@@ -5,8 +5,8 @@
 #include <map>
 #include <vector>
 
-#include "models/common/clock.h"
-#include "models/isa/records.h"
+#include "models/abi/records.h"
+#include "models/base/clock.h"
 
 namespace bvp {
 

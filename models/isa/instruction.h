@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "models/isa/image_header.h"
+#include "models/abi/image_header.h"
 
 namespace bvp {
 

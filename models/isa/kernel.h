@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "models/isa/instruction.h"
 
 namespace bvp {

@@ -2,7 +2,7 @@
 // What travels on the configuration plane between the sequencer and a PE.
 #pragma once
 
-#include "models/isa/records.h"
+#include "models/abi/records.h"
 
 namespace bvp {
 

@@ -11,13 +11,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "models/common/clock.h"
-#include "models/common/lazy_memory.h"
-#include "models/common/statistics.h"
-#include "models/isa/bulk_traffic.h"
+#include "models/base/clock.h"
+#include "models/base/lazy_memory.h"
+#include "models/base/statistics.h"
 #include "models/memory/dram_address_map.h"
 #include "models/memory/dram_channel.h"
 #include "models/memory/dram_parameters.h"
+#include "models/transport/bulk_traffic.h"
 
 namespace bvp {
 

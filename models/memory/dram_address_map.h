@@ -2,7 +2,7 @@
 // Which channel, bank and row an address lies in.
 #pragma once
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "models/memory/dram_parameters.h"
 
 namespace bvp {

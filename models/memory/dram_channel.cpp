@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "models/common/report.h"
+#include "models/base/report.h"
 
 namespace bvp {
 

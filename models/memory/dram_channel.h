@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "models/common/statistics.h"
-#include "models/common/types.h"
+#include "models/base/statistics.h"
+#include "models/base/types.h"
 #include "models/memory/dram_page_policy.h"
 #include "models/memory/dram_schedule.h"
 #include "models/memory/dram_timing.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/memory/dram_page_policy.h"
 
-#include "models/common/report.h"
+#include "models/base/report.h"
 
 namespace bvp {
 namespace {

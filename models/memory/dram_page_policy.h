@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -2,7 +2,7 @@
 // Parameters of the DRAM and its controller. Timings are in clocks of the DRAM (half its transfer rate).
 #pragma once
 
-#include "models/common/parameters.h"
+#include "models/base/parameters.h"
 
 namespace bvp {
 

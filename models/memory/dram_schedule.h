@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "models/memory/dram_timing.h"
 
 namespace bvp {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "models/memory/dram_address_map.h"
 #include "models/memory/dram_parameters.h"
 

@@ -6,9 +6,9 @@
 
 #include <systemc>
 
-#include "models/common/clock.h"
-#include "models/common/lazy_memory.h"
-#include "models/common/statistics.h"
+#include "models/base/clock.h"
+#include "models/base/lazy_memory.h"
+#include "models/base/statistics.h"
 #include "models/memory/ram_parameters.h"
 
 namespace bvp {

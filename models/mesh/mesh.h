@@ -9,12 +9,12 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/array_parameters.h"
-#include "models/common/clock.h"
-#include "models/common/statistics.h"
-#include "models/isa/vector_access.h"
+#include "models/base/array_parameters.h"
+#include "models/base/clock.h"
+#include "models/base/statistics.h"
 #include "models/mesh/mesh_parameters.h"
 #include "models/mesh/router_network.h"
+#include "models/transport/vector_access.h"
 
 namespace bvp {
 

@@ -15,7 +15,7 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/clock.h"
+#include "models/base/clock.h"
 #include "models/pe/booked_until.h"
 #include "models/pe/launch_journal.h"
 #include "models/pe/pe_core.h"

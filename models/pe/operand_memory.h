@@ -8,7 +8,7 @@
 #include <cstring>
 #include <new>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

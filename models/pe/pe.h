@@ -10,7 +10,7 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/clock.h"
+#include "models/base/clock.h"
 #include "models/pe/pe_core.h"
 
 namespace bvp {

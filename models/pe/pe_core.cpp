@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "models/common/report.h"
-#include "models/isa/image_header.h"
+#include "models/abi/image_header.h"
+#include "models/base/report.h"
 
 namespace bvp {
 

@@ -12,17 +12,17 @@
 #include <string>
 #include <vector>
 
-#include "models/common/array_parameters.h"
-#include "models/common/power_state.h"
-#include "models/common/statistics.h"
+#include "models/base/array_parameters.h"
+#include "models/base/power_state.h"
+#include "models/base/statistics.h"
 #include "models/isa/launch.h"
-#include "models/isa/vector_access.h"
 #include "models/pe/cal_unit.h"
 #include "models/pe/operand_memory.h"
 #include "models/pe/pe_parameters.h"
 #include "models/pe/program.h"
 #include "models/pe/unit_observer.h"
 #include "models/pe/wait.h"
+#include "models/transport/vector_access.h"
 
 namespace bvp {
 

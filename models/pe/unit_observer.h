@@ -2,7 +2,7 @@
 // For measurement: who wants to know when the units of the PEs work.
 #pragma once
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "models/isa/instruction.h"
 
 namespace bvp {

@@ -7,9 +7,9 @@
 #include <string>
 #include <systemc>
 
-#include "models/common/clock.h"
-#include "models/common/registers.h"
-#include "models/common/statistics.h"
+#include "models/base/clock.h"
+#include "models/base/registers.h"
+#include "models/base/statistics.h"
 #include "models/peripherals/peripheral_parameters.h"
 
 namespace bvp {

@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "models/common/power_state.h"
+#include "models/base/power_state.h"
 #include "models/peripherals/peripheral.h"
 
 namespace bvp {

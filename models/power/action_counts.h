@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "models/power/estimator.h"
 
 namespace bvp {

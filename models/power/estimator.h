@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "models/common/statistics.h"
-#include "models/common/types.h"
+#include "models/base/statistics.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

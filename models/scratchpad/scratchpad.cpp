@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "models/common/report.h"
-#include "models/isa/bulk_traffic.h"
+#include "models/base/report.h"
+#include "models/transport/bulk_traffic.h"
 
 namespace bvp {
 

@@ -9,13 +9,13 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/array_parameters.h"
-#include "models/common/clock.h"
-#include "models/common/slot_calendar.h"
-#include "models/common/statistics.h"
-#include "models/isa/vector_access.h"
+#include "models/base/array_parameters.h"
+#include "models/base/clock.h"
+#include "models/base/slot_calendar.h"
+#include "models/base/statistics.h"
 #include "models/scratchpad/scratchpad_parameters.h"
 #include "models/scratchpad/tile_memory.h"
+#include "models/transport/vector_access.h"
 
 namespace bvp {
 

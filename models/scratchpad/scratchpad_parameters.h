@@ -2,7 +2,7 @@
 // Parameters of the scratchpad.
 #pragma once
 
-#include "models/common/parameters.h"
+#include "models/base/parameters.h"
 
 namespace bvp {
 

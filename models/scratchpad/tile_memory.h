@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "models/common/lazy_memory.h"
-#include "models/common/types.h"
+#include "models/base/lazy_memory.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -2,7 +2,7 @@
 // For measurement: who wants to know what the sequencer does, and when.
 #pragma once
 
-#include "models/isa/records.h"
+#include "models/abi/records.h"
 
 namespace bvp {
 

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <limits>
 
-#include "models/common/report.h"
-#include "models/isa/dma_status.h"
+#include "models/abi/dma_status.h"
+#include "models/base/report.h"
 
 namespace bvp {
 

@@ -15,13 +15,13 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/array_parameters.h"
-#include "models/common/clock.h"
-#include "models/common/registers.h"
-#include "models/common/statistics.h"
-#include "models/isa/image_header.h"
+#include "models/abi/image_header.h"
+#include "models/abi/records.h"
+#include "models/base/array_parameters.h"
+#include "models/base/clock.h"
+#include "models/base/registers.h"
+#include "models/base/statistics.h"
 #include "models/isa/launch.h"
-#include "models/isa/records.h"
 #include "models/sequencer/command_observer.h"
 #include "models/sequencer/sequencer_errors.h"
 #include "models/sequencer/sequencer_parameters.h"

@@ -2,7 +2,7 @@
 // What ERROR_CODE says. The firmware header and the table in docs/ are made from this list.
 #pragma once
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "models/common/parameters.h"
+#include "models/base/parameters.h"
 
 namespace bvp {
 

@@ -14,7 +14,7 @@
 #include "platform/network/weights.h"
 #include "platform/reference/reference.h"
 #include "platform/run/run.h"
-#include "platform/scenario/resources.h"
+#include "platform/support/resources.h"
 
 namespace bvp {
 

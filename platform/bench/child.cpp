@@ -13,8 +13,8 @@
 #include <string>
 #include <system_error>
 
-#include "platform/report/json_text.h"
-#include "platform/scenario/interruption.h"
+#include "platform/support/interruption.h"
+#include "platform/support/json_text.h"
 
 namespace bvp {
 

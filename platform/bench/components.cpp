@@ -8,12 +8,12 @@
 #include <random>
 #include <systemc>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/memory/dram.h"
 #include "platform/bench/bench.h"
 #include "platform/bench/child.h"
 #include "platform/run/run.h"
-#include "platform/scenario/resources.h"
+#include "platform/support/resources.h"
 
 namespace bvp {
 

@@ -6,9 +6,9 @@
 
 #include "platform/bench/bench.h"
 #include "platform/cli/commands.h"
-#include "platform/report/json_text.h"
-#include "platform/scenario/output_file.h"
-#include "platform/scenario/seal.h"
+#include "platform/support/json_text.h"
+#include "platform/support/output_file.h"
+#include "platform/support/seal.h"
 
 namespace bvp {
 namespace {

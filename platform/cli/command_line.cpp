@@ -9,10 +9,10 @@
 #include <system_error>
 
 #include "platform/cli/commands.h"
-#include "platform/scenario/interruption.h"
-#include "platform/scenario/nearest.h"
-#include "platform/scenario/printable.h"
-#include "platform/scenario/resources.h"
+#include "platform/support/interruption.h"
+#include "platform/support/nearest.h"
+#include "platform/support/printable.h"
+#include "platform/support/resources.h"
 
 namespace bvp {
 

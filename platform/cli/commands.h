@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "platform/report/provenance.h"
-#include "platform/scenario/output_file.h"
 #include "platform/scenario/scenario.h"
+#include "platform/support/output_file.h"
 
 namespace bvp {
 

@@ -9,12 +9,12 @@
 #include "platform/baselines/comparison.h"
 #include "platform/baselines/workload.h"
 #include "platform/cli/commands.h"
-#include "platform/report/json_text.h"
 #include "platform/report/run_files.h"
-#include "platform/report/text_table.h"
 #include "platform/run/run.h"
-#include "platform/scenario/output_file.h"
-#include "platform/scenario/seal.h"
+#include "platform/support/json_text.h"
+#include "platform/support/output_file.h"
+#include "platform/support/seal.h"
+#include "platform/support/text_table.h"
 
 namespace bvp {
 namespace {

@@ -12,18 +12,18 @@
 #include "platform/cli/commands.h"
 #include "platform/cli/terminal.h"
 #include "platform/codegen/register_banks.h"
+#include "platform/config/describe_parameter.h"
+#include "platform/config/parameters_json.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
-#include "platform/report/json_text.h"
 #include "platform/report/plan_report.h"
-#include "platform/report/text_table.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/machine.h"
-#include "platform/scenario/describe_parameter.h"
-#include "platform/scenario/parameters_json.h"
-#include "platform/scenario/printable.h"
-#include "platform/scenario/schema.h"
+#include "platform/scenario/scenario_schema.h"
 #include "platform/soc/memory_map.h"
+#include "platform/support/json_text.h"
+#include "platform/support/printable.h"
+#include "platform/support/text_table.h"
 
 namespace bvp {
 namespace {
@@ -306,8 +306,8 @@ Json filtered(const Json& list, Filter& filter) {
 }
 
 Json parameters_shown(const Scenario& scenario, bool defaults, Filter& filter) {
-  Json all = parameters_json(scenario, true);
-  if (defaults) all.update(parameters_json(LayerParameters(), "network.layers.N.", scenario));
+  Json all = parameters_json(scenario, scenario.given, true);
+  if (defaults) all.update(parameters_json(LayerParameters(), scenario.given, true, "network.layers.N."));
   Json shown = Json::object();
   for (const auto& [key, entry] : all.items()) {
     if (filter.shows(key)) shown[key] = entry;

@@ -9,7 +9,7 @@
 
 #include "platform/cli/build_info.h"
 #include "platform/cli/commands.h"
-#include "platform/scenario/temporary_path.h"
+#include "platform/support/temporary_path.h"
 
 int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv, bvp::build_info()); }
 

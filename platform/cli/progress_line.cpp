@@ -9,7 +9,7 @@
 
 #include "platform/cli/commands.h"
 #include "platform/cli/terminal.h"
-#include "platform/report/text_table.h"
+#include "platform/support/text_table.h"
 
 namespace bvp {
 namespace {

@@ -5,8 +5,8 @@
 #include "platform/cli/commands.h"
 #include "platform/report/html_report.h"
 #include "platform/report/run_files.h"
-#include "platform/scenario/output_file.h"
-#include "platform/scenario/seal.h"
+#include "platform/support/output_file.h"
+#include "platform/support/seal.h"
 
 namespace bvp {
 

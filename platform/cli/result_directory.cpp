@@ -14,11 +14,11 @@
 #include <stdexcept>
 #include <utility>
 
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/input_file.h"
-#include "platform/scenario/interruption.h"
-#include "platform/scenario/seal.h"
-#include "platform/scenario/sha256.h"
+#include "platform/support/input_error.h"
+#include "platform/support/input_file.h"
+#include "platform/support/interruption.h"
+#include "platform/support/seal.h"
+#include "platform/support/sha256.h"
 
 namespace bvp {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "platform/scenario/output_file.h"
 #include "platform/scenario/scenario.h"
-#include "platform/scenario/temporary_path.h"
+#include "platform/support/output_file.h"
+#include "platform/support/temporary_path.h"
 
 namespace bvp {
 

@@ -11,14 +11,14 @@
 #include "platform/cli/progress_line.h"
 #include "platform/cli/result_directory.h"
 #include "platform/cli/terminal.h"
+#include "platform/config/parameters_json.h"
 #include "platform/report/summary.h"
 #include "platform/report/terminal_summary.h"
 #include "platform/run/machine.h"
 #include "platform/run/run.h"
-#include "platform/scenario/interruption.h"
-#include "platform/scenario/output_file.h"
-#include "platform/scenario/parameters_json.h"
-#include "platform/scenario/sha256.h"
+#include "platform/support/interruption.h"
+#include "platform/support/output_file.h"
+#include "platform/support/sha256.h"
 
 namespace bvp {
 namespace {
@@ -156,7 +156,7 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
   }
   if (!scenario.record.statistics) result.statistics = nullptr;
   provenance.files = directory.kept_files(result.passed());
-  write_run(directory.new_results(), result, scenario.network, parameters_json(scenario), provenance);
+  write_run(directory.new_results(), result, scenario.network, parameters_json(scenario, scenario.given), provenance);
   if (file && uart_failure.empty()) uart->commit_file();
   const fs::path place = directory.commit(result.passed());
   for (const std::string& note : result.notes) say(fmt::format("note: {}\n", note));

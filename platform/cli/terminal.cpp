@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "platform/report/text_table.h"
+#include "platform/support/text_table.h"
 
 namespace bvp {
 

@@ -12,7 +12,7 @@
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/scenario_files.h"
-#include "platform/scenario/resources.h"
+#include "platform/support/resources.h"
 
 namespace bvp {
 

@@ -18,7 +18,7 @@
 #include "platform/codegen/c_header.h"
 #include "platform/codegen/reference_pages.h"
 #include "platform/codegen/register_banks.h"
-#include "platform/scenario/schema.h"
+#include "platform/scenario/scenario_schema.h"
 #include "platform/soc/memory_map.h"
 #include "platform/soc/soc_parameters.h"
 

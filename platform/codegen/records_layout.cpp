@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/codegen/records_layout.h"
 
-#include "models/isa/dma_status.h"
-#include "models/isa/records.h"
+#include "models/abi/dma_status.h"
+#include "models/abi/records.h"
 #include "models/sequencer/sequencer_errors.h"
 
 namespace bvp {

@@ -8,7 +8,8 @@
 #include "models/isa/instruction.h"
 #include "models/power/estimators/estimators.h"
 #include "platform/codegen/records_layout.h"
-#include "platform/scenario/schema.h"
+#include "platform/config/schema.h"
+#include "platform/scenario/scenario_schema.h"
 #include "platform/soc/memory_map.h"
 
 namespace bvp {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/codegen/register_banks.h"
 
-#include "models/common/registers.h"
-#include "models/common/simulation_context.h"
+#include "models/base/registers.h"
+#include "models/base/simulation_context.h"
 #include "models/peripherals/interrupt_controller.h"
 #include "models/peripherals/machine_timer.h"
 #include "models/peripherals/power_controller.h"

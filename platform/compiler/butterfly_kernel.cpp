@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "models/isa/vector_access.h"
+#include "models/transport/vector_access.h"
 #include "platform/compiler/kernel_builder.h"
 #include "platform/network/half.h"
 #include "platform/network/network.h"

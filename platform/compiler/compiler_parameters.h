@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "models/common/parameters.h"
+#include "models/base/parameters.h"
 
 namespace bvp {
 

@@ -5,8 +5,8 @@
 #include <functional>
 #include <vector>
 
-#include "platform/compiler/compiled_network.h"
 #include "platform/compiler/task_builder.h"
+#include "platform/program/compiled_network.h"
 
 namespace bvp {
 

@@ -5,8 +5,8 @@
 #include <array>
 
 #include "models/isa/kernel.h"
-#include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
+#include "platform/program/layout.h"
 
 namespace bvp {
 

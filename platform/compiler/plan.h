@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "platform/compiler/compiled_network.h"
 #include "platform/compiler/cost.h"
 #include "platform/compiler/matrix_places.h"
 #include "platform/compiler/target.h"
 #include "platform/compiler/task_builder.h"
 #include "platform/network/tensors.h"
+#include "platform/program/compiled_network.h"
 
 namespace bvp {
 

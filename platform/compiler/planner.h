@@ -2,10 +2,10 @@
 // From a network to tasks: which operators share a tile, where buffers lie, what is moved when.
 #pragma once
 
-#include "platform/compiler/compiled_network.h"
 #include "platform/compiler/target.h"
 #include "platform/network/network.h"
 #include "platform/network/tensors.h"
+#include "platform/program/compiled_network.h"
 
 namespace bvp {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "models/isa/kernel.h"
-#include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
 #include "platform/network/network.h"
+#include "platform/program/layout.h"
 
 namespace bvp {
 

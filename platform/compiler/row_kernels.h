@@ -9,8 +9,8 @@
 
 #include "models/isa/instruction.h"
 #include "models/isa/kernel.h"
-#include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
+#include "platform/program/layout.h"
 
 namespace bvp {
 

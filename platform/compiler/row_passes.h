@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "platform/compiler/kernel_builder.h"
-#include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
+#include "platform/program/layout.h"
 
 namespace bvp {
 

@@ -2,9 +2,9 @@
 // Streams and loops that kernels over rows have in common.
 #pragma once
 
-#include "models/isa/vector_access.h"
+#include "models/transport/vector_access.h"
 #include "platform/compiler/kernel_builder.h"
-#include "platform/compiler/layout.h"
+#include "platform/program/layout.h"
 
 namespace bvp {
 

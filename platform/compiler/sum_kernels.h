@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "models/isa/kernel.h"
-#include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
+#include "platform/program/layout.h"
 
 namespace bvp {
 

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "models/abi/records.h"
 #include "models/isa/kernel.h"
-#include "models/isa/records.h"
-#include "platform/compiler/compiled_network.h"
-#include "platform/compiler/kernel_result.h"
-#include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
+#include "platform/program/compiled_network.h"
+#include "platform/program/kernel_result.h"
+#include "platform/program/layout.h"
 
 namespace bvp {
 

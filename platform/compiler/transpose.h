@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "models/isa/kernel.h"
-#include "platform/compiler/layout.h"
 #include "platform/compiler/task_builder.h"
+#include "platform/program/layout.h"
 
 namespace bvp {
 

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <string_view>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -12,9 +12,9 @@
 #include <unordered_set>
 
 #include "platform/network/half.h"
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/output_file.h"
-#include "platform/scenario/printable.h"
+#include "platform/support/input_error.h"
+#include "platform/support/output_file.h"
+#include "platform/support/printable.h"
 
 namespace bvp {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

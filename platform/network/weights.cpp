@@ -10,8 +10,8 @@
 #include "platform/network/half.h"
 #include "platform/network/random.h"
 #include "platform/network/safetensors.h"
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/printable.h"
+#include "platform/support/input_error.h"
+#include "platform/support/printable.h"
 
 namespace bvp {
 namespace {

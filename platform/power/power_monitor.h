@@ -5,7 +5,7 @@
 #include <deque>
 #include <vector>
 
-#include "models/common/activity.h"
+#include "models/base/activity.h"
 #include "models/power/action_counts.h"
 #include "models/power/energy_table.h"
 #include "platform/power/linear_prices.h"

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

@@ -17,12 +17,12 @@
 
 #include "models/isa/instruction.h"
 #include "platform/report/run_files.h"
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/input_file.h"
-#include "platform/scenario/printable.h"
-#include "platform/scenario/resources.h"
-#include "platform/scenario/seal.h"
-#include "platform/scenario/sha256.h"
+#include "platform/support/input_error.h"
+#include "platform/support/input_file.h"
+#include "platform/support/printable.h"
+#include "platform/support/resources.h"
+#include "platform/support/seal.h"
+#include "platform/support/sha256.h"
 
 namespace bvp {
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "models/isa/records.h"
-#include "platform/report/text_table.h"
+#include "models/abi/records.h"
+#include "platform/support/text_table.h"
 
 namespace bvp {
 namespace {

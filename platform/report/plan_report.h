@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "platform/compiler/compiled_network.h"
-#include "platform/report/text_table.h"
+#include "platform/program/compiled_network.h"
+#include "platform/support/text_table.h"
 
 namespace bvp {
 

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include "platform/compiler/compiled_network.h"
 #include "platform/network/network_json.h"
+#include "platform/program/compiled_network.h"
 #include "platform/report/plan_report.h"
 #include "platform/report/summary.h"
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/input_file.h"
+#include "platform/support/input_error.h"
+#include "platform/support/input_file.h"
 
 namespace bvp {
 

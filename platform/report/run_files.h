@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "platform/scenario/output_file.h"
+#include "platform/support/output_file.h"
 
 namespace bvp {
 

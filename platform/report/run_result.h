@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "platform/network/tensors.h"
 #include "platform/power/power_trace.h"
 
@@ -104,6 +104,7 @@ struct NotFiniteResults {
 /// What the parts of the array did. In `fast` runs one PE stands for all, and links are not followed.
 struct ArrayMap {
   u32 rows = 0, columns = 0;
+  u32 used_pes = 0;            ///< by the compiler's kernels
   std::vector<u64> cal_issue;  ///< by PE, row-major; `fast`: one value, the sum over all PEs
   struct Link {
     u32 x = 0, y = 0, to_x = 0, to_y = 0;

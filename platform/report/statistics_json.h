@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "models/common/statistics.h"
+#include "models/base/statistics.h"
 
 namespace bvp {
 

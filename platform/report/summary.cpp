@@ -3,14 +3,14 @@
 
 #include <fmt/format.h>
 
-#include "models/isa/records.h"
+#include "models/abi/records.h"
 #include "platform/network/network_json.h"
 #include "platform/network/safetensors.h"
 #include "platform/report/derived_figures.h"
-#include "platform/report/json_text.h"
-#include "platform/scenario/output_file.h"
-#include "platform/scenario/seal.h"
-#include "platform/scenario/sha256.h"
+#include "platform/support/json_text.h"
+#include "platform/support/output_file.h"
+#include "platform/support/seal.h"
+#include "platform/support/sha256.h"
 
 namespace bvp {
 namespace {

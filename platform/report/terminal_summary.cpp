@@ -10,9 +10,8 @@
 #include <sstream>
 #include <tuple>
 
-#include "platform/compiler/target.h"
 #include "platform/report/derived_figures.h"
-#include "platform/report/text_table.h"
+#include "platform/support/text_table.h"
 
 namespace bvp {
 namespace {
@@ -355,9 +354,8 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
     add("area", fmt::format("{:.1f} mm2 estimated ({})", total_area(result), fmt::join(parts, ", ")));
   }
   const ArrayMap& array = result.array;
-  const u32 used = CompilerTarget::floor_power_of_two(array.rows) * CompilerTarget::floor_power_of_two(array.columns);
-  if (used < array.rows * array.columns) {
-    add("PEs", fmt::format("{} of {} used: kernels take a power of two of rows and of columns", used,
+  if (array.used_pes < array.rows * array.columns) {
+    add("PEs", fmt::format("{} of {} used: kernels take a power of two of rows and of columns", array.used_pes,
                            array.rows * array.columns));
   }
   // Each label says of which cycles the shares are.

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "platform/report/run_result.h"
-#include "platform/report/text_table.h"
+#include "platform/support/text_table.h"
 
 namespace bvp {
 

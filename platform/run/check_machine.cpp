@@ -5,11 +5,11 @@
 
 #include <cctype>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "platform/power/soc_estimators.h"
 #include "platform/run/machine.h"
-#include "platform/scenario/input_error.h"
 #include "platform/soc/soc.h"
+#include "platform/support/input_error.h"
 
 namespace bvp {
 

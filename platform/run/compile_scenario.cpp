@@ -12,8 +12,8 @@
 #include "models/memory/dram_address_map.h"
 #include "platform/compiler/planner.h"
 #include "platform/network/weights.h"
-#include "platform/scenario/input_error.h"
 #include "platform/soc/memory_map.h"
+#include "platform/support/input_error.h"
 
 namespace bvp {
 namespace {

@@ -2,8 +2,8 @@
 // The compiler, set up as a scenario says.
 #pragma once
 
-#include "platform/compiler/compiled_network.h"
 #include "platform/network/tensors.h"
+#include "platform/program/compiled_network.h"
 #include "platform/scenario/scenario.h"
 
 namespace bvp {

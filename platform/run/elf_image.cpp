@@ -8,8 +8,8 @@
 #include <cstring>
 #include <fstream>
 
-#include "platform/scenario/input_file.h"
 #include "platform/soc/memory_map.h"
+#include "platform/support/input_file.h"
 
 namespace bvp {
 

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "models/common/types.h"
-#include "platform/scenario/input_error.h"
+#include "models/base/types.h"
+#include "platform/support/input_error.h"
 
 namespace bvp {
 

@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "models/isa/records.h"
+#include "models/abi/records.h"
 #include "platform/power/soc_estimators.h"
 
 namespace bvp {

@@ -13,7 +13,7 @@
 
 #include "models/power/action_counts.h"
 #include "models/sequencer/command_observer.h"
-#include "platform/compiler/compiled_network.h"
+#include "platform/program/compiled_network.h"
 #include "platform/soc/soc.h"
 
 namespace bvp {

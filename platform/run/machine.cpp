@@ -5,8 +5,8 @@
 
 #include <optional>
 
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/resources.h"
+#include "platform/support/input_error.h"
+#include "platform/support/resources.h"
 
 namespace bvp {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "models/sequencer/command_observer.h"
-#include "platform/compiler/compiled_network.h"
+#include "platform/program/compiled_network.h"
 #include "platform/report/run_result.h"
 #include "platform/soc/soc.h"
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "models/isa/records.h"
+#include "models/abi/records.h"
 
 namespace bvp {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/run/region_recorder.h"
 
-#include "models/common/report.h"
+#include "models/base/report.h"
 #include "platform/power/soc_estimators.h"
 
 namespace bvp {

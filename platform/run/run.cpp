@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/run/run.h"
+#include "platform/compiler/target.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +9,7 @@
 #include <iostream>
 #include <optional>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "platform/network/half.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
@@ -28,8 +29,8 @@
 #include "platform/run/progress_estimate.h"
 #include "platform/run/region_recorder.h"
 #include "platform/run/scenario_files.h"
-#include "platform/scenario/resources.h"
 #include "platform/soc/soc.h"
+#include "platform/support/resources.h"
 #include "platform/trace/tracer.h"
 #include "platform/trace/waveform.h"
 
@@ -313,6 +314,7 @@ class Run {
     ArrayMap& map = result_.array;
     map.rows = static_cast<u32>(scenario_.soc.array.rows);
     map.columns = static_cast<u32>(scenario_.soc.array.columns);
+    map.used_pes = CompilerTarget::floor_power_of_two(map.rows) * CompilerTarget::floor_power_of_two(map.columns);
     for (const PeCore* pe : soc.cores) map.cal_issue.push_back(pe->issue_slots(Unit::cal));
     if (soc.lockstep) return;
     static constexpr std::array<std::pair<int, int>, 8> moves{

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 #include "platform/report/run_result.h"
 #include "platform/scenario/scenario.h"
 

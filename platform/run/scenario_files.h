@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "platform/run/elf_image.h"
-#include "platform/scenario/input_error.h"
 #include "platform/scenario/scenario.h"
+#include "platform/support/input_error.h"
 
 namespace bvp {
 

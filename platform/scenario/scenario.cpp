@@ -11,14 +11,14 @@
 #include <set>
 #include <sstream>
 
-#include "platform/scenario/describe_parameter.h"
-#include "platform/scenario/input_file.h"
-#include "platform/scenario/nearest.h"
-#include "platform/scenario/printable.h"
-#include "platform/scenario/problems.h"
+#include "platform/config/describe_parameter.h"
+#include "platform/config/yaml_values.h"
 #include "platform/scenario/scenario_checks.h"
-#include "platform/scenario/sha256.h"
-#include "platform/scenario/yaml_values.h"
+#include "platform/support/input_file.h"
+#include "platform/support/nearest.h"
+#include "platform/support/printable.h"
+#include "platform/support/problems.h"
+#include "platform/support/sha256.h"
 
 namespace bvp {
 namespace {

@@ -9,12 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "models/common/parameters.h"
+#include "models/base/parameters.h"
 #include "platform/baselines/baseline_parameters.h"
 #include "platform/compiler/compiler_parameters.h"
+#include "platform/config/given_keys.h"
 #include "platform/network/network.h"
-#include "platform/scenario/input_error.h"
 #include "platform/soc/soc_parameters.h"
+#include "platform/support/input_error.h"
 
 namespace bvp {
 
@@ -361,8 +362,7 @@ struct Scenario : ParameterGroup {
   Network network;
   /// The scenario's file and those of its presets.
   std::vector<SourceFile> sources;
-  /// Key -> where its value comes from ("FILE:LINE:COLUMN", "--set"), for those that were given.
-  std::map<std::string, std::string> given;
+  GivenKeys given;
 };
 
 /// One `--set KEY=VALUE`, or another option that stands for one.

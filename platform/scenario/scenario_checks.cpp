@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "platform/config/describe_parameter.h"
 #include "platform/network/weights.h"
-#include "platform/scenario/describe_parameter.h"
-#include "platform/scenario/input_file.h"
-#include "platform/scenario/nearest.h"
-#include "platform/scenario/printable.h"
 #include "platform/soc/memory_map.h"
+#include "platform/support/input_file.h"
+#include "platform/support/nearest.h"
+#include "platform/support/printable.h"
 
 namespace bvp {
 

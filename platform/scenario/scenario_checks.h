@@ -5,8 +5,8 @@
 #include <map>
 #include <string>
 
-#include "platform/scenario/problems.h"
 #include "platform/scenario/scenario.h"
+#include "platform/support/problems.h"
 
 namespace bvp {
 

@@ -3,7 +3,7 @@
 // the memory map in docs/ are made from these lists.
 #pragma once
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

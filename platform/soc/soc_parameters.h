@@ -2,9 +2,9 @@
 // Every parameter of the virtual SoC: the `soc` part of a scenario.
 #pragma once
 
+#include "models/base/array_parameters.h"
+#include "models/base/parameters.h"
 #include "models/bus/bus_parameters.h"
-#include "models/common/array_parameters.h"
-#include "models/common/parameters.h"
 #include "models/cpu/cpu_parameters.h"
 #include "models/dma/dma_parameters.h"
 #include "models/memory/dram_parameters.h"

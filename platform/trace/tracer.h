@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "models/common/power_state.h"
+#include "models/base/power_state.h"
 #include "models/pe/unit_observer.h"
 #include "models/sequencer/command_observer.h"
-#include "platform/compiler/compiled_network.h"
 #include "platform/power/power_trace.h"
+#include "platform/program/compiled_network.h"
 #include "platform/trace/trace_file.h"
 
 namespace bvp {

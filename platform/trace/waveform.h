@@ -8,7 +8,7 @@
 #include <systemc>
 
 #include "models/sequencer/command_observer.h"
-#include "platform/compiler/command_tags.h"
+#include "platform/program/command_tags.h"
 #include "platform/soc/soc.h"
 
 namespace bvp {

@@ -12,10 +12,10 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/clock.h"
-#include "models/common/simulation_context.h"
+#include "models/abi/image_header.h"
+#include "models/base/clock.h"
+#include "models/base/simulation_context.h"
 #include "models/dma/dma.h"
-#include "models/isa/image_header.h"
 #include "models/isa/launch.h"
 #include "models/sequencer/sequencer.h"
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/sequencer/sequencer.h"
 
 namespace bvp::sequencer_test {

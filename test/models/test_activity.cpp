@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "models/common/activity.h"
-#include "models/common/statistics.h"
+#include "models/base/activity.h"
+#include "models/base/statistics.h"
 
 using namespace bvp;
 

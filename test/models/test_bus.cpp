@@ -6,8 +6,8 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
+#include "models/base/simulation_context.h"
 #include "models/bus/bus.h"
-#include "models/common/simulation_context.h"
 
 using namespace bvp;
 

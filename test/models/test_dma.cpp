@@ -12,11 +12,11 @@
 #include <random>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/dma/dma.h"
 #include "models/dma/pace.h"
-#include "models/isa/bulk_traffic.h"
 #include "models/memory/dram.h"
+#include "models/transport/bulk_traffic.h"
 
 using namespace bvp;
 

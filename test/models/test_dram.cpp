@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/memory/dram.h"
 #include "test/models/dram_command_checker.h"
 

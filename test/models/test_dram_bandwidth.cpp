@@ -15,7 +15,7 @@
 #include <random>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/memory/dram.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <numeric>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/power/area_table.h"
 #include "models/power/energy_table.h"
 #include "models/power/estimators/estimators.h"

@@ -4,7 +4,7 @@
 #include <limits>
 #include <random>
 
-#include "models/isa/image_header.h"
+#include "models/abi/image_header.h"
 #include "models/isa/kernel.h"
 
 namespace {

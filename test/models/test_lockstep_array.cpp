@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
 #include "models/pe/lockstep_array.h"
 #include "models/power/monitors/mesh_monitor.h"

@@ -14,7 +14,7 @@
 #include <tuple>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
 
 using namespace bvp;

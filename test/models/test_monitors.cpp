@@ -13,15 +13,15 @@
 #include <utility>
 #include <vector>
 
-#include "models/common/clock.h"
-#include "models/common/simulation_context.h"
-#include "models/isa/bulk_traffic.h"
-#include "models/isa/vector_access.h"
+#include "models/base/clock.h"
+#include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
 #include "models/power/monitors/mesh_monitor.h"
 #include "models/power/monitors/scratchpad_monitor.h"
 #include "models/power/monitors/socket_monitor.h"
 #include "models/scratchpad/scratchpad.h"
+#include "models/transport/bulk_traffic.h"
+#include "models/transport/vector_access.h"
 
 using namespace bvp;
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/peripherals/interrupt_controller.h"
 #include "models/peripherals/machine_timer.h"
 #include "models/peripherals/power_controller.h"

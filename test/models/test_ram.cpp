@@ -6,7 +6,7 @@
 #include <cstring>
 #include <memory>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/memory/ram.h"
 
 using namespace bvp;

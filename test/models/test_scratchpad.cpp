@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/scratchpad/scratchpad.h"
 
 using namespace bvp;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/compiler/command_tags.h"
+#include "platform/program/command_tags.h"
 
 #include <catch2/catch.hpp>
 #include <optional>
 
-#include "models/isa/records.h"
+#include "models/abi/records.h"
 
 namespace {
 

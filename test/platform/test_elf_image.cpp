@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "platform/run/elf_image.h"
-#include "platform/scenario/input_error.h"
+#include "platform/support/input_error.h"
 
 namespace {
 

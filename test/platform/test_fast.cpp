@@ -9,8 +9,8 @@
 
 #include "platform/report/summary.h"
 #include "platform/run/run.h"
-#include "platform/scenario/resources.h"
 #include "platform/scenario/scenario.h"
+#include "platform/support/resources.h"
 
 namespace {
 

@@ -18,12 +18,12 @@
 #include "platform/report/html_report.h"
 #include "platform/report/run_files.h"
 #include "platform/run/elf_image.h"
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/resources.h"
 #include "platform/scenario/scenario.h"
-#include "platform/scenario/sha256.h"
-#include "platform/scenario/temporary_path.h"
 #include "platform/soc/memory_map.h"
+#include "platform/support/input_error.h"
+#include "platform/support/resources.h"
+#include "platform/support/sha256.h"
+#include "platform/support/temporary_path.h"
 
 namespace {
 

@@ -6,11 +6,11 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/input_file.h"
-#include "platform/scenario/seal.h"
-#include "platform/scenario/sha256.h"
-#include "platform/scenario/temporary_path.h"
+#include "platform/support/input_error.h"
+#include "platform/support/input_file.h"
+#include "platform/support/seal.h"
+#include "platform/support/sha256.h"
+#include "platform/support/temporary_path.h"
 
 namespace {
 

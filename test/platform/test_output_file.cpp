@@ -9,10 +9,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "platform/scenario/input_error.h"
-#include "platform/scenario/output_file.h"
-#include "platform/scenario/seal.h"
-#include "platform/scenario/temporary_path.h"
+#include "platform/support/input_error.h"
+#include "platform/support/output_file.h"
+#include "platform/support/seal.h"
+#include "platform/support/temporary_path.h"
 
 namespace {
 

@@ -9,8 +9,8 @@
 #include "platform/compiler/product_kernel.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/run.h"
-#include "platform/scenario/resources.h"
 #include "platform/scenario/scenario.h"
+#include "platform/support/resources.h"
 
 namespace {
 

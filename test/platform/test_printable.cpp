@@ -2,7 +2,7 @@
 // Text of unknown origin in messages.
 #include <catch2/catch.hpp>
 
-#include "platform/scenario/printable.h"
+#include "platform/support/printable.h"
 
 TEST_CASE("What is printed of text of unknown origin", "[printable]") {
   using bvp::printable;

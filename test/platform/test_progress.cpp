@@ -2,7 +2,7 @@
 // How far a run is, and what is said of it.
 #include <catch2/catch.hpp>
 
-#include "models/isa/records.h"
+#include "models/abi/records.h"
 #include "platform/cli/progress_line.h"
 #include "platform/run/progress_estimate.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "platform/compiler/planner.h"
 #include "platform/network/half.h"
 #include "platform/network/safetensors.h"
@@ -22,9 +22,9 @@
 #include "platform/run/compile_scenario.h"
 #include "platform/run/elf_image.h"
 #include "platform/run/run.h"
-#include "platform/scenario/resources.h"
 #include "platform/soc/memory_map.h"
 #include "platform/soc/soc.h"
+#include "platform/support/resources.h"
 
 namespace {
 

@@ -12,7 +12,7 @@
 
 #include "platform/network/half.h"
 #include "platform/network/safetensors.h"
-#include "platform/scenario/input_error.h"
+#include "platform/support/input_error.h"
 
 namespace {
 

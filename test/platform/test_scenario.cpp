@@ -7,9 +7,9 @@
 #include <fstream>
 #include <functional>
 
-#include "platform/scenario/nearest.h"
 #include "platform/scenario/scenario.h"
-#include "platform/scenario/schema.h"
+#include "platform/scenario/scenario_schema.h"
+#include "platform/support/nearest.h"
 
 namespace {
 

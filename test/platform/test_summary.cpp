@@ -12,8 +12,8 @@
 #include "platform/report/statistics_json.h"
 #include "platform/report/summary.h"
 #include "platform/report/terminal_summary.h"
-#include "platform/scenario/seal.h"
-#include "platform/scenario/sha256.h"
+#include "platform/support/seal.h"
+#include "platform/support/sha256.h"
 
 namespace {
 

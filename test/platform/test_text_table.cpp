@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers, text and tables for the terminal.
-#include "platform/report/text_table.h"
+#include "platform/support/text_table.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "models/isa/image_header.h"
+#include "models/abi/image_header.h"
 
 namespace bvp::ticking {
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "models/isa/records.h"
+#include "models/abi/records.h"
 #include "platform/run/compile_scenario.h"
 
 namespace bvp::test {

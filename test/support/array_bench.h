@@ -11,12 +11,12 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
 #include "models/pe/pe.h"
 #include "models/scratchpad/scratchpad.h"
-#include "platform/compiler/layout.h"
 #include "platform/compiler/target.h"
+#include "platform/program/layout.h"
 #include "test/support/config_write.h"
 
 namespace bvp::test {

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/cpu/cpu.h"
 
 namespace bvp::cpu_test {

@@ -8,7 +8,7 @@
 #include <map>
 #include <systemc>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
 
 namespace bvp::test {

@@ -9,7 +9,7 @@
 #include <systemc>
 #include <vector>
 
-#include "models/common/simulation_context.h"
+#include "models/base/simulation_context.h"
 #include "models/pe/pe.h"
 
 namespace bvp::test {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp::cpu_test {
 

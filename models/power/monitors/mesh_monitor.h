@@ -2,9 +2,9 @@
 // How far the transactions at the mesh's sockets go.
 #pragma once
 
-#include "models/common/array_parameters.h"
-#include "models/common/clock.h"
-#include "models/common/statistics.h"
+#include "models/base/array_parameters.h"
+#include "models/base/clock.h"
+#include "models/base/statistics.h"
 #include "models/power/monitors/socket_monitor.h"
 
 namespace bvp {

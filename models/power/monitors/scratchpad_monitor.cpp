@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "models/isa/vector_access.h"
+#include "models/transport/vector_access.h"
 
 namespace bvp {
 

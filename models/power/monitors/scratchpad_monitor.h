@@ -4,11 +4,11 @@
 
 #include <unordered_map>
 
-#include "models/common/array_parameters.h"
-#include "models/common/clock.h"
-#include "models/common/statistics.h"
-#include "models/isa/bulk_traffic.h"
+#include "models/base/array_parameters.h"
+#include "models/base/clock.h"
+#include "models/base/statistics.h"
 #include "models/power/monitors/socket_monitor.h"
+#include "models/transport/bulk_traffic.h"
 
 namespace bvp {
 

@@ -9,7 +9,7 @@
 #include <systemc>
 #include <tlm>
 
-#include "models/common/types.h"
+#include "models/base/types.h"
 
 namespace bvp {
 

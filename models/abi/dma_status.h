@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What travels between the sequencer and the DMA engine besides descriptors.
+#pragma once
+
+#include "models/base/types.h"
+
+namespace bvp {
+
+#define BVP_DMA_STATUS(X)                                                                     \
+  X(ok, 0, "transfer complete")                                                               \
+  X(bad_descriptor, 1, "descriptor invalid: a zero count, too large, overlap, reserved bits") \
+  X(source_error, 2, "the bus answered a read with an error")                                 \
+  X(destination_error, 3, "the bus answered a write with an error")
+
+#define BVP_DECLARE_DMA_STATUS(name, value, description) name = value,
+enum class DmaStatus : u32 { BVP_DMA_STATUS(BVP_DECLARE_DMA_STATUS) };
+
+/// The most bytes one descriptor may move.
+inline constexpr u64 dma_max_transfer_bytes = u64{1} << 32;
+
+/// Layout of a channel's window on the descriptor socket.
+inline constexpr u64 dma_channel_stride = 0x100;
+inline constexpr u64 dma_status_offset = 0x40;
+inline constexpr u32 dma_status_busy = 0x80000000;
+
+/// What channel i writes at i * sizeof(DmaCompletion) when a transfer has ended.
+struct DmaCompletion {
+  u32 status = 0;  ///< a DmaStatus
+  u32 reserved = 0;
+};
+static_assert(sizeof(DmaCompletion) == 8);
+
+}  // namespace bvp

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/base/parameters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bvp {
+
+ParamBase::ParamBase(ParameterGroup* group, std::string name, std::string unit, std::string description,
+                     std::string source, Confidence confidence)
+    : name_(std::move(name)),
+      unit_(std::move(unit)),
+      description_(std::move(description)),
+      source_(std::move(source)),
+      confidence_(confidence) {
+  group->parameters_.push_back(this);
+}
+
+void ParamBase::check_number(double value) const {
+  if (!std::isfinite(value) || value < range_.min || value > range_.max) {
+    throw ParamError(fmt::format("{} is {}, expected a number from {} to {}", name_, value, range_.min, range_.max));
+  }
+  if (power_of_two_) {
+    const auto integer = static_cast<u64>(value);
+    if (integer == 0 || (integer & (integer - 1)) != 0) {
+      throw ParamError(
+          fmt::format("{} is {}, expected a power of two from {} to {}", name_, value, range_.min, range_.max));
+    }
+  }
+}
+
+void ParamBase::check_number(i64 value) const {
+  check_number(static_cast<double>(value));
+  // Beyond 2^53 that conversion rounds, by which a value outside of the range may come to lie inside.
+  constexpr double representable = 9.2e18;
+  const bool below = std::abs(range_.min) < representable && value < static_cast<i64>(std::ceil(range_.min));
+  const bool above = std::abs(range_.max) < representable && value > static_cast<i64>(std::floor(range_.max));
+  if (below || above) {
+    throw ParamError(fmt::format("{} is {}, expected a number from {} to {}", name_, value, range_.min, range_.max));
+  }
+}
+
+void ParamBase::check_choice(const std::string& value) const {
+  if (choices_.empty() || std::find(choices_.begin(), choices_.end(), value) != choices_.end()) return;
+  throw ParamError(fmt::format("{} is '{}', expected one of: {}", name_, value, fmt::join(choices_, ", ")));
+}
+
+ParameterGroup::ParameterGroup(ParameterGroup* parent, std::string name, std::string description)
+    : name_(std::move(name)), description_(std::move(description)) {
+  parent->groups_.push_back(this);
+}
+
+ParamBase* ParameterGroup::find_parameter(const std::string& name) const {
+  for (ParamBase* parameter : parameters_) {
+    if (parameter->name() == name) return parameter;
+  }
+  return nullptr;
+}
+
+ParameterGroup* ParameterGroup::find_group(const std::string& name) const {
+  for (ParameterGroup* group : groups_) {
+    if (group->name() == name) return group;
+  }
+  return nullptr;
+}
+
+void ParameterGroup::copy_values_from(const ParameterGroup& other) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i]->assign(other.parameters_.at(i)->value());
+  for (std::size_t i = 0; i < groups_.size(); ++i) groups_[i]->copy_values_from(*other.groups_.at(i));
+}
+
+}  // namespace bvp

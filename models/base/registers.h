@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device registers as declared objects. A model owns a RegisterBank and declares its registers as members; address
+// decode, access checks, the firmware's C header and the tables in docs/ all come from those declarations.
+#pragma once
+
+#include <tlm>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <systemc>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "models/base/types.h"
+
+namespace bvp {
+
+enum class RegisterAccess { read_write, read_only, write_only, write_one_to_clear };
+
+/// "rw", "r", "w", "w1c"
+[[nodiscard]] const char* to_string(RegisterAccess access);
+
+struct RegisterField {
+  std::string name;
+  unsigned lsb;
+  unsigned width;
+  std::string description;
+
+  [[nodiscard]] u32 mask() const { return static_cast<u32>(((u64{1} << width) - 1) << lsb); }
+};
+
+class RegisterBank;
+
+/// One 32-bit register, or an array of `count` consecutive ones:
+/// `Register tail_{&bank_, "TAIL", 0x10, RegisterAccess::read_write, 0, "What it is.", {{"INDEX", 0, 16, "..."}}};`
+/// It holds a value of its own; callbacks replace or follow what an access does to it. A callback of an array may take
+/// the element's index as its first parameter.
+class Register {
+ public:
+  Register(RegisterBank* bank, std::string name, u64 offset, RegisterAccess access, u32 reset, std::string description,
+           std::vector<RegisterField> fields = {}, u32 count = 1);
+  Register(const Register&) = delete;
+  Register& operator=(const Register&) = delete;
+
+  /// Where reads take the value from, instead of the stored one. Must change nothing: debuggers read through it too.
+  template <class F>
+  Register& on_read(F callback) {
+    if constexpr (std::is_invocable_v<F, u32>) {
+      read_ = std::move(callback);
+    } else {
+      read_ = [callback = std::move(callback)](u32) mutable { return callback(); };
+    }
+    return *this;
+  }
+  /// What a read from the bus changes (not a debugger's): called with the value read, e.g. to take it off a queue.
+  template <class F>
+  Register& after_read(F callback) {
+    after_read_ = with_index(std::move(callback));
+    return *this;
+  }
+  /// Called with the written word, after the stored value has changed.
+  template <class F>
+  Register& on_write(F callback) {
+    write_ = with_index(std::move(callback));
+    return *this;
+  }
+
+  [[nodiscard]] u32 get(u32 index = 0) const { return values_[index]; }
+  void set(u32 value, u32 index = 0) { values_[index] = value; }
+  void reset() { values_.assign(values_.size(), reset_); }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] u64 offset() const { return offset_; }
+  [[nodiscard]] RegisterAccess access() const { return access_; }
+  [[nodiscard]] u32 reset_value() const { return reset_; }
+  [[nodiscard]] const std::string& description() const { return description_; }
+  [[nodiscard]] const std::vector<RegisterField>& fields() const { return fields_; }
+  [[nodiscard]] u32 count() const { return static_cast<u32>(values_.size()); }
+  [[nodiscard]] bool readable() const { return access_ != RegisterAccess::write_only; }
+  [[nodiscard]] bool writable() const { return access_ != RegisterAccess::read_only; }
+
+ private:
+  friend class RegisterBank;
+  using IndexedWrite = std::function<void(u32 index, u32 value)>;
+
+  template <class F>
+  static IndexedWrite with_index(F callback) {
+    if constexpr (std::is_invocable_v<F, u32, u32>) {
+      return callback;
+    } else {
+      return [callback = std::move(callback)](u32, u32 value) mutable { callback(value); };
+    }
+  }
+
+  [[nodiscard]] u32 peek(u32 index) const { return read_ ? read_(index) : values_[index]; }
+  u32 read(u32 index);
+  void write(u32 index, u32 value);
+
+  std::string name_;
+  u64 offset_;
+  RegisterAccess access_;
+  u32 reset_;
+  std::string description_;
+  std::vector<RegisterField> fields_;
+  std::vector<u32> values_;
+  std::function<u32(u32 index)> read_;
+  IndexedWrite after_read_, write_;
+};
+
+/// The registers of one model. Serves aligned accesses of 4 bytes, and of 8 bytes as two (the lower first);
+/// anything else gets the TLM error response that fits and changes nothing.
+class RegisterBank {
+ public:
+  /// @param name     the block's name, as in the memory map
+  /// @param latency  what an access costs at this target
+  explicit RegisterBank(std::string name, sc_core::sc_time latency = sc_core::SC_ZERO_TIME)
+      : name_(std::move(name)), latency_(latency) {}
+  RegisterBank(const RegisterBank&) = delete;
+  RegisterBank& operator=(const RegisterBank&) = delete;
+
+  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  /// Debuggers read without side effects; their writes are refused.
+  unsigned transport_dbg(tlm::tlm_generic_payload& payload) const;
+  void reset();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// In the order of declaration.
+  [[nodiscard]] const std::vector<Register*>& registers() const { return registers_; }
+  [[nodiscard]] Register* find(const std::string& name) const;
+  /// For callbacks: the time at which the access being served reaches the registers.
+  [[nodiscard]] sc_core::sc_time access_time() const { return sc_core::sc_time_stamp() + access_delay_; }
+
+ private:
+  friend class Register;
+  struct Word {
+    Register* owner;
+    u32 index;
+  };
+
+  void add(Register* added);
+  [[nodiscard]] std::optional<Word> find_word(u64 offset) const;
+  [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
+
+  std::string name_;
+  sc_core::sc_time latency_;
+  sc_core::sc_time access_delay_;
+  std::vector<Register*> registers_;
+  std::map<u64, Register*> by_offset_;
+};
+
+}  // namespace bvp

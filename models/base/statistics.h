@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Statistics as a tree that mirrors the hierarchy. A model owns a StatGroup and declares Counters in it; who reads them
+// (writers of tables, recorders, power estimators) lives apart from the models, which do not know it.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/base/activity.h"
+#include "models/base/types.h"
+
+namespace bvp {
+
+class StatGroup;
+
+/// A monotonically growing count. `unit` is a noun in the plural ("cycles", "bytes", "instructions").
+class Counter {
+ public:
+  Counter(StatGroup* group, std::string name, std::string unit, std::string description);
+  Counter(const Counter&) = delete;
+  Counter& operator=(const Counter&) = delete;
+
+  /// Counts what happens at the present.
+  Counter& operator+=(u64 amount) {
+    value_ += amount;
+    return *this;
+  }
+  Counter& operator++() { return *this += 1; }
+  /// Counts now what takes place evenly over [begin, end), in cycles of the model's clock; before the present or behind
+  /// it. What has no length happens at `begin`.
+  void add(u64 amount, Cycle begin, Cycle end) {
+    value_ += amount;
+    if (profile_ != nullptr) profile_->place(amount, begin, end);
+  }
+  /// What was counted with `then` as its begin takes place over [begin, end).
+  void move(u64 amount, Cycle then, Cycle begin, Cycle end) {
+    if (profile_ != nullptr) profile_->move(amount, then, begin, end);
+  }
+  [[nodiscard]] u64 value() const { return value_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& unit() const { return unit_; }
+  [[nodiscard]] const std::string& description() const { return description_; }
+
+  /// Tells `profile` from now on when amounts take place; null: nobody. Watching a counter does not change it.
+  void set_profile(ActivityProfile* profile) const { profile_ = profile; }
+
+ private:
+  u64 value_ = 0;
+  mutable ActivityProfile* profile_ = nullptr;
+  std::string name_, unit_, description_;
+};
+
+/// A state whose cycles are counted. It is counted up to the present whenever somebody reads the counter, and up to its
+/// end then: the sum does not depend on how often it is read.
+class LastingState {
+ public:
+  [[nodiscard]] bool open() const { return open_; }
+  /// Cycles until now that are not counted yet.
+  [[nodiscard]] Cycle uncounted(Cycle now) const { return open_ && now > counted_until_ ? now - counted_until_ : 0; }
+  /// Nothing, if it is open already.
+  void begin(Cycle now) {
+    if (open_) return;
+    open_ = true;
+    counted_until_ = now;
+  }
+  void settle(Counter& counter, Cycle now) {
+    counter += uncounted(now);
+    counted_until_ = std::max(counted_until_, now);
+  }
+  void end(Counter& counter, Cycle now) {
+    settle(counter, now);
+    open_ = false;
+  }
+
+ private:
+  bool open_ = false;
+  Cycle counted_until_ = 0;
+};
+
+/// A node of the tree; children and counters register themselves and must outlive the node's use.
+class StatGroup {
+ public:
+  explicit StatGroup(std::string name) : name_(std::move(name)) {}
+  StatGroup(const StatGroup&) = delete;
+  StatGroup& operator=(const StatGroup&) = delete;
+
+  void add(StatGroup* child) { children_.push_back(child); }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::vector<StatGroup*>& children() const { return children_; }
+  [[nodiscard]] const std::vector<Counter*>& counters() const { return counters_; }
+
+  /// For readers that rely on one. @throws std::logic_error  there is none of this name
+  [[nodiscard]] const Counter& counter(const std::string& name) const { return named(counters_, name, "statistic"); }
+  [[nodiscard]] const StatGroup& child(const std::string& name) const { return named(children_, name, "group"); }
+
+ private:
+  friend class Counter;
+
+  template <typename T>
+  [[nodiscard]] const T& named(const std::vector<T*>& all, const std::string& name, const char* kind) const {
+    for (const T* one : all) {
+      if (one->name() == name) return *one;
+    }
+    throw std::logic_error(fmt::format("the statistics of {} have no {} '{}'", name_, kind, name));
+  }
+
+  std::string name_;
+  std::vector<StatGroup*> children_;
+  std::vector<Counter*> counters_;
+};
+
+inline Counter::Counter(StatGroup* group, std::string name, std::string unit, std::string description)
+    : name_(std::move(name)), unit_(std::move(unit)), description_(std::move(description)) {
+  group->counters_.push_back(this);
+}
+
+}  // namespace bvp

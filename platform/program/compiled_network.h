@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the compiler makes of a network: memory contents, and what a report needs to name things.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "models/base/types.h"
+#include "platform/program/command_tags.h"
+#include "platform/program/kernel_result.h"
+
+namespace bvp {
+
+struct MemoryBlob {
+  u64 address = 0;  // on the bus
+  std::vector<u8> bytes;
+};
+
+/// A row-major [rows][columns] fp16 matrix in DRAM whose rows lie `pitch` bytes apart.
+struct MatrixPlace {
+  u64 address = 0;
+  u64 rows = 0, columns = 0, pitch = 0;
+};
+
+/// Token ids in DRAM, u32, one behind the other.
+struct TokenPlace {
+  u64 address = 0;
+  u64 count = 0;  // 0: the network has no embedding
+};
+
+struct KernelInfo {
+  std::string name;
+  TaskStep step;  // that launches it
+  u32 layer = 0;  // layer_none outside of the layers
+  u32 instructions = 0, segments = 0, image_bytes = 0;
+  u64 predicted_cycles = 0;  // of a launch for a full tile, by the planner's cost model
+  std::string mapping;       // one line for people
+  // Of a launch of the step for half 0: a register that moves with the half, and its value.
+  u32 half_register = 0, half_register_value = 0;
+  std::vector<KernelResult> results;
+};
+
+struct TaskInfo {
+  std::string name;
+  u32 layer = 0;
+  u64 tiles = 0;
+  std::array<u32, 3> tile_counts{1, 1, 1};  // innermost level first
+  u32 tile_rows = 0;
+  u64 scratchpad_bytes = 0;  // of a half, without weights
+  u64 weight_bytes = 0;
+  u64 dram_read_bytes = 0, dram_write_bytes = 0;  // planned; read: weights and kernel images included
+  u64 predicted_cycles = 0;                       // by the planner's cost model
+};
+
+struct CompiledNetwork {
+  std::vector<MemoryBlob> blobs;
+  u64 descriptor = 0;  // bus address of the NetworkHeader
+  u64 end = 0;         // first free DRAM address
+  TokenPlace tokens;
+  MatrixPlace input;  // where there are tokens, what the embedding makes of them
+  std::vector<MatrixPlace> layer_outputs;
+  MatrixPlace output;
+  MatrixPlace logits;  // rows 0: there is no classifier head
+  // Orders of operation (docs/numerics.md).
+  u64 key_block = 0;  // keys that attention takes at a time, 0: there is no attention
+  u64 sum_ways = 1;   // interleaved parts of the sums of layer norm and softmax
+  std::vector<TaskInfo> tasks;
+  std::vector<KernelInfo> kernels;
+  u64 kernel_image_bytes = 0;  // each image once
+  u64 largest_image_bytes = 0;
+};
+
+}  // namespace bvp

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a kernel's launch leaves values that mean something, for those who look through them.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "platform/program/layout.h"
+
+namespace bvp {
+
+/// A matrix of fp16 values in the scratchpad half. What lies beyond the extents is padding that nobody reads.
+struct KernelResult {
+  /// Rows or columns: of a full tile, and of all tiles along one level of the task's tiles.
+  struct Extent {
+    u64 of_tile = 0, all = 0;
+    unsigned level = 3;  // 3: all tiles have the same ones
+
+    /// The first one that a tile has.
+    [[nodiscard]] u64 first(const std::array<u32, 3>& tile) const { return level < 3 ? tile[level] * of_tile : 0; }
+    [[nodiscard]] u64 count(const std::array<u32, 3>& tile) const {
+      const u64 before = first(tile);
+      return before >= all ? 0 : std::min(of_tile, all - before);
+    }
+  };
+  u32 offset = 0;  // within the half
+  PanelLayout layout;
+  Extent rows, columns;
+};
+
+/// As many in every tile.
+[[nodiscard]] inline KernelResult::Extent in_every_tile(u64 count) { return {count, count, 3}; }
+
+}  // namespace bvp
