@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parameters declared once. A model's parameter struct derives from ParameterGroup and declares its
-// members as Param<T>; YAML reading, --set, `describe`, the JSON Schema and the tables in docs/ all
-// come from those declarations.
+// Parameters declared once. A model's parameter struct derives from ParameterGroup and has a Param<T> for each; what a
+// parameter is (name, default, unit, range, description, source) stands in the struct's constructor, in its .cpp file.
+// YAML reading, --set, `describe`, the JSON Schema and the tables in docs/ all come from there.
 #pragma once
 
 #include <cmath>
@@ -110,7 +110,7 @@ inline constexpr PowerOfTwo power_of_two{};
 struct Required {};
 inline constexpr Required required{};
 
-/// One parameter: `Param<i64> banks{this, "banks", 16, "1", {1, 256}, "What it is.", "source", Confidence::mid};`
+/// One parameter: `banks(this, "banks", 16, "1", {1, 256}, "What it is.", "source", Confidence::mid)`
 template <class T>
 class Param final : public ParamBase {
   static_assert(std::is_same_v<T, bool> || std::is_same_v<T, i64> || std::is_same_v<T, double> ||

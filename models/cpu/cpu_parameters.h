@@ -6,26 +6,11 @@
 namespace bvp {
 
 struct CpuParameters : ParameterGroup {
-  explicit CpuParameters(ParameterGroup* parent) : ParameterGroup(parent, "cpu", "the host CPU, RV64IMAC") {}
+  explicit CpuParameters(ParameterGroup* parent);
 
-  Param<double> clock_hz{this, "clock_hz", 1e9, "Hz", {1e6, 1e10}, "Clock of the CPU.", "assumption", Confidence::low};
-  Param<double> cycles_per_instruction{this,
-                                       "cycles_per_instruction",
-                                       1.0,
-                                       "cycles",
-                                       {0.1, 100},
-                                       "What an instruction costs; accesses to devices add what the bus says.",
-                                       "assumption: a single-issue core with its working set in caches",
-                                       Confidence::low};
-  Param<double> quantum_s{this,
-                          "quantum_s",
-                          10e-6,
-                          "s",
-                          {1e-9, 1e-2},
-                          "How far the CPU computes ahead of the other blocks between accesses to devices; bounds "
-                          "the interrupt latency while it computes.",
-                          "choice of the model",
-                          Confidence::high};
+  Param<double> clock_hz;
+  Param<double> cycles_per_instruction;
+  Param<double> quantum_s;
 };
 
 }  // namespace bvp

@@ -7,51 +7,13 @@
 namespace bvp {
 
 struct DmaParameters : ParameterGroup {
-  explicit DmaParameters(ParameterGroup* parent)
-      : ParameterGroup(parent, "dma", "DMA engine between DRAM and scratchpad") {}
+  explicit DmaParameters(ParameterGroup* parent);
 
-  Param<i64> channels{this,
-                      "channels",
-                      2,
-                      "channels",
-                      {1, 16},
-                      "Transfers that run at the same time.",
-                      "two DMA channels in the DPU family of designs",
-                      Confidence::mid};
-  Param<i64> setup_cycles{this,
-                          "setup_cycles",
-                          64,
-                          "cycles",
-                          {0, 1000000},
-                          "From the descriptor's arrival to the first burst.",
-                          "assumption: not disclosed for this class of machine",
-                          Confidence::low};
-  Param<i64> burst_bytes{this,
-                         "burst_bytes",
-                         256,
-                         "bytes",
-                         {16, 4096},
-                         power_of_two,
-                         "Most bytes of one burst.",
-                         "assumption: AXI burst of 16 beats of 16 bytes",
-                         Confidence::low};
-  Param<i64> outstanding{this,
-                         "outstanding",
-                         8,
-                         "bursts",
-                         {1, 64},
-                         "Bursts of a channel in flight.",
-                         "assumption: covers most of the DRAM latency",
-                         Confidence::low};
-  Param<i64> bytes_per_cycle{this,
-                             "bytes_per_cycle",
-                             64,
-                             "bytes",
-                             {1, 4096},
-                             power_of_two,
-                             "Data path of a channel; it issues one bus request a cycle at most.",
-                             "assumption: the scratchpad's bank width",
-                             Confidence::low};
+  Param<i64> channels;
+  Param<i64> setup_cycles;
+  Param<i64> burst_bytes;
+  Param<i64> outstanding;
+  Param<i64> bytes_per_cycle;
 };
 
 }  // namespace bvp

@@ -7,75 +7,36 @@
 namespace bvp {
 
 struct PeripheralParameters : ParameterGroup {
-  using ParameterGroup::ParameterGroup;
+  PeripheralParameters(ParameterGroup* parent, std::string name, std::string description);
 
-  Param<i64> register_latency{this,
-                              "register_latency",
-                              2,
-                              "cycles",
-                              {0, 1024},
-                              "Cycles of a register access, without the bus.",
-                              "assumption: one bridge stage each way",
-                              Confidence::low};
+  Param<i64> register_latency;
 };
 
 struct UartParameters : PeripheralParameters {
-  explicit UartParameters(ParameterGroup* parent) : PeripheralParameters(parent, "uart", "console of the firmware") {}
+  explicit UartParameters(ParameterGroup* parent);
 
-  Param<i64> receive_depth{this,
-                           "receive_depth",
-                           1024,
-                           "characters",
-                           {1, 1048576},
-                           "Characters that wait for firmware to read them; more are dropped.",
-                           "assumption: ample for pasted text",
-                           Confidence::low};
+  Param<i64> receive_depth;
 };
 
 struct MachineTimerParameters : PeripheralParameters {
-  explicit MachineTimerParameters(ParameterGroup* parent)
-      : PeripheralParameters(parent, "timer", "machine timer (mtime, mtimecmp)") {}
+  explicit MachineTimerParameters(ParameterGroup* parent);
 
-  Param<double> frequency_hz{this,
-                             "frequency_hz",
-                             10e6,
-                             "Hz",
-                             {1, 1e9},
-                             "Ticks of mtime per second; the period is rounded to 1 ps.",
-                             "assumption: as QEMU's RISC-V virt machine",
-                             Confidence::low};
+  Param<double> frequency_hz;
 };
 
 struct InterruptControllerParameters : PeripheralParameters {
-  explicit InterruptControllerParameters(ParameterGroup* parent)
-      : PeripheralParameters(parent, "interrupt_controller", "interrupt controller of the devices") {}
+  explicit InterruptControllerParameters(ParameterGroup* parent);
 };
 
 struct PowerControllerParameters : PeripheralParameters {
-  explicit PowerControllerParameters(ParameterGroup* parent)
-      : PeripheralParameters(parent, "power_controller", "power states of the array") {}
+  explicit PowerControllerParameters(ParameterGroup* parent);
 
-  Param<double> clock_wake_s{this,
-                             "clock_wake_s",
-                             20e-9,
-                             "s",
-                             {0, 1},
-                             "From the end of the clock-off state until the array takes commands.",
-                             "assumption: a clock gate and some cycles of synchronisation",
-                             Confidence::low};
-  Param<double> retention_wake_s{this,
-                                 "retention_wake_s",
-                                 5e-6,
-                                 "s",
-                                 {0, 1},
-                                 "Likewise from retention.",
-                                 "assumption: power switches and rush current of some mm2",
-                                 Confidence::low};
+  Param<double> clock_wake_s;
+  Param<double> retention_wake_s;
 };
 
 struct SimulationControlParameters : PeripheralParameters {
-  explicit SimulationControlParameters(ParameterGroup* parent)
-      : PeripheralParameters(parent, "simulation_control", "ends the run, marks regions of interest") {}
+  explicit SimulationControlParameters(ParameterGroup* parent);
 };
 
 }  // namespace bvp

@@ -6,82 +6,17 @@
 namespace bvp {
 
 struct CompilerParameters : ParameterGroup {
-  explicit CompilerParameters(ParameterGroup* parent)
-      : ParameterGroup(parent, "compiler", "how the network is mapped onto the array") {}
+  explicit CompilerParameters(ParameterGroup* parent);
 
-  Param<i64> stage_points{this,
-                          "stage_points",
-                          0,
-                          "points",
-                          {0, 65536},
-                          "Points of a closed set, a power of two, two a PE at least; 0: as many as fit the operand "
-                          "memory, at most 512.",
-                          "MLX (ISCA 2026): 512 is the largest single-stage footprint",
-                          Confidence::mid};
-  Param<i64> tile_rows{
-      this,
-      "tile_rows",
-      0,
-      "rows",
-      {0, 1 << 20},
-      "Rows of a tile, rounded up to whole vectors, as far as they fit the scratchpad; 0: what the cost "
-      "model finds best.",
-      "choice of the user",
-      Confidence::high};
+  Param<i64> stage_points;
+  Param<i64> tile_rows;
   // Switches that turn one technique off, to learn what it is worth.
-  Param<bool> fusion{this,
-                     "fusion",
-                     true,
-                     "",
-                     {},
-                     "Operators that work token by token share tiles; otherwise each goes through DRAM.",
-                     "choice of the user",
-                     Confidence::high};
-  Param<bool> layer_overlap{this,
-                            "layer_overlap",
-                            true,
-                            "",
-                            {},
-                            "The layers of a stage follow each other within the array; otherwise the results of every "
-                            "butterfly layer go back to the scratchpad.",
-                            "choice of the user",
-                            Confidence::high};
-  Param<bool> streaming{this,
-                        "streaming",
-                        true,
-                        "",
-                        {},
-                        "Operands of several instances are on a PE at a time; otherwise of one, and the next one waits "
-                        "until it has left them.",
-                        "choice of the user",
-                        Confidence::high};
-  Param<bool> ping_pong{this,
-                        "ping_pong",
-                        true,
-                        "",
-                        {},
-                        "The next tile is loaded and the one before stored while a tile is computed; otherwise one "
-                        "after the other.",
-                        "choice of the user",
-                        Confidence::high};
-  Param<bool> weight_residency{this,
-                               "weight_residency",
-                               true,
-                               "",
-                               {},
-                               "Weights stay in the operand memories from instance to instance and from launch to "
-                               "launch; otherwise they are loaded for every instance.",
-                               "choice of the user",
-                               Confidence::high};
-  Param<bool> exchange_by_half{this,
-                               "exchange_by_half",
-                               true,
-                               "",
-                               {},
-                               "PEs that exchange send each other the half of their points that the other one needs; "
-                               "otherwise all, and drop what they do not need.",
-                               "choice of the user",
-                               Confidence::high};
+  Param<bool> fusion;
+  Param<bool> layer_overlap;
+  Param<bool> streaming;
+  Param<bool> ping_pong;
+  Param<bool> weight_residency;
+  Param<bool> exchange_by_half;
 };
 
 }  // namespace bvp

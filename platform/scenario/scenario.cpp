@@ -21,6 +21,19 @@
 #include "platform/support/sha256.h"
 
 namespace bvp {
+
+Scenario::Scenario()
+    : ParameterGroup("scenario", "everything that a run needs to know"),
+      name(this, "name", "", {}, "Name of the run; empty: the file's name.", "choice of the user", Confidence::high),
+      soc(this),
+      network_parameters(this),
+      compiler(this),
+      run(this),
+      energy(this),
+      verify(this),
+      record(this),
+      baselines(this) {}
+
 namespace {
 
 namespace fs = std::filesystem;

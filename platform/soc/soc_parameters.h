@@ -18,24 +18,23 @@
 namespace bvp {
 
 struct SocParameters : ParameterGroup {
-  explicit SocParameters(ParameterGroup* parent)
-      : ParameterGroup(parent, "soc", "the system on chip: host CPU, buses, memories and the dataflow accelerator") {}
+  explicit SocParameters(ParameterGroup* parent);
 
-  CpuParameters cpu{this};
-  BusParameters bus{this};
-  RamParameters boot_ram{this};
-  UartParameters uart{this};
-  MachineTimerParameters timer{this};
-  InterruptControllerParameters interrupt_controller{this};
-  SimulationControlParameters simulation_control{this};
-  PowerControllerParameters power_controller{this};
-  DramParameters dram{this};
-  ArrayParameters array{this};
-  PeParameters pe{this};
-  MeshParameters mesh{this};
-  ScratchpadParameters scratchpad{this};
-  DmaParameters dma{this};
-  SequencerParameters sequencer{this};
+  CpuParameters cpu;
+  BusParameters bus;
+  RamParameters boot_ram;
+  UartParameters uart;
+  MachineTimerParameters timer;
+  InterruptControllerParameters interrupt_controller;
+  SimulationControlParameters simulation_control;
+  PowerControllerParameters power_controller;
+  DramParameters dram;
+  ArrayParameters array;
+  PeParameters pe;
+  MeshParameters mesh;
+  ScratchpadParameters scratchpad;
+  DmaParameters dma;
+  SequencerParameters sequencer;
 };
 
 }  // namespace bvp

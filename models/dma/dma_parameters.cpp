@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/dma/dma_parameters.h"
+
+namespace bvp {
+
+DmaParameters::DmaParameters(ParameterGroup* parent)
+    : ParameterGroup(parent, "dma", "DMA engine between DRAM and scratchpad"),
+      channels(this, "channels", 2, "channels", {1, 16}, "Transfers that run at the same time.",
+               "two DMA channels in the DPU family of designs", Confidence::mid),
+      setup_cycles(this, "setup_cycles", 64, "cycles", {0, 1000000},
+                   "From the descriptor's arrival to the first burst.",
+                   "assumption: not disclosed for this class of machine", Confidence::low),
+      burst_bytes(this, "burst_bytes", 256, "bytes", {16, 4096}, power_of_two, "Most bytes of one burst.",
+                  "assumption: AXI burst of 16 beats of 16 bytes", Confidence::low),
+      outstanding(this, "outstanding", 8, "bursts", {1, 64}, "Bursts of a channel in flight.",
+                  "assumption: covers most of the DRAM latency", Confidence::low),
+      bytes_per_cycle(this, "bytes_per_cycle", 64, "bytes", {1, 4096}, power_of_two,
+                      "Data path of a channel; it issues one bus request a cycle at most.",
+                      "assumption: the scratchpad's bank width", Confidence::low) {}
+
+}  // namespace bvp

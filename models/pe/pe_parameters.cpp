@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/pe/pe_parameters.h"
+
+namespace bvp {
+
+PeParameters::PeParameters(ParameterGroup* parent)
+    : ParameterGroup(parent, "pe", "a processing element of the array"),
+      operand_vectors(this, "operand_vectors", 256, "vectors", {16, 2048},
+                      "Capacity of the operand memory (256 vectors of 64 B are 16 KiB at 32 lanes).",
+                      "MLX (ISCA 2026): 0.044 mm2 register file holds 16-32 KiB at 12 nm", Confidence::mid),
+      accumulators(this, "accumulators", 32, "fp32 vectors", {4, 256}, "fp32 accumulators of the Cal unit.",
+                   "assumption", Confidence::low),
+      instruction_store(this, "instruction_store", 32, "instructions", {8, 1024},
+                        "Instructions that a kernel may have on one PE.",
+                        "MLX (ISCA 2026): 32 instructions per PE in the compact design", Confidence::mid),
+      contexts(this, "contexts", 8, "instances", {1, 16},
+               "Instances of a kernel that the compiler lets be in flight on one PE at a time.",
+               "DPU (JCST 2018): 8 blocks in flight", Confidence::mid),
+      clock_gating(this, "clock_gating", false, "", {},
+                   "The clock of a PE stands still while it has no kernel; takes no time, those cycles count as gated "
+                   "and not as idle.",
+                   "assumption: not published", Confidence::low),
+      cal_latency(this, "cal_latency", 4, "cycles", {1, 64},
+                  "Latency of add, multiply and fused multiply-add; one is issued per cycle.",
+                  "assumption after MLX's FMA pipelines", Confidence::low),
+      max_latency(this, "max_latency", 2, "cycles", {1, 64}, "Latency of the maximum.",
+                  "assumption after the DPU line's 2-cycle simple operations", Confidence::low),
+      special_latency(this, "special_latency", 8, "cycles", {1, 64},
+                      "Latency of exp, erf, reciprocal and reciprocal square root for the lanes that the unit serves "
+                      "in one cycle; those of a vector follow each other, so that its result is there after "
+                      "special_latency + special_divisor - 1 cycles.",
+                      "assumption after the DPU line's 5-12 cycles", Confidence::low),
+      special_divisor(this, "special_divisor", 4, "", {1, 64}, power_of_two,
+                      "The special function unit serves lanes / special_divisor lanes per cycle, one at least.",
+                      "MLX (ISCA 2026): exp and division units at 1/4 of the SIMD width", Confidence::mid) {}
+
+}  // namespace bvp

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/scenario/scenario_parameters.h"
+
+namespace bvp {
+
+LayerParameters::LayerParameters()
+    : ParameterGroup("layer", "one encoder layer, or several alike"),
+      mixing(this, "mixing", "attention", {"attention", "fft2d"},
+             "How tokens are mixed: softmax attention, or the real part of a two-dimensional FFT.",
+             "hybrid butterfly-sparsity network", Confidence::high),
+      projections(this, "projections", "butterfly", {"dense", "butterfly"},
+                  "Kind of the query, key, value and output matrices; used by attention only.",
+                  "hybrid butterfly-sparsity network", Confidence::high),
+      ffn(this, "ffn", "butterfly", {"dense", "butterfly"}, "Kind of the two matrices of the feed-forward network.",
+          "hybrid butterfly-sparsity network", Confidence::high),
+      repeat(this, "repeat", 1, "layers", {1, 1024}, "How many layers like this one follow each other.", "notation",
+             Confidence::high) {}
+
+NetworkParameters::NetworkParameters(ParameterGroup* parent)
+    : ParameterGroup(parent, "network", "the hybrid butterfly-sparsity encoder"),
+      tokens(this, "tokens", required, "tokens", {1, 1 << 20}, "Tokens of one sequence.", "workload", Confidence::high),
+      hidden(this, "hidden", required, "elements", {2, 1 << 16}, "Width of a token's vector.", "workload",
+             Confidence::high),
+      heads(this, "heads", 1, "heads", {1, 1 << 12},
+            "Attention heads; must divide hidden where a layer uses attention.", "workload", Confidence::high),
+      ffn(this, "ffn", required, "elements", {2, 1 << 18}, "Inner width of the feed-forward network.", "workload",
+          Confidence::high),
+      batch(this, "batch", 1, "sequences", {1, 4096}, "Sequences computed together.", "workload", Confidence::high),
+      norm(this, "norm", "post", {"post", "pre"},
+           "Layer normalisation after each residual sum (post), or before each sub-layer and once at the end (pre).",
+           "workload", Confidence::high),
+      fft_norm(this, "fft_norm", "ortho", {"ortho", "none"}, "Scale of the two-dimensional FFT: 1/sqrt(points), or 1.",
+               "workload", Confidence::high),
+      fft_length(
+          this, "fft_length", "exact", {"exact", "power_of_two"},
+          "Points of the two-dimensional FFT: as many as there are tokens and values of a token (exact), or the next "
+          "powers of two, the input zero-padded and the result cut back (power_of_two), which is another function "
+          "where the two differ. Until transforms of other lengths are built, exact needs powers of two.",
+          "workload", Confidence::high),
+      activation(this, "activation", "gelu", {"gelu", "relu"},
+                 "Non-linearity of the feed-forward network; gelu is the exact one (erf).", "workload",
+                 Confidence::high),
+      epsilon(this, "epsilon", 1e-5, "1", {1e-12, 1}, "Added to the variance in layer normalisation, in fp32.",
+              "workload", Confidence::high),
+      vocabulary(this, "vocabulary", 0, "tokens", {0, 1 << 20},
+                 "Token ids that the embedding knows, and the input is ids; 0: no embedding, the input is vectors.",
+                 "workload", Confidence::high),
+      classes(this, "classes", 0, "classes", {0, 1 << 16},
+              "Outputs of the classifier head behind the encoder; 0: no head.", "workload", Confidence::high),
+      pooling(this, "pooling", "first", {"first", "mean"},
+              "What the classifier head sees of a sequence: its first token, or the mean of all.", "workload",
+              Confidence::high),
+      variant(this, "variant", "custom", {"custom", "dense", "butterfly", "butterfly_linear", "hybrid"},
+              "What the `depth` layers are, instead of a list of layers: attention with dense matrices (dense), fft2d "
+              "with butterfly matrices (butterfly), attention with butterfly matrices (butterfly_linear), or the "
+              "second kind first and the third in the last attention_layers (hybrid).",
+              "hybrid butterfly-sparsity network", Confidence::high),
+      depth(this, "depth", 0, "layers", {0, 1024}, "Layers where `variant` says what they are.", "workload",
+            Confidence::high),
+      attention_layers(this, "attention_layers", -1, "layers", {-1, 1024},
+                       "Layers with attention at the end of a hybrid network; -1: half of them.",
+                       "hybrid butterfly-sparsity network", Confidence::high) {}
+
+RunParameters::RunParameters(ParameterGroup* parent)
+    : ParameterGroup(parent, "run", "how the simulation is run"),
+      firmware(
+          this, "firmware", "", {},
+          "ELF file that the host CPU boots, relative to the scenario; empty: the one that comes with the platform.",
+          "choice of the user", Confidence::high),
+      fidelity(this, "fidelity", "cycle", {"cycle", "fast"},
+               "Timing of the array: every instruction and every resource (cycle), or costs of whole blocks (fast).",
+               "choice of the user", Confidence::high),
+      data(this, "data", true, {}, "Compute the numbers, not only the time.", "choice of the user", Confidence::high),
+      seed(this, "seed", 1, "1", {0, 9007199254740992.0}, "Seed of weights and input where no file gives them.",
+           "choice of the user", Confidence::high),
+      time_limit_s(this, "time_limit_s", 10, "s", {1e-9, 1e6},
+                   "Simulated time after which a run that has not ended has failed.", "assumption", Confidence::high),
+      weights(this, "weights", "", {},
+              "safetensors file with the network's parameters, relative to the scenario; empty: drawn from the seed.",
+              "choice of the user", Confidence::high),
+      input(this, "input", "", {},
+            "safetensors file with the tensor `input` [batch, tokens, hidden], or where the network has a vocabulary, "
+            "`tokens` [batch, tokens]; relative to the scenario; empty: drawn from the seed.",
+            "choice of the user", Confidence::high) {}
+
+EnergyParameters::EnergyParameters(ParameterGroup* parent)
+    : ParameterGroup(parent, "energy", "how actions are priced"),
+      profile(this, "profile", profile_by_machine, {},
+              "Energy table: calibrated to a published PE of 32 lanes at 12 nm (silicon) or to its lean version of 8 "
+              "lanes (silicon_simd8), the one of these that describes the machine (by_machine: silicon_simd8 for PEs "
+              "of 8 lanes, silicon for all others), published energies per operation (textbook), or a table of your "
+              "own, a .yaml file relative to the scenario.",
+              "choice of the user", Confidence::high),
+      dram_pj_per_bit(this, "dram_pj_per_bit", 0, "pJ", {0, 1e3},
+                      "Energy of DRAM reads and writes per bit, instead of the profile's; 0: the profile's (14.8 and "
+                      "14.2 for DDR4 with I/O and PHY). LPDDR4 is 8.",
+                      "choice of the user; LPDDR4: accelergy-cacti-plug-in", Confidence::high),
+      technology_nm(this, "technology_nm", 0, "nm", {0, 130},
+                    "Technology to which the profile's prices are scaled, from 7 nm on; 0: the profile's.",
+                    "choice of the user", Confidence::high),
+      voltage(this, "voltage", 0, "V", {0, 1.5},
+              "Supply to which the profile's prices are scaled, from 0.4 V on; 0: the profile's. Whether the clock "
+              "(soc.array.clock_hz) is met at that voltage is for the user to know.",
+              "choice of the user", Confidence::high) {}
+
+VerifyParameters::VerifyParameters(ParameterGroup* parent)
+    : ParameterGroup(parent, "verify", "what the outputs are held against"),
+      enabled(this, "enabled", true, {}, "Compare the outputs with the references.", "choice of the user",
+              Confidence::high),
+      tolerance(this, "tolerance", 2e-2, "1", {0, 1e3},
+                "Largest relative error of a layer, of the embedding or of the logits against the fp32 reference that "
+                "begins with the layer's own input; Euclidean norms over all rows.",
+                "assumption: fp16 arithmetic, measured 0.4e-3 to 2e-3 a layer", Confidence::mid),
+      row_tolerance(this, "row_tolerance", 0.1, "1", {0, 1e3},
+                    "Likewise of a single row, a token's vector: largest Euclidean distance over the norm of that row, "
+                    "or over the median row's where that is larger.",
+                    "assumption: a row that is wrong as a whole has an error of about 1", Confidence::mid),
+      end_to_end_tolerance(
+          this, "end_to_end_tolerance", 0.2, "1", {0, 1e3},
+          "Largest relative error of a row of the last output, or of the logits of a sequence, against the fp32 "
+          "reference from the network's input on.",
+          "assumption: a row that is wrong as a whole has an error of about 1, and the errors of 24 layers add up",
+          Confidence::mid) {}
+
+RecordParameters::RecordParameters(ParameterGroup* parent)
+    : ParameterGroup(parent, "record", "what a run leaves besides summary.json and network.json"),
+      tensors(this, "tensors", false, {}, "tensors.safetensors and weights.safetensors, as --dump.",
+              "choice of the user", Confidence::high),
+      statistics(this, "statistics", true, {}, "statistics.json and statistics.csv: every counter of every model.",
+                 "choice of the user", Confidence::high),
+      trace(this, "trace", false, {},
+            "trace.json: tasks, kernels, transfers, units of the PEs, power, for the Perfetto UI; as --trace.",
+            "choice of the user", Confidence::high),
+      trace_bytes(
+          this, "trace_bytes", i64{128} << 20, "bytes", {0, 1e12},
+          "Largest size of the trace. What does not fit is left out evenly over the run: units and transfers first.",
+          "choice of the user", Confidence::high),
+      vcd(this, "vcd", false, {}, "signals.vcd: the SoC's main signals, for GTKWave; as --vcd.", "choice of the user",
+          Confidence::high),
+      power_window_s(this, "power_window_s", 1e-5, "s", {0, 1e3}, "Window of the power over time (power.csv); 0: none.",
+                     "choice of the user", Confidence::high) {}
+
+}  // namespace bvp
