@@ -44,6 +44,8 @@ Bus::Bus(sc_core::sc_module_name name, const BusParameters& parameters, const Cl
   parent_stats.add(&stats_);
 }
 
+Bus::~Bus() = default;
+
 Bus::TargetSocket& Bus::add_target(const std::string& name, u64 base, u64 bytes) {
   const u64 last = base + (bytes - 1);
   if (bytes == 0 || last < base) report_error("bus", "{}: {:#x} bytes at {:#x} are not a region", name, bytes, base);

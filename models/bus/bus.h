@@ -24,6 +24,7 @@ class Bus : public sc_core::sc_module {
   tlm_utils::multi_passthrough_target_socket<Bus> from;  ///< any number of initiators, at bus addresses
 
   Bus(sc_core::sc_module_name name, const BusParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats);
+  ~Bus() override;
 
   /// Maps [base, base + bytes) to a new socket, to be bound to the target, which sees offsets from the base. An empty
   /// region, or one that overlaps another, is an error.

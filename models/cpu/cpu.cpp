@@ -84,6 +84,8 @@ Cpu::Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGrou
   SC_THREAD(run);
 }
 
+Cpu::~Cpu() = default;
+
 // ---------------------------------------------------------------------------------------------------------
 // Running
 

@@ -22,6 +22,7 @@ namespace bvp {
 class Cpu : public sc_core::sc_module {
  public:
   Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGroup& parent_statistics);
+  ~Cpu() override;
   SC_HAS_PROCESS(Cpu);
 
   tlm_utils::simple_initiator_socket<Cpu> data;

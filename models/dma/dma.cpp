@@ -45,6 +45,8 @@ Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const Cl
   descriptors.register_transport_dbg(this, &Dma::transport_dbg);
 }
 
+Dma::~Dma() = default;
+
 void Dma::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const u64 number = payload.get_address() / dma_channel_stride;
   const u64 offset = payload.get_address() % dma_channel_stride;

@@ -51,6 +51,7 @@ class Dma : public sc_core::sc_module {
   Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
       StatGroup& parent_statistics)
       : Dma(name, parameters, clock, parent_statistics, Mode{}) {}
+  ~Dma() override;
 
   /// A 64-byte write at channel * 0x100 starts a transfer; a busy channel refuses it. A 4-byte read at
   /// channel * 0x100 + 0x40 gives bit 31: busy, other bits: the DmaStatus of the last transfer.

@@ -29,6 +29,8 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
   target.register_get_direct_mem_ptr(this, &Dram::get_direct_mem_ptr);
 }
 
+Dram::~Dram() = default;
+
 tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) const {
   const u32 length = payload.get_data_length();
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) return tlm::TLM_COMMAND_ERROR_RESPONSE;

@@ -28,6 +28,7 @@ class Dram : public sc_core::sc_module {
   /// @param use  of the memory that holds the data
   Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics,
        LazyMemory::Use use = LazyMemory::Use::dense);
+  ~Dram() override;
 
   tlm_utils::simple_target_socket<Dram> target;
 

@@ -30,6 +30,8 @@ Ram::Ram(sc_core::sc_module_name name, const RamParameters& parameters, const Cl
   parent_stats.add(&stats_);
 }
 
+Ram::~Ram() = default;
+
 tlm::tlm_response_status Ram::check(const tlm::tlm_generic_payload& payload) const {
   const u64 bytes = payload.get_data_length();
   if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;

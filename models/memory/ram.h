@@ -18,6 +18,7 @@ class Ram : public sc_core::sc_module {
   tlm_utils::simple_target_socket<Ram> target;
 
   Ram(sc_core::sc_module_name name, const RamParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats);
+  ~Ram() override;
 
   [[nodiscard]] u64 size() const { return storage_.size(); }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }

@@ -52,6 +52,8 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const Mes
   parent_stats.add(&stats_);
 }
 
+Mesh::~Mesh() = default;
+
 u32 Mesh::distance(u32 source, u32 destination) const {
   const auto apart = [](u32 a, u32 b) { return a > b ? a - b : b - a; };
   return apart(source % shape_.columns, destination % shape_.columns) +

@@ -31,6 +31,7 @@ class Mesh : public sc_core::sc_module {
 
   Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const MeshParameters& parameters,
        const ClockDomain& clock, StatGroup& parent_stats);
+  ~Mesh() override;
 
   /// Links that a vector passes, without the ejection.
   [[nodiscard]] u32 hops(u32 source, u32 destination) const { return network_.hops(source, destination); }

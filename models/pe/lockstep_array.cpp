@@ -40,6 +40,8 @@ LockstepArray::LockstepArray(sc_core::sc_module_name module_name, const ArrayPar
   dont_initialize();
 }
 
+LockstepArray::~LockstepArray() = default;
+
 // ---------------------------------------------------------------- sockets
 
 void LockstepArray::config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

@@ -33,6 +33,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
 
   LockstepArray(sc_core::sc_module_name module_name, const ArrayParameters& array, const PeParameters& parameters,
                 const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
+  ~LockstepArray() override;
 
   void settle();
   [[nodiscard]] std::string pending() const override;

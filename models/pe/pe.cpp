@@ -25,6 +25,8 @@ Pe::Pe(sc_core::sc_module_name module_name, u32 index, const ArrayParameters& ar
   dont_initialize();
 }
 
+Pe::~Pe() = default;
+
 namespace {
 
 void respond(tlm::tlm_generic_payload& payload, bool ok) {

@@ -30,6 +30,7 @@ class Pe : public sc_core::sc_module, public PeCore {
   /// @param data   false: timing and actions only, nothing is moved or computed
   Pe(sc_core::sc_module_name module_name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
      const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
+  ~Pe() override;
 
   void settle() { PeCore::settle(clock_.now()); }
 

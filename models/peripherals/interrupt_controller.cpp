@@ -20,6 +20,8 @@ InterruptController::InterruptController(sc_core::sc_module_name name, const Int
   sensitive << changed_;
 }
 
+InterruptController::~InterruptController() = default;
+
 u32 InterruptController::best() const {
   const u32 candidates = pending() & enable_.get();
   return candidates == 0 ? 0 : static_cast<u32>(__builtin_ctz(candidates));

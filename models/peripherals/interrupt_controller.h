@@ -16,6 +16,7 @@ class InterruptController : public Peripheral {
 
   InterruptController(sc_core::sc_module_name name, const InterruptControllerParameters& parameters,
                       const ClockDomain& clock, StatGroup& parent_stats);
+  ~InterruptController() override;
   SC_HAS_PROCESS(InterruptController);
 
  private:
@@ -30,14 +31,14 @@ class InterruptController : public Peripheral {
   u32 raised_ = 0, serving_ = 0;  // bit per line
   sc_core::sc_event changed_;
 
-  Counter claims_{&stats_, "claims", "interrupts", "interrupts claimed"};
+  Counter claims_{stats(), "claims", "interrupts", "interrupts claimed"};
 
-  Register pending_{&bank_, "PENDING", 0x00, RegisterAccess::read_only, 0, "Bit per line that is pending."};
+  Register pending_{&bank(), "PENDING", 0x00, RegisterAccess::read_only, 0, "Bit per line that is pending."};
   Register enable_{
-      &bank_, "ENABLE", 0x04, RegisterAccess::read_write, 0, "Bit per line that may interrupt; bit 0 stays 0."};
-  Register claim_{&bank_, "CLAIM",
-                  0x08,   RegisterAccess::read_write,
-                  0,      "Read: claims the lowest line pending and enabled, 0: none. Write: that line is served."};
+      &bank(), "ENABLE", 0x04, RegisterAccess::read_write, 0, "Bit per line that may interrupt; bit 0 stays 0."};
+  Register claim_{&bank(), "CLAIM",
+                  0x08,    RegisterAccess::read_write,
+                  0,       "Read: claims the lowest line pending and enabled, 0: none. Write: that line is served."};
 };
 
 }  // namespace bvp

@@ -18,16 +18,18 @@ MachineTimer::MachineTimer(sc_core::sc_module_name name, const MachineTimerParam
       tick_(ClockDomain(parameters.frequency_hz).period()) {
   mtimecmp_lo_.on_write([this](u32) { changed(); });
   mtimecmp_hi_.on_write([this](u32) { changed(); });
-  mtime_lo_.on_read([this] { return static_cast<u32>(mtime(bank_.access_time())); });
-  mtime_hi_.on_read([this] { return static_cast<u32>(mtime(bank_.access_time()) >> 32); });
+  mtime_lo_.on_read([this] { return static_cast<u32>(mtime(bank().access_time())); });
+  mtime_hi_.on_read([this] { return static_cast<u32>(mtime(bank().access_time()) >> 32); });
   mtime_lo_.on_write([this](u32 value) { write_mtime(low_word, value); });
   mtime_hi_.on_write([this](u32 value) { write_mtime(~low_word, u64{value} << 32); });
   SC_METHOD(compare);
   sensitive << compare_;
 }
 
+MachineTimer::~MachineTimer() = default;
+
 void MachineTimer::write_mtime(u64 mask, u64 bits) {
-  const u64 now = mtime(bank_.access_time());
+  const u64 now = mtime(bank().access_time());
   offset_ += ((now & ~mask) | bits) - now;
   changed();
 }

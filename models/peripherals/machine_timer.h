@@ -12,6 +12,7 @@ class MachineTimer : public Peripheral {
 
   MachineTimer(sc_core::sc_module_name name, const MachineTimerParameters& parameters, const ClockDomain& clock,
                StatGroup& parent_stats);
+  ~MachineTimer() override;
   SC_HAS_PROCESS(MachineTimer);
 
   /// mtime at a simulated time.
@@ -32,13 +33,13 @@ class MachineTimer : public Peripheral {
   sc_core::sc_event compare_;
 
   // At the offsets of the widespread core-local interruptor.
-  Register mtimecmp_lo_{&bank_,     "MTIMECMP_LO",
+  Register mtimecmp_lo_{&bank(),    "MTIMECMP_LO",
                         0x4000,     RegisterAccess::read_write,
                         0xffffffff, "Bits 31..0 of mtimecmp: the interrupt is pending while mtime >= mtimecmp."};
   Register mtimecmp_hi_{
-      &bank_, "MTIMECMP_HI", 0x4004, RegisterAccess::read_write, 0xffffffff, "Bits 63..32 of mtimecmp."};
-  Register mtime_lo_{&bank_, "MTIME_LO", 0xbff8, RegisterAccess::read_write, 0, "Bits 31..0 of mtime."};
-  Register mtime_hi_{&bank_, "MTIME_HI", 0xbffc, RegisterAccess::read_write, 0, "Bits 63..32 of mtime."};
+      &bank(), "MTIMECMP_HI", 0x4004, RegisterAccess::read_write, 0xffffffff, "Bits 63..32 of mtimecmp."};
+  Register mtime_lo_{&bank(), "MTIME_LO", 0xbff8, RegisterAccess::read_write, 0, "Bits 31..0 of mtime."};
+  Register mtime_hi_{&bank(), "MTIME_HI", 0xbffc, RegisterAccess::read_write, 0, "Bits 63..32 of mtime."};
 };
 
 }  // namespace bvp

@@ -14,7 +14,7 @@
 
 namespace bvp {
 
-/// A base for peripherals, which declare their registers in `bank_`.
+/// A base for peripherals, which declare their registers in bank().
 class Peripheral : public sc_core::sc_module {
  public:
   tlm_utils::simple_target_socket<Peripheral> target;
@@ -22,31 +22,23 @@ class Peripheral : public sc_core::sc_module {
   [[nodiscard]] const RegisterBank& register_bank() const { return bank_; }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
+  ~Peripheral() override;
+
  protected:
   Peripheral(sc_core::sc_module_name name, const PeripheralParameters& parameters, const ClockDomain& clock,
-             StatGroup& parent_stats)
-      : sc_module(name),
-        target("target"),
-        bank_(parameters.name(), clock.to_time(static_cast<Cycle>(parameters.register_latency))),
-        stats_(parameters.name()) {
-    target.register_b_transport(this, &Peripheral::transport);
-    target.register_transport_dbg(this, &Peripheral::debug);
-    parent_stats.add(&stats_);
-  }
+             StatGroup& parent_stats);
 
+  [[nodiscard]] RegisterBank& bank() { return bank_; }
+  [[nodiscard]] StatGroup* stats() { return &stats_; }
   /// From now until the register access being served takes effect; zero outside of accesses.
   [[nodiscard]] sc_core::sc_time until_access() const { return bank_.access_time() - sc_core::sc_time_stamp(); }
 
-  RegisterBank bank_;
-  StatGroup stats_;
-
  private:
-  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    ++accesses_;
-    bank_.b_transport(payload, delay);
-  }
+  void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(tlm::tlm_generic_payload& payload) { return bank_.transport_dbg(payload); }
 
+  RegisterBank bank_;
+  StatGroup stats_;
   Counter accesses_{&stats_, "accesses", "transactions", "register accesses over the bus"};
 };
 

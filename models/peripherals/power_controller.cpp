@@ -16,6 +16,8 @@ PowerController::PowerController(sc_core::sc_module_name name, const PowerContro
   dont_initialize();
 }
 
+PowerController::~PowerController() = default;
+
 void PowerController::request(u32 value) {
   if (value > static_cast<u32>(ArrayPower::retention)) return;
   const auto state = static_cast<ArrayPower>(value);

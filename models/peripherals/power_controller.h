@@ -13,6 +13,7 @@ class PowerController : public Peripheral {
  public:
   PowerController(sc_core::sc_module_name name, const PowerControllerParameters& parameters, const ClockDomain& clock,
                   StatGroup& parent_stats);
+  ~PowerController() override;
   SC_HAS_PROCESS(PowerController);
 
   /// Called when the array's state has changed; waking ends with `on`.
@@ -32,21 +33,21 @@ class PowerController : public Peripheral {
   sc_core::sc_event change_;
   std::function<void(ArrayPower)> array_callback_, observer_;
 
-  Register array_state_{&bank_,
+  Register array_state_{&bank(),
                         "ARRAY_STATE",
                         0x00,
                         RegisterAccess::read_write,
                         0,
                         "The array's power state: 0 on, 1 clock off, 2 retention; other values change nothing. A "
                         "kernel that runs when the clock goes fails."};
-  Register status_{&bank_,
+  Register status_{&bank(),
                    "STATUS",
                    0x04,
                    RegisterAccess::read_only,
                    1,
                    "The array's present state.",
                    {{"READY", 0, 1, "the array is on and has woken"}}};
-  Counter changes_{&stats_, "changes", "changes", "changes of the array's power state"};
+  Counter changes_{stats(), "changes", "changes", "changes of the array's power state"};
 };
 
 }  // namespace bvp

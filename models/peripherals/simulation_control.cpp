@@ -15,6 +15,8 @@ SimulationControl::SimulationControl(sc_core::sc_module_name name, const Simulat
   region_end_.on_write([this](u32 region) { mark_region(false, region); });
 }
 
+SimulationControl::~SimulationControl() = default;
+
 void SimulationControl::set_argument(u64 argument) {
   argument_lo_.set(static_cast<u32>(argument));
   argument_hi_.set(static_cast<u32>(argument >> 32));

@@ -24,6 +24,8 @@ Uart::Uart(sc_core::sc_module_name name, const UartParameters& parameters, const
   sensitive << irq_changed_;
 }
 
+Uart::~Uart() = default;
+
 void Uart::receive(char character) {
   if (received_.size() >= receive_depth_) {
     overrun_ = true;

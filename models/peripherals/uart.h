@@ -15,6 +15,7 @@ class Uart : public Peripheral {
 
   Uart(sc_core::sc_module_name name, const UartParameters& parameters, const ClockDomain& clock,
        StatGroup& parent_stats);
+  ~Uart() override;
   SC_HAS_PROCESS(Uart);
 
   /// Gets every character sent; without a sink they are dropped.
@@ -34,27 +35,27 @@ class Uart : public Peripheral {
   bool overrun_ = false;
   sc_core::sc_event irq_changed_;
 
-  Counter sent_{&stats_, "sent", "characters", "characters sent"};
-  Counter received_count_{&stats_, "received", "characters", "characters received"};
-  Counter dropped_{&stats_, "dropped", "characters", "characters dropped because too many waited"};
+  Counter sent_{stats(), "sent", "characters", "characters sent"};
+  Counter received_count_{stats(), "received", "characters", "characters received"};
+  Counter dropped_{stats(), "dropped", "characters", "characters dropped because too many waited"};
 
   static constexpr unsigned status_tx_ready = 0, status_rx_ready = 1, status_overrun = 2;
 
-  Register txdata_{&bank_,
+  Register txdata_{&bank(),
                    "TXDATA",
                    0x00,
                    RegisterAccess::write_only,
                    0,
                    "Sends a character.",
                    {{"CHARACTER", 0, 8, "the character"}}};
-  Register rxdata_{&bank_,
+  Register rxdata_{&bank(),
                    "RXDATA",
                    0x04,
                    RegisterAccess::read_only,
                    0,
                    "Takes the oldest character received; 0 if there is none. Clears STATUS.OVERRUN.",
                    {{"CHARACTER", 0, 8, "the character"}}};
-  Register status_{&bank_,
+  Register status_{&bank(),
                    "STATUS",
                    0x08,
                    RegisterAccess::read_only,
@@ -63,7 +64,7 @@ class Uart : public Peripheral {
                    {{"TX_READY", status_tx_ready, 1, "TXDATA takes a character: always"},
                     {"RX_READY", status_rx_ready, 1, "RXDATA has a character"},
                     {"OVERRUN", status_overrun, 1, "characters have been dropped"}}};
-  Register interrupt_enable_{&bank_,
+  Register interrupt_enable_{&bank(),
                              "INTERRUPT_ENABLE",
                              0x0c,
                              RegisterAccess::read_write,

@@ -85,6 +85,8 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
   parent_stats.add(&stats_);
 }
 
+Scratchpad::~Scratchpad() = default;
+
 Cycle Scratchpad::reserve_best_port(SlotCalendar* ports, Cycle earliest) const {
   SlotCalendar* best = ports;
   Cycle cycle = best->probe(earliest);

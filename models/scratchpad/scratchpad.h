@@ -31,6 +31,7 @@ class Scratchpad : public sc_core::sc_module {
   /// @param data  false: vectors are timed but not moved
   Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array, const ScratchpadParameters& parameters,
              const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
+  ~Scratchpad() override;
 
   [[nodiscard]] u64 size() const { return storage_.size(); }
   /// The bank that holds the byte at `offset`.

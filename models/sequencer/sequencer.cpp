@@ -85,6 +85,8 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& pa
   sensitive << irq_changed_;
 }
 
+Sequencer::~Sequencer() = default;
+
 void Sequencer::connect_registers() {
   const auto low = [](u64 value) { return static_cast<u32>(value); };
   const auto high = [](u64 value) { return static_cast<u32>(value >> 32); };

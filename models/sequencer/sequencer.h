@@ -43,6 +43,7 @@ class Sequencer : public sc_core::sc_module {
 
   Sequencer(sc_core::sc_module_name name, const SequencerParameters& parameters, const ArrayParameters& array,
             unsigned dma_channels, const ClockDomain& clock, StatGroup& parent_stats);
+  ~Sequencer() override;
   SC_HAS_PROCESS(Sequencer);
 
   /// It must live as long as the simulation runs.

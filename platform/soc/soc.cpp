@@ -116,6 +116,8 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   }
 }
 
+Soc::~Soc() = default;
+
 void Soc::bind_array(u32 pe, tlm::tlm_initiator_socket<>& to_scratchpad, tlm::tlm_initiator_socket<>& to_mesh) {
   if (!monitors) {
     to_scratchpad.bind(scratchpad.vector[pe]);

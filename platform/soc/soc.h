@@ -39,6 +39,7 @@ class Soc : public sc_core::sc_module {
   };
   Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode);
   Soc(sc_core::sc_module_name name, const SocParameters& parameters) : Soc(name, parameters, Mode{}) {}
+  ~Soc() override;
 
   /// Called when all sockets are bound and before the CPU fetches its first instruction: fill the memories here.
   void set_loader(std::function<void()> loader) { load_ = std::move(loader); }

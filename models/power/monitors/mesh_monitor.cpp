@@ -22,6 +22,8 @@ MeshMonitor::MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& ar
   parent_stats.add(&stats_);
 }
 
+MeshMonitor::~MeshMonitor() = default;
+
 u32 MeshMonitor::distance(u32 source, u32 destination) const {
   const auto apart = [](u32 a, u32 b) { return a > b ? a - b : b - a; };
   return apart(source % columns_, destination % columns_) + apart(source / columns_, destination / columns_);

@@ -13,6 +13,7 @@ class MeshMonitor : public sc_core::sc_module {
  public:
   MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock,
               StatGroup& parent_stats);
+  ~MeshMonitor() override;
 
   SocketMonitor from_pe;  ///< before Mesh::from_pe, as many
 

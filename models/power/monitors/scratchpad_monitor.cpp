@@ -28,6 +28,8 @@ ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayPa
   parent_stats.add(&stats_);
 }
 
+ScratchpadMonitor::~ScratchpadMonitor() = default;
+
 void ScratchpadMonitor::observe_vectors(u32 pe, const tlm::tlm_generic_payload& payload) {
   const auto* const access = payload.get_extension<VectorAccess>();
   if (access->count == 0) return;

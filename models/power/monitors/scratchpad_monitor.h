@@ -16,6 +16,7 @@ class ScratchpadMonitor : public sc_core::sc_module {
  public:
   ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock,
                     StatGroup& parent_stats);
+  ~ScratchpadMonitor() override;
 
   SocketMonitor vector;  ///< before Scratchpad::vector, as many
   SocketMonitor linear;  ///< before Scratchpad::linear

@@ -17,6 +17,8 @@ SocketMonitor::SocketMonitor(sc_core::sc_module_name name, std::size_t ports, Ob
   }
 }
 
+SocketMonitor::~SocketMonitor() = default;
+
 void SocketMonitor::show(int port, const tlm::tlm_generic_payload& payload, const Span& span) {
   if (payload.is_response_ok()) observer_(static_cast<u32>(port), payload, span);
 }

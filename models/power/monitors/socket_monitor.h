@@ -27,6 +27,7 @@ class SocketMonitor : public sc_core::sc_module {
   using Observer = std::function<void(u32 port, const tlm::tlm_generic_payload& payload, const Span& span)>;
 
   SocketMonitor(sc_core::sc_module_name name, std::size_t ports, Observer observer);
+  ~SocketMonitor() override;
 
   sc_core::sc_vector<tlm_utils::passthrough_target_socket_tagged<SocketMonitor>> from;
   sc_core::sc_vector<tlm_utils::simple_initiator_socket_tagged<SocketMonitor>> to;
