@@ -162,6 +162,7 @@ TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
   CHECK_THAT(words(bvp::summary_table(result)), !Contains("used: kernels"));
   result.array.rows = 3;
   result.array.columns = 5;
+  result.array.used_pes = 8;
   CHECK_THAT(words(bvp::summary_table(result)), Contains("8 of 15 used: kernels take a power of two of rows"));
   result.failure = "the time limit was reached";
   CHECK_THAT(words(bvp::summary_table(result)), Contains("FAILED: the time limit was reached"));

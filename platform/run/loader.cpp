@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/run/loader.h"
+
+#include <fmt/format.h>
+
+#include "platform/network/weights.h"
+#include "platform/run/compile_scenario.h"
+#include "platform/run/run.h"
+#include "platform/run/scenario_files.h"
+
+namespace bvp {
+namespace {
+
+void write_matrix(Soc& soc, const MatrixPlace& place, const Tensor& tensor) {
+  for (u64 row = 0; row < place.rows; ++row) {
+    soc.write_memory(place.address + row * place.pitch,
+                     reinterpret_cast<const u8*>(tensor.data.data() + row * place.columns), place.columns * 2);
+  }
+}
+
+Tensor read_matrix(Soc& soc, const MatrixPlace& place, const std::vector<u64>& shape) {
+  Tensor tensor{shape, std::vector<u16>(place.rows * place.columns)};
+  for (u64 row = 0; row < place.rows; ++row) {
+    soc.read_memory(place.address + row * place.pitch, reinterpret_cast<u8*>(tensor.data.data() + row * place.columns),
+                    place.columns * 2);
+  }
+  return tensor;
+}
+
+/// The weights that the scenario names or that its seed gives.
+TensorMap read_weights(const Scenario& scenario, std::vector<std::string>& notes) {
+  const Network& network = scenario.network;
+  const std::string& file = scenario.run.weights;
+  if (file.empty()) {
+    return scenario.run.data ? random_weights(network, static_cast<u64>(scenario.run.seed.get()))
+                             : weight_shapes(network);
+  }
+  return read_file_of(scenario, "run.weights", [&] {
+    return scenario.run.data ? load_weights(file, network, &notes) : load_weight_shapes(file, network, &notes);
+  });
+}
+
+void read_network_input(const Scenario& scenario, RunInputs& inputs) {
+  const Network& network = scenario.network;
+  const auto seed = static_cast<u64>(scenario.run.seed.get());
+  const std::string& file = scenario.run.input;
+  const auto read = [&](const auto& read_it) { return read_file_of(scenario, "run.input", read_it); };
+  if (network.vocabulary > 0) {
+    // Without data too: which rows of the table are read is a matter of time.
+    inputs.tokens = file.empty() ? random_tokens(network, seed) : read([&] { return load_tokens(file, network); });
+  } else if (scenario.run.data) {
+    inputs.input = file.empty() ? random_input(network, seed) : read([&] { return load_input(file, network); });
+  } else if (!file.empty()) {
+    read([&] { check_input_shape(file, network); });
+  }
+}
+
+}  // namespace
+
+RunInputs read_inputs(const Scenario& scenario) {
+  RunInputs inputs;
+  inputs.weights = read_weights(scenario, inputs.notes);
+  read_network_input(scenario, inputs);
+  inputs.compiled = compile_scenario(scenario, inputs.weights);
+  inputs.firmware = read_firmware(scenario, firmware_of(scenario));
+  return inputs;
+}
+
+void load_inputs(Soc& soc, const RunInputs& inputs, bool data) {
+  const CompiledNetwork& compiled = inputs.compiled;
+  for (const ElfImage::Part& part : inputs.firmware.parts) {
+    soc.write_memory(part.address, part.bytes.data(), part.bytes.size());
+  }
+  for (const MemoryBlob& blob : compiled.blobs) soc.write_memory(blob.address, blob.bytes.data(), blob.bytes.size());
+  if (!inputs.tokens.empty()) {
+    soc.write_memory(compiled.tokens.address, reinterpret_cast<const u8*>(inputs.tokens.data()),
+                     inputs.tokens.size() * sizeof(u32));
+  } else if (data) {
+    write_matrix(soc, compiled.input, inputs.input);
+  }
+}
+
+std::string layer_output(std::size_t layer) { return fmt::format("layers.{}.output", layer); }
+
+TensorMap read_outputs(Soc& soc, const Network& network, const RunInputs& inputs) {
+  const CompiledNetwork& compiled = inputs.compiled;
+  const std::vector<u64> shape{network.batch, network.tokens, network.hidden};
+  TensorMap outputs;
+  outputs["input"] = inputs.tokens.empty() ? inputs.input : read_matrix(soc, compiled.input, shape);
+  for (std::size_t i = 0; i < compiled.layer_outputs.size(); ++i) {
+    outputs[layer_output(i)] = read_matrix(soc, compiled.layer_outputs[i], shape);
+  }
+  outputs["output"] = read_matrix(soc, compiled.output, shape);
+  if (network.classes > 0) {
+    outputs["logits"] = read_matrix(soc, compiled.logits, {network.batch, network.classes});
+  }
+  return outputs;
+}
+
+}  // namespace bvp

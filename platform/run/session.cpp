@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/run/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "platform/run/machine.h"
+#include "platform/run/stopwatch.h"
+
+namespace bvp {
+
+void LastLine::add(char character) {
+  constexpr std::size_t longest = 200;
+  if (character == '\n' || character == '\r') {
+    ended_ = true;
+    return;
+  }
+  if (ended_ && character == ' ' && !text_.empty()) text_ += ';';
+  if (ended_ && character != ' ') text_.clear();
+  ended_ = false;
+  if (character == ' ' && !text_.empty() && text_.back() == ' ') return;
+  if (text_.size() < longest) text_ += character >= ' ' && character <= '~' ? character : '.';
+}
+
+Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, const RunRequest& request,
+                 Pricing pricing)
+    : soc_(soc),
+      scenario_(scenario),
+      inputs_(inputs),
+      request_(request),
+      kernels_(soc, inputs.compiled),
+      regions_(soc),
+      estimate_(inputs.compiled, [this] { report_progress(); }) {
+  soc.sequencer.add_observer(kernels_);
+  if (scenario.run.data) soc.sequencer.add_observer(not_finite_.emplace(soc, inputs.compiled));
+  soc.simulation_control.set_region_callback([this](bool begin, u32 region) { regions_.mark(begin, region); });
+  start_records(pricing);
+  watch_the_end();
+  progress_.stage = RunProgress::Stage::simulating;
+  progress_.task_count = inputs.compiled.tasks.size();
+  if (request.progress) {
+    soc.sequencer.add_observer(estimate_);
+    soc.simulation_control.set_progress_callback([this](u32 task) { estimate_.task_done(task); });
+  }
+  soc.uart.set_sink([this](char character) {
+    last_line_.add(character);
+    if (request_.uart) request_.uart(std::string_view(&character, 1));
+  });
+  soc.simulation_control.set_argument(inputs.compiled.descriptor);
+  soc.cpu.set_reset_pc(inputs.firmware.entry);
+  soc.set_loader([this] { load_inputs(soc_, inputs_, scenario_.run.data); });
+}
+
+void Session::start_records(Pricing pricing) {
+  const auto channels = static_cast<u32>(scenario_.soc.dma.channels);
+  if (scenario_.record.power_window_s > 0) {
+    const sc_core::sc_time window(scenario_.record.power_window_s, sc_core::SC_SEC);
+    power_ = std::make_unique<PowerMonitor>(soc_, pricing.table, pricing.size, window);
+  }
+  if (request_.trace) {
+    tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes),
+                                       inputs_.compiled, soc_.clock().hertz(), trace_tracks(soc_, scenario_.soc));
+    soc_.sequencer.add_observer(*tracer_);
+    soc_.set_unit_observer(tracer_.get());
+  }
+  if (request_.vcd) {
+    waveform_ = std::make_unique<Waveform>("waveform", request_.vcd(), soc_, channels, inputs_.compiled.tasks.size());
+    soc_.sequencer.add_observer(*waveform_);
+  }
+  if (tracer_ || waveform_) observe_states();
+}
+
+// DRAM, CPU and power controller have room for one observer.
+void Session::observe_states() {
+  const double dram_clock_s = 1 / soc_.dram.clock().hertz();
+  const auto burst = static_cast<double>(soc_.dram.burst_clocks());
+  soc_.dram.set_command_observer([this, dram_clock_s, burst](u32 channel, const DramCommand& command) {
+    if (command.kind != DramCommand::Kind::read && command.kind != DramCommand::Kind::write) return;
+    const bool write = command.kind == DramCommand::Kind::write;
+    const auto begin = static_cast<double>(command.cycle);
+    if (tracer_) tracer_->dram_transfer(channel, write, begin * dram_clock_s, (begin + burst) * dram_clock_s);
+    if (waveform_) waveform_->dram_access(write);
+  });
+  soc_.cpu.set_sleep_observer([this](bool asleep) {
+    if (tracer_) tracer_->cpu_asleep(asleep, sc_core::sc_time_stamp().to_seconds());
+    if (waveform_) waveform_->cpu_asleep(asleep);
+  });
+  soc_.power_controller.set_observer([this](ArrayPower power) {
+    if (tracer_) tracer_->array_power(power, sc_core::sc_time_stamp().to_seconds());
+    if (waveform_) waveform_->array_power(power);
+  });
+}
+
+// The run ends at the time at which something ends it, however far the simulation was asked to go.
+void Session::watch_the_end() {
+  soc_.simulation_control.set_exit_callback([this](int code) {
+    exit_code_ = code;
+    ended_ = true;
+    sc_core::sc_stop();
+  });
+  soc_.cpu.set_halt_callback([this](const std::string&) {
+    ended_ = true;
+    sc_core::sc_stop();
+  });
+}
+
+SessionEnd Session::simulate() {
+  SessionEnd end;
+  const Stopwatch watch;
+  try {
+    run_to_the_end(end);
+  } catch (const sc_core::sc_report& report) {
+    end.failure = fmt::format("the simulation stopped: {}: {}", report.get_msg_type(), report.get_msg());
+  }
+  end.host_seconds = watch.seconds();
+  end.firmware_exit_code = exit_code_.value_or(-1);
+  if (end.failure.empty()) end.failure = describe_end();
+  soc_.end_simulation();
+  kernels_.finish();
+  regions_.finish();
+  return end;
+}
+
+void Session::run_to_the_end(SessionEnd& end) {
+  const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
+  // Of simulated time, between two looks at whether the run is to end.
+  const sc_core::sc_time longest_step(10, sc_core::SC_US);
+  while (!ended_ && sc_core::sc_time_stamp() < limit) {
+    if (request_.interrupted && request_.interrupted()) {
+      end.failure = fmt::format("interrupted after {:.6g} s of simulated time", sc_core::sc_time_stamp().to_seconds());
+      return;
+    }
+    const sc_core::sc_time left = std::min(longest_step, limit - sc_core::sc_time_stamp());
+    soc_.advance(power_ ? std::min(left, power_->time_left()) : left);
+    if (power_ && power_->time_left() == sc_core::SC_ZERO_TIME) power_->take();
+    report_progress();
+  }
+}
+
+void Session::report_progress() {
+  if (!request_.progress) return;
+  progress_.task = estimate_.task();
+  progress_.task_index = estimate_.task_index();
+  progress_.done = estimate_.done();
+  progress_.simulated_s = sc_core::sc_time_stamp().to_seconds();
+  request_.progress(progress_);
+}
+
+std::string Session::describe_end() const {
+  std::string failure;
+  if (exit_code_ && *exit_code_ != 0) {
+    failure = fmt::format("the firmware ended with exit code {}", *exit_code_);
+    if (!last_line_.text().empty()) failure += fmt::format(" and said: {}", last_line_.text());
+  } else if (!exit_code_ && soc_.cpu.halted()) {
+    failure = fmt::format("the CPU halted: {}", soc_.cpu.halt_reason());
+  } else if (!exit_code_) {
+    failure = fmt::format(
+        "the simulated-time limit of {} s (run.time_limit_s) was reached at pc {:#x} before the "
+        "firmware ended",
+        scenario_.run.time_limit_s.get(), soc_.cpu.pc());
+  }
+  return failure + describe_array();
+}
+
+/// The first PE with an error, and where the firmware has not ended, the first with a kernel that has not.
+std::string Session::describe_array() const {
+  std::string text;
+  for (const PeCore* pe : soc_.cores) {
+    if (pe->error().empty()) continue;
+    text += fmt::format("; {}: {}", pe->statistics().name(), pe->error());
+    break;
+  }
+  if (exit_code_) return text;
+  for (const PeCore* pe : soc_.cores) {
+    const std::string pending = pe->pending();
+    if (pending.empty()) continue;
+    text += "; a kernel has not ended: " + pending.substr(0, pending.find('\n'));
+    break;
+  }
+  return text;
+}
+
+SessionRecords Session::close_records() {
+  SessionRecords records;
+  if (power_) records.power = power_->finish();
+  if (tracer_) {
+    tracer_->finish(soc_.clock().now(), records.power);
+    records.trace_events_dropped = tracer_->dropped();
+  }
+  if (waveform_) waveform_->close();
+  // They are modules of the simulation that ends here.
+  waveform_.reset();
+  tracer_.reset();
+  power_.reset();
+  return records;
+}
+
+}  // namespace bvp

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulation proper: begins it, watches it, records it, and says how it ended.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "models/power/area_table.h"
+#include "models/power/energy_table.h"
+#include "platform/power/power_monitor.h"
+#include "platform/run/kernel_recorder.h"
+#include "platform/run/loader.h"
+#include "platform/run/not_finite_recorder.h"
+#include "platform/run/progress_estimate.h"
+#include "platform/run/region_recorder.h"
+#include "platform/run/run.h"
+#include "platform/trace/tracer.h"
+#include "platform/trace/waveform.h"
+
+namespace bvp {
+
+/// The last line with text in it, of what comes character by character, with what is indented below it; unprintable
+/// characters as dots.
+class LastLine {
+ public:
+  void add(char character);
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+  bool ended_ = false;
+};
+
+/// How the simulation ended.
+struct SessionEnd {
+  std::string failure;         ///< one sentence; empty: the firmware ended with exit code 0
+  int firmware_exit_code = 0;  ///< -1: it did not end
+  double host_seconds = 0;
+};
+
+/// What was recorded while it ran, besides kernels and regions.
+struct SessionRecords {
+  PowerTrace power;
+  u64 trace_events_dropped = 0;
+};
+
+/// One simulation of a SoC that has been built and not been started. Everything that is passed must outlive it.
+class Session {
+ public:
+  struct Pricing {
+    const EnergyTable& table;
+    const MachineSize& size;
+  };
+  Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, const RunRequest& request, Pricing pricing);
+
+  /// To the end that the firmware, the CPU, the time limit or the caller gives it; statistics are settled then.
+  [[nodiscard]] SessionEnd simulate();
+  /// Writes and closes what is recorded. Before the SoC is destroyed, after simulate().
+  [[nodiscard]] SessionRecords close_records();
+
+  [[nodiscard]] const KernelRecorder& kernels() const { return kernels_; }
+  [[nodiscard]] const RegionRecorder& regions() const { return regions_; }
+  [[nodiscard]] NotFiniteResults not_finite() const { return not_finite_ ? not_finite_->found() : NotFiniteResults{}; }
+
+ private:
+  void start_records(Pricing pricing);
+  void observe_states();
+  void watch_the_end();
+  void run_to_the_end(SessionEnd& end);
+  void report_progress();
+  [[nodiscard]] std::string describe_end() const;
+  [[nodiscard]] std::string describe_array() const;
+
+  Soc& soc_;
+  const Scenario& scenario_;
+  const RunInputs& inputs_;
+  const RunRequest& request_;
+  KernelRecorder kernels_;
+  RegionRecorder regions_;
+  std::optional<NotFiniteRecorder> not_finite_;  // of runs with data
+  ProgressEstimate estimate_;
+  RunProgress progress_;
+  LastLine last_line_;  // of the firmware
+  std::unique_ptr<PowerMonitor> power_;
+  std::unique_ptr<Tracer> tracer_;
+  std::unique_ptr<Waveform> waveform_;
+  bool ended_ = false;
+  std::optional<int> exit_code_;
+};
+
+}  // namespace bvp
