@@ -9,6 +9,7 @@
 #include "models/power/estimators/estimators.h"
 #include "platform/codegen/records_layout.h"
 #include "platform/config/schema.h"
+#include "platform/metrics/figures.h"
 #include "platform/scenario/scenario_schema.h"
 #include "platform/soc/memory_map.h"
 
@@ -134,12 +135,26 @@ std::string actions_page() {
   return page("Energy actions", text);
 }
 
+std::string figures_page() {
+  std::string text =
+      "The keys of `summary.json`, in its order; others follow them ([what a run leaves](../scenario.md)).\n\n"
+      "| key | unit | what it is |\n| --- | --- | --- |\n";
+  for (const Figure& figure : figures()) {
+    text += fmt::format("| `{}` | {} | {} |\n", figure.key, figure.unit, cell(figure.sentence));
+  }
+  return page("Figures of a run", text);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> reference_pages(const std::vector<RegisterBankView>& banks) {
-  return {{"memory_map.md", memory_map_page()}, {"registers.md", registers_page(banks)},
-          {"records.md", records_page()},       {"instructions.md", instructions_page()},
-          {"actions.md", actions_page()},       {"parameters.md", page("Parameters", scenario_parameters_markdown())}};
+  return {{"memory_map.md", memory_map_page()},
+          {"registers.md", registers_page(banks)},
+          {"records.md", records_page()},
+          {"instructions.md", instructions_page()},
+          {"actions.md", actions_page()},
+          {"figures.md", figures_page()},
+          {"parameters.md", page("Parameters", scenario_parameters_markdown())}};
 }
 
 }  // namespace bvp

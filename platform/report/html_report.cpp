@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "models/isa/instruction.h"
+#include "platform/metrics/figures.h"
 #include "platform/report/run_files.h"
 #include "platform/support/input_error.h"
 #include "platform/support/input_file.h"
@@ -269,6 +270,12 @@ std::string html_report(const std::vector<fs::path>& directories) {
   replace(page, "/*STYLE*/", part_of_page("report.css"));
   replace(page, "/*SCRIPT*/", part_of_page("report.js"));
   replace(page, "/*LIBRARY*/", script_in_page(chart_library()));
+  Json headlines = Json::array();
+  for (const Figure& figure : figures()) {
+    if (figure.shown != Figure::Shown::headline) continue;
+    headlines.push_back({{"key", figure.key}, {"label", figure.label}, {"unit", figure.unit}});
+  }
+  replace(page, "/*FIGURES*/", json_in_page(headlines));
   replace(page, "/*DATA*/", json_in_page(runs));
   replace(page, "/*POLICY*/", script_policy(page));
   replace(page, "/*SEAL*/", seal_blank(Sealed::report));

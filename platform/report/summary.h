@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "platform/metrics/run_result.h"
 #include "platform/network/network.h"
 #include "platform/report/provenance.h"
-#include "platform/report/run_result.h"
 
 namespace bvp {
 

@@ -10,7 +10,8 @@
 #include <sstream>
 #include <tuple>
 
-#include "platform/report/derived_figures.h"
+#include "platform/metrics/derived_figures.h"
+#include "platform/metrics/figures.h"
 #include "platform/support/text_table.h"
 
 namespace bvp {
@@ -324,6 +325,14 @@ std::string dram_text(const RunResult& result) {
   return price ? fmt::format("with DRAM at {:g} pJ/bit", *price) : "with DRAM";
 }
 
+/// The number of a headline with its unit.
+std::string figure_text(const Figure& figure, const RunResult& result) {
+  const nlohmann::ordered_json value = figure.value(result);
+  if (!value.is_number()) return "not known";
+  const auto number = value.get<double>();
+  return figure.unit == "1" ? percent(number) : si(number, figure.unit.c_str());
+}
+
 }  // namespace
 
 std::string summary_table(const RunResult& result, const TerminalSummaryOptions& options) {
@@ -365,6 +374,9 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
   add("no kernel", percent(no_kernel(result)) + " of all cycles");
   if (const auto limit = limit_of(result)) {
     add("limited by", fmt::format("{}, busy {} of all cycles", limit->first, percent(limit->second)));
+  }
+  for (const Figure& figure : figures()) {
+    if (figure.shown == Figure::Shown::headline) add(figure.label.c_str(), figure_text(figure, result));
   }
   add("simulation",
       fmt::format("{:.2f} s on the host, {}, {}", result.host_seconds,

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "platform/report/run_result.h"
+#include "platform/metrics/run_result.h"
 #include "platform/support/text_table.h"
 
 namespace bvp {

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "platform/report/run_result.h"
+#include "platform/metrics/run_result.h"
 #include "platform/soc/soc.h"
 #include "platform/soc/soc_parameters.h"
 

@@ -4,7 +4,7 @@
 
 #include "models/power/area_table.h"
 #include "models/power/energy_table.h"
-#include "platform/report/run_result.h"
+#include "platform/metrics/run_result.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/run/region_recorder.h"
 #include "platform/scenario/scenario.h"

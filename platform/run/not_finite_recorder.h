@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "models/sequencer/command_observer.h"
+#include "platform/metrics/run_result.h"
 #include "platform/program/compiled_network.h"
-#include "platform/report/run_result.h"
 #include "platform/soc/soc.h"
 
 namespace bvp {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "models/base/types.h"
-#include "platform/report/run_result.h"
+#include "platform/metrics/run_result.h"
 #include "platform/scenario/scenario.h"
 
 namespace bvp {

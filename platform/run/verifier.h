@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "platform/report/run_result.h"
+#include "platform/metrics/run_result.h"
 #include "platform/run/loader.h"
 #include "platform/scenario/scenario.h"
 

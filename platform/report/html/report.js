@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
 // RUNS: [{directory, summary, network, parameters: {key: {value, unit, source, ...}}, prices, power: {column: [...]}}]
+// FIGURES: [{key, label, unit}], of summary.json, that have a card of their own
 
 const COLORS = ["#22628f", "#d1803c", "#4d8f4a", "#9a5ba5", "#b8433f", "#7a8794", "#b59a2a", "#3aa0a0", "#c06c98", "#5c6bb0"];
 const UNITS = ["load", "cal", "flow", "store"];
@@ -105,6 +106,7 @@ function cards(run) {
     ["verification.relative_error", s.verification.checked ? (s.verification.bit_exact ? "error; every bit as the reference"
       : "error; bits differ from the reference") : "not verified",
     s.verification.checked ? exponential(s.verification.relative_error) : "-", s.verification.relative_error],
+    ...FIGURES.map(({ key, label, unit }) => [key, label, s[key] === null ? "-" : unit === "1" ? percent(s[key]) : si(s[key], unit), s[key]]),
     ["area_mm2", "area, estimated", `${Number(s.area_mm2.toPrecision(4))} mm\u00b2`, s.area_mm2],
     ["fidelity", "fidelity", s.fidelity, s.fidelity],
   ];

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "platform/report/run_result.h"
+#include "platform/metrics/run_result.h"
 
 namespace bvp {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/report/derived_figures.h"
+#include "platform/metrics/derived_figures.h"
 
 #include <algorithm>
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include "platform/metrics/figures.h"
+
+namespace {
+
+TEST_CASE("every figure has a key of its own and says what it is", "[figures]") {
+  std::set<std::string> keys;
+  for (const bvp::Figure& figure : bvp::figures()) {
+    INFO(figure.key);
+    CHECK(keys.insert(figure.key).second);
+    CHECK_FALSE(figure.sentence.empty());
+    CHECK_FALSE(figure.value(bvp::RunResult{}).is_discarded());
+  }
+}
+
+TEST_CASE("headlines are numbers with a label that the terminal has room for", "[figures]") {
+  for (const bvp::Figure& figure : bvp::figures()) {
+    if (figure.shown != bvp::Figure::Shown::headline) continue;
+    INFO(figure.key);
+    CHECK_FALSE(figure.unit.empty());
+    CHECK_FALSE(figure.label.empty());
+    CHECK(figure.label.size() <= 16);
+    const auto value = figure.value(bvp::RunResult{});
+    CHECK((value.is_number() || value.is_null()));
+  }
+}
+
+TEST_CASE("figures are made of counters by their paths", "[figures]") {
+  bvp::RunResult result;
+  result.statistics = {{"dma", {{"bytes", 12u}, {"channel0", {{"bursts", 3u}}}}}};
+  CHECK(bvp::counter_of(result, "dma.bytes") == 12);
+  CHECK(bvp::counter_of(result, "dma.channel0.bursts") == 3);
+  CHECK_THROWS_AS(bvp::counter_of(result, "dma.words"), std::out_of_range);
+  CHECK_THROWS_AS(bvp::counter_of(result, "dma"), std::out_of_range);
+  CHECK_THROWS_AS(bvp::counter_of(result, "dma.bytes.more"), std::out_of_range);
+}
+
+}  // namespace
