@@ -29,16 +29,40 @@ const char* to_string(RegisterAccess access) {
   return "";
 }
 
-Register::Register(RegisterBank* bank, std::string name, u64 offset, RegisterAccess access, u32 reset,
-                   std::string description, std::vector<RegisterField> fields, u32 count)
+RegisterField::RegisterField(Register* owner, std::string name, unsigned lsb, unsigned width, std::string description,
+                             u32 reset)
     : name_(std::move(name)),
+      lsb_(lsb),
+      width_(width),
+      mask_(lsb > 31 || width == 0 || width > 32 - lsb ? 0 : static_cast<u32>(((u64{1} << width) - 1) << lsb)),
+      description_(std::move(description)) {
+  owner->add(this, reset);
+}
+
+Register::Register(RegisterBank* bank, std::string name, u64 offset, RegisterAccess access, u32 reset,
+                   std::string description, u32 count)
+    : bank_(bank),
+      name_(std::move(name)),
       offset_(offset),
       access_(access),
       reset_(reset),
       description_(std::move(description)),
-      fields_(std::move(fields)),
       values_(count, reset) {
   bank->add(this);
+}
+
+void Register::add(const RegisterField* field, u32 reset) {
+  if (field->mask() == 0 || reset > field->max()) {
+    report_error(bank_->name().c_str(), "field {}.{} does not fit", name_, field->name());
+  }
+  for (const RegisterField* other : fields_) {
+    if ((other->mask() & field->mask()) != 0) {
+      report_error(bank_->name().c_str(), "fields {}.{} and {}.{} overlap", name_, other->name(), name_, field->name());
+    }
+  }
+  fields_.push_back(field);
+  reset_ |= field->bits(reset);
+  this->reset();
 }
 
 u32 Register::read(u32 index) {
@@ -61,11 +85,6 @@ void RegisterBank::add(Register* added) {
       added->offset() + u64{added->count()} * word_bytes > bank_bytes_max) {
     report_error(name_.c_str(), "register {}: {} words at offset {:#x} are not possible", added->name(), added->count(),
                  added->offset());
-  }
-  for (const auto& field : added->fields()) {
-    if (field.width == 0 || field.lsb + field.width > 32) {
-      report_error(name_.c_str(), "field {}.{} does not fit", added->name(), field.name);
-    }
   }
   for (u32 i = 0; i < added->count(); ++i) {
     const auto word = find_word(added->offset() + u64{i} * word_bytes);

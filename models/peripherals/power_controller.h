@@ -33,20 +33,9 @@ class PowerController : public Peripheral {
   sc_core::sc_event change_;
   std::function<void(ArrayPower)> array_callback_, observer_;
 
-  Register array_state_{&bank(),
-                        "ARRAY_STATE",
-                        0x00,
-                        RegisterAccess::read_write,
-                        0,
-                        "The array's power state: 0 on, 1 clock off, 2 retention; other values change nothing. A "
-                        "kernel that runs when the clock goes fails."};
-  Register status_{&bank(),
-                   "STATUS",
-                   0x04,
-                   RegisterAccess::read_only,
-                   1,
-                   "The array's present state.",
-                   {{"READY", 0, 1, "the array is on and has woken"}}};
+  Register array_state_;
+  Register status_;
+  RegisterField ready_;
   Counter changes_{stats(), "changes", "changes", "changes of the array's power state"};
 };
 

@@ -35,18 +35,7 @@ class SimulationControl : public Peripheral {
   std::function<void(u32)> progress_callback_;
   std::function<void(bool, u32)> region_callback_;
 
-  Register exit_{&bank(), "EXIT", 0x00, RegisterAccess::write_only, 0, "Ends the simulation with this code."};
-  Register argument_lo_{&bank(), "ARGUMENT_LO",
-                        0x08,    RegisterAccess::read_only,
-                        0,       "Bits 31..0 of what the run was given: the network descriptor's address, or 0."};
-  Register argument_hi_{&bank(), "ARGUMENT_HI", 0x0c, RegisterAccess::read_only, 0, "Bits 63..32 of it."};
-  Register progress_{&bank(), "PROGRESS",
-                     0x10,    RegisterAccess::write_only,
-                     0,       "The network's task of this number is done; numbers that it does not have are ignored."};
-  Register region_begin_{
-      &bank(), "REGION_BEGIN", 0x14, RegisterAccess::write_only, 0, "A region of interest of this number begins."};
-  Register region_end_{
-      &bank(), "REGION_END", 0x18, RegisterAccess::write_only, 0, "The region of interest of this number ends."};
+  Register exit_, argument_lo_, argument_hi_, progress_, region_begin_, region_end_;
 };
 
 }  // namespace bvp

@@ -13,14 +13,11 @@ namespace bvp {
 namespace {
 
 static_assert(unit_index_count == unit_index_dma + 16, "the sequencer drives up to 16 DMA channels");
-constexpr u32 semaphore_max = 0xffff;
 constexpr u32 ring_entries_min = 2, ring_entries_max = 65536;
 constexpr u32 ring_alignment = 64;
 constexpr Cycle never = std::numeric_limits<Cycle>::max();
 constexpr u64 completion_bytes = sizeof(LaunchCompletion);
 static_assert(sizeof(DmaCompletion) == completion_bytes);
-constexpr u32 control_enable = 1, control_reset = 2, control_invalidate = 4;
-constexpr u32 interrupt_completion = 1, interrupt_error = 2;
 constexpr u8 known_flags = command_flag_interrupt | command_flag_resident;
 
 bool is_power_of_two(u64 value) { return value != 0 && (value & (value - 1)) == 0; }
@@ -68,8 +65,8 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& pa
       columns_(static_cast<u32>(array.columns)),
       lanes_(static_cast<u32>(array.lanes)),
       channels_(dma_channels) {
-  if (dma_channels > status_dma_channels) {
-    report_error(this->name(), "{} DMA channels, at most {} are possible", dma_channels, status_dma_channels);
+  if (dma_channels > registers_.status_dma.width()) {
+    report_error(this->name(), "{} DMA channels, at most {} are possible", dma_channels, registers_.status_dma.width());
   }
   parent_stats.add(&stats_);
   registers.register_b_transport(this, &Sequencer::registers_transport);
@@ -88,28 +85,26 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& pa
 Sequencer::~Sequencer() = default;
 
 void Sequencer::connect_registers() {
-  const auto low = [](u64 value) { return static_cast<u32>(value); };
-  const auto high = [](u64 value) { return static_cast<u32>(value >> 32); };
-  ring_base_lo_reg_.on_read([this, low] { return low(ring_base_); }).on_write([this, high](u32 value) {
-    write_ring(value, value % ring_alignment == 0, [&] { ring_base_ = u64{high(ring_base_)} << 32 | value; });
+  registers_.ring.base_lo.on_read([this] { return low_word(ring_base_); }).on_write([this](u32 value) {
+    write_ring(value, value % ring_alignment == 0, [&] { ring_base_ = join_words(value, high_word(ring_base_)); });
   });
-  ring_base_hi_reg_.on_read([this, high] { return high(ring_base_); }).on_write([this, low](u32 value) {
-    write_ring(value, true, [&] { ring_base_ = u64{value} << 32 | low(ring_base_); });
+  registers_.ring.base_hi.on_read([this] { return high_word(ring_base_); }).on_write([this](u32 value) {
+    write_ring(value, true, [&] { ring_base_ = join_words(low_word(ring_base_), value); });
   });
-  ring_entries_reg_.on_read([this] { return ring_entries_; }).on_write([this](u32 value) {
+  registers_.ring.entries.on_read([this] { return ring_entries_; }).on_write([this](u32 value) {
     const bool valid = is_power_of_two(value) && value >= ring_entries_min && value <= ring_entries_max;
     write_ring(value, valid, [&] { ring_entries_ = value; });
   });
-  head_reg_.on_read([this] { return head(); });
-  tail_reg_.on_read([this] { return tail_; }).on_write([this](u32 value) { write_tail(value); });
-  control_reg_.on_read([this] { return enabled_ ? control_enable : 0; }).on_write([this](u32 value) {
+  registers_.ring.head.on_read([this] { return head(); });
+  registers_.ring.tail.on_read([this] { return tail_; }).on_write([this](u32 value) { write_tail(value); });
+  registers_.control.on_read([this] { return registers_.control_enable.bits(enabled_); }).on_write([this](u32 value) {
     write_control(value);
   });
-  status_reg_.on_read([this] { return status(); });
+  registers_.status.on_read([this] { return status(); });
   const auto update = [this](u32) { irq_changed_.notify(sc_core::SC_ZERO_TIME); };
-  interrupt_status_.on_write(update);
-  interrupt_enable_.on_write(update);
-  semaphore_reg_.on_read([this](u32 index) { return semaphores_[index]; }).on_write([this](u32 index, u32 value) {
+  registers_.interrupt_status.on_write(update);
+  registers_.interrupt_enable.on_write(update);
+  registers_.semaphore.on_read([this](u32 index) { return semaphores_[index]; }).on_write([this](u32 index, u32 value) {
     write_semaphore(index, value);
   });
 }
@@ -118,9 +113,9 @@ void Sequencer::connect_registers() {
 // Registers
 
 void Sequencer::write_control(u32 value) {
-  if ((value & control_reset) != 0) reset();
-  if ((value & control_invalidate) != 0) forget_image();
-  enabled_ = (value & control_enable) != 0;
+  if (registers_.control_reset.of(value) != 0) reset();
+  if (registers_.control_invalidate.of(value) != 0) forget_image();
+  enabled_ = registers_.control_enable.of(value) != 0;
   not_before_ = access_cycle();
   schedule(access_cycle());
 }
@@ -148,20 +143,15 @@ u32 Sequencer::head() const {
 }
 
 void Sequencer::write_semaphore(u32 index, u32 value) {
-  if (value > semaphore_max) return raise(SequencerError::semaphore_overflow, no_tag, index);
+  if (value > registers_.semaphore_tokens.max()) return raise(SequencerError::semaphore_overflow, no_tag, index);
   semaphores_[index] = value;
   schedule(access_cycle());
 }
 
 u32 Sequencer::status() const {
-  const bool idle_now = idle();
-  u32 value = (idle_now ? 1u << status_idle : 1u << status_busy);
-  if (halted()) value |= 1u << status_halted;
-  if (launching_ || !launches_.empty()) value |= 1u << status_array;
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    if (channels_[i].running) value |= 1u << (status_dma + i);
-  }
-  return value;
+  u32 running = 0;
+  for (std::size_t i = 0; i < channels_.size(); ++i) running |= u32{channels_[i].running.has_value()} << i;
+  return registers_.status_word(idle(), launching_ || !launches_.empty(), running);
 }
 
 bool Sequencer::idle() const {
@@ -189,10 +179,7 @@ void Sequencer::reset() {
   launching_.reset();
   stop_array();
   semaphores_.fill(0);
-  for (Register* cleared : {&error_code_, &error_tag_, &error_info_lo_, &error_info_hi_, &interrupt_status_,
-                            &completed_tag_, &completed_count_, &commands_completed_, &unit_completed_}) {
-    cleared->reset();
-  }
+  registers_.clear_results();
   irq_changed_.notify(sc_core::SC_ZERO_TIME);
 }
 
@@ -218,10 +205,12 @@ void Sequencer::forget_image() {
 // Sockets
 
 void Sequencer::registers_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  bank_.b_transport(payload, delay);
+  registers_.bank.b_transport(payload, delay);
 }
 
-unsigned Sequencer::registers_debug(tlm::tlm_generic_payload& payload) { return bank_.transport_dbg(payload); }
+unsigned Sequencer::registers_debug(tlm::tlm_generic_payload& payload) {
+  return registers_.bank.transport_dbg(payload);
+}
 
 void Sequencer::dma_completion(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   tlm::tlm_response_status response = check_completion(payload, channels_.size());
@@ -359,7 +348,7 @@ void Sequencer::end_preparation(Cycle now) {
   bursts_.clear();
 }
 
-void Sequencer::update_irq() { irq.write((interrupt_status_.get() & interrupt_enable_.get()) != 0); }
+void Sequencer::update_irq() { irq.write(registers_.interrupt()); }
 
 // ---------------------------------------------------------------------------------------------------------
 // Ring and dispatcher
@@ -492,21 +481,21 @@ bool Sequencer::acquire(const Command& command, LastingState& blocked) {
 void Sequencer::complete(const Command& command) {
   const auto opcode = static_cast<CommandOpcode>(command.opcode);
   ++(opcode == CommandOpcode::sync ? commands_sync_ : opcode == CommandOpcode::dma ? commands_dma_ : commands_launch_);
-  commands_completed_.set(commands_completed_.get() + 1);
+  registers_.completed.commands.set(registers_.completed.commands.get() + 1);
   const u32 unit = unit_of(command);
-  unit_completed_.set(unit_completed_.get(unit) + 1, unit);
+  registers_.unit_completed.set(registers_.unit_completed.get(unit) + 1, unit);
   for (CommandObserver* observer : observers_) observer->command_completed(command, now_);
   if (command.signal != semaphore_none) {
-    if (semaphores_[command.signal] >= semaphore_max) {
+    if (semaphores_[command.signal] >= registers_.semaphore_tokens.max()) {
       raise(SequencerError::semaphore_overflow, command.tag, command.signal);
     } else {
       ++semaphores_[command.signal];
     }
   }
   if ((command.flags & command_flag_interrupt) != 0) {
-    completed_tag_.set(command.tag);
-    completed_count_.set(completed_count_.get() + 1);
-    interrupt_status_.set(interrupt_status_.get() | interrupt_completion);
+    registers_.completed.tag.set(command.tag);
+    registers_.completed.count.set(registers_.completed.count.get() + 1);
+    registers_.interrupt_status.set(registers_.completion_pending, 1);
     irq_changed_.notify(sc_core::SC_ZERO_TIME);
   }
 }
@@ -527,13 +516,13 @@ void Sequencer::raise(SequencerError error, u32 tag, u64 info) {
   ++errors_;
   if (halted()) return;  // the first one is what the firmware must know
   report_warning(name(), "{} (tag 0x{:x}, info 0x{:x})", describe(error), tag, info);
-  error_code_.set(static_cast<u32>(error));
-  error_tag_.set(tag);
-  error_info_lo_.set(static_cast<u32>(info));
-  error_info_hi_.set(static_cast<u32>(info >> 32));
+  registers_.error.code.set(static_cast<u32>(error));
+  registers_.error.tag.set(tag);
+  registers_.error.info_lo.set(low_word(info));
+  registers_.error.info_hi.set(high_word(info));
   end_waits(clock_.now());
   end_preparation(clock_.now());
-  interrupt_status_.set(interrupt_status_.get() | interrupt_error);
+  registers_.interrupt_status.set(registers_.error_pending, 1);
   irq_changed_.notify(sc_core::SC_ZERO_TIME);
 }
 

@@ -25,6 +25,7 @@
 #include "models/sequencer/command_observer.h"
 #include "models/sequencer/sequencer_errors.h"
 #include "models/sequencer/sequencer_parameters.h"
+#include "models/sequencer/sequencer_registers.h"
 
 namespace bvp {
 
@@ -48,18 +49,15 @@ class Sequencer : public sc_core::sc_module {
 
   /// It must live as long as the simulation runs.
   void add_observer(CommandObserver& observer) { observers_.push_back(&observer); }
-  [[nodiscard]] const RegisterBank& register_bank() const { return bank_; }
+  [[nodiscard]] const RegisterBank& register_bank() const { return registers_.bank; }
   /// Nothing fetched, queued or running.
   [[nodiscard]] bool idle() const;
   /// Counts what lasts up to the present; call before reading the statistics.
   void settle();
-  [[nodiscard]] SequencerError error() const { return static_cast<SequencerError>(error_code_.get()); }
+  [[nodiscard]] SequencerError error() const { return registers_.first_error(); }
 
  private:
   static constexpr u32 no_tag = 0xffffffff;
-  // bit positions in STATUS
-  static constexpr unsigned status_idle = 0, status_busy = 1, status_halted = 2, status_array = 8, status_dma = 16;
-  static constexpr unsigned status_dma_channels = 16;
 
   struct FetchedCommand {
     Command command{};
@@ -127,7 +125,7 @@ class Sequencer : public sc_core::sc_module {
   // registers
   void connect_registers();
   /// The cycle at which the register access being served takes effect.
-  [[nodiscard]] Cycle access_cycle() const { return clock_.to_cycles(bank_.access_time()); }
+  [[nodiscard]] Cycle access_cycle() const { return clock_.to_cycles(registers_.bank.access_time()); }
   void write_control(u32 value);
   /// Refuses the value while the ring is in use; an accepted one is stored and empties the ring.
   void write_ring(u32 value, bool valid, const std::function<void()>& store);
@@ -255,106 +253,7 @@ class Sequencer : public sc_core::sc_module {
   sc_core::sc_event wake_, irq_changed_;
   tlm::tlm_generic_payload payload_;
 
-  RegisterBank bank_{"sequencer"};
-  Register ring_base_lo_reg_{&bank_,
-                             "RING_BASE_LO",
-                             0x00,
-                             RegisterAccess::read_write,
-                             0,
-                             "Byte address of the command ring, bits 31..0; a multiple of 64. Written only while the "
-                             "ring is not in use; that empties the ring (HEAD = TAIL = 0)."};
-  Register ring_base_hi_reg_{
-      &bank_, "RING_BASE_HI", 0x04, RegisterAccess::read_write, 0, "Byte address of the command ring, bits 63..32."};
-  Register ring_entries_reg_{
-      &bank_, "RING_ENTRIES",
-      0x08,   RegisterAccess::read_write,
-      0,      "Commands that the ring holds: a power of two from 2 to 65536. Written like RING_BASE."};
-  Register head_reg_{&bank_, "HEAD",
-                     0x0c,   RegisterAccess::read_only,
-                     0,      "Index of the next command to fetch; the entries before it may be overwritten."};
-  Register tail_reg_{
-      &bank_, "TAIL",
-      0x10,   RegisterAccess::read_write,
-      0,      "Doorbell: index one past the last valid command, modulo RING_ENTRIES. TAIL = HEAD: empty."};
-  Register control_reg_{
-      &bank_,
-      "CONTROL",
-      0x14,
-      RegisterAccess::read_write,
-      0,
-      "Control.",
-      {{"ENABLE", 0, 1, "fetch commands"},
-       {"RESET", 1, 1,
-        "write 1: drop all commands, clear errors, interrupts, semaphores, HEAD and TAIL; units that "
-        "run finish unheard; reads as 0"},
-       {"INVALIDATE", 2, 1, "write 1: forget the configured kernel image because memory has changed; reads as 0"}}};
-  Register status_reg_{&bank_,
-                       "STATUS",
-                       0x18,
-                       RegisterAccess::read_only,
-                       1u << status_idle,
-                       "Status.",
-                       {{"IDLE", status_idle, 1, "nothing to fetch, queued or running"},
-                        {"BUSY", status_busy, 1, "the opposite of IDLE"},
-                        {"HALTED", status_halted, 1, "an error stopped it; only CONTROL.RESET starts it again"},
-                        {"ARRAY", status_array, 1, "a kernel is being launched or runs"},
-                        {"DMA", status_dma, status_dma_channels, "bit per DMA channel: a transfer runs"}}};
-  Register interrupt_status_{&bank_,
-                             "INTERRUPT_STATUS",
-                             0x1c,
-                             RegisterAccess::write_one_to_clear,
-                             0,
-                             "Interrupts pending.",
-                             {{"COMPLETION", 0, 1, "a command with the interrupt flag has completed"},
-                              {"ERROR", 1, 1, "an error halted the sequencer"}}};
-  Register interrupt_enable_{&bank_,
-                             "INTERRUPT_ENABLE",
-                             0x20,
-                             RegisterAccess::read_write,
-                             0,
-                             "Interrupts that raise the line.",
-                             {{"COMPLETION", 0, 1, "as in INTERRUPT_STATUS"}, {"ERROR", 1, 1, "likewise"}}};
-  Register completed_tag_{&bank_, "COMPLETED_TAG",
-                          0x24,   RegisterAccess::read_only,
-                          0,      "Tag of the last completed command that had the interrupt flag."};
-  Register completed_count_{&bank_,
-                            "COMPLETED_COUNT",
-                            0x28,
-                            RegisterAccess::read_only,
-                            0,
-                            "Completed commands that had the interrupt flag, of all units together, modulo "
-                            "2^32. It does not say which ones: UNIT_COMPLETED does."};
-  Register commands_completed_{
-      &bank_, "COMMANDS_COMPLETED", 0x2c, RegisterAccess::read_only, 0, "Completed commands, modulo 2^32."};
-  Register error_code_{&bank_, "ERROR_CODE",
-                       0x30,   RegisterAccess::read_only,
-                       0,      "The first error since the reset, a SequencerError; 0: none."};
-  Register error_tag_{
-      &bank_, "ERROR_TAG", 0x34, RegisterAccess::read_only, 0, "Tag of the command at fault, 0xffffffff: no command."};
-  Register error_info_lo_{&bank_, "ERROR_INFO_LO",
-                          0x38,   RegisterAccess::read_only,
-                          0,      "Bits 31..0 of what the error is about; see the error codes."};
-  Register error_info_hi_{
-      &bank_, "ERROR_INFO_HI", 0x3c, RegisterAccess::read_only, 0, "Bits 63..32 of what the error is about."};
-  Register semaphore_reg_{&bank_,
-                          "SEMAPHORE",
-                          0x80,
-                          RegisterAccess::read_write,
-                          0,
-                          "Tokens of each semaphore.",
-                          {{"TOKENS", 0, 16, "0 to 65535"}},
-                          semaphore_count};
-  Register unit_completed_{
-      &bank_,
-      "UNIT_COMPLETED",
-      0x100,
-      RegisterAccess::read_only,
-      0,
-      "Commands that each unit has completed, modulo 2^32, with the interrupt flag or without: sync "
-      "commands, launches, then DMA channel 0 and those behind it. A unit completes its commands in "
-      "the order of the ring, so its n-th command is done when its element has reached n.",
-      {},
-      unit_index_count};
+  SequencerRegisters registers_;
 };
 
 }  // namespace bvp
