@@ -103,8 +103,8 @@ void Cpu::run() {
   }
   // The CPU has computed ahead: it halts when the simulation has come that far.
   synchronise();
-  if (on_halt_) {
-    on_halt_(halt_reason_);
+  if (halts.connected()) {
+    halts(halt_reason_);
   } else {
     report_warning(name(), "{}", halt_reason_);
   }
@@ -154,11 +154,11 @@ void Cpu::sleep() {
   asleep_since_ = sc_core::sc_time_stamp();
   asleep_.begin(0);
   sleeping_ = true;
-  if (on_sleep_) on_sleep_(true);
+  sleep_changed(true);
   while ((pending() & csr_.mie) == 0) wait(lines_changed_);
   sleeping_ = false;
   asleep_.end(sleep_cycles_, cycles_asleep());
-  if (on_sleep_) on_sleep_(false);
+  sleep_changed(false);
 }
 
 void Cpu::settle() { asleep_.settle(sleep_cycles_, cycles_asleep()); }

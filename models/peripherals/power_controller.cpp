@@ -40,8 +40,7 @@ void PowerController::change() {
   if (array_ == ArrayPower::retention) supply_low_ = true;
   if (array_ == ArrayPower::on) supply_low_ = false;
   ++changes_;
-  if (array_callback_) array_callback_(array_);
-  if (observer_) observer_(array_);
+  array_changed(array_);
 }
 
 }  // namespace bvp

@@ -18,11 +18,9 @@ SimulationControl::SimulationControl(sc_core::sc_module_name name, const Simulat
       region_end_(&bank(), "REGION_END", 0x18, RegisterAccess::write_only, 0,
                   "The region of interest of this number ends.") {
   exit_.on_write([this](u32 value) { exit(static_cast<int>(value)); });
-  progress_.on_write([this](u32 task) {
-    if (progress_callback_) progress_callback_(task);
-  });
-  region_begin_.on_write([this](u32 region) { mark_region(true, region); });
-  region_end_.on_write([this](u32 region) { mark_region(false, region); });
+  progress_.on_write([this](u32 task) { task_done(task); });
+  region_begin_.on_write([this](u32 region) { region_began(region); });
+  region_end_.on_write([this](u32 region) { region_ended(region); });
 }
 
 SimulationControl::~SimulationControl() = default;
@@ -35,11 +33,7 @@ void SimulationControl::set_argument(u64 argument) {
 void SimulationControl::exit(int code) {
   if (exit_code_) return;
   exit_code_ = code;
-  if (exit_callback_) exit_callback_(code);
-}
-
-void SimulationControl::mark_region(bool begin, u32 region) {
-  if (region_callback_) region_callback_(begin, region);
+  exited(code);
 }
 
 }  // namespace bvp

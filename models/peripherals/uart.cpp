@@ -22,8 +22,8 @@ Uart::Uart(sc_core::sc_module_name name, const UartParameters& parameters, const
                         "What raises the interrupt line."),
       rx_interrupt_(&interrupt_enable_, "RX", 0, 1, "RXDATA has a character") {
   txdata_.on_write([this](u32 value) {
-    ++sent_;
-    if (sink_) sink_(static_cast<char>(sent_character_.of(value)));
+    ++sent_count_;
+    sent(static_cast<char>(sent_character_.of(value)));
   });
   rxdata_.on_read([this] { return received_.empty() ? 0U : received_character_.bits(received_.front()); });
   rxdata_.after_read([this](u32) { take_received(); });

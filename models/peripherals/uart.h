@@ -3,8 +3,8 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 
+#include "models/base/signal.h"
 #include "models/peripherals/peripheral.h"
 
 namespace bvp {
@@ -18,8 +18,7 @@ class Uart : public Peripheral {
   ~Uart() override;
   SC_HAS_PROCESS(Uart);
 
-  /// Gets every character sent; without a sink they are dropped.
-  void set_sink(std::function<void(char)> sink) { sink_ = std::move(sink); }
+  Signal<char> sent;  ///< a character that firmware sends
   /// A character from outside; dropped when too many wait. From the simulation's thread, before or while it runs.
   void receive(char character);
 
@@ -30,12 +29,11 @@ class Uart : public Peripheral {
   void update_irq() { irq_changed_.notify(until_access()); }
 
   const std::size_t receive_depth_;
-  std::function<void(char)> sink_;
   std::deque<u8> received_;
   bool dropped_some_ = false;  // since the last read of RXDATA
   sc_core::sc_event irq_changed_;
 
-  Counter sent_{stats(), "sent", "characters", "characters sent"};
+  Counter sent_count_{stats(), "sent", "characters", "characters sent"};
   Counter received_count_{stats(), "received", "characters", "characters received"};
   Counter dropped_{stats(), "dropped", "characters", "characters dropped because too many waited"};
 

@@ -232,37 +232,40 @@ class Run {
     const Stopwatch setup;
     Soc& soc = *soc_;
     KernelRecorder recorder(soc, compiled_);
-    soc.sequencer.add_observer(recorder);
+    recorder.watch(soc.sequencer.commands());
     std::optional<NotFiniteRecorder> not_finite;
-    if (data()) soc.sequencer.add_observer(not_finite.emplace(soc, compiled_));
+    if (data()) not_finite.emplace(soc, compiled_).watch(soc.sequencer.commands());
     RegionRecorder regions(soc);
-    soc.simulation_control.set_region_callback([&](bool begin, u32 region) { regions.mark(begin, region); });
+    std::vector<Connection> connections;
+    SimulationControl& control = soc.simulation_control;
+    connections.push_back(control.region_began.connect([&](u32 region) { regions.mark(true, region); }));
+    connections.push_back(control.region_ended.connect([&](u32 region) { regions.mark(false, region); }));
     clock_hz_ = soc.clock().hertz();
     start_records(soc);
     // The run ends at the time at which something ends it, however far the simulation was asked to go.
     std::optional<int> exit_code;
     bool ended = false;
-    soc.simulation_control.set_exit_callback([&](int code) {
+    connections.push_back(control.exited.connect([&](int code) {
       exit_code = code;
       ended = true;
       sc_core::sc_stop();
-    });
-    soc.cpu.set_halt_callback([&](const std::string&) {
+    }));
+    connections.push_back(soc.cpu.halts.connect([&](const std::string&) {
       ended = true;
       sc_core::sc_stop();
-    });
+    }));
     progress_.stage = RunProgress::Stage::simulating;
     progress_.task_count = compiled_.tasks.size();
     ProgressEstimate estimate(compiled_, [&] { report_progress(estimate); });
     if (request_.progress) {
-      soc.sequencer.add_observer(estimate);
-      soc.simulation_control.set_progress_callback([&](u32 task) { estimate.task_done(task); });
+      estimate.watch(soc.sequencer.commands());
+      connections.push_back(control.task_done.connect([&](u32 task) { estimate.task_done(task); }));
     }
-    soc.uart.set_sink([&](char character) {
+    connections.push_back(soc.uart.sent.connect([&](char character) {
       last_line_.add(character);
       if (request_.uart) request_.uart(std::string_view(&character, 1));
-    });
-    soc.simulation_control.set_argument(compiled_.descriptor);
+    }));
+    control.set_argument(compiled_.descriptor);
     soc.cpu.set_reset_pc(elf_.entry);
     soc.set_loader([&] { load(soc); });
     result_.host_setup_seconds = setup_seconds_ + setup.seconds();
@@ -342,17 +345,17 @@ class Run {
     if (request_.trace) {
       tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes), compiled_,
                                          clock_hz_, trace_tracks(soc, scenario_.soc));
-      soc.sequencer.add_observer(*tracer_);
+      tracer_->watch(soc.sequencer.commands());
       soc.set_unit_observer(tracer_.get());
     }
     if (request_.vcd) {
       waveform_ = std::make_unique<Waveform>("waveform", request_.vcd(), soc, channels, compiled_.tasks.size());
-      soc.sequencer.add_observer(*waveform_);
+      waveform_->watch(soc.sequencer.commands());
     }
     if (tracer_ || waveform_) observe_states(soc);
   }
 
-  /// Of what has room for one observer: DRAM, CPU and power controller.
+  /// Of DRAM, CPU and power controller.
   void observe_states(Soc& soc) {
     const double dram_clock_s = 1 / soc.dram.clock().hertz();
     const auto burst = static_cast<double>(soc.dram.burst_clocks());
@@ -363,14 +366,14 @@ class Run {
       if (tracer_) tracer_->dram_transfer(channel, write, begin * dram_clock_s, (begin + burst) * dram_clock_s);
       if (waveform_) waveform_->dram_access(write);
     });
-    soc.cpu.set_sleep_observer([this](bool asleep) {
+    records_.push_back(soc.cpu.sleep_changed.connect([this](bool asleep) {
       if (tracer_) tracer_->cpu_asleep(asleep, sc_core::sc_time_stamp().to_seconds());
       if (waveform_) waveform_->cpu_asleep(asleep);
-    });
-    soc.power_controller.set_observer([this](ArrayPower power) {
+    }));
+    records_.push_back(soc.power_controller.array_changed.connect([this](ArrayPower power) {
       if (tracer_) tracer_->array_power(power, sc_core::sc_time_stamp().to_seconds());
       if (waveform_) waveform_->array_power(power);
-    });
+    }));
   }
 
   void finish_records(Soc& soc) {
@@ -752,6 +755,7 @@ class Run {
   std::unique_ptr<PowerMonitor> power_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<Waveform> waveform_;
+  std::vector<Connection> records_;  // of both
   double setup_seconds_ = 0;
 };
 

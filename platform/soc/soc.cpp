@@ -51,7 +51,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   bus.add_target("simulation_control", simulation_control_base, simulation_control_span)
       .bind(simulation_control.target);
   bus.add_target("power_controller", power_controller_base, power_controller_span).bind(power_controller.target);
-  power_controller.set_array_callback([this](ArrayPower power) { set_array_power(power); });
+  array_power_ = power_controller.array_changed.connect([this](ArrayPower power) { set_array_power(power); });
   bus.add_target("sequencer", sequencer_base, sequencer_span).bind(sequencer.registers);
   bus.add_target("boot_ram", boot_ram_base, static_cast<u64>(parameters.boot_ram.size_bytes)).bind(boot_ram.target);
   auto& to_scratchpad = bus.add_target("scratchpad", scratchpad_base, scratchpad.size());

@@ -66,7 +66,7 @@ class SequencerBench : public CommandObserver {
     sequencer = std::make_unique<Sequencer>("sequencer", parameters, array, options.channels, clock, stats);
     world_ = std::make_unique<World>("world", *this);
     memory.resize(memory_bytes, 0);
-    sequencer->add_observer(*this);
+    watch(sequencer->commands());
   }
   ~SequencerBench() override { sc_core::sc_report_handler::set_handler(previous_handler_); }
   SequencerBench(const SequencerBench&) = delete;

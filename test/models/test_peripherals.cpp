@@ -75,10 +75,11 @@ struct Bench {
 struct UartBench : Bench<Uart, UartParameters> {
   UartBench() : Bench([](UartParameters& uart) { uart.receive_depth = 2; }) {
     dut->irq.bind(irq);
-    dut->set_sink([this](char character) { sent += character; });
+    connection = dut->sent.connect([this](char character) { sent += character; });
   }
   sc_core::sc_signal<bool> irq;
   std::string sent;
+  Connection connection;
 };
 
 struct TimerBench : Bench<MachineTimer, MachineTimerParameters> {
@@ -250,9 +251,10 @@ TEST_CASE("simulation control: exit, argument, progress, regions") {
   std::vector<std::pair<bool, u32>> regions;
   bench.run(ns(1));
   bench.write("PROGRESS", 1);  // nobody listens
-  bench.dut->set_exit_callback([&](int code) { exits.push_back(code); });
-  bench.dut->set_progress_callback([&](u32 task) { tasks.push_back(task); });
-  bench.dut->set_region_callback([&](bool begin, u32 region) { regions.emplace_back(begin, region); });
+  const Connection exit = bench.dut->exited.connect([&](int code) { exits.push_back(code); });
+  const Connection progress = bench.dut->task_done.connect([&](u32 task) { tasks.push_back(task); });
+  const Connection begin = bench.dut->region_began.connect([&](u32 region) { regions.emplace_back(true, region); });
+  const Connection end = bench.dut->region_ended.connect([&](u32 region) { regions.emplace_back(false, region); });
   bench.dut->set_argument(0x123456789abcdef0);
   CHECK(bench.read("ARGUMENT_LO") == 0x9abcdef0);
   CHECK(bench.read("ARGUMENT_HI") == 0x12345678);
@@ -272,7 +274,7 @@ TEST_CASE("power controller: states, and what waking takes") {
   Bench<PowerController, PowerControllerParameters> bench(
       [](PowerControllerParameters& parameters) { parameters.retention_wake_s = 1e-6; });
   std::vector<ArrayPower> states;
-  bench.dut->set_array_callback([&](ArrayPower state) { states.push_back(state); });
+  const Connection connection = bench.dut->array_changed.connect([&](ArrayPower state) { states.push_back(state); });
   bench.run(ns(1));
   CHECK(bench.read("STATUS") == 1);
   CHECK(bench.read("ARRAY_STATE") == 0);
