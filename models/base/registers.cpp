@@ -10,7 +10,7 @@
 namespace bvp {
 namespace {
 
-constexpr unsigned word_bytes = 4;
+constexpr u32 word_bytes = 4;
 constexpr u64 bank_bytes_max = 0x10000;
 
 }  // namespace
@@ -105,54 +105,56 @@ std::optional<RegisterBank::Word> RegisterBank::find_word(u64 offset) const {
   return Word{owner, static_cast<u32>(index)};
 }
 
-tlm::tlm_response_status RegisterBank::check(const tlm::tlm_generic_payload& payload) const {
-  const unsigned length = payload.get_data_length();
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if ((length != 4 && length != 8) || payload.get_streaming_width() < length) return tlm::TLM_BURST_ERROR_RESPONSE;
-  if (payload.get_address() % length != 0) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  for (unsigned done = 0; done < length; done += word_bytes) {
-    const auto word = find_word(payload.get_address() + done);
-    if (!word) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-    if (payload.is_read() && !word->owner->readable()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-    if (payload.is_write() && !word->owner->writable()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+template <class Predicate>
+bool RegisterBank::all_words(u64 offset, u32 bytes, Predicate predicate) const {
+  for (u32 done = 0; done < bytes; done += word_bytes) {
+    if (!predicate(find_word(offset + done))) return false;
   }
-  return tlm::TLM_OK_RESPONSE;
+  return true;
 }
 
-void RegisterBank::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  payload.set_dmi_allowed(false);
-  const tlm::tlm_response_status status = check(payload);
-  payload.set_response_status(status);
-  if (status != tlm::TLM_OK_RESPONSE) return;
-  delay += latency_;
+bool RegisterBank::mapped(u64 offset, u32 bytes) const {
+  return all_words(offset, bytes, [](const auto& word) { return word.has_value(); });
+}
+
+bool RegisterBank::readable(u64 offset, u32 bytes) const {
+  return all_words(offset, bytes, [](const auto& word) { return word->owner->readable(); });
+}
+
+bool RegisterBank::writable(u64 offset, u32 bytes) const {
+  return all_words(offset, bytes, [](const auto& word) { return word->owner->writable(); });
+}
+
+void RegisterBank::read(u64 offset, u8* data, u32 bytes, const sc_core::sc_time& delay) {
   access_delay_ = delay;
-  for (unsigned done = 0; done < payload.get_data_length(); done += word_bytes) {
-    const auto word = find_word(payload.get_address() + done);
-    unsigned char* data = payload.get_data_ptr() + done;
-    u32 value = 0;
-    if (payload.is_read()) {
-      value = word->owner->read(word->index);
-      std::memcpy(data, &value, word_bytes);
-    } else if (payload.is_write()) {
-      std::memcpy(&value, data, word_bytes);
-      word->owner->write(word->index, value);
-    }
+  for (u32 done = 0; done < bytes; done += word_bytes) {
+    const auto word = find_word(offset + done);
+    const u32 value = word->owner->read(word->index);
+    std::memcpy(data + done, &value, word_bytes);
   }
   access_delay_ = sc_core::SC_ZERO_TIME;
 }
 
-unsigned RegisterBank::transport_dbg(tlm::tlm_generic_payload& payload) const {
-  payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  if (!payload.is_read()) return 0;
+void RegisterBank::write(u64 offset, const u8* data, u32 bytes, const sc_core::sc_time& delay) {
+  access_delay_ = delay;
+  for (u32 done = 0; done < bytes; done += word_bytes) {
+    const auto word = find_word(offset + done);
+    u32 value = 0;
+    std::memcpy(&value, data + done, word_bytes);
+    word->owner->write(word->index, value);
+  }
+  access_delay_ = sc_core::SC_ZERO_TIME;
+}
+
+u32 RegisterBank::peek(u64 offset, u8* data, u32 bytes) const {
   // Byte by byte: debuggers ask for any range.
-  for (unsigned done = 0; done < payload.get_data_length(); ++done) {
-    const u64 offset = payload.get_address() + done;
-    const auto word = find_word(offset);
+  for (u32 done = 0; done < bytes; ++done) {
+    const auto word = find_word(offset + done);
     if (!word) return done;
     const u32 value = word->owner->peek(word->index);
-    payload.get_data_ptr()[done] = static_cast<unsigned char>(value >> (offset % word_bytes * 8));
+    data[done] = static_cast<u8>(value >> ((offset + done) % word_bytes * 8));
   }
-  return payload.get_data_length();
+  return bytes;
 }
 
 void RegisterBank::reset() {

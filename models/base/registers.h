@@ -3,8 +3,6 @@
 // decode, access checks, the firmware's C header and the tables in docs/ all come from those declarations.
 #pragma once
 
-#include <tlm>
-
 #include <functional>
 #include <map>
 #include <optional>
@@ -150,8 +148,8 @@ class Register {
   IndexedWrite after_read_, write_;
 };
 
-/// The registers of one model. Serves aligned accesses of 4 bytes, and of 8 bytes as two (the lower first);
-/// anything else gets the TLM error response that fits and changes nothing.
+/// The registers of one model, by offset. Accesses are of one or more adjacent words of 4 bytes, the lowest first,
+/// which are registers that allow it: models/transport/register_target.h checks that and serves sockets.
 class RegisterBank {
  public:
   /// @param name     the block's name, as in the memory map
@@ -161,12 +159,20 @@ class RegisterBank {
   RegisterBank(const RegisterBank&) = delete;
   RegisterBank& operator=(const RegisterBank&) = delete;
 
-  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  /// Debuggers read without side effects; their writes are refused.
-  unsigned transport_dbg(tlm::tlm_generic_payload& payload) const;
+  /// Whether all of [offset, offset + bytes) are registers; both are multiples of 4.
+  [[nodiscard]] bool mapped(u64 offset, u32 bytes) const;
+  /// Whether all of them, which are mapped, can be read or written.
+  [[nodiscard]] bool readable(u64 offset, u32 bytes) const;
+  [[nodiscard]] bool writable(u64 offset, u32 bytes) const;
+  /// @param delay  from now until the access reaches the registers, the latency included
+  void read(u64 offset, u8* data, u32 bytes, const sc_core::sc_time& delay);
+  void write(u64 offset, const u8* data, u32 bytes, const sc_core::sc_time& delay);
+  /// Reads any range without side effects, up to where a register is missing. Returns the number of bytes.
+  u32 peek(u64 offset, u8* data, u32 bytes) const;
   void reset();
 
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] sc_core::sc_time latency() const { return latency_; }
   /// In the order of declaration.
   [[nodiscard]] const std::vector<Register*>& registers() const { return registers_; }
   [[nodiscard]] Register* find(const std::string& name) const;
@@ -182,7 +188,8 @@ class RegisterBank {
 
   void add(Register* added);
   [[nodiscard]] std::optional<Word> find_word(u64 offset) const;
-  [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
+  template <class Predicate>
+  [[nodiscard]] bool all_words(u64 offset, u32 bytes, Predicate predicate) const;
 
   std::string name_;
   sc_core::sc_time latency_;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "models/base/report.h"
+#include "models/transport/initiator.h"
 
 namespace bvp {
 namespace {
@@ -414,14 +415,8 @@ bool Cpu::transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned l
   synchronise();
   ++bus_accesses_;
   tlm::tlm_generic_payload payload;
-  payload.set_command(command);
-  payload.set_address(address);
-  payload.set_data_ptr(bytes);
-  payload.set_data_length(length);
-  payload.set_streaming_width(length);
-  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   sc_core::sc_time delay;
-  data->b_transport(payload, delay);
+  access(data, payload, command, address, bytes, length, delay);
   ahead_ += delay;
   lines_in_doubt_ = true;
   if (payload.is_dmi_allowed()) request_direct_memory(address);

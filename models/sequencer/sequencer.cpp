@@ -6,14 +6,16 @@
 
 #include "models/abi/dma_status.h"
 #include "models/base/report.h"
+#include "models/transport/check.h"
 #include "models/transport/initiator.h"
+#include "models/transport/register_target.h"
 
 namespace bvp {
 
 namespace {
 
 static_assert(unit_index_count == unit_index_dma + 16, "the sequencer drives up to 16 DMA channels");
-constexpr u64 completion_bytes = sizeof(LaunchCompletion);
+constexpr u32 completion_bytes = sizeof(LaunchCompletion);
 static_assert(sizeof(DmaCompletion) == completion_bytes);
 
 template <class T>
@@ -23,17 +25,12 @@ T read_record(const tlm::tlm_generic_payload& payload) {
   return record;
 }
 
-/// The response for a completion write to `units` units of completion_bytes each.
-tlm::tlm_response_status check_completion(const tlm::tlm_generic_payload& payload, u64 units) {
-  if (!payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (payload.get_data_length() != completion_bytes || payload.get_streaming_width() < completion_bytes) {
-    return tlm::TLM_BURST_ERROR_RESPONSE;
-  }
-  if (payload.get_address() % completion_bytes != 0 || payload.get_address() / completion_bytes >= units) {
-    return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  }
-  return tlm::TLM_OK_RESPONSE;
+/// What completion sockets take: a record of one of so many units, at its number * completion_bytes.
+PayloadRules completion_rules(u64 units) {
+  PayloadRules rules = PayloadRules::words(completion_bytes);
+  rules.read = false;
+  rules.span = units * completion_bytes;
+  return rules;
 }
 
 }  // namespace
@@ -158,15 +155,13 @@ void Sequencer::reset() {
 // Sockets
 
 void Sequencer::registers_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  registers_.bank.b_transport(payload, delay);
+  serve(registers_.bank, payload, delay);
 }
 
-unsigned Sequencer::registers_debug(tlm::tlm_generic_payload& payload) {
-  return registers_.bank.transport_dbg(payload);
-}
+unsigned Sequencer::registers_debug(tlm::tlm_generic_payload& payload) { return serve_debug(registers_.bank, payload); }
 
 void Sequencer::dma_completion(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  tlm::tlm_response_status response = check_completion(payload, channels_.count());
+  tlm::tlm_response_status response = check(payload, completion_rules(channels_.count()));
   if (response == tlm::TLM_OK_RESPONSE) {
     const auto channel = static_cast<u32>(payload.get_address() / completion_bytes);
     if (channels_.take_completion(channel)) {
@@ -179,7 +174,7 @@ void Sequencer::dma_completion(tlm::tlm_generic_payload& payload, sc_core::sc_ti
 }
 
 void Sequencer::pe_completion(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  tlm::tlm_response_status response = check_completion(payload, to_pe.size());
+  tlm::tlm_response_status response = check(payload, completion_rules(to_pe.size()));
   if (response == tlm::TLM_OK_RESPONSE) {
     const auto pe = static_cast<u32>(payload.get_address() / completion_bytes);
     const auto completion = read_record<LaunchCompletion>(payload);

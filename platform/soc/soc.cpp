@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "models/transport/initiator.h"
 #include "platform/soc/memory_map.h"
 
 namespace bvp {
@@ -139,13 +140,7 @@ bool Soc::read_memory(u64 address, u8* bytes, std::size_t size) {
 }
 
 bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t size) {
-  tlm::tlm_generic_payload payload;
-  payload.set_command(command);
-  payload.set_address(address);
-  payload.set_data_ptr(bytes);
-  payload.set_data_length(static_cast<unsigned>(size));
-  payload.set_streaming_width(static_cast<unsigned>(size));
-  return loader_->transport_dbg(payload) == size;
+  return debug_access(loader_, command, address, bytes, static_cast<u32>(size)) == size;
 }
 
 void Soc::advance(const sc_core::sc_time& duration) {

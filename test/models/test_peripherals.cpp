@@ -15,6 +15,7 @@
 #include "models/peripherals/power_controller.h"
 #include "models/peripherals/simulation_control.h"
 #include "models/peripherals/uart.h"
+#include "models/transport/initiator.h"
 
 using namespace bvp;
 using sc_core::sc_time;
@@ -42,15 +43,8 @@ struct Bench {
     return found->offset();
   }
   tlm::tlm_response_status access(tlm::tlm_command command, u64 address, u32& value) {
-    tlm::tlm_generic_payload payload;
-    payload.set_command(command);
-    payload.set_address(address);
-    payload.set_data_ptr(reinterpret_cast<u8*>(&value));
-    payload.set_data_length(4);
-    payload.set_streaming_width(4);
     delay = sc_core::SC_ZERO_TIME;
-    initiator.socket->b_transport(payload, delay);
-    return payload.get_response_status();
+    return bvp::access(initiator.socket, command, address, &value, 4, delay);
   }
   u32 read(const std::string& name) {
     u32 value = 0;
@@ -234,12 +228,7 @@ TEST_CASE("interrupt controller: debuggers do not claim") {
   bench.drive(3, true);
   bench.write("ENABLE", 1U << 3);
   u32 value = 0;
-  tlm::tlm_generic_payload payload;
-  payload.set_command(tlm::TLM_READ_COMMAND);
-  payload.set_address(bench.offset("CLAIM"));
-  payload.set_data_ptr(reinterpret_cast<u8*>(&value));
-  payload.set_data_length(4);
-  CHECK(bench.initiator.socket->transport_dbg(payload) == 4);
+  CHECK(debug_access(bench.initiator.socket, tlm::TLM_READ_COMMAND, bench.offset("CLAIM"), &value, 4) == 4);
   CHECK(value == 3);
   CHECK(bench.read("CLAIM") == 3);
 }

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "models/base/simulation_context.h"
+#include "models/transport/initiator.h"
+#include "models/transport/register_target.h"
 
 using namespace bvp;
 using sc_core::sc_time;
@@ -38,13 +40,9 @@ Access access(RegisterBank& bank, tlm::tlm_command command, u64 offset, unsigned
   tlm::tlm_generic_payload payload;
   std::vector<u8> data(bytes);
   std::memcpy(data.data(), &value, std::min<std::size_t>(bytes, sizeof value));
-  payload.set_command(command);
-  payload.set_address(offset);
-  payload.set_data_ptr(data.data());
-  payload.set_data_length(bytes);
-  payload.set_streaming_width(bytes);
+  prepare(payload, command, offset, data.data(), bytes);
   sc_time delay(10, sc_core::SC_NS);
-  bank.b_transport(payload, delay);
+  serve(bank, payload, delay);
   std::memcpy(&value, data.data(), std::min<std::size_t>(bytes, sizeof value));
   return {payload.get_response_status(), value, delay};
 }
@@ -108,19 +106,15 @@ TEST_CASE("registers: refuse what they cannot do, and change nothing", "[registe
 
   tlm::tlm_generic_payload payload;
   u8 bytes[4] = {}, enable = TLM_BYTE_ENABLED;
-  payload.set_command(tlm::TLM_WRITE_COMMAND);
-  payload.set_address(0);
-  payload.set_data_ptr(bytes);
-  payload.set_data_length(4);
-  payload.set_streaming_width(4);
+  prepare(payload, tlm::TLM_WRITE_COMMAND, 0, bytes, 4);
   payload.set_byte_enable_ptr(&enable);
   payload.set_byte_enable_length(1);
   sc_time delay;
-  device.bank.b_transport(payload, delay);
+  serve(device.bank, payload, delay);
   CHECK(payload.get_response_status() == tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
   payload.set_byte_enable_ptr(nullptr);
   payload.set_streaming_width(2);
-  device.bank.b_transport(payload, delay);
+  serve(device.bank, payload, delay);
   CHECK(payload.get_response_status() == tlm::TLM_BURST_ERROR_RESPONSE);
   CHECK(delay == sc_core::SC_ZERO_TIME);
 }
@@ -142,16 +136,13 @@ TEST_CASE("registers: callbacks", "[registers]") {
   // A debugger sees the queue, and takes nothing.
   tlm::tlm_generic_payload payload;
   u8 bytes[3] = {};
-  payload.set_command(tlm::TLM_READ_COMMAND);
-  payload.set_address(0x14);
-  payload.set_data_ptr(bytes);
-  payload.set_data_length(3);
-  CHECK(device.bank.transport_dbg(payload) == 3);
+  prepare(payload, tlm::TLM_READ_COMMAND, 0x14, bytes, 3);
+  CHECK(serve_debug(device.bank, payload) == 3);
   CHECK(bytes[0] == 11);
   payload.set_address(0x0e);
-  CHECK(device.bank.transport_dbg(payload) == 2);  // then comes a gap
+  CHECK(serve_debug(device.bank, payload) == 2);  // then comes a gap
   payload.set_command(tlm::TLM_WRITE_COMMAND);
-  CHECK(device.bank.transport_dbg(payload) == 0);
+  CHECK(serve_debug(device.bank, payload) == 0);
 
   CHECK(read(device.bank, 0x14).value == 11);
   CHECK(read(device.bank, 0x14).value == 22);
