@@ -10,7 +10,7 @@
 namespace bvp {
 namespace {
 
-constexpr unsigned word_bytes = 4;
+constexpr u32 word_bytes = 4;
 constexpr u64 bank_bytes_max = 0x10000;
 
 }  // namespace
@@ -29,16 +29,40 @@ const char* to_string(RegisterAccess access) {
   return "";
 }
 
-Register::Register(RegisterBank* bank, std::string name, u64 offset, RegisterAccess access, u32 reset,
-                   std::string description, std::vector<RegisterField> fields, u32 count)
+RegisterField::RegisterField(Register* owner, std::string name, unsigned lsb, unsigned width, std::string description,
+                             u32 reset)
     : name_(std::move(name)),
+      lsb_(lsb),
+      width_(width),
+      mask_(lsb > 31 || width == 0 || width > 32 - lsb ? 0 : static_cast<u32>(((u64{1} << width) - 1) << lsb)),
+      description_(std::move(description)) {
+  owner->add(this, reset);
+}
+
+Register::Register(RegisterBank* bank, std::string name, u64 offset, RegisterAccess access, u32 reset,
+                   std::string description, u32 count)
+    : bank_(bank),
+      name_(std::move(name)),
       offset_(offset),
       access_(access),
       reset_(reset),
       description_(std::move(description)),
-      fields_(std::move(fields)),
       values_(count, reset) {
   bank->add(this);
+}
+
+void Register::add(const RegisterField* field, u32 reset) {
+  if (field->mask() == 0 || reset > field->max()) {
+    report_error(bank_->name().c_str(), "field {}.{} does not fit", name_, field->name());
+  }
+  for (const RegisterField* other : fields_) {
+    if ((other->mask() & field->mask()) != 0) {
+      report_error(bank_->name().c_str(), "fields {}.{} and {}.{} overlap", name_, other->name(), name_, field->name());
+    }
+  }
+  fields_.push_back(field);
+  reset_ |= field->bits(reset);
+  this->reset();
 }
 
 u32 Register::read(u32 index) {
@@ -62,11 +86,6 @@ void RegisterBank::add(Register* added) {
     report_error(name_.c_str(), "register {}: {} words at offset {:#x} are not possible", added->name(), added->count(),
                  added->offset());
   }
-  for (const auto& field : added->fields()) {
-    if (field.width == 0 || field.lsb + field.width > 32) {
-      report_error(name_.c_str(), "field {}.{} does not fit", added->name(), field.name);
-    }
-  }
   for (u32 i = 0; i < added->count(); ++i) {
     const auto word = find_word(added->offset() + u64{i} * word_bytes);
     if (word) {
@@ -86,54 +105,56 @@ std::optional<RegisterBank::Word> RegisterBank::find_word(u64 offset) const {
   return Word{owner, static_cast<u32>(index)};
 }
 
-tlm::tlm_response_status RegisterBank::check(const tlm::tlm_generic_payload& payload) const {
-  const unsigned length = payload.get_data_length();
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if ((length != 4 && length != 8) || payload.get_streaming_width() < length) return tlm::TLM_BURST_ERROR_RESPONSE;
-  if (payload.get_address() % length != 0) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  for (unsigned done = 0; done < length; done += word_bytes) {
-    const auto word = find_word(payload.get_address() + done);
-    if (!word) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-    if (payload.is_read() && !word->owner->readable()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-    if (payload.is_write() && !word->owner->writable()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+template <class Predicate>
+bool RegisterBank::all_words(u64 offset, u32 bytes, Predicate predicate) const {
+  for (u32 done = 0; done < bytes; done += word_bytes) {
+    if (!predicate(find_word(offset + done))) return false;
   }
-  return tlm::TLM_OK_RESPONSE;
+  return true;
 }
 
-void RegisterBank::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  payload.set_dmi_allowed(false);
-  const tlm::tlm_response_status status = check(payload);
-  payload.set_response_status(status);
-  if (status != tlm::TLM_OK_RESPONSE) return;
-  delay += latency_;
+bool RegisterBank::mapped(u64 offset, u32 bytes) const {
+  return all_words(offset, bytes, [](const auto& word) { return word.has_value(); });
+}
+
+bool RegisterBank::readable(u64 offset, u32 bytes) const {
+  return all_words(offset, bytes, [](const auto& word) { return word->owner->readable(); });
+}
+
+bool RegisterBank::writable(u64 offset, u32 bytes) const {
+  return all_words(offset, bytes, [](const auto& word) { return word->owner->writable(); });
+}
+
+void RegisterBank::read(u64 offset, u8* data, u32 bytes, const sc_core::sc_time& delay) {
   access_delay_ = delay;
-  for (unsigned done = 0; done < payload.get_data_length(); done += word_bytes) {
-    const auto word = find_word(payload.get_address() + done);
-    unsigned char* data = payload.get_data_ptr() + done;
-    u32 value = 0;
-    if (payload.is_read()) {
-      value = word->owner->read(word->index);
-      std::memcpy(data, &value, word_bytes);
-    } else if (payload.is_write()) {
-      std::memcpy(&value, data, word_bytes);
-      word->owner->write(word->index, value);
-    }
+  for (u32 done = 0; done < bytes; done += word_bytes) {
+    const auto word = find_word(offset + done);
+    const u32 value = word->owner->read(word->index);
+    std::memcpy(data + done, &value, word_bytes);
   }
   access_delay_ = sc_core::SC_ZERO_TIME;
 }
 
-unsigned RegisterBank::transport_dbg(tlm::tlm_generic_payload& payload) const {
-  payload.set_response_status(tlm::TLM_OK_RESPONSE);
-  if (!payload.is_read()) return 0;
+void RegisterBank::write(u64 offset, const u8* data, u32 bytes, const sc_core::sc_time& delay) {
+  access_delay_ = delay;
+  for (u32 done = 0; done < bytes; done += word_bytes) {
+    const auto word = find_word(offset + done);
+    u32 value = 0;
+    std::memcpy(&value, data + done, word_bytes);
+    word->owner->write(word->index, value);
+  }
+  access_delay_ = sc_core::SC_ZERO_TIME;
+}
+
+u32 RegisterBank::peek(u64 offset, u8* data, u32 bytes) const {
   // Byte by byte: debuggers ask for any range.
-  for (unsigned done = 0; done < payload.get_data_length(); ++done) {
-    const u64 offset = payload.get_address() + done;
-    const auto word = find_word(offset);
+  for (u32 done = 0; done < bytes; ++done) {
+    const auto word = find_word(offset + done);
     if (!word) return done;
     const u32 value = word->owner->peek(word->index);
-    payload.get_data_ptr()[done] = static_cast<unsigned char>(value >> (offset % word_bytes * 8));
+    data[done] = static_cast<u8>(value >> ((offset + done) % word_bytes * 8));
   }
-  return payload.get_data_length();
+  return bytes;
 }
 
 void RegisterBank::reset() {

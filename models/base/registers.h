@@ -3,8 +3,6 @@
 // decode, access checks, the firmware's C header and the tables in docs/ all come from those declarations.
 #pragma once
 
-#include <tlm>
-
 #include <functional>
 #include <map>
 #include <optional>
@@ -23,25 +21,55 @@ enum class RegisterAccess { read_write, read_only, write_only, write_one_to_clea
 /// "rw", "r", "w", "w1c"
 [[nodiscard]] const char* to_string(RegisterAccess access);
 
-struct RegisterField {
-  std::string name;
-  unsigned lsb;
-  unsigned width;
-  std::string description;
+/// The halves of a value that two registers hold together.
+[[nodiscard]] constexpr u32 low_word(u64 value) { return static_cast<u32>(value); }
+[[nodiscard]] constexpr u32 high_word(u64 value) { return static_cast<u32>(value >> 32); }
+[[nodiscard]] constexpr u64 join_words(u32 low, u32 high) { return u64{high} << 32 | low; }
 
-  [[nodiscard]] u32 mask() const { return static_cast<u32>(((u64{1} << width) - 1) << lsb); }
-};
-
+class Register;
 class RegisterBank;
 
+/// Adjacent bits of a register: `RegisterField enable_{&control_, "ENABLE", 0, 1, "fetch commands"};`, declared behind
+/// the register. A model reads and writes them by this object (`control_[enable_]`, `control_.set(enable_, 1)`) and by
+/// no mask of its own.
+class RegisterField {
+ public:
+  /// @param lsb    position of its lowest bit
+  /// @param width  bits; they lie within the register and in no other field of it
+  /// @param reset  its value after a reset, beside the bits that the register's own reset value has
+  RegisterField(Register* owner, std::string name, unsigned lsb, unsigned width, std::string description,
+                u32 reset = 0);
+  RegisterField(const RegisterField&) = delete;
+  RegisterField& operator=(const RegisterField&) = delete;
+
+  /// The field's value in a word of its register.
+  [[nodiscard]] u32 of(u32 word) const { return (word & mask_) >> lsb_; }
+  /// A word that has `value` in the field and zeros beside it; bits of the value that do not fit are lost.
+  [[nodiscard]] u32 bits(u32 value) const { return static_cast<u32>(u64{value} << lsb_) & mask_; }
+  /// The largest value.
+  [[nodiscard]] u32 max() const { return mask_ >> lsb_; }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] unsigned lsb() const { return lsb_; }
+  [[nodiscard]] unsigned width() const { return width_; }
+  [[nodiscard]] u32 mask() const { return mask_; }
+  [[nodiscard]] const std::string& description() const { return description_; }
+
+ private:
+  std::string name_;
+  unsigned lsb_, width_;
+  u32 mask_;
+  std::string description_;
+};
+
 /// One 32-bit register, or an array of `count` consecutive ones:
-/// `Register tail_{&bank_, "TAIL", 0x10, RegisterAccess::read_write, 0, "What it is.", {{"INDEX", 0, 16, "..."}}};`
+/// `Register tail_{&bank_, "TAIL", 0x10, RegisterAccess::read_write, 0, "What it is."};`
 /// It holds a value of its own; callbacks replace or follow what an access does to it. A callback of an array may take
 /// the element's index as its first parameter.
 class Register {
  public:
   Register(RegisterBank* bank, std::string name, u64 offset, RegisterAccess access, u32 reset, std::string description,
-           std::vector<RegisterField> fields = {}, u32 count = 1);
+           u32 count = 1);
   Register(const Register&) = delete;
   Register& operator=(const Register&) = delete;
 
@@ -69,7 +97,13 @@ class Register {
   }
 
   [[nodiscard]] u32 get(u32 index = 0) const { return values_[index]; }
+  [[nodiscard]] u32 operator[](const RegisterField& field) const { return get(field); }
+  [[nodiscard]] u32 get(const RegisterField& field, u32 index = 0) const { return field.of(values_[index]); }
   void set(u32 value, u32 index = 0) { values_[index] = value; }
+  /// The other fields keep their values.
+  void set(const RegisterField& field, u32 value, u32 index = 0) {
+    values_[index] = (values_[index] & ~field.mask()) | field.bits(value);
+  }
   void reset() { values_.assign(values_.size(), reset_); }
 
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -77,13 +111,15 @@ class Register {
   [[nodiscard]] RegisterAccess access() const { return access_; }
   [[nodiscard]] u32 reset_value() const { return reset_; }
   [[nodiscard]] const std::string& description() const { return description_; }
-  [[nodiscard]] const std::vector<RegisterField>& fields() const { return fields_; }
+  /// In the order of declaration.
+  [[nodiscard]] const std::vector<const RegisterField*>& fields() const { return fields_; }
   [[nodiscard]] u32 count() const { return static_cast<u32>(values_.size()); }
   [[nodiscard]] bool readable() const { return access_ != RegisterAccess::write_only; }
   [[nodiscard]] bool writable() const { return access_ != RegisterAccess::read_only; }
 
  private:
   friend class RegisterBank;
+  friend class RegisterField;
   using IndexedWrite = std::function<void(u32 index, u32 value)>;
 
   template <class F>
@@ -95,23 +131,25 @@ class Register {
     }
   }
 
+  void add(const RegisterField* field, u32 reset);
   [[nodiscard]] u32 peek(u32 index) const { return read_ ? read_(index) : values_[index]; }
   u32 read(u32 index);
   void write(u32 index, u32 value);
 
+  const RegisterBank* bank_;
   std::string name_;
   u64 offset_;
   RegisterAccess access_;
   u32 reset_;
   std::string description_;
-  std::vector<RegisterField> fields_;
+  std::vector<const RegisterField*> fields_;
   std::vector<u32> values_;
   std::function<u32(u32 index)> read_;
   IndexedWrite after_read_, write_;
 };
 
-/// The registers of one model. Serves aligned accesses of 4 bytes, and of 8 bytes as two (the lower first);
-/// anything else gets the TLM error response that fits and changes nothing.
+/// The registers of one model, by offset. Accesses are of one or more adjacent words of 4 bytes, the lowest first,
+/// which are registers that allow it: models/transport/register_target.h checks that and serves sockets.
 class RegisterBank {
  public:
   /// @param name     the block's name, as in the memory map
@@ -121,12 +159,20 @@ class RegisterBank {
   RegisterBank(const RegisterBank&) = delete;
   RegisterBank& operator=(const RegisterBank&) = delete;
 
-  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  /// Debuggers read without side effects; their writes are refused.
-  unsigned transport_dbg(tlm::tlm_generic_payload& payload) const;
+  /// Whether all of [offset, offset + bytes) are registers; both are multiples of 4.
+  [[nodiscard]] bool mapped(u64 offset, u32 bytes) const;
+  /// Whether all of them, which are mapped, can be read or written.
+  [[nodiscard]] bool readable(u64 offset, u32 bytes) const;
+  [[nodiscard]] bool writable(u64 offset, u32 bytes) const;
+  /// @param delay  from now until the access reaches the registers, the latency included
+  void read(u64 offset, u8* data, u32 bytes, const sc_core::sc_time& delay);
+  void write(u64 offset, const u8* data, u32 bytes, const sc_core::sc_time& delay);
+  /// Reads any range without side effects, up to where a register is missing. Returns the number of bytes.
+  u32 peek(u64 offset, u8* data, u32 bytes) const;
   void reset();
 
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] sc_core::sc_time latency() const { return latency_; }
   /// In the order of declaration.
   [[nodiscard]] const std::vector<Register*>& registers() const { return registers_; }
   [[nodiscard]] Register* find(const std::string& name) const;
@@ -142,7 +188,8 @@ class RegisterBank {
 
   void add(Register* added);
   [[nodiscard]] std::optional<Word> find_word(u64 offset) const;
-  [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
+  template <class Predicate>
+  [[nodiscard]] bool all_words(u64 offset, u32 bytes, Predicate predicate) const;
 
   std::string name_;
   sc_core::sc_time latency_;

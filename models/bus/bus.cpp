@@ -6,6 +6,7 @@
 
 #include "models/base/report.h"
 #include "models/transport/bulk_traffic.h"
+#include "models/transport/check.h"
 
 namespace bvp {
 namespace {
@@ -78,8 +79,12 @@ void Bus::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& de
   const u64 address = payload.get_address();
   const u64 bytes = payload.get_data_length();
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && untimed(payload, delay)) return;
-  if (bytes == 0) {
-    payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
+  // Targets check the rest: the bus only needs to know what it carries.
+  PayloadRules rules;
+  rules.ignore = rules.byte_enables = rules.streaming = true;
+  const tlm::tlm_response_status status = check(payload, rules);
+  if (status != tlm::TLM_OK_RESPONSE) {
+    payload.set_response_status(status);
     return;
   }
   Target* const target = decode(address, bytes);

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "models/base/report.h"
+#include "models/transport/initiator.h"
 
 namespace bvp {
 namespace {
@@ -103,8 +104,8 @@ void Cpu::run() {
   }
   // The CPU has computed ahead: it halts when the simulation has come that far.
   synchronise();
-  if (on_halt_) {
-    on_halt_(halt_reason_);
+  if (halts.connected()) {
+    halts(halt_reason_);
   } else {
     report_warning(name(), "{}", halt_reason_);
   }
@@ -154,11 +155,11 @@ void Cpu::sleep() {
   asleep_since_ = sc_core::sc_time_stamp();
   asleep_.begin(0);
   sleeping_ = true;
-  if (on_sleep_) on_sleep_(true);
+  sleep_changed(true);
   while ((pending() & csr_.mie) == 0) wait(lines_changed_);
   sleeping_ = false;
   asleep_.end(sleep_cycles_, cycles_asleep());
-  if (on_sleep_) on_sleep_(false);
+  sleep_changed(false);
 }
 
 void Cpu::settle() { asleep_.settle(sleep_cycles_, cycles_asleep()); }
@@ -414,14 +415,8 @@ bool Cpu::transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned l
   synchronise();
   ++bus_accesses_;
   tlm::tlm_generic_payload payload;
-  payload.set_command(command);
-  payload.set_address(address);
-  payload.set_data_ptr(bytes);
-  payload.set_data_length(length);
-  payload.set_streaming_width(length);
-  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   sc_core::sc_time delay;
-  data->b_transport(payload, delay);
+  access(data, payload, command, address, bytes, length, delay);
   ahead_ += delay;
   lines_in_doubt_ = true;
   if (payload.is_dmi_allowed()) request_direct_memory(address);

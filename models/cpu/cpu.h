@@ -9,6 +9,7 @@
 #include <string>
 #include <systemc>
 
+#include "models/base/signal.h"
 #include "models/base/statistics.h"
 #include "models/base/types.h"
 #include "models/cpu/cpu_parameters.h"
@@ -43,10 +44,9 @@ class Cpu : public sc_core::sc_module {
   /// The firmware cannot go on: an exception that it has no way to handle.
   [[nodiscard]] bool halted() const { return halted_; }
   [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
-  /// Called when the CPU halts, at the simulated time at which it does; without it a warning is reported.
-  void set_halt_callback(std::function<void(const std::string& reason)> callback) { on_halt_ = std::move(callback); }
-  /// Called when the CPU goes to sleep in WFI and when it wakes; null: nobody.
-  void set_sleep_observer(std::function<void(bool asleep)> observer) { on_sleep_ = std::move(observer); }
+  /// The CPU halts, at the simulated time at which it does, for this reason. A warning is reported if nobody listens.
+  Signal<const std::string&> halts;
+  Signal<bool> sleep_changed;  ///< the CPU goes to sleep in WFI (true) or wakes
   /// What the `time` register shows; without it reading `time` is an illegal instruction.
   void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
   /// When timer_irq will rise next, if nobody writes a register of the timer until then. The CPU does not compute
@@ -122,12 +122,10 @@ class Cpu : public sc_core::sc_module {
   sc_core::sc_time ahead_;
   sc_core::sc_event_or_list lines_changed_;
   bool lines_in_doubt_ = false;  // since they were read, something may have moved them or made them matter
-  std::function<void(bool)> on_sleep_;
   bool sleeping_ = false, halted_ = false;
   sc_core::sc_time asleep_since_;
   LastingState asleep_;  // in cycles since then
   std::string halt_reason_;
-  std::function<void(const std::string&)> on_halt_;
   std::function<u64(const sc_core::sc_time&)> time_source_;
   std::function<sc_core::sc_time()> timer_forecast_;
 

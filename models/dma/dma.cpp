@@ -7,6 +7,9 @@
 #include <array>
 #include <cstring>
 
+#include "models/transport/check.h"
+#include "models/transport/initiator.h"
+
 namespace bvp {
 
 Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
@@ -14,9 +17,7 @@ Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
       stats(fmt::format("channel{}", channel_number)),
       transfer(static_cast<u32>(parameters.burst_bytes.get())),
       done(static_cast<std::size_t>(parameters.outstanding.get())),
-      data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1) {
-  payload.set_byte_enable_ptr(nullptr);
-}
+      data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1) {}
 
 Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
          StatGroup& parent_statistics, Mode mode)
@@ -50,26 +51,28 @@ Dma::~Dma() = default;
 void Dma::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const u64 number = payload.get_address() / dma_channel_stride;
   const u64 offset = payload.get_address() % dma_channel_stride;
-  const u32 length = payload.get_data_length();
-  if (payload.get_byte_enable_ptr() != nullptr) {
-    payload.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
-  } else if (number >= channels_.size() || (offset != 0 && offset != dma_status_offset)) {
-    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-  } else if (payload.get_command() != (offset == 0 ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND)) {
-    payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
-  } else if (length != (offset == 0 ? sizeof(DmaDescriptor) : sizeof(u32)) || payload.get_streaming_width() < length) {
-    payload.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
+  const bool exists = number < channels_.size();
+  PayloadRules rules;
+  rules.span = channels_.size() * dma_channel_stride;
+  if (exists && offset == 0) {
+    rules.read = false;
+    rules.least_bytes = rules.most_bytes = sizeof(DmaDescriptor);
+  } else if (exists && offset == dma_status_offset) {
+    rules.write = false;
+    rules.least_bytes = rules.most_bytes = sizeof(u32);
   } else {
-    Channel& channel = *channels_[number];
-    payload.set_response_status(tlm::TLM_OK_RESPONSE);
-    if (offset == dma_status_offset) {
-      const u32 word = status_word(channel);
-      std::memcpy(payload.get_data_ptr(), &word, sizeof word);
-    } else if (channel.busy) {
-      payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
-    } else {
-      submit(channel, payload.get_data_ptr(), delay);
-    }
+    rules.alignment = dma_channel_stride;  // nothing is there: an address error, whatever the command
+  }
+  payload.set_response_status(check(payload, rules));
+  if (!payload.is_response_ok()) return;
+  Channel& channel = *channels_[number];
+  if (offset == dma_status_offset) {
+    const u32 word = status_word(channel);
+    std::memcpy(payload.get_data_ptr(), &word, sizeof word);
+  } else if (channel.busy) {
+    payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+  } else {
+    submit(channel, payload.get_data_ptr(), delay);
   }
 }
 
@@ -155,7 +158,7 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   Cycle request = issue;
   u8* data = channel.data.data();
   for (const DmaSegment& segment : burst.source) {
-    if (!access(channel, tlm::TLM_READ_COMMAND, segment, data, request++, done)) {
+    if (!move_segment(channel, tlm::TLM_READ_COMMAND, segment, data, request++, done)) {
       channel.status = DmaStatus::source_error;
       break;
     }
@@ -167,7 +170,7 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
     request = done;
     for (const DmaSegment& segment : burst.destination) {
       u8* from = fill ? channel.data.data() + segment.address % 2 : data;
-      if (!access(channel, tlm::TLM_WRITE_COMMAND, segment, from, request++, done)) {
+      if (!move_segment(channel, tlm::TLM_WRITE_COMMAND, segment, from, request++, done)) {
         channel.status = DmaStatus::destination_error;
         break;
       }
@@ -184,21 +187,14 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   if (mode_.fast) count_for_pace(channel, issue);
 }
 
-bool Dma::access(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
-                 Cycle& done) {
+bool Dma::move_segment(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
+                       Cycle& done) {
   tlm::tlm_generic_payload& payload = channel.payload;
-  payload.set_command(command);
-  payload.set_address(segment.address);
-  payload.set_data_ptr(data);
-  payload.set_data_length(segment.bytes);
-  payload.set_streaming_width(segment.bytes);
-  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  payload.set_dmi_allowed(false);
   if (moves_nothing()) payload.set_extension(&timing_only_);
   if (sampling_) payload.set_extension(&sampled_);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   sc_core::sc_time delay = clock_.to_time(issue) - now;
-  to_bus->b_transport(payload, delay);
+  access(to_bus, payload, command, segment.address, data, segment.bytes, delay);
   if (moves_nothing()) payload.clear_extension(&timing_only_);
   if (sampling_) payload.clear_extension(&sampled_);
   done = std::max(done, clock_.to_cycles(now + delay));
@@ -225,17 +221,10 @@ void Dma::complete(Channel& channel) {
   channel.taken.end(channel.statistics.busy_cycles, channel.finished);
   channel.set_up.end(channel.statistics.setup_cycles, channel.submitted + setup_cycles_);
   if (channel.status != DmaStatus::ok) ++channel.statistics.errors;
-  // The receiver may answer with the next descriptor, which uses channel.payload only once it runs.
   DmaCompletion completion{static_cast<u32>(channel.status)};
-  tlm::tlm_generic_payload& payload = channel.payload;
-  payload.set_command(tlm::TLM_WRITE_COMMAND);
-  payload.set_address(u64{channel.number} * sizeof completion);
-  payload.set_data_ptr(reinterpret_cast<u8*>(&completion));
-  payload.set_data_length(sizeof completion);
-  payload.set_streaming_width(sizeof completion);
-  payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  completions->b_transport(payload, delay);
+  access(completions, tlm::TLM_WRITE_COMMAND, u64{channel.number} * sizeof completion, &completion, sizeof completion,
+         delay);
 }
 
 }  // namespace bvp

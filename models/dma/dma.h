@@ -113,8 +113,8 @@ class Dma : public sc_core::sc_module {
   [[nodiscard]] Cycle next_issue(const Channel& channel) const;
   void wake_when_due(Channel& channel);
   void perform_burst(Channel& channel, Cycle issue);
-  bool access(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
-              Cycle& done);
+  bool move_segment(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
+                    Cycle& done);
   void complete(Channel& channel);
   /// All its bursts have been issued.
   [[nodiscard]] static bool drains(const Channel& channel) {

@@ -7,6 +7,7 @@
 
 #include "models/dma/dma.h"
 #include "models/transport/bulk_traffic.h"
+#include "models/transport/initiator.h"
 
 namespace bvp {
 
@@ -211,14 +212,13 @@ void Dma::move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles) {
 
 bool Dma::send_bulk(const DmaSpan& span, BulkTraffic& bulk) {
   tlm::tlm_generic_payload payload;
-  payload.set_command(tlm::TLM_IGNORE_COMMAND);
-  payload.set_address(span.first);
   bulk.span = span.last - span.first + 1;
   payload.set_extension(&bulk);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  to_bus->b_transport(payload, delay);
+  const tlm::tlm_response_status status =
+      access(to_bus, payload, tlm::TLM_IGNORE_COMMAND, span.first, nullptr, 0, delay);
   payload.clear_extension(&bulk);
-  return payload.is_response_ok();
+  return status == tlm::TLM_OK_RESPONSE;
 }
 
 void Dma::move_data(Channel& channel, u64 bytes) {
@@ -281,12 +281,9 @@ bool Dma::access_moved(bool write) {
   bulk.runs = bulk_runs_.data();
   bulk.count = bulk_runs_.size();
   tlm::tlm_generic_payload payload;
-  payload.set_command(tlm::TLM_IGNORE_COMMAND);
-  payload.set_address(first);
-  payload.set_data_ptr(data);
   payload.set_extension(&bulk);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-  to_bus->b_transport(payload, delay);
+  access(to_bus, payload, tlm::TLM_IGNORE_COMMAND, first, data, 0, delay);
   payload.clear_extension(&bulk);
   return bulk.done;
 }

@@ -7,6 +7,7 @@
 
 #include "models/base/report.h"
 #include "models/transport/bulk_traffic.h"
+#include "models/transport/check.h"
 
 namespace bvp {
 
@@ -32,15 +33,6 @@ Ram::Ram(sc_core::sc_module_name name, const RamParameters& parameters, const Cl
 
 Ram::~Ram() = default;
 
-tlm::tlm_response_status Ram::check(const tlm::tlm_generic_payload& payload) const {
-  const u64 bytes = payload.get_data_length();
-  if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (bytes == 0 || payload.get_streaming_width() < bytes) return tlm::TLM_BURST_ERROR_RESPONSE;
-  if (payload.get_address() >= size() || bytes > size() - payload.get_address()) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  return tlm::TLM_OK_RESPONSE;
-}
-
 void Ram::move(tlm::tlm_generic_payload& payload, u64 bytes) {
   u8* const here = storage_.data() + payload.get_address();
   if (payload.is_read()) {
@@ -51,7 +43,9 @@ void Ram::move(tlm::tlm_generic_payload& payload, u64 bytes) {
 }
 
 void Ram::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  const tlm::tlm_response_status status = check(payload);
+  PayloadRules rules;
+  rules.span = size();
+  const tlm::tlm_response_status status = check(payload, rules);
   payload.set_response_status(status);
   payload.set_dmi_allowed(status == tlm::TLM_OK_RESPONSE);
   if (status != tlm::TLM_OK_RESPONSE) return;

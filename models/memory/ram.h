@@ -28,7 +28,6 @@ class Ram : public sc_core::sc_module {
   unsigned debug(tlm::tlm_generic_payload& payload);
   bool direct_memory(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
 
-  [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
   void move(tlm::tlm_generic_payload& payload, u64 bytes);
 
   const sc_core::sc_time latency_;

@@ -10,8 +10,9 @@ namespace bvp {
 class InterruptController : public Peripheral {
  public:
   static constexpr unsigned lines = 32;
+  static constexpr unsigned no_line = 0;  ///< what CLAIM reads when nothing is pending
 
-  sc_core::sc_vector<sc_core::sc_in<bool>> sources;  ///< by line; line 0 is none and ignored
+  sc_core::sc_vector<sc_core::sc_in<bool>> sources;  ///< by line; no_line is ignored
   sc_core::sc_out<bool> irq;
 
   InterruptController(sc_core::sc_module_name name, const InterruptControllerParameters& parameters,
@@ -33,12 +34,7 @@ class InterruptController : public Peripheral {
 
   Counter claims_{stats(), "claims", "interrupts", "interrupts claimed"};
 
-  Register pending_{&bank(), "PENDING", 0x00, RegisterAccess::read_only, 0, "Bit per line that is pending."};
-  Register enable_{
-      &bank(), "ENABLE", 0x04, RegisterAccess::read_write, 0, "Bit per line that may interrupt; bit 0 stays 0."};
-  Register claim_{&bank(), "CLAIM",
-                  0x08,    RegisterAccess::read_write,
-                  0,       "Read: claims the lowest line pending and enabled, 0: none. Write: that line is served."};
+  Register pending_, enable_, claim_;
 };
 
 }  // namespace bvp

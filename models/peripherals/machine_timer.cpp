@@ -5,32 +5,33 @@
 #include <limits>
 
 namespace bvp {
-namespace {
-
-constexpr u64 low_word = 0xffffffff;
-
-}  // namespace
 
 MachineTimer::MachineTimer(sc_core::sc_module_name name, const MachineTimerParameters& parameters,
                            const ClockDomain& clock, StatGroup& parent_stats)
     : Peripheral(name, parameters, clock, parent_stats),
       irq("irq"),
-      tick_(ClockDomain(parameters.frequency_hz).period()) {
+      tick_(ClockDomain(parameters.frequency_hz).period()),
+      // At the offsets of the widespread core-local interruptor.
+      mtimecmp_lo_(&bank(), "MTIMECMP_LO", 0x4000, RegisterAccess::read_write, 0xffffffff,
+                   "Bits 31..0 of mtimecmp: the interrupt is pending while mtime >= mtimecmp."),
+      mtimecmp_hi_(&bank(), "MTIMECMP_HI", 0x4004, RegisterAccess::read_write, 0xffffffff, "Bits 63..32 of mtimecmp."),
+      mtime_lo_(&bank(), "MTIME_LO", 0xbff8, RegisterAccess::read_write, 0, "Bits 31..0 of mtime."),
+      mtime_hi_(&bank(), "MTIME_HI", 0xbffc, RegisterAccess::read_write, 0, "Bits 63..32 of mtime.") {
   mtimecmp_lo_.on_write([this](u32) { changed(); });
   mtimecmp_hi_.on_write([this](u32) { changed(); });
-  mtime_lo_.on_read([this] { return static_cast<u32>(mtime(bank().access_time())); });
-  mtime_hi_.on_read([this] { return static_cast<u32>(mtime(bank().access_time()) >> 32); });
-  mtime_lo_.on_write([this](u32 value) { write_mtime(low_word, value); });
-  mtime_hi_.on_write([this](u32 value) { write_mtime(~low_word, u64{value} << 32); });
+  const auto mtime_now = [this] { return mtime(bank().access_time()); };
+  mtime_lo_.on_read([mtime_now] { return low_word(mtime_now()); });
+  mtime_hi_.on_read([mtime_now] { return high_word(mtime_now()); });
+  mtime_lo_.on_write([this, mtime_now](u32 value) { write_mtime(value, high_word(mtime_now())); });
+  mtime_hi_.on_write([this, mtime_now](u32 value) { write_mtime(low_word(mtime_now()), value); });
   SC_METHOD(compare);
   sensitive << compare_;
 }
 
 MachineTimer::~MachineTimer() = default;
 
-void MachineTimer::write_mtime(u64 mask, u64 bits) {
-  const u64 now = mtime(bank().access_time());
-  offset_ += ((now & ~mask) | bits) - now;
+void MachineTimer::write_mtime(u32 low, u32 high) {
+  offset_ += join_words(low, high) - mtime(bank().access_time());
   changed();
 }
 

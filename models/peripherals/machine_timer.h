@@ -22,8 +22,8 @@ class MachineTimer : public Peripheral {
   [[nodiscard]] sc_core::sc_time next_rise() const;
 
  private:
-  [[nodiscard]] u64 mtimecmp() const { return u64{mtimecmp_hi_.get()} << 32 | mtimecmp_lo_.get(); }
-  void write_mtime(u64 mask, u64 bits);
+  [[nodiscard]] u64 mtimecmp() const { return join_words(mtimecmp_lo_.get(), mtimecmp_hi_.get()); }
+  void write_mtime(u32 low, u32 high);
   void changed();
   /// Drives the line, and wakes again when mtime will have reached mtimecmp.
   void compare();
@@ -32,14 +32,7 @@ class MachineTimer : public Peripheral {
   u64 offset_ = 0;  // of mtime to the ticks since the start, modulo 2^64
   sc_core::sc_event compare_;
 
-  // At the offsets of the widespread core-local interruptor.
-  Register mtimecmp_lo_{&bank(),    "MTIMECMP_LO",
-                        0x4000,     RegisterAccess::read_write,
-                        0xffffffff, "Bits 31..0 of mtimecmp: the interrupt is pending while mtime >= mtimecmp."};
-  Register mtimecmp_hi_{
-      &bank(), "MTIMECMP_HI", 0x4004, RegisterAccess::read_write, 0xffffffff, "Bits 63..32 of mtimecmp."};
-  Register mtime_lo_{&bank(), "MTIME_LO", 0xbff8, RegisterAccess::read_write, 0, "Bits 31..0 of mtime."};
-  Register mtime_hi_{&bank(), "MTIME_HI", 0xbffc, RegisterAccess::read_write, 0, "Bits 63..32 of mtime."};
+  Register mtimecmp_lo_, mtimecmp_hi_, mtime_lo_, mtime_hi_;
 };
 
 }  // namespace bvp

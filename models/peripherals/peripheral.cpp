@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/peripherals/peripheral.h"
 
+#include "models/transport/register_target.h"
+
 namespace bvp {
 
 Peripheral::Peripheral(sc_core::sc_module_name name, const PeripheralParameters& parameters, const ClockDomain& clock,
@@ -18,7 +20,9 @@ Peripheral::~Peripheral() = default;
 
 void Peripheral::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   ++accesses_;
-  bank_.b_transport(payload, delay);
+  serve(bank_, payload, delay);
 }
+
+unsigned Peripheral::debug(tlm::tlm_generic_payload& payload) { return serve_debug(bank_, payload); }
 
 }  // namespace bvp

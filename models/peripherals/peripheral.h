@@ -35,7 +35,7 @@ class Peripheral : public sc_core::sc_module {
 
  private:
   void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  unsigned debug(tlm::tlm_generic_payload& payload) { return bank_.transport_dbg(payload); }
+  unsigned debug(tlm::tlm_generic_payload& payload);
 
   RegisterBank bank_;
   StatGroup stats_;

@@ -2,9 +2,8 @@
 // Power controller: states of the array that firmware sets. See docs/models/power_controller.md.
 #pragma once
 
-#include <functional>
-
 #include "models/base/power_state.h"
+#include "models/base/signal.h"
 #include "models/peripherals/peripheral.h"
 
 namespace bvp {
@@ -16,10 +15,7 @@ class PowerController : public Peripheral {
   ~PowerController() override;
   SC_HAS_PROCESS(PowerController);
 
-  /// Called when the array's state has changed; waking ends with `on`.
-  void set_array_callback(std::function<void(ArrayPower)> callback) { array_callback_ = std::move(callback); }
-  /// For measurement, likewise; null: nobody.
-  void set_observer(std::function<void(ArrayPower)> observer) { observer_ = std::move(observer); }
+  Signal<ArrayPower> array_changed;  ///< the array's state has changed; waking ends with `on`
   [[nodiscard]] ArrayPower array() const { return array_; }
 
  private:
@@ -31,22 +27,10 @@ class PowerController : public Peripheral {
   ArrayPower wanted_ = ArrayPower::on;
   bool supply_low_ = false;  // since retention: only waking raises it
   sc_core::sc_event change_;
-  std::function<void(ArrayPower)> array_callback_, observer_;
 
-  Register array_state_{&bank(),
-                        "ARRAY_STATE",
-                        0x00,
-                        RegisterAccess::read_write,
-                        0,
-                        "The array's power state: 0 on, 1 clock off, 2 retention; other values change nothing. A "
-                        "kernel that runs when the clock goes fails."};
-  Register status_{&bank(),
-                   "STATUS",
-                   0x04,
-                   RegisterAccess::read_only,
-                   1,
-                   "The array's present state.",
-                   {{"READY", 0, 1, "the array is on and has woken"}}};
+  Register array_state_;
+  Register status_;
+  RegisterField ready_;
   Counter changes_{stats(), "changes", "changes", "changes of the array's power state"};
 };
 

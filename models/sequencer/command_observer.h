@@ -2,7 +2,10 @@
 // For measurement: who wants to know what the sequencer does, and when.
 #pragma once
 
+#include <vector>
+
 #include "models/abi/records.h"
+#include "models/base/signal.h"
 
 namespace bvp {
 
@@ -16,18 +19,37 @@ struct LaunchPhases {
   bool overlapped = false;  ///< sent while the launch before, of the same image, was still running
 };
 
-/// Called from within the simulation, at the cycle given; implementations only take notes.
+/// What the sequencer tells of commands. Slots are called from within the simulation, at the cycle given, and only take
+/// notes.
+struct CommandSignals {
+  /// The command's waits are met and its unit works on it (for a launch: the launch cycles begin).
+  Signal<const Command&, Cycle> started;
+  /// The command is done; its semaphore is signalled in the same cycle. Failed commands do not complete.
+  Signal<const Command&, Cycle> completed;
+  /// The PEs of the sub-array are told to start the command's kernel.
+  Signal<const Command&, const LaunchPhases&, Cycle> launched;
+  /// A kernel that was launched has ended, and its command will not complete: an error, or a reset that stopped it.
+  Signal<const Command&, Cycle> kernel_failed;
+};
+
+/// For those that want to hear all of these signals.
 class CommandObserver {
  public:
-  virtual ~CommandObserver() = default;
-  /// The command's waits are met and its unit works on it (for a launch: the launch cycles begin).
+  CommandObserver() = default;
+  virtual ~CommandObserver();
+  CommandObserver(const CommandObserver&) = delete;
+  CommandObserver& operator=(const CommandObserver&) = delete;
+
+  /// Hears the signals from now on for as long as it lives.
+  void watch(CommandSignals& signals);
+
+ private:
   virtual void command_started(const Command& command, Cycle cycle) = 0;
-  /// The command is done; its semaphore is signalled in the same cycle. Failed commands do not complete.
   virtual void command_completed(const Command& command, Cycle cycle) = 0;
-  /// The PEs of the sub-array have been told to start the command's kernel.
   virtual void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) = 0;
-  /// A kernel that was launched has ended, and its command will not complete: an error, or a reset that stopped it.
   virtual void kernel_failed(const Command& command, Cycle cycle) { (void)command, (void)cycle; }
+
+  std::vector<Connection> connections_;
 };
 
 }  // namespace bvp

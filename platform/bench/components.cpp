@@ -10,6 +10,7 @@
 
 #include "models/base/simulation_context.h"
 #include "models/memory/dram.h"
+#include "models/transport/initiator.h"
 #include "platform/bench/bench.h"
 #include "platform/bench/child.h"
 #include "platform/run/run.h"
@@ -39,15 +40,11 @@ class Requester : public sc_core::sc_module {
       const sc_core::sc_time now = sc_core::sc_time_stamp(), free = done[i % done.size()];
       // Loosely timed: up to a microsecond ahead.
       if (free > now + sc_core::sc_time(1, sc_core::SC_US)) wait(free - now);
-      payload.set_command(i % 4 == 3 ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
-      payload.set_address(random_ ? generator() % (u64{1} << 24) * 64 : i * 64 % (u64{1} << 28));
-      payload.set_data_ptr(data.data());
-      payload.set_data_length(64);
-      payload.set_streaming_width(64);
-      payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+      const tlm::tlm_command command = i % 4 == 3 ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
+      const u64 address = random_ ? generator() % (u64{1} << 24) * 64 : i * 64 % (u64{1} << 28);
       const sc_core::sc_time begin = sc_core::sc_time_stamp();
       sc_core::sc_time delay = free > begin ? free - begin : sc_core::SC_ZERO_TIME;
-      out->b_transport(payload, delay);
+      access(out, payload, command, address, data.data(), 64, delay);
       done[i % done.size()] = begin + delay;
     }
   }

@@ -19,8 +19,9 @@ RegisterBankView view_of(const RegisterBank& bank, const std::string& name, u64 
   for (const Register* reg : bank.registers()) {
     RegisterView entry{
         reg->name(), reg->offset(), reg->count(), reg->reset_value(), to_string(reg->access()), reg->description(), {}};
-    for (const RegisterField& field : reg->fields())
-      entry.fields.push_back({field.name, field.lsb, field.width, field.description});
+    for (const RegisterField* field : reg->fields()) {
+      entry.fields.push_back({field->name(), field->lsb(), field->width(), field->description()});
+    }
     view.registers.push_back(std::move(entry));
   }
   return view;

@@ -32,22 +32,24 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
       kernels_(soc, inputs.compiled),
       regions_(soc),
       estimate_(inputs.compiled, [this] { report_progress(); }) {
-  soc.sequencer.add_observer(kernels_);
-  if (scenario.run.data) soc.sequencer.add_observer(not_finite_.emplace(soc, inputs.compiled));
-  soc.simulation_control.set_region_callback([this](bool begin, u32 region) { regions_.mark(begin, region); });
+  kernels_.watch(soc.sequencer.commands());
+  if (scenario.run.data) not_finite_.emplace(soc, inputs.compiled).watch(soc.sequencer.commands());
+  SimulationControl& control = soc.simulation_control;
+  connections_.push_back(control.region_began.connect([this](u32 region) { regions_.mark(true, region); }));
+  connections_.push_back(control.region_ended.connect([this](u32 region) { regions_.mark(false, region); }));
   start_records(pricing);
   watch_the_end();
   progress_.stage = RunProgress::Stage::simulating;
   progress_.task_count = inputs.compiled.tasks.size();
   if (request.progress) {
-    soc.sequencer.add_observer(estimate_);
-    soc.simulation_control.set_progress_callback([this](u32 task) { estimate_.task_done(task); });
+    estimate_.watch(soc.sequencer.commands());
+    connections_.push_back(control.task_done.connect([this](u32 task) { estimate_.task_done(task); }));
   }
-  soc.uart.set_sink([this](char character) {
+  connections_.push_back(soc.uart.sent.connect([this](char character) {
     last_line_.add(character);
     if (request_.uart) request_.uart(std::string_view(&character, 1));
-  });
-  soc.simulation_control.set_argument(inputs.compiled.descriptor);
+  }));
+  control.set_argument(inputs.compiled.descriptor);
   soc.cpu.set_reset_pc(inputs.firmware.entry);
   soc.set_loader([this] { load_inputs(soc_, inputs_, scenario_.run.data); });
 }
@@ -61,17 +63,17 @@ void Session::start_records(Pricing pricing) {
   if (request_.trace) {
     tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes),
                                        inputs_.compiled, soc_.clock().hertz(), trace_tracks(soc_, scenario_.soc));
-    soc_.sequencer.add_observer(*tracer_);
+    tracer_->watch(soc_.sequencer.commands());
     soc_.set_unit_observer(tracer_.get());
   }
   if (request_.vcd) {
     waveform_ = std::make_unique<Waveform>("waveform", request_.vcd(), soc_, channels, inputs_.compiled.tasks.size());
-    soc_.sequencer.add_observer(*waveform_);
+    waveform_->watch(soc_.sequencer.commands());
   }
   if (tracer_ || waveform_) observe_states();
 }
 
-// DRAM, CPU and power controller have room for one observer.
+// Of DRAM, CPU and power controller.
 void Session::observe_states() {
   const double dram_clock_s = 1 / soc_.dram.clock().hertz();
   const auto burst = static_cast<double>(soc_.dram.burst_clocks());
@@ -82,27 +84,27 @@ void Session::observe_states() {
     if (tracer_) tracer_->dram_transfer(channel, write, begin * dram_clock_s, (begin + burst) * dram_clock_s);
     if (waveform_) waveform_->dram_access(write);
   });
-  soc_.cpu.set_sleep_observer([this](bool asleep) {
+  connections_.push_back(soc_.cpu.sleep_changed.connect([this](bool asleep) {
     if (tracer_) tracer_->cpu_asleep(asleep, sc_core::sc_time_stamp().to_seconds());
     if (waveform_) waveform_->cpu_asleep(asleep);
-  });
-  soc_.power_controller.set_observer([this](ArrayPower power) {
+  }));
+  connections_.push_back(soc_.power_controller.array_changed.connect([this](ArrayPower power) {
     if (tracer_) tracer_->array_power(power, sc_core::sc_time_stamp().to_seconds());
     if (waveform_) waveform_->array_power(power);
-  });
+  }));
 }
 
 // The run ends at the time at which something ends it, however far the simulation was asked to go.
 void Session::watch_the_end() {
-  soc_.simulation_control.set_exit_callback([this](int code) {
+  connections_.push_back(soc_.simulation_control.exited.connect([this](int code) {
     exit_code_ = code;
     ended_ = true;
     sc_core::sc_stop();
-  });
-  soc_.cpu.set_halt_callback([this](const std::string&) {
+  }));
+  connections_.push_back(soc_.cpu.halts.connect([this](const std::string&) {
     ended_ = true;
     sc_core::sc_stop();
-  });
+  }));
 }
 
 SessionEnd Session::simulate() {

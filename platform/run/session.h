@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "models/base/signal.h"
 #include "models/power/area_table.h"
 #include "models/power/energy_table.h"
 #include "platform/power/power_monitor.h"
@@ -88,6 +90,7 @@ class Session {
   std::unique_ptr<Waveform> waveform_;
   bool ended_ = false;
   std::optional<int> exit_code_;
+  std::vector<Connection> connections_;  // to the SoC's signals
 };
 
 }  // namespace bvp

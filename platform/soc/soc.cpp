@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "models/transport/initiator.h"
 #include "platform/soc/memory_map.h"
 
 namespace bvp {
@@ -51,7 +52,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   bus.add_target("simulation_control", simulation_control_base, simulation_control_span)
       .bind(simulation_control.target);
   bus.add_target("power_controller", power_controller_base, power_controller_span).bind(power_controller.target);
-  power_controller.set_array_callback([this](ArrayPower power) { set_array_power(power); });
+  array_power_ = power_controller.array_changed.connect([this](ArrayPower power) { set_array_power(power); });
   bus.add_target("sequencer", sequencer_base, sequencer_span).bind(sequencer.registers);
   bus.add_target("boot_ram", boot_ram_base, static_cast<u64>(parameters.boot_ram.size_bytes)).bind(boot_ram.target);
   auto& to_scratchpad = bus.add_target("scratchpad", scratchpad_base, scratchpad.size());
@@ -139,13 +140,7 @@ bool Soc::read_memory(u64 address, u8* bytes, std::size_t size) {
 }
 
 bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t size) {
-  tlm::tlm_generic_payload payload;
-  payload.set_command(command);
-  payload.set_address(address);
-  payload.set_data_ptr(bytes);
-  payload.set_data_length(static_cast<unsigned>(size));
-  payload.set_streaming_width(static_cast<unsigned>(size));
-  return loader_->transport_dbg(payload) == size;
+  return debug_access(loader_, command, address, bytes, static_cast<u32>(size)) == size;
 }
 
 void Soc::advance(const sc_core::sc_time& duration) {

@@ -9,6 +9,7 @@
 #include <systemc>
 #include <vector>
 
+#include "models/base/signal.h"
 #include "models/bus/bus.h"
 #include "models/cpu/cpu.h"
 #include "models/dma/dma.h"
@@ -106,6 +107,7 @@ class Soc : public sc_core::sc_module {
   bool debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t size);
 
   std::function<void()> load_;
+  Connection array_power_;
   tlm_utils::simple_initiator_socket<Soc> loader_;
   sc_core::sc_signal<bool> timer_irq_, external_irq_, uart_irq_, sequencer_irq_, no_irq_;
 };

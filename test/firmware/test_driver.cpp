@@ -18,6 +18,7 @@
 #include "models/dma/dma.h"
 #include "models/isa/launch.h"
 #include "models/sequencer/sequencer.h"
+#include "models/transport/initiator.h"
 
 extern "C" {
 #include "driver/sequencer.h"
@@ -106,15 +107,8 @@ class AddingPe : public sc_core::sc_module {
       ++launches;
       if ((record.flags & command_flag_resident) != 0) ++resident;
       LaunchCompletion done{record.launch_number, 0};
-      tlm::tlm_generic_payload payload;
-      payload.set_command(tlm::TLM_WRITE_COMMAND);
-      payload.set_address(0);
-      payload.set_data_ptr(reinterpret_cast<u8*>(&done));
-      payload.set_data_length(sizeof done);
-      payload.set_streaming_width(sizeof done);
       sc_time delay;
-      completion->b_transport(payload, delay);
-      REQUIRE(payload.is_response_ok());
+      REQUIRE(access(completion, tlm::TLM_WRITE_COMMAND, 0, &done, sizeof done, delay) == tlm::TLM_OK_RESPONSE);
     }
   }
 
@@ -157,16 +151,11 @@ class Bench : public sc_core::sc_module {
   }
 
   u32 access_register(tlm::tlm_command command, u64 address, u32 value) {
-    tlm::tlm_generic_payload payload;
-    payload.set_command(command);
-    payload.set_address(address - BVP_SEQUENCER_BASE);
-    payload.set_data_ptr(reinterpret_cast<u8*>(&value));
-    payload.set_data_length(4);
-    payload.set_streaming_width(4);
     sc_time delay(20, sc_core::SC_NS);
-    to_registers->b_transport(payload, delay);
+    const tlm::tlm_response_status status =
+        access(to_registers, command, address - BVP_SEQUENCER_BASE, &value, 4, delay);
     wait(delay);
-    REQUIRE(payload.is_response_ok());
+    REQUIRE(status == tlm::TLM_OK_RESPONSE);
     return value;
   }
   void sleep() {

@@ -13,6 +13,7 @@
 
 #include "models/base/simulation_context.h"
 #include "models/sequencer/sequencer.h"
+#include "models/transport/initiator.h"
 
 namespace bvp::sequencer_test {
 
@@ -66,7 +67,7 @@ class SequencerBench : public CommandObserver {
     sequencer = std::make_unique<Sequencer>("sequencer", parameters, array, options.channels, clock, stats);
     world_ = std::make_unique<World>("world", *this);
     memory.resize(memory_bytes, 0);
-    sequencer->add_observer(*this);
+    watch(sequencer->commands());
   }
   ~SequencerBench() override { sc_core::sc_report_handler::set_handler(previous_handler_); }
   SequencerBench(const SequencerBench&) = delete;
@@ -85,15 +86,8 @@ class SequencerBench : public CommandObserver {
 
   // registers -----------------------------------------------------------------------------------------
   tlm::tlm_response_status access(tlm::tlm_command command, u64 offset, void* data, u32 bytes) {
-    tlm::tlm_generic_payload payload;
-    payload.set_command(command);
-    payload.set_address(offset);
-    payload.set_data_ptr(static_cast<unsigned char*>(data));
-    payload.set_data_length(bytes);
-    payload.set_streaming_width(bytes);
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-    world_->host->b_transport(payload, delay);
-    return payload.get_response_status();
+    return bvp::access(world_->host, command, offset, data, bytes, delay);
   }
   u64 offset_of(const std::string& name) const;
   void write(const std::string& name, u32 value) {
@@ -285,14 +279,7 @@ class SequencerBench : public CommandObserver {
 
     template <class Socket>
     tlm::tlm_response_status send(Socket& socket, u64 address, void* data, u32 bytes, sc_core::sc_time delay) {
-      tlm::tlm_generic_payload payload;
-      payload.set_write();
-      payload.set_address(address);
-      payload.set_data_ptr(static_cast<unsigned char*>(data));
-      payload.set_data_length(bytes);
-      payload.set_streaming_width(bytes);
-      socket->b_transport(payload, delay);
-      return payload.get_response_status();
+      return bvp::access(socket, tlm::TLM_WRITE_COMMAND, address, data, bytes, delay);
     }
 
     void serve_bus(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {

@@ -8,6 +8,7 @@
 
 #include "models/base/simulation_context.h"
 #include "models/bus/bus.h"
+#include "models/transport/initiator.h"
 
 using namespace bvp;
 
@@ -65,14 +66,8 @@ struct Bench {
     sc_core::sc_start(sc_core::SC_ZERO_TIME);
   }
   tlm::tlm_response_status access(Initiator& initiator, u64 address, unsigned bytes, u64 at_ns = 0) {
-    payload.set_command(tlm::TLM_READ_COMMAND);
-    payload.set_address(address);
-    payload.set_data_ptr(data);
-    payload.set_data_length(bytes);
-    payload.set_streaming_width(bytes);
-    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     sc_core::sc_time delay(static_cast<double>(at_ns), sc_core::SC_NS);
-    initiator.socket->b_transport(payload, delay);
+    bvp::access(initiator.socket, payload, tlm::TLM_READ_COMMAND, address, data, bytes, delay);
     taken = clock.to_cycles(delay) - at_ns;
     CHECK(payload.get_address() == address);
     return payload.get_response_status();

@@ -278,7 +278,7 @@ TEST_CASE("cpu: an interrupt wakes it from WFI at once", "[cpu]") {
 TEST_CASE("cpu: halts at the time to which it has computed", "[cpu]") {
   Bench bench;
   sc_time when;
-  bench.cpu->set_halt_callback([&](const std::string&) { when = sc_core::sc_time_stamp(); });
+  const Connection connection = bench.cpu->halts.connect([&](const std::string&) { when = sc_core::sc_time_stamp(); });
   bench.run(Code(1234, addi(a0, a0, 1)) + Code{illegal});
   CHECK(bench.cpu->halted());
   CHECK(when == ns(1234));

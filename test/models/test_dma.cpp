@@ -17,6 +17,7 @@
 #include "models/dma/pace.h"
 #include "models/memory/dram.h"
 #include "models/transport/bulk_traffic.h"
+#include "models/transport/initiator.h"
 
 using namespace bvp;
 
@@ -99,14 +100,7 @@ struct Driver : sc_core::sc_module {
   }
   tlm::tlm_response_status access(tlm::tlm_command command, u64 address, void* data, u32 length,
                                   sc_core::sc_time delay = sc_core::SC_ZERO_TIME) {
-    tlm::tlm_generic_payload payload;
-    payload.set_command(command);
-    payload.set_address(address);
-    payload.set_data_ptr(static_cast<u8*>(data));
-    payload.set_data_length(length);
-    payload.set_streaming_width(length);
-    to_dma->b_transport(payload, delay);
-    return payload.get_response_status();
+    return bvp::access(to_dma, command, address, data, length, delay);
   }
   tlm::tlm_response_status submit(u64 channel, const DmaDescriptor& descriptor) {
     DmaDescriptor copy = descriptor;
@@ -572,13 +566,8 @@ TEST_CASE("dma: wrong accesses of the descriptor socket", "[dma]") {
     CHECK(driver.access(tlm::TLM_READ_COMMAND, 0, &d, 64) == tlm::TLM_COMMAND_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 0x40, &d, 4) == tlm::TLM_COMMAND_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_READ_COMMAND, 0x40, &d, 8) == tlm::TLM_BURST_ERROR_RESPONSE);
-    tlm::tlm_generic_payload payload;
     u32 word = 1;
-    payload.set_command(tlm::TLM_READ_COMMAND);
-    payload.set_address(0x140);
-    payload.set_data_ptr(reinterpret_cast<u8*>(&word));
-    payload.set_data_length(4);
-    CHECK(driver.to_dma->transport_dbg(payload) == 4);
+    CHECK(debug_access(driver.to_dma, tlm::TLM_READ_COMMAND, 0x140, &word, 4) == 4);
     CHECK(word == 0);
   });
 }

@@ -15,6 +15,7 @@
 #include "models/peripherals/power_controller.h"
 #include "models/peripherals/simulation_control.h"
 #include "models/peripherals/uart.h"
+#include "models/transport/initiator.h"
 
 using namespace bvp;
 using sc_core::sc_time;
@@ -42,15 +43,8 @@ struct Bench {
     return found->offset();
   }
   tlm::tlm_response_status access(tlm::tlm_command command, u64 address, u32& value) {
-    tlm::tlm_generic_payload payload;
-    payload.set_command(command);
-    payload.set_address(address);
-    payload.set_data_ptr(reinterpret_cast<u8*>(&value));
-    payload.set_data_length(4);
-    payload.set_streaming_width(4);
     delay = sc_core::SC_ZERO_TIME;
-    initiator.socket->b_transport(payload, delay);
-    return payload.get_response_status();
+    return bvp::access(initiator.socket, command, address, &value, 4, delay);
   }
   u32 read(const std::string& name) {
     u32 value = 0;
@@ -75,10 +69,11 @@ struct Bench {
 struct UartBench : Bench<Uart, UartParameters> {
   UartBench() : Bench([](UartParameters& uart) { uart.receive_depth = 2; }) {
     dut->irq.bind(irq);
-    dut->set_sink([this](char character) { sent += character; });
+    connection = dut->sent.connect([this](char character) { sent += character; });
   }
   sc_core::sc_signal<bool> irq;
   std::string sent;
+  Connection connection;
 };
 
 struct TimerBench : Bench<MachineTimer, MachineTimerParameters> {
@@ -233,12 +228,7 @@ TEST_CASE("interrupt controller: debuggers do not claim") {
   bench.drive(3, true);
   bench.write("ENABLE", 1U << 3);
   u32 value = 0;
-  tlm::tlm_generic_payload payload;
-  payload.set_command(tlm::TLM_READ_COMMAND);
-  payload.set_address(bench.offset("CLAIM"));
-  payload.set_data_ptr(reinterpret_cast<u8*>(&value));
-  payload.set_data_length(4);
-  CHECK(bench.initiator.socket->transport_dbg(payload) == 4);
+  CHECK(debug_access(bench.initiator.socket, tlm::TLM_READ_COMMAND, bench.offset("CLAIM"), &value, 4) == 4);
   CHECK(value == 3);
   CHECK(bench.read("CLAIM") == 3);
 }
@@ -250,9 +240,10 @@ TEST_CASE("simulation control: exit, argument, progress, regions") {
   std::vector<std::pair<bool, u32>> regions;
   bench.run(ns(1));
   bench.write("PROGRESS", 1);  // nobody listens
-  bench.dut->set_exit_callback([&](int code) { exits.push_back(code); });
-  bench.dut->set_progress_callback([&](u32 task) { tasks.push_back(task); });
-  bench.dut->set_region_callback([&](bool begin, u32 region) { regions.emplace_back(begin, region); });
+  const Connection exit = bench.dut->exited.connect([&](int code) { exits.push_back(code); });
+  const Connection progress = bench.dut->task_done.connect([&](u32 task) { tasks.push_back(task); });
+  const Connection begin = bench.dut->region_began.connect([&](u32 region) { regions.emplace_back(true, region); });
+  const Connection end = bench.dut->region_ended.connect([&](u32 region) { regions.emplace_back(false, region); });
   bench.dut->set_argument(0x123456789abcdef0);
   CHECK(bench.read("ARGUMENT_LO") == 0x9abcdef0);
   CHECK(bench.read("ARGUMENT_HI") == 0x12345678);
@@ -272,7 +263,7 @@ TEST_CASE("power controller: states, and what waking takes") {
   Bench<PowerController, PowerControllerParameters> bench(
       [](PowerControllerParameters& parameters) { parameters.retention_wake_s = 1e-6; });
   std::vector<ArrayPower> states;
-  bench.dut->set_array_callback([&](ArrayPower state) { states.push_back(state); });
+  const Connection connection = bench.dut->array_changed.connect([&](ArrayPower state) { states.push_back(state); });
   bench.run(ns(1));
   CHECK(bench.read("STATUS") == 1);
   CHECK(bench.read("ARRAY_STATE") == 0);

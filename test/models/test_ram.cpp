@@ -8,6 +8,7 @@
 
 #include "models/base/simulation_context.h"
 #include "models/memory/ram.h"
+#include "models/transport/initiator.h"
 
 using namespace bvp;
 
@@ -26,16 +27,8 @@ struct Bench {
     sc_core::sc_start(sc_core::SC_ZERO_TIME);
   }
   tlm::tlm_response_status access(tlm::tlm_command command, u64 address, void* data, unsigned bytes) {
-    payload.set_command(command);
-    payload.set_address(address);
-    payload.set_data_ptr(static_cast<u8*>(data));
-    payload.set_data_length(bytes);
-    payload.set_streaming_width(bytes);
-    payload.set_byte_enable_ptr(nullptr);
-    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     delay = sc_core::SC_ZERO_TIME;
-    initiator.socket->b_transport(payload, delay);
-    return payload.get_response_status();
+    return bvp::access(initiator.socket, payload, command, address, data, bytes, delay);
   }
 
   SimulationContext context;

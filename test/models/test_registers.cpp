@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "models/base/simulation_context.h"
+#include "models/transport/initiator.h"
+#include "models/transport/register_target.h"
 
 using namespace bvp;
 using sc_core::sc_time;
@@ -16,12 +18,16 @@ namespace {
 
 struct Device {
   RegisterBank bank{"device", sc_time(3, sc_core::SC_NS)};
-  Register control{&bank, "CONTROL", 0x00, RegisterAccess::read_write, 0x5, "Control.", {{"ENABLE", 0, 1, "on"}}};
-  Register status{&bank, "STATUS", 0x04, RegisterAccess::read_only, 7, "Status."};
+  Register control{&bank, "CONTROL", 0x00, RegisterAccess::read_write, 0x5, "Control."};
+  RegisterField enable{&control, "ENABLE", 0, 1, "on"};
+  RegisterField mode{&control, "MODE", 4, 28, "how"};
+  Register status{&bank, "STATUS", 0x04, RegisterAccess::read_only, 1, "Status."};
+  RegisterField ready{&status, "READY", 1, 2, "how ready", 3};
   Register command{&bank, "COMMAND", 0x08, RegisterAccess::write_only, 0, "Command."};
   Register events{&bank, "EVENTS", 0x0c, RegisterAccess::write_one_to_clear, 0xff, "Events."};
   Register queue{&bank, "QUEUE", 0x14, RegisterAccess::read_only, 0, "Takes an entry."};
-  Register slots{&bank, "SLOT", 0x20, RegisterAccess::read_write, 9, "Slots.", {}, 4};
+  Register slots{&bank, "SLOT", 0x20, RegisterAccess::read_write, 9, "Slots.", 4};
+  RegisterField tokens{&slots, "TOKENS", 0, 16, "how many"};
 };
 
 struct Access {
@@ -34,13 +40,9 @@ Access access(RegisterBank& bank, tlm::tlm_command command, u64 offset, unsigned
   tlm::tlm_generic_payload payload;
   std::vector<u8> data(bytes);
   std::memcpy(data.data(), &value, std::min<std::size_t>(bytes, sizeof value));
-  payload.set_command(command);
-  payload.set_address(offset);
-  payload.set_data_ptr(data.data());
-  payload.set_data_length(bytes);
-  payload.set_streaming_width(bytes);
+  prepare(payload, command, offset, data.data(), bytes);
   sc_time delay(10, sc_core::SC_NS);
-  bank.b_transport(payload, delay);
+  serve(bank, payload, delay);
   std::memcpy(&value, data.data(), std::min<std::size_t>(bytes, sizeof value));
   return {payload.get_response_status(), value, delay};
 }
@@ -104,19 +106,15 @@ TEST_CASE("registers: refuse what they cannot do, and change nothing", "[registe
 
   tlm::tlm_generic_payload payload;
   u8 bytes[4] = {}, enable = TLM_BYTE_ENABLED;
-  payload.set_command(tlm::TLM_WRITE_COMMAND);
-  payload.set_address(0);
-  payload.set_data_ptr(bytes);
-  payload.set_data_length(4);
-  payload.set_streaming_width(4);
+  prepare(payload, tlm::TLM_WRITE_COMMAND, 0, bytes, 4);
   payload.set_byte_enable_ptr(&enable);
   payload.set_byte_enable_length(1);
   sc_time delay;
-  device.bank.b_transport(payload, delay);
+  serve(device.bank, payload, delay);
   CHECK(payload.get_response_status() == tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
   payload.set_byte_enable_ptr(nullptr);
   payload.set_streaming_width(2);
-  device.bank.b_transport(payload, delay);
+  serve(device.bank, payload, delay);
   CHECK(payload.get_response_status() == tlm::TLM_BURST_ERROR_RESPONSE);
   CHECK(delay == sc_core::SC_ZERO_TIME);
 }
@@ -138,16 +136,13 @@ TEST_CASE("registers: callbacks", "[registers]") {
   // A debugger sees the queue, and takes nothing.
   tlm::tlm_generic_payload payload;
   u8 bytes[3] = {};
-  payload.set_command(tlm::TLM_READ_COMMAND);
-  payload.set_address(0x14);
-  payload.set_data_ptr(bytes);
-  payload.set_data_length(3);
-  CHECK(device.bank.transport_dbg(payload) == 3);
+  prepare(payload, tlm::TLM_READ_COMMAND, 0x14, bytes, 3);
+  CHECK(serve_debug(device.bank, payload) == 3);
   CHECK(bytes[0] == 11);
   payload.set_address(0x0e);
-  CHECK(device.bank.transport_dbg(payload) == 2);  // then comes a gap
+  CHECK(serve_debug(device.bank, payload) == 2);  // then comes a gap
   payload.set_command(tlm::TLM_WRITE_COMMAND);
-  CHECK(device.bank.transport_dbg(payload) == 0);
+  CHECK(serve_debug(device.bank, payload) == 0);
 
   CHECK(read(device.bank, 0x14).value == 11);
   CHECK(read(device.bank, 0x14).value == 22);
@@ -165,8 +160,13 @@ TEST_CASE("registers: can be enumerated", "[registers]") {
   const Register& control = *device.bank.registers()[0];
   CHECK(control.name() == "CONTROL");
   CHECK(control.reset_value() == 5);
-  CHECK(control.fields().at(0).mask() == 1);
-  CHECK(RegisterField{"F", 4, 28, ""}.mask() == 0xfffffff0);
+  REQUIRE(control.fields() == std::vector<const RegisterField*>{&device.enable, &device.mode});
+  CHECK(device.enable.name() == "ENABLE");
+  CHECK(device.enable.description() == "on");
+  CHECK(device.enable.mask() == 1);
+  CHECK(device.mode.lsb() == 4);
+  CHECK(device.mode.width() == 28);
+  CHECK(device.mode.mask() == 0xfffffff0);
   CHECK(device.bank.find("SLOT") == &device.slots);
   CHECK(device.bank.find("SLOT")->count() == 4);
   CHECK(device.bank.find("NONE") == nullptr);
@@ -176,11 +176,61 @@ TEST_CASE("registers: can be enumerated", "[registers]") {
 TEST_CASE("registers: impossible declarations are refused", "[registers]") {
   SimulationContext context;
   Device device;
-  const auto declare = [&](u64 offset, std::vector<RegisterField> fields, u32 count) {
-    Register extra(&device.bank, "EXTRA", offset, RegisterAccess::read_write, 0, "", std::move(fields), count);
+  const auto declare = [&](u64 offset, u32 count) {
+    Register extra(&device.bank, "EXTRA", offset, RegisterAccess::read_write, 0, "", count);
   };
-  CHECK_THROWS_WITH(declare(0x24, {}, 1), Catch::Contains("SLOT") && Catch::Contains("EXTRA"));
-  CHECK_THROWS(declare(0x42, {}, 1));
-  CHECK_THROWS(declare(0x40, {}, 0));
-  CHECK_THROWS(declare(0x40, {{"WIDE", 30, 3, ""}}, 1));
+  CHECK_THROWS_WITH(declare(0x24, 1), Catch::Contains("SLOT") && Catch::Contains("EXTRA"));
+  CHECK_THROWS(declare(0x42, 1));
+  CHECK_THROWS(declare(0x40, 0));
+
+  const auto declare_field = [&](unsigned lsb, unsigned width, u32 reset) {
+    RegisterField extra(&device.slots, "EXTRA", lsb, width, "", reset);
+  };
+  CHECK_THROWS_WITH(declare_field(30, 3, 0), Catch::Contains("SLOT.EXTRA"));
+  CHECK_THROWS(declare_field(16, 0, 0));
+  CHECK_THROWS(declare_field(~0U, 1, 0));
+  CHECK_THROWS(declare_field(16, 2, 4));  // its reset value is too large for it
+  CHECK_THROWS_WITH(declare_field(15, 2, 0), Catch::Contains("SLOT.TOKENS") && Catch::Contains("SLOT.EXTRA"));
+  CHECK(device.slots.fields() == std::vector<const RegisterField*>{&device.tokens});
+}
+
+TEST_CASE("registers: fields read and write their bits alone", "[registers]") {
+  SimulationContext context;
+  Device device;
+  CHECK(device.control[device.enable] == 1);
+  CHECK(device.control[device.mode] == 0);
+  device.control.set(device.mode, 0xabcdef1);
+  CHECK(device.control.get() == 0xabcdef15);
+  CHECK(device.control[device.mode] == 0xabcdef1);
+  device.control.set(device.enable, 0);
+  CHECK(device.control.get() == 0xabcdef14);
+  device.control.set(device.enable, 2);  // what does not fit is lost
+  CHECK(device.control.get() == 0xabcdef14);
+
+  CHECK(device.mode.of(0x12345678) == 0x1234567);
+  CHECK(device.mode.bits(0xf1234567) == 0x12345670);
+  CHECK(device.mode.max() == 0xfffffff);
+  CHECK(device.enable.max() == 1);
+
+  device.slots.set(device.tokens, 77, 3);
+  CHECK(device.slots.get(device.tokens, 3) == 77);
+  CHECK(device.slots.get(3) == 77);
+  CHECK(device.slots.get(device.tokens, 2) == 9);
+}
+
+TEST_CASE("registers: fields have reset values", "[registers]") {
+  SimulationContext context;
+  Device device;
+  CHECK(device.status.reset_value() == 7);
+  CHECK(device.status.get() == 7);
+  device.status.set(device.ready, 0);
+  CHECK(device.status.get() == 1);
+  device.bank.reset();
+  CHECK(device.status[device.ready] == 3);
+}
+
+TEST_CASE("registers: values of two words", "[registers]") {
+  CHECK(low_word(0x123456789abcdef0) == 0x9abcdef0);
+  CHECK(high_word(0x123456789abcdef0) == 0x12345678);
+  CHECK(join_words(0x9abcdef0, 0x12345678) == 0x123456789abcdef0);
 }

@@ -80,11 +80,10 @@ class TensorFile {
 struct Machine {
   explicit Machine(Soc::Mode mode) : soc("soc", scenario->soc, mode) {
     soc.simulation_control.set_argument(network.descriptor);
-    soc.simulation_control.set_exit_callback([this](int) {
+    exit = soc.simulation_control.exited.connect([this](int) {
       ended = true;
       sc_core::sc_stop();
     });
-    soc.uart.set_sink([](char) {});
     soc.cpu.set_reset_pc(elf.entry);
     soc.set_loader([this] { load(); });
   }
@@ -107,6 +106,7 @@ struct Machine {
   const SimulationContext context;
   Soc soc;
   bool ended = false;
+  Connection exit;
 };
 
 nlohmann::json without_host(nlohmann::json summary) {

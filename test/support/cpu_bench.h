@@ -206,6 +206,7 @@ struct Bench {
   std::unique_ptr<Lines> lines;
   std::unique_ptr<sc_core::sc_signal<bool>> timer, external;
   std::unique_ptr<Cpu> cpu;
+  Connection halts;
   std::string halted;
 
   explicit Bench(const std::function<void(CpuParameters&)>& change = {}) {
@@ -219,7 +220,7 @@ struct Bench {
     cpu->timer_irq.bind(*timer);
     cpu->external_irq.bind(*external);
     cpu->set_reset_pc(ram_base);
-    cpu->set_halt_callback([this](const std::string& reason) { halted = reason; });
+    halts = cpu->halts.connect([this](const std::string& reason) { halted = reason; });
   }
   ~Bench() {
     cpu.reset();

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/sequencer/launcher.h"
+
+#include <algorithm>
+
+namespace bvp {
+
+Launcher::Launcher(const SequencerParameters& parameters, const ArrayParameters& array, SequencerPorts& ports,
+                   Semaphores& semaphores, CommandReports& reports, SequencerStatistics& statistics)
+    : parameters_(parameters),
+      columns_(static_cast<u32>(array.columns)),
+      pes_(static_cast<u32>(array.rows * array.columns)),
+      ports_(ports),
+      semaphores_(semaphores),
+      reports_(reports),
+      statistics_(statistics) {}
+
+bool Launcher::may_follow(const ImageLoader::Image& image) const {
+  return launches_.empty() || (launches_.back().generation == image.generation &&
+                               launches_.size() < static_cast<u64>(parameters_.launch_queue.get()));
+}
+
+bool Launcher::start(CommandQueue& queue, ImageLoader& loader, Cycle now) {
+  if (starting_ || !loader.ready() || !may_follow(loader.image())) return false;
+  if (!semaphores_.acquire(queue.front(), queue.blocked, now)) return false;
+  const Command command = queue.pop();
+  const ImageLoader::Image image = loader.image();
+  LaunchPhases phases = loader.release(now);
+  phases.launch_cycles = static_cast<u64>(parameters_.launch_cycles.get());
+  if (image.generation == generation_) ++statistics_.launches_same_image;
+  generation_ = image.generation;
+  starting_ = Starting{command, now + phases.launch_cycles, image, phases};
+  starting_state_.begin(now);
+  reports_.started(command, now);
+  return true;
+}
+
+bool Launcher::send(Cycle now) {
+  if (!starting_ || starting_->done > now) return false;
+  Starting sent = *starting_;
+  starting_.reset();
+  starting_state_.end(statistics_.launch_cycles, sent.done);
+  sent.phases.launch_number = ++number_;
+  sent.phases.overlapped = !launches_.empty();
+  if (sent.phases.overlapped) {
+    ++statistics_.launches_overlapped;
+  } else {
+    working_.begin(now);
+  }
+  reports_.launched(sent.command, sent.phases, now);
+  Launch& launch = expect(sent);
+  tell_pes(launch, sent.image);
+  if (launch.remaining == 0) retire(launches_.end() - 1, now);
+  return true;
+}
+
+Launcher::Launch& Launcher::expect(const Starting& sent) {
+  Launch& launch = launches_.emplace_back();
+  launch.command = sent.command;
+  launch.number = sent.phases.launch_number;
+  launch.generation = sent.image.generation;
+  launch.reported.assign(pes_, true);
+  launch.remaining = sent.image.rows * sent.image.columns;
+  for (u32 y = 0; y < sent.image.rows; ++y) {
+    for (u32 x = 0; x < sent.image.columns; ++x) launch.reported[y * columns_ + x] = false;
+  }
+  return launch;
+}
+
+void Launcher::tell_pes(Launch& launch, const ImageLoader::Image& image) {
+  LaunchRecord record{};
+  record.launch_number = launch.number;
+  record.flags = launch.command.flags & command_flag_resident;
+  record.counts = launch.command.counts;
+  record.registers = launch.command.registers;
+  record.tag = launch.command.tag;
+  for (u32 y = 0; y < image.rows; ++y) {
+    for (u32 x = 0; x < image.columns; ++x) {
+      const u32 pe = y * columns_ + x;
+      LaunchRecord copy = record;
+      if (ports_.write_pe(pe, launch_address, &copy, sizeof(copy))) continue;
+      reports_.raise(SequencerError::launch_refused, launch.command.tag, pe);
+      launch.failed = true;
+      if (launch.reported[pe]) continue;
+      launch.reported[pe] = true;
+      --launch.remaining;
+    }
+  }
+}
+
+bool Launcher::take_completion(u32 pe, u32 launch_number) {
+  const auto launch = std::find_if(launches_.begin(), launches_.end(), [&](const Launch& candidate) {
+    return candidate.number == launch_number && !candidate.reported[pe];
+  });
+  if (launch == launches_.end()) return false;
+  launch->reported[pe] = true;
+  return true;
+}
+
+void Launcher::finish(u32 pe, u32 launch_number, u32 status, Cycle now) {
+  const auto launch = std::find_if(launches_.begin(), launches_.end(),
+                                   [&](const Launch& candidate) { return candidate.number == launch_number; });
+  if (launch == launches_.end()) return;
+  --launch->remaining;
+  if (status != 0) {
+    launch->failed = true;
+    reports_.raise(SequencerError::kernel_failed, launch->command.tag, join_words(pe, status));
+  }
+  if (launch->remaining == 0) retire(launch, now);
+}
+
+void Launcher::retire(Launches::iterator launch, Cycle now) {
+  const Command command = launch->command;
+  const bool failed = launch->failed;
+  launches_.erase(launch);
+  if (launches_.empty()) working_.end(statistics_.array_busy, now);
+  if (failed) return reports_.kernel_failed(command, now);
+  reports_.completed(command, now);
+}
+
+void Launcher::stop(Cycle now) {
+  if (starting_) starting_state_.end(statistics_.launch_cycles, std::min(now, starting_->done));
+  starting_.reset();
+  if (launches_.empty()) return;
+  u32 word = 0;
+  for (u32 pe = 0; pe < pes_; ++pe) ports_.write_pe(pe, stop_address, &word, sizeof word);
+  working_.end(statistics_.array_busy, now);
+  for (const Launch& launch : launches_) reports_.kernel_failed(launch.command, now);
+  launches_.clear();
+}
+
+void Launcher::settle(Cycle now) {
+  working_.settle(statistics_.array_busy, now);
+  if (starting_) starting_state_.settle(statistics_.launch_cycles, std::min(now, starting_->done));
+}
+
+}  // namespace bvp

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bank of registers behind a target socket.
+#pragma once
+
+#include <tlm>
+
+#include "models/base/registers.h"
+
+namespace bvp {
+
+/// Serves aligned accesses of 4 bytes, and of 8 bytes as two (the lower first); anything else gets the error response
+/// that fits and changes nothing: also a read of what can only be written, and the reverse.
+void serve(RegisterBank& bank, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+
+/// Debuggers read any range, without side effects; their writes are refused. Returns the number of bytes read.
+unsigned serve_debug(const RegisterBank& bank, tlm::tlm_generic_payload& payload);
+
+}  // namespace bvp
