@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parameters of the DRAM and its controller. Timings are in clocks of the DRAM (half its transfer rate).
+// Parameters of the DRAM and its controller. Timings are in clocks of the DRAM's commands. The defaults are those of
+// DDR4-3200; of another standard, its table in standards/ has the values.
 #pragma once
 
 #include "models/base/parameters.h"
+#include "models/memory/dram_standard.h"
+#include "models/memory/policies/address_map.h"
+#include "models/memory/policies/page_policy.h"
+#include "models/memory/policies/refresh_policy.h"
+#include "models/memory/policies/write_drain.h"
 
 namespace bvp {
 
@@ -10,6 +16,14 @@ struct DramParameters : ParameterGroup {
   explicit DramParameters(ParameterGroup* parent)
       : ParameterGroup(parent, "dram", "external memory: channels, banks, timing and controller") {}
 
+  Param<std::string> standard{this,
+                              "standard",
+                              "ddr4_3200",
+                              dram_standard_names(),
+                              "Memory standard: gives the timings, the geometry and the energy of its devices, where the "
+                              "scenario does not set them itself.",
+                              "assumption: the most common memory of boards",
+                              Confidence::mid};
   Param<i64> size_bytes{this,
                         "size_bytes",
                         i64{2} << 30,
@@ -32,18 +46,37 @@ struct DramParameters : ParameterGroup {
                          1.6e9,
                          "Hz",
                          {1e8, 1e10},
-                         "Clock of a channel; its bus transfers twice per clock.",
+                         "Clock of a channel's commands; its bus transfers transfers_per_clock times per clock.",
                          "JEDEC JESD79-4: DDR4-3200",
                          Confidence::mid};
+  Param<i64> transfers_per_clock{this,
+                                 "transfers_per_clock",
+                                 2,
+                                 "transfers",
+                                 {1, 16},
+                                 power_of_two,
+                                 "Transfers of the data bus in a clock of the commands.",
+                                 "JEDEC JESD79-4: double data rate",
+                                 Confidence::high};
   Param<i64> bus_bytes{this,
                        "bus_bytes",
                        8,
                        "bytes",
                        {1, 32},
                        power_of_two,
-                       "Width of a channel's data bus; a 64-byte access takes 64 / (2 x width) clocks.",
+                       "Width of a channel's data bus; a burst takes burst_bytes / (transfers_per_clock x width) clocks.",
                        "JEDEC JESD79-4: 64-bit channel",
                        Confidence::mid};
+  Param<i64> burst_bytes{this,
+                         "burst_bytes",
+                         64,
+                         "bytes",
+                         {16, 64},
+                         power_of_two,
+                         "Bytes of a burst: burst length times width of the bus. The controller moves 64 bytes at a time, "
+                         "in one burst or in several of the same row.",
+                         "JEDEC JESD79-4: burst length 8",
+                         Confidence::high};
   Param<i64> interleave_bytes{this,
                               "interleave_bytes",
                               256,
@@ -88,10 +121,18 @@ struct DramParameters : ParameterGroup {
                         "Fold upper address bits into channel and bank, so that power-of-two strides spread.",
                         "permutation-based interleaving (Zhang et al., MICRO 2000)",
                         Confidence::mid};
+  Param<std::string> address_map{this,
+                                 "address_map",
+                                 "row_bank_column_group",
+                                 dram_address_map_names(),
+                                 "Fields of an address from the highest to the lowest, below them the byte in an access of "
+                                 "64 bytes; the channel's bits lie above interleave_bytes.",
+                                 "assumption: streaming traffic",
+                                 Confidence::mid};
   Param<std::string> page_policy{this,
                                  "page_policy",
                                  "open",
-                                 {"open", "closed"},
+                                 dram_page_policy_names(),
                                  "Whether a row stays open after an access or is precharged at once.",
                                  "assumption: streaming traffic",
                                  Confidence::mid};
@@ -232,6 +273,30 @@ struct DramParameters : ParameterGroup {
                             "tRFC: a refresh, during which the channel does nothing else.",
                             "JEDEC JESD79-4: 8 Gb devices, 350 ns",
                             Confidence::high};
+  Param<std::string> refresh_policy{this,
+                                    "refresh_policy",
+                                    "all_bank",
+                                    dram_refresh_policy_names(),
+                                    "Whether all banks are refreshed together, each refresh_interval, or one after the "
+                                    "other within it while the rest go on, where the standard has that.",
+                                    "JEDEC JESD79-4: DDR4 has no other",
+                                    Confidence::high};
+  Param<i64> refresh_bank_cycles{this,
+                                 "refresh_bank_cycles",
+                                 0,
+                                 "DRAM clocks",
+                                 {0, 1000000},
+                                 "tRFCpb: refresh of a single bank; 0: the devices have none.",
+                                 "JEDEC JESD79-4: DDR4 has none",
+                                 Confidence::high};
+  Param<i64> refresh_to_activate{this,
+                                 "refresh_to_activate",
+                                 0,
+                                 "DRAM clocks",
+                                 {0, 200},
+                                 "Distance of the refresh of a single bank to activates of other banks.",
+                                 "JEDEC JESD79-4: DDR4 has none",
+                                 Confidence::high};
 
   Param<i64> request_latency{this,
                              "request_latency",
@@ -261,6 +326,13 @@ struct DramParameters : ParameterGroup {
                             "A write is done when the write queue has it; the queue is written in batches.",
                             "usual practice of memory controllers",
                             Confidence::mid};
+  Param<std::string> write_drain{this,
+                                 "write_drain",
+                                 "watermarks",
+                                 dram_write_drain_names(),
+                                 "When the writes that wait in a queue are written.",
+                                 "usual practice of memory controllers",
+                                 Confidence::mid};
   Param<i64> write_queue_entries{this,      "write_queue_entries",       64,           "accesses",
                                  {1, 4096}, "Write queue of a channel.", "assumption", Confidence::low};
   Param<i64> write_queue_high{this,

@@ -191,7 +191,7 @@ class Run {
     result_.scenario = scenario_.name;
     result_.fidelity = scenario_.run.fidelity;
     result_.energy_profile = energy_profile(scenario_);
-    result_.energy_note = calibration_note(*table_, machine_size());
+    result_.energy_note = energy_note(scenario_, *table_, machine_size());
     result_.seed = seed;
     result_.zero_padding = zero_padding(network);
     // Of files that a run without data does not need, the shapes are checked: a wrong one is no surprise later.
@@ -356,12 +356,14 @@ class Run {
   void observe_states(Soc& soc) {
     const double dram_clock_s = 1 / soc.dram.clock().hertz();
     const auto burst = static_cast<double>(soc.dram.burst_clocks());
-    soc.dram.set_command_observer([this, dram_clock_s, burst](u32 channel, const DramCommand& command) {
+    const u64 burst_bytes = soc.dram.burst_bytes();
+    soc.dram.set_command_observer([this, dram_clock_s, burst, burst_bytes](u32 channel, const DramCommand& command) {
       if (command.kind != DramCommand::Kind::read && command.kind != DramCommand::Kind::write) return;
       const bool write = command.kind == DramCommand::Kind::write;
       const auto begin = static_cast<double>(command.cycle);
-      if (tracer_) tracer_->dram_transfer(channel, write, begin * dram_clock_s, (begin + burst) * dram_clock_s);
-      if (waveform_) waveform_->dram_access(write);
+      const double begin_s = begin * dram_clock_s, end_s = (begin + burst) * dram_clock_s;
+      if (tracer_) tracer_->dram_transfer(channel, write, burst_bytes, begin_s, end_s);
+      if (waveform_) waveform_->dram_burst(write, burst_bytes);
     });
     soc.cpu.set_sleep_observer([this](bool asleep) {
       if (tracer_) tracer_->cpu_asleep(asleep, sc_core::sc_time_stamp().to_seconds());
