@@ -95,7 +95,8 @@ DramChannel::Plan DramChannel::plan(u32 bank_index, u64 row, bool write, Cycle e
       closing = plan.activate + timing_.ras;
     }
     plan_bursts(plan, write, group);
-    plan.closing = std::max(closing, write ? plan.end + timing_.wr : plan.end - timing_.burst - timing_.cl + timing_.rtp);
+    plan.closing =
+        std::max(closing, write ? plan.end + timing_.wr : plan.end - timing_.burst - timing_.cl + timing_.rtp);
     const Cycle refresh = next_refresh(bank, plan.period);
     if (plan.closing <= refresh) break;
     earliest = std::max(refresh, plan.column);
@@ -205,7 +206,8 @@ DramChannel::WaitingWrite* DramChannel::waiting(u64 block) {
 }
 
 void DramChannel::write_if_idle(Cycle arrival) {
-  if (!waiting_.empty() && arrival > last_activity_ + write_idle_) write_waiting(last_activity_ + write_idle_, waiting_writes());
+  if (!waiting_.empty() && arrival > last_activity_ + write_idle_)
+    write_waiting(last_activity_ + write_idle_, waiting_writes());
 }
 
 /// First ready, first come: in each turn a bank serves the writes to one row, which is its open row if a write asks for

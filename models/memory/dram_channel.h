@@ -62,11 +62,11 @@ class DramChannel {
   struct Plan {
     Outcome outcome;
     Cycle precharge, activate;
-    Cycle column;   ///< the read or write command, of the first burst
-    Cycle data;     ///< first clock of the data
-    Cycle end;      ///< first clock after the data
-    Cycle closing;  ///< first clock at which the bank may be precharged afterwards
-    Cycle period;   ///< beginning of the refresh period that all of it lies in
+    Cycle column;                               ///< the read or write command, of the first burst
+    Cycle data;                                 ///< first clock of the data
+    Cycle end;                                  ///< first clock after the data
+    Cycle closing;                              ///< first clock at which the bank may be precharged afterwards
+    Cycle period;                               ///< beginning of the refresh period that all of it lies in
     std::array<Cycle, max_bursts - 1> further;  ///< first clocks of the data of the bursts behind the first
   };
 

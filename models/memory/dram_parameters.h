@@ -16,14 +16,15 @@ struct DramParameters : ParameterGroup {
   explicit DramParameters(ParameterGroup* parent)
       : ParameterGroup(parent, "dram", "external memory: channels, banks, timing and controller") {}
 
-  Param<std::string> standard{this,
-                              "standard",
-                              "ddr4_3200",
-                              dram_standard_names(),
-                              "Memory standard: gives the timings, the geometry and the energy of its devices, where the "
-                              "scenario does not set them itself.",
-                              "assumption: the most common memory of boards",
-                              Confidence::mid};
+  Param<std::string> standard{
+      this,
+      "standard",
+      "ddr4_3200",
+      dram_standard_names(),
+      "Memory standard: gives the timings, the geometry and the energy of its devices, where the "
+      "scenario does not set them itself.",
+      "assumption: the most common memory of boards",
+      Confidence::mid};
   Param<i64> size_bytes{this,
                         "size_bytes",
                         i64{2} << 30,
@@ -58,25 +59,27 @@ struct DramParameters : ParameterGroup {
                                  "Transfers of the data bus in a clock of the commands.",
                                  "JEDEC JESD79-4: double data rate",
                                  Confidence::high};
-  Param<i64> bus_bytes{this,
-                       "bus_bytes",
-                       8,
-                       "bytes",
-                       {1, 32},
-                       power_of_two,
-                       "Width of a channel's data bus; a burst takes burst_bytes / (transfers_per_clock x width) clocks.",
-                       "JEDEC JESD79-4: 64-bit channel",
-                       Confidence::mid};
-  Param<i64> burst_bytes{this,
-                         "burst_bytes",
-                         64,
-                         "bytes",
-                         {16, 64},
-                         power_of_two,
-                         "Bytes of a burst: burst length times width of the bus. The controller moves 64 bytes at a time, "
-                         "in one burst or in several of the same row.",
-                         "JEDEC JESD79-4: burst length 8",
-                         Confidence::high};
+  Param<i64> bus_bytes{
+      this,
+      "bus_bytes",
+      8,
+      "bytes",
+      {1, 32},
+      power_of_two,
+      "Width of a channel's data bus; a burst takes burst_bytes / (transfers_per_clock x width) clocks.",
+      "JEDEC JESD79-4: 64-bit channel",
+      Confidence::mid};
+  Param<i64> burst_bytes{
+      this,
+      "burst_bytes",
+      64,
+      "bytes",
+      {16, 64},
+      power_of_two,
+      "Bytes of a burst: burst length times width of the bus. The controller moves 64 bytes at a time, "
+      "in one burst or in several of the same row.",
+      "JEDEC JESD79-4: burst length 8",
+      Confidence::high};
   Param<i64> interleave_bytes{this,
                               "interleave_bytes",
                               256,
@@ -121,14 +124,15 @@ struct DramParameters : ParameterGroup {
                         "Fold upper address bits into channel and bank, so that power-of-two strides spread.",
                         "permutation-based interleaving (Zhang et al., MICRO 2000)",
                         Confidence::mid};
-  Param<std::string> address_map{this,
-                                 "address_map",
-                                 "row_bank_column_group",
-                                 dram_address_map_names(),
-                                 "Fields of an address from the highest to the lowest, below them the byte in an access of "
-                                 "64 bytes; the channel's bits lie above interleave_bytes.",
-                                 "assumption: streaming traffic",
-                                 Confidence::mid};
+  Param<std::string> address_map{
+      this,
+      "address_map",
+      "row_bank_column_group",
+      dram_address_map_names(),
+      "Fields of an address from the highest to the lowest, below them the byte in an access of "
+      "64 bytes; the channel's bits lie above interleave_bytes.",
+      "assumption: streaming traffic",
+      Confidence::mid};
   Param<std::string> page_policy{this,
                                  "page_policy",
                                  "open",

@@ -17,8 +17,8 @@ namespace standards {
 const std::vector<DramStandard>& dram_standards() {
   static const std::vector<DramStandard> all = [] {
     std::vector<DramStandard> list;
-#define BVP_ENTRY(entry)               \
-  list.push_back(standards::entry());  \
+#define BVP_ENTRY(entry)              \
+  list.push_back(standards::entry()); \
   list.back().name = #entry;
 #include "models_memory_standards.list"
 #undef BVP_ENTRY

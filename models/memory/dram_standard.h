@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A memory standard as a table: what its timings, its geometry and the energy of its devices are. One file a standard in
-// standards/, found by its file's name.
+// A memory standard as a table: what its timings, its geometry and the energy of its devices are. One file a standard
+// in standards/, found by its file's name.
 #pragma once
 
 #include <string>
@@ -35,8 +35,8 @@ struct DramStandard {
     Confidence confidence;
   };
 
-  std::string name;         ///< the word of the parameter `standard`: the file's name
-  std::string description;  ///< what a channel is and where the figures come from, a sentence
+  std::string name;           ///< the word of the parameter `standard`: the file's name
+  std::string description;    ///< what a channel is and where the figures come from, a sentence
   std::vector<Value> values;  ///< of all parameters in which it differs from DDR4-3200, the defaults
   std::vector<Price> prices;  ///< activate, read_64b, write_64b and refresh, of all devices of a channel
   Background standby;

@@ -139,7 +139,8 @@ std::string actions_page() {
 std::string memory_standards_page() {
   std::string text =
       "What `soc.dram.standard` may be: the tables of `models/memory/standards`. A standard gives the values of "
-      "`soc.dram` that the scenario does not set, and the prices of the DRAM where the energy table has none. Prices are "
+      "`soc.dram` that the scenario does not set, and the prices of the DRAM where the energy table has none. Prices "
+      "are "
       "those of all devices of a channel. How to add one: [extending](../extending.md).\n";
   for (const DramStandard& standard : dram_standards()) {
     text += fmt::format("\n## `{}`\n\n{}.\n\n", standard.name, standard.description);
@@ -162,9 +163,12 @@ std::string memory_standards_page() {
 }  // namespace
 
 std::map<std::string, std::string> reference_pages(const std::vector<RegisterBankView>& banks) {
-  return {{"memory_map.md", memory_map_page()}, {"registers.md", registers_page(banks)},
-          {"records.md", records_page()},       {"instructions.md", instructions_page()},
-          {"actions.md", actions_page()},       {"parameters.md", page("Parameters", scenario_parameters_markdown())},
+  return {{"memory_map.md", memory_map_page()},
+          {"registers.md", registers_page(banks)},
+          {"records.md", records_page()},
+          {"instructions.md", instructions_page()},
+          {"actions.md", actions_page()},
+          {"parameters.md", page("Parameters", scenario_parameters_markdown())},
           {"memory_standards.md", memory_standards_page()}};
 }
 

@@ -21,11 +21,10 @@ void add_group(const ParameterGroup& group, const std::string& path, const Given
     const std::string key = path + parameter->name();
     const auto origin = origins.find(key);
     const bool declared = origin == origins.end();
-    Json entry{
-        {"value", value_json(parameter->value())},
-        {"unit", parameter->unit()},
-        {"source", declared ? parameter->source() : origin->second.source},
-        {"confidence", confidence_text(declared ? parameter->confidence() : origin->second.confidence)}};
+    Json entry{{"value", value_json(parameter->value())},
+               {"unit", parameter->unit()},
+               {"source", declared ? parameter->source() : origin->second.source},
+               {"confidence", confidence_text(declared ? parameter->confidence() : origin->second.confidence)}};
     const auto given = given_keys.find(key);
     if (given != given_keys.end()) entry["given"] = given->second;
     if (declarations) {

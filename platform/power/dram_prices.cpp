@@ -47,10 +47,9 @@ EnergyTable with_dram_prices(const EnergyTable& table, const DramStandard& stand
     actions[entry.action] = price(joules, EnergyTable::Scale::one, entry.source, entry.confidence, standard);
   }
   const DramStandard::Background& standby = standard.standby;
-  return table.with_component(
-      component, std::move(actions),
-      {{"standby",
-        price(standby.watts, EnergyTable::Scale::dram_channels, standby.source, standby.confidence, standard)}});
+  return table.with_component(component, std::move(actions),
+                              {{"standby", price(standby.watts, EnergyTable::Scale::dram_channels, standby.source,
+                                                 standby.confidence, standard)}});
 }
 
 bool is_priced_by(const EnergyTable& table, const DramStandard& standard) {

@@ -225,8 +225,8 @@ struct EnergyParameters : ParameterGroup {
                                 0,
                                 "pJ",
                                 {0, 1e3},
-                                "Energy of DRAM reads and writes per bit, instead of the profile's; 0: the profile's "
-                                "(14.8 and 14.2 for DDR4 with I/O and PHY). LPDDR4 is 8.",
+                                "Energy of DRAM reads and writes per bit, instead of the memory standard's or the "
+                                "profile's; 0: theirs (14.8 and 14.2 for DDR4 with I/O and PHY). LPDDR4 is 8.",
                                 "choice of the user; LPDDR4: accelergy-cacti-plug-in",
                                 Confidence::high};
   Param<double> technology_nm{this,

@@ -7,7 +7,6 @@
 #include <array>
 #include <utility>
 
-
 namespace bvp {
 
 namespace {
@@ -166,8 +165,8 @@ void Tracer::dram_transfer(u32 channel, bool write, u64 bytes, double begin_s, d
 
 void Tracer::draw(std::size_t track) {
   Traffic& open = dram_[track];
-  file_.slice({dram_process, static_cast<u32>(track)}, fmt::format("{} bytes", open.bytes),
-              open.begin_s, open.end_s, Part::detail);
+  file_.slice({dram_process, static_cast<u32>(track)}, fmt::format("{} bytes", open.bytes), open.begin_s, open.end_s,
+              Part::detail);
   open.drawn_to_s = open.end_s;
   open.bytes = 0;
 }

@@ -22,7 +22,9 @@ class DramCommandChecker {
   std::vector<std::string> check(std::vector<DramCommand> commands) {
     violations.clear();
     last_bank_refresh = long_ago;
-    const auto rank = [](Kind kind) { return kind == Kind::precharge ? 0 : kind == Kind::refresh || kind == Kind::refresh_bank ? 1 : 2; };
+    const auto rank = [](Kind kind) {
+      return kind == Kind::precharge ? 0 : kind == Kind::refresh || kind == Kind::refresh_bank ? 1 : 2;
+    };
     std::stable_sort(commands.begin(), commands.end(), [&](const DramCommand& a, const DramCommand& b) {
       return a.cycle != b.cycle ? a.cycle < b.cycle : rank(a.kind) < rank(b.kind);
     });
@@ -127,7 +129,8 @@ class DramCommandChecker {
   void check_refresh_bank(BankState& bank, const std::vector<DramCommand>& activates, const DramCommand& command) {
     const auto at = static_cast<i64>(command.cycle);
     const bool first = bank.refreshed == long_ago;
-    require(first ? at <= p.refresh_interval + p.precharge : at == bank.refreshed + p.refresh_interval, "tREFI", command);
+    require(first ? at <= p.refresh_interval + p.precharge : at == bank.refreshed + p.refresh_interval, "tREFI",
+            command);
     require(at >= last_bank_refresh + p.refresh_bank_cycles, "tRFCpb between refreshes", command);
     for (const DramCommand& other : activates) {
       require(other.bank == command.bank || at >= static_cast<i64>(other.cycle) + p.refresh_to_activate,

@@ -710,8 +710,7 @@ TEST_CASE("a fast DMA moves the data of a target that knows no data without time
     // What fails then fails as it does with time.
     system.memory->bad_begin = system.memory->bad_end = 350000;
     ++system.memory->bad_end;
-    CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) ==
-          static_cast<u32>(DmaStatus::source_error));
+    CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) == static_cast<u32>(DmaStatus::source_error));
   });
 }
 

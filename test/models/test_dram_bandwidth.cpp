@@ -134,8 +134,8 @@ double share_of_peak(const Stream& stream, i64 channels, bool hash, const std::s
   initiator.out.bind(dram.target);
   sc_core::sc_start();
   REQUIRE(initiator.served == requests);
-  const double peak = parameters.clock_hz * static_cast<double>(channels * parameters.transfers_per_clock *
-                                                                parameters.bus_bytes);
+  const double peak =
+      parameters.clock_hz * static_cast<double>(channels * parameters.transfers_per_clock * parameters.bus_bytes);
   return 100 * static_cast<double>(requests) * stream.bytes / initiator.end.to_seconds() / peak;
 }
 
@@ -168,14 +168,15 @@ const std::map<std::string, std::vector<double>>& dramsim3_of_standards() {
 std::string standards_table() {
   std::string text;
   for (const auto& [standard, figures] : dramsim3_of_standards()) {
-    text += fmt::format("| `{}` | in flight | DRAMsim3 | no hash | apart | hash, refreshes of single banks |\n", standard);
+    text +=
+        fmt::format("| `{}` | in flight | DRAMsim3 | no hash | apart | hash, refreshes of single banks |\n", standard);
     text += "| --- | --- | --- | --- | --- | --- |\n";
     for (std::size_t i = 0; i < common_streams().size(); ++i) {
       const Stream& stream = common_streams()[i];
       const double plain = share_of_peak(stream, 1, false, standard);
-      text += fmt::format("| {} | {} | {:.1f} | {:.1f} | {:+.1f} % | {:.1f} |\n", stream.name, stream.in_flight,
-                          figures[i], plain, 100 * (plain / figures[i] - 1),
-                          share_of_peak(stream, 1, true, standard, "per_bank"));
+      text +=
+          fmt::format("| {} | {} | {:.1f} | {:.1f} | {:+.1f} % | {:.1f} |\n", stream.name, stream.in_flight, figures[i],
+                      plain, 100 * (plain / figures[i] - 1), share_of_peak(stream, 1, true, standard, "per_bank"));
     }
     text += "\n";
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every memory standard, from its table: it is complete, each timing gate is tight, and random traffic obeys every rule.
+// Every memory standard, from its table: it is complete, each timing gate is tight, and random traffic obeys every
+// rule.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <functional>
@@ -204,11 +205,14 @@ TEST_CASE("dram standards: refreshes begin on time and end on time, of all banks
       b.commands.clear();
       b.build();
       const u32 bank = 3;
-      const Cycle due = Bench::clocks(p.refresh_interval) / (per_bank ? Bench::clocks(p.banks) : 1) * (per_bank ? bank + 1 : 1);
-      const Cycle back = due + Bench::clocks(p.precharge) + Bench::clocks(per_bank ? p.refresh_bank_cycles : p.refresh_cycles);
+      const Cycle due =
+          Bench::clocks(p.refresh_interval) / (per_bank ? Bench::clocks(p.banks) : 1) * (per_bank ? bank + 1 : 1);
+      const Cycle back =
+          due + Bench::clocks(p.precharge) + Bench::clocks(per_bank ? p.refresh_bank_cycles : p.refresh_cycles);
       // The last read that leaves its bank ready for the precharge.
-      const Cycle open = std::max(Bench::clocks(p.activate_to_precharge),
-                                  Bench::clocks(p.activate_to_column) + b.to_last() + Bench::clocks(p.read_to_precharge));
+      const Cycle open =
+          std::max(Bench::clocks(p.activate_to_precharge),
+                   Bench::clocks(p.activate_to_column) + b.to_last() + Bench::clocks(p.read_to_precharge));
       CHECK(b.channel->plan(bank, 7, false, due - open).activate == due - open);
       CHECK(b.channel->plan(bank, 7, false, due - open + 1).activate == back);
       b.check_tight(&Plan::activate, bank, 7, false, back);

@@ -200,7 +200,8 @@ void check_target(Sender& s, u64 base) {
 TEST_CASE("a memory that knows no extension works behind bus and DMA, cycle by cycle and fast", "[memory][foreign]") {
   for (const bool debug : {true, false}) {
     for (const bool direct : {true, false}) {
-      for (const auto ignored : {tlm::TLM_OK_RESPONSE, tlm::TLM_COMMAND_ERROR_RESPONSE, tlm::TLM_GENERIC_ERROR_RESPONSE}) {
+      for (const auto ignored :
+           {tlm::TLM_OK_RESPONSE, tlm::TLM_COMMAND_ERROR_RESPONSE, tlm::TLM_GENERIC_ERROR_RESPONSE}) {
         INFO("debug " << debug << ", direct " << direct << ", answer " << ignored);
         const Habits habits{debug, direct, ignored};
         CHECK(copies(habits, true) == Approx(copies(habits, false)).epsilon(0.02));

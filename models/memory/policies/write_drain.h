@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides when the writes that wait in a channel's queue are written. An implementation a file in write_drain/, found by
-// its file's name.
+// Decides when the writes that wait in a channel's queue are written. An implementation a file in write_drain/, found
+// by its file's name.
 #pragma once
 
 #include <memory>

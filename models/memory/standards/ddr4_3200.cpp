@@ -13,7 +13,8 @@ DramStandard ddr4_3200() {
   standard.values = {};  // the defaults of DramParameters
   standard.prices = {
       {"activate", 10374, 0,
-       CURRENTS "VDD (IDD0 tRC - IDD3N tRAS - IDD2N tRP) + VPP (IPP0 - IPP3N) tRC, an activation with its precharge [R]",
+       CURRENTS
+       "VDD (IDD0 tRC - IDD3N tRAS - IDD2N tRP) + VPP (IPP0 - IPP3N) tRC, an activation with its precharge [R]",
        Confidence::mid},
       {"read_64b", 14.77, 512,
        CURRENTS "VDD (IDD4R - IDD3N) of 4 clocks is 5.77 pJ/bit [R]; and 9 pJ/bit I/O, PHY and controller, general "

@@ -3,10 +3,10 @@
 
 namespace bvp::standards {
 
-// Public sources, of which numbers were taken: gem5, src/mem/DRAMInterface.py, HBM_2000_4H_1x64 (a pseudo channel, in ns at
-// 1 GHz); DRAMSys, configs/memspec/HBM2.json (the same of another device); Ramulator2, src/dram/impl/HBM2.cpp (refresh);
-// O'Connor et al., Fine-Grained DRAM, MICRO 2017 (energy). The nanoseconds of HBM2 are kept at the clock of HBM2E, whose
-// timings are not public: vendors do not publish them.
+// Public sources, of which numbers were taken: gem5, src/mem/DRAMInterface.py, HBM_2000_4H_1x64 (a pseudo channel, in
+// ns at 1 GHz); DRAMSys, configs/memspec/HBM2.json (the same of another device); Ramulator2, src/dram/impl/HBM2.cpp
+// (refresh); O'Connor et al., Fine-Grained DRAM, MICRO 2017 (energy). The nanoseconds of HBM2 are kept at the clock of
+// HBM2E, whose timings are not public: vendors do not publish them.
 #define SPEC "gem5: HBM_2000_4H_1x64, "
 #define ENERGY "O'Connor et al. (MICRO 2017), HBM2: "
 
@@ -54,7 +54,8 @@ DramStandard hbm2e() {
        ENERGY "data movement 1.51 and 1.17 and I/O 0.80 pJ/bit; and 1 pJ/bit controller, an assumption", low},
       {"write_64b", 4.48, 512, ENERGY "as read_64b", low},
       {"refresh", 30420, 0,
-       "DRAMsim3: HBM2_8Gb_x128.ini, VDD (IDD5AB - IDD3N) tRFC of 260 ns is 60.8 nJ, half for a pseudo channel [R]", low},
+       "DRAMsim3: HBM2_8Gb_x128.ini, VDD (IDD5AB - IDD3N) tRFC of 260 ns is 60.8 nJ, half for a pseudo channel [R]",
+       low},
   };
   standard.standby = {0.033, "DRAMsim3: HBM2_8Gb_x128.ini, VDD IDD3N is 66 mW, half for a pseudo channel [R]", low};
   return standard;

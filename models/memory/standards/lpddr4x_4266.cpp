@@ -35,8 +35,10 @@ DramStandard lpddr4x_4266() {
       {"column_to_column_group", i64{16}, "JEDEC JESD209-4: half the burst length of 32", high},
       {"write_to_read", i64{22}, SPEC "WTR, 10 ns", high},
       {"write_to_read_group", i64{22}, SPEC "WTR, 10 ns", high},
-      {"turnaround", i64{6}, "JEDEC JESD209-4: tDQSCK of at most 3.5 ns, 8 clocks of which 4 are in read_latency, and "
-                             "a preamble of 2", mid},
+      {"turnaround", i64{6},
+       "JEDEC JESD209-4: tDQSCK of at most 3.5 ns, 8 clocks of which 4 are in read_latency, and "
+       "a preamble of 2",
+       mid},
       {"refresh_interval", i64{8341}, SPEC "REFI, 3.9 us", high},
       {"refresh_cycles", i64{599}, SPEC "RFCab, 280 ns", high},
       {"refresh_policy", std::string("per_bank"), "usual practice of LPDDR controllers", mid},

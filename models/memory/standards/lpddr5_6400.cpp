@@ -3,9 +3,9 @@
 
 namespace bvp::standards {
 
-// Public sources, of which numbers were taken: gem5, src/mem/DRAMInterface.py, LPDDR5_6400_1x16_BG_BL16 (timings, in ns);
-// Ramulator2, src/dram/impl/LPDDR5.cpp (refresh of 16 Gb); JEDEC JESD209-5 for what these leave out. Clocks are those of
-// the commands (CK, 800 MHz); data go with WCK at four times that, and at both of its edges.
+// Public sources, of which numbers were taken: gem5, src/mem/DRAMInterface.py, LPDDR5_6400_1x16_BG_BL16 (timings, in
+// ns); Ramulator2, src/dram/impl/LPDDR5.cpp (refresh of 16 Gb); JEDEC JESD209-5 for what these leave out. Clocks are
+// those of the commands (CK, 800 MHz); data go with WCK at four times that, and at both of its edges.
 #define SPEC "gem5: LPDDR5_6400_1x16_BG_BL16, "
 #define LESS "assumption: a fifth less than in lpddr4x_4266, as vendors announced LPDDR5; no currents are public"
 
@@ -13,7 +13,8 @@ DramStandard lpddr5_6400() {
   constexpr auto high = Confidence::high, mid = Confidence::mid, low = Confidence::low;
   DramStandard standard;
   standard.description =
-      "LPDDR5-6400: a channel is 16 bits of a 16 Gb die in bank group mode, burst length 16, 4 clocks of WCK in one of CK";
+      "LPDDR5-6400: a channel is 16 bits of a 16 Gb die in bank group mode, burst length 16, 4 clocks of WCK in one of "
+      "CK";
   standard.values = {
       {"channels", i64{4}, "usual package: 64 bits", mid},
       {"clock_hz", 8e8, "JEDEC JESD209-5: CK at 6,400 Mb/s", high},
@@ -36,7 +37,8 @@ DramStandard lpddr5_6400() {
       {"column_to_column", i64{2}, SPEC "tBURST_MIN 2.5 ns", high},
       {"column_to_column_group", i64{4}, SPEC "tCCD_L 5 ns", high},
       {"write_to_read", i64{5}, SPEC "tWTR 6.25 ns", high},
-      {"write_to_read_group", i64{12}, SPEC "tWTR_L 12 ns; behind BL/n_max, 2 clocks after the data, JEDEC JESD209-5", mid},
+      {"write_to_read_group", i64{12}, SPEC "tWTR_L 12 ns; behind BL/n_max, 2 clocks after the data, JEDEC JESD209-5",
+       mid},
       {"turnaround", i64{2}, "JEDEC JESD209-5: tWCKDQO of at most 1.6 ns", mid},
       {"refresh_interval", i64{3124}, "Ramulator2: LPDDR5, tREFI 3.906 us", high},
       {"refresh_cycles", i64{224}, "Ramulator2: LPDDR5 of 16 Gb, tRFCab 280 ns", high},

@@ -5,8 +5,8 @@ namespace bvp::address_map {
 namespace {
 
 /// From the lowest bit: byte in the access, bank group, bank in group, column, row, with the channel's bits cut out at
-/// the interleaving. Consecutive accesses thus go to all banks in turn, and a stream opens one row in each. Row bits are
-/// folded into the bank and the group, which only permutes the banks of a row address.
+/// the interleaving. Consecutive accesses thus go to all banks in turn, and a stream opens one row in each. Row bits
+/// are folded into the bank and the group, which only permutes the banks of a row address.
 class RowColumnBankGroup final : public DramAddressMap {
  public:
   explicit RowColumnBankGroup(const DramParameters& parameters) : bits_(parameters) {}

@@ -16,10 +16,11 @@ class Watermarks final : public DramWriteDrain {
         idle_(static_cast<Cycle>(parameters.write_idle.get())) {
     const i64 entries = parameters.write_queue_entries;
     if (parameters.write_queue_high > entries || low_ >= high_) {
-      report_error("dram",
-                   "write_queue_low, write_queue_high and write_queue_entries are {}, {} and {}, expected low < high <= "
-                   "entries",
-                   low_, high_, entries);
+      report_error(
+          "dram",
+          "write_queue_low, write_queue_high and write_queue_entries are {}, {} and {}, expected low < high <= "
+          "entries",
+          low_, high_, entries);
     }
   }
 
