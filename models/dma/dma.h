@@ -163,6 +163,9 @@ class Dma : public sc_core::sc_module {
   void fill_moved(u16 pattern);
   /// One side of them: moved_ to or from moved_data_; false if a target does not take it.
   bool access_moved(bool write);
+  /// A run of them, of a target that knows no BulkData: by the debug transport or, where the target has none, by
+  /// transactions whose time is not looked at.
+  bool access_plainly(u64 address, u8* data, u32 bytes, bool write);
   /// Host memory that holds the bus address, or null.
   const tlm::tlm_dmi* direct_memory(u64 address);
 

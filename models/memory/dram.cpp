@@ -13,7 +13,7 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
       target("target"),
       clock_(parameters.clock_hz),
       stats_(basename()),
-      map_(parameters),
+      map_(make_dram_address_map(parameters)),
       storage_("dram", static_cast<u64>(parameters.size_bytes.get()), use),
       timing_(parameters),
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
@@ -88,7 +88,7 @@ void Dram::count_bulk(const BulkTraffic& bulk) {
   (bulk.write ? s.bytes_written : s.bytes_read).add(bulk.bytes, begin, now);
   (bulk.write ? s.write_64b : s.read_64b).add(accesses, begin, now);
   s.activate.add(rows, begin, now);
-  s.busy_cycles += accesses * timing_.burst;
+  s.busy_cycles += accesses * timing_.access();
   (bulk.write ? bulk_.bytes_written : bulk_.bytes_read) += bulk.bytes;
   (bulk.write ? bulk_.writes : bulk_.reads) += accesses;
   bulk_.activates += rows;
@@ -148,7 +148,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   Cycle done = arrival;
   const u64 last = (address + length - 1) / dram_access_bytes;
   for (u64 block = address / dram_access_bytes; block <= last; ++block) {
-    const DramLocation at = map_.locate(block * dram_access_bytes);
+    const DramLocation at = map_->locate(block * dram_access_bytes);
     DramChannel& channel = *channels_[at.channel];
     const u64 begin = std::max(address, block * dram_access_bytes);
     const auto bytes = static_cast<u32>(std::min(address + length, (block + 1) * dram_access_bytes) - begin);

@@ -14,9 +14,9 @@
 #include "models/base/clock.h"
 #include "models/base/lazy_memory.h"
 #include "models/base/statistics.h"
-#include "models/memory/dram_address_map.h"
 #include "models/memory/dram_channel.h"
 #include "models/memory/dram_parameters.h"
+#include "models/memory/policies/address_map.h"
 #include "models/transport/bulk_traffic.h"
 
 namespace bvp {
@@ -39,11 +39,12 @@ class Dram : public sc_core::sc_module {
   [[nodiscard]] const DramStatistics& statistics() const { return statistics_; }
   /// Called for each command of each channel, in DRAM clocks; not in time order, and not for bulk traffic.
   void set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer);
-  /// Clocks of the data bus that an access takes.
+  /// A read or write command of the devices: clocks of the data bus, and bytes.
   [[nodiscard]] Cycle burst_clocks() const { return timing_.burst; }
+  [[nodiscard]] u64 burst_bytes() const { return dram_access_bytes / timing_.bursts; }
   /// What the data buses and the activates of all channels can do.
   [[nodiscard]] double accesses_per_clock() const {
-    return static_cast<double>(channels_.size()) / static_cast<double>(timing_.burst);
+    return static_cast<double>(channels_.size()) / static_cast<double>(timing_.access());
   }
   [[nodiscard]] double activates_per_clock() const {
     const double in_turn = 1 / static_cast<double>(timing_.rrd[0]), in_fours = 4 / static_cast<double>(timing_.faw);
@@ -65,7 +66,7 @@ class Dram : public sc_core::sc_module {
   ClockDomain clock_;
   StatGroup stats_;
   DramStatistics statistics_{&stats_};
-  DramAddressMap map_;
+  std::unique_ptr<DramAddressMap> map_;
   LazyMemory storage_;
   std::vector<std::unique_ptr<DramChannel>> channels_;
   DramTiming timing_;

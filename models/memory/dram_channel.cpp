@@ -10,35 +10,58 @@ namespace bvp {
 DramChannel::DramChannel(const DramParameters& parameters, DramStatistics& statistics)
     : timing_(parameters),
       group_mask_(static_cast<u32>(parameters.bank_groups.get() - 1)),
-      write_high_(static_cast<u32>(parameters.write_queue_high.get())),
-      write_low_(static_cast<u32>(parameters.write_queue_low.get())),
-      write_idle_(static_cast<Cycle>(parameters.write_idle.get())),
       posted_writes_(parameters.posted_writes),
-      page_policy_(make_dram_page_policy(parameters.page_policy)),
+      page_policy_(make_dram_page_policy(parameters)),
+      refresh_policy_(make_dram_refresh_policy(parameters)),
+      refresh_(refresh_policy_->times(0)),
+      next_refresh_(refresh_policy_->command(0)),
+      write_drain_(make_dram_write_drain(parameters)),
+      write_idle_(write_drain_->idle_clocks()),
       statistics_(statistics),
       bus_(timing_),
       activates_(timing_),
       banks_(static_cast<std::size_t>(parameters.banks.get())),
       turns_(banks_.size()),
-      reads_(static_cast<std::size_t>(parameters.queue_entries.get())),
-      writes_(static_cast<std::size_t>(parameters.write_queue_entries.get())) {
+      reads_{std::vector<InFlight>(static_cast<std::size_t>(parameters.queue_entries.get()))},
+      writes_{std::vector<InFlight>(static_cast<std::size_t>(parameters.write_queue_entries.get()))} {
   if (parameters.bank_groups > parameters.banks) {
     report_error("dram", "bank_groups is {}, expected at most the number of banks, {}", parameters.bank_groups.get(),
                  parameters.banks.get());
   }
-  if (write_high_ > writes_.size() || write_low_ >= write_high_) {
-    report_error("dram",
-                 "write_queue_low, write_queue_high and write_queue_entries are {}, {} and {}, expected low < high <= "
-                 "entries",
-                 write_low_, write_high_, writes_.size());
-  }
-  const Cycle longest = timing_.rp + timing_.rfc + timing_.ras + timing_.rcd + timing_.cl + timing_.cwl +
-                        timing_.burst + timing_.wr + timing_.rtp;
+  const Cycle access = timing_.access() + (timing_.bursts - 1) * timing_.ccd[1];
+  const Cycle longest =
+      refresh_.busy + timing_.ras + timing_.rcd + timing_.cl + timing_.cwl + access + timing_.wr + timing_.rtp;
   if (timing_.refi <= longest) {
     report_error("dram", "refresh_interval is {}, expected more than the {} clocks of a refresh and one access",
                  timing_.refi, longest);
   }
-  waiting_.reserve(writes_.size());
+  for (u32 bank = 0; bank < banks_.size(); ++bank) banks_[bank].first_refresh = refresh_policy_->times(bank).first;
+  waiting_.reserve(writes_.places.size());
+}
+
+Cycle DramChannel::period_of(const Bank& bank, Cycle cycle) const {
+  if (cycle < bank.first_refresh) return 0;
+  return cycle - (cycle - bank.first_refresh) % refresh_.interval;
+}
+
+void DramChannel::plan_bursts(Plan& plan, bool write, u32 group) const {
+  const Cycle latency = write ? timing_.cwl : timing_.cl;
+  plan.data = bus_.probe(plan.column + latency, write, group);
+  plan.column = plan.data - latency;
+  Cycle last = plan.data;
+  for (u32 i = 1; i < timing_.bursts; ++i) {
+    last = bus_.probe(last + timing_.ccd[1], write, group);
+    plan.further[i - 1] = last;
+  }
+  plan.end = last + timing_.burst;
+}
+
+Cycle DramChannel::plan_activate(Cycle earliest, u32 group) const {
+  for (;;) {
+    const Cycle start = activates_.probe(earliest, group);
+    earliest = refresh_policy_->activate_from(start);
+    if (earliest == start) return start;
+  }
 }
 
 DramChannel::Plan DramChannel::plan(u32 bank_index, u64 row, bool write, Cycle earliest) const {
@@ -47,11 +70,11 @@ DramChannel::Plan DramChannel::plan(u32 bank_index, u64 row, bool write, Cycle e
   Plan plan{};
   plan.period = bank.period;
   earliest = std::max(earliest, plan.period);
-  // Every tREFI all banks are precharged and the channel is refreshed. An access that would not leave its bank
-  // ready for that in time waits until afterwards.
+  // Once in every tREFI a bank is precharged and refreshed. An access that would not leave the bank ready for that in
+  // time waits until afterwards.
   for (;;) {
-    if (earliest >= plan.period + timing_.refi) plan.period = earliest / timing_.refi * timing_.refi;
-    if (plan.period != 0) earliest = std::max(earliest, plan.period + timing_.rp + timing_.rfc);
+    if (earliest >= next_refresh(bank, plan.period)) plan.period = period_of(bank, earliest);
+    if (plan.period != 0) earliest = std::max(earliest, plan.period + refresh_.busy);
     const bool current = bank.period == plan.period;
     Cycle closing = 0;
     if (current && bank.open && bank.row == row) {
@@ -67,15 +90,14 @@ DramChannel::Plan DramChannel::plan(u32 bank_index, u64 row, bool write, Cycle e
         plan.outcome = Outcome::miss;
         plan.activate = current ? std::max(earliest, bank.activate_from) : earliest;
       }
-      plan.activate = activates_.probe(plan.activate, group);
+      plan.activate = plan_activate(plan.activate, group);
       plan.column = plan.activate + timing_.rcd;
       closing = plan.activate + timing_.ras;
     }
-    const Cycle latency = write ? timing_.cwl : timing_.cl;
-    plan.data = bus_.probe(plan.column + latency, write, group);
-    plan.column = plan.data - latency;
-    plan.closing = std::max(closing, write ? plan.data + timing_.burst + timing_.wr : plan.column + timing_.rtp);
-    const Cycle refresh = plan.period + timing_.refi;
+    plan_bursts(plan, write, group);
+    plan.closing =
+        std::max(closing, write ? plan.end + timing_.wr : plan.end - timing_.burst - timing_.cl + timing_.rtp);
+    const Cycle refresh = next_refresh(bank, plan.period);
     if (plan.closing <= refresh) break;
     earliest = std::max(refresh, plan.column);
   }
@@ -102,8 +124,14 @@ void DramChannel::commit(u32 bank_index, u64 row, bool write, const Plan& plan) 
     bank.accesses = 0;
     bank.column_from = plan.activate + timing_.rcd;
   }
+  const auto kind = write ? DramCommand::Kind::write : DramCommand::Kind::read;
   bus_.take(plan.data, write, group);
-  tell(write ? DramCommand::Kind::write : DramCommand::Kind::read, plan.column, bank_index, row);
+  tell(kind, plan.column, bank_index, row);
+  for (u32 i = 1; i < timing_.bursts; ++i) {
+    const Cycle data = plan.further[i - 1];
+    bus_.take(data, write, group);
+    tell(kind, data - (write ? timing_.cwl : timing_.cl), bank_index, row);
+  }
   bank.period = plan.period;
   bank.precharge_from = plan.closing;
   if (!page_policy_->keep_open(++bank.accesses)) {
@@ -111,22 +139,22 @@ void DramChannel::commit(u32 bank_index, u64 row, bool write, const Plan& plan) 
     bank.activate_from = plan.closing + timing_.rp;
     tell(DramCommand::Kind::precharge, plan.closing, bank_index, row);
   }
-  (write ? statistics_.write_64b : statistics_.read_64b).add(1, plan.data, plan.data + timing_.burst);
-  statistics_.busy_cycles += timing_.burst;
-  last_activity_ = std::max(last_activity_, plan.data + timing_.burst);
+  (write ? statistics_.write_64b : statistics_.read_64b).add(1, plan.data, plan.end);
+  statistics_.busy_cycles += timing_.access();
+  last_activity_ = std::max(last_activity_, plan.end);
   count_refreshes(plan.period);
 }
 
 Cycle DramChannel::access(u32 bank, u64 row, bool write, Cycle earliest) {
   const Plan planned = plan(bank, row, write, earliest);
   commit(bank, row, write, planned);
-  return planned.data + timing_.burst;
+  return planned.end;
 }
 
 /// A place in a queue is free again when the access that had it is done. One that arrives later than this one
 /// (its initiator runs ahead) is not in the queue yet.
-Cycle DramChannel::enter(std::vector<InFlight>& queue, u64& count, Cycle arrival) const {
-  InFlight& place = queue[count++ % queue.size()];
+Cycle DramChannel::enter(Queue& queue, Cycle arrival) {
+  InFlight& place = queue.places[queue.count++ % queue.places.size()];
   const Cycle entered = place.arrival <= arrival ? std::max(arrival, place.done) : arrival;
   place.arrival = arrival;
   return entered;
@@ -136,23 +164,23 @@ Cycle DramChannel::read(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival) 
   write_if_idle(arrival);
   if (waiting(block) != nullptr) {
     ++statistics_.forwarded;
-    statistics_.bytes_read.add(bytes, arrival, arrival + timing_.burst);
+    statistics_.bytes_read.add(bytes, arrival, arrival + timing_.access());
     return arrival;
   }
-  const u64 index = read_count_ % reads_.size();
-  const Cycle entered = enter(reads_, read_count_, arrival);
+  const u64 index = reads_.count % reads_.places.size();
+  const Cycle entered = enter(reads_, arrival);
   const Cycle done = access(bank, row, false, entered);
-  statistics_.bytes_read.add(bytes, done - timing_.burst, done);
-  return reads_[index].done = done;
+  statistics_.bytes_read.add(bytes, done - timing_.access(), done);
+  return reads_.places[index].done = done;
 }
 
 Cycle DramChannel::write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival) {
   if (!posted_writes_) {
-    const u64 index = read_count_ % reads_.size();
-    const Cycle entered = enter(reads_, read_count_, arrival);
+    const u64 index = reads_.count % reads_.places.size();
+    const Cycle entered = enter(reads_, arrival);
     const Cycle done = access(bank, row, true, entered);
-    statistics_.bytes_written.add(bytes, done - timing_.burst, done);
-    return reads_[index].done = done;
+    statistics_.bytes_written.add(bytes, done - timing_.access(), done);
+    return reads_.places[index].done = done;
   }
   write_if_idle(arrival);
   if (WaitingWrite* const other = waiting(block)) {
@@ -161,12 +189,12 @@ Cycle DramChannel::write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival)
     other->bytes += bytes;
     return arrival;
   }
-  const Cycle entered = enter(writes_, write_count_, arrival);
+  const Cycle entered = enter(writes_, arrival);
   ++waiting_per_hash_[hash(block)];
   statistics_.bytes_written.add(bytes, entered, entered);
   waiting_.push_back({block, row, bank, bytes, entered, entered});
   last_activity_ = std::max(last_activity_, entered);
-  if (waiting_.size() >= write_high_) write_waiting(entered, write_low_);
+  if (const u32 batch = write_drain_->batch(waiting_writes()); batch > 0) write_waiting(entered, batch);
   return entered;
 }
 
@@ -178,14 +206,15 @@ DramChannel::WaitingWrite* DramChannel::waiting(u64 block) {
 }
 
 void DramChannel::write_if_idle(Cycle arrival) {
-  if (!waiting_.empty() && arrival > last_activity_ + write_idle_) write_waiting(last_activity_ + write_idle_, 0);
+  if (!waiting_.empty() && arrival > last_activity_ + write_idle_)
+    write_waiting(last_activity_ + write_idle_, waiting_writes());
 }
 
 /// First ready, first come: in each turn a bank serves the writes to one row, which is its open row if a write asks for
 /// it and otherwise the row of its oldest write. So no row is opened twice, and banks open their rows side by side.
-void DramChannel::write_waiting(Cycle from, u32 leave) {
+void DramChannel::write_waiting(Cycle from, u32 batch) {
   ++statistics_.write_batches;
-  const auto batch_end = waiting_.end() - leave;
+  const auto batch_end = waiting_.begin() + batch;
   constexpr u32 done = ~u32{0};
   for (auto first = waiting_.begin(); first != batch_end;) {
     ++turn_;
@@ -200,7 +229,7 @@ void DramChannel::write_waiting(Cycle from, u32 leave) {
       if (turn.row != write->row) continue;
       const Cycle end = access(write->bank, write->row, true, std::max(from, write->arrival));
       ends_.push_back(end);
-      statistics_.bytes_written.move(write->bytes, write->counted, end - timing_.burst, end);
+      statistics_.bytes_written.move(write->bytes, write->counted, end - timing_.access(), end);
       --waiting_per_hash_[hash(write->block)];
       write->bank = done;
     }
@@ -209,7 +238,7 @@ void DramChannel::write_waiting(Cycle from, u32 leave) {
   waiting_.erase(waiting_.begin(), batch_end);
   // The place that is free first goes to the write that has waited longest for one.
   std::sort(ends_.begin(), ends_.end());
-  for (const Cycle end : ends_) writes_[written_count_++ % writes_.size()].done = end;
+  for (const Cycle end : ends_) writes_.places[written_count_++ % writes_.places.size()].done = end;
   ends_.clear();
 }
 
@@ -217,7 +246,7 @@ void DramChannel::carry_on(Cycle clocks) {
   last_activity_ += clocks;
   for (WaitingWrite& write : waiting_) write.arrival += clocks;
   for (auto* const queue : {&reads_, &writes_}) {
-    for (InFlight& access : *queue) {
+    for (InFlight& access : queue->places) {
       access.arrival += clocks;
       access.done += clocks;
     }
@@ -225,11 +254,12 @@ void DramChannel::carry_on(Cycle clocks) {
 }
 
 void DramChannel::count_refreshes(Cycle now) {
-  while ((refreshes_ + 1) * timing_.refi <= now) {
-    ++refreshes_;
-    const Cycle begin = refreshes_ * timing_.refi + timing_.rp;
-    statistics_.refresh.add(1, begin, begin + timing_.rfc);
-    tell(DramCommand::Kind::refresh, begin, 0, 0);
+  while (next_refresh_.due <= now) {
+    const bool all = next_refresh_.bank == DramRefreshPolicy::all_banks;
+    if (next_refresh_.completes) statistics_.refresh.add(1, next_refresh_.begin, next_refresh_.end);
+    tell(all ? DramCommand::Kind::refresh : DramCommand::Kind::refresh_bank, next_refresh_.begin,
+         all ? 0 : next_refresh_.bank, 0);
+    next_refresh_ = refresh_policy_->command(++refreshes_);
   }
 }
 

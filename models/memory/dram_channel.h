@@ -10,9 +10,11 @@
 
 #include "models/base/statistics.h"
 #include "models/base/types.h"
-#include "models/memory/dram_page_policy.h"
 #include "models/memory/dram_schedule.h"
 #include "models/memory/dram_timing.h"
+#include "models/memory/policies/page_policy.h"
+#include "models/memory/policies/refresh_policy.h"
+#include "models/memory/policies/write_drain.h"
 
 namespace bvp {
 
@@ -39,13 +41,13 @@ struct DramStatistics {
   Counter activate{group_, "activate", "activates", "Rows opened."};
   Counter read_64b{group_, "read_64b", "accesses", "64-byte reads of the devices."};
   Counter write_64b{group_, "write_64b", "accesses", "64-byte writes of the devices."};
-  Counter refresh{group_, "refresh", "refreshes", "Refreshes of a channel."};
+  Counter refresh{group_, "refresh", "refreshes", "Refreshes of a channel, all of its banks."};
 };
 
 /// What a channel tells its devices.
 struct DramCommand {
-  enum class Kind { activate, precharge, read, write, refresh };
-  Kind kind;
+  enum class Kind { activate, precharge, read, write, refresh, refresh_bank };
+  Kind kind;  ///< read, write: a burst
   Cycle cycle;
   u32 bank;  ///< refresh: all
   u64 row;
@@ -54,15 +56,18 @@ struct DramCommand {
 class DramChannel {
  public:
   enum class Outcome { hit, miss, conflict };
+  static constexpr u32 max_bursts = 4;  ///< of an access
 
   /// When the commands of one access would be, or were. Not all rows need a precharge or an activate.
   struct Plan {
     Outcome outcome;
     Cycle precharge, activate;
-    Cycle column;   ///< the read or write command
-    Cycle data;     ///< first clock of the data
-    Cycle closing;  ///< first clock at which the bank may be precharged afterwards
-    Cycle period;   ///< beginning of the refresh period that all of it lies in
+    Cycle column;                               ///< the read or write command, of the first burst
+    Cycle data;                                 ///< first clock of the data
+    Cycle end;                                  ///< first clock after the data
+    Cycle closing;                              ///< first clock at which the bank may be precharged afterwards
+    Cycle period;                               ///< beginning of the refresh period that all of it lies in
+    std::array<Cycle, max_bursts - 1> further;  ///< first clocks of the data of the bursts behind the first
   };
 
   DramChannel(const DramParameters& parameters, DramStatistics& statistics);
@@ -95,7 +100,8 @@ class DramChannel {
     Cycle activate_from = 0;  // when closed
     Cycle column_from = 0;    // when open
     Cycle precharge_from = 0;
-    Cycle period = 0;  // beginning of the refresh period that the state belongs to
+    Cycle period = 0;         // beginning of the refresh period that the state belongs to
+    Cycle first_refresh = 0;  // ends the period that begins at 0
   };
   struct Turn {
     u64 number = 0;
@@ -103,6 +109,10 @@ class DramChannel {
   };
   struct InFlight {
     Cycle arrival = 0, done = 0;
+  };
+  struct Queue {
+    std::vector<InFlight> places;  // ring: the last accesses in flight
+    u64 count = 0;
   };
   struct WaitingWrite {
     u64 block;
@@ -115,9 +125,19 @@ class DramChannel {
   static std::size_t hash(u64 block) { return (block ^ (block >> 9) ^ (block >> 18)) % 512; }
   /// The write of this block in the queue, or null.
   [[nodiscard]] WaitingWrite* waiting(u64 block);
-  [[nodiscard]] Cycle enter(std::vector<InFlight>& queue, u64& count, Cycle arrival) const;
+  [[nodiscard]] static Cycle enter(Queue& queue, Cycle arrival);
+  /// Beginning of the bank's refresh period that a clock lies in, and of the one after.
+  [[nodiscard]] Cycle period_of(const Bank& bank, Cycle cycle) const;
+  [[nodiscard]] Cycle next_refresh(const Bank& bank, Cycle period) const {
+    return period == 0 ? bank.first_refresh : period + refresh_.interval;
+  }
+  /// The bursts of a plan, whose first column command comes at plan.column or later.
+  void plan_bursts(Plan& plan, bool write, u32 group) const;
+  /// The first activate at or after `earliest`.
+  [[nodiscard]] Cycle plan_activate(Cycle earliest, u32 group) const;
   Cycle access(u32 bank, u64 row, bool write, Cycle earliest);
-  void write_waiting(Cycle from, u32 leave);
+  /// Writes the oldest `batch` writes, from `from` on.
+  void write_waiting(Cycle from, u32 batch);
   void write_if_idle(Cycle arrival);
   void tell(DramCommand::Kind kind, Cycle cycle, u32 bank, u64 row) const {
     if (observer_) observer_({kind, cycle, bank, row});
@@ -125,10 +145,13 @@ class DramChannel {
 
   DramTiming timing_;
   u32 group_mask_;
-  u32 write_high_, write_low_;
-  Cycle write_idle_;
   bool posted_writes_;
   std::unique_ptr<DramPagePolicy> page_policy_;
+  std::unique_ptr<DramRefreshPolicy> refresh_policy_;
+  DramRefreshPolicy::Times refresh_;         // of the first bank
+  DramRefreshPolicy::Command next_refresh_;  // that has not been counted
+  std::unique_ptr<DramWriteDrain> write_drain_;
+  Cycle write_idle_;
   DramStatistics& statistics_;
 
   DramDataBus bus_;
@@ -136,10 +159,8 @@ class DramChannel {
   std::vector<Bank> banks_;
   std::vector<Turn> turns_;  // by bank: the row that its writes of turn `number` go to
   u64 turn_ = 0;
-  std::vector<InFlight> reads_;  // ring: the last accesses in flight
-  u64 read_count_ = 0;
-  std::vector<InFlight> writes_;  // ring: the last places of the write queue
-  u64 write_count_ = 0, written_count_ = 0;
+  Queue reads_, writes_;
+  u64 written_count_ = 0;
   std::vector<WaitingWrite> waiting_;
   std::vector<Cycle> ends_;                  // of the writes of the batch that is being placed
   std::array<u16, 512> waiting_per_hash_{};  // spares most searches of waiting_

@@ -5,15 +5,16 @@
 #include <algorithm>
 
 #include "models/base/types.h"
-#include "models/memory/dram_address_map.h"
 #include "models/memory/dram_parameters.h"
+#include "models/memory/policies/address_map.h"
 
 namespace bvp {
 
 /// In clocks of the DRAM, named after the JEDEC parameters.
 struct DramTiming {
   explicit DramTiming(const DramParameters& p)
-      : burst(std::max<Cycle>(1, dram_access_bytes / (2 * static_cast<Cycle>(p.bus_bytes.get())))),
+      : burst(std::max<Cycle>(1, cycles(p.burst_bytes) / (cycles(p.transfers_per_clock) * cycles(p.bus_bytes)))),
+        bursts(static_cast<u32>(dram_access_bytes / cycles(p.burst_bytes))),
         cl(cycles(p.read_latency)),
         cwl(cycles(p.write_latency)),
         rcd(cycles(p.activate_to_column)),
@@ -29,9 +30,13 @@ struct DramTiming {
         refi(cycles(p.refresh_interval)),
         rfc(cycles(p.refresh_cycles)) {}
 
+  /// Data bus clocks of one access, without the gaps that other bursts may fill.
+  [[nodiscard]] Cycle access() const { return burst * bursts; }
+
   static Cycle cycles(const Param<i64>& parameter) { return static_cast<Cycle>(parameter.get()); }
 
-  Cycle burst;  ///< data bus clocks of one access
+  Cycle burst;  ///< data bus clocks of one burst
+  u32 bursts;   ///< of one access, in one row
   Cycle cl, cwl, rcd, rp, ras, rtp, wr;
   Cycle rrd[2];  ///< [same group]
   Cycle faw;

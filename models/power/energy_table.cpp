@@ -202,6 +202,18 @@ EnergyTable EnergyTable::at(OperatingPoint point) const {
   return table;
 }
 
+bool EnergyTable::prices(const std::string& component) const {
+  return actions_.count(component) != 0 || background_.count(component) != 0;
+}
+
+EnergyTable EnergyTable::with_component(const std::string& component, std::map<std::string, Price> actions,
+                                        std::map<std::string, Price> background) const {
+  EnergyTable table = *this;
+  table.actions_[component] = std::move(actions);
+  table.background_[component] = std::move(background);
+  return table;
+}
+
 EnergyTable EnergyTable::with_dram_transfer(double joules_per_bit) const {
   constexpr double bits = 512;
   EnergyTable table = *this;

@@ -73,6 +73,12 @@ class EnergyTable {
   /// @throws EnergyTableError  no scaling is known
   [[nodiscard]] EnergyTable at(OperatingPoint point) const;
 
+  /// It prices actions of this component, or background.
+  [[nodiscard]] bool prices(const std::string& component) const;
+  /// The same with prices of a component that it does not price.
+  [[nodiscard]] EnergyTable with_component(const std::string& component, std::map<std::string, Price> actions,
+                                           std::map<std::string, Price> background) const;
+
   /// The same with another price of DRAM reads and writes, in joules per bit; the rest of the DRAM stays.
   [[nodiscard]] EnergyTable with_dram_transfer(double joules_per_bit) const;
 

@@ -154,7 +154,10 @@ std::string parameter_text(const ParamBase& parameter, const std::string& key, c
   if (!parameter.required() && parameter.value() != parameter.default_value()) {
     text += fmt::format("      default: {}\n", value_text(parameter.default_value()));
   }
-  text += fmt::format("      source: {} (confidence {})", parameter.source(), confidence_text(parameter.confidence()));
+  const auto origin = scenario.origins.find(key);
+  const bool declared = origin == scenario.origins.end();
+  text += fmt::format("      source: {} (confidence {})", declared ? parameter.source() : origin->second.source,
+                      confidence_text(declared ? parameter.confidence() : origin->second.confidence));
   if (given != scenario.given.end()) text += fmt::format("\n      given by {}", given->second);
   return text;
 }
@@ -306,8 +309,8 @@ Json filtered(const Json& list, Filter& filter) {
 }
 
 Json parameters_shown(const Scenario& scenario, bool defaults, Filter& filter) {
-  Json all = parameters_json(scenario, scenario.given, true);
-  if (defaults) all.update(parameters_json(LayerParameters(), scenario.given, true, "network.layers.N."));
+  Json all = parameters_json(scenario, scenario.given, scenario.origins, true);
+  if (defaults) all.update(parameters_json(LayerParameters(), scenario.given, {}, true, "network.layers.N."));
   Json shown = Json::object();
   for (const auto& [key, entry] : all.items()) {
     if (filter.shows(key)) shown[key] = entry;

@@ -156,7 +156,8 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
   }
   if (!scenario.record.statistics) result.statistics = nullptr;
   provenance.files = directory.kept_files(result.passed());
-  write_run(directory.new_results(), result, scenario.network, parameters_json(scenario, scenario.given), provenance);
+  write_run(directory.new_results(), result, scenario.network,
+            parameters_json(scenario, scenario.given, scenario.origins), provenance);
   if (file && uart_failure.empty()) uart->commit_file();
   const fs::path place = directory.commit(result.passed());
   for (const std::string& note : result.notes) say(fmt::format("note: {}\n", note));

@@ -6,8 +6,10 @@
 #include <array>
 
 #include "models/isa/instruction.h"
+#include "models/memory/dram_standard.h"
 #include "models/power/estimators/estimators.h"
 #include "platform/codegen/records_layout.h"
+#include "platform/config/describe_parameter.h"
 #include "platform/config/schema.h"
 #include "platform/metrics/figures.h"
 #include "platform/scenario/scenario_schema.h"
@@ -145,6 +147,30 @@ std::string figures_page() {
   return page("Figures of a run", text);
 }
 
+std::string memory_standards_page() {
+  std::string text =
+      "What `soc.dram.standard` may be: the tables of `models/memory/standards`. A standard gives the values of "
+      "`soc.dram` that the scenario does not set, and the prices of the DRAM where the energy table has none. Prices "
+      "are "
+      "those of all devices of a channel. How to add one: [extending](../extending.md).\n";
+  for (const DramStandard& standard : dram_standards()) {
+    text += fmt::format("\n## `{}`\n\n{}.\n\n", standard.name, standard.description);
+    if (standard.values.empty()) text += "Its values are the defaults of `soc.dram` ([parameters](parameters.md)).\n\n";
+    text += "| value | | source | confidence |\n| --- | --- | --- | --- |\n";
+    for (const DramStandard::Value& value : standard.values) {
+      text += fmt::format("| `{}` | {} | {} | {} |\n", value.parameter, value_text(value.value), cell(value.source),
+                          confidence_text(value.confidence));
+    }
+    for (const DramStandard::Price& price : standard.prices) {
+      text += fmt::format("| `{}` | {} {} | {} | {} |\n", price.action, price.picojoules,
+                          price.bits > 0 ? "pJ/bit" : "pJ", cell(price.source), confidence_text(price.confidence));
+    }
+    text += fmt::format("| `standby` | {} W | {} | {} |\n", standard.standby.watts, cell(standard.standby.source),
+                        confidence_text(standard.standby.confidence));
+  }
+  return page("Memory standards", text);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> reference_pages(const std::vector<RegisterBankView>& banks) {
@@ -154,7 +180,8 @@ std::map<std::string, std::string> reference_pages(const std::vector<RegisterBan
           {"instructions.md", instructions_page()},
           {"actions.md", actions_page()},
           {"figures.md", figures_page()},
-          {"parameters.md", page("Parameters", scenario_parameters_markdown())}};
+          {"parameters.md", page("Parameters", scenario_parameters_markdown())},
+          {"memory_standards.md", memory_standards_page()}};
 }
 
 }  // namespace bvp

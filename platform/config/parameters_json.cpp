@@ -15,14 +15,16 @@ Json value_json(const ParamValue& value) {
   return std::visit([](const auto& held) { return Json(held); }, value);
 }
 
-void add_group(const ParameterGroup& group, const std::string& path, const GivenKeys& given_keys, bool declarations,
-               Json& out) {
+void add_group(const ParameterGroup& group, const std::string& path, const GivenKeys& given_keys,
+               const ParameterOrigins& origins, bool declarations, Json& out) {
   for (const ParamBase* parameter : group.parameters()) {
     const std::string key = path + parameter->name();
+    const auto origin = origins.find(key);
+    const bool declared = origin == origins.end();
     Json entry{{"value", value_json(parameter->value())},
                {"unit", parameter->unit()},
-               {"source", parameter->source()},
-               {"confidence", confidence_text(parameter->confidence())}};
+               {"source", declared ? parameter->source() : origin->second.source},
+               {"confidence", confidence_text(declared ? parameter->confidence() : origin->second.confidence)}};
     const auto given = given_keys.find(key);
     if (given != given_keys.end()) entry["given"] = given->second;
     if (declarations) {
@@ -33,14 +35,15 @@ void add_group(const ParameterGroup& group, const std::string& path, const Given
     out[key] = std::move(entry);
   }
   for (const ParameterGroup* child : group.groups())
-    add_group(*child, path + child->name() + ".", given_keys, declarations, out);
+    add_group(*child, path + child->name() + ".", given_keys, origins, declarations, out);
 }
 
 }  // namespace
 
-Json parameters_json(const ParameterGroup& group, const GivenKeys& given, bool declarations, const std::string& path) {
+Json parameters_json(const ParameterGroup& group, const GivenKeys& given, const ParameterOrigins& origins,
+                     bool declarations, const std::string& path) {
   Json out = Json::object();
-  add_group(group, path, given, declarations, out);
+  add_group(group, path, given, origins, declarations, out);
   return out;
 }
 

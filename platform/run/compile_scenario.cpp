@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/memory/dram_address_map.h"
+#include "models/memory/policies/address_map.h"
 #include "platform/compiler/planner.h"
 #include "platform/network/weights.h"
 #include "platform/soc/memory_map.h"
@@ -47,7 +47,8 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.dram_bytes = static_cast<u64>(soc.dram.size_bytes);
   const double dram_clocks_per_cycle = soc.dram.clock_hz.get() / soc.array.clock_hz.get();
   target.dram_bytes_per_cycle =
-      std::min(2.0 * static_cast<double>(soc.dram.channels.get() * soc.dram.bus_bytes.get()) * dram_clocks_per_cycle,
+      std::min(static_cast<double>(soc.dram.transfers_per_clock * soc.dram.channels * soc.dram.bus_bytes) *
+                   dram_clocks_per_cycle,
                static_cast<double>(soc.dma.bytes_per_cycle.get()));
   target.dram_access_bytes = static_cast<u32>(dram_access_bytes);
   // A burst crosses the bus twice; its data takes its time on the bus and in the scratchpad.

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "platform/power/dram_prices.h"
 #include "platform/support/input_error.h"
 #include "platform/support/resources.h"
 
@@ -42,10 +43,18 @@ std::string energy_profile(const Scenario& scenario) {
   return scenario.soc.array.lanes == lean_lanes ? "silicon_simd8" : "silicon";
 }
 
-std::string calibration_note(const EnergyTable& table, const MachineSize& size) {
-  if (table.calibrated_lanes() == 0 || table.calibrated_lanes() == static_cast<double>(size.lanes)) return {};
-  return fmt::format("profile {} is calibrated to PEs of {:g} lanes; for {} lanes it is extrapolated", table.profile(),
-                     table.calibrated_lanes(), size.lanes);
+std::string energy_note(const Scenario& scenario, const EnergyTable& table, const MachineSize& size) {
+  std::string note;
+  if (table.calibrated_lanes() != 0 && table.calibrated_lanes() != static_cast<double>(size.lanes)) {
+    note = fmt::format("profile {} is calibrated to PEs of {:g} lanes; for {} lanes it is extrapolated",
+                       table.profile(), table.calibrated_lanes(), size.lanes);
+  }
+  const Param<std::string>& standard = scenario.soc.dram.standard;
+  if (standard.get() != dram_standard_names().front() && !is_priced_by(table, dram_standard(standard))) {
+    note += fmt::format("{}profile {} has prices of the DRAM itself, which hold whatever the memory standard, here {}",
+                        note.empty() ? "" : "; ", table.profile(), standard.get());
+  }
+  return note;
 }
 
 std::filesystem::path energy_table_file(const Scenario& scenario) {
@@ -81,7 +90,7 @@ EnergyTable load_energy_table(const Scenario& scenario) {
             about_key(scenario, key, fmt::format("found {:g}, expected at least {:g}", point.volt, least_volt)));
       }
     }
-    table = table.at(point);
+    table = with_dram_prices(table.at(point), dram_standard(scenario.soc.dram.standard));
     return energy.dram_pj_per_bit > 0 ? table.with_dram_transfer(energy.dram_pj_per_bit * 1e-12) : table;
   } catch (const EnergyTableError& error) {
     throw InputError(about_key(scenario, key, error.what()));

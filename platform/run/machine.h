@@ -21,8 +21,9 @@ namespace bvp {
 /// The shipped profile or file that prices the scenario's energy: energy.profile, with "by_machine" resolved.
 [[nodiscard]] std::string energy_profile(const Scenario& scenario);
 
-/// One sentence where the table is calibrated to PEs of another number of lanes than the machine has; otherwise empty.
-[[nodiscard]] std::string calibration_note(const EnergyTable& table, const MachineSize& size);
+/// Why the table does not describe the machine: it is calibrated to PEs of another number of lanes, or prices a DRAM of
+/// its own beside a memory standard that is not the default. Otherwise empty.
+[[nodiscard]] std::string energy_note(const Scenario& scenario, const EnergyTable& table, const MachineSize& size);
 /// The file of the table that a scenario names. @throws InputError  a table of the platform is not there
 [[nodiscard]] std::filesystem::path energy_table_file(const Scenario& scenario);
 /// The shipped table. @throws InputError  it is not there

@@ -50,7 +50,7 @@ RunResult describe_run(const Scenario& scenario, const EnergyTable& table, const
   result.scenario = scenario.name;
   result.fidelity = scenario.run.fidelity;
   result.energy_profile = energy_profile(scenario);
-  result.energy_note = calibration_note(table, size);
+  result.energy_note = energy_note(scenario, table, size);
   result.energy_scaled = table.scaled();
   result.energy_technology_nm = table.technology_nm();
   result.energy_voltage = table.voltage();

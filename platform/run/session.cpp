@@ -77,12 +77,14 @@ void Session::start_records(Pricing pricing) {
 void Session::observe_states() {
   const double dram_clock_s = 1 / soc_.dram.clock().hertz();
   const auto burst = static_cast<double>(soc_.dram.burst_clocks());
-  soc_.dram.set_command_observer([this, dram_clock_s, burst](u32 channel, const DramCommand& command) {
+  const u64 burst_bytes = soc_.dram.burst_bytes();
+  soc_.dram.set_command_observer([this, dram_clock_s, burst, burst_bytes](u32 channel, const DramCommand& command) {
     if (command.kind != DramCommand::Kind::read && command.kind != DramCommand::Kind::write) return;
     const bool write = command.kind == DramCommand::Kind::write;
     const auto begin = static_cast<double>(command.cycle);
-    if (tracer_) tracer_->dram_transfer(channel, write, begin * dram_clock_s, (begin + burst) * dram_clock_s);
-    if (waveform_) waveform_->dram_access(write);
+    const double begin_s = begin * dram_clock_s, end_s = (begin + burst) * dram_clock_s;
+    if (tracer_) tracer_->dram_transfer(channel, write, burst_bytes, begin_s, end_s);
+    if (waveform_) waveform_->dram_burst(write, burst_bytes);
   });
   connections_.push_back(soc_.cpu.sleep_changed.connect([this](bool asleep) {
     if (tracer_) tracer_->cpu_asleep(asleep, sc_core::sc_time_stamp().to_seconds());

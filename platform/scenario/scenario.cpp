@@ -84,6 +84,7 @@ class Reader {
       select_presets(root, origin);
       apply_map(root, *scenario_, "", origin);
       apply_overrides();
+      apply_memory_standard();
       if (scenario_->name.get().empty()) scenario_->name = name_from(file);
       check_scenario(*scenario_, origin.label, sources_, problems_);
     }
@@ -402,6 +403,21 @@ class Reader {
     make_variant_layers();
     for (const Override& override : options_.overrides) {
       if (of_layer(override)) apply_override(override, origin_of(override));
+    }
+  }
+
+  /// The standard's values, but for those that the scenario sets itself, in whatever file or option.
+  void apply_memory_standard() {
+    DramParameters& dram = scenario_->soc.dram;
+    const std::string path = "soc.dram.";
+    const auto given = scenario_->given.find(path + dram.standard.name());
+    if (given == scenario_->given.end()) return;
+    const std::string where = fmt::format("the memory standard {} ({})", dram.standard.get(), given->second);
+    for (const DramStandard::Value& value : dram_standard(dram.standard).values) {
+      const std::string key = path + value.parameter;
+      if (!scenario_->given.emplace(key, where).second) continue;
+      dram.find_parameter(value.parameter)->assign(value.value);
+      scenario_->origins[key] = {value.source, value.confidence};
     }
   }
 

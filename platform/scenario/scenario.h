@@ -45,6 +45,7 @@ struct Scenario : ParameterGroup {
   /// The scenario's file and those of its presets.
   std::vector<SourceFile> sources;
   GivenKeys given;
+  ParameterOrigins origins;  ///< of the values that the memory standard gives
 };
 
 /// One `--set KEY=VALUE`, or another option that stands for one.

@@ -91,10 +91,11 @@ EnergyParameters::EnergyParameters(ParameterGroup* parent)
               "of 8 lanes, silicon for all others), published energies per operation (textbook), or a table of your "
               "own, a .yaml file relative to the scenario.",
               "choice of the user", Confidence::high),
-      dram_pj_per_bit(this, "dram_pj_per_bit", 0, "pJ", {0, 1e3},
-                      "Energy of DRAM reads and writes per bit, instead of the profile's; 0: the profile's (14.8 and "
-                      "14.2 for DDR4 with I/O and PHY). LPDDR4 is 8.",
-                      "choice of the user; LPDDR4: accelergy-cacti-plug-in", Confidence::high),
+      dram_pj_per_bit(
+          this, "dram_pj_per_bit", 0, "pJ", {0, 1e3},
+          "Energy of DRAM reads and writes per bit, instead of the memory standard's or the profile's; 0: theirs "
+          "(14.8 and 14.2 for DDR4 with I/O and PHY). LPDDR4 is 8.",
+          "choice of the user; LPDDR4: accelergy-cacti-plug-in", Confidence::high),
       technology_nm(this, "technology_nm", 0, "nm", {0, 130},
                     "Technology to which the profile's prices are scaled, from 7 nm on; 0: the profile's.",
                     "choice of the user", Confidence::high),

@@ -7,8 +7,6 @@
 #include <array>
 #include <utility>
 
-#include "models/memory/dram_address_map.h"
-
 namespace bvp {
 
 namespace {
@@ -156,21 +154,21 @@ void Tracer::unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) {
               seconds(end), Part::detail);
 }
 
-void Tracer::dram_transfer(u32 channel, bool write, double begin_s, double end_s) {
+void Tracer::dram_transfer(u32 channel, bool write, u64 bytes, double begin_s, double end_s) {
   const std::size_t track = 2 * channel + (write ? 1 : 0);
   Traffic& open = dram_.at(track);
-  if (open.accesses > 0 && begin_s > open.end_s + dram_gap_s) draw(track);
-  if (open.accesses == 0) open.begin_s = std::max(begin_s, open.drawn_to_s);
+  if (open.bytes > 0 && begin_s > open.end_s + dram_gap_s) draw(track);
+  if (open.bytes == 0) open.begin_s = std::max(begin_s, open.drawn_to_s);
   open.end_s = std::max({open.begin_s, open.end_s, end_s});
-  ++open.accesses;
+  open.bytes += bytes;
 }
 
 void Tracer::draw(std::size_t track) {
   Traffic& open = dram_[track];
-  file_.slice({dram_process, static_cast<u32>(track)}, fmt::format("{} bytes", open.accesses * dram_access_bytes),
-              open.begin_s, open.end_s, Part::detail);
+  file_.slice({dram_process, static_cast<u32>(track)}, fmt::format("{} bytes", open.bytes), open.begin_s, open.end_s,
+              Part::detail);
   open.drawn_to_s = open.end_s;
-  open.accesses = 0;
+  open.bytes = 0;
 }
 
 void Tracer::cpu_asleep(bool asleep, double now_s) {
@@ -232,7 +230,7 @@ void Tracer::finish(Cycle now, const PowerTrace& power) {
   draw_inference();
   draw_counters(power);
   for (std::size_t track = 0; track < dram_.size(); ++track) {
-    if (dram_[track].accesses > 0) draw(track);
+    if (dram_[track].bytes > 0) draw(track);
   }
   if (end_s > cpu_since_s_) cpu_asleep(cpu_asleep_, end_s);
   array_power(array_power_, end_s);

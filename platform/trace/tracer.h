@@ -38,7 +38,7 @@ class Tracer : public CommandObserver, public UnitObserver {
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
   void unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) override;
   /// Data on the bus of a DRAM channel; neighbours become one slice.
-  void dram_transfer(u32 channel, bool write, double begin_s, double end_s);
+  void dram_transfer(u32 channel, bool write, u64 bytes, double begin_s, double end_s);
   void cpu_asleep(bool asleep, double now_s);
   void array_power(ArrayPower power, double now_s);
 
@@ -81,7 +81,7 @@ class Tracer : public CommandObserver, public UnitObserver {
   std::map<u32, Span> layers_;
   struct Traffic {
     double begin_s = 0, end_s = 0, drawn_to_s = 0;
-    u64 accesses = 0;
+    u64 bytes = 0;
   };
   void draw(std::size_t track);
   std::vector<Traffic> dram_;  // [channel][read, write]

@@ -75,7 +75,7 @@ void Waveform::close() {
   stream << std::string(line.size(), ' ');
 }
 
-void Waveform::dram_access(bool write) { (write ? dram_written_bytes_ : dram_read_bytes_) += dram_access_bytes; }
+void Waveform::dram_burst(bool write, u64 bytes) { (write ? dram_written_bytes_ : dram_read_bytes_) += bytes; }
 
 void Waveform::command_started(const Command& command, Cycle) {
   const std::optional<TaskStep> step = tags_.read(command.tag);

@@ -15,7 +15,7 @@ namespace bvp {
 
 /// Signals: interrupts; whether the array and each DMA channel work, and on which task and step (all ones: none); the
 /// array's power state (as in the power controller's ARRAY_STATE); whether the CPU sleeps; bytes that the DRAM has been
-/// told to read and to write, in whole accesses.
+/// told to read and to write, in whole bursts.
 class Waveform : public sc_core::sc_module, public CommandObserver {
  public:
   /// @param path  ends in .vcd
@@ -33,7 +33,7 @@ class Waveform : public sc_core::sc_module, public CommandObserver {
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
   void cpu_asleep(bool asleep) { cpu_asleep_ = asleep; }
   void array_power(ArrayPower power) { array_power_ = static_cast<u8>(power); }
-  void dram_access(bool write);
+  void dram_burst(bool write, u64 bytes);
 
  private:
   static constexpr u32 no_task = 0xffffffff;

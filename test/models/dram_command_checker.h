@@ -14,12 +14,17 @@ namespace bvp::test {
 class DramCommandChecker {
  public:
   explicit DramCommandChecker(const DramParameters& p)
-      : p(p), burst(std::max<i64>(1, 64 / (2 * p.bus_bytes))), groups(static_cast<u32>(p.bank_groups.get())) {}
+      : p(p),
+        burst(std::max<i64>(1, p.burst_bytes / (p.transfers_per_clock * p.bus_bytes))),
+        groups(static_cast<u32>(p.bank_groups.get())) {}
 
   /// What was violated and when, of a finished sequence in any order.
   std::vector<std::string> check(std::vector<DramCommand> commands) {
     violations.clear();
-    const auto rank = [](Kind kind) { return kind == Kind::precharge ? 0 : kind == Kind::refresh ? 1 : 2; };
+    last_bank_refresh = long_ago;
+    const auto rank = [](Kind kind) {
+      return kind == Kind::precharge ? 0 : kind == Kind::refresh || kind == Kind::refresh_bank ? 1 : 2;
+    };
     std::stable_sort(commands.begin(), commands.end(), [&](const DramCommand& a, const DramCommand& b) {
       return a.cycle != b.cycle ? a.cycle < b.cycle : rank(a.kind) < rank(b.kind);
     });
@@ -34,8 +39,13 @@ class DramCommandChecker {
         refreshed = at;
         continue;
       }
-      require(at >= refreshed + p.refresh_cycles, "tRFC", command);
       BankState& bank = banks[command.bank];
+      if (command.kind == Kind::refresh_bank) {
+        check_refresh_bank(bank, activates, command);
+        continue;
+      }
+      require(at >= refreshed + p.refresh_cycles, "tRFC", command);
+      require(at >= bank.refreshed + p.refresh_bank_cycles, "tRFCpb", command);
       switch (command.kind) {
         case Kind::precharge:
           require(bank.open, "precharge of a closed bank", command);
@@ -45,6 +55,10 @@ class DramCommandChecker {
           break;
         case Kind::activate:
           check_activate(bank, activates, command);
+          for (const auto& [index, other] : banks) {
+            require(index == command.bank || at >= other.refreshed + p.refresh_to_activate, "refresh to activate",
+                    command);
+          }
           forget(activates, at);
           activates.push_back(command);
           bank.open = true;
@@ -72,7 +86,7 @@ class DramCommandChecker {
   struct BankState {
     bool open = false;
     u64 row = 0;
-    i64 activated = long_ago, precharged = long_ago, read = long_ago, write_end = long_ago;
+    i64 activated = long_ago, precharged = long_ago, read = long_ago, write_end = long_ago, refreshed = long_ago;
   };
 
   void require(bool good, const char* rule, const DramCommand& command) {
@@ -109,6 +123,21 @@ class DramCommandChecker {
       require(at >= bank.precharged + p.precharge, "tRP before refresh", refresh);
     }
     bank.open = false;
+  }
+
+  /// Each bank is refreshed once in every tREFI, in a fixed rhythm, one at a time; it was precharged tRP before.
+  void check_refresh_bank(BankState& bank, const std::vector<DramCommand>& activates, const DramCommand& command) {
+    const auto at = static_cast<i64>(command.cycle);
+    const bool first = bank.refreshed == long_ago;
+    require(first ? at <= p.refresh_interval + p.precharge : at == bank.refreshed + p.refresh_interval, "tREFI",
+            command);
+    require(at >= last_bank_refresh + p.refresh_bank_cycles, "tRFCpb between refreshes", command);
+    for (const DramCommand& other : activates) {
+      require(other.bank == command.bank || at >= static_cast<i64>(other.cycle) + p.refresh_to_activate,
+              "activate to refresh", command);
+    }
+    check_closed(bank, command);
+    bank.refreshed = last_bank_refresh = at;
   }
 
   void check_activate(const BankState& bank, const std::vector<DramCommand>& activates, const DramCommand& command) {
@@ -153,6 +182,7 @@ class DramCommandChecker {
   const DramParameters& p;
   i64 burst;
   u32 groups;
+  i64 last_bank_refresh = long_ago;
   std::vector<std::string> violations;
 };
 

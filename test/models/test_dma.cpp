@@ -681,13 +681,24 @@ TEST_CASE("a fast DMA moves what it does not time, as a plain loop would", "[dma
   });
 }
 
-TEST_CASE("a fast DMA reports a target that moves nothing without time", "[dma]") {
+TEST_CASE("a fast DMA moves the data of a target that knows no data without time by plain transactions", "[dma]") {
   System system;
   system.mode.fast = true;
   system.build();
   system.memory->takes_bulk = false;
+  std::mt19937 random(12);
+  for (u8& byte : system.memory->bytes) byte = static_cast<u8>(random());
+  std::vector<u8> expected = system.memory->bytes;
   system.run([&] {
-    CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) == 0);
+    for (const u64 source : {0, 70001}) {
+      const DmaDescriptor copy = copy_of(source, memory_bytes / 2, 400000);
+      CHECK(system.driver->transfer(copy) == 0);
+      plain_copy(expected, copy);
+      CHECK(system.memory->bytes == expected);
+    }
+    // What fails then fails as it does with time.
+    system.memory->bad_begin = system.memory->bad_end = 350000;
+    ++system.memory->bad_end;
     CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) == static_cast<u32>(DmaStatus::source_error));
   });
 }

@@ -381,19 +381,20 @@ TEST_CASE("dram: refreshes are counted by time", "[dram]") {
 
 TEST_CASE("dram: the address map is one-to-one", "[dram]") {
   ParameterGroup root("test");
-  for (int variant = 0; variant < 6; ++variant) {
+  for (int variant = 0; variant < 12; ++variant) {
     DramParameters parameters(&root);
-    parameters.channels = variant == 1 ? 8 : variant == 2 ? 1 : 2;
-    parameters.banks = variant == 3 ? 8 : 16;
-    parameters.bank_groups = variant == 3 ? 1 : 4;
-    parameters.interleave_bytes = variant == 4 ? 4096 : 256;
-    parameters.row_bytes = variant == 5 ? 1024 : 8192;
-    const DramAddressMap map(parameters);
+    parameters.address_map = parameters.address_map.choices().at(variant < 6 ? 0 : 1);
+    parameters.channels = variant % 6 == 1 ? 8 : variant % 6 == 2 ? 1 : 2;
+    parameters.banks = variant % 6 == 3 ? 8 : 16;
+    parameters.bank_groups = variant % 6 == 3 ? 1 : 4;
+    parameters.interleave_bytes = variant % 6 == 4 ? 4096 : 256;
+    parameters.row_bytes = variant % 6 == 5 ? 1024 : 8192;
+    const std::unique_ptr<DramAddressMap> map = make_dram_address_map(parameters);
     // Each row of each bank holds exactly row_bytes.
     std::map<std::tuple<u32, u32, u64>, u64> blocks;
     const u64 bytes = 8 << 20;
     for (u64 address = 0; address < bytes; address += 64) {
-      const DramLocation at = map.locate(address);
+      const DramLocation at = map->locate(address);
       REQUIRE(at.channel < parameters.channels);
       REQUIRE(at.bank < parameters.banks);
       ++blocks[{at.channel, at.bank, at.row}];

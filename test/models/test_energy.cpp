@@ -9,6 +9,7 @@
 #include "models/power/area_table.h"
 #include "models/power/energy_table.h"
 #include "models/power/estimators/estimators.h"
+#include "platform/power/dram_prices.h"
 #include "platform/power/power_states.h"
 #include "platform/power/soc_estimators.h"
 #include "platform/soc/soc.h"
@@ -21,6 +22,11 @@ using Catch::Matchers::Contains;
 std::filesystem::path shipped(const std::string& profile) {
   const char* root = std::getenv("BVP_SOURCE_DIR");
   return std::filesystem::path(root != nullptr ? root : ".") / "models/power/tables" / (profile + ".yaml");
+}
+
+/// A shipped table with the prices of the default memory.
+EnergyTable load(const std::string& profile) {
+  return with_dram_prices(EnergyTable::load(shipped(profile)), dram_standard("ddr4_3200"));
 }
 
 const MachineSize full{16, 32, 4 << 20, 2, 16384, 2, 4 * 64, {{"pe", 7.712}, {"cpu", 0.3}}};
@@ -129,7 +135,7 @@ TEST_CASE("all energy tables price exactly the actions that the estimators count
   REQUIRE(counts.by_component.size() >= 7);
   for (const char* profile : {"silicon", "silicon_simd8", "textbook"}) {
     INFO(profile);
-    const EnergyTable table = EnergyTable::load(shipped(profile));
+    const EnergyTable table = load(profile);
     CHECK(table.profile() == profile);
     CHECK(table.technology_nm() == 12);
     CHECK(table.voltage() == 0.8);
@@ -149,7 +155,7 @@ TEST_CASE("all energy tables price exactly the actions that the estimators count
 }
 
 TEST_CASE("an action without a price is named", "[energy]") {
-  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  const EnergyTable table = load("silicon");
   ActionCounts counts;
   counts.by_component["pe"]["divide_lane"] = 0;
   CHECK_THROWS_WITH(table.price(counts, full), Contains("silicon") && Contains("pe.divide_lane"));
@@ -160,7 +166,7 @@ TEST_CASE("an action without a price is named", "[energy]") {
 }
 
 TEST_CASE("silicon gives the published power of a PE at its reference activity", "[energy]") {
-  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  const EnergyTable table = load("silicon");
   constexpr u64 cycles = 1'000'000;  // of one PE at 1 GHz: joules / 1e-3 s = watts
   constexpr double seconds = 1e-3;
   const auto share = [](double activity) { return static_cast<u64>(activity * static_cast<double>(cycles)); };
@@ -185,7 +191,7 @@ TEST_CASE("silicon gives the published power of a PE at its reference activity",
 }
 
 TEST_CASE("silicon gives the published memory power at the published Load and Store activity", "[energy]") {
-  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  const EnergyTable table = load("silicon");
   ActionCounts counts;
   constexpr u64 vectors = 16 * 100'000;  // of 16 PEs in 1 ms at 1 GHz, 0.10 each cycle
   counts.by_component["scratchpad"] = {
@@ -195,7 +201,7 @@ TEST_CASE("silicon gives the published memory power at the published Load and St
 }
 
 TEST_CASE("silicon_simd8 gives the published power of the lean array and its memory", "[energy]") {
-  const EnergyTable table = EnergyTable::load(shipped("silicon_simd8"));
+  const EnergyTable table = load("silicon_simd8");
   constexpr u64 cycles = 1'000'000;  // at 1 GHz: joules / 1e-3 s = watts
   const auto share = [](double activity) { return static_cast<u64>(activity * static_cast<double>(cycles)); };
   const MachineSize lean{16, 8, 4 << 20, 2, 0, 0, 0, {{"cpu", 0.3}}};
@@ -214,7 +220,7 @@ TEST_CASE("silicon_simd8 gives the published power of the lean array and its mem
 }
 
 TEST_CASE("another price of DRAM transfers leaves everything else", "[energy]") {
-  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  const EnergyTable table = load("silicon");
   const EnergyTable lpddr = table.with_dram_transfer(8e-12);
   ActionCounts transfers, rest;
   transfers.by_component["dram"] = {{"read_64b", 3}, {"write_64b", 2}};
@@ -230,8 +236,8 @@ TEST_CASE("another price of DRAM transfers leaves everything else", "[energy]") 
 }
 
 TEST_CASE("textbook prices are the published ones, DRAM costs the same in both", "[energy]") {
-  const EnergyTable textbook = EnergyTable::load(shipped("textbook"));
-  const EnergyTable silicon = EnergyTable::load(shipped("silicon"));
+  const EnergyTable textbook = load("textbook");
+  const EnergyTable silicon = load("silicon");
   const auto picojoules = [](const EnergyTable& table, const char* component, const char* action, MachineSize size) {
     ActionCounts counts;
     counts.by_component[component][action] = 1;
@@ -289,7 +295,7 @@ TEST_CASE("the DRAM costs what the currents of its devices give", "[energy][dram
   constexpr double io = 9 * 512;  // I/O, PHY and controller, an assumption of the tables
   for (const char* profile : {"silicon", "silicon_simd8", "textbook"}) {
     INFO(profile);
-    const EnergyTable table = EnergyTable::load(shipped(profile));
+    const EnergyTable table = load(profile);
     const auto picojoules = [&](const char* action) {
       ActionCounts counts;
       counts.by_component["dram"][action] = 1;
@@ -304,9 +310,61 @@ TEST_CASE("the DRAM costs what the currents of its devices give", "[energy][dram
   }
 }
 
+TEST_CASE("every memory standard prices what the DRAM does, from one table beside the profiles", "[energy][dram]") {
+  const EnergyTable profile = EnergyTable::load(shipped("silicon"));
+  REQUIRE_FALSE(profile.prices("dram"));
+  for (const DramStandard& standard : dram_standards()) {
+    INFO(standard.name);
+    const EnergyTable table = with_dram_prices(profile, standard);
+    CHECK(is_priced_by(table, standard));
+    ActionCounts counts;
+    for (const char* action : {"activate", "read_64b", "write_64b", "refresh"}) counts.by_component["dram"][action] = 1;
+    CHECK_NOTHROW(table.price(counts, full));
+    CHECK(table.actions().at("dram").size() == 4);
+    for (const auto& [action, price] : table.actions().at("dram")) {
+      INFO(action);
+      CHECK(price.value > 0);
+      CHECK(price.source.size() > 10);
+      CHECK((price.confidence == "high" || price.confidence == "mid" || price.confidence == "low"));
+    }
+    // No memory of today moves a bit for less than 1 pJ or more than 30.
+    for (const char* action : {"read_64b", "write_64b"}) {
+      CHECK(table.actions().at("dram").at(action).value / 512 > 1e-12);
+      CHECK(table.actions().at("dram").at(action).value / 512 < 30e-12);
+    }
+    CHECK(table.static_energy(full, 1).at("dram") == Approx(2 * standard.standby.watts));
+    // A table that prices the DRAM itself is the user's word.
+    CHECK(is_priced_by(with_dram_prices(table, dram_standards().front()), standard));
+  }
+}
+
+TEST_CASE("LPDDR4X costs what the currents of its devices give", "[energy][dram]") {
+  // Milliampere of a channel of 16 bits: DRAMSys, MICRON_6Gb_LPDDR4-3200_32bit_A.json; VDD1 1.8 V and VDD2 1.1 V.
+  constexpr double vdd1 = 1.8, vdd2 = 1.1, vddq = 0.6, ns = 0.625;
+  constexpr double rc = 97 * ns, ras = 68 * ns, rp = 29 * ns, rfc = 448 * ns, gbit_per_s = 3.2 * 16;
+  const double activate = vdd1 * (3.5 * rc - 2.25 * ras - 2 * rp) + vdd2 * (45 * rc - 30 * ras - 27 * rp);
+  const double read = vdd2 * (275 - 30) / gbit_per_s + vddq * 150 / gbit_per_s;
+  const double write = vdd2 * (210 - 30) / gbit_per_s + vddq * 150 / gbit_per_s;
+  const double refresh = (vdd1 * (10 - 2.25) + vdd2 * (90 - 30)) * rfc * 8 / 6;
+  const double standby = 1e-3 * (vdd1 * 2.25 + vdd2 * 30 + vddq * 0.75);
+  const DramStandard& table = dram_standard("lpddr4x_4266");
+  const auto price = [&](const std::string& action) {
+    for (const DramStandard::Price& entry : table.prices) {
+      if (entry.action == action) return entry.picojoules;
+    }
+    return 0.0;
+  };
+  constexpr double phy = 2;
+  CHECK(price("activate") == Approx(activate).epsilon(0.01));
+  CHECK(price("read_64b") == Approx(read + phy).epsilon(0.01));
+  CHECK(price("write_64b") == Approx(write + phy).epsilon(0.01));
+  CHECK(price("refresh") == Approx(refresh).epsilon(0.01));
+  CHECK(table.standby.watts == Approx(standby).epsilon(0.01));
+}
+
 TEST_CASE("prices follow technology and voltage, those of the DRAM do not", "[energy]") {
   for (const char* profile : {"silicon", "silicon_simd8", "textbook"}) {
-    const EnergyTable table = EnergyTable::load(shipped(profile));
+    const EnergyTable table = load(profile);
     ActionCounts chip, memory;
     chip.by_component = {{"pe", {{"fma_lane", 1000}, {"operand_read", 100}}}, {"scratchpad", {{"row_read", 10}}}};
     memory.by_component["dram"] = {{"read_64b", 5}, {"activate", 1}};
@@ -353,14 +411,14 @@ TEST_CASE("at every node energy grows with the voltage, from the lowest that is 
 }
 
 TEST_CASE("in retention the array leaks less", "[energy]") {
-  const EnergyTable textbook = EnergyTable::load(shipped("textbook"));
+  const EnergyTable textbook = load("textbook");
   const auto leakage = [&](const ArrayTime& time) { return textbook.static_energy(full, time); };
   CHECK(leakage({2, 2}).at("pe") == Approx(0.1 * leakage(2).at("pe")));
   CHECK(leakage({2, 0.5}).at("pe") == Approx(leakage(1.5).at("pe") + leakage({0.5, 0.5}).at("pe")));
   CHECK(leakage({2, 2}).at("cpu") == leakage(2).at("cpu"));
 
   SECTION("so do its per-cycle prices in silicon, state by state") {
-    const EnergyTable silicon = EnergyTable::load(shipped("silicon"));
+    const EnergyTable silicon = load("silicon");
     const auto picojoules = [&](const char* state) {
       ActionCounts counts;
       counts.by_component["pe"][state] = 1;
@@ -389,7 +447,7 @@ TEST_CASE("energy by power state and by action close with the total", "[energy]"
   CHECK(time.retention_s == Approx(0.5e-6));
   for (const char* profile : {"silicon", "textbook"}) {
     INFO(profile);
-    const EnergyTable table = EnergyTable::load(shipped(profile));
+    const EnergyTable table = load(profile);
     const double total = sum(table.price(counts, full)) + sum(table.static_energy(full, time));
     const auto states = energy_by_power_state(table, counts, full, cycles, hz);
     CHECK(sum(states) == Approx(total).epsilon(1e-12));
@@ -436,7 +494,7 @@ TEST_CASE("area grows with what the machine has", "[energy]") {
 
 TEST_CASE("the parts of a run have the energy of the whole", "[energy]") {
   Tree tree;
-  const EnergyTable table = EnergyTable::load(shipped("silicon"));
+  const EnergyTable table = load("silicon");
   const ActionSampler sampler(tree.estimators());
   const std::vector<u64> begin = sampler.sample();
   std::vector<u64> last = begin;

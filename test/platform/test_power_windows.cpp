@@ -44,7 +44,8 @@ Outcome run(std::vector<std::string> settings) {
   for (const std::string& setting : settings) options.overrides.push_back(parse_override(setting));
   const auto scenario = read_scenario_text(small, "windows.yaml", options);
   const DramParameters& dram = scenario->soc.dram;
-  return {run_scenario(*scenario, {}), static_cast<double>(dram.channels.get()) * dram.clock_hz.get() * 2 *
+  return {run_scenario(*scenario, {}), static_cast<double>(dram.channels.get()) * dram.clock_hz.get() *
+                                           static_cast<double>(dram.transfers_per_clock.get()) *
                                            static_cast<double>(dram.bus_bytes.get())};
 }
 

@@ -220,7 +220,9 @@ function kernels(run) {
 
 function roofline(run) {
   const value = (key) => run.parameters[key].value;
-  const bandwidth = 2 * value("soc.dram.channels") * value("soc.dram.bus_bytes") * value("soc.dram.clock_hz");
+  // Runs of an earlier version have no such parameter: their DRAM was DDR4.
+  const transfers = run.parameters["soc.dram.transfers_per_clock"]?.value ?? 2;
+  const bandwidth = transfers * value("soc.dram.channels") * value("soc.dram.bus_bytes") * value("soc.dram.clock_hz");
   const peak = run.summary.peak_flops_per_s;
   const points = run.summary.layers.filter((l) => l.dram_bytes > 0 && l.flops > 0)
     .map((l) => ({ name: `layer ${l.index} ${l.mixing}`, value: [l.flops / l.dram_bytes, l.flops / l.time_s] }));

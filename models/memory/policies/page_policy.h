@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides whether a DRAM row stays open after an access.
+// Decides whether a DRAM row stays open after an access. An implementation a file in page/, found by its file's name.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "models/base/types.h"
 
 namespace bvp {
+
+struct DramParameters;
 
 /// Contract: asked once for each access, after it has been scheduled, with the accesses that the row has had
 /// since its activate (this one included). The answer must depend on that count and the implementation's own
@@ -18,7 +21,8 @@ class DramPagePolicy {
   [[nodiscard]] virtual bool keep_open(u64 accesses) const = 0;
 };
 
-/// "open" or "closed"; the parameter's choices admit nothing else.
-[[nodiscard]] std::unique_ptr<DramPagePolicy> make_dram_page_policy(const std::string& name);
+/// The parameter `page_policy` names it; its choices are dram_page_policy_names().
+[[nodiscard]] std::unique_ptr<DramPagePolicy> make_dram_page_policy(const DramParameters& parameters);
+[[nodiscard]] std::vector<std::string> dram_page_policy_names();
 
 }  // namespace bvp

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A memory standard as a table: what its timings, its geometry and the energy of its devices are. One file a standard
+// in standards/, found by its file's name.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/base/parameters.h"
+
+namespace bvp {
+
+struct DramParameters;
+
+struct DramStandard {
+  /// A value of a parameter of DramParameters.
+  struct Value {
+    const char* parameter;
+    ParamValue value;
+    const char* source;
+    Confidence confidence;
+  };
+  /// What an action of the energy model's component `dram` costs.
+  struct Price {
+    const char* action;
+    double picojoules;  ///< of the action, or per bit where there are bits
+    u32 bits;           ///< that the action moves; 0: none are counted
+    const char* source;
+    Confidence confidence;
+  };
+  /// What a channel takes all the time.
+  struct Background {
+    double watts;
+    const char* source;
+    Confidence confidence;
+  };
+
+  std::string name;           ///< the word of the parameter `standard`: the file's name
+  std::string description;    ///< what a channel is and where the figures come from, a sentence
+  std::vector<Value> values;  ///< of all parameters in which it differs from DDR4-3200, the defaults
+  std::vector<Price> prices;  ///< activate, read_64b, write_64b and refresh, of all devices of a channel
+  Background standby;
+};
+
+/// DDR4-3200, the default, first; then in the order of the alphabet.
+[[nodiscard]] const std::vector<DramStandard>& dram_standards();
+[[nodiscard]] std::vector<std::string> dram_standard_names();
+/// @param name  one of dram_standard_names()
+[[nodiscard]] const DramStandard& dram_standard(const std::string& name);
+
+/// Sets all values of the standard that `parameters.standard` names.
+void apply_dram_standard(DramParameters& parameters);
+
+}  // namespace bvp
