@@ -14,6 +14,13 @@ namespace {
 /// Initiators run ahead of simulated time by up to their quantum, so much is remembered.
 constexpr u64 calendar_window = 65536;
 
+/// What the bus carries: targets check the rest.
+constexpr PayloadRules carried() {
+  PayloadRules rules;
+  rules.ignore = rules.byte_enables = rules.streaming = true;
+  return rules;
+}
+
 }  // namespace
 
 Bus::Target::Target(const std::string& target_name, u64 first_address, u64 last_address, StatGroup& parent_stats)
@@ -79,10 +86,7 @@ void Bus::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& de
   const u64 address = payload.get_address();
   const u64 bytes = payload.get_data_length();
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && untimed(payload, delay)) return;
-  // Targets check the rest: the bus only needs to know what it carries.
-  PayloadRules rules;
-  rules.ignore = rules.byte_enables = rules.streaming = true;
-  const tlm::tlm_response_status status = check(payload, rules);
+  const tlm::tlm_response_status status = check(payload, carried());
   if (status != tlm::TLM_OK_RESPONSE) {
     payload.set_response_status(status);
     return;

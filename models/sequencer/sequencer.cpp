@@ -195,7 +195,7 @@ void Sequencer::arrive(const Arrival& arrival, const sc_core::sc_time& delay) {
 
 std::optional<Cycle> Sequencer::read_memory(u64 address, void* data, u32 bytes) {
   sc_core::sc_time delay;
-  if (access(to_bus, tlm::TLM_READ_COMMAND, address, data, bytes, delay) != tlm::TLM_OK_RESPONSE) {
+  if (access(to_bus, payload_, tlm::TLM_READ_COMMAND, address, data, bytes, delay) != tlm::TLM_OK_RESPONSE) {
     return std::nullopt;
   }
   return clock_.to_cycles(sc_core::sc_time_stamp() + delay);
@@ -203,13 +203,13 @@ std::optional<Cycle> Sequencer::read_memory(u64 address, void* data, u32 bytes) 
 
 bool Sequencer::start_transfer(u32 channel, DmaDescriptor descriptor) {
   sc_core::sc_time delay;
-  return access(to_dma, tlm::TLM_WRITE_COMMAND, channel * dma_channel_stride, &descriptor, sizeof(descriptor), delay) ==
-         tlm::TLM_OK_RESPONSE;
+  return access(to_dma, payload_, tlm::TLM_WRITE_COMMAND, channel * dma_channel_stride, &descriptor, sizeof(descriptor),
+                delay) == tlm::TLM_OK_RESPONSE;
 }
 
 bool Sequencer::write_pe(u32 pe, u64 address, void* data, u32 bytes) {
   sc_core::sc_time delay;
-  return access(to_pe[pe], tlm::TLM_WRITE_COMMAND, address, data, bytes, delay) == tlm::TLM_OK_RESPONSE;
+  return access(to_pe[pe], payload_, tlm::TLM_WRITE_COMMAND, address, data, bytes, delay) == tlm::TLM_OK_RESPONSE;
 }
 
 // ---------------------------------------------------------------------------------------------------------

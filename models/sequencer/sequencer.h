@@ -117,6 +117,7 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   LastingState resting_;  // idle()
   sc_core::sc_event wake_, irq_changed_;
   Connection halt_connection_, irq_connection_;
+  tlm::tlm_generic_payload payload_;  // of the transactions that it initiates
 };
 
 }  // namespace bvp
