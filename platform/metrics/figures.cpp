@@ -3,9 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <sstream>
-#include <stdexcept>
-
 #include "models/abi/records.h"
 #include "platform/metrics/derived_figures.h"
 
@@ -144,17 +141,6 @@ Json rows(const std::vector<Row>& all, const Write& write) {
 }
 
 }  // namespace
-
-u64 counter_of(const RunResult& result, const std::string& path) {
-  const nlohmann::json* node = &result.statistics;
-  std::stringstream parts(path);
-  for (std::string part; std::getline(parts, part, '.');) {
-    if (!node->is_object() || !node->contains(part)) throw std::out_of_range("there is no counter " + path);
-    node = &(*node)[part];
-  }
-  if (!node->is_number_unsigned()) throw std::out_of_range(path + " is not a counter");
-  return node->get<u64>();
-}
 
 const std::vector<Figure>& figures() {
   static const std::vector<Figure> all{

@@ -28,9 +28,6 @@ struct Figure {
 /// In the order of summary.json.
 [[nodiscard]] const std::vector<Figure>& figures();
 
-/// The counter of this path, "dma.bytes" for example. @throws std::out_of_range  there is none
-[[nodiscard]] u64 counter_of(const RunResult& result, const std::string& path);
-
 /// The figures of a layer, without its name and its errors.
 [[nodiscard]] nlohmann::ordered_json layer_figures(const LayerRow& row);
 

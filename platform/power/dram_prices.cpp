@@ -4,23 +4,13 @@
 #include <map>
 #include <string>
 
+#include "platform/config/describe_parameter.h"
+
 namespace bvp {
 
 namespace {
 
 constexpr const char* component = "dram";
-
-std::string word(Confidence confidence) {
-  switch (confidence) {
-    case Confidence::high:
-      return "high";
-    case Confidence::mid:
-      return "mid";
-    case Confidence::low:
-      break;
-  }
-  return "low";
-}
 
 std::string place_of(const DramStandard& standard) { return "the memory standard " + standard.name; }
 
@@ -30,7 +20,7 @@ EnergyTable::Price price(double value, EnergyTable::Scale scale, const char* sou
   price.value = value;
   price.scale = scale;
   price.source = source;
-  price.confidence = word(confidence);
+  price.confidence = confidence_text(confidence);
   price.place = place_of(standard);
   return price;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 #include <set>
-#include <stdexcept>
 #include <string>
 
 #include "platform/metrics/figures.h"
@@ -28,16 +27,6 @@ TEST_CASE("headlines are numbers with a label that the terminal has room for", "
     const auto value = figure.value(bvp::RunResult{});
     CHECK((value.is_number() || value.is_null()));
   }
-}
-
-TEST_CASE("figures are made of counters by their paths", "[figures]") {
-  bvp::RunResult result;
-  result.statistics = {{"dma", {{"bytes", 12u}, {"channel0", {{"bursts", 3u}}}}}};
-  CHECK(bvp::counter_of(result, "dma.bytes") == 12);
-  CHECK(bvp::counter_of(result, "dma.channel0.bursts") == 3);
-  CHECK_THROWS_AS(bvp::counter_of(result, "dma.words"), std::out_of_range);
-  CHECK_THROWS_AS(bvp::counter_of(result, "dma"), std::out_of_range);
-  CHECK_THROWS_AS(bvp::counter_of(result, "dma.bytes.more"), std::out_of_range);
 }
 
 }  // namespace
