@@ -16,6 +16,33 @@ struct PeParameters : ParameterGroup {
                              "Capacity of the operand memory (256 vectors of 64 B are 16 KiB at 32 lanes).",
                              "MLX (ISCA 2026): 0.044 mm2 register file holds 16-32 KiB at 12 nm",
                              Confidence::mid};
+  Param<i64> operand_banks{this,
+                           "operand_banks",
+                           4,
+                           "banks",
+                           {1, 32},
+                           power_of_two,
+                           "Banks of the operand memory, each a vector wide.",
+                           "DPU (CRAD 2019): eight operand banks; GPU register files have four",
+                           Confidence::low};
+  Param<i64> operand_ports{this,
+                           "operand_ports",
+                           2,
+                           "ports per bank",
+                           {1, 16},
+                           "Ports of a bank of the operand memory; each reads or writes one vector a cycle. With 16 "
+                           "there is one for whatever comes.",
+                           "assumption: dual-ported SRAM",
+                           Confidence::low};
+  Param<bool> operand_bank_hash{this,
+                                "operand_bank_hash",
+                                true,
+                                "",
+                                {},
+                                "A vector's bank is the exclusive-or of all digits of its number to the base of the "
+                                "number of banks; otherwise the last digit.",
+                                "assumption: power-of-two strides are what butterflies do",
+                                Confidence::low};
   Param<i64> accumulators{this,           "accumulators", 32,
                           "fp32 vectors", {4, 256},       "fp32 accumulators of the Cal unit.",
                           "assumption",   Confidence::low};

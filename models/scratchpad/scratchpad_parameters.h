@@ -75,6 +75,34 @@ struct ScratchpadParameters : ParameterGroup {
                          "Loads, and likewise stores, that a PE may have under way.",
                          "assumption: covers the latency of a 4x4 array",
                          Confidence::low};
+  Param<std::string> arbiter{
+      this,
+      "arbiter",
+      "round_robin",
+      {"round_robin", "first_come", "oldest_firing"},
+      "Which of the vectors that wait for a bank is served: of the channels (loads and stores of "
+      "each PE) in turn, the one that waits longest, or that of the firing that began first.",
+      "assumption: round robin is what crossbars have",
+      Confidence::low};
+  Param<i64> queue_entries{
+      this,
+      "queue_entries",
+      8,
+      "vectors",
+      {1, 256},
+      "Loads, and likewise stores, of a PE that may be on the way to a bank or wait for it; further "
+      "ones are not issued. As many as outstanding: all.",
+      "assumption: covers the way to the banks and back of a 4x4 array",
+      Confidence::low};
+  Param<i64> return_ports{
+      this,
+      "return_ports",
+      1,
+      "vectors per cycle",
+      {1, 64},
+      "Vectors of loads that may come back to a PE in a cycle; as many as there are ports of banks: all.",
+      "assumption: one vector-wide bus from the scratchpad to each PE",
+      Confidence::low};
   Param<bool> column_access{this,
                             "column_access",
                             true,

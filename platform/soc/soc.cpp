@@ -98,6 +98,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
     lockstep->to_sequencer.bind(sequencer.pe_completions);
     cores.push_back(lockstep.get());
   }
+  const auto schedules = std::make_shared<CalSchedules>();
   for (u32 i = 0; i < count; ++i) {
     if (mode.fast) {
       sequencer.to_pe[i].bind(lockstep->config[i]);
@@ -106,7 +107,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
       continue;
     }
     pes.push_back(std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, parameters.array, parameters.pe, clock_,
-                                       stats_, mode.data));
+                                       stats_, mode.data, schedules));
     Pe& pe = *pes.back();
     cores.push_back(&pe);
     sequencer.to_pe[i].bind(pe.config);

@@ -67,7 +67,7 @@ bool MemoryPlane::goes_before(const Bank& bank, const Waiting& a, const Waiting&
   }
 }
 
-void MemoryPlane::serve(Bank& bank, Cycle now) {
+void MemoryPlane::serve(Bank& bank, Cycle now, std::vector<Return>& loads) {
   for (unsigned port = 0; port < machine_.bank_ports; ++port) {
     auto chosen = bank.waiting.end();
     for (auto one = bank.waiting.begin(); one != bank.waiting.end(); ++one) {
@@ -85,15 +85,18 @@ void MemoryPlane::serve(Bank& bank, Cycle now) {
       continue;
     }
     ++returned_[request.pe];
+    loads.push_back({request.pe, request.number});
     loads_.add(now + machine_.array_latency + machine_.response_latency + hops(request.pe),
                {request.pe, request.number});
   }
 }
 
-void MemoryPlane::tick(Cycle now) {
+std::vector<MemoryPlane::Return> MemoryPlane::tick(Cycle now) {
+  std::vector<Return> loads;
   std::fill(returned_.begin(), returned_.end(), 0);
   // Another bank is the first to take a PE's return port in each cycle.
-  for (unsigned i = 0; i < banks_.size(); ++i) serve(banks_[(now + i) % banks_.size()], now);
+  for (unsigned i = 0; i < banks_.size(); ++i) serve(banks_[(now + i) % banks_.size()], now, loads);
+  return loads;
 }
 
 }  // namespace bvp::ticking

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
+#include "models/scratchpad/bank_arbiter.h"
+
+namespace bvp {
+
+namespace {
+
+class RoundRobin final : public BankArbiter {
+ public:
+  RoundRobin(u32 banks, u32 channels) : channels_(channels), next_(banks, 0) {}
+
+  u32 choose(u32 bank, const Requests& requests) override {
+    const u32 chosen = requests.first_from(next_[bank]);
+    next_[bank] = chosen + 1 == channels_ ? 0 : chosen + 1;
+    return chosen;
+  }
+
+ private:
+  u32 channels_;
+  std::vector<u32> next_;  // the channel after that served last, by bank
+};
+
+}  // namespace
+
+std::unique_ptr<BankArbiter> make_round_robin(u32 banks, u32 channels) {
+  return std::make_unique<RoundRobin>(banks, channels);
+}
+
+}  // namespace bvp
