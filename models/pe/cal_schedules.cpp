@@ -16,19 +16,26 @@ const CalSchedule& SegmentSchedules::at(const CalUnit& cal, const SegmentProgram
     }
     return true;
   };
-  // Firings mostly go round the same few places.
-  for (std::size_t i = 0; i < known_.size(); ++i) {
-    last_ = last_ + 1 < known_.size() ? last_ + 1 : 0;
-    if (same(known_[last_].first)) return known_[last_].second;
+  u64 hash = 0;
+  for (std::size_t s = 0; s < streams_per_segment; ++s) {
+    if (used_[s]) hash = (hash ^ static_cast<u64>(bases[s])) * 0x9e3779b97f4a7c15;
+  }
+  u8& place = places_[hash >> (64 - place_bits)];
+  if (place < known_.size() && same(known_[place].first)) return known_[place].second;
+  const auto found =
+      std::find_if(known_.begin(), known_.end(), [&](const auto& known) { return same(known.first); });
+  if (found != known_.end()) {
+    place = static_cast<u8>(found - known_.begin());
+    return found->second;
   }
   if (known_.size() < most_schedules) {
-    last_ = known_.size();
+    place = static_cast<u8>(known_.size());
     return known_.emplace_back(bases, cal.schedule(segment, bases)).second;
   }
-  last_ = next_;
+  place = static_cast<u8>(next_);
   next_ = (next_ + 1) % most_schedules;
-  known_[last_] = {bases, cal.schedule(segment, bases)};
-  return known_[last_].second;
+  known_[place] = {bases, cal.schedule(segment, bases)};
+  return known_[place].second;
 }
 
 std::shared_ptr<SegmentSchedules> CalSchedules::of(const SegmentProgram& segment) {

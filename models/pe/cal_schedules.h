@@ -2,6 +2,7 @@
 // Schedules of Cal segments that have been worked out, for all PEs of an array.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,7 +31,9 @@ class SegmentSchedules {
 
   std::array<bool, streams_per_segment> used_{};
   std::vector<std::pair<StreamBases, CalSchedule>> known_;
-  std::size_t last_ = 0, next_ = 0;
+  std::size_t next_ = 0;  // to be given up
+  static constexpr unsigned place_bits = 8;
+  std::array<u8, std::size_t{1} << place_bits> places_{};  // in known_, where bases of that hash were found last
 };
 
 /// PEs that share one work out each schedule once. They must have the same parameters.

@@ -2,6 +2,7 @@
 #include "models/pe/operand_ports.h"
 
 #include <algorithm>
+#include <array>
 
 namespace bvp {
 
@@ -68,29 +69,6 @@ void OperandPorts::extend(Cycle end) {
   for (; end_ < end; ++end_) std::fill_n(stored(end_), planes_, 0);
 }
 
-u64* OperandPorts::record(Cycle word) {
-  if (word >= end_) extend(word + 1);
-  return stored(word);
-}
-
-Cycle OperandPorts::access(i64 vector, Cycle earliest) {
-  const u32 bank = banks_.bank_of(vector);
-  earliest = std::max(earliest, base_ * 64);
-  Cycle word = earliest / 64;
-  u64* levels = record(word) + bank * ports_;
-  u64 taken = levels[ports_ - 1] | ((u64{1} << (earliest % 64)) - 1);
-  while (taken == ~u64{0}) {
-    levels = record(++word) + bank * ports_;
-    taken = levels[ports_ - 1];
-  }
-  const u64 bit = ~taken & (taken + 1);
-  while ((*levels & bit) != 0) ++levels;
-  *levels |= bit;
-  const Cycle cycle = word * 64 + static_cast<Cycle>(__builtin_ctzll(bit));
-  if (observer_) observer_(bank, cycle, 1);
-  return cycle;
-}
-
 void OperandPorts::show(const PortPattern& pattern, u64 first, u64 cycles, Cycle at) const {
   for (u64 i = 0; i < cycles; ++i) {
     for (u32 bank = 0; bank < bank_count_; ++bank) {
@@ -101,9 +79,11 @@ void OperandPorts::show(const PortPattern& pattern, u64 first, u64 cycles, Cycle
   }
 }
 
-template <u32 constant_ports>
+template <u32 constant_ports, u32 constant_banks>
 OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cycle start, u64 occupancy) {
   const u32 ports = constant_ports != 0 ? constant_ports : ports_;
+  const u64 planes = constant_banks != 0 ? constant_banks * constant_ports : planes_;
+  std::array<u64, most_planes> wanted;
   Placement placement;
   Cycle now = start;
   for (u64 first = 0; first < pattern.cycles();) {
@@ -111,25 +91,25 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
     u64 cycles = std::min<u64>(64 - bit, pattern.cycles() - first);
     u64* const taken = record(now / 64);
     const PortPattern::Window window = pattern.window(first);
+    const u64 all = cycles == 64 ? ~u64{0} : (u64{1} << cycles) - 1;
     u64 missing = 0;  // cycles in which more ports are wanted than are left
-    for (u64 plane = 0; plane < planes_; plane += ports) {
-      for (u32 own = 1; own <= ports; ++own)
-        missing |= window.used(plane + own - 1) & taken[plane + ports - own] >> bit;
+    for (u64 plane = 0; plane < planes; plane += ports) {
+      for (u32 own = 1; own <= ports; ++own) {
+        wanted[plane + own - 1] = (window.used(plane + own - 1) & all) << bit;
+        missing |= wanted[plane + own - 1] & taken[plane + ports - own];
+      }
     }
-    u64 mask = cycles == 64 ? ~u64{0} : (u64{1} << cycles) - 1;
-    missing &= mask;
+    u64 mask = ~u64{0};
     if (missing != 0) {
-      cycles = static_cast<u64>(__builtin_ctzll(missing));
-      mask = (u64{1} << cycles) - 1;
+      cycles = static_cast<u64>(__builtin_ctzll(missing)) - bit;
+      mask = (missing & -missing) - 1;
     }
-    for (u64 plane = 0; plane < planes_; plane += ports) {
+    for (u64 plane = 0; plane < planes; plane += ports) {
       // At least `level` ports are taken where the firing uses `own` of them and at least level - own were taken.
       for (u32 level = ports; level > 0; --level) {
-        u64 added = (window.used(plane + level - 1) & mask) << bit;
-        for (u32 own = 1; own < level; ++own) {
-          added |= (window.used(plane + own - 1) & mask) << bit & taken[plane + level - own - 1];
-        }
-        taken[plane + level - 1] |= added;
+        u64 added = wanted[plane + level - 1];
+        for (u32 own = 1; own < level; ++own) added |= wanted[plane + own - 1] & taken[plane + level - own - 1];
+        taken[plane + level - 1] |= added & mask;
       }
     }
     if (observer_) show(pattern, first, cycles, now);
@@ -144,13 +124,14 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
 }
 
 OperandPorts::Placement OperandPorts::place(const PortPattern& pattern, Cycle start, u64 occupancy) {
+  if (ports_ == 2 && bank_count_ == 4) return place_with<2, 4>(pattern, start, occupancy);
   switch (ports_) {
     case 1:
-      return place_with<1>(pattern, start, occupancy);
+      return place_with<1, 0>(pattern, start, occupancy);
     case 2:
-      return place_with<2>(pattern, start, occupancy);
+      return place_with<2, 0>(pattern, start, occupancy);
     default:
-      return place_with<0>(pattern, start, occupancy);
+      return place_with<0, 0>(pattern, start, occupancy);
   }
 }
 

@@ -2,6 +2,7 @@
 // Banks and ports of a PE's operand memory: which cycles of them are taken. See docs/models/pe.md, "Operand memory".
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -83,7 +84,11 @@ class OperandPorts {
 
   /// Takes a port of the vector's bank in the first cycle at or after `earliest` in which one is left; returns that
   /// cycle.
-  Cycle access(i64 vector, Cycle earliest);
+  Cycle access(i64 vector, Cycle earliest) {
+    const Cycle cycle = take(banks_.bank_of(vector), earliest);
+    if (observer_) observer_(banks_.bank_of(vector), cycle, 1);
+    return cycle;
+  }
 
   struct Placement {
     Cycle issue_halts = 0;  ///< cycles by which the firing's last instruction issues later
@@ -101,12 +106,35 @@ class OperandPorts {
  private:
   /// Cycles that are remembered from begin() back; what is asked for earlier is served from there on.
   static constexpr Cycle kept_words = 8;
+  /// More than these no operand memory has.
+  static constexpr std::size_t most_planes = 512;
 
-  [[nodiscard]] u64* record(Cycle word);
+  [[nodiscard]] u64* record(Cycle word) {
+    if (word >= end_) extend(word + 1);
+    return stored(word);
+  }
+  Cycle take(u32 bank, Cycle earliest) {
+    earliest = std::max(earliest, base_ * 64);
+    Cycle word = earliest / 64;
+    u64* levels = record(word) + bank * ports_;
+    u64 bit = u64{1} << (earliest % 64);
+    if ((levels[ports_ - 1] & bit) != 0) {
+      u64 taken = levels[ports_ - 1] | (bit - 1);
+      while (taken == ~u64{0}) {
+        levels = record(++word) + bank * ports_;
+        taken = levels[ports_ - 1];
+      }
+      bit = ~taken & (taken + 1);
+      earliest = word * 64 + static_cast<Cycle>(__builtin_ctzll(bit));
+    }
+    while ((*levels & bit) != 0) ++levels;
+    *levels |= bit;
+    return earliest;
+  }
   [[nodiscard]] u64* stored(Cycle word) { return &words_[(word & mask_) * planes_]; }
   void extend(Cycle end);
   /// The number of ports is a constant for speed; 0: ports_.
-  template <u32 constant_ports>
+  template <u32 constant_ports, u32 constant_banks>
   Placement place_with(const PortPattern& pattern, Cycle start, u64 occupancy);
   void show(const PortPattern& pattern, u64 first, u64 cycles, Cycle at) const;
 

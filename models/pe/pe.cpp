@@ -9,7 +9,8 @@
 namespace bvp {
 
 Pe::Pe(sc_core::sc_module_name module_name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
-       const ClockDomain& clock, StatGroup& parent_stats, bool data, std::shared_ptr<CalSchedules> schedules)
+       const ClockDomain& clock, CycleAgenda& agenda, StatGroup& parent_stats, bool data,
+       std::shared_ptr<CalSchedules> schedules)
     : sc_module(module_name),
       PeCore(name(), index, array, parameters, parent_stats, data,
              schedules ? std::move(schedules) : std::make_shared<CalSchedules>()),
@@ -19,13 +20,12 @@ Pe::Pe(sc_core::sc_module_name module_name, u32 index, const ArrayParameters& ar
       from_mesh("from_mesh"),
       to_sequencer("to_sequencer"),
       clock_(clock),
+      agenda_(agenda),
+      agenda_number_(agenda.add(*this)),
       ports_(cal_.banks()),
       last_arrival_(static_cast<std::size_t>(array.rows * array.columns), 0) {
   config.register_b_transport(this, &Pe::config_transport);
   from_mesh.register_b_transport(this, &Pe::flow_transport);
-  SC_METHOD(run);
-  sensitive << wake_;
-  dont_initialize();
 }
 
 namespace {
@@ -56,18 +56,6 @@ void Pe::config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
   } else {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
   }
-}
-
-void Pe::run() {
-  wake_pending_ = false;
-  advance_to(clock_.now());
-}
-
-void Pe::wake_at(Cycle cycle) {
-  if (wake_pending_ && wake_at_ <= cycle) return;
-  wake_pending_ = true;
-  wake_at_ = cycle;
-  wake_.notify(clock_.to_time(cycle) - sc_core::sc_time_stamp());
 }
 
 // ---------------------------------------------------------------- units

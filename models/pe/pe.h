@@ -11,11 +11,15 @@
 #include <vector>
 
 #include "models/common/clock.h"
+#include "models/common/cycle_agenda.h"
 #include "models/pe/pe_core.h"
 
 namespace bvp {
 
-class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Listener {
+class Pe : public sc_core::sc_module,
+           public PeCore,
+           private VectorAccess::Listener,
+           private CycleAgenda::Client {
  public:
   /// Configuration plane: a write of a kernel image at 0 fills the shadow context, of a LaunchRecord at
   /// launch_address starts it (or queues behind the running launch of the same image); at stop_address it ends all.
@@ -30,19 +34,17 @@ class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Liste
   /// @param data   false: timing and actions only, nothing is moved or computed
   /// @param schedules  of Cal, shared by PEs with the same parameters; null: its own
   Pe(sc_core::sc_module_name module_name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
-     const ClockDomain& clock, StatGroup& parent_stats, bool data = true,
+     const ClockDomain& clock, CycleAgenda& agenda, StatGroup& parent_stats, bool data = true,
      std::shared_ptr<CalSchedules> schedules = nullptr);
 
   void settle() { PeCore::settle(clock_.now()); }
   /// Told of all ports of the operand memory that are taken.
   void set_port_observer(OperandPorts::Observer observer) { ports_.set_observer(std::move(observer)); }
 
-  SC_HAS_PROCESS(Pe);
-
  private:
   void config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   void flow_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  void run();
+  void wake(Cycle now) override { advance_to(now); }
 
   std::optional<Cycle> start_load(const SegmentProgram& segment, const StreamBases& bases, Cycle now,
                                   u32& vectors) override;
@@ -54,7 +56,7 @@ class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Liste
   void confirm_free(Unit unit, Cycle now) override;
   void send_token(u32 edge, Cycle now) override;
   void report_completion(u32 launch_number, u32 status) override;
-  void wake_at(Cycle cycle) override;
+  void wake_at(Cycle cycle) override { agenda_.wake_at(agenda_number_, cycle); }
   /// The memory-plane transaction of `addresses_`; returns its end, or with ticket_ the earliest one; nullopt after
   /// fail().
   /// @param vectors  of a Load: where they go
@@ -71,9 +73,8 @@ class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Liste
   Cycle write_packet(const FlowPacket& packet, std::size_t count, const u16* slots, Cycle last);
 
   const ClockDomain clock_;
-  sc_core::sc_event wake_;
-  Cycle wake_at_ = 0;
-  bool wake_pending_ = false;
+  CycleAgenda& agenda_;
+  const u32 agenda_number_;
   tlm::tlm_generic_payload payload_;
   VectorAccess vector_access_, question_;
   FlowPacket flow_packet_;

@@ -36,8 +36,8 @@ u8 fold(u64 tile, u64 banks) {
 }  // namespace
 
 Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array,
-                       const ScratchpadParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats,
-                       bool data)
+                       const ScratchpadParameters& parameters, const ClockDomain& clock, CycleAgenda& agenda,
+                       StatGroup& parent_stats, bool data)
     : sc_module(name),
       linear("linear"),
       vector("vector", static_cast<std::size_t>(array.rows * array.columns)),
@@ -66,16 +66,15 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
                               "cycles that rows of the linear port waited for the port or a bank, summed"),
       storage_(checked_size(parameters, lanes_), lanes_),
       bank_of_tile_(storage_.size() >> storage_.tile_shift()),
-      bank_ports_(static_cast<std::size_t>(parameters.banks * parameters.ports), SlotCalendar(calendar_window)),
+      bank_ports_(parameters, calendar_window),
       bank_accesses_(static_cast<std::size_t>(parameters.banks), 0),
       untimed_until_(bank_accesses_.size(), 0),
       asked_(bank_accesses_.size(), 0),
       linear_port_(calendar_window),
       queues_(array, parameters, bank_ports_, bank_accesses_),
-      listeners_(vector.size(), nullptr) {
-  SC_METHOD(run);
-  sensitive << wake_;
-  dont_initialize();
+      listeners_(vector.size(), nullptr),
+      agenda_(agenda),
+      agenda_number_(agenda.add(*this)) {
   for (u64 tile = 0; tile < bank_of_tile_.size(); ++tile) {
     bank_of_tile_[tile] = fold(tile, static_cast<u64>(parameters.banks));
   }
@@ -86,19 +85,6 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
     vector[pe].register_transport_dbg(this, &Scratchpad::vector_debug, static_cast<int>(pe));
   }
   parent_stats.add(&stats_);
-}
-
-Cycle Scratchpad::reserve_best_port(SlotCalendar* ports, Cycle earliest) const {
-  SlotCalendar* best = ports;
-  Cycle cycle = best->probe(earliest);
-  for (u32 i = 1; i < ports_ && cycle > earliest; ++i) {
-    const Cycle candidate = ports[i].probe(earliest);
-    if (candidate < cycle) {
-      cycle = candidate;
-      best = &ports[i];
-    }
-  }
-  return best->reserve(cycle);
 }
 
 // ---------------------------------------------------------------- vector ports
@@ -148,18 +134,21 @@ void Scratchpad::begin(u32 pe, Direction direction, VectorAccess& access, sc_cor
   if (access.times != nullptr) firing.times.assign(access.times, access.times + access.count);
   firing.listed = access.deferred && access.listener != nullptr;
   if (firing.listed) listeners_[pe] = access.listener;
-  queues_.begun(firing);
+  Cycle end = queues_.begun(firing);
   column_accesses_ += columns;
   (direction == Direction::read ? vector_reads_ : vector_writes_) += access.count;
   access.ticket = firing.ticket;
   access.unloaded_cycles = unloaded_latency(pe, direction);
   access.conflict_cycles = 0;
-  if (!access.deferred) queues_.finish(firing);
-  access.progress = {firing.all_issued(), firing.done(), queues_.issue_end(firing), queues_.end(firing)};
+  if (!access.deferred) {
+    queues_.finish(firing);
+    end = firing.end;
+  }
+  access.progress = {firing.all_issued(), firing.done(), queues_.issue_end(firing), end};
   access.issue_cycles = access.progress.issue_end - start;
   access.served = {start + queues_.to_bank(pe), access.progress.end - queues_.from_bank(pe, direction) + 1};
   delay = clock_.to_time(access.progress.end) - sc_core::sc_time_stamp();
-  if (firing.listed && (!wake_pending_ || access.progress.end < wake_at_)) wake_at_next_end();
+  if (firing.listed) agenda_.wake_at(agenda_number_, access.progress.end);
   if (!access.deferred) complete(access, firing);
 }
 
@@ -193,25 +182,17 @@ void Scratchpad::forget(const BankQueues::Firing& firing) {
 void Scratchpad::report_ends() {
   for (const u64 ticket : queues_.done()) {
     const BankQueues::Firing& firing = *queues_.find(ticket);
-    listeners_[queues_.pe_of(ticket)]->vectors_served({ticket, firing.issue_end, firing.end, firing.times.data()});
+    listeners_[BankQueues::pe_of(firing)]->vectors_served({ticket, firing.issue_end, firing.end, firing.times.data()});
     forget(firing);
   }
   queues_.done().clear();
 }
 
-void Scratchpad::wake_at_next_end() {
-  const Cycle next = queues_.next_end();
-  if (next == BankQueues::never || (wake_pending_ && wake_at_ <= next)) return;
-  wake_pending_ = true;
-  wake_at_ = next;
-  wake_.notify(clock_.to_time(next) - sc_core::sc_time_stamp());
-}
-
-void Scratchpad::run() {
-  wake_pending_ = false;
-  queues_.advance(clock_.now());
+void Scratchpad::wake(Cycle now) {
+  queues_.advance(now);
   report_ends();
-  wake_at_next_end();
+  const Cycle next = queues_.next_end();
+  if (next != BankQueues::never) agenda_.wake_at(agenda_number_, next);
 }
 
 template <u32 lanes>
@@ -387,7 +368,9 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
     const u64 beat_end = std::min(end, (offset | (beat_bytes_ - 1)) + 1);
     const Cycle beat = linear_port_.reserve(wanted);
     for (; offset < beat_end; offset += row_bytes_) {
-      const Cycle slot = reserve_bank(bank_of(offset), beat + request_latency_);
+      const u32 bank = bank_of(offset);
+      ++bank_accesses_[bank];
+      const Cycle slot = bank_ports_.reserve(bank, beat + request_latency_);
       conflicts += slot - (wanted + request_latency_);
       last = std::max(last, slot);
     }

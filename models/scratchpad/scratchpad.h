@@ -11,6 +11,7 @@
 
 #include "models/common/array_parameters.h"
 #include "models/common/clock.h"
+#include "models/common/cycle_agenda.h"
 #include "models/common/slot_calendar.h"
 #include "models/common/statistics.h"
 #include "models/isa/vector_access.h"
@@ -20,7 +21,7 @@
 
 namespace bvp {
 
-class Scratchpad : public sc_core::sc_module {
+class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
  public:
   /// Bytes at local offsets, 1 to max_linear_bytes a transaction.
   tlm_utils::simple_target_socket<Scratchpad> linear;
@@ -29,11 +30,9 @@ class Scratchpad : public sc_core::sc_module {
 
   static constexpr u32 max_linear_bytes = 4096;
 
-  SC_HAS_PROCESS(Scratchpad);
-
   /// @param data  false: vectors are timed but not moved
   Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array, const ScratchpadParameters& parameters,
-             const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
+             const ClockDomain& clock, CycleAgenda& agenda, StatGroup& parent_stats, bool data = true);
 
   [[nodiscard]] u64 size() const { return storage_.size(); }
   /// The bank that holds the byte at `offset`.
@@ -41,7 +40,7 @@ class Scratchpad : public sc_core::sc_module {
   /// Rows and columns that a bank has served.
   [[nodiscard]] u64 bank_accesses(u32 bank) const { return bank_accesses_[bank]; }
   /// What all banks together can serve.
-  [[nodiscard]] double rows_per_cycle() const { return static_cast<double>(bank_ports_.size()); }
+  [[nodiscard]] double rows_per_cycle() const { return static_cast<double>(bank_ports_.calendars.size()); }
   /// Cycles from the first vector's issue to its data at the PE (or in the bank) when nothing else is under way.
   [[nodiscard]] Cycle unloaded_read_latency(u32 pe) const { return unloaded_latency(pe, Direction::read); }
   [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return unloaded_latency(pe, Direction::write); }
@@ -77,8 +76,7 @@ class Scratchpad : public sc_core::sc_module {
   void forget(const BankQueues::Firing& firing);
   /// Tells whoever listens what is done.
   void report_ends();
-  void wake_at_next_end();
-  void run();
+  void wake(Cycle now) override;
 
   template <u32 lanes>
   void move_vectors(const VectorAccess& access, bool read, u8* data);
@@ -89,12 +87,6 @@ class Scratchpad : public sc_core::sc_module {
   [[nodiscard]] Cycle unloaded_latency(u32 pe, Direction direction) const {
     return queues_.to_bank(pe) + queues_.from_bank(pe, direction);
   }
-  Cycle reserve_bank(u32 bank, Cycle earliest) {
-    ++bank_accesses_[bank];
-    SlotCalendar* const ports = &bank_ports_[std::size_t{bank} * ports_];
-    return ports_ == 1 ? ports->reserve(earliest) : reserve_best_port(ports, earliest);
-  }
-  Cycle reserve_best_port(SlotCalendar* ports, Cycle earliest) const;
 
   const ClockDomain clock_;
   const u32 lanes_, row_bytes_, beat_bytes_;
@@ -108,16 +100,15 @@ class Scratchpad : public sc_core::sc_module {
 
   TileMemory storage_;
   std::vector<u8> bank_of_tile_;
-  std::vector<SlotCalendar> bank_ports_;  // bank * ports + port
+  BankPorts bank_ports_;
   std::vector<u64> bank_accesses_;
   std::vector<Cycle> untimed_until_;  // by bank: when it has served all untimed vectors
   std::vector<u32> asked_;            // by bank, of the access at hand
   SlotCalendar linear_port_;
   BankQueues queues_;
   std::vector<VectorAccess::Listener*> listeners_;  // by PE
-  sc_core::sc_event wake_;
-  Cycle wake_at_ = 0;
-  bool wake_pending_ = false;
+  CycleAgenda& agenda_;
+  const u32 agenda_number_;
 };
 
 }  // namespace bvp
