@@ -11,7 +11,6 @@ namespace bvp {
 /// A vector on its way to a bank, or waiting there.
 struct WaitingVector {
   Cycle arrived = 0;  ///< at the bank
-  u64 firing = 0;     ///< number of its Load or Store firing, in the order in which firings began
 };
 
 /// What a bank can serve: at least one vector, and at most one a channel (the loads, or the stores, of one PE), the one

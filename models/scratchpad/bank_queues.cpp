@@ -332,8 +332,7 @@ inline void BankQueues::serve(Arbiter& arbiter, u32 bank, bool reserves) {
       for (u32 word = 0; word < words; ++word) {
         for (u64 bits = eligible[word]; bits != 0; bits &= bits - 1) {
           const u32 number = word * 64 + static_cast<u32>(__builtin_ctzll(bits));
-          const Vector& vector = *lines_[number * banks_ + bank].first;
-          first_[number] = {vector.arrived, vector.firing->ticket};
+          first_[number] = {lines_[number * banks_ + bank].first->arrived};
         }
       }
     }

@@ -3,6 +3,7 @@
 // worked out when someone asks, up to the cycle in question, and only while vectors are under way.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -25,6 +26,13 @@ struct BankPorts {
 
   /// The first cycle at or after `earliest` in which a port of the bank is free, which is taken then.
   Cycle reserve(u32 bank, Cycle earliest);
+  /// That cycle; nothing is taken.
+  [[nodiscard]] Cycle probe(u32 bank, Cycle earliest) const {
+    const SlotCalendar* const ports = &calendars[std::size_t{bank} * per_bank];
+    Cycle cycle = ports->probe(earliest);
+    for (u32 i = 1; i < per_bank && cycle > earliest; ++i) cycle = std::min(cycle, ports[i].probe(earliest));
+    return cycle;
+  }
 
   u32 per_bank;
   std::vector<SlotCalendar> calendars;  // bank * per_bank + port

@@ -75,6 +75,9 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       listeners_(vector.size(), nullptr),
       agenda_(agenda),
       agenda_number_(agenda.add(*this)) {
+  if (std::string(parameters.arbiter) == "oldest_firing") {
+    bookings_.emplace(array, parameters, bank_ports_, bank_accesses_);
+  }
   for (u64 tile = 0; tile < bank_of_tile_.size(); ++tile) {
     bank_of_tile_[tile] = fold(tile, static_cast<u64>(parameters.banks));
   }
@@ -120,7 +123,30 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
 }
 
+void Scratchpad::book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay) {
+  const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  banks_.resize(access.count);
+  u64 columns = 0;
+  for (u32 i = 0; i < access.count; ++i) {
+    banks_[i] = static_cast<u8>(bank_of(access.addresses[i] & ~VectorAccess::column_flag));
+    columns += access.addresses[i] >> 31;
+  }
+  const BankBookings::Placed placed = bookings_->place(pe, direction, start, banks_, access.times);
+  column_accesses_ += columns;
+  (direction == Direction::read ? vector_reads_ : vector_writes_) += access.count;
+  conflict_cycles_ += placed.conflict_cycles;
+  outstanding_cycles_ += placed.blocked_cycles;
+  access.ticket = 0;
+  access.unloaded_cycles = unloaded_latency(pe, direction);
+  access.conflict_cycles = placed.conflict_cycles;
+  access.progress = {true, true, placed.issue_end, placed.end};
+  access.issue_cycles = placed.issue_end - start;
+  access.served = {start + queues_.to_bank(pe), placed.end - queues_.from_bank(pe, direction) + 1};
+  delay = clock_.to_time(placed.end) - sc_core::sc_time_stamp();
+}
+
 void Scratchpad::begin(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay) {
+  if (bookings_) return book(pe, direction, access, delay);
   const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   queues_.advance(clock_.now());
   report_ends();

@@ -6,6 +6,7 @@
 
 #include <tlm_utils/simple_target_socket.h>
 
+#include <optional>
 #include <systemc>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "models/common/slot_calendar.h"
 #include "models/common/statistics.h"
 #include "models/isa/vector_access.h"
+#include "models/scratchpad/bank_bookings.h"
 #include "models/scratchpad/bank_queues.h"
 #include "models/scratchpad/scratchpad_parameters.h"
 #include "models/scratchpad/tile_memory.h"
@@ -45,7 +47,10 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   [[nodiscard]] Cycle unloaded_read_latency(u32 pe) const { return unloaded_latency(pe, Direction::read); }
   [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return unloaded_latency(pe, Direction::write); }
   /// Told of each vector that a bank serves.
-  void set_service_observer(BankQueues::Observer observer) { queues_.set_observer(std::move(observer)); }
+  void set_service_observer(const BankQueues::Observer& observer) {
+    queues_.set_observer(observer);
+    if (bookings_) bookings_->set_observer(observer);
+  }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
   /// For measurement, without time. Whether all words of the tiles that these bytes touch are finite as fp16 values.
@@ -68,6 +73,8 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
                                                        const VectorAccess* access) const;
   /// Begins a timed transaction; `delay` grows to its end, or to where it may end if its answer is deferred.
   void begin(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay);
+  /// Likewise where nothing that begins later changes it: all is known at once.
+  void book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay);
   /// A question about one whose answer was deferred; false: it is not known.
   bool answer(VectorAccess& access, Cycle now);
   /// All its vectors have been served: counts what has become known, tells, and forgets it.
@@ -106,6 +113,8 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   std::vector<u32> asked_;            // by bank, of the access at hand
   SlotCalendar linear_port_;
   BankQueues queues_;
+  std::optional<BankBookings> bookings_;  // with the arbiter oldest_firing
+  std::vector<u8> banks_;                 // of the access at hand
   std::vector<VectorAccess::Listener*> listeners_;  // by PE
   CycleAgenda& agenda_;
   const u32 agenda_number_;

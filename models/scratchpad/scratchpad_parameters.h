@@ -78,11 +78,11 @@ struct ScratchpadParameters : ParameterGroup {
   Param<std::string> arbiter{
       this,
       "arbiter",
-      "round_robin",
+      "oldest_firing",
       {"round_robin", "first_come", "oldest_firing"},
       "Which of the vectors that wait for a bank is served: of the channels (loads and stores of "
       "each PE) in turn, the one that waits longest, or that of the firing that began first.",
-      "assumption: round robin is what crossbars have",
+      "assumption: age-based arbitration, as in networks on chip; round robin is the other usual one",
       Confidence::low};
   Param<i64> queue_entries{
       this,

@@ -282,6 +282,7 @@ void ProcessingElement::load_arrives(std::uint64_t number) {
 }
 
 void ProcessingElement::load_served(std::uint64_t number, std::uint64_t age) {
+  if (machine_.arbiter == Arbiter::oldest_firing) return;
   const std::uint64_t firing = loads_under_way_.at(number).firing;
   if (--loads_unserved_.at(firing) != 0) return;
   loads_unserved_.erase(firing);
@@ -392,7 +393,8 @@ void ProcessingElement::issue_memory(unsigned number, Cycle now, bool has_room, 
     unit.unwritten.add();
     Arrival arrival;
     arrival.firing = firing.number;
-    arrival.age = ~std::uint64_t{0};  // as long as not all of the firing have been served
+    // Where the banks go by age its vectors do here too; or else they have none as long as not all have been served.
+    arrival.age = machine_.arbiter == Arbiter::oldest_firing ? firing.number : ~std::uint64_t{0};
     if (firing.issued == 0) loads_unserved_[firing.number] = firing.total;
     arrival.slot = static_cast<unsigned>(transfer.address(transfer.instruction.d));
     arrival.load = true;
