@@ -86,6 +86,7 @@ void Mesh::send_deferred(tlm::tlm_generic_payload& payload, FlowPacket& packet, 
   count(packet);
   packet.number = ++last_number_;
   packet.stall_cycles = 0;
+  packet.arrivals.clear();
   network_.send({packet.number, packet.source, packet.destination, packet.count, start});
   wake_for_next_report();
   const Cycle sending = packet.count * shape_.vector_cycles;
@@ -107,6 +108,7 @@ void Mesh::send_at_once(tlm::tlm_generic_payload& payload, FlowPacket& packet, C
   network_.send_unreported(moving);
   packet.number = 0;
   packet.stall_cycles = arrived.stall_cycles;
+  packet.arrivals = std::move(arrived.arrivals);
   stall_cycles_ += arrived.stall_cycles;
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   delay = clock_.to_time(sent.cycle) - now;
@@ -121,11 +123,11 @@ void Mesh::wake_for_next_report() {
 
 void Mesh::run() {
   network_.advance(clock_.now());
-  for (const RouterNetwork::Report& report : network_.take_reports()) notify(report);
+  for (RouterNetwork::Report& report : network_.take_reports()) notify(report);
   wake_for_next_report();
 }
 
-void Mesh::notify(const RouterNetwork::Report& report) {
+void Mesh::notify(RouterNetwork::Report& report) {
   const bool arrived = report.kind == RouterNetwork::Report::Kind::arrived;
   if (arrived) stall_cycles_ += report.stall_cycles;
   notice_packet_.number = report.number;
@@ -133,6 +135,7 @@ void Mesh::notify(const RouterNetwork::Report& report) {
   notice_packet_.destination = report.destination;
   notice_packet_.notice = arrived ? FlowPacket::Notice::arrived : FlowPacket::Notice::sent;
   notice_packet_.stall_cycles = report.stall_cycles;
+  notice_packet_.arrivals = std::move(report.arrivals);
   notice_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   notice_.set_extension(&notice_packet_);
   sc_core::sc_time delay = clock_.to_time(report.cycle) - sc_core::sc_time_stamp();

@@ -62,7 +62,7 @@ class Mesh : public sc_core::sc_module {
   void send_at_once(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay);
   void count(const FlowPacket& packet);
   void run();
-  void notify(const RouterNetwork::Report& report);
+  void notify(RouterNetwork::Report& report);
   void wake_for_next_report();
 
   [[nodiscard]] u32 distance(u32 source, u32 destination) const;

@@ -79,7 +79,12 @@ void RouterNetwork::add(const Packet& packet, bool reported) {
   } else {
     unused_ = packets_[index].next;
   }
-  packets_[index] = {packet, packet.vectors, reported};
+  Moving& moving = packets_[index];
+  moving = Moving{};
+  moving.packet = packet;
+  moving.unsent = packet.vectors;
+  moving.reported = reported;
+  moving.arrivals.reserve(packet.vectors);
   Source& source = sources_[packet.source];
   if (source.first == none) {
     source.first = index;
@@ -91,10 +96,11 @@ void RouterNetwork::add(const Packet& packet, bool reported) {
   source.last = index;
 }
 
-void RouterNetwork::report(Report::Kind kind, const Moving& moving, Cycle cycle) {
+void RouterNetwork::report(Report::Kind kind, Moving& moving, Cycle cycle) {
   if (!moving.reported) return;
   const Packet& packet = moving.packet;
-  reports_.push_back({kind, packet.number, packet.source, packet.destination, cycle, moving.stall_cycles});
+  reports_.push_back({kind, packet.number, packet.source, packet.destination, cycle, moving.stall_cycles, {}});
+  if (kind == Report::Kind::arrived) reports_.back().arrivals = std::move(moving.arrivals);
 }
 
 std::vector<RouterNetwork::Report> RouterNetwork::take_reports() { return std::exchange(reports_, {}); }
@@ -140,8 +146,8 @@ void RouterNetwork::advance_until_arrival(u64 number, Report& sent, Report& arri
   while (arrived.number != number) {
     if (booked_ == 0) now_ = std::max(now_, starts_.front().cycle);
     do_cycle();
-    for (const Report& each : take_reports()) {
-      if (each.number == number) (each.kind == Report::Kind::sent ? sent : arrived) = each;
+    for (Report& each : take_reports()) {
+      if (each.number == number) (each.kind == Report::Kind::sent ? sent : arrived) = std::move(each);
     }
   }
 }
@@ -257,8 +263,10 @@ void RouterNetwork::move(u32 router, u32 input, u32 port) {
     last_under_way_.push_back(index);
   }
   if (port == pe_port_) {
+    const Cycle arrival = gone - 1 + shape_.ejection_latency;
+    if (moving.reported) moving.arrivals.push_back(arrival);
     if (!last) return;
-    report(Report::Kind::arrived, moving, gone - 1 + shape_.ejection_latency);
+    report(Report::Kind::arrived, moving, arrival);
     *std::find(last_under_way_.begin(), last_under_way_.end(), index) = last_under_way_.back();
     last_under_way_.pop_back();
     moving.next = unused_;

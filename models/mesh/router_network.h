@@ -39,6 +39,8 @@ class RouterNetwork {
     u32 source = 0, destination = 0;
     Cycle cycle = 0;       // from which on the source may send again, or the vectors can be used
     u64 stall_cycles = 0;  // that vectors have waited for links and credits so far, summed
+    /// Of `arrived`: one entry a vector, the cycle from which on it can be used.
+    std::vector<Cycle> arrivals;
   };
 
   explicit RouterNetwork(const Shape& shape);
@@ -95,6 +97,7 @@ class RouterNetwork {
     u32 unsent = 0;
     bool reported = true;
     u64 stall_cycles = 0;
+    std::vector<Cycle> arrivals;  // of the vectors that have left the network
     u32 next = none;              // behind it at the same source; of an unused one, the next unused
     Cycle earliest_ejection = 0;  // of the last vector, once it has been sent
   };
@@ -121,7 +124,7 @@ class RouterNetwork {
   void move(u32 router, u32 input, u32 output);
   /// The router is looked at in that cycle, which is not before the one at hand.
   void look_at(u32 router, Cycle cycle);
-  void report(Report::Kind kind, const Moving& moving, Cycle cycle);
+  void report(Report::Kind kind, Moving& moving, Cycle cycle);
 
   Shape shape_;
   u32 pe_port_, ports_;          // ports of a router: by direction, the PE last

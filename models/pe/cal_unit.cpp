@@ -37,7 +37,8 @@ CalUnit::CalUnit(const PeParameters& parameters, u32 lanes)
       cal_latency_(static_cast<u64>(parameters.cal_latency)),
       max_latency_(static_cast<u64>(parameters.max_latency)),
       special_latency_(static_cast<u64>(parameters.special_latency)),
-      special_slots_(std::min<u64>(static_cast<u64>(parameters.special_divisor), lanes)) {}
+      special_slots_(std::min<u64>(static_cast<u64>(parameters.special_divisor), lanes)),
+      banks_(parameters) {}
 
 u64 CalUnit::latency_of(Timing timing) const {
   switch (timing) {
@@ -52,8 +53,9 @@ u64 CalUnit::latency_of(Timing timing) const {
 
 u64 CalUnit::slots_of(Timing timing) const { return timing == Timing::special ? special_slots_ : 1; }
 
-CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
-  CalSchedule schedule;
+CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& bases) const {
+  CalSchedule schedule(banks_);
+  PortPattern& ports = schedule.ports;
   // Results in a pipeline: vectors and accumulators, and when they can be read.
   struct Result {
     Space space;
@@ -69,34 +71,51 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
     const InstructionInfo& info = instruction_info(run.opcode);
     const bool reads_destination = adds_to_destination(info);
     for (i64 trip = 0; trip < segment.repeat; ++trip) {
-      u64 issue = next;
+      u64 ready = next;  // all operands are there
+      std::array<i64, 3> vectors{};
+      std::size_t vector_count = 0;
       const auto need = [&](Space space, const Access& access, i64 stride) {
         if (space == Space::none || is_immediate(space)) return;
-        i64 address = segment.streams[access.stream].base + access.offset + trip * stride;
+        i64 address = at(access, bases) + trip * stride;
         if (space == Space::scalar) {
-          address = address >= 0 ? address / lanes : address;
+          address /= lanes;
           space = Space::vector;
           ++schedule.scalar_reads;
         } else if (space == Space::vector) {
           ++schedule.vector_reads;
         }
         for (const Result& result : results) {
-          if (result.address == address && result.space == space) issue = std::max(issue, result.done);
+          if (result.address == address && result.space == space) ready = std::max(ready, result.done);
         }
+        const auto end = vectors.begin() + static_cast<std::ptrdiff_t>(vector_count);
+        if (space == Space::vector && std::find(vectors.begin(), end, address) == end)
+          vectors[vector_count++] = address;
       };
       need(info.a, run.a, strides.a);
       need(info.b, run.b, strides.b);
       need(info.c, run.c, strides.c);
       if (reads_destination) need(info.d, run.d, strides.d);
-      const i64 destination = segment.streams[run.d.stream].base + run.d.offset + trip * strides.d;
-      const u64 slots = slots_of(info.timing);
-      const u64 done = issue + latency_of(info.timing);
+      const i64 destination = at(run.d, bases) + trip * strides.d;
+      const u64 slots = slots_of(info.timing), latency = latency_of(info.timing);
+      u64 issue = ready;
+      for (std::size_t v = 0; v < vector_count; ++v) {
+        const u32 bank = banks_.bank_of(vectors[v]);
+        const u64 cycle = ports.first_free(bank, ready);
+        ports.use(bank, cycle);
+        issue = std::max(issue, cycle);
+      }
+      if (info.d == Space::vector) {
+        const u32 bank = banks_.bank_of(destination);
+        issue = ports.first_free(bank, issue + latency - 1) + 1 - latency;
+        ports.use(bank, issue + latency - 1);
+        ++schedule.vector_writes;
+      }
+      const u64 done = issue + latency;
       const auto settled = [&](const Result& result) {
         return result.done <= issue || (result.space == info.d && result.address == destination);
       };
       results.erase(std::remove_if(results.begin(), results.end(), settled), results.end());
       results.push_back({info.d, destination, done});
-      if (info.d == Space::vector) ++schedule.vector_writes;
       schedule.latency += issue - next;
       schedule.special += slots - 1;
       ++schedule.issue;
@@ -122,6 +141,7 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
   }
   schedule.occupancy = next;
   schedule.completion = std::max(schedule.completion, next);
+  ports.shrink();
   return schedule;
 }
 

@@ -6,31 +6,37 @@
 
 #include "models/arith/lanes.h"
 #include "models/pe/operand_memory.h"
+#include "models/pe/operand_ports.h"
 #include "models/pe/pe_parameters.h"
 #include "models/pe/program.h"
 
 namespace bvp {
 
-/// The static schedule of a Cal segment: the order of issue is fixed, so it is the same in every firing.
-/// issue + special + latency cycles add up to `occupancy`.
+/// The schedule of a Cal segment that has the operand memory to itself: the order of issue is fixed, so it is the same
+/// in every firing whose streams point to the same places. issue + special + latency cycles add up to `occupancy`.
 struct CalSchedule {
+  explicit CalSchedule(const OperandBanks& banks) : ports(banks) {}
+
   u64 issue = 0;       // instructions issued, one per cycle
   u64 special = 0;     // further cycles of the special function unit, which is narrower than the lanes
-  u64 latency = 0;     // cycles without issue because an operand was still in a pipeline
+  u64 latency = 0;     // cycles without issue: an operand was still in a pipeline, or its bank had no port left
   u64 occupancy = 0;   // cycles until another segment may issue
   u64 completion = 0;  // cycles until the last result is in the operand memory
   u64 operations = 0;  // arithmetic operations per lane
   // Instructions by kind.
   u64 multiplies = 0, adds = 0, fused = 0, specials = 0, wide_specials = 0, accumulates = 0, shuffles = 0;
   u64 vector_reads = 0, scalar_reads = 0, vector_writes = 0;
+  PortPattern ports;  // of the operand memory, from the firing's start on
 };
 
 class CalUnit {
  public:
   CalUnit(const PeParameters& parameters, u32 lanes);
 
-  /// Streams that alias are taken to alias as they do at their bases.
-  [[nodiscard]] CalSchedule schedule(const SegmentProgram& segment) const;
+  [[nodiscard]] const OperandBanks& banks() const { return banks_; }
+
+  /// @param bases  all addresses within bounds
+  [[nodiscard]] CalSchedule schedule(const SegmentProgram& segment, const StreamBases& bases) const;
 
   /// Runs the segment on the operand memory, all addresses within bounds.
   void execute(const SegmentProgram& segment, const StreamBases& bases, OperandMemory& memory) const;
@@ -44,6 +50,7 @@ class CalUnit {
   u32 lane_count_;
   Lanes lanes_;
   u64 cal_latency_, max_latency_, special_latency_, special_slots_;
+  OperandBanks banks_;
 };
 
 }  // namespace bvp

@@ -22,7 +22,7 @@ LockstepArray::LockstepArray(sc_core::sc_module_name module_name, const ArrayPar
                              const PeParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats,
                              bool data)
     : sc_module(module_name),
-      PeCore(name(), 0, array, parameters, parent_stats, data),
+      PeCore(name(), 0, array, parameters, parent_stats, data, std::make_shared<CalSchedules>()),
       config("config", static_cast<std::size_t>(array.rows * array.columns)),
       to_scratchpad("to_scratchpad", config.size()),
       to_mesh("to_mesh", config.size()),
@@ -409,8 +409,8 @@ bool LockstepArray::access_scratchpad(Unit unit, u32 pe, u16* words, sc_core::sc
   return false;
 }
 
-bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases, Cycle& issue,
-                             Cycle& latency) {
+bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, const StreamBases& bases,
+                             Transaction& transaction) {
   const bool load = unit == Unit::load;
   const std::size_t count = segment.transfers.size();
   place_vectors(unit, segment, bases);
@@ -424,12 +424,30 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   for (std::size_t i = 0; data_ && !load && i < count; ++i)
     std::memcpy(buffer_.data() + i * lanes, vector(i), std::size_t{lanes} * 2);
   sc_core::sc_time delay = ahead();
-  if (!access_scratchpad(unit, pe, buffer_.data(), delay)) return false;
+  vector_access_.deferred = true;
+  const bool taken = access_scratchpad(unit, pe, buffer_.data(), delay);
+  vector_access_.deferred = false;
+  if (!taken) return false;
   for (std::size_t i = 0; data_ && load && i < count; ++i)
     std::memcpy(vector(i), buffer_.data() + i * lanes, std::size_t{lanes} * 2);
-  issue = std::max<u64>(count, vector_access_.issue_cycles);
-  latency = clock_.to_cycles(delay - ahead());
+  transaction = {pe, vector_access_.ticket, std::max<u64>(count, vector_access_.issue_cycles),
+                 clock_.to_cycles(delay - ahead()), vector_access_.unloaded_cycles};
   return true;
+}
+
+void LockstepArray::conclude(Transaction& transaction) {
+  if (transaction.ticket == 0) return;
+  vector_access_.ticket = transaction.ticket;
+  vector_access_.times = nullptr;
+  payload_.set_command(tlm::TLM_IGNORE_COMMAND);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  payload_.set_extension(&vector_access_);
+  vector_access_.count = 0;
+  sc_core::sc_time delay = ahead();
+  to_scratchpad[array_index(transaction.pe)]->b_transport(payload_, delay);
+  payload_.clear_extension(&vector_access_);
+  transaction.issue = std::max(transaction.issue, vector_access_.progress.issue_end - now_);
+  transaction.latency = vector_access_.progress.end - now_;
 }
 
 bool LockstepArray::transfer_timed(Unit unit) {
@@ -437,15 +455,20 @@ bool LockstepArray::transfer_timed(Unit unit) {
   const SegmentProgram& segment = context_->program.segments[firing_];
   Cycle least_issue = no_cycle, least_latency = no_cycle, most_issue = 0, most_latency = 0;
   const bool sound = all_within_bounds();
-  for (const u32 pe : active_) {
-    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[pe], distance_);
-    Cycle issue = 0, latency = 0;
-    if (!within_memory(segment, bases, sound) || !transfer(unit, pe, segment, bases, issue, latency)) return false;
-    least_issue = std::min(least_issue, issue);
-    least_latency = std::min(least_latency, latency - vector_access_.unloaded_cycles);
-    most_issue = std::max(most_issue, issue);
-    most_latency = std::max(most_latency, latency);
-    costs.farthest = std::max(costs.farthest, vector_access_.unloaded_cycles);
+  transactions_.resize(active_.size());
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    const StreamBases bases = bases_at(context_->bases[firing_].of_pe[active_[i]], distance_);
+    if (!within_memory(segment, bases, sound) || !transfer(unit, active_[i], segment, bases, transactions_[i])) {
+      return false;
+    }
+  }
+  for (Transaction& transaction : transactions_) {
+    conclude(transaction);
+    least_issue = std::min(least_issue, transaction.issue);
+    least_latency = std::min(least_latency, transaction.latency - transaction.unloaded);
+    most_issue = std::max(most_issue, transaction.issue);
+    most_latency = std::max(most_latency, transaction.latency);
+    costs.farthest = std::max(costs.farthest, transaction.unloaded);
   }
   costs.slowest.add(most_issue, most_latency);
   costs.fastest.add(least_issue, least_latency);
@@ -697,7 +720,7 @@ void LockstepArray::send_token(u32 edge, Cycle now) {
 
 // ---------------------------------------------------------------- Cal
 
-Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
+Cycle LockstepArray::start_cal(u32 segment, const StreamBases& first, Cycle now) {
   const SegmentProgram& program = context_->program.segments[segment];
   const bool sound = all_within_bounds();
   for (std::size_t i = 0; data_ && i < active_.size(); ++i) {
@@ -705,7 +728,7 @@ Cycle LockstepArray::start_cal(u32 segment, const StreamBases&, Cycle now) {
     if (!within_memory(program, bases, sound)) break;
     cal_.execute(program, bases, memories_[active_[i]]);
   }
-  const CalSchedule& schedule = context_->schedules[segment];
+  const CalSchedule& schedule = schedule_of(segment, first);
   count_cal(schedule, now, now + schedule.issue + schedule.special + schedule.latency);
   book(Unit::cal, now, schedule.issue, schedule.special, schedule.latency);
   return now + schedule.completion;

@@ -139,9 +139,18 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   void prepare_access(Unit unit, u16* words);
   /// Sends it to the scratchpad; false after fail().
   bool access_scratchpad(Unit unit, u32 kernel_pe, u16* words, sc_core::sc_time& delay);
-  /// The vectors of a Load or Store segment of one PE; false after fail().
-  bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, Cycle& issue,
-                Cycle& latency);
+  /// The vectors of a Load or Store segment of one PE, while those of others may be under way.
+  struct Transaction {
+    u32 pe = 0;
+    u64 ticket = 0;  // 0: all is known
+    Cycle issue = 0, latency = 0;
+    Cycle unloaded = 0;  // latency of a vector that nothing is in the way of
+  };
+  /// Begins one; false after fail().
+  bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases,
+                Transaction& transaction);
+  /// Brings issue and latency to what they are when all those begun have been served.
+  void conclude(Transaction& transaction);
   /// Those of all active PEs at once, without time.
   bool transfer_untimed(Unit unit);
   /// With all active PEs at once; adds to the costs of the segment.
@@ -231,6 +240,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   tlm::tlm_generic_payload payload_;
   VectorAccess vector_access_;
   FlowPacket flow_packet_;
+  std::vector<Transaction> transactions_;
   std::vector<u32> addresses_;
   std::vector<u16*> places_;
   std::vector<u16> slots_;

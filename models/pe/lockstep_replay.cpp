@@ -184,7 +184,7 @@ void LockstepArray::count_segments() {
     const SegmentProgram& program = context_->program.segments[segment];
     const u64 vectors = u64{count.copies} * program.transfers.size();
     if (program.unit == Unit::cal) {
-      count_cal(context_->schedules[segment], count.when.begin, count.when.end);
+      count_cal(context_->schedules[segment]->any(), count.when.begin, count.when.end);
       continue;
     }
     const auto [begin, end] = count.when;

@@ -47,7 +47,7 @@ PeCore::UnitStats::UnitStats(StatGroup& parent, const char* name, const char* st
 }
 
 PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
-               StatGroup& parent_stats, bool data)
+               StatGroup& parent_stats, bool data, std::shared_ptr<CalSchedules> schedules)
     : name_(std::move(name)),
       index_(index),
       columns_(static_cast<u32>(array.columns)),
@@ -76,12 +76,13 @@ PeCore::PeCore(std::string name, u32 index, const ArrayParameters& array, const 
       retention_cycles_(&stats_, "retention_cycle", "cycles", "cycles in retention"),
       memory_(limits_.operand_vectors, limits_.accumulators, limits_.lanes),
       cal_(parameters, limits_.lanes),
-      clock_gating_(parameters.clock_gating) {
+      clock_gating_(parameters.clock_gating),
+      schedules_(std::move(schedules)) {
   constexpr std::array<const char*, unit_count> stalls{
       "cycles busy without issue: vectors waited for scratchpad banks",
-      "cycles busy without issue: an operand was still in a pipeline of the unit",
-      "cycles busy without issue: vectors waited for mesh links or credits",
-      "cycles busy without issue: vectors waited for scratchpad banks"};
+      "cycles busy without issue: an operand was still in a pipeline of the unit, or its bank had no port left",
+      "cycles busy without issue: vectors waited for operand banks, mesh links or credits",
+      "cycles busy without issue: vectors waited for operand banks or scratchpad banks"};
   for (std::size_t unit = 0; unit < unit_count; ++unit) {
     unit_stats_[unit] = std::make_unique<UnitStats>(stats_, unit_names[unit], stalls[unit]);
   }
@@ -114,7 +115,7 @@ bool PeCore::configure(const u8* image, std::size_t size, Cycle now) {
     context->program = make_program(kernel, y * kernel.pe_columns + x);
     context->schedules.reserve(context->program.segments.size());
     for (const SegmentProgram& segment : context->program.segments) {
-      context->schedules.push_back(segment.unit == Unit::cal ? cal_.schedule(segment) : CalSchedule{});
+      context->schedules.push_back(segment.unit == Unit::cal ? schedules_->of(segment) : nullptr);
     }
     if (stands_for_all()) add_all_pes(*context, kernel);
     accept(std::move(context), now);
@@ -378,6 +379,8 @@ void PeCore::arm_all(Cycle now) {
 void PeCore::try_start(Unit unit, Cycle now) {
   UnitState& state = units_[as_index(unit)];
   if (state.ready == 0 || state.unknown_end) return;
+  if (state.free_at <= now) confirm_free(unit, now);
+  if (!error_.empty()) return;
   if (state.free_at > now) {
     book_wake(unit);
     return;
@@ -435,6 +438,7 @@ void PeCore::start(u32 segment, Cycle now) {
   const unsigned last = outermost_last(program, state, launch);
   std::optional<Cycle> done;
   u32 vectors = no_vectors;
+  ticket_ = 0;
   switch (program.unit) {
     case Unit::load:
       done = start_load(program, bases, now, vectors);
@@ -463,6 +467,9 @@ void PeCore::start(u32 segment, Cycle now) {
     open_flow_.finished = event;
     open_flow_.finished.generation = generation_;
     units_[as_index(program.unit)].unknown_end = true;
+  } else if (ticket_ != 0) {
+    event.generation = generation_;
+    open_firings(program.unit).push_back({ticket_, event, false, false});
   } else {
     post(event);
   }
@@ -522,6 +529,28 @@ void PeCore::finish(const Event& event, Cycle now) {
   if (!error_.empty()) return;
   if (event.last_of_launch) --launches_[event.launch - first_launch_].unfinished;
   complete_launches(now);
+}
+
+void PeCore::end_open_firing(Unit unit, OpenFiring& firing, Cycle end) {
+  firing.issued = firing.ends = true;
+  firing.event.time = end;
+  auto& open = open_firings(unit);
+  Cycle& in_order = units_[as_index(unit)].last_done;
+  for (; !open.empty() && open.front().ends; open.pop_front()) {
+    Event& event = open.front().event;
+    in_order = event.time = std::max(in_order, event.time);
+    post(event);
+  }
+  reschedule();
+}
+
+void PeCore::forget_open_firings() {
+  for (auto& open : open_firings_) {
+    for (const OpenFiring& firing : open) {
+      if (firing.event.vectors != no_vectors) free_incoming_.push_back(firing.event.vectors);
+    }
+    open.clear();
+  }
 }
 
 void PeCore::complete_launches(Cycle now) {
@@ -631,10 +660,13 @@ void PeCore::deliver(u32 vectors) {
   free_incoming_.push_back(vectors);
 }
 
-bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
+bool PeCore::takes(const FlowPacket& packet) const {
   if (!context_ || (packet.edge != FlowPacket::no_edge && packet.edge >= edges_.size())) return false;
   const auto inside = [&](u16 slot) { return slot < limits_.operand_vectors; };
-  if (!std::all_of(packet.slots, packet.slots + packet.count, inside)) return false;
+  return std::all_of(packet.slots, packet.slots + packet.count, inside);
+}
+
+void PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
   Event event;
   event.time = when;
   event.kind = Event::Kind::arrival;
@@ -649,11 +681,17 @@ bool PeCore::arrive(const FlowPacket& packet, const u16* data, Cycle when) {
   if (packet.number != 0) {
     event.generation = generation_;
     open_packets_.push_back({packet.number, event});
-    return true;
+    return;
   }
   post(event);
   reschedule();
-  return true;
+}
+
+const std::vector<u16>* PeCore::slots_of_packet(u64 number) const {
+  const auto open = std::find_if(open_packets_.begin(), open_packets_.end(),
+                                 [&](const OpenPacket& each) { return each.number == number; });
+  if (open == open_packets_.end() || open->arrival.generation != generation_) return nullptr;
+  return &incoming_[open->arrival.vectors].slots;
 }
 
 void PeCore::end_packet(u64 number, Cycle when) {

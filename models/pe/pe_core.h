@@ -16,6 +16,7 @@
 #include "models/base/power_state.h"
 #include "models/base/statistics.h"
 #include "models/isa/launch.h"
+#include "models/pe/cal_schedules.h"
 #include "models/pe/cal_unit.h"
 #include "models/pe/operand_memory.h"
 #include "models/pe/pe_parameters.h"
@@ -30,8 +31,9 @@ class PeCore {
  public:
   /// @param index  row-major position in the array
   /// @param data   false: timing and actions only, nothing is moved or computed
+  /// @param schedules  of Cal, shared by PEs with the same parameters
   PeCore(std::string name, u32 index, const ArrayParameters& array, const PeParameters& parameters,
-         StatGroup& parent_stats, bool data);
+         StatGroup& parent_stats, bool data, std::shared_ptr<CalSchedules> schedules);
   virtual ~PeCore() = default;
   PeCore(const PeCore&) = delete;
   PeCore& operator=(const PeCore&) = delete;
@@ -85,9 +87,9 @@ class PeCore {
   struct UnitState {
     u64 ready = 0;  // bit i: the unit's segment number i is ready to fire
     Cycle free_at = 0;
+    Cycle last_done = 0;       // Load, Store: of the segment started last
     bool unknown_end = false;  // Flow: it is busy, to free_at or longer; end_flow() will say
     u8 last_tag = 0;           // of the segment started last
-    Cycle last_done = 0;       // Load, Store: of the segment started last
     bool wake_booked = false;
     u32 last_served = 0;
     std::vector<u32> segments;  // by number, sorted by tag
@@ -139,12 +141,12 @@ class PeCore {
 
   struct Context {
     PeProgram program;
-    u64 words = 0;                        // of configuration, 64 bits each, that a PE receives
-    std::vector<CalSchedule> schedules;   // of the Cal segments
-    std::vector<FirstIteration> all_pes;  // of the kernel, if this stands for all of them
-    std::vector<FirstBases> bases;        // of the segments, on all of those
-    bool uniform = true;                  // all of those run the same iterations
-    FirstIteration latest{};              // over all of those, by level
+    u64 words = 0;                                             // of configuration, 64 bits each, that a PE receives
+    std::vector<std::shared_ptr<SegmentSchedules>> schedules;  // of the Cal segments; null for others
+    std::vector<FirstIteration> all_pes;                       // of the kernel, if this stands for all of them
+    std::vector<FirstBases> bases;                             // of the segments, on all of those
+    bool uniform = true;                                       // all of those run the same iterations
+    FirstIteration latest{};                                   // over all of those, by level
   };
   /// Contexts of images seen before: networks use the same kernels tile after tile.
   struct CachedContext {
@@ -153,15 +155,27 @@ class PeCore {
   };
   static constexpr std::size_t cached_contexts = 64;
 
+  /// A firing of Load or Store that began without its end being known.
+  struct OpenFiring {
+    u64 ticket = 0;
+    Event event;                        // its end
+    bool issued = false, ends = false;  // all its vectors have been; its own end is known
+  };
+
   /// The image is here at `now`. False, with a warning: it is none that this PE can run.
   bool configure(const u8* image, std::size_t size, Cycle now);
   /// False: there is no kernel, a count is 0, or an error has stopped the PE.
   bool launch(const LaunchRecord& record, Cycle when);
   /// Drops all launches, unreported, and both contexts.
   void stop(Cycle now);
-  /// Vectors and the token of an edge (FlowPacket::no_edge: none) that arrive at `when`; false: they make no sense.
-  /// Of a deferred packet (FlowPacket::number) end_packet() gives the time.
-  bool arrive(const FlowPacket& packet, const u16* data, Cycle when);
+  /// Whether a packet makes sense here.
+  [[nodiscard]] bool takes(const FlowPacket& packet) const;
+  /// Vectors and the token of an edge (FlowPacket::no_edge: none), of a packet that makes sense, are there at `when`. Of
+  /// a deferred packet (FlowPacket::number) end_packet() gives the time.
+  void arrive(const FlowPacket& packet, const u16* data, Cycle when);
+  /// Where the vectors of that packet go, which end_packet() has not been told of; null: it is none of the running
+  /// context.
+  [[nodiscard]] const std::vector<u16>* slots_of_packet(u64 number) const;
   /// The vectors of that packet arrive at `when`. Nothing happens if it is none of the running context.
   void end_packet(u64 number, Cycle when);
   /// The firing of Flow whose last packet that is keeps its unit until `when`. Other packets are ignored.
@@ -190,12 +204,18 @@ class PeCore {
   virtual void begin_firing(u32 segment, Cycle now, Wait waited_for) { (void)segment, (void)now, (void)waited_for; }
   /// Its results will be in place at `done`.
   virtual void end_firing(Launch& launch, Cycle done) { (void)launch, (void)done; }
+  /// Called when a unit may be free, at its free_at or later: brings free_at up to date if it is busy longer.
+  virtual void confirm_free(Unit unit, Cycle now) { (void)unit, (void)now; }
   /// Tells PE (own index ^ the edge's mask) that the edge has a token, without vectors.
   virtual void send_token(u32 edge, Cycle now) = 0;
   virtual void report_completion(u32 launch_number, u32 status) = 0;
   /// advance_to(cycle) is wanted then; later calls may ask for an earlier cycle.
   virtual void wake_at(Cycle cycle) = 0;
 
+  [[nodiscard]] std::deque<OpenFiring>& open_firings(Unit unit) { return open_firings_[unit == Unit::load ? 0 : 1]; }
+  void forget_open_firings();
+  /// The results of this firing are in place at `end`, and not before those of the unit's firings before it.
+  void end_open_firing(Unit unit, OpenFiring& firing, Cycle end);
   void fail(std::string message);
   /// PEs that this stands for.
   [[nodiscard]] virtual u64 pes() const { return 1; }
@@ -212,6 +232,10 @@ class PeCore {
   void count_wait(Unit unit, Wait reason, u64 cycles);
   /// What a firing of the schedule does, over [begin, end).
   void count_cal(const CalSchedule& schedule, Cycle begin, Cycle end);
+  /// Of the Cal segment in a firing with these bases, which are within bounds.
+  [[nodiscard]] const CalSchedule& schedule_of(u32 segment, const StreamBases& bases) const {
+    return context_->schedules[segment]->at(cal_, context_->program.segments[segment], bases);
+  }
   [[nodiscard]] static StreamBases bases_at(const StreamBases& first, const StreamBases& distance) {
     StreamBases bases{};
     for (std::size_t s = 0; s < streams_per_segment; ++s) {
@@ -269,6 +293,7 @@ class PeCore {
   std::deque<Launch> launches_;
   u64 first_launch_ = 0;  // number of launches_.front(), counted since configuration
   u32 firing_ = 0;        // the segment whose start_ function is called
+  u64 ticket_ = 0;        // set by that function if the end is not known: of its OpenFiring
   /// How far its streams are from their first bases then; the same for all PEs of the kernel.
   StreamBases distance_{};
   /// PEs that do what this one does in the firing at hand, itself included.
@@ -314,8 +339,10 @@ class PeCore {
   std::string error_;
   std::vector<CachedContext> cache_;
   std::size_t next_cached_ = 0;
+  const std::shared_ptr<CalSchedules> schedules_;
 
-  std::vector<Event> events_;  // a heap, earliest first
+  std::array<std::deque<OpenFiring>, 2> open_firings_;  // of Load and of Store, in the order in which they began
+  std::vector<Event> events_;                           // a heap, earliest first
   u64 order_ = 0;
   std::vector<u32> free_incoming_;
   std::vector<OpenPacket> open_packets_;

@@ -8,6 +8,17 @@ PeParameters::PeParameters(ParameterGroup* parent)
       operand_vectors(this, "operand_vectors", 256, "vectors", {16, 2048},
                       "Capacity of the operand memory (256 vectors of 64 B are 16 KiB at 32 lanes).",
                       "MLX (ISCA 2026): 0.044 mm2 register file holds 16-32 KiB at 12 nm", Confidence::mid),
+      operand_banks(this, "operand_banks", 4, "banks", {1, 32}, power_of_two,
+                    "Banks of the operand memory, each a vector wide.",
+                    "DPU (CRAD 2019): eight operand banks; GPU register files have four", Confidence::low),
+      operand_ports(this, "operand_ports", 2, "ports per bank", {1, 16},
+                    "Ports of a bank of the operand memory; each reads or writes one vector a cycle. 16 ports are "
+                    "enough for everything that can come in a cycle.",
+                    "assumption: dual-ported SRAM", Confidence::low),
+      operand_bank_hash(this, "operand_bank_hash", true, "", {},
+                        "A vector's bank is the exclusive-or of all digits of its number to the base of the number of "
+                        "banks; otherwise the last digit.",
+                        "assumption: power-of-two strides are what butterflies do", Confidence::low),
       accumulators(this, "accumulators", 32, "fp32 vectors", {4, 256}, "fp32 accumulators of the Cal unit.",
                    "assumption", Confidence::low),
       instruction_store(this, "instruction_store", 32, "instructions", {8, 1024},

@@ -9,6 +9,9 @@ struct PeParameters : ParameterGroup {
   explicit PeParameters(ParameterGroup* parent);
 
   Param<i64> operand_vectors;
+  Param<i64> operand_banks;
+  Param<i64> operand_ports;
+  Param<bool> operand_bank_hash;
   Param<i64> accumulators;
   Param<i64> instruction_store;
   Param<i64> contexts;

@@ -13,33 +13,37 @@ namespace {
 
 using Scale = AreaTable::Scale;
 
-constexpr std::array<std::pair<const char*, Scale>, 8> scales{{{"instance", Scale::one},
+constexpr std::array<std::pair<const char*, Scale>, 9> scales{{{"instance", Scale::one},
                                                                {"pe", Scale::pes},
                                                                {"lane", Scale::lanes},
                                                                {"operand_byte", Scale::operand_bytes},
+                                                               {"operand_port_lane", Scale::operand_port_lanes},
                                                                {"scratchpad_byte", Scale::scratchpad_bytes},
                                                                {"dma_channel", Scale::dma_channels},
                                                                {"dram_channel", Scale::dram_channels},
                                                                {"link_byte", Scale::link_bytes}}};
 
-u64 factor(Scale scale, const MachineSize& size) {
+double factor(Scale scale, const MachineSize& size) {
+  const auto number = [](u64 count) { return static_cast<double>(count); };
   switch (scale) {
     case Scale::one:
       return 1;
     case Scale::pes:
-      return size.pes;
+      return number(size.pes);
     case Scale::lanes:
-      return size.pes * size.lanes;
+      return number(size.pes * size.lanes);
     case Scale::operand_bytes:
-      return size.pes * size.operand_bytes;
+      return number(size.pes * size.operand_bytes) * relative_cell_width(size) * relative_cell_width(size);
+    case Scale::operand_port_lanes:
+      return number(size.pes * size.operand_banks * size.operand_ports * size.lanes);
     case Scale::scratchpad_bytes:
-      return size.scratchpad_bytes;
+      return number(size.scratchpad_bytes);
     case Scale::dma_channels:
-      return size.dma_channels;
+      return number(size.dma_channels);
     case Scale::dram_channels:
-      return size.dram_channels;
+      return number(size.dram_channels);
     case Scale::link_bytes:
-      return size.pes * size.link_bytes;
+      return number(size.pes * size.link_bytes);
   }
   return 0;
 }
@@ -94,7 +98,7 @@ std::map<std::string, std::map<std::string, double>> AreaTable::area_by_part(con
   std::map<std::string, std::map<std::string, double>> result;
   for (const auto& [component, parts] : parts_) {
     for (const auto& [name, part] : parts) {
-      result[component][name] = part.mm2 * static_cast<double>(factor(part.scale, size));
+      result[component][name] = part.mm2 * factor(part.scale, size);
     }
   }
   return result;

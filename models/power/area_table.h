@@ -12,7 +12,17 @@ namespace bvp {
 
 class AreaTable {
  public:
-  enum class Scale { one, pes, lanes, operand_bytes, scratchpad_bytes, dma_channels, dram_channels, link_bytes };
+  enum class Scale {
+    one,
+    pes,
+    lanes,
+    operand_bytes,
+    operand_port_lanes,
+    scratchpad_bytes,
+    dma_channels,
+    dram_channels,
+    link_bytes
+  };
   struct Part {
     double mm2 = 0;
     Scale scale = Scale::one;

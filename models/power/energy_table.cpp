@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -29,6 +30,8 @@ double factor(const EnergyTable::Price& price, const MachineSize& size, const st
       return 1;
     case Scale::vector_bits:
       return static_cast<double>(size.lanes) * bits_per_lane;
+    case Scale::operand_bits:
+      return static_cast<double>(size.lanes) * bits_per_lane * relative_operand_energy(size);
     case Scale::pes:
       return static_cast<double>(size.pes);
     case Scale::lanes:
@@ -46,6 +49,18 @@ double factor(const EnergyTable::Price& price, const MachineSize& size, const st
   }
   return 0;
 }
+
+}  // namespace
+
+double relative_operand_energy(const MachineSize& size) {
+  constexpr double reference_vectors = 64;
+  if (size.operand_bytes == 0) return relative_cell_width(size);
+  const auto vectors =
+      static_cast<double>(size.operand_bytes) / static_cast<double>(size.lanes * 2 * size.operand_banks);
+  return relative_cell_width(size) * std::sqrt(vectors / reference_vectors);
+}
+
+namespace {
 
 /// Prices out of a table.
 class PriceReader : public TableReader {
@@ -67,6 +82,8 @@ class PriceReader : public TableReader {
     price.value = number(node, path, "pj_per_bit") * picojoule;
     if (text(node, path, "bits") == "vector") {
       price.scale = Scale::vector_bits;
+    } else if (text(node, path, "bits") == "operand") {
+      price.scale = Scale::operand_bits;
     } else {
       price.value *= positive(node, path, "bits");
     }

@@ -19,11 +19,24 @@ struct MachineSize {
   u64 lanes = 0;  ///< of one PE
   u64 scratchpad_bytes = 0;
   u64 dram_channels = 0;
-  u64 operand_bytes = 0;  ///< of one PE
+  u64 operand_bytes = 0;  ///< of one PE; 0: banks of 64 vectors are assumed where it matters
   u64 dma_channels = 0;
   u64 link_bytes = 0;                           ///< width of all links that leave one PE, added up
+  u64 operand_banks = 4;                        ///< of one PE's operand memory
+  u64 operand_ports = 2;                        ///< of a bank of it
   std::map<std::string, double> area_mm2 = {};  ///< by component; only for background that is priced by area
 };
+
+/// Width and height of a cell of the operand memory, relative to one with two ports: every port takes a wire each way
+/// (Rixner et al., HPCA 2000), the cell itself as much as a port (assumption). Area goes with the square.
+[[nodiscard]] inline double relative_cell_width(const MachineSize& size) {
+  return (1 + static_cast<double>(size.operand_ports)) / 3;
+}
+
+/// Energy of a bit read from the operand memory or written, relative to banks of 64 vectors with two ports: with the
+/// length of the wires, which is that of the cells times the square root of their number. CACTI 7 gives powers of 0.37
+/// (reads) and 0.68 (writes) of the number from 4 to 16 KiB.
+[[nodiscard]] double relative_operand_energy(const MachineSize& size);
 
 /// A stretch of time.
 struct ArrayTime {
@@ -34,7 +47,7 @@ struct ArrayTime {
 
 class EnergyTable {
  public:
-  enum class Scale { one, vector_bits, pes, lanes, scratchpad_bytes, dram_channels, mm2 };
+  enum class Scale { one, vector_bits, operand_bits, pes, lanes, scratchpad_bytes, dram_channels, mm2 };
 
   /// What one action costs, in joules, or one kind of background, in watts: value * what `scale` says.
   struct Price {

@@ -36,13 +36,12 @@ u8 fold(u64 tile, u64 banks) {
 }  // namespace
 
 Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array,
-                       const ScratchpadParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats,
-                       bool data)
+                       const ScratchpadParameters& parameters, const ClockDomain& clock, CycleAgenda& agenda,
+                       StatGroup& parent_stats, bool data)
     : sc_module(name),
       linear("linear"),
       vector("vector", static_cast<std::size_t>(array.rows * array.columns)),
       clock_(clock),
-      columns_(static_cast<u32>(array.columns)),
       lanes_(static_cast<u32>(array.lanes)),
       row_bytes_(2 * lanes_),
       beat_bytes_(std::max(row_bytes_, static_cast<u32>(parameters.linear_bytes))),
@@ -50,32 +49,38 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       request_latency_(static_cast<Cycle>(parameters.request_latency)),
       array_latency_(static_cast<Cycle>(parameters.array_latency)),
       response_latency_(static_cast<Cycle>(parameters.response_latency)),
-      hop_latency_(static_cast<Cycle>(parameters.hop_latency)),
       column_access_(parameters.column_access),
       data_(data),
       stats_("scratchpad"),
       vector_reads_(&stats_, "vector_reads", "vectors", "vectors read by the PEs"),
       vector_writes_(&stats_, "vector_writes", "vectors", "vectors written by the PEs"),
       column_accesses_(&stats_, "column_accesses", "vectors", "of these, the column-wise ones"),
-      conflict_cycles_(&stats_, "conflict_cycles", "cycles", "cycles that vectors waited for a bank, summed"),
-      outstanding_cycles_(&stats_, "outstanding_cycles", "cycles",
-                          "cycles that a PE issued nothing because too many vectors were under way, summed"),
+      conflict_cycles_(&stats_, "conflict_cycles", "cycles",
+                       "cycles that vectors waited for a bank or the PE's return port, summed"),
+      outstanding_cycles_(
+          &stats_, "outstanding_cycles", "cycles",
+          "cycles that a PE issued nothing because too many vectors were under way or waited for banks, summed"),
       linear_bytes_read_(&stats_, "linear_bytes_read", "bytes", "bytes read through the linear port"),
       linear_bytes_written_(&stats_, "linear_bytes_written", "bytes", "bytes written through the linear port"),
       linear_conflict_cycles_(&stats_, "linear_conflict_cycles", "cycles",
                               "cycles that rows of the linear port waited for the port or a bank, summed"),
       storage_(checked_size(parameters, lanes_), lanes_),
       bank_of_tile_(storage_.size() >> storage_.tile_shift()),
-      bank_ports_(static_cast<std::size_t>(parameters.banks * parameters.ports), SlotCalendar(calendar_window)),
+      bank_ports_(parameters, calendar_window),
       bank_accesses_(static_cast<std::size_t>(parameters.banks), 0),
       untimed_until_(bank_accesses_.size(), 0),
       asked_(bank_accesses_.size(), 0),
       linear_port_(calendar_window),
-      channels_(vector.size() * 2) {
+      queues_(array, parameters, bank_ports_, bank_accesses_),
+      listeners_(vector.size(), nullptr),
+      agenda_(agenda),
+      agenda_number_(agenda.add(*this)) {
+  if (std::string(parameters.arbiter) == "oldest_firing") {
+    bookings_.emplace(array, parameters, bank_ports_, bank_accesses_);
+  }
   for (u64 tile = 0; tile < bank_of_tile_.size(); ++tile) {
     bank_of_tile_[tile] = fold(tile, static_cast<u64>(parameters.banks));
   }
-  for (Channel& channel : channels_) channel.returns.assign(static_cast<std::size_t>(parameters.outstanding), 0);
   linear.register_b_transport(this, &Scratchpad::linear_transport);
   linear.register_transport_dbg(this, &Scratchpad::linear_debug);
   for (std::size_t pe = 0; pe < vector.size(); ++pe) {
@@ -86,19 +91,6 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
 }
 
 Scratchpad::~Scratchpad() = default;
-
-Cycle Scratchpad::reserve_best_port(SlotCalendar* ports, Cycle earliest) const {
-  SlotCalendar* best = ports;
-  Cycle cycle = best->probe(earliest);
-  for (u32 i = 1; i < ports_ && cycle > earliest; ++i) {
-    const Cycle candidate = ports[i].probe(earliest);
-    if (candidate < cycle) {
-      cycle = candidate;
-      best = &ports[i];
-    }
-  }
-  return best->reserve(cycle);
-}
 
 // ---------------------------------------------------------------- vector ports
 
@@ -133,71 +125,102 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
 }
 
-template <u32 lanes, Scratchpad::Direction direction>
-Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
-  constexpr bool read = direction == Direction::read;
-  constexpr u32 row_bytes = 2 * lanes;
-  Channel& channel = channels_[2 * pe + (read ? 0 : 1)];
-  // Local copies: the compiler must assume that writing the data changes members.
-  const u32 count = access.count;
-  const u32* const addresses = access.addresses;
-  const u8* const banks = bank_of_tile_.data();
-  const Cycle there = to_bank(pe);
-  const Cycle back = array_latency_ + (read ? from_bank(pe) : 0);
-  const std::size_t outstanding = channel.returns.size();
-  Cycle* const returns = channel.returns.data();
-  std::size_t oldest = channel.oldest;
-  Cycle next_issue = std::max(start, channel.next_issue);
-  Cycle done = start;
-  u64 conflicts = 0, stalls = 0, columns = 0;
-  Cycle first_slot = ~Cycle{0}, last_slot = 0;
-  for (u32 i = 0; i < count; ++i) {
-    const u32 entry = addresses[i];
-    const u32 offset = entry & ~VectorAccess::column_flag;
-    const u32 bank = banks[offset / (row_bytes * lanes)];
-    const Cycle issue = std::max(next_issue, returns[oldest]);
-    stalls += issue - next_issue;
-    next_issue = issue + 1;
-    const Cycle slot = reserve_bank(bank, issue + there);
-    columns += entry >> 31;
-    conflicts += slot - (issue + there);
-    first_slot = std::min(first_slot, slot);
-    last_slot = std::max(last_slot, slot);
-    returns[oldest] = slot + back;
-    done = std::max(done, slot + back);
-    if (++oldest == outstanding) oldest = 0;
+void Scratchpad::book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay) {
+  const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  banks_.resize(access.count);
+  u64 columns = 0;
+  for (u32 i = 0; i < access.count; ++i) {
+    banks_[i] = static_cast<u8>(bank_of(access.addresses[i] & ~VectorAccess::column_flag));
+    columns += access.addresses[i] >> 31;
   }
-  channel.oldest = oldest;
-  channel.next_issue = next_issue;
-  access.conflict_cycles = conflicts;
-  access.issue_cycles = next_issue - start;
-  access.unloaded_cycles = there + back;
-  access.served = {first_slot, last_slot + 1};
-  conflict_cycles_ += conflicts;
-  outstanding_cycles_ += stalls;
+  const BankBookings::Placed placed = bookings_->place(pe, direction, start, banks_, access.times);
   column_accesses_ += columns;
-  (read ? vector_reads_ : vector_writes_) += access.count;
-  return done;
+  (direction == Direction::read ? vector_reads_ : vector_writes_) += access.count;
+  conflict_cycles_ += placed.conflict_cycles;
+  outstanding_cycles_ += placed.blocked_cycles;
+  access.ticket = 0;
+  access.unloaded_cycles = unloaded_latency(pe, direction);
+  access.conflict_cycles = placed.conflict_cycles;
+  access.progress = {true, true, placed.issue_end, placed.end};
+  access.issue_cycles = placed.issue_end - start;
+  access.served = {start + queues_.to_bank(pe), placed.end - queues_.from_bank(pe, direction) + 1};
+  delay = clock_.to_time(placed.end) - sc_core::sc_time_stamp();
 }
 
-template <Scratchpad::Direction direction>
-Cycle Scratchpad::serve(u32 pe, VectorAccess& access, Cycle start) {
-  switch (lanes_) {
-    case 1:
-      return serve<1, direction>(pe, access, start);
-    case 2:
-      return serve<2, direction>(pe, access, start);
-    case 4:
-      return serve<4, direction>(pe, access, start);
-    case 8:
-      return serve<8, direction>(pe, access, start);
-    case 16:
-      return serve<16, direction>(pe, access, start);
-    case 32:
-      return serve<32, direction>(pe, access, start);
-    default:
-      return serve<64, direction>(pe, access, start);
+void Scratchpad::begin(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay) {
+  if (bookings_) return book(pe, direction, access, delay);
+  const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
+  queues_.advance(clock_.now());
+  report_ends();
+  BankQueues::Firing& firing = queues_.begin(pe, direction, start);
+  firing.banks.resize(access.count);
+  u64 columns = 0;
+  for (u32 i = 0; i < access.count; ++i) {
+    firing.banks[i] = static_cast<u8>(bank_of(access.addresses[i] & ~VectorAccess::column_flag));
+    columns += access.addresses[i] >> 31;
   }
+  if (access.times != nullptr) firing.times.assign(access.times, access.times + access.count);
+  firing.listed = access.deferred && access.listener != nullptr;
+  if (firing.listed) listeners_[pe] = access.listener;
+  Cycle end = queues_.begun(firing);
+  column_accesses_ += columns;
+  (direction == Direction::read ? vector_reads_ : vector_writes_) += access.count;
+  access.ticket = firing.ticket;
+  access.unloaded_cycles = unloaded_latency(pe, direction);
+  access.conflict_cycles = 0;
+  if (!access.deferred) {
+    queues_.finish(firing);
+    end = firing.end;
+  }
+  access.progress = {firing.all_issued(), firing.done(), queues_.issue_end(firing), end};
+  access.issue_cycles = access.progress.issue_end - start;
+  access.served = {start + queues_.to_bank(pe), access.progress.end - queues_.from_bank(pe, direction) + 1};
+  delay = clock_.to_time(access.progress.end) - sc_core::sc_time_stamp();
+  if (firing.listed) agenda_.wake_at(agenda_number_, access.progress.end);
+  if (!access.deferred) complete(access, firing);
+}
+
+bool Scratchpad::answer(VectorAccess& access, Cycle now) {
+  const BankQueues::Firing* const firing = queues_.find(access.ticket);
+  if (firing == nullptr) return false;
+  if (access.deferred) {
+    queues_.advance(now);
+  } else {
+    queues_.finish(*firing);
+  }
+  access.progress = {firing->all_issued(), firing->done(), queues_.issue_end(*firing), queues_.end(*firing)};
+  if (firing->done() && !firing->listed) complete(access, *firing);
+  report_ends();
+  return true;
+}
+
+void Scratchpad::complete(VectorAccess& access, const BankQueues::Firing& firing) {
+  if (access.times != nullptr) std::copy(firing.times.begin(), firing.times.end(), access.times);
+  access.conflict_cycles = firing.conflict_cycles;
+  access.ticket = 0;
+  forget(firing);
+}
+
+void Scratchpad::forget(const BankQueues::Firing& firing) {
+  conflict_cycles_ += firing.conflict_cycles;
+  outstanding_cycles_ += firing.blocked_cycles;
+  queues_.forget(firing.ticket);
+}
+
+void Scratchpad::report_ends() {
+  for (const u64 ticket : queues_.done()) {
+    const BankQueues::Firing& firing = *queues_.find(ticket);
+    listeners_[BankQueues::pe_of(firing)]->vectors_served({ticket, firing.issue_end, firing.end, firing.times.data()});
+    forget(firing);
+  }
+  queues_.done().clear();
+}
+
+void Scratchpad::wake(Cycle now) {
+  queues_.advance(now);
+  report_ends();
+  const Cycle next = queues_.next_end();
+  if (next != BankQueues::never) agenda_.wake_at(agenda_number_, next);
 }
 
 template <u32 lanes>
@@ -274,11 +297,17 @@ void Scratchpad::take_turns(VectorAccess& access, Cycle now) {
 
 void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   auto* access = payload.get_extension<VectorAccess>();
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && access != nullptr && access->ticket != 0) {
+    const bool known = answer(*access, clock_.to_cycles(sc_core::sc_time_stamp() + delay));
+    payload.set_response_status(known ? tlm::TLM_OK_RESPONSE : tlm::TLM_GENERIC_ERROR_RESPONSE);
+    return;
+  }
   const tlm::tlm_response_status status = check_vectors(payload, access);
   payload.set_response_status(status);
   if (status != tlm::TLM_OK_RESPONSE) return;
   access->conflict_cycles = 0;
   access->issue_cycles = 0;
+  access->ticket = 0;
   if (access->count == 0) return;
   if (access->untimed_copies != 0) {
     if (access->untimed_places != nullptr) move_vectors(*access, payload.is_read(), nullptr);
@@ -286,12 +315,8 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
     if (access->turns != nullptr) take_turns(*access, clock_.to_cycles(sc_core::sc_time_stamp() + delay));
     return;
   }
-  const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
-  const auto index = static_cast<u32>(pe);
   if (data_) move_vectors(*access, payload.is_read(), payload.get_data_ptr());
-  const Cycle done = payload.is_read() ? serve<Direction::read>(index, *access, start)
-                                       : serve<Direction::write>(index, *access, start);
-  delay = clock_.to_time(done) - sc_core::sc_time_stamp();
+  begin(static_cast<u32>(pe), payload.is_read() ? Direction::read : Direction::write, *access, delay);
 }
 
 u32 Scratchpad::vector_debug(int, tlm::tlm_generic_payload& payload) {
@@ -371,7 +396,9 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
     const u64 beat_end = std::min(end, (offset | (beat_bytes_ - 1)) + 1);
     const Cycle beat = linear_port_.reserve(wanted);
     for (; offset < beat_end; offset += row_bytes_) {
-      const Cycle slot = reserve_bank(bank_of(offset), beat + request_latency_);
+      const u32 bank = bank_of(offset);
+      ++bank_accesses_[bank];
+      const Cycle slot = bank_ports_.reserve(bank, beat + request_latency_);
       conflicts += slot - (wanted + request_latency_);
       last = std::max(last, slot);
     }

@@ -6,20 +6,24 @@
 
 #include <tlm_utils/simple_target_socket.h>
 
+#include <optional>
 #include <systemc>
 #include <vector>
 
 #include "models/base/array_parameters.h"
 #include "models/base/clock.h"
+#include "models/base/cycle_agenda.h"
 #include "models/base/slot_calendar.h"
 #include "models/base/statistics.h"
+#include "models/scratchpad/bank_bookings.h"
+#include "models/scratchpad/bank_queues.h"
 #include "models/scratchpad/scratchpad_parameters.h"
 #include "models/scratchpad/tile_memory.h"
 #include "models/transport/vector_access.h"
 
 namespace bvp {
 
-class Scratchpad : public sc_core::sc_module {
+class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
  public:
   /// Bytes at local offsets, 1 to max_linear_bytes a transaction.
   tlm_utils::simple_target_socket<Scratchpad> linear;
@@ -30,7 +34,7 @@ class Scratchpad : public sc_core::sc_module {
 
   /// @param data  false: vectors are timed but not moved
   Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array, const ScratchpadParameters& parameters,
-             const ClockDomain& clock, StatGroup& parent_stats, bool data = true);
+             const ClockDomain& clock, CycleAgenda& agenda, StatGroup& parent_stats, bool data = true);
   ~Scratchpad() override;
 
   [[nodiscard]] u64 size() const { return storage_.size(); }
@@ -39,10 +43,15 @@ class Scratchpad : public sc_core::sc_module {
   /// Rows and columns that a bank has served.
   [[nodiscard]] u64 bank_accesses(u32 bank) const { return bank_accesses_[bank]; }
   /// What all banks together can serve.
-  [[nodiscard]] double rows_per_cycle() const { return static_cast<double>(bank_ports_.size()); }
+  [[nodiscard]] double rows_per_cycle() const { return static_cast<double>(bank_ports_.calendars.size()); }
   /// Cycles from the first vector's issue to its data at the PE (or in the bank) when nothing else is under way.
-  [[nodiscard]] Cycle unloaded_read_latency(u32 pe) const { return to_bank(pe) + array_latency_ + from_bank(pe); }
-  [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return to_bank(pe) + array_latency_; }
+  [[nodiscard]] Cycle unloaded_read_latency(u32 pe) const { return unloaded_latency(pe, Direction::read); }
+  [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return unloaded_latency(pe, Direction::write); }
+  /// Told of each vector that a bank serves.
+  void set_service_observer(const BankQueues::Observer& observer) {
+    queues_.set_observer(observer);
+    if (bookings_) bookings_->set_observer(observer);
+  }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
   /// For measurement, without time. Whether all words of the tiles that these bytes touch are finite as fp16 values.
@@ -51,14 +60,7 @@ class Scratchpad : public sc_core::sc_module {
   void peek(u64 offset, u64 count, u8* to) { storage_.read(offset, count, to); }
 
  private:
-  /// The loads or the stores of one PE: vectors issue in order, a limited number under way.
-  struct Channel {
-    Cycle next_issue = 0;
-    std::size_t oldest = 0;
-    std::vector<Cycle> returns;  // of the last vectors issued, a ring
-  };
-
-  enum class Direction : u8 { read, write };
+  using Direction = BankQueues::Direction;
 
   void linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   /// Without time: data of BulkData, counts of BulkTraffic; false: neither.
@@ -70,12 +72,19 @@ class Scratchpad : public sc_core::sc_module {
   [[nodiscard]] tlm::tlm_response_status check_linear(const tlm::tlm_generic_payload& payload) const;
   [[nodiscard]] tlm::tlm_response_status check_vectors(const tlm::tlm_generic_payload& payload,
                                                        const VectorAccess* access) const;
-  /// Times the vectors of one transaction; returns when the last one is done. The number of lanes is a
-  /// constant for speed.
-  template <u32 lanes, Direction direction>
-  Cycle serve(u32 pe, VectorAccess& access, Cycle start);
-  template <Direction direction>
-  Cycle serve(u32 pe, VectorAccess& access, Cycle start);
+  /// Begins a timed transaction; `delay` grows to its end, or to where it may end if its answer is deferred.
+  void begin(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay);
+  /// Likewise where nothing that begins later changes it: all is known at once.
+  void book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay);
+  /// A question about one whose answer was deferred; false: it is not known.
+  bool answer(VectorAccess& access, Cycle now);
+  /// All its vectors have been served: counts what has become known, tells, and forgets it.
+  void complete(VectorAccess& access, const BankQueues::Firing& firing);
+  /// Counts what has become known of one that is done.
+  void forget(const BankQueues::Firing& firing);
+  /// Tells whoever listens what is done.
+  void report_ends();
+  void wake(Cycle now) override;
 
   template <u32 lanes>
   void move_vectors(const VectorAccess& access, bool read, u8* data);
@@ -83,19 +92,14 @@ class Scratchpad : public sc_core::sc_module {
   void count_untimed(const VectorAccess& access, bool read);
   void take_turns(VectorAccess& access, Cycle now);
 
-  [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
-  [[nodiscard]] Cycle from_bank(u32 pe) const { return response_latency_ + Cycle{pe % columns_} * hop_latency_; }
-  Cycle reserve_bank(u32 bank, Cycle earliest) {
-    ++bank_accesses_[bank];
-    SlotCalendar* const ports = &bank_ports_[std::size_t{bank} * ports_];
-    return ports_ == 1 ? ports->reserve(earliest) : reserve_best_port(ports, earliest);
+  [[nodiscard]] Cycle unloaded_latency(u32 pe, Direction direction) const {
+    return queues_.to_bank(pe) + queues_.from_bank(pe, direction);
   }
-  Cycle reserve_best_port(SlotCalendar* ports, Cycle earliest) const;
 
   const ClockDomain clock_;
-  const u32 columns_, lanes_, row_bytes_, beat_bytes_;
+  const u32 lanes_, row_bytes_, beat_bytes_;
   const u32 ports_;
-  const Cycle request_latency_, array_latency_, response_latency_, hop_latency_;
+  const Cycle request_latency_, array_latency_, response_latency_;
   const bool column_access_, data_;
 
   StatGroup stats_;
@@ -104,12 +108,17 @@ class Scratchpad : public sc_core::sc_module {
 
   TileMemory storage_;
   std::vector<u8> bank_of_tile_;
-  std::vector<SlotCalendar> bank_ports_;  // bank * ports + port
+  BankPorts bank_ports_;
   std::vector<u64> bank_accesses_;
   std::vector<Cycle> untimed_until_;  // by bank: when it has served all untimed vectors
   std::vector<u32> asked_;            // by bank, of the access at hand
   SlotCalendar linear_port_;
-  std::vector<Channel> channels_;  // pe * 2 + direction
+  BankQueues queues_;
+  std::optional<BankBookings> bookings_;  // with the arbiter oldest_firing
+  std::vector<u8> banks_;                 // of the access at hand
+  std::vector<VectorAccess::Listener*> listeners_;  // by PE
+  CycleAgenda& agenda_;
+  const u32 agenda_number_;
 };
 
 }  // namespace bvp

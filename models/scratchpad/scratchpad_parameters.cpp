@@ -27,6 +27,17 @@ ScratchpadParameters::ScratchpadParameters(ParameterGroup* parent)
       outstanding(this, "outstanding", 16, "vectors", {1, 256},
                   "Loads, and likewise stores, that a PE may have under way.",
                   "assumption: covers the latency of a 4x4 array", Confidence::low),
+      arbiter(this, "arbiter", "oldest_firing", {"round_robin", "first_come", "oldest_firing"},
+              "Which of the vectors that wait for a bank is served: of the channels (loads and stores of each PE) in "
+              "turn, the one that waits longest, or that of the firing that began first.",
+              "assumption: arbitration by age; round robin and first come are the other usual ones", Confidence::low),
+      queue_entries(this, "queue_entries", 8, "vectors", {1, 256},
+                    "Loads, and separately stores, of a PE that may be on the way to a bank or wait for it; further "
+                    "ones are not issued. As many as outstanding: no limit of its own.",
+                    "assumption: covers the way to the banks and back of a 4x4 array", Confidence::low),
+      return_ports(this, "return_ports", 1, "vectors per cycle", {1, 64},
+                   "Vectors of loads that may come back to a PE in a cycle; as many as all banks have ports: no limit.",
+                   "assumption: one vector-wide bus from the scratchpad to each PE", Confidence::low),
       column_access(this, "column_access", true, "", {},
                     "Skewed storage: a column of a tile is one access; otherwise columns are refused, and what takes "
                     "columns needs tiles that the array has transposed.",

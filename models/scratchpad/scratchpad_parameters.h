@@ -17,6 +17,9 @@ struct ScratchpadParameters : ParameterGroup {
   Param<i64> response_latency;
   Param<i64> hop_latency;
   Param<i64> outstanding;
+  Param<std::string> arbiter;
+  Param<i64> queue_entries;
+  Param<i64> return_ports;
   Param<bool> column_access;
   Param<i64> linear_bytes;
 };

@@ -25,6 +25,9 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   [[nodiscard]] std::size_t entries() const {
     return untimed_places == nullptr && turns == nullptr ? count : count * std::size_t{untimed_copies};
   }
+  /// Not null: one entry a vector, a cycle of the simulated time; in, of a write: before which it is not issued; out,
+  /// of a read: in which its data can be used at the PE.
+  Cycle* times = nullptr;
   /// 0: as it is. Otherwise a loosely timed access that stands for this many alike, whose vectors go `untimed_hops`
   /// hops in all: it is counted and takes no time. With places or turns there are `count` addresses for each of those
   /// alike, one behind the other, and the payload has no data pointer.
@@ -39,11 +42,39 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   std::vector<Cycle>* turns = nullptr;
   /// Out, with turns: cycles until the banks at hand have done so, and until all have served what was ever asked for.
   Cycle turn_cycles = 0, drain_cycles = 0;
+  /// Not loosely timed: who serves it may answer before it knows when the vectors are served, and gives a ticket, not
+  /// 0, that asks for it later.
+  bool deferred = false;
+  u64 ticket = 0;
+  /// What is known of an access that was deferred when all its vectors have been served.
+  struct End {
+    u64 ticket = 0;
+    Cycle issue_end = 0;           ///< from which on the port may issue for another segment
+    Cycle end = 0;                 ///< when the last vector is done
+    const Cycle* times = nullptr;  ///< of a read: when the data of each vector can be used at the PE
+  };
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    /// Called once for each access, at its end or before.
+    virtual void vectors_served(const End& end) = 0;
+  };
+  /// Deferred: whoever is told of the end. Null: nobody, the initiator asks.
+  Listener* listener = nullptr;
+  /// With TLM_IGNORE_COMMAND and a ticket: how far that access has come at the time of the call if `deferred`, or else
+  /// at its end. When it is done the ticket becomes 0, and `times` (or null) and conflict_cycles are filled in.
+  struct Progress {
+    bool issued = false, done = false;
+    /// When the port may issue for another segment, and when the last vector is done; not before, if not known yet.
+    Cycle issue_end = 0, end = 0;
+  };
+  Progress progress;
   /// Out: cycles that vectors waited for a bank beyond the unloaded latency.
   u64 conflict_cycles = 0;
   /// Out: cycles from the first vector's issue until the port may issue for another segment, at least `count`.
   u64 issue_cycles = 0;
-  /// Out: from the first cycle in which a bank serves a vector to the last one.
+  /// Out: from the first cycle in which a bank serves a vector to the last one; if deferred, as they are if no other
+  /// vector is in the way.
   CycleSpan served;
   /// Out: what a vector takes from this port when no other is in its way.
   u64 unloaded_cycles = 0;
@@ -80,6 +111,9 @@ struct FlowPacket : tlm::tlm_extension<FlowPacket> {
   /// Out, of a deferred packet in its notices: cycles that vectors waited for links or credits beyond the unloaded
   /// latency.
   u64 stall_cycles = 0;
+  /// Out: one entry a vector, the cycle from which on it is at its destination; of a deferred packet in the notice to
+  /// the destination.
+  std::vector<Cycle> arrivals;
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new FlowPacket(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const FlowPacket&>(other); }

@@ -18,6 +18,8 @@ MachineSize machine_size(const SocParameters& parameters) {
   size.scratchpad_bytes = static_cast<u64>(parameters.scratchpad.size_bytes.get());
   size.dram_channels = static_cast<u64>(parameters.dram.channels.get());
   size.operand_bytes = static_cast<u64>(parameters.pe.operand_vectors.get()) * size.lanes * 2;
+  size.operand_banks = static_cast<u64>(parameters.pe.operand_banks.get());
+  size.operand_ports = static_cast<u64>(parameters.pe.operand_ports.get());
   size.link_bytes = u64{parameters.mesh.links_per_router()} *
                     parameters.mesh.link_width(static_cast<u32>(parameters.array.lanes.get()) * 2);
   size.dma_channels = static_cast<u64>(parameters.dma.channels.get());

@@ -28,7 +28,8 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
       sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
                 clock_, stats_),
       dma("dma", parameters.dma, clock_, stats_, {mode.fast, mode.data}),
-      scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, stats_, mode.data),
+      agenda("agenda", clock_),
+      scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, agenda, stats_, mode.data),
       mesh("mesh", parameters.array, parameters.mesh, clock_, stats_),
       loader_("loader"),
       timer_irq_("timer_irq"),
@@ -99,6 +100,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
     lockstep->to_sequencer.bind(sequencer.pe_completions);
     cores.push_back(lockstep.get());
   }
+  const auto schedules = std::make_shared<CalSchedules>();
   for (u32 i = 0; i < count; ++i) {
     if (mode.fast) {
       sequencer.to_pe[i].bind(lockstep->config[i]);
@@ -107,7 +109,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
       continue;
     }
     pes.push_back(std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, parameters.array, parameters.pe, clock_,
-                                       stats_, mode.data));
+                                       agenda, stats_, mode.data, schedules));
     Pe& pe = *pes.back();
     cores.push_back(&pe);
     sequencer.to_pe[i].bind(pe.config);

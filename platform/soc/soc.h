@@ -83,6 +83,7 @@ class Soc : public sc_core::sc_module {
   // accelerator
   Sequencer sequencer;
   Dma dma;
+  CycleAgenda agenda;
   Scratchpad scratchpad;
   Mesh mesh;
   std::vector<std::unique_ptr<Pe>> pes;     // cycle by cycle: one for each PE

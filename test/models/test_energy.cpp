@@ -29,7 +29,7 @@ EnergyTable load(const std::string& profile) {
   return with_dram_prices(EnergyTable::load(shipped(profile)), dram_standard("ddr4_3200"));
 }
 
-const MachineSize full{16, 32, 4 << 20, 2, 16384, 2, 4 * 64, {{"pe", 7.712}, {"cpu", 0.3}}};
+const MachineSize full{16, 32, 4 << 20, 2, 16384, 2, 4 * 64, 4, 2, {{"pe", 7.712}, {"cpu", 0.3}}};
 
 double sum(const std::map<std::string, double>& parts) {
   return std::accumulate(parts.begin(), parts.end(), 0.0, [](double a, const auto& part) { return a + part.second; });
@@ -204,7 +204,7 @@ TEST_CASE("silicon_simd8 gives the published power of the lean array and its mem
   const EnergyTable table = load("silicon_simd8");
   constexpr u64 cycles = 1'000'000;  // at 1 GHz: joules / 1e-3 s = watts
   const auto share = [](double activity) { return static_cast<u64>(activity * static_cast<double>(cycles)); };
-  const MachineSize lean{16, 8, 4 << 20, 2, 0, 0, 0, {{"cpu", 0.3}}};
+  const MachineSize lean{16, 8, 4 << 20, 2, 0, 0, 0, 4, 2, {{"cpu", 0.3}}};
   ActionCounts array, memory;
   array.by_component["pe"] = {{"fma_lane", 16 * share(0.85) * 8},
                               {"operand_read", 16 * share(0.875) * 3},
@@ -260,7 +260,7 @@ TEST_CASE("textbook prices are the published ones, DRAM costs the same in both",
     CHECK(picojoules(silicon, "pe", "fma_lane", narrow) == picojoules(silicon, "pe", "fma_lane", full));
   }
   SECTION("background scales with the machine") {
-    const MachineSize other{64, 16, 8 << 20, 1, 8192, 2, 4 * 32, {{"pe", 17}, {"cpu", 0.3}}};
+    const MachineSize other{64, 16, 8 << 20, 1, 8192, 2, 4 * 32, 4, 2, {{"pe", 17}, {"cpu", 0.3}}};
     CHECK(silicon.static_energy(other, 1).at("scratchpad") == Approx(2 * 0.14).epsilon(0.01));
     CHECK(silicon.static_energy(other, 1).at("cpu") == silicon.static_energy(full, 1).at("cpu"));
     CHECK(textbook.static_energy(full, 1).at("pe") == Approx(16 * 7.23e-3).epsilon(0.001));
@@ -490,6 +490,45 @@ TEST_CASE("area grows with what the machine has", "[energy]") {
   more.dma_channels = 8;
   CHECK(mm2(more).at("dram") == Approx(2 * mm2(base).at("dram")));
   CHECK(mm2(more).at("dma") == Approx(4 * mm2(base).at("dma")));
+}
+
+TEST_CASE("area and energy of the operand memory go with its banks and ports", "[energy]") {
+  const MachineSize base{16, 32, 4 << 20, 2, 16384, 2, 4 * 64};
+  const auto machine = [&](u64 banks, u64 ports) {
+    MachineSize size = base;
+    size.operand_banks = banks;
+    size.operand_ports = ports;
+    return size;
+  };
+  const AreaTable areas = AreaTable::load(shipped("area"));
+  const auto mm2 = [&](u64 banks, u64 ports) {
+    const auto parts = areas.area_by_part(machine(banks, ports)).at("pe");
+    return (parts.at("operand_memory") + parts.at("operand_ports")) / 16;
+  };
+  // The published register file; cells grow in both directions with each port, every bank has its own periphery.
+  CHECK(mm2(4, 2) == Approx(0.044).epsilon(1e-3));
+  CHECK(mm2(4, 1) == Approx(0.036 * 4 / 9 + 0.004).epsilon(1e-3));
+  CHECK(mm2(8, 2) == Approx(0.036 + 0.016).epsilon(1e-3));
+  CHECK(mm2(1, 8) == Approx(0.036 * 9 + 0.008).epsilon(1e-3));
+  const EnergyTable silicon = EnergyTable::load(shipped("silicon"));
+  const auto picojoules = [&](const char* action, const MachineSize& size) {
+    ActionCounts counts;
+    for (const auto& [component, prices] : silicon.actions()) {
+      for (const auto& [name, price] : prices) counts.by_component[component][name] = 0;
+    }
+    counts.by_component["pe"][action] = 1;
+    return silicon.price_by_action(counts, size).at("pe").at(action) * 1e12;
+  };
+  for (const char* action : {"operand_read", "operand_write"}) {
+    CHECK(picojoules(action, base) == Approx(0.016 * 512));
+    CHECK(picojoules(action, machine(4, 1)) == Approx(0.016 * 512 * 2 / 3));
+    CHECK(picojoules(action, machine(1, 8)) == Approx(0.016 * 512 * 3 * 2));
+    CHECK(picojoules(action, machine(16, 2)) == Approx(0.016 * 512 / 2));
+    MachineSize narrow = base;
+    narrow.lanes = 8;
+    narrow.operand_bytes /= 4;
+    CHECK(picojoules(action, narrow) == Approx(0.016 * 128));
+  }
 }
 
 TEST_CASE("the parts of a run have the energy of the whole", "[energy]") {

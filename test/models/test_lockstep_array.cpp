@@ -117,7 +117,8 @@ class Bench : public sc_core::sc_module {
         clock(config.array.clock_hz),
         statistics("bench"),
         array("pes", config.array, config.pe, clock, statistics, false),
-        scratchpad("scratchpad", config.array, config.scratchpad, clock, statistics),
+        agenda("agenda", clock),
+        scratchpad("scratchpad", config.array, config.scratchpad, clock, agenda, statistics),
         mesh("mesh", config.array, config.mesh, clock, statistics),
         accesses_("accesses", 4,
                   [this](u32, const tlm::tlm_generic_payload&, const SocketMonitor::Span&) { ++accesses; }),
@@ -188,6 +189,7 @@ class Bench : public sc_core::sc_module {
   ClockDomain clock;
   StatGroup statistics;
   LockstepArray array;
+  CycleAgenda agenda;
   Scratchpad scratchpad;
   Mesh mesh;
   u32 launches = 0, reported = 0, failed = 0;

@@ -220,7 +220,8 @@ TEST_CASE("scratchpad monitor: rows by every port, and hops of the PEs' vectors"
   const ScratchpadParameters parameters(&root);
   const ClockDomain clock(1e9);
   StatGroup stats("test"), monitors("monitors");
-  Scratchpad scratchpad("scratchpad", array, parameters, clock, stats);
+  CycleAgenda agenda("agenda", clock);
+  Scratchpad scratchpad("scratchpad", array, parameters, clock, agenda, stats);
   ScratchpadMonitor monitor("monitor", array, clock, monitors);
   const auto pes = static_cast<std::size_t>(size.rows * size.columns);
   Initiators initiators("initiators", pes + 1);
@@ -289,7 +290,8 @@ TEST_CASE("scratchpad monitor: bulk traffic touches as many rows as its samples"
   const ScratchpadParameters parameters(&root);
   const ClockDomain clock(1e9);
   StatGroup stats("test"), monitors("monitors");
-  Scratchpad scratchpad("scratchpad", array, parameters, clock, stats);
+  CycleAgenda agenda("agenda", clock);
+  Scratchpad scratchpad("scratchpad", array, parameters, clock, agenda, stats);
   ScratchpadMonitor monitor("monitor", array, clock, monitors);
   Initiators initiators("initiators", 5);
   for (std::size_t i = 0; i < 4; ++i) {

@@ -11,6 +11,11 @@ namespace {
 using namespace bvp;
 
 struct Bench {
+  /// Ports enough for everything.
+  Bench() {
+    parameters.operand_banks = 1;
+    parameters.operand_ports = 8;
+  }
   ParameterGroup root{"test"};
   PeParameters parameters{&root};
 
@@ -31,7 +36,8 @@ struct Bench {
     segment.streams[0].trip_stride[0] = 1;
     kernel.segments = {segment};
     kernel.pe_registers = {{}};
-    return CalUnit(parameters, lanes).schedule(make_program(kernel, 0).segments.front());
+    const SegmentProgram program = make_program(kernel, 0).segments.front();
+    return CalUnit(parameters, lanes).schedule(program, program.first);
   }
 };
 
@@ -160,6 +166,15 @@ TEST_CASE("pe: what only looks like a layer of butterflies is not run as one", "
   CHECK(!layer_of(code, 20, 1).complex_butterflies);
 }
 
+namespace {
+
+u64 latency_of(const PeParameters& parameters, const Kernel& kernel) {
+  const SegmentProgram program = make_program(kernel, 0).segments.front();
+  return CalUnit(parameters, kernel.lanes).schedule(program, program.first).latency;
+}
+
+}  // namespace
+
 TEST_CASE("pe: a chain of sums into one accumulator is as slow as its latency", "[pe]") {
   const Bench bench;
   Kernel kernel;
@@ -173,7 +188,7 @@ TEST_CASE("pe: a chain of sums into one accumulator is as slow as its latency", 
   segment.streams[0].trip_stride[0] = 1;
   kernel.segments = {segment};
   kernel.pe_registers = {{}};
-  CHECK(CalUnit(bench.parameters, 32).schedule(make_program(kernel, 0).segments.front()).latency == Cycle{9} * 3);
+  CHECK(latency_of(bench.parameters, kernel) == Cycle{9} * 3);
   kernel.segments[0].streams[1].trip_stride[0] = 1;
-  CHECK(CalUnit(bench.parameters, 32).schedule(make_program(kernel, 0).segments.front()).latency == 0);
+  CHECK(latency_of(bench.parameters, kernel) == 0);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A PE alone: segments start in the cycle in which their tokens and their unit are there, not one earlier or later.
 #include <catch2/catch.hpp>
+#include <map>
 
 #include "test/support/pe_bench.h"
 
@@ -253,6 +254,24 @@ TEST_CASE("pe: the token of a flow comes with its last vector", "[pe]") {
   }
 }
 
+TEST_CASE("pe: a token does not overtake vectors of its sender that wait for a port", "[pe]") {
+  Program program(2);
+  const u16 send = program.send(1, 1, 40), store = program.store(1, 2, 0, 8);
+  program.data(send, store, 1);
+  PeBenchConfig config;
+  config.pe.operand_ports = 1;
+  config.pe.operand_bank_hash = false;
+  Fixture fixture(program, config);
+  REQUIRE(fixture.bench.launch({1, 1, 1, 1}));
+  // Two packets of four vectors for bank 0, written in cycles 18 to 25, one for bank 1 with the token.
+  REQUIRE(fixture.bench.arrive(FlowPacket::no_edge, {100, 104, 108, 112}, 22));
+  REQUIRE(fixture.bench.arrive(FlowPacket::no_edge, {116, 120, 124, 128}, 22));
+  REQUIRE(fixture.bench.arrive(0, {101}, 23));
+  fixture.bench.run();
+  REQUIRE(fixture.bench.memory.size() == 1);
+  CHECK(fixture.bench.memory[0].at == 26);
+}
+
 TEST_CASE("pe: weights are loaded once per launch, and not again where they are resident", "[pe]") {
   Program program;
   const u16 weights = program.load(0, 3, 0x4000, 20), load = program.load(1, 2), cal = program.cal(1, 2);
@@ -367,4 +386,43 @@ TEST_CASE("pe: a wild kernel or command is an error, not a crash", "[pe]") {
     CHECK_FALSE(fixture.bench.arrive(1, {256}, 0));
     CHECK(fixture.bench.arrive(1, {255}, 0));
   }
+}
+
+TEST_CASE("pe: in no cycle more ports of an operand bank are used than there are, whoever uses them", "[pe]") {
+  const auto banks = GENERATE(1, 4), ports = GENERATE(1, 2, 8);
+  Program program(2);
+  const u16 load = program.load(1, 13), cal = program.cal(1, 40, 3), send = program.send(1, 11, 5);
+  const u16 store = program.store(1, 9, 0, 7);
+  program.data(load, cal).data(cal, send).data(cal, store).space(cal, load, 2).space(send, cal, 1).space(store, cal, 1);
+  PeBenchConfig config;
+  config.pe.operand_banks = banks;
+  config.pe.operand_ports = ports;
+  Fixture fixture(program, config);
+  std::map<std::pair<u32, Cycle>, i64> used;
+  u64 total = 0;
+  fixture.bench.pe.set_port_observer([&](u32 bank, Cycle cycle, u32 count) {
+    CHECK(bank < static_cast<u32>(banks));
+    used[{bank, cycle}] += count;
+    total += count;
+  });
+  REQUIRE(fixture.bench.launch({40, 1, 1, 1}));
+  for (u16 step = 0; step < 60; ++step) {
+    fixture.bench.run(17);
+    // Vectors of another PE: neighbours, and all for one bank.
+    std::vector<u16> slots;
+    for (u16 i = 0; i < 6; ++i) slots.push_back(static_cast<u16>(100 + step + i * (step % 2 == 0 ? 1 : 5)));
+    REQUIRE(fixture.bench.arrive(FlowPacket::no_edge, slots, 6 + step % 5));
+  }
+  fixture.bench.run(100000);
+  REQUIRE(fixture.bench.completions.size() == 1);
+  for (const auto& [where, count] : used) REQUIRE(count <= ports);
+  // Every access takes a port; the additions read one vector as both operands.
+  u64 reads = 0, writes = 0;
+  for (const Counter* counter : fixture.bench.pe.statistics().counters()) {
+    if (counter->name() == "operand_read") reads = counter->value();
+    if (counter->name() == "operand_write") writes = counter->value();
+  }
+  CHECK(total == reads - 40 * 40 + writes);
+  CHECK(writes == 40 * (13 + 40) + 60 * 6);
+  fixture.check_accounts();
 }

@@ -47,7 +47,7 @@ class Bench {
     array_.columns = options.columns;
     array_.lanes = options.lanes;
     if (options.tune) options.tune(parameters_);
-    dut = std::make_unique<Scratchpad>("scratchpad", array_, parameters_, clock_, stats_);
+    dut = std::make_unique<Scratchpad>("scratchpad", array_, parameters_, clock_, agenda_, stats_);
     initiators_ = std::make_unique<Initiators>("initiators", dut->vector.size());
     initiators_->linear.bind(dut->linear);
     for (std::size_t pe = 0; pe < dut->vector.size(); ++pe) initiators_->pe[pe].bind(dut->vector[pe]);
@@ -131,6 +131,7 @@ class Bench {
   ArrayParameters array_;
   ScratchpadParameters parameters_;
   ClockDomain clock_{1e9};
+  CycleAgenda agenda_{"agenda", clock_};
   StatGroup stats_;
 
  public:

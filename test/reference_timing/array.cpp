@@ -86,7 +86,9 @@ Outcome run(const Machine& machine, const KernelImage& kernel, const std::vector
                     vector->edge.value_or(Parcel::no_edge)});
       }
     }
-    memory.tick(now);
+    for (const MemoryPlane::Return& load : memory.tick(now)) {
+      pes[kernel_pe(load.pe)].load_served(load.number, next_firing);
+    }
     const std::vector<unsigned> sent = mesh.tick(now);
     for (unsigned i = 0; i < count; ++i) {
       pes[i].end_cycle(std::find(sent.begin(), sent.end(), position(i)) != sent.end(), mesh.width(), now);

@@ -63,37 +63,67 @@ bool MemoryPlane::goes_before(const Bank& bank, const Waiting& a, const Waiting&
     case Arbiter::round_robin:
       return turn(a) < turn(b);
     default:
-      return a.request.firing < b.request.firing;
+      return a.request.firing != b.request.firing ? a.request.firing < b.request.firing
+                                                  : a.request.number < b.request.number;
   }
 }
 
-void MemoryPlane::serve(Bank& bank, Cycle now) {
-  for (unsigned port = 0; port < machine_.bank_ports; ++port) {
-    auto chosen = bank.waiting.end();
-    for (auto one = bank.waiting.begin(); one != bank.waiting.end(); ++one) {
-      const bool better = chosen == bank.waiting.end() || goes_before(bank, *one, *chosen);
-      if (better && eligible(bank, *one, now)) chosen = one;
-    }
-    if (chosen == bank.waiting.end()) return;
-    const Request request = chosen->request;
-    bank.waiting.erase(chosen);
-    bank.last_served = channel(request.pe, request.store);
-    // The answer goes the way of the vector back.
-    queues_[bank.last_served].free_again.push_back(now + std::max<Cycle>(1, way_there(request.pe)));
-    if (request.store) {
-      stores_.add(now + machine_.array_latency, {request.pe, request.number});
-      continue;
-    }
-    ++returned_[request.pe];
-    loads_.add(now + machine_.array_latency + machine_.response_latency + hops(request.pe),
-               {request.pe, request.number});
+MemoryPlane::Bank::Place MemoryPlane::next_of(Bank& bank, Cycle now) const {
+  auto chosen = bank.waiting.end();
+  for (auto one = bank.waiting.begin(); one != bank.waiting.end(); ++one) {
+    const bool better = chosen == bank.waiting.end() || goes_before(bank, *one, *chosen);
+    if (better && eligible(bank, *one, now)) chosen = one;
   }
+  return chosen;
 }
 
-void MemoryPlane::tick(Cycle now) {
+void MemoryPlane::serve(Bank& bank, Bank::Place chosen, Cycle now, std::vector<Return>& loads) {
+  const Request request = chosen->request;
+  bank.waiting.erase(chosen);
+  bank.last_served = channel(request.pe, request.store);
+  // The answer goes the way of the vector back.
+  queues_[bank.last_served].free_again.push_back(now + std::max<Cycle>(1, way_there(request.pe)));
+  if (request.store) {
+    stores_.add(now + machine_.array_latency, {request.pe, request.number});
+    return;
+  }
+  ++returned_[request.pe];
+  loads.push_back({request.pe, request.number});
+  loads_.add(now + machine_.array_latency + machine_.response_latency + hops(request.pe), {request.pe, request.number});
+}
+
+std::vector<MemoryPlane::Return> MemoryPlane::tick(Cycle now) {
+  std::vector<Return> loads;
   std::fill(returned_.begin(), returned_.end(), 0);
+  if (machine_.arbiter == Arbiter::oldest_firing) {
+    // Ports of banks and of the way back go to the oldest vector that finds both.
+    std::vector<unsigned> used(banks_.size(), 0);
+    for (;;) {
+      std::size_t oldest = banks_.size();
+      Bank::Place chosen;
+      for (std::size_t i = 0; i < banks_.size(); ++i) {
+        if (used[i] == machine_.bank_ports) continue;
+        const auto next = next_of(banks_[i], now);
+        if (next == banks_[i].waiting.end()) continue;
+        if (oldest != banks_.size() && !goes_before(banks_[i], *next, *chosen)) continue;
+        oldest = i;
+        chosen = next;
+      }
+      if (oldest == banks_.size()) return loads;
+      serve(banks_[oldest], chosen, now, loads);
+      ++used[oldest];
+    }
+  }
   // Another bank is the first to take a PE's return port in each cycle.
-  for (unsigned i = 0; i < banks_.size(); ++i) serve(banks_[(now + i) % banks_.size()], now);
+  for (unsigned i = 0; i < banks_.size(); ++i) {
+    Bank& bank = banks_[(now + i) % banks_.size()];
+    for (unsigned port = 0; port < machine_.bank_ports; ++port) {
+      const auto next = next_of(bank, now);
+      if (next == bank.waiting.end()) break;
+      serve(bank, next, now, loads);
+    }
+  }
+  return loads;
 }
 
 }  // namespace bvp::ticking

@@ -33,8 +33,8 @@ class MemoryPlane {
   [[nodiscard]] std::vector<Return> take_loads(Cycle cycle) { return loads_.take(cycle); }
   /// Vectors of stores that are done in this cycle.
   [[nodiscard]] std::vector<Return> take_stores(Cycle cycle) { return stores_.take(cycle); }
-  /// The banks serve.
-  void tick(Cycle now);
+  /// The banks serve; returns the vectors of loads among what they have served.
+  [[nodiscard]] std::vector<Return> tick(Cycle now);
 
  private:
   struct Waiting {
@@ -46,6 +46,7 @@ class MemoryPlane {
   [[nodiscard]] Cycle way_there(unsigned pe) const { return machine_.request_latency + hops(pe); }
   [[nodiscard]] static unsigned channel(unsigned pe, bool store) { return 2 * pe + (store ? 1 : 0); }
   struct Bank {
+    using Place = std::vector<Waiting>::iterator;
     std::vector<Waiting> waiting;
     unsigned last_served = 0;  // channel
   };
@@ -62,7 +63,9 @@ class MemoryPlane {
   /// Whether the vector may be served now: none of its channel is before it, and its PE's return port is free.
   [[nodiscard]] bool eligible(const Bank& bank, const Waiting& waiting, Cycle now) const;
   [[nodiscard]] bool goes_before(const Bank& bank, const Waiting& a, const Waiting& b) const;
-  void serve(Bank& bank, Cycle now);
+  /// The end of those that wait: none of them can be served.
+  [[nodiscard]] Bank::Place next_of(Bank& bank, Cycle now) const;
+  void serve(Bank& bank, Bank::Place chosen, Cycle now, std::vector<Return>& loads);
 
   const Machine machine_;
   std::vector<Bank> banks_;

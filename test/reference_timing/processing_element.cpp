@@ -281,10 +281,23 @@ void ProcessingElement::load_arrives(std::uint64_t number) {
   loads_under_way_.erase(number);
 }
 
+void ProcessingElement::load_served(std::uint64_t number, std::uint64_t age) {
+  if (machine_.arbiter == Arbiter::oldest_firing) return;
+  const std::uint64_t firing = loads_under_way_.at(number).firing;
+  if (--loads_unserved_.at(firing) != 0) return;
+  loads_unserved_.erase(firing);
+  for (auto& load : loads_under_way_) {
+    if (load.second.firing == firing) load.second.age = age;
+  }
+  for (Arrival& arrival : arrivals_) {
+    if (arrival.load && arrival.firing == firing) arrival.age = age;
+  }
+}
+
 void ProcessingElement::flow_arrives(unsigned source, std::uint64_t firing, unsigned slot,
                                      std::optional<unsigned> edge) {
   Arrival arrival;
-  arrival.firing = firing;
+  arrival.firing = arrival.age = firing;
   arrival.slot = slot;
   arrival.source = source;
   arrival.edge = edge;
@@ -295,7 +308,7 @@ std::vector<ProcessingElement::MemoryVector> ProcessingElement::work(Cycle now, 
   std::fill(ports_taken_.begin(), ports_taken_.end(), 0);
   // Of firings that ask for a port in the same cycle the older one gets it.
   std::set<std::uint64_t> firings;
-  for (const Arrival& arrival : arrivals_) firings.insert(arrival.firing);
+  for (const Arrival& arrival : arrivals_) firings.insert(arrival.age);
   for (const Result& result : results_) firings.insert(result.firing);
   for (const unsigned unit : {cal_unit, flow_unit, store_unit}) {
     if (unit_[unit].firing) firings.insert(unit_[unit].firing->number);
@@ -311,7 +324,7 @@ std::vector<ProcessingElement::MemoryVector> ProcessingElement::work(Cycle now, 
   for (const std::uint64_t firing : firings) {
     write_arrivals(firing);
     if (works_on(store_unit, firing)) issue_memory(store_unit, now, may_store, vectors);
-    if (works_on(flow_unit, firing)) read_for_flow(now);
+    if (works_on(flow_unit, firing)) work_flow(now);
     const bool has_results =
         std::any_of(results_.begin(), results_.end(), [&](const Result& result) { return result.firing == firing; });
     if (has_results || works_on(cal_unit, firing)) work_cal(firing, now);
@@ -337,9 +350,9 @@ bool ProcessingElement::take_port(std::int64_t vector) {
   return true;
 }
 
-void ProcessingElement::write_arrivals(std::uint64_t firing) {
+void ProcessingElement::write_arrivals(std::uint64_t age) {
   for (auto arrival = arrivals_.begin(); arrival != arrivals_.end();) {
-    if (arrival->firing != firing || !take_port(arrival->slot)) {
+    if (arrival->age != age || !take_port(arrival->slot)) {
       ++arrival;
       continue;
     }
@@ -348,7 +361,7 @@ void ProcessingElement::write_arrivals(std::uint64_t firing) {
     if (written.edge) {
       // The token is there when all vectors before it are.
       const auto before = std::find_if(arrivals_.begin(), arrivals_.end(), [&](const Arrival& other) {
-        return !other.load && other.firing == firing && other.source == written.source;
+        return !other.load && other.firing == written.firing && other.source == written.source;
       });
       if (before != arrivals_.end()) std::swap(before->edge, written.edge);
     }
@@ -362,10 +375,14 @@ void ProcessingElement::issue_memory(unsigned number, Cycle now, bool has_room, 
   const bool store = number == store_unit;
   const Operation transfer = operation(firing);
   const Operand& memory = store ? transfer.instruction.d : transfer.instruction.a;
-  const std::int64_t slot = transfer.address(store ? transfer.instruction.a : transfer.instruction.d);
   unit.accounted = now + 1;
+  const Firing ahead = at(firing, firing.read);
+  if (store && firing.read < firing.total) {
+    const Operation read = operation(ahead);
+    if (take_port(read.address(read.instruction.a))) ++firing.read;
+  }
   const bool too_many = unit.window.next() - unit.window.oldest() >= machine_.outstanding;
-  if (too_many || !has_room || (store && !take_port(slot))) {
+  if (too_many || !has_room || (store && firing.read == firing.issued)) {
     ++cycles_[number].stall;
     return;
   }
@@ -376,7 +393,10 @@ void ProcessingElement::issue_memory(unsigned number, Cycle now, bool has_room, 
     unit.unwritten.add();
     Arrival arrival;
     arrival.firing = firing.number;
-    arrival.slot = static_cast<unsigned>(slot);
+    // Where the banks go by age its vectors do here too; or else they have none as long as not all have been served.
+    arrival.age = machine_.arbiter == Arbiter::oldest_firing ? firing.number : ~std::uint64_t{0};
+    if (firing.issued == 0) loads_unserved_[firing.number] = firing.total;
+    arrival.slot = static_cast<unsigned>(transfer.address(transfer.instruction.d));
     arrival.load = true;
     arrival.number = vector;
     loads_under_way_[vector] = arrival;
@@ -511,25 +531,26 @@ void ProcessingElement::halt(std::uint64_t number, Cycle now) {
 
 // ---------------------------------------------------------------- Flow
 
-void ProcessingElement::read_for_flow(Cycle now) {
+void ProcessingElement::work_flow(Cycle now) {
   const UnitState& unit = unit_[flow_unit];
-  if (flow_vector_ || unit.free > now) return;
-  const Firing& firing = *unit.firing;
+  Firing& firing = *unit_[flow_unit].firing;
+  // The vectors of a packet are read one after the other, those of the next one when these have been sent.
+  const bool sent = firing.read == firing.issued && unit.free <= now;
+  const bool more = firing.read < firing.total;
+  if (sent || (more && mask_at(firing, firing.read) == mask_at(firing, firing.read - 1))) {
+    const Operation read = operation(at(firing, firing.read));
+    if (more && take_port(read.address(read.instruction.a))) ++firing.read;
+  }
+  if (flow_vector_ || unit.free > now || firing.read == firing.issued) return;
   const Operation send = operation(firing);
-  if (!take_port(send.address(send.instruction.a))) return;
-  const auto mask_at = [&](std::uint64_t number) {
-    Firing at = firing;
-    at.issued = number;
-    return static_cast<unsigned>(operation(at).instruction.b.offset);
-  };
   FlowVector vector;
-  vector.peer_mask = mask_at(firing.issued);
+  vector.peer_mask = mask_at(firing, firing.issued);
   if (vector.peer_mask == 0) throw std::runtime_error("a PE sends to itself, which is not ticked");
   vector.firing = firing.number;
   vector.slot = static_cast<unsigned>(send.address(send.instruction.d));
   bool is_last = true;
   for (std::uint64_t later = firing.issued + 1; later < firing.total && is_last; ++later) {
-    is_last = mask_at(later) != vector.peer_mask;
+    is_last = mask_at(firing, later) != vector.peer_mask;
   }
   for (const unsigned index : edges_of_[firing.segment].out) {
     const Edge& edge = kernel_.edges[index];

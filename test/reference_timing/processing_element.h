@@ -70,6 +70,8 @@ class ProcessingElement {
 
   /// A vector of a load, or of another PE's Flow unit, that is there in the next cycle if it finds a port.
   void load_arrives(std::uint64_t number);
+  /// A bank has served it. @param age  number of the array's next firing
+  void load_served(std::uint64_t number, std::uint64_t age);
   void flow_arrives(unsigned source, std::uint64_t firing, unsigned slot, std::optional<unsigned> edge);
   /// The units read, issue and write what they can; returns what Load and Store ask for.
   /// @param may_load, may_store  the way to the scratchpad has room
@@ -103,6 +105,7 @@ class ProcessingElement {
     unsigned ends = 0;  // edges of this scope and inner ones get a token
     std::array<std::int64_t, streams> base{};
     std::uint64_t total = 0, issued = 0;  // instructions
+    std::uint64_t read = 0;               // Store, Flow: vectors read in the operand memory
     Cycle done = 0;                       // Cal, Flow: the latest so far
     std::uint64_t vectors_end = 0;        // Load, Store: the number behind its last vector
   };
@@ -128,6 +131,7 @@ class ProcessingElement {
   /// A vector that waits for a port of the operand memory to be written.
   struct Arrival {
     std::uint64_t firing = 0;  // of Load, or of the Flow unit that sent it
+    std::uint64_t age = 0;     // the lower, the older
     unsigned slot = 0;
     bool load = false;
     std::uint64_t number = 0;      // Load: of the unit's vectors
@@ -175,9 +179,17 @@ class ProcessingElement {
   void finish(const Firing& firing, Cycle now);
   void produce(unsigned edge, Cycle now);
   void move_on(unsigned segment);
-  void write_arrivals(std::uint64_t firing);
+  void write_arrivals(std::uint64_t age);
   void issue_memory(unsigned unit, Cycle now, bool has_room, std::vector<MemoryVector>& vectors);
-  void read_for_flow(Cycle now);
+  /// Reads for Flow and offers the mesh a vector.
+  void work_flow(Cycle now);
+  [[nodiscard]] static Firing at(Firing firing, std::uint64_t number) {
+    firing.issued = number;
+    return firing;
+  }
+  [[nodiscard]] unsigned mask_at(const Firing& firing, std::uint64_t number) const {
+    return static_cast<unsigned>(operation(at(firing, number)).instruction.b.offset);
+  }
   /// A cycle of a firing of Cal, whether it still issues or only its results are under way.
   void work_cal(std::uint64_t firing, Cycle now);
   /// False: there is no port for the result.
@@ -224,7 +236,8 @@ class ProcessingElement {
   std::vector<Arrival> arrivals_;      // that wait for a port
   std::vector<Arrival> written_;       // in this cycle
   std::map<std::uint64_t, Arrival> loads_under_way_;
-  std::vector<std::uint64_t> loads_back_;  // in the next cycle
+  std::map<std::uint64_t, std::uint64_t> loads_unserved_;  // by firing
+  std::vector<std::uint64_t> loads_back_;                  // in the next cycle
   std::vector<Result> results_;
   std::uint64_t cal_started_ = 0;        // number of the last firing of Cal
   std::vector<std::int64_t> collected_;  // vectors that the next instruction of Cal has read

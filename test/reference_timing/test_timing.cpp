@@ -87,6 +87,11 @@ std::unique_ptr<Scenario> read(const TimedScenario& timed) {
   return read_scenario_text(timed.network, "timing.yaml", options);
 }
 
+ticking::Arbiter arbiter_of(const std::string& name) {
+  if (name == "first_come") return ticking::Arbiter::first_come;
+  return name == "round_robin" ? ticking::Arbiter::round_robin : ticking::Arbiter::oldest_firing;
+}
+
 /// The parameters as plain numbers.
 ticking::Machine machine_of(const SocParameters& soc) {
   const auto number = [](const Param<i64>& parameter) { return static_cast<unsigned>(parameter.get()); };
@@ -96,6 +101,9 @@ ticking::Machine machine_of(const SocParameters& soc) {
   machine.lanes = number(soc.array.lanes);
   machine.operand_vectors = number(soc.pe.operand_vectors);
   machine.accumulators = number(soc.pe.accumulators);
+  machine.operand_banks = number(soc.pe.operand_banks);
+  machine.operand_ports = number(soc.pe.operand_ports);
+  machine.operand_bank_hash = soc.pe.operand_bank_hash;
   machine.cal_latency = number(soc.pe.cal_latency);
   machine.max_latency = number(soc.pe.max_latency);
   machine.special_latency = number(soc.pe.special_latency);
@@ -107,6 +115,9 @@ ticking::Machine machine_of(const SocParameters& soc) {
   machine.response_latency = number(soc.scratchpad.response_latency);
   machine.hop_latency = number(soc.scratchpad.hop_latency);
   machine.outstanding = number(soc.scratchpad.outstanding);
+  machine.arbiter = arbiter_of(soc.scratchpad.arbiter);
+  machine.queue_entries = number(soc.scratchpad.queue_entries);
+  machine.return_ports = number(soc.scratchpad.return_ports);
   machine.link_latency = number(soc.mesh.link_latency);
   machine.link_bytes = number(soc.mesh.link_bytes);
   machine.ejection_latency = number(soc.mesh.ejection_latency);
@@ -175,11 +186,14 @@ Range over_ties(ticking::Machine machine, const PlannedLaunch& launch, unsigned 
   return range;
 }
 
+/// In which the reference serves equals.
+constexpr unsigned orders = 8;
+
 /// Of a single launch.
 constexpr double usual_tolerance = 0.01;
 /// Of launches that follow each other: the model hands out the tokens of a firing one by one and lets each of them
 /// start a unit at once, which may then take another segment than the one that goes first by the rules.
-constexpr double tolerance_of_pairs = 0.027;
+constexpr double tolerance_of_pairs = 0.03;
 
 void check_cycles(Cycle cycles, const Range& range, double tolerance = usual_tolerance) {
   // A single cycle is more than that of the shortest kernels.
@@ -250,7 +264,7 @@ TEST_CASE("kernels take as long on the array as on a reference that ticks", "[ti
     for (const PlannedLaunch& launch : test::planned_launches(*scenario)) {
       INFO(timed.name << ": " << launch.kernel);
       const ticking::Outcome ours = on_model(scenario->soc, launch, 1);
-      check_cycles(ours.cycles, over_ties(machine, launch, 3));
+      check_cycles(ours.cycles, over_ties(machine, launch, orders));
       check_units(ours, on_reference(machine, launch), pes_of(launch));
     }
   }
@@ -263,7 +277,7 @@ TEST_CASE("launches that follow each other take as long on the array as on a ref
   for (const PlannedLaunch& launch : test::planned_launches(*scenario)) {
     INFO(launch.kernel);
     const ticking::Outcome ours = on_model(scenario->soc, launch, 2);
-    check_cycles(ours.cycles, over_ties(machine, launch, 3, 2), tolerance_of_pairs);
+    check_cycles(ours.cycles, over_ties(machine, launch, orders, 2), tolerance_of_pairs);
     check_units(ours, on_reference(machine, launch, 2), pes_of(launch));
     CHECK(ours.cycles < 2 * on_model(scenario->soc, launch, 1).cycles);
   }
@@ -271,7 +285,6 @@ TEST_CASE("launches that follow each other take as long on the array as on a ref
 
 // The tables of docs/models/timing_check.md.
 TEST_CASE("tables of the comparison with the reference that ticks", "[.table]") {
-  constexpr unsigned orders = 8;
   std::string table = "| scenario | kernel | cycles | reference | apart |\n| --- | --- | --- | --- | --- |\n";
   std::vector<Variant> others = variants();
   unsigned kernels = 0, within = 0;

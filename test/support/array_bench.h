@@ -51,14 +51,15 @@ class ArrayBench : public sc_core::sc_module {
         stats_("bench"),
         clock_(config.array.clock_hz),
         columns_(static_cast<u32>(config.array.columns)),
-        scratchpad("scratchpad", config.array, config.scratchpad, clock_, stats_),
+        agenda_("agenda", clock_),
+        scratchpad("scratchpad", config.array, config.scratchpad, clock_, agenda_, stats_),
         mesh("mesh", config.array, config.mesh, clock_, stats_),
         to_pe("to_pe", static_cast<std::size_t>(config.array.rows * config.array.columns)),
         linear("linear"),
         completions("completions") {
     for (u32 i = 0; i < to_pe.size(); ++i) {
-      pes.push_back(
-          std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, config.array, config.pe, clock_, stats_));
+      pes.push_back(std::make_unique<Pe>(("pe" + std::to_string(i)).c_str(), i, config.array, config.pe, clock_,
+                                         agenda_, stats_));
       Pe& pe = *pes.back();
       to_pe[i].bind(pe.config);
       pe.to_scratchpad.bind(scratchpad.vector[i]);
@@ -140,6 +141,7 @@ class ArrayBench : public sc_core::sc_module {
   StatGroup stats_;
   ClockDomain clock_;
   u32 columns_;
+  CycleAgenda agenda_;
 
  public:
   Scratchpad scratchpad;

@@ -39,7 +39,8 @@ class PeBench : public sc_core::sc_module {
       : sc_module(name),
         stats_("bench"),
         clock(config.array.clock_hz),
-        pe("pe", 0, config.array, config.pe, clock, stats_),
+        agenda_("agenda", clock),
+        pe("pe", 0, config.array, config.pe, clock, agenda_, stats_),
         configure_("configure"),
         from_mesh_("from_mesh"),
         scratchpad_("scratchpad"),
@@ -109,6 +110,11 @@ class PeBench : public sc_core::sc_module {
 
  public:
   ClockDomain clock;
+
+ private:
+  CycleAgenda agenda_;
+
+ public:
   Pe pe;
   std::vector<Transfer> memory, packets;
   std::vector<Completion> completions;

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way of the PEs' vectors to the banks of the scratchpad where the firing that began first goes first: nothing that
+// begins later changes it, so a firing's vectors are placed when it begins.
+#pragma once
+
+#include <vector>
+
+#include "models/base/array_parameters.h"
+#include "models/base/slot_calendar.h"
+#include "models/base/types.h"
+#include "models/scratchpad/bank_queues.h"
+#include "models/scratchpad/scratchpad_parameters.h"
+
+namespace bvp {
+
+class BankBookings {
+ public:
+  using Direction = BankQueues::Direction;
+
+  /// All vectors of a Load or Store firing.
+  struct Placed {
+    Cycle issue_end = 0;      // one past the last issue
+    Cycle end = 0;            // when the last vector is done
+    u64 conflict_cycles = 0;  // waited for banks and the return port
+    u64 blocked_cycles = 0;   // not issued because too many were under way
+  };
+
+  BankBookings(const ArrayParameters& array, const ScratchpadParameters& parameters, BankPorts& ports,
+               std::vector<u64>& bank_accesses);
+
+  /// A firing begins at `start`, or a transaction that counts as one. What has been placed before is older.
+  /// @param banks  of its vectors, in the order of issue, at least one
+  /// @param times  by vector, or null; in, of a write: it is not issued before; out, of a read: its data can be used
+  Placed place(u32 pe, Direction direction, Cycle start, const std::vector<u8>& banks, Cycle* times);
+
+  void set_observer(BankQueues::Observer observer) { observer_ = std::move(observer); }
+
+ private:
+  struct Channel {
+    Cycle next_issue = 0;
+    Cycle there = 0, back = 0, free = 0;  // as in BankQueues
+    u32 place = 0, first = 0;             // in its rings
+  };
+
+  /// Keeps the last queue_entries services.
+  void remember(Channel& channel, Cycle* served, Cycle service) const;
+  /// The first cycle at or after `earliest` in which a port of the bank, and of a read a way back, is free; takes both.
+  Cycle serve(u32 pe, bool reads, u32 bank, Cycle earliest);
+
+  const u32 return_ports_, queue_entries_, outstanding_;
+  BankPorts& ports_;
+  std::vector<u64>& bank_accesses_;
+  std::vector<Channel> channels_;      // pe * 2 + direction
+  std::vector<Cycle> done_;            // channel * outstanding + number: of the last vectors, rings
+  std::vector<Cycle> served_;          // channel * queue_entries + place: its last services, rings in ascending order
+  std::vector<SlotCalendar> returns_;  // pe * return_ports + port
+  BankQueues::Observer observer_;
+};
+
+}  // namespace bvp

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/scratchpad/bank_queues.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace bvp {
+
+namespace {
+
+u32 power_of_two_from(u32 number) {
+  u32 power = 1;
+  while (power < number) power *= 2;
+  return power;
+}
+
+}  // namespace
+
+Cycle BankPorts::reserve(u32 bank, Cycle earliest) {
+  SlotCalendar* const ports = &calendars[std::size_t{bank} * per_bank];
+  SlotCalendar* best = ports;
+  if (per_bank != 1) {
+    Cycle cycle = best->probe(earliest);
+    for (u32 i = 1; i < per_bank && cycle > earliest; ++i) {
+      const Cycle candidate = ports[i].probe(earliest);
+      if (candidate >= cycle) continue;
+      cycle = candidate;
+      best = &ports[i];
+    }
+  }
+  const Cycle taken = best->reserve(earliest);
+  reserved_until[bank] = std::max(reserved_until[bank], taken + 1);
+  return taken;
+}
+
+BankQueues::BankQueues(const ArrayParameters& array, const ScratchpadParameters& parameters, BankPorts& ports,
+                       std::vector<u64>& bank_accesses)
+    : columns_(static_cast<u32>(array.columns)),
+      return_ports_(static_cast<u32>(parameters.return_ports)),
+      queue_entries_(static_cast<u32>(parameters.queue_entries)),
+      outstanding_(static_cast<u32>(parameters.outstanding)),
+      request_latency_(static_cast<Cycle>(parameters.request_latency)),
+      array_latency_(static_cast<Cycle>(parameters.array_latency)),
+      response_latency_(static_cast<Cycle>(parameters.response_latency)),
+      hop_latency_(static_cast<Cycle>(parameters.hop_latency)),
+      ports_(ports),
+      bank_accesses_(bank_accesses),
+      banks_(static_cast<u32>(bank_accesses.size())),
+      arbiter_(make_bank_arbiter(parameters.arbiter, banks_, static_cast<u32>(array.rows * array.columns) * 2)),
+      channels_(static_cast<std::size_t>(array.rows * array.columns) * 2),
+      words_((static_cast<u32>(channels_.size()) + 63) / 64),
+      window_mask_(power_of_two_from(outstanding_) - 1),
+      queue_mask_(power_of_two_from(queue_entries_) - 1),
+      vectors_(channels_.size() * (window_mask_ + 1)),
+      served_at_(channels_.size() * (queue_mask_ + 1), 0),
+      arrivals_(horizon * banks_ * words_, 0),
+      far_(words_, 0),
+      lines_(channels_.size() * banks_),
+      requests_(std::size_t{banks_} * words_, 0),
+      blocked_(words_, 0),
+      first_(channels_.size()),
+      returned_(channels_.size() / 2, 0),
+      listed_(words_, 0),
+      end_at_(channels_.size(), 0) {
+  for (u32 number = 0; number < channels_.size(); ++number) {
+    Channel& channel = channels_[number];
+    channel.reads = number % 2 == 0;
+    channel.there = to_bank(number / 2);
+    channel.back = from_bank(number / 2, channel.reads ? Direction::read : Direction::write);
+    channel.free = std::max<Cycle>(1, channel.there);
+    channel.window = &vectors_[number * (window_mask_ + 1)];
+    channel.served_at = &served_at_[number * (queue_mask_ + 1)];
+    channel.bit = u64{1} << (number % 64);
+    channel.word = number / 64;
+  }
+}
+
+// ---------------------------------------------------------------- firings
+
+namespace {
+
+/// The low bits of a ticket tell the place of the firing.
+constexpr u32 place_bits = 24;
+
+}  // namespace
+
+BankQueues::Firing& BankQueues::begin(u32 pe, Direction direction, Cycle start) {
+  const u32 number = 2 * pe + (direction == Direction::read ? 0 : 1);
+  Channel& channel = channels_[number];
+  // Who runs ahead of the simulated time may have had later cycles worked out.
+  if (is_idle()) now_ = std::min(now_, start);
+  // Firings that nobody has asked for since long will not be asked for.
+  constexpr u32 most_firings = 256;
+  while (channel.firings > most_firings && channel.first->done() && !channel.first->listed) forget(*channel.first);
+  if (unused_.empty()) {
+    unused_.push_back(static_cast<u32>(pool_.size()));
+    pool_.push_back(std::make_unique<Firing>());
+  }
+  const u32 place = unused_.back();
+  unused_.pop_back();
+  Firing& firing = *pool_[place];
+  firing.ticket = ++firings_ << place_bits | place;
+  firing.start = firing.issue_end = firing.end = start;
+  firing.banks.clear();
+  firing.times.clear();
+  firing.listed = false;
+  firing.issued = firing.served = 0;
+  firing.conflict_cycles = firing.blocked_cycles = 0;
+  firing.channel = number;
+  firing.before = channel.last;
+  firing.behind = nullptr;
+  (channel.last == nullptr ? channel.first : channel.last->behind) = &firing;
+  channel.last = &firing;
+  ++channel.firings;
+  return firing;
+}
+
+Cycle BankQueues::begun(Firing& firing) {
+  Channel& channel = channels_[firing.channel];
+  if (channel.issuing == nullptr) {
+    channel.next_issue = std::max(channel.next_issue, now_);
+    take_up(channel, &firing);
+    issue(firing.channel);
+  }
+  const Cycle earliest = end(firing);
+  if (firing.listed && (listed_[channel.word] & channel.bit) == 0) {
+    listed_[channel.word] |= channel.bit;
+    end_at_[firing.channel] = earliest;
+  }
+  return earliest;
+}
+
+Cycle BankQueues::next_end() {
+  Cycle next = never;
+  for (u32 word = 0; word < words_; ++word) {
+    for (u64 bits = listed_[word]; bits != 0; bits &= bits - 1) {
+      const u32 number = word * 64 + static_cast<u32>(__builtin_ctzll(bits));
+      Cycle& end_at = end_at_[number];
+      if (end_at <= now_) {
+        const Firing* firing = channels_[number].first;
+        while (firing != nullptr && (!firing->listed || firing->done())) firing = firing->behind;
+        if (firing == nullptr) {
+          listed_[word] &= ~channels_[number].bit;
+          continue;
+        }
+        end_at = end(*firing);
+      }
+      next = std::min(next, end_at);
+    }
+  }
+  return next;
+}
+
+const BankQueues::Firing* BankQueues::find(u64 ticket) const {
+  const u64 place = ticket & ((u64{1} << place_bits) - 1);
+  if (ticket == 0 || place >= pool_.size() || pool_[place]->ticket != ticket) return nullptr;
+  return pool_[place].get();
+}
+
+void BankQueues::forget(u64 ticket) {
+  const Firing* const firing = find(ticket);
+  if (firing != nullptr && firing->done()) forget(*pool_[ticket & ((u64{1} << place_bits) - 1)]);
+}
+
+void BankQueues::forget(Firing& firing) {
+  Channel& channel = channels_[firing.channel];
+  (firing.before == nullptr ? channel.first : firing.before->behind) = firing.behind;
+  (firing.behind == nullptr ? channel.last : firing.behind->before) = firing.before;
+  --channel.firings;
+  unused_.push_back(static_cast<u32>(firing.ticket & ((u64{1} << place_bits) - 1)));
+  firing.ticket = 0;
+}
+
+Cycle BankQueues::issue_end(const Firing& firing) const {
+  if (firing.all_issued()) return firing.issue_end;
+  const Channel& channel = channels_[firing.channel];
+  Cycle next = std::max(now_, firing.start);
+  if (channel.issuing == &firing) {
+    next = std::max(next, channel.next_issue);
+    if (channel.window[(channel.issued - outstanding_) & window_mask_].done == never) {
+      next = std::max(next, now_ + channel.back);
+    } else if (channel.issued - channel.served >= queue_entries_) {
+      next = std::max(next, now_ + channel.free);
+    }
+  }
+  return next + (firing.banks.size() - firing.issued);
+}
+
+Cycle BankQueues::end(const Firing& firing) const {
+  if (firing.done()) return firing.end;
+  const Channel& channel = channels_[firing.channel];
+  Cycle last = std::max(now_, issue_end(firing) - 1 + channel.there);
+  // As many come back in a cycle at most.
+  const u64 left = firing.banks.size() - firing.served;
+  if (channel.reads) last = std::max(last, now_ + (left - 1) / return_ports_);
+  return std::max(firing.end, last + channel.back);
+}
+
+// ---------------------------------------------------------------- issue
+
+void BankQueues::take_up(Channel& channel, Firing* firing) {
+  channel.issuing = firing;
+  if (firing == nullptr) return;
+  channel.banks = firing->banks.data();
+  channel.left = firing->banks.size();
+  Cycle* const times = firing->times.empty() ? nullptr : firing->times.data();
+  channel.not_before = channel.reads ? nullptr : times;
+  channel.times = channel.reads ? times : nullptr;
+  channel.next_issue = std::max(channel.next_issue, firing->start);
+}
+
+void BankQueues::issue(u32 number) {
+  Channel& channel = channels_[number];
+  Line* const lines = &lines_[number * banks_];
+  // Who waits for an entry of the queue, or for the end of an earlier vector, is looked at again when one is served.
+  while (channel.issuing != nullptr && channel.issued - channel.served < queue_entries_) {
+    Cycle wanted = channel.next_issue;
+    if (channel.not_before != nullptr) wanted = std::max(wanted, *channel.not_before);
+    const Cycle returned = channel.window[(channel.issued - outstanding_) & window_mask_].done;
+    if (returned == never) return;
+    Cycle cycle = std::max(wanted, returned);
+    if (channel.issued >= queue_entries_) {
+      const u64 leaves = channel.issued - queue_entries_;
+      cycle = std::max(cycle, channel.served_at[leaves & queue_mask_] + channel.free);
+    }
+    const Cycle arrival = cycle + channel.there;
+    if (arrival >= now_ + horizon) {
+      far_[channel.word] |= channel.bit;
+      far_at_ = std::min(far_at_, arrival + 1 - horizon);
+      return;
+    }
+
+    Firing& firing = *channel.issuing;
+    const u8 bank = *channel.banks++;
+    Vector& vector = channel.window[channel.issued & window_mask_];
+    Line& line = lines[bank];
+    (line.first == nullptr ? line.first : line.last->behind) = &vector;
+    line.last = &vector;
+    vector = {arrival, never, &firing, channel.times, nullptr};
+    const Cycle at = arrival % horizon;
+    arrivals_[(at * banks_ + bank) * words_ + channel.word] |= channel.bit;
+    arrival_banks_[at] |= u64{1} << bank;
+    arrival_cycles_ |= u64{1} << at;
+
+    if (channel.times != nullptr) ++channel.times;
+    if (channel.not_before != nullptr) ++channel.not_before;
+    channel.next_issue = cycle + 1;
+    ++channel.issued;
+    ++firing.issued;
+    firing.blocked_cycles += cycle - wanted;
+    if (--channel.left != 0) continue;
+    firing.issue_end = cycle + 1;
+    take_up(channel, firing.behind);
+  }
+}
+
+void BankQueues::issue_far() {
+  far_at_ = never;
+  for (u32 word = 0; word < words_; ++word) {
+    for (u64 bits = std::exchange(far_[word], 0); bits != 0; bits &= bits - 1) {
+      issue(word * 64 + static_cast<u32>(__builtin_ctzll(bits)));
+    }
+  }
+}
+
+Cycle BankQueues::next_arrival() const {
+  Cycle next = far_at_ == never ? never : std::max(far_at_, now_);
+  if (arrival_cycles_ != 0) {
+    const auto at = static_cast<unsigned>(now_ % horizon);
+    const u64 from_now = arrival_cycles_ >> at | arrival_cycles_ << (horizon - at) % horizon;
+    next = std::min(next, now_ + static_cast<Cycle>(__builtin_ctzll(from_now)));
+  }
+  return next;
+}
+
+// ---------------------------------------------------------------- service
+
+inline bool BankQueues::has_port(u32 bank, u32 port, bool reserves) {
+  if (!reserves && now_ >= ports_.reserved_until[bank]) return true;
+  SlotCalendar& calendar = ports_.calendars[std::size_t{bank} * ports_.per_bank + port];
+  if (calendar.probe(now_) != now_) return false;
+  if (reserves) {
+    calendar.reserve(now_);
+    ports_.reserved_until[bank] = std::max(ports_.reserved_until[bank], now_ + 1);
+  }
+  return true;
+}
+
+inline void BankQueues::serve_one(u32 bank, u32 number) {
+  Channel& channel = channels_[number];
+  Line& line = lines_[number * banks_ + bank];
+  Vector& vector = *line.first;
+  line.first = vector.behind;
+  // The next one to this bank may have come already.
+  if (line.first == nullptr || line.first->arrived > now_) requests_[bank * words_ + channel.word] &= ~channel.bit;
+  ++bank_accesses_[bank];
+  const Cycle done = now_ + channel.back;
+  vector.done = done;
+  if (vector.time != nullptr) *vector.time = done;
+  channel.served_at[channel.served++ & queue_mask_] = now_;
+  Firing& firing = *vector.firing;
+  firing.conflict_cycles += now_ - vector.arrived;
+  firing.end = done;
+  if (++firing.served == firing.banks.size() && firing.listed) {
+    done_.push_back(firing.ticket);
+    end_at_[number] = 0;  // that of the next one is found when it is asked for
+  }
+  if (channel.reads) {
+    if (return_ports_ == 1) {
+      blocked_[channel.word] |= channel.bit;
+    } else {
+      u32& returned = returned_[number / 2];
+      if (returned++ == 0) returned_to_.push_back(number / 2);
+      if (returned == return_ports_) blocked_[channel.word] |= channel.bit;
+    }
+  }
+  issue(number);
+  if (observer_) observer_(number / 2, channel.reads ? Direction::read : Direction::write, bank, now_);
+}
+
+template <u32 constant_words, class Arbiter>
+inline void BankQueues::serve(Arbiter& arbiter, u32 bank, bool reserves) {
+  const u32 words = constant_words != 0 ? constant_words : words_;
+  const u64* const requests = &requests_[bank * words];
+  std::array<u64, constant_words != 0 ? constant_words : most_words> eligible;
+  for (u32 port = 0; port < ports_.per_bank; ++port) {
+    u64 any = 0;
+    for (u32 word = 0; word < words; ++word) any |= eligible[word] = requests[word] & ~blocked_[word];
+    if (any == 0) break;
+    if (!has_port(bank, port, reserves)) continue;
+    if constexpr (Arbiter::compares_vectors) {
+      for (u32 word = 0; word < words; ++word) {
+        for (u64 bits = eligible[word]; bits != 0; bits &= bits - 1) {
+          const u32 number = word * 64 + static_cast<u32>(__builtin_ctzll(bits));
+          first_[number] = {lines_[number * banks_ + bank].first->arrived};
+        }
+      }
+    }
+    serve_one(bank, arbiter.choose(bank, {eligible.data(), words, first_.data()}));
+  }
+  u64 left = 0;
+  for (u32 word = 0; word < words; ++word) left |= requests[word];
+  if (left == 0) waiting_banks_ &= ~(u64{1} << bank);
+}
+
+template <u32 constant_words, class Arbiter>
+void BankQueues::run(Arbiter& arbiter, Cycle until, const Firing* awaited) {
+  const u32 words = constant_words != 0 ? constant_words : words_;
+  while (awaited == nullptr || !awaited->done()) {
+    if (waiting_banks_ == 0) now_ = std::min(until, next_arrival());
+    if (now_ >= until) return;
+    if (now_ >= far_at_) issue_far();
+    const Cycle at = now_ % horizon;
+    if ((arrival_cycles_ >> at & 1) != 0) {
+      arrival_cycles_ &= ~(u64{1} << at);
+      waiting_banks_ |= arrival_banks_[at];
+      for (u64 left = std::exchange(arrival_banks_[at], 0); left != 0; left &= left - 1) {
+        const auto bank = static_cast<std::size_t>(__builtin_ctzll(left));
+        u64* const arrivals = &arrivals_[(at * banks_ + bank) * words];
+        for (u32 word = 0; word < words; ++word) requests_[bank * words + word] |= std::exchange(arrivals[word], 0);
+      }
+    }
+    // The banks choose one after another, another one first in each cycle, so that none has a PE's return port for good.
+    const u64 later = waiting_banks_ & (~u64{0} << (now_ & (banks_ - 1)));
+    for (u64 part : {later, waiting_banks_ & ~later}) {
+      for (; part != 0; part &= part - 1) {
+        serve<constant_words>(arbiter, static_cast<u32>(__builtin_ctzll(part)), awaited != nullptr);
+      }
+    }
+    for (u32 word = 0; word < words; ++word) blocked_[word] = 0;
+    for (const u32 pe : returned_to_) returned_[pe] = 0;
+    returned_to_.clear();
+    ++now_;
+  }
+}
+
+void BankQueues::run(Cycle until, const Firing* awaited) {
+  const auto run_with = [&](auto& arbiter) {
+    switch (words_) {
+      case 1:
+        return run<1>(arbiter, until, awaited);
+      case 2:
+        return run<2>(arbiter, until, awaited);
+      default:
+        return run<0>(arbiter, until, awaited);
+    }
+  };
+  std::visit(run_with, arbiter_);
+}
+
+}  // namespace bvp
