@@ -224,7 +224,8 @@ TEST_CASE("targets refuse byte enables and streaming, also behind the bus, and c
   Bus bus("bus", bus_parameters, clock, stats);
   Dram dram("dram", dram_parameters, stats);
   Ram ram("ram", ram_parameters, clock, stats);
-  Scratchpad scratchpad("scratchpad", array, scratchpad_parameters, clock, stats);
+  CycleAgenda agenda("agenda", clock);
+  Scratchpad scratchpad("scratchpad", array, scratchpad_parameters, clock, agenda, stats);
   Nobody nobody("nobody", scratchpad.vector.size());
   for (std::size_t i = 0; i < scratchpad.vector.size(); ++i) nobody.to[i].bind(scratchpad.vector[i]);
   constexpr u64 dram_base = 0x80000000, ram_base = 0x10000, scratchpad_base = 0x40000000;
