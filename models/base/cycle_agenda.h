@@ -43,12 +43,12 @@ class CycleAgenda : public sc_core::sc_module {
 
   const ClockDomain clock_;
   std::vector<Client*> clients_;
-  std::vector<Cycle> due_;   // by client; never: it has not asked
-  std::size_t words_ = 0;    // of a set of clients
-  std::vector<u64> wheel_;   // by cycle, a ring: the clients of `horizon` cycles from the one at hand on
-  u64 cycles_ = 0;           // a bit for each cycle of the ring that has clients
-  std::vector<u64> far_;     // clients of later cycles
-  Cycle far_at_ = never;     // the first of those
+  std::vector<Cycle> due_;  // by client; never: it has not asked
+  std::size_t words_ = 0;   // of a set of clients
+  std::vector<u64> wheel_;  // by cycle, a ring: the clients of `horizon` cycles from the one at hand on
+  u64 cycles_ = 0;          // a bit for each cycle of the ring that has clients
+  std::vector<u64> far_;    // clients of later cycles
+  Cycle far_at_ = never;    // the first of those
   Cycle notified_ = never;
   Cycle running_ = never;  // the cycle whose clients are being called
   sc_core::sc_event wake_;

@@ -22,8 +22,7 @@ const CalSchedule& SegmentSchedules::at(const CalUnit& cal, const SegmentProgram
   }
   u8& place = places_[hash >> (64 - place_bits)];
   if (place < known_.size() && same(known_[place].first)) return known_[place].second;
-  const auto found =
-      std::find_if(known_.begin(), known_.end(), [&](const auto& known) { return same(known.first); });
+  const auto found = std::find_if(known_.begin(), known_.end(), [&](const auto& known) { return same(known.first); });
   if (found != known_.end()) {
     place = static_cast<u8>(found - known_.begin());
     return found->second;

@@ -16,10 +16,7 @@
 
 namespace bvp {
 
-class Pe : public sc_core::sc_module,
-           public PeCore,
-           private VectorAccess::Listener,
-           private CycleAgenda::Client {
+class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Listener, private CycleAgenda::Client {
  public:
   /// Configuration plane: a write of a kernel image at 0 fills the shadow context, of a LaunchRecord at
   /// launch_address starts it (or queues behind the running launch of the same image); at stop_address it ends all.

@@ -170,8 +170,8 @@ class PeCore {
   void stop(Cycle now);
   /// Whether a packet makes sense here.
   [[nodiscard]] bool takes(const FlowPacket& packet) const;
-  /// Vectors and the token of an edge (FlowPacket::no_edge: none), of a packet that makes sense, are there at `when`. Of
-  /// a deferred packet (FlowPacket::number) end_packet() gives the time.
+  /// Vectors and the token of an edge (FlowPacket::no_edge: none), of a packet that makes sense, are there at `when`.
+  /// Of a deferred packet (FlowPacket::number) end_packet() gives the time.
   void arrive(const FlowPacket& packet, const u16* data, Cycle when);
   /// Where the vectors of that packet go, which end_packet() has not been told of; null: it is none of the running
   /// context.

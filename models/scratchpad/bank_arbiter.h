@@ -21,11 +21,11 @@ struct WaitingVector {
 ///     static constexpr bool compares_vectors;
 ///     u32 choose(u32 bank, const BankRequests& requests);
 ///
-/// The function returns a channel which has a vector among `requests`. It is called once for every vector that a bank serves, in
-/// the order of the simulated time and, within a cycle, of the banks; what it chooses is served. It must depend on
-/// nothing but its arguments and earlier calls. A policy is free of starvation if a channel that asks is chosen after a
-/// bounded number of calls for its bank. It is not virtual, as it is called for each vector: who adds a policy adds it
-/// to BankArbiter in bank_arbiters.h.
+/// The function returns a channel which has a vector among `requests`. It is called once for every vector that a bank
+/// serves, in the order of the simulated time and, within a cycle, of the banks; what it chooses is served. It must
+/// depend on nothing but its arguments and earlier calls. A policy is free of starvation if a channel that asks is
+/// chosen after a bounded number of calls for its bank. It is not virtual, as it is called for each vector: who adds a
+/// policy adds it to BankArbiter in bank_arbiters.h.
 struct BankRequests {
   const u64* channels = nullptr;  ///< bit c % 64 of word c / 64: channel c has one
   std::size_t words = 0;

@@ -360,7 +360,8 @@ void BankQueues::run(Arbiter& arbiter, Cycle until, const Firing* awaited) {
         for (u32 word = 0; word < words; ++word) requests_[bank * words + word] |= std::exchange(arrivals[word], 0);
       }
     }
-    // The banks choose one after another, another one first in each cycle, so that none has a PE's return port for good.
+    // The banks choose one after another, another one first in each cycle, so that none has a PE's return port for
+    // good.
     const u64 later = waiting_banks_ & (~u64{0} << (now_ & (banks_ - 1)));
     for (u64 part : {later, waiting_banks_ & ~later}) {
       for (; part != 0; part &= part - 1) {

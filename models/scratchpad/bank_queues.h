@@ -96,7 +96,8 @@ class BankQueues {
 
   [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
   [[nodiscard]] Cycle from_bank(u32 pe, Direction direction) const {
-    return array_latency_ + (direction == Direction::read ? response_latency_ + Cycle{pe % columns_} * hop_latency_ : 0);
+    return array_latency_ +
+           (direction == Direction::read ? response_latency_ + Cycle{pe % columns_} * hop_latency_ : 0);
   }
 
   /// Called for each vector served, with its PE and bank.
@@ -115,14 +116,15 @@ class BankQueues {
   };
   /// The loads or the stores of one PE.
   struct Channel {
-    Firing* issuing = nullptr;            // the first that has vectors whose issue is not known
-    const u8* banks = nullptr;            // of those
-    const Cycle* not_before = nullptr;    // of those; or null
-    Cycle* times = nullptr;               // of those: where they are wanted; or null
-    u64 left = 0;                         // their number
-    u64 issued = 0, served = 0;           // of all vectors
-    Cycle next_issue = 0;                 // one issues a cycle, and none before its firing begins
-    Cycle there = 0, back = 0, free = 0;  // from issue to bank; from service to the end, and to a free entry of the queue
+    Firing* issuing = nullptr;          // the first that has vectors whose issue is not known
+    const u8* banks = nullptr;          // of those
+    const Cycle* not_before = nullptr;  // of those; or null
+    Cycle* times = nullptr;             // of those: where they are wanted; or null
+    u64 left = 0;                       // their number
+    u64 issued = 0, served = 0;         // of all vectors
+    Cycle next_issue = 0;               // one issues a cycle, and none before its firing begins
+    Cycle there = 0, back = 0,
+          free = 0;  // from issue to bank; from service to the end, and to a free entry of the queue
     Vector* window = nullptr;
     Cycle* served_at = nullptr;
     u64 bit = 0;  // in a set of channels
@@ -164,8 +166,8 @@ class BankQueues {
   std::vector<u64>& bank_accesses_;
   const u32 banks_;
   BankArbiter arbiter_;
-  std::vector<Channel> channels_;  // pe * 2 + direction
-  const u32 words_;                // of a set with a bit for each channel
+  std::vector<Channel> channels_;       // pe * 2 + direction
+  const u32 words_;                     // of a set with a bit for each channel
   static constexpr u32 most_words = 8;  // 16 x 16 PEs
 
   // Rings by channel.
@@ -175,24 +177,24 @@ class BankQueues {
 
   // Vectors on their way by the cycle of their arrival, a ring of `horizon` cycles from now_ on.
   static constexpr Cycle horizon = 64;
-  std::vector<u64> arrivals_;                      // (cycle * banks + bank) * words_, a set of channels
-  std::array<u64, horizon> arrival_banks_{};       // those that a vector comes to then
-  u64 arrival_cycles_ = 0;                         // those in which one comes
-  std::vector<u64> far_;  // a set of channels whose next vector comes later
-  Cycle far_at_ = never;  // when the first of them can be placed; never: there is none
+  std::vector<u64> arrivals_;                 // (cycle * banks + bank) * words_, a set of channels
+  std::array<u64, horizon> arrival_banks_{};  // those that a vector comes to then
+  u64 arrival_cycles_ = 0;                    // those in which one comes
+  std::vector<u64> far_;                      // a set of channels whose next vector comes later
+  Cycle far_at_ = never;                      // when the first of them can be placed; never: there is none
 
-  std::vector<Line> lines_;       // channel * banks + bank
-  std::vector<u64> requests_;     // by bank, a set of channels
-  u64 waiting_banks_ = 0;         // a bit for each bank
-  std::vector<u64> blocked_;      // channels whose PE gets no more in this cycle
+  std::vector<Line> lines_;           // channel * banks + bank
+  std::vector<u64> requests_;         // by bank, a set of channels
+  u64 waiting_banks_ = 0;             // a bit for each bank
+  std::vector<u64> blocked_;          // channels whose PE gets no more in this cycle
   std::vector<WaitingVector> first_;  // of one bank, by channel, for arbiters that compare them
-  std::vector<u32> returned_;     // by PE: its loads served in this cycle, if there may be several
+  std::vector<u32> returned_;         // by PE: its loads served in this cycle, if there may be several
   std::vector<u32> returned_to_;
   Cycle now_ = 0;  // the first cycle that has not been worked out
   u64 firings_ = 0;
   std::vector<u64> done_;
-  std::vector<u64> listed_;    // a set of channels with listed firings that are not done
-  std::vector<Cycle> end_at_;  // by channel, of those: when the first of these may end
+  std::vector<u64> listed_;                    // a set of channels with listed firings that are not done
+  std::vector<Cycle> end_at_;                  // by channel, of those: when the first of these may end
   std::vector<std::unique_ptr<Firing>> pool_;  // by place, which a ticket tells
   std::vector<u32> unused_;                    // places there
   Observer observer_;

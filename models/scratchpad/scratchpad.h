@@ -114,8 +114,8 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   std::vector<u32> asked_;            // by bank, of the access at hand
   SlotCalendar linear_port_;
   BankQueues queues_;
-  std::optional<BankBookings> bookings_;  // with the arbiter oldest_firing
-  std::vector<u8> banks_;                 // of the access at hand
+  std::optional<BankBookings> bookings_;            // with the arbiter oldest_firing
+  std::vector<u8> banks_;                           // of the access at hand
   std::vector<VectorAccess::Listener*> listeners_;  // by PE
   CycleAgenda& agenda_;
   const u32 agenda_number_;

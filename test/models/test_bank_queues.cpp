@@ -59,7 +59,8 @@ std::size_t serve_oldest(const Machine& machine, std::vector<std::vector<Vector>
   std::vector<std::pair<Vector*, u32>> waiting;
   for (u32 channel = 0; channel < vectors.size(); ++channel) {
     for (Vector& v : vectors[channel]) {
-      if (v.issued != 0 && v.served == 0 && v.issued + machine.there(channel / 2) <= now) waiting.push_back({&v, channel});
+      if (v.issued != 0 && v.served == 0 && v.issued + machine.there(channel / 2) <= now)
+        waiting.push_back({&v, channel});
     }
   }
   std::stable_sort(waiting.begin(), waiting.end(),
