@@ -352,7 +352,7 @@ bool LockstepArray::learns() const {
 LockstepArray::Time LockstepArray::unhindered_cost() const {
   const KernelCosts::OfSegment& costs = known_->segments[firing_];
   if (in_step()) return {costs.slowest.mean_issue(), costs.slowest.mean_latency()};
-  return {costs.fastest.mean_issue(), costs.fastest.mean_latency() + costs.farthest};
+  return {costs.fastest.mean_issue() + costs.farthest.issue, costs.fastest.mean_latency() + costs.farthest.latency};
 }
 
 LockstepArray::Time LockstepArray::cost_now() const {
@@ -431,7 +431,9 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   for (std::size_t i = 0; data_ && load && i < count; ++i)
     std::memcpy(vector(i), buffer_.data() + i * lanes, std::size_t{lanes} * 2);
   transaction = {pe, vector_access_.ticket, std::max<u64>(count, vector_access_.issue_cycles),
-                 clock_.to_cycles(delay - ahead()), vector_access_.unloaded_cycles};
+                 clock_.to_cycles(delay - ahead()),
+                 {vector_access_.unloaded_issue_cycles,
+                  vector_access_.unloaded_issue_cycles - 1 + vector_access_.unloaded_cycles}};
   return true;
 }
 
@@ -464,11 +466,12 @@ bool LockstepArray::transfer_timed(Unit unit) {
   }
   for (Transaction& transaction : transactions_) {
     conclude(transaction);
-    least_issue = std::min(least_issue, transaction.issue);
-    least_latency = std::min(least_latency, transaction.latency - transaction.unloaded);
+    least_issue = std::min(least_issue, transaction.issue - transaction.alone.issue);
+    least_latency = std::min(least_latency, transaction.latency - transaction.alone.latency);
     most_issue = std::max(most_issue, transaction.issue);
     most_latency = std::max(most_latency, transaction.latency);
-    costs.farthest = std::max(costs.farthest, transaction.unloaded);
+    costs.farthest.issue = std::max(costs.farthest.issue, transaction.alone.issue);
+    costs.farthest.latency = std::max(costs.farthest.latency, transaction.alone.latency);
   }
   costs.slowest.add(most_issue, most_latency);
   costs.fastest.add(least_issue, least_latency);

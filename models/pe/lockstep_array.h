@@ -49,6 +49,9 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
  private:
   [[nodiscard]] u64 pes() const override { return config.size(); }
   [[nodiscard]] u64 take_active_cycles(Cycle from, Cycle now) override;
+  struct Time {
+    Cycle issue = 0, latency = 0;
+  };
   /// What a segment's transfers cost, learned from its first firings with all PEs at once.
   struct Cost {
     u32 samples = 0;
@@ -57,13 +60,10 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
     [[nodiscard]] Cycle mean_latency() const;
     void add(Cycle of_issue, Cycle of_latency);
   };
-  struct Time {
-    Cycle issue, latency;
-  };
   struct KernelCosts {
     struct OfSegment {
-      Cost slowest, fastest;  // of the PEs; fastest: its latency without the way to the scratchpad
-      Cycle farthest = 0;     // the longest of those ways
+      Cost slowest, fastest;  // of the PEs; fastest: what it takes longer than if it were alone
+      Time farthest;          // the most that a PE takes when it is alone
       u64 exchanges = 0;      // of the kernel, before the segment's last firing
       Cost turn, drain;       // latencies: waits for banks that are behind, see cost_now()
       std::vector<Cycle> turns;
@@ -144,7 +144,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
     u32 pe = 0;
     u64 ticket = 0;  // 0: all is known
     Cycle issue = 0, latency = 0;
-    Cycle unloaded = 0;  // latency of a vector that nothing is in the way of
+    Time alone;  // what it takes when no other is under way
   };
   /// Begins one; false after fail().
   bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases,

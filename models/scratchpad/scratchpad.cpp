@@ -46,6 +46,8 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       row_bytes_(2 * lanes_),
       beat_bytes_(std::max(row_bytes_, static_cast<u32>(parameters.linear_bytes))),
       ports_(static_cast<u32>(parameters.ports)),
+      queue_entries_(static_cast<u32>(parameters.queue_entries)),
+      most_under_way_(static_cast<u32>(parameters.outstanding)),
       request_latency_(static_cast<Cycle>(parameters.request_latency)),
       array_latency_(static_cast<Cycle>(parameters.array_latency)),
       response_latency_(static_cast<Cycle>(parameters.response_latency)),
@@ -72,6 +74,7 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       asked_(bank_accesses_.size(), 0),
       linear_port_(calendar_window),
       queues_(array, parameters, bank_ports_, bank_accesses_),
+      unloaded_issues_(2 * vector.size()),
       listeners_(vector.size(), nullptr),
       agenda_(agenda),
       agenda_number_(agenda.add(*this)) {
@@ -125,6 +128,24 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
 }
 
+Cycle Scratchpad::unloaded_issue(u32 pe, Direction direction, u32 vectors) {
+  std::vector<Cycle>& cycles = unloaded_issues_[2 * std::size_t{pe} + (direction == Direction::read ? 0 : 1)];
+  const Cycle there = queues_.to_bank(pe);
+  while (cycles.size() < vectors) {
+    const std::size_t number = cycles.size();
+    Cycle cycle = number == 0 ? 0 : cycles.back() + 1;
+    // An entry of the queue is free when the PE has learned of the service, one of those under way at the end.
+    if (number >= queue_entries_) {
+      cycle = std::max(cycle, cycles[number - queue_entries_] + there + std::max<Cycle>(1, there));
+    }
+    if (number >= most_under_way_) {
+      cycle = std::max(cycle, cycles[number - most_under_way_] + unloaded_latency(pe, direction));
+    }
+    cycles.push_back(cycle);
+  }
+  return vectors == 0 ? 0 : cycles[vectors - 1] + 1;
+}
+
 void Scratchpad::book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay) {
   const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   banks_.resize(access.count);
@@ -140,6 +161,7 @@ void Scratchpad::book(u32 pe, Direction direction, VectorAccess& access, sc_core
   outstanding_cycles_ += placed.blocked_cycles;
   access.ticket = 0;
   access.unloaded_cycles = unloaded_latency(pe, direction);
+  access.unloaded_issue_cycles = unloaded_issue(pe, direction, access.count);
   access.conflict_cycles = placed.conflict_cycles;
   access.progress = {true, true, placed.issue_end, placed.end};
   access.issue_cycles = placed.issue_end - start;
@@ -167,6 +189,7 @@ void Scratchpad::begin(u32 pe, Direction direction, VectorAccess& access, sc_cor
   (direction == Direction::read ? vector_reads_ : vector_writes_) += access.count;
   access.ticket = firing.ticket;
   access.unloaded_cycles = unloaded_latency(pe, direction);
+  access.unloaded_issue_cycles = unloaded_issue(pe, direction, access.count);
   access.conflict_cycles = 0;
   if (!access.deferred) {
     queues_.finish(firing);

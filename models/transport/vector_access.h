@@ -78,6 +78,8 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   CycleSpan served;
   /// Out: what a vector takes from this port when no other is in its way.
   u64 unloaded_cycles = 0;
+  /// Out: what issue_cycles would be if there were only the vectors of this access.
+  u64 unloaded_issue_cycles = 0;
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new VectorAccess(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const VectorAccess&>(other); }
