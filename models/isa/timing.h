@@ -56,8 +56,9 @@ class IssueSchedule {
 };
 
 /// What the compiler assumes: cycles from an issue of one of the segment's instructions to its next issue, without a
-/// schedule of all trips. Exact for one instruction over independent results or over a sum of its own; the wait for a
-/// result of another instruction is left out.
+/// schedule of all trips. For a segment of one instruction over independent results, or over one sum, the trips times
+/// this are the occupancy, or above it by less than a latency. The wait for a result of another instruction is left
+/// out.
 [[nodiscard]] u64 issue_interval(const CalTiming& timing, const Segment& segment, const Instruction& instruction);
 
 }  // namespace bvp
