@@ -49,7 +49,7 @@ HWY_INLINE Halves to_halves(Floats values) {
   return hn::BitCast(U16(), hn::DemoteTo(hn::Rebind<hwy::float16_t, F32>(), values));
 }
 
-#Highway's own conversions truncate, and do not handle infinities, on instruction sets without fp16.
+#else  // Highway's own conversions truncate, and do not handle infinities, on instruction sets without fp16.
 
 template <class Tag>
 HWY_INLINE hn::Vec<Tag> to_floats(Tag f, hn::Vec<hn::Rebind<std::uint16_t, Tag>> halves) {
