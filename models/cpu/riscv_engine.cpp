@@ -267,11 +267,11 @@ void RiscvEngine::forget_outdated_code() {
 // ---------------------------------------------------------------------------------------------------------
 // Blocks
 
-// Several instructions must not reach Unicorn: - its counters would show the host's clock; - it executes some
-// floating-point instructions that this core does not have, and does nothing for compressed floating-point accesses and
-// reserved compressed instructions instead of refusing them; - its AMOMIN.W and the other 32-bit minima and maxima
-// compare a zero-extended word with a sign-extended register; - its store conditional without a reservation does not
-// check the address; - its FENCE.I does nothing.
+// Several instructions must not reach Unicorn. Its counters would show the host's clock. It executes some
+// floating-point instructions that this core does not have, and treats compressed floating-point accesses and reserved
+// compressed instructions as if they were valid. Its AMOMIN.W and the other 32-bit minima and maxima compare a
+// zero-extended word with a sign-extended register. Its store conditional without a reservation does not check the
+// address. Its FENCE.I does nothing.
 bool RiscvEngine::must_stop_at(u32 instruction) const {
   if (riscv::instruction_bytes(instruction) == 2) {
     const u32 quadrant = instruction & 3, function = instruction >> 13 & 7;
