@@ -26,7 +26,7 @@ enum class Space : u8 {
   distance      // immediate: lanes, a power of two
 };
 
-/// The operand is the offset in the instruction itself; there is no stream.
+/// The stream number that means "no stream": the operand is the offset in the instruction itself.
 [[nodiscard]] constexpr bool is_immediate(Space space) { return space == Space::peer || space == Space::distance; }
 
 /// How the Cal unit spends time on one instruction.
@@ -58,7 +58,7 @@ struct InstructionInfo {
   return *instruction_info(static_cast<unsigned>(opcode));
 }
 
-/// Whether the instruction adds to what its destination holds.
+/// Whether the instruction adds to the old value of its destination.
 [[nodiscard]] constexpr bool adds_to_destination(const InstructionInfo& info) {
   return info.d == Space::accumulator && info.a != Space::none && info.a != Space::accumulator;
 }

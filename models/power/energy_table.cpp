@@ -47,7 +47,7 @@ double factor(const EnergyTable::Price& price, const MachineSize& size, const st
   return 0;
 }
 
-/// Prices out of a table.
+/// Reads prices from a table.
 class PriceReader : public TableReader {
  public:
   using TableReader::TableReader;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the compiler makes of a network: memory contents, and what a report needs to name things.
+// The result of the compiler: memory contents, and what a report needs to name things.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ struct MatrixPlace {
   u64 rows = 0, columns = 0, pitch = 0;
 };
 
-/// Token ids in DRAM, u32, one behind the other.
+/// Token ids in DRAM, u32, one after the other.
 struct TokenPlace {
   u64 address = 0;
   u64 count = 0;  // 0: the network has no embedding
