@@ -170,7 +170,7 @@ void add_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a
 }
 
 HWY_INLINE Floats maximum(Floats a, Floats b) {
-  const auto larger = hn::IfThenElse(hn::Gt(a, b), a, b);  // is NaN if a or b is
+  const auto larger = hn::IfThenElse(hn::Gt(a, b), a, b);  // b if either is NaN
   return hn::IfThenElse(hn::Eq(a, a), larger, a);
 }
 

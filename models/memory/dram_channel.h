@@ -56,7 +56,7 @@ struct DramCommand {
 class DramChannel {
  public:
   enum class Outcome { hit, miss, conflict };
-  static constexpr u32 max_bursts = 4;  ///< the access's read or write command comes in this clock
+  static constexpr u32 max_bursts = 4;  ///< the most bursts that an access has
 
   /// The clocks of the commands of one access, planned or performed. An access to an open row needs neither precharge
   /// nor activate.

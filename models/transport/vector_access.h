@@ -41,14 +41,14 @@ struct VectorAccess : tlm::tlm_extension<VectorAccess> {
   /// cycle until which the bank is busy with the accesses that have used the same turns so far. The scratchpad sets the
   /// size.
   std::vector<Cycle>* turns = nullptr;
-  /// Out, with turns: cycles until the banks of this access have served its vectors, and until all banks have served
-  /// all that was ever asked for.
+  /// Out, with turns: cycles until the banks of this access have served what earlier accesses with the same turns asked
+  /// of them, and until all banks have served all that was ever asked for, this access included.
   Cycle turn_cycles = 0, drain_cycles = 0;
   /// Out: cycles that vectors waited for a bank, beyond the unloaded latency.
   u64 conflict_cycles = 0;
   /// Out: cycles from the issue of the first vector until the port may issue for another segment; at least `count`.
   u64 issue_cycles = 0;
-  /// Out: cycles from the first cycle in which a bank serves a vector to the last one.
+  /// Out: the span of cycles from the first one in which a bank serves a vector to the last one.
   CycleSpan served;
   /// Out: cycles that a vector takes from this port when no other vector is in its way.
   u64 unloaded_cycles = 0;

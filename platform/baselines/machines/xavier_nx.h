@@ -41,7 +41,7 @@ struct JetsonParameters : ParameterGroup {
 enum class JetsonExecution {
   tensor_cores,      // dense kernels on the tensor cores; butterflies and FFTs on the CUDA cores
   cuda_cores,        // all kernels on the CUDA cores; butterflies and FFTs at sparse_fraction of their roofline
-  cuda_cores_ideal,  // likewise, butterflies and FFTs as good as the dense kernels
+  cuda_cores_ideal,  // all kernels on the CUDA cores; butterflies and FFTs as good as the dense kernels
 };
 
 /// Seconds. Of a butterfly or an FFT, every layers_per_pass layers are a pass through memory.
