@@ -31,7 +31,7 @@ struct BaselineEstimate {
   double time_s = 0;
   std::optional<double> energy_j;  ///< nothing: not known for this build of the machine
   bool with_dram = false;          ///< the energy includes DRAM
-  bool same_point = true;          ///< the energy is one at the operating point of the run's
+  bool same_point = true;          ///< whether the energy is one at the operating point of the run
   Basis time;
   Basis energy;  ///< what it rests on beside the time, which need not be repeated
 };
@@ -64,7 +64,7 @@ struct BaselineEntry {
   std::unique_ptr<Baseline> (*make)(ParameterGroup* parent) = nullptr;
 };
 
-/// The published accelerators have this peak, of multiplications and additions.
+/// The peak of the published accelerators, multiplications and additions together (MLX, ISCA 2026, Table IV).
 inline constexpr double accelerator_peak_flops = 256e9;
 
 /// Whether the run's array has the peak of the published accelerators, to 5 %: others are not compared with them.

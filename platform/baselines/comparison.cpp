@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "platform/baselines/workload.h"
+#include "platform/config/describe_parameter.h"
 #include "platform/network/network_json.h"
 
 namespace bvp {
@@ -23,22 +24,9 @@ void add_changed(const ParameterGroup& group, const std::string& path, const Use
     if (std::find(used.begin(), used.end(), parameter) == used.end()) continue;
     const ParamValue value = parameter->value();
     if (value == parameter->default_value()) continue;
-    changed.push_back(fmt::format("{}.{}={}", path, parameter->name(),
-                                  std::visit([](const auto& of_type) { return fmt::format("{}", of_type); }, value)));
+    changed.push_back(fmt::format("{}.{}={}", path, parameter->name(), value_text(value)));
   }
   for (const ParameterGroup* child : group.groups()) add_changed(*child, path + "." + child->name(), used, changed);
-}
-
-const char* text_of(Confidence confidence) {
-  switch (confidence) {
-    case Confidence::high:
-      return "high";
-    case Confidence::mid:
-      return "mid";
-    case Confidence::low:
-      break;
-  }
-  return "low";
 }
 
 /// @param with  the weakest confidence of what the figure follows from beside its own basis
@@ -133,7 +121,7 @@ std::string energy_text(const ComparedRun& run) {
 Json comparison_json(const BaselineParameters& parameters, const ComparedRun& run,
                      const std::vector<BaselineRow>& rows) {
   const auto evidence = [](const Evidence& of) {
-    return Json{{"source", of.source}, {"tag", of.tag}, {"confidence", text_of(of.confidence)}};
+    return Json{{"source", of.source}, {"tag", of.tag}, {"confidence", confidence_text(of.confidence)}};
   };
   Json baselines = Json::array();
   for (const BaselineRow& row : rows) {
