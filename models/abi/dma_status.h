@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What travels between the sequencer and the DMA engine besides descriptors.
+// The status words and messages between the sequencer and the DMA engine. The descriptors are in records.h.
 #pragma once
 
 #include "models/base/types.h"
@@ -23,7 +23,7 @@ inline constexpr u64 dma_channel_stride = 0x100;
 inline constexpr u64 dma_status_offset = 0x40;
 inline constexpr u32 dma_status_busy = 0x80000000;
 
-/// What channel i writes at i * sizeof(DmaCompletion) when a transfer has ended.
+/// DMA channel i writes this record at address i * sizeof(DmaCompletion) when a transfer has ended.
 struct DmaCompletion {
   u32 status = 0;  ///< a DmaStatus
   u32 reserved = 0;

@@ -126,8 +126,9 @@ static_assert(offsetof(Command, registers) == 48);
 #define BVP_DECLARE_OPCODE(name, value, description) name = value,
 enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
 
-// The runtime's commands have the tag (task mod 2^16) << 16 | step within the task: tasks follow each other, so whoever
-// sees the commands in their order knows the task.
+// The runtime makes the tag of a command from the task's index modulo 2^16 (upper 16 bits) and the step within the task
+// (lower 16 bits). Tasks follow each other, so a reader who sees the commands in their order can recover the whole task
+// index.
 
 // Flags and numbers of the records, X(name, value, description).
 #define BVP_RECORD_CONSTANTS(X)                                                                              \

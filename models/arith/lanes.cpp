@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled once for each instruction set of the host (foreach_target.h); the best one is chosen at run time.
+// This file is compiled once for each instruction set of the host (foreach_target.h); the program chooses the best one
+// when it runs.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/arith/lanes.cpp"
 #include <hwy/foreach_target.h>
@@ -15,10 +16,10 @@ using Shape = LaneKernels::Shape;
 
 constexpr std::size_t group = 16;  // lanes processed together; no register is wider
 
-// Pairs of points whose scalars are converted to fp32 at a time.
+// Pairs of points whose scalars are converted to fp32 together.
 constexpr std::size_t butterfly_block = 16;
 
-// How much of a block product is converted to fp32 at a time; small enough for the L1 cache.
+// Values of a block product that are converted to fp32 together: few enough for the host's L1 cache.
 constexpr std::size_t block_columns = 64;
 constexpr std::size_t block_rows = 16;
 
@@ -48,7 +49,7 @@ HWY_INLINE Halves to_halves(Floats values) {
   return hn::BitCast(U16(), hn::DemoteTo(hn::Rebind<hwy::float16_t, F32>(), values));
 }
 
-#else  // Highway's own conversions truncate and do not know infinities on instruction sets without fp16.
+#else  // Highway's own conversions truncate, and do not handle infinities, on instruction sets without fp16.
 
 template <class Tag>
 HWY_INLINE hn::Vec<Tag> to_floats(Tag f, hn::Vec<hn::Rebind<std::uint16_t, Tag>> halves) {
@@ -103,19 +104,20 @@ HWY_INLINE Floats load(const u16* words) { return load(F32(), words); }
 
 HWY_INLINE Floats broadcast(const u16* scalar) { return to_floats(F32(), hn::Set(U16(), *scalar)); }
 
-/// Instruction sets differ in sign and payload of a NaN.
+/// Instruction sets give NaN results different signs and payloads; this returns the one NaN that we use.
 HWY_INLINE Floats with_one_nan(Floats values) {
   const F32 f;
   const auto nan = hn::BitCast(f, hn::Set(U32(), 0x7fc00000));
   return hn::IfThenElse(hn::Eq(values, values), values, nan);
 }
 
-/// To fp16 and back, where it does not matter which NaN is the result.
+/// Rounds to fp16 and converts back, where the caller does not care which NaN results.
 HWY_INLINE Floats rounded(Floats values) { return to_floats(F32(), to_halves(values)); }
 
 HWY_INLINE void store(Floats values, u16* words) { hn::StoreU(to_halves(with_one_nan(values)), U16(), words); }
 
-/// Calls start(i) for each vector and its result for each group of lanes; stores what that returns in vector i of d.
+/// Calls start(i) for each vector i. What start(i) returns is called for each group of lanes, and its result is stored
+/// in vector i of d.
 template <class Start>
 HWY_INLINE void for_each_vector(const Shape& shape, u64 count, LaneVectors d, const Start& start) {
   u16* out = d.first;
@@ -215,11 +217,11 @@ void max(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, Const
 }
 
 #if HWY_TARGET != HWY_SCALAR
-using Words = hn::FixedTag<std::uint16_t, 8>;  // a register that every instruction set has
+using Words = hn::FixedTag<std::uint16_t, 8>;  // a register width that every instruction set has
 #endif
 
-/// One vector of lower_halves or upper_halves. The destination may be a source: of both, a part is read before the same
-/// part is written.
+/// One vector of lower_halves or upper_halves. The destination may be one of the sources, because each part of a source
+/// is read before the same part of the destination is written.
 template <bool upper>
 HWY_INLINE void take_halves(std::size_t width, u16* out, const u16* a, const u16* b, std::size_t distance) {
 #if HWY_TARGET != HWY_SCALAR
@@ -314,8 +316,8 @@ void acc_zero(const Shape& shape, u64 count, LaneAccumulators d) {
   }
 }
 
-/// One accumulator that takes the whole run stays in registers. Start as for for_each_vector; step(lane, sum) returns
-/// the new sum.
+/// Runs whose vectors all add to one accumulator: the accumulator stays in registers. `start` is as for
+/// for_each_vector; step(lane, sum) returns the new sum.
 template <class Start>
 HWY_INLINE void for_each_sum(const Shape& shape, u64 count, LaneAccumulators d, const Start& start) {
   const F32 f;
@@ -330,7 +332,7 @@ HWY_INLINE void for_each_sum(const Shape& shape, u64 count, LaneAccumulators d, 
     }
     return;
   }
-  // Two registers at a time hide the latency of the additions; the last may be alone.
+  // Two registers at a time hide the latency of the additions. The last register may remain alone.
   std::size_t lane = 0;
   for (; lane + 2 * n <= shape.width; lane += 2 * n) {
     auto low = hn::LoadU(f, d.first + lane);
@@ -372,7 +374,7 @@ void acc_mac_scalar(const Shape& shape, u64 count, LaneAccumulators d, ConstLane
 
 /// fp32 copies of `count` scalars.
 HWY_INLINE void convert_scalars(const u16* from, i64 stride, std::size_t count, float* to) {
-  // Runs are often this short.
+  // Vectors of at most 8 values, because runs are often as short as 8.
   const hn::CappedTag<float, 8> f;
   const std::size_t n = hn::Lanes(f);
   std::size_t i = 0;
@@ -389,7 +391,8 @@ HWY_NOINLINE void mac_tile(std::size_t columns, float* d, std::ptrdiff_t d_step,
   using Sums = hn::Vec<Tag>;
   const Tag f;
   const std::size_t n = hn::Lanes(f);
-  // Named one by one: not every compiler keeps arrays of vectors in registers, and sizeless vectors have no arrays.
+  // The sums are variables with names of their own: not every compiler keeps an array of vectors in registers, and
+  // sizeless vectors cannot form arrays.
   Sums a0 = hn::LoadU(f, d), b0 = hn::LoadU(f, d + n);
   Sums a1 = a0, b1 = b0, a2 = a0, b2 = b0, a3 = a0, b3 = b0;
   if constexpr (tile > 1) {
@@ -455,7 +458,7 @@ void acc_mac_block(const Shape& shape, u64 rows, u64 columns, LaneAccumulators d
     for (u64 row = 0; row < rows; row += block_rows) {
       const auto high = static_cast<std::size_t>(rows - row < block_rows ? rows - row : block_rows);
       const u16* from = w + static_cast<i64>(row) * w_row + static_cast<i64>(column) * w_column;
-      // Keep the direction that lies contiguously in memory, so that whole registers are converted.
+      // The inner loop runs over the direction that is contiguous in memory, so that whole registers are converted.
       const bool transposed = w_row == 1 && w_column != 1;
       const std::size_t row_step = transposed ? 1 : block_columns;
       const std::size_t column_step = transposed ? block_rows : 1;
@@ -689,7 +692,7 @@ void Lanes::acc_rsqrt(u64 count, LaneAccumulators d, LaneAccumulators acc) const
   for (u64 i = 0; i < count; ++i) {
     float* const to = d.first + static_cast<i64>(i) * d.stride * shape_.pitch;
     const float* const from = acc.first + static_cast<i64>(i) * acc.stride * shape_.pitch;
-    // In fp64 the result is so near the exact one that rounding it to fp32 gives what rounding once would give.
+    // The fp64 result is so near the exact one that rounding it to fp32 gives the same as rounding the exact result.
     for (std::size_t lane = 0; lane < shape_.width; ++lane) {
       to[lane] = static_cast<float>(1 / std::sqrt(static_cast<double>(from[lane])));
     }

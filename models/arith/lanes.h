@@ -30,7 +30,7 @@ struct LaneAccumulators {
 
 /// The functions of Lanes for one instruction set of the host.
 struct LaneKernels {
-  /// Words of a vector that are processed, and words from one vector to the next.
+  /// Words of a vector that are processed, and the distance in words from one vector to the next.
   struct Shape {
     std::size_t width;
     std::ptrdiff_t pitch;
@@ -102,13 +102,14 @@ class Lanes {
   /// d = a > b ? a : b, NaN if either is
   void max(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b) const;
 
-  /// Of each 2 * distance lanes: a's lower (upper) half, then b's lower (upper) half; the bits as they are. With b the
-  /// vector that lies `distance` behind a, log2(lanes) rounds of the two transpose lanes x lanes values.
-  /// @param distance  a power of two; the lanes are a multiple of twice as many
+  /// For each group of 2 * distance lanes, the result is a's lower (upper) half of the group, then b's; the bits are
+  /// not changed. Where b is the vector that lies `distance` behind a, log2(lanes) rounds of the two functions
+  /// transpose lanes x lanes values.
+  /// @param distance  a power of two; the number of lanes is a multiple of 2 * distance
   void lower_halves(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) const;
   void upper_halves(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, u32 distance) const;
 
-  /// d = r(f(a)), f exact: the correctly rounded value.
+  /// d = r(f(a)), where f is exact: the correctly rounded value.
   void exp(u64 count, LaneVectors d, ConstLaneVectors a) const;
   void erf(u64 count, LaneVectors d, ConstLaneVectors a) const;
   void reciprocal(u64 count, LaneVectors d, ConstLaneVectors a) const;

@@ -25,7 +25,7 @@ Real value_of(u32 bits) {
 }
 
 u16 rounded(Real value) {
-  constexpr Real overflow = 65520;  // the middle between the largest finite value and what would follow it
+  constexpr Real overflow = 65520;  // halfway between the largest finite value and the value that would follow it
   if (std::isnan(value)) return 0x7e00;
   const u32 sign = std::signbit(value) ? 0x8000 : 0;
   const Real magnitude = std::fabs(value);
@@ -49,7 +49,7 @@ std::unique_ptr<const SpecialFunctionTable> tabulate(const Function& function) {
 }  // namespace
 
 const SpecialFunctionTable& exp_table() {
-  // Beyond these bounds the result is infinite or zero in fp16; the library is slow there.
+  // Beyond these bounds the fp16 result is infinite or zero. The library function is slow there and is not called.
   static const auto table = tabulate([](Real x) { return x > 12 ? INFINITY : x < -18 ? Real{0} : std::exp(x); });
   return *table;
 }

@@ -58,7 +58,8 @@ ActivityProfile::~ActivityProfile() {
 void ActivityProfile::find_open_cycles() {
   const u64 begin_ps = windows_.open_ * windows_.length_ps_;
   open_begin_ = (begin_ps + period_ps_ - 1) / period_ps_;
-  // Without the last one: what has no length and happens at its end belongs to the next window.
+  // The cycle at `end` itself is not included: an amount without a length that takes place at `end` belongs to the next
+  // window.
   const u64 end = (begin_ps + windows_.length_ps_) / period_ps_;
   open_end_ = end - std::min<u64>(end, 1);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// When the amounts of counters take place. A counter says how much; a model that books a firing when it begins, a burst
-// when it is issued, or a transfer when it has moved on, also says from when to when. Windows of time integrate that.
+// Records when the amounts of counters take place. A counter says how much. A model that counts a firing when it
+// begins, a burst when it is issued, or a transfer when it has progressed, also says from when to when the amount takes
+// place. Windows of time add these amounts up.
 #pragma once
 
 #include <deque>
@@ -12,9 +13,9 @@ namespace bvp {
 
 class ActivityProfile;
 
-/// A table of amounts: rows are windows of time, equally long and one after the other from time 0 on; columns are
-/// figures, whose meaning the owner knows. One window is open: what a counter counts without saying when belongs to it.
-/// Times are in ps.
+/// A table of amounts. Rows are windows of time, equally long and one after the other from time 0 on; columns are
+/// figures, whose meaning the owner of the table knows. One window is open: an amount that is counted without times
+/// belongs to it. Times are in ps.
 class ActivityWindows {
  public:
   ActivityWindows(u64 length_ps, std::size_t figures) : length_ps_(length_ps), figures_(figures) {}
@@ -29,16 +30,16 @@ class ActivityWindows {
 
   /// Adds to the open window; `amount` may be negative.
   void add(std::size_t figure, i64 amount) { row(open_)[figure] += amount; }
-  /// Adds `amount` to the windows of [begin_ps, end_ps), to each by the part that lies in it, and takes the same from
-  /// the window in which `counted_ps` lies. The parts are integers and add up to `amount`. Without a length, the window
-  /// of `begin_ps` gets all.
+  /// Adds `amount` to the windows that [begin_ps, end_ps) touches, to each in proportion to the time that lies in it,
+  /// and subtracts the same amount from the window that contains `counted_ps`. The parts are integers and add up to
+  /// `amount`. If the interval has no length, the window that contains `begin_ps` gets all.
   void place(std::size_t figure, u64 amount, u64 counted_ps, u64 begin_ps, u64 end_ps);
 
-  /// The oldest window is done with: its row is taken out, and what is still to be added there goes to the next one.
+  /// Removes the row of the oldest window. Amounts that are still to be added to that window go to the next one.
   [[nodiscard]] std::vector<i64> take_oldest();
   /// The number of the oldest window.
   [[nodiscard]] u64 oldest() const { return oldest_; }
-  /// One more than the number of the last window that has a row.
+  /// One more than the number of the newest window that has a row.
   [[nodiscard]] u64 end() const { return oldest_ + rows_.size(); }
   /// Amounts of a window from oldest() on.
   [[nodiscard]] std::vector<i64>& row(u64 window);
@@ -54,7 +55,7 @@ class ActivityWindows {
   std::vector<ActivityProfile*> profiles_;
 };
 
-/// Takes what counters of one figure say. Their times are cycles of one clock, of which the period is given.
+/// Receives the amounts of the counters of one figure. Their times are cycles of one clock, whose period is given.
 class ActivityProfile {
  public:
   /// `windows` must outlive the profile.
@@ -63,12 +64,12 @@ class ActivityProfile {
   ActivityProfile(const ActivityProfile&) = delete;
   ActivityProfile& operator=(const ActivityProfile&) = delete;
 
-  /// `amount` has been counted now and takes place over [begin, end), which may lie before or behind the present.
+  /// `amount` has been counted now and takes place over [begin, end), which may lie before or after the present.
   void place(u64 amount, Cycle begin, Cycle end) {
     if (begin >= open_begin_ && end <= open_end_) return;
     windows_.place(figure_, amount, windows_.open_ * windows_.length_ps_, begin * period_ps_, end * period_ps_);
   }
-  /// `amount` was said to take place at `then`, and does over [begin, end).
+  /// `amount` was counted before with `then` as its time, and is now known to take place over [begin, end).
   void move(u64 amount, Cycle then, Cycle begin, Cycle end) {
     windows_.place(figure_, amount, then * period_ps_, begin * period_ps_, end * period_ps_);
   }

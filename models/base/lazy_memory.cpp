@@ -16,7 +16,7 @@ LazyMemory::LazyMemory(const char* owner, u64 bytes, Use use) : bytes_(bytes), d
     report_error(owner, "the host gives no address range of {} bytes: {}", bytes, std::strerror(errno));
   }
   data_ = static_cast<u8*>(mapping);
-  // No matter if the host has none.
+  // This is only a hint: a host without it works too.
   if (use == Use::dense) madvise(mapping, bytes, MADV_HUGEPAGE);
 }
 

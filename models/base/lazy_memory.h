@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory of a size that need not fit the host: its pages exist once they are written.
+// A memory that may be larger than the host's: a page takes host memory only after it has been written.
 #pragma once
 
 #include "models/base/types.h"
 
 namespace bvp {
 
-/// Zeroed memory without a reservation, aligned to a page of the host.
+/// Zeroed memory for which the host reserves nothing, aligned to a page of the host.
 class LazyMemory {
  public:
-  /// `dense`: most of what is used lies together, and large pages spare the host most of its faults. `sparse`: a few
-  /// bytes here and there, for which zeroing large pages would take longer.
+  /// `dense`: most of the used bytes lie together, so that large pages save the host most page faults. `sparse`: the
+  /// used bytes are few and far apart, so that zeroing large pages would cost more time than it saves.
   enum class Use { dense, sparse };
-  /// @param owner  who is named when the host gives no such range of addresses, which is an error that is reported
+  /// @param owner  the name in the error that is reported when the host cannot give such a range of addresses
   LazyMemory(const char* owner, u64 bytes, Use use = Use::dense);
   ~LazyMemory();
   LazyMemory(const LazyMemory&) = delete;

@@ -32,7 +32,7 @@ void ParamBase::check_number(double value) const {
 
 void ParamBase::check_number(i64 value) const {
   check_number(static_cast<double>(value));
-  // Beyond 2^53 that conversion rounds, by which a value outside of the range may come to lie inside.
+  // Above 2^53 the conversion to double rounds, which could move a value from outside the range to inside.
   constexpr double representable = 9.2e18;
   const bool below = std::abs(range_.min) < representable && value < static_cast<i64>(std::ceil(range_.min));
   const bool above = std::abs(range_.max) < representable && value > static_cast<i64>(std::floor(range_.max));

@@ -22,7 +22,7 @@ using ParamValue = std::variant<bool, i64, double, std::string>;
 
 enum class ParamType { boolean, integer, real, text };
 
-/// How well the default is supported: published figure, derived from one, or an assumption.
+/// How well the source supports the default: a published figure, one derived from published figures, or an assumption.
 enum class Confidence { high, mid, low };
 
 struct ParamRange {
@@ -54,7 +54,7 @@ class ParamBase {
   [[nodiscard]] const std::vector<std::string>& choices() const { return choices_; }
   [[nodiscard]] ParamRange range() const { return range_; }
   [[nodiscard]] bool power_of_two() const { return power_of_two_; }
-  /// There is no sensible default: whoever configures must give a value.
+  /// The parameter has no sensible default: the user must give a value.
   [[nodiscard]] bool required() const { return required_; }
 
   [[nodiscard]] virtual ParamType type() const = 0;
@@ -95,7 +95,7 @@ class ParameterGroup {
   [[nodiscard]] ParamBase* find_parameter(const std::string& name) const;
   [[nodiscard]] ParameterGroup* find_group(const std::string& name) const;
 
-  /// Copies every value of a tree of the same shape.
+  /// Copies every value from a tree of the same shape.
   void copy_values_from(const ParameterGroup& other);
 
  private:

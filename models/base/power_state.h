@@ -6,12 +6,11 @@
 
 namespace bvp {
 
-/// Kernels, operands and accumulators are kept in all of them; a PE takes configurations and launches only when it is
-/// on.
+/// All states keep kernels, operands and accumulators. A PE takes configurations and launches only in the state `on`.
 enum class ArrayPower : u8 {
   on = 0,
   clock_off = 1,
-  retention = 2,  // clock off, logic without supply, memories at the voltage that keeps their contents
+  retention = 2,  // The clock is off, logic has no supply, and memories have the voltage that keeps their contents.
 };
 
 }  // namespace bvp

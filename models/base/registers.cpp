@@ -147,7 +147,7 @@ void RegisterBank::write(u64 offset, const u8* data, u32 bytes, const sc_core::s
 }
 
 u32 RegisterBank::peek(u64 offset, u8* data, u32 bytes) const {
-  // Byte by byte: debuggers ask for any range.
+  // The loop goes byte by byte, because debuggers ask for any range.
   for (u32 done = 0; done < bytes; ++done) {
     const auto word = find_word(offset + done);
     if (!word) return done;

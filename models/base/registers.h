@@ -29,9 +29,9 @@ enum class RegisterAccess { read_write, read_only, write_only, write_one_to_clea
 class Register;
 class RegisterBank;
 
-/// Adjacent bits of a register: `RegisterField enable_{&control_, "ENABLE", 0, 1, "fetch commands"};`, declared behind
-/// the register. A model reads and writes them by this object (`control_[enable_]`, `control_.set(enable_, 1)`) and by
-/// no mask of its own.
+/// Adjacent bits of a register: `RegisterField enable_{&control_, "ENABLE", 0, 1, "fetch commands"};`, declared after
+/// the register. A model reads and writes the bits through this object (`control_[enable_]`, `control_.set(enable_,
+/// 1)`) and never with a mask of its own.
 class RegisterField {
  public:
   /// @param lsb    position of its lowest bit
@@ -44,7 +44,7 @@ class RegisterField {
 
   /// The field's value in a word of its register.
   [[nodiscard]] u32 of(u32 word) const { return (word & mask_) >> lsb_; }
-  /// A word that has `value` in the field and zeros beside it; bits of the value that do not fit are lost.
+  /// Returns a word that has `value` in the field and zeros elsewhere; bits of the value that do not fit are dropped.
   [[nodiscard]] u32 bits(u32 value) const { return static_cast<u32>(u64{value} << lsb_) & mask_; }
   /// The largest value.
   [[nodiscard]] u32 max() const { return mask_ >> lsb_; }
@@ -73,7 +73,8 @@ class Register {
   Register(const Register&) = delete;
   Register& operator=(const Register&) = delete;
 
-  /// Where reads take the value from, instead of the stored one. Must change nothing: debuggers read through it too.
+  /// Sets the function that gives the value of a read, instead of the stored value. The function must change nothing,
+  /// because debuggers read through it too.
   template <class F>
   Register& on_read(F callback) {
     if constexpr (std::is_invocable_v<F, u32>) {
@@ -83,13 +84,14 @@ class Register {
     }
     return *this;
   }
-  /// What a read from the bus changes (not a debugger's): called with the value read, e.g. to take it off a queue.
+  /// Sets the function that does what a read from the bus changes, for example taking the value off a queue. It is
+  /// called with the value read. Reads of a debugger do not call it.
   template <class F>
   Register& after_read(F callback) {
     after_read_ = with_index(std::move(callback));
     return *this;
   }
-  /// Called with the written word, after the stored value has changed.
+  /// Sets the function that is called with the written word, after the stored value has changed.
   template <class F>
   Register& on_write(F callback) {
     write_ = with_index(std::move(callback));
@@ -148,8 +150,8 @@ class Register {
   IndexedWrite after_read_, write_;
 };
 
-/// The registers of one model, by offset. Accesses are of one or more adjacent words of 4 bytes, the lowest first,
-/// which are registers that allow it: models/transport/register_target.h checks that and serves sockets.
+/// The registers of one model, by offset. An access covers one or more adjacent words of 4 bytes, lowest first; all of
+/// them must be registers that allow the access. models/transport/register_target.h checks that and serves sockets.
 class RegisterBank {
  public:
   /// @param name     the block's name, as in the memory map

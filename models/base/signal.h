@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a model tells others what happens in it, without knowing them.
+// How a model tells others what happens in it, without knowing who listens.
 #pragma once
 
 #include <algorithm>
@@ -55,7 +55,7 @@ class Signal {
     });
   }
 
-  /// Some slot is connected.
+  /// Whether any slot is connected.
   [[nodiscard]] bool connected() const {
     return std::any_of(slots_->all.begin(), slots_->all.end(), [](const Slot& slot) { return slot.connected; });
   }
@@ -78,7 +78,7 @@ class Signal {
   };
   struct Slots {
     std::list<Slot> all;
-    unsigned calls = 0;  // that are under way: slots are not destroyed meanwhile
+    unsigned calls = 0;  // Calls of this signal that are running: slots are not destroyed during them.
     bool removed = false;
 
     void remove(typename std::list<Slot>::iterator slot) {
@@ -89,7 +89,7 @@ class Signal {
     void clean() {
       if (calls != 0 || !removed) return;
       removed = false;
-      // A slot's destructor may disconnect others.
+      // Destroying a slot may disconnect other slots.
       std::list<Slot> dead;
       for (auto slot = all.begin(); slot != all.end();) {
         const auto next = std::next(slot);

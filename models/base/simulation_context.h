@@ -17,7 +17,8 @@ class SimulationContext {
         context_(std::make_unique<sc_core::sc_simcontext>()) {
     sc_core::sc_curr_simcontext = context_.get();
     sc_core::sc_default_global_context = context_.get();
-    // That nothing happened in an sc_start() is no news: runs advance in slices, and tests elaborate with one.
+    // SystemC warns when nothing happened in an sc_start(). The warning means nothing here: runs advance in slices, and
+    // tests elaborate with one call.
     sc_core::sc_report_handler::set_actions(sc_core::SC_ID_NO_SC_START_ACTIVITY_, sc_core::SC_DO_NOTHING);
   }
   ~SimulationContext() {

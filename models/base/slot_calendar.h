@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which cycles of one resource (a bank port, a link, a bus) are taken.
+// Records which cycles of one resource (a bank port, a link, a bus) are taken.
 #pragma once
 
 #include <vector>
@@ -8,9 +8,9 @@
 
 namespace bvp {
 
-/// A resource that serves one request a cycle. Requests are placed in the first free cycle at or after the
-/// one asked for, also in gaps left before later reservations, so callers need not reserve in time order.
-/// Cycles more than `window` before the latest reservation are forgotten and count as taken.
+/// A resource that serves one request per cycle. A request gets the first free cycle at or after the cycle asked for,
+/// which may lie in a gap before later reservations; so callers need not reserve in time order. Cycles more than
+/// `window` before the latest reservation are forgotten and count as taken.
 class SlotCalendar {
  public:
   /// @param window  cycles remembered, a power of two of at least 64

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Statistics as a tree that mirrors the hierarchy. A model owns a StatGroup and declares Counters in it; who reads them
-// (writers of tables, recorders, power estimators) lives apart from the models, which do not know it.
+// Statistics as a tree that mirrors the hierarchy of modules. A model owns a StatGroup and declares Counters in it. The
+// readers (writers of tables, recorders, power estimators) live elsewhere; the model does not know them.
 #pragma once
 
 #include <fmt/format.h>
@@ -25,19 +25,19 @@ class Counter {
   Counter(const Counter&) = delete;
   Counter& operator=(const Counter&) = delete;
 
-  /// Counts what happens at the present.
+  /// Counts an amount that happens at the present.
   Counter& operator+=(u64 amount) {
     value_ += amount;
     return *this;
   }
   Counter& operator++() { return *this += 1; }
-  /// Counts now what takes place evenly over [begin, end), in cycles of the model's clock; before the present or behind
-  /// it. What has no length happens at `begin`.
+  /// Counts now an amount that takes place evenly over [begin, end), in cycles of the model's clock; the interval may
+  /// lie before or after the present. An amount without a length takes place at `begin`.
   void add(u64 amount, Cycle begin, Cycle end) {
     value_ += amount;
     if (profile_ != nullptr) profile_->place(amount, begin, end);
   }
-  /// What was counted with `then` as its begin takes place over [begin, end).
+  /// Corrects the times of an amount: it was counted with `then` as its begin and takes place over [begin, end).
   void move(u64 amount, Cycle then, Cycle begin, Cycle end) {
     if (profile_ != nullptr) profile_->move(amount, then, begin, end);
   }
@@ -46,7 +46,8 @@ class Counter {
   [[nodiscard]] const std::string& unit() const { return unit_; }
   [[nodiscard]] const std::string& description() const { return description_; }
 
-  /// Tells `profile` from now on when amounts take place; null: nobody. Watching a counter does not change it.
+  /// From now on this counter reports to `profile` when its amounts take place; null: it reports to nobody. Watching a
+  /// counter does not change it.
   void set_profile(ActivityProfile* profile) const { profile_ = profile; }
 
  private:
@@ -55,14 +56,14 @@ class Counter {
   std::string name_, unit_, description_;
 };
 
-/// A state whose cycles are counted. It is counted up to the present whenever somebody reads the counter, and up to its
-/// end then: the sum does not depend on how often it is read.
+/// A state (such as "busy") whose cycles are counted: up to the present whenever somebody reads the counter, and up to
+/// the state's end when it ends. The sum does not depend on how often it is read.
 class LastingState {
  public:
   [[nodiscard]] bool open() const { return open_; }
-  /// Cycles until now that are not counted yet.
+  /// Cycles of the state until now that the counter does not have yet.
   [[nodiscard]] Cycle uncounted(Cycle now) const { return open_ && now > counted_until_ ? now - counted_until_ : 0; }
-  /// Nothing, if it is open already.
+  /// Opens the state; does nothing if it is open already.
   void begin(Cycle now) {
     if (open_) return;
     open_ = true;
@@ -94,7 +95,7 @@ class StatGroup {
   [[nodiscard]] const std::vector<StatGroup*>& children() const { return children_; }
   [[nodiscard]] const std::vector<Counter*>& counters() const { return counters_; }
 
-  /// For readers that rely on one. @throws std::logic_error  there is none of this name
+  /// For readers that need the counter. @throws std::logic_error  no counter has this name
   [[nodiscard]] const Counter& counter(const std::string& name) const { return named(counters_, name, "statistic"); }
   [[nodiscard]] const StatGroup& child(const std::string& name) const { return named(children_, name, "group"); }
 

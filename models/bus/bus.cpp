@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bus's decode, arbitration and forwarding.
+// Decode, arbitration and forwarding of the bus.
 #include "models/bus/bus.h"
 
 #include <algorithm>
@@ -11,10 +11,11 @@
 namespace bvp {
 namespace {
 
-/// Initiators run ahead of simulated time by up to their quantum, so much is remembered.
+/// Initiators run ahead of simulated time by up to their quantum, so the bus remembers reservations of this many
+/// cycles.
 constexpr u64 calendar_window = 65536;
 
-/// What the bus carries: targets check the rest.
+/// The bus itself refuses only payloads that it cannot carry; targets check everything else.
 constexpr PayloadRules carried() {
   PayloadRules rules;
   rules.ignore = rules.byte_enables = rules.streaming = true;
@@ -63,7 +64,8 @@ Bus::TargetSocket& Bus::add_target(const std::string& name, u64 base, u64 bytes)
                    other->base, other->last);
     }
   }
-  // Sockets belong to the module that is under construction; this may be called after the constructor.
+  // A socket must belong to the module that is under construction, and this function may be called after the bus's
+  // constructor. So the bus is put on SystemC's stack of modules meanwhile.
   simcontext()->hierarchy_push(this);
   targets_.push_back(std::make_unique<Target>(name, base, last, stats_));
   simcontext()->hierarchy_pop();
@@ -135,14 +137,14 @@ bool Bus::untimed(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
 
 unsigned Bus::debug(int, tlm::tlm_generic_payload& payload) {
   const u64 address = payload.get_address();
-  // Debuggers may ask beyond a region's end: the target says how much it has.
+  // Debuggers may ask beyond a region's end. The target tells how many bytes it has.
   Target* const target = decode(address, 1);
   if (target == nullptr) {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return 0;
   }
   const unsigned length = payload.get_data_length();
-  const u64 mapped = target->last - address;  // one less than there is
+  const u64 mapped = target->last - address;  // the bytes from `address` on, minus one
   if (length != 0 && length - 1 > mapped) payload.set_data_length(static_cast<unsigned>(mapped + 1));
   payload.set_address(address - target->base);
   const unsigned done = target->socket->transport_dbg(payload);

@@ -45,13 +45,14 @@ class Bus : public sc_core::sc_module {
   };
 
   void transport(int initiator, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  /// BulkTraffic and BulkData: true if it is one and has gone to its target, which checks the runs.
+  /// Forwards BulkTraffic and BulkData. Returns true if the payload is one of them and has gone to its target, which
+  /// checks the runs.
   bool untimed(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   unsigned debug(int initiator, tlm::tlm_generic_payload& payload);
   bool direct_memory(int initiator, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
   void invalidate(int target, sc_dt::uint64 start, sc_dt::uint64 end);
 
-  /// Null: nothing is mapped at all of [address, address + bytes).
+  /// Returns the region that contains all of [address, address + bytes), or null if none does.
   [[nodiscard]] Target* decode(u64 address, u64 bytes) const;
 
   const ClockDomain clock_;
@@ -61,7 +62,8 @@ class Bus : public sc_core::sc_module {
   StatGroup stats_;
   Counter decode_errors_;
 
-  std::vector<std::unique_ptr<Target>> targets_;  // as added: the index is the socket's tag
+  // In the order in which they were added: the index is the socket's tag.
+  std::vector<std::unique_ptr<Target>> targets_;
   std::vector<Target*> by_address_;
 };
 

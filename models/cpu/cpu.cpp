@@ -102,7 +102,7 @@ void Cpu::run() {
     if (!take_interrupt()) execute();
     if (ahead_ >= quantum_) synchronise();
   }
-  // The CPU has computed ahead: it halts when the simulation has come that far.
+  // The CPU has computed ahead of the simulation: it halts when simulated time reaches the CPU's own time.
   synchronise();
   if (halts.connected()) {
     halts(halt_reason_);
@@ -165,7 +165,7 @@ void Cpu::sleep() {
 void Cpu::settle() { asleep_.settle(sleep_cycles_, cycles_asleep()); }
 
 // ---------------------------------------------------------------------------------------------------------
-// Instructions that the engine leaves to us
+// Instructions that the engine leaves to the CPU model
 
 void Cpu::handle_exception(u64 cause) {
   const u64 pc = engine_.pc();
@@ -207,7 +207,8 @@ void Cpu::finish_memory_access(u64 cause, u32 instruction) {
   const bool is_atomic =
       access->kind == riscv::MemoryAccess::Kind::atomic || access->kind == riscv::MemoryAccess::Kind::load_reserved;
   if (is_atomic) {
-    // Atomics work in memory only; the first one may come before its memory has been asked for.
+    // Atomics work only in memory that the engine has. The first atomic may come before the CPU has asked for direct
+    // access to its memory.
     if (!engine_.mapped(address) && request_direct_memory(address)) return;
     return take_exception(fault, address);
   }
@@ -257,7 +258,7 @@ bool Cpu::take_interrupt() {
   if (!csr_.interrupts_enabled || csr_.mie == 0) return false;
   if (lines_in_doubt_) settle_lines();
   if ((pending() & csr_.mie) == 0) return false;
-  // The line was high when simulated time stood still; what counts is whether it is high now.
+  // The line was high when simulated time last advanced; the trap depends on whether it is high now.
   if (ahead_ != sc_core::SC_ZERO_TIME) settle_lines();
   const u64 ready = pending() & csr_.mie;
   if (ready == 0) return false;
@@ -292,7 +293,7 @@ void Cpu::enter_trap(u64 cause, u64 value) {
   csr_.interrupts_enabled = false;
   const bool vectored = (csr_.mtvec & 1) != 0 && (cause & riscv::interrupt_flag) != 0;
   engine_.set_pc((csr_.mtvec & ~u64{3}) + (vectored ? 4 * (cause & ~riscv::interrupt_flag) : 0));
-  // Entering costs the cycles of an instruction, so that time advances whatever the firmware does.
+  // Entering a trap costs the cycles of one instruction, so that time advances even if the firmware traps forever.
   ahead_ += instruction_time_;
 }
 
@@ -399,7 +400,7 @@ bool Cpu::write_csr(unsigned csr, u64 value) {
       csr_.mcycle_offset = value - cycles();
       break;
     case csr_minstret:
-      // The next instruction reads what was written.
+      // The 1 makes the next instruction read the value that was written.
       csr_.minstret_offset = value - instructions() - 1;
       break;
     default:

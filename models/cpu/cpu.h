@@ -18,8 +18,8 @@
 
 namespace bvp {
 
-/// Runs from the reset PC when simulation starts. RAM that the bus offers by DMI is executed and accessed directly;
-/// everything else goes through `data` one access at a time, at its exact time.
+/// Runs from the reset PC when simulation starts. The CPU executes and accesses RAM directly if the bus offers DMI for
+/// it. All other accesses go through `data`, one at a time and each at its exact time.
 class Cpu : public sc_core::sc_module {
  public:
   Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGroup& parent_statistics);
@@ -35,31 +35,34 @@ class Cpu : public sc_core::sc_module {
   void set_pc(u64 pc) { engine_.set_pc(pc); }
   [[nodiscard]] u64 read_register(unsigned index) const { return engine_.read_register(index); }
   void write_register(unsigned index, u64 value) { engine_.write_register(index, value); }
-  /// Firmware will use the memory there: direct access is asked for when simulation starts and not only when it is
-  /// first needed, which would cost the host milliseconds for another map.
+  /// Tells the CPU that firmware will use the memory there. The CPU asks for direct access to it when simulation
+  /// starts: asking at the first use would cost the host milliseconds for building another memory map.
   void expect_memory(u64 address) { expected_memory_.push_back(address); }
-  /// Somebody else than the CPU changed instructions in memory.
+  /// Must be called when somebody other than the CPU has changed instructions in memory.
   void code_changed(u64 address, u64 bytes) { engine_.code_changed(address, bytes); }
 
-  /// The firmware cannot go on: an exception that it has no way to handle.
+  /// Emitted when the firmware cannot go on: an exception has happened that it has no way to handle.
   [[nodiscard]] bool halted() const { return halted_; }
   [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
-  /// The CPU halts, at the simulated time at which it does, for this reason. A warning is reported if nobody listens.
+  /// Emitted with the reason when the CPU halts, at the simulated time of the halt. If nobody is connected, a warning
+  /// is reported.
   Signal<const std::string&> halts;
-  Signal<bool> sleep_changed;  ///< the CPU goes to sleep in WFI (true) or wakes
-  /// What the `time` register shows; without it reading `time` is an illegal instruction.
+  Signal<bool> sleep_changed;  ///< true: the CPU goes to sleep in WFI; false: it wakes
+  /// Sets the function that gives the value of the `time` register; without it, reading `time` is an illegal
+  /// instruction.
   void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
-  /// When timer_irq will rise next, if nobody writes a register of the timer until then. The CPU does not compute
-  /// beyond that time, so that it takes the timer's interrupt at once; without it, up to a quantum late.
+  /// Sets the function that forecasts when timer_irq will rise next, if nobody writes a register of the timer until
+  /// then. The CPU does not compute beyond that time, so that it takes the timer's interrupt at once. Without a
+  /// forecast, it takes the interrupt up to one quantum late.
   void set_timer_forecast(std::function<sc_core::sc_time()> next_rise) { timer_forecast_ = std::move(next_rise); }
 
   /// Counts the cycles asleep up to the present; call before reading the statistics.
   void settle();
   [[nodiscard]] sc_core::sc_time period() const { return period_; }
 
-  /// In WFI, waiting for an interrupt.
+  /// Whether the CPU is in WFI and waits for an interrupt.
   [[nodiscard]] bool sleeping() const { return sleeping_; }
-  /// The CPU's own time, ahead of the simulation's by up to a quantum.
+  /// The CPU's own time, which is up to one quantum ahead of simulated time.
   [[nodiscard]] sc_core::sc_time local_time() const { return sc_core::sc_time_stamp() + ahead_; }
   [[nodiscard]] u64 instructions() const { return instructions_.value(); }
   [[nodiscard]] u64 sleep_cycles() const { return sleep_cycles_.value(); }
@@ -72,9 +75,9 @@ class Cpu : public sc_core::sc_module {
   void run();
   void execute();
   void sleep();
-  /// Lets simulated time catch up with the CPU's own.
+  /// Waits until simulated time has reached the CPU's own time.
   void synchronise();
-  /// The same, and lets all that happens at that time reach the interrupt lines.
+  /// Like synchronise(); then waits until all that happens at that time has reached the interrupt lines.
   void settle_lines();
   [[nodiscard]] sc_core::sc_time horizon();
   void advance(u64 instructions);
@@ -90,7 +93,7 @@ class Cpu : public sc_core::sc_module {
   void return_from_trap();
   void halt(u64 cause, u64 value, const char* why);
 
-  /// Bits of `mip` that the lines set at sc_time_stamp().
+  /// The bits of `mip` that the interrupt lines set at sc_time_stamp().
   [[nodiscard]] u64 pending() const;
   [[nodiscard]] u64 cycles() const;
   [[nodiscard]] u64 cycles_asleep() const {
@@ -110,7 +113,7 @@ class Cpu : public sc_core::sc_module {
   };
   struct LastException {
     u64 cause = 0, pc = 1;
-    u64 instructions = 0;  // completed until then
+    u64 instructions = 0;  // completed before this exception
     unsigned repetitions = 0;
   };
 
@@ -118,13 +121,13 @@ class Cpu : public sc_core::sc_module {
   RiscvEngine engine_;
   std::vector<u64> expected_memory_;
   Csrs csr_;
-  LastException last_exception_;  // since firmware left a handler: MRET, or interrupts enabled
+  LastException last_exception_;  // since firmware last left a handler, by MRET or by enabling interrupts
   sc_core::sc_time ahead_;
   sc_core::sc_event_or_list lines_changed_;
-  bool lines_in_doubt_ = false;  // since they were read, something may have moved them or made them matter
+  bool lines_in_doubt_ = false;  // the lines may have changed, or a CSR that enables them, since they were last read
   bool sleeping_ = false, halted_ = false;
   sc_core::sc_time asleep_since_;
-  LastingState asleep_;  // in cycles since then
+  LastingState asleep_;  // counts cycles since asleep_since_
   std::string halt_reason_;
   std::function<u64(const sc_core::sc_time&)> time_source_;
   std::function<sc_core::sc_time()> timer_forecast_;

@@ -22,19 +22,19 @@ int __wrap_cpu_exec_riscv64(void* engine, void* core) {
   return __real_cpu_exec_riscv64(engine, core);
 }
 
-// The first code of a page has been translated.
+// Unicorn calls this when the first code of a page has been translated.
 void __wrap_tlb_protect_code_riscv64(void* engine, bvp::u64 place) {
   __real_tlb_protect_code_riscv64(engine, place);
   if (bvp::FastStores* const stores = bvp::FastStores::running()) stores->add_code(engine, place);
 }
 
-// The last one has been dropped.
+// Unicorn calls this when the last translated code of a page has been dropped.
 void __wrap_tlb_unprotect_code_riscv64(void* engine, bvp::u64 place) {
   __real_tlb_unprotect_code_riscv64(engine, place);
   if (bvp::FastStores* const stores = bvp::FastStores::running()) stores->remove_code(place);
 }
 
-// A store calls these three one after the other, unless the page has been let pass.
+// A store calls the following three functions one after the other, unless its page has been released from checks.
 void* __wrap_page_collection_lock_riscv64(void* engine, bvp::u64 first, bvp::u64 end) {
   const bvp::FastStores* const stores = bvp::FastStores::running();
   if (stores != nullptr && !stores->has_code(first) && !stores->has_code(end - 1)) return nullptr;

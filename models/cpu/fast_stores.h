@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores at full speed with Unicorn 2.0, which at each store looks for translated code in the page; that takes a
-// hundred times longer than the store (github.com/unicorn-engine/unicorn/issues/1970). As in 2.1, only a page that has
-// such code is treated so. The linker puts functions in front of Unicorn's own (CMakeLists.txt) that decide it.
+// Makes stores fast with Unicorn 2.0. That version looks for translated code in the page at each store, which takes a
+// hundred times longer than the store itself (github.com/unicorn-engine/unicorn/issues/1970). Here, as in Unicorn 2.1,
+// only a page that has translated code is searched. CMakeLists.txt lets the linker put our functions in front of
+// Unicorn's; they decide whether Unicorn searches.
 #pragma once
 
 #include <unordered_set>
@@ -11,15 +12,15 @@
 
 namespace bvp {
 
-/// Of one engine. Where Unicorn is of another version or not linked statically, it has no effect.
+/// The state for one engine. It has no effect if Unicorn has another version or is not linked statically.
 class FastStores {
  public:
-  /// The engine is a new one: nothing is mapped, no page has code.
+  /// Starts anew for a new engine: nothing is mapped, and no page has translated code.
   void reset();
-  /// [base, base + bytes) of the guest is memory of the host at `data`.
+  /// Tells that [base, base + bytes) of the guest is memory of the host at `data`.
   void map(u64 base, u64 bytes, const u8* data) { ranges_.push_back({base, bytes, data}); }
 
-  /// While it lives, the engine runs, and no other one in this thread.
+  /// While an object of this class lives, this engine runs, and no other engine runs in the same thread.
   class Running {
    public:
     explicit Running(FastStores& stores);
@@ -28,13 +29,13 @@ class FastStores {
     Running& operator=(const Running&) = delete;
   };
 
-  // Called by Unicorn. Places are those of its RAM, pages of 4 KiB.
+  // Unicorn calls these functions. Addresses are offsets in its RAM; pages have 4 KiB.
   static FastStores* running();
   void enter(void* core) { core_ = core; }
   [[nodiscard]] bool has_code(u64 place) const { return code_pages_.count(page_of(place)) != 0; }
   void add_code(void* engine, u64 place);
   void remove_code(u64 place) { code_pages_.erase(page_of(place)); }
-  /// Further stores to this page, which has no code, will not be reported.
+  /// This page has no translated code: Unicorn will not report further stores to it.
   void let_pass(void* engine, u64 place);
 
  private:

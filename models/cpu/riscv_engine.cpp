@@ -29,12 +29,13 @@ void check(uc_err error, const char* what) {
 
 std::size_t block_index(u64 address) { return address >> 1 & (block_table_entries - 1); }
 
-/// Whether Unicorn executes the instruction where on_site finds nothing against it.
+/// Whether Unicorn executes the instruction if on_site() finds no reason to stop there.
 bool may_be_passed(u32 instruction) {
   return riscv::is_fence_i(instruction) || riscv::is_store_conditional(instruction);
 }
 
-// Never called: memory protection stops each access before. Unicorn demands that the addresses are mapped.
+// Unicorn never calls these, because memory protection stops each access before; but it demands an entry for each
+// mapped address.
 u64 read_hole(uc_engine*, u64, unsigned, void*) { return 0; }
 void write_hole(uc_engine*, u64, unsigned, u64, void*) {}
 
@@ -51,7 +52,8 @@ bool RiscvEngine::map(u64 base, u64 bytes, u8* data, bool writable) {
   Region region{base + skipped, (bytes - skipped) / page_bytes * page_bytes, data + skipped, writable};
   for (const Region& other : regions_) {
     if (region.base < other.end() && other.base < region.end()) return false;
-    // Unicorn would not see a change of code that is made through the other place.
+    // The same memory at a second guest address is refused: Unicorn would not see a change of code that is made through
+    // the other address.
     if (region.data < other.data + other.bytes && other.data < region.data + region.bytes) return false;
   }
   if (regions_.size() == max_regions) return false;
@@ -218,8 +220,9 @@ void RiscvEngine::forget_code() {
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// FENCE.I. Unicorn sees the stores of the guest to its code, but not what other bus masters write. Each page with
-// translated code is remembered as it was translated, and FENCE.I drops what has been translated from other bytes.
+// FENCE.I. Unicorn sees the stores of the guest to its own code, but not what other bus masters write. Therefore the
+// engine keeps a copy of each page as it was when its code was translated, and FENCE.I drops code that was translated
+// from other bytes.
 
 void RiscvEngine::note_code(u64 address, u64 bytes) {
   const u64 end = address + bytes;
@@ -264,10 +267,11 @@ void RiscvEngine::forget_outdated_code() {
 // ---------------------------------------------------------------------------------------------------------
 // Blocks
 
-// Unicorn's own counters would show the host's clock, and it executes some floating-point instructions that this core
-// does not have, and takes compressed floating-point accesses and reserved compressed instructions for nothing.
-// AMOMIN.W and its like compare a zero-extended word with a sign-extended register; a store conditional without a
-// reservation does not look at its address; FENCE.I does nothing.
+// Several instructions must not reach Unicorn. Its counters would show the host's clock. It executes some
+// floating-point instructions that this core does not have, and treats compressed floating-point accesses and reserved
+// compressed instructions as if they were valid. Its AMOMIN.W and the other 32-bit minima and maxima compare a
+// zero-extended word with a sign-extended register. Its store conditional without a reservation does not check the
+// address. Its FENCE.I does nothing.
 bool RiscvEngine::must_stop_at(u32 instruction) const {
   if (riscv::instruction_bytes(instruction) == 2) {
     const u32 quadrant = instruction & 3, function = instruction >> 13 & 7;
@@ -299,7 +303,7 @@ bool RiscvEngine::may_pass(u32 instruction) const {
   return writable_memory(read_register(access.base_register), access.bytes) != nullptr;
 }
 
-/// Executes the instruction at pc() for Unicorn, if it is one that the engine can.
+/// Executes the instruction at pc() in place of Unicorn, if the engine can execute it.
 bool RiscvEngine::execute_site() {
   const u32 instruction = fetch(pc_);
   if (riscv::is_fence_i(instruction)) {
@@ -323,7 +327,7 @@ bool RiscvEngine::execute_site() {
 
 void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
   block = {address, bytes, 0};
-  // With an illegal instruction at its end, a block's size is not what Unicorn says: it leaves out the instruction
+  // If a block ends with an illegal instruction, Unicorn reports a wrong size: the size leaves out the instruction
   // before as well, or is negative.
   const u64 end = address + std::min(bytes, max_block_bytes);
   for (u64 at = address; at < end + unreported_bytes;) {
@@ -336,7 +340,7 @@ void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
     }
     at += riscv::instruction_bytes(instruction);
     if (at <= end) ++block.instructions;
-    // What is behind an instruction that always stops is not reached in this block.
+    // An instruction that always stops ends the block: the instructions after it are not reached.
     if (stops && !may_be_passed(instruction)) return;
   }
 }
@@ -364,7 +368,7 @@ void RiscvEngine::watch_site(u64 address) {
                     address),
         "cannot be observed");
   sites_.push_back({address, hook});
-  // pc_ is where the block begins that was not entered because of the site.
+  // pc_ is the start of the block that was not entered because of the site.
   uc_ctl_remove_cache(engine_.get(), pc_, address + 4);
 }
 
@@ -373,7 +377,7 @@ void RiscvEngine::on_block(uc_struct* engine, u64 address, u32 bytes, void* self
   Block& block = self.blocks_[block_index(address)];
   if (block.address != address || block.bytes != bytes) self.scan(block, address, bytes);
   if (self.executed_ >= self.budget_ || block.address != address) {
-    // Unicorn does not bring its PC up to date here while there are hooks of instructions.
+    // Unicorn does not update its PC here while instruction hooks are installed.
     self.not_entered_ = address;
     self.budget_used_ = self.executed_ >= self.budget_;
     uc_emu_stop(engine);
@@ -407,7 +411,7 @@ void RiscvEngine::on_exception(uc_struct* engine, u32 number, void* self_pointer
 // ---------------------------------------------------------------------------------------------------------
 // Running
 
-// A block is counted as a whole when it begins.
+// A block is counted as a whole when it begins, before its instructions have run.
 void RiscvEngine::uncount_from(u64 address) {
   if (address - current_.address > max_block_bytes) return;
   executed_ -= current_.instructions;
@@ -446,7 +450,7 @@ RiscvEngine::Result RiscvEngine::finish(int error) {
   u64 cause = 0;
   if (exception_) {
     cause = cause_;
-    pc_ -= 4;  // Unicorn reports where a system call would return to
+    pc_ -= 4;  // Unicorn reports the address to which a system call would return.
   } else if (site_reached_) {
     const auto access = riscv::decode_memory_access(fetch(pc_));
     cause = access && access->writes() ? riscv::store_access_fault : riscv::illegal_instruction;
@@ -463,7 +467,7 @@ RiscvEngine::Result RiscvEngine::finish(int error) {
   } else {
     throw std::runtime_error(std::string("instruction set engine: ") + uc_strerror(static_cast<uc_err>(error)));
   }
-  // A block that cannot be fetched was not counted.
+  // A block whose code cannot be fetched was not counted.
   if (cause != riscv::instruction_access_fault) uncount_from(pc_);
   return {Stop::exception, cause, executed_};
 }

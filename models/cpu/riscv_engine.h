@@ -15,9 +15,9 @@ struct uc_struct;
 
 namespace bvp {
 
-/// The guest runs in Unicorn's user mode behind physical memory protection that admits only the mapped RAM. Hence
-/// everything that is not plain computing in RAM stops it before it has an effect, at exactly the instruction: any
-/// other memory access, each CSR access, ECALL, EBREAK, MRET. The caller finishes such instructions.
+/// The guest runs in Unicorn's user mode, and physical memory protection admits only the mapped RAM. Hence everything
+/// other than plain computing in RAM stops the guest at exactly that instruction, before it has an effect: any other
+/// memory access, each CSR access, ECALL, EBREAK, MRET. The caller finishes such instructions.
 class RiscvEngine {
  public:
   enum class Stop { budget, exception, wfi };
@@ -35,8 +35,8 @@ class RiscvEngine {
   static constexpr u64 page_bytes = 4096;
   static constexpr unsigned max_regions = 8;
 
-  /// Makes [base, base + bytes) of host memory the guest's RAM; only whole pages are taken. False if nothing could be,
-  /// or if some of the memory is there already: then accesses there keep stopping the engine.
+  /// Makes [base, base + bytes) of host memory the guest's RAM; only whole pages are taken. Returns false if no page
+  /// could be taken, or if some of the memory is mapped already; accesses to it then still stop the engine.
   bool map(u64 base, u64 bytes, u8* data, bool writable);
   /// Forgets all RAM that touches [first, last].
   void unmap(u64 first, u64 last);
@@ -52,8 +52,8 @@ class RiscvEngine {
   void write_register(unsigned index, u64 value);
   /// The instruction at `address`, 0 (which is illegal) if it is not in RAM.
   [[nodiscard]] u32 fetch(u64 address) const;
-  /// The bytes there were changed by somebody else than the guest, and the guest shall execute the new ones without a
-  /// FENCE.I of its own.
+  /// Must be called when somebody other than the guest has changed the bytes there and the guest shall execute the new
+  /// bytes without a FENCE.I of its own.
   void code_changed(u64 address, u64 bytes);
 
  private:
@@ -74,7 +74,7 @@ class RiscvEngine {
   };
   /// A page with translated code.
   struct CodePage {
-    std::array<u8, page_bytes> bytes;  // as they were when its first block was translated
+    std::array<u8, page_bytes> bytes;  // the bytes of the page when its first block was translated
     bool outdated = false;             // a block was translated from other bytes
   };
   struct EngineDeleter {
@@ -111,8 +111,8 @@ class RiscvEngine {
 
   std::unique_ptr<uc_struct, EngineDeleter> engine_;
   FastStores stores_;
-  bool in_use_ = false;  // holds a map, which cannot be changed
-  bool stale_ = true;    // the map has changed since
+  bool in_use_ = false;  // holds the memory map, which Unicorn cannot change after the start
+  bool stale_ = true;    // the map has changed since the engine was built
   std::vector<Region> regions_;
   u64 pc_ = 0;
 
@@ -124,7 +124,7 @@ class RiscvEngine {
   u64 budget_ = 0, executed_ = 0;
   bool budget_used_ = false, site_reached_ = false, exception_ = false;
   u64 cause_ = 0;
-  // Odd: none.
+  // Odd: there is no such address.
   u64 changed_site_ = 1;  // a site that is not watched yet, or what is watched and no site any more
   u64 not_entered_ = 1;   // the block that was not entered because the engine was stopped
 };

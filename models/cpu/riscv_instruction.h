@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// As much of the RV64IMAC encoding as is needed to finish instructions that the instruction set engine cannot: memory
-// accesses outside of RAM, and system instructions.
+// The part of the RV64IMAC encoding that is needed to finish the instructions that the engine leaves to the CPU model:
+// memory accesses outside of RAM, and system instructions.
 #pragma once
 
 #include <optional>
@@ -41,7 +41,7 @@ struct MemoryAccess {
   [[nodiscard]] bool writes() const { return kind == Kind::store || kind == Kind::atomic; }
 };
 
-/// The load, store or atomic that `instruction` is, if it is one.
+/// Decodes `instruction` if it is a load, a store or an atomic.
 [[nodiscard]] std::optional<MemoryAccess> decode_memory_access(u32 instruction);
 
 struct CsrAccess {
@@ -52,7 +52,7 @@ struct CsrAccess {
   bool immediate;
   unsigned source;  // a register, or the immediate itself
 
-  /// Set and clear without a source only read.
+  /// The forms "set" and "clear" without a source (x0 or 0) only read the register.
   [[nodiscard]] bool writes() const { return operation == Operation::write || source != 0; }
 };
 
@@ -61,7 +61,7 @@ struct CsrAccess {
 /// SC.W or SC.D.
 [[nodiscard]] constexpr bool is_store_conditional(u32 instruction) { return (instruction & 0xf800607f) == 0x1800202f; }
 
-/// FENCE.I, whatever its reserved fields hold.
+/// Whether the instruction is FENCE.I, whatever its reserved fields hold.
 [[nodiscard]] constexpr bool is_fence_i(u32 instruction) { return (instruction & 0x707f) == 0x100f; }
 
 /// AMOMIN.W, AMOMAX.W, AMOMINU.W and AMOMAXU.W.
@@ -70,7 +70,7 @@ struct WordExtremum {
   Operation operation;
   unsigned destination, base_register, source;
 
-  /// What is in memory afterwards.
+  /// The value in memory after the atomic operation.
   [[nodiscard]] u32 choose(u32 in_memory, u32 operand) const;
 };
 

@@ -61,7 +61,8 @@ void Dma::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay
     rules.write = false;
     rules.least_bytes = rules.most_bytes = sizeof(u32);
   } else {
-    rules.alignment = dma_channel_stride;  // nothing is there: an address error, whatever the command
+    // Nothing is mapped there: the response is an address error, whatever the command.
+    rules.alignment = dma_channel_stride;
   }
   payload.set_response_status(check(payload, rules));
   if (!payload.is_response_ok()) return;
@@ -108,7 +109,7 @@ void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time&
   channel.status = validate(channel.descriptor);
   if (channel.status == DmaStatus::ok) {
     channel.transfer.start(channel.descriptor);
-    // Even addresses get the low byte of the fill word; the pattern is read from its byte 0 or 1.
+    // Bytes at even addresses get the low byte of the fill word, so the pattern is read from its byte 0 or its byte 1.
     for (std::size_t i = 0; channel.descriptor.fill != 0 && i < channel.data.size(); ++i) {
       channel.data[i] = static_cast<u8>(channel.descriptor.fill >> (i % 2 * 8));
     }
@@ -125,10 +126,10 @@ Cycle Dma::next_issue(const Channel& channel) const {
   return std::max(channel.issue_from, channel.done[channel.burst_count % channel.done.size()]);
 }
 
-/// Performs bursts whose issue lies a little ahead, at most as many as may be in flight, then sleeps until the
-/// next may be issued. So what it reserves and reads is never much later than the present.
+/// Performs the bursts whose issue lies a little ahead of the present, at most as many as may be in flight, then sleeps
+/// until the next burst may be issued. So the channel never reserves or reads much later than the present.
 void Dma::run(Channel& channel) {
-  // Two channels that are due at the same time start to move once.
+  // If two channels are due at the same time, start_moving() must run only once.
   if (moving_since_ && *moving_since_ == clock_.now() && !drains(channel)) return;
   const bool moved = stop_moving();
   if (!drains(channel)) {

@@ -43,8 +43,9 @@ struct DmaStatistics {
 class Dma : public sc_core::sc_module {
  public:
   struct Mode {
-    bool fast = false;  ///< long transfers are timed burst by burst at first only, and go on at the pace they have then
-    bool data = true;   ///< false: in fast mode nothing is moved
+    /// Long transfers are timed burst by burst only at first, and then continue at the pace that they have reached.
+    bool fast = false;
+    bool data = true;  ///< false: in fast mode nothing is moved
   };
   Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
       StatGroup& parent_statistics, Mode mode);
@@ -53,22 +54,22 @@ class Dma : public sc_core::sc_module {
       : Dma(name, parameters, clock, parent_statistics, Mode{}) {}
   ~Dma() override;
 
-  /// A 64-byte write at channel * 0x100 starts a transfer; a busy channel refuses it. A 4-byte read at
-  /// channel * 0x100 + 0x40 gives bit 31: busy, other bits: the DmaStatus of the last transfer.
+  /// A 64-byte write at address channel * 0x100 starts a transfer; a busy channel refuses it. A 4-byte read at channel
+  /// * 0x100 + 0x40 gives in bit 31 whether the channel is busy, in the other bits the DmaStatus of the last transfer.
   tlm_utils::simple_target_socket<Dma> descriptors;
-  /// Source and destination, at bus addresses.
+  /// Source and destination of the data, at bus addresses.
   tlm_utils::simple_initiator_socket<Dma> to_bus;
-  /// An 8-byte write at channel * 8 when a transfer has ended: u32 DmaStatus, u32 0.
+  /// An 8-byte write at address channel * 8 when a transfer has ended: u32 DmaStatus, u32 0.
   tlm_utils::simple_initiator_socket<Dma> completions;
 
   [[nodiscard]] const DmaStatistics& statistics(u32 channel) const { return channels_.at(channel)->statistics; }
   /// Counts the cycles of busy channels up to the present; call before reading the statistics.
   void settle();
-  /// Moves transfers on to the present that are timed loosely. The simulation has ended: what comes after them would
-  /// not be timed as it is without.
+  /// Moves transfers that are timed loosely on to the present. Call it only when the simulation has ended: the timing
+  /// of what comes after the call would differ from a run without it.
   void bring_up_to_date() { stop_moving(); }
 
-  /// Of all channels together.
+  /// Counters of all channels together.
   [[nodiscard]] double bytes_per_cycle() const {
     return static_cast<double>(channels_.size()) * static_cast<double>(bytes_per_cycle_);
   }
@@ -89,19 +90,19 @@ class Dma : public sc_core::sc_module {
     DmaBurst burst;
     Cycle submitted = 0;
     LastingState taken, set_up;
-    Cycle issue_from = 0;     // when the data path is free for the next burst
-    Cycle finished = 0;       // when the last burst is done
-    std::vector<Cycle> done;  // ring: when the last `outstanding` bursts are
+    Cycle issue_from = 0;     // the data path is free for the next burst from this cycle on
+    Cycle finished = 0;       // the last burst is done in this cycle
+    std::vector<Cycle> done;  // ring: the cycles in which the last `outstanding` bursts are done
     u64 burst_count = 0;
-    // Fast: since the busy transfers have changed.
+    // Fast mode; counted since the set of busy transfers has changed.
     u64 paced_bursts = 0;
     u64 paced_reads = 0, paced_writes = 0, paced_bytes = 0;
-    Cycle pace_begin = 0;  // issue of the burst from which on the pace is measured
-    bool movable = false;  // Fast: its targets take BulkTraffic of all that it touches
-    // Fast: while it moves.
+    Cycle pace_begin = 0;  // issue of the first burst that the pace is measured with
+    bool movable = false;  // fast mode: the targets take BulkTraffic for all that the transfer touches
+    // Fast mode, while the transfer moves at a known pace.
     Cycle moving_from = 0;
-    double fill = 0;       // cycles from then on until the pipeline is full
-    std::vector<u8> data;  // of a burst; of a fill: its pattern
+    double fill = 0;       // cycles from moving_from until the pipeline is full
+    std::vector<u8> data;  // bytes of a burst; for a fill, its pattern
     tlm::tlm_generic_payload payload;
   };
 
@@ -116,55 +117,57 @@ class Dma : public sc_core::sc_module {
   bool move_segment(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
                     Cycle& done);
   void complete(Channel& channel);
-  /// All its bursts have been issued.
+  /// Whether all bursts of the channel have been issued.
   [[nodiscard]] static bool drains(const Channel& channel) {
     return channel.status != DmaStatus::ok || channel.transfer.finished();
   }
 
-  // Fast mode, in dma_fast.cpp: transfers of the same shapes at the same time go at the same pace. It is measured over
-  // a number of bursts; from then on all busy channels move on together, until one of them ends or another transfer
-  // begins. What beginning and ending cost is learnt likewise; until then the first and last bursts are timed.
-  /// The mean over the busy channels; enough to see many batches of the DRAM's write queue. 512 are no more exact over
-  /// the shipped networks (0.5 % of the cycles in the mean), 128 are somewhat less.
+  // Fast mode, in dma_fast.cpp. Transfers with the same shapes that are busy at the same time go at the same pace. The
+  // pace is measured over a number of bursts. After that all busy channels move at the known pace, without timed
+  // bursts, until one transfer ends or another begins. The cost of beginning and of ending is learnt in the same way;
+  // until it is known, the first and the last bursts are timed.
+  /// Bursts per channel that a pace is measured over, the mean over the busy channels; 256 cover many batches of the
+  /// DRAM's write queue. 512 are not more exact over the shipped networks (0.5 % of the cycles in the mean), 128 are
+  /// less exact.
   static constexpr u64 learning_bursts = 256;
-  /// Of each channel, however slow it is beside the others.
+  /// Bursts that each channel must have, even a slow one beside fast ones.
   static constexpr u64 least_learning_bursts = 64;
   void find_busy_transfers();
   [[nodiscard]] bool pace_is_measured() const;
-  /// Samples before and the present one together.
+  /// Whether the earlier samples and the present one have enough bursts together.
   [[nodiscard]] bool sample_is_large() const;
-  /// A burst that was issued then has been timed.
+  /// Counts a timed burst that was issued at `issue`.
   void count_for_pace(Channel& channel, Cycle issue);
   void learn_paces();
   void learn_drain(const Channel& channel);
   /// Bursts that fill the pipeline before the pace is measured.
   [[nodiscard]] u64 pace_bursts() const { return u64{outstanding_}; }
-  /// Whether each side lies within one target that takes traffic without time. What does not is timed to its end, so
-  /// that errors come where they come cycle by cycle.
+  /// Whether each side of the transfer lies within one target that takes BulkTraffic. Other transfers are timed to
+  /// their end, so that errors come where they come cycle by cycle.
   bool can_be_moved(const Channel& channel);
-  /// Bursts that need not be timed.
+  /// Remaining bursts that need not be timed.
   [[nodiscard]] u64 skippable(const Channel& channel) const;
   [[nodiscard]] bool can_move(const Channel& channel) const;
-  /// Cycles from now on until all that can be skipped is, and how much is after some of them.
+  /// Cycles from now until the channel has moved all bursts that it can skip.
   [[nodiscard]] double cycles_to_move(Channel& channel) const;
   [[nodiscard]] u64 bursts_moved(const Channel& channel) const;
   bool start_moving();
   /// Brings the channels up to the present if they were moving.
   bool stop_moving();
-  /// Brings a channel that has moved by so many bursts up to the present.
+  /// Brings a channel up to the present, after `bursts` bursts have moved.
   void catch_up(Channel& channel, u64 bursts);
-  /// Moves and counts what these bursts would have.
+  /// Moves the data of these bursts and counts what timed bursts would have counted.
   void move(Channel& channel, u64 bursts, u64 bytes, Cycle cycles);
-  /// False: no target takes it.
+  /// Returns false if no target takes it.
   bool send_bulk(const DmaSpan& span, BulkTraffic& bulk);
   /// Moves the next bytes of the transfer at once.
   void move_data(Channel& channel, u64 bytes);
-  /// Even addresses of moved_ get the low byte.
+  /// Fills moved_data_ with the pattern; bytes at even addresses get its low byte.
   void fill_moved(u16 pattern);
-  /// One side of them: moved_ to or from moved_data_; false if a target does not take it.
+  /// Reads moved_data_ from the runs in moved_ or writes it to them; false if a target refuses.
   bool access_moved(bool write);
-  /// A run of them, of a target that knows no BulkData: by the debug transport or, where the target has none, by
-  /// transactions whose time is not looked at.
+  /// The same for one run in a target that does not know BulkData. Uses the debug transport or, where the target has
+  /// none, transactions whose time is ignored.
   bool access_plainly(u64 address, u8* data, u32 bytes, bool write);
   /// Host memory that holds the bus address, or null.
   const tlm::tlm_dmi* direct_memory(u64 address);
@@ -175,7 +178,7 @@ class Dma : public sc_core::sc_module {
   StatGroup stats_;
   TimingOnly timing_only_;
   SampledTraffic sampled_;
-  bool sampling_ = false;  // the burst at hand is one that the pace is measured of
+  bool sampling_ = false;  // the present burst belongs to the sample that the pace is measured with
   const Mode mode_;
   std::vector<tlm::tlm_dmi> regions_;
   std::vector<DmaRun> moved_;
@@ -186,7 +189,7 @@ class Dma : public sc_core::sc_module {
   Cycle setup_cycles_;
   std::vector<std::unique_ptr<Channel>> channels_;
   PaceTable paces_;
-  BusyTransfers* busy_ = nullptr;  // the entry of paces_ for what is busy now
+  BusyTransfers* busy_ = nullptr;  // the entry of paces_ for the transfers that are busy now
   std::optional<Cycle> moving_since_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the DMA engine does in fast mode only: learning paces, and moving on at them.
+// The part of the DMA engine that only fast mode uses: it learns the pace of transfers and moves them at that pace.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -21,7 +21,7 @@ void Dma::find_busy_transfers() {
 }
 
 void Dma::count_for_pace(Channel& channel, Cycle issue) {
-  // The first bursts fill the pipeline; the pace is measured from then on.
+  // The first bursts fill the pipeline, so the pace is measured only from the burst after them.
   if (channel.paced_bursts == pace_bursts()) {
     channel.pace_begin = issue;
     channel.paced_reads = channel.paced_writes = channel.paced_bytes = 0;
@@ -35,7 +35,7 @@ void Dma::count_for_pace(Channel& channel, Cycle issue) {
   }
 }
 
-/// All that is busy has filled its pipeline, and the pace of it is not known yet.
+/// True if all busy channels have filled their pipelines and the pace of these transfers is not known yet.
 bool Dma::pace_is_measured() const {
   if (busy_ == nullptr || busy_->learnt) return false;
   return std::all_of(channels_.begin(), channels_.end(),
@@ -55,7 +55,8 @@ bool Dma::sample_is_large() const {
   return bursts >= busy * learning_bursts;
 }
 
-/// If what has been busy was so for long enough.
+/// Adds the bursts of the busy transfers to the sample of their pace, if these transfers were busy together for long
+/// enough.
 void Dma::learn_paces() {
   if (busy_ == nullptr || busy_->learnt) return;
   for (const auto& channel : channels_) {
@@ -73,7 +74,8 @@ void Dma::learn_paces() {
   }
 }
 
-/// If its last bursts were timed while the busy transfers were these.
+/// Adds the duration of the channel's drain (from its last issue to its end) to the samples, if its last bursts were
+/// timed with the present set of busy transfers.
 void Dma::learn_drain(const Channel& channel) {
   if (channel.status != DmaStatus::ok || std::min(channel.burst_count, channel.paced_bursts) < outstanding_) return;
   busy_->paces[channel.number].drain.add(channel.finished - std::min(channel.finished, next_issue(channel)));
@@ -86,7 +88,8 @@ bool Dma::can_be_moved(const Channel& channel) {
   return source && send_bulk(channel.transfer.destination_span(), nothing);
 }
 
-/// Unless it is known how long they take, the last bursts are timed: what is in flight then has to end by itself.
+/// Bursts that need not be timed. Until the duration of the drain is known, the last bursts must be timed: the drain of
+/// bursts that were skipped cannot be measured.
 u64 Dma::skippable(const Channel& channel) const {
   const Pace& pace = busy_->paces[channel.number];
   const u64 bursts = pace.bursts_of(channel.transfer.remaining());
@@ -222,7 +225,7 @@ bool Dma::send_bulk(const DmaSpan& span, BulkTraffic& bulk) {
 }
 
 void Dma::move_data(Channel& channel, u64 bytes) {
-  // What the host's first cache holds easily.
+  // A size that fits easily into the host's first-level cache.
   constexpr u64 most_at_once = 16384;
   moved_data_.resize(most_at_once);
   while (bytes != 0 && channel.status == DmaStatus::ok) {

@@ -7,7 +7,7 @@
 namespace bvp {
 namespace {
 
-/// Returns false when an address would leave 64 bits.
+/// Computes the span of addresses; false if an address would need more than 64 bits.
 bool find_span(const DmaDescriptor& descriptor, u64 base, const std::array<i32, 3>& strides, DmaSpan& span) {
   // The counts' product is at most 2^32, so the sums stay within 2^63.
   u64 below = 0;
@@ -25,7 +25,7 @@ bool find_span(const DmaDescriptor& descriptor, u64 base, const std::array<i32, 
   return true;
 }
 
-/// Greatest common divisor of the strides that are used on either side, 0 if there are none.
+/// Greatest common divisor of the strides that either side uses; 0 if there are no strides.
 u64 common_stride(const DmaDescriptor& descriptor) {
   i64 common = 0;
   for (std::size_t i = 0; i < 3; ++i) {

@@ -34,9 +34,10 @@ struct DmaSpan {
   u64 first, last;
 };
 
-/// Whether the descriptor means a transfer: nothing zero, at most 4 GB, no address beyond 64 bits, reserved
-/// bits 0, and source and destination apart. They are apart when the address ranges that they span are, or when
-/// they occupy different residues modulo the greatest common divisor of all strides (columns of one matrix).
+/// Whether the descriptor describes a transfer: no size is zero, the data have at most 4 GB, no address goes beyond 64
+/// bits, reserved bits are 0, and source and destination do not overlap. They do not overlap when the address ranges
+/// that they span are apart, or when they occupy different residues modulo the greatest common divisor of all strides
+/// (for example different columns of one matrix).
 [[nodiscard]] DmaStatus validate(const DmaDescriptor& descriptor);
 
 /// Walks a valid descriptor burst by burst.
@@ -46,29 +47,29 @@ class DmaTransfer {
 
   void start(const DmaDescriptor& descriptor);
   [[nodiscard]] bool finished() const { return remaining_ == 0; }
-  /// Cuts the next burst off: at most `burst_bytes`, as long as the next run continues it on at least one side,
-  /// and not across a multiple of `burst_bytes` on that side (the source if it is both).
+  /// Returns the next burst: at most `burst_bytes`, as long as the next run continues it on at least one side, and
+  /// without crossing a multiple of `burst_bytes` on that side (on the source if both sides continue).
   void next(DmaBurst& burst);
   [[nodiscard]] u64 remaining() const { return remaining_; }
-  /// Of the whole transfer, whatever remains of it; the source of a fill means nothing.
+  /// The span of the whole transfer, whatever remains of it; for a fill the source has no meaning.
   [[nodiscard]] const DmaSpan& source_span() const { return source_span_; }
   [[nodiscard]] const DmaSpan& destination_span() const { return destination_span_; }
   [[nodiscard]] u32 burst_bytes() const { return burst_bytes_; }
-  /// Leaves out the next bytes, at most what remains.
+  /// Skips the next bytes, at most those that remain.
   void skip(u64 bytes);
-  /// Likewise, and appends what they are.
+  /// Skips the next bytes and appends their runs to `runs`.
   void skip(u64 bytes, std::vector<DmaRun>& runs);
 
  private:
   void advance_run();
-  /// To the byte that lies this far from the beginning.
+  /// Goes to the byte at this distance from the beginning.
   void move_to(u64 position);
 
   u32 burst_bytes_;
   DmaDescriptor descriptor_{};
   DmaSpan source_span_{}, destination_span_{};
   u64 source_ = 0, destination_ = 0;  // of the present run
-  u32 offset_ = 0;                    // bytes of it that are done
+  u32 offset_ = 0;                    // bytes of the present run that are done
   std::array<u32, 3> index_{};
   u64 remaining_ = 0;
 };

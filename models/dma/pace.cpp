@@ -8,8 +8,9 @@ namespace bvp {
 
 namespace {
 
-/// Transfers whose addresses are equal modulo this are cut into bursts alike. Runs that lie apart are cut nowhere if
-/// they do not reach over a multiple of a power of two that all their addresses are as far from.
+/// Two transfers of the same shape whose addresses are equal modulo this value are cut into bursts in the same way.
+/// Runs that lie apart from each other are never cut if a power of two divides all strides and no run crosses one of
+/// its multiples; then that power is the value.
 u64 alignment(const DmaDescriptor& descriptor, u64 address, const std::array<i32, 3>& strides, u32 burst_bytes) {
   u64 grain = 1;
   while (grain < descriptor.length) grain *= 2;
@@ -18,7 +19,7 @@ u64 alignment(const DmaDescriptor& descriptor, u64 address, const std::array<i32
   for (std::size_t i = 0; i < strides.size(); ++i) {
     if (descriptor.count[i] == 1) continue;
     if (static_cast<u64>(i64{strides[i]}) % grain != 0) return burst_bytes;
-    // The innermost count that is used says how runs follow each other.
+    // The innermost count that is used tells how runs follow each other.
     if (!apart && i64{strides[i]} == i64{descriptor.length}) return burst_bytes;
     apart = true;
   }

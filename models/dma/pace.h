@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What transfers cost that are busy at the same time, learnt from bursts that were timed.
+// The cost of transfers that are busy at the same time, learnt from bursts that were timed.
 #pragma once
 
 #include <map>
@@ -26,16 +26,16 @@ class LearntCycles {
   Cycle sum_ = 0;
 };
 
-/// Of one channel. The sums are over bursts that were timed with a full pipeline.
+/// The pace of one channel. The sums are over bursts that were timed with a full pipeline.
 struct Pace {
   u64 bursts = 0;
   Cycle cycles = 0;
   u64 reads = 0, writes = 0;  // requests
   u64 bytes = 0;
-  LearntCycles fill;   // from a transfer's first burst on until `outstanding` have been issued
-  LearntCycles drain;  // from when another burst would be issued until the last one is done
+  LearntCycles fill;   // from the first burst of a transfer until `outstanding` bursts have been issued
+  LearntCycles drain;  // from the cycle in which another burst could be issued until the last one is done
   [[nodiscard]] double of_burst() const { return static_cast<double>(cycles) / static_cast<double>(bursts); }
-  /// At least one for at least one byte.
+  /// Bursts in this many bytes: at least one if there is at least one byte.
   [[nodiscard]] u64 bursts_of(u64 transfer_bytes) const { return (transfer_bytes * bursts + bytes - 1) / bytes; }
 };
 
@@ -55,8 +55,9 @@ class PaceTable {
   u64 patterns_ = 0;
 };
 
-/// Appends what a transfer's pace depends on: its targets, how its runs lie within bursts, counts and strides; not its
-/// place, which changes from tile to tile, nor how often the outermost count repeats the rest.
+/// Appends to the key what the pace of a transfer depends on: its targets, the position of its runs within bursts, its
+/// counts and its strides. The address is left out, because it changes from tile to tile; so is the outermost count,
+/// which only repeats the rest.
 void append_shape(const DmaDescriptor& descriptor, u32 burst_bytes, std::vector<u64>& shape);
 
 }  // namespace bvp

@@ -19,7 +19,8 @@ namespace {
 // strides that are not 0. The levels (4 x {u16 register, u16 step}) and the register count lie between the
 // header and the code.
 constexpr std::size_t levels_bytes = instance_levels * 4 + 4;
-/// Of a segment's operands from where their stream begins, so that sums of the two stay within 32 bits.
+/// The greatest distance of a segment's operand from the base of its stream, so that the sum of two such distances
+/// stays within 32 bits.
 constexpr i64 farthest_trip = i64{1} << 29;
 constexpr unsigned stream_rotation_bit = 21, stream_trip_bit = 22, stream_instance_bit = 28;
 

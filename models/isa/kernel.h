@@ -37,8 +37,8 @@ inline constexpr std::size_t segments_per_unit_limit = 64;
 /// those of the operand's space (vectors, scalars, bytes, accumulators).
 struct Stream {
   i32 base = 0;
-  u8 pe_register = 0;      // 0: none, otherwise register pe_register - 1 is added
-  u8 launch_register = 0;  // likewise
+  u8 pe_register = 0;      // 0: none; otherwise PE register pe_register - 1 is added
+  u8 launch_register = 0;  // 0: none; otherwise launch register launch_register - 1 is added
   /// The number of iterations of scope `rotation_scope` (1..4) begun so far, modulo depth, times the stride.
   u8 rotation_scope = 0;  // 0: none
   u8 rotation_depth = 0;
@@ -50,7 +50,7 @@ struct Stream {
 struct Segment {
   Unit unit = Unit::load;
   u8 scope = 1;
-  u8 tag = 0;  // layer of the block: among ready segments of a unit the smallest tag is served first
+  u8 tag = 0;  // layer of the block: of the ready segments of a unit, the one with the smallest tag goes first
   u16 first_instruction = 0;
   u8 instruction_count = 0;
   std::array<u16, trip_levels> trips{1, 1, 1, 1, 1, 1};
@@ -72,7 +72,7 @@ struct InstanceLevel {
   u16 step = 1;
 };
 
-/// What must be true of the machine that runs a kernel.
+/// Requirements of a kernel on the machine that runs it.
 struct KernelLimits {
   u32 lanes = 0;
   u32 rows = 0, columns = 0;
@@ -95,7 +95,7 @@ struct Kernel {
   [[nodiscard]] std::vector<u8> encode() const;
   /// Throws KernelError naming what is wrong; never reads outside of the bytes given.
   [[nodiscard]] static Kernel decode(const u8* bytes, std::size_t size);
-  /// Everything a PE relies on: indices within range, limits kept. Throws KernelError.
+  /// Checks everything that a PE relies on: indices are within range, and limits are kept. Throws KernelError.
   void check(const KernelLimits& limits) const;
   [[nodiscard]] std::string disassemble() const;
 };
@@ -104,7 +104,7 @@ struct KernelError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A stream steps over more bytes than it can.
+/// Thrown if a stream steps over more bytes than an image can express.
 struct ReachError : KernelError {
   using KernelError::KernelError;
 };

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What travels on the configuration plane between the sequencer and a PE.
+// Messages of the configuration plane between the sequencer and a PE.
 #pragma once
 
 #include "models/abi/records.h"
 
 namespace bvp {
 
-/// Addresses of a PE's configuration socket, which are commands rather than storage: a write at
-/// configure_address carries a whole kernel image into the PE's shadow context (replacing what was there), a
-/// write at launch_address a LaunchRecord. The first launch after a configure makes the shadow context the
-/// active one; by then all launches of the old context have been reported. A write at stop_address, of any word, ends
-/// what the PE does, unreported, and empties its contexts.
+/// Addresses of a PE's configuration socket. They are commands and not storage. A write at configure_address carries a
+/// whole kernel image into the PE's shadow context and replaces what was there. A write at launch_address carries a
+/// LaunchRecord. The first launch after a configure makes the shadow context the active one; by then all launches of
+/// the old context have been reported. A write of any word at stop_address ends the PE's work without a report and
+/// empties both contexts.
 inline constexpr u64 configure_address = 0;
 inline constexpr u64 launch_address = 0x1000;
 inline constexpr u64 stop_address = 0x2000;
@@ -27,7 +27,7 @@ struct LaunchRecord {
 };
 static_assert(sizeof(LaunchRecord) == 92);
 
-/// What PE i writes to the sequencer at i * sizeof(LaunchCompletion) when it has finished a launch.
+/// PE i writes this record to the sequencer at address i * sizeof(LaunchCompletion) when it has finished a launch.
 struct LaunchCompletion {
   u32 launch_number = 0;
   u32 status = 0;  ///< 0: ok

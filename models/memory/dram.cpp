@@ -69,8 +69,8 @@ Dram::Activity Dram::timed() const {
 
 void Dram::count_bulk(const BulkTraffic& bulk) {
   DramStatistics& s = statistics_;
-  // As many accesses for the bytes as in the samples of the pattern, where requests may have shared some, and as many
-  // rows for the accesses.
+  // The bulk needs accesses for its bytes, and activates for its accesses, in the proportion that the timed samples of
+  // the same pattern show. The samples count, because neighbouring requests may share an access.
   const auto sampled = samples_.find(bulk.pattern);
   const Activity seen = sampled == samples_.end() ? timed() : sampled->second;
   const auto in_proportion = [](u64 of, u64 count, u64 to) {
@@ -92,7 +92,7 @@ void Dram::count_bulk(const BulkTraffic& bulk) {
   (bulk.write ? bulk_.bytes_written : bulk_.bytes_read) += bulk.bytes;
   (bulk.write ? bulk_.writes : bulk_.reads) += accesses;
   bulk_.activates += rows;
-  // The channels are as busy now as they were before it.
+  // The bulk did not reach the channels: their queues and banks keep their state, moved on to the present.
   const Cycle from = std::max(begin, bulk_until_);
   if (now <= from) return;
   for (const auto& channel : channels_) channel->carry_on(now - from);
@@ -141,7 +141,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   const u32 length = payload.get_data_length();
   const bool write = payload.is_write();
   const bool data = payload.get_extension<TimingOnly>() == nullptr;
-  // The host fetches its memory while the commands are placed.
+  // The host loads the data into its cache while the channel computes the times of the commands.
   if (data) __builtin_prefetch(storage_.data() + address);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   const Cycle arrival = clock_.to_cycles(now + delay) + request_latency_;
@@ -163,7 +163,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     ++statistics_.requests_read;
   }
   if (sampled != nullptr) samples_[sampled->pattern] += timed() - before;
-  // A posted write is acknowledged by the controller's near side.
+  // A posted write is acknowledged where it enters the controller, so that it does not wait for the response latency.
   delay = clock_.to_time(write && posted_writes_ ? done : done + response_latency_) - now;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// External memory with its controller: channels, banks, open rows, refresh, queues.
+// External memory with its controller: channels, banks, rows, refresh, queues.
 #pragma once
 
 #include <tlm_utils/simple_target_socket.h>
@@ -21,11 +21,11 @@
 
 namespace bvp {
 
-/// A target of reads and writes of 1 to 4096 bytes at local offsets. Each is split into accesses of 64 bytes that
-/// contend for banks and data buses; `delay` grows by what the last of them takes.
+/// A target of reads and writes of 1 to 4096 bytes at local offsets. Each request is split into accesses of 64 bytes,
+/// which contend for banks and data buses; `delay` grows by the time until the last access is done.
 class Dram : public sc_core::sc_module {
  public:
-  /// @param use  of the memory that holds the data
+  /// @param use  how the bytes that are used lie in the memory
   Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics,
        LazyMemory::Use use = LazyMemory::Use::dense);
   ~Dram() override;
@@ -37,12 +37,13 @@ class Dram : public sc_core::sc_module {
   [[nodiscard]] u64 size() const { return storage_.size(); }
   [[nodiscard]] const ClockDomain& clock() const { return clock_; }
   [[nodiscard]] const DramStatistics& statistics() const { return statistics_; }
-  /// Called for each command of each channel, in DRAM clocks; not in time order, and not for bulk traffic.
+  /// The observer is called for each command of each channel, with times in DRAM clocks; the calls do not come in the
+  /// order of time, and bulk traffic causes none.
   void set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer);
-  /// A read or write command of the devices: clocks of the data bus, and bytes.
+  /// A read or write command (burst) of the devices: its clocks on the data bus, and its bytes.
   [[nodiscard]] Cycle burst_clocks() const { return timing_.burst; }
   [[nodiscard]] u64 burst_bytes() const { return dram_access_bytes / timing_.bursts; }
-  /// What the data buses and the activates of all channels can do.
+  /// The peak rates of all channels together: accesses on the data buses, and activates.
   [[nodiscard]] double accesses_per_clock() const {
     return static_cast<double>(channels_.size()) / static_cast<double>(timing_.access());
   }
@@ -50,12 +51,12 @@ class Dram : public sc_core::sc_module {
     const double in_turn = 1 / static_cast<double>(timing_.rrd[0]), in_fours = 4 / static_cast<double>(timing_.faw);
     return static_cast<double>(channels_.size()) * std::min(in_turn, in_fours);
   }
-  /// Counts what time alone causes (refreshes) up to the present; call before reading the statistics.
+  /// Counts what happens by time alone (refreshes) up to the present; call it before reading the statistics.
   void update_statistics();
 
  private:
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  /// BulkTraffic and BulkData: true if it is one.
+  /// Serves BulkTraffic and BulkData. Returns true if the payload is one of them.
   bool untimed(tlm::tlm_generic_payload& payload);
   [[nodiscard]] tlm::tlm_response_status move_bulk(u64 address, u8* data, BulkData& bulk);
   void count_bulk(const BulkTraffic& bulk);
@@ -73,16 +74,16 @@ class Dram : public sc_core::sc_module {
   Cycle request_latency_, response_latency_;
   struct Activity {
     u64 bytes_read = 0, bytes_written = 0;
-    u64 reads = 0, writes = 0;  // of 64 bytes; writes also that still wait
+    u64 reads = 0, writes = 0;  // accesses of 64 bytes; the writes include those that still wait in the queue
     u64 activates = 0;
     Activity& operator+=(const Activity& other);
     Activity operator-(const Activity& other) const;
   };
-  /// Of what was timed access by access.
+  /// The activity of accesses that were timed one by one.
   [[nodiscard]] Activity timed() const;
-  Activity bulk_;                              // what bulk traffic has added to the counters
+  Activity bulk_;                              // the part of the counters that bulk traffic has added
   std::unordered_map<u64, Activity> samples_;  // by pattern
-  Cycle bulk_until_ = 0;                       // when the last bulk traffic ended
+  Cycle bulk_until_ = 0;                       // the time up to which bulk traffic has been counted
   bool posted_writes_;
   bool dmi_;
 };

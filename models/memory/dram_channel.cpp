@@ -70,8 +70,8 @@ DramChannel::Plan DramChannel::plan(u32 bank_index, u64 row, bool write, Cycle e
   Plan plan{};
   plan.period = bank.period;
   earliest = std::max(earliest, plan.period);
-  // Once in every tREFI a bank is precharged and refreshed. An access that would not leave the bank ready for that in
-  // time waits until afterwards.
+  // Once in every tREFI the bank is precharged and refreshed. An access that would leave the bank too late for that
+  // waits until after the refresh.
   for (;;) {
     if (earliest >= next_refresh(bank, plan.period)) plan.period = period_of(bank, earliest);
     if (plan.period != 0) earliest = std::max(earliest, plan.period + refresh_.busy);
@@ -151,8 +151,8 @@ Cycle DramChannel::access(u32 bank, u64 row, bool write, Cycle earliest) {
   return planned.end;
 }
 
-/// A place in a queue is free again when the access that had it is done. One that arrives later than this one
-/// (its initiator runs ahead) is not in the queue yet.
+/// A place in a queue becomes free when the access in it is done. An access that arrives later than the new one
+/// (because its initiator runs ahead) does not occupy its place yet.
 Cycle DramChannel::enter(Queue& queue, Cycle arrival) {
   InFlight& place = queue.places[queue.count++ % queue.places.size()];
   const Cycle entered = place.arrival <= arrival ? std::max(arrival, place.done) : arrival;
@@ -210,8 +210,9 @@ void DramChannel::write_if_idle(Cycle arrival) {
     write_waiting(last_activity_ + write_idle_, waiting_writes());
 }
 
-/// First ready, first come: in each turn a bank serves the writes to one row, which is its open row if a write asks for
-/// it and otherwise the row of its oldest write. So no row is opened twice, and banks open their rows side by side.
+/// First ready, first come, first served. In each turn a bank serves the writes to one row: its open row if a write
+/// asks for it, otherwise the row of its oldest write. So a batch opens no row twice, and the banks open their rows in
+/// parallel.
 void DramChannel::write_waiting(Cycle from, u32 batch) {
   ++statistics_.write_batches;
   const auto batch_end = waiting_.begin() + batch;
@@ -236,7 +237,7 @@ void DramChannel::write_waiting(Cycle from, u32 batch) {
     while (first != batch_end && first->bank == done) ++first;
   }
   waiting_.erase(waiting_.begin(), batch_end);
-  // The place that is free first goes to the write that has waited longest for one.
+  // The place that becomes free first belongs to the write that has waited longest for a place.
   std::sort(ends_.begin(), ends_.end());
   for (const Cycle end : ends_) writes_.places[written_count_++ % writes_.places.size()].done = end;
   ends_.clear();

@@ -44,21 +44,22 @@ struct DramStatistics {
   Counter refresh{group_, "refresh", "refreshes", "Refreshes of a channel, all of its banks."};
 };
 
-/// What a channel tells its devices.
+/// A command that a channel sends to its devices.
 struct DramCommand {
   enum class Kind { activate, precharge, read, write, refresh, refresh_bank };
-  Kind kind;  ///< read, write: a burst
+  Kind kind;  ///< for read and write: one burst
   Cycle cycle;
-  u32 bank;  ///< refresh: all
+  u32 bank;  ///< for refresh: all_banks
   u64 row;
 };
 
 class DramChannel {
  public:
   enum class Outcome { hit, miss, conflict };
-  static constexpr u32 max_bursts = 4;  ///< of an access
+  static constexpr u32 max_bursts = 4;  ///< the most bursts that an access has
 
-  /// When the commands of one access would be, or were. Not all rows need a precharge or an activate.
+  /// The clocks of the commands of one access, planned or performed. An access to an open row needs neither precharge
+  /// nor activate.
   struct Plan {
     Outcome outcome;
     Cycle precharge, activate;
@@ -74,16 +75,17 @@ class DramChannel {
 
   /// The earliest access to a row, not before `earliest`. Changes nothing.
   [[nodiscard]] Plan plan(u32 bank, u64 row, bool write, Cycle earliest) const;
-  /// Performs an access as planned from the present state.
+  /// Performs an access, where the plan was made from the present state.
   void commit(u32 bank, u64 row, bool write, const Plan& plan);
 
-  /// A read or write of 64 bytes that reaches the controller at `arrival`; `block` is its address / 64.
-  /// Returns when its data are there (read) or when it needs no more care (write).
-  /// `bytes` of the block are asked for or brought: they are counted when they are on the data bus.
+  /// A read or write of 64 bytes that reaches the controller at `arrival`; `block` is its address / 64. Returns the
+  /// clock in which its data are there (read) or in which the initiator is done with it (write). `bytes` of the block
+  /// are requested or written; they are counted at the time when they are on the data bus.
   Cycle read(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival);
   Cycle write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival);
 
-  /// So many clocks pass with traffic that is not timed here: what waits or is under way now does so afterwards.
+  /// Moves the channel's state by `clocks`, during which traffic passes that is not timed here: all that waits or is in
+  /// progress happens that much later.
   void carry_on(Cycle clocks);
   /// Counts the refreshes that were due before `now`.
   void count_refreshes(Cycle now);
@@ -96,12 +98,12 @@ class DramChannel {
   struct Bank {
     bool open = false;
     u64 row = 0;
-    u64 accesses = 0;         // since the activate
-    Cycle activate_from = 0;  // when closed
-    Cycle column_from = 0;    // when open
+    u64 accesses = 0;         // accesses since the activate
+    Cycle activate_from = 0;  // earliest activate, while the bank is closed
+    Cycle column_from = 0;    // earliest read or write command, while a row is open
     Cycle precharge_from = 0;
-    Cycle period = 0;         // beginning of the refresh period that the state belongs to
-    Cycle first_refresh = 0;  // ends the period that begins at 0
+    Cycle period = 0;         // beginning of the refresh period to which this state belongs
+    Cycle first_refresh = 0;  // the bank's first refresh, which ends the period that begins at 0
   };
   struct Turn {
     u64 number = 0;
@@ -119,24 +121,24 @@ class DramChannel {
     u64 row;
     u32 bank, bytes;
     Cycle arrival;
-    Cycle counted;  // when its bytes were said to be written
+    Cycle counted;  // the clock at which its bytes were counted so far
   };
 
   static std::size_t hash(u64 block) { return (block ^ (block >> 9) ^ (block >> 18)) % 512; }
-  /// The write of this block in the queue, or null.
+  /// The waiting write of this block, or null.
   [[nodiscard]] WaitingWrite* waiting(u64 block);
   [[nodiscard]] static Cycle enter(Queue& queue, Cycle arrival);
-  /// Beginning of the bank's refresh period that a clock lies in, and of the one after.
+  /// The beginning of the bank's refresh period that contains `cycle`, and the beginning of the next period.
   [[nodiscard]] Cycle period_of(const Bank& bank, Cycle cycle) const;
   [[nodiscard]] Cycle next_refresh(const Bank& bank, Cycle period) const {
     return period == 0 ? bank.first_refresh : period + refresh_.interval;
   }
-  /// The bursts of a plan, whose first column command comes at plan.column or later.
+  /// Plans the bursts, whose first read or write command comes at plan.column or later.
   void plan_bursts(Plan& plan, bool write, u32 group) const;
   /// The first activate at or after `earliest`.
   [[nodiscard]] Cycle plan_activate(Cycle earliest, u32 group) const;
   Cycle access(u32 bank, u64 row, bool write, Cycle earliest);
-  /// Writes the oldest `batch` writes, from `from` on.
+  /// Performs the oldest `batch` of the waiting writes, from clock `from` on.
   void write_waiting(Cycle from, u32 batch);
   void write_if_idle(Cycle arrival);
   void tell(DramCommand::Kind kind, Cycle cycle, u32 bank, u64 row) const {
@@ -149,7 +151,7 @@ class DramChannel {
   std::unique_ptr<DramPagePolicy> page_policy_;
   std::unique_ptr<DramRefreshPolicy> refresh_policy_;
   DramRefreshPolicy::Times refresh_;         // of the first bank
-  DramRefreshPolicy::Command next_refresh_;  // that has not been counted
+  DramRefreshPolicy::Command next_refresh_;  // the next refresh command that has not been counted
   std::unique_ptr<DramWriteDrain> write_drain_;
   Cycle write_idle_;
   DramStatistics& statistics_;
@@ -157,13 +159,14 @@ class DramChannel {
   DramDataBus bus_;
   DramActivates activates_;
   std::vector<Bank> banks_;
-  std::vector<Turn> turns_;  // by bank: the row that its writes of turn `number` go to
+  std::vector<Turn> turns_;  // by bank: the row whose writes the bank serves in turn `number`
   u64 turn_ = 0;
   Queue reads_, writes_;
   u64 written_count_ = 0;
   std::vector<WaitingWrite> waiting_;
-  std::vector<Cycle> ends_;                  // of the writes of the batch that is being placed
-  std::array<u16, 512> waiting_per_hash_{};  // spares most searches of waiting_
+  std::vector<Cycle> ends_;  // of the writes in the present batch: the clocks at which they end
+  // Number of waiting writes by hash of their block; 0 spares a search of waiting_.
+  std::array<u16, 512> waiting_per_hash_{};
   Cycle last_activity_ = 0;
   u64 refreshes_ = 0;
   std::function<void(const DramCommand&)> observer_;

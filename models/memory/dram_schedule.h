@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a DRAM channel shares between its banks: the data bus and the current budget of activates. Callers
-// annotate time and so do not come in time order; both remember recent reservations and fill gaps.
+// The two things that all banks of a DRAM channel share: the data bus and the limit on activates. Callers run ahead of
+// time by different amounts, so reservations do not come in the order of time. Both classes remember recent
+// reservations and fill gaps between them.
 #pragma once
 
 #include <algorithm>
@@ -33,12 +34,13 @@ class DramHistory {
   }
 
  private:
-  std::array<T, std::size_t{4} * capacity> slots_{};  // a window that slides, so that neighbours lie side by side
+  // The entries are a sliding window of this buffer, so that neighbours lie side by side.
+  std::array<T, std::size_t{4} * capacity> slots_{};
   u32 first_ = 0, end_ = 0;
 };
 
-/// The data bus: accesses by the clock at which their data begin. Between two accesses lie the data themselves,
-/// tCCD, and on a change of direction the turnaround or tWTR.
+/// The data bus: its accesses by the clock at which their data begin. Two accesses must be apart by the length of the
+/// data, by tCCD and, where the direction changes, by the turnaround or tWTR.
 class DramDataBus {
  public:
   static constexpr u32 max_groups = 8;
@@ -76,7 +78,7 @@ class DramDataBus {
       history_.drop_oldest();
     }
     if (history_.empty() || start >= history_.end()[-1].start + room_[history_.end()[-1].write][write]) {
-      dense_from_ = start;  // the hole before it has room for an access
+      dense_from_ = start;  // The gap before this access has room for another access.
     }
     history_.insert({start, write, group});
     for (int next = 0; next < 2; ++next) {
@@ -111,7 +113,7 @@ class DramDataBus {
     return std::max({earliest, any_ready_[write], group_ready_[write][group]});
   }
 
-  /// Whether an access at `start` leaves the later ones, from `slot` on, their distance.
+  /// Whether an access at `start` keeps the required distance to the later accesses, from `slot` on.
   [[nodiscard]] bool fits_before(const Slot* slot, Cycle start, bool write, u32 group) const {
     for (; slot != history_.end() && slot->start < start + reach_; ++slot) {
       if (slot->start < start + gap_[write][slot->write][slot->group == group]) return false;
@@ -119,16 +121,16 @@ class DramDataBus {
     return true;
   }
 
-  Cycle gap_[2][2][2]{};                                 // [first is write][second is write][same group]
-  Cycle room_[2][2]{};                                   // least distance between two accesses that a third fits into
-  Cycle reach_ = 0;                                      // largest gap
-  Cycle any_ready_[2]{}, group_ready_[2][max_groups]{};  // behind all accesses so far
-  Cycle dense_from_ = 0;                                 // no gap with room for an access from here on
-  Cycle forgotten_ = 0;                                  // nothing may be placed before
+  Cycle gap_[2][2][2]{};  // [first is write][second is write][same group]
+  Cycle room_[2][2]{};    // smallest distance between two accesses that leaves room for a third
+  Cycle reach_ = 0;       // largest gap
+  Cycle any_ready_[2]{}, group_ready_[2][max_groups]{};  // ready clocks after all accesses so far
+  Cycle dense_from_ = 0;                                 // from here on there is no gap with room for an access
+  Cycle forgotten_ = 0;                                  // no access may be placed before this clock
   DramHistory<Slot, 128> history_;
 };
 
-/// Activates of a channel: tRRD and at most four in tFAW.
+/// Activates of a channel: they keep tRRD, and at most four lie within tFAW.
 class DramActivates {
  public:
   explicit DramActivates(const DramTiming& timing)
@@ -137,8 +139,8 @@ class DramActivates {
         faw_(timing.faw),
         reach_(std::max(longest_rrd_, faw_)) {}
 
-  /// The first clock at or after `earliest` at which an activate may be; changes nothing. An activate planned for
-  /// later keeps nobody else from activating before it: every gap between activates is looked at.
+  /// The first clock at or after `earliest` at which an activate is allowed; changes nothing. Every gap between
+  /// activates is tried, because an activate that is planned for later must not keep others from activating before it.
   [[nodiscard]] Cycle probe(Cycle earliest, u32 group) const {
     Cycle start = std::max(earliest, forgotten_);
     const Slot* next = history_.end();
@@ -166,7 +168,7 @@ class DramActivates {
     u32 group;
   };
 
-  /// The first clock that keeps its distance to the activates before `next`.
+  /// The first clock that keeps the required distance to the activates before `next`.
   [[nodiscard]] Cycle first_behind(const Slot* next, u32 group) const {
     Cycle start = next - history_.begin() >= 4 ? next[-4].start + faw_ : 0;
     for (const Slot* slot = next; slot != history_.begin() && slot[-1].start + longest_rrd_ > start; --slot) {
@@ -175,8 +177,8 @@ class DramActivates {
     return start;
   }
 
-  /// Whether an activate at `start` leaves the later ones, from `next` on, their distance, and whether no five
-  /// activates around it come within tFAW. first_behind() has seen to those before it.
+  /// Whether an activate at `start` keeps the required distance to the later activates, from `next` on, and whether no
+  /// five activates around it lie within tFAW. first_behind() has checked the activates before it.
   [[nodiscard]] bool fits_between(const Slot* next, Cycle start, u32 group) const {
     const auto before = static_cast<std::size_t>(next - history_.begin());
     const auto behind = static_cast<std::size_t>(history_.end() - next);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A memory standard as a table: what its timings, its geometry and the energy of its devices are. One file a standard
-// in standards/, found by its file's name.
+// A memory standard as a table of its timings, its geometry and the energy of its devices. Each standard is a file in
+// standards/, found by the name of the file.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ struct DramStandard {
     const char* source;
     Confidence confidence;
   };
-  /// What an action of the energy model's component `dram` costs.
+  /// The price of an action of the energy model's component `dram`.
   struct Price {
     const char* action;
     double picojoules;  ///< of the action, or per bit where there are bits
@@ -28,7 +28,7 @@ struct DramStandard {
     const char* source;
     Confidence confidence;
   };
-  /// What a channel takes all the time.
+  /// Power that a channel takes all the time.
   struct Background {
     double watts;
     const char* source;
@@ -36,13 +36,13 @@ struct DramStandard {
   };
 
   std::string name;           ///< the word of the parameter `standard`: the file's name
-  std::string description;    ///< what a channel is and where the figures come from, a sentence
-  std::vector<Value> values;  ///< of all parameters in which it differs from DDR4-3200, the defaults
+  std::string description;    ///< what a channel is and where the figures come from, in one sentence
+  std::vector<Value> values;  ///< values of all parameters in which the standard differs from DDR4-3200, the default
   std::vector<Price> prices;  ///< activate, read_64b, write_64b and refresh, of all devices of a channel
   Background standby;
 };
 
-/// DDR4-3200, the default, first; then in the order of the alphabet.
+/// DDR4-3200, the default, comes first; the others follow in alphabetical order.
 [[nodiscard]] const std::vector<DramStandard>& dram_standards();
 [[nodiscard]] std::vector<std::string> dram_standard_names();
 /// @param name  one of dram_standard_names()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The RAM's data and time.
+// Data and timing of the RAM.
 #include "models/memory/ram.h"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ Ram::Ram(sc_core::sc_module_name name, const RamParameters& parameters, const Cl
       bytes_read_(&stats_, "bytes_read", "bytes", "bytes read over the bus; direct accesses are not counted"),
       bytes_written_(&stats_, "bytes_written", "bytes", "bytes written over the bus; direct accesses are not counted"),
       storage_(parameters.name().c_str(), static_cast<u64>(parameters.size_bytes)) {
-  // Simulators that map the memory want whole pages of the host.
+  // An initiator that maps this memory directly needs whole pages of the host.
   constexpr u64 page_bytes = 4096;
   if (size() % page_bytes != 0) {
     report_error(parameters.name().c_str(), "size_bytes is {}, it must be a multiple of {}", size(), page_bytes);

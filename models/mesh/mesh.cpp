@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mesh at its sockets.
+// The sockets of the mesh.
 #include "models/mesh/mesh.h"
 
 #include <algorithm>
@@ -61,7 +61,7 @@ u32 Mesh::distance(u32 source, u32 destination) const {
 }
 
 double Mesh::hops_per_cycle() const {
-  // Links that go `length` PEs far along rows and along columns, both ways.
+  // Number of links that reach `length` PEs far along rows and along columns, in both directions.
   const auto links = [&](u32 length) {
     const auto along = [&](u32 size, u32 others) { return u64{size > length ? size - length : 0} * others; };
     return 2 * (along(shape_.columns, shape_.rows) + along(shape_.rows, shape_.columns));

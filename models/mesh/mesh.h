@@ -23,10 +23,10 @@ inline constexpr std::array<const char*, link_direction_count> link_direction_na
 
 class Mesh : public sc_core::sc_module {
  public:
-  /// One per PE, row-major: payloads with a FlowPacket.
+  /// One socket per PE, row-major, for payloads with a FlowPacket.
   sc_core::sc_vector<tlm_utils::simple_target_socket_tagged<Mesh>> from_pe;
-  /// The payload goes on to its destination, with the delay after which the last vector or the token is there. Of a
-  /// deferred packet the delay is the least one; the notices follow.
+  /// The payload goes on to its destination with the delay after which the last vector or the token is there. For a
+  /// deferred packet the delay is the smallest possible one; notices with the real times follow.
   sc_core::sc_vector<tlm_utils::simple_initiator_socket<Mesh>> to_pe;
 
   Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const MeshParameters& parameters,
@@ -35,18 +35,18 @@ class Mesh : public sc_core::sc_module {
 
   /// Links that a vector passes, without the ejection.
   [[nodiscard]] u32 hops(u32 source, u32 destination) const { return network_.hops(source, destination); }
-  /// Cycles from the issue of a vector until it is in the destination's operand memory, when nothing else is under way.
+  /// Cycles from the issue of a vector until it is in the destination's operand memory, if nothing else is in the mesh.
   [[nodiscard]] Cycle unloaded_latency(u32 source, u32 destination) const {
     return hops(source, destination) * shape_.link_latency + shape_.vector_cycles - 1 + shape_.ejection_latency;
   }
 
-  /// Vectors that passed a link of the router at (x, y), and cycles that vectors waited for it or for room behind it.
-  /// Links that the mesh does not have carry nothing.
+  /// Vectors that passed a link of the router at (x, y), and cycles that vectors waited for the link or for room at its
+  /// end. Links that the mesh does not have return 0.
   [[nodiscard]] u64 link_vectors(u32 x, u32 y, LinkDirection direction) const;
   [[nodiscard]] u64 link_stall_cycles(u32 x, u32 y, LinkDirection direction) const;
   /// Cycles in which a vector keeps a link busy.
   [[nodiscard]] Cycle vector_cycles() const { return shape_.vector_cycles; }
-  /// Of all links together: a vector on a link of twice the length of others goes two hops.
+  /// Hops per cycle when all links are busy. A vector on a link of twice the length goes two hops.
   [[nodiscard]] double hops_per_cycle() const;
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
@@ -56,9 +56,9 @@ class Mesh : public sc_core::sc_module {
   void transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   [[nodiscard]] tlm::tlm_response_status check(u32 pe, const tlm::tlm_generic_payload& payload,
                                                const FlowPacket* packet) const;
-  /// A packet whose vectors wait from `start` on. Its destination and its source get notices.
+  /// Registers a packet whose vectors may be sent from `start` on. Its destination and its source get notices.
   void send_deferred(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay);
-  /// Its times are those that it would have if nothing else came.
+  /// The times that the packet would have if no other packet were sent.
   void send_at_once(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay);
   void count(const FlowPacket& packet);
   void run();
@@ -79,8 +79,8 @@ class Mesh : public sc_core::sc_module {
   Counter vectors_, tokens_, stall_cycles_;
 
   RouterNetwork network_;
-  RouterNetwork ahead_;            // a copy that tells what would happen if nothing else came
-  u64 last_number_ = 0;            // of a packet
+  RouterNetwork ahead_;            // a copy of network_ that finds the times that hold if no other packet is sent
+  u64 last_number_ = 0;            // of the latest packet
   std::vector<u64> link_vectors_;  // by link_index
   sc_core::sc_event wake_;
   tlm::tlm_generic_payload notice_;

@@ -159,7 +159,7 @@ void RouterNetwork::do_cycle() {
     starts_.pop_back();
     look_at(router, now_);
   }
-  // A router changes what others see in later cycles only: their order does not matter.
+  // A router changes only what others see in later cycles, so the order of the routers does not matter.
   for (u32 i = 0; i < words_; ++i) {
     u64& word = wheel_[(now_ & horizon_mask_) * words_ + i];
     u64 routers = std::exchange(word, 0);
@@ -170,7 +170,7 @@ void RouterNetwork::do_cycle() {
 }
 
 void RouterNetwork::do_router(u32 router) {
-  std::array<u32, link_direction_count> wanted_by{};  // by output: inputs whose head wants it
+  std::array<u32, link_direction_count> wanted_by{};  // by output: the inputs whose first vector wants this output
   u32 wanted = 0;
   for (u32 inputs = waiting_[router]; inputs != 0; inputs &= inputs - 1) {
     const auto input = static_cast<u32>(__builtin_ctz(inputs));
@@ -199,7 +199,7 @@ void RouterNetwork::do_router(u32 router) {
       continue;
     }
     if (port != pe_port_) {
-      // Who takes a vector out of a full FIFO has this router looked at.
+      // The router that loses a vector from its full FIFO wakes this router.
       if (output.held == shape_.buffer_entries) continue;
       const u32 tail = (output.head + output.held) % shape_.buffer_entries;
       const Cycle credit = entries_[link * shape_.buffer_entries + tail].free_at;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routers, links and buffers of the mesh: which vector moves in which cycle. Knows nothing of SystemC.
+// Routers, links and buffers of the mesh: they decide which vector moves in which cycle. This file knows nothing of
+// SystemC.
 #pragma once
 
 #include <algorithm>
@@ -10,53 +11,54 @@
 
 namespace bvp {
 
-/// Where a link of a router leads: a neighbour, with skip links a PE two away, or the router's own PE. North is the
-/// row before.
+/// Where a link of a router leads: to a neighbour, to the PE two away (skip links), or to the router's own PE. North is
+/// the previous row.
 enum class LinkDirection : u8 { east, west, south, north, east_skip, west_skip, south_skip, north_skip, eject };
 inline constexpr std::size_t link_direction_count = 9;
 
-/// A value: a copy goes its own way, which tells what would happen if nothing else came.
+/// The state of all routers as a value: a copy can be advanced on its own, to see what would happen if no other packet
+/// were sent.
 class RouterNetwork {
  public:
   struct Shape {
     u32 columns = 0, rows = 0;
     u32 buffer_entries = 0;      // vectors in the FIFO at the end of a link
-    Cycle vector_cycles = 0;     // of a vector on a link or an ejection, at least 1
-    Cycle link_latency = 0;      // from the head's sending to the head of the next FIFO, at least 1
-    Cycle ejection_latency = 0;  // from the last router into the PE, at least 1
+    Cycle vector_cycles = 0;     // cycles that a vector occupies a link or an ejection, at least 1
+    Cycle link_latency = 0;      // cycles from sending the head until it is in the next FIFO, at least 1
+    Cycle ejection_latency = 0;  // cycles from the last router into the PE, at least 1
     bool skip_links = false;
   };
   struct Packet {
-    u64 number = 0;  // what the caller knows it by
+    u64 number = 0;  // the number by which the caller knows it
     u32 source = 0, destination = 0;
     u32 vectors = 0;  // at least 1
-    Cycle start = 0;  // no vector is sent before
+    Cycle start = 0;  // the first cycle in which a vector may be sent
   };
-  /// The last vector of a packet has been sent, or is in the destination's operand memory.
+  /// A report says that the last vector of a packet has been sent, or that it is in the destination's operand memory.
   struct Report {
     enum class Kind : u8 { sent, arrived } kind = Kind::sent;
     u64 number = 0;
     u32 source = 0, destination = 0;
-    Cycle cycle = 0;       // from which on the source may send again, or the vectors can be used
-    u64 stall_cycles = 0;  // that vectors have waited for links and credits so far, summed
-    /// Of `arrived`: one entry a vector, the cycle from which on it can be used.
+    Cycle cycle = 0;       // from this cycle on the source may send again, or the vectors can be used
+    u64 stall_cycles = 0;  // sum of the cycles that the packet's vectors have waited for links and credits so far
+    /// Filled in for `arrived`: one entry per vector, the cycle from which on it can be used.
     std::vector<Cycle> arrivals;
   };
 
   explicit RouterNetwork(const Shape& shape);
 
-  /// A packet is to be sent behind all earlier ones of its source. What has been done stays: it begins at now() or
-  /// later.
+  /// Adds a packet, to be sent after all earlier ones of its source. The past does not change: the packet begins at
+  /// now() or later.
   void send(const Packet& packet) { add(packet, true); }
   void send_unreported(const Packet& packet) { add(packet, false); }
-  /// Cycles before this one are done.
+  /// All cycles before this one have been computed.
   [[nodiscard]] Cycle now() const { return now_; }
-  /// Does all cycles before `until`.
+  /// Computes all cycles before `until`.
   void advance(Cycle until);
-  /// Does cycles until the packet has arrived, which must be under way; the reports of all others are lost.
+  /// Computes cycles until the packet, which must be under way, has arrived. The reports of all other packets are lost.
   void advance_until_arrival(u64 number, Report& sent, Report& arrived);
-  /// No report that is still to be made has an earlier cycle; `never` when nothing is under way. advance() to this
-  /// cycle makes all reports up to it.
+  /// A lower bound for the cycle of the next report; `never` when nothing is under way. advance() to this cycle makes
+  /// all reports up to it.
   [[nodiscard]] Cycle earliest_report() const;
   static constexpr Cycle never = ~Cycle{0};
   /// The reports since the last call, in the order in which they were made.
@@ -65,9 +67,9 @@ class RouterNetwork {
   [[nodiscard]] LinkDirection next_output(u32 router, u32 destination) const;
   /// Links that a vector passes, without the ejection.
   [[nodiscard]] u32 hops(u32 source, u32 destination) const;
-  /// The router that a link of `router` leads to, which must be inside of the array.
+  /// The router at the other end of a link of `router`. The link must not leave the array.
   [[nodiscard]] u32 neighbour(u32 router, LinkDirection direction) const;
-  /// Cycles that vectors have waited for a link or for room behind it.
+  /// Cycles that vectors have waited for the link or for room at its end.
   [[nodiscard]] u64 stall_cycles(u32 router, LinkDirection direction) const {
     const bool is_there = direction == LinkDirection::eject || static_cast<u32>(direction) < pe_port_;
     return is_there ? outputs_[output_index(router, direction)].stall_cycles : 0;
@@ -83,11 +85,11 @@ class RouterNetwork {
     u8 next_input = 0;  // has the first choice
     // The FIFO at the end of the link.
     u8 head = 0, held = 0;
-    Cycle drained = 0;  // from which on its head may be sent
+    Cycle drained = 0;  // its head may be sent from this cycle on
   };
   struct Entry {
-    Cycle ready = 0;    // the vector's head is there
-    Cycle free_at = 0;  // of an entry that the vector has left: when its credit is back
+    Cycle ready = 0;    // the vector's head is in the FIFO from this cycle on
+    Cycle free_at = 0;  // of an entry that the vector has left: the cycle in which its credit is back
     u32 packet = none;
     u8 output = 0;      // a port
     bool last = false;  // of its packet
@@ -98,8 +100,8 @@ class RouterNetwork {
     bool reported = true;
     u64 stall_cycles = 0;
     std::vector<Cycle> arrivals;  // of the vectors that have left the network
-    u32 next = none;              // behind it at the same source; of an unused one, the next unused
-    Cycle earliest_ejection = 0;  // of the last vector, once it has been sent
+    u32 next = none;              // the next packet of the same source; in an unused entry, the next unused entry
+    Cycle earliest_ejection = 0;  // arrival of the last vector, once it has been sent
   };
   struct Source {
     u32 first = none, last = none;  // packets that are not sent yet
@@ -115,31 +117,31 @@ class RouterNetwork {
     return std::size_t{router} * ports_ + port_of(direction);
   }
   [[nodiscard]] u32 port_of(LinkDirection direction) const { return std::min(static_cast<u32>(direction), pe_port_); }
-  /// The direction from which vectors come in whose link leads into `direction`.
+  /// The direction of the link by which vectors arrive that the neighbour sent towards `direction`.
   [[nodiscard]] static u32 opposite(u32 direction) { return direction ^ 1; }
 
   void add(const Packet& packet, bool reported);
   void do_cycle();
   void do_router(u32 router);
   void move(u32 router, u32 input, u32 output);
-  /// The router is looked at in that cycle, which is not before the one at hand.
+  /// Makes sure that advance() looks at the router in that cycle, which must not lie before the present one.
   void look_at(u32 router, Cycle cycle);
   void report(Report::Kind kind, Moving& moving, Cycle cycle);
 
   Shape shape_;
-  u32 pe_port_, ports_;          // ports of a router: by direction, the PE last
-  u32 words_;                    // of a set of routers
+  u32 pe_port_, ports_;          // ports of a router, by direction; the PE comes last
+  u32 words_;                    // words of a set of routers
   Cycle horizon_mask_;           // cycles ahead that the wheel holds, minus 1
   std::vector<Output> outputs_;  // by output_index
   std::vector<Entry> entries_;   // of the FIFO at the end of each link
-  std::vector<u32> waiting_;     // by router: inputs that hold vectors
+  std::vector<u32> waiting_;     // by router: the inputs that hold vectors
   std::vector<Source> sources_;  // by PE
   std::vector<Moving> packets_;
-  u32 unused_ = none;                // first unused packet
+  u32 unused_ = none;                // first unused entry of packets_
   std::vector<u32> last_under_way_;  // packets that have been sent and not arrived
-  std::vector<u64> wheel_;           // by cycle: the routers to look at
-  u64 booked_ = 0;                   // bits set in it
-  std::vector<Start> starts_;        // a heap: routers to look at beyond the wheel
+  std::vector<u64> wheel_;           // the routers to look at, by cycle modulo the wheel's length
+  u64 booked_ = 0;                   // bits set in wheel_
+  std::vector<Start> starts_;        // a heap: the routers to look at in cycles beyond the wheel
   std::vector<Report> reports_;
   Cycle now_ = 0;
 };

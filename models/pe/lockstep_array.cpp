@@ -29,7 +29,8 @@ LockstepArray::LockstepArray(sc_core::sc_module_name module_name, const ArrayPar
       from_mesh("from_mesh", config.size()),
       to_sequencer("to_sequencer"),
       clock_(clock),
-      rows_(static_cast<u32>(array.rows)) {
+      rows_(static_cast<u32>(array.rows)),
+      paces_(2 * config.size()) {
   for (std::size_t pe = 0; pe < config.size(); ++pe) {
     config[pe].register_b_transport(this, &LockstepArray::config_transport, static_cast<int>(pe));
     from_mesh[pe].register_b_transport(this, &LockstepArray::mesh_transport, static_cast<int>(pe));
@@ -153,6 +154,7 @@ std::optional<Cycle> LockstepArray::begin_launch(Launch& launch) {
   find_costs();
   ++known_->launches;
   add_shares(launch);
+  for (VectorPace& pace : paces_) pace.reset();
   return begin_replay(launch);
 }
 
@@ -349,14 +351,19 @@ bool LockstepArray::learns() const {
   return costs.slowest.samples < learning_firings && known_->launches < costs.first_launch + learning_launches;
 }
 
-LockstepArray::Time LockstepArray::unhindered_cost() const {
+LockstepArray::Time LockstepArray::unhindered_cost(Cycle alone) const {
   const KernelCosts::OfSegment& costs = known_->segments[firing_];
   if (in_step()) return {costs.slowest.mean_issue(), costs.slowest.mean_latency()};
-  return {costs.fastest.mean_issue() + costs.farthest.issue, costs.fastest.mean_latency() + costs.farthest.latency};
+  return {costs.least_hindered.mean_issue() + alone, costs.least_hindered.mean_latency() + alone - 1 + costs.unloaded};
 }
 
-LockstepArray::Time LockstepArray::cost_now() const {
-  Time cost = unhindered_cost();
+Cycle LockstepArray::issue_alone(Unit unit, Cycle now) {
+  const KernelCosts::OfSegment& costs = known_->segments[firing_];
+  return pace(unit, costs.farthest).issue(costs.limits, now, context_->program.segments[firing_].transfers.size());
+}
+
+LockstepArray::Time LockstepArray::cost_now(Cycle alone) const {
+  Time cost = unhindered_cost(alone);
   const KernelCosts::OfSegment& costs = known_->segments[firing_];
   const bool in_turn = vector_access_.turns != nullptr;
   if (in_step()) {
@@ -430,10 +437,12 @@ bool LockstepArray::transfer(Unit unit, u32 pe, const SegmentProgram& segment, c
   if (!taken) return false;
   for (std::size_t i = 0; data_ && load && i < count; ++i)
     std::memcpy(vector(i), buffer_.data() + i * lanes, std::size_t{lanes} * 2);
-  transaction = {pe, vector_access_.ticket, std::max<u64>(count, vector_access_.issue_cycles),
+  transaction = {pe,
+                 vector_access_.ticket,
+                 std::max<u64>(count, vector_access_.issue_cycles),
                  clock_.to_cycles(delay - ahead()),
-                 {vector_access_.unloaded_issue_cycles,
-                  vector_access_.unloaded_issue_cycles - 1 + vector_access_.unloaded_cycles}};
+                 vector_access_.unloaded_cycles,
+                 vector_access_.limits};
   return true;
 }
 
@@ -452,30 +461,36 @@ void LockstepArray::conclude(Transaction& transaction) {
   transaction.latency = vector_access_.progress.end - now_;
 }
 
-bool LockstepArray::transfer_timed(Unit unit) {
+std::optional<Cycle> LockstepArray::transfer_timed(Unit unit) {
   KernelCosts::OfSegment& costs = known_->segments[firing_];
   const SegmentProgram& segment = context_->program.segments[firing_];
-  Cycle least_issue = no_cycle, least_latency = no_cycle, most_issue = 0, most_latency = 0;
+  Cycle least_issue = no_cycle, least_latency = no_cycle, most_issue = 0, most_latency = 0, longest = 0;
   const bool sound = all_within_bounds();
   transactions_.resize(active_.size());
   for (std::size_t i = 0; i < active_.size(); ++i) {
     const StreamBases bases = bases_at(context_->bases[firing_].of_pe[active_[i]], distance_);
     if (!within_memory(segment, bases, sound) || !transfer(unit, active_[i], segment, bases, transactions_[i])) {
-      return false;
+      return std::nullopt;
     }
   }
   for (Transaction& transaction : transactions_) {
     conclude(transaction);
-    least_issue = std::min(least_issue, transaction.issue - transaction.alone.issue);
-    least_latency = std::min(least_latency, transaction.latency - transaction.alone.latency);
+    const Cycle alone = pace(unit, transaction.pe).issue(transaction.limits, now_, segment.transfers.size());
+    const auto beyond = [](Cycle cycles, Cycle unhindered) { return cycles - std::min(cycles, unhindered); };
+    least_issue = std::min(least_issue, beyond(transaction.issue, alone));
+    least_latency = std::min(least_latency, beyond(transaction.latency, alone - 1 + transaction.unloaded));
+    longest = std::max(longest, alone);
     most_issue = std::max(most_issue, transaction.issue);
     most_latency = std::max(most_latency, transaction.latency);
-    costs.farthest.issue = std::max(costs.farthest.issue, transaction.alone.issue);
-    costs.farthest.latency = std::max(costs.farthest.latency, transaction.alone.latency);
+    if (transaction.unloaded > costs.unloaded) {
+      costs.farthest = transaction.pe;
+      costs.unloaded = transaction.unloaded;
+      costs.limits = transaction.limits;
+    }
   }
   costs.slowest.add(most_issue, most_latency);
-  costs.fastest.add(least_issue, least_latency);
-  return true;
+  costs.least_hindered.add(least_issue, least_latency);
+  return longest;
 }
 
 void LockstepArray::place_vectors(Unit unit, const SegmentProgram& segment, const StreamBases& bases) {
@@ -500,7 +515,7 @@ bool LockstepArray::count_vectors(Unit unit, u32 pe, const SegmentProgram& segme
   return access_scratchpad(unit, pe, nullptr, delay);
 }
 
-bool LockstepArray::transfer_untimed(Unit unit) {
+bool LockstepArray::transfer_untimed(Unit unit, Cycle alone) {
   const bool load = unit == Unit::load;
   const SegmentProgram& segment = context_->program.segments[firing_];
   const std::size_t count = segment.transfers.size();
@@ -508,7 +523,7 @@ bool LockstepArray::transfer_untimed(Unit unit) {
   const bool in_turn = costs.drain.samples < turn_launches;
   const bool sound = all_within_bounds();
   const auto bases_of = [&](u32 pe) { return bases_at(context_->bases[firing_].of_pe[pe], distance_); };
-  const CycleSpan when{now_, now_ + std::max<Cycle>(count, unhindered_cost().issue)};
+  const CycleSpan when{now_, now_ + std::max<Cycle>(count, unhindered_cost(alone).issue)};
   if (!data_ && !in_turn) {
     // One PE's addresses stand for those of all.
     const u32 pe = active_.front();
@@ -553,12 +568,17 @@ std::optional<Cycle> LockstepArray::transfer_all(Unit unit, Cycle now) {
   const std::size_t count = context_->program.segments[firing_].transfers.size();
   const bool timed = learns();
   if (timed) begin_learning();
-  if (caught_up_ != nullptr) {
-    vector_access_.turns = nullptr;
-  } else if (!(timed ? transfer_timed(unit) : transfer_untimed(unit))) {
-    return std::nullopt;
+  Cycle alone = 0;
+  if (caught_up_ != nullptr) vector_access_.turns = nullptr;
+  if (timed && caught_up_ == nullptr) {
+    const std::optional<Cycle> longest = transfer_timed(unit);
+    if (!longest) return std::nullopt;
+    alone = *longest;
+  } else {
+    alone = issue_alone(unit, now);
+    if (caught_up_ == nullptr && !transfer_untimed(unit, alone)) return std::nullopt;
   }
-  const Time cost = timed ? unhindered_cost() : cost_now();
+  const Time cost = timed ? unhindered_cost(alone) : cost_now(alone);
   const Cycle busy = std::max<u64>(cost.issue, count);
   (unit == Unit::load ? operand_writes_ : operand_reads_).add(count * multiplicity_, now, now + busy);
   known_->segments[firing_].exchanges = known_->exchanges;

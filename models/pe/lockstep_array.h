@@ -19,6 +19,7 @@
 #include "models/pe/booked_until.h"
 #include "models/pe/launch_journal.h"
 #include "models/pe/pe_core.h"
+#include "models/pe/vector_pace.h"
 
 namespace bvp {
 
@@ -62,10 +63,13 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   };
   struct KernelCosts {
     struct OfSegment {
-      Cost slowest, fastest;  // of the PEs; fastest: what it takes longer than if it were alone
-      Time farthest;          // the most that a PE takes when it is alone
-      u64 exchanges = 0;      // of the kernel, before the segment's last firing
-      Cost turn, drain;       // latencies: waits for banks that are behind, see cost_now()
+      Cost slowest;                 // of the PEs
+      Cost least_hindered;          // of the PEs: how much longer it takes than if it were alone
+      u32 farthest = 0;             // the active PE whose vectors are under way longest, if alone
+      Cycle unloaded = 0;           // cycles of one vector from there
+      VectorAccess::Limits limits;  // of that PE
+      u64 exchanges = 0;            // of the kernel, before the segment's last firing
+      Cost turn, drain;             // latencies: waits for banks that are behind, see cost_now()
       std::vector<Cycle> turns;
       u64 first_launch = 0;  // in which it has fired
     };
@@ -127,10 +131,17 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// What the firing at hand costs where banks keep up. When PEs are in step they get in each other's way, and what
   /// comes next waits for the slowest; afterwards the first collisions have put them so far apart that they pass each
   /// other.
-  [[nodiscard]] Time unhindered_cost() const;
+  /// @param alone  cycles in which the farthest PE issues its vectors when it is alone
+  [[nodiscard]] Time unhindered_cost(Cycle alone) const;
+  /// Lets the farthest PE issue the vectors of the firing at hand.
+  /// @returns the cycles that it takes to, if it is alone
+  Cycle issue_alone(Unit unit, Cycle now);
+  [[nodiscard]] VectorPace& pace(Unit unit, u32 kernel_pe) {
+    return paces_[2 * std::size_t{kernel_pe} + (unit == Unit::load ? 0 : 1)];
+  }
   /// Likewise, but a bank serves no more than its ports can: PEs that exchange vectors are not more than a round of the
   /// kernel's segments apart, and when a launch ends all banks have served all PEs.
-  [[nodiscard]] Time cost_now() const;
+  [[nodiscard]] Time cost_now(Cycle alone) const;
   /// False after fail().
   bool within_memory(const SegmentProgram& segment, const StreamBases& bases, bool all_sound);
   /// vector_access_ for the segment's vectors in the scratchpad, but for how many accesses it stands for.
@@ -144,7 +155,8 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
     u32 pe = 0;
     u64 ticket = 0;  // 0: all is known
     Cycle issue = 0, latency = 0;
-    Time alone;  // what it takes when no other is under way
+    Cycle unloaded = 0;  // cycles of one vector when no other is under way
+    VectorAccess::Limits limits;
   };
   /// Begins one; false after fail().
   bool transfer(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases,
@@ -152,9 +164,10 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   /// Brings issue and latency to what they are when all those begun have been served.
   void conclude(Transaction& transaction);
   /// Those of all active PEs at once, without time.
-  bool transfer_untimed(Unit unit);
+  bool transfer_untimed(Unit unit, Cycle alone);
   /// With all active PEs at once; adds to the costs of the segment.
-  bool transfer_timed(Unit unit);
+  /// @returns the cycles in which a PE issues its vectors when it is alone, of the PE with the most; none after fail()
+  std::optional<Cycle> transfer_timed(Unit unit);
   std::optional<Cycle> transfer_all(Unit unit, Cycle now);
   /// Sends the payload with vector_access_, which stands for so many alike over `when` and takes no time.
   bool count_vectors(Unit unit, u32 kernel_pe, const SegmentProgram& segment, const StreamBases& bases, u32 copies,
@@ -211,6 +224,7 @@ class LockstepArray : public sc_core::sc_module, public PeCore {
   Cycle outside_booked_ = 0;                    // until when the other PEs are
   u32 active_hops_ = 0;                         // on the memory plane, summed over the active PEs
   std::optional<Cycle> packet_arrival_;
+  std::vector<VectorPace> paces_;  // by PE and Load or Store, since the last launch began
 
   std::optional<LaunchJournal> journal_;  // of the launch that runs
   std::size_t entries_kept_ = 0;

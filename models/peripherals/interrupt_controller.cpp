@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interrupt controller's behaviour.
+// Behaviour of the interrupt controller.
 #include "models/peripherals/interrupt_controller.h"
 
 namespace bvp {

@@ -6,13 +6,14 @@
 
 namespace bvp {
 
-/// A line is pending while its source is high and it is not being served, that is, between claim and completion.
+/// A line is pending while its source is high and the line is not being served. It is being served from its claim until
+/// its completion.
 class InterruptController : public Peripheral {
  public:
   static constexpr unsigned lines = 32;
   static constexpr unsigned no_line = 0;  ///< what CLAIM reads when nothing is pending
 
-  sc_core::sc_vector<sc_core::sc_in<bool>> sources;  ///< by line; no_line is ignored
+  sc_core::sc_vector<sc_core::sc_in<bool>> sources;  ///< interrupt sources, by line; the source of no_line is ignored
   sc_core::sc_out<bool> irq;
 
   InterruptController(sc_core::sc_module_name name, const InterruptControllerParameters& parameters,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine timer's behaviour.
+// Behaviour of the machine timer.
 #include "models/peripherals/machine_timer.h"
 
 #include <limits>
@@ -11,7 +11,7 @@ MachineTimer::MachineTimer(sc_core::sc_module_name name, const MachineTimerParam
     : Peripheral(name, parameters, clock, parent_stats),
       irq("irq"),
       tick_(ClockDomain(parameters.frequency_hz).period()),
-      // At the offsets of the widespread core-local interruptor.
+      // The offsets are those of the common core-local interruptor (CLINT).
       mtimecmp_lo_(&bank(), "MTIMECMP_LO", 0x4000, RegisterAccess::read_write, 0xffffffff,
                    "Bits 31..0 of mtimecmp: the interrupt is pending while mtime >= mtimecmp."),
       mtimecmp_hi_(&bank(), "MTIMECMP_HI", 0x4004, RegisterAccess::read_write, 0xffffffff, "Bits 63..32 of mtimecmp."),
@@ -49,7 +49,7 @@ void MachineTimer::compare() {
 sc_core::sc_time MachineTimer::next_rise() const {
   const u64 now = mtime(sc_core::sc_time_stamp());
   if (now >= mtimecmp()) return sc_core::sc_max_time();
-  // A tick beyond the end of simulated time is never reached.
+  // The simulation cannot reach a tick beyond the end of simulated time, so the timer sets no event for it.
   const u64 elapsed = sc_core::sc_time_stamp().value() / tick_.value();
   const u64 left = mtimecmp() - now;
   if (left > std::numeric_limits<u64>::max() / tick_.value() - elapsed) return sc_core::sc_max_time();

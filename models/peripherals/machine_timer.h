@@ -15,21 +15,21 @@ class MachineTimer : public Peripheral {
   ~MachineTimer() override;
   SC_HAS_PROCESS(MachineTimer);
 
-  /// mtime at a simulated time.
+  /// The value of mtime at a simulated time.
   [[nodiscard]] u64 mtime(const sc_core::sc_time& time) const { return offset_ + time.value() / tick_.value(); }
-  /// The simulated time at which `irq` will rise, if no register is written until then; the largest time if mtime has
-  /// reached mtimecmp already, or will not before the end of simulated time.
+  /// The simulated time at which `irq` will rise if no register is written until then. The largest time if mtime has
+  /// reached mtimecmp already, or will not reach it before the end of simulated time.
   [[nodiscard]] sc_core::sc_time next_rise() const;
 
  private:
   [[nodiscard]] u64 mtimecmp() const { return join_words(mtimecmp_lo_.get(), mtimecmp_hi_.get()); }
   void write_mtime(u32 low, u32 high);
   void changed();
-  /// Drives the line, and wakes again when mtime will have reached mtimecmp.
+  /// Sets the line, and wakes again when mtime reaches mtimecmp.
   void compare();
 
   const sc_core::sc_time tick_;
-  u64 offset_ = 0;  // of mtime to the ticks since the start, modulo 2^64
+  u64 offset_ = 0;  // difference between mtime and the ticks since the start, modulo 2^64
   sc_core::sc_event compare_;
 
   Register mtimecmp_lo_, mtimecmp_hi_, mtime_lo_, mtime_hi_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all peripherals have: registers behind a target socket.
+// The common part of all peripherals: registers behind a target socket.
 #pragma once
 
 #include <tlm_utils/simple_target_socket.h>
@@ -14,7 +14,7 @@
 
 namespace bvp {
 
-/// A base for peripherals, which declare their registers in bank().
+/// Base class of peripherals, which declare their registers in bank().
 class Peripheral : public sc_core::sc_module {
  public:
   tlm_utils::simple_target_socket<Peripheral> target;
@@ -30,7 +30,7 @@ class Peripheral : public sc_core::sc_module {
 
   [[nodiscard]] RegisterBank& bank() { return bank_; }
   [[nodiscard]] StatGroup* stats() { return &stats_; }
-  /// From now until the register access being served takes effect; zero outside of accesses.
+  /// The delay from now until the register access that is being served takes effect; zero outside of accesses.
   [[nodiscard]] sc_core::sc_time until_access() const { return bank_.access_time() - sc_core::sc_time_stamp(); }
 
  private:

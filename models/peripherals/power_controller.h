@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Power controller: states of the array that firmware sets. See docs/models/power_controller.md.
+// Power controller: firmware sets the power state of the array through it. See docs/models/power_controller.md.
 #pragma once
 
 #include "models/base/power_state.h"
@@ -15,7 +15,7 @@ class PowerController : public Peripheral {
   ~PowerController() override;
   SC_HAS_PROCESS(PowerController);
 
-  Signal<ArrayPower> array_changed;  ///< the array's state has changed; waking ends with `on`
+  Signal<ArrayPower> array_changed;  ///< emitted when the array's state has changed; waking ends with `on`
   [[nodiscard]] ArrayPower array() const { return array_; }
 
  private:
@@ -25,7 +25,7 @@ class PowerController : public Peripheral {
   const sc_core::sc_time clock_wake_, retention_wake_;
   ArrayPower array_ = ArrayPower::on;
   ArrayPower wanted_ = ArrayPower::on;
-  bool supply_low_ = false;  // since retention: only waking raises it
+  bool supply_low_ = false;  // set by retention and cleared only by waking
   sc_core::sc_event change_;
 
   Register array_state_;

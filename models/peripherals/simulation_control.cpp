@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simulation control's behaviour.
+// Behaviour of the simulation control.
 #include "models/peripherals/simulation_control.h"
 
 namespace bvp {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simulation control: what only a simulated SoC has. See docs/models/simulation_control.md.
+// Simulation control: registers that only a simulated SoC has. See docs/models/simulation_control.md.
 #pragma once
 
 #include <optional>
@@ -15,12 +15,12 @@ class SimulationControl : public Peripheral {
                     const ClockDomain& clock, StatGroup& parent_stats);
   ~SimulationControl() override;
 
-  Signal<int> exited;        ///< once, with the first code that firmware writes
-  Signal<u32> task_done;     ///< the network's task of this number
-  Signal<u32> region_began;  ///< the region of interest of this number
+  Signal<int> exited;        ///< emitted once, with the first exit code that firmware writes
+  Signal<u32> task_done;     ///< emitted with the number of a task of the network
+  Signal<u32> region_began;  ///< emitted with the number of a region of interest
   Signal<u32> region_ended;
 
-  /// What firmware reads from ARGUMENT.
+  /// The value that firmware reads from ARGUMENT.
   void set_argument(u64 argument);
   [[nodiscard]] std::optional<int> exit_code() const { return exit_code_; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The UART's behaviour.
+// Behaviour of the UART.
 #include "models/peripherals/uart.h"
 
 namespace bvp {

@@ -18,8 +18,9 @@ class Uart : public Peripheral {
   ~Uart() override;
   SC_HAS_PROCESS(Uart);
 
-  Signal<char> sent;  ///< a character that firmware sends
-  /// A character from outside; dropped when too many wait. From the simulation's thread, before or while it runs.
+  Signal<char> sent;  ///< emitted for each character that firmware sends
+  /// Receives a character from outside; drops it when too many wait. Call it from the simulation's thread, before or
+  /// during the simulation.
   void receive(char character);
 
  private:

@@ -19,7 +19,7 @@ struct ActionCounts {
   ActionCounts& operator+=(const ActionCounts& other);
 };
 
-/// Reads what estimators are attached to, again and again: their counters are put in a row once.
+/// Reads the units of several estimators repeatedly: it lists their counters once, in a vector.
 class ActionSampler {
  public:
   /// The units that the estimators are attached to must outlive the sampler.
@@ -28,21 +28,21 @@ class ActionSampler {
 
   /// One sum for each action of each component, in an order that is the same every time.
   [[nodiscard]] std::vector<u64> sample() const;
-  /// The same into memory that is used again.
+  /// Writes the sample into `sample`, whose memory is used again.
   void sample(std::vector<u64>& values) const;
-  /// What happened between two samples of this sampler. @throws std::invalid_argument  for anything else
+  /// The actions between two samples of this sampler. @throws std::invalid_argument  a sample does not come from it
   [[nodiscard]] ActionCounts between(const std::vector<u64>& earlier, const std::vector<u64>& later) const;
-  /// What happened so far.
+  /// The actions so far.
   [[nodiscard]] ActionCounts counts() const;
 
   using Action = std::pair<std::string, std::string>;  ///< component, name
-  /// What the values of a sample are.
+  /// The action that each value of a sample counts.
   [[nodiscard]] const std::vector<Action>& actions() const { return actions_; }
   struct Source {
     std::size_t action;  ///< index into actions()
     const Counter* counter;
   };
-  /// What the values are sums of.
+  /// The counters whose sum each value is.
   [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Square millimetres by part of the SoC, from a YAML table with a source for every value.
+// Areas in square millimetres by part of the SoC, from a YAML table that has a source for every value.
 #pragma once
 
 #include <filesystem>

@@ -62,7 +62,7 @@ double relative_operand_energy(const MachineSize& size) {
 
 namespace {
 
-/// Prices out of a table.
+/// Reads prices from a table.
 class PriceReader : public TableReader {
  public:
   using TableReader::TableReader;

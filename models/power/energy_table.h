@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Picojoules per action and watts of background, from a YAML table with a source for every value.
+// Energy per action in picojoules and background power in watts, from a YAML table that has a source for every value.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,8 @@
 
 namespace bvp {
 
-/// What scales the prices: actions on vectors are priced per bit, background per instance, lane, byte or channel.
+/// The sizes of the machine that scale the prices: actions on vectors are priced per bit, background power per
+/// instance, lane, byte or channel.
 struct MachineSize {
   u64 pes = 0;
   u64 lanes = 0;  ///< of one PE
@@ -42,21 +43,22 @@ struct MachineSize {
 struct ArrayTime {
   ArrayTime(double all, double in_retention = 0) : seconds(all), retention_s(in_retention) {}
   double seconds;
-  double retention_s;  ///< of it in retention, the mean over all PEs
+  double retention_s;  ///< of which in retention, as a mean over all PEs
 };
 
 class EnergyTable {
  public:
   enum class Scale { one, vector_bits, operand_bits, pes, lanes, scratchpad_bytes, dram_channels, mm2 };
 
-  /// What one action costs, in joules, or one kind of background, in watts: value * what `scale` says.
+  /// The price of one action in joules, or of one kind of background power in watts: value * the size that `scale`
+  /// names.
   struct Price {
     double value = 0;
     Scale scale = Scale::one;
     std::string source;
     std::string confidence;  ///< high, mid or low
     std::string place;       ///< FILE:LINE
-    double retention = 1;    ///< background of the array: the share that is left of it in retention
+    double retention = 1;    ///< for background of the array: the share that remains in retention
   };
   using Energy = std::map<std::string, std::map<std::string, double>>;  // component -> action or kind -> joules
   using Prices = std::map<std::string, std::map<std::string, Price>>;   // component -> action or kind of background
@@ -68,44 +70,46 @@ class EnergyTable {
   [[nodiscard]] const std::string& description() const { return description_; }
   [[nodiscard]] double technology_nm() const { return technology_nm_; }
   [[nodiscard]] double voltage() const { return voltage_; }
-  /// Lanes of the PE whose power the prices were taken from; for PEs of other lanes they are extrapolated. 0: they come
-  /// from no PE in particular.
+  /// Lanes of the PE from whose power the prices were derived; for PEs with another number of lanes the prices are
+  /// extrapolated. 0: the prices do not come from one particular PE.
   [[nodiscard]] double calibrated_lanes() const { return calibrated_lanes_; }
-  /// at() has changed the prices.
+  /// Whether at() has changed the prices.
   [[nodiscard]] bool scaled() const { return scaled_; }
   [[nodiscard]] const Prices& actions() const { return actions_; }
   [[nodiscard]] const Prices& background() const { return background_; }
 
   /// @param all  every action that the estimators count
-  /// @throws EnergyTableError  naming file and key: the table has not what it takes to price this machine, or entries
-  ///                           for what the machine does not have
+  /// @throws EnergyTableError  with file and key: the table lacks a price that this machine needs, or has entries for
+  ///        something that the machine does not have
   void check(const ActionCounts& all, const MachineSize& size) const;
 
-  /// The prices of another technology or voltage: actions outside of the DRAM follow technology.h, leakage the voltage;
-  /// the DRAM is a chip of its own. At the table's own point it is the table, whatever that point.
+  /// The prices in another technology or at another voltage. Actions outside of the DRAM follow technology.h, and
+  /// leakage follows the voltage; the DRAM is a chip of its own and does not change. At the table's own technology and
+  /// voltage the result is the table itself, even without known scaling.
   /// @throws EnergyTableError  no scaling is known
   [[nodiscard]] EnergyTable at(OperatingPoint point) const;
 
-  /// It prices actions of this component, or background.
+  /// Whether the table prices actions of this component, or background power.
   [[nodiscard]] bool prices(const std::string& component) const;
-  /// The same with prices of a component that it does not price.
+  /// A table with additional prices for a component that this one does not price.
   [[nodiscard]] EnergyTable with_component(const std::string& component, std::map<std::string, Price> actions,
                                            std::map<std::string, Price> background) const;
 
-  /// The same with another price of DRAM reads and writes, in joules per bit; the rest of the DRAM stays.
+  /// A table with another price of DRAM reads and writes, in joules per bit; other prices of the DRAM stay.
   [[nodiscard]] EnergyTable with_dram_transfer(double joules_per_bit) const;
 
   /// Joules by component. @throws EnergyTableError  for an action without a price, even if it never happened
   [[nodiscard]] std::map<std::string, double> price(const ActionCounts& counts, const MachineSize& size) const;
   [[nodiscard]] Energy price_by_action(const ActionCounts& counts, const MachineSize& size) const;
-  /// Background energy by component: control, leakage, standby. @throws EnergyTableError  priced by an area not given
+  /// Background energy by component: control, leakage, standby. @throws EnergyTableError  a price is per area, and the
+  /// area is not given
   [[nodiscard]] std::map<std::string, double> static_energy(const MachineSize& size, const ArrayTime& time) const;
   [[nodiscard]] Energy static_by_kind(const MachineSize& size, const ArrayTime& time) const;
 
  private:
   std::string file_, profile_, description_;
   double technology_nm_ = 0, voltage_ = 0;
-  double lanes_ = 0;             // of a PE, for which alone the prices hold; 0: any
+  double lanes_ = 0;             // lanes of a PE for which alone the prices hold; 0: any number
   double calibrated_lanes_ = 0;  // see calibrated_lanes()
   bool scaled_ = false;
   Prices actions_, background_;

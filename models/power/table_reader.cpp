@@ -44,7 +44,7 @@ void TableReader::fail(const YAML::Node& node, const std::string& path, const st
 void TableReader::check_map(const YAML::Node& node, const std::string& path,
                             std::initializer_list<std::string_view> allowed) const {
   if (!node.IsMap() || node.size() == 0) fail(node, path, "expected a map with entries");
-  // Aliases make a short file into a long one.
+  // With aliases a short file could become a long document.
   constexpr std::size_t most_entries = 200;
   if (node.size() > most_entries) {
     fail(node, path, fmt::format("found {} entries, expected at most {}", node.size(), most_entries));

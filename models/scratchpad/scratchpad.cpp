@@ -74,7 +74,6 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       asked_(bank_accesses_.size(), 0),
       linear_port_(calendar_window),
       queues_(array, parameters, bank_ports_, bank_accesses_),
-      unloaded_issues_(2 * vector.size()),
       listeners_(vector.size(), nullptr),
       agenda_(agenda),
       agenda_number_(agenda.add(*this)) {
@@ -128,22 +127,10 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
   return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
 }
 
-Cycle Scratchpad::unloaded_issue(u32 pe, Direction direction, u32 vectors) {
-  std::vector<Cycle>& cycles = unloaded_issues_[2 * std::size_t{pe} + (direction == Direction::read ? 0 : 1)];
+VectorAccess::Limits Scratchpad::limits(u32 pe, Direction direction) const {
+  // An entry of the queue is free when the PE has learned that its vector has been served.
   const Cycle there = queues_.to_bank(pe);
-  while (cycles.size() < vectors) {
-    const std::size_t number = cycles.size();
-    Cycle cycle = number == 0 ? 0 : cycles.back() + 1;
-    // An entry of the queue is free when the PE has learned of the service, one of those under way at the end.
-    if (number >= queue_entries_) {
-      cycle = std::max(cycle, cycles[number - queue_entries_] + there + std::max<Cycle>(1, there));
-    }
-    if (number >= most_under_way_) {
-      cycle = std::max(cycle, cycles[number - most_under_way_] + unloaded_latency(pe, direction));
-    }
-    cycles.push_back(cycle);
-  }
-  return vectors == 0 ? 0 : cycles[vectors - 1] + 1;
+  return {{{queue_entries_, there + std::max<Cycle>(1, there)}, {most_under_way_, unloaded_latency(pe, direction)}}};
 }
 
 void Scratchpad::book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay) {
@@ -161,7 +148,7 @@ void Scratchpad::book(u32 pe, Direction direction, VectorAccess& access, sc_core
   outstanding_cycles_ += placed.blocked_cycles;
   access.ticket = 0;
   access.unloaded_cycles = unloaded_latency(pe, direction);
-  access.unloaded_issue_cycles = unloaded_issue(pe, direction, access.count);
+  access.limits = limits(pe, direction);
   access.conflict_cycles = placed.conflict_cycles;
   access.progress = {true, true, placed.issue_end, placed.end};
   access.issue_cycles = placed.issue_end - start;
@@ -189,7 +176,7 @@ void Scratchpad::begin(u32 pe, Direction direction, VectorAccess& access, sc_cor
   (direction == Direction::read ? vector_reads_ : vector_writes_) += access.count;
   access.ticket = firing.ticket;
   access.unloaded_cycles = unloaded_latency(pe, direction);
-  access.unloaded_issue_cycles = unloaded_issue(pe, direction, access.count);
+  access.limits = limits(pe, direction);
   access.conflict_cycles = 0;
   if (!access.deferred) {
     queues_.finish(firing);

@@ -95,8 +95,8 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   [[nodiscard]] Cycle unloaded_latency(u32 pe, Direction direction) const {
     return queues_.to_bank(pe) + queues_.from_bank(pe, direction);
   }
-  /// Cycles in which a channel issues so many vectors when there are no others.
-  [[nodiscard]] Cycle unloaded_issue(u32 pe, Direction direction, u32 vectors);
+  /// How closely the vectors of one channel can follow each other when there are no others.
+  [[nodiscard]] VectorAccess::Limits limits(u32 pe, Direction direction) const;
 
   const ClockDomain clock_;
   const u32 lanes_, row_bytes_, beat_bytes_;
@@ -118,7 +118,6 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   BankQueues queues_;
   std::optional<BankBookings> bookings_;            // with the arbiter oldest_firing
   std::vector<u8> banks_;                           // of the access at hand
-  std::vector<std::vector<Cycle>> unloaded_issues_; // by channel: cycle in which its vectors issue when alone
   std::vector<VectorAccess::Listener*> listeners_;  // by PE
   CycleAgenda& agenda_;
   const u32 agenda_number_;

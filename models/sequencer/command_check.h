@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a command, or the kernel image that it names, is one that the sequencer can carry out.
+// Checks whether the sequencer can carry out a command, and the kernel image that it names.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace bvp {
 
 struct CommandFault {
   SequencerError error;
-  u64 info;  ///< what the error's description names
+  u64 info;  ///< the value that the error's description names
 };
 
 struct CommandLimits {
@@ -20,16 +20,16 @@ struct CommandLimits {
   u64 max_image_bytes;  ///< of a kernel image
 };
 
-/// The first fault of the command, in the order of the fields that are looked at; nothing: it has none.
+/// The first fault of the command, in the order in which the fields are checked; nullopt if it has none.
 [[nodiscard]] std::optional<CommandFault> check_command(const Command& command, const CommandLimits& limits);
 
-/// The array that images are compiled for.
+/// The array for which the compiler must have made the images.
 struct ArrayShape {
   u32 rows, columns, lanes;
 };
 
-/// The first fault of an image's header; nothing: it has none.
-/// @param bytes  of the image, as the command says
+/// The first fault of an image's header; nullopt if it has none.
+/// @param bytes  length of the image according to the command
 [[nodiscard]] std::optional<CommandFault> check_image(const ImageHeader& header, u32 bytes, const ArrayShape& array);
 
 }  // namespace bvp

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For measurement: who wants to know what the sequencer does, and when.
+// Tells observers what the sequencer does, and when.
 #pragma once
 
 #include <vector>
@@ -9,30 +9,30 @@
 
 namespace bvp {
 
-/// Where the time before a kernel's start went. Fetch and configuration may lie behind the kernel before.
+/// Parts of the time before a kernel's start. Fetch and configuration may take place while the previous kernel runs.
 struct LaunchPhases {
-  u64 fetch_cycles = 0;     ///< reading the image; 0 if it was configured already
+  u64 fetch_cycles = 0;     ///< reading the image; 0 if the PEs have it already
   u64 config_cycles = 0;    ///< sending it over the configuration network
   u64 launch_cycles = 0;    ///< the launch itself
-  u64 exposed_cycles = 0;   ///< of fetch and configuration: cycles in which no kernel ran
+  u64 exposed_cycles = 0;   ///< part of fetch and configuration: cycles in which no kernel ran
   u32 launch_number = 0;    ///< as in the PEs' LaunchRecord
-  bool overlapped = false;  ///< sent while the launch before, of the same image, was still running
+  bool overlapped = false;  ///< sent while the previous launch, of the same image, was still running
 };
 
-/// What the sequencer tells of commands. Slots are called from within the simulation, at the cycle given, and only take
-/// notes.
+/// The signals of the sequencer. They call their slots from within the simulation, at the cycle given; a slot must only
+/// take notes.
 struct CommandSignals {
-  /// The command's waits are met and its unit works on it (for a launch: the launch cycles begin).
+  /// The waits of the command are met, and its unit begins to work on it (for a launch, the launch cycles begin).
   Signal<const Command&, Cycle> started;
-  /// The command is done; its semaphore is signalled in the same cycle. Failed commands do not complete.
+  /// The command is done; its semaphore is signalled in the same cycle. Commands that fail do not complete.
   Signal<const Command&, Cycle> completed;
-  /// The PEs of the sub-array are told to start the command's kernel.
+  /// The sequencer tells the PEs of the sub-array to start the command's kernel.
   Signal<const Command&, const LaunchPhases&, Cycle> launched;
-  /// A kernel that was launched has ended, and its command will not complete: an error, or a reset that stopped it.
+  /// A kernel that was launched has ended, but its command will not complete, because of an error or a reset.
   Signal<const Command&, Cycle> kernel_failed;
 };
 
-/// For those that want to hear all of these signals.
+/// For an observer of all of these signals.
 class CommandObserver {
  public:
   CommandObserver() = default;
@@ -40,7 +40,7 @@ class CommandObserver {
   CommandObserver(const CommandObserver&) = delete;
   CommandObserver& operator=(const CommandObserver&) = delete;
 
-  /// Hears the signals from now on for as long as it lives.
+  /// From now on the observer receives the signals, as long as this object lives.
   void watch(CommandSignals& signals);
 
  private:

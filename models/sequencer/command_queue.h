@@ -15,7 +15,7 @@ class CommandQueue {
   /// @param depth  commands that it holds
   explicit CommandQueue(std::size_t depth) : depth_(depth) {}
 
-  /// False, and nothing has changed: it is full.
+  /// Adds a command. Returns false and changes nothing if the queue is full.
   [[nodiscard]] bool push(const Command& command) {
     if (commands_.size() >= depth_) return false;
     commands_.push_back(command);
@@ -30,7 +30,7 @@ class CommandQueue {
   }
   void clear() { commands_.clear(); }
 
-  /// Lasts while the first command could start but for its semaphores.
+  /// Lasts while semaphores alone keep the first command from starting.
   LastingState blocked;
 
  private:
@@ -38,10 +38,10 @@ class CommandQueue {
   std::deque<Command> commands_;
 };
 
-/// By unit: elements unit_index_array and unit_index_dma + channel; sync commands do not wait in a queue.
+/// The queues by unit: elements unit_index_array and unit_index_dma + channel. Sync commands do not wait in a queue.
 using UnitQueues = std::vector<CommandQueue>;
 
-/// The unit that carries the command out, as UNIT_COMPLETED counts it.
+/// The unit that carries out the command, numbered as in UNIT_COMPLETED.
 [[nodiscard]] inline u32 unit_of(const Command& command) {
   switch (static_cast<CommandOpcode>(command.opcode)) {
     case CommandOpcode::dma:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the machines of the sequencer say of commands and errors, and where that is seen: registers, semaphores,
-// statistics, observers.
+// The machines of the sequencer report completed commands and errors here. The reports become visible in registers,
+// semaphores, statistics and to observers.
 #pragma once
 
 #include <string>
@@ -14,29 +14,30 @@ namespace bvp {
 
 class CommandReports {
  public:
-  /// The tag of an error that no command is to blame for.
+  /// The tag of an error that belongs to no command.
   static constexpr u32 no_tag = 0xffffffff;
 
-  /// @param name  of whom warnings come from
+  /// @param name  the name that warnings are reported with
   CommandReports(std::string name, SequencerRegisters& registers, Semaphores& semaphores,
                  SequencerStatistics& statistics);
 
   void started(const Command& command, Cycle now);
   void launched(const Command& command, const LaunchPhases& phases, Cycle now);
-  /// Counts the command, tells the observers and signals its semaphore; its interrupt is pending then.
+  /// Reports a completed command: counts it, tells the observers, signals its semaphore and makes its interrupt
+  /// pending.
   void completed(const Command& command, Cycle now);
   void kernel_failed(const Command& command, Cycle now);
-  /// The first error is what firmware reads; it halts the sequencer. Further ones are counted.
+  /// Reports an error. Firmware reads the first one, which halts the sequencer; further ones are only counted.
   /// @param tag   of the command at fault, or no_tag
-  /// @param info  what the error's description names
+  /// @param info  the value that the error's description names
   void raise(SequencerError error, u32 tag, u64 info);
 
-  /// No machine begins anything.
+  /// Whether the sequencer is halted: then no machine begins anything.
   [[nodiscard]] bool halted() const { return registers_.first_error() != SequencerError::none; }
 
   CommandSignals commands;
-  Signal<> halts;              ///< the first error has been raised
-  Signal<> interrupt_pending;  ///< INTERRUPT_STATUS has a further bit
+  Signal<> halts;              ///< emitted when the first error has been raised
+  Signal<> interrupt_pending;  ///< emitted when INTERRUPT_STATUS has a further bit
 
  private:
   const std::string name_;

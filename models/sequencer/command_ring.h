@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ring of commands in memory, and the commands that are on their way from it to the dispatcher.
+// The ring of commands in memory, and the commands that have been read from it but not given to the dispatcher yet.
 #pragma once
 
 #include <deque>
@@ -11,18 +11,19 @@
 
 namespace bvp {
 
-/// Indices count commands, modulo the ring's entries. HEAD, which firmware reads, is behind the index of the next
-/// request by the commands that have not arrived. Commands are handed out in the order of the ring.
+/// Indices count commands, modulo the ring's entries. HEAD, which firmware reads, is the index of the next command to
+/// be requested minus the number of requested commands that have not arrived. Commands are handed out in the order of
+/// the ring.
 class CommandRing {
  public:
   struct Fetched {
     Command command{};
-    Cycle ready = 0;      ///< when it arrives, not before those in front of it
-    u64 address = 0;      ///< of the command in memory
-    bool failed = false;  ///< bus error
+    Cycle ready = 0;      ///< cycle of its arrival, which is never before that of earlier commands
+    u64 address = 0;      ///< address of the command in memory
+    bool failed = false;  ///< a bus error occurred
   };
 
-  /// @param ahead  commands on the bus or not yet taken, at most
+  /// @param ahead  the greatest number of commands that are on the bus or wait to be taken
   CommandRing(std::size_t ahead, Counter& bytes_read) : ahead_(ahead), bytes_read_(bytes_read) {}
 
   [[nodiscard]] u64 base() const { return base_; }
@@ -30,30 +31,30 @@ class CommandRing {
   [[nodiscard]] u32 tail() const { return tail_; }
   /// @param elapsed  whole cycles since the start of the simulation
   [[nodiscard]] u32 head(Cycle elapsed) const;
-  /// Commands have been asked for and not been taken.
+  /// Whether commands have been requested that are not taken yet.
   [[nodiscard]] bool in_flight() const { return !fetched_.empty(); }
-  /// Commands are left to ask for.
+  /// Whether commands are left to request.
   [[nodiscard]] bool has_more() const { return next_ != tail_; }
 
-  /// They empty the ring. False, and nothing has changed: the base is no multiple of 64, or the number of entries is no
-  /// power of two from 2 to 65536.
+  /// Set the place of the ring and empty it. They return false and change nothing if the base is not a multiple of 64,
+  /// or if the number of entries is not a power of two from 2 to 65536.
   [[nodiscard]] bool set_base(u64 base);
   [[nodiscard]] bool set_entries(u32 entries);
-  /// The doorbell. False, and nothing has changed: the index is not in the ring.
+  /// The doorbell. Returns false and changes nothing if the index is not in the ring.
   [[nodiscard]] bool set_tail(u32 tail);
-  /// Nothing is fetched before this cycle.
+  /// Forbids requests before this cycle.
   void wait_until(Cycle cycle) { not_before_ = cycle; }
   /// HEAD = TAIL = 0; commands in flight are dropped.
   void clear();
 
-  /// Asks for as many commands as may be under way; true: for at least one.
+  /// Requests as many commands as may be on their way. Returns true if it has requested at least one.
   bool fetch(Cycle now, SequencerPorts& ports);
-  /// Nothing: no command has arrived.
+  /// Takes the next command; nullopt if none has arrived.
   [[nodiscard]] std::optional<Fetched> take(Cycle now);
 
-  /// When the next command arrives; `never` if none is in flight.
+  /// The cycle in which the next command arrives; `never` if none is on its way.
   [[nodiscard]] Cycle next_arrival() const;
-  /// From when on commands are asked for; `never` if none is left.
+  /// The cycle from which on commands can be requested; `never` if none is left.
   [[nodiscard]] Cycle next_fetch() const;
 
  private:

@@ -12,23 +12,23 @@
 
 namespace bvp {
 
-/// One command at a time, which takes `dispatch_cycles`. A sync command is carried out here, and waits here for its
-/// semaphores; another one waits here while the queue of its unit is full.
+/// Handles one command at a time, which takes `dispatch_cycles`. The dispatcher itself carries out a sync command,
+/// which waits here for its semaphores. Any other command waits here while the queue of its unit is full.
 class Dispatcher {
  public:
   Dispatcher(const SequencerParameters& parameters, u32 channels, Semaphores& semaphores, CommandReports& reports,
              SequencerStatistics& statistics);
 
-  /// Not while halted. True: something has changed.
+  /// Does what is possible in this cycle; must not be called while halted. Returns true if something has changed.
   bool advance(Cycle now, CommandRing& ring, UnitQueues& queues);
   [[nodiscard]] bool idle() const { return !current_; }
-  /// The command that it has is forgotten.
+  /// Drops the present command.
   void drop() { current_.reset(); }
-  /// When it has decoded the command that it has; `never` if it has none.
+  /// The cycle in which the present command has been decoded; `never` if there is none.
   [[nodiscard]] Cycle done() const { return current_ ? current_->done : never; }
 
   void settle(Cycle now);
-  /// Nothing waits any more.
+  /// Ends the waits: nothing waits any more.
   void end_waits(Cycle now);
 
  private:
@@ -37,7 +37,7 @@ class Dispatcher {
     Cycle done = 0;
     bool decoded = false;
   };
-  /// True: the command has left the dispatcher.
+  /// Places the present command. Returns true if the command has left the dispatcher.
   bool place(const Command& command, Cycle now, UnitQueues& queues);
 
   const Cycle cycles_;
@@ -46,8 +46,8 @@ class Dispatcher {
   CommandReports& reports_;
   SequencerStatistics& statistics_;
   std::optional<Current> current_;
-  LastingState blocked_;  // for semaphores
-  LastingState stalled_;  // for a queue
+  LastingState blocked_;  // waits for semaphores
+  LastingState stalled_;  // waits for a queue
 };
 
 }  // namespace bvp

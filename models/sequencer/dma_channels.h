@@ -11,30 +11,31 @@
 
 namespace bvp {
 
-/// Each channel has one transfer at a time, whose completion is a message that takes effect at a later cycle.
+/// Each channel has one transfer at a time. The transfer's completion is a message that takes effect at a later cycle.
 class DmaChannels {
  public:
   DmaChannels(u32 count, SequencerPorts& ports, Semaphores& semaphores, CommandReports& reports);
 
   [[nodiscard]] u32 count() const { return static_cast<u32>(channels_.size()); }
-  /// A bit for each channel on which a transfer runs.
+  /// One bit for each channel: whether a transfer runs on it.
   [[nodiscard]] u32 running() const;
 
-  /// Starts the first command of the channel's queue if the channel is free and the command's tokens are there; not
-  /// while halted. True: something has changed.
+  /// Starts the first command of the channel's queue if the channel is free and the command's tokens are there. Must
+  /// not be called while halted. Returns true if something has changed.
   bool start(u32 channel, CommandQueue& queue, Cycle now);
-  /// A completion message has come, whose effect follows by finish(); false: the channel waits for none.
+  /// Receives a completion message, which takes effect by finish(). Returns false if the channel expects none.
   [[nodiscard]] bool take_completion(u32 channel);
-  /// @param status  as the DMA reports it; 0: the command completes, otherwise it is an error
+  /// @param status  as the DMA engine reports it; 0: the command completes; otherwise it fails with an error
   void finish(u32 channel, u32 status, Cycle now);
-  /// Transfers cannot be stopped: those that run keep their channel busy, and finish unheard.
+  /// Drops the commands of all channels. Transfers cannot be stopped: a running transfer keeps its channel busy, and
+  /// its completion has no effect.
   void abandon();
 
  private:
   struct Channel {
     std::optional<Command> running;
-    bool reported = false;   // the completion is on its way
-    bool abandoned = false;  // the completion is not signalled
+    bool reported = false;   // the completion message has come and has not taken effect yet
+    bool abandoned = false;  // the completion will not be reported
   };
 
   SequencerPorts& ports_;

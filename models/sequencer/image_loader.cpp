@@ -9,7 +9,7 @@
 namespace bvp {
 namespace {
 
-/// What goes over the configuration network: the common part once, to all PEs, and each PE's own.
+/// Bytes sent over the configuration network: the common part once, to all PEs, and each PE's own part.
 u64 configuration_bytes(const ImageHeader& header) {
   return header.common_bytes + u64{header.pe_rows} * header.pe_columns * header.per_pe_bytes;
 }

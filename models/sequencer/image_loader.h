@@ -13,56 +13,57 @@
 
 namespace bvp {
 
-/// An image is fetched in bursts, checked, and sent over the configuration network into the PEs' shadow contexts, which
-/// are free once the launch before has been sent: one image at a time, that of the first launch of the queue. The image
-/// that the PEs got last is known, and a launch that names it needs nothing.
+/// The loader fetches an image in bursts, checks it, and sends it over the configuration network into the PEs' shadow
+/// contexts. These are free once the previous launch has been sent. So the loader prepares one image at a time, that of
+/// the first launch in the queue. It remembers the image that the PEs got last; a launch that names this image needs no
+/// preparation.
 ///
-/// `array_busy` in the calls below: cycles until now in which a launch was in the PEs.
+/// In the calls below, `array_busy` is the number of cycles until now in which a launch was in the PEs.
 class ImageLoader {
  public:
   /// The image in the PEs.
   struct Image {
     u64 address = 0;
     u32 bytes = 0;
-    u32 rows = 0;  ///< of the sub-array that has it
+    u32 rows = 0;  ///< of the sub-array that has the image
     u32 columns = 0;
-    u64 generation = 0;  ///< counts configurations
+    u64 generation = 0;  ///< the number of the configuration that brought it
   };
 
   ImageLoader(const SequencerParameters& parameters, const ArrayParameters& array, SequencerPorts& ports,
               CommandReports& reports, SequencerStatistics& statistics);
 
-  /// Goes on with the image of `command`, the same one until release() or cancel(); not while halted. True: something
-  /// has changed.
+  /// Continues to prepare the image of `command`, which is the same command until release() or cancel(). Must not be
+  /// called while halted. Returns true if something has changed.
   bool advance(const Command& command, Cycle now, Cycle array_busy);
   /// The PEs have the image of the command that advance() was called with.
   [[nodiscard]] bool ready() const { return stage_ == Stage::ready; }
-  /// Only while ready.
+  /// The image in the PEs. Call it only while ready().
   [[nodiscard]] const Image& image() const { return *configured_; }
-  /// The launch starts: what its preparation took. Only while ready, which ends.
+  /// The launch starts: returns the phases of its preparation. Call it only while ready(), which then becomes false.
   LaunchPhases release(Cycle now);
 
-  /// What is under way is dropped.
+  /// Drops the preparation that is in progress.
   void cancel(Cycle now, Cycle array_busy);
-  /// Likewise, and the image in the PEs is one that no launch means.
+  /// Like cancel(); also forgets which image the PEs have, so that the next launch configures them again.
   void forget(Cycle now, Cycle array_busy);
 
-  /// When something under way ends next, after `now`; `never` if nothing does.
+  /// The cycle, after `now`, in which the next step in progress ends; `never` if nothing is in progress.
   [[nodiscard]] Cycle next(Cycle now) const;
   void settle(Cycle now, Cycle array_busy);
-  /// No launch waits any more.
+  /// Ends the waits: no launch waits any more.
   void end_waits(Cycle now);
 
  private:
   enum class Stage { none, fetching, configuring, ready };
-  /// Of the image that is prepared.
+  /// The image that is being prepared.
   struct Preparation {
     std::vector<u8> image;
-    u32 requested = 0;            // bytes asked for
-    std::vector<Cycle> arrivals;  // of the bursts in flight
+    u32 requested = 0;            // bytes requested so far
+    std::vector<Cycle> arrivals;  // of the bursts in flight: when they arrive
     Cycle begin = 0;
     Cycle busy_before = 0;  // array_busy at `begin`
-    Cycle configured = 0;   // when the configuration ends
+    Cycle configured = 0;   // the cycle in which the configuration ends
     LaunchPhases phases;
   };
 
@@ -74,7 +75,7 @@ class ImageLoader {
     return configured_ && configured_->address == command.image && configured_->bytes == command.image_bytes;
   }
   [[nodiscard]] ImageHeader header() const;
-  /// Cycles in which no kernel ran.
+  /// Cycles of the preparation in which no kernel ran.
   [[nodiscard]] Cycle exposed(Cycle now, Cycle array_busy) const;
 
   const SequencerParameters& parameters_;
@@ -86,9 +87,9 @@ class ImageLoader {
   Preparation preparation_;
   std::optional<Image> configured_;
   u64 generation_ = 0;
-  LastingState waiting_;  // a launch is first of the queue and has not started
+  LastingState waiting_;  // lasts while a launch is first in the queue and has not started
   LastingState fetching_, configuring_;
-  LastingState exposed_;  // in cycles of exposed()
+  LastingState exposed_;  // counts the cycles of exposed()
 };
 
 }  // namespace bvp

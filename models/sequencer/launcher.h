@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The launcher: starts kernels on the PE array and gathers what the PEs report.
+// The launcher: starts kernels on the PE array and collects the completions of the PEs.
 #pragma once
 
 #include <deque>
@@ -16,35 +16,35 @@
 
 namespace bvp {
 
-/// A launch starts once its image is in the PEs and its tokens are there, and `launch_cycles` later the PEs of the
-/// sub-array get its LaunchRecord. It ends when all of them have reported. It may be sent while launches before it run
-/// if these are of the same configuration.
+/// A launch starts once its image is in the PEs and its tokens are there; `launch_cycles` later the PEs of the
+/// sub-array get its LaunchRecord. The launch ends when all of these PEs have reported. It may be sent while earlier
+/// launches run if they use the same configuration.
 class Launcher {
  public:
   Launcher(const SequencerParameters& parameters, const ArrayParameters& array, SequencerPorts& ports,
            Semaphores& semaphores, CommandReports& reports, SequencerStatistics& statistics);
 
-  /// A launch has left the queue and has not been sent.
+  /// Whether a launch has left the queue and has not been sent yet.
   [[nodiscard]] bool starting() const { return starting_.has_value(); }
-  /// A launch starts or is in the PEs.
+  /// Whether a launch starts or is in the PEs.
   [[nodiscard]] bool busy() const { return starting() || !launches_.empty(); }
   /// Cycles until now in which a launch was in the PEs.
   [[nodiscard]] Cycle busy_cycles(Cycle now) const { return statistics_.array_busy.value() + working_.uncounted(now); }
 
-  /// Starts the first launch of the queue, whose image the loader has prepared; not while halted. True: something has
-  /// changed.
+  /// Starts the first launch of the queue, whose image the loader has prepared. Must not be called while halted.
+  /// Returns true if something has changed.
   bool start(CommandQueue& queue, ImageLoader& loader, Cycle now);
-  /// Sends the launch that starts, if it is due. True: something has changed.
+  /// Sends the launch that is starting, if it is due. Returns true if something has changed.
   bool send(Cycle now);
 
-  /// A completion message has come, whose effect follows by finish(); false: nobody waits for it.
+  /// Receives a completion message, which takes effect by finish(). Returns false if nobody waits for it.
   [[nodiscard]] bool take_completion(u32 pe, u32 launch_number);
-  /// @param status  as the PE reports it; 0: it went well
+  /// @param status  as the PE reports it; 0: no error
   void finish(u32 pe, u32 launch_number, u32 status, Cycle now);
-  /// Launches that start are dropped, and PEs stopped if launches are in them.
+  /// Drops launches that are starting, and stops the PEs if launches are in them.
   void stop(Cycle now);
 
-  /// When the launch that starts is sent; `never` if none starts.
+  /// The cycle in which the starting launch is sent; `never` if none is starting.
   [[nodiscard]] Cycle next() const { return starting_ ? starting_->done : never; }
   void settle(Cycle now);
 
@@ -59,18 +59,18 @@ class Launcher {
     Command command{};
     u32 number = 0;
     u64 generation = 0;
-    std::vector<bool> reported;  // by PE of the array; those outside of the sub-array count as reported
+    std::vector<bool> reported;  // by PE of the array; PEs outside of the sub-array count as having reported
     u32 remaining = 0;
     bool failed = false;
   };
   using Launches = std::deque<Launch>;
 
-  /// Whether it could be sent while the launches before it are in the PEs.
+  /// Whether the launch could be sent while the earlier launches are in the PEs.
   [[nodiscard]] bool may_follow(const ImageLoader::Image& image) const;
   /// Begins to wait for the PEs of the sub-array.
   Launch& expect(const Starting& sent);
   void tell_pes(Launch& launch, const ImageLoader::Image& image);
-  /// All PEs have reported: completes the command if they went well.
+  /// Called when all PEs have reported: completes the command if none of them reported an error.
   void retire(Launches::iterator launch, Cycle now);
 
   const SequencerParameters& parameters_;
@@ -81,9 +81,9 @@ class Launcher {
   SequencerStatistics& statistics_;
   std::optional<Starting> starting_;
   LastingState starting_state_;
-  Launches launches_;   // sent and not reported by all PEs
-  u32 number_ = 0;      // of the last launch sent
-  u64 generation_ = 0;  // of the image of the last launch started
+  Launches launches_;   // sent launches that not all PEs have reported yet
+  u32 number_ = 0;      // number of the last launch sent
+  u64 generation_ = 0;  // generation of the image of the last launch started
   LastingState working_;
 };
 

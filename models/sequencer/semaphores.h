@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The semaphores by which commands of different units wait for each other.
+// The semaphores through which commands of different units wait for each other.
 #pragma once
 
 #include <array>
@@ -9,20 +9,19 @@
 
 namespace bvp {
 
-/// Commands name semaphores below semaphore_count, or semaphore_none.
+/// A command names semaphores below semaphore_count, or semaphore_none.
 class Semaphores {
  public:
-  /// @param most    tokens that one holds
-  /// @param waited  counts the cycles that commands wait for tokens
+  /// @param most    the greatest number of tokens that one semaphore holds
   Semaphores(u32 most, Counter& waited) : most_(most), waited_(waited) {}
 
   [[nodiscard]] u32 tokens(u32 semaphore) const { return tokens_[semaphore]; }
-  /// False, and nothing has changed: a semaphore does not hold so many.
+  /// Sets the tokens of a semaphore. Returns false and changes nothing if a semaphore does not hold so many.
   [[nodiscard]] bool set(u32 semaphore, u32 tokens);
-  /// Adds a token; false, and nothing has changed: there is no room for one.
+  /// Adds a token. Returns false and changes nothing if there is no room.
   [[nodiscard]] bool signal(u32 semaphore);
-  /// Takes the command's tokens if they are all there: two of a semaphore that it names twice. Otherwise nothing has
-  /// changed, and `blocked` lasts from now on until it is called with success.
+  /// Takes the command's tokens if all of them are there; a semaphore that the command names twice must have two.
+  /// Otherwise nothing changes, and `blocked` lasts from now until a later call succeeds.
   [[nodiscard]] bool acquire(const Command& command, LastingState& blocked, Cycle now);
   void clear() { tokens_.fill(0); }
 

@@ -25,7 +25,7 @@ T read_record(const tlm::tlm_generic_payload& payload) {
   return record;
 }
 
-/// What completion sockets take: a record of one of so many units, at its number * completion_bytes.
+/// The writes that a completion socket takes: one record of one unit, at address unit * completion_bytes.
 PayloadRules completion_rules(u64 units) {
   PayloadRules rules = PayloadRules::words(completion_bytes);
   rules.read = false;
@@ -104,7 +104,8 @@ void Sequencer::write_control(u32 value) {
   registers_.control.set(registers_.control_enable.bits(registers_.control_enable.of(value)));
   if (registers_.control_reset.of(value) != 0) reset();
   const Cycle cycle = access_cycle();
-  // The image may be prepared again over the one in the PEs' shadow context.
+  // The loader forgets the PEs' image, so that the next launch sends its image again, over the one in the shadow
+  // contexts.
   if (registers_.control_invalidate.of(value) != 0) loader_.forget(cycle, launcher_.busy_cycles(cycle));
   ring_.wait_until(cycle);
   schedule(cycle);
@@ -232,7 +233,8 @@ void Sequencer::evaluate() {
   }
 }
 
-// The order decides who gets a token that two want in the same cycle. Any machine may halt those behind it.
+// The order of the calls decides which machine gets a token that two machines want in the same cycle. Each machine may
+// halt the ones after it.
 bool Sequencer::advance(Cycle now) {
   bool progress = take_arrivals(now);
   progress |= launcher_.send(now);

@@ -29,10 +29,10 @@
 
 namespace bvp {
 
-/// Owns the machines that carry commands out, and wires them to the sockets and to each other. One process advances all
-/// of them: `evaluate` runs at the cycles in which something can change, lets every machine go as far as it can, and
-/// sleeps until the next such cycle. Commands leave the ring in order, wait in the queue of their unit (a DMA channel
-/// or the array), and start in order within it.
+/// Owns the machines that carry out commands, and connects them to the sockets and to each other. One SystemC process
+/// advances all of them: `evaluate` runs in the cycles in which something can change, lets every machine do what it
+/// can, and sleeps until the next such cycle. Commands leave the ring in order, wait in the queue of their unit (a DMA
+/// channel or the array), and start in order within it.
 class Sequencer : public sc_core::sc_module, private SequencerPorts {
  public:
   tlm_utils::simple_target_socket<Sequencer> registers;                     ///< from the bus
@@ -51,9 +51,9 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
 
   [[nodiscard]] CommandSignals& commands() { return reports_.commands; }
   [[nodiscard]] const RegisterBank& register_bank() const { return registers_.bank; }
-  /// Nothing fetched, queued or running.
+  /// Whether nothing is fetched, queued or running.
   [[nodiscard]] bool idle() const;
-  /// Counts what lasts up to the present; call before reading the statistics.
+  /// Counts all lasting states up to the present; call it before reading the statistics.
   void settle();
   [[nodiscard]] SequencerError error() const { return registers_.first_error(); }
 
@@ -61,7 +61,7 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   /// A completion message, which takes effect at a cycle of its own.
   struct Arrival {
     bool from_array = false;
-    u32 index = 0;   // DMA channel or PE
+    u32 index = 0;   // number of the DMA channel or of the PE
     u32 number = 0;  // of the launch
     u32 status = 0;
   };
@@ -78,11 +78,11 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
 
   // registers
   void connect_registers();
-  /// The cycle at which the register access being served takes effect.
+  /// The cycle in which the register access that is being served takes effect.
   [[nodiscard]] Cycle access_cycle() const { return clock_.to_cycles(registers_.bank.access_time()); }
   [[nodiscard]] bool enabled() const { return registers_.control[registers_.control_enable] != 0; }
   void write_control(u32 value);
-  /// Refuses the value while the ring is in use, and if `store` does.
+  /// Sets a register by `store`. Refuses the value while the ring is in use, or if `store` refuses it.
   void write_ring(u32 value, const std::function<bool()>& store);
   void write_tail(u32 value);
   void write_semaphore(u32 index, u32 value);
@@ -90,14 +90,15 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
 
   // time
   void evaluate();
-  /// Lets every machine go as far as it can in this cycle; true: something changed, and others may be able to go on.
+  /// Lets every machine do what it can in this cycle. Returns true if something has changed, so that other machines may
+  /// be able to continue.
   bool advance(Cycle now);
   bool take_arrivals(Cycle now);
   bool prepare_image(Cycle now);
-  /// When a machine can change by itself, after `now`.
+  /// The next cycle after `now` in which a machine can change by itself.
   [[nodiscard]] Cycle next_change(Cycle now) const;
   void schedule(Cycle cycle);
-  /// An error has halted it: nothing waits any more, or is prepared.
+  /// Called when an error has halted the sequencer: ends all waits and preparations.
   void halt();
   void end_waits(Cycle now);
   void update_irq();
@@ -114,10 +115,10 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   ImageLoader loader_;
   Launcher launcher_;
   std::multimap<Cycle, Arrival> arrivals_;
-  LastingState resting_;  // idle()
+  LastingState resting_;  // lasts while idle()
   sc_core::sc_event wake_, irq_changed_;
   Connection halt_connection_, irq_connection_;
-  tlm::tlm_generic_payload payload_;  // of the transactions that it initiates
+  tlm::tlm_generic_payload payload_;  // for the transactions that the sequencer initiates
 };
 
 }  // namespace bvp

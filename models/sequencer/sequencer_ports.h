@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the machines of the sequencer reach outside of it.
+// The outside of the sequencer, as its machines see it.
 #pragma once
 
 #include <limits>
@@ -10,19 +10,20 @@
 
 namespace bvp {
 
-/// The answer of a machine that will not change by itself to when it changes.
+/// A machine answers this value when it will not change by itself.
 inline constexpr Cycle never = std::numeric_limits<Cycle>::max();
 
-/// The sequencer implements it with its sockets. Each call takes place at the present; one that is refused has changed
-/// nothing. A target may answer with a completion before the call returns.
+/// The sequencer implements this with its sockets. Each call takes place at the present. A call that is refused has
+/// changed nothing. A target may send a completion before the call returns.
 class SequencerPorts {
  public:
   virtual ~SequencerPorts() = default;
-  /// Reads from the bus. Returns the cycle in which the data arrive, which `data` has already; nothing on a bus error.
+  /// Reads from the bus. Returns the cycle in which the data arrive (`data` holds them at once); nullopt on a bus
+  /// error.
   [[nodiscard]] virtual std::optional<Cycle> read_memory(u64 address, void* data, u32 bytes) = 0;
-  /// Gives the channel of the DMA a descriptor; false: it was refused.
+  /// Sends a descriptor to a channel of the DMA engine. Returns false if it was refused.
   [[nodiscard]] virtual bool start_transfer(u32 channel, DmaDescriptor descriptor) = 0;
-  /// Writes to an address of models/isa/launch.h on the PE's configuration plane; false: it was refused.
+  /// Writes to an address of models/isa/launch.h on the PE's configuration plane. Returns false if it was refused.
   /// @param pe  y * columns + x
   virtual bool write_pe(u32 pe, u64 address, void* data, u32 bytes) = 0;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sequencer's register file: its registers and fields, and what they alone decide.
+// The sequencer's registers and fields, and the values that depend on the registers alone.
 #pragma once
 
 #include "models/base/registers.h"
@@ -7,17 +7,17 @@
 
 namespace bvp {
 
-/// Registers whose values lie here are plain storage; the sequencer connects the others to the machines that own their
-/// values.
+/// A register whose value is stored here is plain storage. The sequencer connects the other registers to the machines
+/// that own their values.
 struct SequencerRegisters {
   SequencerRegisters();
 
   [[nodiscard]] SequencerError first_error() const { return static_cast<SequencerError>(error.code.get()); }
-  /// An interrupt is pending and enabled.
+  /// Whether an interrupt is both pending and enabled.
   [[nodiscard]] bool interrupt() const;
   /// The value of STATUS. @param dma  a bit for each channel on which a transfer runs
   [[nodiscard]] u32 status_word(bool idle, bool array, u32 dma) const;
-  /// What CONTROL.RESET clears: errors, interrupts pending, completions. What firmware has set up stays.
+  /// Clears what CONTROL.RESET clears: errors, pending interrupts and completions. The settings of firmware stay.
   void clear_results();
 
   RegisterBank bank;

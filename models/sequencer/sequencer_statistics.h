@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sequencer counts. Each counter belongs to one of its machines.
+// The counters of the sequencer. Each counter belongs to one of its machines.
 #pragma once
 
 #include "models/base/statistics.h"

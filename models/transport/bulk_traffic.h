@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loosely timed traffic: data that an initiator moves without time, how much it was, or that it does not want any.
+// Payload extensions of loosely timed traffic. An initiator in fast mode times a sample of its accesses and reports the
+// rest as an amount (BulkTraffic), moves data without taking time (BulkData), or leaves the data of timed accesses
+// unmoved (TimingOnly).
 #pragma once
 
 #include <cstddef>
@@ -9,25 +11,27 @@
 
 namespace bvp {
 
-/// Travels with a payload of TLM_IGNORE_COMMAND to the target's address; it is counted there and on the way, takes no
-/// time, and the payload's data is not looked at.
+/// An amount of traffic. It travels with a payload of TLM_IGNORE_COMMAND to the target's address. The target and the
+/// blocks on the way count it; it takes no time, and the payload's data pointer is not used.
 struct BulkTraffic : tlm::tlm_extension<BulkTraffic> {
-  /// The same number: the same pattern of addresses as that of a SampledTraffic, so that a target may count it
-  /// likewise.
+  /// The number of the address pattern. A SampledTraffic with the same number is a sample of this traffic, so a target
+  /// may scale the counts of the sample to this amount.
   u64 pattern = 0;
   bool write = false;
   u64 requests = 0, bytes = 0;
-  /// From the payload's address on: all that the transfer touches lies within. A target that has less refuses it with
-  /// an address error.
+  /// All addresses that the transfer touches lie in a range of this many bytes from the payload's address on. A target
+  /// that does not have the whole range answers with an address error.
   u64 span = 1;
-  /// It has gone on for so long until now; the same for all that is said at one time.
+  /// The traffic has lasted for this long, up to the present. Several amounts that are reported at the same time carry
+  /// the same duration.
   sc_core::sc_time duration;
 
   [[nodiscard]] tlm_extension_base* clone() const override { return new BulkTraffic(*this); }
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkTraffic&>(other); }
 };
 
-/// Travels with reads and writes that are timed: they are a sample of a pattern whose bulk is not.
+/// Travels with timed reads and writes: they are the sample of a pattern whose other accesses are reported as
+/// BulkTraffic.
 struct SampledTraffic : tlm::tlm_extension<SampledTraffic> {
   u64 pattern = 0;
 
@@ -35,11 +39,11 @@ struct SampledTraffic : tlm::tlm_extension<SampledTraffic> {
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const SampledTraffic&>(other); }
 };
 
-/// Travels with a payload of TLM_IGNORE_COMMAND whose data are those of runs of bytes of one target, one behind the
-/// other. They are read or written at once; nothing is counted.
+/// Travels with a payload of TLM_IGNORE_COMMAND. The payload's data are the bytes of several runs of addresses in one
+/// target, one run after the other. The target reads or writes them at once and counts nothing.
 struct BulkData : tlm::tlm_extension<BulkData> {
   struct Run {
-    u64 distance;  ///< of its first byte from the payload's address, modulo 2^64
+    u64 distance;  ///< of its first byte, from the payload's address, modulo 2^64
     u32 bytes;
   };
   bool write = false;
@@ -51,8 +55,8 @@ struct BulkData : tlm::tlm_extension<BulkData> {
   void copy_from(const tlm_extension_base& other) override { *this = static_cast<const BulkData&>(other); }
 };
 
-/// Travels with reads and writes that are timed and counted and whose data do not matter: targets leave both sides
-/// alone.
+/// Travels with reads and writes that are timed and counted but whose data are not needed: the target neither reads nor
+/// writes its memory or the data pointer.
 struct TimingOnly : tlm::tlm_extension<TimingOnly> {
   [[nodiscard]] tlm_extension_base* clone() const override { return new TimingOnly; }
   void copy_from(const tlm_extension_base&) override {}

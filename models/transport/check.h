@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a target can serve a payload, and what it answers if not: every target answers the same fault alike.
+// Checks whether a target can serve a payload, and gives the response if not, so that every target answers the same
+// fault in the same way.
 #pragma once
 
 #include <tlm>
@@ -8,8 +9,8 @@
 
 namespace bvp {
 
-/// What a target supports, from the first field to the last, which is the order in which faults are looked for. As it
-/// is made: reads and writes of any length, at any address.
+/// What a target supports. Faults are looked for in the order of the fields. The default supports reads and writes of
+/// any length at any address.
 struct PayloadRules {
   // TLM_COMMAND_ERROR_RESPONSE
   bool read = true, write = true;
@@ -25,7 +26,7 @@ struct PayloadRules {
   u64 alignment = 1;  ///< the address is a multiple of this
   u64 span = 0;       ///< the data lie within so many bytes from address 0 on; 0: anywhere
 
-  /// Data of this length, at multiples of it.
+  /// The rules for data of this length at multiples of this length.
   [[nodiscard]] static constexpr PayloadRules words(u32 bytes) {
     PayloadRules rules;
     rules.least_bytes = rules.most_bytes = bytes;
@@ -46,7 +47,7 @@ struct PayloadRules {
   }
 };
 
-/// TLM_OK_RESPONSE, or the response for the first fault. Data pointer and extensions are not looked at.
+/// Returns TLM_OK_RESPONSE, or the response for the first fault. The data pointer and the extensions are not looked at.
 [[nodiscard]] inline tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload,
                                                     const PayloadRules& rules) {
   if (!rules.takes(payload.get_command())) return tlm::TLM_COMMAND_ERROR_RESPONSE;

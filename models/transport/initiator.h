@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How an initiator makes a transaction: one call for each.
+// How an initiator makes a transaction: one call each.
 #pragma once
 
 #include <tlm>
@@ -10,8 +10,8 @@
 
 namespace bvp {
 
-/// Makes the payload a request as TLM-2.0 wants it: no byte enables, streaming as wide as the data, no hint of direct
-/// memory, no response. Its extensions stay.
+/// Makes the payload a plain TLM-2.0 request: no byte enables, streaming width equal to the data length, no DMI hint,
+/// no response yet. Its extensions stay.
 void prepare(tlm::tlm_generic_payload& payload, tlm::tlm_command command, u64 address, void* data, u32 bytes);
 
 /// A blocking transaction with a payload of its own.
@@ -19,8 +19,8 @@ void prepare(tlm::tlm_generic_payload& payload, tlm::tlm_command command, u64 ad
 /// @param delay  in: from now until the transaction begins; out: until it ends
 tlm::tlm_response_status access(tlm::tlm_initiator_socket<>& socket, tlm::tlm_command command, u64 address, void* data,
                                 u32 bytes, sc_core::sc_time& delay);
-/// A blocking transaction with a payload of the initiator, whose extensions travel along and which is not allocated
-/// anew; see prepare() for what it holds. Afterwards it says what the target answered.
+/// A blocking transaction with a payload that the initiator owns: its extensions travel along, and nothing is
+/// allocated. See prepare() for the values that it sets. Afterwards the payload holds the target's response.
 tlm::tlm_response_status access(tlm::tlm_initiator_socket<>& socket, tlm::tlm_generic_payload& payload,
                                 tlm::tlm_command command, u64 address, void* data, u32 bytes, sc_core::sc_time& delay);
 

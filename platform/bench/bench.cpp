@@ -44,7 +44,7 @@ std::unique_ptr<Scenario> scenario_of(const Workload& workload, const ScenarioOp
   return read_scenario(workload.scenario, all);
 }
 
-/// The fp16 reference on one thread, the better of two runs: the second finds its memory there.
+/// Runs the fp16 reference on one thread twice and takes the better time: the second run finds its memory allocated.
 Json measure_native(const Workload& workload, const ScenarioOptions& options) {
   const auto scenario = scenario_of(workload, options, {});
   const auto seed = static_cast<u64>(scenario->run.seed.get());
@@ -117,7 +117,7 @@ Json run_bench(const std::vector<Workload>& workloads, const ScenarioOptions& op
                                              Kind{"cycle_no_data", "cycle", false},
                                              Kind{"fast_no_data", "fast", false}};
   for (const Workload& workload : workloads) {
-    // Mistakes in the input are told before anything is measured.
+    // Mistakes in the input are reported before anything is measured.
     (void)scenario_of(workload, options, {});
     Json& entry = result["workloads"][workload.name];
     progress(workload.name + ": native");
@@ -138,7 +138,7 @@ Json run_bench(const std::vector<Workload>& workloads, const ScenarioOptions& op
     }
   }
   if (!workloads.empty()) {
-    // The headline: the first workload's figures once more, where tools look for them.
+    // The figures of the first workload are repeated at the top level, where tools look for the headline.
     for (const auto& [key, value] : result["workloads"][workloads.front().name].items()) result[key] = value;
     result["workload"] = workloads.front().name;
   }

@@ -39,7 +39,7 @@ void send(int pipe, const std::string& text) {
   }
 }
 
-/// Leaves without destructors and exit handlers, and by no exception: all that is the parent's.
+/// Leaves the process without destructors, exit handlers or exceptions: all of these belong to the parent.
 [[noreturn]] void report(int pipe, const std::function<nlohmann::json()>& measure) {
   try {
     nlohmann::json result = result_of(measure);
@@ -53,7 +53,7 @@ void send(int pipe, const std::string& text) {
   _exit(0);
 }
 
-/// What a child process, which `work` does not return from, writes into the pipe.
+/// Reads what a child process writes into the pipe. The child process runs `work`, which does not return.
 nlohmann::json from_child(const std::function<void(int pipe)>& work) {
   std::array<int, 2> ends{};
   if (pipe(ends.data()) != 0) throw std::runtime_error("no pipe to a child process");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A measurement in a process of its own.
+// Measures something in a process of its own.
 #pragma once
 
 #include <functional>
@@ -7,15 +7,16 @@
 
 namespace bvp {
 
-/// What `measure` returns, with `peak_memory_bytes` of the child; {"error": why} if it threw or died.
+/// Returns the result of `measure`, with `peak_memory_bytes` of the child process; {"error": reason} if it threw or
+/// died.
 [[nodiscard]] nlohmann::json in_child(const std::function<nlohmann::json()>& measure);
 
-/// The same of the quickest of up to three tries, by the number `seconds`; after five seconds no further one is begun.
-/// The host's other work only ever makes a try slower.
+/// The same for up to three tries, of which the one with the smallest number `seconds` counts; after five seconds no
+/// further try begins. Other work on the host can only make a try slower.
 [[nodiscard]] nlohmann::json best_in_child(const char* seconds, const std::function<nlohmann::json()>& measure);
 
-/// What the program `name` prints, which lies in this one's directory or, installed, in libexec/butterfly-vp beside it;
-/// {"error": why} if it is not there or prints no JSON.
+/// Runs the program `name` and returns the JSON that it prints. The program lies in this one's directory or, when
+/// installed, in libexec/butterfly-vp beside it. Returns {"error": reason} if it is not there or prints no JSON.
 [[nodiscard]] nlohmann::json from_program(const char* name);
 
 }  // namespace bvp

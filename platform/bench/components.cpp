@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Components alone, as fast as they go.
+// Measures single components at full speed.
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ namespace bvp {
 
 namespace {
 
-/// Sends requests one after the other, each as soon as some earlier one is done.
+/// Sends requests one after the other, each as soon as an earlier one is done.
 class Requester : public sc_core::sc_module {
  public:
   tlm_utils::simple_initiator_socket<Requester> out;
@@ -38,7 +38,7 @@ class Requester : public sc_core::sc_module {
     tlm::tlm_generic_payload payload;
     for (u64 i = 0; i < requests_; ++i) {
       const sc_core::sc_time now = sc_core::sc_time_stamp(), free = done[i % done.size()];
-      // Loosely timed: up to a microsecond ahead.
+      // The initiator is loosely timed: it runs up to a microsecond ahead.
       if (free > now + sc_core::sc_time(1, sc_core::SC_US)) wait(free - now);
       const tlm::tlm_command command = i % 4 == 3 ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
       const u64 address = random_ ? generator() % (u64{1} << 24) * 64 : i * 64 % (u64{1} << 28);

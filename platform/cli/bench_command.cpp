@@ -45,7 +45,7 @@ void print_table(const Json& result) {
   }
 }
 
-/// Measurements that there are no figures of.
+/// Measurements that have no figures.
 std::size_t failures(const Json& result) {
   std::size_t count = 0;
   for (const Json& entry : result["workloads"]) {
@@ -123,7 +123,7 @@ int bench_command(const BenchCommand& command) {
   print_table(result);
   if (result.contains("native_quality")) print_native_quality(result["native_quality"]);
   if (result.contains("components")) print_components(result["components"]);
-  // The line in the other file has no seal: it is one of many.
+  // Only this file gets a seal: in the history file the result is one line of many.
   nlohmann::json whole = result;
   whole["seal"] = seal_blank(Sealed::benchmark);
   write_file(command.out, sealed(json_text(whole), Sealed::benchmark));

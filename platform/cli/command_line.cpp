@@ -81,7 +81,7 @@ int dispatch(int argc, const char* const* argv, const BuildInfo& build) {
     return "error: " + CLI::FailureMessage::simple(failed, error);
   });
   std::vector<std::string> sets;
-  // It would be taken for an option that is not there.
+  // An empty value would be taken for an option that was not given.
   const CLI::Validator not_empty([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); },
                                  "");
 
@@ -214,7 +214,7 @@ std::string scenario_file(const std::string& given) {
   std::error_code ignored;
   const fs::file_status status = fs::status(given, ignored);
   const bool absent = status.type() == fs::file_type::not_found;
-  // Whoever reads it tells what is wrong with what cannot be reached.
+  // The command that reads the file reports why it cannot be reached.
   if (!absent && !fs::is_directory(status)) return given;
   const auto shipped = find_resource("scenarios");
   const bool is_name = given.find('/') == std::string::npos && fs::path(given).extension() != ".yaml";
@@ -260,7 +260,7 @@ int command_line(int argc, const char* const* argv, const BuildInfo& build) {
     print_error("the host has no more memory for this; make the network or the machine smaller, or raise the limit");
     return exit_failed;
   } catch (const std::exception& error) {
-    // fmt::print throws where the other functions of the standard library set a flag.
+    // fmt::print throws where the other output functions of the standard library set an error flag.
     const bool of_output = dynamic_cast<const std::system_error*>(&error) != nullptr && std::ferror(stdout) != 0;
     if (of_output) return output_failed();
     print_error(error.what());

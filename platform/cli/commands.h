@@ -12,17 +12,17 @@
 namespace bvp {
 
 enum ExitCode : int {
-  exit_passed = 0,     ///< done, and verified where that was asked for
-  exit_failed = 1,     ///< the run or its verification failed, or something could not be written once begun
-  exit_bad_input = 2,  ///< bad usage, scenario or file, or no place for results: nothing was simulated
+  exit_passed = 0,  ///< the command succeeded, including the verification if one was requested
+  exit_failed = 1,  ///< the run or its verification failed, or something could not be written after the run had begun
+  exit_bad_input = 2,  ///< wrong usage, scenario or file, or no place for results: nothing was simulated
 };
 
-/// Text for the standard error. Nobody need read it: that it cannot be written ends no command.
+/// Writes text to the standard error. Errors in writing are ignored: they end no command.
 void say(const std::string& text);
-/// One line for each of the message's, on the standard error.
+/// Writes each line of the message as one line to the standard error.
 void print_error(const std::string& message);
 
-/// The program, and how it was called.
+/// The program, and the arguments that it was called with.
 struct Invocation {
   BuildInfo build;
   std::vector<std::string> arguments;
@@ -34,13 +34,13 @@ struct RunCommand {
   std::string directory;  ///< empty: runs/NAME
   std::string uart = "stdio";
   bool quiet = false;
-  bool all_rows = false;  ///< in the table: every layer and kernel
+  bool all_rows = false;  ///< the table has every layer and kernel
 };
 
 struct DescribeCommand {
   std::string scenario;  ///< empty: the defaults
   std::vector<Override> overrides;
-  std::string filter;  ///< what is shown has this in its name; empty: all is shown
+  std::string filter;  ///< only entries with this text in their name are shown; empty: all
   bool tensors = false;
   bool json = false;
   bool schema = false;
@@ -51,7 +51,8 @@ struct BenchCommand {
   std::vector<std::string> scenarios;  ///< empty: the default workloads
   std::vector<Override> overrides;
   std::string out = "bench.json";
-  std::string append;  ///< a file of one JSON document a line, to keep the history; empty: none
+  /// A file with one JSON document per line, to which the result is appended as history; empty: none.
+  std::string append;
   bool signature = false;
   bool series = false;
 };
@@ -75,22 +76,24 @@ int run_command(const RunCommand& command, const Invocation& invocation);
 int describe_command(const DescribeCommand& command);
 int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides);
 
-/// Parses the arguments, runs the command, turns exceptions into messages on stderr and exit codes.
-/// A signal ends the process, see Interruption.
+/// Parses the arguments, runs the command, and turns exceptions into messages on stderr and exit codes. A signal ends
+/// the process, see Interruption.
 int command_line(int argc, const char* const* argv, const BuildInfo& build);
 
-/// What the commands read of a scenario: its file, its presets, and the files that these name.
+/// The files that the commands read for a scenario: its own file, its presets, and the files that these name.
 [[nodiscard]] InputFiles inputs_of(const Scenario& scenario);
 
-/// What `run` would refuse before it simulates: files that the scenario names, the machine, the plan.
-/// @return sentences on what a run does to its inputs. @throws InputError  what `run` would say
+/// Checks everything that `run` would refuse before it simulates: files that the scenario names, the machine, the plan.
+/// @return sentences on what a run does to its inputs
+/// @throws InputError  with the message of `run`
 std::vector<std::string> check_inputs(const Scenario& scenario);
 
-/// The file that a user means who names a scenario: the file itself, or, where there is none and the name is that of a
-/// scenario that comes with the platform ("bert_base"), that one. @throws InputError  there is neither
+/// Finds the file of a scenario that the user names: the file itself or, if there is none, the scenario of this name
+/// that comes with the platform ("bert_base").
+/// @throws InputError  there is neither
 std::string scenario_file(const std::string& given);
 
-/// Options with which the commands read scenarios: presets are found in the platform's scenarios.
+/// The options with which the commands read scenarios: presets are looked for in the platform's scenarios.
 ScenarioOptions scenario_options(const std::vector<Override>& overrides);
 
 }  // namespace bvp

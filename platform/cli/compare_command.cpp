@@ -22,14 +22,14 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// A run, and the parameters of the baselines for it.
+/// A run, and the parameters of the baselines that it is compared with.
 struct Item {
   std::unique_ptr<Scenario> scenario;
   ComparedRun run;
   std::vector<BaselineRow> rows;
 };
 
-/// What another firmware does with the network is not known: perhaps it computes it twice, or sleeps.
+/// It is not known what another firmware does with the network: it may compute it twice, or sleep.
 void check_firmware(const std::string& what, const std::string& firmware) {
   if (firmware.empty()) return;
   throw InputError(fmt::format(
@@ -62,7 +62,7 @@ RunResult simulate(const Scenario& scenario, const std::string& what) {
   return result;
 }
 
-/// Runs the scenario and, on the same SoC, its dense counterpart; times and energies only.
+/// Simulates the scenario and, on the same SoC, its dense counterpart, only for times and energies.
 Item from_scenario(const CompareCommand& command, const std::string& file) {
   Item item;
   std::vector<Override> overrides{{"run.data", "false", "compare"}, {"record.tensors", "false", "compare"}};
@@ -91,7 +91,7 @@ Item from_scenario(const CompareCommand& command, const std::string& file) {
   return item;
 }
 
-/// What a run has done stays; only what it is held against may be chosen.
+/// The settings of a finished run cannot change; only the parameters of the baselines can be chosen.
 void check_overrides_of_run(const CompareCommand& command, const fs::path& directory) {
   for (const Override& override : command.overrides) {
     if (override.key == "baselines" || override.key.rfind("baselines.", 0) == 0) continue;
@@ -106,7 +106,7 @@ Item from_run(const CompareCommand& command, const fs::path& directory) {
   const auto [summary, network, parameters] = read_run_files(directory);
   check_firmware(directory.string(), parameters["run.firmware"]["value"].get<std::string>());
   const auto dram_pj_per_bit = parameters["energy.dram_pj_per_bit"]["value"].get<double>();
-  // JSON is YAML.
+  // JSON is also YAML, so the YAML reader is used.
   item.scenario = read_scenario_text(
       fmt::format("{{\"network\": {}}}", network.dump(-1, ' ', true, Json::error_handler_t::replace)),
       directory / "network.json", scenario_options(command.overrides));
@@ -160,7 +160,7 @@ void print_item(const Item& item) {
   fmt::print("\n");
 }
 
-/// All runs against the first, a sequence each: a run of a larger batch is not slower for that.
+/// Compares all runs with the first one, per sequence, so that a run of a larger batch does not count as slower.
 void print_runs(const std::vector<Item>& items) {
   TextTable table({{"run"}, {"sequences"}, {"time of one"}, {"speed-up"}, {"energy of one"}, {"energy ratio"}});
   const ComparedRun& first = items.front().run;
@@ -185,7 +185,7 @@ void print_runs(const std::vector<Item>& items) {
   for (const std::string& remark : remarks) fmt::print("  {}\n", remark);
 }
 
-/// What the command reads. Other files that scenarios name are known when they have been read.
+/// Input files of the command. The other files that scenarios name are known only after the scenarios have been read.
 InputFiles inputs_of(const CompareCommand& command) {
   InputFiles inputs;
   for (const std::string& name : command.items) {
@@ -206,7 +206,7 @@ int compare_command(const CompareCommand& command) {
   if (!command.out.empty()) check_replaceable(command.out, inputs_of(command), Sealed::comparison);
   std::vector<Item> items;
   for (const std::string& name : command.items) {
-    std::error_code ignored;  // whoever reads it will tell
+    std::error_code ignored;  // the command that reads the file reports the error
     items.push_back(fs::is_directory(name, ignored) ? from_run(command, name) : from_scenario(command, name));
   }
   for (const Item& item : items) print_item(item);

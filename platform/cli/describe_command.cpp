@@ -30,19 +30,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What of all that could be shown is asked for.
+/// The parts of the description that the user asks for.
 class Filter {
  public:
   explicit Filter(std::string text) : text_(lower(std::move(text))) {}
 
   [[nodiscard]] bool everything() const { return text_.empty(); }
-  /// Upper and lower case are one. Remembers that there was something to show.
+  /// Compares without regard to upper and lower case, and remembers whether anything matched.
   [[nodiscard]] bool shows(const std::string& name) {
     const bool found = lower(name).find(text_) != std::string::npos;
     found_ |= found;
     return found;
   }
-  /// @throws InputError  nothing was
+  /// @throws InputError  nothing matched
   void check_found() const {
     if (everything() || found_) return;
     throw InputError(
@@ -63,7 +63,7 @@ class Filter {
   bool found_ = false;
 };
 
-/// Entries below a heading, which is not printed without any.
+/// Prints entries below a heading; without entries it prints no heading.
 class Section {
  public:
   explicit Section(std::string heading) : heading_(std::move(heading)) {}
@@ -191,7 +191,7 @@ void print_layers(const Network& network) {
              activations, 2 * activations);
 }
 
-/// What a sweep may hold fixed.
+/// The keys that a sweep may hold fixed.
 void print_area(const SocParameters& parameters) {
   double total = 0;
   TextTable table({{"component"}, {"mm2"}});
@@ -208,7 +208,7 @@ struct InputSpec {
   std::vector<u64> shape;
 };
 
-/// The tensor of run.input.
+/// The expected tensor of run.input.
 InputSpec input_spec(const Network& network) {
   if (network.vocabulary > 0) return {"tokens", "U8, U16, I32, U32 or I64", {network.batch, network.tokens}};
   return {"input", "F16", {network.batch, network.tokens, network.hidden}};
@@ -299,7 +299,7 @@ Json registers_json(Filter& filter) {
   return banks;
 }
 
-/// Leaves out what is not shown of a list of things with names.
+/// Removes the entries that are not shown from a list of things with names.
 Json filtered(const Json& list, Filter& filter) {
   Json shown = Json::array();
   for (const Json& entry : list) {
@@ -366,7 +366,7 @@ int describe_command(const DescribeCommand& command) {
   const bool defaults = command.scenario.empty();
   std::vector<Override> overrides = command.overrides;
   if (command.tensors) {
-    // The files are yet to be made.
+    // The files do not exist yet.
     for (const char* key : {"run.weights", "run.input"}) overrides.push_back({key, "", "--tensors"});
   }
   const auto scenario = defaults ? std::make_unique<Scenario>()

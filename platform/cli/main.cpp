@@ -13,16 +13,18 @@
 
 int sc_main(int argc, char* argv[]) { return bvp::command_line(argc, argv, bvp::build_info()); }
 
-// libsystemc has a main of its own, which would print a banner into the output of `describe --schema`.
+// libsystemc has a main function, which would print a banner into the output of `describe --schema`; this one replaces
+// it.
 int main(int argc, char* argv[]) {
-  // What is opened later must not take the place of a standard stream that is closed. Read-only: printing fails.
+  // A standard stream that is closed is opened on /dev/null, so that a file which is opened later does not take its
+  // number. It is opened read-only, so that printing fails.
   for (int opened = 0; opened >= 0 && opened <= STDERR_FILENO;) {
     opened = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (opened > STDERR_FILENO) close(opened);
   }
-  // Of use where a library ends the process.
+  // Helps where a library ends the process.
   std::atexit(bvp::remove_temporary_paths);
-  // What cannot be written is told, and does not end the process without a word.
+  // An error in writing is reported and does not end the process silently.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);

@@ -27,10 +27,10 @@ void TimeLeft::note(double seconds, double done) {
     seconds_ = seconds;
     done_ = done;
   }
-  constexpr double least = 0.02;  // seconds between two looks
+  constexpr double least = 0.02;  // seconds between two updates of the estimate
   const double passed = seconds - seconds_;
   if (passed < least) return;
-  // The past counts for a third of what has passed in all, so that the estimate neither jumps nor sleeps.
+  // The past counts for a third of the whole time, so that the estimate neither jumps nor lags.
   const double memory = std::max(1.0, seconds / 3);
   const double weight = rate_ == 0 ? 1 : 1 - std::exp(-passed / memory);
   rate_ += weight * ((done - done_) / passed - rate_);
@@ -63,7 +63,7 @@ std::string progress_text(const RunProgress& progress, double seconds_left, std:
     add(fmt::format("{:3.0f} %", std::floor(100 * std::clamp(progress.done, 0.0, 1.0))));
     if (seconds_left >= 0) add(duration_text(seconds_left) + " left");
     const std::string task = fmt::format("task {}/{}", progress.task_index + 1, progress.task_count);
-    // A name that is whole is worth more than the simulated time.
+    // A complete name is worth more than the simulated time.
     constexpr std::size_t least_name = 12;
     const std::size_t others = text.size() + 2 + task.size() + 1;
     if (others + std::min(least_name, progress.task.size()) <= width) {
@@ -94,7 +94,7 @@ void ProgressLine::show(const RunProgress& progress) {
   next_ = now + (rewrites_ ? rewrite_interval : line_interval);
   left_.note(std::chrono::duration<double>(now - begin_).count(), progress.done);
   if (rewrites_) {
-    // In the last column some terminals begin a new line.
+    // Some terminals begin a new line after the last column.
     const std::size_t width = terminal_width(STDERR_FILENO);
     say("\r\x1b[K" + progress_text(progress, left_.seconds(), width - 1));
   } else {

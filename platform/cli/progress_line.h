@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a run is, on the standard error.
+// Shows on the standard error how far a run is.
 #pragma once
 
 #include <chrono>
@@ -9,29 +9,28 @@
 
 namespace bvp {
 
-/// The host time that is left, from how much of the work was done when.
+/// Estimates the remaining host time from the times at which parts of the work were done.
 class TimeLeft {
  public:
-  /// @param seconds  since the work began; @param done  0 to 1. Neither falls, unless work begins anew.
+  /// @param seconds  since the work began; @param done  0 to 1. Both only grow, unless the work begins anew.
   void note(double seconds, double done);
-  /// In seconds; below 0: not known yet.
+  /// Remaining seconds; below 0: not known yet.
   [[nodiscard]] double seconds() const;
 
  private:
   double seconds_ = 0, done_ = 0;
-  double rate_ = 0;  // share of the work per second, of the recent past more than of the beginning
+  double rate_ = 0;  // share of the work per second; the recent past counts more than the beginning
 };
 
 /// "7 s", "3 min", "2.1 h"
 [[nodiscard]] std::string duration_text(double seconds);
 
-/// As much of it as `width` columns have room for, in the order of its worth: per cent, time left, task, simulated
-/// time.
+/// As many items as fit into `width` columns, the most important first: per cent, time left, task, simulated time.
 /// @param seconds_left  below 0: not known
 [[nodiscard]] std::string progress_text(const RunProgress& progress, double seconds_left, std::size_t width);
 
-/// One line that is written again and again where the standard error is a terminal that can do that, and never wider
-/// than it; otherwise a line every few seconds, without control characters.
+/// On a terminal that can erase a line: one line that is rewritten and never wider than the terminal. Otherwise: a new
+/// line every few seconds, without control characters.
 class ProgressLine {
  public:
   explicit ProgressLine(bool enabled);
@@ -40,7 +39,7 @@ class ProgressLine {
   ProgressLine& operator=(const ProgressLine&) = delete;
 
   void show(const RunProgress& progress);
-  /// Makes room for other output on the terminal.
+  /// Clears the line, so that other output can be printed on the terminal.
   void clear();
 
  private:

@@ -38,7 +38,7 @@ bool is_there(const fs::path& file) {
   return fs::exists(fs::symlink_status(file, ignored));
 }
 
-/// A regular file (a link is the user's) with this content.
+/// Whether the file is a regular file with this content; a link belongs to the user.
 bool has_hash(const fs::path& file, const std::string& hash) {
   std::error_code ignored;
   if (!fs::is_regular_file(fs::symlink_status(file, ignored))) return false;
@@ -49,10 +49,10 @@ bool has_hash(const fs::path& file, const std::string& hash) {
   }
 }
 
-/// Fails where there is something already.
+/// Renames, and fails if the new name exists already.
 bool rename_to_free_name(const fs::path& from, const fs::path& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
-  // Some file systems do not know the flag.
+  // Some file systems do not support the flag.
   return errno == EINVAL && !is_there(to) && std::rename(from.c_str(), to.c_str()) == 0;
 }
 
@@ -60,7 +60,7 @@ bool rename_to_free_name(const fs::path& from, const fs::path& to) {
 
 struct ResultDirectory::Lock {
   explicit Lock(const fs::path& directory) : descriptor(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    // A file system without such locks is used without them.
+    // On a file system without such locks the directory is used without one.
     if (descriptor < 0 || flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
     close(descriptor);
     throw InputError(fmt::format("{}: another run is writing its results here; expected another --out, or wait for it",
@@ -91,14 +91,14 @@ ResultDirectory::ResultDirectory(fs::path directory, const Scenario& scenario, I
             {"tensors.safetensors", record.tensors},
             {"weights.safetensors", record.tensors},
             {"tokens.safetensors", record.tensors && scenario.network.vocabulary > 0},
-            // Last: whoever finds it has the others too.
+            // The summary comes last, so that a reader who finds it finds the other files too.
             {summary_name, true}};
 }
 
 ResultDirectory::~ResultDirectory() {
   staged_.clear();
   staging_.reset();
-  // The last one made lies in those before.
+  // The directory that was made last lies inside the ones before it.
   while (!made_.empty()) made_.pop_back();
 }
 
@@ -116,7 +116,7 @@ ResultDirectory::Earlier ResultDirectory::read_earlier(const fs::path& directory
     }
     earlier.hashes[summary_name] = sha256_of_file(file);
   } catch (const std::exception&) {
-    // Not a summary of this version: it vouches for nothing.
+    // This is not a summary of this version, so it vouches for no file.
     return {};
   }
   return earlier;
@@ -172,7 +172,7 @@ void ResultDirectory::check(const std::optional<fs::path>& uart) {
     const bool result =
         std::any_of(files_.begin(), files_.end(), [&](const File& file) { return uart->filename() == file.name; });
     if (result) throw InputError(fmt::format("--uart file:{}: the run writes another file there", uart->string()));
-    // In a directory that is yet to be made there is room for it.
+    // A directory that does not exist yet contains no other files.
     if (!fs::is_directory(directory_, error)) return;
   }
   const fs::path real = place(*uart);
@@ -240,12 +240,12 @@ fs::path ResultDirectory::commit(bool passed) {
     bool is_new, replaces;
   };
   std::vector<Move> moves;
-  std::vector<fs::path> left;  // of the earlier run
+  std::vector<fs::path> left;  // files of the earlier run
   for (const File& file : files_) {
     const fs::path place = target / file.name;
     const auto hash = earlier.hashes.find(file.name);
     const bool of_earlier_run = hash != earlier.hashes.end() && has_hash(place, hash->second);
-    // Made by the command report, of the earlier run.
+    // The command `report` has made this file, from the earlier run.
     const bool report =
         std::strcmp(file.name, "report.html") == 0 && !earlier.hashes.empty() && is_sealed(place, Sealed::report);
     if (is_there(new_results() / file.name)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The directory that a run writes into, where files of earlier runs, of the user, and that the run reads may lie.
+// The output directory of a run. It may contain files of earlier runs, files of the user, and files that the run reads.
 #pragma once
 
 #include <filesystem>
@@ -15,13 +15,13 @@
 
 namespace bvp {
 
-/// Results are written into a new directory inside of this one, under a name that nobody can guess, and take their
-/// places all together when they are complete: a run that is killed or cannot write leaves earlier results whole. Only
-/// files that the summary of an earlier run vouches for, by their hashes, are replaced or removed. Of two runs in one
-/// directory the second is refused; the lock is that of the kernel and ends with the process.
+/// Results are first written into a new directory inside the output directory, under a name that nobody can guess. When
+/// they are complete, all of them are moved to their places. So a run that is killed or cannot write leaves earlier
+/// results whole. Only files whose hashes are in the summary of an earlier run are replaced or removed. If two runs use
+/// one directory, the second is refused; the lock is held by the kernel and ends with the process.
 class ResultDirectory {
  public:
-  /// Touches nothing. @param inputs  what the run reads
+  /// Changes nothing. @param inputs  files that the run reads
   ResultDirectory(std::filesystem::path directory, const Scenario& scenario, InputFiles inputs);
   ~ResultDirectory();
   ResultDirectory(const ResultDirectory&) = delete;
@@ -29,27 +29,27 @@ class ResultDirectory {
 
   [[nodiscard]] const std::filesystem::path& path() const { return directory_; }
 
-  /// Of what can be known beforehand; touches nothing. @param uart  a further file that the run will write
-  /// @throws InputError  the run would overwrite what it reads or what no earlier run has left, another run is going on
-  /// here, or the directory cannot be written into
+  /// Checks what can be known before the run; changes nothing. @param uart  another file that the run will write
+  /// @throws InputError  the run would overwrite a file that it reads or that no earlier run has left, another run uses
+  ///        the directory, or the directory cannot be written into
   void check(const std::optional<std::filesystem::path>& uart);
 
-  /// Makes the directory and the place for new results. @throws InputError  that cannot be done, or as check()
+  /// Makes the directory and the place for new results. @throws InputError  it cannot do so, or as check()
   void begin();
-  /// New results go away with the object: begin() was called, and commit() has not failed.
+  /// Whether the destructor removes new results: begin() was called, and commit() has not failed.
   [[nodiscard]] bool has_begun() const { return staging_ != nullptr && !kept_; }
-  /// Where new results are written, after begin(). Goes away with the object, and with what lies there under the names
-  /// of results.
+  /// The place where new results are written, after begin(). The destructor removes it, together with the files in it
+  /// that have the names of results.
   [[nodiscard]] const std::filesystem::path& new_results() const { return staging_->path(); }
 
-  /// Files of the earlier run that stay because this run reads them, with their hashes: the new summary vouches for
-  /// them.
+  /// Files of the earlier run that stay because this run reads them, with their hashes: the new summary includes them.
   [[nodiscard]] std::map<std::string, std::string> kept_files(bool passed) const;
 
-  /// Gives the new results their places, and removes what is left of the earlier run. Results of a run that failed do
-  /// not replace those of one that passed: they go into the directory "failed" beside them.
-  /// @return where they are
-  /// @throws std::runtime_error  somebody else has put or changed a file there; new results are kept, and it says where
+  /// Moves the new results to their places and removes the remaining files of the earlier run. Results of a failed run
+  /// do not replace those of a run that passed: they go into the subdirectory "failed".
+  /// @return the directory of the results
+  /// @throws std::runtime_error  somebody else has put or changed a file there; the new results are kept, and the
+  ///        message says where
   std::filesystem::path commit(bool passed);
 
  private:
@@ -57,10 +57,10 @@ class ResultDirectory {
     const char* name;
     bool written;  ///< by this run
   };
-  /// What the summary of an earlier run says of its files.
+  /// The files that the summary of an earlier run lists.
   struct Earlier {
     bool passed = false;
-    std::map<std::string, std::string> hashes;  // by name, or by path for a file elsewhere
+    std::map<std::string, std::string> hashes;  // by name, or by path if the file is outside of the directory
   };
   struct Lock;
 

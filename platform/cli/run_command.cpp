@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The file that --uart names, none for stdio.
+/// The file that --uart names; none for stdio.
 std::optional<std::string> uart_file(const std::string& option) {
   constexpr std::string_view prefix = "file:";
   if (option == "stdio") return std::nullopt;
@@ -35,7 +35,7 @@ std::optional<std::string> uart_file(const std::string& option) {
   throw InputError(fmt::format("--uart {}: expected stdio or file:PATH", option));
 }
 
-/// Where the firmware's text goes; a copy always lies in the run's directory.
+/// Writes the firmware's text to its destination, and a copy of it into the run's directory.
 class UartSink {
  public:
   UartSink(const std::optional<std::string>& file, bool quiet, const fs::path& log)
@@ -44,7 +44,7 @@ class UartSink {
   }
 
   void write(std::string_view text, ProgressLine& progress) {
-    // At once, so that the files are complete up to the end if the process is killed.
+    // The text is written at once, so that the files are complete if the process is killed.
     log_.stream() << text << std::flush;
     if (file_) file_->stream() << text << std::flush;
     if (!to_stdout_) return;
@@ -54,16 +54,17 @@ class UartSink {
     if (!text.empty()) line_open_ = text.back() != '\n';
   }
 
-  /// Ends a line that the firmware left open.
+  /// Ends a line that the firmware has left open.
   void end_line() {
     if (line_open_) std::putchar('\n');
     line_open_ = false;
   }
 
-  /// Of the run's directory. @throws std::runtime_error  what the firmware printed could not be written
+  /// Completes the copy in the run's directory. @throws std::runtime_error  some text of the firmware could not be
+  /// written
   void commit_log() { log_.commit(); }
 
-  /// Completes the user's file; it takes its place with commit().
+  /// Completes the user's file; commit() moves it to its place.
   /// @return its hash, if it is a regular file
   std::optional<WrittenFile> close_file(const std::string& path) {
     file_->close();
@@ -88,7 +89,7 @@ fs::path directory_of(const RunCommand& command, const Scenario& scenario) {
 std::vector<ReadFile> hashes_of(const Scenario& scenario, const InputFiles& inputs) {
   std::vector<ReadFile> hashes;
   for (const auto& [key, file] : inputs) {
-    // A pipe cannot be read again.
+    // A pipe cannot be read twice.
     const bool source = hashes.size() < scenario.sources.size();
     hashes.push_back({key, file.string(), source ? scenario.sources[hashes.size()].sha256 : sha256_of_file(file)});
   }
@@ -114,7 +115,7 @@ InputFiles inputs_of(const Scenario& scenario) {
 
 namespace {
 
-/// Messages speak of files by the places that they are to have.
+/// Messages name files by their final places.
 std::string with_final_places(std::string message, const fs::path& temporary, const fs::path& place) {
   const std::string from = temporary.string();
   for (std::size_t at = 0; (at = message.find(from, at)) != std::string::npos; at += place.string().size()) {

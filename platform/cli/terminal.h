@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the standard streams lead to.
+// Properties of the terminal behind the standard streams.
 #pragma once
 
 #include <cstddef>
 
 namespace bvp {
 
-/// Of a stream that is a terminal the width that it has now; otherwise what COLUMNS says, or else 80. At least 1.
+/// If the stream is a terminal, its present width; otherwise the value of COLUMNS, or else 80. At least 1.
 [[nodiscard]] std::size_t terminal_width(int descriptor);
 
-/// A terminal on which a line can be erased and written again: TERM says which one it is, and not "dumb".
+/// Whether the stream is a terminal on which a line can be erased and rewritten: TERM is set and is not "dumb".
 [[nodiscard]] bool can_rewrite_lines(int descriptor);
 
 }  // namespace bvp

@@ -42,7 +42,7 @@ std::vector<std::string> check_inputs(const Scenario& scenario) {
 
 namespace {
 
-/// With the scenario's name in every line, which may be about another file.
+/// Every line names the scenario, because it may be about another file.
 void print_error_of(const std::string& file, const std::string& message) {
   std::istringstream lines(message);
   for (std::string line; std::getline(lines, line);) {

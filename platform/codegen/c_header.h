@@ -7,7 +7,7 @@
 
 namespace bvp {
 
-/// The text of bvp_hw.h: everything that firmware must know of the hardware.
+/// The text of bvp_hw.h: all that firmware must know of the hardware.
 [[nodiscard]] std::string c_header(const std::vector<RegisterBankView>& banks);
 
 }  // namespace bvp

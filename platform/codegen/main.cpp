@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Leaves a file alone that says so already, so that nothing is built again for nothing.
+/// Does not write a file that has this content already, so that nothing is rebuilt needlessly.
 void write_file(const fs::path& path, const std::string& text) {
   {
     std::ifstream old(path, std::ios::binary);
@@ -82,7 +82,7 @@ int run(int argc, char* argv[]) {
 
 int sc_main(int argc, char* argv[]) { return bvp::run(argc, argv); }
 
-// libsystemc has a main of its own, which would print a banner.
+// libsystemc has a main function, which would print a banner; this one replaces it.
 int main(int argc, char* argv[]) {
   setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
   return sc_core::sc_elab_and_sim(argc, argv);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records in memory as data: what the C header and the reference pages are written from.
+// The records in memory as data, from which the C header and the reference pages are written.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ struct NamedConstant {
   std::string description;
 };
 
-/// Every record, in an order in which a record follows those it contains.
+/// Every record; a record comes after those that it contains.
 [[nodiscard]] std::vector<RecordLayout> record_layouts();
 [[nodiscard]] std::vector<NamedConstant> record_constants();
 [[nodiscard]] std::vector<NamedConstant> command_opcodes();

@@ -24,7 +24,7 @@ std::string page(const std::string& title, const std::string& text) {
       text);
 }
 
-/// A '|' would end the cell.
+/// A '|' would end the cell of the table, so it is escaped.
 std::string cell(const std::string& text) {
   std::string escaped;
   for (const char c : text) {

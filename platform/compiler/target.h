@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the compiler knows of the machine.
+// The properties of the machine that the compiler uses.
 #pragma once
 
 #include <stdexcept>
 #include <string>
 
 #include "models/base/types.h"
+#include "models/isa/timing.h"
 
 namespace bvp {
 
@@ -15,9 +16,8 @@ struct CompilerTarget {
   u32 operand_vectors = 256;
   u32 accumulators = 32;
   u32 instruction_store = 32;
-  u32 contexts = 8;         // instances in flight per PE, at most
-  u32 special_divisor = 4;  // cycles of a special function
-  u32 cal_latency = 4, max_latency = 2;
+  u32 contexts = 8;  // instances in flight per PE, at most
+  CalTiming cal;
   u32 stage_points = 0;  // points of a closed set; 0: as many as fit, up to default_stage_points
   u32 tile_rows = 0;     // as many as fit at most; 0: the cost model chooses
   bool data = true;      // false: kernels and commands are real, weights are left out
@@ -28,7 +28,7 @@ struct CompilerTarget {
   u64 scratchpad_bytes = 4 << 20;
   u64 scratchpad_base = 0;  // bus addresses
   u64 dram_base = 0, dram_bytes = 0;
-  // What moving data costs, in cycles of the accelerator's clock.
+  // The cost of moving data, in cycles of the accelerator's clock.
   double dram_bytes_per_cycle = 51.2;             // at best
   u32 dram_access_bytes = 64;                     // the least that the DRAM moves
   double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
@@ -40,7 +40,8 @@ struct CompilerTarget {
   [[nodiscard]] u32 in_flight(u32 wanted) const { return streaming ? wanted : 1; }
   [[nodiscard]] u32 vector_bytes() const { return lanes * 2; }
   [[nodiscard]] u64 tile_bytes() const { return u64{lanes} * vector_bytes(); }
-  /// A scratchpad half: whole tiles, so that columns of both can be taken. Where it holds none, nothing takes columns.
+  /// Bytes of a scratchpad half: whole tiles, so that columns of both halves can be accessed. If a half is smaller than
+  /// a tile, nothing is accessed by column.
   [[nodiscard]] u64 half_bytes() const {
     const u64 half = scratchpad_bytes / 2;
     return half < tile_bytes() ? half : half / tile_bytes() * tile_bytes();
@@ -57,17 +58,18 @@ struct CompilerTarget {
   }
 };
 
-/// The network does not fit the machine, or asks for what it cannot do; `what()` names the cause and a way out.
+/// The network does not fit the machine, or needs something that is not implemented; `what()` names the cause and a way
+/// out.
 struct CompileError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A task needs more than a scratchpad half; one with fewer weights beside it may do.
+/// A task needs more than a scratchpad half; it may fit if the weights beside it are limited.
 struct ScratchpadError : CompileError {
   using CompileError::CompileError;
 };
 
-/// A loop nest that the hardware cannot express; another division of the work may do.
+/// The hardware cannot express a loop nest; another division of the work may be possible.
 struct MappingError : CompileError {
   using CompileError::CompileError;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parameters in words: what they expect, what they hold.
+// Parameters in words: which values they accept, and which value they have.
 #pragma once
 
 #include <string>

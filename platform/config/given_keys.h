@@ -8,10 +8,10 @@
 
 namespace bvp {
 
-/// Key -> where its value comes from ("FILE:LINE:COLUMN", "--set"), for those that were given.
+/// Maps each key that was given to the place of its value ("FILE:LINE:COLUMN", "--set").
 using GivenKeys = std::map<std::string, std::string>;
 
-/// Source and confidence of a value that are not those of the declaration, which speaks of the default.
+/// Source and confidence of a value that is not the declared default; the declaration describes the default only.
 struct ParameterOrigin {
   std::string source;
   Confidence confidence;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every parameter of a group with its value and where it comes from.
+// Lists every parameter of a group with its value and the origin of the value.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,10 +10,11 @@
 
 namespace bvp {
 
-/// {"soc.array.lanes": {"value", "unit", "source", "confidence", "given"}}; `given` only where it is among these.
-/// @param origins  of values that are not the declared default, by key
-/// @param path  of the group, "network.layers.N." for example: all keys begin with it
-/// @param declarations  with "description", "default" (null: there is none) and "allowed"
+/// Returns {"soc.array.lanes": {"value", "unit", "source", "confidence", "given"}}. `given` is there only for keys in
+/// the argument of this name.
+/// @param origins  by key, for values that are not the declared default
+/// @param path  the group's path, for example "network.layers.N."; all keys begin with it
+/// @param declarations  adds "description", "default" (null: there is none) and "allowed"
 nlohmann::ordered_json parameters_json(const ParameterGroup& group, const GivenKeys& given,
                                        const ParameterOrigins& origins, bool declarations = false,
                                        const std::string& path = {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups of parameters for editors and for readers, made from the declarations.
+// Describes groups of parameters for editors (JSON Schema) and for readers (Markdown), from the declarations.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -12,7 +12,7 @@ namespace bvp {
 
 namespace {
 
-/// Takes a document's events and does nothing.
+/// An event handler that ignores the events of a document.
 class IgnoreEvents final : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts of a YAML file: what they are, and the values they stand for.
+// Reads the texts of a YAML file as values.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -22,11 +22,12 @@ namespace bvp {
 
 /// A quoted scalar is text even if it looks like a number.
 [[nodiscard]] bool is_quoted(const YAML::Node& node);
-/// As in '010': 8 for a reader of YAML 1.1, 10 for one of YAML 1.2.
+/// Whether the text is a number with a leading zero, such as '010': a reader of YAML 1.1 takes it for 8, a reader of
+/// YAML 1.2 for 10.
 [[nodiscard]] bool has_leading_zero(std::string_view text);
-/// Decimal or, with 0x, hexadecimal; nothing for any other text.
+/// Parses a decimal number or, with 0x, a hexadecimal one; nullopt for any other text.
 [[nodiscard]] std::optional<i64> parse_integer(std::string_view text);
-/// The value of the parameter's type that `text` is; nothing if it is none.
+/// Parses `text` as a value of the parameter's type; nullopt if it is not one.
 [[nodiscard]] std::optional<ParamValue> parse_value(const ParamBase& parameter, const std::string& text, bool quoted);
 
 }  // namespace bvp

@@ -61,7 +61,7 @@ Json region_json(const RegionRow& row) {
           {"flops", row.flops},   {"dram_bytes", row.dram_bytes}, {"energy_j", row.energy_j}};
 }
 
-/// What the shares of the summary are shares of.
+/// The denominators of the shares in the summary.
 Json share_denominators() {
   return {{"utilisation", "issue slots used over all cycles of the run, on all PEs"},
           {"utilisation_kernels", "issue slots used over kernel_cycles, on all PEs"},
@@ -93,7 +93,7 @@ Json verification_json(const Verification& verification) {
           {"end_to_end_logits", verification.logits ? row_error_json(*verification.logits) : Json(nullptr)}};
 }
 
-/// null: nobody has looked.
+/// null: the run did not look for them
 Json not_finite_json(const NotFiniteResults& found) {
   if (!found.looked) return nullptr;
   Json kernels = Json::array();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The executable bvp-native: is the native reference a fair yardstick? Its FFT beside FFTW's, its dense product beside
-// OpenBLAS's, in GFLOP/s, single precision, one thread. Prints JSON; `butterfly-vp bench` runs it. A program of its
-// own, since loading these libraries takes a third of the time in which butterfly-vp starts.
+// The executable bvp-native measures whether the native reference is a fair yardstick. It prints as JSON the GFLOP/s of
+// its FFT beside FFTW's and of its dense product beside OpenBLAS's, in single precision on one thread. `butterfly-vp
+// bench` runs it. It is a program of its own, because loading these libraries takes a third of the start time of
+// butterfly-vp.
 #include <cblas.h>
 #include <fftw3.h>
 
@@ -22,7 +23,7 @@
 namespace bvp {
 namespace {
 
-/// Seconds of one call, the best of some rounds of at least 20 ms.
+/// Seconds of one call: the best of several rounds of at least 20 ms.
 double best_seconds(const std::function<void()>& work) {
   using Clock = std::chrono::steady_clock;
   double best = 1e9;
@@ -48,7 +49,7 @@ nlohmann::json compare_fft(u64 points) {
   std::vector<std::complex<float>> data(points * panel_width);
   const int n = static_cast<int>(points);
   auto* const raw = reinterpret_cast<fftwf_complex*>(data.data());
-  // As the reference has it: the points of 16 transforms interleaved.
+  // The layout is that of the reference: the points of 16 transforms are interleaved.
   fftwf_plan plan =
       fftwf_plan_many_dft(1, &n, static_cast<int>(panel_width), raw, nullptr, static_cast<int>(panel_width), 1, raw,
                           nullptr, static_cast<int>(panel_width), 1, FFTW_FORWARD, FFTW_MEASURE);
@@ -98,5 +99,5 @@ nlohmann::json native_quality() {
 
 int main() { std::puts(bvp::native_quality().dump(2).c_str()); }
 
-// libsystemc, which the reference's library brings along, asks for it.
+// libsystemc, which the reference's library links, requires this function.
 int sc_main(int, char**) { return 1; }

@@ -45,7 +45,7 @@ inline float from_half(u16 half) {
   return value;
 }
 
-/// The lower and the upper 16 bits of an fp32 value.
+/// The lower and the upper 16 bits of the bit pattern of an fp32 value.
 struct FloatHalves {
   u16 low = 0, high = 0;
 };

@@ -35,8 +35,9 @@ struct Network {
   FftLength fft_length = FftLength::exact;
   Activation activation = Activation::gelu;
   double epsilon = 1e-5;
-  u64 vocabulary = 0;  // token ids that the embedding knows; 0: the input is embedded already
-  u64 classes = 0;     // outputs of the classifier head; 0: there is none
+  // Number of token ids that the embedding knows; 0: there is no embedding, and the input is embedded already.
+  u64 vocabulary = 0;
+  u64 classes = 0;  // outputs of the classifier head; 0: there is none
   Pooling pooling = Pooling::first;
   std::vector<EncoderLayer> layers;
 };
@@ -47,12 +48,12 @@ inline u64 next_power_of_two(u64 n) {
   return power;
 }
 
-/// Points of the network's transform of a dimension of this size.
+/// Points of the network's transform along a dimension of this size.
 inline u64 fft_points(const Network& network, u64 size) {
   return network.fft_length == FftLength::exact ? size : next_power_of_two(size);
 }
 
-/// Whether layers of the network transform a dimension whose size is no power of two.
+/// Whether a layer of the network transforms a dimension whose size is not a power of two.
 inline bool transforms_other_lengths(const Network& network) {
   bool transforms = false;
   for (const EncoderLayer& layer : network.layers) transforms = transforms || layer.mixing == Mixing::fft2d;

@@ -11,7 +11,7 @@ namespace bvp {
 
 nlohmann::ordered_json network_json(const Network& network);
 
-/// A sentence that says how the network's transforms are zero-padded; empty where they are not.
+/// A sentence on how the network's transforms are zero-padded; empty if they are not.
 [[nodiscard]] std::string zero_padding(const Network& network);
 
 const char* name_of(Mixing mixing);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers that are the same on every host: the standard library leaves its distributions open.
+// Random numbers that are the same on every host. The standard library does not fix the algorithms of its
+// distributions.
 #pragma once
 
 #include <array>
@@ -34,7 +35,7 @@ class Random {
   /// In [0, 1).
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
 
-  /// Mean 0, variance 1: the sum of eight uniform numbers of 16 bits. Needs no logarithm or cosine, whose last bit
+  /// Mean 0, variance 1: the sum of eight uniform numbers of 16 bits. It needs no logarithm or cosine, whose last bit
   /// depends on the host's library.
   double normal() {
     u64 sum = 0;

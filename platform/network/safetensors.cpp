@@ -21,7 +21,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr u64 header_limit = u64{16} << 20;  // over 100,000 tensors
+constexpr u64 header_limit = u64{16} << 20;  // enough for more than 100,000 tensors
 constexpr u64 file_limit = u64{16} << 30;
 constexpr std::size_t rank_limit = 16;
 
@@ -45,8 +45,9 @@ template <class... Args>
   refuse(file, "tensor '{}'{}", printable(name), fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// What the parser into a tree does not notice: names that appear twice, and depth, for which the tree would pay
-/// dearly. (The parser with a callback notices names, in a time that grows with their square.)
+/// Checks two things that the JSON parser accepts: names that appear twice, and deep nesting, for which a tree would
+/// need much memory and stack. (The parser with a callback notices repeated names, but its time grows with the square
+/// of their number.)
 class HeaderCheck final : public nlohmann::json_sax<json> {
  public:
   [[nodiscard]] const std::string& problem() const { return problem_; }
@@ -89,7 +90,7 @@ class HeaderCheck final : public nlohmann::json_sax<json> {
   std::string problem_;
 };
 
-/// 0: not supported.
+/// Size of an element of this type; 0: the type is not supported.
 u64 float_size(const std::string& type) {
   if (type == "F16" || type == "BF16") return 2;
   if (type == "F32") return 4;
@@ -105,7 +106,7 @@ u64 integer_size(const std::string& type) {
   return 0;
 }
 
-/// Of types that are in files beside what is needed, and are not read.
+/// Types that a file may contain beside the tensors that are needed, and that are not read.
 u64 other_size(const std::string& type) {
   if (type == "BOOL" || type == "I8" || type == "F8_E4M3" || type == "F8_E5M2") return 1;
   if (type == "I16") return 2;
@@ -158,7 +159,7 @@ Entry parse_entry(const std::filesystem::path& file, const std::string& name, co
   }
   if (entry.shape.size() > rank_limit) refuse_tensor(file, name, " has {} dimensions", entry.shape.size());
   for (const u64 extent : entry.shape) {
-    // Bounded by the data, so that the product cannot overflow.
+    // The product is bounded by the size of the data, so that it cannot overflow.
     if (extent != 0 && entry.elements > data_size / extent) {
       refuse_tensor(file, name, ": its shape needs more bytes than the file has");
     }
@@ -175,7 +176,7 @@ Entry parse_entry(const std::filesystem::path& file, const std::string& name, co
   return entry;
 }
 
-/// The upper half of an IEEE 754 number of 32 bits.
+/// Reads the upper half of an IEEE 754 number of 32 bits (BF16).
 struct Bfloat16 {
   u16 bits = 0;
   operator float() const {
@@ -186,7 +187,7 @@ struct Bfloat16 {
   }
 };
 
-/// `Stored` is what the file has, and `T` what it is read as.
+/// `Stored` is the type in the file, and `T` the type of the result.
 template <class T, class Stored = T>
 void round_elements(const std::filesystem::path& file, const Entry& entry, const char* data, std::vector<u16>& out) {
   for (u64 i = 0; i < entry.elements; ++i) {
@@ -236,7 +237,7 @@ IntegerTensor decode_integers(const std::filesystem::path& file, const Entry& en
   return tensor;
 }
 
-/// A file's entries, in the order of their data, which is read on demand.
+/// The entries of a file in the order of their data; the data are read on demand.
 class Contents {
  public:
   explicit Contents(const std::filesystem::path& file) : file_(file) {
@@ -272,7 +273,7 @@ class Contents {
   }
 
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
-  /// Behind the header; only once.
+  /// Reads the data after the header. Call it only once.
   [[nodiscard]] std::string data() { return read_bytes(file_, stream_, data_size_); }
 
  private:

@@ -12,16 +12,16 @@ namespace bvp {
 
 struct FloatTensors {
   TensorMap tensors;
-  std::map<std::string, std::string> others;  ///< name -> type of those that are not of floats, which are not read
-  u64 bfloat16 = 0;                           ///< tensors that the file has as BF16
+  std::map<std::string, std::string> others;  ///< tensors that are not of floats and were not read: name -> type
+  u64 bfloat16 = 0;                           ///< number of tensors that the file has as BF16
 };
 
 /// Reads every tensor of floats; BF16, F32 and F64 are rounded to fp16.
 /// @throws InputError  the file cannot be read, is not a safetensors file, or a tensor (named) is not sound
 FloatTensors read_safetensors(const std::filesystem::path& file);
 
-/// Reads the header alone: tensors with their shapes and without data.
-/// @throws InputError  as above, but for what only the data shows
+/// Reads only the header: tensors with their shapes and without data.
+/// @throws InputError  as read_tensors(), but for faults that only the data show
 FloatTensors read_safetensors_shapes(const std::filesystem::path& file);
 
 struct IntegerTensor {

@@ -32,8 +32,8 @@ void add_linear(std::vector<TensorSpec>& specs, const std::string& name, LinearK
   specs.push_back({name + ".bias", {outputs}, TensorRole::bias, inputs});
 }
 
-/// A rotation by a random angle from the rational parametrisation of the circle: only operations that IEEE 754
-/// rounds alike everywhere, unlike sin and cos.
+/// A rotation by a random angle, from the rational parametrisation of the circle. It uses only operations that IEEE 754
+/// rounds the same way everywhere, unlike sin and cos.
 void draw_rotation(Random& random, double gain, u16* matrix) {
   const double t = 2 * random.uniform() - 1;
   double cosine = (1 - t * t) / (1 + t * t);
@@ -56,7 +56,7 @@ Tensor draw(const TensorSpec& spec, u64 seed) {
       break;
     }
     case TensorRole::twiddle: {
-      // Zero-padding the inputs to n spreads their energy over n points; the first factor makes up for it.
+      // Zero-padding spreads the energy of the inputs over n points. The first factor compensates for that.
       const u64 n = 2 * spec.shape[2];
       const double padding_gain = std::sqrt(static_cast<double>(n) / static_cast<double>(spec.inputs));
       const u64 matrices_per_factor = spec.shape[2];
@@ -74,7 +74,7 @@ Tensor draw(const TensorSpec& spec, u64 seed) {
       for (u16& value : tensor.data) value = to_half(0.02 * random.normal());
       break;
     case TensorRole::embedding: {
-      // Tokens and positions add up to the scale of an input that is drawn.
+      // Tokens and positions together have the scale of an input that is drawn.
       const double scale = std::sqrt(0.5);
       for (u16& value : tensor.data) value = to_half(scale * random.normal());
       break;
@@ -108,9 +108,9 @@ std::string check_tensor(const std::string& name, const Tensor& tensor, const st
   throw InputError(fmt::format("{}: {}", file.string(), fmt::join(problems, fmt::format("\n{}: ", file.string()))));
 }
 
-/// What all names of the network's parameters have before them in the file, as in "model.layers.0.norm1.weight":
-/// frameworks export so the parameters of a module that is part of another. Empty where names are as the network has
-/// them, and where not all parameters are there under one prefix.
+/// The prefix that the names of all of the network's parameters have in the file, as in "model.layers.0.norm1.weight":
+/// frameworks export a module that is part of another one in this way. Empty if the names have no prefix, or if not all
+/// parameters have the same one.
 std::string common_prefix(const FloatTensors& found, const std::vector<TensorSpec>& specs) {
   const auto is_there = [&](const std::string& name) {
     return found.tensors.count(name) + found.others.count(name) > 0;
@@ -138,7 +138,7 @@ std::string some_names(const Map& found) {
   return fmt::format("{}{}", fmt::join(names, ", "), found.size() > shown ? ", ..." : "");
 }
 
-/// The network's parameters out of those found in a file. Without data only their shapes are checked.
+/// Takes the network's parameters from the tensors of a file. Without data only their shapes are checked.
 TensorMap weights_of(FloatTensors found, const std::filesystem::path& file, const Network& network,
                      std::vector<std::string>* notes) {
   TensorMap weights;

@@ -23,17 +23,17 @@ struct TensorSpec {
 /// Every parameter of the network, in the order of its layers.
 std::vector<TensorSpec> parameter_specs(const Network& network);
 
-/// Drawn from the seed, the same on every host. Each tensor has its own stream, named by seed and tensor, so that
-/// changing one layer leaves the others alone. Factors of a butterfly are near-orthogonal and every layer keeps the
-/// scale of its input, so that activations stay in the range of fp16.
+/// Draws all parameters from the seed; they are the same on every host. Each tensor has its own random stream, named by
+/// seed and tensor, so that a change of one layer does not change the others. Factors of a butterfly are
+/// near-orthogonal, and every layer keeps the scale of its input, so that activations stay in the range of fp16.
 TensorMap random_weights(const Network& network, u64 seed);
 
-/// Only shapes, no data: for runs that compute nothing.
+/// The shapes of all parameters without data, for runs that compute nothing.
 TensorMap weight_shapes(const Network& network);
 
-/// The same of a file, whose header alone is read.
-/// @param notes  gets sentences on what was done to the file's tensors; may be null
-/// @throws InputError  naming all tensors that are missing, unexpected or of the wrong shape
+/// The same from a file, of which only the header is read.
+/// @param notes  receives sentences on changes to the file's tensors; may be null
+/// @throws InputError  lists all tensors that are missing, unexpected or of the wrong shape
 TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network,
                              std::vector<std::string>* notes = nullptr);
 
@@ -43,15 +43,15 @@ Tensor random_input(const Network& network, u64 seed);
 /// Token ids below the vocabulary, uniform; [batch, tokens].
 std::vector<u32> random_tokens(const Network& network, u64 seed);
 
-/// BF16, F32 and F64 are rounded to fp16. Tensors that are not of floats are left aside unless the network needs one of
-/// that name, and a prefix that the names of all parameters have is left off; `notes` (may be null) gets a sentence on
-/// either.
-/// @throws InputError  naming all tensors that are missing, unexpected, of the wrong shape or not finite
+/// Reads all parameters from a file. BF16, F32 and F64 are rounded to fp16. Tensors that are not of floats are ignored,
+/// unless the network needs one of this name. A prefix that the names of all parameters have is removed. `notes` (may
+/// be null) receives a sentence on either.
+/// @throws InputError  lists all tensors that are missing, unexpected, of the wrong shape or not finite
 TensorMap load_weights(const std::filesystem::path& file, const Network& network,
                        std::vector<std::string>* notes = nullptr);
 
-/// Whether load_input() finds the tensor in the shape that it expects; the header alone is read.
-/// @throws InputError
+/// Checks whether load_input() finds the tensor in the expected shape; reads only the header.
+/// @throws InputError  it does not
 void check_input_shape(const std::filesystem::path& file, const Network& network);
 
 /// The tensor `input` of a file. @throws InputError

@@ -7,10 +7,11 @@
 
 namespace bvp {
 
-/// The table with the standard's prices of the DRAM; a table that prices the DRAM itself is left as it is.
+/// Adds the standard's prices of the DRAM to the table. A table that prices the DRAM itself is not changed.
 [[nodiscard]] EnergyTable with_dram_prices(const EnergyTable& table, const DramStandard& standard);
 
-/// Its prices of the DRAM are those of the standard, but for what energy.dram_pj_per_bit may have replaced.
+/// Whether the table's prices of the DRAM are those of the standard, apart from what energy.dram_pj_per_bit may have
+/// replaced.
 [[nodiscard]] bool is_priced_by(const EnergyTable& table, const DramStandard& standard);
 
 }  // namespace bvp

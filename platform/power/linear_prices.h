@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An energy table multiplied out for one machine: pricing a window of time takes some additions.
+// An energy table multiplied out for one machine, so that pricing a window of time takes only a few additions.
 #pragma once
 
 #include <string>
@@ -15,10 +15,10 @@ class LinearPrices {
   /// @throws EnergyTableError  an action of the sampler has no price
   LinearPrices(const EnergyTable& table, const MachineSize& size, const ActionSampler& sampler);
 
-  /// Those that have actions or background, in order.
+  /// The components that have actions or background power, in order.
   [[nodiscard]] const std::vector<std::string>& components() const { return components_; }
-  /// Joules by component of so many actions, in the order of the sampler, in a time. Amounts behind those of the
-  /// actions are left out. `clock_hz`: of the PEs.
+  /// Joules by component for these amounts of actions (in the order of the sampler) in a stretch of time. Amounts after
+  /// those of the actions are ignored. `clock_hz`: the clock of the PEs.
   [[nodiscard]] std::vector<double> energy(const std::vector<i64>& actions, double seconds, double clock_hz) const;
 
  private:
@@ -34,7 +34,7 @@ class LinearPrices {
 
   std::vector<std::string> components_;
   std::vector<Action> actions_;         // as the sampler's
-  std::vector<Background> background_;  // by component
+  std::vector<Background> background_;  // background power by component
   std::size_t retention_cycles_;        // index of the action that counts them
   double pes_;
 };

@@ -13,8 +13,7 @@ namespace bvp {
 
 namespace {
 
-/// Windows whose amounts are kept because something that takes place in them may still be counted. What comes later
-/// than that is added to the oldest one.
+/// Number of windows that are kept because amounts may still be added to them. A later amount goes to the oldest one.
 constexpr u64 kept_windows = 65536;
 
 double seconds(u64 ps) { return sc_core::sc_time::from_value(ps).to_seconds(); }
@@ -100,15 +99,15 @@ void PowerMonitor::price(u64 number, u64 end_ps, const std::vector<i64>& amounts
 
 const PowerTrace& PowerMonitor::finish() {
   take();
-  // The last window ends with a cycle, as the run does.
+  // The last window ends with a cycle, because the run does.
   const u64 end_ps = soc_.clock().to_time(soc_.clock().now()).value(), length_ps = windows_.length_ps();
   if (end_ps == 0) return trace_;
   const u64 first = windows_.oldest(), last = (end_ps - 1) / length_ps;
   std::vector<std::vector<i64>> all;
   while (windows_.oldest() <= last) all.push_back(windows_.take_oldest());
-  // A run that is cut (by the time limit, by a signal) has counted actions that would take place after its end: their
-  // energy is in its total and so in the last window. Issue slots after the end are in no window: the last one has at
-  // most those of its cycles.
+  // A run that is cut (by the time limit or a signal) has counted actions that would take place after its end. Their
+  // energy is in the run's total and therefore in the last window. Issue slots after the end are in no window: the last
+  // window has at most one per cycle.
   for (; windows_.oldest() < windows_.end(); static_cast<void>(windows_.take_oldest())) {
     const std::vector<i64>& late = windows_.row(windows_.oldest());
     std::transform(late.begin(), late.begin() + static_cast<std::ptrdiff_t>(issue_), all.back().begin(),

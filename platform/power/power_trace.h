@@ -21,7 +21,7 @@ struct PowerWindow {
   std::array<double, unit_count> utilisation{};  // issue slots of each unit over all cycles of all PEs
 
   [[nodiscard]] double total_j() const { return std::accumulate(energy_j.begin(), energy_j.end(), 0.0); }
-  /// A window that lasts until the end of `next`, its neighbour.
+  /// Appends its neighbour `next`: the window then lasts until the end of that one.
   PowerWindow& operator+=(const PowerWindow& next) {
     const double share = (next.end_s - next.begin_s) / (next.end_s - begin_s);
     for (std::size_t i = 0; i < energy_j.size(); ++i) energy_j[i] += next.energy_j[i];
@@ -38,15 +38,15 @@ struct PowerWindow {
 
 /// One window after the other, from the beginning of the simulation to its end.
 struct PowerTrace {
-  /// With more than that, neighbours become one, two by two, and all further windows are twice as long: a simulation
-  /// may last for years of its own time.
+  /// If there are more windows than this, each two neighbours are merged, and all further windows are twice as long: a
+  /// simulation may last for years of simulated time.
   static constexpr std::size_t most_windows = 32768;
 
   std::vector<std::string> components;
   std::vector<PowerWindow> windows;
-  /// Resource -> what windows could not carry and was left to the next one (ResourceLimits).
+  /// Maps a resource to the amount that windows could not carry and left to the next one (ResourceLimits).
   std::map<std::string, u64> moved;
-  double peak_w = 0;  ///< of the windows as they were recorded, except a last one that is shorter than the others
+  double peak_w = 0;  ///< highest power of a recorded window; a last window that is shorter does not count
 
   void add(PowerWindow window) {
     const double duration = window.end_s - window.begin_s;
@@ -71,7 +71,8 @@ struct PowerTrace {
 
  private:
   double least_s_ = 0;
-  u64 merged_ = 1, in_last_ = 0;  // recorded windows in one window, and in the last one so far
+  // Number of recorded windows that are merged into one window, and into the last one so far.
+  u64 merged_ = 1, in_last_ = 0;
 };
 
 }  // namespace bvp

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The power estimators of an SoC. It runs the same with and without them.
+// The power estimators of an SoC. The SoC runs the same with and without them.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,7 @@ namespace bvp {
 /// @throws std::logic_error  a unit does not count what its estimator reads, or the SoC was built without monitors
 [[nodiscard]] std::vector<Estimator> attach_estimators(const Soc& soc);
 
-/// Of the clock in whose cycles the counters of a component say when something takes place.
+/// The clock in whose cycles the counters of a component say when something takes place.
 [[nodiscard]] sc_core::sc_time clock_period(const Soc& soc, const std::string& component);
 
 }  // namespace bvp

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the resources of an SoC can carry.
+// The limits of an SoC's resources.
 #pragma once
 
 #include <vector>
@@ -10,8 +10,8 @@
 
 namespace bvp {
 
-/// Of the resources that several initiators share, or whose initiators run ahead: DRAM, DMA channels, banks of the
-/// scratchpad, links of the mesh. The columns are those of the sampler's actions, and two more for DRAM bytes.
+/// The limits of resources that several initiators share or whose initiators run ahead: DRAM, DMA channels, banks of
+/// the scratchpad, links of the mesh. The columns are the sampler's actions, followed by two for DRAM bytes.
 [[nodiscard]] std::vector<ResourceLimit> resource_limits(const Soc& soc, const ActionSampler& sampler,
                                                          std::size_t dram_bytes_read, std::size_t dram_bytes_written);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the compiler makes of a network: memory contents, and what a report needs to name things.
+// The result of the compiler: memory contents, and what a report needs to name things.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ struct MatrixPlace {
   u64 rows = 0, columns = 0, pitch = 0;
 };
 
-/// Token ids in DRAM, u32, one behind the other.
+/// Token ids in DRAM, u32, one after the other.
 struct TokenPlace {
   u64 address = 0;
   u64 count = 0;  // 0: the network has no embedding
@@ -31,12 +31,12 @@ struct TokenPlace {
 
 struct KernelInfo {
   std::string name;
-  TaskStep step;  // that launches it
-  u32 layer = 0;  // layer_none outside of the layers
+  TaskStep step;  // the step that launches it
+  u32 layer = 0;  // layer_none if the kernel belongs to no layer
   u32 instructions = 0, segments = 0, image_bytes = 0;
   u64 predicted_cycles = 0;  // of a launch for a full tile, by the planner's cost model
   std::string mapping;       // one line for people
-  // Of a launch of the step for half 0: a register that moves with the half, and its value.
+  // A launch register that changes with the scratchpad half, and its value in a launch for half 0.
   u32 half_register = 0, half_register_value = 0;
   std::vector<KernelResult> results;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a kernel's launch leaves values that mean something, for those who look through them.
+// The places where a kernel's launch leaves meaningful values, for readers that inspect them.
 #pragma once
 
 #include <algorithm>
@@ -9,14 +9,14 @@
 
 namespace bvp {
 
-/// A matrix of fp16 values in the scratchpad half. What lies beyond the extents is padding that nobody reads.
+/// A matrix of fp16 values in the scratchpad half. Values beyond the extents are padding that nobody reads.
 struct KernelResult {
   /// Rows or columns: of a full tile, and of all tiles along one level of the task's tiles.
   struct Extent {
     u64 of_tile = 0, all = 0;
     unsigned level = 3;  // 3: all tiles have the same ones
 
-    /// The first one that a tile has.
+    /// Index of the first row or column of the tile.
     [[nodiscard]] u64 first(const std::array<u32, 3>& tile) const { return level < 3 ? tile[level] * of_tile : 0; }
     [[nodiscard]] u64 count(const std::array<u32, 3>& tile) const {
       const u64 before = first(tile);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the platform must compute, bit for bit: the same fp16 operations in the same order, natively on the host.
+// Computes natively on the host what the platform must compute, bit for bit: the same fp16 operations in the same
+// order.
 #pragma once
 
 #include "platform/network/network.h"
@@ -21,8 +22,9 @@ struct ReferenceOptions {
 [[nodiscard]] TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
                                           const ReferenceOptions& options = {});
 
-/// What the embedding makes of token ids, [batch, tokens, hidden].
-/// @throws std::invalid_argument  likewise, or an id is not below the vocabulary
+/// The output of the embedding for token ids: [batch, tokens, hidden].
+/// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements, or an id is not below the
+///         vocabulary
 [[nodiscard]] Tensor reference_embedding(const Network& network, const TensorMap& parameters,
                                          const std::vector<u32>& tokens);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding a parameter of a network, and checking its size.
+// Finds a parameter of a network and checks its size.
 #pragma once
 
 #include <fmt/format.h>

@@ -54,8 +54,8 @@ std::string chart_library() {
   return *text;
 }
 
-/// Windows of power.csv, by column. More than a page can show become fewer: neighbours are taken together, with the
-/// mean of their figures.
+/// The windows of power.csv, by column. If there are more than a page can show, neighbours are merged, with the mean of
+/// their figures.
 class Windows {
  public:
   explicit Windows(std::vector<std::string> names) : names_(std::move(names)), columns_(names_.size()) {
@@ -108,7 +108,8 @@ std::vector<std::string> cells_of(const std::string& line) {
   return result;
 }
 
-/// Columns by name; null if there is no such file. All of `needed` must be there, and a line of figures.
+/// The columns by name; null if the file does not exist. All of `needed` and at least one line of figures must be
+/// there.
 Json read_columns(const fs::path& file, const std::vector<std::string>& needed) {
   constexpr std::uintmax_t file_limit = std::uintmax_t{256} << 20;
   constexpr std::size_t most_columns = 200;
@@ -157,14 +158,14 @@ Json read_columns(const fs::path& file, const std::vector<std::string>& needed) 
   return windows.json();
 }
 
-/// What the page draws of power.csv, besides a column for each component.
+/// The columns of power.csv that the page draws, besides one for each component.
 std::vector<std::string> power_columns() {
   std::vector<std::string> names{"begin_s", "end_s", "total_w", "dram_read_bytes_per_s", "dram_written_bytes_per_s"};
   for (const char* unit : unit_names) names.push_back(fmt::format("{}_utilisation", unit));
   return names;
 }
 
-/// The parts of a directory's path, without "." and a last "/".
+/// The parts of a directory's path, without "." and a trailing "/".
 std::vector<std::string> parts_of(const fs::path& directory) {
   std::vector<std::string> parts;
   std::error_code ignored;
@@ -174,7 +175,7 @@ std::vector<std::string> parts_of(const fs::path& directory) {
   return parts;
 }
 
-/// The last parts of the paths, as many as it takes to tell the runs apart; a run that is there twice gets a number.
+/// The last parts of the paths: as many as are needed to tell the runs apart. A run that occurs twice gets a number.
 std::vector<std::string> names_of(const std::vector<fs::path>& directories) {
   std::vector<std::vector<std::string>> parts;
   std::size_t most = 1;
@@ -217,20 +218,20 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
-/// A script that may stand within a script element. It must not say "<!--" in a string.
+/// A script that may stand inside a script element: it must not contain "<!--" in a string.
 std::string script_in_page(std::string text) {
   replace_all(text, "</", "<\\/");
   return text;
 }
 
-/// JSON that may stand within a script element: nothing in it begins a tag or a comment.
+/// JSON that may stand inside a script element: nothing in it begins a tag or a comment.
 std::string json_in_page(const Json& json) {
   std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   replace_all(text, "<", "\\u003c");
   return text;
 }
 
-/// What a Content-Security-Policy names a script by.
+/// The name by which a Content-Security-Policy allows a script: its hash.
 std::string script_hash(const std::string& script) {
   const std::string hex = sha256_of(script);
   std::vector<unsigned> bytes;
@@ -247,7 +248,7 @@ std::string script_hash(const std::string& script) {
   return "'sha256-" + text + "'";
 }
 
-/// The scripts of the page and no others may run, whatever its data are.
+/// Only the scripts of the page may run, whatever its data are.
 std::string script_policy(const std::string& page) {
   static constexpr std::string_view begin = "<script>", end = "</script>";
   std::string policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src";

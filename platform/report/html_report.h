@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs as one HTML file that works by itself.
+// Shows runs as one HTML file that needs no other file.
 #pragma once
 
 #include <filesystem>
@@ -8,8 +8,9 @@
 
 namespace bvp {
 
-/// @param directories  of runs, as `butterfly-vp run` leaves them; the first one is what others are compared with
-/// @throws InputError  a directory holds no run, or what the page is made of is not installed
+/// @param directories  directories of runs, as `butterfly-vp run` leaves them; the others are compared with the first
+///        one
+/// @throws InputError  a directory holds no run, or a file that the page is made of is not installed
 [[nodiscard]] std::string html_report(const std::vector<std::filesystem::path>& directories);
 
 }  // namespace bvp

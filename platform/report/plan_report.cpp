@@ -20,7 +20,7 @@ u64 predicted_cycles(const CompiledNetwork& network) {
   return cycles;
 }
 
-/// The name with layer numbers relative to `layer`: names of layers that are planned alike become equal.
+/// The name with layer numbers relative to `layer`, so that layers that are planned in the same way have equal names.
 std::string relative_name(std::string name, u32 layer) {
   for (const u32 number : {layer, layer + 1}) {
     const std::string prefix = fmt::format("layers.{}.", number);
@@ -33,7 +33,7 @@ std::string relative_name(std::string name, u32 layer) {
 
 std::string bytes(u64 count) { return count == 0 ? "0" : si(static_cast<double>(count), "B"); }
 
-/// What a task's row says besides its name, for comparing.
+/// The row of a task without its name, for comparing tasks.
 std::string task_figures(const TaskInfo& task) {
   return fmt::format("{} {} {} {} {} {} {}", task.tiles, task.tile_rows, task.scratchpad_bytes, task.weight_bytes,
                      task.dram_read_bytes, task.dram_write_bytes, task.predicted_cycles);
@@ -68,13 +68,13 @@ std::string kernel_line(const KernelInfo& kernel) {
                      kernel.instructions, grouped(kernel.predicted_cycles));
 }
 
-/// The tasks of one layer and what they launch.
+/// The tasks of one layer and the kernels that they launch.
 struct LayerPlan {
   u32 layer = 0;
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
 
-  /// All that is shown of it, with relative names.
+  /// All text that is shown of a layer, with relative names.
   [[nodiscard]] std::string shape() const {
     std::string text;
     for (TaskInfo task : tasks) {

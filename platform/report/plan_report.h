@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the planner decided, for files and for people.
+// Shows what the planner decided, as JSON and as text.
 #pragma once
 
 #include <functional>
@@ -14,11 +14,11 @@ namespace bvp {
 /// {"predicted_cycles", "attention_key_block", "sum_ways", "tasks": [...], "kernels": [...]}
 nlohmann::ordered_json plan_json(const CompiledNetwork& network);
 
-/// Tasks, layer by layer, with the kernels they launch; layers that are planned alike are shown once.
+/// Tasks layer by layer, with the kernels that they launch; layers that are planned in the same way are shown once.
 /// @param width  of the terminal
 std::string plan_table(const CompiledNetwork& network, std::size_t width = default_width);
 
-/// Of all layers those tasks and kernels whose names are to be shown; empty if there are none.
+/// The tasks and kernels of all layers whose names match; empty if none match.
 std::string plan_lines(const CompiledNetwork& network, const std::function<bool(const std::string&)>& shows,
                        std::size_t width = default_width);
 

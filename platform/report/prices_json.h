@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What energy and area of a run were reckoned with: every price of its machine with source and confidence.
+// The prices from which energy and area of a run are computed: every price of its machine with source and confidence.
 #pragma once
 
 #include <nlohmann/json.hpp>

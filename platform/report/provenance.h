@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where figures come from: the program, what it read, the host and the command.
+// The origin of figures: the program, the files that it read, the host and the command.
 #pragma once
 
 #include <map>
@@ -9,7 +9,7 @@
 
 namespace bvp {
 
-/// The program, as it was built.
+/// The build of the program.
 struct BuildInfo {
   std::string version;
   std::string commit;  ///< "unknown" where the source was no git repository
@@ -29,7 +29,7 @@ struct ReadFile {
   std::string sha256;
 };
 
-/// A file outside of the run's directory that the run has written.
+/// A file outside of the run's directory, which the run has written.
 struct WrittenFile {
   std::string path;
   std::string sha256;
@@ -46,7 +46,7 @@ struct Provenance {
   std::optional<WrittenFile> uart_file;
 };
 
-/// Fills in begun, host and cpu.
+/// Sets begun, host and cpu.
 void describe_host(Provenance& provenance);
 
 }  // namespace bvp

@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// With one of everything, written by the functions that write a run's. See check_like() for the marks.
+/// An example that has one of everything, made by the functions that write the files of a run. check_like() explains
+/// the marks.
 Json example_summary() {
   const CycleBreakdown reasons{{"*", 1}};
   RunResult result;
@@ -53,7 +54,7 @@ Json example_summary() {
   provenance.files = {{"*", ""}};
   provenance.command = {""};
   Json summary = summary_json(result, provenance);
-  // Figures that a run may have or not: null in the example says nothing of their kind.
+  // Figures that a run need not have: null in the example allows any kind of value.
   const auto figure_or_null = [](Json& value) { value = Json{{"?", 1}}; };
   figure_or_null(summary["energy_dram_pj_per_bit"]);
   figure_or_null(summary["peak_power_w"]);
@@ -61,7 +62,7 @@ Json example_summary() {
   figure_or_null(summary["plan"]["tasks"][0]["layer"]);
   figure_or_null(summary["not_finite"]["kernels"][0]["layer"]);
   Json& verification = summary["verification"];
-  // JSON has no number for an error that is infinite or not a number.
+  // JSON has no number for an error that is infinite or not a number, so it is null.
   for (const char* row : {"row", "end_to_end_row", "end_to_end_logits"}) figure_or_null(verification[row]["error"]);
   for (auto& item : verification.items()) {
     if (item.key() != "checked") item.value() = Json{{"?", item.value()}};
@@ -114,7 +115,7 @@ RunFiles read_run_files(const fs::path& directory) {
   };
   RunFiles files;
   files.summary = read("summary.json", example_summary());
-  // Of sizes that a page draws.
+  // Sizes that a page draws must be numbers in a sensible range.
   for (const char* side : {"rows", "columns"}) {
     constexpr double most = 256;
     const Json& found = files.summary["array"][side];
@@ -125,7 +126,7 @@ RunFiles read_run_files(const fs::path& directory) {
   files.network = read("network.json", example_network());
   const Json parameter{{"value", nullptr}, {"unit", ""}, {"source", ""}, {"confidence", ""}};
   files.parameters = read("parameters.json", {{"*", parameter}});
-  // Those that a page or a comparison cannot do without.
+  // Keys that a page or a comparison needs.
   Json needed = Json::object();
   for (const char* number : {"energy.dram_pj_per_bit", "record.power_window_s", "soc.dram.channels",
                              "soc.dram.bus_bytes", "soc.dram.clock_hz", "soc.scratchpad.size_bytes"}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The statistics tree for files.
+// The statistics tree as JSON and CSV.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,11 +10,11 @@
 
 namespace bvp {
 
-/// {counter: value, ..., child: {...}}. A counter and a child of the same name do not hide each other: the child's
-/// name gets an underscore.
+/// {counter: value, ..., child: {...}}. If a counter and a child have the same name, the child's name gets an
+/// underscore.
 nlohmann::json statistics_json(const StatGroup& group);
 
-/// A line a counter: path, value, unit, description.
+/// One line per counter: path, value, unit, description.
 std::string statistics_csv(const StatGroup& group);
 
 }  // namespace bvp

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// A line a window: its times, watts by component and in total, DRAM bytes per second, utilisation of each unit.
+/// One line per window: its times, watts by component and in total, DRAM bytes per second, utilisation of each unit.
 std::string power_csv(const RunResult& result) {
   std::string out = "begin_s,end_s";
   for (const std::string& component : result.power.components) out += fmt::format(",{}_w", component);
@@ -49,7 +49,7 @@ Json inputs_json(const Provenance& provenance) {
   return inputs;
 }
 
-/// What differs between two runs of the same inputs by the same build.
+/// The fields that differ between two runs of the same inputs by the same build.
 Json host_json(const RunResult& result, const Provenance& provenance) {
   const auto& uart = provenance.uart_file;
   return {{"seal", seal_blank(Sealed::run)},
@@ -93,12 +93,12 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
     write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.tokens);
   }
   if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
-  // With those that were written while the simulation ran.
+  // The list includes files that were written while the simulation ran.
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     if (entry.is_regular_file() && entry.path().filename() != "summary.json")
       provenance.files[entry.path().filename().string()] = sha256_of_file(entry.path());
   }
-  // Last: whoever finds it has the others too.
+  // The summary comes last, so that a reader who finds it finds the other files too.
   write_file(directory / "summary.json", sealed(json_text(summary_json(result, provenance)), Sealed::run));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run leaves behind: summary.json and the other files.
+// Writes the results of a run: summary.json and the other files.
 #pragma once
 
 #include <filesystem>
@@ -12,8 +12,8 @@
 
 namespace bvp {
 
-/// Keys are stable and name their units. Whatever depends on the host, the command and the moment is in `host_run`; all
-/// the rest is the same for the same inputs and the same build.
+/// Keys are stable, and names of keys include the unit. Everything that depends on the host, the command and the time
+/// of day is in `host_run`; all other values are the same for the same inputs and the same build.
 nlohmann::ordered_json summary_json(const RunResult& result, const Provenance& provenance = {});
 
 /// Writes summary.json, network.json, parameters.json (what is given), statistics.json and statistics.csv (unless

@@ -17,14 +17,14 @@
 namespace bvp {
 namespace {
 
-/// What a line of the head begins with.
+/// Bytes of the label with which each line of the head begins.
 constexpr std::size_t label_width = 20;
 
 void add_line(std::string& out, std::size_t width, const char* label, const std::string& value) {
   out += wrapped(fmt::format("  {:<{}}{}", label, label_width - 2, value), width, label_width) + '\n';
 }
 
-/// Of a column whose heading says %.
+/// The value in a column whose heading says %.
 std::string percentage(double fraction) { return fmt::format("{:.1f}", 100 * fraction); }
 
 std::string units_table(const RunResult& result, std::size_t width) {
@@ -56,7 +56,7 @@ std::string units_table(const RunResult& result, std::size_t width) {
       largest = std::max(largest, share);
       row.push_back(percentage(share));
     }
-    constexpr double shown = 0.0005;  // what is less is 0.0 in every column
+    constexpr double shown = 0.0005;  // a smaller share is shown as 0.0 in every column
     if (largest >= shown) table.add(std::move(row));
   }
   return table.text(width);
@@ -77,13 +77,13 @@ std::string energy_table(const RunResult& result, std::size_t width) {
   return table.text(width);
 }
 
-/// A row of the table of layers: one layer, or neighbours that are alike.
+/// A row of the table of layers: one layer, or several neighbours that are equal.
 struct LayerGroup {
   std::string name;
   LayerRow sum;
 };
 
-/// Of both together, weighted by their cycles.
+/// The mean of both, weighted by their cycles.
 Utilisation mean(const Utilisation& a, u64 a_cycles, const Utilisation& b, u64 b_cycles) {
   const auto weight_a = static_cast<double>(a_cycles), weight_b = static_cast<double>(b_cycles);
   const auto of = [&](double x, double y) { return per_second(x * weight_a + y * weight_b, weight_a + weight_b); };
@@ -97,13 +97,13 @@ void add_to(LayerRow& sum, const LayerRow& row) {
   sum.energy_j += row.energy_j;
   sum.dram_read_bytes += row.dram_read_bytes;
   sum.dram_written_bytes += row.dram_written_bytes;
-  // The worst; what is no number is worse than any.
+  // The larger error; NaN is worse than any number.
   if (row.relative_error && (!sum.relative_error || !(*row.relative_error <= *sum.relative_error))) {
     sum.relative_error = row.relative_error;
   }
 }
 
-/// There are so many layers that not each has rows of its own.
+/// Whether there are too many layers for each to have rows of its own.
 bool layers_share_rows(const RunResult& result, const TerminalSummaryOptions& options) {
   constexpr std::size_t one_each = 8;
   return !options.all_rows && result.layers.size() > one_each;
@@ -158,7 +158,7 @@ std::string layers_table(const RunResult& result, const TerminalSummaryOptions& 
   return table.text(options.width);
 }
 
-/// "layers.3.ffn.up" -> "3.ffn.up", or "*.ffn.up" where layers share rows.
+/// "layers.3.ffn.up" becomes "3.ffn.up", or "*.ffn.up" if layers share rows.
 std::string short_name(const std::string& kernel, bool together) {
   const std::string prefix = "layers.";
   if (kernel.compare(0, prefix.size(), prefix) != 0) return kernel;
@@ -166,7 +166,7 @@ std::string short_name(const std::string& kernel, bool together) {
   return together && dot != std::string::npos ? "*" + kernel.substr(dot) : kernel.substr(prefix.size());
 }
 
-/// A row of the table of kernels: a kernel, or the same one of all layers.
+/// A row of the table of kernels: one kernel, or the same kernel of all layers.
 struct KernelGroup {
   std::string name;
   u64 launches = 0, cycles = 0;
@@ -245,7 +245,7 @@ std::string kernels_table(const RunResult& result, const TerminalSummaryOptions&
   return table.text(options.width);
 }
 
-/// Two tables side by side where there is room for that, else one below the other.
+/// Prints two tables side by side if there is room, otherwise one below the other.
 std::string beside(const std::string& left, const std::string& right, std::size_t width) {
   constexpr std::size_t gap = 2;  // more than the indentation of the right one
   const auto lines_of = [](const std::string& text) {
@@ -312,7 +312,7 @@ std::string utilisation_text(const Utilisation& utilisation) {
                      percent(utilisation.flow), percent(utilisation.store));
 }
 
-/// The operating point is named where it is not the profile's own.
+/// Names the operating point if it is not the profile's own.
 std::string profile_text(const RunResult& result) {
   if (!result.energy_scaled) return result.energy_profile;
   return fmt::format("{} at {:g} nm, {:g} V", result.energy_profile, result.energy_technology_nm,
@@ -325,7 +325,7 @@ std::string dram_text(const RunResult& result) {
   return price ? fmt::format("with DRAM at {:g} pJ/bit", *price) : "with DRAM";
 }
 
-/// The number of a headline with its unit.
+/// The number of a headline figure, with its unit.
 std::string figure_text(const Figure& figure, const RunResult& result) {
   const nlohmann::ordered_json value = figure.value(result);
   if (!value.is_number()) return "not known";
@@ -367,7 +367,7 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
     add("PEs", fmt::format("{} of {} used: kernels take a power of two of rows and of columns", array.used_pes,
                            array.rows * array.columns));
   }
-  // Each label says of which cycles the shares are.
+  // Each label says which cycles are the denominator of the shares.
   add("use, all cycles", utilisation_text(result.utilisation));
   add("  kernel cycles", utilisation_text(result.kernel_utilisation));
   if (result.steady) add("  steady state", utilisation_text(*result.steady));

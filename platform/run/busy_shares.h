@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How busy the parts of the machine were: what a run is limited by.
+// How busy the parts of the machine were, which shows what limits a run.
 #pragma once
 
 #include <map>
@@ -11,10 +11,10 @@
 
 namespace bvp {
 
-/// Resource -> the share of all `cycles` of the run in which it was at work, 0 to 1; over all of a kind where a name
-/// stands for several (PEs, banks, DRAM channels). `units`: of the PEs, over all cycles and PEs (RunResult::units).
-/// Links are only followed cycle by cycle: without them there is no "mesh.busiest_link". The statistics of the SoC must
-/// be settled.
+/// Maps a resource to the share of all `cycles` of the run in which it was busy, 0 to 1. A name that stands for several
+/// (PEs, banks, DRAM channels) has the mean over all of them. `units`: of the PEs, over all cycles and PEs
+/// (RunResult::units). Links are followed only cycle by cycle; otherwise there is no "mesh.busiest_link". The
+/// statistics of the SoC must have been settled.
 [[nodiscard]] std::map<std::string, double> busy_shares(const Soc& soc, const SocParameters& parameters, u64 cycles,
                                                         const std::map<std::string, CycleBreakdown>& units);
 

@@ -15,7 +15,7 @@ namespace bvp {
 
 namespace {
 
-/// What the table needs to know of the machine's models.
+/// The properties of the machine's models that the table depends on.
 void check_energy(const Scenario& scenario, const Soc& soc, const EnergyTable& energy, const AreaTable& area) {
   MachineSize size = machine_size(scenario.soc);
   size.area_mm2 = area.area(size);
@@ -41,7 +41,8 @@ void check_records(const Scenario& scenario, const Soc& soc) {
   }
 }
 
-/// Where the user has given the first parameter of the block that the message speaks of, or else the scenario's file.
+/// The place where the user has given the first parameter of the block that the message names, or else the scenario's
+/// file.
 std::string place_of(const Scenario& scenario, const std::string& block, const std::string& message) {
   const auto is_in_word = [](char c) { return c == '_' || (std::isalnum(static_cast<unsigned char>(c)) != 0); };
   std::string place = file_of(scenario);

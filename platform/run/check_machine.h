@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds a scenario's machine, if it can be built, and its run priced and recorded.
+// Builds a scenario's machine and checks that it can be built, priced and recorded.
 #pragma once
 
 #include <memory>
@@ -11,13 +11,13 @@
 
 namespace bvp {
 
-/// The SoC of a scenario, in the present simulation context. Models know which of their parameters do not go together,
-/// and which actions an energy table must price.
-/// @throws InputError  naming the key
+/// Builds the SoC of a scenario in the present simulation context. The models check which of their parameters do not go
+/// together, and which actions an energy table must price.
+/// @throws InputError  with the key
 [[nodiscard]] std::unique_ptr<Soc> build_machine(const Scenario& scenario, bool data, const EnergyTable& energy,
                                                  const AreaTable& area);
 
-/// Builds it and drops it. @throws InputError  naming the key
+/// Builds the machine and drops it. @throws InputError  with the key
 void check_machine(const Scenario& scenario);
 
 }  // namespace bvp

@@ -19,7 +19,8 @@ Utilisation utilisation_of(const std::array<KernelRecorder::UnitCycles, unit_cou
   return {share(Unit::load), share(Unit::cal), share(Unit::flow), share(Unit::store)};
 }
 
-/// Without the time from a launch to a unit's first segment and from its last segment to the launch's end.
+/// Issue slots used, divided by the cycles from a unit's first segment to its last one: the fill and the drain of each
+/// launch are left out.
 Utilisation steady_of(const std::array<KernelRecorder::UnitCycles, unit_count>& units) {
   std::array<double, unit_count> share{};
   for (std::size_t i = 0; i < unit_count; ++i) {
@@ -32,7 +33,8 @@ Utilisation steady_of(const std::array<KernelRecorder::UnitCycles, unit_count>& 
   return {share[0], share[1], share[2], share[3]};
 }
 
-/// Reason -> cycles; what no PE accounts for (PEs that the kernels leave out, waiting for the slowest) is "idle".
+/// Maps a reason to cycles. Cycles that no PE accounts for (PEs that the kernels leave out, waiting for the slowest PE)
+/// are "idle".
 std::map<std::string, CycleBreakdown> breakdown_of(const std::array<KernelRecorder::UnitCycles, unit_count>& units,
                                                    u64 all_cycles) {
   std::map<std::string, CycleBreakdown> result;
@@ -59,7 +61,7 @@ double total_of(const std::map<std::string, double>& parts) {
   return sum;
 }
 
-/// One pass over the measurements; every function fills in some parts of the result.
+/// Makes one pass over the measurements; every function fills in some parts of the result.
 class Collector {
  public:
   Collector(const Measurements& measured, RunResult& result)
@@ -150,7 +152,7 @@ class Collector {
                               static_cast<u64>(measured_.scenario.soc.array.lanes.get());
   }
 
-  /// The views that need the whole run alone.
+  /// The figures that need only the run as a whole.
   void collect_energy(const ActionCounts& counts, u64 cycles) {
     const MachineSize& size = measured_.size;
     const EnergyTable& table = measured_.table;
@@ -224,7 +226,7 @@ class Collector {
 
   const Measurements& measured_;
   RunResult& result_;
-  const double clock_hz_;  // of the accelerator, as simulated
+  const double clock_hz_;  // frequency of the accelerator's clock, as simulated
   const u64 pes_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The figures of a run, from the SoC and the recorders.
+// Computes the figures of a run from the SoC and the recorders.
 #pragma once
 
 #include "models/power/area_table.h"
@@ -12,7 +12,7 @@
 
 namespace bvp {
 
-/// What the figures are made from, after the simulation has ended and its statistics were settled.
+/// The sources of the figures, after the simulation has ended and its statistics were settled.
 struct Measurements {
   const Scenario& scenario;
   const Soc& soc;
@@ -22,7 +22,8 @@ struct Measurements {
   const MachineSize& size;
 };
 
-/// Fills in what the simulation says: cycles, energy, utilisation, rows of kernels, layers and regions, statistics.
+/// Fills in the figures that come from the simulation: cycles, energy, utilisation, rows of kernels, layers and
+/// regions, statistics.
 void collect(const Measurements& measured, RunResult& result);
 
 }  // namespace bvp

@@ -36,9 +36,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.ping_pong = scenario.compiler.ping_pong;
   target.weight_residency = scenario.compiler.weight_residency;
   target.exchange_by_half = scenario.compiler.exchange_by_half;
-  target.special_divisor = static_cast<u32>(soc.pe.special_divisor);
-  target.cal_latency = static_cast<u32>(soc.pe.cal_latency);
-  target.max_latency = static_cast<u32>(soc.pe.max_latency);
+  target.cal = cal_timing(soc.pe, target.lanes);
   target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
   target.tile_rows = static_cast<u32>(scenario.compiler.tile_rows);
   target.scratchpad_bytes = static_cast<u64>(soc.scratchpad.size_bytes);
@@ -51,7 +49,7 @@ CompilerTarget target_of(const Scenario& scenario) {
                    dram_clocks_per_cycle,
                static_cast<double>(soc.dma.bytes_per_cycle.get()));
   target.dram_access_bytes = static_cast<u32>(dram_access_bytes);
-  // A burst crosses the bus twice; its data takes its time on the bus and in the scratchpad.
+  // A burst crosses the bus twice, and its data take time on the bus and in the scratchpad.
   const i64 burst_cycles = soc.dma.burst_bytes / soc.dma.bytes_per_cycle;
   const auto on_the_way =
       static_cast<double>(2 * (soc.bus.request_latency + soc.bus.response_latency) + soc.scratchpad.request_latency +
@@ -66,7 +64,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   return target;
 }
 
-/// Of the keys that were given, those that the message names as whole words.
+/// Selects the given keys that the message contains as whole words.
 std::vector<std::string> given_keys_in(const std::string& message, const Scenario& scenario) {
   const auto in_key = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   std::vector<std::string> keys;
@@ -77,8 +75,8 @@ std::vector<std::string> given_keys_in(const std::string& message, const Scenari
   return keys;
 }
 
-/// Where the value was given that the message is about: on the command line, or, if it is about one value alone, in a
-/// file; or else the scenario's file.
+/// The place of the value that the message is about: on the command line or, if the message is about one value alone,
+/// in a file; otherwise the scenario's file.
 std::string place_of(const std::string& message, const Scenario& scenario) {
   const std::vector<std::string> keys = given_keys_in(message, scenario);
   for (const std::string& key : keys) {
@@ -88,7 +86,7 @@ std::string place_of(const std::string& message, const Scenario& scenario) {
   return keys.size() == 1 ? scenario.given.at(keys.front()) : file_of(scenario);
 }
 
-/// "raise KEY" for a part of a PE that is too small for the network's kernels.
+/// Returns "raise KEY" if a part of a PE is too small for the network's kernels.
 struct PePart {
   const char* key;
   u32 CompilerTarget::*size;
@@ -99,7 +97,7 @@ constexpr PePart pe_parts[] = {
     {"soc.pe.operand_vectors", &CompilerTarget::operand_vectors, &PeParameters::operand_vectors},
     {"soc.pe.accumulators", &CompilerTarget::accumulators, &PeParameters::accumulators}};
 
-/// Plans the network. @return why that failed, empty: it did not
+/// Plans the network. @return the reason of the failure; empty if there was none
 std::string plan_error(const CompilerTarget& target, const Network& network, CompiledNetwork& plan) {
   try {
     plan = compile_network(target, network, weight_shapes(network));
@@ -109,7 +107,7 @@ std::string plan_error(const CompilerTarget& target, const Network& network, Com
   }
 }
 
-/// The least size of the part that is no longer too small. Nothing: there is none that may be configured.
+/// The smallest size with which the part is no longer too small; nullopt if no size that can be configured is enough.
 std::optional<u64> enough_of(const PePart& part, CompilerTarget target, const Scenario& scenario) {
   const auto is_enough = [&](u32 size) {
     target.*part.size = size;
@@ -126,7 +124,7 @@ std::optional<u64> enough_of(const PePart& part, CompilerTarget target, const Sc
   return enough;
 }
 
-/// All that the network needs. Nothing: more than the address range has.
+/// The bytes that the whole network needs; nullopt if they exceed the address range.
 std::optional<u64> dram_bytes_needed(CompilerTarget target, const Network& network) {
   target.dram_bytes = memory_map::dram_span;
   CompiledNetwork plan;
@@ -134,7 +132,7 @@ std::optional<u64> dram_bytes_needed(CompilerTarget target, const Network& netwo
   return plan.end - target.dram_base;
 }
 
-/// The message, which says "raise KEY" of what is too small, with the value that would do if there is one.
+/// If the message says "raise KEY", adds the smallest value that is enough, if there is one.
 std::string with_least_value(std::string message, CompilerTarget target, const Scenario& scenario) {
   target.data = false;
   const auto complete = [&](const std::string& key, const auto& least) {

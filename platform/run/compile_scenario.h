@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The compiler, set up as a scenario says.
+// Runs the compiler with the settings of a scenario.
 #pragma once
 
 #include "platform/network/tensors.h"
@@ -8,11 +8,11 @@
 
 namespace bvp {
 
-/// @param weights  of the scenario's network; their values are not looked at where the scenario runs without data
+/// @param weights  the weights of the scenario's network; if the scenario runs without data, their values are not used
 /// @throws InputError  the network does not fit the SoC
 [[nodiscard]] CompiledNetwork compile_scenario(const Scenario& scenario, const TensorMap& weights);
 
-/// The same without weights: what is planned does not depend on them. @throws InputError  likewise
+/// The same without weights, because the plan does not depend on them. @throws InputError  the network does not fit
 [[nodiscard]] CompiledNetwork plan_scenario(const Scenario& scenario);
 
 }  // namespace bvp

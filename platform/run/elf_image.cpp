@@ -32,7 +32,7 @@ class Reader {
     check_overlap(segments);
     ElfImage image;
     image.entry = header.e_entry;
-    // Nothing else of the file is read: however large it is, no more memory is needed than the boot RAM has.
+    // Only these parts of the file are read, so that a file of any size needs no more memory than the boot RAM has.
     for (const Segment& segment : segments) image.parts.push_back(read_part(segment));
     if (image.parts.empty()) fail("nothing to load in it");
     if (!inside(image.entry, 2, memory_bytes_))
@@ -55,7 +55,7 @@ class Reader {
   }
 
   [[nodiscard]] bool in_file(u64 offset, u64 bytes) const { return offset <= size_ && bytes <= size_ - offset; }
-  /// Of a memory of `bytes` bytes.
+  /// Whether `size` bytes from `address` on lie in a memory of `bytes` bytes.
   [[nodiscard]] bool inside(u64 address, u64 size, u64 bytes) const {
     return address >= memory_base_ && size <= bytes && address - memory_base_ <= bytes - size;
   }
@@ -82,7 +82,7 @@ class Reader {
     return header;
   }
 
-  /// Those to load, by address.
+  /// The segments to load, by address.
   std::vector<Segment> read_segments(const Elf64_Ehdr& header) {
     std::vector<Elf64_Phdr> table(header.e_phnum);
     const u64 bytes = table.size() * sizeof(Elf64_Phdr);

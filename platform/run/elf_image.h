@@ -10,7 +10,7 @@
 
 namespace bvp {
 
-/// The boot RAM is too small for the firmware.
+/// Thrown if the boot RAM is too small for the firmware.
 struct BootRamError : InputError {
   using InputError::InputError;
 };
@@ -18,15 +18,15 @@ struct BootRamError : InputError {
 struct ElfImage {
   struct Part {
     u64 address = 0;
-    std::vector<u8> bytes;  // as long as in memory: what the file leaves out is 0
+    std::vector<u8> bytes;  // as long as in memory; bytes that the file leaves out are 0
   };
   u64 entry = 0;
   std::vector<Part> parts;
 };
 
-/// @param memory_base, memory_bytes  where every part and the entry must lie
-/// @throws InputError  missing, not a 64-bit little-endian RISC-V executable, cut off, outside of the memory, or with
-/// segments that overlap. BootRamError: a larger memory would hold it, and how large
+/// @param memory_base, memory_bytes  the range in which every part and the entry point must lie
+/// @throws InputError  the file is missing, is not a 64-bit little-endian RISC-V executable, is cut off, lies outside
+///        of the memory, or has overlapping segments. BootRamError: a larger memory would hold it; it says how large
 [[nodiscard]] ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes);
 
 }  // namespace bvp

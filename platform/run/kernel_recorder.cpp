@@ -99,7 +99,7 @@ void KernelRecorder::add(Totals& sum, const Totals& part) {
 
 KernelRecorder::Totals KernelRecorder::Totals::between(u64 begin, u64 end, u64 all) const {
   __extension__ using Product = unsigned __int128;
-  // Differences of what is rounded down add up to the whole.
+  // Each end is rounded down before the difference is taken, so that the parts add up to the whole.
   const auto part = [&](u64 sum) {
     return static_cast<u64>(Product{sum} * end / all) - static_cast<u64>(Product{sum} * begin / all);
   };

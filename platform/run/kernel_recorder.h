@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attributes what the counters count to kernels and layers: whatever happened since the completion of the kernel
-// before belongs to the kernel that completes, so the parts add up to the whole. Launches that overlap, which only
-// those of one image do, have it in common; each gets as much as it has iterations.
+// Attributes the amounts of counters to kernels and layers. All that has happened since the completion of the previous
+// kernel belongs to the kernel that completes, so the parts add up to the whole. Launches that overlap (only launches
+// of one image do) share their amounts: each gets a part in proportion to its iterations.
 #pragma once
 
 #include <array>
@@ -27,10 +27,10 @@ class KernelRecorder : public CommandObserver {
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
   void kernel_failed(const Command& command, Cycle cycle) override;
 
-  /// Books what has happened since the last kernel (final stores, the firmware's end) as rest(), and with its layer.
+  /// Books what has happened since the last kernel (final stores, the firmware's end) as rest() and to its layer.
   void finish();
 
-  /// One unit of the array, summed over the PEs.
+  /// Cycles of one unit of the array, summed over the PEs.
   struct UnitCycles {
     u64 issue = 0, special = 0, stall = 0;
     std::array<u64, wait_count> waits{};
@@ -38,7 +38,7 @@ class KernelRecorder : public CommandObserver {
     UnitCycles& operator+=(const UnitCycles& other);
   };
   struct Totals {
-    u64 cycles = 0;         // kernels: with the kernel on the array; layers: as booked_cycles
+    u64 cycles = 0;         // for kernels: cycles with the kernel on the array; for layers: the same as booked_cycles
     u64 booked_cycles = 0;  // from completion to completion
     u64 launches = 0;
     u64 operations = 0;
@@ -46,7 +46,7 @@ class KernelRecorder : public CommandObserver {
     std::array<UnitCycles, unit_count> units{};
     std::vector<u64> actions;  // see counts()
     void add_actions(const Totals& other);
-    /// Of `all` equal parts of it those from `begin` to `end`.
+    /// Of `all` equal parts of this amount, those from `begin` to `end`.
     [[nodiscard]] Totals between(u64 begin, u64 end, u64 all) const;
   };
 
@@ -54,7 +54,7 @@ class KernelRecorder : public CommandObserver {
   [[nodiscard]] const std::vector<std::pair<std::string, Totals>>& kernels() const { return kernels_; }
   [[nodiscard]] const std::map<u32, Totals>& layers() const { return layers_; }
   [[nodiscard]] const Totals& rest() const { return rest_; }
-  /// The actions by name.
+  /// The names of the actions.
   [[nodiscard]] ActionCounts counts(const Totals& totals) const;
   /// How often the firmware's runtime has carried out the network.
   [[nodiscard]] u64 inferences() const { return inferences_; }
@@ -67,10 +67,10 @@ class KernelRecorder : public CommandObserver {
     std::vector<u64> actions;
   };
   [[nodiscard]] Sample sample();
-  /// What happened since the last call, with `kernel_cycles` as its cycles.
+  /// The amounts since the last call, with `kernel_cycles` as the cycles.
   Totals advance(u64 kernel_cycles);
   static void add(Totals& sum, const Totals& part);
-  /// Books what happened up to now for the launches that have completed.
+  /// Books the amounts up to now for the launches that have completed.
   void close_group(Cycle cycle);
 
   Soc& soc_;
@@ -81,8 +81,8 @@ class KernelRecorder : public CommandObserver {
   std::vector<const Counter*> operation_counters_;
   Sample last_;
   u64 launched_ = 0;       // launches that have not completed
-  Cycle group_begin_ = 0;  // when the first one of those that overlap was launched
-  /// What these have done so far.
+  Cycle group_begin_ = 0;  // cycle in which the first of the overlapping launches was launched
+  /// Launches and iterations that the overlapping launches of one kernel have completed so far.
   struct Share {
     const KernelInfo* kernel;
     u64 launches, iterations;

@@ -27,7 +27,7 @@ Tensor read_matrix(Soc& soc, const MatrixPlace& place, const std::vector<u64>& s
   return tensor;
 }
 
-/// The weights that the scenario names or that its seed gives.
+/// Loads the weights that the scenario names, or draws them from its seed.
 TensorMap read_weights(const Scenario& scenario, std::vector<std::string>& notes) {
   const Network& network = scenario.network;
   const std::string& file = scenario.run.weights;
@@ -46,7 +46,7 @@ void read_network_input(const Scenario& scenario, RunInputs& inputs) {
   const std::string& file = scenario.run.input;
   const auto read = [&](const auto& read_it) { return read_file_of(scenario, "run.input", read_it); };
   if (network.vocabulary > 0) {
-    // Without data too: which rows of the table are read is a matter of time.
+    // This is needed without data too: the time depends on which rows of the table are read.
     inputs.tokens = file.empty() ? random_tokens(network, seed) : read([&] { return load_tokens(file, network); });
   } else if (scenario.run.data) {
     inputs.input = file.empty() ? random_input(network, seed) : read([&] { return load_input(file, network); });

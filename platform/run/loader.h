@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run begins with: the files that the scenario names, the compiled network, and how they come into memory.
+// Prepares a run: reads the files that the scenario names, compiles the network, and writes both into the memories.
 #pragma once
 
 #include <string>
@@ -19,22 +19,23 @@ struct RunInputs {
   std::vector<u32> tokens;  ///< [batch, tokens], where the network has a vocabulary
   CompiledNetwork compiled;
   ElfImage firmware;
-  std::vector<std::string> notes;  ///< sentences for the user: what was done to the inputs
+  std::vector<std::string> notes;  ///< sentences for the user about changes to the inputs
 };
 
-/// Reads the scenario's files, or draws what it names no file for, and compiles the network. Of files that a run
-/// without data does not need, the shapes are checked: a wrong one is no surprise later.
-/// @throws InputError  naming the key and the place that gave its value
+/// Reads the scenario's files, or draws the data for which it names no file, and compiles the network. Of files that a
+/// run without data does not need, the shapes are checked, so that a wrong file is reported at once.
+/// @throws InputError  with the key and the place that gave its value
 [[nodiscard]] RunInputs read_inputs(const Scenario& scenario);
 
-/// Writes firmware, network and input into the memories, in no simulated time.
-/// @param data  false: the input is left out where no time depends on it
+/// Writes firmware, network and input into the memories; this takes no simulated time.
+/// @param data  false: inputs on which no time depends are left out
 void load_inputs(Soc& soc, const RunInputs& inputs, bool data);
 
 /// "layers.3.output"
 [[nodiscard]] std::string layer_output(std::size_t layer);
 
-/// What the run has left in DRAM: "input" (what the first layer has read), "layers.I.output", "output", "logits".
+/// Tensors that the run has left in DRAM: "input" (which the first layer has read), "layers.I.output", "output",
+/// "logits".
 [[nodiscard]] TensorMap read_outputs(Soc& soc, const Network& network, const RunInputs& inputs);
 
 }  // namespace bvp

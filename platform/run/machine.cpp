@@ -41,7 +41,7 @@ Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters) {
 std::string energy_profile(const Scenario& scenario) {
   const std::string& profile = scenario.energy.profile;
   if (profile != profile_by_machine) return profile;
-  constexpr i64 lean_lanes = 8;  // those of the array that silicon_simd8 is calibrated to
+  constexpr i64 lean_lanes = 8;  // lanes of the PEs to which silicon_simd8 is calibrated
   return scenario.soc.array.lanes == lean_lanes ? "silicon_simd8" : "silicon";
 }
 

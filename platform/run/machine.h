@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What prices, areas and traces need to know of a configuration.
+// The properties of a machine that prices, areas and traces depend on.
 #pragma once
 
 #include <filesystem>
@@ -18,19 +18,20 @@ namespace bvp {
 
 [[nodiscard]] Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters);
 
-/// The shipped profile or file that prices the scenario's energy: energy.profile, with "by_machine" resolved.
+/// The shipped profile or the file that prices the scenario's energy: energy.profile, where "by_machine" has been
+/// replaced.
 [[nodiscard]] std::string energy_profile(const Scenario& scenario);
 
-/// Why the table does not describe the machine: it is calibrated to PEs of another number of lanes, or prices a DRAM of
-/// its own beside a memory standard that is not the default. Otherwise empty.
+/// The reason why the table does not describe the machine: it is calibrated to PEs with another number of lanes, or it
+/// prices the DRAM itself although the memory standard is not the default. Otherwise empty.
 [[nodiscard]] std::string energy_note(const Scenario& scenario, const EnergyTable& table, const MachineSize& size);
 /// The file of the table that a scenario names. @throws InputError  a table of the platform is not there
 [[nodiscard]] std::filesystem::path energy_table_file(const Scenario& scenario);
 /// The shipped table. @throws InputError  it is not there
 [[nodiscard]] std::filesystem::path area_table_file();
 
-/// The table that a scenario names, at its operating point and with its price of DRAM transfers. Whether it fits the
-/// machine: check_machine(). @throws InputError  naming key and file
+/// The table that a scenario names, at its operating point and with its price of DRAM transfers. check_machine() checks
+/// whether it fits the machine. @throws InputError  with key and file
 [[nodiscard]] EnergyTable load_energy_table(const Scenario& scenario);
 
 /// The shipped table. @throws InputError

@@ -11,14 +11,14 @@ namespace bvp {
 
 namespace {
 
-/// Of the value in a row and a column: bytes from the beginning of the matrix.
+/// Distance in bytes of the value in this row and column from the beginning of the matrix.
 u64 place_of(const PanelLayout& layout, u64 row, u64 column) {
   const u64 panel = column / layout.lanes * layout.panel_bytes(), within = column % layout.lanes;
   if (!layout.transposed) return panel + row * layout.row_bytes() + within * 2;
   return panel + row / layout.lanes * layout.group_bytes() + within * layout.row_bytes() + row % layout.lanes * 2;
 }
 
-/// The tile's indices, innermost level first, of tile number `number`.
+/// The indices of tile number `number`, innermost level first.
 std::array<u32, 3> tile_of(const TaskInfo& task, u64 number) {
   const auto& counts = task.tile_counts;
   return {static_cast<u32>(number % counts[0]), static_cast<u32>(number / counts[0] % counts[1]),
@@ -46,7 +46,7 @@ void NotFiniteRecorder::command_completed(const Command& command, Cycle) {
   Launched& launched = found->second;
   const KernelInfo& kernel = *launched.kernel;
   const std::array<u32, 3> tile = tile_of(*launched.task, launched.completed++);
-  // The registers of a command have the half of its tile in them.
+  // The registers of a command contain the half of its tile.
   const u64 half = u64{command.registers[kernel.half_register]} - kernel.half_register_value;
   for (const KernelResult& result : kernel.results) look_through(result, half + result.offset, launched, tile);
 }
@@ -57,7 +57,8 @@ void NotFiniteRecorder::look_through(const KernelResult& result, u64 base, const
   if (rows == 0 || columns == 0) return;
   const u64 size = place_of(result.layout, rows - 1, columns - 1) + result.layout.group_bytes();
   const u64 count = std::min(size, soc_.scratchpad.size() - std::min(base, soc_.scratchpad.size()));
-  // Tiles of the scratchpad as a whole, as they lie: nearly always all of their values are finite, padding included.
+  // Whole tiles of the scratchpad are checked first, including padding, because nearly always all of their values are
+  // finite.
   if (soc_.scratchpad.all_finite(base, count)) return;
   bytes_.resize(count);
   soc_.scratchpad.peek(base, count, bytes_.data());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks for infinities and NaN in what kernels leave in the scratchpad.
+// Looks for infinities and NaN in the results that kernels leave in the scratchpad.
 #pragma once
 
 #include <map>
@@ -13,8 +13,8 @@
 
 namespace bvp {
 
-/// At the completion of a launch of the runtime, before anything can change its results, these are looked through:
-/// those rows and columns that mean something (KernelInfo::results), not the padding.
+/// When a launch of the runtime completes, and before anything can change its results, the recorder checks the rows and
+/// columns that have a meaning (KernelInfo::results), but not the padding.
 class NotFiniteRecorder : public CommandObserver {
  public:
   NotFiniteRecorder(Soc& soc, const CompiledNetwork& network);
@@ -38,10 +38,10 @@ class NotFiniteRecorder : public CommandObserver {
   CommandTags tags_;
   std::map<TaskStep, Launched> by_step_;
   NotFiniteResults found_;
-  std::vector<u8> bytes_;  // of the result at hand
+  std::vector<u8> bytes_;  // of the present result
 };
 
-/// A sentence on where the first one is, for the run's failure.
+/// A sentence on the place of the first one, for the message of the run's failure.
 [[nodiscard]] std::string first_not_finite(const NotFiniteResults& found);
 
 }  // namespace bvp

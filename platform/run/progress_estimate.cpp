@@ -35,7 +35,7 @@ ProgressEstimate::ProgressEstimate(const CompiledNetwork& network, std::function
 std::string ProgressEstimate::task() const { return launched_ ? network_.tasks[task_].name : ""; }
 
 void ProgressEstimate::kernel_launched(const Command& command, const LaunchPhases&, Cycle) {
-  const std::optional<TaskStep> step = CommandTags(tags_).read(command.tag);  // tags_ follows the completions
+  const std::optional<TaskStep> step = CommandTags(tags_).read(command.tag);  // a copy: tags_ follows the completions
   if (!step) return;
   if (ended_) done_ = 0;
   ended_ = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a network is: which task runs, and the share of the planned cycles that has been done.
+// Estimates how far a network is: which task runs, and which share of the planned cycles has been done.
 #pragma once
 
 #include <functional>
@@ -21,15 +21,15 @@ class ProgressEstimate : public CommandObserver {
   void command_completed(const Command& command, Cycle cycle) override;
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
 
-  /// The firmware says that it is done with this task. What it says of tasks that are not there is not heard.
+  /// The firmware reports that it is done with this task. Reports of tasks that do not exist are ignored.
   void task_done(u32 task);
 
-  /// The task whose kernel was launched last, or the one after it where all its launches have completed.
+  /// The task whose kernel was launched last or, if all its launches have completed, the next task.
   [[nodiscard]] std::size_t task_index() const { return task_; }
-  /// Its name; empty before the first launch, and for firmware that does not run the network.
+  /// The name of that task; empty before the first launch, and for firmware that does not run the network.
   [[nodiscard]] std::string task() const;
-  /// 0 to 1, of one inference: expected cycles of the tasks before this one, and of this one the share of its launches
-  /// that have completed. Falls only when another inference begins.
+  /// 0 to 1 for one inference: the expected cycles of the earlier tasks, plus those of this task in proportion to its
+  /// completed launches. Falls only when another inference begins.
   [[nodiscard]] double done() const { return done_; }
 
  private:
@@ -38,13 +38,13 @@ class ProgressEstimate : public CommandObserver {
   const CompiledNetwork& network_;
   std::function<void()> changed_;
   CommandTags tags_;
-  std::vector<double> before_;              // [task]: expected cycles of those before it; one more: of all
-  std::vector<double> launches_;            // [task]: expected cycles on the array, of all its launches
+  std::vector<double> before_;    // [task]: expected cycles of the earlier tasks; the last entry: of all tasks
+  std::vector<double> launches_;  // [task]: expected cycles on the array of all its launches
   std::vector<const KernelInfo*> kernels_;  // sorted by step
   bool launched_ = false;
-  bool ended_ = false;  // the inference, and no other one has begun
+  bool ended_ = false;  // the inference has ended, and no other one has begun
   std::size_t task_ = 0;
-  double in_task_ = 0;  // as launches_, of those that have completed
+  double in_task_ = 0;  // expected cycles of the present task's launches that have completed
   double done_ = 0;
 };
 

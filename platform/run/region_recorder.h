@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happened in the regions of interest that firmware marks (REGION_BEGIN, REGION_END of the simulation control).
+// Records what happened in the regions of interest that firmware marks (REGION_BEGIN and REGION_END of the simulation
+// control).
 #pragma once
 
 #include <map>
@@ -12,14 +13,15 @@ namespace bvp {
 
 class RegionRecorder {
  public:
-  /// The first so many regions are recorded; firmware may use any number from 0 to 2^32 - 1 as the name of one.
+  /// The number of regions that are recorded, in the order of their first begin; firmware may use any number from 0 to
+  /// 2^32 - 1 as the name of a region.
   static constexpr std::size_t max_regions = 1024;
 
   explicit RegionRecorder(Soc& soc);
 
-  /// A begin of a region that is open, and an end of one that is not, change nothing.
+  /// The begin of a region that is open and the end of one that is not are ignored.
   void mark(bool begin, u32 region);
-  /// Regions that are open end now.
+  /// Ends all regions that are open.
   void finish();
 
   struct Totals {

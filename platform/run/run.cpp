@@ -26,7 +26,7 @@ namespace {
 
 void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_actions& actions) {
   if (report.get_severity() >= sc_core::SC_WARNING && (actions & sc_core::SC_THROW) == 0) {
-    // Beside the message the simulated time, once there is one.
+    // Adds the simulated time to the message, once there is one.
     const sc_core::sc_time now = sc_core::sc_time_stamp();
     if (now != sc_core::SC_ZERO_TIME) std::cerr << fmt::format("[{:.3f} us] ", 1e6 * now.to_seconds());
     std::cerr << report.get_msg_type() << ": " << report.get_msg() << '\n';
@@ -34,7 +34,7 @@ void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_action
   if ((actions & sc_core::SC_THROW) != 0) throw report;
 }
 
-/// Restores SystemC's own report handler on leaving.
+/// Its destructor restores SystemC's own report handler.
 class ReportHandler {
  public:
   ReportHandler() { sc_core::sc_report_handler::set_handler(report_to_stderr); }
@@ -43,7 +43,7 @@ class ReportHandler {
   ReportHandler& operator=(const ReportHandler&) = delete;
 };
 
-/// What the result says before anything has been simulated.
+/// The part of the result that is known before the simulation.
 RunResult describe_run(const Scenario& scenario, const EnergyTable& table, const AreaTable& area,
                        const MachineSize& size, const RunInputs& inputs) {
   RunResult result;
@@ -64,7 +64,7 @@ RunResult describe_run(const Scenario& scenario, const EnergyTable& table, const
   return result;
 }
 
-/// Verifies what a run without a failure has computed.
+/// Verifies the outputs of a run without a failure.
 void verify_run(const Evidence& evidence, RunResult& result) {
   if (result.inferences == 0) {
     result.failure =
@@ -83,11 +83,12 @@ void verify_run(const Evidence& evidence, RunResult& result) {
   result.host_verify_seconds = watch.seconds();
 }
 
-/// A run that has made an infinity or a NaN, or whose outputs have one, has failed, whatever else is verified.
+/// A run that has made an infinity or a NaN, or whose outputs contain one, has failed, whatever else the verification
+/// says.
 void check_finite(const Evidence& evidence, RunResult& result) {
   const std::string failure = why_not_finite(evidence, result.not_finite, result.inferences);
   if (failure.empty()) return;
-  // It is the reason of a verification that failed, not another failure.
+  // If the verification has failed, this is the reason of that failure, and not another one.
   const bool verified = evidence.scenario.verify.enabled && result.verification.checked;
   if (result.failure.empty()) {
     result.failure = failure;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running one scenario: builds the SoC, loads firmware and network, simulates, verifies.
+// Runs one scenario: builds the SoC, loads firmware and network, simulates, verifies.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,7 @@ namespace bvp {
 /// The firmware that the scenario names, or else the platform's own. @throws InputError  the latter is not there
 [[nodiscard]] std::filesystem::path firmware_of(const Scenario& scenario);
 
-/// Where a run is; tasks are operators of the network as the firmware walks them.
+/// The progress of a run; tasks are operators of the network in the order of the firmware.
 struct RunProgress {
   enum class Stage { preparing, simulating, verifying };
   Stage stage = Stage::preparing;
@@ -28,21 +28,22 @@ struct RunProgress {
   double simulated_s = 0;
 };
 
-/// What the caller wants to hear while the scenario runs. All callbacks may be empty; they are called from the thread
-/// that called run_scenario.
+/// Requests of the caller for the time while the scenario runs. All callbacks may be empty; they are called from the
+/// thread that called run_scenario.
 struct RunRequest {
   /// Keep input, weights and outputs in RunResult::tensors and RunResult::weights.
   bool keep_tensors = false;
-  /// All inputs were read and found good; the simulation begins.
+  /// Called when all inputs were read and found valid; the simulation begins.
   std::function<void()> begin;
-  /// The simulation has ended and its records are written; verification begins.
+  /// Called when the simulation has ended and its records are written; verification begins.
   std::function<void()> end;
-  /// Every piece of text the firmware sends through the UART.
+  /// Called for every piece of text that the firmware sends through the UART.
   std::function<void(std::string_view)> uart;
   std::function<void(const RunProgress&)> progress;
-  /// Asked at least once in 10 microseconds of simulated time; true ends the run as failed, results and all.
+  /// Called at least once in 10 microseconds of simulated time; returning true ends the run as failed, with its
+  /// results.
   std::function<bool()> interrupted;
-  /// Asked after begin() for the files to write while the simulation runs: a trace, a waveform. Empty: none.
+  /// Called after begin(); returns the files to write while the simulation runs: a trace, a waveform. Empty: none.
   std::function<std::filesystem::path()> trace, vcd;
 };
 

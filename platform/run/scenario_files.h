@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading the files that a scenario names: what is wrong with one is said of the key that names it.
+// Reads the files that a scenario names; errors name the key that names the file.
 #pragma once
 
 #include <filesystem>
@@ -10,8 +10,8 @@
 
 namespace bvp {
 
-/// What `read` returns. @throws InputError  what `read` throws, with the key and the place that gave its value before
-/// it
+/// Returns the result of `read`. @throws InputError  the message of `read`, preceded by the key and the place that gave
+/// its value
 template <class Read>
 auto read_file_of(const Scenario& scenario, const char* key, const Read& read) {
   try {

@@ -73,7 +73,7 @@ void Session::start_records(Pricing pricing) {
   if (tracer_ || waveform_) observe_states();
 }
 
-// Of DRAM, CPU and power controller.
+// Connections to signals of DRAM, CPU and power controller.
 void Session::observe_states() {
   const double dram_clock_s = 1 / soc_.dram.clock().hertz();
   const auto burst = static_cast<double>(soc_.dram.burst_clocks());
@@ -96,7 +96,7 @@ void Session::observe_states() {
   }));
 }
 
-// The run ends at the time at which something ends it, however far the simulation was asked to go.
+// The run ends at the time at which something ends it, even if the simulation was asked to continue longer.
 void Session::watch_the_end() {
   connections_.push_back(soc_.simulation_control.exited.connect([this](int code) {
     exit_code_ = code;
@@ -128,7 +128,7 @@ SessionEnd Session::simulate() {
 
 void Session::run_to_the_end(SessionEnd& end) {
   const sc_core::sc_time limit(scenario_.run.time_limit_s, sc_core::SC_SEC);
-  // Of simulated time, between two looks at whether the run is to end.
+  // Simulated time between two checks whether the run is to end.
   const sc_core::sc_time longest_step(10, sc_core::SC_US);
   while (!ended_ && sc_core::sc_time_stamp() < limit) {
     if (request_.interrupted && request_.interrupted()) {
@@ -167,7 +167,7 @@ std::string Session::describe_end() const {
   return failure + describe_array();
 }
 
-/// The first PE with an error, and where the firmware has not ended, the first with a kernel that has not.
+/// Describes the first PE with an error or, if the firmware has not ended, the first PE whose kernel has not ended.
 std::string Session::describe_array() const {
   std::string text;
   for (const PeCore* pe : soc_.cores) {
@@ -193,7 +193,7 @@ SessionRecords Session::close_records() {
     records.trace_events_dropped = tracer_->dropped();
   }
   if (waveform_) waveform_->close();
-  // They are modules of the simulation that ends here.
+  // These are modules of the simulation context that ends here.
   waveform_.reset();
   tracer_.reset();
   power_.reset();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulation proper: begins it, watches it, records it, and says how it ended.
+// The simulation of a run: starts it, watches it, records it, and says how it ended.
 #pragma once
 
 #include <functional>
@@ -23,8 +23,8 @@
 
 namespace bvp {
 
-/// The last line with text in it, of what comes character by character, with what is indented below it; unprintable
-/// characters as dots.
+/// The last line that has text, of a text that arrives character by character, together with the indented lines below
+/// it; unprintable characters become dots.
 class LastLine {
  public:
   void add(char character);
@@ -38,17 +38,17 @@ class LastLine {
 /// How the simulation ended.
 struct SessionEnd {
   std::string failure;         ///< one sentence; empty: the firmware ended with exit code 0
-  int firmware_exit_code = 0;  ///< -1: it did not end
+  int firmware_exit_code = 0;  ///< exit code of the firmware; -1: it did not end
   double host_seconds = 0;
 };
 
-/// What was recorded while it ran, besides kernels and regions.
+/// The records made during the simulation, except those of kernels and regions.
 struct SessionRecords {
   PowerTrace power;
   u64 trace_events_dropped = 0;
 };
 
-/// One simulation of a SoC that has been built and not been started. Everything that is passed must outlive it.
+/// One simulation of a SoC that has been built and not been started. All arguments must outlive it.
 class Session {
  public:
   struct Pricing {
@@ -57,9 +57,9 @@ class Session {
   };
   Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, const RunRequest& request, Pricing pricing);
 
-  /// To the end that the firmware, the CPU, the time limit or the caller gives it; statistics are settled then.
+  /// Simulates until the firmware, the CPU, the time limit or the caller ends the run; then settles the statistics.
   [[nodiscard]] SessionEnd simulate();
-  /// Writes and closes what is recorded. Before the SoC is destroyed, after simulate().
+  /// Writes and closes the records. Call it after simulate() and before the SoC is destroyed.
   [[nodiscard]] SessionRecords close_records();
 
   [[nodiscard]] const KernelRecorder& kernels() const { return kernels_; }
@@ -81,7 +81,7 @@ class Session {
   const RunRequest& request_;
   KernelRecorder kernels_;
   RegionRecorder regions_;
-  std::optional<NotFiniteRecorder> not_finite_;  // of runs with data
+  std::optional<NotFiniteRecorder> not_finite_;  // only in runs with data
   ProgressEstimate estimate_;
   RunProgress progress_;
   LastLine last_line_;  // of the firmware

@@ -39,7 +39,7 @@ class Verifier {
  private:
   [[nodiscard]] const Tensor& first_input() const { return evidence_.outputs.at("input"); }
 
-  /// Values that are not those of the fp16 reference.
+  /// Number of values that differ from the fp16 reference.
   [[nodiscard]] u64 count_different() const {
     Tensor embedded;
     if (!inputs_.tokens.empty()) embedded = reference_embedding(network_, inputs_.weights, inputs_.tokens);
@@ -60,7 +60,7 @@ class Verifier {
     worst = {error, tensor, row / tokens, row % tokens};
   }
 
-  /// Each stage from the run's own input to it. Returns what the first layer's output is in fp32.
+  /// Verifies each stage, starting from the run's own input of that stage. Returns the first layer's output in fp32.
   std::vector<float> measure_stages() {
     Verification& verification = verdict_.verification;
     const auto measure = [&](const std::string& name, const Tensor& got, const std::vector<float>& want,
@@ -93,8 +93,8 @@ class Verifier {
     return first;
   }
 
-  /// The last results, against a network that has rounded nothing on the way. Where the run's input is the network's,
-  /// that network's first layer has been evaluated.
+  /// Compares the last results with a network that rounds nothing on the way. If the run's input is the network's
+  /// input, the first layer of that network has been evaluated already.
   void measure_end_to_end(const std::vector<float>& first_layer) {
     Verification& verification = verdict_.verification;
     const FloatResult want =
@@ -140,7 +140,8 @@ class Verifier {
   Verdict verdict_;
 };
 
-/// What is wrong with the first tensor, in the network's order, that is not made of numbers alone; empty if all are.
+/// Describes the first tensor, in the network's order, that contains a value which is not finite; empty if there is
+/// none.
 std::string tensor_not_finite(const Evidence& evidence) {
   std::vector<std::string> names{"input"};
   for (std::size_t i = 0; i < evidence.scenario.network.layers.size(); ++i) names.push_back(layer_output(i));
@@ -177,7 +178,7 @@ std::string why_not_finite(const Evidence& evidence, const NotFiniteResults& fou
   const bool made = !found.kernels.empty();
   if (tensor.empty() && !made) return {};
   if (!given_values_finite(evidence)) {
-    // What kernels pass on is not theirs.
+    // Kernels that only pass such values on have not made them.
     if (tensor.empty()) return {};
     return fmt::format("{}; its input or its weights already have values that are not finite", tensor);
   }

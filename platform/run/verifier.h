@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the numbers of a run are right.
+// Checks whether the numbers of a run are right.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace bvp {
 
-/// Against which inputs the outputs are held.
+/// The inputs from which the expected outputs are computed.
 struct Evidence {
   const Scenario& scenario;
   const RunInputs& inputs;
@@ -27,12 +27,12 @@ struct Verdict {
   std::vector<LayerError> layers;  ///< relative errors of each layer's output against the fp32 reference
 };
 
-/// Every output against the fp16 reference of the same order of operations, bit by bit; against the fp32 reference
-/// layer by layer, and from the network's input to its end.
+/// Compares every output with the fp16 reference that has the same order of operations, bit by bit; and with the fp32
+/// reference, layer by layer and from the network's input to its end.
 [[nodiscard]] Verdict verify(const Evidence& evidence);
 
-/// Why a run has failed that has made an infinity or a NaN, or whose outputs have one; empty: it has not.
-/// @param inferences  of the firmware: without any it leaves in memory what it likes
+/// Explains why a run has failed that has made an infinity or a NaN, or whose outputs contain one; empty if it has not.
+/// @param inferences  completed by the firmware: without any, the contents of the memory are not checked
 [[nodiscard]] std::string why_not_finite(const Evidence& evidence, const NotFiniteResults& found, u64 inferences);
 
 }  // namespace bvp

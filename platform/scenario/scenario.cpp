@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads scenarios. Values go into the declared parameters and nowhere else; mistakes are collected, so that the user
-// sees all of them at once.
+// Reads scenarios. Values go only into declared parameters. Mistakes are collected, so that the user sees all of them
+// at once.
 #include "platform/scenario/scenario.h"
 
 #include <fmt/format.h>
@@ -43,7 +43,7 @@ constexpr int preset_depth_limit = 8;
 constexpr std::size_t layer_limit = 1024;
 constexpr std::size_t entry_limit = 20000;  // of all maps
 
-/// Where a value stands: a file, or a `--set` on the command line.
+/// The place of a value: in a file, or in a `--set` of the command line.
 struct Origin {
   std::string label;
   fs::path directory;
@@ -93,7 +93,8 @@ class Reader {
   }
 
  private:
-  /// A name that nobody has given need not be one that may be given: what is not printable in the file's becomes '_'.
+  /// The name of a scenario that has none is that of its file. The user has not chosen it as a name, so it is not
+  /// refused: characters that are not printable become '_'.
   static std::string name_from(const fs::path& file) {
     std::string name = printable(file.stem().string(), longest_name);
     std::replace(name.begin(), name.end(), '?', '_');
@@ -142,7 +143,7 @@ class Reader {
     }
   }
 
-  /// Presets come first, whatever the order of the keys, and one named by --set replaces the file's.
+  /// Presets are applied first, whatever the order of the keys; a preset that --set names replaces the file's.
   void select_presets(const YAML::Node& root, const Origin& origin) {
     select_preset(root, origin, "soc", "soc", scenario_->soc);
     select_preset(root, origin, "network", "networks", scenario_->network_parameters);
@@ -161,7 +162,7 @@ class Reader {
     }
   }
 
-  /// Node::operator[] of a const node, without the exception that a key which is not a scalar would raise.
+  /// Node::operator[] of a const node, but without the exception for a key that is not a scalar.
   static YAML::Node child(const YAML::Node& map, const std::string& key) {
     for (const auto& pair : map) {
       if (pair.first.IsScalar() && pair.first.Scalar() == key) return pair.second;
@@ -213,7 +214,7 @@ class Reader {
     return preset.size() > 5 && preset.compare(preset.size() - 5, 5, ".yaml") == 0;
   }
 
-  /// @param known  becomes the names that there are, if nothing is found
+  /// @param known  receives the existing names if none matches
   std::optional<fs::path> find_preset(const std::string& name, const fs::path& directory, const std::string& folder,
                                       std::vector<std::string>& known) const {
     std::error_code ignored;
@@ -255,7 +256,7 @@ class Reader {
     return keys;
   }
 
-  /// Every key of the tree that ends in `name`, for "you may have meant".
+  /// Every key of the tree that ends in `name`, for the hint "you may have meant".
   static void find_elsewhere(const ParameterGroup& group, const std::string& path, const std::string& name,
                              std::vector<std::string>& found) {
     for (const ParamBase* parameter : group.parameters()) {
@@ -294,7 +295,7 @@ class Reader {
     }
     std::set<std::string> seen;
     for (const auto& pair : map) {
-      // Aliases make a short file into a long one.
+      // With aliases a short file could become a long document.
       if (++entries_ >= entry_limit) {
         if (entries_ == entry_limit) problems_.add(origin.at(pair.first), path, "more than {} keys", entry_limit);
         return;
@@ -315,7 +316,7 @@ class Reader {
       } else if (&group == &scenario_->network_parameters && key == "layers") {
         apply_layers(pair.second, origin);
       } else if (has_preset(group) && key == "preset") {
-        // A file's was applied before all other keys.
+        // A preset from a file was applied before all other keys.
         if (!origin.is_file)
           problems_.add(origin.label, "", "a preset is chosen by itself: --set {}.preset=NAME", path);
       } else {
@@ -345,7 +346,7 @@ class Reader {
         return;
       }
     } catch (const ParamError&) {
-      // The declaration knows what it accepts; below it is said in the same words for every mistake.
+      // The declaration knows the accepted values; the reader reports every mistake in the same form.
     }
     const std::string near = nearest_word(text, parameter.choices());
     std::string remark;
@@ -373,7 +374,7 @@ class Reader {
     }
     scenario_->layers.clear();
     scenario_->given[path] = origin.at(list);
-    // Layers replace those that a preset of the network makes by its depth.
+    // The layers in the file replace those that a preset of the network has made from its depth.
     const auto depth = sources_.find("network.depth");
     if (depth != sources_.end() && depth->second != source_of(origin)) sources_.erase(depth);
     std::size_t index = 0;
@@ -393,7 +394,8 @@ class Reader {
     }
   }
 
-  /// Layers may be made by a variant, which overrides may choose, before overrides change single ones.
+  /// A variant may make the layers. Overrides may choose the variant, so this happens before overrides change single
+  /// layers.
   void apply_overrides() {
     const auto of_layer = [](const Override& override) { return override.key.rfind("network.layers.", 0) == 0; };
     for (const Override& override : options_.overrides) {
@@ -406,7 +408,7 @@ class Reader {
     }
   }
 
-  /// The standard's values, but for those that the scenario sets itself, in whatever file or option.
+  /// Applies the values of the memory standard, except for those that the scenario sets itself, in any file or option.
   void apply_memory_standard() {
     DramParameters& dram = scenario_->soc.dram;
     const std::string path = "soc.dram.";
@@ -479,7 +481,7 @@ class Reader {
 
   static bool is_layer(const ParameterGroup& group) { return dynamic_cast<const LayerParameters*>(&group) != nullptr; }
 
-  /// The layers are there already.
+  /// The layers exist at this point.
   void refuse_repeat(const Origin& origin) {
     problems_.add(origin.label, "", "repeat is a key of the file; set network.layers as a whole");
   }
@@ -505,7 +507,7 @@ class Reader {
 
 }  // namespace
 
-/// Every line of `what` is said of the key.
+/// Reports every line of `what` for the key.
 std::string about_key(const Scenario& scenario, const std::string& key, const std::string& what) {
   const auto given = scenario.given.find(key);
   const std::string where = given == scenario.given.end() ? file_of(scenario) : given->second;

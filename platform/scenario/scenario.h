@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A scenario: everything that a run needs to know, as declared parameters.
+// A scenario: all settings of a run, as declared parameters.
 #pragma once
 
 #include <filesystem>
@@ -25,7 +25,7 @@ struct SourceFile {
   std::string sha256;
 };
 
-/// The root of the tree. Paths in `run` are made absolute or relative to the working directory by the reader.
+/// The root of the tree of parameters. The reader makes paths in `run` absolute or relative to the working directory.
 struct Scenario : ParameterGroup {
   Scenario();
 
@@ -45,7 +45,7 @@ struct Scenario : ParameterGroup {
   /// The scenario's file and those of its presets.
   std::vector<SourceFile> sources;
   GivenKeys given;
-  ParameterOrigins origins;  ///< of the values that the memory standard gives
+  ParameterOrigins origins;  ///< origin of the values that the memory standard gives
 };
 
 /// One `--set KEY=VALUE`, or another option that stands for one.
@@ -54,14 +54,14 @@ struct Override {
   std::string label = {};  ///< what to call it in messages; empty: "--set KEY=VALUE"
 };
 
-/// Where `preset: NAME` is looked for: DIRECTORY/soc/NAME.yaml and DIRECTORY/networks/NAME.yaml, first hit wins. The
-/// scenario's own directory and its parent come before these.
+/// The directories in which `preset: NAME` is looked for, as DIRECTORY/soc/NAME.yaml and DIRECTORY/networks/NAME.yaml;
+/// the first match counts. The scenario's own directory and its parent come before these.
 struct ScenarioOptions {
   std::vector<Override> overrides;
   std::vector<std::filesystem::path> directories;
 };
 
-/// "WHERE: KEY: WHAT", as the reader says it of a key: where it was given, or else the scenario's file.
+/// Formats "WHERE: KEY: WHAT" as the reader does: WHERE is the place of the key's value, or else the scenario's file.
 std::string about_key(const Scenario& scenario, const std::string& key, const std::string& what);
 
 /// Splits "soc.array.lanes=8". @throws InputError
@@ -74,7 +74,7 @@ std::string file_of(const Scenario& scenario);
 /// @throws InputError  naming every mistake in the file, its presets and the overrides, one a line
 std::unique_ptr<Scenario> read_scenario(const std::filesystem::path& file, const ScenarioOptions& options = {});
 
-/// The same from text; `origin` stands for the file's name in messages and for its directory.
+/// Reads a scenario from text; `origin` stands for the file's name in messages, and for its directory.
 std::unique_ptr<Scenario> read_scenario_text(const std::string& text, const std::filesystem::path& origin,
                                              const ScenarioOptions& options = {});
 

@@ -60,7 +60,7 @@ class Checks {
   }
 
  private:
-  /// Nothing is wrong with this key, or with those below it.
+  /// Whether no mistake was reported for this key or for keys below it.
   [[nodiscard]] bool sound(const std::string& key) const { return !problems_.concern(key); }
 
   [[nodiscard]] std::string where(const std::string& key) const {
@@ -68,7 +68,8 @@ class Checks {
     return given == scenario_.given.end() ? file_ : given->second;
   }
 
-  /// Of a problem with several keys: one of the command line, or else the first that was given.
+  /// Chooses the key to report of a problem with several keys: one from the command line, or else the first that was
+  /// given.
   [[nodiscard]] std::string where_of(std::initializer_list<const char*> keys) const {
     const auto from_command_line =
         std::find_if(keys.begin(), keys.end(), [&](const char* key) { return source_of(key) == command_line_source; });
@@ -78,12 +79,12 @@ class Checks {
     return given == keys.end() ? file_ : where(*given);
   }
 
-  /// The key has a value that may be relied upon: nothing is wrong with it, and it was given if it must be.
+  /// Whether the key has a value to rely on: no mistake was reported for it, and it was given if it is required.
   [[nodiscard]] bool known(const ParamBase& parameter, const std::string& key) const {
     return sound(key) && (!parameter.required() || scenario_.given.count(key) != 0);
   }
 
-  /// The section was read, with its preset; single keys of it may be wrong.
+  /// Whether the section was read, with its preset; single keys of it may be wrong.
   [[nodiscard]] bool network_was_read() const { return !problems_.name("network") && sound("network.preset"); }
 
   [[nodiscard]] std::string source_of(const std::string& key) const {
@@ -137,7 +138,7 @@ class Checks {
     }
   }
 
-  /// Names become directories, and stand in reports.
+  /// Names become directories and appear in reports.
   void check_name() {
     const std::string& name = scenario_.name;
     const bool sound = printable(name, name.size()) == name && name.find('/') == std::string::npos;
@@ -215,7 +216,8 @@ class Checks {
     if (sound("network")) check_size();
   }
 
-  /// A first bound, before anything is allocated: parameters and the largest activation must fit the DRAM's window.
+  /// A first bound, checked before anything is allocated: parameters and the largest activation must fit the DRAM's
+  /// window.
   void check_size() {
     const Network& network = scenario_.network;
     double bytes = 0;

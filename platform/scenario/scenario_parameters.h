@@ -54,13 +54,13 @@ struct RunParameters : ParameterGroup {
   Param<std::string> input;
 };
 
-/// The profile that stands for the calibrated table of the machine's number of lanes.
+/// The value of energy.profile that stands for the table calibrated to the machine's number of lanes.
 inline constexpr const char* profile_by_machine = "by_machine";
 
-/// The energy tables that come with the platform (models/power/tables), and the choice among them by the machine.
+/// The energy tables that come with the platform (models/power/tables), and the value that lets the machine choose one.
 inline constexpr std::array<const char*, 4> energy_profiles{profile_by_machine, "silicon", "silicon_simd8", "textbook"};
 
-/// energy.profile names a file rather than one of these.
+/// Whether energy.profile names a file instead of one of these tables.
 [[nodiscard]] inline bool is_energy_file(const std::string& profile) {
   return std::filesystem::path(profile).extension() == ".yaml";
 }

@@ -44,13 +44,13 @@ class Descriptor {
   int value_;
 };
 
-/// To the end, or one byte more than `limit`.
+/// Reads to the end of the file, or one byte more than `limit`.
 std::string read_to_end(const fs::path& file, int descriptor, std::size_t expected, std::uintmax_t limit) {
   constexpr std::size_t step = std::size_t{64} << 10;
   std::string text;
   std::size_t filled = 0;
   while (filled <= limit) {
-    // One byte more than is expected, so that the end is seen without another step.
+    // One byte more than expected is requested, so that the end is noticed without another read.
     if (text.size() == filled) text.resize(filled == 0 ? std::max(step, expected + 1) : filled + step);
     const ssize_t got = read(descriptor, text.data() + filled, text.size() - filled);
     if (got < 0 && errno == EINTR) continue;
@@ -63,8 +63,8 @@ std::string read_to_end(const fs::path& file, int descriptor, std::size_t expect
   return text;
 }
 
-/// What the parser into a tree does not notice, depth, for which the tree would pay dearly; and where a text stops
-/// being JSON.
+/// Checks the nesting depth, which the JSON parser does not limit (a tree would need much memory and stack), and finds
+/// where a text stops being JSON.
 class DepthCheck final : public nlohmann::json_sax<Json> {
  public:
   explicit DepthCheck(int deepest) : deepest_(deepest) {}
@@ -87,13 +87,13 @@ class DepthCheck final : public nlohmann::json_sax<Json> {
     error_ = error.what();
     return false;
   }
-  /// Of the error, in the text: counted from 1.
+  /// The position of the error in the text, counted from 1.
   [[nodiscard]] std::size_t line(const std::string& text) const {
     const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(position_, text.size()));
     return 1 + static_cast<std::size_t>(std::count(text.begin(), end, '\n'));
   }
-  /// The parser's sentence without its own marks: "[json.exception.parse_error.101] parse error at line 1, column 2:
-  /// syntax error while parsing value - invalid literal; last read: 'x'; expected ..."
+  /// Returns the parser's sentence without its prefix: "[json.exception.parse_error.101] parse error at line 1, column
+  /// 2: syntax error while parsing value - invalid literal; last read: 'x'; expected ..."
   [[nodiscard]] std::string error() const {
     std::size_t begin = 0;
     if (const std::size_t mark = error_.find("] "); mark != std::string::npos) begin = mark + 2;
@@ -170,7 +170,7 @@ std::string why_no_file(const fs::path& file, const std::string& name) {
 }
 
 std::string read_input_file(const fs::path& file, std::uintmax_t limit) {
-  // A pipe without a writer would be waited for.
+  // Opening a pipe that has no writer would wait for one.
   const Descriptor descriptor(file, O_NONBLOCK);
   struct stat status {};
   if (fstat(descriptor.value(), &status) != 0) refuse(file, fmt::format("cannot be read: {}", std::strerror(errno)));

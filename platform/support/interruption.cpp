@@ -18,9 +18,9 @@ std::atomic<int> came{0};  // the signal
 std::atomic<int> child{0};
 std::atomic<bool> simulating{false}, written{false};
 
-/// What a signal handler may do: no formatted output.
+/// Writes a message with functions that a signal handler may call, so without formatted output.
 void say_at_once(std::string_view text) {
-  // Nobody need read it.
+  // The result is ignored: nobody may be reading the message.
   [[maybe_unused]] const ssize_t bytes = write(STDERR_FILENO, text.data(), text.size());
 }
 
@@ -83,7 +83,7 @@ void Interruption::end_by(int signal) {
   sigaddset(&only, signal);
   sigprocmask(SIG_UNBLOCK, &only, nullptr);
   std::raise(signal);
-  // The first process of a container gets no signal that it does not handle.
+  // The kernel gives the first process of a container only signals that it handles.
   _exit(exit_code_of_signal_0 + signal);
 }
 

@@ -7,11 +7,11 @@
 
 namespace bvp {
 
-/// While it lives, such a signal ends the process at once, also as the first process of a container: temporary files
-/// go away, and the standard error says so. Within a Simulation the first signal asks the simulation to end; should it
-/// go on for most of a second, or should another signal come, the process ends at once. A process that ends so has the
-/// exit status of a process that the signal killed (for a shell 128 and the signal's number).
-/// Signals that are ignored (nohup) stay so. One object at a time.
+/// While this object exists, such a signal ends the process at once, also if it is the first process of a container:
+/// temporary files are removed, and a message goes to the standard error. Within a Simulation, the first signal only
+/// asks the simulation to end; the process ends at once if the simulation continues for most of a second, or if another
+/// signal arrives. The exit status is that of a process killed by the signal (for a shell 128 plus the signal's
+/// number). Signals that are ignored (nohup) stay ignored. Only one object may exist at a time.
 class Interruption {
  public:
   Interruption();
@@ -21,20 +21,21 @@ class Interruption {
 
   /// The number of the signal that asked the simulation to end, or 0.
   [[nodiscard]] static int asked();
-  /// Ends the process as the signal would, without temporary files. Destructors do not run.
+  /// Ends the process as the signal would and removes temporary files. Destructors do not run.
   [[noreturn]] static void end_by(int signal);
 
-  /// The part of a run that can be ended with results.
+  /// The part of a run that can be ended early and still gives results.
   class Simulation {
    public:
     Simulation();
-    /// From here on a signal ends the process at once, and so does the time that the first one has left.
+    /// From here on, a signal ends the process at once, and so does the end of the time that the first signal has left.
     ~Simulation();
     Simulation(const Simulation&) = delete;
     Simulation& operator=(const Simulation&) = delete;
   };
 
-  /// Files change all together: signals wait for the end of it, and say from then on that results were written.
+  /// The time in which several files change together: a signal waits for the end of it; from then on, messages say that
+  /// results were written.
   class Change {
    public:
     Change();
@@ -48,7 +49,8 @@ class Interruption {
 
   /// A child process that is to end with this one; 0: none.
   static void set_child(int process);
-  /// In a child process after fork(): signals do there what they do by default, and the child ends with its parent.
+  /// To be called in a child process after fork(): signals have their default effect there, and the child ends with its
+  /// parent.
   static void become_child(int parent);
 
  private:

@@ -27,12 +27,13 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 }  // namespace
 
 std::string nearest_word(const std::string& word, const std::vector<std::string>& candidates) {
-  constexpr std::size_t longest = 64;  // the table is quadratic and nobody mistypes a word this long
+  // The table grows with the square of the length, and nobody mistypes a word as long as this.
+  constexpr std::size_t longest = 64;
   std::string best;
   if (word.size() > longest) return best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 2) + 1;
   for (const std::string& candidate : candidates) {
-    // A word that was begun or carried too far is near as well: lane, lanes_per_pe.
+    // A word that is the beginning of the other one is near as well: lane, lanes_per_pe.
     const bool prefix =
         word.size() > 2 && candidate.size() > 2 &&
         (candidate.compare(0, word.size(), word) == 0 || word.compare(0, candidate.size(), candidate) == 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// "Did you mean ...?"
+// Finds the word for "Did you mean ...?".
 #pragma once
 
 #include <string>

@@ -29,7 +29,7 @@ std::string refusal(const fs::path& file, int error) {
                      error == 0 ? "" : fmt::format(": {}", std::strerror(error)));
 }
 
-/// Where links lead to.
+/// The path after following symbolic links.
 fs::path followed(const fs::path& file) {
   std::error_code error;
   const fs::path real = fs::canonical(file, error);
@@ -63,7 +63,7 @@ struct OutputFile::Implementation {
   }
 
   void open(const fs::path& path, int flags) {
-    constexpr mode_t readable_and_writable = 0666;  // less what the process's mask takes away
+    constexpr mode_t readable_and_writable = 0666;  // The permissions, without those that the process's mask removes.
     const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, readable_and_writable);
     if (descriptor < 0) throw std::runtime_error(refusal(file, errno));
     buffer.emplace(descriptor, std::ios::out | std::ios::binary);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing whole files.
+// Writes whole files.
 #pragma once
 
 #include <filesystem>
@@ -16,20 +16,20 @@ namespace bvp {
 
 enum class Sealed;
 
-/// A file that is all there or not at all. What is written goes into a new file beside the one that is meant, under a
-/// random name that nothing else has (O_EXCL), and takes the place of that one with commit(). Without commit() nothing
-/// changes. What is no regular file (a pipe, a device) is written into, and so is a file that may be written in a
-/// directory that may not.
+/// A file that is replaced completely or not at all. The content is written into a new file in the same directory,
+/// under a random name that no other file has (O_EXCL); commit() renames it to the intended name. Without commit()
+/// nothing changes. If the intended file is not a regular file (a pipe, a device), or if the file may be written but
+/// its directory may not, the content is written directly into it.
 class OutputFile {
  public:
-  /// @throws std::runtime_error  it cannot be written, and why
+  /// @throws std::runtime_error  the file cannot be written; the message says why
   explicit OutputFile(const std::filesystem::path& file);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
   [[nodiscard]] std::ostream& stream();
-  /// Where the content is before commit(), for who must read it; only if it is a new file.
+  /// The place of the content before commit(), for a reader that needs it; only if there is a new file.
   [[nodiscard]] std::filesystem::path content() const;
   /// Closes the new file; commit() does so too. @throws std::runtime_error  something of it could not be written
   void close();
@@ -41,26 +41,26 @@ class OutputFile {
   std::unique_ptr<Implementation> implementation_;
 };
 
-/// Makes `file` what `write` puts into the stream; see OutputFile.
-/// @throws std::runtime_error  it cannot be written
+/// Calls `write` with a stream and replaces `file` by what it writes; see OutputFile.
+/// @throws std::runtime_error  the file cannot be written
 void write_file(const std::filesystem::path& file, const std::function<void(std::ostream&)>& write);
 void write_file(const std::filesystem::path& file, std::string_view text);
 
 /// @throws std::runtime_error  it cannot be written
 void append_to_file(const std::filesystem::path& file, std::string_view text);
 
-/// For a file that will be written later. Touches nothing. @throws InputError  it could not be
+/// Checks a file that will be written later. Changes nothing. @throws InputError  it could not be written
 void check_writable(const std::filesystem::path& file);
 
-/// What a command reads: the option or key that names the file, and the file.
+/// An input of a command: the option or key that names the file, and the file.
 using InputFiles = std::vector<std::pair<std::string, std::filesystem::path>>;
 
 /// @throws InputError  `file` is one of those that the command reads
 void check_not_read(const std::filesystem::path& file, const InputFiles& inputs);
 
-/// For a file that the user names to be written: it can be written, is not read by the command, and is a file of the
-/// user's only if it is empty: apart from that, it is replaced if is_sealed() tells that it is of this kind, if any.
-/// @throws InputError
+/// Checks a file that the user names as an output. It must be writable and must not be an input of the command. If it
+/// exists, it must be empty or a file that is_sealed() recognises as of this kind, because other files are the user's.
+/// @throws InputError  it is not
 void check_replaceable(const std::filesystem::path& file, const InputFiles& inputs, std::optional<Sealed> kind);
 
 }  // namespace bvp

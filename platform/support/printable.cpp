@@ -14,9 +14,10 @@ struct Character {
   bool shown = false;
 };
 
-/// What `text` begins with. A byte that is not UTF-8 is a character that is not shown.
+/// The first character of `text`. A byte that is not UTF-8 becomes a character that is not shown.
 Character first_of(std::string_view text) {
-  static constexpr std::array<u32, 5> least_code{0, 0, 0x80, 0x800, 0x10000};  // by size: longer forms are not UTF-8
+  // Smallest code point by length of the sequence: longer forms are not UTF-8.
+  static constexpr std::array<u32, 5> least_code{0, 0, 0x80, 0x800, 0x10000};
   constexpr Character byte{1, false};
   const auto first = static_cast<u8>(text.front());
   const std::size_t size = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text of unknown origin in messages.
+// Makes text of unknown origin fit for messages.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace bvp {
 
-/// Text as it may appear in a message: of at most `longest` bytes and three dots, with '?' for control characters (C1
-/// too) and for bytes that are not UTF-8.
+/// Returns the text as it may appear in a message: at most `longest` bytes and three dots, with '?' for control
+/// characters (including C1) and for bytes that are not UTF-8.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t longest = 60);
 
 }  // namespace bvp

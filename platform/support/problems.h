@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is wrong with a scenario: collected, so that all of it is said at once.
+// Collects what is wrong with a scenario, so that all of it is reported at once.
 #pragma once
 
 #include <fmt/format.h>
@@ -27,16 +27,16 @@ class Problems {
     texts_.push_back(problem_text(where, key, fmt::format(format, std::forward<Args>(args)...)));
     keys_.insert(key);
   }
-  /// Whether one is about `key` or a key below it.
+  /// Whether a problem is about `key` or a key below it.
   [[nodiscard]] bool concern(const std::string& key) const {
     const std::string below = key + ".";
     const auto next = keys_.lower_bound(below);
     return keys_.count(key) != 0 || (next != keys_.end() && next->compare(0, below.size(), below) == 0);
   }
-  /// Whether one is about `key` itself.
+  /// Whether a problem is about `key` itself.
   [[nodiscard]] bool name(const std::string& key) const { return keys_.count(key) != 0; }
   [[nodiscard]] bool none() const { return texts_.empty(); }
-  /// @throws InputError  with all of them, if there are any
+  /// @throws InputError  with all problems, if there are any
   void report() const {
     if (!none()) throw InputError(fmt::format("{}", fmt::join(texts_, "\n")));
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding what comes with the platform: scenarios and firmware.
+// Finds files that come with the platform: scenarios and firmware.
 #pragma once
 
 #include <filesystem>
@@ -8,11 +8,11 @@
 
 namespace bvp {
 
-/// Where files of the platform may be: the executable's directory and its parents (so that a build inside the source
-/// tree finds the tree), each with share/butterfly-vp below it, then the working directory.
+/// The directories in which files of the platform may be: the executable's directory and its parents (so that a build
+/// inside the source tree finds the tree), each followed by its share/butterfly-vp, then the working directory.
 std::vector<std::filesystem::path> resource_directories();
 
-/// The first of these that has `relative` ("scenarios", "firmware/hello.elf") in it.
+/// The first of these directories that contains `relative` ("scenarios", "firmware/hello.elf").
 std::optional<std::filesystem::path> find_resource(const std::filesystem::path& relative);
 
 }  // namespace bvp

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions that OpenSSL 3 calls deprecated are used on purpose: the others bring in its whole framework of
-// providers, which costs every start of the program a millisecond.
+// This file uses functions that OpenSSL 3 calls deprecated on purpose: the newer ones load the framework of providers,
+// which costs every start of the program a millisecond.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "platform/support/sha256.h"
 

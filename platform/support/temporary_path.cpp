@@ -16,7 +16,7 @@
 
 namespace bvp {
 
-/// Entries are used again and never freed, so that a signal handler can walk through them at any time.
+/// Entries are reused and never freed, so that a signal handler can walk through them at any time.
 struct TemporaryPath::Entry {
   std::atomic<char*> path{nullptr};
   Entry* next = nullptr;
@@ -75,7 +75,7 @@ void remove_temporary_paths() {
     }
   };
   each(unlink);
-  // A directory can be removed when those in it are gone.
+  // A directory can be removed only after the entries in it.
   constexpr int deepest = 4;
   for (int depth = 0; depth < deepest; ++depth) each(rmdir);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files and directories that must not stay behind, however the process ends.
+// Files and directories that are removed however the process ends.
 #pragma once
 
 #include <filesystem>
@@ -10,8 +10,8 @@ namespace bvp {
 /// A name that nobody can guess: 128 random bits, in hexadecimal.
 [[nodiscard]] std::string random_name();
 
-/// Removes a file or an empty directory on destruction, and also where a signal handler ends the process. Only this
-/// process may know the path, or the path's owner has made it: see random_name().
+/// Removes a file or an empty directory in its destructor, and also when a signal handler ends the process. The path
+/// must be known to this process alone, or its owner must have made it: see random_name().
 class TemporaryPath {
  public:
   explicit TemporaryPath(std::filesystem::path path);
@@ -20,7 +20,7 @@ class TemporaryPath {
   TemporaryPath& operator=(const TemporaryPath&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  /// The path has got another name, or is to stay.
+  /// Gives up the path, because it has been renamed or is to stay.
   void keep();
 
  private:
@@ -31,10 +31,11 @@ class TemporaryPath {
   Entry* entry_ = nullptr;
 };
 
-/// What destructors would do. A signal handler may call it, as the last thing before the process ends.
+/// Removes all paths, as the destructors would. A signal handler may call it as the last action before the process
+/// ends.
 void remove_temporary_paths();
 
-/// In a child process after fork(): the paths belong to the parent.
+/// To be called in a child process after fork(): the child forgets the paths, because they belong to the parent.
 void forget_temporary_paths();
 
 }  // namespace bvp

@@ -19,7 +19,7 @@ constexpr Prefix prefixes[] = {{1e12, "T"}, {1e9, "G"},  {1e6, "M"},  {1e3, "k"}
 
 bool continues_character(char byte) { return (static_cast<u8>(byte) & 0xc0) == 0x80; }
 
-/// `head` bytes of the text, "..", and as much of its end as there is room for.
+/// `head` bytes of the text, then "..", then as many bytes of its end as fit.
 std::string cut(const std::string& text, std::size_t width, std::size_t head) {
   if (text.size() <= width) return text;
   std::size_t tail = text.size() - (width - 2 - head);
@@ -71,7 +71,7 @@ std::vector<std::string> cut_in_middle(std::vector<std::string> texts, std::size
   const std::size_t kept = width - 2;
   std::vector<std::string> best;
   std::size_t most = 0;
-  // From the middle outwards.
+  // Tries the gap in the middle first, then further out.
   for (std::size_t distance = 0; distance <= kept / 2 && most < different; ++distance) {
     for (const std::size_t head : {kept / 2 - distance, std::min(kept, kept / 2 + distance)}) {
       std::vector<std::string> candidate;
@@ -117,7 +117,7 @@ std::string TextTable::text(std::size_t width) const {
     for (std::size_t i = 1; i < shown.size(); ++i) sum += gap + widths[shown[i]];
     return sum;
   };
-  constexpr std::size_t readable = 24;  // the first column is cut to this before another one goes
+  constexpr std::size_t readable = 24;  // The first column is shortened to this width before another column is dropped.
   while (others() + std::min(widths[0], readable) > width) {
     const auto goes = std::max_element(shown.begin(), shown.end(), [&](std::size_t a, std::size_t b) {
       return columns_[a].dispensable < columns_[b].dispensable;

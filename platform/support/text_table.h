@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers, text and tables for the terminal.
+// Formats numbers, text and tables for the terminal.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace bvp {
 
-/// What tables fit into where nobody knows how wide the terminal is.
+/// Width of tables if the width of the terminal is unknown.
 inline constexpr std::size_t default_width = 80;
 
 /// A quantity with three or four digits and an SI prefix.
@@ -19,19 +19,19 @@ std::string si(double value, const char* unit);
 std::string grouped(u64 value);
 std::string percent(double fraction);
 
-/// Quantities of one column in one unit, with three decimals each, so that digits line up. The prefix is that of the
-/// largest; what would be shown as zero and is not, is "<0.001".
+/// Formats the quantities of one column in one unit, with three decimals each, so that digits line up. The prefix is
+/// that of the largest quantity; a quantity that would be shown as zero but is not zero becomes "<0.001".
 struct AlignedQuantities {
   std::string unit;  ///< with its prefix, "mJ"
   std::vector<std::string> texts;
 };
 AlignedQuantities aligned(const std::vector<double>& values, const char* unit);
 
-/// Texts of at most `width` bytes (not below 4), the middle of longer ones replaced by "..". Different texts stay
-/// different where one place for the gap can do that for all of them. UTF-8 characters are not divided.
+/// Shortens texts to at most `width` bytes (not below 4) by replacing the middle of longer ones with "..". Different
+/// texts stay different if one position of the gap achieves that for all of them. UTF-8 characters are not cut.
 std::vector<std::string> cut_in_middle(std::vector<std::string> texts, std::size_t width);
 
-/// Lines of at most `width` bytes, where words allow it; those behind the first are indented.
+/// Breaks text into lines of at most `width` bytes between words; lines after the first are indented.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
 
 /// Rows of text below a heading; the first column is left-aligned, the others right-aligned.
@@ -39,15 +39,16 @@ class TextTable {
  public:
   struct Column {
     std::string heading;
-    std::string unit = {};     ///< in a line of its own below the headings, if any column has one
-    unsigned dispensable = 0;  ///< where there is too little room, the column with the highest number goes; 0 stays
+    std::string unit = {};  ///< printed in a line of its own below the headings, if any column has one
+    /// If the table is too wide, the column with the highest number is dropped first; 0: the column is never dropped.
+    unsigned dispensable = 0;
   };
 
   explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  /// @param row  a cell for each column
+  /// @param row  one cell for each column
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  /// At most `width` bytes wide if the columns that stay allow it; dispensable columns go first, then the texts of the
-  /// first column are cut.
+  /// The table in at most `width` bytes per line, if the columns that must stay allow it: dispensable columns are
+  /// dropped first, then the texts of the first column are shortened.
   [[nodiscard]] std::string text(std::size_t width = default_width) const;
 
  private:

@@ -7,7 +7,8 @@
 namespace bvp {
 
 namespace {
-/// Fewer and longer stretches show nothing but a part of the run, more and shorter ones nothing but fragments.
+/// With fewer and longer stretches only a part of the run is shown; with more and shorter ones only fragments of
+/// slices.
 constexpr double most_stretches = 16;
 constexpr double shortest_stretch_s = 1e-9;
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slices of a trace within a number of bytes. When they grow beyond it, whole stretches of time are left out that lie
-// evenly over the run: what is kept can be read, and shows all phases.
+// Slices of a trace within a limited number of bytes. If they exceed it, whole stretches of time, spread evenly over
+// the run, are left out. The stretches that stay are complete, and show all phases of the run.
 #pragma once
 
 #include <utility>
@@ -10,7 +10,7 @@
 
 namespace bvp {
 
-/// Where slices and counters appear: a process is a group of tracks.
+/// The place of slices and counters; a process is a group of tracks.
 struct TraceTrack {
   u32 process = 0, thread = 0;
 };
@@ -24,16 +24,16 @@ struct TraceSlice {
 
 class ThinnedSlices {
  public:
-  /// @param mark_bytes  what it costs to mark a stretch that is kept
+  /// @param mark_bytes  bytes for marking a stretch that is kept
   ThinnedSlices(u64 max_bytes, u64 mark_bytes) : max_bytes_(max_bytes), mark_bytes_(mark_bytes) {}
 
   void add(const TraceSlice& slice);
 
   [[nodiscard]] const std::vector<TraceSlice>& slices() const { return slices_; }
   [[nodiscard]] u64 dropped() const { return dropped_; }
-  /// With the marks, never above the limit.
+  /// Bytes including the marks; never above the limit.
   [[nodiscard]] u64 bytes() const { return bytes_ + mark_bytes_ * stretch_count(); }
-  /// Begin and end of the stretches in which slices were kept; none if nothing was left out.
+  /// Begin and end of the stretches whose slices were kept; empty if nothing was left out.
   [[nodiscard]] std::vector<std::pair<double, double>> stretches() const;
 
  private:
@@ -45,7 +45,7 @@ class ThinnedSlices {
   std::vector<TraceSlice> slices_;
   u64 bytes_ = 0, dropped_ = 0;
   bool thinned_ = false;
-  double period_s_ = 1e-5, kept_s_ = 1e-5;  // of each period the first kept_s_
+  double period_s_ = 1e-5, kept_s_ = 1e-5;  // the first kept_s_ of each period are kept
   double last_s_ = 0;                       // latest begin
 };
 

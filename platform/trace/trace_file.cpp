@@ -20,7 +20,7 @@ constexpr u64 mark_bytes = 160;  // at most
 constexpr u64 least_content_bytes = u64{16} << 10;
 constexpr u64 largest_share_bytes = u64{16} << 20;  // of what is not detail
 
-/// Nanoseconds as the format's microseconds.
+/// Converts nanoseconds to the format's microseconds.
 std::string time_text(i64 nanoseconds) { return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000); }
 
 std::string counter_text(const TraceFile::Counter& counter) {
@@ -68,7 +68,7 @@ TraceFile::TraceFile(const std::filesystem::path& path, u64 max_bytes, const Nam
 TraceFile::~TraceFile() {
   try {
     close(std::numeric_limits<double>::infinity());
-  } catch (const std::exception&) {  // whoever wants to know calls close()
+  } catch (const std::exception&) {  // errors are reported by close()
   }
 }
 
@@ -96,7 +96,7 @@ u32 TraceFile::index_of(std::string_view name) {
 }
 
 std::string TraceFile::text(const TraceSlice& slice) const {
-  // Both ends are rounded, and not the duration: slices that touch do not overlap then.
+  // Both ends are rounded, and the duration is their difference, so that adjacent slices do not overlap.
   const i64 begin = std::llround(slice.begin_s * 1e9), end = std::llround(slice.end_s * 1e9);
   return fmt::format(R"({{"ph":"X","pid":{},"tid":{},"ts":{},"dur":{},"name":"{}"}})", slice.track.process,
                      slice.track.thread, time_text(begin), time_text(end - begin), names_[slice.name]);

@@ -13,8 +13,8 @@
 
 namespace bvp {
 
-/// The file is never larger than it may be. Its parts have shares of that size which do not depend on each other:
-/// names, the outline of the run, its kernels, counters, and detail with what the others cannot use.
+/// The file never exceeds its size limit. Parts of the trace have fixed shares of that size: names, the outline of the
+/// run, its kernels, and counters; details get what the other parts leave.
 class TraceFile {
  public:
   using Track = TraceTrack;
@@ -37,12 +37,12 @@ class TraceFile {
     std::string text_;  // as it is in the file
   };
 
-  /// The least size that a file with these names may be limited to.
+  /// The smallest size to which a file with these names can be limited.
   [[nodiscard]] static u64 least_bytes(const Names& names);
 
   /// @param max_bytes  at least least_bytes()
-  /// @param marks      the track that shows where detail is complete, if some is left out
-  /// @throws std::runtime_error  the file cannot be written; std::invalid_argument  max_bytes are too few
+  /// @param marks      the track that shows where details are complete, if some are left out
+  /// @throws std::runtime_error  the file cannot be written; std::invalid_argument  max_bytes is too small
   TraceFile(const std::filesystem::path& path, u64 max_bytes, const Names& names, Track marks);
   ~TraceFile();
   TraceFile(const TraceFile&) = delete;
@@ -50,10 +50,10 @@ class TraceFile {
 
   /// Slices of a track must not overlap.
   void slice(Track track, std::string_view name, double begin_s, double end_s, Part part);
-  /// All of them, or none if they are too large. Once.
+  /// Writes all of these slices, or none if they are too large. Call it once.
   bool counters(const std::vector<Counter>& counters);
-  /// Completes the file; slices that go on after `end_s` are cut there. @throws std::runtime_error  it could not be
-  /// written
+  /// Completes the file; slices that continue after `end_s` are cut there. @throws std::runtime_error  the file could
+  /// not be written
   void close(double end_s);
 
   /// Slices left out.
@@ -66,7 +66,7 @@ class TraceFile {
 
   std::filesystem::path path_;
   std::ofstream stream_;
-  int error_ = 0;  // why the stream fails
+  int error_ = 0;  // the reason why the stream fails
   const Track marks_;
   u64 counter_bytes_ = 0;
   std::vector<std::string> names_;

@@ -17,12 +17,12 @@ using Part = TraceFile::Part;
 constexpr u32 network_process = 1, cpu_process = 2, array_process = 3, dma_process = 4, dram_process = 5,
               counter_process = 6, first_pe_process = 10;
 constexpr Track cpu_track{cpu_process, 0};
-/// DRAM accesses that are closer become one slice.
+/// DRAM accesses with a smaller gap become one slice.
 constexpr double dram_gap_s = 50e-9;
 constexpr Track kernel_track{array_process, 0}, array_power_track{array_process, 1};
 constexpr std::array<const char*, 3> power_names{"on", "clock off", "retention"};
-/// The weights of a task arrive while the one before still runs, and a task may work on two layers: neighbours take
-/// turns.
+/// The weights of a task arrive while the previous task still runs, and a task may belong to two layers. Therefore
+/// neighbouring tasks alternate between tracks.
 constexpr u32 task_tracks = 3, layer_tracks = 3;
 constexpr Track run_track{network_process, 0}, first_layer_track{network_process, 1},
     first_task_track{network_process, 1 + layer_tracks}, detail_track{network_process, 1 + layer_tracks + task_tracks};
@@ -30,7 +30,7 @@ constexpr const char* not_finished = " (not finished)";
 
 Track after(Track first, std::size_t turn) { return {first.process, first.thread + static_cast<u32>(turn)}; }
 
-/// Of a window, or of several that were made one.
+/// The utilisation in one window, or in several merged windows.
 void add_counters(const std::vector<std::string>& components, const PowerWindow& window,
                   std::vector<TraceFile::Counter>& counters) {
   const double duration = window.end_s - window.begin_s;
@@ -138,7 +138,7 @@ void Tracer::draw_transfer(u32 channel, const Open& transfer, Cycle end, const c
               Part::detail);
 }
 
-/// Launches complete in order; one that overlaps the one before has the array to itself from that one's end.
+/// Launches complete in order. A launch that overlaps the previous one is shown from the end of the previous one on.
 void Tracer::draw_launch(Cycle end, const char* remark) {
   const Open launch = launched_.front();
   const Cycle begin = std::max(launch.begin, array_busy_until_);
@@ -201,7 +201,7 @@ void Tracer::draw_inference() {
 
 void Tracer::draw_counters(const PowerTrace& power) {
   const std::vector<PowerWindow>& windows = power.windows;
-  // As many neighbours become one as it takes to make them fit.
+  // Merges neighbouring windows until they fit.
   for (std::size_t together = 1; together < 2 * windows.size(); together *= 2) {
     std::vector<TraceFile::Counter> counters;
     for (std::size_t i = 0; i < windows.size(); i += together) {
@@ -221,7 +221,7 @@ void Tracer::finish(Cycle now, const PowerTrace& power) {
     touch_task(transfer->step, now);
     draw_transfer(channel, *transfer, now, not_finished);
   }
-  // Those that overlap the first have no time of their own yet.
+  // Launches that overlap the first one have no time of their own yet.
   if (!launched_.empty()) {
     touch_task(launched_.front().step, now);
     draw_launch(now, not_finished);

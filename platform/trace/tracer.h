@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows a run in a trace file: layers, tasks and kernels, DMA transfers, the units of each PE, states of CPU and
+// Records a run in a trace file: layers, tasks and kernels, DMA transfers, the units of each PE, states of CPU and
 // array; power, traffic and utilisation as counters.
 #pragma once
 
@@ -20,7 +20,7 @@ namespace bvp {
 
 class Tracer : public CommandObserver, public UnitObserver {
  public:
-  /// What has tracks: PEs by name, channels by number.
+  /// The parts that have tracks: PEs by name, channels by number.
   struct Tracks {
     std::vector<std::string> pes;
     u32 dma_channels = 0, dram_channels = 0;
@@ -37,13 +37,13 @@ class Tracer : public CommandObserver, public UnitObserver {
   void command_completed(const Command& command, Cycle cycle) override;
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
   void unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) override;
-  /// Data on the bus of a DRAM channel; neighbours become one slice.
+  /// Data on the bus of a DRAM channel; neighbouring accesses become one slice.
   void dram_transfer(u32 channel, bool write, u64 bytes, double begin_s, double end_s);
   void cpu_asleep(bool asleep, double now_s);
   void array_power(ArrayPower power, double now_s);
 
   /// Ends open slices (transfers and a kernel in flight as "not finished"), adds the counters, closes the file.
-  /// @throws std::runtime_error  it could not be written
+  /// @throws std::runtime_error  the file could not be written
   void finish(Cycle now, const PowerTrace& power);
 
   [[nodiscard]] u64 dropped() const { return file_.dropped(); }
@@ -66,9 +66,9 @@ class Tracer : public CommandObserver, public UnitObserver {
   const double clock_hz_;
   CommandTags tags_;
   std::map<TaskStep, const KernelInfo*> kernels_;
-  /// A command that its unit works on.
+  /// A command that its unit carries out.
   struct Open {
-    std::optional<TaskStep> step;  // nothing: it is none of the network's
+    std::optional<TaskStep> step;  // nullopt: the command is not the network's
     Cycle begin = 0;
   };
   void draw_transfer(u32 channel, const Open& transfer, Cycle end, const char* remark);
@@ -76,7 +76,7 @@ class Tracer : public CommandObserver, public UnitObserver {
   std::deque<Open> launched_;
   Cycle array_busy_until_ = 0;
   std::vector<std::optional<Open>> transfers_;  // by DMA channel
-  // Of the inference that runs.
+  // The state of the present inference.
   std::vector<Span> tasks_;
   std::map<u32, Span> layers_;
   struct Traffic {

@@ -55,8 +55,8 @@ Waveform::~Waveform() {
 }
 
 void Waveform::close() {
-  // SystemC does not tell of what it could not write. The C library keeps it, and fails once more here; what the
-  // standard output cannot write is another matter.
+  // SystemC does not report what it could not write. The C library keeps unwritten text, and fails again here. Errors
+  // of the standard output do not matter here.
   if (std::fflush(stdout) != 0) __fpurge(stdout);
   errno = 0;
   const bool complete = std::fflush(nullptr) == 0;
@@ -65,7 +65,7 @@ void Waveform::close() {
   if (!complete) {
     throw std::runtime_error(fmt::format("{}: cannot be written: {}", path_.string(), std::strerror(error)));
   }
-  // The same run leaves the same bytes: without the date that SystemC writes into the second line.
+  // SystemC writes the date into the second line; it is removed, so that the same run gives the same bytes.
   std::fstream stream(path_, std::ios::in | std::ios::out | std::ios::binary);
   std::string line;
   std::getline(stream, line);

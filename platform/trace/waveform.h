@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The SoC's main signals as a VCD file, for GTKWave and the like.
+// Records the SoC's main signals in a VCD file, for GTKWave and similar programs.
 #pragma once
 
 #include <deque>
@@ -13,9 +13,9 @@
 
 namespace bvp {
 
-/// Signals: interrupts; whether the array and each DMA channel work, and on which task and step (all ones: none); the
-/// array's power state (as in the power controller's ARRAY_STATE); whether the CPU sleeps; bytes that the DRAM has been
-/// told to read and to write, in whole bursts.
+/// The signals: interrupts; for the array and each DMA channel, whether it works and on which task and step (all ones:
+/// none); the array's power state (as in the power controller's ARRAY_STATE); whether the CPU sleeps; bytes that the
+/// DRAM has been told to read and to write, in whole bursts.
 class Waveform : public sc_core::sc_module, public CommandObserver {
  public:
   /// @param path  ends in .vcd
@@ -25,7 +25,7 @@ class Waveform : public sc_core::sc_module, public CommandObserver {
            std::size_t tasks);
   ~Waveform() override;
 
-  /// Completes the file. @throws std::runtime_error  it could not be written
+  /// Completes the file. @throws std::runtime_error  the file could not be written
   void close();
 
   void command_started(const Command& command, Cycle cycle) override;

@@ -61,6 +61,22 @@ class Documentation(unittest.TestCase):
                     self.assertTrue(re.search(rf"--out \S*{re.escape(directory)}|{re.escape(file)}\"", whole)
                                     or f"`{file}`" in whole or file == "run.weights", file)
 
+    def test_glossary_names_each_word_once_and_files_that_are_there(self):
+        rows = [[cell.strip() for cell in line.strip("|").split("|")]
+                for line in (TREE / "docs/glossary.md").read_text().splitlines()
+                if line.startswith("| ") and not line.startswith(("| word |", "| --- |"))]
+        self.assertGreater(len(rows), 50)
+        words = [row[0] for row in rows]
+        self.assertEqual([word for word in words if words.count(word) > 1], [])
+        for row in rows:
+            with self.subTest(word=row[0]):
+                self.assertEqual(len(row), 3)
+                folder = TREE
+                for place in re.findall(r"`([^`]+)`", row[2]):
+                    path = TREE / place if "/" in place or place.startswith("CMake") else folder / place
+                    self.assertTrue(path.exists(), place)
+                    folder = path.parent
+
 
 if __name__ == "__main__":
     unittest.main()

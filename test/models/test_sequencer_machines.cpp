@@ -241,7 +241,7 @@ TEST_CASE("command check: the first fault and where it is", "[sequencer]") {
   CHECK(fault(opcode, [](Command& c) { c.image = ~u64{0}; }) == Found{SequencerError::bad_image_size, 1024});
 }
 
-TEST_CASE("dispatcher: one command at a time; waits for room and for tokens", "[sequencer]") {
+TEST_CASE("dispatcher: one command at a time, which waits for room and for tokens", "[sequencer]") {
   Parts parts;
   parts.parameters.dispatch_cycles = 4;
   Dispatcher dispatcher(parts.parameters, 1, parts.semaphores, parts.reports, parts.statistics);

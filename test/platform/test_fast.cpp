@@ -54,15 +54,19 @@ nlohmann::json timing_of(const RunResult& result) {
 
 double apart(double a, double b) { return a == b ? 0 : std::abs(a / b - 1); }
 
-/// The largest relative difference of two numbers; infinite if anything else differs.
+/// The largest relative difference of two numbers; infinite if anything else differs. The cycles of a unit by class are
+/// compared to the sum of its classes, as a class may have next to none.
 double most_apart(const nlohmann::json& a, const nlohmann::json& b) {
   if (a.is_number() && b.is_number()) return apart(a.get<double>(), b.get<double>());
   if (!a.is_structured() || a.type() != b.type() || a.size() != b.size())
     return a == b ? 0 : std::numeric_limits<double>::infinity();
-  double most = 0;
+  const bool classes = a.is_object() && a.contains("issue");
+  double all = 0, most = 0;
+  for (const auto& value : b) all += classes ? value.get<double>() : 0;
   for (auto i = a.begin(), j = b.begin(); i != a.end(); ++i, ++j) {
     if (a.is_object() && i.key() != j.key()) return std::numeric_limits<double>::infinity();
-    most = std::max(most, most_apart(*i, *j));
+    const double difference = classes && *i != *j ? std::abs(i->get<double>() - j->get<double>()) / all : 0;
+    most = std::max(most, classes ? difference : most_apart(*i, *j));
   }
   return most;
 }
@@ -77,8 +81,9 @@ TEST_CASE("without data a run takes the same time and energy", "[fast]") {
       const RunResult with = run(settings, fidelity, true), without = run(settings, fidelity, false);
       CHECK(without.failure.empty());
       CHECK_FALSE(without.verification.checked);
-      // Without data `fast` books a whole launch at once. Then SystemC may serve what falls on the cycle of a launch's
-      // end in another order, and windows of power that a launch spans share it out a little differently.
+      // Without data `fast` books a whole launch at once, with the course of an earlier one like it. Then SystemC may
+      // serve what falls on the cycle of a launch's end in another order, windows of power that a launch spans share it
+      // out a little differently, and the operand memory's ports are busy with what the earlier launch left there.
       const bool fast = std::string_view(fidelity) == "fast";
       CHECK(most_apart(timing_of(with), timing_of(without)) <= (fast ? 5e-3 : 0));
       CHECK(apart(static_cast<double>(without.cycles), static_cast<double>(with.cycles)) <= (fast ? 1e-3 : 0));
@@ -271,7 +276,11 @@ TEST_CASE("fast keeps to what few banks can serve", "[fast]") {
     const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);
     CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.1);
     CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
-    CHECK(timing_of(fast) == timing_of(run(settings, "fast", true)));
+    // A kernel's energy is small beside that of one activate, which may fall into the kernel before or behind it.
+    const RunResult with = run(settings, "fast", true);
+    CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(with.cycles)) <= 1e-3);
+    CHECK(apart(fast.energy_j, with.energy_j) <= 1e-3);
+    CHECK(most_apart(timing_of(fast), timing_of(with)) <= 3e-2);
   }
 }
 

@@ -20,7 +20,7 @@ struct DramAddressFields {
   static constexpr unsigned access = __builtin_ctzll(dram_access_bytes);
 
   static constexpr u64 mask(unsigned count) { return (u64{1} << count) - 1; }
-  /// Exclusive or of all groups of `count` bits; addresses have at most 32 bits.
+  /// Exclusive or of all groups of `count` bits of a value; addresses have at most 32 bits.
   static u64 fold(u64 value, unsigned count) {
     if (count == 0) return 0;
     for (unsigned shift = count; shift < 32; shift *= 2) value ^= value >> shift;
@@ -31,7 +31,7 @@ struct DramAddressFields {
   [[nodiscard]] u64 within_channel(u64 address) const {
     return (address >> (interleave + channel) << interleave) | (address & mask(interleave));
   }
-  /// What is too wide in the numbers of channel, bank in group and group is cut off.
+  /// Makes a location. Bits of the numbers of channel, bank in group and group that do not fit are dropped.
   [[nodiscard]] DramLocation location(u64 channel_number, u64 bank_number, u64 group_number, u64 row) const {
     return {static_cast<u32>(channel_number & mask(channel)),
             static_cast<u32>(((bank_number & mask(bank)) << group) | (group_number & mask(group))), row};

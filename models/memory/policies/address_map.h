@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which channel, bank and row an address lies in. An implementation a file in address_map/, found by its file's name.
+// Maps an address to channel, bank and row. Each implementation is a file in address_map/, found by the name of the
+// file.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,7 @@ namespace bvp {
 
 struct DramParameters;
 
-/// Bytes of one access: what the controller reads and writes at a time, whatever the request's size.
+/// Bytes of one access, the unit in which the controller reads and writes, whatever the size of the request.
 inline constexpr u64 dram_access_bytes = 64;
 
 struct DramLocation {
@@ -21,12 +22,12 @@ struct DramLocation {
   u64 row;
 };
 
-/// Contract: one-to-one. All bytes of an access lie in one row, every row of every bank of every channel holds
-/// `row_bytes` addresses, and the answer depends on the address and the parameters alone.
+/// Contract: the map is one-to-one. All bytes of an access lie in one row. Every row of every bank of every channel
+/// holds `row_bytes` addresses. The result depends on the address and the parameters alone.
 class DramAddressMap {
  public:
   virtual ~DramAddressMap() = default;
-  /// @param address  of a byte, below 4 GB
+  /// @param address  the address of a byte, below 4 GB
   [[nodiscard]] virtual DramLocation locate(u64 address) const = 0;
 };
 

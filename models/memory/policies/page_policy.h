@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides whether a DRAM row stays open after an access. An implementation a file in page/, found by its file's name.
+// Decides whether a DRAM row stays open after an access. Each implementation is a file in page/, found by the name of
+// the file.
 #pragma once
 
 #include <memory>
@@ -12,9 +13,9 @@ namespace bvp {
 
 struct DramParameters;
 
-/// Contract: asked once for each access, after it has been scheduled, with the accesses that the row has had
-/// since its activate (this one included). The answer must depend on that count and the implementation's own
-/// parameters alone, so that a plan of the channel can be repeated.
+/// Contract: the channel asks once for each access, after it has scheduled it, and passes the number of accesses to the
+/// row since its activate (this access included). The answer must depend on that number and on the implementation's own
+/// parameters alone, so that planning an access again gives the same plan.
 class DramPagePolicy {
  public:
   virtual ~DramPagePolicy() = default;

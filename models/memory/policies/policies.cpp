@@ -63,7 +63,7 @@ Makers<DramWriteDrain> write_drains() {
 #undef BVP_ENTRY
 }
 
-/// @param first  the default, which the list of words begins with
+/// @param first  the default; it comes first in the list of words
 template <class Policy>
 std::vector<std::string> names_of(const Makers<Policy>& makers, const char* first) {
   std::vector<std::string> names;

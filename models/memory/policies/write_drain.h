@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides when the writes that wait in a channel's queue are written. An implementation a file in write_drain/, found
-// by its file's name.
+// Decides when the waiting writes of a channel are written. Each implementation is a file in write_drain/, found by the
+// name of the file.
 #pragma once
 
 #include <memory>
@@ -13,15 +13,15 @@ namespace bvp {
 
 struct DramParameters;
 
-/// Contract: asked once for each write, after it has joined the queue. The answers depend on the arguments and the
-/// implementation's own parameters alone. The channel writes the batch at once, bank by bank, and calls nothing
-/// meanwhile.
+/// Contract: the channel asks once for each write, after the write has joined the queue. The answers depend on the
+/// arguments and on the implementation's own parameters alone. The channel writes the batch at once, bank by bank, and
+/// does not ask again during a batch.
 class DramWriteDrain {
  public:
   virtual ~DramWriteDrain() = default;
-  /// How many of the `waiting` writes, the oldest, are written now; 0: none.
+  /// The number of the oldest of the `waiting` writes that are written now; 0: none.
   [[nodiscard]] virtual u32 batch(u32 waiting) const = 0;
-  /// Clocks without traffic in the channel after which all writes that wait are written.
+  /// After this many clocks without traffic, the channel writes all waiting writes.
   [[nodiscard]] virtual Cycle idle_clocks() const = 0;
 };
 

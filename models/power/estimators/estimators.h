@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The estimators of all components, attached to nothing yet; each is declared in a file of its own. Their actions are
-// what every energy table must price, and the reference page on actions is written from them.
+// The estimators of all components, attached to no unit yet; each is defined in a file of its own. Every energy table
+// must price their actions, and the reference page on actions is generated from them.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace bvp {
 
-[[nodiscard]] Estimator pe_estimator();          ///< unit: a PE, or those in lockstep
+[[nodiscard]] Estimator pe_estimator();          ///< unit: a PE, or the PEs that one model simulates together
 [[nodiscard]] Estimator mesh_estimator();        ///< unit: a MeshMonitor
 [[nodiscard]] Estimator scratchpad_estimator();  ///< unit: a ScratchpadMonitor
 [[nodiscard]] Estimator sequencer_estimator();   ///< unit: the sequencer

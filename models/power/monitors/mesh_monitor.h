@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far the transactions at the mesh's sockets go.
+// Counts how far the transactions at the mesh's sockets go.
 #pragma once
 
 #include "models/base/array_parameters.h"
@@ -15,7 +15,7 @@ class MeshMonitor : public sc_core::sc_module {
               StatGroup& parent_stats);
   ~MeshMonitor() override;
 
-  SocketMonitor from_pe;  ///< before Mesh::from_pe, as many
+  SocketMonitor from_pe;  ///< stands before Mesh::from_pe, with as many sockets
 
  private:
   void observe(const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span);

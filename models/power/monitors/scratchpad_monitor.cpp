@@ -60,7 +60,8 @@ void ScratchpadMonitor::observe_bytes(const tlm::tlm_generic_payload& payload, c
 }
 
 void ScratchpadMonitor::observe_bulk(const BulkTraffic& bulk) {
-  // As many rows for the bytes as in the samples of the pattern: runs shorter than a row take one each.
+  // The traffic opens rows in the proportion to its bytes that the samples of its pattern show: a run that is shorter
+  // than a row takes a whole row.
   Traffic seen{row_bytes_, 1};
   const auto sampled = samples_.find(bulk.pattern);
   if (sampled != samples_.end()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the transactions at the scratchpad's sockets read and write there.
+// Counts what the transactions at the scratchpad's sockets read and write there.
 #pragma once
 
 #include <unordered_map>
@@ -18,15 +18,15 @@ class ScratchpadMonitor : public sc_core::sc_module {
                     StatGroup& parent_stats);
   ~ScratchpadMonitor() override;
 
-  SocketMonitor vector;  ///< before Scratchpad::vector, as many
-  SocketMonitor linear;  ///< before Scratchpad::linear
+  SocketMonitor vector;  ///< stands before Scratchpad::vector, with as many sockets
+  SocketMonitor linear;  ///< stands before Scratchpad::linear
 
  private:
   void observe_vectors(u32 pe, const tlm::tlm_generic_payload& payload);
   void observe_bytes(const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span);
   void observe_bulk(const BulkTraffic& bulk);
 
-  /// What was read or written over the linear socket.
+  /// Counts bytes that are read or written through the linear socket.
   struct Traffic {
     u64 bytes = 0, rows = 0;
   };
@@ -38,7 +38,7 @@ class ScratchpadMonitor : public sc_core::sc_module {
   u32 columns_, row_bytes_;
   StatGroup stats_;
   Counter row_reads_, row_writes_, vector_hops_;
-  std::unordered_map<u64, Sample> samples_;  // of bulk traffic, by pattern
+  std::unordered_map<u64, Sample> samples_;  // samples of bulk traffic, by pattern
 };
 
 }  // namespace bvp

@@ -33,7 +33,7 @@ tlm::tlm_sync_enum SocketMonitor::nb_transport_fw(int port, tlm::tlm_generic_pay
                                                   sc_core::sc_time& delay) {
   const bool request = phase == tlm::BEGIN_REQ;
   const tlm::tlm_sync_enum answer = to[static_cast<std::size_t>(port)]->nb_transport_fw(payload, phase, delay);
-  // The response comes with the return, or on the backward path.
+  // The response comes with the return of the call, or on the backward path.
   const bool response = answer == tlm::TLM_COMPLETED || (answer == tlm::TLM_UPDATED && phase == tlm::BEGIN_RESP);
   const sc_core::sc_time done = sc_core::sc_time_stamp() + delay;
   if (request && response) show(port, payload, {done, done});

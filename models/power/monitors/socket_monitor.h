@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sees the transactions between sockets without being known to either side.
+// Observes the transactions between sockets, of which neither side knows.
 #pragma once
 
 #include <tlm_utils/passthrough_target_socket.h>
@@ -13,17 +13,18 @@
 
 namespace bvp {
 
-/// Stands between `ports` pairs of sockets: initiators bind to from[i], and to[i] is bound to their targets. All of the
-/// base protocol passes, in no time of its own. A transaction is shown once, when its target has answered that it is
-/// done; what was refused is not shown. Debug accesses pass unseen. Direct memory access is not granted: nobody would
-/// see it.
+/// Stands between `ports` pairs of sockets: initiators bind to from[i], and to[i] is bound to their targets. The
+/// monitor forwards all of the TLM base protocol and adds no time. It shows a transaction once, when its target has
+/// answered that it is done; it does not show refused transactions or debug accesses. It refuses direct memory access,
+/// because it could not see such accesses.
 class SocketMonitor : public sc_core::sc_module {
  public:
-  /// From when the transaction passes here to when the initiator may take it as done.
+  /// The time from which the transaction passes the monitor to which the initiator may take it as done.
   struct Span {
     sc_core::sc_time begin, end;
   };
-  /// `port` is the index of the pair. Only an interconnect between here and the target changes the payload's address.
+  /// `port` is the index of the pair. The payload's address may have been changed only by an interconnect between the
+  /// monitor and the target.
   using Observer = std::function<void(u32 port, const tlm::tlm_generic_payload& payload, const Span& span)>;
 
   SocketMonitor(sc_core::sc_module_name name, std::size_t ports, Observer observer);
