@@ -31,9 +31,9 @@ function element(tag, attributes = {}, ...children) {
 }
 
 function table(heading, rows) {
-  const line = (cells, tag) => element("tr", {}, ...cells.map((cell) =>
-    element(tag, tag === "th" ? { scope: "col" } : typeof cell === "string" && /[a-z]{3}/i.test(cell) ? { class: "text" } : {},
-      String(cell))));
+  // Paper is narrow: a line of text may break anywhere there, but not in a short name.
+  const kind = (cell) => typeof cell !== "string" || !/[a-z]{3}/i.test(cell) ? {} : { class: /^\S{1,16}$/.test(cell) ? "text short" : "text" };
+  const line = (cells, tag) => element("tr", {}, ...cells.map((cell) => element(tag, tag === "th" ? { scope: "col" } : kind(cell), String(cell))));
   return element("div", { class: "scroll", tabindex: "0" }, element("table", {},
     element("thead", {}, line(heading, "th")), element("tbody", {}, ...rows.map((row) => line(row, "td")))));
 }
