@@ -19,7 +19,7 @@ using Streams = std::array<Stream, streams_per_segment>;
 
 i32 bit_of(u32 value, unsigned bit) { return static_cast<i32>(value >> bit & 1); }
 
-/// The value's bits, in order, at these places.
+/// Puts the bits of `value`, in order, at the positions `places`.
 u32 spread(u32 value, const Bits& places) {
   u32 result = 0;
   for (std::size_t i = 0; i < places.size(); ++i) result |= (value >> i & 1) << places[i];
@@ -28,7 +28,7 @@ u32 spread(u32 value, const Bits& places) {
 
 constexpr std::size_t most_loops = 3;  // over windows and stacks; the last instance level counts lane groups
 
-/// A run of bits as one instance level.
+/// A run of bits that one instance level counts.
 struct InstanceLoop {
   u32 count = 1;
   i32 input_stride = 0, output_stride = 0;
@@ -37,7 +37,7 @@ struct InstanceLoop {
 
 class StageBuilder {
  public:
-  /// @param several_launches  windows may become launches
+  /// @param several_launches  a window that needs too many loops may become launches
   StageBuilder(const CompilerTarget& target, const ButterflyStage& stage, u32 groups, unsigned local_bits,
                unsigned pe_bits, bool several_launches, bool several_groups)
       : target_(target),
@@ -53,7 +53,7 @@ class StageBuilder {
     if (several_groups) choose_multiplicity(groups);
   }
 
-  /// nullopt if operand memory or instance levels do not suffice.
+  /// Returns nullopt if the operand memory or the instance levels do not suffice.
   std::optional<ButterflyKernel> build() {
     if (!make_instance_loops()) return std::nullopt;
     make_weights();
@@ -78,9 +78,9 @@ class StageBuilder {
     return (u32{1} << pe_bits) / columns_of(target, pe_bits);
   }
 
-  /// Small closed sets take several lane groups per instance, so that a block is worth scheduling.
+  /// If the closed set is small, an instance takes several lane groups, so that there is enough work per segment.
   void choose_multiplicity(u32 groups) {
-    // It divides the lane groups of a full launch, so that no launch reaches beyond the rows of a tile.
+    // The number divides the lane groups of a full launch, so that no launch goes beyond the rows of a tile.
     const u32 wanted = local_bits_ >= 4 ? 1 : u32{1} << (4 - local_bits_);
     for (u32 candidate = wanted; candidate < 2 * wanted; ++candidate) {
       if (groups % candidate == 0) {
@@ -92,7 +92,7 @@ class StageBuilder {
     while (groups % multiplicity_ != 0) --multiplicity_;
   }
 
-  /// False if there are more loops than instance levels.
+  /// Returns false if there are more loops than instance levels.
   bool make_instance_loops() {
     const auto window_input = [&](unsigned bit) { return stage_.input_stride[bit]; };
     const auto window_output = [&](unsigned bit) { return stage_.output_stride[bit]; };
@@ -135,7 +135,8 @@ class StageBuilder {
     std::vector<u16> weights;
   };
 
-  /// Index of the point at local position `local` of a block, when the bits lie as `pe_now`, `local_now`.
+  /// The index of the point at the position `local` within a closed set on one PE, when the bits lie as in `pe_now` and
+  /// `local_now`.
   [[nodiscard]] u32 index_at(u32 local, const Block& block, const Bits& local_now, const Bits& pe_now) const {
     return spread(local, local_now) | spread(block.pe, pe_now) | spread(block.window, plan_.window) |
            spread(block.launch, launch_bits_);
@@ -153,10 +154,11 @@ class StageBuilder {
     return blocks;
   }
 
-  /// The pairs of a layer in the order in which the Cal segment takes them, as loops over pair positions.
+  /// The pairs of a layer in the order in which the Cal segment processes them, as loops over pair positions.
   struct PairLoops {
-    unsigned position = 0;        // local position that the layer combines
-    std::vector<unsigned> order;  // the other local positions, innermost first; the first `inner` are trip level 0
+    unsigned position = 0;  // local position that the layer combines
+    // The other local positions, innermost first; the first `inner` of them are trip level 0.
+    std::vector<unsigned> order;
     unsigned inner = 0;
   };
 
@@ -182,7 +184,7 @@ class StageBuilder {
     return loops;
   }
 
-  /// A layer's scalars: for each of the `values` of a pair one run over all pairs, so that all layers share code.
+  /// The scalars of a layer: for each of the `values` of a pair, one run over all pairs, so that all layers share code.
   void make_weights() {
     // Bits move as the exchanges swap the group bit with a PE bit.
     Bits local_now = plan_.local, pe_now = plan_.pe;
@@ -307,7 +309,8 @@ class StageBuilder {
     return inner > 1 ? inner : (multiplicity_ > 1 ? multiplicity_ : 1);
   }
 
-  /// Which of the three groups of slots a PE uses for group bit 0, group bit 1 and the next vectors to come.
+  /// The numbers of the three groups of slots: those that a PE uses for group bit 0, for group bit 1, and for the
+  /// vectors that it receives next.
   struct Groups {
     u32 zero = 0, one = 1, free = 2;
   };
@@ -435,7 +438,7 @@ class StageBuilder {
     return loops;
   }
 
-  /// Like point_loops, for a Cal segment: level 0 covers up to inner_limit_ points.
+  /// Like point_loops, but for a Cal segment: level 0 covers at most inner_limit_ points.
   [[nodiscard]] std::vector<Loop> cal_point_loops(i32 scalar_stride, i32 other_copy_stride) const {
     const u32 points = std::min(group_points_, inner_limit_);
     std::vector<Loop> loops;
@@ -445,7 +448,7 @@ class StageBuilder {
       const auto p = static_cast<i32>(points);
       loops.push_back({group_points_ / points, {p, other * p, scalar_stride * p, 0}});
     }
-    // Where this becomes trip level 0, every copy needs a temporary of its own.
+    // If this loop becomes trip level 0, every copy needs a temporary of its own.
     if (multiplicity_ > 1) loops.push_back({multiplicity_, {copy_stride(), other_copy_stride, 0, points > 1 ? 0 : 1}});
     return loops;
   }
@@ -543,7 +546,7 @@ class StageBuilder {
     }
   }
 
-  /// How often the weights are loaded: once per launch, once per window of points, or for every instance.
+  /// How often the weights are loaded: once per launch, once per window of points, or once per instance.
   [[nodiscard]] unsigned weight_scope() const {
     if (resident_) return 0;
     return target_.weight_residency ? 3 : 4;
@@ -610,7 +613,7 @@ class StageBuilder {
     builder_.add_pe_value(streams[1], [&](u32 pe) { return group_slot(after[pe].free); });
     std::vector<Instruction> code{{Opcode::send, {0, 0}, {1, 0}, {0, mask}, {}}};
     if (!target_.exchange_by_half) {
-      // The half that stays goes too, to a place that nothing reads.
+      // The half that stays on this PE is sent too, to a place that nothing reads.
       streams[2] = stream_at(static_cast<i32>(dropped_at_));
       streams[3] = data_stream();
       builder_.add_pe_value(streams[3], [&](u32 pe) {
@@ -626,7 +629,7 @@ class StageBuilder {
                          {planes_, {plane, plane, all * points * static_cast<i32>(multiplicity_), all * plane}}});
   }
 
-  /// Streams over the two groups of points as they lie at the end.
+  /// Streams over the two groups of points in their places at the end of the stage.
   Stream end_stream(unsigned half) {
     Stream stream = data_stream();
     const auto& groups = groups_.back();
@@ -764,7 +767,7 @@ ButterflyKernel make_butterfly_kernel(const CompilerTarget& target, const Butter
   const auto layers = static_cast<unsigned>(stage.layer_bits.size());
   const unsigned most_local = std::min(stage.index_bits, std::max(stage_limit_bits(target), pe_bits + 1)) - pe_bits;
   std::optional<MappingError> no_mapping;
-  // A single launch with fewer points an instance is better than several.
+  // A single launch whose instances have fewer points is better than several launches.
   for (const bool several_launches : {false, true}) {
     for (unsigned local = most_local; local >= 1 && local + pe_bits >= layers; --local) {
       for (const bool several_groups : {true, false}) {

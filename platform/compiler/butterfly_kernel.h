@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels for butterflies: one stage of a BPMM or of an FFT, that is a run of layers that the array executes
-// on closed sets without going back to the scratchpad. See docs/how_it_works.md, "The multilayer mapping".
+// Kernels for butterflies. A kernel is one stage of a BPMM or of an FFT: a run of layers that the array computes on
+// closed sets without returning to the scratchpad. See docs/how_it_works.md, "The multilayer mapping".
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ struct ButterflyKernel {
   Kernel kernel;
   std::vector<u16> weights;     // for the scratchpad, whole vectors
   std::array<u32, 3> counts{};  // of the instance levels 0..2; level 3 counts groups of lane groups
-  /// One, unless windows take more loops than there are instance levels: bytes to add to the registers of either side
-  /// and of the weights.
+  /// Bytes to add to the registers of input, output and weights in each launch. There is one launch, unless the windows
+  /// need more loops than there are instance levels.
   struct Launch {
     u32 input = 0, output = 0, weights = 0;
   };

@@ -10,15 +10,15 @@ namespace bvp {
 
 namespace {
 
-/// Moves `count` neighbouring bits from the bits that the stage leaves alone to the windows: the highest ones, unless
-/// others need fewer loops.
+/// Moves `count` neighbouring bits from those that the stage does not combine to the windows: the highest ones, unless
+/// other bits need fewer loops.
 void take_windows(const ButterflyStage& stage, unsigned count, std::vector<unsigned>& extra,
                   std::vector<unsigned>& window) {
   std::size_t best = extra.size() - count, fewest = ~std::size_t{0};
   for (std::size_t first = extra.size() - count + 1; first-- > 0;) {
     std::vector<unsigned> bits(extra.begin() + static_cast<std::ptrdiff_t>(first),
                                extra.begin() + static_cast<std::ptrdiff_t>(first + count));
-    // Strides of reversed bits fall, and loops count upwards.
+    // The strides of reversed bits fall from bit to bit, but loops count upwards.
     std::sort(bits.begin(), bits.end(),
               [&](unsigned a, unsigned b) { return stage.input_stride[a] < stage.input_stride[b]; });
     const std::size_t loops = linear_runs(
@@ -46,7 +46,7 @@ BitPlan plan_bits(const ButterflyStage& stage, unsigned local_bits, unsigned pe_
     if (!factor[bit]) extra.push_back(bit);
   }
   take_windows(stage, total - local_bits - pe_bits, extra, plan.window);
-  // PEs take the next ones: no exchange for those.
+  // PEs take the next bits, which need no exchange.
   while (plan.pe.size() < pe_bits && !extra.empty()) {
     plan.pe.push_back(extra.back());
     extra.pop_back();
@@ -81,16 +81,17 @@ void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> b
 
 std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
                                          unsigned layer_count) {
-  // The largest number of layers whose smallest closed set fits, then as few and as equal stages as possible.
+  // Finds the largest number of layers whose smallest closed set fits, and then as few and as equal stages as possible.
   const unsigned pe_bits = pe_bits_of(target, index_bits);
   const u64 planes = complex ? 2 : 1, values = complex ? 2 : 4;
   unsigned limit = std::max(stage_limit_bits(target), pe_bits + 1);
-  // An FFT reverses its local bits as it stores them: each but the group bit is a loop of its own.
+  // An FFT reverses its local bits when it stores them, so each of them, except the group bit, needs a loop of its own.
   if (complex) limit = std::min(limit, pe_bits + static_cast<unsigned>(trip_levels) + 1);
-  // One context, what is sent to be dropped, residual, temporaries, the weights of one window with bias, constants.
+  // The operand memory holds one context, a place for vectors that are sent and not used, the residual, temporaries,
+  // the weights of one window with bias, and constants.
   const auto vectors = [&](unsigned bits) {
     const u64 group = u64{1} << (std::max(bits, pe_bits + 1) - pe_bits - 1);
-    // Small groups take fewer temporaries; what they leave is room for another context.
+    // Small groups need fewer temporaries, which leaves room for another context.
     const u64 scalars = bits * values * group + 2 * group, temporaries = group == 1 ? 2 : 2 * 8;
     const u64 groups = pe_bits == 0 || target.exchange_by_half ? 3 : 4;
     return planes * groups * group + 2 * group + temporaries + scalars / target.lanes + 1 + 4 / target.lanes + 1;

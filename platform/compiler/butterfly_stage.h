@@ -34,16 +34,17 @@ struct ButterflyStage {
   bool bias = false;
   bool residual = false;
 
-  /// Nothing: zeros, to learn sizes only. Weights of the pair whose lower point is `index`: real {w00, w01, w10, w11},
-  /// complex {re, im, -, -}.
+  /// Weights of the pair whose lower point is `index`: real {w00, w01, w10, w11}, complex {re, im, -, -}. If the
+  /// function is empty, the weights are zeros: enough to learn sizes.
   std::function<std::array<u16, 4>(u32 stack, unsigned layer, u32 index)> weights;
-  /// Bias of an output point (numbered by its index before the stage: the bits are in place).
+  /// Bias of an output point. The point has the number that its index had before the stage, because the bits return to
+  /// their places.
   std::function<u16(u32 stack, u32 index)> bias_of;
 };
 
 using Bits = std::vector<unsigned>;  ///< numbers of index bits
 
-/// Bits in runs along which both strides double from bit to bit.
+/// Divides bits into runs along which both strides double from bit to bit.
 template <class Input, class Output>
 std::vector<Bits> linear_runs(const Bits& bits, const Input& input, const Output& output) {
   std::vector<Bits> runs;
@@ -57,7 +58,7 @@ std::vector<Bits> linear_runs(const Bits& bits, const Input& input, const Output
   return runs;
 }
 
-/// Where each index bit lives while the stage runs.
+/// The place of each index bit while the stage runs.
 struct BitPlan {
   std::vector<unsigned> local;   // position -> index bit; the last position is the group bit
   std::vector<unsigned> pe;      // bit of the PE index -> index bit
@@ -69,14 +70,15 @@ struct BitPlan {
 
 /// Bits of the index of the PEs that share a butterfly of 2^index_bits points.
 [[nodiscard]] unsigned pe_bits_of(const CompilerTarget& target, unsigned index_bits);
-/// Layers of a stage, at most.
+/// The largest number of layers of a stage.
 [[nodiscard]] unsigned stage_limit_bits(const CompilerTarget& target);
 
-/// Exchanges the places of these index bits: the highest gets the lowest place of theirs, and so on. Stages of an FFT
-/// leave their bits like this, so that the last one finds those before it in the order in which it stores them.
+/// Reverses the order of the places of these index bits: the highest bit gets the lowest of their places, and so on.
+/// Every stage of an FFT leaves its bits reversed like this, so that the last stage finds the bits of earlier stages in
+/// the order in which it stores them.
 void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> bits);
 
-/// How many layers each stage has when `layers` layers are computed on vectors of 2^index_bits points.
+/// The number of layers of each stage, if `layers` layers are computed on vectors of 2^index_bits points.
 [[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
                                                        unsigned layers);
 

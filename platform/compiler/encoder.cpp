@@ -55,7 +55,7 @@ class Encoder {
     return program_.norm(which, parameter(which + ".weight"), parameter(which + ".bias"), network_.epsilon, x);
   }
 
-  /// A value for tasks that are no row programs; ends the program.
+  /// Stands for a value in tasks that are not part of a row program; flushes the program.
   MatrixPlace to_dram(Value value, u64 columns) {
     const MatrixPlace place = matrix(columns);
     program_.store(value, place);
@@ -163,7 +163,7 @@ class Encoder {
     return result;
   }
 
-  /// All layers attend alike.
+  /// All layers use the same kind of attention.
   void choose_key_block() {
     const bool any = std::any_of(network_.layers.begin(), network_.layers.end(),
                                  [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });

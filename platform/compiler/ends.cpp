@@ -16,9 +16,9 @@ namespace bvp {
 
 namespace {
 
-/// Rows of a tile of the embedding: as many commands as the firmware's ring takes with ease.
+/// Rows of a tile of the embedding: the number of commands that the firmware's ring holds easily.
 constexpr u32 gather_rows = 64;
-/// Tokens whose sum is taken before it is added to the others (docs/numerics.md).
+/// Tokens that are summed up before the sum is added to the others (docs/numerics.md).
 constexpr u32 pool_block = 64;
 
 LaunchStep launch_of(SumKernel kernel, const std::string& name, std::string mapping, u32 outer) {
@@ -60,7 +60,7 @@ class MeanPooling {
   [[nodiscard]] i64 strip(u32 panels) const { return static_cast<i64>(columns(panels) * 2); }
   [[nodiscard]] static i64 rows_of(const MatrixPlace& place, u64 rows) { return static_cast<i64>(rows * place.pitch); }
 
-  /// A part of what is summed up: `count` terms from `first` on, which earlier parts have done.
+  /// A part of a sum: `count` terms from `first` on. Earlier parts have summed up the terms before.
   struct Part {
     u32 first = 0, count = 0;
     bool is_last = true, packed = false;
@@ -75,7 +75,7 @@ class MeanPooling {
     return parts;
   }
 
-  /// As few parts as fit in tiles of one panel. `smallest`: the smallest task for a part.
+  /// Divides the terms into as few parts as fit in tiles of one panel. `smallest` makes the smallest task for a part.
   template <class Smallest>
   [[nodiscard]] std::vector<Part> divide(u32 count, bool packed, const Smallest& smallest) const {
     for (u32 size = count;; size = (size + 1) / 2) {
@@ -88,7 +88,7 @@ class MeanPooling {
     }
   }
 
-  /// Blocks and panels are cut into equal tiles, at the least cost.
+  /// Cuts blocks and panels into equal tiles, with the least cost.
   void add_best(u32 blocks, const Make& make) {
     u64 best_cost = std::numeric_limits<u64>::max();
     u32 best_blocks = 1, best_panels = 1;
@@ -107,11 +107,11 @@ class MeanPooling {
     plan_.add_task(make(best_blocks, best_panels, false));
   }
 
-  /// The sums of `blocks` blocks of `rows` tokens, from block `first` on.
+  /// Adds tasks for the sums of `blocks` blocks of `rows` tokens, from block `first` on.
   void add_sums(u32 first, u32 rows, u32 blocks) {
     const std::vector<Part> parts =
         divide(rows, false, [&](const Part& part) { return sums(first, part, blocks, 1, 1, true); });
-    // The rows of several blocks follow each other only if they are whole.
+    // The rows of several blocks are consecutive only if the blocks are whole.
     for (const Part& part : parts) {
       add_best(parts.size() > 1 ? 1 : blocks, [&](u32 tile_blocks, u32 tile_panels, bool measuring) {
         return sums(first, part, blocks, tile_blocks, tile_panels, measuring);
@@ -150,7 +150,7 @@ class MeanPooling {
     return task;
   }
 
-  /// The sum of all blocks. Between parts it is one more pair of rows.
+  /// Adds the task for the sum of all blocks. The sum of earlier parts is one more pair of rows.
   void add_mean(const MatrixPlace& pooled) {
     const std::vector<Part> parts =
         divide(blocks(), false, [&](const Part& part) { return mean(pooled, part, 1, true); });
@@ -207,7 +207,7 @@ class MeanPooling {
     task.add_launch(std::move(step));
   }
 
-  /// The largest power of two in the number of tokens: both factors are fp16 numbers of full precision.
+  /// The largest power of two that divides the number of tokens: both factors are then fp16 numbers of full precision.
   [[nodiscard]] u64 power() const { return u64{1} << (63 - static_cast<unsigned>(__builtin_clzll(tokens_))); }
 
   Plan& plan_;
@@ -242,7 +242,7 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
   tokens.count = network.batch * network.tokens;
   tokens.address = plan.allocate(tokens.count * sizeof(u32));
 
-  /// Columns [first, end) of all tokens.
+  /// A part of the columns of all tokens: [first, end).
   const auto make = [&](u64 first, u64 end, const Plan::Tiling& tiling, bool measuring) {
     const auto strip = [&](MatrixPlace place) {
       place.address += first * 2;
@@ -279,7 +279,7 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
     return packed ? Plan::packed_tiling(network.tokens, count, {batch, 1})
                   : plan.tiling(network.tokens, count, {batch, 1});
   };
-  // As few strips of whole panels as fit.
+  // As few strips of whole panels as possible.
   u64 width = network.hidden;
   for (u64 count = 1; !plan.fits(make(0, width, tiling_of(1), true)); ++count) {
     if (count == panels) {

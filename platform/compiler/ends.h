@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands before and behind the layers of an encoder: the embedding of tokens and the classifier head.
+// The tasks before and after the layers of an encoder: the embedding of tokens and the classifier head.
 #pragma once
 
 #include "platform/compiler/plan.h"
@@ -8,11 +8,11 @@
 
 namespace bvp {
 
-/// A task that gathers the rows of the token table by the ids in DRAM and adds the positions. Returns where the ids
-/// lie.
+/// Adds a task that gathers rows of the token table by the ids in DRAM and adds the positions. Returns the place of the
+/// ids.
 TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& parameters, const MatrixPlace& output);
 
-/// Tasks for pooling and the dense layer behind it. Returns the logits, a row for each batch element.
+/// Adds tasks for pooling and for the dense layer after it. Returns the logits, one row for each batch element.
 MatrixPlace add_classifier(Plan& plan, const Network& network, const TensorMap& parameters, const MatrixPlace& input);
 
 }  // namespace bvp

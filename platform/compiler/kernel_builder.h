@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts a kernel together: allocates operand memory, shares equal code, turns loops into trips.
+// Builds a kernel: allocates operand memory, shares equal code, turns loops into trips.
 #pragma once
 
 #include <array>
@@ -30,13 +30,14 @@ class KernelBuilder {
   u32 allocate_accumulators(u32 count);
   [[nodiscard]] u32 free_vectors() const { return target_.operand_vectors - vectors_; }
 
-  /// A value that differs from PE to PE: sets stream.pe_register, or folds it into the base where all are equal.
+  /// Adds a value that differs from PE to PE: sets stream.pe_register, or adds the value to the base if it is equal on
+  /// all PEs.
   void add_pe_value(Stream& stream, const std::function<i32(u32 pe)>& value);
   /// PEs share out the iterations of a level: PE p starts at start(p) and steps by `step`.
   void distribute(unsigned level, const std::function<i32(u32 pe)>& start, u32 step);
 
-  /// `loops`, innermost first, become trips; loops of one trip vanish, and neighbours that continue each other
-  /// merge, except into the innermost, which stays trip level 0 as given.
+  /// Turns `loops`, innermost first, into trips. Loops of one trip vanish. Neighbouring loops that continue each other
+  /// are merged, except that the innermost one stays trip level 0 as given.
   u16 add(Unit unit, unsigned scope, unsigned tag, const std::vector<Instruction>& code,
           const std::array<Stream, streams_per_segment>& streams, const std::vector<Loop>& loops);
   void edge(u16 from, u16 to, EdgeKind kind, unsigned initial = 0, unsigned peer_mask = 0);

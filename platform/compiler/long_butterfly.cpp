@@ -18,7 +18,7 @@ namespace {
 /// Where each index bit lies in DRAM: location l means a distance of 2^l points.
 using Locations = std::vector<unsigned>;
 
-/// Consecutive locations, as one loop.
+/// Consecutive locations that one loop covers.
 struct Run {
   unsigned first = 0, bits = 0;
   [[nodiscard]] u32 count() const { return u32{1} << bits; }
@@ -63,14 +63,14 @@ class PassBuilder {
     outer_runs_ = runs_of(locations(pass.outer, pass.from));
   }
 
-  /// Whether DMA descriptors and tile levels can express it.
+  /// Whether DMA descriptors and tile levels can express the pass.
   [[nodiscard]] bool possible() const {
     const auto too_many = [&](const std::vector<Run>& runs) {
       if (pass_.packed) return runs.size() > 2;
       return runs.size() > (butterfly_.along_rows || of_vectors(runs) || runs.front().first == 0 ? 2 : 1);
     };
     if (too_many(in_runs_) || too_many(out_runs_) || outer_runs_.size() > 2) return false;
-    // Tiles that follow each other on the way in must do so on the way out.
+    // Tiles that follow each other in the input must also follow each other in the output.
     for (std::size_t i = 1; i < pass_.outer.size(); ++i) {
       const unsigned a = pass_.outer[i - 1], b = pass_.outer[i];
       if (pass_.from[b] == pass_.from[a] + 1 && pass_.to[b] != pass_.to[a] + 1) return false;
@@ -132,7 +132,7 @@ class PassBuilder {
   [[nodiscard]] i32 stride(const TileBuffer& buffer, unsigned local_bit) const {
     return butterfly_.along_rows ? buffer.layout.row_stride(local_bit) : buffer.layout.column_stride(local_bit);
   }
-  /// Along the columns: whether whole vectors of neighbouring points can be moved.
+  /// Whether whole vectors of neighbouring points can be moved along the columns.
   [[nodiscard]] bool of_vectors(const std::vector<Run>& runs) const {
     return target_.lanes == 1 || (runs.front().first == 0 && runs.front().count() >= target_.lanes);
   }
@@ -316,10 +316,10 @@ class Division {
   Division(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places)
       : plan_(plan), butterfly_(butterfly), places_(places) {}
 
-  /// Finds the best division; returns its cost.
+  /// Finds the division with the least cost and returns the cost.
   u64 find() {
-    // Tiles take as many neighbouring points as make good DMA bursts. Where those do not fit, fewer: the passes work,
-    // slowly, in less space.
+    // Tiles take as many neighbouring points as make good DMA bursts. If those do not fit, tiles take fewer: then the
+    // passes need less space, but are slow.
     const unsigned lane_bits = log2_of(plan_.target().lanes);
     extras_ = butterfly_.along_rows ? std::vector<unsigned>{0, 2} : std::vector<unsigned>{lane_bits, lane_bits + 2};
     try_passes();
@@ -378,7 +378,7 @@ class Division {
     return Plan::packed_tiling(butterfly_.others, rows, builder.outer_counts());
   }
 
-  /// As few passes as possible. One is only worth a try if its buffers are packed.
+  /// Divides the layers into as few passes as possible. A single pass is only tried if its buffers are packed.
   void try_passes() {
     const unsigned layers = butterfly_.index_bits;
     for (unsigned passes = packed_ ? 1 : 2; passes <= layers && !best_; ++passes) {
@@ -387,7 +387,7 @@ class Division {
     }
   }
 
-  /// A bound before anything is built: whether the buffers of a tile of so many points fit.
+  /// A bound that needs no kernels: whether the buffers of a tile of so many points fit.
   [[nodiscard]] bool may_fit(unsigned point_bits) const {
     const u64 buffer_bytes = u64{plan_.target().vector_bytes()} << point_bits;
     return buffer_bytes * (butterfly_.complex ? 3 : 1) <= plan_.half_bytes();
@@ -438,13 +438,13 @@ class Division {
       std::vector<bool> inner(bits, false);
       for (std::size_t layer = first; layer < pass.end_layer; ++layer) inner[butterfly_.layer_bits[layer]] = true;
       if (butterfly_.bit_reversed) {
-        // A pass leaves its bits reversed among their own locations, the last one puts all where they belong. Its tiles
-        // then follow each other in as many ways as there were passes, which limits these; to collect the bits on the
-        // way keeps tiles in two.
+        // A pass leaves its bits reversed among their own locations, and the last pass puts all bits where they belong.
+        // The tiles of the last pass then need one loop for each earlier pass, which limits their number. If passes
+        // also collect the earlier bits in their final order, two loops are enough.
         std::vector<unsigned> own(butterfly_.layer_bits.begin() + static_cast<std::ptrdiff_t>(first),
                                   butterfly_.layer_bits.begin() + static_cast<std::ptrdiff_t>(pass.end_layer));
         reverse_places(location, std::move(own));
-        // The bits that passes have worked on so far, in their final order.
+        // The bits that earlier passes have worked on, in their final order.
         const auto done = static_cast<unsigned>(pass.end_layer);
         for (unsigned bit = bits - done; bit < bits && (collects_ || done == bits); ++bit) {
           location[bit] = bits - done + (bits - 1 - bit);
@@ -463,7 +463,7 @@ class Division {
     return passes;
   }
 
-  /// Its cost with small tiles.
+  /// The cost with small tiles.
   [[nodiscard]] u64 cost_of(const Pass& pass, bool first, bool last) const {
     if (!may_fit(static_cast<unsigned>(pass.inner.size()))) return impossible;
     const PassBuilder builder(plan_, butterfly_, places_, pass, first, last);
@@ -481,7 +481,7 @@ class Division {
       }
       return impossible;
     } catch (const CompileError&) {
-      return impossible;  // no kernel for this division
+      return impossible;  // there is no kernel for this division
     }
   }
 

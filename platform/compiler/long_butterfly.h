@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Butterflies and FFTs whose points do not fit a scratchpad half: passes over the matrix in DRAM, each of which
-// computes some of the layers on tiles that hold all points that differ in the bits of those layers.
+// Butterflies and FFTs whose points do not fit a scratchpad half. They are computed in passes over the matrix in DRAM;
+// each pass computes some of the layers on tiles that hold all points which differ only in the bits of those layers.
 #pragma once
 
 #include <array>
@@ -32,7 +32,8 @@ struct LongButterfly {
   std::optional<Activation> activation;
 };
 
-/// Matrices of 2^index_bits points; the imaginary ones only where they are needed. The input may not be written.
+/// Matrices of 2^index_bits points; the imaginary ones are needed only for complex values. The input must not be
+/// written.
 struct LongButterflyPlaces {
   MatrixPlace input_re, input_im, output_re, output_im;
   std::optional<MatrixPlace> residual;  // laid out as the output
@@ -41,11 +42,11 @@ struct LongButterflyPlaces {
 /// @throws CompileError  no division into passes fits
 void add_long_butterfly(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
 
-/// What it costs (Plan::cost).
+/// The cost of the butterfly (Plan::cost).
 inline constexpr u64 long_butterfly_impossible = ~u64{0};
 [[nodiscard]] u64 long_butterfly_cost(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
 
-/// An FFT without its places and sizes: decimation in time, layer k combines bit k of the position, which is bit
+/// An FFT without places and sizes: decimation in time, so layer k combines bit k of the position, which is bit
 /// bits-1-k of the input's index.
 [[nodiscard]] LongButterfly long_fft(const std::string& name, unsigned index_bits, bool ortho);
 

@@ -30,7 +30,7 @@ class LongRows {
   void set_norm(const LongNorm& norm) { norm_ = &norm; }
   [[nodiscard]] const MatrixPlace& statistics() const { return statistics_; }
 
-  /// Each step over all parts of the columns, then the next: as few parts as fit.
+  /// Makes tasks for each step over all parts of the columns, one step after the other, with as few parts as fit.
   void add(const std::vector<RowStep>& steps) {
     divide(steps);
     if (parts_.size() > 1) sums_ = plan_.matrix(input_.rows, u64{2} * sum_ways(plan_.target()));
@@ -61,7 +61,7 @@ class LongRows {
   void divide(const std::vector<RowStep>& steps) {
     if (divide_into(steps, plan_.target().lanes)) return;
     packed_ = plan_.may_pack();
-    // The interleaved parts of a sum take the columns of every part in the same order.
+    // Each interleaved part of a sum takes its columns in the same order whatever the parts of the columns are.
     if (packed_ && divide_into(steps, sum_ways(plan_.target()))) return;
     for (const RowStep step : steps) {
       for (const Part& part : parts_) {
@@ -70,7 +70,7 @@ class LongRows {
     }
   }
 
-  /// False: parts of `unit` columns do not fit.
+  /// Returns false if parts of `unit` columns do not fit.
   bool divide_into(const std::vector<RowStep>& steps, u64 unit) {
     const u64 units = (input_.columns + unit - 1) / unit;
     for (u64 count = 1;; count += std::max<u64>(1, count / 8)) {
@@ -106,7 +106,7 @@ class LongRows {
     return packed_ ? Plan::packed_tiling(input_.rows, lanes, {1, 1}) : plan_.tiling(input_.rows, 1, {1, 1});
   }
 
-  /// Weights and biases of the norm's part come with the tile.
+  /// Weights and biases of the part are loaded with the tile.
   [[nodiscard]] std::vector<u16> scalars_of(const Part& part) const {
     const auto value = [&](const Tensor& tensor) {
       return [&, first = part.first](u32 column) { return plan_.target().data ? tensor.data[first + column] : u16{0}; };
@@ -169,7 +169,7 @@ class LongRows {
     move(true, from_part(input_), part.columns(), x);
     const TileBuffer statistics = buffer_of(statistics_.columns);
     registers.push_back({row_part_register::statistics, statistics.offset, false});
-    // The first steps find none.
+    // The first steps find no such matrix.
     if ((step != RowStep::sum && step != RowStep::maximum) || (step == RowStep::maximum && !part.is_first)) {
       move(true, statistics_, statistics_.columns, statistics);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layer norm and softmax of rows that do not fit a scratchpad half: tasks over parts of the columns, whose sums, maxima
-// and statistics go through DRAM. The bits are those of whole rows (docs/numerics.md).
+// Layer norm and softmax of rows that do not fit a scratchpad half. Their tasks work on parts of the columns; sums,
+// maxima and statistics go through DRAM between the tasks. The result has the same bits as with whole rows
+// (docs/numerics.md).
 #pragma once
 
 #include <string>
@@ -18,12 +19,13 @@ struct LongNorm {
   double epsilon = 1e-5;
 };
 
-/// output = (input - mean) / sqrt(variance + epsilon) * weight + bias of each row; the places may be the same.
-/// @throws CompileError  a lane group of rows of one panel with its sums and statistics does not fit a half
+/// output = (input - mean) / sqrt(variance + epsilon) * weight + bias for each row; input and output may have the same
+/// place.
+/// @throws CompileError  one lane group of rows of one panel does not fit a half together with its sums and statistics
 void add_long_norm(Plan& plan, const LongNorm& norm, const MatrixPlace& input, const MatrixPlace& output);
 
-/// In place: exp(score - maximum of its row). Returns a matrix of statistics (softmax_column): the reciprocals of the
-/// sums. @throws CompileError  likewise
+/// In place: exp(score - maximum of its row). Returns a matrix of statistics (softmax_column) with the reciprocals of
+/// the sums. @throws CompileError  as add_long_norm()
 [[nodiscard]] MatrixPlace add_long_softmax(Plan& plan, const std::string& name, u32 layer, const MatrixPlace& scores);
 
 }  // namespace bvp

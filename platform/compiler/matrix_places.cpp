@@ -8,7 +8,7 @@ namespace bvp {
 
 namespace {
 
-/// Provisional addresses are those from here on: no bus address is.
+/// Provisional addresses begin here: no bus address is as high.
 constexpr u64 provisional_base = u64{1} << 52;
 constexpr u64 page = 4096;
 
@@ -61,7 +61,7 @@ void MatrixPlaces::settle(const std::vector<TaskBuilder>& tasks, const std::func
       }
     }
   }
-  // First fit, in the order of first use, in a pool that is as large as it has to be.
+  // First fit in the order of first use; the pool grows as needed.
   std::vector<Matrix*> order;
   for (Matrix& matrix : matrices_) {
     if (matrix.kept) {
@@ -74,7 +74,7 @@ void MatrixPlaces::settle(const std::vector<TaskBuilder>& tasks, const std::func
   u64 pool = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
     Matrix& matrix = *order[i];
-    // Those before it that are still in use, by address.
+    // The earlier matrices that are still in use, by address.
     std::vector<const Matrix*> others;
     for (std::size_t other = 0; other < i; ++other) {
       if (order[other]->last >= matrix.first) others.push_back(order[other]);

@@ -20,7 +20,7 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
   const auto statistics = static_cast<i32>(output_panels * spec.layout.panel_bytes());
   const auto block_bytes = statistics + static_cast<i32>(spec.layout.bytes(softmax_column::count));
 
-  // Features per instance: as many as operand memory and accumulators allow, a part of a panel.
+  // An instance takes as many features as operand memory and accumulators allow, within a panel.
   const u32 depth = target.operand_vectors >= 2 * (2 * blocks + 2) + 2 * (blocks + 1) ? target.in_flight(2) : 1;
   const u32 fixed = depth * (2 * blocks + 2);
   u32 features = CompilerTarget::floor_power_of_two(std::min({spec.width, lanes, 8u, target.accumulators / depth - 1}));
@@ -43,7 +43,7 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
   const Stream inverse = rotating(builder.allocate_vectors(depth), 1, depth, 1);
   const Stream total = rotating(builder.allocate_accumulators(depth), 1, depth, 1);
 
-  // Weights of the blocks, once per lane group. They take the place of the maxima.
+  // The weights of the blocks, computed once per lane group, overwrite the maxima.
   const auto load_column = [&](u32 index, const Stream& slots) {
     Stream memory = column_stream(merge_register::partial, spec.layout);
     memory.base += statistics + column(index);
@@ -76,7 +76,7 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
   builder.edge(weigh, first, space, depth);
   builder.edge(invert, zero, space, depth);
 
-  // Some features of all blocks at a time.
+  // Takes some features of all blocks at a time.
   const Stream o = rotating(builder.allocate_vectors(depth * features * blocks), 3, depth, features * blocks);
   const Stream y = rotating(builder.allocate_vectors(depth * features), 3, depth, features);
   const Stream sums = rotating(builder.allocate_accumulators(depth * features), 3, depth, features);

@@ -20,7 +20,7 @@ std::string describe(const ButterflyKernel& kernel, u64 points, std::size_t laye
       kernel.launches.size() > 1 ? fmt::format(", {} launches", kernel.launches.size()) : "");
 }
 
-/// What a launch adds to a register.
+/// The amount that a launch adds to a register.
 u32 offset_of(const ButterflyKernel::Launch& launch, unsigned number) {
   switch (number) {
     case butterfly_register::input:
@@ -50,7 +50,7 @@ void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, co
   registers.push_back({butterfly_register::weights, weights ? *weights : task.add_weights(kernel.weights), !weights});
   step.kernel = std::make_shared<const Kernel>(kernel.kernel);
   for (const ButterflyKernel::Launch& launch : kernel.launches) {
-    // Only all launches together make the whole result.
+    // The result is complete only after all launches.
     if (&launch == &kernel.launches.back()) step.results = results;
     step.registers = registers;
     for (LaunchStep::Register& reg : step.registers) reg.offset += offset_of(launch, reg.number);
@@ -77,7 +77,7 @@ std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape
   const u16* t = &op.twiddle->data[((u64{stack + op.first_stack} * bits + layer) * (n / 2) + pair) * 4];
   std::array<u16, 4> weights{t[0], t[1], t[2], t[3]};
   if (layer + 1 == bits) {
-    // Points that are cut off become 0, as the padding of whatever reads them must be.
+    // Points that are cut off become 0, because readers of the buffer need zeros as padding.
     if (stack * n + index >= shape.outputs) weights[0] = weights[1] = 0;
     if (stack * n + index + stride >= shape.outputs) weights[2] = weights[3] = 0;
   }
@@ -197,7 +197,7 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
     if (!stage.real_output) registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
-    // What lies between stages comes out of them again.
+    // The result of one stage is the input of the next one.
     std::vector<KernelResult> results;
     for (const TileBuffer* plane : {&output_re, &output_im}) {
       if (last && (plane == &output_re || !stage.real_output)) {
@@ -302,7 +302,7 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   step.registers = {{softmax_register::scores, scores.offset, false},
                     {softmax_register::reciprocal, statistics.offset, false},
                     {softmax_register::weights, task.add_weights(kernel.weights), true}};
-  // An exponential that is no number makes a sum that is none.
+  // An exponential that is NaN makes the sum NaN.
   step.results = {task.result(statistics, for_merge ? u64{softmax_column::count} : 1)};
   step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
   task.add_launch(std::move(step));

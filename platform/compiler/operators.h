@@ -18,8 +18,8 @@ namespace bvp {
 /// Columns that a butterfly linear layer reads (zero beyond the inputs) and writes.
 struct LinearShape {
   u64 points = 0;  // next power of two of the inputs
-  /// Where several stacks share a panel of `lanes` columns and one panel is not enough: up to a whole panel, with
-  /// zeros for those beyond the outputs.
+  /// Number of stacks, which is raised to fill a panel: if several stacks share a panel of `lanes` columns and one
+  /// panel is not enough, zeros follow the outputs up to a whole panel.
   u64 stacks = 0;
   u64 inputs = 0, outputs = 0;
   LinearShape(u64 inputs, u64 outputs, u32 lanes);
@@ -44,8 +44,8 @@ struct LinearOperator {
 [[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index);
 [[nodiscard]] u16 fft_scale(u64 points);
 
-/// The launches of a butterfly kernel. `weights`: where they lie in the half, if they are not to go to the weight area.
-/// `results`: what all of them together leave that no further launch changes.
+/// Adds the launches of a butterfly kernel. `weights`: their place in the half, if they are not in the weight area.
+/// `results`: what all launches together leave and no later launch changes.
 void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
                             const ButterflyStage& stage, u32 groups, u32 tail_groups,
                             std::vector<LaunchStep::Register> registers, std::optional<u32> weights,
@@ -81,7 +81,7 @@ void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::
 void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
                    unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
                    const TileBuffer& scores, const TileBuffer& statistics, bool for_merge, const TileBuffer& output);
-/// Joins `blocks` partial results, each the panels of an output and its statistics.
+/// Joins `blocks` partial results. Each of them is the panels of an output followed by its statistics.
 void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u32 blocks, u64 width,
                const TileBuffer& partial, const TileBuffer& output);
 
@@ -101,15 +101,16 @@ struct DenseOperator {
   std::optional<TileBuffer> bias;  // a value for each output, in order from the buffer's first byte on
   std::optional<Activation> activation;
   std::optional<TileBuffer> residual;
-  /// Where the inputs are divided among several tasks: what each but the first begins with, each but the last leaves.
+  /// Used if the inputs are divided among several tasks: each task but the first begins with sums, and each but the
+  /// last leaves sums.
   struct Sums {
     TileBuffer low, high;
     bool resume = false, suspend = false;
   };
   std::optional<Sums> sums;
 };
-/// output = input * weight^T, then factor, bias, activation and residual. `weight` has a row for each output, or with
-/// `transposed` for each input. Nothing but the sums is written where they are suspended.
+/// output = input * weight^T, followed by factor, bias, activation and residual. `weight` has a row for each output or,
+/// with `transposed`, for each input. If sums are suspended, only the sums are written.
 void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
                const TileBuffer& weight, const TileBuffer& output);
 

@@ -36,50 +36,52 @@ class Plan {
 
   /// @throws CompileError  the DRAM is full
   u64 allocate(u64 bytes);
-  /// Bytes that tasks write before they read them; until settle(), the address is provisional.
+  /// Allocates memory that tasks write before they read it; the address is provisional until settle().
   u64 scratch(u64 bytes) { return matrices_.add(bytes); }
-  /// Likewise a matrix; rows are padded to whole vectors, and readers may reach one row beyond the last.
+  /// Allocates a matrix in the same way. Rows are padded to whole vectors, and readers may go one row beyond the last
+  /// one.
   MatrixPlace matrix(u64 rows, u64 columns);
-  /// The matrix is read or written from outside, or looked at after the run.
+  /// Marks a matrix that is read or written from outside, or inspected after the run.
   void keep(const MatrixPlace& place) { matrices_.keep(place); }
-  /// All tasks are known: matrices get their places. @throws CompileError  the DRAM is full
+  /// Must be called when all tasks are known: gives the matrices their places. @throws CompileError  the DRAM is full
   const MatrixPlaces& settle();
   /// A tensor of one or two dimensions, or its transpose, rows padded with zeros to whole vectors and to a multiple of
   /// `lanes` rows.
   MatrixPlace constant(const Tensor& tensor, bool transposed = false);
-  /// Bytes that are there when the run begins.
+  /// Allocates bytes with contents that are there when the run begins.
   void blob(u64 address, const void* bytes, std::size_t size);
   [[nodiscard]] bool dry() const { return dry_; }
 
   // ---------------------------------------------------------------- tasks
 
-  /// What a tile looks like: number of tiles per level (innermost first), rows of a full one and of the last.
+  /// How a task is cut into tiles: number of tiles per level (innermost first), rows of a full tile and of the last
+  /// one.
   struct Tiling {
     std::array<u32, 3> tiles{1, 1, 1};
     u32 rows = 0, tail_rows = 0;
     bool packed = false;
   };
-  /// Makes a task with this tiling; `measuring`: only to learn its size and cost.
+  /// Makes a task with this tiling; `measuring`: only its size and cost are wanted.
   using Make = std::function<TaskBuilder(const Tiling& tiling, bool measuring)>;
 
-  /// Whole lane groups a tile, `outer` tiles in the other levels.
+  /// A tiling with whole lane groups per tile, and `outer` tiles in the other levels.
   [[nodiscard]] Tiling tiling(u64 rows, u32 tile_groups, std::array<u32, 2> outer) const;
-  /// For a packed task: `tile_rows` rows a tile, as many as there are lanes or fewer.
+  /// A tiling of a packed task: `tile_rows` rows per tile, at most as many as there are lanes.
   [[nodiscard]] static Tiling packed_tiling(u64 rows, u32 tile_rows, std::array<u32, 2> outer);
-  /// The tiling over `rows` rows that costs least of those that fit a half; nothing if none does.
+  /// The tiling of `rows` rows that costs least among those that fit a half; nullopt if none fits.
   [[nodiscard]] std::optional<Tiling> choose_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const;
   /// Makes the task with the best tiling. @throws CompileError  a lane group of rows does not fit a half
   void add_row_task(u64 rows, std::array<u32, 2> outer, const Make& make);
   void add_task(TaskBuilder task);
 
-  /// Buffers and weights of a task; the two lie in one half.
+  /// Bytes of buffers and weights of a task; both lie in one half.
   [[nodiscard]] u64 footprint(const TaskBuilder& task) const;
   [[nodiscard]] bool fits(const TaskBuilder& task) const {
     return footprint(task) <= half_bytes() && weight_bytes(task) <= most_weights_ &&
            task.steps() < network_step_stand_in;
   }
   [[nodiscard]] u64 cycles(const TaskBuilder& task) const;
-  /// What a task is chosen by (task_cost).
+  /// The cost by which a task's tiling is chosen (task_cost).
   [[nodiscard]] u64 cost(const TaskBuilder& task) const;
   /// Of all tasks.
   [[nodiscard]] u64 cost() const;

@@ -19,13 +19,13 @@ namespace bvp {
 namespace {
 
 constexpr u32 ring_entries = 256;
-/// Divisions of the scratchpad that are planned and compared.
+/// Divisions of the scratchpad that are planned and compared with each other.
 constexpr unsigned most_tries = 4;
-/// Of a task's name in its record, where a NUL ends it.
+/// Longest name of a task in its record, where a NUL ends it.
 constexpr std::size_t printed_name_bytes = sizeof(Task::name) - 1;
 
-/// The name, if it fits a task's record, or else its beginning and its end with three dots between them. Tasks of one
-/// network differ in their ends: a range of operators, "FIRST .. LAST", keeps the last one whole.
+/// Returns the name if it fits a task's record, otherwise its beginning and its end with three dots between. Tasks of
+/// one network differ in the ends of their names; a range of operators, "FIRST .. LAST", keeps LAST whole.
 std::string printed_name(const std::string& name) {
   if (name.size() <= printed_name_bytes) return name;
   const std::string between = " .. ", dots = "...";
@@ -42,7 +42,7 @@ class Planner {
 
   CompiledNetwork compile() {
     std::optional<Division> division = divide_tiles();
-    // Where whole tiles do not fit, buffers are packed; by far the most of a half is theirs.
+    // If whole tiles do not fit, buffers are packed, and they get most of the half.
     for (u64 most_weights = half_bytes() / 8; !division && most_weights >= target_.vector_bytes(); most_weights /= 2) {
       division = divide(most_weights, true);
     }
@@ -55,7 +55,7 @@ class Planner {
   }
 
  private:
-  /// Of a scratchpad half, into tiles and weights of the next task.
+  /// How a scratchpad half is divided into tiles and weights of the next task.
   struct Division {
     u64 weight_area = 0;
     bool packed = false;
@@ -63,14 +63,15 @@ class Planner {
     u64 least_cost = 0;  // if tiles had all of the half
   };
 
-  /// The best division into whole tiles; nothing if a task does not fit.
+  /// The best division into whole tiles; nullopt if a task does not fit.
   std::optional<Division> divide_tiles() {
     std::optional<Division> best;
-    // Where the weights of one task leave too little of a half to the tiles of another, weights are limited.
+    // If the weights of one task leave too little of a half for the tiles of another, the weights are limited.
     u64 most_weights = half_bytes();
     for (; !best && most_weights >= target_.tile_bytes(); most_weights /= 2) best = divide(most_weights, false);
     if (!best) return best;
-    // Fewer may be worth another task even so: larger tiles take their operands from DRAM less often.
+    // Fewer weights may be worth an additional task anyway, because larger tiles read their operands from DRAM less
+    // often.
     Division last = *best;
     for (unsigned tries = 1; tries < most_tries && last.weight_area > 0 && last.least_cost < best->cost; ++tries) {
       const auto division = divide(last.weight_area - 1, false);
@@ -81,7 +82,7 @@ class Planner {
     return best;
   }
 
-  /// Nothing: a task does not fit a half.
+  /// Plans all tasks; returns nullopt if a task does not fit a half.
   std::optional<Division> divide(u64 most_weights, bool packed) {
     try {
       // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
@@ -112,7 +113,7 @@ class Planner {
     result_.sum_ways = sum_ways(target_);
   }
 
-  /// The matrices that are not only the tasks' own.
+  /// Matrices that are used outside of the tasks too.
   template <class Visit>
   void for_looked_at(const Visit& visit) {
     visit(result_.input);
@@ -192,7 +193,7 @@ class Planner {
       for (u64 tile = 0; tile < info.tiles; ++tile) {
         const u64 fetched = fetched_image_bytes(steps, first_launch);
         info.dram_read_bytes += fetched;
-        // From the second tile on all are alike.
+        // All tiles from the second one on are equal.
         if (tile == 1) {
           info.dram_read_bytes += (info.tiles - 2) * fetched;
           break;
@@ -224,7 +225,8 @@ class Planner {
     result_.blobs = plan.take_blobs();
   }
 
-  /// What the sequencer fetches for these launches, the last steps so far: each image that is not configured already.
+  /// The bytes that the sequencer fetches for these launches, which are the last steps so far: each image that is not
+  /// configured already.
   u64 fetched_image_bytes(const std::vector<Step>& steps, std::size_t first) {
     u64 fetched = 0;
     for (std::size_t i = first; i < steps.size(); ++i) {
@@ -235,7 +237,7 @@ class Planner {
     return fetched;
   }
 
-  /// Where a kernel's image lies.
+  /// Returns the address of a kernel's image.
   struct Image {
     u64 address = 0;
     u32 bytes = 0;
@@ -276,7 +278,7 @@ class Planner {
   CompiledNetwork result_;
   std::string too_small_;  // what did not fit
   u64 weight_area_ = 0;
-  u64 configured_image_ = 0;  // where the image lies that the launch before had
+  u64 configured_image_ = 0;  // address of the image of the previous launch
   u64 header_address_ = 0, ring_address_ = 0;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a network to tasks: which operators share a tile, where buffers lie, what is moved when.
+// Turns a network into tasks: decides which operators share a tile, where buffers lie, and what is moved when.
 #pragma once
 
 #include "platform/compiler/target.h"
@@ -9,8 +9,8 @@
 
 namespace bvp {
 
-/// Throws CompileError where the network does not fit the machine or needs what is not there yet.
 /// @param parameters  by the names of the reference script, complete and of the right shapes
+/// @throws CompileError  the network does not fit the machine, or needs something that is not implemented
 [[nodiscard]] CompiledNetwork compile_network(const CompilerTarget& target, const Network& network,
                                               const TensorMap& parameters);
 

@@ -28,7 +28,7 @@ enum Constant : u16 {
   constant_count
 };
 
-/// How outputs are blocked and shared out.
+/// How the outputs are divided into blocks and among the PEs.
 struct Division {
   u32 outputs = 1;  // of an instance
   u32 panels = 1, blocks = 1;
@@ -57,7 +57,8 @@ Division divide(const CompilerTarget& target, u32 outputs, u32 of_instance, u32 
   return division;
 }
 
-/// As many outputs as accumulators allow, within one panel; a power of two, so that whole blocks make a panel.
+/// The number of outputs of an instance: as many as accumulators allow, within one panel, and a power of two, so that a
+/// panel consists of whole blocks.
 u32 largest_block(const CompilerTarget& target, u32 outputs) {
   return CompilerTarget::floor_power_of_two(
       std::min({outputs, target.lanes, 16u, std::max(1u, target.accumulators / 2)}));
@@ -80,9 +81,9 @@ class ProductBuilder {
   }
 
   [[nodiscard]] u32 block() const { return outputs_; }
-  /// Outputs, each of a lane group, that the busiest PE has.
+  /// Outputs (each of one lane group) of the busiest PE.
   [[nodiscard]] u64 share() const { return division_.instances * outputs_; }
-  /// In which a bank serves the busiest PE and those that take the same lane groups of x, one after the other.
+  /// Cycles in which a bank serves the busiest PE and the PEs that load the same lane groups of x, one after the other.
   [[nodiscard]] u64 bank_cycles() const {
     return division_.instances * spec_.terms * division_.by_panel * division_.by_block;
   }
@@ -120,7 +121,7 @@ class ProductBuilder {
   [[nodiscard]] bool has_bias() const { return spec_.bias != ProductSpec::Bias::none; }
   [[nodiscard]] bool has_gelu() const { return spec_.activation == Activation::gelu; }
 
-  /// The block as far as the operand memory allows.
+  /// The largest block for which the operand memory is sufficient.
   void fit_block(const CompilerTarget& target) {
     depth_ = target.in_flight(2);
     while (vectors(outputs_, depth_) > target.operand_vectors) {
@@ -129,7 +130,7 @@ class ProductBuilder {
       } else if (outputs_ > 1) {
         outputs_ /= 2;
       } else {
-        return;  // allocate() says what is missing
+        return;  // allocate() reports what is missing
       }
     }
   }
@@ -208,7 +209,7 @@ class ProductBuilder {
     builder_.edge(store, split, space, depth_);
   }
 
-  /// The products of a chunk of terms (scope 4), or of the last, partial one (scope 3), behind segment `start`.
+  /// The products of a chunk of terms (scope 4), or of the last, partial chunk (scope 3), after the segment `start`.
   void add_terms(unsigned scope, u32 terms, u16 start) {
     const u32 rotation = scope == 4 ? depth_ : 1;
     Stream x = walk_stream(product_register::x, spec_.x), w = walk_stream(product_register::w, spec_.w);
@@ -235,7 +236,7 @@ class ProductBuilder {
     for (const u16 load : {load_x, load_w}) {
       builder_.edge(load, product, data);
       builder_.edge(product, load, space, rotation);
-      // The tail uses the buffers of the chunks: after the last chunk, before those of the next instance.
+      // The tail uses the buffers of the chunks, after the last chunk and before the chunks of the next instance.
       if (last_product_) builder_.edge(*last_product_, load, space);
     }
     for (const u16 load : main_loads_) builder_.edge(product, load, space, 1);
@@ -372,14 +373,14 @@ ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpe
   for (u32 block = largest_block(target, spec.outputs); block > 0; block /= 2) {
     ProductBuilder builder(target, spec, groups, block);
     block = builder.block();
-    // A smaller block takes more loads and hides less latency: all it can be good for is a more even division.
+    // A smaller block needs more loads and hides less latency, so it is chosen only for a more even division.
     if (best && builder.share() >= best_share) continue;
     const u64 share = builder.share();
     ProductKernel kernel = builder.build();
     const auto& counts = kernel.counts;
     const u64 cycles = std::max(launch_cycles(target, kernel.kernel, {groups, counts[0], counts[1], counts[2]}),
                                 builder.bank_cycles());
-    // Loads take energy: the gain has to be worth them.
+    // Loads need energy, so the gain must be large enough.
     if (best && cycles * 16 > best_cycles * 15) continue;
     best = std::move(kernel);
     best_share = share;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products with fp32 accumulation: lanes run over one dimension of the result, instances over the other; PEs
-// share out both.
+// Matrix products with fp32 accumulation. Lanes run over one dimension of the result, instances over the other; the PEs
+// divide both dimensions among themselves.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@
 
 namespace bvp {
 
-/// y[i][j] = sum over k < terms of x[i][k] * w[j][k], in fp32, rounded once at the end; then, as asked, a factor, a
-/// bias, an activation and a residual. Lanes run over i (rows of the activations, or the outputs of a dense layer), j
-/// are the `outputs`. Nothing is said of how the matrices lie but by the walks.
+/// y[i][j] = sum over k < terms of x[i][k] * w[j][k], in fp32, rounded once at the end; followed, if requested, by a
+/// factor, a bias, an activation and a residual. Lanes run over i (rows of the activations, or the outputs of a dense
+/// layer); j counts the `outputs`. The walks say where the values lie; nothing else depends on the layout.
 struct ProductSpec {
   u32 terms = 0;
   u32 outputs = 0;

@@ -25,7 +25,8 @@ TileStrides row_strides(const MatrixPlace& place, u32 tile_rows, i64 second = 0,
 
 namespace {
 
-/// y = x * w^T, or with `transposed` x * w, and what follows; heads are products of their own, some bytes apart.
+/// y = x * w^T, or x * w with `transposed`, and the operations after it. Each head is a product of its own; the heads
+/// lie at fixed distances.
 struct Product {
   std::string name;
   u32 layer = 0;
@@ -58,7 +59,7 @@ class ProductTasks {
  public:
   ProductTasks(Plan& plan, Product product) : plan_(plan), product_(std::move(product)) {}
 
-  /// Parts of the inputs, as few as can be, whose tasks fit in whole tiles; nothing if none do.
+  /// Divides the inputs into as few parts as possible whose tasks fit in whole tiles; nullopt if no division fits.
   [[nodiscard]] std::optional<std::vector<InputPart>> fitting() const {
     const u64 lanes = plan_.target().lanes, chunks = plan_.padded(product_.x.columns) / lanes;
     for (u64 of_part = chunks;; of_part = (of_part + 1) / 2) {
@@ -134,7 +135,7 @@ class ProductTasks {
     const CompilerTarget& target = plan_.target();
     const u64 inputs = part.end - part.first;
     const u64 columns = std::min(tile_columns, range.end - range.first);
-    // Kernels take outputs in blocks, powers of two, which whole tiles have room for.
+    // Kernels take outputs in blocks of a power of two; whole tiles have room for them.
     const u64 held = tiling.packed && !product_.over_outputs ? next_power_of_two(columns) : columns;
     const auto column_bytes = static_cast<i64>(columns * 2);
     const auto moved = [](MatrixPlace place, u64 rows, u64 first_column) {
@@ -144,7 +145,7 @@ class ProductTasks {
     TaskBuilder task(target, product_.name + part.suffix, product_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
                      measuring);
     if (tiling.packed) task.pack();
-    // Without column access, what is taken by column is transposed, all of it but for the rows of w.
+    // Without column access, all operands that are taken by column are transposed, except the rows of w.
     const auto taken = [&](u64 of_columns, u32 rows = 0) {
       return product_.over_outputs ? task.buffer(of_columns, rows) : task.column_buffer(of_columns, rows);
     };
@@ -174,7 +175,7 @@ class ProductTasks {
     op.name = product_.name + part.suffix;
     op.inputs = inputs;
     op.outputs = columns;
-    // Behind the columns of the result there may be padding, which is computed and not read as numbers.
+    // After the columns of the result there may be padding, which is computed but not used.
     const u64 meant = std::min(range.end, product_.y.columns);
     op.result_columns = KernelResult::Extent{columns, meant > range.first ? meant - range.first : 0, 1};
     op.transposed = product_.transposed;
@@ -226,7 +227,7 @@ class ProductTasks {
     return task;
   }
 
-  /// With the number of output panels and of rows that cost least.
+  /// Makes the task with the number of output panels and of rows that costs least.
   void add(const InputPart& part, const OutputRange& range) {
     u64 best_cost = std::numeric_limits<u64>::max();
     u64 best_columns = 0;
@@ -252,7 +253,7 @@ class ProductTasks {
 
   // ------------------------------------------------------------ packed
 
-  /// How much a tile has: inputs, and columns of the result or, where lanes run over these, rows.
+  /// Size of a tile: inputs, and columns of the result or, if lanes run over the columns, rows.
   struct PackedTile {
     u32 inputs = 0, others = 0;
   };
@@ -268,7 +269,7 @@ class ProductTasks {
     return make(part, range, columns, Plan::packed_tiling(product_.x.rows, rows, {count, product_.heads}), measuring);
   }
 
-  /// The cost of all parts; nothing if one does not fit.
+  /// The cost of all parts; nullopt if one of them does not fit.
   [[nodiscard]] std::optional<u64> packed_cost(const PackedTile& tile) const {
     const u64 count = part_count(tile.inputs);
     u64 sum = 0;
@@ -281,7 +282,7 @@ class ProductTasks {
         return plan_.fits(task);
       });
     };
-    // Those between the first and the last are alike.
+    // The parts between the first and the last one are equal.
     if (!add_part(0, 1) || (count > 2 && !add_part(1, count - 2)) || (count > 1 && !add_part(count - 1, 1))) {
       return std::nullopt;
     }
@@ -289,7 +290,7 @@ class ProductTasks {
   }
 
   void add_packed() {
-    // Rows are moved as they are where lanes run over outputs; columns go value by value.
+    // If lanes run over outputs, rows are moved unchanged; otherwise columns are moved value by value.
     product_.over_outputs = !product_.row_factor;
     const auto most = [&](u64 wanted) {
       return static_cast<u32>(std::min<u64>(plan_.target().lanes, next_power_of_two(wanted)));
@@ -351,13 +352,13 @@ class AttentionCore {
                 const MatrixPlace& v, const MatrixPlace& mixed)
       : plan_(plan), attention_(attention), q_(q), k_(k), v_(v), mixed_(mixed) {}
 
-  /// All keys at once: tiles of queries, heads, batch elements.
+  /// Attention with all keys at once; the tile levels are queries, heads, batch elements.
   void add_whole() {
     plan_.add_row_task(attention_.tokens, {static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)},
                        whole());
   }
 
-  /// Blocks of keys, one task for all that are full and one for the rest, and the merge; for one batch element.
+  /// Attention in blocks of keys, for one batch element: one task for all full blocks, one for the rest, and the merge.
   void add_blocks(u64 element) {
     set_up_blocks(element);
     u64 rows = 0;
@@ -371,8 +372,8 @@ class AttentionCore {
     for (const Part& part : parts()) plan_.add_row_task(attention_.tokens, part.outer, part.make);
   }
 
-  /// Where not even a lane group of queries fits with all keys or a block of them: scores, softmax and values are
-  /// tasks of their own, and the scores go through DRAM. For one batch element.
+  /// For one batch element. If not even one lane group of queries fits with a block of keys, then scores, softmax and
+  /// values are tasks of their own, and the scores go through DRAM.
   void add_apart(u64 element) {
     first_row_ = element * attention_.tokens;
     const auto heads = static_cast<u32>(attention_.heads);
@@ -416,7 +417,7 @@ class AttentionCore {
     ProductTasks(plan_, values).add();
   }
 
-  /// The cost, nothing if no tile fits or no kernel does it.
+  /// The cost; nullopt if no tile fits or there is no kernel.
   [[nodiscard]] std::optional<u64> cost_whole() const {
     return cost_of({static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)}, whole());
   }

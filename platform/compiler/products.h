@@ -30,7 +30,7 @@ struct Attention {
   u64 key_block = 0;                                // keys whose scores are in the scratchpad at a time
 };
 
-/// The block of keys with the least expected cycles; all keys if that is best, or if nothing fits.
+/// The block of keys with the least expected cycles. Returns all keys if that is best, or if nothing fits.
 [[nodiscard]] u64 choose_key_block(Plan& plan, Attention attention);
 
 /// Tasks for mixed = softmax(q k^T / sqrt(width)) v. With several blocks of keys, each gives a partial result with

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels whose lanes run over rows (tokens, queries) and whose PEs share out lane groups and columns: layer
-// normalisation and softmax. PEs that work on the same rows exchange their parts of sums and maxima.
+// Kernels whose lanes run over rows (tokens, queries) and whose PEs divide lane groups and columns among themselves:
+// layer normalisation and softmax. PEs that work on the same rows exchange their parts of sums and maxima.
 #pragma once
 
 #include <array>
@@ -33,7 +33,7 @@ struct LayerNormSpec {
 namespace layer_norm_register {
 inline constexpr unsigned input = 0, output = 1, weights = 2;
 }
-/// Mean and variance stay in fp32, and so does what is made of them: with the sum q of the squared differences,
+/// Mean and variance stay in fp32, and so do the values computed from them. With the sum q of the squared differences,
 /// 1 / sqrt(variance + epsilon) = sqrt(columns) / sqrt(q + columns * epsilon).
 [[nodiscard]] std::vector<u16> layer_norm_constants(u32 lanes, u32 columns, double epsilon);
 /// They begin with scalars: the fp32 halves (lower, upper) of 1 / columns, then those of sqrt(columns). From this

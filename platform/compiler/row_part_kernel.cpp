@@ -52,14 +52,14 @@ class RowPartBuilder {
   }
 
  private:
-  /// Vectors that totals over parts and PEs take, at most.
+  /// The largest number of vectors for the totals over parts and PEs.
   [[nodiscard]] u32 totals() const { return 2 * passes_.parts() * 2 + 4 * log2_of(passes_.sharing()); }
 
   [[nodiscard]] Stream row_vector() {
     return rotating(builder_.allocate_vectors(rows_in_flight_), 1, rows_in_flight_, 1);
   }
 
-  /// Scalars in operand memory, there once per launch; the end of a sum reads them.
+  /// Scalars that are loaded into operand memory once per launch; the end of a sum reads them.
   struct Constants {
     u16 load = 0;
     Stream scalars, vectors;
@@ -73,12 +73,12 @@ class RowPartBuilder {
             stream_at(static_cast<i32>(slots * lanes_)), stream_at(static_cast<i32>(slots))};
   }
 
-  /// The value of a statistic, a vector for each lane group.
+  /// The value of a statistic: one vector for each lane group.
   u16 load_statistic(u32 column, const Stream& slot) {
     return builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
                         {slot, passes_.column(row_part_register::statistics, column), {}, {}}, {});
   }
-  /// All PEs that share the rows have the value; all of them store it.
+  /// All PEs that share the rows have the value, and all of them store it.
   void store_statistic(u32 column, const Stream& value, u16 made) {
     const u16 store = builder_.add(Unit::store, 1, 7, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
                                    {value, passes_.column(row_part_register::statistics, column), {}, {}}, {});
@@ -109,7 +109,7 @@ class RowPartBuilder {
     builder_.edge(join, load, space, rows_in_flight_);
     return join;
   }
-  /// Likewise back; returns the segment that reads the accumulator.
+  /// The reverse: writes the fp32 value as two statistics; returns the segment that reads the accumulator.
   u16 store_wide_statistic(u32 column, const Stream& accumulator, u16 made) {
     const Stream slots = halves();
     const u16 split =
@@ -128,8 +128,8 @@ class RowPartBuilder {
     return split;
   }
 
-  /// A sum over the part's columns with `steps`, whose accumulators are the stream `sum_`; `prepared` must be done
-  /// before. Calls `finish` for the segment that makes the result of whole rows.
+  /// Sums up the part's columns with `steps`, whose accumulators are the stream `sum_`; `prepared` must be done before.
+  /// Calls `finish` for the segment that computes the result from the sum of whole rows.
   template <class Finish>
   RowPasses::Pass add_summing(const std::vector<RowPasses::Step>& steps, u32 depth,
                               const std::optional<unsigned>& store, std::optional<u16> prepared, const Finish& finish) {

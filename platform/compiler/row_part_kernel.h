@@ -6,9 +6,9 @@
 
 namespace bvp {
 
-/// A part of the columns of rows that are longer than a tile, for the layer norm or the softmax above: one launch for
-/// each step and part. The parts of a sum are those of whole rows, so that the bits do not depend on the division.
-/// Between the launches there are for each row
+/// Processes a part of the columns of rows that are longer than a tile, for layer norm or softmax. Each step of
+/// RowPartSpec is one launch for each part. The interleaved parts of a sum are those of whole rows, so that the bits of
+/// the result do not depend on the division into parts. Between the launches, memory holds for each row
 /// - sums: the parts of the sum so far in fp32, lower halves in columns [0, ways), upper ones in [ways, 2 ways);
 /// - statistics: norm_column or softmax_column.
 /// Launch registers: row_part_register. Launch counts: level 0 = lane groups of rows.
@@ -31,7 +31,9 @@ namespace row_part_register {
 inline constexpr unsigned input = 0, output = 1, constants = 2, sums = 3, statistics = 4, scalars = 5;
 }
 namespace norm_column {
-/// fp32 values in halves: the lower one in this column, the upper one in the next. `deviation` is its reciprocal.
+/// fp32 values in halves: the lower half in this column, the upper half in the next one. `deviation` is the reciprocal
+/// of the deviation. RowKernel::weights are the constants; Step::scale finds row_scalars of the part at its register
+/// `scalars`.
 inline constexpr u32 mean = 0, deviation = 2, count = 4;
 }  // namespace norm_column
 /// RowKernel::weights are the constants; Step::scale finds row_scalars of the part at its register `scalars`.

@@ -13,8 +13,9 @@ namespace {
 constexpr EdgeKind data = EdgeKind::data;
 constexpr EdgeKind space = EdgeKind::space;
 
-/// The cheapest number of PEs that share the columns of a lane group. Each keeps two parts of the sums at least: a
-/// single one waits for the adder at every column, and the PEs queue for the bank of their common tile.
+/// The cheapest number of PEs that share the columns of a lane group. Each PE has at least two parts of the sums,
+/// because a single part would wait for the adder at every column, and because the PEs queue for the bank of their
+/// common tile.
 u32 choose_sharing(const CompilerTarget& target, u32 columns, u32 groups, u32 ways) {
   const u32 pes = target.usable_pes();
   u32 best = 1;
@@ -23,7 +24,7 @@ u32 choose_sharing(const CompilerTarget& target, u32 columns, u32 groups, u32 wa
     // A partial panel has to be shared out evenly too.
     if (columns % target.lanes % sharing != 0) break;
     const u32 by_group = pes / sharing;
-    // Of a column two operations wait for earlier ones of the same part, some four do not.
+    // For each column, two operations wait for earlier operations on the same part, and about four do not.
     const u64 waiting = std::max<u64>(1, target.cal_latency * sharing / ways);
     const u64 of_group = columns / sharing * (4 + 2 * waiting) + row_exchange_cycles(sharing);
     const u64 cost = u64{(groups + by_group - 1) / by_group} * of_group;
@@ -37,14 +38,14 @@ u32 choose_sharing(const CompilerTarget& target, u32 columns, u32 groups, u32 wa
 }  // namespace
 
 u32 sum_ways(const CompilerTarget& target) {
-  // The sums of long rows, two vectors a part, leave most of a scratchpad half to other things.
+  // The sums of long rows take two vectors per part; they must leave most of a scratchpad half to other data.
   const auto vectors = static_cast<u32>(std::min<u64>(target.half_bytes() / target.vector_bytes(), 1024));
   return CompilerTarget::floor_power_of_two(
       std::min({16u, target.lanes, std::max(1u, target.accumulators / 2), std::max(1u, vectors / 8)}));
 }
 
 u64 row_exchange_cycles(u32 sharing) {
-  // Two exchanges of all PEs that share a lane group, in rounds of a round trip each.
+  // All PEs that share a lane group exchange twice, in rounds that take a round trip each.
   constexpr u64 round_trip = 30;
   return 2 * round_trip * log2_of(sharing);
 }
@@ -120,7 +121,8 @@ RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32
     for (const u16 load : loads) {
       builder_.edge(load, cals.front(), data);
       for (const u16 reader : readers) builder_.edge(reader, load, space, rotation);
-      // The tail's columns use the buffer of the panels: after the last panel, before those of the next rows.
+      // The columns of the tail use the buffer of the panels, after the last panel and before the panels of the next
+      // rows.
       for (const u16 reader : main_readers) builder_.edge(reader, load, space);
     }
     for (const u16 load : main_loads) {
@@ -252,7 +254,7 @@ void RowPasses::add_exchange(u16 before, u16 join, unsigned tag, u32 mask, const
   builder_.edge(before, flow, data);
   builder_.edge(flow, join, data, 0, mask);
   builder_.edge(join, flow, space, 1, mask);
-  // What is sent is overwritten by the join at the earliest.
+  // The vectors that are sent are overwritten by the join at the earliest.
   builder_.edge(flow, join, data);
   builder_.edge(flow, before, space, 1);
 }
@@ -278,7 +280,7 @@ void RowPasses::add_step(std::vector<u16>& cals, const Step& step, const Stream&
     loop.stride[*step.parts_stream] = 1;
     return loop;
   };
-  // With a single part the rounds are the innermost loop.
+  // If there is a single part, the rounds are the innermost loop.
   if (parts() == 1) {
     segment(0, {trips(columns, {1, 0, 0, 0})});
     return;

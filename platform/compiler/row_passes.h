@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Passes over the columns of rows: what the kernels of layer normalisation and softmax are made of.
+// Passes over the columns of rows, from which the kernels of layer normalisation and softmax are built.
 #pragma once
 
 #include <algorithm>
@@ -14,16 +14,16 @@
 
 namespace bvp {
 
-/// Interleaved parts in which these kernels sum up the columns of a row: at most 16, fewer where lanes or accumulators
-/// are few. Part j sums the columns c with c mod ways = j.
+/// Number of interleaved parts in which these kernels sum up the columns of a row: at most 16, fewer if there are few
+/// lanes or accumulators. Part j sums up the columns c with c mod ways = j.
 [[nodiscard]] u32 sum_ways(const CompilerTarget& target);
 
 /// Cycles that a lane group waits for sums and maxima of the other PEs that share it, an estimate.
 [[nodiscard]] u64 row_exchange_cycles(u32 sharing);
 
-/// Passes over the columns of a lane group of rows: a panel at a time (scope 2: instance levels 0 = lane group,
-/// 1 = panel), then the columns of a last partial panel (scope 1). PEs that share a lane group take the columns c with
-/// c mod sharing = their place.
+/// Passes over the columns of a lane group of rows: one panel at a time (scope 2: instance levels 0 = lane group, 1 =
+/// panel), then the columns of a last partial panel (scope 1). Of the PEs that share a lane group, the one at place p
+/// takes the columns c with c mod sharing = p.
 class RowPasses {
  public:
   RowPasses(const CompilerTarget& target, const PanelLayout& layout, u32 columns, u32 groups, unsigned launch_register);
@@ -35,8 +35,9 @@ class RowPasses {
   [[nodiscard]] u32 scalar_span() const { return panels_ > 0 ? lanes_ : tail_; }
   [[nodiscard]] u32 panels() const { return panels_; }
   [[nodiscard]] u32 sharing() const { return sharing_; }
-  /// Buffers of a pass: as many as hide the way to the scratchpad, at least one.
-  /// @param vectors  of one buffer of all passes  @param others  what else is still to be allocated
+  /// Allocates the buffers of a pass: as many as hide the latency of the scratchpad, at least one.
+  /// @param vectors  of one buffer of all passes
+  /// @param others   vectors that are still to be allocated for other purposes
   [[nodiscard]] u32 choose_depth(u32 vectors, u32 others) const;
   /// Parts of a sum that a PE has.
   [[nodiscard]] u32 parts() const { return ways_ / sharing_; }
@@ -44,7 +45,7 @@ class RowPasses {
   /// A load of whole vectors at the kernel's constants register, once per launch.
   u16 add_constants(unsigned launch_register, u32 slots, u32 vectors);
 
-  /// What is done to the columns of a buffer. Stream 0 is the buffer, stream 3 the scalars if there are any.
+  /// The operations on the columns of a buffer. Stream 0 is the buffer, stream 3 the scalars if there are any.
   struct Step {
     std::vector<Instruction> code;
     std::array<Stream, streams_per_segment> streams;
@@ -59,27 +60,28 @@ class RowPasses {
     std::vector<u16> first, last;  // Cal segments: of the panels, of the tail
   };
 
-  /// @param store  the buffer goes back to the scratchpad at this launch register (layout as the input's)
+  /// @param store  a launch register: the buffer is stored there, with the layout of the input
   Pass add(unsigned tag, const std::vector<Step>& steps, u32 depth, const std::optional<Scalars>& scalars,
            const std::optional<unsigned>& store);
 
   /// `before` must be done before a pass, the pass before `after`.
   void order(std::optional<u16> before, const Pass& pass, std::optional<u16> after);
 
-  /// Adds up the parts of a sum over the PEs that share it: then part 0 of each has the total. Between `before` and the
-  /// returned segment.
+  /// Adds up the parts of a sum over the PEs that share it; then part 0 of each PE has the total. Takes place between
+  /// `before` and the returned segment.
   u16 add_total(unsigned tag, const Stream& sum, u16 before);
 
-  /// The parts of a sum begin with what another launch has left at this register, behind `zero`.
+  /// The parts of a sum begin with the values that another launch has left at this register, after segment `zero`.
   u16 add_earlier_sums(unsigned launch_register, const Stream& sum, u16 zero);
 
-  /// The parts of a sum are left there for another launch, behind `before`; returns the last segment that reads them.
+  /// Stores the parts of a sum there for another launch, after segment `before`; returns the last segment that reads
+  /// them.
   u16 leave_sums(unsigned tag, unsigned launch_register, const Stream& sum, u16 before);
 
   /// A column of a matrix with the layout of the rows, one value a row.
   [[nodiscard]] Stream column(unsigned launch_register, u32 index) const;
 
-  /// The maximum of parts that are vectors, likewise.
+  /// The maximum of parts that are vectors; otherwise like add_up_parts().
   u16 add_maximum(unsigned tag, const Stream& maxima, u16 before);
 
  private:
@@ -88,7 +90,7 @@ class RowPasses {
   /// Where this PE's parts of sums lie, from column `first` on.
   [[nodiscard]] Stream sums_memory(unsigned launch_register, u32 first);
 
-  /// Every PE sends `own` to its partner's `received`, which `join` uses up.
+  /// Every PE sends `own` to its partner's `received`, which `join` consumes.
   void add_exchange(u16 before, u16 join, unsigned tag, u32 mask, const Stream& own, const Stream& received,
                     u32 vectors);
 

@@ -14,7 +14,8 @@ namespace bvp {
 
 namespace {
 
-/// When a buffer of a tile is in use, in operations; loads are there before the first, stores end after the last.
+/// The time in which a buffer of a tile is in use, counted in operations: loads are done before the first operation,
+/// stores end after the last one.
 struct Lifetime {
   std::size_t begin = std::numeric_limits<std::size_t>::max(), end = 0;
   u64 columns = 0;
@@ -102,7 +103,7 @@ u64 RowProgram::span_read(const Operation& operation, std::size_t input) const {
   switch (operation.kind) {
     case Operation::Kind::linear: {
       const LinearShape shape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes);
-      // A residual is added to all columns that are written, and those cut off must stay zero.
+      // A residual is added to all columns that are written, but the columns that are cut off must stay zero.
       return input == 0 ? shape.points : shape.written();
     }
     case Operation::Kind::fft:
@@ -116,7 +117,7 @@ u64 RowProgram::span_read(const Operation& operation, std::size_t input) const {
 
 bool RowProgram::may_overwrite(const Operation& operation) const {
   if (operation.kind == Operation::Kind::norm) return true;
-  // Several stacks read the same input, so only a single one may overwrite it.
+  // Several stacks read the same input, so only an operator with a single stack may overwrite it.
   return operation.kind == Operation::Kind::linear &&
          LinearShape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes).stacks == 1;
 }
@@ -126,7 +127,7 @@ u64 RowProgram::written(const Operation& operation, Value value) const {
 }
 
 Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
-  // Which values share a buffer, when it is in use, and the columns that have to be zero from the start.
+  // Decides which values share a buffer, when the buffer is in use, and which columns must be zero from the start.
   struct Buffer {
     Lifetime life;
     bool loaded = false;   // its first value comes from DRAM
@@ -135,7 +136,7 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
   std::vector<Buffer> buffers;
   std::vector<std::size_t> buffer_of(values_.size(), 0), last_use(values_.size(), 0);
   for (std::size_t i = 0; i < operations.size(); ++i) {
-    // Stores are done behind all launches.
+    // Stores happen after all launches.
     const bool store = operations[i].kind == Operation::Kind::store;
     for (const Value input : operations[i].inputs) {
       last_use[input] = std::max(last_use[input], store ? operations.size() : i);
@@ -208,7 +209,7 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
                 {static_cast<i64>(operation.place.pitch) * tiling.rows, 0, 0});
     }
     for (std::size_t i = 0; i < buffers.size(); ++i) {
-      // What is loaded is transposed later, zeros and all.
+      // What is loaded is transposed later, with its zeros.
       const TileBuffer buffer = task.buffer_at(placed[i].offset, placed[i].columns);
       task.zero_columns(buffers[i].loaded ? buffer : for_columns(plan_.target(), buffer), buffers[i].first_extent,
                         placed[i].columns);
@@ -229,7 +230,7 @@ const RowProgram::Operation* RowProgram::user_of(Value value, const std::vector<
 
 void RowProgram::add_transposes_back(TaskBuilder& task, const std::vector<Operation>& operations,
                                      const std::vector<TileBuffer>& buffer_of) const {
-  // At the end: until then other operators may read the values.
+  // The values are transposed at the end, because other operators may read them before.
   std::vector<bool> done(values_.size(), false);
   for (const Operation& operation : operations) {
     if (operation.kind != Operation::Kind::store || done[operation.inputs.front()]) continue;
@@ -315,7 +316,7 @@ std::vector<RowProgram::Operation> RowProgram::part(std::size_t first, std::size
       }
       result.push_back(std::move(load));
     }
-    if (operation.kind == Operation::Kind::load) continue;  // when it is needed
+    if (operation.kind == Operation::Kind::load) continue;  // a load is done when an operation needs it
     for (const Value output : operation.outputs) made[output] = true;
     result.push_back(operation);
   }
@@ -343,7 +344,7 @@ bool RowProgram::fits(const std::vector<Operation>& operations) const {
   try {
     return plan_.fits(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
   } catch (const CompileError&) {
-    // The steps of a long layer norm are smaller kernels; other operators have no smaller ones.
+    // The steps of a long layer norm are smaller kernels; other operators have no smaller kernels.
     const bool norm = std::any_of(operations.begin(), operations.end(),
                                   [](const Operation& operation) { return operation.kind == Operation::Kind::norm; });
     if (!norm) throw;
@@ -356,7 +357,7 @@ void RowProgram::flush() {
     const auto is_work = [&](std::size_t i) {
       return operations_[i].kind != Operation::Kind::load && operations_[i].kind != Operation::Kind::store;
     };
-    // Loads before an operator and stores behind it go with it.
+    // An operator keeps the loads before it and the stores after it.
     const auto extend = [&](std::size_t from) {
       while (from < operations_.size() && !is_work(from)) ++from;
       if (from < operations_.size()) ++from;
@@ -405,7 +406,7 @@ void RowProgram::add_long(const std::vector<Operation>& operations) {
     add_copy(plan_, "copy", operation.layer, from, from.columns, operation.place, 0);
   }
   if (work == operations.end()) return;
-  // An output goes to the first of its stores if that has room for all columns that are written.
+  // An output is written to the place of its first store if that has room for all columns that are written.
   const auto result_of = [&](Value value) {
     const u64 pitch = values_[value].written * 2;
     for (const Operation& operation : operations) {

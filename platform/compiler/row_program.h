@@ -12,9 +12,9 @@
 
 namespace bvp {
 
-/// A straight-line program over matrices with one row a token. Operators are collected and become tasks at a flush:
-/// one if all its buffers fit a scratchpad half, otherwise as few as possible, joined through DRAM. An operator that
-/// does not fit alone works in passes over DRAM (long_butterfly.h, long_rows.h).
+/// A straight-line program over matrices with one row per token. Operators are collected and become tasks at a flush:
+/// one task if all its buffers fit a scratchpad half, otherwise as few as possible, connected through DRAM. An operator
+/// that does not fit alone works in passes over DRAM (long_butterfly.h, long_rows.h).
 class RowProgram {
  public:
   /// A matrix: an index into the program's values. A flush ends all of them.
@@ -29,7 +29,7 @@ class RowProgram {
 
   Value load(const MatrixPlace& place);
   Value norm(const std::string& name, const Tensor& weight, const Tensor& bias, double epsilon, Value x);
-  /// `op.residual` is ignored, `residual` counts.
+  /// `residual` is the residual; `op.residual` is ignored.
   Value linear(const LinearOperator& op, Value x, std::optional<Value> residual = {});
   /// The planes of the transform of real rows; as many columns as points.
   std::pair<Value, Value> fft(const FftOperator& op, Value x);
@@ -56,27 +56,27 @@ class RowProgram {
   };
 
   Value add_value(u64 columns, u64 written);
-  /// The matrix's columns that an operator reads through this input; those beyond `columns` must be zero.
+  /// The columns of the matrix that an operator reads through this input; columns beyond `columns` must be zero.
   [[nodiscard]] u64 span_read(const Operation& operation, std::size_t input) const;
-  /// Columns of a value that are there once the operation is done.
+  /// Columns of a value that are valid once the operation is done.
   [[nodiscard]] u64 written(const Operation& operation, Value value) const;
   [[nodiscard]] bool may_overwrite(const Operation& operation) const;
   [[nodiscard]] Plan::Make task_of(const std::vector<Operation>& operations) const;
   void emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of,
             const std::vector<Operation>& operations) const;
-  /// The first operator that works on the value; nullptr where it is only stored.
+  /// The first operator that uses the value; nullptr if the value is only stored.
   [[nodiscard]] static const Operation* user_of(Value value, const std::vector<Operation>& operations);
-  /// Operators leave columns, DRAM takes rows.
+  /// Operators write columns of tiles, but DRAM needs rows.
   void add_transposes_back(TaskBuilder& task, const std::vector<Operation>& operations,
                            const std::vector<TileBuffer>& buffer_of) const;
-  /// Operations [first, end) with the loads and stores that cutting there needs.
+  /// Operations [first, end), with the loads and stores that cutting the program there requires.
   [[nodiscard]] std::vector<Operation> part(std::size_t first, std::size_t end);
   [[nodiscard]] bool fits(const std::vector<Operation>& operations) const;
   /// One operator, whose rows are too long for a scratchpad half, with its loads and stores.
   void add_long(const std::vector<Operation>& operations);
   void add_long_linear(const Operation& operation, const MatrixPlace& x, const std::optional<MatrixPlace>& residual,
                        const MatrixPlace& output);
-  /// Some stacks at a time; false if a single one does not fit.
+  /// Takes some of the stacks at a time; returns false if a single stack does not fit.
   bool add_stacks_apart(const Operation& operation, const MatrixPlace& x, const std::optional<MatrixPlace>& residual,
                         const MatrixPlace& output);
   void add_long_fft(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re, const MatrixPlace& im);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams and loops that kernels over rows have in common.
+// Streams and loops that all kernels over rows use.
 #pragma once
 
 #include "models/transport/vector_access.h"
@@ -8,7 +8,7 @@
 
 namespace bvp {
 
-/// Vectors of a walk from its beginning.
+/// The first vectors of a walk.
 inline Stream walk_stream(unsigned launch_register, const VectorWalk& walk) {
   Stream stream = stream_at(walk.column_access ? static_cast<i32>(VectorAccess::column_flag) : 0);
   stream.launch_register = static_cast<u8>(launch_register + 1);
@@ -30,7 +30,7 @@ inline Stream row_stream(unsigned launch_register, i32 offset = 0) {
   return stream;
 }
 
-/// `depth` buffers of `span` that the iterations of a scope take in turn.
+/// `depth` buffers of `span` vectors, which the iterations of a scope use in turn.
 inline Stream rotating(u32 base, unsigned scope, u32 depth, u32 span) {
   Stream stream = stream_at(static_cast<i32>(base));
   if (depth > 1) {

@@ -13,7 +13,8 @@ namespace {
 constexpr EdgeKind data = EdgeKind::data;
 constexpr EdgeKind space = EdgeKind::space;
 
-/// The PEs share out level 0, what is left of them level 1, and so on; the last takes all that is left.
+/// Divides the PEs among the levels: level 0 first, the remaining PEs over level 1, and so on; the last level takes all
+/// that remain.
 void share_out(KernelBuilder& builder, const std::vector<u32>& counts) {
   u32 taken = 1;
   for (unsigned level = 0; level < counts.size(); ++level) {
@@ -128,7 +129,7 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
     builder.edge(add, load, space, rotation);
     builder.edge(start, add, data);
     if (last) {
-      // The tail uses the buffers of the chunks: after the last chunk, before those of the next instance.
+      // The tail uses the buffers of the chunks, after the last chunk and before the chunks of the next instance.
       builder.edge(*last, load, space);
       builder.edge(*last, add, data);
       builder.edge(add, *first_load, space, 1);
@@ -142,7 +143,7 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
   const std::vector<Instruction> leave{{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, 1}, {1, 0}, {}, {}}};
   const std::vector<Instruction> round{{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}};
   const u16 finish = builder.add(Unit::cal, 2, 3, rounds ? round : leave, {y, sum, rounds ? factor : Stream{}, {}}, {});
-  // The factor is last used where the sum ends, in the instance's last segment.
+  // The factor is last used at the end of the sum, in the instance's last segment.
   builder.edge(constants, spec.join ? finish : zero, data);
   builder.edge(finish, constants, space, 1);
   builder.edge(*last, finish, data);

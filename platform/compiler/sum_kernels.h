@@ -30,10 +30,10 @@ struct SumKernel {
 /// @param groups  lane groups of rows of a full launch
 [[nodiscard]] SumKernel make_add_kernel(const CompilerTarget& target, const AddSpec& spec, u32 groups);
 
-/// For each block of rows and each column, in fp32 and by ascending row from 0 on: the sum of x * factor, left as it is
-/// in two rows of y for each block, the lower halves and the upper ones; or with `join` the sum of such pairs of rows
-/// of x, and then the one row of y is r(sum * factor). Launch registers: x, y, constants. Launch counts: level 0 =
-/// blocks.
+/// For each block of rows and each column: the sum of x * factor, in fp32 and in ascending order of rows from 0 on. The
+/// sum is left as fp32 in two rows of y for each block, the lower and the upper halves of its bits. With `join`, the
+/// terms are such pairs of rows of x, and the result is one row of y: r(sum * factor).
+/// Launch registers: x, y, constants. Launch counts: level 0 = blocks.
 struct RowSumSpec {
   bool join = false;
   bool resume = false;   // without join: the sum begins with what y holds

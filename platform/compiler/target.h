@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the compiler knows of the machine.
+// The properties of the machine that the compiler uses.
 #pragma once
 
 #include <stdexcept>
@@ -40,7 +40,8 @@ struct CompilerTarget {
   [[nodiscard]] u32 in_flight(u32 wanted) const { return streaming ? wanted : 1; }
   [[nodiscard]] u32 vector_bytes() const { return lanes * 2; }
   [[nodiscard]] u64 tile_bytes() const { return u64{lanes} * vector_bytes(); }
-  /// A scratchpad half: whole tiles, so that columns of both can be taken. Where it holds none, nothing takes columns.
+  /// Bytes of a scratchpad half: whole tiles, so that columns of both halves can be accessed. If a half is smaller than
+  /// a tile, nothing is accessed by column.
   [[nodiscard]] u64 half_bytes() const {
     const u64 half = scratchpad_bytes / 2;
     return half < tile_bytes() ? half : half / tile_bytes() * tile_bytes();
@@ -57,17 +58,18 @@ struct CompilerTarget {
   }
 };
 
-/// The network does not fit the machine, or asks for what it cannot do; `what()` names the cause and a way out.
+/// The network does not fit the machine, or needs something that is not implemented; `what()` names the cause and a way
+/// out.
 struct CompileError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A task needs more than a scratchpad half; one with fewer weights beside it may do.
+/// A task needs more than a scratchpad half; it may fit if the weights beside it are limited.
 struct ScratchpadError : CompileError {
   using CompileError::CompileError;
 };
 
-/// A loop nest that the hardware cannot express; another division of the work may do.
+/// The hardware cannot express a loop nest; another division of the work may be possible.
 struct MappingError : CompileError {
   using CompileError::CompileError;
 };

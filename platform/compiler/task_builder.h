@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One task under construction: its buffers in a scratchpad half, its DMA and launch steps.
+// A task under construction: its buffers in a scratchpad half, its DMA steps and launch steps.
 #pragma once
 
 #include <array>
@@ -23,13 +23,13 @@ struct TileBuffer {
   PanelLayout layout;
 };
 
-/// A step of one DMA command, alike in every tile.
+/// A step of one DMA command that is the same in every tile.
 [[nodiscard]] Step dma_step(const DmaDescriptor& descriptor, u8 channel);
 
-/// How a DMA step moves from tile to tile: bytes per tile index, innermost level first.
+/// How the addresses of a DMA step change from tile to tile: bytes per tile index, innermost level first.
 using TileStrides = std::array<i64, 3>;
 
-/// A launch as the compiler sees it; the image gets its address when the network is laid out.
+/// A launch as the compiler sees it; its image gets an address when the network is laid out.
 struct LaunchStep {
   std::string name, mapping;
   std::shared_ptr<const Kernel> kernel;  // tasks that are alike share it
@@ -59,12 +59,12 @@ class TaskBuilder {
   TaskBuilder(const CompilerTarget& target, std::string name, u32 layer, std::array<u32, 3> tiles, u32 rows,
               u32 tail_rows, bool measuring = false);
   [[nodiscard]] bool measuring() const { return measuring_; }
-  /// To be called first: buffers of this task are packed. They are made of vectors, not of whole tiles: as many rows as
-  /// asked for, or, in a column_buffer, a vector for each column of the lane group, which the DMA transposes value by
-  /// value. A tile of the task has one lane group of rows at most.
+  /// Makes the task a packed one; must be called first. Its buffers consist of vectors and not of whole tiles: as many
+  /// rows as requested or, in a column_buffer, one vector for each column of the lane group, which the DMA transposes
+  /// value by value. A tile of a packed task has at most one lane group of rows.
   void pack() { packed_ = true; }
   [[nodiscard]] bool packed() const { return packed_; }
-  /// What launches added from now on belong to.
+  /// The layer to which the launches belong that are added from now on.
   void set_layer(u32 layer) { layer_ = layer; }
 
   [[nodiscard]] u32 rows() const { return rows_; }
@@ -74,9 +74,9 @@ class TaskBuilder {
 
   /// A buffer of at least `columns` columns and `rows` rows (0: the tile's).
   TileBuffer buffer(u64 columns, u32 rows = 0);
-  /// Likewise for what is taken by column.
+  /// The same for a matrix that is accessed by column.
   TileBuffer column_buffer(u64 columns, u32 rows = 0);
-  /// Likewise at an offset of the caller's choice.
+  /// The same at an offset that the caller chooses.
   TileBuffer buffer_at(u32 offset, u64 columns, u32 rows = 0);
   [[nodiscard]] u32 buffer_size(u64 columns, u32 rows = 0) const;
 
@@ -89,28 +89,30 @@ class TaskBuilder {
     return {buffer.offset, buffer.layout, row_extent(), in_every_tile(columns)};
   }
 
-  /// Rows of a DRAM matrix into a buffer or back. `varying`: the rows are the tile's and shrink in its tail.
+  /// Loads rows of a DRAM matrix into a buffer, or stores them. `varying`: the rows are those of the tile, fewer in its
+  /// tail.
   void load(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
             TileStrides strides);
   void store(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
              TileStrides strides);
-  /// Like load and store, for column strips: `panels` panels a tile, `tail_panels` in the last innermost one.
+  /// Like load and store, but for column strips: `panels` panels per tile, `tail_panels` in the last innermost tile.
   void load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                   TileStrides strides);
   void store_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                    TileStrides strides);
-  /// Rows of a table in DRAM into a buffer, one for each of the tile's rows: the index of row r is the u32 number r at
-  /// `indices`, which moves from tile to tile by `strides`.
+  /// Gathers rows of a table in DRAM into a buffer, one for each row of the tile: the index of row r is the u32 number
+  /// r at `indices`, which moves from tile to tile by `strides`.
   void gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides);
   /// Zeroes columns [first, end) of all rows, where the buffer's layout has them.
   void zero_columns(const TileBuffer& buffer, u64 first, u64 end);
   /// Zeroes rows [first, end) of all panels.
   void zero_rows(const TileBuffer& buffer, u32 first, u32 end);
 
-  /// Space for `bytes` bytes in the half, at the beginning of a tile of the scratchpad (packed: of a vector); returns
+  /// Allocates `bytes` bytes in the half, aligned to a tile of the scratchpad (in a packed task: to a vector); returns
   /// the offset.
   u32 reserve(u32 bytes);
-  /// A DMA input as it is, from tile to tile by `strides` on both sides (0: the side lies in the scratchpad half).
+  /// Adds a DMA transfer as given, which moves from tile to tile by `strides` on both sides (0: the side lies in the
+  /// scratchpad half).
   struct Move {
     DmaDescriptor descriptor{};
     TileStrides source_strides{}, destination_strides{};
@@ -119,10 +121,10 @@ class TaskBuilder {
   void add_input(const Move& move) { add_dma(move, true); }
   void add_output(const Move& move) { add_dma(move, false); }
 
-  /// Words for the weight area; returns their byte offset in it.
+  /// Adds words to the weight area; returns their byte offset in it.
   u32 add_weights(const std::vector<u16>& words);
   void add_launch(LaunchStep step);
-  /// An input of `bytes` contiguous bytes to `offset` in the half.
+  /// Adds an input of `bytes` contiguous bytes, which goes to `offset` in the half.
   void load_bytes(u64 address, u32 offset, u32 bytes, TileStrides strides);
   /// `runs` runs of `bytes` contiguous bytes between DRAM and the half.
   void load_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch, TileStrides strides);
@@ -131,7 +133,7 @@ class TaskBuilder {
   [[nodiscard]] u32 buffer_bytes() const { return buffer_bytes_; }
   [[nodiscard]] const std::vector<u16>& weights() const { return weights_; }
   [[nodiscard]] const std::vector<LaunchStep>& launches() const { return launches_; }
-  /// `share` returns the kernel that stands for all that are equal.
+  /// `share` returns the kernel that stands for all equal ones.
   template <class Share>
   void share_kernels(const Share& share) {
     for (LaunchStep& launch : launches_) launch.kernel = share(launch.kernel);
@@ -147,13 +149,13 @@ class TaskBuilder {
   }
   [[nodiscard]] u64 dram_read_bytes() const { return read_bytes_; }
   [[nodiscard]] u64 dram_write_bytes() const { return write_bytes_; }
-  /// What is expected of the DMA.
+  /// What the cost model expects of the DMA.
   struct Traffic {
     u64 load_cycles = 0, store_cycles = 0;  // of a channel, for a tile's inputs or outputs
     u64 accessed_bytes = 0;                 // of all tiles both ways: whole accesses of the DRAM
   };
-  /// Rows in DRAM that are shorter than a burst go down the panels, in long bursts of many accesses, or row by row, in
-  /// short bursts of fewer accesses. Which costs less depends on what else the task does.
+  /// Rows in DRAM that are shorter than a burst can be moved down the panels, in long bursts with many DRAM accesses,
+  /// or row by row, in short bursts with fewer accesses. Which order costs less depends on the rest of the task.
   [[nodiscard]] const Traffic& traffic() const { return traffic_; }
   [[nodiscard]] const Traffic& traffic_by_rows() const { return traffic_by_rows_; }
   void go_by_rows();
@@ -161,7 +163,7 @@ class TaskBuilder {
   [[nodiscard]] u64 tile_cycles() const;
 
  private:
-  /// `by_rows`: the same in the other order, if there is a choice.
+  /// `by_rows`: the cost with the other order, if there is a choice.
   void add_dma(const Move& move, bool input, const Move* by_rows = nullptr);
   [[nodiscard]] bool in_scratchpad(u64 address) const;
   [[nodiscard]] Step step_of(const Move& move, bool input) const;
@@ -202,7 +204,7 @@ class TaskBuilder {
     std::size_t step;
     Step by_rows;
   };
-  std::vector<ShortRows> short_rows_;  // steps for which there is a choice
+  std::vector<ShortRows> short_rows_;  // DMA steps for which there is a choice of order
 };
 
 }  // namespace bvp

@@ -14,10 +14,10 @@ namespace bvp {
 
 namespace {
 
-/// A transform of one point is padded to two, its scale stays 1.
+/// A transform of one point is padded to two points; its scale stays 1.
 bool is_scaled(const TokenFft& fft) { return fft.ortho && fft.tokens > 1; }
 
-/// In passes over DRAM, for one batch element.
+/// Computes the transform in passes over DRAM, for one batch element.
 class LongTokenFft {
  public:
   LongTokenFft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const MatrixPlace& im,
@@ -96,13 +96,13 @@ void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const
   const auto rows = static_cast<u32>(fft.tokens);
   const auto points = static_cast<u32>(std::max<u64>(2, next_power_of_two(fft.tokens)));
 
-  // Strips of whole columns; lanes run over columns.
+  // Takes strips of whole columns; lanes run over columns.
   const auto make_strip = [&](u32 width, bool measuring) {
     const u32 count = (panels + width - 1) / width, tail = panels - (count - 1) * width;
     TaskBuilder task(target, fft.name, fft.layer, {count, static_cast<u32>(fft.batch), 1}, width * lanes, tail * lanes,
                      measuring);
     const auto buffer = [&] { return task.buffer(u64{width} * lanes, points); };
-    // The result takes the residual's place.
+    // The result overwrites the residual.
     const TileBuffer in_re = buffer(), in_im = buffer(), out = buffer();
     const auto strides = [&](const MatrixPlace& place) {
       return TileStrides{i64{width} * lanes * 2, static_cast<i64>(fft.tokens * place.pitch), 0};
@@ -138,7 +138,7 @@ void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const
     best_width = width;
   }
   LongTokenFft in_passes(plan, fft, re, im, residual, mixed);
-  // Strips that are narrow make short DMA bursts; then passes with wider ones may be better.
+  // Narrow strips make short DMA bursts, so passes with wider tiles may be better.
   if (best_width == 0 || (best_width < panels && in_passes.expected_cost() < best_cost)) {
     for (u64 element = 0; element < fft.batch; ++element) in_passes.add(element);
     return;

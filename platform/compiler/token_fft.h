@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The half of the two-dimensional FFT that runs along the tokens.
+// The part of the two-dimensional FFT that runs along the tokens.
 #pragma once
 
 #include <string>

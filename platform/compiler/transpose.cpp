@@ -12,7 +12,8 @@ namespace bvp {
 
 namespace {
 
-/// Rows that an instance holds where tiles are smaller: enough to hide the latency of a layer, and few events a tile.
+/// Smallest number of rows of an instance where tiles are smaller: enough to hide the latency of a layer, and few
+/// events per tile.
 constexpr u32 rows_per_instance = 32;
 
 }  // namespace
@@ -45,7 +46,7 @@ TransposeKernel make_transpose_kernel(const CompilerTarget& target, const Transp
   const u32 rows = tiles * of_tile;
   result.counts = {spec.panels / tiles, u32{1} << spec.first_bit, u32{1} << (layers - spec.first_bit - spec.bits)};
 
-  // The division in which the busiest PE has the least to do.
+  // Chooses the division in which the busiest PE has the least to do.
   u64 least = ~u64{0};
   for (u32 by_group = builder.pes(); by_group >= 1; by_group /= 2) {
     const u32 by_panel = builder.pes() / by_group;
@@ -62,7 +63,7 @@ TransposeKernel make_transpose_kernel(const CompilerTarget& target, const Transp
 
   const u32 depth = std::min(target.in_flight(target.contexts), target.operand_vectors / (2 * rows));
   const u32 slots = builder.allocate_vectors(depth * 2 * rows);
-  // Layers read one half of an instance's slots and write the other, in turn.
+  // The layers alternately read one half of an instance's slots and write the other.
   const auto half = [&](unsigned layer) { return rotating(slots + layer % 2 * rows, 4, depth, 2 * rows); };
   const auto row = static_cast<i32>(spec.layout.row_bytes()), panel = static_cast<i32>(spec.layout.panel_bytes());
   Stream memory = row_stream(transpose_register::matrix);
@@ -77,7 +78,7 @@ TransposeKernel make_transpose_kernel(const CompilerTarget& target, const Transp
     const auto upper = static_cast<u16>(1u << layer), distance = static_cast<u16>(1u << (spec.first_bit + layer));
     const auto pair = static_cast<i32>(2u * upper);
     std::vector<Loop> pairs{trips(upper, {1, 1, 0, 0}), trips(rows / (2u * upper), {pair, pair, 0, 0})};
-    // Long runs of one instruction.
+    // The order makes long runs of one instruction.
     if (pairs[0].count < pairs[1].count) std::swap(pairs[0], pairs[1]);
     const u16 exchange = builder.add(Unit::cal, 4, layer + 1,
                                      {{Opcode::tlow, {1, 0}, {0, 0}, {0, upper}, {0, distance}},

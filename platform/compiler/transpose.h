@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transposes the tiles of a matrix in the scratchpad, for machines whose scratchpad serves no columns. What reads or
-// writes a matrix by column takes the rows of its transposed tiles instead (PanelLayout::transposed).
+// Transposes the tiles of a matrix in the scratchpad, for machines whose scratchpad cannot be accessed by column. An
+// operator that accesses a matrix by column then accesses the rows of its transposed tiles (PanelLayout::transposed).
 #pragma once
 
 #include <array>
@@ -13,9 +13,9 @@
 
 namespace bvp {
 
-/// A pass of the transposition in place: bits [first_bit, first_bit + bits) of row and column within each tile change
-/// places. All passes together, in any order, transpose. An instance takes 2^bits rows of some tiles and exchanges
-/// halves of them in `bits` layers: a butterfly whose layer k joins rows 2^k apart.
+/// A pass of the transposition in place: within each tile, bits [first_bit, first_bit + bits) of the row and of the
+/// column are exchanged. All passes together, in any order, transpose. An instance takes 2^bits rows of several tiles
+/// and exchanges halves of them in `bits` layers: a butterfly whose layer k joins rows 2^k apart.
 /// Launch register: the matrix. Launch counts: level 0 = lane groups of rows.
 struct TransposeSpec {
   u32 panels = 0;
@@ -40,12 +40,12 @@ struct TransposeKernel {
 /// The bits that each pass takes: as few passes as operand memory and instruction store allow.
 [[nodiscard]] std::vector<unsigned> transpose_passes(const CompilerTarget& target);
 
-/// The buffer as those see it that take its columns.
+/// The buffer as it is seen by operators that access its columns.
 [[nodiscard]] TileBuffer for_columns(const CompilerTarget& target, TileBuffer buffer);
 
 /// Transposes the tiles of the buffer's first `columns` columns, from the order of rows to that of for_columns or back.
-/// Does nothing where these are the same, or the DMA does it (TaskBuilder::pack).
-/// @param varying  the rows are the tile's and shrink in its tail
+/// Does nothing if both orders are the same, or if the DMA transposes (TaskBuilder::pack).
+/// @param varying  the rows are those of the tile, fewer in its tail
 void add_transpose(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const TileBuffer& buffer,
                    u64 columns, bool varying);
 
