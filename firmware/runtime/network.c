@@ -13,31 +13,31 @@ enum { pending_limit = 256 };
 
 static const uint8_t no_semaphore = BVP_SEMAPHORE_NONE;
 
-/* What of a task is needed again and again. */
+/* The parts of a task's record that every tile needs. */
 struct task_plan {
   const struct bvp_task* task;
   const struct bvp_step* steps;
   uint32_t index;
-  uint32_t first[phase_count];      /* of the task's steps, the first of each phase */
-  uint32_t count[phase_count];      /* steps of each phase */
-  uint32_t present[2][phase_count]; /* those done in a tile; [1]: in a tile that is the last of its innermost level */
-  bool weights_awaited;             /* there are weights, and launches that need them */
-  bool weights_waiting;             /* likewise, and none of the launches has waited for them yet */
+  uint32_t first[phase_count];      /* index of the first step of each phase */
+  uint32_t count[phase_count];      /* number of steps of each phase */
+  uint32_t present[2][phase_count]; /* steps that a tile has; [1]: if it is the last of its innermost level */
+  bool weights_awaited;             /* the task has weights, and launches that need them */
+  bool weights_waiting;             /* weights_awaited, and no launch has waited for them yet */
 };
 
 struct tile {
   struct task_plan* plan;
   uint32_t index[3];
   uint32_t half;
-  uint32_t tail; /* 1: the last of its innermost level */
+  uint32_t tail; /* 1: the tile is the last one of its innermost level */
   bool first, last;
 };
 
-/* The tasks whose last command has been pushed and that the observer has not been told of, by number % pending_limit.
- */
+/* Tasks whose last command has been pushed and that have not been reported to the observer, by index %
+ * pending_limit. */
 struct pending_tasks {
   sequencer_ticket tickets[pending_limit];
-  uint64_t done_cycles[pending_limit]; /* of those that are done */
+  uint64_t done_cycles[pending_limit]; /* cycle in which a task was found to be done */
 };
 
 struct walk {
@@ -46,13 +46,13 @@ struct walk {
   const struct network_observer* observer;
   bool failed;
   bool index_beyond_bound;
-  bool held[2]; /* channel 0 has taken FREE of this half */
+  bool held[2]; /* a command on channel 0 has taken FREE of this half */
   /* the launches of the current tile, spread among the transfers */
   struct tile current;
   uint32_t launches, launches_pushed, launch_step;
   uint32_t transfers, transfers_pushed;
   /* the last launch pushed */
-  uint32_t last_launch_tag;     /* of the launch before: the weights it loaded are still there if it is this step */
+  uint32_t last_launch_tag;     /* if the next launch has the same tag, its weights are still in the PEs */
   sequencer_ticket last_ticket; /* of the last command pushed */
   struct pending_tasks* pending;
   /* tasks_reported <= tasks_done <= tasks_pushed */
@@ -121,7 +121,7 @@ static void add_to_address(uint32_t* words, int64_t bytes) {
   words[1] = (uint32_t)(address >> 32);
 }
 
-/* A command's part in the protocol. */
+/* The semaphores and the interrupt of a command. */
 struct link {
   uint8_t wait[2];
   uint8_t signal;
@@ -136,7 +136,7 @@ static void note_done_tasks(struct walk* walk) {
     walk->pending->done_cycles[walk->tasks_done++ % pending_limit] = cycle_count();
 }
 
-/* False: every task that is done has been reported. */
+/* Reports one task that is done. Returns false if there is none. */
 static bool report_task(struct walk* walk) {
   if (walk->tasks_reported == walk->tasks_done) return false;
   const uint32_t task = walk->tasks_reported++;
@@ -146,7 +146,8 @@ static bool report_task(struct walk* walk) {
   return true;
 }
 
-/* Does a little of what can wait until the hardware has all its commands. False: there is nothing left. */
+/* Does a small piece of the work that is not urgent (reporting tasks, the observer's own work), while the hardware has
+ * enough commands. Returns false if there is no such work. */
 static bool use_idle_time(struct walk* walk) {
   note_done_tasks(walk);
   if (report_task(walk)) return true;
@@ -176,11 +177,11 @@ static struct bvp_command* next_slot(struct walk* walk) {
   return slot;
 }
 
-/* What a stand-in fills: it lies in the CPU's memory, so that no bytes go to the DRAM that the network did not ask for.
- */
+/* The two bytes that a stand-in command fills. They lie in the CPU's memory, so that the command causes no traffic to
+ * the DRAM. */
 static uint16_t stand_in_target;
 
-/* A command on channel 0 that only waits and signals: it fills two bytes that nobody reads. */
+/* Pushes a stand-in: a command on channel 0 that has no other effect than to wait and to signal. */
 static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
   struct bvp_command* slot = next_slot(walk);
   if (slot == NULL) return;
@@ -194,10 +195,10 @@ static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
   push(walk, slot, link);
 }
 
-/* Of the task's number the lower 16 bits. */
+/* The upper half of the tag has the lower 16 bits of the task's index. */
 static uint32_t tag_of(const struct task_plan* plan, uint32_t step) { return plan->index << 16 | step; }
 
-/* The tile's version of a step. */
+/* Pushes the command of a step, with the addresses of this tile. */
 static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_index, uint8_t channel,
                       struct link link) {
   struct bvp_command* slot = next_slot(walk);
@@ -234,7 +235,7 @@ static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_
 
 static uint32_t descriptor_word(size_t offset) { return (uint32_t)(offset / sizeof(uint32_t)); }
 
-/* A command for each index of the tile's version of a gather; the link is that of them all. */
+/* Pushes a command for each index of a gather: the first one waits and the last one signals for all of them. */
 static void push_gather(struct walk* walk, const struct tile* tile, uint32_t step_index, struct link link) {
   const struct bvp_step* step = &tile->plan->steps[step_index];
   const uint32_t* pattern = step->command.registers;
@@ -288,7 +289,8 @@ static uint8_t take_free(struct walk* walk, uint32_t half) {
   return (uint8_t)(network_semaphore_free + half);
 }
 
-/* Marks the last command of a task, and in passing often enough that a full ring finds a command to wake by. */
+/* Whether a command needs the interrupt flag: the last command of a task does, and one in each quarter of the ring, so
+ * that a full ring always contains a command that wakes the CPU. */
 static bool wants_interrupt(const struct walk* walk, const struct tile* tile) {
   return tile->last || walk->seq->since_flag >= walk->network->ring_entries / 4;
 }
@@ -332,7 +334,8 @@ static void push_remaining_launches(struct walk* walk) {
   while (!walk->failed && walk->launches_pushed < walk->launches) push_launch(walk);
 }
 
-/* Before a transfer: as many launches of the current tile as keep the two in proportion, and at least one. */
+/* Called before a transfer: pushes launches of the current tile, at least one, until the shares of launches and of
+ * transfers that have been pushed are equal. */
 static void pace_launches(struct walk* walk) {
   while (!walk->failed && walk->launches_pushed < walk->launches &&
          (walk->launches_pushed == 0 ||
@@ -396,7 +399,8 @@ static void push_outputs(struct walk* walk, const struct tile* tile) {
   if (count > 0) task_pushed(walk, tile);
 }
 
-/* `free_half`: the half whose FREE says that the weights before in this area are used up, 2: known already. */
+/* `free_half`: the half whose FREE shows that the earlier weights in this area are not needed any more; 2: this is
+ * known already. */
 static void push_weights(struct walk* walk, struct task_plan* plan, uint32_t free_half, bool after_stores) {
   const uint32_t count = plan->count[phase_weights];
   struct tile tile;
