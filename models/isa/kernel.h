@@ -38,7 +38,7 @@ inline constexpr std::size_t segments_per_unit_limit = 64;
 struct Stream {
   i32 base = 0;
   u8 pe_register = 0;      // 0: none; otherwise PE register pe_register - 1 is added
-  u8 launch_register = 0;  // likewise
+  u8 launch_register = 0;  // 0: none; otherwise launch register launch_register - 1 is added
   /// The number of iterations of scope `rotation_scope` (1..4) begun so far, modulo depth, times the stride.
   u8 rotation_scope = 0;  // 0: none
   u8 rotation_depth = 0;

@@ -214,10 +214,10 @@ class MeanPooling {
   const MatrixPlace& input_;
   const u32 batch_;
   const u64 tokens_;
-  const u32 full_, rest_;  // blocks, and the tokens behind the last
+  const u32 full_, rest_;  // number of whole blocks, and of the tokens after them
   const u32 panels_;
-  MatrixPlace partial_;  // of each block and batch element two rows: the halves of its fp32 sum
-  MatrixPlace sum_;      // of the blocks so far, likewise
+  MatrixPlace partial_;  // two rows for each block and batch element: the halves of its fp32 sum
+  MatrixPlace sum_;      // two rows for each batch element: the halves of the fp32 sum of the blocks so far
 };
 
 /// The first token of each batch element, where it lies.

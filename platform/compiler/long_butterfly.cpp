@@ -40,7 +40,7 @@ std::vector<Run> runs_of(const std::vector<unsigned>& sorted) {
 struct Pass {
   std::size_t first_layer = 0, end_layer = 0;
   std::vector<unsigned> inner;  // index bits within a tile, in the order of their input locations
-  std::vector<unsigned> outer;  // index bits that number the tiles, likewise
+  std::vector<unsigned> outer;  // index bits that number the tiles, in the order of their input locations
   Locations from, to;
   bool packed = false;
 };

@@ -94,9 +94,9 @@ struct DenseOperator {
   bool transposed = false;    // the weight has a row for each input
   bool over_outputs = false;  // lanes run over outputs, not rows: nothing but a weight that is not
                               // transposed is taken by column; `row_factor` is not set then
-  std::optional<KernelResult::Extent> result_columns;  // that mean something; absent: all outputs
-  std::optional<u16> factor;                           // of the sums; there is none where there are row factors
-  std::optional<TileBuffer> row_factor;                // likewise, the first column
+  std::optional<KernelResult::Extent> result_columns;  // the columns that have a meaning; absent: all outputs
+  std::optional<u16> factor;                           // multiplies all sums; absent if there are row factors
+  std::optional<TileBuffer> row_factor;                // a factor for each row, in the buffer's first column
   unsigned row_power = 0;                              // as ProductSpec::row_power
   std::optional<TileBuffer> bias;  // a value for each output, in order from the buffer's first byte on
   std::optional<Activation> activation;

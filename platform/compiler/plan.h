@@ -83,7 +83,7 @@ class Plan {
   [[nodiscard]] u64 cycles(const TaskBuilder& task) const;
   /// The cost by which a task's tiling is chosen (task_cost).
   [[nodiscard]] u64 cost(const TaskBuilder& task) const;
-  /// Of all tasks.
+  /// The cost of all tasks.
   [[nodiscard]] u64 cost() const;
   [[nodiscard]] ScratchpadError does_not_fit(const TaskBuilder& task) const;
 

@@ -39,7 +39,7 @@ struct Product {
   std::optional<Activation> activation;
   std::optional<MatrixPlace> residual;
   std::optional<u16> factor;              // of the sums
-  std::optional<MatrixPlace> row_factor;  // likewise, one a row; heads lie one behind the other
+  std::optional<MatrixPlace> row_factor;  // factors of the sums, one per row; heads lie one after the other
   unsigned row_power = 0;                 // as ProductSpec::row_power
 };
 

@@ -79,11 +79,11 @@ struct Verification {
   double tolerance = 0;
   double relative_error = 0;  ///< worst layer, embedding or logits against the fp32 reference, each from its own input
   double row_tolerance = 0;
-  RowError row;  ///< likewise, the worst row
+  RowError row;  ///< the same error for the worst row
   double end_to_end_tolerance = 0;
   double end_to_end_error = 0;     ///< of the last output, against the fp32 reference from the network's input on
-  RowError end_to_end_row;         ///< likewise, the worst row
-  std::optional<RowError> logits;  ///< likewise, the logits of the worst sequence
+  RowError end_to_end_row;         ///< the same error for the worst row
+  std::optional<RowError> logits;  ///< the same error for the logits of the worst sequence
   bool bit_exact = false;          ///< every output equal to the fp16 reference of the same operation order
 };
 
@@ -181,8 +181,8 @@ struct RunResult {
   std::string statistics_csv;  ///< the same with units and descriptions
 
   TensorMap tensors;        ///< "input", "layers.I.output", "output", "logits"; only if they were asked for
-  TensorMap weights;        ///< likewise
-  std::vector<u32> tokens;  ///< likewise, where the network has a vocabulary
+  TensorMap weights;        ///< the network's parameters; only if they were asked for
+  std::vector<u32> tokens;  ///< token ids, if the network has a vocabulary; only if they were asked for
 
   double host_seconds = 0;        ///< of the simulation proper
   double host_setup_seconds = 0;  ///< weights, compiler, elaboration

@@ -31,12 +31,12 @@ struct TokenPlace {
 
 struct KernelInfo {
   std::string name;
-  TaskStep step;  // that launches it
-  u32 layer = 0;  // layer_none outside of the layers
+  TaskStep step;  // the step that launches it
+  u32 layer = 0;  // layer_none if the kernel belongs to no layer
   u32 instructions = 0, segments = 0, image_bytes = 0;
   u64 predicted_cycles = 0;  // of a launch for a full tile, by the planner's cost model
   std::string mapping;       // one line for people
-  // Of a launch of the step for half 0: a register that moves with the half, and its value.
+  // A launch register that changes with the scratchpad half, and its value in a launch for half 0.
   u32 half_register = 0, half_register_value = 0;
   std::vector<KernelResult> results;
 };

@@ -21,8 +21,9 @@ struct ReferenceOptions {
 [[nodiscard]] TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
                                           const ReferenceOptions& options = {});
 
-/// What the embedding makes of token ids, [batch, tokens, hidden].
-/// @throws std::invalid_argument  likewise, or an id is not below the vocabulary
+/// The output of the embedding for token ids: [batch, tokens, hidden].
+/// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements, or an id is not below the
+///         vocabulary
 [[nodiscard]] Tensor reference_embedding(const Network& network, const TensorMap& parameters,
                                          const std::vector<u32>& tokens);
 

@@ -38,13 +38,13 @@ class ProgressEstimate : public CommandObserver {
   const CompiledNetwork& network_;
   std::function<void()> changed_;
   CommandTags tags_;
-  std::vector<double> before_;              // [task]: expected cycles of those before it; one more: of all
-  std::vector<double> launches_;            // [task]: expected cycles on the array, of all its launches
+  std::vector<double> before_;    // [task]: expected cycles of the earlier tasks; the last entry: of all tasks
+  std::vector<double> launches_;  // [task]: expected cycles on the array of all its launches
   std::vector<const KernelInfo*> kernels_;  // sorted by step
   bool launched_ = false;
   bool ended_ = false;  // the inference has ended, and no other one has begun
   std::size_t task_ = 0;
-  double in_task_ = 0;  // as launches_, of those that have completed
+  double in_task_ = 0;  // expected cycles of the present task's launches that have completed
   double done_ = 0;
 };
 

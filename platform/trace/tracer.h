@@ -76,7 +76,7 @@ class Tracer : public CommandObserver, public UnitObserver {
   std::deque<Open> launched_;
   Cycle array_busy_until_ = 0;
   std::vector<std::optional<Open>> transfers_;  // by DMA channel
-  // Of the inference that runs.
+  // The state of the present inference.
   std::vector<Span> tasks_;
   std::map<u32, Span> layers_;
   struct Traffic {
