@@ -48,7 +48,8 @@ class Cpu : public sc_core::sc_module {
   /// is reported.
   Signal<const std::string&> halts;
   Signal<bool> sleep_changed;  ///< true: the CPU goes to sleep in WFI; false: it wakes
-  /// What the `time` register shows; without it reading `time` is an illegal instruction.
+  /// Sets the function that gives the value of the `time` register; without it, reading `time` is an illegal
+  /// instruction.
   void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
   /// Sets the function that forecasts when timer_irq will rise next, if nobody writes a register of the timer until
   /// then. The CPU does not compute beyond that time, so that it takes the timer's interrupt at once. Without a

@@ -15,7 +15,7 @@ enum class Unit : u8 { load, cal, flow, store };
 inline constexpr std::size_t unit_count = 4;
 inline constexpr std::array<const char*, unit_count> unit_names{"load", "cal", "flow", "store"};
 
-/// What an operand field addresses.
+/// The space that an operand field addresses.
 enum class Space : u8 {
   none,
   vector,       // operand memory, in vectors

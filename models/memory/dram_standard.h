@@ -20,7 +20,7 @@ struct DramStandard {
     const char* source;
     Confidence confidence;
   };
-  /// What an action of the energy model's component `dram` costs.
+  /// The price of an action of the energy model's component `dram`.
   struct Price {
     const char* action;
     double picojoules;  ///< of the action, or per bit where there are bits

@@ -36,13 +36,13 @@ class ActionSampler {
   [[nodiscard]] ActionCounts counts() const;
 
   using Action = std::pair<std::string, std::string>;  ///< component, name
-  /// What the values of a sample are.
+  /// The action that each value of a sample counts.
   [[nodiscard]] const std::vector<Action>& actions() const { return actions_; }
   struct Source {
     std::size_t action;  ///< index into actions()
     const Counter* counter;
   };
-  /// What the values are sums of.
+  /// The counters whose sum each value is.
   [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What ERROR_CODE says. The firmware header and the table in docs/ are made from this list.
+// The values of ERROR_CODE. The firmware header and the table in docs/ are made from this list.
 #pragma once
 
 #include "models/base/types.h"

@@ -129,7 +129,7 @@ class StageBuilder {
     weight_sets_ *= count;
   }
 
-  /// Whose weights a run of vectors in the scratchpad holds.
+  /// Identifies the weights that a run of vectors in the scratchpad holds.
   struct Block {
     u32 pe = 0, window = 0, stack = 0, launch = 0;
     std::vector<u16> weights;

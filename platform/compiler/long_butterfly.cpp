@@ -15,7 +15,7 @@ namespace bvp {
 
 namespace {
 
-/// Where each index bit lies in DRAM: location l means a distance of 2^l points.
+/// The location of each index bit in DRAM: location l means a distance of 2^l points.
 using Locations = std::vector<unsigned>;
 
 /// Consecutive locations that one loop covers.
@@ -189,7 +189,7 @@ class PassBuilder {
     TileStrides strides{};
     strides[0] = butterfly_.along_rows ? i64{task.groups()} * row : static_cast<i64>(place.pitch) * task.rows();
     for (std::size_t i = 0; i < outer_runs_.size(); ++i) {
-      // A run's first index bit: where it lies on this side.
+      // The stride of a run is that of its first index bit on this side of the transfer.
       const auto bit = std::find_if(pass_.outer.begin(), pass_.outer.end(),
                                     [&](unsigned b) { return pass_.from[b] == outer_runs_[i].first; });
       strides[i + 1] = static_cast<i64>(point << of[*bit]);
@@ -209,7 +209,7 @@ class PassBuilder {
     }
   }
 
-  /// The index of a tile's point 0.
+  /// The index of the point 0 of a tile.
   [[nodiscard]] u32 tile_index(u32 tile) const {
     u32 index = 0;
     for (std::size_t i = 0; i < pass_.outer.size(); ++i) index |= (tile >> i & 1) << pass_.outer[i];

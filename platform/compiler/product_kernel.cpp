@@ -155,7 +155,7 @@ class ProductBuilder {
   [[nodiscard]] Stream accumulators() const { return rotating(sums_, 3, depth_, outputs_); }
   [[nodiscard]] Stream y() const { return rotating(y_slots_, 3, depth_, outputs_); }
 
-  /// Outputs of the instance, where y or what lies like it has them.
+  /// The addresses of the instance's outputs in the matrix at this register: y, or a matrix with the layout of y.
   [[nodiscard]] Stream output_memory(unsigned launch_register) const {
     Stream memory = walk_stream(launch_register, spec_.y);
     memory.instance_stride[0] = spec_.y.group;
@@ -246,7 +246,7 @@ class ProductBuilder {
     main_loads_ = {load_x, load_w};
   }
 
-  /// From the sums to y in the scratchpad.
+  /// Adds the segments that turn the sums into y and store y in the scratchpad.
   void add_epilogue(u16 zero) {
     const u16 round = add_rounding();
     builder_.edge(*last_product_, round, data);

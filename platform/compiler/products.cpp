@@ -93,7 +93,7 @@ class ProductTasks {
     return result;
   }
 
-  /// Where there are several parts, sums go through DRAM.
+  /// Allocates matrices for the sums, which go through DRAM if there are several parts.
   void add_sums(const std::vector<InputPart>& parts) {
     if (parts.size() == 1) return;
     low_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);

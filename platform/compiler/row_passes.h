@@ -87,7 +87,7 @@ class RowPasses {
  private:
   [[nodiscard]] i32 place(u32 pe) const { return static_cast<i32>(pe % sharing_); }
 
-  /// Where this PE's parts of sums lie, from column `first` on.
+  /// The addresses of this PE's parts of sums, from column `first` on.
   [[nodiscard]] Stream sums_memory(unsigned launch_register, u32 first);
 
   /// Every PE sends `own` to its partner's `received`, which `join` consumes.

@@ -209,7 +209,7 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
                 {static_cast<i64>(operation.place.pitch) * tiling.rows, 0, 0});
     }
     for (std::size_t i = 0; i < buffers.size(); ++i) {
-      // What is loaded is transposed later, with its zeros.
+      // A matrix that is loaded is transposed after it has been padded with zeros.
       const TileBuffer buffer = task.buffer_at(placed[i].offset, placed[i].columns);
       task.zero_columns(buffers[i].loaded ? buffer : for_columns(plan_.target(), buffer), buffers[i].first_extent,
                         placed[i].columns);

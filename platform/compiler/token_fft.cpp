@@ -69,7 +69,7 @@ class LongTokenFft {
     return place;
   }
 
-  /// With rows for all points.
+  /// A matrix that has rows for all points.
   MatrixPlace input(const MatrixPlace& place, u64 element, bool zeros) {
     const MatrixPlace own = of_element(place, element);
     if (points_ == fft_.tokens) return own;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the numbers must mean: a network in fp32, without fp16 rounding, to measure the error of fp16 results.
+// Evaluates a network in fp32, without fp16 rounding, to measure the error of fp16 results.
 #pragma once
 
 #include <vector>
@@ -18,7 +18,7 @@ namespace bvp {
 [[nodiscard]] std::vector<float> reference_float_final_norm(const Network& network, const TensorMap& parameters,
                                                             const Tensor& input);
 
-/// Token ids to vectors, [batch, tokens, hidden].
+/// Embeds token ids: returns [batch, tokens, hidden].
 [[nodiscard]] std::vector<float> reference_float_embedding(const Network& network, const TensorMap& parameters,
                                                            const std::vector<u32>& tokens);
 

@@ -34,7 +34,7 @@ class Panels {
   std::vector<Value> values_;
 };
 
-/// From row-major [batch, tokens, features]; `convert` makes the panels' values.
+/// Makes panels from row-major [batch, tokens, features]; `convert` makes each value.
 template <class Value, class Source, class Convert>
 Panels<Value> to_panels(const Source* values, std::size_t batch, std::size_t tokens, std::size_t features,
                         const Convert& convert) {
@@ -51,7 +51,7 @@ Panels<Value> to_panels(const Source* values, std::size_t batch, std::size_t tok
   return panels;
 }
 
-/// To row-major [batch, tokens, features].
+/// Returns the values as row-major [batch, tokens, features].
 template <class Value>
 std::vector<Value> from_panels(const Panels<Value>& panels, std::size_t batch, std::size_t tokens) {
   const std::size_t features = panels.features();

@@ -206,7 +206,7 @@ class Evaluation {
               std::size_t feature, std::size_t head_width, HalfPanels& mixed) const {
     const std::size_t tokens = network_.tokens;
     const u16 factor = inverse_root(head_width);
-    // What a row's sum of exponentials counts in, so that it and its reciprocal stay normal numbers.
+    // The unit of a row's sum of exponentials: small enough that the sum and its reciprocal stay normal numbers.
     float unit = 1;
     while (static_cast<double>(tokens) * static_cast<double>(unit) >= 16385) unit /= 2;
     std::vector<float> keys(tokens * head_width);    // [token][feature]

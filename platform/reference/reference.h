@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the platform must compute, bit for bit: the same fp16 operations in the same order, natively on the host.
+// Computes natively on the host what the platform must compute, bit for bit: the same fp16 operations in the same
+// order.
 #pragma once
 
 #include "platform/network/network.h"

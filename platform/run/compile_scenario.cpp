@@ -66,7 +66,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   return target;
 }
 
-/// Those of the given keys that the message contains as whole words.
+/// Selects the given keys that the message contains as whole words.
 std::vector<std::string> given_keys_in(const std::string& message, const Scenario& scenario) {
   const auto in_key = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   std::vector<std::string> keys;

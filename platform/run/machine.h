@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What prices, areas and traces need to know of a machine.
+// The properties of a machine that prices, areas and traces depend on.
 #pragma once
 
 #include <filesystem>
