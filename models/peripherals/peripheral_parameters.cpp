@@ -31,8 +31,7 @@ PowerControllerParameters::PowerControllerParameters(ParameterGroup* parent)
       clock_wake_s(this, "clock_wake_s", 20e-9, "s", {0, 1},
                    "From the end of the clock-off state until the array takes commands.",
                    "assumption: a clock gate and some cycles of synchronisation", Confidence::low),
-      retention_wake_s(this, "retention_wake_s", 5e-6, "s", {0, 1},
-                       "From the end of the retention state until the array takes commands.",
+      retention_wake_s(this, "retention_wake_s", 5e-6, "s", {0, 1}, "Likewise from retention.",
                        "assumption: power switches and rush current of some mm2", Confidence::low) {}
 
 SimulationControlParameters::SimulationControlParameters(ParameterGroup* parent)

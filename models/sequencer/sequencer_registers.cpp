@@ -57,7 +57,7 @@ SequencerRegisters::SequencerRegisters()
       interrupt_enable(&bank, "INTERRUPT_ENABLE", 0x20, RegisterAccess::read_write, 0,
                        "Interrupts that raise the line."),
       completion_enable(&interrupt_enable, "COMPLETION", 0, 1, "as in INTERRUPT_STATUS"),
-      error_enable(&interrupt_enable, "ERROR", 1, 1, "as in INTERRUPT_STATUS"),
+      error_enable(&interrupt_enable, "ERROR", 1, 1, "likewise"),
       completed(&bank),
       error(&bank),
       semaphore(&bank, "SEMAPHORE", 0x80, RegisterAccess::read_write, 0, "Tokens of each semaphore.", semaphore_count),

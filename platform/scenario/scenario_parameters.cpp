@@ -113,8 +113,8 @@ VerifyParameters::VerifyParameters(ParameterGroup* parent)
                 "begins with the layer's own input; Euclidean norms over all rows.",
                 "assumption: fp16 arithmetic, measured 0.4e-3 to 2e-3 a layer", Confidence::mid),
       row_tolerance(this, "row_tolerance", 0.1, "1", {0, 1e3},
-                    "Largest relative error of a single row (a token's vector) against the same reference: Euclidean "
-                    "distance divided by the norm of that row or of the median row, whichever is larger.",
+                    "Likewise of a single row, a token's vector: largest Euclidean distance over the norm of that row, "
+                    "or over the median row's where that is larger.",
                     "assumption: a row that is wrong as a whole has an error of about 1", Confidence::mid),
       end_to_end_tolerance(
           this, "end_to_end_tolerance", 0.2, "1", {0, 1e3},
