@@ -3,16 +3,18 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+
 namespace bvp {
 
 namespace {
 
-constexpr std::array<InstructionInfo, 33> table{{
-#define BVP_INFO(name, opcode, unit, timing, d, a, b, c, operations, meaning) \
-  {Opcode::name, #name, Unit::unit, Timing::timing, Space::d, Space::a, Space::b, Space::c, operations, meaning},
-    BVP_INSTRUCTIONS(BVP_INFO)
-#undef BVP_INFO
-}};
+constexpr InstructionInfo table[] = {
+#define BVP_INSTRUCTION(name, opcode, unit, timing, energy, d, a, b, c, operations, function, meaning) \
+  {Opcode::name, #name,    Unit::unit, Timing::timing, EnergyClass::energy, Space::d, Space::a,        \
+   Space::b,     Space::c, operations, meaning},
+#include "models/isa/instructions.def"
+};
 
 struct Field {
   unsigned lsb, offset_bits;
@@ -55,7 +57,7 @@ const InstructionInfo* instruction_info(unsigned opcode) {
   static constexpr auto index = [] {
     std::array<i16, 64> positions{};
     for (auto& position : positions) position = -1;
-    for (std::size_t i = 0; i < table.size(); ++i)
+    for (std::size_t i = 0; i < std::size(table); ++i)
       positions[static_cast<unsigned>(table[i].opcode)] = static_cast<i16>(i);
     return positions;
   }();

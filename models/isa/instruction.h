@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The instruction set of a PE: four units, 64-bit instructions. Defined once, in BVP_INSTRUCTIONS.
+// The instruction set of a PE: four units, 64-bit instructions. Defined once, in instructions.def.
 #pragma once
 
 #include <array>
@@ -32,52 +32,21 @@ enum class Space : u8 {
 /// How the Cal unit spends time on one instruction.
 enum class Timing : u8 { simple, maximum, special, transfer };
 
-// X(name, opcode, unit, timing, d, a, b, c, arithmetic operations per lane, meaning)
-#define BVP_INSTRUCTIONS(X)                                                                                          \
-  X(ld, 1, load, transfer, vector, scratchpad, none, none, 0, "d = scratchpad[a]")                                   \
-  X(st, 2, store, transfer, scratchpad, vector, none, none, 0, "scratchpad[d] = a")                                  \
-  X(send, 3, flow, transfer, vector, vector, peer, none, 0, "peer's operand memory[d] = a")                          \
-  X(mul, 8, cal, simple, vector, vector, vector, none, 1, "d = a * b")                                               \
-  X(muls, 9, cal, simple, vector, vector, scalar, none, 1, "d = a * b")                                              \
-  X(fma, 10, cal, simple, vector, vector, vector, vector, 2, "d = a * b + c")                                        \
-  X(fmas, 11, cal, simple, vector, vector, scalar, vector, 2, "d = a * b + c")                                       \
-  X(fmass, 12, cal, simple, vector, vector, scalar, scalar, 2, "d = a * b + c")                                      \
-  X(fnmas, 13, cal, simple, vector, vector, scalar, vector, 2, "d = c - a * b")                                      \
-  X(add, 14, cal, simple, vector, vector, vector, none, 1, "d = a + b")                                              \
-  X(adds, 15, cal, simple, vector, vector, scalar, none, 1, "d = a + b")                                             \
-  X(sub, 16, cal, simple, vector, vector, vector, none, 1, "d = a - b")                                              \
-  X(max, 17, cal, maximum, vector, vector, vector, none, 1, "d = a > b ? a : b")                                     \
-  X(maxs, 18, cal, maximum, vector, vector, scalar, none, 1, "d = a > b ? a : b")                                    \
-  X(tlow, 20, cal, simple, vector, vector, vector, distance, 0,                                                      \
-    "d = of each 2 * c lanes: a's lower half, then b's lower half")                                                  \
-  X(thigh, 21, cal, simple, vector, vector, vector, distance, 0,                                                     \
-    "d = of each 2 * c lanes: a's upper half, then b's upper half")                                                  \
-  X(exp, 24, cal, special, vector, vector, none, none, 1, "d = exp(a)")                                              \
-  X(erf, 25, cal, special, vector, vector, none, none, 1, "d = erf(a)")                                              \
-  X(rcp, 26, cal, special, vector, vector, none, none, 1, "d = 1 / a")                                               \
-  X(rsqrt, 27, cal, special, vector, vector, none, none, 1, "d = 1 / sqrt(a)")                                       \
-  X(azero, 32, cal, simple, accumulator, none, none, none, 0, "d = 0")                                               \
-  X(aadd, 33, cal, simple, accumulator, vector, none, none, 1, "d = d + a, in fp32")                                 \
-  X(amac, 34, cal, simple, accumulator, vector, vector, none, 2, "d = d + a * b, in fp32")                           \
-  X(amacs, 35, cal, simple, accumulator, vector, scalar, none, 2, "d = d + a * b, in fp32")                          \
-  X(around, 36, cal, simple, vector, accumulator, none, none, 0, "d = a, rounded")                                   \
-  X(amul, 37, cal, simple, vector, accumulator, vector, none, 1, "d = a * b in fp32, rounded")                       \
-  X(amuls, 38, cal, simple, vector, accumulator, scalar, none, 1, "d = a * b in fp32, rounded")                      \
-  X(asub, 39, cal, simple, vector, accumulator, vector, none, 1, "d = b - a in fp32, rounded")                       \
-  X(alow, 40, cal, simple, vector, accumulator, none, none, 0, "d = lower halves of a's bits")                       \
-  X(ahigh, 41, cal, simple, vector, accumulator, none, none, 0, "d = upper halves of a's bits")                      \
-  X(ajoin, 42, cal, simple, accumulator, vector, vector, none, 1, "d = d + (fp32 of halves a, b)")                   \
-  X(ascale, 43, cal, special, accumulator, accumulator, scalar, scalar, 1, "d = a * (fp32 of halves b, c), in fp32") \
-  X(arsqrt, 44, cal, special, accumulator, accumulator, none, none, 1, "d = 1 / sqrt(a), in fp32")
+/// What a lane of the Cal unit takes for one instruction: the actions of the energy model's component `pe` that end in
+/// `_lane`; none: nothing beside the instruction and its operands.
+enum class EnergyClass : u8 { none, multiply, add, fma, special, wide_special, accumulate, shuffle };
 
-#define BVP_DECLARE_INSTRUCTION(name, opcode, ...) name = opcode,
-enum class Opcode : u8 { BVP_INSTRUCTIONS(BVP_DECLARE_INSTRUCTION) };
+enum class Opcode : u8 {
+#define BVP_INSTRUCTION(name, opcode, ...) name = opcode,
+#include "models/isa/instructions.def"
+};
 
 struct InstructionInfo {
   Opcode opcode;
   const char* name;
   Unit unit;
   Timing timing;
+  EnergyClass energy;
   Space d, a, b, c;
   unsigned operations;  // per lane; a fused multiply-add counts two
   const char* meaning;

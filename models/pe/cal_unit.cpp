@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/pe/cal_unit.h"
 
-#include <algorithm>
-#include <utility>
+#include <tuple>
+#include <vector>
 
 namespace bvp {
 
@@ -23,105 +23,135 @@ class ScalarView {
     view_ = {gathered_.data(), 1};
   }
   [[nodiscard]] const LaneScalars& get() const { return view_; }
+  operator const LaneScalars&() const { return view_; }  // NOLINT(google-explicit-constructor): an argument of Lanes
 
  private:
   std::vector<u16> gathered_;
   LaneScalars view_;
 };
 
-}  // namespace
-
-CalUnit::CalUnit(const PeParameters& parameters, u32 lanes)
-    : lane_count_(lanes),
-      lanes_(lanes, (lanes + 15) / 16 * 16),
-      cal_latency_(static_cast<u64>(parameters.cal_latency)),
-      max_latency_(static_cast<u64>(parameters.max_latency)),
-      special_latency_(static_cast<u64>(parameters.special_latency)),
-      special_slots_(std::min<u64>(static_cast<u64>(parameters.special_divisor), lanes)) {}
-
-u64 CalUnit::latency_of(Timing timing) const {
-  switch (timing) {
-    case Timing::maximum:
-      return max_latency_;
-    case Timing::special:
-      return special_latency_ + special_slots_ - 1;
-    default:
-      return cal_latency_;
+/// Instructions by what a lane of them is priced as.
+void count_lanes(CalSchedule& schedule, EnergyClass energy, u64 count) {
+  switch (energy) {
+    case EnergyClass::none:
+      break;
+    case EnergyClass::multiply:
+      schedule.multiplies += count;
+      break;
+    case EnergyClass::add:
+      schedule.adds += count;
+      break;
+    case EnergyClass::fma:
+      schedule.fused += count;
+      break;
+    case EnergyClass::special:
+      schedule.specials += count;
+      break;
+    case EnergyClass::wide_special:
+      schedule.wide_specials += count;
+      break;
+    case EnergyClass::accumulate:
+      schedule.accumulates += count;
+      break;
+    case EnergyClass::shuffle:
+      schedule.shuffles += count;
+      break;
   }
 }
 
-u64 CalUnit::slots_of(Timing timing) const { return timing == Timing::special ? special_slots_ : 1; }
+/// A run of one instruction on the operand memory, for functions of Lanes.
+class Run {
+ public:
+  Run(const Lanes& lanes, u64 count, const CalRun& run, const CalStrides& strides, const StreamBases& bases,
+      OperandMemory& memory)
+      : lanes_(lanes), count_(count), run_(run), strides_(strides), bases_(bases), memory_(memory) {}
+
+  /// Calls the function with d, a, b and c, without those whose space is `none`.
+  template <Space d, Space a, Space b, Space c, class Function>
+  void apply(Function function) const {
+    std::apply([&](const auto&... arguments) { (lanes_.*function)(count_, arguments...); },
+               std::tuple_cat(result<d>(), operand<a>(run_.a, strides_.a), operand<b>(run_.b, strides_.b),
+                              operand<c>(run_.c, strides_.c)));
+  }
+
+ private:
+  template <Space space>
+  [[nodiscard]] auto result() const {
+    if constexpr (space == Space::accumulator) {
+      return operand<space>(run_.d, strides_.d);
+    } else {
+      static_assert(space == Space::vector);
+      return std::tuple(LaneVectors{memory_.vector(at(run_.d, bases_)), strides_.d});
+    }
+  }
+
+  template <Space space>
+  [[nodiscard]] auto operand(const Access& access, i64 stride) const {
+    if constexpr (space == Space::none) {
+      return std::tuple<>();
+    } else if constexpr (space == Space::vector) {
+      return std::tuple(ConstLaneVectors{memory_.vector(at(access, bases_)), stride});
+    } else if constexpr (space == Space::scalar) {
+      return std::tuple(ScalarView(memory_, at(access, bases_), stride, count_));
+    } else if constexpr (space == Space::accumulator) {
+      return std::tuple(LaneAccumulators{memory_.accumulator(at(access, bases_)), stride});
+    } else {
+      static_assert(space == Space::distance);
+      return std::tuple(static_cast<u32>(access.offset));
+    }
+  }
+
+  const Lanes& lanes_;
+  u64 count_;
+  const CalRun& run_;
+  const CalStrides& strides_;
+  const StreamBases& bases_;
+  OperandMemory& memory_;
+};
+
+}  // namespace
+
+CalUnit::CalUnit(const PeParameters& parameters, u32 lanes)
+    : lane_count_(lanes), lanes_(lanes, (lanes + 15) / 16 * 16), timing_(cal_timing(parameters, lanes)) {}
 
 CalSchedule CalUnit::schedule(const SegmentProgram& segment) const {
   CalSchedule schedule;
-  // Results in a pipeline: vectors and accumulators, and when they can be read.
-  struct Result {
-    Space space;
-    i64 address;
-    u64 done;
-  };
-  std::vector<Result> results;
+  IssueSchedule issues(timing_);
   const i64 lanes = static_cast<i64>(lane_count_);
-  u64 next = 0;
   for (std::size_t i = 0; i < segment.runs.size(); ++i) {
     const CalRun& run = segment.runs[i];
     const CalStrides& strides = segment.strides[i % segment.strides.size()];
     const InstructionInfo& info = instruction_info(run.opcode);
     const bool reads_destination = adds_to_destination(info);
     for (i64 trip = 0; trip < segment.repeat; ++trip) {
-      u64 issue = next;
-      const auto need = [&](Space space, const Access& access, i64 stride) {
+      const auto address = [&](const Access& access, i64 stride) {
+        return segment.streams[access.stream].base + access.offset + trip * stride;
+      };
+      const auto read = [&](Space space, const Access& access, i64 stride) {
         if (space == Space::none || is_immediate(space)) return;
-        i64 address = segment.streams[access.stream].base + access.offset + trip * stride;
         if (space == Space::scalar) {
-          address = address >= 0 ? address / lanes : address;
-          space = Space::vector;
+          const i64 scalar = address(access, stride);
+          issues.read({Space::vector, scalar >= 0 ? scalar / lanes : scalar});
           ++schedule.scalar_reads;
-        } else if (space == Space::vector) {
-          ++schedule.vector_reads;
+          return;
         }
-        for (const Result& result : results) {
-          if (result.address == address && result.space == space) issue = std::max(issue, result.done);
-        }
+        issues.read({space, address(access, stride)});
+        if (space == Space::vector) ++schedule.vector_reads;
       };
-      need(info.a, run.a, strides.a);
-      need(info.b, run.b, strides.b);
-      need(info.c, run.c, strides.c);
-      if (reads_destination) need(info.d, run.d, strides.d);
-      const i64 destination = segment.streams[run.d.stream].base + run.d.offset + trip * strides.d;
-      const u64 slots = slots_of(info.timing);
-      const u64 done = issue + latency_of(info.timing);
-      const auto settled = [&](const Result& result) {
-        return result.done <= issue || (result.space == info.d && result.address == destination);
-      };
-      results.erase(std::remove_if(results.begin(), results.end(), settled), results.end());
-      results.push_back({info.d, destination, done});
+      read(info.a, run.a, strides.a);
+      read(info.b, run.b, strides.b);
+      read(info.c, run.c, strides.c);
+      if (reads_destination) read(info.d, run.d, strides.d);
+      schedule.latency += issues.issue(info.timing, {info.d, address(run.d, strides.d)});
+      schedule.special += timing_.slots(info.timing) - 1;
       if (info.d == Space::vector) ++schedule.vector_writes;
-      schedule.latency += issue - next;
-      schedule.special += slots - 1;
-      ++schedule.issue;
-      next = issue + slots;
-      schedule.completion = std::max(schedule.completion, done);
     }
-    const u64 count = segment.repeat;
-    schedule.operations += count * info.operations;
-    if (reads_destination || run.opcode == Opcode::asub) {
-      schedule.accumulates += count;
-    } else if (info.timing == Timing::special) {
-      (info.d == Space::accumulator ? schedule.wide_specials : schedule.specials) += count;
-    } else if (info.operations == 2) {
-      schedule.fused += count;
-    } else if (run.opcode == Opcode::mul || run.opcode == Opcode::muls || run.opcode == Opcode::amul ||
-               run.opcode == Opcode::amuls) {
-      schedule.multiplies += count;
-    } else if (info.c == Space::distance) {
-      schedule.shuffles += count;
-    } else if (info.operations == 1) {
-      schedule.adds += count;
-    }
+    schedule.operations += u64{segment.repeat} * info.operations;
+    count_lanes(schedule, info.energy, segment.repeat);
   }
-  schedule.occupancy = next;
-  schedule.completion = std::max(schedule.completion, next);
+  schedule.issue = issues.issued();
+  schedule.occupancy = issues.occupancy();
+  schedule.completion = issues.completion();
   return schedule;
 }
 
@@ -169,116 +199,24 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
 
 void CalUnit::execute_run(const CalRun& run, const CalStrides& strides, u64 count, const StreamBases& bases,
                           OperandMemory& memory) const {
-  const auto d = [&] { return LaneVectors{memory.vector(at(run.d, bases)), strides.d}; };
-  const auto vector = [&](const Access& access, i64 stride) {
-    return ConstLaneVectors{memory.vector(at(access, bases)), stride};
-  };
-  const auto a = [&] { return vector(run.a, strides.a); };
-  const auto b = [&] { return vector(run.b, strides.b); };
-  const auto c = [&] { return vector(run.c, strides.c); };
-  const auto sums = [&](const Access& access, i64 stride) {
-    return LaneAccumulators{memory.accumulator(at(access, bases)), stride};
-  };
-  const auto scalars = [&](const Access& access, i64 stride) {
-    return ScalarView(memory, at(access, bases), stride, count);
-  };
+  const Run on_memory(lanes_, count, run, strides, bases, memory);
+// Kernel::check refuses the instructions of other units in a Cal segment.
+#define BVP_EXECUTE_load(...) break
+#define BVP_EXECUTE_flow(...) break
+#define BVP_EXECUTE_store(...) break
+#define BVP_EXECUTE_cal(function, d, a, b, c)                                \
+  on_memory.apply<Space::d, Space::a, Space::b, Space::c>(&Lanes::function); \
+  break
+#define BVP_INSTRUCTION(name, opcode, unit, timing, energy, d, a, b, c, operations, function, meaning) \
+  case Opcode::name:                                                                                   \
+    BVP_EXECUTE_##unit(function, d, a, b, c);
   switch (run.opcode) {
-    case Opcode::mul:
-      lanes_.mul(count, d(), a(), b());
-      break;
-    case Opcode::muls:
-      lanes_.mul_scalar(count, d(), a(), scalars(run.b, strides.b).get());
-      break;
-    case Opcode::fma:
-      lanes_.fma(count, d(), a(), b(), c());
-      break;
-    case Opcode::fmas:
-      lanes_.fma_scalar(count, d(), a(), scalars(run.b, strides.b).get(), c());
-      break;
-    case Opcode::fmass:
-      lanes_.fma_scalar_scalar(count, d(), a(), scalars(run.b, strides.b).get(), scalars(run.c, strides.c).get());
-      break;
-    case Opcode::fnmas:
-      lanes_.fnma_scalar(count, d(), a(), scalars(run.b, strides.b).get(), c());
-      break;
-    case Opcode::add:
-      lanes_.add(count, d(), a(), b());
-      break;
-    case Opcode::adds:
-      lanes_.add_scalar(count, d(), a(), scalars(run.b, strides.b).get());
-      break;
-    case Opcode::sub:
-      lanes_.sub(count, d(), a(), b());
-      break;
-    case Opcode::max:
-      lanes_.max(count, d(), a(), b());
-      break;
-    case Opcode::maxs:
-      lanes_.max_scalar(count, d(), a(), scalars(run.b, strides.b).get());
-      break;
-    case Opcode::tlow:
-      lanes_.lower_halves(count, d(), a(), b(), static_cast<u32>(run.c.offset));
-      break;
-    case Opcode::thigh:
-      lanes_.upper_halves(count, d(), a(), b(), static_cast<u32>(run.c.offset));
-      break;
-    case Opcode::exp:
-      lanes_.exp(count, d(), a());
-      break;
-    case Opcode::erf:
-      lanes_.erf(count, d(), a());
-      break;
-    case Opcode::rcp:
-      lanes_.reciprocal(count, d(), a());
-      break;
-    case Opcode::rsqrt:
-      lanes_.rsqrt(count, d(), a());
-      break;
-    case Opcode::azero:
-      lanes_.acc_zero(count, sums(run.d, strides.d));
-      break;
-    case Opcode::aadd:
-      lanes_.acc_add(count, sums(run.d, strides.d), a());
-      break;
-    case Opcode::amac:
-      lanes_.acc_mac(count, sums(run.d, strides.d), a(), b());
-      break;
-    case Opcode::amacs:
-      lanes_.acc_mac_scalar(count, sums(run.d, strides.d), a(), scalars(run.b, strides.b).get());
-      break;
-    case Opcode::around:
-      lanes_.acc_round(count, d(), sums(run.a, strides.a));
-      break;
-    case Opcode::amul:
-      lanes_.acc_round_vector(count, d(), sums(run.a, strides.a), b());
-      break;
-    case Opcode::amuls:
-      lanes_.acc_round_scalar(count, d(), sums(run.a, strides.a), scalars(run.b, strides.b).get());
-      break;
-    case Opcode::alow:
-      lanes_.acc_low(count, d(), sums(run.a, strides.a));
-      break;
-    case Opcode::ahigh:
-      lanes_.acc_high(count, d(), sums(run.a, strides.a));
-      break;
-    case Opcode::ajoin:
-      lanes_.acc_join(count, sums(run.d, strides.d), a(), b());
-      break;
-    case Opcode::asub:
-      lanes_.acc_subtract(count, d(), sums(run.a, strides.a), b());
-      break;
-    case Opcode::ascale:
-      lanes_.acc_scale(count, sums(run.d, strides.d), sums(run.a, strides.a), scalars(run.b, strides.b).get(),
-                       scalars(run.c, strides.c).get());
-      break;
-    case Opcode::arsqrt:
-      lanes_.acc_rsqrt(count, sums(run.d, strides.d), sums(run.a, strides.a));
-      break;
-    case Opcode::ld:
-    case Opcode::st:
-    case Opcode::send:
-      break;  // refused by Kernel::check in a Cal segment
+#include "models/isa/instructions.def"
   }
+#undef BVP_EXECUTE_load
+#undef BVP_EXECUTE_flow
+#undef BVP_EXECUTE_store
+#undef BVP_EXECUTE_cal
 }
 
 }  // namespace bvp

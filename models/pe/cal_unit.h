@@ -5,6 +5,7 @@
 #include <array>
 
 #include "models/arith/lanes.h"
+#include "models/isa/timing.h"
 #include "models/pe/operand_memory.h"
 #include "models/pe/pe_parameters.h"
 #include "models/pe/program.h"
@@ -36,14 +37,12 @@ class CalUnit {
   void execute(const SegmentProgram& segment, const StreamBases& bases, OperandMemory& memory) const;
 
  private:
-  [[nodiscard]] u64 latency_of(Timing timing) const;
-  [[nodiscard]] u64 slots_of(Timing timing) const;
   void execute_run(const CalRun& run, const CalStrides& strides, u64 count, const StreamBases& bases,
                    OperandMemory& memory) const;
 
   u32 lane_count_;
   Lanes lanes_;
-  u64 cal_latency_, max_latency_, special_latency_, special_slots_;
+  CalTiming timing_;
 };
 
 }  // namespace bvp

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/pe/pe_parameters.h"
 
+#include <algorithm>
+
 namespace bvp {
 
 PeParameters::PeParameters(ParameterGroup* parent)
@@ -33,5 +35,14 @@ PeParameters::PeParameters(ParameterGroup* parent)
       special_divisor(this, "special_divisor", 4, "", {1, 64}, power_of_two,
                       "The special function unit serves lanes / special_divisor lanes per cycle, one at least.",
                       "MLX (ISCA 2026): exp and division units at 1/4 of the SIMD width", Confidence::mid) {}
+
+CalTiming cal_timing(const PeParameters& parameters, u32 lanes) {
+  CalTiming timing;
+  timing.simple_latency = static_cast<u64>(parameters.cal_latency);
+  timing.maximum_latency = static_cast<u64>(parameters.max_latency);
+  timing.special_latency = static_cast<u64>(parameters.special_latency);
+  timing.special_slots = std::min(static_cast<u64>(parameters.special_divisor), u64{lanes});
+  return timing;
+}
 
 }  // namespace bvp

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/base/parameters.h"
+#include "models/isa/timing.h"
 
 namespace bvp {
 
@@ -18,5 +19,8 @@ struct PeParameters : ParameterGroup {
   Param<i64> special_latency;
   Param<i64> special_divisor;
 };
+
+/// Of a PE with so many lanes.
+[[nodiscard]] CalTiming cal_timing(const PeParameters& parameters, u32 lanes);
 
 }  // namespace bvp

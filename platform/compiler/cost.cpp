@@ -15,23 +15,6 @@ constexpr u64 task_overhead_cycles = 500;
 /// How much longer DMA bursts take where both channels are busy: from runs of the default SoC too.
 constexpr double contention = 1.2;
 
-/// Cycles from one issue of an instruction to its next.
-u64 issue_distance(const CompilerTarget& target, const Segment& segment, const Instruction& instruction) {
-  const InstructionInfo& info = instruction_info(instruction.opcode);
-  if (info.timing == Timing::special) return std::min(target.special_divisor, target.lanes);
-  const bool stays = segment.trips[0] > 1 && segment.streams[instruction.d.stream].trip_stride[0] == 0;
-  const bool reads_itself = (info.d == Space::accumulator && info.a != Space::none) ||
-                            (info.b == Space::vector && instruction.b.stream == instruction.d.stream &&
-                             instruction.b.offset == instruction.d.offset);
-  if (!reads_itself) return 1;
-  const u64 latency = info.timing == Timing::maximum ? target.max_latency : target.cal_latency;
-  if (stays) return latency;
-  // A short inner loop over several results comes back to the first one before its latency is over.
-  const bool comes_back = segment.trips[1] > 1 && segment.streams[instruction.d.stream].trip_stride[1] == 0;
-  const u64 distance = u64{segment.trips[0]} * segment.instruction_count;
-  return comes_back ? (latency + distance - 1) / distance : 1;
-}
-
 /// In which the DRAM is busy with a tile.
 double dram_cycles(const CompilerTarget& target, const TileCost& cost) {
   return static_cast<double>(cost.accessed_bytes) / target.dram_bytes_per_cycle;
@@ -54,7 +37,7 @@ std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kern
     u64 of_code = 0;
     for (unsigned i = 0; i < segment.instruction_count; ++i) {
       const auto instruction = Instruction::decode(kernel.code[segment.first_instruction + i]);
-      if (instruction) of_code += issue_distance(target, segment, *instruction);
+      if (instruction) of_code += issue_interval(target.cal, segment, *instruction);
     }
     cycles[static_cast<std::size_t>(segment.unit)] += trips * of_code;
   }

@@ -25,7 +25,7 @@ u32 choose_sharing(const CompilerTarget& target, u32 columns, u32 groups, u32 wa
     if (columns % target.lanes % sharing != 0) break;
     const u32 by_group = pes / sharing;
     // For each column, two operations wait for earlier operations on the same part, and about four do not.
-    const u64 waiting = std::max<u64>(1, target.cal_latency * sharing / ways);
+    const u64 waiting = std::max<u64>(1, target.cal.latency(Timing::simple) * sharing / ways);
     const u64 of_group = columns / sharing * (4 + 2 * waiting) + row_exchange_cycles(sharing);
     const u64 cost = u64{(groups + by_group - 1) / by_group} * of_group;
     if (cost >= best_cost) continue;

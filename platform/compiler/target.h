@@ -6,6 +6,7 @@
 #include <string>
 
 #include "models/base/types.h"
+#include "models/isa/timing.h"
 
 namespace bvp {
 
@@ -15,9 +16,8 @@ struct CompilerTarget {
   u32 operand_vectors = 256;
   u32 accumulators = 32;
   u32 instruction_store = 32;
-  u32 contexts = 8;         // instances in flight per PE, at most
-  u32 special_divisor = 4;  // cycles of a special function
-  u32 cal_latency = 4, max_latency = 2;
+  u32 contexts = 8;  // instances in flight per PE, at most
+  CalTiming cal;
   u32 stage_points = 0;  // points of a closed set; 0: as many as fit, up to default_stage_points
   u32 tile_rows = 0;     // as many as fit at most; 0: the cost model chooses
   bool data = true;      // false: kernels and commands are real, weights are left out

@@ -36,9 +36,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.ping_pong = scenario.compiler.ping_pong;
   target.weight_residency = scenario.compiler.weight_residency;
   target.exchange_by_half = scenario.compiler.exchange_by_half;
-  target.special_divisor = static_cast<u32>(soc.pe.special_divisor);
-  target.cal_latency = static_cast<u32>(soc.pe.cal_latency);
-  target.max_latency = static_cast<u32>(soc.pe.max_latency);
+  target.cal = cal_timing(soc.pe, target.lanes);
   target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
   target.tile_rows = static_cast<u32>(scenario.compiler.tile_rows);
   target.scratchpad_bytes = static_cast<u64>(soc.scratchpad.size_bytes);

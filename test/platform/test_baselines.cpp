@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <set>
 
 #include "models/power/technology.h"
-#include "platform/baselines/accelerators.h"
+#include "platform/baselines/baseline_parameters.h"
 #include "platform/baselines/comparison.h"
-#include "platform/baselines/fabnet.h"
-#include "platform/baselines/jetson.h"
+#include "platform/baselines/machines/fabnet.h"
+#include "platform/baselines/machines/published_accelerators.h"
+#include "platform/baselines/machines/xavier_nx.h"
 #include "platform/baselines/workload.h"
 
 namespace {
@@ -29,13 +31,23 @@ constexpr EncoderLayer butterfly_linear_layer{Mixing::attention, LinearKind::but
 struct Parameters : ParameterGroup {
   Parameters() : ParameterGroup("test") {}
   BaselineParameters baselines{this};
+
+  /// @param value  of the parameter `name` of the machine whose group is `machine`
+  void set(const std::string& machine, const std::string& name, const ParamValue& value) {
+    baselines.find_group(machine)->find_parameter(name)->assign(value);
+  }
+};
+
+/// The parameters of one machine alone, those of a test.
+struct Alone : ParameterGroup {
+  Alone() : ParameterGroup("test") {}
 };
 
 }  // namespace
 
 TEST_CASE("baselines: FABNet's published latency model", "[baselines]") {
-  Parameters parameters;
-  FabnetParameters& fabnet = parameters.baselines.fabnet;
+  Alone parent;
+  FabnetParameters fabnet(&parent);
   const auto milliseconds = [&](i64 engines, u64 tokens, u64 hidden, u64 layers) {
     fabnet.engines.assign(ParamValue{engines});
     return 1e3 * *fabnet_seconds(fabnet, network_of(tokens, hidden, layers, butterfly_layer), FabnetModel::published);
@@ -66,8 +78,8 @@ TEST_CASE("baselines: FABNet's published latency model", "[baselines]") {
 }
 
 TEST_CASE("baselines: FABNet's model with its missing pass", "[baselines]") {
-  Parameters parameters;
-  FabnetParameters& fabnet = parameters.baselines.fabnet;
+  Alone parent;
+  FabnetParameters fabnet(&parent);
   const auto cycles = [&](u64 tokens, FabnetModel model) {
     return fabnet_layer_cycles(fabnet, tokens, 1024, 4096, model);
   };
@@ -134,8 +146,8 @@ TEST_CASE("baselines: work of an embedding and a classifier head", "[baselines]"
 }
 
 TEST_CASE("baselines: a Xavier NX takes the slower of arithmetic and memory, and a launch", "[baselines]") {
-  Parameters parameters;
-  JetsonParameters& nx = parameters.baselines.xavier_nx;
+  Alone parent;
+  JetsonParameters nx(&parent);
   const auto seconds = [&](const KernelWork& kernel, JetsonExecution execution) {
     return jetson_seconds(nx, {kernel}, execution);
   };
@@ -157,10 +169,11 @@ TEST_CASE("baselines: a Xavier NX takes the slower of arithmetic and memory, and
 
 TEST_CASE("baselines: BERT-Large on the Xavier NX is near the expected rate", "[baselines]") {
   // MLPerf Inference v1.0: an expected rate of 23 fp16 queries a second, of about 180 tokens.
-  const Parameters parameters;
+  Alone parent;
+  const JetsonParameters nx(&parent);
   const auto rate = [&](u64 tokens) {
-    return 1 / jetson_seconds(parameters.baselines.xavier_nx, network_work(network_of(tokens, 1024, 24, dense_layer)),
-                              JetsonExecution::tensor_cores);
+    return 1 /
+           jetson_seconds(nx, network_work(network_of(tokens, 1024, 24, dense_layer)), JetsonExecution::tensor_cores);
   };
   CHECK(rate(180) == Approx(23).epsilon(0.02));
   // What the page of the baselines says of the defaults.
@@ -180,18 +193,57 @@ TEST_CASE("baselines: technology scaling", "[baselines]") {
   CHECK(energy_scale({12, 0.8}, {12, 0.8}) == 1);
   CHECK_THROWS_AS(energy_scale({5, 0.7}, {12, 0.8}), std::invalid_argument);
 
-  Parameters parameters;
-  const AcceleratorParameters& spatten = parameters.baselines.spatten;
-  CHECK(energy_normalisation(parameters.baselines, spatten) == 0.2);
-  parameters.baselines.technology.assign(ParamValue{std::string("stillmaker")});
-  CHECK(energy_normalisation(parameters.baselines, spatten) == Approx(0.122).margin(1e-3));
+  Alone parent;
+  Param<std::string> technology(&parent, "technology", "mlx", {"none", "mlx", "stillmaker"}, "", "", Confidence::high);
+  const auto reduction = [&](double node_nm) {
+    Alone of_accelerator;
+    const AcceleratorParameters accelerator(&of_accelerator, "accelerator", "", {1, 1, node_nm, 5, 1});
+    return 1 / energy_normalisation(technology, accelerator);
+  };
+  CHECK(reduction(40) == 5);
+  technology.assign(ParamValue{std::string("stillmaker")});
   // To 12 nm at 0.8 V from 40, 22, 55 and 28 nm at 0.9 V.
-  CHECK(1 / energy_normalisation(parameters.baselines, parameters.baselines.spatten) == Approx(8.2).margin(0.05));
-  CHECK(1 / energy_normalisation(parameters.baselines, parameters.baselines.dota) == Approx(2.9).margin(0.05));
-  CHECK(1 / energy_normalisation(parameters.baselines, parameters.baselines.sanger) == Approx(10.7).margin(0.05));
-  CHECK(1 / energy_normalisation(parameters.baselines, parameters.baselines.vitality) == Approx(4.8).margin(0.05));
-  parameters.baselines.technology.assign(ParamValue{std::string("none")});
-  CHECK(energy_normalisation(parameters.baselines, spatten) == 1);
+  CHECK(reduction(40) == Approx(8.2).margin(0.05));
+  CHECK(reduction(22) == Approx(2.9).margin(0.05));
+  CHECK(reduction(55) == Approx(10.7).margin(0.05));
+  CHECK(reduction(28) == Approx(4.8).margin(0.05));
+  technology.assign(ParamValue{std::string("none")});
+  CHECK(reduction(40) == 1);
+}
+
+TEST_CASE("baselines: each file in machines is one of the list, and says what it rests on", "[baselines]") {
+  Parameters parameters;
+  ComparedRun run;
+  run.network = network_of(1024, 512, 1, butterfly_layer);
+  run.time_s = 1;
+  run.energy_j = 1;
+  run.peak_flops_per_s = accelerator_peak_flops;
+  const auto own = network_work(run.network), dense = network_work(dense_counterpart(run.network));
+  const Comparand with{run, own, dense, parameters.baselines.technology};
+#define BVP_ENTRY(name) +1
+  constexpr std::size_t files = 0
+#include "platform_baselines_machines.list"
+      ;
+#undef BVP_ENTRY
+  CHECK(parameters.baselines.machines.size() == files);
+  CHECK(parameters.baselines.groups().size() >= files);
+  std::set<std::string> names;
+  for (const auto& machine : parameters.baselines.machines) {
+    const auto estimates = machine->estimates(with);
+    CHECK_FALSE(estimates.empty());
+    for (const BaselineEstimate& estimate : estimates) {
+      INFO(estimate.name);
+      CHECK(names.insert(estimate.name).second);
+      CHECK_FALSE(estimate.definition.empty());
+      CHECK(estimate.time_s > 0);
+      CHECK_FALSE(estimate.time.source.empty());
+      CHECK_FALSE(estimate.time.parameters.empty());
+      if (!estimate.energy_j) continue;
+      CHECK(*estimate.energy_j > 0);
+      CHECK_FALSE(estimate.energy.source.empty());
+      CHECK_FALSE(estimate.energy.parameters.empty());
+    }
+  }
 }
 
 TEST_CASE("baselines: rows of a comparison", "[baselines]") {
@@ -265,12 +317,12 @@ TEST_CASE("baselines: rows of a comparison", "[baselines]") {
   }
   SECTION("FABNet's power is that of one build") {
     CHECK(*find("fabnet_published").energy_j == Approx(11.35 * find("fabnet_published").time_s));
-    parameters.baselines.fabnet.engines.assign(ParamValue{i64{128}});
+    parameters.set("fabnet", "engines", ParamValue{i64{128}});
     for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
       if (row.name.rfind("fabnet", 0) == 0) CHECK_FALSE(row.energy_j);
     }
-    parameters.baselines.fabnet.engines.assign(ParamValue{i64{40}});
-    parameters.baselines.fabnet.clock_hz.assign(ParamValue{4e8});
+    parameters.set("fabnet", "engines", ParamValue{i64{40}});
+    parameters.set("fabnet", "clock_hz", ParamValue{4e8});
     for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
       if (row.name.rfind("fabnet", 0) == 0) CHECK_FALSE(row.energy_j);
     }
@@ -328,9 +380,9 @@ TEST_CASE("baselines: evidence is that of the weakest part", "[baselines]") {
 TEST_CASE("baselines: evidence names what was set", "[baselines]") {
   Parameters parameters;
   ComparedRun run = published_block_run();
-  parameters.baselines.spatten.power_w.assign(ParamValue{2.5});
-  parameters.baselines.fabnet.clock_hz.assign(ParamValue{1e8});
-  parameters.baselines.xavier_nx.power_mode.assign(ParamValue{std::string("20W")});
+  parameters.set("spatten", "power_w", ParamValue{2.5});
+  parameters.set("fabnet", "clock_hz", ParamValue{1e8});
+  parameters.set("xavier_nx", "power_mode", ParamValue{std::string("20W")});
   for (const BaselineRow& row : compare_with_baselines(parameters.baselines, run)) {
     INFO(row.name);
     const auto names = [](const Evidence& evidence, const std::string& text) {

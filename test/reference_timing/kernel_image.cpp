@@ -19,10 +19,11 @@ struct Listed {
 };
 
 const std::map<unsigned, Listed>& listed_instructions() {
-#define BVP_LIST(name, opcode, unit, timing, d, a, b, c, operations, meaning) \
+  static const std::map<unsigned, Listed> list{
+#define BVP_INSTRUCTION(name, opcode, unit, timing, energy, d, a, b, c, operations, function, meaning) \
   {opcode, {#name, Space::d, Space::a, Space::b, Space::c}},
-  static const std::map<unsigned, Listed> list{BVP_INSTRUCTIONS(BVP_LIST)};
-#undef BVP_LIST
+#include "models/isa/instructions.def"
+  };
   return list;
 }
 

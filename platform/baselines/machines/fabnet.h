@@ -5,10 +5,24 @@
 
 #include <optional>
 
-#include "platform/baselines/baseline_parameters.h"
+#include "models/base/parameters.h"
 #include "platform/network/network.h"
 
 namespace bvp {
+
+struct FabnetParameters : ParameterGroup {
+  explicit FabnetParameters(ParameterGroup* parent);
+
+  Param<i64> engines;
+  Param<double> clock_hz;
+  Param<double> efficiency;
+  Param<i64> input_bits;
+  Param<i64> coefficient_bits;
+  Param<i64> output_bits;
+  Param<double> power_w;
+  Param<i64> power_engines;
+  Param<double> power_clock_hz;
+};
 
 enum class FabnetModel {
   published,  // charges one pass too few: with one or two passes a transform costs the same
