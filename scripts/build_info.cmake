@@ -10,7 +10,7 @@ if(commit MATCHES "Format")
 endif()
 find_program(GIT git)
 if(GIT)
-  # A source that lies inside of another repository is not that one's commit.
+  # If the source lies inside another repository, that repository's commit is not the source's.
   execute_process(COMMAND ${GIT} -C ${SOURCE} rev-parse --show-toplevel OUTPUT_VARIABLE top RESULT_VARIABLE failed
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   if(NOT failed)

@@ -30,7 +30,7 @@ ACCELERATORS = ("SpAtten", "Sanger", "DOTA", "ViTALiTy")
 PUBLISHED_POWER_W = 0.41 + 0.11  # MLX (ISCA 2026), Table IV
 ASSUMED = "assumed range"
 NX_SET = "baselines.xavier_nx."
-# What, the baseline it moves, low and high end (None: the default is that end), where the range is from.
+# Name, the baseline that it changes, low and high end (None: the default is that end), origin of the range.
 SENSITIVITY = (
     ("NX tensor efficiency, 0.33 to 0.51", NX, NX_SET + "tensor_efficiency=0.33", NX_SET + "tensor_efficiency=0.51",
      "MLX (ISCA 2026), dense projections on H100, digitised"),

@@ -16,7 +16,7 @@ struct progress {
   uint64_t end_cycles, end_instructions; /* mcycle and minstret when the network was done */
 };
 
-/* Text is made when the accelerator has its commands, the first lines too. */
+/* Text is formatted only while the accelerator has commands; this includes the first lines. */
 static void announce(struct progress* progress) {
   if (progress->announced) return;
   progress->announced = true;

@@ -27,7 +27,8 @@ _start:
   call main
   tail exit_simulation
 
-  /* Interrupts and exceptions: saves what a C function may change, and lets trap_dispatch say where to go on. */
+  /* Entry of interrupts and exceptions: saves the registers that a C function may change, and continues where trap_dispatch
+   says. */
   .section .text.trap, "ax"
   .balign 4
   .global trap_vector

@@ -26,7 +26,7 @@ typedef uint32_t sequencer_ticket;
 
 enum { sequencer_ticket_unit_shift = 27 };
 
-/* What the driver knows of a unit; both modulo 2^32. */
+/* The driver's counts of a unit's commands, modulo 2^32. */
 struct sequencer_unit {
   uint32_t pushed;             /* commands pushed */
   uint32_t flagged;            /* value of `pushed` with the last command that had the interrupt flag */
@@ -54,7 +54,7 @@ struct sequencer_error {
  * two from 2 to 65536), and takes its interrupt. Returns false when it refuses the ring. */
 bool sequencer_init(struct sequencer* seq, struct bvp_command* ring, uint32_t entries);
 
-/* Sets a semaphore. Only while nothing is queued. */
+/* Sets a semaphore. Call it only while no command is queued. */
 void sequencer_set_semaphore(struct sequencer* seq, uint32_t semaphore, uint32_t value);
 
 /* Whether the ring has no room by what the driver last read of the hardware's head. The inlined functions below use
@@ -89,7 +89,8 @@ static inline sequencer_ticket sequencer_push(struct sequencer* seq) {
     unit_index = BVP_UNIT_INDEX_DMA + command->unit;
   struct sequencer_unit* unit = &seq->units[unit_index];
   const uint32_t pushed = ++unit->pushed;
-  /* Once in half a ring at least: then a full ring contains one that is still to come. */
+  /* The flag is set at least once in half a ring, so that a full ring contains a command with the flag that has not
+   * completed. */
   if (++seq->since_flag >= seq->entries / 2) command->flags |= BVP_COMMAND_FLAG_INTERRUPT;
   if ((command->flags & BVP_COMMAND_FLAG_INTERRUPT) != 0) {
     unit->flagged = pushed;
@@ -100,7 +101,7 @@ static inline sequencer_ticket sequencer_push(struct sequencer* seq) {
   return unit_index << sequencer_ticket_unit_shift | (pushed & count_mask);
 }
 
-/* Shows the hardware what has been pushed. */
+/* Writes TAIL, so that the hardware sees the commands that have been pushed. */
 void sequencer_doorbell(struct sequencer* seq);
 
 /* Returns when the ticket's command has completed. It sleeps until then if that command or a later one of its unit has
@@ -124,7 +125,7 @@ static inline bool sequencer_reached(const struct sequencer* seq, sequencer_tick
 /* A command that does nothing but carry a tag: no waits, no signal, no flags. */
 void sequencer_command_clear(struct bvp_command* command, uint8_t opcode, uint32_t tag);
 
-/* What stopped the sequencer. */
+/* The error that has stopped the sequencer. */
 struct sequencer_error sequencer_error_status(const struct sequencer* seq);
 
 /* Prints it on the UART. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only a simulated SoC has: an argument from outside, progress, the end of the run. */
+/* The simulation control, which only a simulated SoC has: an argument from outside, progress, the end of the run. */
 #ifndef HAL_SIMULATION_CONTROL_H
 #define HAL_SIMULATION_CONTROL_H
 

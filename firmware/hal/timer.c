@@ -26,7 +26,7 @@ void timer_call_after(uint64_t ticks, void (*handler)(void* context), void* cont
   timer_handler = handler;
   timer_context = context;
   const uint64_t time = timer_now() + ticks;
-  /* The high word is out of reach meanwhile, so that no half-written value matches. */
+  /* The high word is set to its largest value first, so that no half-written value matches. */
   write_register(BVP_TIMER_MTIMECMP_HI, UINT32_MAX);
   write_register(BVP_TIMER_MTIMECMP_LO, (uint32_t)time);
   write_register(BVP_TIMER_MTIMECMP_HI, (uint32_t)(time >> 32));

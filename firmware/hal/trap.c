@@ -44,7 +44,7 @@ void sleep_until_interrupt(void) {
 }
 
 static void unhandled(const struct trap* trap) {
-  /* Should printing trap as well, there is nothing left to say. */
+  /* If printing traps as well, nothing more is printed. */
   static bool reporting;
   if (!reporting) {
     reporting = true;
@@ -54,7 +54,7 @@ static void unhandled(const struct trap* trap) {
   exit_simulation(exit_trap);
 }
 
-/* Called from the trap vector; returns the PC to go on at. */
+/* Called from the trap vector; returns the PC at which the program continues. */
 uint64_t trap_dispatch(uint64_t cause, uint64_t pc, uint64_t value);
 uint64_t trap_dispatch(uint64_t cause, uint64_t pc, uint64_t value) {
   struct trap trap = {cause, pc, value};

@@ -174,7 +174,7 @@ class Validate(CommandLine):
         self.assertRegex(done.stderr, r"--set soc\.dram\.size_bytes=131072: the network needs more than the 131072 bytes of DRAM")
         done = self.vp("validate", SMALL, "--set", "soc.pe.operand_vectors=32", expect=2)
         self.assertRegex(done.stderr, r"attention\.\S+: .*operand memory.*raise soc\.pe\.operand_vectors")
-        # What the message says is the least that will do: less than that will not.
+        # The value in the message is the smallest that is enough: a smaller one is refused.
         for key, value, step in [("soc.dram.size_bytes", 131072, 4096), ("soc.pe.operand_vectors", 32, 1),
                                  ("soc.pe.instruction_store", 8, 1), ("soc.boot_ram.size_bytes", 4096, 4096)]:
             with self.subTest(key):
@@ -911,7 +911,7 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
         before = self.content("o")
         self.assertIn("o: network.json is there already", self.run_tiny("--out", "o", expect=2).stderr)
         self.assertEqual(self.content("o"), before)
-        # No summary, and one of another origin.
+        # One file is no summary, the other one has another origin.
         for text in ["{}", self.write("x", "mine").read_text(), "[" * 200000]:
             self.write("o/summary.json", text)
             before = self.content("o")
@@ -1039,7 +1039,7 @@ network: {tokens: 16, hidden: 32, heads: 2, ffn: 64, layers: [{mixing: attention
             with self.subTest(arguments):
                 self.assertIn(words, self.vp(*arguments, expect=2).stderr)
                 self.assertEqual(self.content(), before)
-        # What a command has made may be made again.
+        # A file that a command has made may be replaced by it.
         for _ in range(2):
             self.vp("report", "r", "--out", "r.html")
             self.vp("compare", "r", "--out", "r.json")

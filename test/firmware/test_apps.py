@@ -194,7 +194,7 @@ class Applications(unittest.TestCase):
                 per_cycle = {state: states[state] / cycles[state] for state in cycles}
                 self.assertLessEqual(per_cycle["gated"], per_cycle["idle"] * (1 + 1e-9))
                 self.assertLess(per_cycle["retention"], 0.3 * per_cycle["gated"])
-                # What sleep saves is what these cycles would have cost awake.
+                # The energy that sleep saves equals the energy of these cycles when the array is awake.
                 saved = sum(cycles[state] * (per_cycle["idle"] - per_cycle[state]) for state in ("gated", "retention"))
                 longer = (slept["cycles"] - awake["cycles"]) * 16 * per_cycle["idle"]
                 of_array = [sum(s["energy_by_component_j"][c] for c in ("pe", "mesh")) for s in (awake, slept)]

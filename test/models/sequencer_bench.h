@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stand-ins for what surrounds the sequencer: memory of a fixed latency, a DMA and PEs of given durations.
+// Stand-ins for the blocks around the sequencer: a memory with a fixed latency, a DMA and PEs with given durations.
 #pragma once
 
 #include <tlm_utils/simple_target_socket.h>
@@ -74,7 +74,7 @@ class SequencerBench : public CommandObserver {
   SequencerBench& operator=(const SequencerBench&) = delete;
 
   // time ----------------------------------------------------------------------------------------------
-  /// Everything of cycle `cycle` has happened afterwards.
+  /// Runs until all that happens in cycle `cycle` has happened.
   void run_to(Cycle cycle) {
     const sc_core::sc_time end = clock.to_time(cycle) + clock.period() / 2.0;
     if (end > sc_core::sc_time_stamp()) sc_core::sc_start(end - sc_core::sc_time_stamp());

@@ -17,7 +17,7 @@ struct Fixture {
   explicit Fixture(u64 length_ps, u64 period_ps) : windows(length_ps, 1), profile(windows, 0, period_ps) {
     counter.set_profile(&profile);
   }
-  /// What the counter has counted since the last call belongs to the open window; then another one is open.
+  /// Adds what the counter has counted since the last call to the open window, and opens the next one.
   void close() {
     windows.add(0, static_cast<i64>(counter.value() - taken));
     taken = counter.value();

@@ -31,7 +31,7 @@ float widened(u16 half) {
   return static_cast<float>((half & 0x8000) != 0 ? -magnitude : magnitude);
 }
 
-// Rounds by looking for the neighbours among all finite values: slow to reason wrongly about.
+// Rounds by searching the neighbours among all finite values: slow, but simple enough to be evidently right.
 u16 rounded(float value) {
   if (std::isnan(value)) return 0x7e00;
   const u16 sign = std::signbit(value) ? 0x8000 : 0;
@@ -217,7 +217,7 @@ TEST_CASE("arith: random operands in every geometry, with strides of either sign
             }
           }
           REQUIRE(wrong == 0);
-          // Nothing behind the lanes' groups of 16 may be touched.
+          // No word after the lanes' groups of 16 may be changed.
           const u32 width = (g.lanes + 15) / 16 * 16;
           for (std::size_t word = 0; word < words; ++word) {
             if (word % g.pitch >= width) wrong += d[word] != 0x1234;
@@ -449,7 +449,7 @@ TEST_CASE("arith: accumulators are scaled by an fp32 scalar in halves, and inver
 }
 
 TEST_CASE("arith: the fp32 reciprocal square root is correctly rounded for every significand", "[arith]") {
-  // Another even exponent only shifts the result, so one even and one odd exponent are all there is to see.
+  // Another even exponent only shifts the result, so one even and one odd exponent cover all cases.
   constexpr u32 block = 1024;
   const Lanes lanes(64, 64);
   std::vector<float> arguments(std::size_t{block} * 64), results(arguments.size());

@@ -163,7 +163,7 @@ DmaDescriptor copy_of(u64 source, u64 destination, u32 length) {
   return descriptor;
 }
 
-/// What a descriptor means, written as plainly as possible.
+/// The meaning of a descriptor, written as plainly as possible.
 void plain_copy(std::vector<u8>& bytes, const DmaDescriptor& d) {
   for (i64 k = 0; k < d.count[2]; ++k) {
     for (i64 j = 0; j < d.count[1]; ++j) {
@@ -544,7 +544,7 @@ TEST_CASE("dma: errors of the bus end the transfer and are told apart", "[dma]")
     s.memory->bad_begin = 0x1000;
     s.memory->bad_end = 0x1001;
     CHECK(s.driver->transfer(copy_of(0, 0x80000, 0x4000)) == static_cast<u32>(DmaStatus::source_error));
-    // What was before the error has been moved, and nothing is asked for behind it.
+    // The data before the error have been moved, and nothing after it is requested.
     CHECK(s.dma->statistics(0).bytes_written.value() == 0x1000);
     CHECK(s.memory->requests.back().address == 0x1000);
     CHECK(s.driver->transfer(copy_of(0x80000, 0xf00, 0x400)) == static_cast<u32>(DmaStatus::destination_error));
@@ -696,7 +696,7 @@ TEST_CASE("a fast DMA moves the data of a target that knows no data without time
       plain_copy(expected, copy);
       CHECK(system.memory->bytes == expected);
     }
-    // What fails then fails as it does with time.
+    // Errors of loosely timed transfers are those of timed ones.
     system.memory->bad_begin = system.memory->bad_end = 350000;
     ++system.memory->bad_end;
     CHECK(system.driver->transfer(copy_of(0, memory_bytes / 2, 400000)) == static_cast<u32>(DmaStatus::source_error));
@@ -877,7 +877,7 @@ TEST_CASE("transfers are alike only if they are cut into bursts alike", "[dma]")
     append_shape(d, 256, shape);
     const auto [other, is_new] = seen.emplace(shape, d);
     if (is_new) continue;
-    // Of contiguous ones the length, of others how often the outermost count repeats may differ.
+    // Transfers with the same pace may differ: contiguous ones in length, others in the outermost count.
     if (d.length != other->second.length || d.count != other->second.count) continue;
     ++alike;
     CHECK(bursts_of(d, 256) == bursts_of(other->second, 256));

@@ -24,7 +24,7 @@ using namespace bvp;
 
 namespace {
 
-/// What of the optional parts of TLM-2.0 a memory has, and how it answers TLM_IGNORE_COMMAND.
+/// The optional parts of TLM-2.0 that a memory supports, and its response to TLM_IGNORE_COMMAND.
 struct Habits {
   bool debug, direct;
   tlm::tlm_response_status ignored;
@@ -172,7 +172,7 @@ struct Sender : sc_core::sc_module {
   std::function<void(Sender&)> body;
 };
 
-/// Stands where the PEs are.
+/// Takes the place of the PEs.
 struct Nobody : sc_core::sc_module {
   explicit Nobody(sc_core::sc_module_name name, std::size_t count) : sc_module(name), to("to", count) {}
   sc_core::sc_vector<tlm_utils::simple_initiator_socket<Nobody>> to;
@@ -189,7 +189,7 @@ void check_target(Sender& s, u64 base) {
   CHECK(now == std::vector<u8>(8, 0x22));
   REQUIRE(s.send(tlm::TLM_READ_COMMAND, base, read, 8) == tlm::TLM_OK_RESPONSE);
   CHECK(read == old);
-  // A width above the length is none that matters.
+  // A streaming width above the length has no effect.
   CHECK(s.send(tlm::TLM_WRITE_COMMAND, base, now, 64) == tlm::TLM_OK_RESPONSE);
   CHECK(s.send(tlm::TLM_READ_COMMAND, base, read, 64) == tlm::TLM_OK_RESPONSE);
   CHECK(read == now);

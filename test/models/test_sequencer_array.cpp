@@ -15,7 +15,7 @@ constexpr Cycle doorbell = 100;
 constexpr Cycle queued = doorbell + 20 + 4;  // the first command is fetched and decoded
 constexpr Cycle launch_cost = 50;
 
-// Image a: 4 bursts of 256 B in flight together; image b likewise.
+// Each of the images a and b takes 4 bursts of 256 B, all in flight together.
 constexpr u64 image_a = 0x8000, image_b = 0xa000, image_c = 0xc000;
 constexpr u32 image_bytes = 1024;
 constexpr Cycle fetch = 20;

@@ -28,7 +28,7 @@ struct Initiator : sc_core::sc_module {
   tlm_utils::simple_initiator_socket<Initiator> socket{"socket"};
 };
 
-/// Keeps a copy of what it is asked, and answers as it is told.
+/// A target that keeps a copy of each payload and gives the response that the test has set.
 struct Target : sc_core::sc_module {
   explicit Target(sc_core::sc_module_name name) : sc_module(name) {
     socket.register_b_transport(this, &Target::transport);

@@ -37,7 +37,7 @@ RunResult run(std::vector<std::string> settings, const char* fidelity, bool data
   return run_scenario(*scenario, {});
 }
 
-/// All but what depends on the host, on the fidelity's name and on numbers having been computed.
+/// The summary without values that depend on the host, on the fidelity's name or on whether data were computed.
 nlohmann::json timing_of(const RunResult& result) {
   nlohmann::json summary = summary_json(result);
   for (auto entry = summary.begin(); entry != summary.end();) {
@@ -194,7 +194,7 @@ TEST_CASE("fast counts a PE as active for as long as it has work", "[fast]") {
     const auto active = [](const RunResult& result) {
       return static_cast<double>(result.power_state_cycles.at("active"));
     };
-    // Of three tokens, launches of a few cycles each, fast has 25.04 % more.
+    // With three tokens and launches of a few cycles each, `fast` takes 25.04 % more cycles.
     CHECK(apart(active(fast), active(cycle)) < 0.26);
     CHECK(apart(fast.energy_j, cycle.energy_j) < 0.02);
     CHECK(fast.power_state_cycles.at("active") + fast.power_state_cycles.at("gated") ==
@@ -207,13 +207,14 @@ TEST_CASE("fast says of each unit and cycle what cycle says", "[fast]") {
     std::vector<std::string> settings;
     double tolerance = 0.07;
   };
-  const std::vector<Case> cases{{{}},
-                                {{"soc.array.rows=3", "soc.array.columns=5"}},
-                                {{"network.tokens=100", "soc.array.lanes=16"}},
-                                // Launches of a few firings each, which cost all PEs what they cost the slowest.
-                                {{"network.tokens=37", "soc.array.rows=8", "soc.array.columns=8"}, 0.15},
-                                {{"soc.scratchpad.size_bytes=262144", "soc.scratchpad.banks=4"}},
-                                {{"compiler.streaming=false", "compiler.ping_pong=false"}}};
+  const std::vector<Case> cases{
+      {{}},
+      {{"soc.array.rows=3", "soc.array.columns=5"}},
+      {{"network.tokens=100", "soc.array.lanes=16"}},
+      // Launches of a few firings each: `fast` charges every PE with the cycles of the slowest one.
+      {{"network.tokens=37", "soc.array.rows=8", "soc.array.columns=8"}, 0.15},
+      {{"soc.scratchpad.size_bytes=262144", "soc.scratchpad.banks=4"}},
+      {{"compiler.streaming=false", "compiler.ping_pong=false"}}};
   for (const auto& [settings, tolerance] : cases) {
     INFO(fmt::format("{}", fmt::join(settings, " ")));
     const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);

@@ -860,7 +860,7 @@ TEST_CASE("tiles are transposed on the array, whatever their bits", "[kernels]")
       for (u32 i = 0; i < lanes * lanes; ++i) expected[tile + i] = words[tile + i % lanes * lanes + i / lanes];
     }
     CHECK(bench.read(before.offset, words.size()) == expected);
-    // The cost model knows what it takes, where instances hide each other's latency.
+    // The cost model predicts the cycles, if instances hide each other's latency.
     if (machine.contexts == 1) continue;
     u64 predicted = 0;
     for (const LaunchStep& launch : task.launches()) predicted += step_cycles(target, launch);
@@ -985,7 +985,7 @@ TEST_CASE("results depend on every part of the kernel", "[kernels]") {
     const std::size_t edges = plain_kernel(config).edges.size();
     for (std::size_t edge = 0; edge < edges; ++edge) {
       INFO("edge " << edge);
-      // Its end waits for itself instead, before the first firing.
+      // The damaged edge makes the segment wait for itself before its first firing.
       CHECK(run_damaged(config, [&](Kernel& kernel, std::vector<u16>&) {
               Edge& lost = kernel.edges[edge];
               lost.from = lost.to;
@@ -1007,7 +1007,7 @@ TEST_CASE("results depend on every part of the kernel", "[kernels]") {
       const Edge removed = plain_kernel(config).edges[edge];
       INFO("edge " << removed.from << " -> " << removed.to << "^" << static_cast<int>(removed.peer_mask));
       if (removed.kind == EdgeKind::data && removed.peer_mask != 0) CHECK(noticed);
-      // Other orders may follow from the rest of the graph, or hold by luck of timing.
+      // The other orders may follow from the rest of the graph, or may hold only because of the timing.
       count += noticed ? 1 : 0;
     }
     CHECK(count >= 12);

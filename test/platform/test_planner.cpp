@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the planner chooses.
+// The choices of the planner.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <memory>
@@ -63,7 +63,7 @@ TEST_CASE("products are divided so that all PEs have something to do", "[planner
   const ProductKernel kernel = make_product_kernel(target, spec, 4);
   CHECK(kernel.outputs_per_instance == 4);
   CHECK(kernel.shared_by[0] * kernel.shared_by[1] * kernel.shared_by[2] == 16);
-  // Where the largest block keeps them busy, it stays: it takes the fewest loads.
+  // If the largest block keeps all PEs busy, it is chosen, because it needs the fewest loads.
   CHECK(make_product_kernel(target, spec, 16).outputs_per_instance == 16);
 }
 

@@ -49,7 +49,7 @@ Outcome run(std::vector<std::string> settings) {
                                            static_cast<double>(dram.bus_bytes.get())};
 }
 
-/// What must hold in every window, whatever it is a window of.
+/// Checks what must hold in every window of any run.
 void check_windows(const Outcome& outcome) {
   const RunResult& result = outcome.result;
   double energy = 0, issue = 0, end = 0, most_bytes = 0, most_use = 0, least = 0;
@@ -116,7 +116,7 @@ void check_random_machines(int rounds, u32 seed) {
     if (!exact.result.failure.empty()) continue;  // no plan for such a machine
     check_windows(exact);
     check_windows(loose);
-    // Cycle by cycle next to nothing has to wait for another window.
+    // Cycle by cycle, almost no amount has to be moved to another window.
     for (const auto& [resource, moved] : exact.result.power.moved) {
       INFO(resource);
       if (resource == "dram_accesses") {
@@ -214,7 +214,7 @@ TEST_CASE("what a window cannot carry waits for the next one", "[power_windows]"
     carried.push_back(window[0] + window[2]);
   }
   CHECK(sums == std::vector<i64>{16, 15, 30});
-  // 46 in 35: what does not fit at all is in the first window.
+  // 46 do not fit into 35: the excess is in the first window.
   CHECK(carried == std::vector<i64>{21, 10, 10, 5});
   CHECK(limits.moved() == std::vector<u64>{20 + 13 + 7 + 11});
 }

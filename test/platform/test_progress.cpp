@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a run is, and what is said of it.
+// The estimate of a run's progress, and its line on the terminal.
 #include <catch2/catch.hpp>
 
 #include "models/abi/records.h"

@@ -106,7 +106,7 @@ class RandomCase {
     for (const char* technique : {"fusion", "streaming", "ping_pong", "weight_residency"}) {
       sometimes_off(8, fmt::format("compiler.{}", technique).c_str());
     }
-    // What these do depends on sizes of network and machine.
+    // The valid values of these settings depend on sizes of network and machine.
     sometimes_off(4, "compiler.layer_overlap");
     sometimes_off(4, "compiler.exchange_by_half");
     if (chance(3)) set("run.fidelity", "fast");
@@ -151,7 +151,7 @@ bool check_case(u64 number, bool least_scratchpad) {
     return true;
   } catch (const InputError& error) {
     INFO(error.what());
-    // It names the key that is too small, or the one that is impossible.
+    // The message must name a key that is too small or impossible.
     const std::string reason = error.what();
     const auto names = [&](const char* group) { return reason.find(group) != std::string::npos; };
     CHECK((names("soc.") || names("compiler.") || names("network.")));

@@ -228,7 +228,7 @@ TEST_CASE("Mistakes of all kinds are told at once", "[scenario]") {
   CHECK_THAT(all, Contains("--set soc.array.rows=0: found '0'"));
   CHECK_THAT(all, Contains("without '/'"));
   CHECK(std::count(all.begin(), all.end(), '\n') == 4);
-  // What follows from a mistake is not one more.
+  // A consequence of a mistake is not reported as a second mistake.
   CHECK_THAT(refusal(text, {"network.hidden=x", "network.heads=5"}), !Contains("heads do not divide"));
 }
 
@@ -240,7 +240,7 @@ TEST_CASE("attention_layers is for hybrid networks", "[scenario]") {
   CHECK_THAT(refusal("network: {" + sizes + ", variant: butterfly}\n", {"network.attention_layers=1"}), wrong);
   CHECK_THAT(refusal(network_text, {"network.attention_layers=1"}), wrong && Contains("'custom'"));
   CHECK(refusal(given + "hybrid}\n") == "(accepted)");
-  // A sweep over variants of a file that is about hybrids.
+  // A sweep over variants, of a file that describes a hybrid network.
   CHECK(refusal(given + "hybrid}\n", {"network.variant=dense"}) == "(accepted)");
   CHECK(read("network: {" + sizes + ", variant: dense}\n", {"network.attention_layers=1", "network.variant=hybrid"})
             ->network.layers.size() == 3);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run leaves behind.
+// The files and the terminal summary of a run.
 #include <unistd.h>
 
 #include <algorithm>
@@ -198,7 +198,7 @@ TEST_CASE("The table of a large network fits one screen, unless all of it is ask
   CHECK_THAT(table, Contains("*.ffn.up") && Contains("*.ffn.down") && !Contains("1.ffn.up") && Contains("<0.001"));
   CHECK_THAT(table, Contains(" " + bvp::grouped(cycles / 2) + " "));
 
-  // Of few layers, each kernel has a row, as long as there are not too many.
+  // With few layers, each kernel has a row of its own, up to a limit of rows.
   result.layers.resize(8);
   result.kernels.resize(16);
   const std::string few = bvp::summary_table(result);

@@ -47,7 +47,7 @@ TEST_CASE("Texts are cut in the middle and stay different", "[text_table]") {
   CHECK(cut[0] != cut[1]);
   CHECK(bvp::cut_in_middle({"aaaaaaaaaa", "bbbbbbbbbb"}, 0).front().size() == 4);
   CHECK(bvp::cut_in_middle({}, 10).empty());
-  // No half of a character.
+  // A UTF-8 character is never cut.
   const std::string cut_umlauts =
       bvp::cut_in_middle({"\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc"}, 9).front();
   CHECK(cut_umlauts == "\u00e4..\u00f6\u00fc");

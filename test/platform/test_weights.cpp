@@ -153,7 +153,7 @@ TEST_CASE("The header of a file shows whether weights and input fit", "[weights]
   const TemporaryFile file;
   const bvp::Network network = small_network();
   bvp::TensorMap weights = bvp::random_weights(network, 5);
-  // What only the data shows is not seen, which is how one sees that it is not read.
+  // An error that only the data show is not reported, which proves that the data are not read.
   weights.at("layers.1.norm2.bias").data[7] = 0x7c00;
   bvp::write_safetensors(file.path(), weights);
   const bvp::TensorMap shapes = bvp::load_weight_shapes(file.path(), network);
@@ -243,7 +243,7 @@ TEST_CASE("A prefix that all names have is left off, and integers beside the wei
     REQUIRE(notes.size() == 1);
     CHECK_THAT(notes[0], Contains("prefix 'model.encoder.' is left off"));
   }
-  // Not of all.
+  // A prefix that not all names have stays.
   exported.emplace("layers.0.norm1.bias", weights.at("layers.0.norm1.bias"));
   exported.erase("model.encoder.layers.0.norm1.bias");
   bvp::write_safetensors(file.path(), exported);
