@@ -2,7 +2,9 @@
 // butterfly-vp bench
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
+#include <memory>
 
 #include "platform/bench/bench.h"
 #include "platform/cli/commands.h"
@@ -12,6 +14,21 @@
 
 namespace bvp {
 namespace {
+
+struct BenchCommand {
+  std::vector<std::string> scenarios;  ///< empty: the default workloads
+  std::vector<Override> overrides;
+  std::string out = "bench.json";
+  /// A file with one JSON document per line, to which the result is appended as history; empty: none.
+  std::string append;
+  bool signature = false;
+  bool series = false;
+};
+
+struct Given {
+  BenchCommand command;
+  std::vector<std::string> sets;
+};
 
 using Json = nlohmann::json;
 
@@ -103,8 +120,6 @@ std::vector<Workload> workloads_of(const BenchCommand& command) {
   return workloads.empty() ? default_workloads(command.series) : workloads;
 }
 
-}  // namespace
-
 int bench_command(const BenchCommand& command) {
   if (command.signature) {
     fmt::print("{:016x}\n", signature());
@@ -132,6 +147,35 @@ int bench_command(const BenchCommand& command) {
   const std::size_t failed = failures(result);
   if (failed != 0) print_error(fmt::format("measurements that failed: {}", failed));
   return failed == 0 ? exit_passed : exit_failed;
+}
+
+}  // namespace
+
+void add_bench_command(CommandLine& line) {
+  const auto given = std::make_shared<Given>();
+  CLI::App& app = *line.app.add_subcommand("bench", "Measure the simulation's speed against native execution");
+  auto* scenarios = app.add_option("scenarios", given->command.scenarios,
+                                   "Scenario files, or names of shipped ones (default: a fixed set)")
+                        ->type_name("SCENARIO");
+  add_set_option(app, given->sets)->needs("scenarios");
+  auto* bench_out = app.add_option("--out", given->command.out, "File for the figures (default: bench.json)")
+                        ->type_name("FILE")
+                        ->check(not_empty());
+  auto* append = app.add_option("--append", given->command.append, "Also add them as a line to this file")
+                     ->type_name("FILE")
+                     ->check(not_empty());
+  auto* series = app.add_flag("--series", given->command.series, "Also how they grow with tokens, hidden size and PEs")
+                     ->excludes(scenarios);
+  auto* signature =
+      app.add_flag("--signature", given->command.signature,
+                   "Only print one number folded from outputs, cycles and energy of small fixed scenarios");
+  for (CLI::Option* other : {scenarios, bench_out, append, series}) signature->excludes(other);
+  app.final_callback([&line, given] {
+    line.selected = [given] {
+      given->command.overrides = parse_overrides(given->sets);
+      return bench_command(given->command);
+    };
+  });
 }
 
 }  // namespace bvp

@@ -32,35 +32,6 @@ void print_error(const std::string& message) {
 
 namespace {
 
-std::vector<Override> parse_overrides(const std::vector<std::string>& texts) {
-  std::vector<Override> overrides;
-  for (const std::string& text : texts) overrides.push_back(parse_override(text));
-  return overrides;
-}
-
-CLI::Option* add_set_option(CLI::App& app, std::vector<std::string>& sets) {
-  return app
-      .add_option("--set", sets, "Override a key of the scenario, for example soc.array.lanes=8; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-}
-
-/// The options of `run` that stand for keys of the scenario.
-struct KeyOptions {
-  std::string fidelity, firmware;
-  bool no_data = false;
-  bool dump = false, trace = false, vcd = false;
-
-  void append_to(std::vector<Override>& overrides) const {
-    if (!fidelity.empty()) overrides.push_back({"run.fidelity", fidelity, "--fidelity"});
-    if (!firmware.empty()) overrides.push_back({"run.firmware", firmware, "--firmware"});
-    if (no_data) overrides.push_back({"run.data", "false", "--no-data"});
-    if (trace) overrides.push_back({"record.trace", "true", "--trace"});
-    if (vcd) overrides.push_back({"record.vcd", "true", "--vcd"});
-    if (dump) overrides.push_back({"record.tensors", "true", "--dump"});
-  }
-};
-
 InputError unknown_command(const CLI::App& app, const std::string& found) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
@@ -80,134 +51,39 @@ int dispatch(int argc, const char* const* argv, const BuildInfo& build) {
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
     return "error: " + CLI::FailureMessage::simple(failed, error);
   });
-  std::vector<std::string> sets;
-  // An empty value would be taken for an option that was not given.
-  const CLI::Validator not_empty([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); },
-                                 "");
-
-  const std::string scenario_help = "Scenario file, or the name of one that comes with the platform (bert_base)";
-
-  RunCommand run;
-  KeyOptions keys;
-  CLI::App& run_app = *app.add_subcommand("run", "Simulate a scenario");
-  run_app.add_option("scenario", run.scenario, scenario_help)->required()->type_name("SCENARIO")->check(not_empty);
-  add_set_option(run_app, sets);
-  run_app.add_option("--out", run.directory, "Directory for the results (default: runs/NAME)")
-      ->type_name("DIR")
-      ->check(not_empty);
-  run_app.add_option("--fidelity", keys.fidelity, "Timing of the array")->type_name("cycle|fast")->check(not_empty);
-  run_app.add_flag("--no-data", keys.no_data, "Simulate time and energy without the numbers");
-  run_app.add_flag("--dump", keys.dump, "Leave tensors.safetensors and weights.safetensors");
-  run_app.add_flag("--trace", keys.trace, "Leave trace.json for the Perfetto UI");
-  run_app.add_flag("--vcd", keys.vcd, "Leave signals.vcd for GTKWave");
-  run_app.add_option("--firmware", keys.firmware, "Firmware for the host CPU")->type_name("ELF")->check(not_empty);
-  run_app.add_option("--uart", run.uart, "Where the firmware's text goes (default: stdio)")
-      ->type_name("stdio|file:PATH");
-  run_app.add_flag("--quiet", run.quiet, "No progress, no firmware text on the terminal, no table");
-  run_app.add_flag("--kernels", run.all_rows, "Every layer and kernel in the table, not only what fits one screen");
-
-  std::vector<std::string> files;
-  CLI::App& validate_app = *app.add_subcommand("validate", "Check scenario files without running them");
-  validate_app.add_option("files", files, "Scenario files, or names of shipped ones")
-      ->required()
-      ->type_name("SCENARIO");
-  add_set_option(validate_app, sets);
-
-  BenchCommand bench;
-  CLI::App& bench_app = *app.add_subcommand("bench", "Measure the simulation's speed against native execution");
-  auto* scenarios =
-      bench_app
-          .add_option("scenarios", bench.scenarios, "Scenario files, or names of shipped ones (default: a fixed set)")
-          ->type_name("SCENARIO");
-  add_set_option(bench_app, sets)->needs("scenarios");
-  auto* bench_out = bench_app.add_option("--out", bench.out, "File for the figures (default: bench.json)")
-                        ->type_name("FILE")
-                        ->check(not_empty);
-  auto* append = bench_app.add_option("--append", bench.append, "Also add them as a line to this file")
-                     ->type_name("FILE")
-                     ->check(not_empty);
-  auto* series = bench_app.add_flag("--series", bench.series, "Also how they grow with tokens, hidden size and PEs")
-                     ->excludes(scenarios);
-  auto* signature =
-      bench_app.add_flag("--signature", bench.signature,
-                         "Only print one number folded from outputs, cycles and energy of small fixed scenarios");
-  for (CLI::Option* other : {scenarios, bench_out, append, series}) signature->excludes(other);
-
-  CompareCommand compare;
-  bool no_dense = false;
-  CLI::App& compare_app =
-      *app.add_subcommand("compare", "Hold runs against the baselines and each other (scenarios are run without data)");
-  compare_app.add_option("items", compare.items, "Scenario files, names of shipped ones, directories of runs")
-      ->required()
-      ->type_name("SCENARIO|RUN");
-  add_set_option(compare_app, sets);
-  compare_app.add_option("--out", compare.out, "File for the figures")->type_name("FILE.json")->check(not_empty);
-  compare_app.add_flag("--no-dense", no_dense, "Do not simulate the dense counterparts of scenarios");
-
-  ReportCommand report;
-  CLI::App& report_app = *app.add_subcommand("report", "Make one HTML file of one run or several");
-  report_app.add_option("runs", report.runs, "Directories of runs")->required()->type_name("RUN");
-  report_app.add_option("--out", report.out, "File (default: report.html in the first directory)")
-      ->type_name("FILE.html")
-      ->check(not_empty);
-
-  DescribeCommand describe;
-  CLI::App& describe_app = *app.add_subcommand(
-      "describe", "Show the SoC: memory map, registers and every parameter with unit, default and source");
-  auto* described =
-      describe_app
-          .add_option("scenario", describe.scenario,
-                      "Show the values and the plan of this scenario: a file, or the name of a shipped one")
-          ->type_name("SCENARIO")
-          ->check(not_empty);
-  add_set_option(describe_app, sets)->needs("scenario");
-  auto* filter = describe_app
-                     .add_option("--filter", describe.filter,
-                                 "Only keys, registers, regions, tasks, kernels and tensors with TEXT in the name")
-                     ->type_name("TEXT")
-                     ->check(not_empty);
-  auto* tensors = describe_app
-                      .add_flag("--tensors", describe.tensors,
-                                "The tensors of the scenario's run.weights and run.input: names, types, shapes")
-                      ->needs(described);
-  auto* json = describe_app.add_flag("--json", describe.json, "Print JSON");
-  auto* schema = describe_app.add_flag("--schema", describe.schema, "Print the JSON Schema of scenario files");
-  auto* markdown = describe_app.add_flag("--markdown", describe.markdown, "Print all parameters as Markdown tables");
-  for (CLI::Option* other : {described, filter, tensors, json}) {
-    schema->excludes(other);
-    markdown->excludes(other);
+  const Invocation invocation{build, {argv, argv + argc}};
+  CommandLine line{app, invocation, {}};
+  for (const auto add : {add_run_command, add_validate_command, add_bench_command, add_compare_command,
+                         add_report_command, add_describe_command}) {
+    add(line);
   }
-  schema->excludes(markdown);
-
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') throw unknown_command(app, argv[1]);
     return app.exit(error) == 0 ? exit_passed : exit_bad_input;
   }
-
-  const std::vector<Override> overrides = parse_overrides(sets);
-  if (run_app.parsed()) {
-    run.overrides = overrides;
-    keys.append_to(run.overrides);
-    return run_command(run, {build, {argv, argv + argc}});
-  }
-  if (bench_app.parsed()) {
-    bench.overrides = overrides;
-    return bench_command(bench);
-  }
-  if (report_app.parsed()) return report_command(report);
-  if (compare_app.parsed()) {
-    compare.overrides = overrides;
-    compare.dense = !no_dense;
-    return compare_command(compare);
-  }
-  if (validate_app.parsed()) return validate_command(files, overrides);
-  describe.overrides = overrides;
-  return describe_command(describe);
+  return line.selected();
 }
 
 }  // namespace
+
+CLI::Option* add_set_option(CLI::App& command, std::vector<std::string>& sets) {
+  return command
+      .add_option("--set", sets, "Override a key of the scenario, for example soc.array.lanes=8; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+std::vector<Override> parse_overrides(const std::vector<std::string>& sets) {
+  std::vector<Override> overrides;
+  for (const std::string& text : sets) overrides.push_back(parse_override(text));
+  return overrides;
+}
+
+CLI::Validator not_empty() {
+  return CLI::Validator([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, "");
+}
 
 std::string scenario_file(const std::string& given) {
   namespace fs = std::filesystem;

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of the executable. Each returns the process's exit code.
+// The commands of the executable: what they share, and the list of them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "platform/report/provenance.h"
 #include "platform/scenario/scenario.h"
 #include "platform/support/output_file.h"
+
+namespace CLI {
+class App;
+class Option;
+class Validator;
+}  // namespace CLI
 
 namespace bvp {
 
@@ -28,53 +35,31 @@ struct Invocation {
   std::vector<std::string> arguments;
 };
 
-struct RunCommand {
-  std::string scenario;
-  std::vector<Override> overrides;
-  std::string directory;  ///< empty: runs/NAME
-  std::string uart = "stdio";
-  bool quiet = false;
-  bool all_rows = false;  ///< the table has every layer and kernel
+/// A command line that is being declared.
+struct CommandLine {
+  CLI::App& app;
+  const Invocation& invocation;
+  /// Carries out the command that the user has given, and returns the process's exit code; empty until then.
+  std::function<int()> selected;
 };
 
-struct DescribeCommand {
-  std::string scenario;  ///< empty: the defaults
-  std::vector<Override> overrides;
-  std::string filter;  ///< only entries with this text in their name are shown; empty: all
-  bool tensors = false;
-  bool json = false;
-  bool schema = false;
-  bool markdown = false;
-};
+/// Each adds one command with its options to `app`. When the user gives this command, it sets `selected`.
+void add_run_command(CommandLine& line);
+void add_validate_command(CommandLine& line);
+void add_bench_command(CommandLine& line);
+void add_compare_command(CommandLine& line);
+void add_report_command(CommandLine& line);
+void add_describe_command(CommandLine& line);
 
-struct BenchCommand {
-  std::vector<std::string> scenarios;  ///< empty: the default workloads
-  std::vector<Override> overrides;
-  std::string out = "bench.json";
-  /// A file with one JSON document per line, to which the result is appended as history; empty: none.
-  std::string append;
-  bool signature = false;
-  bool series = false;
-};
-
-struct CompareCommand {
-  std::vector<std::string> items;  ///< scenario files and directories of runs
-  std::vector<Override> overrides;
-  std::string out;    ///< JSON file; empty: none
-  bool dense = true;  ///< scenarios: simulate the dense counterpart too
-};
-
-struct ReportCommand {
-  std::vector<std::string> runs;  ///< directories; the others are compared with the first
-  std::string out;                ///< HTML file; empty: report.html in the first directory
-};
-
-int report_command(const ReportCommand& command);
-int compare_command(const CompareCommand& command);
-int bench_command(const BenchCommand& command);
-int run_command(const RunCommand& command, const Invocation& invocation);
-int describe_command(const DescribeCommand& command);
-int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides);
+/// Adds the option --set of a command.
+/// @param sets  filled in by the parser; it must outlive the parsing
+CLI::Option* add_set_option(CLI::App& command, std::vector<std::string>& sets);
+/// @throws InputError  a text is not KEY=VALUE
+[[nodiscard]] std::vector<Override> parse_overrides(const std::vector<std::string>& sets);
+/// Refuses an empty value, which the command would take for an option that was not given.
+[[nodiscard]] CLI::Validator not_empty();
+inline constexpr const char* scenario_help =
+    "Scenario file, or the name of one that comes with the platform (bert_base)";
 
 /// Parses the arguments, runs the command, and turns exceptions into messages on stderr and exit codes. A signal ends
 /// the process, see Interruption.

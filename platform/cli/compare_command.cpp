@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 
 #include "platform/baselines/comparison.h"
 #include "platform/baselines/workload.h"
@@ -18,6 +20,19 @@
 
 namespace bvp {
 namespace {
+
+struct CompareCommand {
+  std::vector<std::string> items;  ///< scenario files and directories of runs
+  std::vector<Override> overrides;
+  std::string out;    ///< JSON file; empty: none
+  bool dense = true;  ///< scenarios: simulate the dense counterpart too
+};
+
+struct Given {
+  CompareCommand command;
+  bool no_dense = false;
+  std::vector<std::string> sets;
+};
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
@@ -200,8 +215,6 @@ InputFiles inputs_of(const CompareCommand& command) {
   return inputs;
 }
 
-}  // namespace
-
 int compare_command(const CompareCommand& command) {
   if (!command.out.empty()) check_replaceable(command.out, inputs_of(command), Sealed::comparison);
   std::vector<Item> items;
@@ -223,6 +236,27 @@ int compare_command(const CompareCommand& command) {
     write_file(command.out, sealed(json_text(result), Sealed::comparison));
   }
   return exit_passed;
+}
+
+}  // namespace
+
+void add_compare_command(CommandLine& line) {
+  const auto given = std::make_shared<Given>();
+  CLI::App& app = *line.app.add_subcommand(
+      "compare", "Hold runs against the baselines and each other (scenarios are run without data)");
+  app.add_option("items", given->command.items, "Scenario files, names of shipped ones, directories of runs")
+      ->required()
+      ->type_name("SCENARIO|RUN");
+  add_set_option(app, given->sets);
+  app.add_option("--out", given->command.out, "File for the figures")->type_name("FILE.json")->check(not_empty());
+  app.add_flag("--no-dense", given->no_dense, "Do not simulate the dense counterparts of scenarios");
+  app.final_callback([&line, given] {
+    line.selected = [given] {
+      given->command.overrides = parse_overrides(given->sets);
+      given->command.dense = !given->no_dense;
+      return compare_command(given->command);
+    };
+  });
 }
 
 }  // namespace bvp

@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -27,6 +29,21 @@
 
 namespace bvp {
 namespace {
+
+struct DescribeCommand {
+  std::string scenario;  ///< empty: the defaults
+  std::vector<Override> overrides;
+  std::string filter;  ///< only entries with this text in their name are shown; empty: all
+  bool tensors = false;
+  bool json = false;
+  bool schema = false;
+  bool markdown = false;
+};
+
+struct Given {
+  DescribeCommand command;
+  std::vector<std::string> sets;
+};
 
 using Json = nlohmann::ordered_json;
 
@@ -352,8 +369,6 @@ void print_description(const Scenario& scenario, bool defaults, Filter& filter) 
   }
 }
 
-}  // namespace
-
 int describe_command(const DescribeCommand& command) {
   if (command.schema) {
     fmt::print("{}\n", scenario_schema().dump(2));
@@ -384,6 +399,41 @@ int describe_command(const DescribeCommand& command) {
   }
   filter.check_found();
   return exit_passed;
+}
+
+}  // namespace
+
+void add_describe_command(CommandLine& line) {
+  const auto given = std::make_shared<Given>();
+  CLI::App& app = *line.app.add_subcommand(
+      "describe", "Show the SoC: memory map, registers and every parameter with unit, default and source");
+  auto* described =
+      app.add_option("scenario", given->command.scenario,
+                     "Show the values and the plan of this scenario: a file, or the name of a shipped one")
+          ->type_name("SCENARIO")
+          ->check(not_empty());
+  add_set_option(app, given->sets)->needs("scenario");
+  auto* filter = app.add_option("--filter", given->command.filter,
+                                "Only keys, registers, regions, tasks, kernels and tensors with TEXT in the name")
+                     ->type_name("TEXT")
+                     ->check(not_empty());
+  auto* tensors = app.add_flag("--tensors", given->command.tensors,
+                               "The tensors of the scenario's run.weights and run.input: names, types, shapes")
+                      ->needs(described);
+  auto* json = app.add_flag("--json", given->command.json, "Print JSON");
+  auto* schema = app.add_flag("--schema", given->command.schema, "Print the JSON Schema of scenario files");
+  auto* markdown = app.add_flag("--markdown", given->command.markdown, "Print all parameters as Markdown tables");
+  for (CLI::Option* other : {described, filter, tensors, json}) {
+    schema->excludes(other);
+    markdown->excludes(other);
+  }
+  schema->excludes(markdown);
+  app.final_callback([&line, given] {
+    line.selected = [given] {
+      given->command.overrides = parse_overrides(given->sets);
+      return describe_command(given->command);
+    };
+  });
 }
 
 }  // namespace bvp

@@ -2,6 +2,9 @@
 // butterfly-vp report
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <memory>
+
 #include "platform/cli/commands.h"
 #include "platform/report/html_report.h"
 #include "platform/report/run_files.h"
@@ -9,6 +12,13 @@
 #include "platform/support/seal.h"
 
 namespace bvp {
+
+namespace {
+
+struct ReportCommand {
+  std::vector<std::string> runs;  ///< directories; the others are compared with the first
+  std::string out;                ///< HTML file; empty: report.html in the first directory
+};
 
 int report_command(const ReportCommand& command) {
   const std::vector<std::filesystem::path> directories(command.runs.begin(), command.runs.end());
@@ -25,6 +35,18 @@ int report_command(const ReportCommand& command) {
   write_file(file, page);
   fmt::print("{}\n", file.string());
   return exit_passed;
+}
+
+}  // namespace
+
+void add_report_command(CommandLine& line) {
+  const auto given = std::make_shared<ReportCommand>();
+  CLI::App& app = *line.app.add_subcommand("report", "Make one HTML file of one run or several");
+  app.add_option("runs", given->runs, "Directories of runs")->required()->type_name("RUN");
+  app.add_option("--out", given->out, "File (default: report.html in the first directory)")
+      ->type_name("FILE.html")
+      ->check(not_empty());
+  app.final_callback([&line, given] { line.selected = [given] { return report_command(*given); }; });
 }
 
 }  // namespace bvp

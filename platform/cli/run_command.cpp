@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <optional>
 
 #include "platform/cli/commands.h"
@@ -22,6 +24,37 @@
 
 namespace bvp {
 namespace {
+
+struct RunCommand {
+  std::string scenario;
+  std::vector<Override> overrides;
+  std::string directory;  ///< empty: runs/NAME
+  std::string uart = "stdio";
+  bool quiet = false;
+  bool all_rows = false;  ///< the table has every layer and kernel
+};
+
+/// The options of `run` that stand for keys of the scenario.
+struct KeyOptions {
+  std::string fidelity, firmware;
+  bool no_data = false;
+  bool dump = false, trace = false, vcd = false;
+
+  void append_to(std::vector<Override>& overrides) const {
+    if (!fidelity.empty()) overrides.push_back({"run.fidelity", fidelity, "--fidelity"});
+    if (!firmware.empty()) overrides.push_back({"run.firmware", firmware, "--firmware"});
+    if (no_data) overrides.push_back({"run.data", "false", "--no-data"});
+    if (trace) overrides.push_back({"record.trace", "true", "--trace"});
+    if (vcd) overrides.push_back({"record.vcd", "true", "--vcd"});
+    if (dump) overrides.push_back({"record.tensors", "true", "--dump"});
+  }
+};
+
+struct Given {
+  RunCommand command;
+  KeyOptions keys;
+  std::vector<std::string> sets;
+};
 
 namespace fs = std::filesystem;
 
@@ -179,8 +212,6 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
   return result.passed() && uart_failure.empty() ? exit_passed : exit_failed;
 }
 
-}  // namespace
-
 int run_command(const RunCommand& command, const Invocation& invocation) {
   const std::unique_ptr<Scenario> scenario =
       read_scenario(scenario_file(command.scenario), scenario_options(command.overrides));
@@ -198,6 +229,41 @@ int run_command(const RunCommand& command, const Invocation& invocation) {
     if (dynamic_cast<const InputError*>(&error) != nullptr || !directory.has_begun()) throw;
     throw std::runtime_error(with_final_places(error.what(), directory.new_results(), directory.path()));
   }
+}
+
+}  // namespace
+
+void add_run_command(CommandLine& line) {
+  const auto given = std::make_shared<Given>();
+  CLI::App& app = *line.app.add_subcommand("run", "Simulate a scenario");
+  app.add_option("scenario", given->command.scenario, scenario_help)
+      ->required()
+      ->type_name("SCENARIO")
+      ->check(not_empty());
+  add_set_option(app, given->sets);
+  app.add_option("--out", given->command.directory, "Directory for the results (default: runs/NAME)")
+      ->type_name("DIR")
+      ->check(not_empty());
+  app.add_option("--fidelity", given->keys.fidelity, "Timing of the array")
+      ->type_name("cycle|fast")
+      ->check(not_empty());
+  app.add_flag("--no-data", given->keys.no_data, "Simulate time and energy without the numbers");
+  app.add_flag("--dump", given->keys.dump, "Leave tensors.safetensors and weights.safetensors");
+  app.add_flag("--trace", given->keys.trace, "Leave trace.json for the Perfetto UI");
+  app.add_flag("--vcd", given->keys.vcd, "Leave signals.vcd for GTKWave");
+  app.add_option("--firmware", given->keys.firmware, "Firmware for the host CPU")->type_name("ELF")->check(not_empty());
+  app.add_option("--uart", given->command.uart, "Where the firmware's text goes (default: stdio)")
+      ->type_name("stdio|file:PATH");
+  app.add_flag("--quiet", given->command.quiet, "No progress, no firmware text on the terminal, no table");
+  app.add_flag("--kernels", given->command.all_rows,
+               "Every layer and kernel in the table, not only what fits one screen");
+  app.final_callback([&line, given] {
+    line.selected = [&line, given] {
+      given->command.overrides = parse_overrides(given->sets);
+      given->keys.append_to(given->command.overrides);
+      return run_command(given->command, line.invocation);
+    };
+  });
 }
 
 }  // namespace bvp

@@ -2,7 +2,9 @@
 // butterfly-vp validate
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <sstream>
 
@@ -42,6 +44,10 @@ std::vector<std::string> check_inputs(const Scenario& scenario) {
 
 namespace {
 
+struct Given {
+  std::vector<std::string> files, sets;
+};
+
 /// Every line names the scenario, because it may be about another file.
 void print_error_of(const std::string& file, const std::string& message) {
   std::istringstream lines(message);
@@ -49,8 +55,6 @@ void print_error_of(const std::string& file, const std::string& message) {
     print_error(line.compare(0, file.size(), file) == 0 ? line : fmt::format("{}: {}", file, line));
   }
 }
-
-}  // namespace
 
 int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides) {
   int exit_code = exit_passed;
@@ -66,6 +70,18 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
     }
   }
   return exit_code;
+}
+
+}  // namespace
+
+void add_validate_command(CommandLine& line) {
+  const auto given = std::make_shared<Given>();
+  CLI::App& app = *line.app.add_subcommand("validate", "Check scenario files without running them");
+  app.add_option("files", given->files, "Scenario files, or names of shipped ones")->required()->type_name("SCENARIO");
+  add_set_option(app, given->sets);
+  app.final_callback([&line, given] {
+    line.selected = [given] { return validate_command(given->files, parse_overrides(given->sets)); };
+  });
 }
 
 }  // namespace bvp
