@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/base/array_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-ArrayParameters::ArrayParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "array", "dimensions shared by the PEs, the mesh and the scratchpad"),
+ArrayParameters::ArrayParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       rows(this, "rows", 4, "PEs", {1, 16}, "Rows of the PE array.", "MLX (ISCA 2026): 4x4 PE mesh", Confidence::mid),
       columns(this, "columns", 4, "PEs", {1, 16}, "Columns of the PE array.", "MLX (ISCA 2026): 4x4 PE mesh",
               Confidence::mid),

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "models/base/parameters.h"
 
 namespace bvp {
 
 /// Dimensions that all blocks of the array share.
 struct ArrayParameters : ParameterGroup {
-  explicit ArrayParameters(ParameterGroup* parent);
+  explicit ArrayParameters(ParameterGroup* parent, std::string name = "array", std::string description = {});
 
   Param<i64> rows;
   Param<i64> columns;

@@ -2,12 +2,14 @@
 // Parameters of the mesh.
 #pragma once
 
+#include <string>
+
 #include "models/base/parameters.h"
 
 namespace bvp {
 
 struct MeshParameters : ParameterGroup {
-  explicit MeshParameters(ParameterGroup* parent);
+  explicit MeshParameters(ParameterGroup* parent, std::string name = "mesh", std::string description = {});
 
   Param<i64> link_latency;
   Param<i64> link_bytes;
