@@ -33,7 +33,7 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const Mes
       vector_bytes_(static_cast<u32>(array.lanes) * 2),
       control_hop_latency_(static_cast<Cycle>(parameters.control_hop_latency)),
       shape_(shape_of(array, parameters)),
-      stats_("mesh"),
+      stats_(basename()),
       vectors_(&stats_, "vectors", "vectors", "vectors carried from PE to PE"),
       tokens_(&stats_, "tokens", "tokens", "tokens carried on the control plane"),
       stall_cycles_(&stats_, "stall_cycles", "cycles", "cycles that vectors waited for links or credits, summed"),

@@ -9,7 +9,7 @@ Peripheral::Peripheral(sc_core::sc_module_name name, const PeripheralParameters&
                        StatGroup& parent_stats)
     : sc_module(name),
       target("target"),
-      bank_(basename(), clock.to_time(static_cast<Cycle>(parameters.register_latency))),
+      bank_(this->name(), clock.to_time(static_cast<Cycle>(parameters.register_latency))),
       stats_(basename()) {
   target.register_b_transport(this, &Peripheral::transport);
   target.register_transport_dbg(this, &Peripheral::debug);

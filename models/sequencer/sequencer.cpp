@@ -46,6 +46,8 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& pa
       pe_completions("pe_completions"),
       irq("irq"),
       clock_(clock),
+      statistics_(basename()),
+      registers_(this->name()),
       semaphores_(registers_.semaphore_tokens.max(), statistics_.semaphore_wait_cycles),
       reports_(this->name(), registers_, semaphores_, statistics_),
       queues_(unit_index_dma + dma_channels, CommandQueue(static_cast<std::size_t>(parameters.queue_depth.get()))),

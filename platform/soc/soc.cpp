@@ -31,12 +31,17 @@ u64 mapped_bytes(const Block& block, u64 span) {
 
 }  // namespace
 
-Soc::Monitors::Monitors(const ArrayParameters& array, const ClockDomain& clock)
-    : scratchpad("scratchpad_monitor", array, clock, stats), mesh("mesh_monitor", array, clock, stats) {}
+Soc::Monitors::Monitors(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock)
+    : sc_module(name),
+      stats(basename()),
+      scratchpad("scratchpad", array, clock, stats),
+      mesh("mesh", array, clock, stats) {}
+
+Soc::Monitors::~Monitors() = default;
 
 Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode)
     : sc_module(name),
-      stats_("soc"),
+      stats_(basename()),
       clock_(parameters.array.clock_hz),
       bus("bus", parameters.bus, clock_, stats_),
       cpu("cpu", parameters.cpu, stats_),
@@ -51,7 +56,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
       mesh("mesh", parameters.array, parameters.mesh, clock_, stats_),
       loader_("loader") {
   if (mode.power) {
-    monitors = std::make_unique<Monitors>(parameters.array, clock_);
+    monitors = std::make_unique<Monitors>("monitors", parameters.array, clock_);
     stats_.add(&monitors->stats);
   }
   bind_bus();

@@ -83,11 +83,12 @@ class Soc : public sc_core::sc_module {
   std::vector<const PeCore*> cores;         // whichever there are
 
   /// Between the sockets of the PEs, the bus and what they are bound to; neither side knows.
-  struct Monitors {
-    StatGroup stats{"monitors"};
+  struct Monitors : sc_core::sc_module {
+    StatGroup stats;
     ScratchpadMonitor scratchpad;
     MeshMonitor mesh;
-    Monitors(const ArrayParameters& array, const ClockDomain& clock);
+    Monitors(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock);
+    ~Monitors() override;
   };
   std::unique_ptr<Monitors> monitors;  // for power estimators
 

@@ -98,8 +98,8 @@ struct Parts {
   ParameterGroup root{"test"};
   SequencerParameters parameters{&root};
   ArrayParameters array{&root};
-  SequencerStatistics statistics;
-  SequencerRegisters registers;
+  SequencerStatistics statistics{"sequencer"};
+  SequencerRegisters registers{"sequencer"};
   Semaphores semaphores{registers.semaphore_tokens.max(), statistics.semaphore_wait_cycles};
   CommandReports reports{"test", registers, semaphores, statistics};
   Ports ports;

@@ -16,7 +16,7 @@ MeshMonitor::MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& ar
               }),
       clock_(clock),
       columns_(static_cast<u32>(array.columns)),
-      stats_("mesh"),
+      stats_(basename()),
       vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors went, in PEs"),
       control_hops_(&stats_, "control_hop", "hops", "distance that tokens went, in PEs") {
   parent_stats.add(&stats_);

@@ -21,7 +21,7 @@ ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayPa
       clock_(clock),
       columns_(static_cast<u32>(array.columns)),
       row_bytes_(2 * static_cast<u32>(array.lanes)),
-      stats_("scratchpad"),
+      stats_(basename()),
       row_reads_(&stats_, "row_read", "accesses", "reads of one row or column of a bank"),
       row_writes_(&stats_, "row_write", "accesses", "writes of one row or column of a bank"),
       vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors of the PEs went along their rows, in PEs") {
