@@ -16,4 +16,6 @@ ArrayParameters::ArrayParameters(ParameterGroup* parent, std::string name, std::
       clock_hz(this, "clock_hz", 1e9, "Hz", {1e6, 1e10}, "Clock of the accelerator.", "MLX (ISCA 2026): 1 GHz, 12 nm",
                Confidence::mid) {}
 
+ArrayShape ArrayParameters::shape() const { return {rows.as<u32>(), columns.as<u32>(), lanes.as<u32>()}; }
+
 }  // namespace bvp

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "models/base/machine_shape.h"
 #include "models/base/parameters.h"
 
 namespace bvp {
@@ -15,6 +16,9 @@ struct ArrayParameters : ParameterGroup {
   Param<i64> columns;
   Param<i64> lanes;
   Param<double> clock_hz;
+
+  [[nodiscard]] ArrayShape shape() const;
+  operator ArrayShape() const { return shape(); }  // NOLINT(google-explicit-constructor): used like the values
 };
 
 }  // namespace bvp

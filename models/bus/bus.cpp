@@ -57,7 +57,8 @@ Bus::~Bus() = default;
 
 Bus::TargetSocket& Bus::add_target(const std::string& name, u64 base, u64 bytes) {
   const u64 last = base + (bytes - 1);
-  if (bytes == 0 || last < base) report_error(this->name(), "{}: {:#x} bytes at {:#x} are not a region", name, bytes, base);
+  if (bytes == 0 || last < base)
+    report_error(this->name(), "{}: {:#x} bytes at {:#x} are not a region", name, bytes, base);
   for (const Target* other : by_address_) {
     if (base <= other->last && other->base <= last) {
       report_error(this->name(), "{} ({:#x} to {:#x}) overlaps {} ({:#x} to {:#x})", name, base, last, other->name,

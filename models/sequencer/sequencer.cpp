@@ -35,14 +35,14 @@ PayloadRules completion_rules(u64 units) {
 
 }  // namespace
 
-Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& parameters, const ArrayParameters& array,
+Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& parameters, const ArrayShape& array,
                      unsigned dma_channels, const ClockDomain& clock, StatGroup& parent_stats)
     : sc_module(name),
       registers("registers"),
       to_bus("to_bus"),
       to_dma("to_dma"),
       dma_completions("dma_completions"),
-      to_pe("to_pe", static_cast<std::size_t>(array.rows * array.columns)),
+      to_pe("to_pe", array.pes()),
       pe_completions("pe_completions"),
       irq("irq"),
       clock_(clock),

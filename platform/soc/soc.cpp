@@ -31,7 +31,7 @@ u64 mapped_bytes(const Block& block, u64 span) {
 
 }  // namespace
 
-Soc::Monitors::Monitors(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock)
+Soc::Monitors::Monitors(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock)
     : sc_module(name),
       stats(basename()),
       scratchpad("scratchpad", array, clock, stats),
@@ -43,20 +43,20 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
     : sc_module(name),
       stats_(basename()),
       clock_(parameters.array.clock_hz),
+      shape_(parameters.shape()),
       bus("bus", parameters.bus, clock_, stats_),
       cpu("cpu", parameters.cpu, stats_),
 #define BVP_BLOCK(name, Type, Parameters, description) name(#name, parameters.name, clock_, stats_),
 #include "platform/soc/blocks.def"
       // Without data it holds commands and kernels, which lie far apart.
       dram("dram", parameters.dram, stats_, mode.data ? LazyMemory::Use::dense : LazyMemory::Use::sparse),
-      sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
-                clock_, stats_),
+      sequencer("sequencer", parameters.sequencer, shape_, shape_.dma_channels, clock_, stats_),
       dma("dma", parameters.dma, clock_, stats_, {mode.fast, mode.data}),
       scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, stats_, mode.data),
-      mesh("mesh", parameters.array, parameters.mesh, clock_, stats_),
+      mesh("mesh", shape_, parameters.mesh, clock_, stats_),
       loader_("loader") {
   if (mode.power) {
-    monitors = std::make_unique<Monitors>("monitors", parameters.array, clock_);
+    monitors = std::make_unique<Monitors>("monitors", shape_, clock_);
     stats_.add(&monitors->stats);
   }
   bind_bus();
@@ -68,13 +68,12 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
   dma.completions.bind(sequencer.dma_completions);
 
   // accelerator: array
-  const auto count = static_cast<u32>(parameters.array.rows * parameters.array.columns);
   if (mode.fast) {
     lockstep = std::make_unique<LockstepArray>("pes", parameters.array, parameters.pe, clock_, stats_, mode.data);
     lockstep->to_sequencer.bind(sequencer.pe_completions);
     cores.push_back(lockstep.get());
   }
-  for (u32 i = 0; i < count; ++i) {
+  for (u32 i = 0; i < shape_.pes(); ++i) {
     if (mode.fast) {
       sequencer.to_pe[i].bind(lockstep->config[i]);
       bind_array(i, lockstep->to_scratchpad[i], lockstep->to_mesh[i]);

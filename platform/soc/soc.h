@@ -61,10 +61,12 @@ class Soc : public sc_core::sc_module {
 
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
   [[nodiscard]] const ClockDomain& clock() const { return clock_; }
+  [[nodiscard]] const MachineShape& shape() const { return shape_; }
 
  private:
   StatGroup stats_;
   ClockDomain clock_;
+  const MachineShape shape_;
 
  public:
   // host side
@@ -87,7 +89,7 @@ class Soc : public sc_core::sc_module {
     StatGroup stats;
     ScratchpadMonitor scratchpad;
     MeshMonitor mesh;
-    Monitors(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock);
+    Monitors(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock);
     ~Monitors() override;
   };
   std::unique_ptr<Monitors> monitors;  // for power estimators

@@ -2,6 +2,7 @@
 // Every parameter of the virtual SoC: the `soc` part of a scenario.
 #pragma once
 
+#include "models/base/machine_shape.h"
 #include "models/base/parameters.h"
 #define BVP_BLOCK_PARAMETERS
 #include "platform/soc/blocks.def"
@@ -14,6 +15,9 @@ struct SocParameters : ParameterGroup {
 
 #define BVP_PARAMETERS(name, Parameters, description) Parameters name{this, #name, description};
 #include "platform/soc/blocks.def"
+
+  /// The dimensions as numbers. @throws ParamError  one does not fit
+  [[nodiscard]] MachineShape shape() const;
 };
 
 }  // namespace bvp

@@ -7,10 +7,10 @@
 
 namespace bvp {
 
-ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array,
-                                     const ClockDomain& clock, StatGroup& parent_stats)
+ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock,
+                                     StatGroup& parent_stats)
     : sc_module(name),
-      vector("vector", static_cast<std::size_t>(array.rows * array.columns),
+      vector("vector", array.pes(),
              [this](u32 pe, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span&) {
                observe_vectors(pe, payload);
              }),
@@ -19,8 +19,8 @@ ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayPa
                observe_bytes(payload, span);
              }),
       clock_(clock),
-      columns_(static_cast<u32>(array.columns)),
-      row_bytes_(2 * static_cast<u32>(array.lanes)),
+      columns_(array.columns),
+      row_bytes_(array.vector_bytes()),
       stats_(basename()),
       row_reads_(&stats_, "row_read", "accesses", "reads of one row or column of a bank"),
       row_writes_(&stats_, "row_write", "accesses", "writes of one row or column of a bank"),
