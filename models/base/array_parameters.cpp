@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/base/array_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-ArrayParameters::ArrayParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "array", "dimensions shared by the PEs, the mesh and the scratchpad"),
+ArrayParameters::ArrayParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       rows(this, "rows", 4, "PEs", {1, 16}, "Rows of the PE array.", "MLX (ISCA 2026): 4x4 PE mesh", Confidence::mid),
       columns(this, "columns", 4, "PEs", {1, 16}, "Columns of the PE array.", "MLX (ISCA 2026): 4x4 PE mesh",
               Confidence::mid),
@@ -13,5 +15,7 @@ ArrayParameters::ArrayParameters(ParameterGroup* parent)
             "MLX (ISCA 2026): SIMD32 for 1 TOp/s, SIMD8 for 256 GOp/s", Confidence::mid),
       clock_hz(this, "clock_hz", 1e9, "Hz", {1e6, 1e10}, "Clock of the accelerator.", "MLX (ISCA 2026): 1 GHz, 12 nm",
                Confidence::mid) {}
+
+ArrayShape ArrayParameters::shape() const { return {rows.as<u32>(), columns.as<u32>(), lanes.as<u32>()}; }
 
 }  // namespace bvp

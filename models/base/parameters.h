@@ -150,6 +150,16 @@ class Param final : public ParamBase {
 
   operator const T&() const { return value_; }  // NOLINT(google-explicit-constructor): used like the value
   [[nodiscard]] const T& get() const { return value_; }
+  /// The value of an integer parameter as an unsigned one. @throws ParamError  it does not fit
+  template <class U>
+  [[nodiscard]] U as() const {
+    static_assert(std::is_same_v<T, i64> && std::is_unsigned_v<U>);
+    if (value_ < 0 || static_cast<u64>(value_) > std::numeric_limits<U>::max()) {
+      throw ParamError("'" + name() + "' is " + std::to_string(value_) + ", expected 0 to " +
+                       std::to_string(std::numeric_limits<U>::max()));
+    }
+    return static_cast<U>(value_);
+  }
   Param& operator=(const T& value) {
     assign(ParamValue(value));
     return *this;

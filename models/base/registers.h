@@ -154,7 +154,7 @@ class Register {
 /// them must be registers that allow the access. models/transport/register_target.h checks that and serves sockets.
 class RegisterBank {
  public:
-  /// @param name     the block's name, as in the memory map
+  /// @param name     the name of the module that has the registers, for errors
   /// @param latency  what an access costs at this target
   explicit RegisterBank(std::string name, sc_core::sc_time latency = sc_core::SC_ZERO_TIME)
       : name_(std::move(name)), latency_(latency) {}

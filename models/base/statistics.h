@@ -90,7 +90,15 @@ class StatGroup {
   StatGroup(const StatGroup&) = delete;
   StatGroup& operator=(const StatGroup&) = delete;
 
-  void add(StatGroup* child) { children_.push_back(child); }
+  /// @throws std::logic_error  the group has a child of that name; the name of a module is that of its group
+  void add(StatGroup* child) {
+    for (const StatGroup* other : children_) {
+      if (other->name() == child->name()) {
+        throw std::logic_error(fmt::format("the statistics of {} have a group '{}' already", name_, child->name()));
+      }
+    }
+    children_.push_back(child);
+  }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::vector<StatGroup*>& children() const { return children_; }
   [[nodiscard]] const std::vector<Counter*>& counters() const { return counters_; }

@@ -45,7 +45,7 @@ Bus::Bus(sc_core::sc_module_name name, const BusParameters& parameters, const Cl
       request_latency_(clock.to_time(static_cast<Cycle>(parameters.request_latency))),
       response_latency_(clock.to_time(static_cast<Cycle>(parameters.response_latency))),
       beat_shift_(static_cast<unsigned>(__builtin_ctzll(static_cast<u64>(parameters.bytes_per_cycle)))),
-      stats_("bus"),
+      stats_(basename()),
       decode_errors_(&stats_, "decode_errors", "transactions", "transactions to addresses where nothing is mapped") {
   from.register_b_transport(this, &Bus::transport);
   from.register_transport_dbg(this, &Bus::debug);
@@ -57,10 +57,11 @@ Bus::~Bus() = default;
 
 Bus::TargetSocket& Bus::add_target(const std::string& name, u64 base, u64 bytes) {
   const u64 last = base + (bytes - 1);
-  if (bytes == 0 || last < base) report_error("bus", "{}: {:#x} bytes at {:#x} are not a region", name, bytes, base);
+  if (bytes == 0 || last < base)
+    report_error(this->name(), "{}: {:#x} bytes at {:#x} are not a region", name, bytes, base);
   for (const Target* other : by_address_) {
     if (base <= other->last && other->base <= last) {
-      report_error("bus", "{} ({:#x} to {:#x}) overlaps {} ({:#x} to {:#x})", name, base, last, other->name,
+      report_error(this->name(), "{} ({:#x} to {:#x}) overlaps {} ({:#x} to {:#x})", name, base, last, other->name,
                    other->base, other->last);
     }
   }

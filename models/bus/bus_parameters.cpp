@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bus/bus_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-BusParameters::BusParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "bus", "interconnect between the CPU, the accelerator, memories and devices"),
+BusParameters::BusParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       request_latency(this, "request_latency", 2, "cycles", {0, 1024},
                       "Cycles from an initiator to the target, without waiting for the target's port.",
                       "assumption: decode and one register stage", Confidence::low),

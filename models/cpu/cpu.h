@@ -132,7 +132,7 @@ class Cpu : public sc_core::sc_module {
   std::function<u64(const sc_core::sc_time&)> time_source_;
   std::function<sc_core::sc_time()> timer_forecast_;
 
-  StatGroup stats_{"cpu"};
+  StatGroup stats_{basename()};
   Counter instructions_{&stats_, "instruction", "instructions", "instructions completed"};
   Counter sleep_cycles_{&stats_, "sleep_cycles", "cycles", "cycles spent in WFI"};
   Counter traps_{&stats_, "traps", "traps", "exceptions taken"};

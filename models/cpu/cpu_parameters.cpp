@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/cpu/cpu_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-CpuParameters::CpuParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "cpu", "the host CPU, RV64IMAC"),
+CpuParameters::CpuParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       clock_hz(this, "clock_hz", 1e9, "Hz", {1e6, 1e10}, "Clock of the CPU.", "assumption", Confidence::low),
       cycles_per_instruction(this, "cycles_per_instruction", 1.0, "cycles", {0.1, 100},
                              "What an instruction costs; accesses to devices add what the bus says.",

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/dma/dma_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-DmaParameters::DmaParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "dma", "DMA engine between DRAM and scratchpad"),
+DmaParameters::DmaParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       channels(this, "channels", 2, "channels", {1, 16}, "Transfers that run at the same time.",
                "two DMA channels in the DPU family of designs", Confidence::mid),
       setup_cycles(this, "setup_cycles", 64, "cycles", {0, 1000000},

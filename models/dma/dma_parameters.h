@@ -2,12 +2,14 @@
 // Parameters of the DMA engine.
 #pragma once
 
+#include <string>
+
 #include "models/base/parameters.h"
 
 namespace bvp {
 
 struct DmaParameters : ParameterGroup {
-  explicit DmaParameters(ParameterGroup* parent);
+  explicit DmaParameters(ParameterGroup* parent, std::string name = "dma", std::string description = {});
 
   Param<i64> channels;
   Param<i64> setup_cycles;

@@ -14,7 +14,7 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
       clock_(parameters.clock_hz),
       stats_(basename()),
       map_(make_dram_address_map(parameters)),
-      storage_("dram", static_cast<u64>(parameters.size_bytes.get()), use),
+      storage_(this->name(), static_cast<u64>(parameters.size_bytes.get()), use),
       timing_(parameters),
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
       response_latency_(static_cast<Cycle>(parameters.response_latency.get())),

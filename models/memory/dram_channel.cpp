@@ -25,15 +25,16 @@ DramChannel::DramChannel(const DramParameters& parameters, DramStatistics& stati
       reads_{std::vector<InFlight>(static_cast<std::size_t>(parameters.queue_entries.get()))},
       writes_{std::vector<InFlight>(static_cast<std::size_t>(parameters.write_queue_entries.get()))} {
   if (parameters.bank_groups > parameters.banks) {
-    report_error("dram", "bank_groups is {}, expected at most the number of banks, {}", parameters.bank_groups.get(),
-                 parameters.banks.get());
+    report_error(parameters.name().c_str(), "bank_groups is {}, expected at most the number of banks, {}",
+                 parameters.bank_groups.get(), parameters.banks.get());
   }
   const Cycle access = timing_.access() + (timing_.bursts - 1) * timing_.ccd[1];
   const Cycle longest =
       refresh_.busy + timing_.ras + timing_.rcd + timing_.cl + timing_.cwl + access + timing_.wr + timing_.rtp;
   if (timing_.refi <= longest) {
-    report_error("dram", "refresh_interval is {}, expected more than the {} clocks of a refresh and one access",
-                 timing_.refi, longest);
+    report_error(parameters.name().c_str(),
+                 "refresh_interval is {}, expected more than the {} clocks of a refresh and one access", timing_.refi,
+                 longest);
   }
   for (u32 bank = 0; bank < banks_.size(); ++bank) banks_[bank].first_refresh = refresh_policy_->times(bank).first;
   waiting_.reserve(writes_.places.size());

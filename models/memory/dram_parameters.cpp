@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/memory/dram_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-DramParameters::DramParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "dram", "external memory: channels, banks, timing and controller"),
+DramParameters::DramParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       standard(this, "standard", "ddr4_3200", dram_standard_names(),
                "Memory standard: gives the timings, the geometry and the energy of its devices, where the scenario "
                "does not set them itself.",

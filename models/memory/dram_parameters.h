@@ -3,6 +3,8 @@
 // DDR4-3200; of another standard, its table in standards/ has the values.
 #pragma once
 
+#include <string>
+
 #include "models/base/parameters.h"
 #include "models/memory/dram_standard.h"
 #include "models/memory/policies/address_map.h"
@@ -13,7 +15,7 @@
 namespace bvp {
 
 struct DramParameters : ParameterGroup {
-  explicit DramParameters(ParameterGroup* parent);
+  explicit DramParameters(ParameterGroup* parent, std::string name = "dram", std::string description = {});
 
   Param<std::string> standard;
   Param<i64> size_bytes;

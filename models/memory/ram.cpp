@@ -16,14 +16,14 @@ Ram::Ram(sc_core::sc_module_name name, const RamParameters& parameters, const Cl
     : sc_module(name),
       target("target"),
       latency_(clock.to_time(static_cast<Cycle>(parameters.latency))),
-      stats_(parameters.name()),
+      stats_(basename()),
       bytes_read_(&stats_, "bytes_read", "bytes", "bytes read over the bus; direct accesses are not counted"),
       bytes_written_(&stats_, "bytes_written", "bytes", "bytes written over the bus; direct accesses are not counted"),
-      storage_(parameters.name().c_str(), static_cast<u64>(parameters.size_bytes)) {
+      storage_(this->name(), static_cast<u64>(parameters.size_bytes)) {
   // An initiator that maps this memory directly needs whole pages of the host.
   constexpr u64 page_bytes = 4096;
   if (size() % page_bytes != 0) {
-    report_error(parameters.name().c_str(), "size_bytes is {}, it must be a multiple of {}", size(), page_bytes);
+    report_error(this->name(), "size_bytes is {}, it must be a multiple of {}", size(), page_bytes);
   }
   target.register_b_transport(this, &Ram::transport);
   target.register_transport_dbg(this, &Ram::debug);

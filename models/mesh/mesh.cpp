@@ -8,32 +8,32 @@ namespace bvp {
 
 namespace {
 
-RouterNetwork::Shape shape_of(const ArrayParameters& array, const MeshParameters& parameters) {
-  const auto vector_bytes = static_cast<u32>(array.lanes) * 2;
+RouterNetwork::Shape shape_of(const ArrayShape& array, const MeshParameters& parameters) {
+  const u32 vector_bytes = array.vector_bytes();
   const u32 width = parameters.link_width(vector_bytes);
   RouterNetwork::Shape shape;
-  shape.columns = static_cast<u32>(array.columns);
-  shape.rows = static_cast<u32>(array.rows);
-  shape.buffer_entries = static_cast<u32>(parameters.buffer_entries);
+  shape.columns = array.columns;
+  shape.rows = array.rows;
+  shape.buffer_entries = parameters.buffer_entries.as<u32>();
   shape.vector_cycles = (vector_bytes + width - 1) / width;
-  shape.link_latency = static_cast<Cycle>(parameters.link_latency);
-  shape.ejection_latency = static_cast<Cycle>(parameters.ejection_latency);
+  shape.link_latency = parameters.link_latency.as<Cycle>();
+  shape.ejection_latency = parameters.ejection_latency.as<Cycle>();
   shape.skip_links = parameters.skip_links;
   return shape;
 }
 
 }  // namespace
 
-Mesh::Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const MeshParameters& parameters,
+Mesh::Mesh(sc_core::sc_module_name name, const ArrayShape& array, const MeshParameters& parameters,
            const ClockDomain& clock, StatGroup& parent_stats)
     : sc_module(name),
-      from_pe("from_pe", static_cast<std::size_t>(array.rows * array.columns)),
+      from_pe("from_pe", array.pes()),
       to_pe("to_pe", from_pe.size()),
       clock_(clock),
-      vector_bytes_(static_cast<u32>(array.lanes) * 2),
-      control_hop_latency_(static_cast<Cycle>(parameters.control_hop_latency)),
+      vector_bytes_(array.vector_bytes()),
+      control_hop_latency_(parameters.control_hop_latency.as<Cycle>()),
       shape_(shape_of(array, parameters)),
-      stats_("mesh"),
+      stats_(basename()),
       vectors_(&stats_, "vectors", "vectors", "vectors carried from PE to PE"),
       tokens_(&stats_, "tokens", "tokens", "tokens carried on the control plane"),
       stall_cycles_(&stats_, "stall_cycles", "cycles", "cycles that vectors waited for links or credits, summed"),

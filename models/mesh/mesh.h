@@ -9,8 +9,8 @@
 #include <systemc>
 #include <vector>
 
-#include "models/base/array_parameters.h"
 #include "models/base/clock.h"
+#include "models/base/machine_shape.h"
 #include "models/base/statistics.h"
 #include "models/mesh/mesh_parameters.h"
 #include "models/mesh/router_network.h"
@@ -29,7 +29,7 @@ class Mesh : public sc_core::sc_module {
   /// deferred packet the delay is the smallest possible one; notices with the real times follow.
   sc_core::sc_vector<tlm_utils::simple_initiator_socket<Mesh>> to_pe;
 
-  Mesh(sc_core::sc_module_name name, const ArrayParameters& array, const MeshParameters& parameters,
+  Mesh(sc_core::sc_module_name name, const ArrayShape& array, const MeshParameters& parameters,
        const ClockDomain& clock, StatGroup& parent_stats);
   ~Mesh() override;
 

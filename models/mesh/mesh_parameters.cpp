@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/mesh/mesh_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-MeshParameters::MeshParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "mesh", "PE-to-PE plane: routers, links and credits"),
+MeshParameters::MeshParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       link_latency(this, "link_latency", 1, "cycles", {1, 16},
                    "Cycles of one hop, from one router's buffer to the next.",
                    "assumption: single-cycle routers at 1 GHz", Confidence::low),

@@ -2,11 +2,12 @@
 #include "models/pe/pe_parameters.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace bvp {
 
-PeParameters::PeParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "pe", "a processing element of the array"),
+PeParameters::PeParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       operand_vectors(this, "operand_vectors", 256, "vectors", {16, 2048},
                       "Capacity of the operand memory (256 vectors of 64 B are 16 KiB at 32 lanes).",
                       "MLX (ISCA 2026): 0.044 mm2 register file holds 16-32 KiB at 12 nm", Confidence::mid),

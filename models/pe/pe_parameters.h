@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "models/base/parameters.h"
 #include "models/isa/timing.h"
 
 namespace bvp {
 
 struct PeParameters : ParameterGroup {
-  explicit PeParameters(ParameterGroup* parent);
+  explicit PeParameters(ParameterGroup* parent, std::string name = "pe", std::string description = {});
 
   Param<i64> operand_vectors;
   Param<i64> operand_banks;

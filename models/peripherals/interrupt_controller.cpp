@@ -10,7 +10,7 @@ constexpr u32 bit_of(u32 line) { return 1U << line; }
 
 }  // namespace
 
-InterruptController::InterruptController(sc_core::sc_module_name name, const InterruptControllerParameters& parameters,
+InterruptController::InterruptController(sc_core::sc_module_name name, const PeripheralParameters& parameters,
                                          const ClockDomain& clock, StatGroup& parent_stats)
     : Peripheral(name, parameters, clock, parent_stats),
       sources("sources", lines),

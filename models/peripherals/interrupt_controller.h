@@ -16,8 +16,8 @@ class InterruptController : public Peripheral {
   sc_core::sc_vector<sc_core::sc_in<bool>> sources;  ///< interrupt sources, by line; the source of no_line is ignored
   sc_core::sc_out<bool> irq;
 
-  InterruptController(sc_core::sc_module_name name, const InterruptControllerParameters& parameters,
-                      const ClockDomain& clock, StatGroup& parent_stats);
+  InterruptController(sc_core::sc_module_name name, const PeripheralParameters& parameters, const ClockDomain& clock,
+                      StatGroup& parent_stats);
   ~InterruptController() override;
   SC_HAS_PROCESS(InterruptController);
 

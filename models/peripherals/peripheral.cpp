@@ -9,8 +9,8 @@ Peripheral::Peripheral(sc_core::sc_module_name name, const PeripheralParameters&
                        StatGroup& parent_stats)
     : sc_module(name),
       target("target"),
-      bank_(parameters.name(), clock.to_time(static_cast<Cycle>(parameters.register_latency))),
-      stats_(parameters.name()) {
+      bank_(this->name(), clock.to_time(static_cast<Cycle>(parameters.register_latency))),
+      stats_(basename()) {
   target.register_b_transport(this, &Peripheral::transport);
   target.register_transport_dbg(this, &Peripheral::debug);
   parent_stats.add(&stats_);

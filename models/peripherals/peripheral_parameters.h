@@ -2,41 +2,37 @@
 // Parameters of the peripherals.
 #pragma once
 
+#include <string>
+
 #include "models/base/parameters.h"
 
 namespace bvp {
 
+/// What every peripheral has; a peripheral without parameters of its own takes this group.
 struct PeripheralParameters : ParameterGroup {
-  PeripheralParameters(ParameterGroup* parent, std::string name, std::string description);
+  explicit PeripheralParameters(ParameterGroup* parent, std::string name = "peripheral", std::string description = {});
 
   Param<i64> register_latency;
 };
 
 struct UartParameters : PeripheralParameters {
-  explicit UartParameters(ParameterGroup* parent);
+  explicit UartParameters(ParameterGroup* parent, std::string name = "uart", std::string description = {});
 
   Param<i64> receive_depth;
 };
 
 struct MachineTimerParameters : PeripheralParameters {
-  explicit MachineTimerParameters(ParameterGroup* parent);
+  explicit MachineTimerParameters(ParameterGroup* parent, std::string name = "timer", std::string description = {});
 
   Param<double> frequency_hz;
 };
 
-struct InterruptControllerParameters : PeripheralParameters {
-  explicit InterruptControllerParameters(ParameterGroup* parent);
-};
-
 struct PowerControllerParameters : PeripheralParameters {
-  explicit PowerControllerParameters(ParameterGroup* parent);
+  explicit PowerControllerParameters(ParameterGroup* parent, std::string name = "power_controller",
+                                     std::string description = {});
 
   Param<double> clock_wake_s;
   Param<double> retention_wake_s;
-};
-
-struct SimulationControlParameters : PeripheralParameters {
-  explicit SimulationControlParameters(ParameterGroup* parent);
 };
 
 }  // namespace bvp

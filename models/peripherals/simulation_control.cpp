@@ -4,7 +4,7 @@
 
 namespace bvp {
 
-SimulationControl::SimulationControl(sc_core::sc_module_name name, const SimulationControlParameters& parameters,
+SimulationControl::SimulationControl(sc_core::sc_module_name name, const PeripheralParameters& parameters,
                                      const ClockDomain& clock, StatGroup& parent_stats)
     : Peripheral(name, parameters, clock, parent_stats),
       exit_(&bank(), "EXIT", 0x00, RegisterAccess::write_only, 0, "Ends the simulation with this code."),

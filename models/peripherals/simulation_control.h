@@ -11,8 +11,8 @@ namespace bvp {
 
 class SimulationControl : public Peripheral {
  public:
-  SimulationControl(sc_core::sc_module_name name, const SimulationControlParameters& parameters,
-                    const ClockDomain& clock, StatGroup& parent_stats);
+  SimulationControl(sc_core::sc_module_name name, const PeripheralParameters& parameters, const ClockDomain& clock,
+                    StatGroup& parent_stats);
   ~SimulationControl() override;
 
   Signal<int> exited;        ///< emitted once, with the first exit code that firmware writes

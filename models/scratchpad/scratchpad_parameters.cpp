@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/scratchpad/scratchpad_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-ScratchpadParameters::ScratchpadParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "scratchpad", "on-chip memory shared by the PEs and the DMA"),
+ScratchpadParameters::ScratchpadParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       size_bytes(this, "size_bytes", i64{4} << 20, "bytes", {8192, 536870912.0},
                  "Capacity; a multiple of a tile of lanes x lanes fp16 values.",
                  "assumption after the DPU line (2018: 8 MB, 2019: 3 MB)", Confidence::low),

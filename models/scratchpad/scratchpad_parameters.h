@@ -2,12 +2,14 @@
 // Parameters of the scratchpad.
 #pragma once
 
+#include <string>
+
 #include "models/base/parameters.h"
 
 namespace bvp {
 
 struct ScratchpadParameters : ParameterGroup {
-  explicit ScratchpadParameters(ParameterGroup* parent);
+  explicit ScratchpadParameters(ParameterGroup* parent, std::string name = "scratchpad", std::string description = {});
 
   Param<i64> size_bytes;
   Param<i64> banks;

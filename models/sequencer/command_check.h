@@ -6,6 +6,7 @@
 
 #include "models/abi/image_header.h"
 #include "models/abi/records.h"
+#include "models/base/machine_shape.h"
 #include "models/sequencer/sequencer_errors.h"
 
 namespace bvp {
@@ -23,12 +24,7 @@ struct CommandLimits {
 /// The first fault of the command, in the order in which the fields are checked; nullopt if it has none.
 [[nodiscard]] std::optional<CommandFault> check_command(const Command& command, const CommandLimits& limits);
 
-/// The array for which the compiler must have made the images.
-struct ArrayShape {
-  u32 rows, columns, lanes;
-};
-
-/// The first fault of an image's header; nullopt if it has none.
+/// The first fault of an image's header, which must have been made for this array; nullopt if it has none.
 /// @param bytes  length of the image according to the command
 [[nodiscard]] std::optional<CommandFault> check_image(const ImageHeader& header, u32 bytes, const ArrayShape& array);
 

@@ -20,13 +20,9 @@ constexpr u64 config_word_bytes = 8;
 
 }  // namespace
 
-ImageLoader::ImageLoader(const SequencerParameters& parameters, const ArrayParameters& array, SequencerPorts& ports,
+ImageLoader::ImageLoader(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
                          CommandReports& reports, SequencerStatistics& statistics)
-    : parameters_(parameters),
-      array_{static_cast<u32>(array.rows), static_cast<u32>(array.columns), static_cast<u32>(array.lanes)},
-      ports_(ports),
-      reports_(reports),
-      statistics_(statistics) {}
+    : parameters_(parameters), array_(array), ports_(ports), reports_(reports), statistics_(statistics) {}
 
 bool ImageLoader::advance(const Command& command, Cycle now, Cycle array_busy) {
   switch (stage_) {

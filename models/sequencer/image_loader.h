@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "models/base/array_parameters.h"
+#include "models/base/machine_shape.h"
 #include "models/sequencer/command_check.h"
 #include "models/sequencer/command_reports.h"
 #include "models/sequencer/sequencer_parameters.h"
@@ -30,7 +30,7 @@ class ImageLoader {
     u64 generation = 0;  ///< the number of the configuration that brought it
   };
 
-  ImageLoader(const SequencerParameters& parameters, const ArrayParameters& array, SequencerPorts& ports,
+  ImageLoader(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
               CommandReports& reports, SequencerStatistics& statistics);
 
   /// Continues to prepare the image of `command`, which is the same command until release() or cancel(). Must not be

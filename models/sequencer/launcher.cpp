@@ -5,11 +5,11 @@
 
 namespace bvp {
 
-Launcher::Launcher(const SequencerParameters& parameters, const ArrayParameters& array, SequencerPorts& ports,
+Launcher::Launcher(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
                    Semaphores& semaphores, CommandReports& reports, SequencerStatistics& statistics)
     : parameters_(parameters),
-      columns_(static_cast<u32>(array.columns)),
-      pes_(static_cast<u32>(array.rows * array.columns)),
+      columns_(array.columns),
+      pes_(array.pes()),
       ports_(ports),
       semaphores_(semaphores),
       reports_(reports),

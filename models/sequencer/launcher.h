@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "models/base/array_parameters.h"
+#include "models/base/machine_shape.h"
 #include "models/isa/launch.h"
 #include "models/sequencer/command_queue.h"
 #include "models/sequencer/command_reports.h"
@@ -21,7 +21,7 @@ namespace bvp {
 /// launches run if they use the same configuration.
 class Launcher {
  public:
-  Launcher(const SequencerParameters& parameters, const ArrayParameters& array, SequencerPorts& ports,
+  Launcher(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
            Semaphores& semaphores, CommandReports& reports, SequencerStatistics& statistics);
 
   /// Whether a launch has left the queue and has not been sent yet.

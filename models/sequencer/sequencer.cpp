@@ -35,17 +35,19 @@ PayloadRules completion_rules(u64 units) {
 
 }  // namespace
 
-Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& parameters, const ArrayParameters& array,
+Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& parameters, const ArrayShape& array,
                      unsigned dma_channels, const ClockDomain& clock, StatGroup& parent_stats)
     : sc_module(name),
       registers("registers"),
       to_bus("to_bus"),
       to_dma("to_dma"),
       dma_completions("dma_completions"),
-      to_pe("to_pe", static_cast<std::size_t>(array.rows * array.columns)),
+      to_pe("to_pe", array.pes()),
       pe_completions("pe_completions"),
       irq("irq"),
       clock_(clock),
+      statistics_(basename()),
+      registers_(this->name()),
       semaphores_(registers_.semaphore_tokens.max(), statistics_.semaphore_wait_cycles),
       reports_(this->name(), registers_, semaphores_, statistics_),
       queues_(unit_index_dma + dma_channels, CommandQueue(static_cast<std::size_t>(parameters.queue_depth.get()))),

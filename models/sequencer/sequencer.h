@@ -12,8 +12,8 @@
 #include <optional>
 #include <systemc>
 
-#include "models/base/array_parameters.h"
 #include "models/base/clock.h"
+#include "models/base/machine_shape.h"
 #include "models/sequencer/command_observer.h"
 #include "models/sequencer/command_queue.h"
 #include "models/sequencer/command_reports.h"
@@ -44,7 +44,7 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   sc_core::sc_out<bool> irq;
 
   /// @throws sc_report  more DMA channels than STATUS has bits for
-  Sequencer(sc_core::sc_module_name name, const SequencerParameters& parameters, const ArrayParameters& array,
+  Sequencer(sc_core::sc_module_name name, const SequencerParameters& parameters, const ArrayShape& array,
             unsigned dma_channels, const ClockDomain& clock, StatGroup& parent_stats);
   ~Sequencer() override;
   SC_HAS_PROCESS(Sequencer);

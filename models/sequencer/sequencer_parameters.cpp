@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/sequencer/sequencer_parameters.h"
 
+#include <utility>
+
 namespace bvp {
 
-SequencerParameters::SequencerParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "sequencer", "the accelerator's micro-controller: command ring, launches, semaphores"),
+SequencerParameters::SequencerParameters(ParameterGroup* parent, std::string name, std::string description)
+    : ParameterGroup(parent, std::move(name), std::move(description)),
       fetch_entries(this, "fetch_entries", 4, "commands", {1, 64},
                     "Commands read from the ring ahead of the dispatcher.", "assumption", Confidence::low),
       dispatch_cycles(this, "dispatch_cycles", 4, "cycles", {1, 10000},

@@ -2,12 +2,14 @@
 // Parameters of the sequencer.
 #pragma once
 
+#include <string>
+
 #include "models/base/parameters.h"
 
 namespace bvp {
 
 struct SequencerParameters : ParameterGroup {
-  explicit SequencerParameters(ParameterGroup* parent);
+  explicit SequencerParameters(ParameterGroup* parent, std::string name = "sequencer", std::string description = {});
 
   Param<i64> fetch_entries;
   Param<i64> dispatch_cycles;

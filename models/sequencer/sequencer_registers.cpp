@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/sequencer/sequencer_registers.h"
 
+#include <utility>
+
 #include "models/abi/records.h"
 
 namespace bvp {
@@ -35,8 +37,8 @@ SequencerRegisters::Error::Error(RegisterBank* bank)
               "Bits 31..0 of what the error is about; see the error codes."),
       info_hi(bank, "ERROR_INFO_HI", 0x3c, RegisterAccess::read_only, 0, "Bits 63..32 of what the error is about.") {}
 
-SequencerRegisters::SequencerRegisters()
-    : bank("sequencer"),
+SequencerRegisters::SequencerRegisters(std::string name)
+    : bank(std::move(name)),
       ring(&bank),
       control(&bank, "CONTROL", 0x14, RegisterAccess::read_write, 0, "Control."),
       control_enable(&control, "ENABLE", 0, 1, "fetch commands"),

@@ -2,6 +2,8 @@
 // The sequencer's registers and fields, and the values that depend on the registers alone.
 #pragma once
 
+#include <string>
+
 #include "models/base/registers.h"
 #include "models/sequencer/sequencer_errors.h"
 
@@ -10,7 +12,8 @@ namespace bvp {
 /// A register whose value is stored here is plain storage. The sequencer connects the other registers to the machines
 /// that own their values.
 struct SequencerRegisters {
-  SequencerRegisters();
+  /// @param name  of the bank
+  explicit SequencerRegisters(std::string name);
 
   [[nodiscard]] SequencerError first_error() const { return static_cast<SequencerError>(error.code.get()); }
   /// Whether an interrupt is both pending and enabled.

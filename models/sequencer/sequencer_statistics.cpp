@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/sequencer/sequencer_statistics.h"
 
+#include <utility>
+
 namespace bvp {
 
-SequencerStatistics::SequencerStatistics()
-    : group("sequencer"),
+SequencerStatistics::SequencerStatistics(std::string name)
+    : group(std::move(name)),
       commands_sync(&group, "commands_sync", "commands", "sync commands completed"),
       commands_dma(&group, "commands_dma", "commands", "DMA commands completed"),
       commands_launch(&group, "commands_launch", "commands", "launches completed"),

@@ -2,12 +2,15 @@
 // The counters of the sequencer. Each counter belongs to one of its machines.
 #pragma once
 
+#include <string>
+
 #include "models/base/statistics.h"
 
 namespace bvp {
 
 struct SequencerStatistics {
-  SequencerStatistics();
+  /// @param name  of the group
+  explicit SequencerStatistics(std::string name);
 
   StatGroup group;
   Counter commands_sync, commands_dma, commands_launch;

@@ -100,42 +100,18 @@ class Section {
   std::string heading_;
 };
 
-struct Region {
-  std::string name;
-  u64 base, bytes;
-  std::string description;
-};
-
-std::vector<Region> memory_regions() {
-#define BVP_LIST_REGION(name, base, bytes, description) {#name, u64{base}, u64{bytes}, description},
-  return {BVP_MEMORY_MAP(BVP_LIST_REGION)};
-#undef BVP_LIST_REGION
-}
-
-struct Interrupt {
-  std::string name;
-  unsigned line;
-  std::string description;
-};
-
-std::vector<Interrupt> interrupts() {
-#define BVP_LIST_INTERRUPT(name, line, description) {#name, line, description},
-  return {BVP_INTERRUPT_MAP(BVP_LIST_INTERRUPT)};
-#undef BVP_LIST_INTERRUPT
-}
-
 void print_memory_map(Filter& filter) {
   {
     Section section(fmt::format("Memory map of the bus\n\n  {:<22}{:<12}  {:<13} {}", "region", "base", "bytes at most",
                                 "what it is"));
-    for (const Region& region : memory_regions()) {
+    for (const MemoryRegion& region : memory_regions()) {
       if (!filter.shows(region.name)) continue;
       section.print(
-          fmt::format("  {:<22}{:#012x}  {:#012x}  {}", region.name, region.base, region.bytes, region.description));
+          fmt::format("  {:<22}{:#012x}  {:#012x}  {}", region.name, region.base, region.span, region.description));
     }
   }
   Section section("Interrupt lines");
-  for (const Interrupt& interrupt : interrupts()) {
+  for (const InterruptLine& interrupt : interrupt_lines()) {
     if (!filter.shows(interrupt.name)) continue;
     section.print(fmt::format("  {:<22}{:>2}  {}", interrupt.name, interrupt.line, interrupt.description));
   }
@@ -274,17 +250,17 @@ Json tensors_json(const Network& network, Filter& filter) {
 
 Json memory_map_json(Filter& filter) {
   Json regions = Json::array();
-  for (const Region& region : memory_regions()) {
+  for (const MemoryRegion& region : memory_regions()) {
     if (!filter.shows(region.name)) continue;
     regions.push_back(
-        {{"name", region.name}, {"base", region.base}, {"bytes", region.bytes}, {"description", region.description}});
+        {{"name", region.name}, {"base", region.base}, {"bytes", region.span}, {"description", region.description}});
   }
   return regions;
 }
 
 Json interrupts_json(Filter& filter) {
   Json lines = Json::array();
-  for (const Interrupt& interrupt : interrupts()) {
+  for (const InterruptLine& interrupt : interrupt_lines()) {
     if (!filter.shows(interrupt.name)) continue;
     lines.push_back({{"name", interrupt.name}, {"line", interrupt.line}, {"description", interrupt.description}});
   }

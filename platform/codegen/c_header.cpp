@@ -56,16 +56,15 @@ class HeaderWriter {
 
 void write_memory_map(HeaderWriter& out) {
   out.heading("Memory map");
-#define BVP_WRITE_REGION(name, base, bytes, description)                                        \
-  out.define("BVP_" + upper(#name) + "_BASE", fmt::format("{:#x}ull", u64{base}), description); \
-  out.define("BVP_" + upper(#name) + "_SPAN", fmt::format("{:#x}ull", u64{bytes}));
-  BVP_MEMORY_MAP(BVP_WRITE_REGION)
-#undef BVP_WRITE_REGION
+  for (const MemoryRegion& region : memory_regions()) {
+    const std::string prefix = "BVP_" + upper(region.name);
+    out.define(prefix + "_BASE", fmt::format("{:#x}ull", region.base), region.description);
+    out.define(prefix + "_SPAN", fmt::format("{:#x}ull", region.span));
+  }
   out.heading("Lines of the interrupt controller");
-#define BVP_WRITE_INTERRUPT(name, line, description) \
-  out.define("BVP_IRQ_" + upper(#name), fmt::format("{}u", line), description);
-  BVP_INTERRUPT_MAP(BVP_WRITE_INTERRUPT)
-#undef BVP_WRITE_INTERRUPT
+  for (const InterruptLine& interrupt : interrupt_lines()) {
+    out.define("BVP_IRQ_" + upper(interrupt.name), fmt::format("{}u", interrupt.line), interrupt.description);
+  }
 }
 
 void write_registers(HeaderWriter& out, const std::vector<RegisterBankView>& banks) {

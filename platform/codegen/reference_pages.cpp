@@ -37,15 +37,14 @@ std::string cell(const std::string& text) {
 std::string memory_map_page() {
   std::string text =
       "Regions of the bus:\n\n| region | base | bytes at most | what it is |\n| --- | --- | --- | --- |\n";
-#define BVP_WRITE_REGION(name, base, bytes, description) \
-  text += fmt::format("| {} | `{:#011x}` | `{:#x}` | {} |\n", #name, u64{base}, u64{bytes}, cell(description));
-  BVP_MEMORY_MAP(BVP_WRITE_REGION)
-#undef BVP_WRITE_REGION
+  for (const MemoryRegion& region : memory_regions()) {
+    text += fmt::format("| {} | `{:#011x}` | `{:#x}` | {} |\n", region.name, region.base, region.span,
+                        cell(region.description));
+  }
   text += "\nLines of the interrupt controller:\n\n| line | source | what raises it |\n| --- | --- | --- |\n";
-#define BVP_WRITE_INTERRUPT(name, line, description) \
-  text += fmt::format("| {} | {} | {} |\n", line, #name, cell(description));
-  BVP_INTERRUPT_MAP(BVP_WRITE_INTERRUPT)
-#undef BVP_WRITE_INTERRUPT
+  for (const InterruptLine& interrupt : interrupt_lines()) {
+    text += fmt::format("| {} | {} | {} |\n", interrupt.line, interrupt.name, cell(interrupt.description));
+  }
   text += "\nAn access to any other address is a bus error, which the CPU takes as an access fault.\n";
   return page("Memory map", text);
 }

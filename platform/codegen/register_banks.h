@@ -27,13 +27,13 @@ struct RegisterView {
 };
 
 struct RegisterBankView {
-  std::string name;  // the region's name in the memory map
+  std::string name;  // the block's
   u64 base;
   std::string description;
   std::vector<RegisterView> registers;
 };
 
-/// Instantiates the models that have registers (in a simulation context of its own) and reads their declarations.
+/// Makes an SoC with default parameters, in a simulation context of its own, and reads the declarations of its blocks.
 [[nodiscard]] std::vector<RegisterBankView> register_banks();
 
 }  // namespace bvp

@@ -5,17 +5,13 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/base/machine_shape.h"
 #include "models/base/types.h"
 #include "models/isa/timing.h"
 
 namespace bvp {
 
-struct CompilerTarget {
-  u32 rows = 4, columns = 4;  // PEs
-  u32 lanes = 32;
-  u32 operand_vectors = 256;
-  u32 accumulators = 32;
-  u32 instruction_store = 32;
+struct CompilerTarget : MachineShape {
   u32 contexts = 8;  // instances in flight per PE, at most
   CalTiming cal;
   u32 stage_points = 0;  // points of a closed set; 0: as many as fit, up to default_stage_points
@@ -25,21 +21,17 @@ struct CompilerTarget {
   bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,
        exchange_by_half = true;
   bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
-  u64 scratchpad_bytes = 4 << 20;
-  u64 scratchpad_base = 0;  // bus addresses
-  u64 dram_base = 0, dram_bytes = 0;
+  u64 scratchpad_base = 0, dram_base = 0;  // bus addresses
   // The cost of moving data, in cycles of the accelerator's clock.
   double dram_bytes_per_cycle = 51.2;             // at best
   u32 dram_access_bytes = 64;                     // the least that the DRAM moves
   double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
-  u32 dma_burst_bytes = 256, dma_outstanding = 8, dma_setup_cycles = 64, dma_channels = 2;
+  u32 dma_burst_bytes = 256, dma_outstanding = 8, dma_setup_cycles = 64;
 
   static constexpr u32 default_stage_points = 512;
 
   /// Instances of a kernel that have operands on a PE at a time.
   [[nodiscard]] u32 in_flight(u32 wanted) const { return streaming ? wanted : 1; }
-  [[nodiscard]] u32 vector_bytes() const { return lanes * 2; }
-  [[nodiscard]] u64 tile_bytes() const { return u64{lanes} * vector_bytes(); }
   /// Bytes of a scratchpad half: whole tiles, so that columns of both halves can be accessed. If a half is smaller than
   /// a tile, nothing is accessed by column.
   [[nodiscard]] u64 half_bytes() const {

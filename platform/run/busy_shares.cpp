@@ -36,8 +36,8 @@ std::map<std::string, double> busy_shares(const Soc& soc, const SocParameters& p
   }
   if (!soc.lockstep) {
     u64 most = 0;
-    for (u32 y = 0; y < static_cast<u32>(parameters.array.rows); ++y) {
-      for (u32 x = 0; x < static_cast<u32>(parameters.array.columns); ++x) {
+    for (u32 y = 0; y < soc.shape().rows; ++y) {
+      for (u32 x = 0; x < soc.shape().columns; ++x) {
         for (std::size_t link = 0; link < link_direction_count; ++link) {
           most = std::max(most, soc.mesh.link_vectors(x, y, static_cast<LinkDirection>(link)));
         }

@@ -17,7 +17,7 @@ namespace {
 
 /// The properties of the machine's models that the table depends on.
 void check_energy(const Scenario& scenario, const Soc& soc, const EnergyTable& energy, const AreaTable& area) {
-  MachineSize size = machine_size(scenario.soc);
+  MachineSize size = machine_size(soc.shape());
   size.area_mm2 = area.area(size);
   try {
     energy.check(ActionSampler(attach_estimators(soc)).counts(), size);
@@ -34,7 +34,7 @@ void check_records(const Scenario& scenario, const Soc& soc) {
                                fmt::format("found {:g}, expected 0 or at least {:g}", window_s, least_window_s)));
   }
   const auto found = static_cast<u64>(scenario.record.trace_bytes);
-  const u64 least = Tracer::least_bytes(trace_tracks(soc, scenario.soc));
+  const u64 least = Tracer::least_bytes(trace_tracks(soc));
   if (scenario.record.trace && found < least) {
     throw InputError(about_key(scenario, "record.trace_bytes",
                                fmt::format("found {}, expected at least {} for the tracks of this SoC", found, least)));

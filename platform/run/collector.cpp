@@ -65,10 +65,7 @@ double total_of(const std::map<std::string, double>& parts) {
 class Collector {
  public:
   Collector(const Measurements& measured, RunResult& result)
-      : measured_(measured),
-        result_(result),
-        clock_hz_(measured.soc.clock().hertz()),
-        pes_(static_cast<u64>(measured.scenario.soc.array.rows * measured.scenario.soc.array.columns)) {}
+      : measured_(measured), result_(result), clock_hz_(measured.soc.clock().hertz()), shape_(measured.soc.shape()) {}
 
   void collect() {
     collect_totals();
@@ -85,8 +82,7 @@ class Collector {
     result_.cycles = soc.clock().now();
     result_.time_s = static_cast<double>(result_.cycles) / clock_hz_;
     result_.cpu_instructions = soc.cpu.instructions();
-    result_.peak_flops_per_s =
-        2.0 * static_cast<double>(pes_) * static_cast<double>(measured_.scenario.soc.array.lanes.get()) * clock_hz_;
+    result_.peak_flops_per_s = 2.0 * static_cast<double>(shape_.pes()) * static_cast<double>(shape_.lanes) * clock_hz_;
     result_.dram_read_bytes = soc.dram.statistics().bytes_read.value();
     result_.dram_written_bytes = soc.dram.statistics().bytes_written.value();
     result_.statistics = statistics_json(soc.statistics());
@@ -97,8 +93,8 @@ class Collector {
   void collect_array() {
     const Soc& soc = measured_.soc;
     ArrayMap& map = result_.array;
-    map.rows = static_cast<u32>(measured_.scenario.soc.array.rows);
-    map.columns = static_cast<u32>(measured_.scenario.soc.array.columns);
+    map.rows = shape_.rows;
+    map.columns = shape_.columns;
     map.used_pes = CompilerTarget::floor_power_of_two(map.rows) * CompilerTarget::floor_power_of_two(map.columns);
     for (const PeCore* pe : soc.cores) map.cal_issue.push_back(pe->issue_slots(Unit::cal));
     if (soc.lockstep) return;
@@ -148,8 +144,7 @@ class Collector {
     collect_energy(measured_.kernels.counts(all), all.cycles);
     result_.energy_j = total_of(result_.energy_by_component_j);
     result_.flops = all.operations;
-    result_.lane_operations = all.units[static_cast<std::size_t>(Unit::cal)].issue *
-                              static_cast<u64>(measured_.scenario.soc.array.lanes.get());
+    result_.lane_operations = all.units[static_cast<std::size_t>(Unit::cal)].issue * shape_.lanes;
   }
 
   /// The figures that need only the run as a whole.
@@ -178,9 +173,9 @@ class Collector {
       row.cycles = totals.cycles;
       row.flops = totals.operations;
       row.energy_j = energy_of(totals, totals.booked_cycles);
-      row.utilisation = utilisation_of(totals.units, totals.cycles * pes_);
+      row.utilisation = utilisation_of(totals.units, totals.cycles * shape_.pes());
       row.steady = steady_of(totals.units);
-      row.units = breakdown_of(totals.units, totals.cycles * pes_);
+      row.units = breakdown_of(totals.units, totals.cycles * shape_.pes());
       for (std::size_t i = 0; i < unit_count; ++i) {
         row.issue_slots[unit_names[i]] = totals.units[i].issue;
         on_array[i] += totals.units[i];
@@ -191,10 +186,10 @@ class Collector {
     }
     const KernelRecorder::Totals rest = measured_.kernels.rest();
     result_.energy_by_kernel_j["(after the last kernel)"] = energy_of(rest, rest.booked_cycles);
-    result_.utilisation = utilisation_of(on_array, result_.cycles * pes_);
-    result_.kernel_utilisation = utilisation_of(on_array, result_.kernel_cycles * pes_);
+    result_.utilisation = utilisation_of(on_array, result_.cycles * shape_.pes());
+    result_.kernel_utilisation = utilisation_of(on_array, result_.kernel_cycles * shape_.pes());
     result_.steady = steady_of(on_array);
-    result_.units = breakdown_of(on_array, result_.cycles * pes_);
+    result_.units = breakdown_of(on_array, result_.cycles * shape_.pes());
     result_.busy_shares = busy_shares(measured_.soc, measured_.scenario.soc, result_.cycles, result_.units);
   }
 
@@ -208,7 +203,7 @@ class Collector {
       row.dram_read_bytes = totals.dram_read;
       row.dram_written_bytes = totals.dram_written;
       row.energy_j = energy_of(totals, totals.cycles);
-      row.utilisation = utilisation_of(totals.units, totals.cycles * pes_);
+      row.utilisation = utilisation_of(totals.units, totals.cycles * shape_.pes());
       if (layer == layer_none) {
         result_.energy_by_layer_j["(outside of the layers)"] = row.energy_j;
         result_.outside_of_layers = std::move(row);
@@ -227,7 +222,7 @@ class Collector {
   const Measurements& measured_;
   RunResult& result_;
   const double clock_hz_;  // frequency of the accelerator's clock, as simulated
-  const u64 pes_;
+  const MachineShape& shape_;
 };
 
 }  // namespace

@@ -21,28 +21,21 @@ namespace {
 CompilerTarget target_of(const Scenario& scenario) {
   CompilerTarget target;
   const SocParameters& soc = scenario.soc;
-  target.rows = static_cast<u32>(soc.array.rows);
-  target.columns = static_cast<u32>(soc.array.columns);
-  target.lanes = static_cast<u32>(soc.array.lanes);
-  target.operand_vectors = static_cast<u32>(soc.pe.operand_vectors);
+  static_cast<MachineShape&>(target) = soc.shape();
   target.column_access = soc.scratchpad.column_access;
-  target.accumulators = static_cast<u32>(soc.pe.accumulators);
-  target.instruction_store = static_cast<u32>(soc.pe.instruction_store);
   target.data = scenario.run.data;
   target.fusion = scenario.compiler.fusion;
   target.layer_overlap = scenario.compiler.layer_overlap;
   target.streaming = scenario.compiler.streaming;
-  target.contexts = target.in_flight(static_cast<u32>(soc.pe.contexts));
+  target.contexts = target.in_flight(soc.pe.contexts.as<u32>());
   target.ping_pong = scenario.compiler.ping_pong;
   target.weight_residency = scenario.compiler.weight_residency;
   target.exchange_by_half = scenario.compiler.exchange_by_half;
   target.cal = cal_timing(soc.pe, target.lanes);
-  target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
-  target.tile_rows = static_cast<u32>(scenario.compiler.tile_rows);
-  target.scratchpad_bytes = static_cast<u64>(soc.scratchpad.size_bytes);
+  target.stage_points = scenario.compiler.stage_points.as<u32>();
+  target.tile_rows = scenario.compiler.tile_rows.as<u32>();
   target.scratchpad_base = memory_map::scratchpad_base;
   target.dram_base = memory_map::dram_base;
-  target.dram_bytes = static_cast<u64>(soc.dram.size_bytes);
   const double dram_clocks_per_cycle = soc.dram.clock_hz.get() / soc.array.clock_hz.get();
   target.dram_bytes_per_cycle =
       std::min(static_cast<double>(soc.dram.transfers_per_clock * soc.dram.channels * soc.dram.bus_bytes) *
@@ -57,10 +50,9 @@ CompilerTarget target_of(const Scenario& scenario) {
   const i64 to_data = soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency;
   target.read_latency = static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
   target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
-  target.dma_burst_bytes = static_cast<u32>(soc.dma.burst_bytes);
-  target.dma_outstanding = static_cast<u32>(soc.dma.outstanding);
-  target.dma_channels = static_cast<u32>(soc.dma.channels);
-  target.dma_setup_cycles = static_cast<u32>(soc.dma.setup_cycles);
+  target.dma_burst_bytes = soc.dma.burst_bytes.as<u32>();
+  target.dma_outstanding = soc.dma.outstanding.as<u32>();
+  target.dma_setup_cycles = soc.dma.setup_cycles.as<u32>();
   return target;
 }
 
@@ -89,13 +81,13 @@ std::string place_of(const std::string& message, const Scenario& scenario) {
 /// Returns "raise KEY" if a part of a PE is too small for the network's kernels.
 struct PePart {
   const char* key;
-  u32 CompilerTarget::*size;
+  u32 MachineShape::*size;
   Param<i64> PeParameters::*parameter;
 };
 constexpr PePart pe_parts[] = {
-    {"soc.pe.instruction_store", &CompilerTarget::instruction_store, &PeParameters::instruction_store},
-    {"soc.pe.operand_vectors", &CompilerTarget::operand_vectors, &PeParameters::operand_vectors},
-    {"soc.pe.accumulators", &CompilerTarget::accumulators, &PeParameters::accumulators}};
+    {"soc.pe.instruction_store", &MachineShape::instruction_store, &PeParameters::instruction_store},
+    {"soc.pe.operand_vectors", &MachineShape::operand_vectors, &PeParameters::operand_vectors},
+    {"soc.pe.accumulators", &MachineShape::accumulators, &PeParameters::accumulators}};
 
 /// Plans the network. @return the reason of the failure; empty if there was none
 std::string plan_error(const CompilerTarget& target, const Network& network, CompiledNetwork& plan) {

@@ -11,30 +11,29 @@
 
 namespace bvp {
 
-MachineSize machine_size(const SocParameters& parameters) {
+MachineSize machine_size(const MachineShape& shape) {
   MachineSize size;
-  size.pes = static_cast<u64>(parameters.array.rows * parameters.array.columns);
-  size.lanes = static_cast<u64>(parameters.array.lanes.get());
-  size.scratchpad_bytes = static_cast<u64>(parameters.scratchpad.size_bytes.get());
-  size.dram_channels = static_cast<u64>(parameters.dram.channels.get());
-  size.operand_bytes = static_cast<u64>(parameters.pe.operand_vectors.get()) * size.lanes * 2;
-  size.operand_banks = static_cast<u64>(parameters.pe.operand_banks.get());
-  size.operand_ports = static_cast<u64>(parameters.pe.operand_ports.get());
-  size.link_bytes = u64{parameters.mesh.links_per_router()} *
-                    parameters.mesh.link_width(static_cast<u32>(parameters.array.lanes.get()) * 2);
-  size.dma_channels = static_cast<u64>(parameters.dma.channels.get());
+  size.pes = shape.pes();
+  size.lanes = shape.lanes;
+  size.scratchpad_bytes = shape.scratchpad_bytes;
+  size.dram_channels = shape.dram_channels;
+  size.operand_bytes = shape.operand_bytes();
+  size.operand_banks = shape.operand_banks;
+  size.operand_ports = shape.operand_ports;
+  size.dma_channels = shape.dma_channels;
+  size.link_bytes = shape.link_bytes;
   return size;
 }
 
-Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters) {
+Tracer::Tracks trace_tracks(const Soc& soc) {
   Tracer::Tracks tracks;
   if (soc.lockstep) {
     tracks.pes = {"all PEs in lockstep"};
   } else {
     for (std::size_t pe = 0; pe < soc.cores.size(); ++pe) tracks.pes.push_back(fmt::format("PE {}", pe));
   }
-  tracks.dma_channels = static_cast<u32>(parameters.dma.channels);
-  tracks.dram_channels = static_cast<u32>(parameters.dram.channels);
+  tracks.dma_channels = soc.shape().dma_channels;
+  tracks.dram_channels = soc.shape().dram_channels;
   return tracks;
 }
 
@@ -108,7 +107,7 @@ AreaTable load_area_table() {
 }
 
 std::map<std::string, double> area_by_component(const SocParameters& parameters) {
-  return load_area_table().area(machine_size(parameters));
+  return load_area_table().area(machine_size(parameters.shape()));
 }
 
 }  // namespace bvp

@@ -14,9 +14,9 @@
 
 namespace bvp {
 
-[[nodiscard]] MachineSize machine_size(const SocParameters& parameters);
+[[nodiscard]] MachineSize machine_size(const MachineShape& shape);
 
-[[nodiscard]] Tracer::Tracks trace_tracks(const Soc& soc, const SocParameters& parameters);
+[[nodiscard]] Tracer::Tracks trace_tracks(const Soc& soc);
 
 /// The shipped profile or the file that prices the scenario's energy: energy.profile, where "by_machine" has been
 /// replaced.

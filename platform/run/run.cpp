@@ -123,7 +123,7 @@ RunResult run_scenario(const Scenario& scenario, const RunRequest& request) {
   const AreaTable area = load_area_table();
   std::unique_ptr<Soc> soc = build_machine(scenario, data, table, area);
   const RunInputs inputs = read_inputs(scenario);
-  MachineSize size = machine_size(scenario.soc);
+  MachineSize size = machine_size(soc->shape());
   size.area_mm2 = area.area(size);
   RunResult result = describe_run(scenario, table, area, size, inputs);
   const double setup_seconds = setup.seconds();

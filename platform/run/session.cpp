@@ -62,7 +62,7 @@ void Session::start_records(Pricing pricing) {
   }
   if (request_.trace) {
     tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes),
-                                       inputs_.compiled, soc_.clock().hertz(), trace_tracks(soc_, scenario_.soc));
+                                       inputs_.compiled, soc_.clock().hertz(), trace_tracks(soc_));
     tracer_->watch(soc_.sequencer.commands());
     soc_.set_unit_observer(tracer_.get());
   }

@@ -1,107 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/soc/soc.h"
 
+#include <array>
+#include <map>
 #include <string>
+#include <type_traits>
+#include <utility>
 
+#include "models/base/report.h"
 #include "models/transport/initiator.h"
 #include "platform/soc/memory_map.h"
 
 namespace bvp {
+namespace {
 
-Soc::Monitors::Monitors(const ArrayParameters& array, const ClockDomain& clock)
-    : scratchpad("scratchpad_monitor", array, clock, stats), mesh("mesh_monitor", array, clock, stats) {}
+template <class Block, class = void>
+struct has_size : std::false_type {};
+template <class Block>
+struct has_size<Block, std::void_t<decltype(std::declval<const Block&>().size())>> : std::true_type {};
+
+/// The bytes of a block's region that the bus maps: of a memory its size, otherwise the whole span.
+template <class Block>
+u64 mapped_bytes(const Block& block, u64 span) {
+  if constexpr (has_size<Block>::value) {
+    return block.size();
+  } else {
+    return span;
+  }
+}
+
+}  // namespace
+
+Soc::Monitors::Monitors(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock)
+    : sc_module(name),
+      stats(basename()),
+      scratchpad("scratchpad", array, clock, stats),
+      mesh("mesh", array, clock, stats) {}
+
+Soc::Monitors::~Monitors() = default;
 
 Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode)
     : sc_module(name),
-      stats_("soc"),
+      stats_(basename()),
       clock_(parameters.array.clock_hz),
+      shape_(parameters.shape()),
       bus("bus", parameters.bus, clock_, stats_),
       cpu("cpu", parameters.cpu, stats_),
-      boot_ram("boot_ram", parameters.boot_ram, clock_, stats_),
-      uart("uart", parameters.uart, clock_, stats_),
-      timer("timer", parameters.timer, clock_, stats_),
-      interrupt_controller("interrupt_controller", parameters.interrupt_controller, clock_, stats_),
-      simulation_control("simulation_control", parameters.simulation_control, clock_, stats_),
-      power_controller("power_controller", parameters.power_controller, clock_, stats_),
+#define BVP_BLOCK(name, Type, Parameters, description) name(#name, parameters.name, clock_, stats_),
+#include "platform/soc/blocks.def"
       // Without data it holds commands and kernels, which lie far apart.
       dram("dram", parameters.dram, stats_, mode.data ? LazyMemory::Use::dense : LazyMemory::Use::sparse),
-      sequencer("sequencer", parameters.sequencer, parameters.array, static_cast<unsigned>(parameters.dma.channels),
-                clock_, stats_),
+      sequencer("sequencer", parameters.sequencer, shape_, shape_.dma_channels, clock_, stats_),
       dma("dma", parameters.dma, clock_, stats_, {mode.fast, mode.data}),
       agenda("agenda", clock_),
       scratchpad("scratchpad", parameters.array, parameters.scratchpad, clock_, agenda, stats_, mode.data),
-      mesh("mesh", parameters.array, parameters.mesh, clock_, stats_),
-      loader_("loader"),
-      timer_irq_("timer_irq"),
-      external_irq_("external_irq"),
-      uart_irq_("uart_irq"),
-      sequencer_irq_("sequencer_irq"),
-      no_irq_("no_irq") {
-  using namespace memory_map;
-
-  // bus: initiators
-  cpu.data.bind(bus.from);
-  sequencer.to_bus.bind(bus.from);
-  dma.to_bus.bind(bus.from);
-  loader_.bind(bus.from);
-
-  // bus: targets
-  bus.add_target("timer", timer_base, timer_span).bind(timer.target);
-  bus.add_target("interrupt_controller", interrupt_controller_base, interrupt_controller_span)
-      .bind(interrupt_controller.target);
-  bus.add_target("uart", uart_base, uart_span).bind(uart.target);
-  bus.add_target("simulation_control", simulation_control_base, simulation_control_span)
-      .bind(simulation_control.target);
-  bus.add_target("power_controller", power_controller_base, power_controller_span).bind(power_controller.target);
-  array_power_ = power_controller.array_changed.connect([this](ArrayPower power) { set_array_power(power); });
-  bus.add_target("sequencer", sequencer_base, sequencer_span).bind(sequencer.registers);
-  bus.add_target("boot_ram", boot_ram_base, static_cast<u64>(parameters.boot_ram.size_bytes)).bind(boot_ram.target);
-  auto& to_scratchpad = bus.add_target("scratchpad", scratchpad_base, scratchpad.size());
-  bus.add_target("dram", dram_base, dram.size()).bind(dram.target);
-  cpu.expect_memory(boot_ram_base);
-  cpu.expect_memory(dram_base);
-
-  // interrupts
-  timer.irq.bind(timer_irq_);
-  cpu.timer_irq.bind(timer_irq_);
-  cpu.set_time_source([this](const sc_core::sc_time& now) { return timer.mtime(now); });
-  cpu.set_timer_forecast([this] { return timer.next_rise(); });
-  interrupt_controller.irq.bind(external_irq_);
-  cpu.external_irq.bind(external_irq_);
-  uart.irq.bind(uart_irq_);
-  sequencer.irq.bind(sequencer_irq_);
-  for (unsigned line = 0; line < interrupt_controller.sources.size(); ++line) {
-    auto& source = interrupt_controller.sources[line];
-    if (line == interrupt_map::uart) {
-      source.bind(uart_irq_);
-    } else if (line == interrupt_map::sequencer) {
-      source.bind(sequencer_irq_);
-    } else {
-      source.bind(no_irq_);
-    }
+      mesh("mesh", shape_, parameters.mesh, clock_, stats_),
+      loader_("loader") {
+  if (mode.power) {
+    monitors = std::make_unique<Monitors>("monitors", shape_, clock_);
+    stats_.add(&monitors->stats);
   }
+  bind_bus();
+  bind_interrupts();
+  array_power_ = power_controller.array_changed.connect([this](ArrayPower power) { set_array_power(power); });
 
   // accelerator: commands
   sequencer.to_dma.bind(dma.descriptors);
   dma.completions.bind(sequencer.dma_completions);
 
   // accelerator: array
-  if (mode.power) {
-    monitors = std::make_unique<Monitors>(parameters.array, clock_);
-    stats_.add(&monitors->stats);
-    to_scratchpad.bind(monitors->scratchpad.linear.from[0]);
-    monitors->scratchpad.linear.to[0].bind(scratchpad.linear);
-  } else {
-    to_scratchpad.bind(scratchpad.linear);
-  }
-  const auto count = static_cast<u32>(parameters.array.rows * parameters.array.columns);
   if (mode.fast) {
     lockstep = std::make_unique<LockstepArray>("pes", parameters.array, parameters.pe, clock_, stats_, mode.data);
     lockstep->to_sequencer.bind(sequencer.pe_completions);
     cores.push_back(lockstep.get());
   }
   const auto schedules = std::make_shared<CalSchedules>();
-  for (u32 i = 0; i < count; ++i) {
+  for (u32 i = 0; i < shape_.pes(); ++i) {
     if (mode.fast) {
       sequencer.to_pe[i].bind(lockstep->config[i]);
       bind_array(i, lockstep->to_scratchpad[i], lockstep->to_mesh[i]);
@@ -120,6 +94,59 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
 }
 
 Soc::~Soc() = default;
+
+template <class Block, class Socket>
+void Soc::bind_target(Bus::TargetSocket& from, Block&, Socket& to) {
+  from.bind(to);
+}
+
+template <class Socket>
+void Soc::bind_target(Bus::TargetSocket& from, Scratchpad&, Socket& to) {
+  if (!monitors) {
+    from.bind(to);
+    return;
+  }
+  from.bind(monitors->scratchpad.linear.from[0]);
+  monitors->scratchpad.linear.to[0].bind(to);
+}
+
+void Soc::bind_bus() {
+#define BVP_INITIATOR(name, socket) name.socket.bind(bus.from);
+#include "platform/soc/blocks.def"
+  loader_.bind(bus.from);
+
+  // The targets are bound in the order of their addresses, in which the statistics of the bus list them.
+  std::multimap<u64, std::function<void()>> targets;
+#define BVP_TARGET(name, socket, base, span, description) \
+  targets.emplace(base,                                   \
+                  [this] { bind_target(bus.add_target(#name, base, mapped_bytes(name, span)), name, name.socket); });
+#include "platform/soc/blocks.def"
+  for (const auto& [base, bind] : targets) bind();
+  cpu.expect_memory(memory_map::boot_ram_base);
+  cpu.expect_memory(memory_map::dram_base);
+}
+
+void Soc::bind_interrupts() {
+  timer.irq.bind(timer_irq_);
+  cpu.timer_irq.bind(timer_irq_);
+  cpu.set_time_source([this](const sc_core::sc_time& now) { return timer.mtime(now); });
+  cpu.set_timer_forecast([this] { return timer.next_rise(); });
+  interrupt_controller.irq.bind(external_irq_);
+  cpu.external_irq.bind(external_irq_);
+  std::array<sc_core::sc_signal<bool>*, InterruptController::lines> sources{};
+  sources.fill(&no_irq_);
+  const auto connect = [&](const char* block, unsigned line, sc_core::sc_out<bool>& from,
+                           sc_core::sc_signal<bool>& wire) {
+    if (sources.at(line) != &no_irq_) report_error(name(), "{}: another block has interrupt line {}", block, line);
+    from.bind(wire);
+    sources.at(line) = &wire;
+  };
+#define BVP_INTERRUPT(block, socket, line, description)                                                             \
+  static_assert(line > InterruptController::no_line && line < InterruptController::lines, #block ": no such line"); \
+  connect(#block, line, block.socket, block##_irq_);
+#include "platform/soc/blocks.def"
+  for (unsigned line = 0; line < sources.size(); ++line) interrupt_controller.sources[line].bind(*sources[line]);
+}
 
 void Soc::bind_array(u32 pe, tlm::tlm_initiator_socket<>& to_scratchpad, tlm::tlm_initiator_socket<>& to_mesh) {
   if (!monitors) {
@@ -163,8 +190,8 @@ void Soc::set_unit_observer(UnitObserver* observer) {
 void Soc::trace_interrupts(sc_core::sc_trace_file* file) const {
   sc_core::sc_trace(file, timer_irq_, "timer_irq");
   sc_core::sc_trace(file, external_irq_, "external_irq");
-  sc_core::sc_trace(file, uart_irq_, "uart_irq");
-  sc_core::sc_trace(file, sequencer_irq_, "sequencer_irq");
+#define BVP_INTERRUPT(name, socket, line, description) sc_core::sc_trace(file, name##_irq_, #name "_irq");
+#include "platform/soc/blocks.def"
 }
 
 void Soc::settle_statistics() {

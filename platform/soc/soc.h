@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The virtual SoC: all blocks and the wires between them. Addresses and interrupt lines: memory_map.h.
+// The virtual SoC: all blocks and the wires between them. Which blocks there are, at which addresses and with which
+// interrupt lines: blocks.def.
 #pragma once
 
 #include <tlm_utils/simple_initiator_socket.h>
@@ -14,20 +15,16 @@
 #include "models/cpu/cpu.h"
 #include "models/dma/dma.h"
 #include "models/memory/dram.h"
-#include "models/memory/ram.h"
 #include "models/mesh/mesh.h"
 #include "models/pe/lockstep_array.h"
 #include "models/pe/pe.h"
-#include "models/peripherals/interrupt_controller.h"
-#include "models/peripherals/machine_timer.h"
-#include "models/peripherals/power_controller.h"
-#include "models/peripherals/simulation_control.h"
-#include "models/peripherals/uart.h"
 #include "models/power/monitors/mesh_monitor.h"
 #include "models/power/monitors/scratchpad_monitor.h"
 #include "models/scratchpad/scratchpad.h"
 #include "models/sequencer/sequencer.h"
 #include "platform/soc/soc_parameters.h"
+#define BVP_BLOCK_MODELS
+#include "platform/soc/blocks.def"
 
 namespace bvp {
 
@@ -64,21 +61,19 @@ class Soc : public sc_core::sc_module {
 
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
   [[nodiscard]] const ClockDomain& clock() const { return clock_; }
+  [[nodiscard]] const MachineShape& shape() const { return shape_; }
 
  private:
   StatGroup stats_;
   ClockDomain clock_;
+  const MachineShape shape_;
 
  public:
   // host side
   Bus bus;
   Cpu cpu;
-  Ram boot_ram;
-  Uart uart;
-  MachineTimer timer;
-  InterruptController interrupt_controller;
-  SimulationControl simulation_control;
-  PowerController power_controller;
+#define BVP_BLOCK(name, Type, Parameters, description) Type name;
+#include "platform/soc/blocks.def"
   Dram dram;
   // accelerator
   Sequencer sequencer;
@@ -91,15 +86,23 @@ class Soc : public sc_core::sc_module {
   std::vector<const PeCore*> cores;         // whichever there are
 
   /// Between the sockets of the PEs, the bus and what they are bound to; neither side knows.
-  struct Monitors {
-    StatGroup stats{"monitors"};
+  struct Monitors : sc_core::sc_module {
+    StatGroup stats;
     ScratchpadMonitor scratchpad;
     MeshMonitor mesh;
-    Monitors(const ArrayParameters& array, const ClockDomain& clock);
+    Monitors(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock);
+    ~Monitors() override;
   };
   std::unique_ptr<Monitors> monitors;  // for power estimators
 
  private:
+  void bind_bus();
+  void bind_interrupts();
+  template <class Block, class Socket>
+  void bind_target(Bus::TargetSocket& from, Block& block, Socket& to);
+  /// Through the monitor, if there is one.
+  template <class Socket>
+  void bind_target(Bus::TargetSocket& from, Scratchpad& block, Socket& to);
   void bind_array(u32 pe, tlm::tlm_initiator_socket<>& to_scratchpad, tlm::tlm_initiator_socket<>& to_mesh);
   void set_array_power(ArrayPower power);
   void start_of_simulation() override {
@@ -110,7 +113,9 @@ class Soc : public sc_core::sc_module {
   std::function<void()> load_;
   Connection array_power_;
   tlm_utils::simple_initiator_socket<Soc> loader_;
-  sc_core::sc_signal<bool> timer_irq_, external_irq_, uart_irq_, sequencer_irq_, no_irq_;
+  sc_core::sc_signal<bool> timer_irq_{"timer_irq"}, external_irq_{"external_irq"}, no_irq_{"no_irq"};
+#define BVP_INTERRUPT(name, socket, line, description) sc_core::sc_signal<bool> name##_irq_{#name "_irq"};
+#include "platform/soc/blocks.def"
 };
 
 }  // namespace bvp

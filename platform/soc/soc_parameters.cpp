@@ -4,21 +4,22 @@
 namespace bvp {
 
 SocParameters::SocParameters(ParameterGroup* parent)
-    : ParameterGroup(parent, "soc", "the system on chip: host CPU, buses, memories and the dataflow accelerator"),
-      cpu(this),
-      bus(this),
-      boot_ram(this),
-      uart(this),
-      timer(this),
-      interrupt_controller(this),
-      simulation_control(this),
-      power_controller(this),
-      dram(this),
-      array(this),
-      pe(this),
-      mesh(this),
-      scratchpad(this),
-      dma(this),
-      sequencer(this) {}
+    : ParameterGroup(parent, "soc", "the system on chip: host CPU, buses, memories and the dataflow accelerator") {}
+
+MachineShape SocParameters::shape() const {
+  MachineShape shape;
+  static_cast<ArrayShape&>(shape) = array.shape();
+  shape.operand_vectors = pe.operand_vectors.as<u32>();
+  shape.operand_banks = pe.operand_banks.as<u32>();
+  shape.operand_ports = pe.operand_ports.as<u32>();
+  shape.accumulators = pe.accumulators.as<u32>();
+  shape.instruction_store = pe.instruction_store.as<u32>();
+  shape.link_bytes = mesh.links_per_router() * mesh.link_width(shape.vector_bytes());
+  shape.scratchpad_bytes = scratchpad.size_bytes.as<u64>();
+  shape.dram_bytes = dram.size_bytes.as<u64>();
+  shape.dram_channels = dram.channels.as<u32>();
+  shape.dma_channels = dma.channels.as<u32>();
+  return shape;
+}
 
 }  // namespace bvp

@@ -13,6 +13,7 @@ import unittest
 EXECUTABLE = os.environ["BUTTERFLY_VP"]
 FIRMWARE = pathlib.Path(os.environ["BVP_FIRMWARE_DIR"])
 PROGRAMS = pathlib.Path(os.environ["BVP_PROGRAMS_DIR"])
+SOURCES = pathlib.Path(__file__).resolve().parent / "programs"
 SCENARIO = pathlib.Path(__file__).resolve().parents[2] / "scenarios" / "encoder_128x64.yaml"
 
 
@@ -62,7 +63,11 @@ class Applications(unittest.TestCase):
         self.assertLess(talking["cycles"] - int(done[1]), 8000)
 
     def test_programs_that_check_the_platform(self):
-        for program in ("interrupts", "tickets", "new_code"):
+        # Those that print "NAME: right" where they find what they expect.
+        programs = [source.stem for source in SOURCES.glob("*.c")
+                    if f'"{source.stem.replace("_", " ")}: right' in source.read_text()]
+        self.assertGreaterEqual(len(programs), 3)
+        for program in programs:
             for fidelity in ("cycle", "fast"):
                 with self.subTest(program=program, fidelity=fidelity):
                     printed = self.run_firmware(PROGRAMS / f"{program}.elf", 0, "--set", "verify.enabled=false",

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "models/abi/image_header.h"
+#include "models/base/array_parameters.h"
 #include "models/base/clock.h"
 #include "models/base/simulation_context.h"
 #include "models/dma/dma.h"

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "models/base/array_parameters.h"
 #include "models/base/simulation_context.h"
 #include "models/sequencer/sequencer.h"
 #include "models/transport/initiator.h"

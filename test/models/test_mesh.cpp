@@ -14,6 +14,7 @@
 #include <tuple>
 #include <vector>
 
+#include "models/base/array_parameters.h"
 #include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
 

@@ -262,7 +262,7 @@ TEST_CASE("scratchpad monitor: rows by every port, and hops of the PEs' vectors"
     for (u64 byte = address; byte < address + bytes; ++byte) rows.insert(byte / row);
     expected += rows.size();
   }
-  const StatGroup& counted = monitors.child("scratchpad");
+  const StatGroup& counted = monitors.child("monitor");
   CHECK(counted.counter("row_read").value() == reads);
   CHECK(counted.counter("row_write").value() == writes);
   CHECK(counted.counter("vector_hop").value() == hops);
@@ -316,8 +316,8 @@ TEST_CASE("scratchpad monitor: bulk traffic touches as many rows as its samples"
     sampled.pattern = pattern;
     REQUIRE(initiators.send(4, command, address, data.data(), bytes, &sampled));
   };
-  const auto& reads = monitors.child("scratchpad").counter("row_read");
-  const auto& writes = monitors.child("scratchpad").counter("row_write");
+  const auto& reads = monitors.child("monitor").counter("row_read");
+  const auto& writes = monitors.child("monitor").counter("row_write");
 
   // Nothing has been seen yet: whole rows of 64 bytes.
   move_bulk(1, false, 640);
@@ -398,7 +398,7 @@ TEST_CASE("mesh monitor: hops are what the links carry", "[monitor]") {
       }
     }
   }
-  const StatGroup& counted = monitors.child("mesh");
+  const StatGroup& counted = monitors.child("monitor");
   CHECK(counted.counter("vector_hop").value() == carried + untimed);
   CHECK(counted.counter("control_hop").value() == tokens);
 }

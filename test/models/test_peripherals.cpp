@@ -81,7 +81,7 @@ struct TimerBench : Bench<MachineTimer, MachineTimerParameters> {
   sc_core::sc_signal<bool> irq;
 };
 
-struct ControllerBench : Bench<InterruptController, InterruptControllerParameters> {
+struct ControllerBench : Bench<InterruptController, PeripheralParameters> {
   ControllerBench() {
     dut->irq.bind(irq);
     dut->sources.bind(lines);
@@ -234,7 +234,7 @@ TEST_CASE("interrupt controller: debuggers do not claim") {
 }
 
 TEST_CASE("simulation control: exit, argument, progress, regions") {
-  Bench<SimulationControl, SimulationControlParameters> bench;
+  Bench<SimulationControl, PeripheralParameters> bench;
   std::vector<int> exits;
   std::vector<u32> tasks;
   std::vector<std::pair<bool, u32>> regions;

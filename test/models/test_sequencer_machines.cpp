@@ -84,7 +84,7 @@ struct Parts {
     header.magic = image_magic;
     header.version = image_version;
     header.total_bytes = bytes;
-    header.lanes = static_cast<u32>(array.lanes);
+    header.lanes = array.lanes;
     header.pe_rows = 2;
     header.pe_columns = 3;
     header.common_bytes = 100;
@@ -97,9 +97,9 @@ struct Parts {
   SimulationContext context;
   ParameterGroup root{"test"};
   SequencerParameters parameters{&root};
-  ArrayParameters array{&root};
-  SequencerStatistics statistics;
-  SequencerRegisters registers;
+  ArrayShape array;
+  SequencerStatistics statistics{"sequencer"};
+  SequencerRegisters registers{"sequencer"};
   Semaphores semaphores{registers.semaphore_tokens.max(), statistics.semaphore_wait_cycles};
   CommandReports reports{"test", registers, semaphores, statistics};
   Ports ports;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "models/base/array_parameters.h"
 #include "models/base/simulation_context.h"
 #include "models/dma/dma.h"
 #include "models/memory/ram.h"

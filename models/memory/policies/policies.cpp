@@ -78,7 +78,8 @@ std::unique_ptr<Policy> make(const Makers<Policy>& makers, const Param<std::stri
   for (const auto& [known, maker] : makers) {
     if (known == name.get()) return maker(parameters);
   }
-  report_error("dram", "{} is '{}', expected one of: {}", name.name(), name.get(), fmt::join(name.choices(), ", "));
+  report_error(parameters.name().c_str(), "{} is '{}', expected one of: {}", name.name(), name.get(),
+               fmt::join(name.choices(), ", "));
 }
 
 }  // namespace

@@ -7,16 +7,16 @@
 
 namespace bvp {
 
-MeshMonitor::MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock,
+MeshMonitor::MeshMonitor(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock,
                          StatGroup& parent_stats)
     : sc_module(name),
-      from_pe("from_pe", static_cast<std::size_t>(array.rows * array.columns),
+      from_pe("from_pe", array.pes(),
               [this](u32, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span& span) {
                 observe(payload, span);
               }),
       clock_(clock),
-      columns_(static_cast<u32>(array.columns)),
-      stats_("mesh"),
+      columns_(array.columns),
+      stats_(basename()),
       vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors went, in PEs"),
       control_hops_(&stats_, "control_hop", "hops", "distance that tokens went, in PEs") {
   parent_stats.add(&stats_);

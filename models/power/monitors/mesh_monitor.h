@@ -2,8 +2,8 @@
 // Counts how far the transactions at the mesh's sockets go.
 #pragma once
 
-#include "models/base/array_parameters.h"
 #include "models/base/clock.h"
+#include "models/base/machine_shape.h"
 #include "models/base/statistics.h"
 #include "models/power/monitors/socket_monitor.h"
 
@@ -11,8 +11,7 @@ namespace bvp {
 
 class MeshMonitor : public sc_core::sc_module {
  public:
-  MeshMonitor(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock,
-              StatGroup& parent_stats);
+  MeshMonitor(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock, StatGroup& parent_stats);
   ~MeshMonitor() override;
 
   SocketMonitor from_pe;  ///< stands before Mesh::from_pe, with as many sockets

@@ -7,10 +7,10 @@
 
 namespace bvp {
 
-ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array,
-                                     const ClockDomain& clock, StatGroup& parent_stats)
+ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock,
+                                     StatGroup& parent_stats)
     : sc_module(name),
-      vector("vector", static_cast<std::size_t>(array.rows * array.columns),
+      vector("vector", array.pes(),
              [this](u32 pe, const tlm::tlm_generic_payload& payload, const SocketMonitor::Span&) {
                observe_vectors(pe, payload);
              }),
@@ -19,9 +19,9 @@ ScratchpadMonitor::ScratchpadMonitor(sc_core::sc_module_name name, const ArrayPa
                observe_bytes(payload, span);
              }),
       clock_(clock),
-      columns_(static_cast<u32>(array.columns)),
-      row_bytes_(2 * static_cast<u32>(array.lanes)),
-      stats_("scratchpad"),
+      columns_(array.columns),
+      row_bytes_(array.vector_bytes()),
+      stats_(basename()),
       row_reads_(&stats_, "row_read", "accesses", "reads of one row or column of a bank"),
       row_writes_(&stats_, "row_write", "accesses", "writes of one row or column of a bank"),
       vector_hops_(&stats_, "vector_hop", "hops", "distance that vectors of the PEs went along their rows, in PEs") {

@@ -4,8 +4,8 @@
 
 #include <unordered_map>
 
-#include "models/base/array_parameters.h"
 #include "models/base/clock.h"
+#include "models/base/machine_shape.h"
 #include "models/base/statistics.h"
 #include "models/power/monitors/socket_monitor.h"
 #include "models/transport/bulk_traffic.h"
@@ -14,7 +14,7 @@ namespace bvp {
 
 class ScratchpadMonitor : public sc_core::sc_module {
  public:
-  ScratchpadMonitor(sc_core::sc_module_name name, const ArrayParameters& array, const ClockDomain& clock,
+  ScratchpadMonitor(sc_core::sc_module_name name, const ArrayShape& array, const ClockDomain& clock,
                     StatGroup& parent_stats);
   ~ScratchpadMonitor() override;
 

@@ -20,12 +20,12 @@ class PerBank final : public DramRefreshPolicy {
         cycles_(DramTiming::cycles(parameters.refresh_bank_cycles)),
         apart_(DramTiming::cycles(parameters.refresh_to_activate)) {
     if (cycles_ == 0) {
-      report_error("dram",
+      report_error(parameters.name().c_str(),
                    "refresh_bank_cycles is 0, expected the clocks of the refresh of a bank (tRFCpb), as "
                    "refresh_policy is per_bank; or a refresh_policy of all_bank");
     }
     if (slot_ <= timing_.rp + cycles_ || slot_ <= 2 * apart_) {
-      report_error("dram",
+      report_error(parameters.name().c_str(),
                    "refresh_interval is {}, expected more than the {} clocks in which {} banks are refreshed one after "
                    "the other",
                    timing_.refi, banks_ * std::max(timing_.rp + cycles_, 2 * apart_), banks_);
