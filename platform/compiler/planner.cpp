@@ -9,10 +9,10 @@
 #include <map>
 #include <optional>
 
-#include "platform/compiler/cost.h"
-#include "platform/compiler/encoder.h"
-#include "platform/compiler/plan.h"
-#include "platform/compiler/row_passes.h"
+#include "platform/compiler/cost/cost.h"
+#include "platform/compiler/kernels/row_passes.h"
+#include "platform/compiler/passes/encoder.h"
+#include "platform/compiler/passes/plan.h"
 
 namespace bvp {
 

@@ -5,10 +5,10 @@
 #include <numeric>
 #include <random>
 
-#include "platform/compiler/operators.h"
-#include "platform/compiler/row_part_kernel.h"
-#include "platform/compiler/row_passes.h"
-#include "platform/compiler/transpose.h"
+#include "platform/compiler/kernels/row_part_kernel.h"
+#include "platform/compiler/kernels/row_passes.h"
+#include "platform/compiler/lowering/operators.h"
+#include "platform/compiler/lowering/transpose.h"
 #include "platform/network/half.h"
 #include "test/support/array_bench.h"
 

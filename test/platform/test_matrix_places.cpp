@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include "platform/compiler/plan.h"
+#include "platform/compiler/passes/plan.h"
 
 using namespace bvp;
 

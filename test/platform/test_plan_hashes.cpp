@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One number for what the compiler leaves of a network. A change that is meant to move no plan leaves all of them as they
-// are: `test_plan_hashes "[plans]"` before and after it, and `diff`.
+// One number for what the compiler leaves of a network. A change that is meant to move no plan leaves all of them as
+// they are: `test_plan_hashes "[plans]"` before and after it, and `diff`.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/passes/encoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "platform/compiler/lowering/ends.h"
+#include "platform/compiler/lowering/products.h"
+#include "platform/compiler/lowering/token_fft.h"
+#include "platform/compiler/passes/fuse.h"
+
+namespace bvp {
+
+namespace {
+
+class Encoder {
+ public:
+  Encoder(Plan& plan, const Network& network, const TensorMap& parameters)
+      : plan_(plan),
+        network_(network),
+        parameters_(parameters),
+        rows_(network.batch * network.tokens),
+        program_(plan, rows_, plan.target().fusion) {}
+
+  EncoderPlaces build() {
+    places_.input = x_place_ = matrix(network_.hidden);
+    if (network_.vocabulary > 0) places_.tokens = add_embedding(plan_, network_, parameters_, places_.input);
+    choose_key_block();
+    x_ = program_.load(x_place_);
+    for (layer_ = 0; layer_ < network_.layers.size(); ++layer_) {
+      program_.set_layer(layer_);
+      add_layer(network_.layers[layer_]);
+      places_.layer_outputs.push_back(x_place_);
+    }
+    places_.output = x_place_;
+    if (pre()) {
+      places_.output = matrix(network_.hidden);
+      program_.store(norm("final_norm", x_), places_.output);
+    }
+    program_.flush();
+    if (network_.classes > 0) places_.logits = add_classifier(plan_, network_, parameters_, places_.output);
+    return std::move(places_);
+  }
+
+ private:
+  using Value = RowProgram::Value;
+
+  [[nodiscard]] bool pre() const { return network_.norm == NormPlacement::pre; }
+  [[nodiscard]] std::string name(const std::string& part) const { return fmt::format("layers.{}.{}", layer_, part); }
+  [[nodiscard]] const Tensor& parameter(const std::string& tensor) const { return parameters_.at(tensor); }
+  MatrixPlace matrix(u64 columns) { return plan_.matrix(rows_, columns); }
+
+  Value norm(const std::string& which, Value x) {
+    return program_.norm(which, parameter(which + ".weight"), parameter(which + ".bias"), network_.epsilon, x);
+  }
+
+  /// Stands for a value in tasks that are not part of a row program; flushes the program.
+  MatrixPlace to_dram(Value value, u64 columns) {
+    const MatrixPlace place = matrix(columns);
+    program_.store(value, place);
+    program_.flush();
+    return place;
+  }
+
+  [[nodiscard]] LinearOperator butterfly(const std::string& linear, u64 inputs, u64 outputs) const {
+    LinearOperator op;
+    op.name = linear;
+    op.twiddle = &parameter(linear + ".twiddle");
+    op.bias = &parameter(linear + ".bias");
+    op.inputs = inputs;
+    op.outputs = outputs;
+    return op;
+  }
+
+  [[nodiscard]] DenseLayer dense(const std::string& linear) const {
+    DenseLayer result;
+    result.name = linear;
+    result.layer = layer_;
+    result.weight = &parameter(linear + ".weight");
+    result.bias = &parameter(linear + ".bias");
+    return result;
+  }
+
+  void add_layer(const EncoderLayer& layer) {
+    const Value n = pre() ? norm(name("norm1"), x_) : x_;
+    // h: the mixed tokens with their residual.
+    Value h = layer.mixing == Mixing::fft2d ? add_fft(n) : add_attention(n, layer.projections == LinearKind::dense);
+    if (!pre()) h = norm(name("norm1"), h);
+    const Value y = layer.ffn == LinearKind::dense ? add_dense_ffn(h) : add_butterfly_ffn(h);
+    x_ = pre() ? y : norm(name("norm2"), y);
+    x_place_ = matrix(network_.hidden);
+    program_.store(x_, x_place_);
+  }
+
+  Value add_fft(Value n) {
+    const u64 points = std::max<u64>(2, next_power_of_two(network_.hidden));
+    FftOperator fft;
+    fft.name = name("fft_hidden");
+    fft.points = points;
+    fft.ortho = network_.fft_norm == FftNorm::ortho;
+    fft.real_input = true;
+    fft.columns = in_every_tile(network_.hidden);
+    const auto [re, im] = program_.fft(fft, n);
+    const MatrixPlace re_place = matrix(points), im_place = matrix(points), mixed = matrix(network_.hidden);
+    program_.store(re, re_place);
+    program_.store(im, im_place);
+    program_.flush();
+    TokenFft token_fft;
+    token_fft.name = name("fft_tokens");
+    token_fft.layer = layer_;
+    token_fft.tokens = network_.tokens;
+    token_fft.batch = network_.batch;
+    token_fft.ortho = fft.ortho;
+    add_token_fft(plan_, token_fft, re_place, im_place, x_place_, mixed);
+    return program_.load(mixed);
+  }
+
+  Value add_attention(Value n, bool is_dense) {
+    const u64 hidden = network_.hidden;
+    std::array<MatrixPlace, 3> projected;
+    static constexpr std::array<const char*, 3> parts{"query", "key", "value"};
+    if (is_dense) {
+      MatrixPlace input = x_place_;
+      if (pre()) {
+        input = to_dram(n, hidden);
+      } else {
+        program_.flush();
+      }
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        projected[i] = matrix(hidden);
+        add_dense_layer(plan_, dense(name("attention.") + parts[i]), input, projected[i]);
+      }
+    } else {
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        projected[i] = matrix(hidden);
+        program_.store(program_.linear(butterfly(name("attention.") + parts[i], hidden, hidden), n), projected[i]);
+      }
+      program_.flush();
+    }
+    const MatrixPlace mixed = matrix(hidden);
+    add_attention_core(plan_, attention(name("attention")), projected[0], projected[1], projected[2], mixed);
+    if (is_dense) {
+      const MatrixPlace h = matrix(hidden);
+      DenseLayer output = dense(name("attention.output"));
+      output.residual = x_place_;
+      add_dense_layer(plan_, output, mixed, h);
+      return program_.load(h);
+    }
+    const Value residual = program_.load(x_place_);
+    return program_.linear(butterfly(name("attention.output"), hidden, hidden), program_.load(mixed), residual);
+  }
+
+  [[nodiscard]] Attention attention(const std::string& label) const {
+    Attention result;
+    result.name = label;
+    result.layer = layer_;
+    result.tokens = network_.tokens;
+    result.batch = network_.batch;
+    result.heads = network_.heads;
+    result.width = network_.hidden / network_.heads;
+    result.key_block = places_.key_block;
+    return result;
+  }
+
+  /// All layers use the same kind of attention.
+  void choose_key_block() {
+    const bool any = std::any_of(network_.layers.begin(), network_.layers.end(),
+                                 [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
+    if (any) places_.key_block = bvp::choose_key_block(plan_, attention("attention"));
+  }
+
+  Value add_butterfly_ffn(Value h) {
+    LinearOperator up = butterfly(name("ffn.up"), network_.hidden, network_.ffn);
+    up.activation = network_.activation;
+    const Value middle = program_.linear(up, pre() ? norm(name("norm2"), h) : h);
+    return program_.linear(butterfly(name("ffn.down"), network_.ffn, network_.hidden), middle, h);
+  }
+
+  Value add_dense_ffn(Value h) {
+    const u64 hidden = network_.hidden;
+    const MatrixPlace h_place = matrix(hidden), middle = matrix(network_.ffn), y = matrix(hidden);
+    program_.store(h, h_place);
+    MatrixPlace input = h_place;
+    if (pre()) {
+      input = to_dram(norm(name("norm2"), h), hidden);
+    } else {
+      program_.flush();
+    }
+    DenseLayer up = dense(name("ffn.up"));
+    up.activation = network_.activation;
+    add_dense_layer(plan_, up, input, middle);
+    DenseLayer down = dense(name("ffn.down"));
+    down.residual = h_place;
+    add_dense_layer(plan_, down, middle, y);
+    return program_.load(y);
+  }
+
+  Plan& plan_;
+  const Network& network_;
+  const TensorMap& parameters_;
+  const u64 rows_;
+  RowProgram program_;
+  EncoderPlaces places_;
+  u32 layer_ = 0;
+  Value x_ = 0;          // the tokens between layers
+  MatrixPlace x_place_;  // the same in DRAM, once the program is flushed
+};
+
+}  // namespace
+
+EncoderPlaces plan_encoder(Plan& plan, const Network& network, const TensorMap& parameters) {
+  return Encoder(plan, network, parameters).build();
+}
+
+}  // namespace bvp
