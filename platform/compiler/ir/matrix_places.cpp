@@ -51,7 +51,7 @@ void MatrixPlaces::use(u64 address, std::size_t task) {
   matrix.last = std::max(matrix.last, task);
 }
 
-void MatrixPlaces::settle(const std::vector<TaskBuilder>& tasks, const std::function<u64(u64)>& allocate) {
+void MatrixPlaces::settle(const Tasks& tasks, const std::function<u64(u64)>& allocate) {
   for (std::size_t task = 0; task < tasks.size(); ++task) {
     for (const auto* steps : {&tasks[task].inputs(), &tasks[task].outputs()}) {
       for (const Step& step : *steps) {

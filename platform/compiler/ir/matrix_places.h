@@ -21,7 +21,7 @@ class MatrixPlaces {
   /// Gives all matrices their places. Tasks run one after the other: a task writes only after the previous task has
   /// read everything.
   /// @param allocate  returns the address of so many bytes of DRAM
-  void settle(const std::vector<TaskBuilder>& tasks, const std::function<u64(u64)>& allocate);
+  void settle(const Tasks& tasks, const std::function<u64(u64)>& allocate);
   /// Returns the address in DRAM, after settle(); an address that is not provisional is returned unchanged.
   [[nodiscard]] u64 settled(u64 address) const;
   [[nodiscard]] MatrixPlace settled(MatrixPlace place) const;

@@ -9,20 +9,19 @@
 namespace bvp {
 
 TaskBuilder::TaskBuilder(const CompilerTarget& target, std::string name, u32 layer, std::array<u32, 3> tiles, u32 rows,
-                         u32 tail_rows, bool measuring)
-    : target_(target),
+                         u32 tail_rows)
+    : target_(&target),
       name_(std::move(name)),
       first_layer_(layer),
       layer_(layer),
       tiles_(tiles),
       rows_(rows),
-      tail_rows_(tail_rows),
-      measuring_(measuring) {}
+      tail_rows_(tail_rows) {}
 
 TileBuffer TaskBuilder::buffer(u64 columns, u32 rows) { return buffer_at(buffer_bytes_, columns, rows); }
 
 TileBuffer TaskBuilder::buffer_at(u32 offset, u64 columns, u32 rows) {
-  const u32 lanes = target_.lanes;
+  const u32 lanes = target_->lanes;
   TileBuffer buffer;
   const u32 count = rows == 0 ? rows_ : rows;
   buffer.layout = {lanes, packed_ ? count : (count + lanes - 1) / lanes * lanes};
@@ -35,11 +34,11 @@ TileBuffer TaskBuilder::buffer_at(u32 offset, u64 columns, u32 rows) {
 TileBuffer TaskBuilder::column_buffer(u64 columns, u32 rows) {
   if (!packed_) {
     TileBuffer result = buffer(columns, rows);
-    result.layout.transposed = !target_.column_access;
+    result.layout.transposed = !target_->column_access;
     return result;
   }
   TileBuffer result;
-  result.layout = {target_.lanes, target_.lanes, true};
+  result.layout = {target_->lanes, target_->lanes, true};
   result.columns = static_cast<u32>(columns);
   result.offset = buffer_bytes_;
   buffer_bytes_ += result.columns * result.layout.row_bytes();
@@ -47,7 +46,7 @@ TileBuffer TaskBuilder::column_buffer(u64 columns, u32 rows) {
 }
 
 u32 TaskBuilder::buffer_size(u64 columns, u32 rows) const {
-  const u32 lanes = target_.lanes;
+  const u32 lanes = target_->lanes;
   return PanelLayout{lanes, ((rows == 0 ? rows_ : rows) + lanes - 1) / lanes * lanes}.bytes(columns);
 }
 
@@ -69,7 +68,7 @@ u64 run_of(const DmaDescriptor& descriptor, const std::array<i32, 3>& stride) {
 }  // namespace
 
 bool TaskBuilder::in_scratchpad(u64 address) const {
-  return address >= target_.scratchpad_base && address - target_.scratchpad_base < target_.scratchpad_bytes;
+  return address >= target_->scratchpad_base && address - target_->scratchpad_base < target_->scratchpad_bytes;
 }
 
 u64 TaskBuilder::of_all_tiles(const Move& move, u64 of_tile) const {
@@ -86,12 +85,12 @@ void TaskBuilder::count_traffic(const Move& move, Traffic& traffic) const {
   const u64 source_run = fill ? bytes : run_of(descriptor, descriptor.source_stride);
   const u64 destination_run = run_of(descriptor, descriptor.destination_stride);
   if (!fill && !in_scratchpad(descriptor.source)) {
-    traffic.load_cycles += transfer_cycles(target_, bytes, source_run, destination_run, true);
-    traffic.accessed_bytes += of_all_tiles(move, accessed_bytes(target_, bytes, source_run));
+    traffic.load_cycles += transfer_cycles(*target_, bytes, source_run, destination_run, true);
+    traffic.accessed_bytes += of_all_tiles(move, accessed_bytes(*target_, bytes, source_run));
   }
   if (!in_scratchpad(descriptor.destination)) {
-    traffic.store_cycles += transfer_cycles(target_, bytes, destination_run, source_run, false);
-    traffic.accessed_bytes += of_all_tiles(move, accessed_bytes(target_, bytes, destination_run));
+    traffic.store_cycles += transfer_cycles(*target_, bytes, destination_run, source_run, false);
+    traffic.accessed_bytes += of_all_tiles(move, accessed_bytes(*target_, bytes, destination_run));
   }
 }
 
@@ -151,10 +150,10 @@ void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, s
 
 void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
                        bool varying, TileStrides strides) {
-  const u32 lanes = target_.lanes;
+  const u32 lanes = target_->lanes;
   const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
   const auto pitch = static_cast<i32>(place.pitch);
-  const u64 base = target_.scratchpad_base + buffer.offset;
+  const u64 base = target_->scratchpad_base + buffer.offset;
   const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
   const bool has_tail = varying && tail_rows_ != rows;
   if (packed_ && buffer.layout.transposed) {
@@ -176,7 +175,7 @@ void TaskBuilder::move_panels(bool load, const MatrixPlace& place, const Panels&
   const std::array<i32, 2> dram{panels.row, static_cast<i32>(place.pitch)}, half{panels.panel, panels.row};
   const auto in_order = [&](std::size_t first, std::size_t second) {
     const u32 tail_index = tail_dimension > 1 ? tail_none : (tail_dimension == first ? 0 : 1);
-    return move_of(load, place.address, target_.scratchpad_base + panels.offset, target_.vector_bytes(),
+    return move_of(load, place.address, target_->scratchpad_base + panels.offset, target_->vector_bytes(),
                    {counts[first], counts[second], 1}, {dram[first], dram[second], 0}, {half[first], half[second], 0},
                    strides, tail_index, tail_count);
   };
@@ -186,9 +185,9 @@ void TaskBuilder::move_panels(bool load, const MatrixPlace& place, const Panels&
     return run_of(move.descriptor, load ? move.descriptor.source_stride : move.descriptor.destination_stride);
   };
   const u64 bytes = bytes_of(by_rows.descriptor), row_run = dram_run(by_rows);
-  if (row_run >= target_.dma_burst_bytes) {
+  if (row_run >= target_->dma_burst_bytes) {
     add_dma(by_rows, load);
-  } else if (accessed_bytes(target_, bytes, row_run) < accessed_bytes(target_, bytes, dram_run(by_panels))) {
+  } else if (accessed_bytes(*target_, bytes, row_run) < accessed_bytes(*target_, bytes, dram_run(by_panels))) {
     add_dma(by_panels, load, &by_rows);
   } else {
     add_dma(by_panels, load);
@@ -225,10 +224,10 @@ void TaskBuilder::gather(const MatrixPlace& table, u64 indices, const TileBuffer
   const u32 panels = buffer.layout.panels(table.columns);
   DmaDescriptor descriptor{};
   descriptor.source = table.address;
-  descriptor.destination = target_.scratchpad_base + buffer.offset;
-  descriptor.length = target_.vector_bytes();
+  descriptor.destination = target_->scratchpad_base + buffer.offset;
+  descriptor.length = target_->vector_bytes();
   descriptor.count = {panels, rows_, 1};
-  descriptor.source_stride = {static_cast<i32>(target_.vector_bytes()), static_cast<i32>(table.pitch), 0};
+  descriptor.source_stride = {static_cast<i32>(target_->vector_bytes()), static_cast<i32>(table.pitch), 0};
   descriptor.destination_stride = {static_cast<i32>(buffer.layout.panel_bytes()),
                                    static_cast<i32>(buffer.layout.row_bytes()), 0};
   Step step = dma_step(descriptor, 0);
@@ -242,12 +241,12 @@ void TaskBuilder::gather(const MatrixPlace& table, u64 indices, const TileBuffer
     step.tail_count = tail_rows_;
   }
   inputs_.push_back(step);
-  const u64 row_bytes = u64{panels} * target_.vector_bytes();
+  const u64 row_bytes = u64{panels} * target_->vector_bytes();
   const u64 rows = (u64{rows_} * (tiles_[0] - 1) + tail_rows_) * tiles_[1] * tiles_[2];
   read_bytes_ += row_bytes * rows;
   for (Traffic* const traffic : {&traffic_, &traffic_by_rows_}) {
-    traffic->accessed_bytes += accessed_bytes(target_, row_bytes, row_bytes) * rows;
-    traffic->load_cycles += rows_ * transfer_cycles(target_, row_bytes, row_bytes, target_.vector_bytes(), true);
+    traffic->accessed_bytes += accessed_bytes(*target_, row_bytes, row_bytes) * rows;
+    traffic->load_cycles += rows_ * transfer_cycles(*target_, row_bytes, row_bytes, target_->vector_bytes(), true);
   }
 }
 
@@ -262,15 +261,15 @@ void TaskBuilder::fill(u64 scratchpad, u32 length, u32 count, i32 stride) {
 }
 
 u32 TaskBuilder::reserve(u32 bytes) {
-  const u32 unit = packed_ ? target_.vector_bytes() : std::max(64u, static_cast<u32>(target_.tile_bytes()));
+  const u32 unit = packed_ ? target_->vector_bytes() : std::max(64u, static_cast<u32>(target_->tile_bytes()));
   const u32 offset = (buffer_bytes_ + unit - 1) / unit * unit;
   buffer_bytes_ = offset + (bytes + unit - 1) / unit * unit;
   return offset;
 }
 
 void TaskBuilder::zero_columns(const TileBuffer& buffer, u64 first, u64 end) {
-  const u32 lanes = target_.lanes;
-  const u64 base = target_.scratchpad_base + buffer.offset;
+  const u32 lanes = target_->lanes;
+  const u64 base = target_->scratchpad_base + buffer.offset;
   const auto row = static_cast<i32>(buffer.layout.row_bytes());
   const auto part = static_cast<u32>(first % lanes);
   if (first >= end) return;
@@ -290,15 +289,54 @@ void TaskBuilder::zero_columns(const TileBuffer& buffer, u64 first, u64 end) {
 
 void TaskBuilder::zero_rows(const TileBuffer& buffer, u32 first, u32 end) {
   if (first >= end) return;
-  fill(target_.scratchpad_base + buffer.offset + u64{first} * buffer.layout.row_bytes(),
-       (end - first) * buffer.layout.row_bytes(), buffer.columns / target_.lanes,
+  fill(target_->scratchpad_base + buffer.offset + u64{first} * buffer.layout.row_bytes(),
+       (end - first) * buffer.layout.row_bytes(), buffer.columns / target_->lanes,
        static_cast<i32>(buffer.layout.panel_bytes()));
 }
 
-u32 TaskBuilder::add_weights(const std::vector<u16>& words) {
-  const auto offset = static_cast<u32>(weights_.size() * 2);
-  weights_.insert(weights_.end(), words.begin(), words.end());
+u32 TaskBuilder::add_weights(std::size_t count, std::function<std::vector<u16>()> words) {
+  const auto offset = static_cast<u32>(weight_words_ * 2);
+  weights_.push_back(std::move(words));
+  weight_words_ += count;
   return offset;
+}
+
+std::vector<u16> TaskBuilder::weights() const {
+  std::vector<u16> all;
+  all.reserve(weight_words_);
+  for (const auto& words : weights_) {
+    const std::vector<u16> more = words();
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
+namespace {
+
+/// Provisional addresses of a task's constants begin here: no bus address is as high, nor is a provisional address of a
+/// matrix as low.
+constexpr u64 constants_base = u64{1} << 51;
+
+}  // namespace
+
+u64 TaskBuilder::add_constants(u64 bytes, std::vector<TaskConstants::Piece> pieces) {
+  const u64 address = constants_.empty() ? constants_base : constants_.back().address + constants_.back().bytes;
+  constants_.push_back({address, bytes, std::move(pieces)});
+  return address;
+}
+
+void TaskBuilder::place_constants(const std::function<u64(const TaskConstants&)>& place) {
+  for (const TaskConstants& constants : constants_) {
+    const u64 address = place(constants);
+    for (Step& step : inputs_) {
+      DmaDescriptor descriptor;
+      __builtin_memcpy(&descriptor, step.command.registers.data(), sizeof(descriptor));
+      if (descriptor.source < constants.address || descriptor.source - constants.address >= constants.bytes) continue;
+      descriptor.source = address + (descriptor.source - constants.address);
+      __builtin_memcpy(step.command.registers.data(), &descriptor, sizeof(descriptor));
+    }
+  }
+  constants_.clear();
 }
 
 void TaskBuilder::add_launch(LaunchStep step) {
@@ -312,13 +350,13 @@ void TaskBuilder::load_bytes(u64 address, u32 offset, u32 bytes, TileStrides str
 
 void TaskBuilder::load_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch,
                             TileStrides strides) {
-  add_move(true, address, target_.scratchpad_base + offset, bytes, {runs, 1, 1}, {static_cast<i32>(pitch), 0, 0},
+  add_move(true, address, target_->scratchpad_base + offset, bytes, {runs, 1, 1}, {static_cast<i32>(pitch), 0, 0},
            {static_cast<i32>(half_pitch), 0, 0}, strides, tail_none, 0);
 }
 
 void TaskBuilder::store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch,
                              TileStrides strides) {
-  add_move(false, address, target_.scratchpad_base + offset, bytes, {runs, 1, 1}, {static_cast<i32>(pitch), 0, 0},
+  add_move(false, address, target_->scratchpad_base + offset, bytes, {runs, 1, 1}, {static_cast<i32>(pitch), 0, 0},
            {static_cast<i32>(half_pitch), 0, 0}, strides, tail_none, 0);
 }
 
@@ -330,7 +368,7 @@ u64 step_cycles(const CompilerTarget& target, const LaunchStep& step) {
 
 u64 TaskBuilder::tile_cycles() const {
   u64 cycles = 0;
-  for (const LaunchStep& launch : launches_) cycles += step_cycles(target_, launch);
+  for (const LaunchStep& launch : launches_) cycles += step_cycles(*target_, launch);
   return cycles;
 }
 

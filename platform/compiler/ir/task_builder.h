@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A task under construction: its buffers in a scratchpad half, its DMA steps and launch steps.
+// A task: its buffers in a scratchpad half, its DMA steps and launch steps.
 #pragma once
 
 #include <array>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,7 +34,7 @@ using TileStrides = std::array<i64, 3>;
 /// A launch as the compiler sees it; its image gets an address when the network is laid out.
 struct LaunchStep {
   std::string name, mapping;
-  std::shared_ptr<const Kernel> kernel;  // tasks that are alike share it
+  std::shared_ptr<const Kernel> kernel;  // launches that are alike share it
   std::array<u32, instance_levels> counts{1, 1, 1, 1};
   unsigned row_level = 0;   // the instance level that counts lane groups of rows
   u32 tail_count = 0;       // its count in the last innermost tile
@@ -51,14 +53,23 @@ struct LaunchStep {
 /// Cycles of the launch for a full tile, by the cost model.
 [[nodiscard]] u64 step_cycles(const CompilerTarget& target, const LaunchStep& step);
 
+/// Contents of DRAM that only one task reads, in pieces.
+struct TaskConstants {
+  struct Piece {
+    u64 offset = 0;  // in bytes
+    std::function<std::vector<u16>()> words;
+  };
+  u64 address = 0;  // provisional
+  u64 bytes = 0;
+  std::vector<Piece> pieces;
+};
+
 class TaskBuilder {
  public:
   /// @param rows       of a full tile
   /// @param tail_rows  of the last innermost tile
-  /// @param measuring  only sizes and costs are wanted: weights are zeros
   TaskBuilder(const CompilerTarget& target, std::string name, u32 layer, std::array<u32, 3> tiles, u32 rows,
-              u32 tail_rows, bool measuring = false);
-  [[nodiscard]] bool measuring() const { return measuring_; }
+              u32 tail_rows);
   /// Makes the task a packed one; must be called first. Its buffers consist of vectors and not of whole tiles: as many
   /// rows as requested or, in a column_buffer, one vector for each column of the lane group, which the DMA transposes
   /// value by value. A tile of a packed task has at most one lane group of rows.
@@ -69,8 +80,8 @@ class TaskBuilder {
 
   [[nodiscard]] u32 rows() const { return rows_; }
   [[nodiscard]] u32 tail_rows() const { return tail_rows_; }
-  [[nodiscard]] u32 groups() const { return (rows_ + target_.lanes - 1) / target_.lanes; }
-  [[nodiscard]] u32 tail_groups() const { return (tail_rows_ + target_.lanes - 1) / target_.lanes; }
+  [[nodiscard]] u32 groups() const { return (rows_ + target_->lanes - 1) / target_->lanes; }
+  [[nodiscard]] u32 tail_groups() const { return (tail_rows_ + target_->lanes - 1) / target_->lanes; }
 
   /// A buffer of at least `columns` columns and `rows` rows (0: the tile's).
   TileBuffer buffer(u64 columns, u32 rows = 0);
@@ -121,8 +132,17 @@ class TaskBuilder {
   void add_input(const Move& move) { add_dma(move, true); }
   void add_output(const Move& move) { add_dma(move, false); }
 
-  /// Adds words to the weight area; returns their byte offset in it.
-  u32 add_weights(const std::vector<u16>& words);
+  /// Adds words to the weight area; returns their byte offset in it. Weights are made when the network is laid out: the
+  /// task that is chosen among many needs them, and the others only their number.
+  u32 add_weights(std::size_t count, std::function<std::vector<u16>()> words);
+  u32 add_weights(const std::vector<u16>& words) {
+    return add_weights(words.size(), [words] { return words; });
+  }
+  /// Adds contents of DRAM that only this task reads; returns an address for its steps, which is replaced when the
+  /// contents are placed.
+  u64 add_constants(u64 bytes, std::vector<TaskConstants::Piece> pieces);
+  /// `place` returns the address of constants in DRAM.
+  void place_constants(const std::function<u64(const TaskConstants&)>& place);
   void add_launch(LaunchStep step);
   /// Adds an input of `bytes` contiguous bytes, which goes to `offset` in the half.
   void load_bytes(u64 address, u32 offset, u32 bytes, TileStrides strides);
@@ -131,13 +151,10 @@ class TaskBuilder {
   void store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch, TileStrides strides);
 
   [[nodiscard]] u32 buffer_bytes() const { return buffer_bytes_; }
-  [[nodiscard]] const std::vector<u16>& weights() const { return weights_; }
+  [[nodiscard]] std::size_t weight_words() const { return weight_words_; }
+  /// Makes the weights.
+  [[nodiscard]] std::vector<u16> weights() const;
   [[nodiscard]] const std::vector<LaunchStep>& launches() const { return launches_; }
-  /// `share` returns the kernel that stands for all equal ones.
-  template <class Share>
-  void share_kernels(const Share& share) {
-    for (LaunchStep& launch : launches_) launch.kernel = share(launch.kernel);
-  }
   [[nodiscard]] const std::vector<Step>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<Step>& outputs() const { return outputs_; }
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -145,7 +162,7 @@ class TaskBuilder {
   [[nodiscard]] const std::array<u32, 3>& tiles() const { return tiles_; }
   /// With the one that loads the weights.
   [[nodiscard]] std::size_t steps() const {
-    return inputs_.size() + launches_.size() + outputs_.size() + (weights_.empty() ? 0 : 1);
+    return inputs_.size() + launches_.size() + outputs_.size() + (weight_words_ == 0 ? 0 : 1);
   }
   [[nodiscard]] u64 dram_read_bytes() const { return read_bytes_; }
   [[nodiscard]] u64 dram_write_bytes() const { return write_bytes_; }
@@ -187,16 +204,18 @@ class TaskBuilder {
             TileStrides strides);
   void fill(u64 scratchpad, u32 length, u32 count, i32 stride);
 
-  const CompilerTarget& target_;
+  const CompilerTarget* target_;
   std::string name_;
   u32 first_layer_, layer_;
   std::array<u32, 3> tiles_;
   u32 rows_, tail_rows_;
-  bool measuring_, packed_ = false;
+  bool packed_ = false;
   u32 buffer_bytes_ = 0;
   std::vector<Step> inputs_, outputs_;
   std::vector<LaunchStep> launches_;
-  std::vector<u16> weights_;
+  std::vector<std::function<std::vector<u16>()>> weights_;
+  std::size_t weight_words_ = 0;
+  std::vector<TaskConstants> constants_;
   u64 read_bytes_ = 0, write_bytes_ = 0;
   Traffic traffic_, traffic_by_rows_;
   struct ShortRows {
@@ -206,5 +225,11 @@ class TaskBuilder {
   };
   std::vector<ShortRows> short_rows_;  // DMA steps for which there is a choice of order
 };
+
+using Tasks = std::vector<TaskBuilder>;
+
+inline void append(Tasks& tasks, Tasks more) {
+  tasks.insert(tasks.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
 
 }  // namespace bvp

@@ -19,13 +19,6 @@ using Streams = std::array<Stream, streams_per_segment>;
 
 i32 bit_of(u32 value, unsigned bit) { return static_cast<i32>(value >> bit & 1); }
 
-/// Puts the bits of `value`, in order, at the positions `places`.
-u32 spread(u32 value, const Bits& places) {
-  u32 result = 0;
-  for (std::size_t i = 0; i < places.size(); ++i) result |= (value >> i & 1) << places[i];
-  return result;
-}
-
 constexpr std::size_t most_loops = 3;  // over windows and stacks; the last instance level counts lane groups
 
 /// A run of bits that one instance level counts.
@@ -56,7 +49,7 @@ class StageBuilder {
   /// Returns nullopt if the operand memory or the instance levels do not suffice.
   std::optional<ButterflyKernel> build() {
     if (!make_instance_loops()) return std::nullopt;
-    make_weights();
+    lay_out_weights();
     if (!allocate()) return std::nullopt;
     make_groups();
     make_segments();
@@ -129,123 +122,15 @@ class StageBuilder {
     weight_sets_ *= count;
   }
 
-  /// Identifies the weights that a run of vectors in the scratchpad holds.
-  struct Block {
-    u32 pe = 0, window = 0, stack = 0, launch = 0;
-    std::vector<u16> weights;
-  };
-
-  /// The index of the point at the position `local` within a closed set on one PE, when the bits lie as in `pe_now` and
-  /// `local_now`.
-  [[nodiscard]] u32 index_at(u32 local, const Block& block, const Bits& local_now, const Bits& pe_now) const {
-    return spread(local, local_now) | spread(block.pe, pe_now) | spread(block.window, plan_.window) |
-           spread(block.launch, launch_bits_);
-  }
-
-  [[nodiscard]] std::vector<Block> empty_blocks() const {
-    std::vector<Block> blocks;
-    for (u32 launch = 0; launch < u32{1} << launch_bits_.size(); ++launch) {
-      for (u32 stack = 0; stack < stage_.stacks; ++stack) {
-        for (u32 window = 0; window < u32{1} << plan_.window.size(); ++window) {
-          for (u32 pe = 0; pe < builder_.pes(); ++pe) blocks.push_back({pe, window, stack, launch, {}});
-        }
-      }
-    }
-    return blocks;
-  }
-
-  /// The pairs of a layer in the order in which the Cal segment processes them, as loops over pair positions.
-  struct PairLoops {
-    unsigned position = 0;  // local position that the layer combines
-    // The other local positions, innermost first; the first `inner` of them are trip level 0.
-    std::vector<unsigned> order;
-    unsigned inner = 0;
-  };
-
   [[nodiscard]] PairLoops pair_loops(unsigned layer) const {
-    PairLoops loops;
-    const bool local = layer < plan_.first_exchange;
-    loops.position = local_bits_ - 1;
-    if (local) {
-      loops.position = static_cast<unsigned>(
-          std::find(plan_.local.begin(), plan_.local.end(), stage_.layer_bits[layer]) - plan_.local.begin());
-    }
-    std::vector<unsigned> below, above;
-    for (unsigned i = 0; i + 1 < local_bits_; ++i) {
-      if (i < loops.position) below.push_back(i);
-      if (i > loops.position) above.push_back(i);
-    }
-    if (above.size() > below.size()) std::swap(above, below);
-    loops.inner = std::min<unsigned>(static_cast<unsigned>(below.size()), 3);
-    loops.order = below;
-    loops.order.insert(loops.order.end(), above.begin(), above.end());
-    if (local && loops.position != local_bits_ - 1) loops.order.push_back(local_bits_ - 1);
-    if (loops.inner == 0 && !loops.order.empty()) loops.inner = 1;
-    return loops;
+    return bvp::pair_loops(plan_, local_bits_, stage_.layer_bits[layer], layer < plan_.first_exchange);
   }
 
-  /// The scalars of a layer: for each of the `values` of a pair, one run over all pairs, so that all layers share code.
-  void make_weights() {
-    // Bits move as the exchanges swap the group bit with a PE bit.
-    Bits local_now = plan_.local, pe_now = plan_.pe;
-    const unsigned values = stage_.complex ? 2 : 4;
-    std::vector<Block> blocks = empty_blocks();
-    layer_offset_.clear();
-    u32 offset = 0;
-    for (unsigned layer = 0; layer < stage_.layer_bits.size(); ++layer) {
-      if (layer >= plan_.first_exchange) swap_group_bit(layer, local_now, pe_now);
-      const PairLoops loops = pair_loops(layer);
-      layer_offset_.push_back(offset);
-      const u32 inner = u32{1} << loops.inner;
-      const u32 outer = u32{1} << (loops.order.size() - loops.inner);
-      for (Block& block : blocks) {
-        std::vector<u16>& out = block.weights;
-        out.resize(offset + std::size_t{inner} * outer * values);
-        if (!stage_.weights) continue;
-        for (u32 pair = 0; pair < inner * outer; ++pair) {
-          u32 local = 0;
-          for (unsigned i = 0; i < loops.order.size(); ++i) local |= (pair >> i & 1) << loops.order[i];
-          const auto weights = stage_.weights(block.stack, layer, index_at(local, block, local_now, pe_now));
-          for (unsigned v = 0; v < values; ++v) {
-            // Instruction order: w00 and w10 for the products, then w01 and w11 for the sums.
-            const std::size_t place = offset + std::size_t{v} * group_points_ + pair;
-            static constexpr std::array<unsigned, 4> real_order{0, 2, 1, 3};
-            out[place] = weights[stage_.complex ? v : real_order[v]];
-          }
-        }
-      }
-      offset += inner * outer * values;
-    }
-    local_end_ = local_now;
-    pe_end_ = pe_now;
-    bias_offset_ = offset;
-    if (stage_.bias) {
-      for (Block& block : blocks) {
-        for (u32 local = 0; local < u32{1} << local_bits_; ++local) {
-          block.weights.push_back(
-              stage_.weights ? stage_.bias_of(block.stack, index_at(local, block, local_now, pe_now)) : u16{0});
-        }
-      }
-      offset += u32{1} << local_bits_;
-    }
-    const u32 lanes = target_.lanes;
-    weight_vectors_ = (offset + lanes - 1) / lanes;
-    constants_ = {stage_.scale ? stage_.scale_value : u16{0}, to_half(0.70710678f), to_half(0.5f), to_half(0.0f)};
-    constant_vectors_ = static_cast<u32>((constants_.size() + lanes - 1) / lanes);
-    // In the scratchpad: per launch, weight set and PE one block; behind those of a launch the constants.
-    std::vector<u16>& blob = result_.weights;
-    const auto append = [&](const std::vector<u16>& words) {
-      blob.insert(blob.end(), words.begin(), words.end());
-      blob.resize((blob.size() + lanes - 1) / lanes * lanes);
-    };
-    const std::size_t of_launch = blocks.size() >> launch_bits_.size();
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-      if (i % of_launch == 0) add_launch(blocks[i].launch);
-      append(blocks[i].weights);
-      if ((i + 1) % of_launch != 0) continue;
-      constants_at_ = static_cast<u32>(blob.size() * 2) - result_.launches.back().weights;
-      append(constants_);
-    }
+  void lay_out_weights() {
+    result_.weights = ButterflyWeights(stage_, plan_, launch_bits_, local_bits_, builder_.pes(), target_.lanes);
+    weight_vectors_ = result_.weights.block_vectors();
+    constant_vectors_ = result_.weights.constant_vectors();
+    for (u32 launch = 0; launch < u32{1} << launch_bits_.size(); ++launch) add_launch(launch);
   }
 
   void add_launch(u32 number) {
@@ -255,15 +140,12 @@ class StageBuilder {
       launch.input += static_cast<u32>(stage_.input_stride[launch_bits_[i]]);
       launch.output += static_cast<u32>(stage_.output_stride[launch_bits_[i]]);
     }
-    launch.weights = static_cast<u32>(result_.weights.size() * 2);
+    launch.weights = result_.weights.launch_at(number);
     result_.launches.push_back(launch);
   }
 
-  void swap_group_bit(unsigned layer, std::vector<unsigned>& local_now, std::vector<unsigned>& pe_now) const {
-    const auto found = std::find(pe_now.begin(), pe_now.end(), stage_.layer_bits[layer]);
-    std::swap(*found, local_now.back());
-  }
-
+  [[nodiscard]] const Bits& local_end() const { return result_.weights.local_end(); }
+  [[nodiscard]] const Bits& pe_end() const { return result_.weights.pe_end(); }
   [[nodiscard]] unsigned exchange_pe_bit(unsigned exchange) const { return pe_bits_ - exchanges_ + exchange; }
 
   bool allocate() {
@@ -384,7 +266,7 @@ class StageBuilder {
   u16 add_layer(unsigned layer, unsigned tag) {
     const PairLoops loops = pair_loops(layer);
     const bool local = layer < plan_.first_exchange;
-    Streams streams{data_stream(), data_stream(), weight_stream(layer_offset_[layer]),
+    Streams streams{data_stream(), data_stream(), weight_stream(result_.weights.layer_offset(layer)),
                     stream_at(static_cast<i32>(temporaries_at_))};
     if (local) {
       streams[1].base += loops.position == local_bits_ - 1 ? group_slot(1) : static_cast<i32>(1u << loops.position);
@@ -578,7 +460,7 @@ class StageBuilder {
   }
 
   u16 add_constant_load() {
-    Stream memory = stream_at(static_cast<i32>(constants_at_));
+    Stream memory = stream_at(static_cast<i32>(result_.weights.constants_at()));
     memory.launch_register = butterfly_register::weights + 1;
     return builder_.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
                         {stream_at(static_cast<i32>(constants_vector_)), memory, {}, {}},
@@ -641,9 +523,10 @@ class StageBuilder {
     std::vector<u16> segments;
     for (unsigned half = 0; half < 2; ++half) {
       if (stage_.bias) {
-        segments.push_back(builder_.add(Unit::cal, 4, tag, {{Opcode::adds, {0, 0}, {0, 0}, {2, 0}, {}}},
-                                        {end_stream(half), {}, weight_stream(bias_offset_ + half * group_points_), {}},
-                                        without(cal_point_loops(1, 0), 3)));
+        segments.push_back(builder_.add(
+            Unit::cal, 4, tag, {{Opcode::adds, {0, 0}, {0, 0}, {2, 0}, {}}},
+            {end_stream(half), {}, weight_stream(result_.weights.bias_offset() + half * group_points_), {}},
+            without(cal_point_loops(1, 0), 3)));
       }
       if (stage_.activation == Activation::relu) {
         segments.push_back(builder_.add(Unit::cal, 4, tag, {{Opcode::maxs, {0, 0}, {0, 0}, {2, 3}, {}}},
@@ -693,14 +576,14 @@ class StageBuilder {
     const bool apart = stage_.complex && local_bits_ > trip_levels;
     std::vector<Loop> loops = point_loops(
         [&](unsigned i) {
-          return std::array<i32, 4>{static_cast<i32>(1u << i), stage_.output_stride[local_end_[i]], 0, 0};
+          return std::array<i32, 4>{static_cast<i32>(1u << i), stage_.output_stride[local_end()[i]], 0, 0};
         },
         {static_cast<i32>(2 * group_points_), stage_.output_group_stride, 0, 0});
-    const i32 other_half = stage_.output_stride[local_end_.back()];
+    const i32 other_half = stage_.output_stride[local_end().back()];
     if (!apart) loops.push_back({2, {static_cast<i32>(group_points_), other_half, 0, 0}});
     std::vector<u16> loads;
     for (unsigned half = 0; half < (apart ? 2u : 1u); ++half) {
-      Streams streams{residual_stream(half), memory_stream(butterfly_register::residual, true, pe_end_), {}, {}};
+      Streams streams{residual_stream(half), memory_stream(butterfly_register::residual, true, pe_end()), {}, {}};
       if (half == 1) streams[1].base += other_half;
       loads.push_back(builder_.add(Unit::load, 4, 2, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, streams, loops));
     }
@@ -711,12 +594,12 @@ class StageBuilder {
     std::vector<u16> stores;
     const unsigned planes = stage_.complex && !stage_.real_output ? 2 : 1;
     for (unsigned half = 0; half < 2; ++half) {
-      Streams streams{memory_stream(butterfly_register::output, true, pe_end_), end_stream(half), {}, {}};
-      const i32 offset = half == 0 ? 0 : stage_.output_stride[local_end_.back()];
+      Streams streams{memory_stream(butterfly_register::output, true, pe_end()), end_stream(half), {}, {}};
+      const i32 offset = half == 0 ? 0 : stage_.output_stride[local_end().back()];
       streams[0].base += offset;
       std::vector<Instruction> code{{Opcode::st, {0, 0}, {1, 0}, {}, {}}};
       if (planes == 2) {
-        streams[2] = memory_stream(butterfly_register::output_imaginary, true, pe_end_);
+        streams[2] = memory_stream(butterfly_register::output_imaginary, true, pe_end());
         streams[2].base += offset;
         code.push_back({Opcode::st, {2, 0}, {1, static_cast<u16>(plane_vectors_)}, {}, {}});
       }
@@ -724,7 +607,7 @@ class StageBuilder {
           Unit::store, 4, tag, code, streams,
           point_loops(
               [&](unsigned i) {
-                const i32 bytes = stage_.output_stride[local_end_[i]];
+                const i32 bytes = stage_.output_stride[local_end()[i]];
                 return std::array<i32, 4>{bytes, static_cast<i32>(1u << i), planes == 2 ? bytes : 0, 0};
               },
               {stage_.output_group_stride, copy_stride(), planes == 2 ? stage_.output_group_stride : 0, 0})));
@@ -748,11 +631,7 @@ class StageBuilder {
   std::vector<InstanceLoop> loops_;  // levels 0..2
   u32 weight_sets_ = 1, weight_vectors_ = 0, weight_depth_ = 1;
   bool resident_ = true;
-  std::vector<u32> layer_offset_;
-  u32 bias_offset_ = 0;
-  std::vector<unsigned> local_end_, pe_end_;
-  std::vector<u16> constants_;
-  u32 constant_vectors_ = 0, constants_at_ = 0, constants_vector_ = 0;
+  u32 constant_vectors_ = 0, constants_vector_ = 0;
   u32 plane_vectors_ = 0, context_vectors_ = 0, contexts_ = 0, residuals_ = 0, inner_limit_ = 1;
   u32 weights_at_ = 0, data_at_ = 0, temporaries_at_ = 0, residual_at_ = 0, dropped_at_ = 0;
   u32 zero_accumulator_ = 0;

@@ -8,6 +8,7 @@
 
 #include "models/isa/kernel.h"
 #include "platform/compiler/kernels/butterfly_stage.h"
+#include "platform/compiler/kernels/butterfly_weights.h"
 #include "platform/compiler/target.h"
 
 namespace bvp {
@@ -19,7 +20,7 @@ inline constexpr unsigned input = 0, input_imaginary = 1, output = 2, output_ima
 
 struct ButterflyKernel {
   Kernel kernel;
-  std::vector<u16> weights;     // for the scratchpad, whole vectors
+  ButterflyWeights weights;     // for the scratchpad
   std::array<u32, 3> counts{};  // of the instance levels 0..2; level 3 counts groups of lane groups
   /// Bytes to add to the registers of input, output and weights in each launch. There is one launch, unless the windows
   /// need more loops than there are instance levels.

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "platform/compiler/target.h"
@@ -13,7 +13,7 @@
 
 namespace bvp {
 
-/// One stage over vectors of 2^index_bits points. Strides are bytes in the scratchpad.
+/// One stage over vectors of 2^index_bits points: what its kernel follows from. Strides are bytes in the scratchpad.
 struct ButterflyStage {
   bool complex = false;
   unsigned index_bits = 0;
@@ -34,12 +34,12 @@ struct ButterflyStage {
   bool bias = false;
   bool residual = false;
 
-  /// Weights of the pair whose lower point is `index`: real {w00, w01, w10, w11}, complex {re, im, -, -}. If the
-  /// function is empty, the weights are zeros: enough to learn sizes.
-  std::function<std::array<u16, 4>(u32 stack, unsigned layer, u32 index)> weights;
-  /// Bias of an output point. The point has the number that its index had before the stage, because the bits return to
-  /// their places.
-  std::function<u16(u32 stack, u32 index)> bias_of;
+  [[nodiscard]] auto tied() const {
+    return std::tie(complex, index_bits, layer_bits, stacks, column_access, input_stride, output_stride, stack_stride,
+                    input_stacked, input_group_stride, output_group_stride, real_input, real_output, scale, scale_value,
+                    activation, bias, residual);
+  }
+  friend bool operator<(const ButterflyStage& a, const ButterflyStage& b) { return a.tied() < b.tied(); }
 };
 
 using Bits = std::vector<unsigned>;  ///< numbers of index bits

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <tuple>
 
 #include "models/isa/kernel.h"
 #include "platform/compiler/target.h"
@@ -23,6 +24,9 @@ struct MergeSpec {
   u32 blocks = 2;
   u32 width = 0;       // columns of o
   PanelLayout layout;  // of the blocks and of the output
+
+  [[nodiscard]] auto tied() const { return std::tie(blocks, width, layout); }
+  friend bool operator<(const MergeSpec& a, const MergeSpec& b) { return a.tied() < b.tied(); }
 };
 namespace merge_register {
 inline constexpr unsigned partial = 0, output = 1;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "models/isa/kernel.h"
@@ -34,6 +35,12 @@ struct ProductSpec {
   // bits.
   bool resume = false;   // the sums begin where an earlier launch has left them
   bool suspend = false;  // they are left for a later launch; nothing is rounded, y is not written
+
+  [[nodiscard]] auto tied() const {
+    return std::tie(terms, outputs, x, w, y, scale, factor, row_factor_layout, row_power, bias, activation, residual,
+                    resume, suspend);
+  }
+  friend bool operator<(const ProductSpec& a, const ProductSpec& b) { return a.tied() < b.tied(); }
 };
 
 /// Launch registers. Those of what the spec leaves out are not read. Launch counts: level 0 = lane groups, level 1 =

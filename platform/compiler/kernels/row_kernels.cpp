@@ -82,8 +82,6 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   const auto constant_vectors = static_cast<u32>(result.weights.size() / lanes);
   const auto scalars_at = static_cast<i32>(result.weights.size() * 2);
   const u32 span = passes.scalar_span();
-  const std::vector<u16> scalars = row_scalars(target, spec.columns, spec.weight, spec.bias);
-  result.weights.insert(result.weights.end(), scalars.begin(), scalars.end());
   result.counts = {std::max(1u, passes.panels()), 1, 1};
 
   const u32 constant_slots = builder.allocate_vectors(constant_vectors);

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <array>
-#include <functional>
+#include <tuple>
 #include <vector>
 
 #include "models/isa/instruction.h"
@@ -16,19 +16,22 @@ namespace bvp {
 
 struct RowKernel {
   Kernel kernel;
-  std::vector<u16> weights;     // for the scratchpad, whole vectors
+  std::vector<u16> weights;     // constants for the scratchpad, whole vectors
   std::array<u32, 3> counts{};  // of the instance levels 1..3
   u32 sharing = 1;              // PEs that share the columns of a lane group
   u64 exchange_cycles = 0;      // that a lane group waits for sums and maxima of other PEs, an estimate
 };
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over `columns` columns.
-/// Launch registers: input, output, weights. Launch counts: level 0 = lane groups of rows.
+/// Launch registers: input, output, weights: RowKernel::weights, and behind them row_scalars (row_passes.h).
+/// Launch counts: level 0 = lane groups of rows.
 struct LayerNormSpec {
   u32 columns = 0;
   double epsilon = 1e-5;
   PanelLayout layout;  // of input and output
-  std::function<u16(u32 column)> weight, bias;
+
+  [[nodiscard]] auto tied() const { return std::tie(columns, epsilon, layout); }
+  friend bool operator<(const LayerNormSpec& a, const LayerNormSpec& b) { return a.tied() < b.tied(); }
 };
 namespace layer_norm_register {
 inline constexpr unsigned input = 0, output = 1, weights = 2;
@@ -70,6 +73,9 @@ struct SoftmaxSpec {
   PanelLayout reciprocal_layout;
   unsigned power = 0;  // softmax_power() of all keys
   bool for_merge = false;
+
+  [[nodiscard]] auto tied() const { return std::tie(columns, layout, reciprocal_layout, power, for_merge); }
+  friend bool operator<(const SoftmaxSpec& a, const SoftmaxSpec& b) { return a.tied() < b.tied(); }
 };
 namespace softmax_register {
 inline constexpr unsigned scores = 0, reciprocal = 1, weights = 2;

@@ -26,6 +26,9 @@ struct RowPartSpec {
   u32 row_columns = 0;    // of whole rows
   double epsilon = 1e-5;  // Step::squares
   unsigned power = 0;     // Step::exponent, as in SoftmaxSpec
+
+  [[nodiscard]] auto tied() const { return std::tie(step, columns, first, last, layout, row_columns, epsilon, power); }
+  friend bool operator<(const RowPartSpec& a, const RowPartSpec& b) { return a.tied() < b.tied(); }
 };
 namespace row_part_register {
 inline constexpr unsigned input = 0, output = 1, constants = 2, sums = 3, statistics = 4, scalars = 5;

@@ -289,6 +289,11 @@ void RowPasses::add_step(std::vector<u16>& cals, const Step& step, const Stream&
   if (rest > 0) segment(rounds * parts(), {over_parts(rest)});
 }
 
+std::size_t row_scalar_words(const CompilerTarget& target, u32 columns) {
+  const u32 lanes = target.lanes, span = std::min(columns, lanes);
+  return std::size_t{(columns + lanes - 1) / lanes} * vectors_of(std::size_t{2} * span, lanes) * lanes;
+}
+
 std::vector<u16> row_scalars(const CompilerTarget& target, u32 columns, const std::function<u16(u32 column)>& weight,
                              const std::function<u16(u32 column)>& bias) {
   const u32 lanes = target.lanes, span = std::min(columns, lanes);

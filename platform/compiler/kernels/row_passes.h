@@ -104,6 +104,8 @@ class RowPasses {
   const u32 panels_, tail_;
 };
 
+/// Words of row_scalars.
+[[nodiscard]] std::size_t row_scalar_words(const CompilerTarget& target, u32 columns);
 /// Weights and biases of columns of a layer norm, panel by panel in whole vectors, as a pass with scalars reads them.
 [[nodiscard]] std::vector<u16> row_scalars(const CompilerTarget& target, u32 columns,
                                            const std::function<u16(u32 column)>& weight,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <tuple>
 #include <vector>
 
 #include "models/isa/kernel.h"
@@ -16,6 +17,9 @@ namespace bvp {
 struct AddSpec {
   u64 columns = 0;
   PanelLayout layout;  // of both
+
+  [[nodiscard]] auto tied() const { return std::tie(columns, layout); }
+  friend bool operator<(const AddSpec& a, const AddSpec& b) { return a.tied() < b.tied(); }
 };
 namespace add_register {
 inline constexpr unsigned x = 0, y = 1;
@@ -43,6 +47,9 @@ struct RowSumSpec {
   u64 columns = 0;
   PanelLayout x, y;
   u16 factor = 0;
+
+  [[nodiscard]] auto tied() const { return std::tie(join, resume, suspend, rows, blocks, columns, x, y, factor); }
+  friend bool operator<(const RowSumSpec& a, const RowSumSpec& b) { return a.tied() < b.tied(); }
 };
 namespace row_sum_register {
 inline constexpr unsigned x = 0, y = 1, constants = 2;

@@ -21,21 +21,22 @@ constexpr u32 gather_rows = 64;
 /// Tokens that are summed up before the sum is added to the others (docs/numerics.md).
 constexpr u32 pool_block = 64;
 
-LaunchStep launch_of(SumKernel kernel, const std::string& name, std::string mapping, u32 outer) {
+LaunchStep launch_of(const KernelLibrary::Sum& kernel, const std::string& name, std::string mapping, u32 outer) {
   LaunchStep step;
   step.name = name;
   step.mapping = std::move(mapping);
-  step.counts = {outer, kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.counts = {outer, kernel->counts[0], kernel->counts[1], kernel->counts[2]};
   step.tail_count = outer;
-  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
+  step.kernel = kernel_of(kernel);
   return step;
 }
 
 /// The mean of the tokens of each batch element.
 class MeanPooling {
  public:
-  MeanPooling(Plan& plan, const Network& network, const MatrixPlace& input)
+  MeanPooling(const TaskPlanner& plan, DramPlan& dram, const Network& network, const MatrixPlace& input)
       : plan_(plan),
+        dram_(dram),
         input_(input),
         batch_(static_cast<u32>(network.batch)),
         tokens_(network.tokens),
@@ -43,17 +44,19 @@ class MeanPooling {
         rest_(static_cast<u32>(network.tokens % pool_block)),
         panels_(static_cast<u32>(plan.padded(network.hidden) / plan.target().lanes)) {}
 
-  MatrixPlace add() {
-    partial_ = plan_.matrix(u64{blocks()} * 2 * batch_, input_.columns);
-    const MatrixPlace pooled = plan_.matrix(batch_, input_.columns);
+  [[nodiscard]] Tasks make() {
+    partial_ = dram_.matrix(u64{blocks()} * 2 * batch_, input_.columns);
+    pooled_ = dram_.matrix(batch_, input_.columns);
     if (full_ > 0) add_sums(0, pool_block, full_);
     if (rest_ > 0) add_sums(full_, rest_, 1);
-    add_mean(pooled);
-    return pooled;
+    add_mean(pooled_);
+    return std::move(tasks_);
   }
+  /// The result of the tasks, a row for each batch element.
+  [[nodiscard]] const MatrixPlace& pooled() const { return pooled_; }
 
  private:
-  using Make = std::function<TaskBuilder(u32 tile_blocks, u32 tile_panels, bool measuring)>;
+  using Make = std::function<TaskBuilder(u32 tile_blocks, u32 tile_panels)>;
 
   [[nodiscard]] u32 blocks() const { return full_ + (rest_ > 0 ? 1 : 0); }
   [[nodiscard]] u64 columns(u32 panels) const { return u64{panels} * plan_.target().lanes; }
@@ -95,7 +98,7 @@ class MeanPooling {
     for (u32 tile_blocks = 1; tile_blocks <= blocks; ++tile_blocks) {
       for (u32 tile_panels = 1; tile_panels <= panels_; ++tile_panels) {
         if (blocks % tile_blocks != 0 || panels_ % tile_panels != 0) continue;
-        const TaskBuilder task = make(tile_blocks, tile_panels, true);
+        const TaskBuilder task = make(tile_blocks, tile_panels);
         if (!plan_.fits(task)) break;
         const u64 cost = plan_.cost(task);
         if (cost >= best_cost) continue;
@@ -104,29 +107,27 @@ class MeanPooling {
         best_panels = tile_panels;
       }
     }
-    plan_.add_task(make(best_blocks, best_panels, false));
+    tasks_.push_back(make(best_blocks, best_panels));
   }
 
   /// Adds tasks for the sums of `blocks` blocks of `rows` tokens, from block `first` on.
   void add_sums(u32 first, u32 rows, u32 blocks) {
     const std::vector<Part> parts =
-        divide(rows, false, [&](const Part& part) { return sums(first, part, blocks, 1, 1, true); });
+        divide(rows, false, [&](const Part& part) { return sums(first, part, blocks, 1, 1); });
     // The rows of several blocks are consecutive only if the blocks are whole.
     for (const Part& part : parts) {
-      add_best(parts.size() > 1 ? 1 : blocks, [&](u32 tile_blocks, u32 tile_panels, bool measuring) {
-        return sums(first, part, blocks, tile_blocks, tile_panels, measuring);
-      });
+      add_best(parts.size() > 1 ? 1 : blocks,
+               [&](u32 tile_blocks, u32 tile_panels) { return sums(first, part, blocks, tile_blocks, tile_panels); });
     }
   }
 
-  [[nodiscard]] TaskBuilder sums(u32 first, const Part& part, u32 blocks, u32 tile_blocks, u32 tile_panels,
-                                 bool measuring) const {
+  [[nodiscard]] TaskBuilder sums(u32 first, const Part& part, u32 blocks, u32 tile_blocks, u32 tile_panels) const {
     const CompilerTarget& target = plan_.target();
     const u32 tile_rows = part.count * tile_blocks;
     std::string name = first == 0 ? "classifier.sums" : "classifier.sums_rest";
     if (part.first > 0 || !part.is_last) name += fmt::format(".from{}", part.first);
     TaskBuilder task(target, name, layer_none, {blocks / tile_blocks, panels_ / tile_panels, batch_}, tile_rows,
-                     tile_rows, measuring);
+                     tile_rows);
     if (part.packed) task.pack();
     const TileBuffer x = task.buffer(columns(tile_panels)), y = task.buffer(columns(tile_panels), 2 * tile_blocks);
     MatrixPlace from = input_, to = partial_;
@@ -152,19 +153,18 @@ class MeanPooling {
 
   /// Adds the task for the sum of all blocks. The sum of earlier parts is one more pair of rows.
   void add_mean(const MatrixPlace& pooled) {
-    const std::vector<Part> parts =
-        divide(blocks(), false, [&](const Part& part) { return mean(pooled, part, 1, true); });
-    if (parts.size() > 1) sum_ = plan_.matrix(u64{2} * batch_, input_.columns);
+    const std::vector<Part> parts = divide(blocks(), false, [&](const Part& part) { return mean(pooled, part, 1); });
+    if (parts.size() > 1) sum_ = dram_.matrix(u64{2} * batch_, input_.columns);
     for (const Part& part : parts) {
-      add_best(1, [&](u32, u32 tile_panels, bool measuring) { return mean(pooled, part, tile_panels, measuring); });
+      add_best(1, [&](u32, u32 tile_panels) { return mean(pooled, part, tile_panels); });
     }
   }
 
-  [[nodiscard]] TaskBuilder mean(const MatrixPlace& pooled, const Part& part, u32 tile_panels, bool measuring) const {
+  [[nodiscard]] TaskBuilder mean(const MatrixPlace& pooled, const Part& part, u32 tile_panels) const {
     const u32 earlier = part.first > 0 ? 2 : 0, rows = 2 * part.count;
     std::string name = "classifier.mean";
     if (part.first > 0 || !part.is_last) name += fmt::format(".from{}", part.first);
-    TaskBuilder task(plan_.target(), name, layer_none, {1, panels_ / tile_panels, batch_}, 1, 1, measuring);
+    TaskBuilder task(plan_.target(), name, layer_none, {1, panels_ / tile_panels, batch_}, 1, 1);
     if (part.packed) task.pack();
     const TileBuffer x = task.buffer(columns(tile_panels), earlier + rows);
     const TileBuffer y = task.buffer(columns(tile_panels), part.is_last ? 1 : 2);
@@ -194,10 +194,10 @@ class MeanPooling {
 
   void add_launch(TaskBuilder& task, const std::string& name, const RowSumSpec& spec, const TileBuffer& x,
                   const TileBuffer& y) const {
-    SumKernel kernel = named(name, [&] { return make_row_sum_kernel(plan_.target(), spec); });
-    const u32 constants = task.add_weights(kernel.constants);
+    const auto kernel = named(name, [&] { return plan_.kernels().row_sum(spec); });
+    const u32 constants = task.add_weights(kernel->constants);
     LaunchStep step =
-        launch_of(std::move(kernel), name,
+        launch_of(kernel, name,
                   fmt::format("{} {} of {} {}", spec.blocks, spec.blocks == 1 ? "block" : "blocks", spec.rows,
                               spec.join ? "pairs of rows with the halves of fp32 sums" : "tokens"),
                   spec.blocks);
@@ -210,14 +210,17 @@ class MeanPooling {
   /// The largest power of two that divides the number of tokens: both factors are then fp16 numbers of full precision.
   [[nodiscard]] u64 power() const { return u64{1} << (63 - static_cast<unsigned>(__builtin_clzll(tokens_))); }
 
-  Plan& plan_;
+  const TaskPlanner& plan_;
+  DramPlan& dram_;
+  Tasks tasks_;
   const MatrixPlace& input_;
   const u32 batch_;
   const u64 tokens_;
   const u32 full_, rest_;  // number of whole blocks, and of the tokens after them
   const u32 panels_;
   MatrixPlace partial_;  // two rows for each block and batch element: the halves of its fp32 sum
-  MatrixPlace sum_;      // two rows for each batch element: the halves of the fp32 sum of the blocks so far
+  MatrixPlace pooled_;
+  MatrixPlace sum_;  // two rows for each batch element: the halves of the fp32 sum of the blocks so far
 };
 
 /// The first token of each batch element, where it lies.
@@ -234,22 +237,24 @@ MatrixPlace first_tokens(const Network& network, const MatrixPlace& input) {
 
 }  // namespace
 
-TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& parameters, const MatrixPlace& output) {
+Embedding embedding(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
+                    const MatrixPlace& output) {
   const CompilerTarget& target = plan.target();
-  const MatrixPlace table = plan.constant(parameters.at("embedding.token"));
-  const MatrixPlace position = plan.constant(parameters.at("embedding.position"));
-  TokenPlace tokens;
+  const MatrixPlace table = dram.constant(parameters.at("embedding.token"));
+  const MatrixPlace position = dram.constant(parameters.at("embedding.position"));
+  Embedding result;
+  TokenPlace& tokens = result.tokens;
   tokens.count = network.batch * network.tokens;
-  tokens.address = plan.allocate(tokens.count * sizeof(u32));
+  tokens.address = dram.allocate(tokens.count * sizeof(u32));
 
   /// A part of the columns of all tokens: [first, end).
-  const auto make = [&](u64 first, u64 end, const Plan::Tiling& tiling, bool measuring) {
+  const auto make = [&](u64 first, u64 end, const Tiling& tiling) {
     const auto strip = [&](MatrixPlace place) {
       place.address += first * 2;
       place.columns = end - first;
       return place;
     };
-    TaskBuilder task(target, "embedding", layer_none, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
+    TaskBuilder task(target, "embedding", layer_none, tiling.tiles, tiling.rows, tiling.tail_rows);
     if (tiling.packed) task.pack();
     // Rows of both tables are padded with zeros, so that whole panels are moved and added.
     const TileBuffer y = task.buffer(end - first), x = task.buffer(end - first);
@@ -260,8 +265,8 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
     AddSpec spec;
     spec.columns = end - first;
     spec.layout = y.layout;
-    SumKernel kernel = named("embedding", [&] { return make_add_kernel(target, spec, task.groups()); });
-    LaunchStep step = launch_of(std::move(kernel), "embedding", "tokens and positions, value by value", task.groups());
+    const auto kernel = named("embedding", [&] { return plan.kernels().add(spec, task.groups()); });
+    LaunchStep step = launch_of(kernel, "embedding", "tokens and positions, value by value", task.groups());
     step.tail_count = task.tail_groups();
     step.registers = {{add_register::x, x.offset, false}, {add_register::y, y.offset, false}};
     step.results = {task.result(y, end - first)};
@@ -276,14 +281,14 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
   bool packed = false;
   // Lane groups of tokens, or packed tokens.
   const auto tiling_of = [&](u32 count) {
-    return packed ? Plan::packed_tiling(network.tokens, count, {batch, 1})
+    return packed ? TaskPlanner::packed_tiling(network.tokens, count, {batch, 1})
                   : plan.tiling(network.tokens, count, {batch, 1});
   };
   // As few strips of whole panels as possible.
   u64 width = network.hidden;
-  for (u64 count = 1; !plan.fits(make(0, width, tiling_of(1), true)); ++count) {
+  for (u64 count = 1; !plan.fits(make(0, width, tiling_of(1))); ++count) {
     if (count == panels) {
-      if (packed || !plan.may_pack()) throw plan.does_not_fit(make(0, width, tiling_of(1), true));
+      if (packed || !plan.may_pack()) throw plan.does_not_fit(make(0, width, tiling_of(1)));
       packed = true;
       count = 0;
     }
@@ -295,32 +300,40 @@ TokenPlace add_embedding(Plan& plan, const Network& network, const TensorMap& pa
   for (u64 first = 0; first < network.hidden; first += width) {
     const u64 end = std::min(first + width, network.hidden);
     u64 best_cost = std::numeric_limits<u64>::max();
-    Plan::Tiling best;
+    Tiling best;
     // The kernel takes powers of two of packed rows.
     for (u32 count = 1; count <= most; count += packed ? count : 1) {
-      const TaskBuilder task = make(first, end, tiling_of(count), true);
+      const TaskBuilder task = make(first, end, tiling_of(count));
       if (!plan.fits(task)) break;
       const u64 cost = plan.cost(task);
       if (cost >= best_cost) continue;
       best_cost = cost;
       best = tiling_of(count);
     }
-    plan.add_task(make(first, end, best, false));
+    result.tasks.push_back(make(first, end, best));
   }
-  return tokens;
+  return result;
 }
 
-MatrixPlace add_classifier(Plan& plan, const Network& network, const TensorMap& parameters, const MatrixPlace& input) {
-  const MatrixPlace pooled =
-      network.pooling == Pooling::mean ? MeanPooling(plan, network, input).add() : first_tokens(network, input);
-  const MatrixPlace logits = plan.matrix(network.batch, network.classes);
+Classifier classifier(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
+                      const MatrixPlace& input) {
+  Classifier result;
+  MatrixPlace pooled;
+  if (network.pooling == Pooling::mean) {
+    MeanPooling pooling(plan, dram, network, input);
+    result.tasks = pooling.make();
+    pooled = pooling.pooled();
+  } else {
+    pooled = first_tokens(network, input);
+  }
+  result.logits = dram.matrix(network.batch, network.classes);
   DenseLayer dense;
   dense.name = "classifier";
   dense.layer = layer_none;
   dense.weight = &parameters.at("classifier.weight");
   dense.bias = &parameters.at("classifier.bias");
-  add_dense_layer(plan, dense, pooled, logits);
-  return logits;
+  append(result.tasks, dense_layer(plan, dram, dense, pooled, result.logits));
+  return result;
 }
 
 }  // namespace bvp

@@ -47,8 +47,8 @@ struct Pass {
 
 class PassBuilder {
  public:
-  PassBuilder(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places, const Pass& pass,
-              bool first, bool last)
+  PassBuilder(const TaskPlanner& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places,
+              const Pass& pass, bool first, bool last)
       : plan_(plan),
         target_(plan.target()),
         butterfly_(butterfly),
@@ -84,9 +84,20 @@ class PassBuilder {
     return counts;
   }
 
-  [[nodiscard]] TaskBuilder make(const Plan::Tiling& tiling, bool measuring) const {
-    TaskBuilder task(target_, butterfly_.name, butterfly_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
-                     measuring);
+  /// Of the tasks that make() makes.
+  [[nodiscard]] Shape shape() const {
+    Shape shape("long_butterfly");
+    shape.add(butterfly_.along_rows, butterfly_.index_bits, butterfly_.complex, butterfly_.bit_reversed, first_, last_);
+    shape.add(butterfly_.real_input, butterfly_.real_output, static_cast<bool>(butterfly_.bias), pass_.packed);
+    shape.add_if(butterfly_.scale).add_if(butterfly_.activation).add_list(butterfly_.layer_bits);
+    shape.add(pass_.first_layer, pass_.end_layer).add_list(pass_.inner).add_list(pass_.outer);
+    shape.add_list(pass_.from).add_list(pass_.to);
+    shape.add(places_.input_re.pitch, places_.input_im.pitch, places_.output_re.pitch, places_.output_im.pitch);
+    return shape.add(places_.residual.has_value(), places_.residual ? places_.residual->pitch : 0);
+  }
+
+  [[nodiscard]] TaskBuilder make(const Tiling& tiling) const {
+    TaskBuilder task(target_, butterfly_.name, butterfly_.layer, tiling.tiles, tiling.rows, tiling.tail_rows);
     if (tiling.packed) task.pack();
     const bool complex_input = butterfly_.complex && !(first_ && butterfly_.real_input);
     const bool complex_output = butterfly_.complex && !(last_ && butterfly_.real_output);
@@ -103,7 +114,7 @@ class PassBuilder {
     transpose(task, "transpose_input", in_re);
     if (complex_input) transpose(task, "transpose_input_imaginary", in_im);
     if (residual) transpose(task, "transpose_residual", *residual);
-    add_stages(task, in_re, in_im, out_re, out_im, residual, measuring);
+    add_stages(task, in_re, in_im, out_re, out_im, residual);
     transpose(task, "transpose_output", out_re);
     if (complex_output) transpose(task, "transpose_output_imaginary", out_im);
     move(task, false, places_.output_re, out_re);
@@ -126,7 +137,7 @@ class PassBuilder {
   }
   void transpose(TaskBuilder& task, const char* what, const TileBuffer& buffer) const {
     if (!butterfly_.along_rows) {
-      add_transpose(task, target_, fmt::format("{}.{}", butterfly_.name, what), buffer, points(), true);
+      add_transpose(task, plan_.kernels(), fmt::format("{}.{}", butterfly_.name, what), buffer, points(), true);
     }
   }
   [[nodiscard]] i32 stride(const TileBuffer& buffer, unsigned local_bit) const {
@@ -215,13 +226,13 @@ class PassBuilder {
     for (std::size_t i = 0; i < pass_.outer.size(); ++i) index |= (tile >> i & 1) << pass_.outer[i];
     return index;
   }
-  [[nodiscard]] u32 index_of(u32 base, u32 local) const {
-    for (std::size_t i = 0; i < pass_.inner.size(); ++i) base |= (local >> i & 1) << pass_.inner[i];
+  static u32 index_of(const std::vector<unsigned>& inner, u32 base, u32 local) {
+    for (std::size_t i = 0; i < inner.size(); ++i) base |= (local >> i & 1) << inner[i];
     return base;
   }
 
   void add_stages(TaskBuilder& task, const TileBuffer& in_re, const TileBuffer& in_im, const TileBuffer& out_re,
-                  const TileBuffer& out_im, const std::optional<TileBuffer>& residual, bool measuring) const {
+                  const TileBuffer& out_im, const std::optional<TileBuffer>& residual) const {
     const auto local_bits = static_cast<unsigned>(pass_.inner.size());
     const auto local_of = [](const std::vector<unsigned>& order, unsigned bit) {
       return static_cast<unsigned>(std::find(order.begin(), order.end(), bit) - order.begin());
@@ -272,21 +283,11 @@ class PassBuilder {
           registers.push_back({butterfly_register::residual, residual->offset, false});
         }
       }
-      const ButterflyKernel kernel = make_butterfly_kernel(target_, stage, task.groups());
-      const auto bytes = static_cast<u32>(kernel.weights.size() * 2);
+      const auto kernel = plan_.kernels().butterfly(stage, task.groups());
+      const auto bytes = static_cast<u32>(kernel->weights.word_count() * 2);
       const u32 weights = task.reserve(bytes);
       const u64 pitch = (u64{bytes} + 255) / 256 * 256;
-      const u32 tiles = u32{1} << pass_.outer.size();
-      const u64 address = measuring ? 0 : plan_.allocate(pitch * tiles);
-      for (u32 tile = 0; tile < tiles && !measuring && !plan_.dry() && target_.data; ++tile) {
-        const u32 base = tile_index(tile);
-        stage.weights = [&](u32, unsigned number, u32 local) {
-          return butterfly_.weights(static_cast<unsigned>(layer) + number, index_of(base, local));
-        };
-        stage.bias_of = [&](u32, u32 local) { return butterfly_.bias(index_of(base, local)); };
-        const ButterflyKernel of_tile = make_butterfly_kernel(target_, stage, task.groups());
-        plan_.blob(address + tile * pitch, of_tile.weights.data(), bytes);
-      }
+      const u64 address = task.add_constants(pitch << pass_.outer.size(), weights_of_tiles(kernel, layer, pitch));
       TileStrides strides{};
       u64 step = pitch;
       for (std::size_t i = 0; i < outer_runs_.size(); ++i) {
@@ -296,12 +297,30 @@ class PassBuilder {
       task.load_bytes(address, weights, bytes, strides);
       add_butterfly_launches(task, kernel,
                              stages.size() == 1 ? butterfly_.name : fmt::format("{}.stage{}", butterfly_.name, s),
-                             stage, task.groups(), task.tail_groups(), std::move(registers), weights, {});
+                             stage, task.groups(), task.tail_groups(), std::move(registers), {weights, false}, {});
       layer += stages[s];
     }
   }
 
-  Plan& plan_;
+  /// Tiles are weighted differently.
+  /// @param layer  the first of the stage
+  [[nodiscard]] std::vector<TaskConstants::Piece> weights_of_tiles(const KernelLibrary::Butterfly& kernel,
+                                                                   std::size_t layer, u64 pitch) const {
+    std::vector<TaskConstants::Piece> pieces;
+    for (u32 tile = 0; tile < u32{1} << pass_.outer.size(); ++tile) {
+      pieces.push_back({tile * pitch, [=, inner = pass_.inner, base = tile_index(tile), weights = butterfly_.weights,
+                                       bias = butterfly_.bias] {
+                          return kernel->weights.words(
+                              [&](u32, unsigned number, u32 local) {
+                                return weights(static_cast<unsigned>(layer) + number, index_of(inner, base, local));
+                              },
+                              [&](u32, u32 local) { return bias(index_of(inner, base, local)); });
+                        }});
+    }
+    return pieces;
+  }
+
+  const TaskPlanner& plan_;
   const CompilerTarget& target_;
   const LongButterfly& butterfly_;
   const LongButterflyPlaces& places_;
@@ -313,7 +332,7 @@ class PassBuilder {
 
 class Division {
  public:
-  Division(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places)
+  Division(const TaskPlanner& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places)
       : plan_(plan), butterfly_(butterfly), places_(places) {}
 
   /// Finds the division with the least cost and returns the cost.
@@ -339,7 +358,8 @@ class Division {
     return best_cost_;
   }
 
-  void add() {
+  [[nodiscard]] Tasks make(DramPlan& dram) {
+    Tasks tasks;
     find();
     if (!best_) {
       throw ScratchpadError(
@@ -352,30 +372,31 @@ class Division {
       const bool last = i + 1 == best_->size();
       LongButterflyPlaces of_pass = between;
       if (!last) {
-        of_pass.output_re = like(places_.input_re);
-        of_pass.output_im = butterfly_.complex ? like(places_.input_re) : of_pass.output_re;
+        of_pass.output_re = like(dram, places_.input_re);
+        of_pass.output_im = butterfly_.complex ? like(dram, places_.input_re) : of_pass.output_re;
       }
       const PassBuilder builder(plan_, butterfly_, of_pass, (*best_)[i], i == 0, last);
       if (packed_) {
-        plan_.add_task(builder.make(packed_tiling(builder), false));
+        tasks.push_back(builder.make(packed_tiling(builder)));
       } else {
-        plan_.add_row_task(butterfly_.others, builder.outer_counts(),
-                           [&](const Plan::Tiling& tiling, bool measuring) { return builder.make(tiling, measuring); });
+        tasks.push_back(plan_.best_task(butterfly_.others, builder.outer_counts(), builder.shape(),
+                                        [&](const Tiling& tiling) { return builder.make(tiling); }));
       }
       between.input_re = of_pass.output_re;
       between.input_im = of_pass.output_im;
     }
+    return tasks;
   }
 
  private:
-  [[nodiscard]] MatrixPlace like(const MatrixPlace& place) {
+  [[nodiscard]] MatrixPlace like(DramPlan& dram, const MatrixPlace& place) const {
     const u64 points = u64{1} << butterfly_.index_bits;
-    return butterfly_.along_rows ? plan_.matrix(points, place.columns) : plan_.matrix(place.rows, points);
+    return butterfly_.along_rows ? dram.matrix(points, place.columns) : dram.matrix(place.rows, points);
   }
 
-  [[nodiscard]] Plan::Tiling packed_tiling(const PassBuilder& builder) const {
+  [[nodiscard]] Tiling packed_tiling(const PassBuilder& builder) const {
     const auto rows = static_cast<u32>(std::min<u64>(butterfly_.others, plan_.target().lanes));
-    return Plan::packed_tiling(butterfly_.others, rows, builder.outer_counts());
+    return TaskPlanner::packed_tiling(butterfly_.others, rows, builder.outer_counts());
   }
 
   /// Divides the layers into as few passes as possible. A single pass is only tried if its buffers are packed.
@@ -470,13 +491,13 @@ class Division {
     if (!builder.possible()) return impossible;
     try {
       if (packed_) {
-        const TaskBuilder task = builder.make(packed_tiling(builder), true);
+        const TaskBuilder task = builder.make(packed_tiling(builder));
         return plan_.fits(task) ? plan_.cost(task) : impossible;
       }
       const u32 all = plan_.groups(butterfly_.others);
       // Strips of several panels make longer DMA bursts.
       for (const u32 groups : {std::min(4u, all), 1u}) {
-        const TaskBuilder task = builder.make(plan_.tiling(butterfly_.others, groups, builder.outer_counts()), true);
+        const TaskBuilder task = builder.make(plan_.tiling(butterfly_.others, groups, builder.outer_counts()));
         if (plan_.fits(task)) return plan_.cost(task);
       }
       return impossible;
@@ -487,7 +508,7 @@ class Division {
 
   static constexpr u64 impossible = long_butterfly_impossible;
 
-  Plan& plan_;
+  const TaskPlanner& plan_;
   const LongButterfly& butterfly_;
   const LongButterflyPlaces& places_;
   std::vector<unsigned> extras_;  // neighbouring points of a tile to choose from, as index bits
@@ -500,11 +521,12 @@ class Division {
 
 }  // namespace
 
-void add_long_butterfly(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places) {
-  Division(plan, butterfly, places).add();
+Tasks long_butterfly(const TaskPlanner& plan, DramPlan& dram, const LongButterfly& butterfly,
+                     const LongButterflyPlaces& places) {
+  return Division(plan, butterfly, places).make(dram);
 }
 
-u64 long_butterfly_cost(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places) {
+u64 long_butterfly_cost(const TaskPlanner& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places) {
   return Division(plan, butterfly, places).find();
 }
 
@@ -520,10 +542,10 @@ LongButterfly long_fft(const std::string& name, unsigned index_bits, bool ortho)
   return fft;
 }
 
-void add_copy(Plan& plan, const std::string& name, u32 layer, const MatrixPlace& from, u64 columns,
-              const MatrixPlace& to, u64 end) {
+TaskBuilder copy_task(const CompilerTarget& target, const std::string& name, u32 layer, const MatrixPlace& from,
+                      u64 columns, const MatrixPlace& to, u64 end) {
   const auto rows = static_cast<u32>(from.rows);
-  TaskBuilder task(plan.target(), name, layer, {1, 1, 1}, rows, rows);
+  TaskBuilder task(target, name, layer, {1, 1, 1}, rows, rows);
   TaskBuilder::Move copy;
   copy.descriptor.source = from.address;
   copy.descriptor.destination = to.address;
@@ -541,12 +563,12 @@ void add_copy(Plan& plan, const std::string& name, u32 layer, const MatrixPlace&
     fill.descriptor.destination_stride = {static_cast<i32>(to.pitch), 0, 0};
     task.add_input(fill);
   }
-  plan.add_task(std::move(task));
+  return task;
 }
 
-void add_zero_rows(Plan& plan, const std::string& name, u32 layer, const MatrixPlace& place, u64 first, u64 end) {
-  if (first >= end) return;
-  TaskBuilder task(plan.target(), name, layer, {1, 1, 1}, 1, 1);
+TaskBuilder zero_rows_task(const CompilerTarget& target, const std::string& name, u32 layer, const MatrixPlace& place,
+                           u64 first, u64 end) {
+  TaskBuilder task(target, name, layer, {1, 1, 1}, 1, 1);
   TaskBuilder::Move fill;
   fill.descriptor.destination = place.address + first * place.pitch;
   fill.descriptor.length = static_cast<u32>(place.pitch);
@@ -554,7 +576,7 @@ void add_zero_rows(Plan& plan, const std::string& name, u32 layer, const MatrixP
   fill.descriptor.count = {static_cast<u32>(end - first), 1, 1};
   fill.descriptor.destination_stride = {static_cast<i32>(place.pitch), 0, 0};
   task.add_input(fill);
-  plan.add_task(std::move(task));
+  return task;
 }
 
 }  // namespace bvp

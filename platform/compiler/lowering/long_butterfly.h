@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "platform/compiler/ir/dram_plan.h"
 #include "platform/compiler/lowering/operators.h"
-#include "platform/compiler/passes/plan.h"
+#include "platform/compiler/passes/tile.h"
 
 namespace bvp {
 
@@ -40,20 +41,23 @@ struct LongButterflyPlaces {
 };
 
 /// @throws CompileError  no division into passes fits
-void add_long_butterfly(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
+[[nodiscard]] Tasks long_butterfly(const TaskPlanner& plan, DramPlan& dram, const LongButterfly& butterfly,
+                                   const LongButterflyPlaces& places);
 
-/// The cost of the butterfly (Plan::cost).
+/// The cost of the butterfly (TaskPlanner::cost).
 inline constexpr u64 long_butterfly_impossible = ~u64{0};
-[[nodiscard]] u64 long_butterfly_cost(Plan& plan, const LongButterfly& butterfly, const LongButterflyPlaces& places);
+[[nodiscard]] u64 long_butterfly_cost(const TaskPlanner& plan, const LongButterfly& butterfly,
+                                      const LongButterflyPlaces& places);
 
 /// An FFT without places and sizes: decimation in time, so layer k combines bit k of the position, which is bit
 /// bits-1-k of the input's index.
 [[nodiscard]] LongButterfly long_fft(const std::string& name, unsigned index_bits, bool ortho);
 
 /// A task that copies `columns` columns of all rows from DRAM to DRAM, and zeroes those up to `end`.
-void add_copy(Plan& plan, const std::string& name, u32 layer, const MatrixPlace& from, u64 columns,
-              const MatrixPlace& to, u64 end);
+[[nodiscard]] TaskBuilder copy_task(const CompilerTarget& target, const std::string& name, u32 layer,
+                                    const MatrixPlace& from, u64 columns, const MatrixPlace& to, u64 end);
 /// A task that zeroes whole rows in DRAM.
-void add_zero_rows(Plan& plan, const std::string& name, u32 layer, const MatrixPlace& place, u64 first, u64 end);
+[[nodiscard]] TaskBuilder zero_rows_task(const CompilerTarget& target, const std::string& name, u32 layer,
+                                         const MatrixPlace& place, u64 first, u64 end);
 
 }  // namespace bvp

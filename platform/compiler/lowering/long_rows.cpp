@@ -22,31 +22,28 @@ using RowStep = RowPartSpec::Step;
 class LongRows {
  public:
   /// @param statistics  columns of the statistics
-  LongRows(Plan& plan, std::string name, u32 layer, const MatrixPlace& input, const MatrixPlace& output, u32 statistics)
-      : plan_(plan), name_(std::move(name)), layer_(layer), input_(input), output_(output) {
-    statistics_ = plan.matrix(input.rows, statistics);
+  LongRows(const TaskPlanner& plan, DramPlan& dram, std::string name, u32 layer, const MatrixPlace& input,
+           const MatrixPlace& output, u32 statistics)
+      : plan_(plan), dram_(dram), name_(std::move(name)), layer_(layer), input_(input), output_(output) {
+    statistics_ = dram.matrix(input.rows, statistics);
   }
 
   void set_norm(const LongNorm& norm) { norm_ = &norm; }
   [[nodiscard]] const MatrixPlace& statistics() const { return statistics_; }
 
   /// Makes tasks for each step over all parts of the columns, one step after the other, with as few parts as fit.
-  void add(const std::vector<RowStep>& steps) {
+  [[nodiscard]] Tasks make(const std::vector<RowStep>& steps) {
     divide(steps);
-    if (parts_.size() > 1) sums_ = plan_.matrix(input_.rows, u64{2} * sum_ways(plan_.target()));
+    if (parts_.size() > 1) sums_ = dram_.matrix(input_.rows, u64{2} * sum_ways(plan_.target()));
+    Tasks tasks;
     for (const RowStep step : steps) {
       for (const Part& part : parts_) {
-        const u64 scalars = step == RowStep::scale ? place_scalars(part) : 0;
-        const auto make_tile = [&](const Plan::Tiling& tiling, bool measuring) {
-          return make(step, part, scalars, tiling, measuring);
-        };
-        if (packed_) {
-          plan_.add_task(make_tile(least_tiling(), false));
-        } else {
-          plan_.add_row_task(input_.rows, {1, 1}, make_tile);
-        }
+        const auto make_tile = [&](const Tiling& tiling) { return make(step, part, tiling); };
+        tasks.push_back(packed_ ? make_tile(least_tiling())
+                                : plan_.best_task(input_.rows, {1, 1}, shape(step, part), make_tile));
       }
     }
+    return tasks;
   }
 
  private:
@@ -98,26 +95,27 @@ class LongRows {
     }
   }
 
-  [[nodiscard]] TaskBuilder measured(RowStep step, const Part& part) const {
-    return make(step, part, 0, least_tiling(), true);
-  }
-  [[nodiscard]] Plan::Tiling least_tiling() const {
+  [[nodiscard]] TaskBuilder measured(RowStep step, const Part& part) const { return make(step, part, least_tiling()); }
+  [[nodiscard]] Tiling least_tiling() const {
     const u32 lanes = plan_.target().lanes;
-    return packed_ ? Plan::packed_tiling(input_.rows, lanes, {1, 1}) : plan_.tiling(input_.rows, 1, {1, 1});
+    return packed_ ? TaskPlanner::packed_tiling(input_.rows, lanes, {1, 1}) : plan_.tiling(input_.rows, 1, {1, 1});
+  }
+
+  /// Of the tasks that make() makes.
+  [[nodiscard]] Shape shape(RowStep step, const Part& part) const {
+    Shape shape("long_rows");
+    return shape.add(step, part.first, part.end, input_.columns, input_.pitch, output_.pitch, statistics_.pitch,
+                     sums_.pitch);
   }
 
   /// Weights and biases of the part are loaded with the tile.
-  [[nodiscard]] std::vector<u16> scalars_of(const Part& part) const {
-    const auto value = [&](const Tensor& tensor) {
-      return [&, first = part.first](u32 column) { return plan_.target().data ? tensor.data[first + column] : u16{0}; };
+  [[nodiscard]] std::function<std::vector<u16>()> scalars_of(const Part& part) const {
+    return [&target = plan_.target(), weight = norm_->weight, bias = norm_->bias, first = part.first,
+            columns = part.columns()] {
+      return row_scalars(
+          target, columns, [&](u32 column) { return weight->data[first + column]; },
+          [&](u32 column) { return bias->data[first + column]; });
     };
-    return row_scalars(plan_.target(), part.columns(), value(*norm_->weight), value(*norm_->bias));
-  }
-  [[nodiscard]] u64 place_scalars(const Part& part) {
-    const std::vector<u16> scalars = scalars_of(part);
-    const u64 address = plan_.allocate(scalars.size() * 2);
-    if (plan_.target().data) plan_.blob(address, scalars.data(), scalars.size() * 2);
-    return address;
   }
 
   [[nodiscard]] static const char* name_of(RowStep step) {
@@ -135,17 +133,16 @@ class LongRows {
     }
   }
 
-  [[nodiscard]] TaskBuilder make(RowStep step, const Part& part, u64 scalars, const Plan::Tiling& tiling,
-                                 bool measuring) const {
+  [[nodiscard]] TaskBuilder make(RowStep step, const Part& part, const Tiling& tiling) const {
     const CompilerTarget& target = plan_.target();
     const std::string name = name_ + name_of(step) + part.suffix;
-    TaskBuilder task(target, name, layer_, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
+    TaskBuilder task(target, name, layer_, tiling.tiles, tiling.rows, tiling.tail_rows);
     if (tiling.packed) task.pack();
     const auto buffer_of = [&](u64 columns) { return task.column_buffer(columns); };
     const auto move = [&](bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer) {
       const TileStrides strides{static_cast<i64>(place.pitch) * tiling.rows, 0, 0};
       if (load) task.load(place, columns, buffer, tiling.rows, true, strides);
-      add_transpose(task, target, name + ".transpose", buffer, columns, true);
+      add_transpose(task, plan_.kernels(), name + ".transpose", buffer, columns, true);
       if (!load) task.store(place, columns, buffer, tiling.rows, true, strides);
     };
     const auto from_part = [&](MatrixPlace place) {
@@ -180,9 +177,9 @@ class LongRows {
       if (!part.is_first) move(true, sums_, sums_so_far->columns, *sums_so_far);
     }
     if (step == RowStep::scale) {
-      const auto bytes = static_cast<u32>(scalars_of(part).size() * 2);
+      const auto bytes = static_cast<u32>(row_scalar_words(target, part.columns()) * 2);
       const u32 offset = task.reserve(bytes);
-      task.load_bytes(scalars, offset, bytes, {});
+      task.load_bytes(task.add_constants(bytes, {{0, scalars_of(part)}}), offset, bytes, {});
       registers.push_back({row_part_register::scalars, offset, false});
     }
     if (norm_ != nullptr) spec.epsilon = norm_->epsilon;
@@ -199,24 +196,25 @@ class LongRows {
 
   void add_launch(TaskBuilder& task, const std::string& name, const RowPartSpec& spec,
                   std::vector<LaunchStep::Register> registers, std::vector<KernelResult> results) const {
-    RowKernel kernel = named(name, [&] { return make_row_part_kernel(plan_.target(), spec, task.groups()); });
+    const auto kernel = named(name, [&] { return plan_.kernels().row_part(spec, task.groups()); });
     LaunchStep step;
     step.name = name;
     step.mapping =
-        fmt::format("{} PEs a lane group of rows, {} of {} columns", kernel.sharing, spec.columns, spec.row_columns);
-    step.exchange_cycles = kernel.exchange_cycles;
-    step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+        fmt::format("{} PEs a lane group of rows, {} of {} columns", kernel->sharing, spec.columns, spec.row_columns);
+    step.exchange_cycles = kernel->exchange_cycles;
+    step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
     step.tail_count = task.tail_groups();
     step.registers = std::move(registers);
     step.results = std::move(results);
-    if (!kernel.weights.empty()) {
-      step.registers.push_back({row_part_register::constants, task.add_weights(kernel.weights), true});
+    if (!kernel->weights.empty()) {
+      step.registers.push_back({row_part_register::constants, task.add_weights(kernel->weights), true});
     }
-    step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
+    step.kernel = kernel_of(kernel);
     task.add_launch(std::move(step));
   }
 
-  Plan& plan_;
+  const TaskPlanner& plan_;
+  DramPlan& dram_;
   const std::string name_;
   const u32 layer_;
   const MatrixPlace &input_, &output_;
@@ -228,16 +226,17 @@ class LongRows {
 
 }  // namespace
 
-void add_long_norm(Plan& plan, const LongNorm& norm, const MatrixPlace& input, const MatrixPlace& output) {
-  LongRows rows(plan, norm.name, norm.layer, input, output, norm_column::count);
+Tasks long_norm(const TaskPlanner& plan, DramPlan& dram, const LongNorm& norm, const MatrixPlace& input,
+                const MatrixPlace& output) {
+  LongRows rows(plan, dram, norm.name, norm.layer, input, output, norm_column::count);
   rows.set_norm(norm);
-  rows.add({RowStep::sum, RowStep::squares, RowStep::scale});
+  return rows.make({RowStep::sum, RowStep::squares, RowStep::scale});
 }
 
-MatrixPlace add_long_softmax(Plan& plan, const std::string& name, u32 layer, const MatrixPlace& scores) {
-  LongRows rows(plan, name, layer, scores, scores, softmax_column::count);
-  rows.add({RowStep::maximum, RowStep::exponent});
-  return rows.statistics();
+LongSoftmax long_softmax(const TaskPlanner& plan, DramPlan& dram, const std::string& name, u32 layer,
+                         const MatrixPlace& scores) {
+  LongRows rows(plan, dram, name, layer, scores, scores, softmax_column::count);
+  return {rows.make({RowStep::maximum, RowStep::exponent}), rows.statistics()};
 }
 
 }  // namespace bvp

@@ -6,7 +6,8 @@
 
 #include <string>
 
-#include "platform/compiler/passes/plan.h"
+#include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/passes/tile.h"
 #include "platform/network/tensors.h"
 
 namespace bvp {
@@ -22,10 +23,16 @@ struct LongNorm {
 /// output = (input - mean) / sqrt(variance + epsilon) * weight + bias for each row; input and output may have the same
 /// place.
 /// @throws CompileError  one lane group of rows of one panel does not fit a half together with its sums and statistics
-void add_long_norm(Plan& plan, const LongNorm& norm, const MatrixPlace& input, const MatrixPlace& output);
+[[nodiscard]] Tasks long_norm(const TaskPlanner& plan, DramPlan& dram, const LongNorm& norm, const MatrixPlace& input,
+                              const MatrixPlace& output);
 
-/// In place: exp(score - maximum of its row). Returns a matrix of statistics (softmax_column) with the reciprocals of
-/// the sums. @throws CompileError  as add_long_norm()
-[[nodiscard]] MatrixPlace add_long_softmax(Plan& plan, const std::string& name, u32 layer, const MatrixPlace& scores);
+/// In place: exp(score - maximum of its row).
+struct LongSoftmax {
+  Tasks tasks;
+  MatrixPlace statistics;  // softmax_column: the reciprocals of the sums
+};
+/// @throws CompileError  as long_norm()
+[[nodiscard]] LongSoftmax long_softmax(const TaskPlanner& plan, DramPlan& dram, const std::string& name, u32 layer,
+                                       const MatrixPlace& scores);
 
 }  // namespace bvp

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "platform/compiler/kernels/row_passes.h"
 #include "platform/network/half.h"
 
 namespace bvp {
@@ -35,23 +36,23 @@ u32 offset_of(const ButterflyKernel::Launch& launch, unsigned number) {
 
 }  // namespace
 
-void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
+void add_butterfly_launches(TaskBuilder& task, const KernelLibrary::Butterfly& kernel, const std::string& name,
                             const ButterflyStage& stage, u32 groups, u32 tail_groups,
-                            std::vector<LaunchStep::Register> registers, std::optional<u32> weights,
+                            std::vector<LaunchStep::Register> registers, const WeightPlace& weights,
                             const std::vector<KernelResult>& results) {
   LaunchStep step;
   step.name = name;
-  step.mapping = describe(kernel, u64{1} << stage.index_bits, stage.layer_bits.size());
-  const u32 per_instance = kernel.groups_per_instance;
-  step.counts = {kernel.counts[0], kernel.counts[1], kernel.counts[2], (groups + per_instance - 1) / per_instance};
+  step.mapping = describe(*kernel, u64{1} << stage.index_bits, stage.layer_bits.size());
+  const u32 per_instance = kernel->groups_per_instance;
+  step.counts = {kernel->counts[0], kernel->counts[1], kernel->counts[2], (groups + per_instance - 1) / per_instance};
   step.row_level = 3;
   step.tail_count = (tail_groups + per_instance - 1) / per_instance;
-  step.own_weights = weights.has_value();
-  registers.push_back({butterfly_register::weights, weights ? *weights : task.add_weights(kernel.weights), !weights});
-  step.kernel = std::make_shared<const Kernel>(kernel.kernel);
-  for (const ButterflyKernel::Launch& launch : kernel.launches) {
+  step.own_weights = !weights.in_weight_area;
+  registers.push_back({butterfly_register::weights, weights.offset, weights.in_weight_area});
+  step.kernel = kernel_of(kernel);
+  for (const ButterflyKernel::Launch& launch : kernel->launches) {
     // The result is complete only after all launches.
-    if (&launch == &kernel.launches.back()) step.results = results;
+    if (&launch == &kernel->launches.back()) step.results = results;
     step.registers = registers;
     for (LaunchStep::Register& reg : step.registers) reg.offset += offset_of(launch, reg.number);
     task.add_launch(step);
@@ -98,8 +99,9 @@ std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index) {
 
 u16 fft_scale(u64 points) { return to_half(1.0 / std::sqrt(static_cast<double>(points))); }
 
-void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,
+void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const LinearOperator& op,
                           const TileBuffer& input, const TileBuffer& output) {
+  const CompilerTarget& target = kernels.target();
   const LinearShape shape(op.inputs, op.outputs, target.lanes);
   const unsigned bits = log2_of(shape.points);
   const std::vector<unsigned> stages = divide_into_stages(target, bits, false, bits);
@@ -122,34 +124,34 @@ void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const
     }
     stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
     stage.output_group_stride = static_cast<i32>(output.layout.group_bytes());
-    if (!task.measuring() && target.data) {
-      stage.weights = [&, first_layer](u32 stack, unsigned layer, u32 index) {
-        return twiddle_of(op, shape, stack, first_layer + layer, index);
-      };
-    }
     std::vector<LaunchStep::Register> registers{{butterfly_register::input, source.offset, false},
                                                 {butterfly_register::output, output.offset, false}};
     if (last) {
       stage.bias = true;
-      stage.bias_of = [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); };
       stage.activation = op.activation;
       if (op.residual) {
         stage.residual = true;
         registers.push_back({butterfly_register::residual, op.residual->offset, false});
       }
     }
+    const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, task.groups()); });
+    const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
+      return kernel->weights.words([&](u32 stack, unsigned layer,
+                                       u32 index) { return twiddle_of(op, shape, stack, first_layer + layer, index); },
+                                   [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); });
+    });
     add_butterfly_launches(
-        task, named(op.name, [&] { return make_butterfly_kernel(target, stage, task.groups()); }),
-        stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(), task.tail_groups(),
-        std::move(registers), {},
+        task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
+        task.tail_groups(), std::move(registers), {weights},
         last ? std::vector<KernelResult>{task.result(output, op.outputs)} : std::vector<KernelResult>{});
     first_layer += stages[s];
   }
 }
 
-void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator& op, const TileBuffer& input_re,
+void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator& op, const TileBuffer& input_re,
              const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
              const TileBuffer& output_re, const TileBuffer& output_im) {
+  const CompilerTarget& target = kernels.target();
   const unsigned bits = log2_of(op.points);
   const std::vector<unsigned> stages = divide_into_stages(target, bits, true, bits);
   std::vector<unsigned> place(bits);
@@ -187,11 +189,6 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
     stage.scale = first && op.ortho;
     stage.scale_value = fft_scale(op.points);
     stage.residual = last && op.residual.has_value();
-    if (!task.measuring() && target.data) {
-      stage.weights = [bits, first_layer](u32, unsigned layer, u32 index) {
-        return fft_factor(bits, first_layer + layer, index);
-      };
-    }
     std::vector<LaunchStep::Register> registers{{butterfly_register::input, from_re.offset, false},
                                                 {butterfly_register::output, to_re.offset, false}};
     if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
@@ -205,61 +202,73 @@ void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator&
                            op.columns.value_or(in_every_tile(op.points))});
       }
     }
-    add_butterfly_launches(task, named(op.name, [&] { return make_butterfly_kernel(target, stage, op.groups); }),
-                           stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, op.groups,
-                           op.tail_groups, std::move(registers), {}, results);
+    const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, op.groups); });
+    const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
+      return kernel->weights.words(
+          [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index); }, {});
+    });
+    add_butterfly_launches(task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
+                           op.groups, op.tail_groups, std::move(registers), {weights}, results);
     first_layer += stages[s];
   }
 }
 
-void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const Tensor& weight,
+void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const Tensor& weight,
                     const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output) {
   LayerNormSpec spec;
   spec.columns = static_cast<u32>(weight.shape.back());
   spec.epsilon = epsilon;
   spec.layout = input.layout;
-  spec.weight = [&](u32 column) { return target.data ? weight.data[column] : u16{0}; };
-  spec.bias = [&](u32 column) { return target.data ? bias.data[column] : u16{0}; };
-  RowKernel kernel = named(name, [&] { return make_layer_norm_kernel(target, spec, task.groups()); });
+  const auto kernel = named(name, [&] { return kernels.layer_norm(spec, task.groups()); });
+  const CompilerTarget& target = kernels.target();
+  const std::size_t words = kernel->weights.size() + row_scalar_words(target, spec.columns);
+  const u32 weights = task.add_weights(words, [=, &target, &weight, &bias] {
+    std::vector<u16> all = kernel->weights;
+    const std::vector<u16> scalars = row_scalars(
+        target, spec.columns, [&](u32 column) { return weight.data[column]; },
+        [&](u32 column) { return bias.data[column]; });
+    all.insert(all.end(), scalars.begin(), scalars.end());
+    return all;
+  });
   LaunchStep step;
   step.name = name;
-  step.mapping = fmt::format("{} PEs a lane group of tokens, three passes over the columns", kernel.sharing);
-  step.exchange_cycles = kernel.exchange_cycles;
-  step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.mapping = fmt::format("{} PEs a lane group of tokens, three passes over the columns", kernel->sharing);
+  step.exchange_cycles = kernel->exchange_cycles;
+  step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{layer_norm_register::input, input.offset, false},
                     {layer_norm_register::output, output.offset, false},
-                    {layer_norm_register::weights, task.add_weights(kernel.weights), true}};
+                    {layer_norm_register::weights, weights, true}};
   step.results = {task.result(output, spec.columns)};
-  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
+  step.kernel = kernel_of(kernel);
   task.add_launch(std::move(step));
 }
 
 namespace {
 
 /// @param groups  lane groups of a full tile
-LaunchStep product_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
+LaunchStep product_launch(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name,
                           const ProductSpec& spec, u32 groups, std::vector<LaunchStep::Register> registers) {
-  ProductKernel kernel = named(name, [&] { return make_product_kernel(target, spec, groups); });
+  const auto kernel = named(name, [&] { return kernels.product(spec, groups); });
   LaunchStep step;
   step.name = name;
   step.mapping = fmt::format("{} terms, {} outputs: {} outputs an instance, PEs {} x {} x {} (rows, panels, outputs)",
-                             spec.terms, spec.outputs, kernel.outputs_per_instance, kernel.shared_by[0],
-                             kernel.shared_by[1], kernel.shared_by[2]);
-  step.counts = {groups, kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+                             spec.terms, spec.outputs, kernel->outputs_per_instance, kernel->shared_by[0],
+                             kernel->shared_by[1], kernel->shared_by[2]);
+  step.counts = {groups, kernel->counts[0], kernel->counts[1], kernel->counts[2]};
   step.registers = std::move(registers);
-  if (!kernel.constants.empty()) {
-    step.registers.push_back({product_register::constants, task.add_weights(kernel.constants), true});
+  if (!kernel->constants.empty()) {
+    step.registers.push_back({product_register::constants, task.add_weights(kernel->constants), true});
   }
-  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
+  step.kernel = kernel_of(kernel);
   return step;
 }
 
 /// Lanes run over the tile's rows.
-void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const std::string& name,
+void add_product_launch(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name,
                         const ProductSpec& spec, std::vector<LaunchStep::Register> registers,
                         std::vector<KernelResult> results) {
-  LaunchStep step = product_launch(task, target, name, spec, task.groups(), std::move(registers));
+  LaunchStep step = product_launch(task, kernels, name, spec, task.groups(), std::move(registers));
   step.tail_count = task.tail_groups();
   step.results = std::move(results);
   task.add_launch(std::move(step));
@@ -269,7 +278,7 @@ void add_product_launch(TaskBuilder& task, const CompilerTarget& target, const s
 
 u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<double>(width))); }
 
-void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
+void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
                    unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
                    const TileBuffer& scores, const TileBuffer& statistics, bool for_merge, const TileBuffer& output) {
   ProductSpec product;
@@ -280,7 +289,7 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   product.y = scores.layout.by_column();
   product.scale = ProductSpec::Scale::constant;
   product.factor = attention_factor(width);
-  add_product_launch(task, target, name + ".scores", product,
+  add_product_launch(task, kernels, name + ".scores", product,
                      {{product_register::x, q.offset, false},
                       {product_register::y, scores.offset, false},
                       {product_register::w, k.offset, false}},
@@ -292,19 +301,19 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   softmax.reciprocal_layout = statistics.layout;
   softmax.power = power;
   softmax.for_merge = for_merge;
-  RowKernel kernel = named(name, [&] { return make_softmax_kernel(target, softmax, task.groups()); });
+  const auto kernel = named(name, [&] { return kernels.softmax(softmax, task.groups()); });
   LaunchStep step;
   step.name = name + ".softmax";
-  step.mapping = fmt::format("{} PEs a lane group of queries, two passes over the keys", kernel.sharing);
-  step.exchange_cycles = kernel.exchange_cycles;
-  step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.mapping = fmt::format("{} PEs a lane group of queries, two passes over the keys", kernel->sharing);
+  step.exchange_cycles = kernel->exchange_cycles;
+  step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{softmax_register::scores, scores.offset, false},
                     {softmax_register::reciprocal, statistics.offset, false},
-                    {softmax_register::weights, task.add_weights(kernel.weights), true}};
+                    {softmax_register::weights, task.add_weights(kernel->weights), true}};
   // An exponential that is NaN makes the sum NaN.
   step.results = {task.result(statistics, for_merge ? u64{softmax_column::count} : 1)};
-  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
+  step.kernel = kernel_of(kernel);
   task.add_launch(std::move(step));
 
   product = {};
@@ -316,7 +325,7 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
   product.scale = ProductSpec::Scale::row;
   product.row_factor_layout = statistics.layout;
   product.row_power = power;
-  add_product_launch(task, target, name + ".values", product,
+  add_product_launch(task, kernels, name + ".values", product,
                      {{product_register::x, scores.offset, false},
                       {product_register::y, output.offset, false},
                       {product_register::w, v.offset, false},
@@ -324,25 +333,25 @@ void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::s
                      {task.result(output, width)});
 }
 
-void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u32 blocks, u64 width,
+void add_merge(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u32 blocks, u64 width,
                const TileBuffer& partial, const TileBuffer& output) {
   MergeSpec spec;
   spec.blocks = blocks;
   spec.width = static_cast<u32>(width);
   spec.layout = output.layout;
-  MergeKernel kernel = named(name, [&] { return make_merge_kernel(target, spec, task.groups()); });
+  const auto kernel = named(name, [&] { return kernels.merge(spec, task.groups()); });
   LaunchStep step;
   step.name = name;
   step.mapping = fmt::format("partial results of {} blocks of keys", blocks);
-  step.counts = {task.groups(), kernel.counts[0], kernel.counts[1], kernel.counts[2]};
+  step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
   step.tail_count = task.tail_groups();
   step.registers = {{merge_register::partial, partial.offset, false}, {merge_register::output, output.offset, false}};
   step.results = {task.result(output, width)};
-  step.kernel = std::make_shared<const Kernel>(std::move(kernel.kernel));
+  step.kernel = kernel_of(kernel);
   task.add_launch(std::move(step));
 }
 
-void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
+void add_dense(TaskBuilder& task, const KernelLibrary& kernels, const DenseOperator& op, const TileBuffer& input,
                const TileBuffer& weight, const TileBuffer& output) {
   ProductSpec product;
   product.terms = static_cast<u32>(op.inputs);
@@ -390,11 +399,11 @@ void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOpera
         {output.offset, output.layout, task.row_extent(), op.result_columns.value_or(in_every_tile(op.outputs))});
   }
   if (!op.over_outputs) {
-    add_product_launch(task, target, op.name, product, std::move(registers), std::move(results));
+    add_product_launch(task, kernels, op.name, product, std::move(registers), std::move(results));
     return;
   }
   const u32 groups = output.layout.panels(op.outputs);
-  LaunchStep step = product_launch(task, target, op.name, product, groups, std::move(registers));
+  LaunchStep step = product_launch(task, kernels, op.name, product, groups, std::move(registers));
   step.row_level = 1;
   step.tail_count = task.tail_groups();
   step.results = std::move(results);

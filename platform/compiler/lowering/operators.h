@@ -6,7 +6,7 @@
 #include <string>
 
 #include "platform/compiler/ir/task_builder.h"
-#include "platform/compiler/kernels/butterfly_kernel.h"
+#include "platform/compiler/kernels/kernel_library.h"
 #include "platform/compiler/kernels/merge_kernel.h"
 #include "platform/compiler/kernels/product_kernel.h"
 #include "platform/compiler/kernels/row_kernels.h"
@@ -44,15 +44,20 @@ struct LinearOperator {
 [[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index);
 [[nodiscard]] u16 fft_scale(u64 points);
 
-/// Adds the launches of a butterfly kernel. `weights`: their place in the half, if they are not in the weight area.
-/// `results`: what all launches together leave and no later launch changes.
-void add_butterfly_launches(TaskBuilder& task, const ButterflyKernel& kernel, const std::string& name,
+/// Adds the launches of a butterfly kernel.
+/// @param weights  their place, and whether that is in the weight area
+/// @param results  what all launches together leave and no later launch changes
+struct WeightPlace {
+  u32 offset = 0;
+  bool in_weight_area = true;
+};
+void add_butterfly_launches(TaskBuilder& task, const KernelLibrary::Butterfly& kernel, const std::string& name,
                             const ButterflyStage& stage, u32 groups, u32 tail_groups,
-                            std::vector<LaunchStep::Register> registers, std::optional<u32> weights,
+                            std::vector<LaunchStep::Register> registers, const WeightPlace& weights,
                             const std::vector<KernelResult>& results);
 
 /// BPMM on the rows of a tile; `input` may be `output`.
-void add_butterfly_linear(TaskBuilder& task, const CompilerTarget& target, const LinearOperator& op,
+void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const LinearOperator& op,
                           const TileBuffer& input, const TileBuffer& output);
 
 struct FftOperator {
@@ -68,21 +73,21 @@ struct FftOperator {
 };
 /// `work_re` and `work_im` hold the intermediate planes of an FFT of several stages (they may be the input, if that
 /// is complex); the output must not be the input of the last stage. Imaginary buffers are ignored where real.
-void add_fft(TaskBuilder& task, const CompilerTarget& target, const FftOperator& op, const TileBuffer& input_re,
+void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator& op, const TileBuffer& input_re,
              const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
              const TileBuffer& output_re, const TileBuffer& output_im);
 
-void add_layer_norm(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const Tensor& weight,
+void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const Tensor& weight,
                     const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output);
 
 /// output = softmax(q k^T / sqrt(width)) v for the rows of a tile and one head.
 /// @param power  softmax_power() of all keys
 /// @param statistics  three columns (softmax_column); `for_merge`: all of them are written
-void add_attention(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u64 keys, u64 width,
+void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
                    unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
                    const TileBuffer& scores, const TileBuffer& statistics, bool for_merge, const TileBuffer& output);
 /// Joins `blocks` partial results. Each of them is the panels of an output followed by its statistics.
-void add_merge(TaskBuilder& task, const CompilerTarget& target, const std::string& name, u32 blocks, u64 width,
+void add_merge(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u32 blocks, u64 width,
                const TileBuffer& partial, const TileBuffer& output);
 
 /// 1 / sqrt(width), by which scores are multiplied.
@@ -111,7 +116,7 @@ struct DenseOperator {
 };
 /// output = input * weight^T, followed by factor, bias, activation and residual. `weight` has a row for each output or,
 /// with `transposed`, for each input. If sums are suspended, only the sums are written.
-void add_dense(TaskBuilder& task, const CompilerTarget& target, const DenseOperator& op, const TileBuffer& input,
+void add_dense(TaskBuilder& task, const KernelLibrary& kernels, const DenseOperator& op, const TileBuffer& input,
                const TileBuffer& weight, const TileBuffer& output);
 
 }  // namespace bvp

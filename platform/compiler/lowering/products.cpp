@@ -57,7 +57,7 @@ struct OutputRange {
 
 class ProductTasks {
  public:
-  ProductTasks(Plan& plan, Product product) : plan_(plan), product_(std::move(product)) {}
+  ProductTasks(const TaskPlanner& plan, Product product) : plan_(plan), product_(std::move(product)) {}
 
   /// Divides the inputs into as few parts as possible whose tasks fit in whole tiles; nullopt if no division fits.
   [[nodiscard]] std::optional<std::vector<InputPart>> fitting() const {
@@ -69,18 +69,20 @@ class ProductTasks {
     }
   }
 
-  void add() {
+  [[nodiscard]] Tasks make(DramPlan& dram) {
+    Tasks tasks;
     if (const auto parts = fitting()) {
-      add_sums(*parts);
+      add_sums(*parts, dram);
       for (const InputPart& part : *parts) {
-        for (const OutputRange& range : ranges(plan_.target().lanes)) add(part, range);
+        for (const OutputRange& range : ranges(plan_.target().lanes)) tasks.push_back(best_task(part, range));
       }
     } else if (plan_.may_pack()) {
-      add_packed();
+      tasks = packed_tasks(dram);
     } else {
       const u64 lanes = plan_.target().lanes;
       throw plan_.does_not_fit(smallest(divide(lanes).back(), ranges(lanes).front()));
     }
+    return tasks;
   }
 
  private:
@@ -94,10 +96,10 @@ class ProductTasks {
   }
 
   /// Allocates matrices for the sums, which go through DRAM if there are several parts.
-  void add_sums(const std::vector<InputPart>& parts) {
+  void add_sums(const std::vector<InputPart>& parts, DramPlan& dram) {
     if (parts.size() == 1) return;
-    low_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
-    high_ = plan_.matrix(product_.x.rows * product_.heads, product_.outputs);
+    low_ = dram.matrix(product_.x.rows * product_.heads, product_.outputs);
+    high_ = dram.matrix(product_.x.rows * product_.heads, product_.outputs);
   }
 
   [[nodiscard]] u64 part_count(u64 of_part) const { return (product_.x.columns + of_part - 1) / of_part; }
@@ -120,8 +122,7 @@ class ProductTasks {
     return static_cast<u32>(plan_.padded(range.end - range.first) / plan_.target().lanes);
   }
   [[nodiscard]] TaskBuilder smallest(const InputPart& part, const OutputRange& range) const {
-    return make(part, range, plan_.target().lanes, plan_.tiling(product_.x.rows, 1, {panels(range), product_.heads}),
-                true);
+    return make(part, range, plan_.target().lanes, plan_.tiling(product_.x.rows, 1, {panels(range), product_.heads}));
   }
   [[nodiscard]] bool fits(const InputPart& part) const {
     const std::vector<OutputRange> all = ranges(plan_.target().lanes);
@@ -131,7 +132,7 @@ class ProductTasks {
 
   /// @param tile_columns  of the result, if the range has as many
   [[nodiscard]] TaskBuilder make(const InputPart& part, const OutputRange& range, u64 tile_columns,
-                                 const Plan::Tiling& tiling, bool measuring) const {
+                                 const Tiling& tiling) const {
     const CompilerTarget& target = plan_.target();
     const u64 inputs = part.end - part.first;
     const u64 columns = std::min(tile_columns, range.end - range.first);
@@ -142,8 +143,7 @@ class ProductTasks {
       place.address += rows * place.pitch + first_column * 2;
       return place;
     };
-    TaskBuilder task(target, product_.name + part.suffix, product_.layer, tiling.tiles, tiling.rows, tiling.tail_rows,
-                     measuring);
+    TaskBuilder task(target, product_.name + part.suffix, product_.layer, tiling.tiles, tiling.rows, tiling.tail_rows);
     if (tiling.packed) task.pack();
     // Without column access, all operands that are taken by column are transposed, except the rows of w.
     const auto taken = [&](u64 of_columns, u32 rows = 0) {
@@ -155,7 +155,7 @@ class ProductTasks {
                                                  : task.buffer(inputs, static_cast<u32>(held));
     const auto turn = [&](const TileBuffer& buffer, u64 of_columns, bool varying) {
       if (!buffer.layout.transposed) return;
-      add_transpose(task, target, product_.name + part.suffix + ".transpose", buffer, of_columns, varying);
+      add_transpose(task, plan_.kernels(), product_.name + part.suffix + ".transpose", buffer, of_columns, varying);
     };
     DenseOperator op;
     if (product_.bias) op.bias = task.buffer(columns, 1);
@@ -198,7 +198,7 @@ class ProductTasks {
       turn(op.sums->high, columns, true);
     }
     if (!part.is_last) {
-      add_dense(task, target, op, x, w, op.sums->low);
+      add_dense(task, plan_.kernels(), op, x, w, op.sums->low);
       turn(op.sums->low, columns, true);
       turn(op.sums->high, columns, true);
       task.store(of_range(low_), columns, op.sums->low, tiling.rows, true, strides(low_, sums_head));
@@ -221,34 +221,40 @@ class ProductTasks {
                 row_strides(factors, tiling.rows, 0, heads_behind(factors)));
       turn(*op.row_factor, factors.columns, true);
     }
-    add_dense(task, target, op, x, w, y);
+    add_dense(task, plan_.kernels(), op, x, w, y);
     turn(y, columns, true);
     task.store(of_range(product_.y), columns, y, tiling.rows, true, strides(product_.y, product_.y_head));
     return task;
   }
 
-  /// Makes the task with the number of output panels and of rows that costs least.
-  void add(const InputPart& part, const OutputRange& range) {
-    u64 best_cost = std::numeric_limits<u64>::max();
+  /// Of the tasks that make() makes of a range of outputs.
+  [[nodiscard]] Shape shape(const InputPart& part, const OutputRange& range, u64 columns) const {
+    Shape shape("product");
+    shape.add(part.first, part.end, part.is_first, part.is_last, range.first, range.end, columns);
+    shape.add(product_.x.pitch, product_.w.pitch, product_.y.pitch, product_.y.columns, product_.outputs);
+    shape.add(product_.transposed, product_.over_outputs, product_.x_head, product_.w_head, product_.y_head);
+    shape.add(product_.bias.has_value(), product_.factor.has_value(), product_.row_power, low_.pitch, high_.pitch);
+    shape.add_if(product_.activation);
+    shape.add(product_.residual ? product_.residual->pitch : 0, product_.row_factor ? product_.row_factor->pitch : 0);
+    return shape.add(product_.row_factor ? product_.row_factor->columns : 0);
+  }
+
+  /// The task with the number of output panels and of rows that costs least.
+  [[nodiscard]] TaskBuilder best_task(const InputPart& part, const OutputRange& range) const {
+    std::optional<Decision<Tiling>> best;
     u64 best_columns = 0;
-    Plan::Tiling best_tiling;
     const u32 all = panels(range);
     for (u32 count = 1; count <= all; ++count) {
       if (all % count != 0) continue;
-      const u32 tile_panels = all / count;
-      const u64 columns = u64{tile_panels} * plan_.target().lanes;
-      const Plan::Make make_tile = [&](const Plan::Tiling& tiling, bool measuring) {
-        return make(part, range, columns, tiling, measuring);
-      };
-      const auto tiling = plan_.choose_tiling(product_.x.rows, {count, product_.heads}, make_tile);
-      if (!tiling) continue;
-      const u64 cost = plan_.cost(make_tile(*tiling, true));
-      if (cost >= best_cost) continue;
-      best_cost = cost;
+      const u64 columns = u64{all / count} * plan_.target().lanes;
+      const auto tiling =
+          plan_.choose_tiling(product_.x.rows, {count, product_.heads}, shape(part, range, columns),
+                              [&](const Tiling& candidate) { return make(part, range, columns, candidate); });
+      if (!tiling || (best && tiling->cost >= best->cost)) continue;
+      best = tiling;
       best_columns = columns;
-      best_tiling = *tiling;
     }
-    plan_.add_task(make(part, range, best_columns, best_tiling, false));
+    return make(part, range, best_columns, best ? best->choice : Tiling{});
   }
 
   // ------------------------------------------------------------ packed
@@ -261,12 +267,11 @@ class ProductTasks {
   [[nodiscard]] u32 packed_columns(const PackedTile& tile) const {
     return product_.over_outputs ? plan_.target().lanes : tile.others;
   }
-  [[nodiscard]] TaskBuilder make_packed(const InputPart& part, const OutputRange& range, const PackedTile& tile,
-                                        bool measuring) const {
+  [[nodiscard]] TaskBuilder make_packed(const InputPart& part, const OutputRange& range, const PackedTile& tile) const {
     const u64 columns = packed_columns(tile), lanes = plan_.target().lanes;
     const auto count = static_cast<u32>((range.end - range.first + columns - 1) / columns);
     const auto rows = product_.over_outputs ? tile.others : static_cast<u32>(std::min(product_.x.rows, lanes));
-    return make(part, range, columns, Plan::packed_tiling(product_.x.rows, rows, {count, product_.heads}), measuring);
+    return make(part, range, columns, TaskPlanner::packed_tiling(product_.x.rows, rows, {count, product_.heads}));
   }
 
   /// The cost of all parts; nullopt if one of them does not fit.
@@ -277,7 +282,7 @@ class ProductTasks {
       const InputPart part = input_part(number, tile.inputs);
       const std::vector<OutputRange> all = ranges(packed_columns(tile));
       return std::all_of(all.begin(), all.end(), [&](const OutputRange& range) {
-        const TaskBuilder task = make_packed(part, range, tile, true);
+        const TaskBuilder task = make_packed(part, range, tile);
         sum += plan_.cost(task) * alike;
         return plan_.fits(task);
       });
@@ -289,7 +294,7 @@ class ProductTasks {
     return sum;
   }
 
-  void add_packed() {
+  [[nodiscard]] Tasks packed_tasks(DramPlan& dram) {
     // If lanes run over outputs, rows are moved unchanged; otherwise columns are moved value by value.
     product_.over_outputs = !product_.row_factor;
     const auto most = [&](u64 wanted) {
@@ -309,22 +314,25 @@ class ProductTasks {
     const std::vector<InputPart> parts = divide(best.inputs);
     const std::vector<OutputRange> all = ranges(packed_columns(best));
     if (best_cost == std::numeric_limits<u64>::max()) {
-      throw plan_.does_not_fit(make_packed(parts.back(), all.front(), best, true));
+      throw plan_.does_not_fit(make_packed(parts.back(), all.front(), best));
     }
-    add_sums(parts);
+    add_sums(parts, dram);
+    Tasks tasks;
     for (const InputPart& part : parts) {
-      for (const OutputRange& range : all) plan_.add_task(make_packed(part, range, best, false));
+      for (const OutputRange& range : all) tasks.push_back(make_packed(part, range, best));
     }
+    return tasks;
   }
 
-  Plan& plan_;
+  const TaskPlanner& plan_;
   Product product_;
   MatrixPlace low_{}, high_{};  // halves of the bits of the sums
 };
 
 }  // namespace
 
-void add_dense_layer(Plan& plan, const DenseLayer& dense, const MatrixPlace& input, const MatrixPlace& output) {
+Tasks dense_layer(const TaskPlanner& plan, DramPlan& dram, const DenseLayer& dense, const MatrixPlace& input,
+                  const MatrixPlace& output) {
   Product product;
   product.name = dense.name;
   product.layer = dense.layer;
@@ -337,9 +345,9 @@ void add_dense_layer(Plan& plan, const DenseLayer& dense, const MatrixPlace& inp
   product.residual = dense.residual;
   // Packed, lanes run over outputs.
   if (plan.may_pack() && !ProductTasks(plan, product).fitting()) product.transposed = product.over_outputs = true;
-  product.w = plan.constant(*dense.weight, product.transposed);
-  product.bias = plan.constant(*dense.bias);
-  ProductTasks(plan, product).add();
+  product.w = dram.constant(*dense.weight, product.transposed);
+  product.bias = dram.constant(*dense.bias);
+  return ProductTasks(plan, product).make(dram);
 }
 
 // ---------------------------------------------------------------- attention
@@ -348,33 +356,40 @@ namespace {
 
 class AttentionCore {
  public:
-  AttentionCore(Plan& plan, const Attention& attention, const MatrixPlace& q, const MatrixPlace& k,
+  AttentionCore(const TaskPlanner& plan, const Attention& attention, const MatrixPlace& q, const MatrixPlace& k,
                 const MatrixPlace& v, const MatrixPlace& mixed)
       : plan_(plan), attention_(attention), q_(q), k_(k), v_(v), mixed_(mixed) {}
 
   /// Attention with all keys at once; the tile levels are queries, heads, batch elements.
-  void add_whole() {
-    plan_.add_row_task(attention_.tokens, {static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)},
-                       whole());
+  [[nodiscard]] Tasks whole_tasks() const {
+    Tasks tasks;
+    tasks.push_back(plan_.best_task(attention_.tokens,
+                                    {static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)},
+                                    shape("attention.whole", 0), whole()));
+    return tasks;
   }
 
   /// Attention in blocks of keys, for one batch element: one task for all full blocks, one for the rest, and the merge.
-  void add_blocks(u64 element) {
+  [[nodiscard]] Tasks block_tasks(DramPlan& dram, u64 element) {
     set_up_blocks(element);
     u64 rows = 0;
     for (const Part& part : parts()) {
-      const auto tiling = plan_.choose_tiling(attention_.tokens, part.outer, part.make);
-      if (!tiling) throw plan_.does_not_fit(part.make(plan_.tiling(attention_.tokens, 1, part.outer), true));
-      rows = std::max(rows, tiling->tiles[0] * plan_.padded(tiling->rows));
+      const auto tiling = choose_tiling(part);
+      if (!tiling) throw plan_.does_not_fit(part.make(plan_.tiling(attention_.tokens, 1, part.outer)));
+      rows = std::max(rows, tiling->choice.tiles[0] * plan_.padded(tiling->choice.rows));
     }
     set_partial_rows(rows);
-    partial_ = plan_.scratch(attention_.heads * blocks_ * block_bytes_);
-    for (const Part& part : parts()) plan_.add_row_task(attention_.tokens, part.outer, part.make);
+    partial_ = dram.scratch(attention_.heads * blocks_ * block_bytes_);
+    Tasks tasks;
+    for (const Part& part : parts()) {
+      tasks.push_back(plan_.best_task(attention_.tokens, part.outer, shape(part.kind, part.keys), part.make));
+    }
+    return tasks;
   }
 
   /// For one batch element. If not even one lane group of queries fits with a block of keys, then scores, softmax and
   /// values are tasks of their own, and the scores go through DRAM.
-  void add_apart(u64 element) {
+  [[nodiscard]] Tasks apart_tasks(DramPlan& dram, u64 element) {
     first_row_ = element * attention_.tokens;
     const auto heads = static_cast<u32>(attention_.heads);
     const auto of_element = [&](const MatrixPlace& place, u64 columns) {
@@ -383,7 +398,7 @@ class AttentionCore {
       result.columns = columns;
       return result;
     };
-    const MatrixPlace all_scores = plan_.matrix(attention_.heads * attention_.tokens, attention_.tokens);
+    const MatrixPlace all_scores = dram.matrix(attention_.heads * attention_.tokens, attention_.tokens);
     MatrixPlace scores = all_scores;
     scores.rows = attention_.tokens;
     const auto scores_head = static_cast<i64>(attention_.tokens * scores.pitch);
@@ -399,13 +414,16 @@ class AttentionCore {
     product.y_head = scores_head;
     product.outputs = attention_.tokens;
     product.factor = attention_factor(attention_.width);
-    ProductTasks(plan_, product).add();
+    Tasks tasks = ProductTasks(plan_, product).make(dram);
+
+    LongSoftmax softmax = long_softmax(plan_, dram, attention_.name + ".softmax", attention_.layer, all_scores);
+    append(tasks, std::move(softmax.tasks));
 
     Product values;
     values.name = attention_.name + ".values";
     values.layer = attention_.layer;
     values.heads = heads;
-    values.row_factor = add_long_softmax(plan_, attention_.name + ".softmax", attention_.layer, all_scores);
+    values.row_factor = softmax.statistics;
     values.row_power = softmax_power(attention_.tokens);
     values.transposed = true;
     values.x = scores;
@@ -414,18 +432,20 @@ class AttentionCore {
     values.y = of_element(mixed_, attention_.width);
     values.w_head = values.y_head = head_stride();
     values.outputs = attention_.width;
-    ProductTasks(plan_, values).add();
+    append(tasks, ProductTasks(plan_, values).make(dram));
+    return tasks;
   }
 
   /// The cost; nullopt if no tile fits or there is no kernel.
   [[nodiscard]] std::optional<u64> cost_whole() const {
-    return cost_of({static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)}, whole());
+    return cost_of(
+        {{static_cast<u32>(attention_.heads), static_cast<u32>(attention_.batch)}, whole(), "attention.whole", 0});
   }
   [[nodiscard]] std::optional<u64> cost_blocks() {
     set_up_blocks(0);
     u64 sum = 0;
     for (const Part& part : parts()) {
-      const auto cost = cost_of(part.outer, part.make);
+      const auto cost = cost_of(part);
       if (!cost) return std::nullopt;
       sum += *cost;
     }
@@ -433,9 +453,13 @@ class AttentionCore {
   }
 
  private:
-  [[nodiscard]] TaskBuilder begin(const char* suffix, const Plan::Tiling& tiling, bool measuring) const {
-    return {plan_.target(), attention_.name + suffix, attention_.layer, tiling.tiles,
-            tiling.rows,    tiling.tail_rows,         measuring};
+  [[nodiscard]] TaskBuilder begin(const char* suffix, const Tiling& tiling) const {
+    return {plan_.target(), attention_.name + suffix, attention_.layer, tiling.tiles, tiling.rows, tiling.tail_rows};
+  }
+  /// Of the tasks of a part.
+  [[nodiscard]] Shape shape(const char* kind, u64 keys) const {
+    return Shape(kind).add(keys, attention_.tokens, attention_.width, attention_.key_block, partial_rows_, q_.pitch,
+                           k_.pitch, v_.pitch, mixed_.pitch);
   }
   [[nodiscard]] i64 batch_stride() const { return static_cast<i64>(attention_.tokens * q_.pitch); }
   [[nodiscard]] i64 head_stride() const { return static_cast<i64>(attention_.width * 2); }
@@ -444,7 +468,7 @@ class AttentionCore {
     part.address += (first_row_ + row) * place.pitch;
     return part;
   }
-  [[nodiscard]] TileStrides rows_of(const MatrixPlace& place, const Plan::Tiling& tiling, i64 batch) const {
+  [[nodiscard]] TileStrides rows_of(const MatrixPlace& place, const Tiling& tiling, i64 batch) const {
     return {static_cast<i64>(place.pitch) * tiling.rows, head_stride(), batch};
   }
 
@@ -467,19 +491,21 @@ class AttentionCore {
     task.load(from_row(k_, first_key), width, k, count, false, key_strides);
     task.load(from_row(v_, first_key), width, v, count, false, key_strides);
     task.load(from_row(q_, 0), width, queries, task.rows(), true, query_strides);
-    add_transpose(task, target, attention_.name + ".transpose_queries", queries, width, true);
-    add_transpose(task, target, attention_.name + ".transpose_values", v, width, false);
-    add_attention(task, target, attention_.name, keys, width, softmax_power(attention_.tokens), queries, k, v, scores,
-                  statistics, for_merge, out);
+    add_transpose(task, plan_.kernels(), attention_.name + ".transpose_queries", queries, width, true);
+    add_transpose(task, plan_.kernels(), attention_.name + ".transpose_values", v, width, false);
+    add_attention(task, plan_.kernels(), attention_.name, keys, width, softmax_power(attention_.tokens), queries, k, v,
+                  scores, statistics, for_merge, out);
   }
 
   void transpose_output(TaskBuilder& task, const TileBuffer& out) const {
-    add_transpose(task, plan_.target(), attention_.name + ".transpose_output", out, attention_.width, true);
+    add_transpose(task, plan_.kernels(), attention_.name + ".transpose_output", out, attention_.width, true);
   }
 
   struct Part {
     std::array<u32, 2> outer;
-    Plan::Make make;
+    TaskPlanner::Make make;
+    const char* kind;  // what its tasks have in common with those of other layers, together with `keys`
+    u64 keys;
   };
 
   void set_up_blocks(u64 element) {
@@ -500,25 +526,31 @@ class AttentionCore {
     const u64 full = attention_.tokens / attention_.key_block, rest = attention_.tokens % attention_.key_block;
     const auto heads = static_cast<u32>(attention_.heads);
     std::vector<Part> result;
-    if (full > 0) result.push_back({{static_cast<u32>(full), heads}, partial(".core", 0, attention_.key_block)});
-    if (rest > 0) result.push_back({{1, heads}, partial(".core_rest", full, rest)});
-    result.push_back({{heads, 1}, merging()});
+    if (full > 0)
+      result.push_back({{static_cast<u32>(full), heads},
+                        partial(".core", 0, attention_.key_block),
+                        "attention.block",
+                        attention_.key_block});
+    if (rest > 0) result.push_back({{1, heads}, partial(".core_rest", full, rest), "attention.rest", rest});
+    result.push_back({{heads, 1}, merging(), "attention.merge", 0});
     return result;
   }
 
-  [[nodiscard]] std::optional<u64> cost_of(std::array<u32, 2> outer, const Plan::Make& make) const {
+  [[nodiscard]] std::optional<Decision<Tiling>> choose_tiling(const Part& part) const {
+    return plan_.choose_tiling(attention_.tokens, part.outer, shape(part.kind, part.keys), part.make);
+  }
+  [[nodiscard]] std::optional<u64> cost_of(const Part& part) const {
     try {
-      const auto tiling = plan_.choose_tiling(attention_.tokens, outer, make);
-      if (!tiling) return std::nullopt;
-      return plan_.cost(make(*tiling, true));
+      const auto tiling = choose_tiling(part);
+      return tiling ? std::optional<u64>(tiling->cost) : std::nullopt;
     } catch (const CompileError&) {
       return std::nullopt;  // no kernel for so many keys or blocks
     }
   }
 
-  [[nodiscard]] Plan::Make whole() const {
-    return [this](const Plan::Tiling& tiling, bool measuring) {
-      TaskBuilder task = begin(".core", tiling, measuring);
+  [[nodiscard]] TaskPlanner::Make whole() const {
+    return [this](const Tiling& tiling) {
+      TaskBuilder task = begin(".core", tiling);
       const TileBuffer out = for_columns(plan_.target(), task.buffer(attention_.width));
       attend(task, attention_.tokens, 0, 0, batch_stride(), out, false);
       transpose_output(task, out);
@@ -527,9 +559,9 @@ class AttentionCore {
     };
   }
 
-  [[nodiscard]] Plan::Make partial(const char* suffix, u64 first_block, u64 keys) const {
-    return [=](const Plan::Tiling& tiling, bool measuring) {
-      TaskBuilder task = begin(suffix, tiling, measuring);
+  [[nodiscard]] TaskPlanner::Make partial(const char* suffix, u64 first_block, u64 keys) const {
+    return [=](const Tiling& tiling) {
+      TaskBuilder task = begin(suffix, tiling);
       // The statistics, the next buffer, go with the output. Both go to the merge as they lie.
       const TileBuffer out = for_columns(plan_.target(), task.buffer(attention_.width));
       attend(task, keys, first_block * attention_.key_block,
@@ -543,23 +575,23 @@ class AttentionCore {
     };
   }
 
-  [[nodiscard]] Plan::Make merging() const {
-    return [this](const Plan::Tiling& tiling, bool measuring) {
-      TaskBuilder task = begin(".merge", tiling, measuring);
+  [[nodiscard]] TaskPlanner::Make merging() const {
+    return [this](const Tiling& tiling) {
+      TaskBuilder task = begin(".merge", tiling);
       const TileBuffer partial = task.buffer(u64{blocks_} * block_panels_ * plan_.target().lanes);
       const TileBuffer out = for_columns(plan_.target(), task.buffer(attention_.width));
       const u32 row_bytes = out.layout.row_bytes();
       task.load_runs(partial_, partial.offset, blocks_ * block_panels_, out.layout.panel_bytes(),
                      partial_rows_ * row_bytes, out.layout.panel_bytes(),
                      {i64{tiling.rows} * row_bytes, static_cast<i64>(block_bytes_ * blocks_), 0});
-      add_merge(task, plan_.target(), attention_.name + ".merge", blocks_, attention_.width, partial, out);
+      add_merge(task, plan_.kernels(), attention_.name + ".merge", blocks_, attention_.width, partial, out);
       transpose_output(task, out);
       task.store(from_row(mixed_, 0), attention_.width, out, tiling.rows, true, rows_of(mixed_, tiling, 0));
       return task;
     };
   }
 
-  Plan& plan_;
+  const TaskPlanner& plan_;
   const Attention& attention_;
   const MatrixPlace &q_, &k_, &v_, &mixed_;
   u64 first_row_ = 0, partial_ = 0, partial_rows_ = 0, block_bytes_ = 0;
@@ -568,7 +600,7 @@ class AttentionCore {
 
 }  // namespace
 
-u64 choose_key_block(Plan& plan, Attention attention) {
+u64 choose_key_block(const TaskPlanner& plan, Attention attention) {
   const MatrixPlace nowhere{0, 0, 0, plan.padded(attention.heads * attention.width) * 2};
   AttentionCore core(plan, attention, nowhere, nowhere, nowhere, nowhere);
   u64 best = attention.tokens;
@@ -584,21 +616,16 @@ u64 choose_key_block(Plan& plan, Attention attention) {
   return best;
 }
 
-void add_attention_core(Plan& plan, const Attention& attention, const MatrixPlace& q, const MatrixPlace& k,
-                        const MatrixPlace& v, const MatrixPlace& mixed) {
+Tasks attention_core(const TaskPlanner& plan, DramPlan& dram, const Attention& attention, const MatrixPlace& q,
+                     const MatrixPlace& k, const MatrixPlace& v, const MatrixPlace& mixed) {
   AttentionCore core(plan, attention, q, k, v, mixed);
   const bool whole = attention.key_block >= attention.tokens;
-  if (whole && core.cost_whole()) {
-    core.add_whole();
-    return;
-  }
+  if (whole && core.cost_whole()) return core.whole_tasks();
+  Tasks tasks;
   for (u64 element = 0; element < attention.batch; ++element) {
-    if (whole) {
-      core.add_apart(element);
-    } else {
-      core.add_blocks(element);
-    }
+    append(tasks, whole ? core.apart_tasks(dram, element) : core.block_tasks(dram, element));
   }
+  return tasks;
 }
 
 }  // namespace bvp

@@ -5,7 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "platform/compiler/passes/plan.h"
+#include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/passes/tile.h"
 #include "platform/network/network.h"
 #include "platform/network/tensors.h"
 
@@ -20,8 +21,9 @@ struct DenseLayer {
   std::optional<MatrixPlace> residual;
 };
 
-/// A task that computes output = input * weight^T + bias, then activation and residual: row tiles by output tiles.
-void add_dense_layer(Plan& plan, const DenseLayer& dense, const MatrixPlace& input, const MatrixPlace& output);
+/// Tasks that compute output = input * weight^T + bias, then activation and residual: row tiles by output tiles.
+[[nodiscard]] Tasks dense_layer(const TaskPlanner& plan, DramPlan& dram, const DenseLayer& dense,
+                                const MatrixPlace& input, const MatrixPlace& output);
 
 struct Attention {
   std::string name;
@@ -31,11 +33,12 @@ struct Attention {
 };
 
 /// The block of keys with the least expected cycles. Returns all keys if that is best, or if nothing fits.
-[[nodiscard]] u64 choose_key_block(Plan& plan, Attention attention);
+[[nodiscard]] u64 choose_key_block(const TaskPlanner& plan, Attention attention);
 
 /// Tasks for mixed = softmax(q k^T / sqrt(width)) v. With several blocks of keys, each gives a partial result with
 /// the maximum and the sum of its scores, and a last task merges them (docs/numerics.md).
-void add_attention_core(Plan& plan, const Attention& attention, const MatrixPlace& q, const MatrixPlace& k,
-                        const MatrixPlace& v, const MatrixPlace& mixed);
+[[nodiscard]] Tasks attention_core(const TaskPlanner& plan, DramPlan& dram, const Attention& attention,
+                                   const MatrixPlace& q, const MatrixPlace& k, const MatrixPlace& v,
+                                   const MatrixPlace& mixed);
 
 }  // namespace bvp

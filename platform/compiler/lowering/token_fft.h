@@ -4,7 +4,8 @@
 
 #include <string>
 
-#include "platform/compiler/passes/plan.h"
+#include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/passes/tile.h"
 
 namespace bvp {
 
@@ -16,7 +17,7 @@ struct TokenFft {
 };
 
 /// mixed = real part of the transform of (re, im) along the tokens, zero-padded to a power of two, plus `residual`.
-void add_token_fft(Plan& plan, const TokenFft& fft, const MatrixPlace& re, const MatrixPlace& im,
-                   const MatrixPlace& residual, const MatrixPlace& mixed);
+[[nodiscard]] Tasks token_fft(const TaskPlanner& plan, DramPlan& dram, const TokenFft& fft, const MatrixPlace& re,
+                              const MatrixPlace& im, const MatrixPlace& residual, const MatrixPlace& mixed);
 
 }  // namespace bvp

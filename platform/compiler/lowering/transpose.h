@@ -1,44 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transposes the tiles of a matrix in the scratchpad, for machines whose scratchpad cannot be accessed by column. An
-// operator that accesses a matrix by column then accesses the rows of its transposed tiles (PanelLayout::transposed).
+// Transposition of buffers for machines whose scratchpad cannot be accessed by column. An operator that accesses a
+// matrix by column then accesses the rows of its transposed tiles (PanelLayout::transposed).
 #pragma once
 
-#include <array>
 #include <string>
-#include <vector>
 
-#include "models/isa/kernel.h"
 #include "platform/compiler/ir/task_builder.h"
-#include "platform/program/layout.h"
+#include "platform/compiler/kernels/kernel_library.h"
 
 namespace bvp {
-
-/// A pass of the transposition in place: within each tile, bits [first_bit, first_bit + bits) of the row and of the
-/// column are exchanged. All passes together, in any order, transpose. An instance takes 2^bits rows of several tiles
-/// and exchanges halves of them in `bits` layers: a butterfly whose layer k joins rows 2^k apart.
-/// Launch register: the matrix. Launch counts: level 0 = lane groups of rows.
-struct TransposeSpec {
-  u32 panels = 0;
-  PanelLayout layout;
-  unsigned first_bit = 0, bits = 0;
-};
-namespace transpose_register {
-inline constexpr unsigned matrix = 0;
-}
-
-struct TransposeKernel {
-  Kernel kernel;
-  std::array<u32, 3> counts{};     // of the instance levels 1..3
-  u32 tiles_per_instance = 1;      // in neighbouring panels
-  std::array<u32, 2> shared_by{};  // PEs along lane groups and panels
-};
-
-/// @param groups  lane groups of rows of a full launch
-[[nodiscard]] TransposeKernel make_transpose_kernel(const CompilerTarget& target, const TransposeSpec& spec,
-                                                    u32 groups);
-
-/// The bits that each pass takes: as few passes as operand memory and instruction store allow.
-[[nodiscard]] std::vector<unsigned> transpose_passes(const CompilerTarget& target);
 
 /// The buffer as it is seen by operators that access its columns.
 [[nodiscard]] TileBuffer for_columns(const CompilerTarget& target, TileBuffer buffer);
@@ -46,7 +16,7 @@ struct TransposeKernel {
 /// Transposes the tiles of the buffer's first `columns` columns, from the order of rows to that of for_columns or back.
 /// Does nothing if both orders are the same, or if the DMA transposes (TaskBuilder::pack).
 /// @param varying  the rows are those of the tile, fewer in its tail
-void add_transpose(TaskBuilder& task, const CompilerTarget& target, const std::string& name, const TileBuffer& buffer,
+void add_transpose(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const TileBuffer& buffer,
                    u64 columns, bool varying);
 
 }  // namespace bvp

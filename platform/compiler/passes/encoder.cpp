@@ -16,31 +16,40 @@ namespace {
 
 class Encoder {
  public:
-  Encoder(Plan& plan, const Network& network, const TensorMap& parameters)
+  Encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters)
       : plan_(plan),
+        dram_(dram),
         network_(network),
         parameters_(parameters),
         rows_(network.batch * network.tokens),
-        program_(plan, rows_, plan.target().fusion) {}
+        program_(plan, dram, rows_, plan.target().fusion) {}
 
-  EncoderPlaces build() {
-    places_.input = x_place_ = matrix(network_.hidden);
-    if (network_.vocabulary > 0) places_.tokens = add_embedding(plan_, network_, parameters_, places_.input);
+  EncoderPlan build() {
+    result_.input = x_place_ = matrix(network_.hidden);
+    if (network_.vocabulary > 0) {
+      Embedding ends = embedding(plan_, dram_, network_, parameters_, result_.input);
+      result_.tokens = ends.tokens;
+      add(std::move(ends.tasks));
+    }
     choose_key_block();
     x_ = program_.load(x_place_);
     for (layer_ = 0; layer_ < network_.layers.size(); ++layer_) {
       program_.set_layer(layer_);
       add_layer(network_.layers[layer_]);
-      places_.layer_outputs.push_back(x_place_);
+      result_.layer_outputs.push_back(x_place_);
     }
-    places_.output = x_place_;
+    result_.output = x_place_;
     if (pre()) {
-      places_.output = matrix(network_.hidden);
-      program_.store(norm("final_norm", x_), places_.output);
+      result_.output = matrix(network_.hidden);
+      program_.store(norm("final_norm", x_), result_.output);
     }
-    program_.flush();
-    if (network_.classes > 0) places_.logits = add_classifier(plan_, network_, parameters_, places_.output);
-    return std::move(places_);
+    flush();
+    if (network_.classes > 0) {
+      Classifier ends = classifier(plan_, dram_, network_, parameters_, result_.output);
+      result_.logits = ends.logits;
+      add(std::move(ends.tasks));
+    }
+    return std::move(result_);
   }
 
  private:
@@ -49,7 +58,15 @@ class Encoder {
   [[nodiscard]] bool pre() const { return network_.norm == NormPlacement::pre; }
   [[nodiscard]] std::string name(const std::string& part) const { return fmt::format("layers.{}.{}", layer_, part); }
   [[nodiscard]] const Tensor& parameter(const std::string& tensor) const { return parameters_.at(tensor); }
-  MatrixPlace matrix(u64 columns) { return plan_.matrix(rows_, columns); }
+  void add(Tasks tasks) {
+    for (TaskBuilder& task : tasks) {
+      if (plan_.goes_by_rows(task)) task.go_by_rows();
+      dram_.place_constants(task);
+    }
+    append(result_.tasks, std::move(tasks));
+  }
+  void flush() { add(program_.flush()); }
+  MatrixPlace matrix(u64 columns) { return dram_.matrix(rows_, columns); }
 
   Value norm(const std::string& which, Value x) {
     return program_.norm(which, parameter(which + ".weight"), parameter(which + ".bias"), network_.epsilon, x);
@@ -59,7 +76,7 @@ class Encoder {
   MatrixPlace to_dram(Value value, u64 columns) {
     const MatrixPlace place = matrix(columns);
     program_.store(value, place);
-    program_.flush();
+    flush();
     return place;
   }
 
@@ -105,14 +122,14 @@ class Encoder {
     const MatrixPlace re_place = matrix(points), im_place = matrix(points), mixed = matrix(network_.hidden);
     program_.store(re, re_place);
     program_.store(im, im_place);
-    program_.flush();
-    TokenFft token_fft;
-    token_fft.name = name("fft_tokens");
-    token_fft.layer = layer_;
-    token_fft.tokens = network_.tokens;
-    token_fft.batch = network_.batch;
-    token_fft.ortho = fft.ortho;
-    add_token_fft(plan_, token_fft, re_place, im_place, x_place_, mixed);
+    flush();
+    TokenFft fft_tokens;
+    fft_tokens.name = name("fft_tokens");
+    fft_tokens.layer = layer_;
+    fft_tokens.tokens = network_.tokens;
+    fft_tokens.batch = network_.batch;
+    fft_tokens.ortho = fft.ortho;
+    add(token_fft(plan_, dram_, fft_tokens, re_place, im_place, x_place_, mixed));
     return program_.load(mixed);
   }
 
@@ -125,26 +142,26 @@ class Encoder {
       if (pre()) {
         input = to_dram(n, hidden);
       } else {
-        program_.flush();
+        flush();
       }
       for (std::size_t i = 0; i < parts.size(); ++i) {
         projected[i] = matrix(hidden);
-        add_dense_layer(plan_, dense(name("attention.") + parts[i]), input, projected[i]);
+        add(dense_layer(plan_, dram_, dense(name("attention.") + parts[i]), input, projected[i]));
       }
     } else {
       for (std::size_t i = 0; i < parts.size(); ++i) {
         projected[i] = matrix(hidden);
         program_.store(program_.linear(butterfly(name("attention.") + parts[i], hidden, hidden), n), projected[i]);
       }
-      program_.flush();
+      flush();
     }
     const MatrixPlace mixed = matrix(hidden);
-    add_attention_core(plan_, attention(name("attention")), projected[0], projected[1], projected[2], mixed);
+    add(attention_core(plan_, dram_, attention(name("attention")), projected[0], projected[1], projected[2], mixed));
     if (is_dense) {
       const MatrixPlace h = matrix(hidden);
       DenseLayer output = dense(name("attention.output"));
       output.residual = x_place_;
-      add_dense_layer(plan_, output, mixed, h);
+      add(dense_layer(plan_, dram_, output, mixed, h));
       return program_.load(h);
     }
     const Value residual = program_.load(x_place_);
@@ -159,7 +176,7 @@ class Encoder {
     result.batch = network_.batch;
     result.heads = network_.heads;
     result.width = network_.hidden / network_.heads;
-    result.key_block = places_.key_block;
+    result.key_block = result_.key_block;
     return result;
   }
 
@@ -167,7 +184,7 @@ class Encoder {
   void choose_key_block() {
     const bool any = std::any_of(network_.layers.begin(), network_.layers.end(),
                                  [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
-    if (any) places_.key_block = bvp::choose_key_block(plan_, attention("attention"));
+    if (any) result_.key_block = bvp::choose_key_block(plan_, attention("attention"));
   }
 
   Value add_butterfly_ffn(Value h) {
@@ -185,23 +202,24 @@ class Encoder {
     if (pre()) {
       input = to_dram(norm(name("norm2"), h), hidden);
     } else {
-      program_.flush();
+      flush();
     }
     DenseLayer up = dense(name("ffn.up"));
     up.activation = network_.activation;
-    add_dense_layer(plan_, up, input, middle);
+    add(dense_layer(plan_, dram_, up, input, middle));
     DenseLayer down = dense(name("ffn.down"));
     down.residual = h_place;
-    add_dense_layer(plan_, down, middle, y);
+    add(dense_layer(plan_, dram_, down, middle, y));
     return program_.load(y);
   }
 
-  Plan& plan_;
+  const TaskPlanner& plan_;
+  DramPlan& dram_;
   const Network& network_;
   const TensorMap& parameters_;
   const u64 rows_;
   RowProgram program_;
-  EncoderPlaces places_;
+  EncoderPlan result_;
   u32 layer_ = 0;
   Value x_ = 0;          // the tokens between layers
   MatrixPlace x_place_;  // the same in DRAM, once the program is flushed
@@ -209,8 +227,8 @@ class Encoder {
 
 }  // namespace
 
-EncoderPlaces plan_encoder(Plan& plan, const Network& network, const TensorMap& parameters) {
-  return Encoder(plan, network, parameters).build();
+EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters) {
+  return Encoder(plan, dram, network, parameters).build();
 }
 
 }  // namespace bvp

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The embedding, the layers of an encoder and the classifier head as tasks of a plan.
+// The embedding, the layers of an encoder and the classifier head as tasks.
 #pragma once
 
 #include <vector>
 
-#include "platform/compiler/passes/plan.h"
+#include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/passes/tile.h"
 #include "platform/network/network.h"
 #include "platform/network/tensors.h"
 
 namespace bvp {
 
-struct EncoderPlaces {
+struct EncoderPlan {
+  Tasks tasks;
   TokenPlace tokens;
   MatrixPlace input;
   std::vector<MatrixPlace> layer_outputs;
@@ -20,6 +22,7 @@ struct EncoderPlaces {
 };
 
 /// @throws CompileError  the network does not fit the machine
-[[nodiscard]] EncoderPlaces plan_encoder(Plan& plan, const Network& network, const TensorMap& parameters);
+[[nodiscard]] EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network,
+                                       const TensorMap& parameters);
 
 }  // namespace bvp

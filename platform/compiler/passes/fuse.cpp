@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 
 #include "platform/compiler/lowering/long_butterfly.h"
 #include "platform/compiler/lowering/long_rows.h"
@@ -126,7 +127,7 @@ u64 RowProgram::written(const Operation& operation, Value value) const {
   return operation.kind == Operation::Kind::load ? operation.place.columns : values_[value].written;
 }
 
-Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
+TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
   // Decides which values share a buffer, when the buffer is in use, and which columns must be zero from the start.
   struct Buffer {
     Lifetime life;
@@ -169,7 +170,7 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
   for (Buffer& buffer : buffers) {
     if (buffer.life.columns > buffer.first_extent) buffer.life.begin = 0;  // zeroed before the launches
   }
-  return [=](const Plan::Tiling& tiling, bool measuring) {
+  return [=](const Tiling& tiling) {
     const Operation& first = operations.front();
     const auto named = std::find_if(operations.begin(), operations.end(),
                                     [](const Operation& operation) { return !operation.name.empty(); });
@@ -177,7 +178,7 @@ Plan::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
                                          [](const Operation& operation) { return !operation.name.empty(); });
     std::string name = named == operations.end() ? "copy" : named->name;
     if (named != operations.end() && last_named->name != name) name += " .. " + last_named->name;
-    TaskBuilder task(plan_.target(), name, first.layer, tiling.tiles, tiling.rows, tiling.tail_rows, measuring);
+    TaskBuilder task(plan_.target(), name, first.layer, tiling.tiles, tiling.rows, tiling.tail_rows);
     // First fit, in the order of creation.
     std::vector<Lifetime> placed;
     for (const Buffer& buffer : buffers) {
@@ -243,7 +244,7 @@ void RowProgram::add_transposes_back(TaskBuilder& task, const std::vector<Operat
     if (owner == nullptr) continue;  // only loaded and stored
     task.set_layer(operation.layer);
     const bool imaginary = owner->kind == Operation::Kind::fft && owner->outputs.front() != value;
-    add_transpose(task, plan_.target(),
+    add_transpose(task, plan_.kernels(),
                   fmt::format("{}.transpose_output{}", owner->name, imaginary ? "_imaginary" : ""), buffer_of[value],
                   values_[value].columns, true);
   }
@@ -260,18 +261,18 @@ void RowProgram::emit(TaskBuilder& task, const Operation& operation, const std::
       if (const Operation* const user = user_of(operation.outputs.front(), operations)) {
         task.set_layer(user->layer);
         const char* const what = user->inputs.front() == operation.outputs.front() ? "input" : "residual";
-        add_transpose(task, target, fmt::format("{}.transpose_{}", user->name, what),
+        add_transpose(task, plan_.kernels(), fmt::format("{}.transpose_{}", user->name, what),
                       buffer_of[operation.outputs.front()], operation.place.columns, true);
       }
       break;
     case Operation::Kind::norm:
-      add_layer_norm(task, target, operation.name, *operation.weight, *operation.bias, operation.epsilon, input(0),
-                     output(0));
+      add_layer_norm(task, plan_.kernels(), operation.name, *operation.weight, *operation.bias, operation.epsilon,
+                     input(0), output(0));
       break;
     case Operation::Kind::linear: {
       LinearOperator op = operation.linear;
       if (operation.inputs.size() > 1) op.residual = input(1);
-      add_butterfly_linear(task, target, op, input(0), output(0));
+      add_butterfly_linear(task, plan_.kernels(), op, input(0), output(0));
       break;
     }
     case Operation::Kind::fft: {
@@ -279,7 +280,7 @@ void RowProgram::emit(TaskBuilder& task, const Operation& operation, const std::
       op.groups = task.groups();
       op.tail_groups = task.tail_groups();
       const bool stages = operation.outputs.size() > 2;
-      add_fft(task, target, op, input(0), input(0), output(stages ? 2 : 0), output(stages ? 3 : 1), output(0),
+      add_fft(task, plan_.kernels(), op, input(0), input(0), output(stages ? 2 : 0), output(stages ? 3 : 1), output(0),
               output(1));
       break;
     }
@@ -311,7 +312,7 @@ std::vector<RowProgram::Operation> RowProgram::part(std::size_t first, std::size
       if (maker->kind == Operation::Kind::load) {
         load.place = maker->place;
       } else {
-        if (!in_dram_[input]) in_dram_[input] = plan_.matrix(rows_, values_[input].columns);
+        if (!in_dram_[input]) in_dram_[input] = dram_.matrix(rows_, values_[input].columns);
         load.place = *in_dram_[input];
       }
       result.push_back(std::move(load));
@@ -327,7 +328,7 @@ std::vector<RowProgram::Operation> RowProgram::part(std::size_t first, std::size
           operations_.begin() + static_cast<std::ptrdiff_t>(end), operations_.end(),
           [&](const Operation& later) { return std::count(later.inputs.begin(), later.inputs.end(), output) != 0; });
       if (!needed) continue;
-      if (!in_dram_[output]) in_dram_[output] = plan_.matrix(rows_, values_[output].columns);
+      if (!in_dram_[output]) in_dram_[output] = dram_.matrix(rows_, values_[output].columns);
       Operation store;
       store.kind = Operation::Kind::store;
       store.layer = operations_[i].layer;
@@ -342,7 +343,7 @@ std::vector<RowProgram::Operation> RowProgram::part(std::size_t first, std::size
 bool RowProgram::fits(const std::vector<Operation>& operations) const {
   if (operations.empty()) return true;
   try {
-    return plan_.fits(task_of(operations)(plan_.tiling(rows_, 1, {1, 1}), true));
+    return plan_.fits(task_of(operations)(plan_.tiling(rows_, 1, {1, 1})));
   } catch (const CompileError&) {
     // The steps of a long layer norm are smaller kernels; other operators have no smaller kernels.
     const bool norm = std::any_of(operations.begin(), operations.end(),
@@ -352,7 +353,8 @@ bool RowProgram::fits(const std::vector<Operation>& operations) const {
   }
 }
 
-void RowProgram::flush() {
+std::vector<TaskPlanner::RowPart> RowProgram::divide() {
+  std::vector<TaskPlanner::RowPart> parts;
   for (std::size_t first = 0; first < operations_.size();) {
     const auto is_work = [&](std::size_t i) {
       return operations_[i].kind != Operation::Kind::load && operations_[i].kind != Operation::Kind::store;
@@ -364,29 +366,64 @@ void RowProgram::flush() {
       while (from < operations_.size() && operations_[from].kind == Operation::Kind::store) ++from;
       return from;
     };
-    std::size_t end = extend(first);
-    std::vector<Operation> operations = part(first, end);
+    TaskPlanner::RowPart found{extend(first), {}, false};
+    std::vector<Operation> operations = part(first, found.end);
     if (fits(operations)) {
-      while (fuse_ && end < operations_.size()) {
-        std::vector<Operation> more = part(first, extend(end));
+      while (fuse_ && found.end < operations_.size()) {
+        std::vector<Operation> more = part(first, extend(found.end));
         if (!fits(more)) break;
         operations = std::move(more);
-        end = extend(end);
+        found.end = extend(found.end);
       }
-      if (!operations.empty()) plan_.add_row_task(rows_, {1, 1}, task_of(operations));
-    } else {
-      add_long(operations);
+      found.empty = operations.empty();
+      if (!found.empty) {
+        const TaskPlanner::Make make = task_of(operations);
+        const auto tiling = plan_.choose_tiling(rows_, {1, 1}, shape().add(first, found.end), make);
+        if (!tiling) throw plan_.does_not_fit(make(plan_.tiling(rows_, 1, {1, 1})));
+        found.tiling = tiling->choice;
+      }
     }
-    first = end;
+    first = found.end;
+    parts.push_back(found);
+  }
+  return parts;
+}
+
+Shape RowProgram::shape() const {
+  Shape shape("rows");
+  shape.add(rows_, fuse_);
+  for (const Operation& operation : operations_) {
+    shape.add(operation.kind).add_list(operation.inputs).add_list(operation.outputs);
+    shape.add(operation.place.columns, operation.place.pitch);
+    shape.add(operation.linear.inputs, operation.linear.outputs).add_if(operation.linear.activation);
+    shape.add(operation.fft.points, operation.fft.ortho);
+    shape.add(operation.weight == nullptr ? 0 : operation.weight->shape.back());
+  }
+  return shape;
+}
+
+Tasks RowProgram::flush() {
+  Tasks tasks;
+  std::size_t first = 0;
+  for (const TaskPlanner::RowPart& found : plan_.once(plan_.decisions().row_parts, shape(), [&] { return divide(); })) {
+    const std::vector<Operation> operations = part(first, found.end);
+    if (found.tiling) {
+      tasks.push_back(task_of(operations)(*found.tiling));
+    } else if (!found.empty) {
+      append(tasks, long_tasks(operations));
+    }
+    first = found.end;
   }
   operations_.clear();
   values_.clear();
   in_dram_.clear();
+  return tasks;
 }
 
 // ---------------------------------------------------------------- long rows
 
-void RowProgram::add_long(const std::vector<Operation>& operations) {
+Tasks RowProgram::long_tasks(const std::vector<Operation>& operations) {
+  Tasks tasks;
   const auto work = std::find_if(operations.begin(), operations.end(), [](const Operation& operation) {
     return operation.kind != Operation::Kind::load && operation.kind != Operation::Kind::store;
   });
@@ -403,9 +440,9 @@ void RowProgram::add_long(const std::vector<Operation>& operations) {
   for (const Operation& operation : operations) {
     if (operation.kind != Operation::Kind::store || is_result(operation.inputs.front())) continue;
     const MatrixPlace from = loaded(operation.inputs.front());
-    add_copy(plan_, "copy", operation.layer, from, from.columns, operation.place, 0);
+    tasks.push_back(copy_task(plan_.target(), "copy", operation.layer, from, from.columns, operation.place, 0));
   }
-  if (work == operations.end()) return;
+  if (work == operations.end()) return tasks;
   // An output is written to the place of its first store if that has room for all columns that are written.
   const auto result_of = [&](Value value) {
     const u64 pitch = values_[value].written * 2;
@@ -415,7 +452,7 @@ void RowProgram::add_long(const std::vector<Operation>& operations) {
         return operation.place;
       }
     }
-    MatrixPlace place = plan_.matrix(rows_, values_[value].written);
+    MatrixPlace place = dram_.matrix(rows_, values_[value].written);
     place.columns = values_[value].columns;
     return place;
   };
@@ -427,33 +464,40 @@ void RowProgram::add_long(const std::vector<Operation>& operations) {
   if (work->kind == Operation::Kind::linear) {
     std::optional<MatrixPlace> residual;
     if (work->inputs.size() > 1) residual = loaded(work->inputs[1]);
-    add_long_linear(*work, x, residual, results[0]);
+    append(tasks, long_linear(*work, x, residual, results[0]));
   } else if (work->kind == Operation::Kind::norm) {
-    add_long_norm(plan_, {work->name, work->layer, work->weight, work->bias, work->epsilon}, x, results[0]);
+    append(tasks,
+           long_norm(plan_, dram_, {work->name, work->layer, work->weight, work->bias, work->epsilon}, x, results[0]));
   } else {
-    add_long_fft(*work, x, results[0], results[1]);
+    append(tasks, long_fft_tasks(*work, x, results[0], results[1]));
   }
   for (const Operation& operation : operations) {
     if (operation.kind != Operation::Kind::store) continue;
     for (std::size_t i = 0; i < results.size(); ++i) {
       if (operation.inputs.front() != work->outputs[i] || operation.place.address == results[i].address) continue;
-      add_copy(plan_, work->name + ".copy", work->layer, results[i], operation.place.columns, operation.place, 0);
+      tasks.push_back(copy_task(plan_.target(), work->name + ".copy", work->layer, results[i], operation.place.columns,
+                                operation.place, 0));
     }
   }
+  return tasks;
 }
 
-MatrixPlace RowProgram::zero_padded(const Operation& operation, const MatrixPlace& place, u64 columns) {
+MatrixPlace RowProgram::zero_padded(Tasks& tasks, const Operation& operation, const MatrixPlace& place, u64 columns) {
   if (place.columns == columns) return place;
-  const MatrixPlace padded = plan_.matrix(rows_, columns);
-  add_copy(plan_, operation.name + ".pad", operation.layer, place, place.columns, padded, columns);
+  const MatrixPlace padded = dram_.matrix(rows_, columns);
+  tasks.push_back(
+      copy_task(plan_.target(), operation.name + ".pad", operation.layer, place, place.columns, padded, columns));
   return padded;
 }
 
-void RowProgram::add_long_linear(const Operation& operation, const MatrixPlace& x,
-                                 const std::optional<MatrixPlace>& residual, const MatrixPlace& output) {
+Tasks RowProgram::long_linear(const Operation& operation, const MatrixPlace& x,
+                              const std::optional<MatrixPlace>& residual, const MatrixPlace& output) {
+  Tasks tasks;
   const LinearOperator& op = operation.linear;
   const LinearShape shape(op.inputs, op.outputs, plan_.target().lanes);
-  if (shape.stacks > 1 && add_stacks_apart(operation, x, residual, output)) return;
+  if (shape.stacks > 1) {
+    if (auto apart = stacks_apart(operation, x, residual, output)) return std::move(*apart);
+  }
   LongButterfly butterfly;
   butterfly.name = op.name;
   butterfly.layer = operation.layer;
@@ -462,24 +506,25 @@ void RowProgram::add_long_linear(const Operation& operation, const MatrixPlace& 
   for (unsigned k = 0; k < butterfly.index_bits; ++k) butterfly.layer_bits.push_back(k);
   butterfly.activation = op.activation;
   LongButterflyPlaces places;
-  places.input_re = zero_padded(operation, x, shape.points);
+  places.input_re = zero_padded(tasks, operation, x, shape.points);
   std::optional<MatrixPlace> padded_residual;
-  if (residual) padded_residual = zero_padded(operation, *residual, shape.written());
+  if (residual) padded_residual = zero_padded(tasks, operation, *residual, shape.written());
   for (u32 stack = 0; stack < shape.stacks; ++stack) {
-    butterfly.weights = [&, stack](unsigned layer, u32 index) { return twiddle_of(op, shape, stack, layer, index); };
-    butterfly.bias = [&, stack](u32 index) { return bias_of(op, shape, stack, index); };
+    butterfly.weights = [=](unsigned layer, u32 index) { return twiddle_of(op, shape, stack, layer, index); };
+    butterfly.bias = [=](u32 index) { return bias_of(op, shape, stack, index); };
     const auto part_of = [&](MatrixPlace place) {
       place.address += stack * shape.points * 2;
       return place;
     };
     places.output_re = part_of(output);
     if (padded_residual) places.residual = part_of(*padded_residual);
-    add_long_butterfly(plan_, butterfly, places);
+    append(tasks, long_butterfly(plan_, dram_, butterfly, places));
   }
+  return tasks;
 }
 
-bool RowProgram::add_stacks_apart(const Operation& operation, const MatrixPlace& x,
-                                  const std::optional<MatrixPlace>& residual, const MatrixPlace& output) {
+std::optional<Tasks> RowProgram::stacks_apart(const Operation& operation, const MatrixPlace& x,
+                                              const std::optional<MatrixPlace>& residual, const MatrixPlace& output) {
   const LinearShape shape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes);
   // Whole panels, so that the parts can be stored side by side.
   const u64 step = std::max<u64>(1, plan_.target().lanes / shape.points);
@@ -488,9 +533,10 @@ bool RowProgram::add_stacks_apart(const Operation& operation, const MatrixPlace&
     place.columns = columns;
     return place;
   };
-  const auto make = [&](u64 first, u64 stacks, const Plan::Tiling& tiling, bool measuring) {
+  const auto program_of = [&](u64 first, u64 stacks) {
     const u64 columns = std::min(stacks * shape.points, shape.outputs - first * shape.points);
-    RowProgram program(plan_, rows_, true);
+    auto result = std::make_unique<RowProgram>(plan_, dram_, rows_, true);
+    RowProgram& program = *result;
     program.set_layer(operation.layer);
     LinearOperator op = operation.linear;
     op.first_stack = static_cast<u32>(first);
@@ -499,32 +545,38 @@ bool RowProgram::add_stacks_apart(const Operation& operation, const MatrixPlace&
     std::optional<Value> added;
     if (residual) added = program.load(part_of(*residual, first, columns));
     program.store(program.linear(op, input, added), part_of(output, first, columns));
-    return program.task_of(program.part(0, program.operations_.size()))(tiling, measuring);
+    return result;
   };
-  const auto fitting = [&](u64 stacks) { return plan_.fits(make(0, stacks, plan_.tiling(rows_, 1, {1, 1}), true)); };
-  if (!fitting(step)) return false;
+  const auto make_of = [](RowProgram& program) { return program.task_of(program.part(0, program.operations_.size())); };
+  const auto fitting = [&](u64 stacks) {
+    const auto program = program_of(0, stacks);
+    return plan_.fits(make_of(*program)(plan_.tiling(rows_, 1, {1, 1})));
+  };
+  if (!fitting(step)) return std::nullopt;
+  Tasks tasks;
   u64 stacks = step;
   while (stacks * 2 < shape.stacks && fitting(stacks * 2)) stacks *= 2;
   for (u64 first = 0; first < shape.stacks; first += stacks) {
     if (first * shape.points >= shape.outputs) break;
-    plan_.add_row_task(rows_, {1, 1}, [&](const Plan::Tiling& tiling, bool measuring) {
-      return make(first, stacks, tiling, measuring);
-    });
+    const auto program = program_of(first, stacks);
+    tasks.push_back(plan_.best_task(rows_, {1, 1}, program->shape(), make_of(*program)));
   }
-  return true;
+  return tasks;
 }
 
-void RowProgram::add_long_fft(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re,
-                              const MatrixPlace& im) {
+Tasks RowProgram::long_fft_tasks(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re,
+                                 const MatrixPlace& im) {
+  Tasks tasks;
   LongButterfly butterfly = long_fft(operation.name, log2_of(operation.fft.points), operation.fft.ortho);
   butterfly.layer = operation.layer;
   butterfly.others = rows_;
   butterfly.real_input = true;
   LongButterflyPlaces places;
-  places.input_re = places.input_im = zero_padded(operation, x, operation.fft.points);
+  places.input_re = places.input_im = zero_padded(tasks, operation, x, operation.fft.points);
   places.output_re = re;
   places.output_im = im;
-  add_long_butterfly(plan_, butterfly, places);
+  append(tasks, long_butterfly(plan_, dram_, butterfly, places));
+  return tasks;
 }
 
 }  // namespace bvp

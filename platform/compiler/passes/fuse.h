@@ -7,8 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "platform/compiler/ir/dram_plan.h"
 #include "platform/compiler/lowering/operators.h"
-#include "platform/compiler/passes/plan.h"
+#include "platform/compiler/passes/tile.h"
 
 namespace bvp {
 
@@ -21,7 +22,8 @@ class RowProgram {
   using Value = std::size_t;
 
   /// @param fuse  false: every operator becomes a task of its own
-  RowProgram(Plan& plan, u64 rows, bool fuse) : plan_(plan), rows_(rows), fuse_(fuse) {}
+  RowProgram(const TaskPlanner& plan, DramPlan& dram, u64 rows, bool fuse)
+      : plan_(plan), dram_(dram), rows_(rows), fuse_(fuse) {}
   RowProgram(const RowProgram&) = delete;
   RowProgram& operator=(const RowProgram&) = delete;
 
@@ -35,7 +37,8 @@ class RowProgram {
   std::pair<Value, Value> fft(const FftOperator& op, Value x);
   void store(Value x, const MatrixPlace& place);
 
-  void flush();
+  /// The tasks of all operators so far, whose values end.
+  [[nodiscard]] Tasks flush();
 
  private:
   struct Operation {
@@ -61,7 +64,7 @@ class RowProgram {
   /// Columns of a value that are valid once the operation is done.
   [[nodiscard]] u64 written(const Operation& operation, Value value) const;
   [[nodiscard]] bool may_overwrite(const Operation& operation) const;
-  [[nodiscard]] Plan::Make task_of(const std::vector<Operation>& operations) const;
+  [[nodiscard]] TaskPlanner::Make task_of(const std::vector<Operation>& operations) const;
   void emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of,
             const std::vector<Operation>& operations) const;
   /// The first operator that uses the value; nullptr if the value is only stored.
@@ -72,18 +75,25 @@ class RowProgram {
   /// Operations [first, end), with the loads and stores that cutting the program there requires.
   [[nodiscard]] std::vector<Operation> part(std::size_t first, std::size_t end);
   [[nodiscard]] bool fits(const std::vector<Operation>& operations) const;
+  /// What the plan of the program follows from.
+  [[nodiscard]] Shape shape() const;
+  /// Cuts the program into tasks.
+  [[nodiscard]] std::vector<TaskPlanner::RowPart> divide();
   /// One operator, whose rows are too long for a scratchpad half, with its loads and stores.
-  void add_long(const std::vector<Operation>& operations);
-  void add_long_linear(const Operation& operation, const MatrixPlace& x, const std::optional<MatrixPlace>& residual,
-                       const MatrixPlace& output);
-  /// Takes some of the stacks at a time; returns false if a single stack does not fit.
-  bool add_stacks_apart(const Operation& operation, const MatrixPlace& x, const std::optional<MatrixPlace>& residual,
-                        const MatrixPlace& output);
-  void add_long_fft(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re, const MatrixPlace& im);
+  [[nodiscard]] Tasks long_tasks(const std::vector<Operation>& operations);
+  [[nodiscard]] Tasks long_linear(const Operation& operation, const MatrixPlace& x,
+                                  const std::optional<MatrixPlace>& residual, const MatrixPlace& output);
+  /// Takes some of the stacks at a time; nullopt if a single stack does not fit.
+  [[nodiscard]] std::optional<Tasks> stacks_apart(const Operation& operation, const MatrixPlace& x,
+                                                  const std::optional<MatrixPlace>& residual,
+                                                  const MatrixPlace& output);
+  [[nodiscard]] Tasks long_fft_tasks(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re,
+                                     const MatrixPlace& im);
   /// The matrix with zeros up to `columns` columns; a copy if it has none.
-  MatrixPlace zero_padded(const Operation& operation, const MatrixPlace& place, u64 columns);
+  MatrixPlace zero_padded(Tasks& tasks, const Operation& operation, const MatrixPlace& place, u64 columns);
 
-  Plan& plan_;
+  const TaskPlanner& plan_;
+  DramPlan& dram_;
   const u64 rows_;
   const bool fuse_;
   u32 layer_ = 0;
