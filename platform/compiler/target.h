@@ -32,7 +32,11 @@ struct CompilerTarget {
   double dram_bytes_per_cycle = 51.2;             // at best
   u32 dram_access_bytes = 64;                     // the least that the DRAM moves
   double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
-  u32 dma_burst_bytes = 256, dma_outstanding = 8, dma_setup_cycles = 64, dma_channels = 2;
+  u32 dma_burst_bytes = 256, dma_outstanding = 32, dma_setup_cycles = 64, dma_channels = 2;
+  // The cost of a launch, in the same cycles.
+  u32 launch_cycles = 54;              // of the sequencer, from the decision to start to the PEs' start
+  double image_bytes_per_cycle = 8.5;  // at which a kernel image is read
+  u32 config_bytes_per_cycle = 8;      // at which it goes into the PEs
 
   static constexpr u32 default_stage_points = 512;
 

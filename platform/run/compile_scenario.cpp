@@ -61,6 +61,10 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.dma_outstanding = static_cast<u32>(soc.dma.outstanding);
   target.dma_channels = static_cast<u32>(soc.dma.channels);
   target.dma_setup_cycles = static_cast<u32>(soc.dma.setup_cycles);
+  target.launch_cycles = static_cast<u32>(soc.sequencer.dispatch_cycles + soc.sequencer.launch_cycles);
+  target.image_bytes_per_cycle =
+      static_cast<double>(soc.sequencer.outstanding_bursts * soc.sequencer.burst_bytes) / target.read_latency;
+  target.config_bytes_per_cycle = static_cast<u32>(soc.sequencer.config_bytes_per_cycle);
   return target;
 }
 

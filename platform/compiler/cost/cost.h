@@ -15,6 +15,10 @@ namespace bvp {
 [[nodiscard]] std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kernel& kernel,
                                                       const std::array<u32, instance_levels>& counts);
 
+/// Cycles in which the sequencer reads the kernel's image and sends it into the PEs. It does so for one launch while
+/// the launch before runs.
+[[nodiscard]] u64 preparation_cycles(const CompilerTarget& target, const Kernel& kernel);
+
 /// Cycles of a launch: its busiest unit, and the way in and out of the array.
 [[nodiscard]] u64 launch_cycles(const CompilerTarget& target, const Kernel& kernel,
                                 const std::array<u32, instance_levels>& counts);
@@ -26,7 +30,9 @@ namespace bvp {
 /// What the DRAM moves for these bytes: whole accesses, for each burst of a run its own.
 [[nodiscard]] u64 accessed_bytes(const CompilerTarget& target, u64 bytes, u64 dram_run);
 
-/// Tiles that are loaded, computed and stored one after the other in two halves.
+/// Tiles that are loaded, computed and stored in two halves in turn. While the array computes in one half, the tile
+/// before is stored from the other one, and then the next tile is loaded there: a store and a load follow each other,
+/// whatever channels they have, and only the computation overlaps them. Without ping-pong nothing overlaps.
 struct TileCost {
   u64 tiles = 1;
   // Of a tile.

@@ -366,12 +366,6 @@ u64 step_cycles(const CompilerTarget& target, const LaunchStep& step) {
   return launch_cycles(target, *step.kernel, step.counts) + taken * step.exchange_cycles;
 }
 
-u64 TaskBuilder::tile_cycles() const {
-  u64 cycles = 0;
-  for (const LaunchStep& launch : launches_) cycles += step_cycles(*target_, launch);
-  return cycles;
-}
-
 Step dma_step(const DmaDescriptor& descriptor, u8 channel) {
   Step step{};
   step.command.opcode = static_cast<u8>(CommandOpcode::dma);

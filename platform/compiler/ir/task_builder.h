@@ -176,8 +176,6 @@ class TaskBuilder {
   [[nodiscard]] const Traffic& traffic() const { return traffic_; }
   [[nodiscard]] const Traffic& traffic_by_rows() const { return traffic_by_rows_; }
   void go_by_rows();
-  /// Expected cycles of the launches of a full tile.
-  [[nodiscard]] u64 tile_cycles() const;
 
  private:
   /// `by_rows`: the cost with the other order, if there is a choice.

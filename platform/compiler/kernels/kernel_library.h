@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "platform/compiler/cost/cost.h"
 #include "platform/compiler/kernels/butterfly_kernel.h"
 #include "platform/compiler/kernels/merge_kernel.h"
 #include "platform/compiler/kernels/product_kernel.h"
@@ -57,6 +58,12 @@ class KernelLibrary {
   [[nodiscard]] Sum row_sum(const RowSumSpec& spec) const {
     return once(row_sums_, spec, 0, [&] { return make_row_sum_kernel(target_, spec); });
   }
+  /// preparation_cycles of a kernel of this library.
+  [[nodiscard]] u64 preparation(const Kernel& kernel) const {
+    const auto [found, fresh] = preparations_.try_emplace(&kernel, 0);
+    if (fresh) found->second = preparation_cycles(target_, kernel);
+    return found->second;
+  }
   using Transpose = std::shared_ptr<const TransposeKernel>;
   [[nodiscard]] Transpose transpose(const TransposeSpec& spec, u32 groups) const {
     return once(transposes_, spec, groups, [&] { return make_transpose_kernel(target_, spec, groups); });
@@ -84,6 +91,7 @@ class KernelLibrary {
   mutable Known<AddSpec, SumKernel> adds_;
   mutable Known<RowSumSpec, SumKernel> row_sums_;
   mutable Known<TransposeSpec, TransposeKernel> transposes_;
+  mutable std::map<const Kernel*, u64> preparations_;
 };
 
 /// The kernel of a launch, which lives as long as the launch does.

@@ -19,19 +19,26 @@ u64 TaskPlanner::footprint(const TaskBuilder& task) const {
   return align(task.buffer_bytes()) + std::max(limits_.weight_area, weight_bytes(task));
 }
 
-namespace {
+u64 TaskPlanner::compute_cycles(const TaskBuilder& task) const {
+  u64 cycles = 0;
+  const std::vector<LaunchStep>& launches = task.launches();
+  for (std::size_t i = 0; i < launches.size(); ++i) {
+    const Kernel& next = *launches[(i + 1) % launches.size()].kernel;
+    const u64 preparation = &next == launches[i].kernel.get() ? 0 : kernels_.preparation(next);
+    cycles += std::max(step_cycles(target(), launches[i]), preparation);
+  }
+  return cycles;
+}
 
-TileCost tile_cost(const TaskBuilder& task, const TaskBuilder::Traffic& traffic) {
+TileCost TaskPlanner::tile_cost(const TaskBuilder& task, const TaskBuilder::Traffic& traffic) const {
   TileCost cost;
   cost.tiles = u64{task.tiles()[0]} * task.tiles()[1] * task.tiles()[2];
-  cost.compute_cycles = task.tile_cycles();
+  cost.compute_cycles = compute_cycles(task);
   cost.load_cycles = traffic.load_cycles;
   cost.store_cycles = traffic.store_cycles;
   cost.accessed_bytes = traffic.accessed_bytes / cost.tiles;
   return cost;
 }
-
-}  // namespace
 
 bool TaskPlanner::goes_by_rows(const TaskBuilder& task) const {
   const auto cost = [&](const TaskBuilder::Traffic& traffic) {

@@ -95,6 +95,9 @@ class TaskPlanner {
 
  private:
   [[nodiscard]] std::optional<Decision<Tiling>> find_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const;
+  [[nodiscard]] TileCost tile_cost(const TaskBuilder& task, const TaskBuilder::Traffic& traffic) const;
+  /// Cycles of the launches of a full tile, each of which can hide the preparation of the next one.
+  [[nodiscard]] u64 compute_cycles(const TaskBuilder& task) const;
   [[nodiscard]] TileCost best_tile_cost(const TaskBuilder& task) const;
   [[nodiscard]] u64 align(u64 bytes) const;
 
