@@ -24,6 +24,7 @@ struct CompilerTarget {
   // Techniques, each of which can be left out (CompilerParameters).
   bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,
        exchange_by_half = true;
+  bool residency = true;      // intermediate matrices may stay in the scratchpad between tasks
   bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   u64 scratchpad_bytes = 4 << 20;
   u64 scratchpad_base = 0;  // bus addresses
@@ -32,6 +33,7 @@ struct CompilerTarget {
   double dram_bytes_per_cycle = 51.2;             // at best
   u32 dram_access_bytes = 64;                     // the least that the DRAM moves
   double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
+  u32 dma_bytes_per_cycle = 64;                   // of a channel
   u32 dma_burst_bytes = 256, dma_outstanding = 32, dma_setup_cycles = 64, dma_channels = 2;
   // The cost of a launch, in the same cycles.
   u32 launch_cycles = 54;              // of the sequencer, from the decision to start to the PEs' start

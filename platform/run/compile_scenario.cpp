@@ -36,6 +36,8 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.ping_pong = scenario.compiler.ping_pong;
   target.weight_residency = scenario.compiler.weight_residency;
   target.exchange_by_half = scenario.compiler.exchange_by_half;
+  const bool published = scenario.compiler.method.get() == "published";
+  target.residency = scenario.compiler.residency && !published;
   target.cal = cal_timing(soc.pe, target.lanes);
   target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
   target.tile_rows = static_cast<u32>(scenario.compiler.tile_rows);
@@ -57,6 +59,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   const i64 to_data = soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency;
   target.read_latency = static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
   target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
+  target.dma_bytes_per_cycle = static_cast<u32>(soc.dma.bytes_per_cycle);
   target.dma_burst_bytes = static_cast<u32>(soc.dma.burst_bytes);
   target.dma_outstanding = static_cast<u32>(soc.dma.outstanding);
   target.dma_channels = static_cast<u32>(soc.dma.channels);

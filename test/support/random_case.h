@@ -109,6 +109,9 @@ class RandomCase {
     sometimes_off(4, "compiler.exchange_by_half");
     if (chance(3)) set("run.fidelity", "fast");
     set("run.seed", below(1000));
+    // Added behind the others, which so keep their numbers.
+    sometimes_off(4, "compiler.residency");
+    if (chance(8)) set("compiler.method", "published");
   }
 
   void set_least_scratchpad() {

@@ -84,6 +84,9 @@ void TaskBuilder::count_traffic(const Move& move, Traffic& traffic) const {
   const u64 bytes = bytes_of(descriptor);
   const u64 source_run = fill ? bytes : run_of(descriptor, descriptor.source_stride);
   const u64 destination_run = run_of(descriptor, descriptor.destination_stride);
+  if (fill && in_scratchpad(descriptor.destination)) {
+    traffic.load_cycles += target_->dma_setup_cycles + bytes / target_->dma_bytes_per_cycle;
+  }
   if (!fill && !in_scratchpad(descriptor.source)) {
     traffic.load_cycles += transfer_cycles(*target_, bytes, source_run, destination_run, true);
     traffic.accessed_bytes += of_all_tiles(move, accessed_bytes(*target_, bytes, source_run));
@@ -100,7 +103,9 @@ Step TaskBuilder::step_of(const Move& move, bool input) const {
   Step step = dma_step(descriptor, input ? 0 : 1);
   step.source_stride = move.source_strides;
   step.destination_stride = move.destination_strides;
-  step.half_mask = (from_half ? 1u : 0u) | (in_scratchpad(descriptor.destination) ? 2u : 0u);
+  if (move.with_half) {
+    step.half_mask = (from_half ? 1u : 0u) | (in_scratchpad(descriptor.destination) ? 2u : 0u);
+  }
   step.tail_index = move.tail_index;
   step.tail_count = move.tail_count;
   return step;
@@ -285,6 +290,21 @@ void TaskBuilder::zero_columns(const TileBuffer& buffer, u64 first, u64 end) {
     fill(base + u64{first_panel} * buffer.layout.panel_bytes(), (end_panel - first_panel) * buffer.layout.panel_bytes(),
          1, 0);
   }
+}
+
+void TaskBuilder::zero_resident_rows(const TileBuffer& buffer, u32 first, u32 end, u32 panels, u32 tail_panels) {
+  if (first >= end) return;
+  Move move;
+  move.descriptor.destination = target_->scratchpad_base + buffer.offset + u64{first} * buffer.layout.row_bytes();
+  move.descriptor.length = (end - first) * buffer.layout.row_bytes();
+  move.descriptor.fill = dma_fill_flag;
+  move.descriptor.count = {panels, 1, 1};
+  move.descriptor.destination_stride = {static_cast<i32>(buffer.layout.panel_bytes()), 0, 0};
+  move.destination_strides = buffer.strides;
+  move.tail_index = panels != tail_panels ? 0 : tail_none;
+  move.tail_count = tail_panels;
+  move.with_half = false;
+  add_dma(move, true);
 }
 
 void TaskBuilder::zero_rows(const TileBuffer& buffer, u32 first, u32 end) {

@@ -18,18 +18,20 @@
 
 namespace bvp {
 
-/// A matrix buffer in the scratchpad half.
+/// How addresses change from tile to tile: bytes per tile index, innermost level first.
+using TileStrides = std::array<i64, 3>;
+
+/// A matrix buffer in the scratchpad half, or a tile's part of a resident matrix.
 struct TileBuffer {
-  u32 offset = 0;  // within the half
+  u32 offset = 0;  // within the half; resident: of the first tile's part, from the beginning of the scratchpad
   u32 columns = 0;
   PanelLayout layout;
+  bool resident = false;
+  TileStrides strides{};  // resident: from the part of one tile to that of another
 };
 
 /// A step of one DMA command that is the same in every tile.
 [[nodiscard]] Step dma_step(const DmaDescriptor& descriptor, u8 channel);
-
-/// How the addresses of a DMA step change from tile to tile: bytes per tile index, innermost level first.
-using TileStrides = std::array<i64, 3>;
 
 /// A launch as the compiler sees it; its image gets an address when the network is laid out.
 struct LaunchStep {
@@ -45,6 +47,13 @@ struct LaunchStep {
     unsigned number = 0;
     u32 offset = 0;
     bool weights = false;  // relative to the task's weight area, otherwise to the half
+    // Of a part of a resident matrix; of one launch, all have the same strides.
+    bool resident = false;
+    TileStrides strides{};
+    /// The place of a buffer.
+    [[nodiscard]] static Register of(unsigned number, const TileBuffer& buffer) {
+      return {number, buffer.offset, false, buffer.resident, buffer.strides};
+    }
   };
   std::vector<Register> registers;
   std::vector<KernelResult> results;  // that are complete when the launch is
@@ -116,6 +125,9 @@ class TaskBuilder {
   void gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides);
   /// Zeroes columns [first, end) of all rows, where the buffer's layout has them.
   void zero_columns(const TileBuffer& buffer, u64 first, u64 end);
+  /// Zeroes rows [first, end) of a part of a resident matrix that is a column strip: `panels` panels per tile,
+  /// `tail_panels` in the last innermost tile.
+  void zero_resident_rows(const TileBuffer& buffer, u32 first, u32 end, u32 panels, u32 tail_panels);
   /// Zeroes rows [first, end) of all panels.
   void zero_rows(const TileBuffer& buffer, u32 first, u32 end);
 
@@ -128,6 +140,7 @@ class TaskBuilder {
     DmaDescriptor descriptor{};
     TileStrides source_strides{}, destination_strides{};
     u32 tail_index = tail_none, tail_count = 0;
+    bool with_half = true;  // what lies in the scratchpad moves with the half, otherwise by the strides
   };
   void add_input(const Move& move) { add_dma(move, true); }
   void add_output(const Move& move) { add_dma(move, false); }
@@ -150,6 +163,9 @@ class TaskBuilder {
   void load_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch, TileStrides strides);
   void store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 pitch, u32 half_pitch, TileStrides strides);
 
+  /// Bytes of each half in which resident matrices lie while the task runs.
+  void set_resident_bytes(u64 bytes) { resident_bytes_ = bytes; }
+  [[nodiscard]] u64 resident_bytes() const { return resident_bytes_; }
   [[nodiscard]] u32 buffer_bytes() const { return buffer_bytes_; }
   [[nodiscard]] std::size_t weight_words() const { return weight_words_; }
   /// Makes the weights.
@@ -209,6 +225,7 @@ class TaskBuilder {
   u32 rows_, tail_rows_;
   bool packed_ = false;
   u32 buffer_bytes_ = 0;
+  u64 resident_bytes_ = 0;
   std::vector<Step> inputs_, outputs_;
   std::vector<LaunchStep> launches_;
   std::vector<std::function<std::vector<u16>()>> weights_;

@@ -189,10 +189,10 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     stage.scale = first && op.ortho;
     stage.scale_value = fft_scale(op.points);
     stage.residual = last && op.residual.has_value();
-    std::vector<LaunchStep::Register> registers{{butterfly_register::input, from_re.offset, false},
-                                                {butterfly_register::output, to_re.offset, false}};
-    if (!stage.real_input) registers.push_back({butterfly_register::input_imaginary, from_im.offset, false});
-    if (!stage.real_output) registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
+    std::vector<LaunchStep::Register> registers{LaunchStep::Register::of(butterfly_register::input, from_re),
+                                                LaunchStep::Register::of(butterfly_register::output, to_re)};
+    if (!stage.real_input) registers.push_back(LaunchStep::Register::of(butterfly_register::input_imaginary, from_im));
+    if (!stage.real_output) registers.push_back(LaunchStep::Register::of(butterfly_register::output_imaginary, to_im));
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
     // The result of one stage is the input of the next one.
     std::vector<KernelResult> results;
@@ -200,6 +200,9 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
       if (last && (plane == &output_re || !stage.real_output)) {
         results.push_back({plane->offset, plane->layout, op.rows.value_or(task.row_extent()),
                            op.columns.value_or(in_every_tile(op.points))});
+        if (!plane->resident) continue;
+        results.back().launch_register =
+            plane == &output_re ? butterfly_register::output : butterfly_register::output_imaginary;
       }
     }
     const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, op.groups); });

@@ -90,70 +90,137 @@ class LongTokenFft {
   LongButterfly butterfly_;
 };
 
+/// The planes of a strip.
+struct Planes {
+  TileBuffer re, im;
+};
+
+/// A task over strips of whole columns; lanes run over columns.
+class StripTask {
+ public:
+  StripTask(const TaskPlanner& plan, const TokenFft& fft, const MatrixPlace& residual, const MatrixPlace& mixed)
+      : plan_(plan), fft_(fft), residual_(residual), mixed_(mixed) {}
+
+  [[nodiscard]] u32 panels() const { return static_cast<u32>(plan_.padded(mixed_.columns) / plan_.target().lanes); }
+  [[nodiscard]] u32 rows() const { return static_cast<u32>(fft_.tokens); }
+  [[nodiscard]] u32 points() const { return static_cast<u32>(std::max<u64>(2, next_power_of_two(fft_.tokens))); }
+
+  /// @param width   panels of a strip
+  /// @param planes  gives the task the planes of its strips: (task, width, panels of the last strip)
+  template <class MakePlanes>
+  [[nodiscard]] TaskBuilder make(u32 width, const MakePlanes& planes) const {
+    const u32 lanes = plan_.target().lanes;
+    const u32 count = (panels() + width - 1) / width, tail = panels() - (count - 1) * width;
+    TaskBuilder task(plan_.target(), fft_.name, fft_.layer, {count, static_cast<u32>(fft_.batch), 1}, width * lanes,
+                     tail * lanes);
+    const Planes in = planes(task, width, tail);
+    // The result overwrites the residual.
+    const TileBuffer out = task.buffer(u64{width} * lanes, points());
+    task.load_strip(residual_, out, rows(), width, tail, strides(residual_, width));
+    zero(task, in.re, width, tail);
+    zero(task, in.im, width, tail);
+    FftOperator op;
+    op.name = fft_.name;
+    op.points = points();
+    op.along_rows = true;
+    op.ortho = is_scaled(fft_);
+    op.real_output = true;
+    op.residual = out;
+    op.rows = in_every_tile(fft_.tokens);
+    op.columns = KernelResult::Extent{u64{width} * lanes, mixed_.columns, 0};
+    op.groups = width;
+    op.tail_groups = tail;
+    add_fft(task, plan_.kernels(), op, in.re, in.im, in.re, in.im, out, out);
+    task.store_strip(mixed_, out, rows(), width, tail, strides(mixed_, width));
+    return task;
+  }
+  [[nodiscard]] TileStrides strides(const MatrixPlace& place, u32 width) const {
+    return {i64{width} * plan_.target().vector_bytes(), static_cast<i64>(fft_.tokens * place.pitch), 0};
+  }
+
+  struct Best {
+    u32 width = 0;  // 0: no strip fits
+    u64 cost = std::numeric_limits<u64>::max();
+  };
+  /// The width that costs least.
+  template <class MakePlanes>
+  [[nodiscard]] Best best(const MakePlanes& planes) const {
+    Best best;
+    for (u32 width = 1; width <= panels(); ++width) {
+      const TaskBuilder task = make(width, planes);
+      if (!plan_.fits(task)) break;
+      const u64 cost = plan_.cost(task);
+      if (cost < best.cost) best = {width, cost};
+    }
+    return best;
+  }
+  [[nodiscard]] Shape shape(const char* kind) const {
+    return Shape(kind).add(fft_.tokens, fft_.batch, is_scaled(fft_), mixed_.columns, residual_.pitch, mixed_.pitch);
+  }
+
+ private:
+  /// Rows beyond the tokens are zeros.
+  void zero(TaskBuilder& task, const TileBuffer& plane, u32 width, u32 tail) const {
+    if (plane.resident) {
+      task.zero_resident_rows(plane, rows(), points(), width, tail);
+    } else {
+      task.zero_rows(plane, rows(), points());
+    }
+  }
+
+  const TaskPlanner& plan_;
+  const TokenFft& fft_;
+  const MatrixPlace &residual_, &mixed_;
+};
+
 }  // namespace
 
 Tasks token_fft(const TaskPlanner& plan, DramPlan& dram, const TokenFft& fft, const MatrixPlace& re,
                 const MatrixPlace& im, const MatrixPlace& residual, const MatrixPlace& mixed) {
-  const CompilerTarget& target = plan.target();
-  const u32 lanes = target.lanes;
-  const auto panels = static_cast<u32>(plan.padded(mixed.columns) / lanes);
-  const auto rows = static_cast<u32>(fft.tokens);
-  const auto points = static_cast<u32>(std::max<u64>(2, next_power_of_two(fft.tokens)));
-
-  // Takes strips of whole columns; lanes run over columns.
-  const auto make_strip = [&](u32 width) {
-    const u32 count = (panels + width - 1) / width, tail = panels - (count - 1) * width;
-    TaskBuilder task(target, fft.name, fft.layer, {count, static_cast<u32>(fft.batch), 1}, width * lanes, tail * lanes);
-    const auto buffer = [&] { return task.buffer(u64{width} * lanes, points); };
-    // The result overwrites the residual.
-    const TileBuffer in_re = buffer(), in_im = buffer(), out = buffer();
-    const auto strides = [&](const MatrixPlace& place) {
-      return TileStrides{i64{width} * lanes * 2, static_cast<i64>(fft.tokens * place.pitch), 0};
-    };
-    task.load_strip(re, in_re, rows, width, tail, strides(re));
-    task.load_strip(im, in_im, rows, width, tail, strides(im));
-    task.load_strip(residual, out, rows, width, tail, strides(residual));
-    task.zero_rows(in_re, rows, points);
-    task.zero_rows(in_im, rows, points);
-    FftOperator op;
-    op.name = fft.name;
-    op.points = points;
-    op.along_rows = true;
-    op.ortho = is_scaled(fft);
-    op.real_output = true;
-    op.residual = out;
-    op.rows = in_every_tile(fft.tokens);
-    op.columns = KernelResult::Extent{u64{width} * lanes, mixed.columns, 0};
-    op.groups = width;
-    op.tail_groups = tail;
-    add_fft(task, plan.kernels(), op, in_re, in_im, in_re, in_im, out, out);
-    task.store_strip(mixed, out, rows, width, tail, strides(mixed));
-    return task;
+  const StripTask strips(plan, fft, residual, mixed);
+  const auto planes = [&](TaskBuilder& task, u32 width, u32 tail) {
+    const auto buffer = [&] { return task.buffer(u64{width} * plan.target().lanes, strips.points()); };
+    const TileBuffer in_re = buffer(), in_im = buffer();
+    task.load_strip(re, in_re, strips.rows(), width, tail, strips.strides(re, width));
+    task.load_strip(im, in_im, strips.rows(), width, tail, strips.strides(im, width));
+    return Planes{in_re, in_im};
   };
   LongTokenFft in_passes(plan, fft, re, im, residual, mixed);
-  Shape shape("token_fft");
-  shape.add(fft.tokens, fft.batch, is_scaled(fft), mixed.columns, re.pitch, im.pitch, residual.pitch, mixed.pitch);
   // The panels of a strip, or 0: the transform takes passes.
-  const u32 best_width = plan.once(plan.decisions().strips, shape, [&] {
-    u32 best = 0;
-    u64 best_cost = std::numeric_limits<u64>::max();
-    for (u32 width = 1; width <= panels; ++width) {
-      const TaskBuilder task = make_strip(width);
-      if (!plan.fits(task)) break;
-      const u64 cost = plan.cost(task);
-      if (cost >= best_cost) continue;
-      best_cost = cost;
-      best = width;
-    }
+  const Shape shape = strips.shape("token_fft").add(re.pitch, im.pitch);
+  const u32 width = plan.once(plan.decisions().strips, shape, [&] {
+    const auto best = strips.best(planes);
     // Narrow strips make short DMA bursts, so passes with wider tiles may be better.
-    return best == 0 || (best < panels && in_passes.expected_cost() < best_cost) ? 0 : best;
+    const bool may_be_narrow = best.width > 0 && best.width < strips.panels();
+    return may_be_narrow && in_passes.expected_cost() < best.cost ? 0 : best.width;
   });
   Tasks tasks;
-  if (best_width > 0) {
-    tasks.push_back(make_strip(best_width));
+  if (width > 0) {
+    tasks.push_back(strips.make(width, planes));
     return tasks;
   }
   for (u64 element = 0; element < fft.batch; ++element) append(tasks, in_passes.make(dram, element));
+  return tasks;
+}
+
+Tasks resident_token_fft(const TaskPlanner& plan, const TokenFft& fft, const std::array<ResidentMatrix, 2>& planes,
+                         u64 resident_bytes, const MatrixPlace& residual, const MatrixPlace& mixed) {
+  const StripTask strips(plan, fft, residual, mixed);
+  const auto parts = [&](TaskBuilder& task, u32 width, u32) {
+    task.set_resident_bytes(resident_bytes);
+    const auto part = [&](const ResidentMatrix& matrix) {
+      const PanelLayout& layout = matrix.layout;
+      const TileStrides to_next{i64{width} * layout.panel_bytes(), static_cast<i64>(fft.tokens * layout.row_bytes()),
+                                0};
+      return TileBuffer{matrix.offset, width * layout.lanes, layout, true, to_next};
+    };
+    return Planes{part(planes[0]), part(planes[1])};
+  };
+  const Shape shape = strips.shape("resident_token_fft").add(resident_bytes, planes[0].offset, planes[1].offset);
+  const u32 width = plan.once(plan.decisions().strips, shape, [&] { return strips.best(parts).width; });
+  if (width == 0) throw plan.does_not_fit(strips.make(1, parts));
+  Tasks tasks;
+  tasks.push_back(strips.make(width, parts));
   return tasks;
 }
 

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
 
 #include "platform/compiler/lowering/ends.h"
 #include "platform/compiler/lowering/products.h"
@@ -119,18 +122,49 @@ class Encoder {
     fft.real_input = true;
     fft.columns = in_every_tile(network_.hidden);
     const auto [re, im] = program_.fft(fft, n);
+    TokenFft along_tokens;
+    along_tokens.name = name("fft_tokens");
+    along_tokens.layer = layer_;
+    along_tokens.tokens = network_.tokens;
+    along_tokens.batch = network_.batch;
+    along_tokens.ortho = fft.ortho;
     const MatrixPlace re_place = matrix(points), im_place = matrix(points), mixed = matrix(network_.hidden);
-    program_.store(re, re_place);
-    program_.store(im, im_place);
-    flush();
-    TokenFft fft_tokens;
-    fft_tokens.name = name("fft_tokens");
-    fft_tokens.layer = layer_;
-    fft_tokens.tokens = network_.tokens;
-    fft_tokens.batch = network_.batch;
-    fft_tokens.ortho = fft.ortho;
-    add(token_fft(plan_, dram_, fft_tokens, re_place, im_place, x_place_, mixed));
+    RowProgram through_dram = program_;
+    through_dram.store(re, re_place);
+    through_dram.store(im, im_place);
+    Tasks tasks = through_dram.flush();
+    append(tasks, token_fft(plan_, dram_, along_tokens, re_place, im_place, x_place_, mixed));
+    if (auto resident = resident_fft(along_tokens, {re, im}, points, mixed)) {
+      if (plan_.cost(*resident) < plan_.cost(tasks)) tasks = std::move(*resident);
+    }
+    program_.clear();
+    add(std::move(tasks));
     return program_.load(mixed);
+  }
+
+  /// Both transforms with planes that stay in the scratchpad between them; nullopt if they do not fit.
+  std::optional<Tasks> resident_fft(const TokenFft& along_tokens, const std::array<Value, 2>& values, u64 points,
+                                    const MatrixPlace& mixed) {
+    const CompilerTarget& target = plan_.target();
+    const u64 token_points = std::max<u64>(2, next_power_of_two(network_.tokens));
+    // The rows beyond the tokens of a batch element must not be those of the next one.
+    const bool apart = network_.batch == 1 || token_points == network_.tokens;
+    if (!target.residency || !target.column_access || plan_.may_pack() || !apart) return std::nullopt;
+    const PanelLayout layout{target.lanes,
+                             static_cast<u32>(plan_.padded(std::max(rows_, network_.batch * token_points)))};
+    ScratchpadMap map = plan_.map();
+    const auto re = map.place(layout, points), im = map.place(layout, points);
+    if (!re || !im) return std::nullopt;
+    try {
+      RowProgram staying = program_;
+      staying.keep(values[0], *re, map.resident_bytes());
+      staying.keep(values[1], *im, map.resident_bytes());
+      Tasks tasks = staying.flush();
+      append(tasks, resident_token_fft(plan_, along_tokens, {*re, *im}, map.resident_bytes(), x_place_, mixed));
+      return tasks;
+    } catch (const CompileError&) {
+      return std::nullopt;
+    }
   }
 
   Value add_attention(Value n, bool is_dense) {

@@ -98,6 +98,12 @@ void RowProgram::store(Value x, const MatrixPlace& place) {
   operations_.push_back(std::move(operation));
 }
 
+void RowProgram::keep(Value x, const ResidentMatrix& matrix, u64 resident_bytes) {
+  store(x, {});
+  operations_.back().resident = matrix;
+  operations_.back().resident_bytes = resident_bytes;
+}
+
 // ---------------------------------------------------------------- tiles
 
 u64 RowProgram::span_read(const Operation& operation, std::size_t input) const {
@@ -136,6 +142,13 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
   };
   std::vector<Buffer> buffers;
   std::vector<std::size_t> buffer_of(values_.size(), 0), last_use(values_.size(), 0);
+  std::vector<std::optional<ResidentMatrix>> resident_of(values_.size());
+  u64 resident_bytes = 0;
+  for (const Operation& operation : operations) {
+    if (!operation.resident) continue;
+    resident_of[operation.inputs.front()] = operation.resident;
+    resident_bytes = operation.resident_bytes;
+  }
   for (std::size_t i = 0; i < operations.size(); ++i) {
     // Stores happen after all launches.
     const bool store = operations[i].kind == Operation::Kind::store;
@@ -146,12 +159,14 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
     for (std::size_t input = 0; input < operation.inputs.size(); ++input) {
+      if (resident_of[operation.inputs[input]]) continue;
       Buffer& buffer = buffers[buffer_of[operation.inputs[input]]];
       buffer.life.end = std::max(buffer.life.end, last_use[operation.inputs[input]]);
       buffer.life.columns = std::max(buffer.life.columns, span_read(operation, input));
     }
     for (std::size_t output = 0; output < operation.outputs.size(); ++output) {
       const Value value = operation.outputs[output];
+      if (resident_of[value]) continue;
       if (may_overwrite(operation) && last_use[operation.inputs.front()] == i &&
           std::count(operation.inputs.begin(), operation.inputs.end(), operation.inputs.front()) == 1) {
         buffer_of[value] = buffer_of[operation.inputs.front()];
@@ -199,7 +214,16 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
     }
     std::vector<TileBuffer> buffer_of_value(values_.size());
     for (std::size_t value = 0; value < values_.size(); ++value) {
-      if (buffers.empty()) break;
+      if (const auto& matrix = resident_of[value]) {
+        const i64 tile_bytes = i64{tiling.rows} * matrix->layout.row_bytes();
+        buffer_of_value[value] = {
+            matrix->offset, static_cast<u32>(matrix->columns), matrix->layout, true, {tile_bytes, 0, 0}};
+        // Launches of the last tile may write all rows of a full one.
+        const bool beyond = plan_.padded(tiling.rows) * tiling.tiles[0] > matrix->layout.rows;
+        task.set_resident_bytes(beyond ? plan_.half_bytes() + 1 : resident_bytes);
+        continue;
+      }
+      if (buffers.empty()) continue;
       const Lifetime& life = placed[buffer_of[value]];
       buffer_of_value[value] = task.buffer_at(life.offset, life.columns);
     }
@@ -234,7 +258,7 @@ void RowProgram::add_transposes_back(TaskBuilder& task, const std::vector<Operat
   // The values are transposed at the end, because other operators may read them before.
   std::vector<bool> done(values_.size(), false);
   for (const Operation& operation : operations) {
-    if (operation.kind != Operation::Kind::store || done[operation.inputs.front()]) continue;
+    if (operation.kind != Operation::Kind::store || operation.resident || done[operation.inputs.front()]) continue;
     const Value value = operation.inputs.front();
     done[value] = true;
     const auto maker = std::find_if(operations.begin(), operations.end(), [&](const Operation& other) {
@@ -285,6 +309,7 @@ void RowProgram::emit(TaskBuilder& task, const Operation& operation, const std::
       break;
     }
     case Operation::Kind::store:
+      if (operation.resident) break;
       task.store(operation.place, plan_.padded(operation.place.columns), buffer_of[operation.inputs.front()],
                  task.rows(), true, {static_cast<i64>(operation.place.pitch) * task.rows(), 0, 0});
       break;
@@ -382,6 +407,9 @@ std::vector<TaskPlanner::RowPart> RowProgram::divide() {
         if (!tiling) throw plan_.does_not_fit(make(plan_.tiling(rows_, 1, {1, 1})));
         found.tiling = tiling->choice;
       }
+    } else if (std::any_of(operations.begin(), operations.end(),
+                           [](const Operation& operation) { return operation.resident.has_value(); })) {
+      throw ScratchpadError("there is no room for matrices that stay in the scratchpad");
     }
     first = found.end;
     parts.push_back(found);
@@ -397,6 +425,7 @@ Shape RowProgram::shape() const {
     shape.add(operation.place.columns, operation.place.pitch);
     shape.add(operation.linear.inputs, operation.linear.outputs).add_if(operation.linear.activation);
     shape.add(operation.fft.points, operation.fft.ortho);
+    shape.add(operation.resident ? operation.resident->offset + 1 : 0, operation.resident_bytes);
     shape.add(operation.weight == nullptr ? 0 : operation.weight->shape.back());
   }
   return shape;
@@ -414,10 +443,14 @@ Tasks RowProgram::flush() {
     }
     first = found.end;
   }
+  clear();
+  return tasks;
+}
+
+void RowProgram::clear() {
   operations_.clear();
   values_.clear();
   in_dram_.clear();
-  return tasks;
 }
 
 // ---------------------------------------------------------------- long rows

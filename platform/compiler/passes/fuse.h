@@ -24,7 +24,8 @@ class RowProgram {
   /// @param fuse  false: every operator becomes a task of its own
   RowProgram(const TaskPlanner& plan, DramPlan& dram, u64 rows, bool fuse)
       : plan_(plan), dram_(dram), rows_(rows), fuse_(fuse) {}
-  RowProgram(const RowProgram&) = delete;
+  /// A copy is another way to go on from here.
+  RowProgram(const RowProgram&) = default;
   RowProgram& operator=(const RowProgram&) = delete;
 
   void set_layer(u32 layer) { layer_ = layer; }
@@ -36,9 +37,13 @@ class RowProgram {
   /// The planes of the transform of real rows; as many columns as points.
   std::pair<Value, Value> fft(const FftOperator& op, Value x);
   void store(Value x, const MatrixPlace& place);
+  /// The plane of an fft stays in the scratchpad, where `resident_bytes` of each half are kept for resident matrices.
+  void keep(Value x, const ResidentMatrix& matrix, u64 resident_bytes);
 
   /// The tasks of all operators so far, whose values end.
   [[nodiscard]] Tasks flush();
+  /// Forgets all operators and values.
+  void clear();
 
  private:
   struct Operation {
@@ -48,6 +53,8 @@ class RowProgram {
     std::vector<Value> inputs;   // linear: x, then the residual if there is one
     std::vector<Value> outputs;  // fft: re, im, then the intermediate planes if there are several stages
     MatrixPlace place;
+    std::optional<ResidentMatrix> resident;  // of a store
+    u64 resident_bytes = 0;
     const Tensor *weight = nullptr, *bias = nullptr;
     double epsilon = 0;
     LinearOperator linear;

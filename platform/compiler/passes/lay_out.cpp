@@ -89,7 +89,7 @@ class Layout {
         kernel.mapping = launch.mapping;
         kernel.predicted_cycles = step_cycles(target_, launch);
         const auto moves = std::find_if(launch.registers.begin(), launch.registers.end(),
-                                        [](const LaunchStep::Register& reg) { return !reg.weights; });
+                                        [](const LaunchStep::Register& reg) { return !reg.weights && !reg.resident; });
         if (moves != launch.registers.end()) {
           kernel.half_register = moves->number;
           kernel.half_register_value = steps.back().command.registers[moves->number];
@@ -193,7 +193,12 @@ class Layout {
     command.counts = launch.counts;
     for (const LaunchStep::Register& reg : launch.registers) {
       command.registers[reg.number] = static_cast<u32>(reg.weights ? weight_area + reg.offset : reg.offset);
-      if (!reg.weights) step.half_mask |= 1u << reg.number;
+      if (reg.resident) {
+        step.half_mask |= 0x10000u << reg.number;
+        step.source_stride = reg.strides;
+      } else if (!reg.weights) {
+        step.half_mask |= 1u << reg.number;
+      }
     }
     if (launch.own_weights || !target_.weight_residency) step.flags |= step_flag_own_weights;
     step.tail_index = launch.tail_count == launch.counts[launch.row_level] ? tail_none : launch.row_level;

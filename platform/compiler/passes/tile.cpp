@@ -16,7 +16,7 @@ u64 TaskPlanner::align(u64 bytes) const {
 }
 
 u64 TaskPlanner::footprint(const TaskBuilder& task) const {
-  return align(task.buffer_bytes()) + std::max(limits_.weight_area, weight_bytes(task));
+  return align(task.buffer_bytes()) + task.resident_bytes() + std::max(limits_.weight_area, weight_bytes(task));
 }
 
 u64 TaskPlanner::compute_cycles(const TaskBuilder& task) const {

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "platform/compiler/cost/cost.h"
+#include "platform/compiler/ir/scratchpad_map.h"
 #include "platform/compiler/ir/task_builder.h"
 #include "platform/compiler/ir/tiling.h"
 #include "platform/compiler/kernels/kernel_library.h"
@@ -57,7 +58,11 @@ class TaskPlanner {
   /// The task with the best tiling. @throws ScratchpadError  a lane group of rows does not fit a half
   [[nodiscard]] TaskBuilder best_task(u64 rows, std::array<u32, 2> outer, const Shape& shape, const Make& make) const;
 
-  /// Bytes of buffers and weights of a task; both lie in one half.
+  /// A map without resident matrices.
+  [[nodiscard]] ScratchpadMap map() const {
+    return {half_bytes(), limits_.weight_area, std::max<u64>(target().tile_bytes(), 64)};
+  }
+  /// Bytes of buffers, weights and resident matrices of a task in a half.
   [[nodiscard]] u64 footprint(const TaskBuilder& task) const;
   [[nodiscard]] u64 weight_bytes(const TaskBuilder& task) const { return align(task.weight_words() * 2); }
   [[nodiscard]] bool fits(const TaskBuilder& task) const {
