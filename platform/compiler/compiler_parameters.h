@@ -20,6 +20,7 @@ struct CompilerParameters : ParameterGroup {
   // Techniques beyond the published ones.
   Param<std::string> method;
   Param<bool> residency;
+  Param<bool> pruning;
 };
 
 }  // namespace bvp

@@ -25,6 +25,7 @@ struct CompilerTarget {
   bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,
        exchange_by_half = true;
   bool residency = true;      // intermediate matrices may stay in the scratchpad between tasks
+  bool pruning = true;        // of residuals, columns that nobody reads afterwards are not filled
   bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   u64 scratchpad_bytes = 4 << 20;
   u64 scratchpad_base = 0;  // bus addresses

@@ -38,6 +38,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.exchange_by_half = scenario.compiler.exchange_by_half;
   const bool published = scenario.compiler.method.get() == "published";
   target.residency = scenario.compiler.residency && !published;
+  target.pruning = scenario.compiler.pruning && !published;
   target.cal = cal_timing(soc.pe, target.lanes);
   target.stage_points = static_cast<u32>(scenario.compiler.stage_points);
   target.tile_rows = static_cast<u32>(scenario.compiler.tile_rows);

@@ -111,6 +111,7 @@ class RandomCase {
     set("run.seed", below(1000));
     // Added behind the others, which so keep their numbers.
     sometimes_off(4, "compiler.residency");
+    sometimes_off(4, "compiler.pruning");
     if (chance(8)) set("compiler.method", "published");
   }
 

@@ -2,6 +2,7 @@
 // A task: its buffers in a scratchpad half, its DMA steps and launch steps.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <iterator>
@@ -166,6 +167,10 @@ class TaskBuilder {
   /// Bytes of each half in which resident matrices lie while the task runs.
   void set_resident_bytes(u64 bytes) { resident_bytes_ = bytes; }
   [[nodiscard]] u64 resident_bytes() const { return resident_bytes_; }
+  /// Launches read up to this offset in the half. What they find beyond the buffers is not used, but must be in the
+  /// scratchpad.
+  void read_up_to(u64 offset) { read_end_ = std::max(read_end_, offset); }
+  [[nodiscard]] u64 read_end() const { return read_end_; }
   [[nodiscard]] u32 buffer_bytes() const { return buffer_bytes_; }
   [[nodiscard]] std::size_t weight_words() const { return weight_words_; }
   /// Makes the weights.
@@ -225,7 +230,7 @@ class TaskBuilder {
   u32 rows_, tail_rows_;
   bool packed_ = false;
   u32 buffer_bytes_ = 0;
-  u64 resident_bytes_ = 0;
+  u64 resident_bytes_ = 0, read_end_ = 0;
   std::vector<Step> inputs_, outputs_;
   std::vector<LaunchStep> launches_;
   std::vector<std::function<std::vector<u16>()>> weights_;

@@ -106,12 +106,32 @@ void RowProgram::keep(Value x, const ResidentMatrix& matrix, u64 resident_bytes)
 
 // ---------------------------------------------------------------- tiles
 
-u64 RowProgram::span_read(const Operation& operation, std::size_t input) const {
+u64 RowProgram::span_used(const std::vector<Operation>& operations, Value value) const {
+  u64 span = 0;
+  for (const Operation& operation : operations) {
+    for (std::size_t input = 0; input < operation.inputs.size(); ++input) {
+      if (operation.inputs[input] != value) continue;
+      span = std::max(span, span_read(operations, operation, input));
+      // A norm may leave its result in the same buffer, where it writes no other columns.
+      if (operation.kind == Operation::Kind::norm) {
+        span = std::max(span, span_used(operations, operation.outputs.front()));
+      }
+    }
+  }
+  return span;
+}
+
+u64 RowProgram::span_read(const std::vector<Operation>& operations, const Operation& operation,
+                          std::size_t input) const {
   switch (operation.kind) {
     case Operation::Kind::linear: {
       const LinearShape shape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes);
-      // A residual is added to all columns that are written, but the columns that are cut off must stay zero.
-      return input == 0 ? shape.points : shape.written();
+      if (input == 0) return shape.points;
+      // A residual is added to all columns that are written. Those that are cut off must stay zero as far as they are
+      // read.
+      if (!plan_.target().pruning) return shape.written();
+      const u64 used = span_used(operations, operation.outputs.front());
+      return std::min(shape.written(), plan_.padded(std::max(operation.linear.outputs, used)));
     }
     case Operation::Kind::fft:
       return operation.fft.points;
@@ -162,7 +182,7 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
       if (resident_of[operation.inputs[input]]) continue;
       Buffer& buffer = buffers[buffer_of[operation.inputs[input]]];
       buffer.life.end = std::max(buffer.life.end, last_use[operation.inputs[input]]);
-      buffer.life.columns = std::max(buffer.life.columns, span_read(operation, input));
+      buffer.life.columns = std::max(buffer.life.columns, span_read(operations, operation, input));
     }
     for (std::size_t output = 0; output < operation.outputs.size(); ++output) {
       const Value value = operation.outputs[output];
@@ -238,6 +258,11 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
       const TileBuffer buffer = task.buffer_at(placed[i].offset, placed[i].columns);
       task.zero_columns(buffers[i].loaded ? buffer : for_columns(plan_.target(), buffer), buffers[i].first_extent,
                         placed[i].columns);
+    }
+    for (const Operation& operation : operations) {
+      if (operation.kind != Operation::Kind::linear || operation.inputs.size() < 2) continue;
+      task.read_up_to(buffer_of_value[operation.inputs[1]].offset +
+                      u64{task.buffer_size(values_[operation.outputs.front()].written)});
     }
     for (const Operation& operation : operations) emit(task, operation, buffer_of_value, operations);
     add_transposes_back(task, operations, buffer_of_value);

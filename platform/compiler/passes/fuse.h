@@ -67,7 +67,11 @@ class RowProgram {
 
   Value add_value(u64 columns, u64 written);
   /// The columns of the matrix that an operator reads through this input; columns beyond `columns` must be zero.
-  [[nodiscard]] u64 span_read(const Operation& operation, std::size_t input) const;
+  /// @param operations  all of the task
+  [[nodiscard]] u64 span_read(const std::vector<Operation>& operations, const Operation& operation,
+                              std::size_t input) const;
+  /// The columns of an operator's result that other operators of the task read, or that are stored.
+  [[nodiscard]] u64 span_used(const std::vector<Operation>& operations, Value value) const;
   /// Columns of a value that are valid once the operation is done.
   [[nodiscard]] u64 written(const Operation& operation, Value value) const;
   [[nodiscard]] bool may_overwrite(const Operation& operation) const;
