@@ -194,6 +194,11 @@ static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
   push(walk, slot, link);
 }
 
+static void add_to_registers(uint32_t* registers, uint32_t mask, uint32_t bytes) {
+  for (uint32_t i = 0; mask != 0; ++i, mask >>= 1)
+    if ((mask & 1) != 0) registers[i] += bytes;
+}
+
 /* Of the task's number the lower 16 bits. */
 static uint32_t tag_of(const struct task_plan* plan, uint32_t step) { return plan->index << 16 | step; }
 
@@ -219,10 +224,12 @@ static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_
     add_to_address(slot->registers + offsetof(struct bvp_dma_descriptor, destination) / 4, destination);
     if (tail) slot->registers[offsetof(struct bvp_dma_descriptor, count) / 4 + step->tail_index] = step->tail_count;
   } else {
-    if (half != 0) {
-      uint32_t mask = step->half_mask;
-      for (uint32_t i = 0; mask != 0; ++i, mask >>= 1)
-        if ((mask & 1) != 0) slot->registers[i] += (uint32_t)half;
+    const uint32_t with_half = step->half_mask & 0xffff, with_tile = step->half_mask >> 16;
+    if (half != 0) add_to_registers(slot->registers, with_half, (uint32_t)half);
+    if (with_tile != 0) {
+      int64_t distance = 0;
+      for (int level = 0; level < 3; ++level) distance += step->source_stride[level] * (int64_t)tile->index[level];
+      add_to_registers(slot->registers, with_tile, (uint32_t)distance);
     }
     if (tail) slot->counts[step->tail_index] = step->tail_count;
     if (walk->last_launch_tag == slot->tag && (step->flags & BVP_STEP_FLAG_OWN_WEIGHTS) == 0)
@@ -493,7 +500,8 @@ static const char* check_step(const struct bvp_network_header* network, const st
   if (step->command.opcode != (launch ? BVP_OPCODE_LAUNCH : BVP_OPCODE_DMA)) return "a step has the wrong opcode";
   if (step->tail_index != BVP_TAIL_NONE && step->tail_index >= (launch ? 4u : 3u))
     return "a step's tail_index is out of range";
-  if ((step->half_mask >> (launch ? 16 : 2)) != 0) return "a step's half_mask is out of range";
+  if (launch ? (step->half_mask & step->half_mask >> 16) != 0 : step->half_mask >> 2 != 0)
+    return "a step's half_mask is out of range";
   if ((step->flags & BVP_STEP_FLAG_GATHER) != 0) return check_gather(network, step, phase == phase_inputs);
   return NULL;
 }

@@ -12,6 +12,14 @@
 
 namespace bvp {
 
+namespace {
+
+/// The most bursts that an event performs ahead of the present, so that channels and other initiators contend at the
+/// grain of a few bursts however many may be in flight.
+constexpr u32 bursts_of_event = 8;
+
+}  // namespace
+
 Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
     : number(channel_number),
       stats(fmt::format("channel{}", channel_number)),
@@ -126,15 +134,17 @@ Cycle Dma::next_issue(const Channel& channel) const {
   return std::max(channel.issue_from, channel.done[channel.burst_count % channel.done.size()]);
 }
 
-/// Performs the bursts whose issue lies a little ahead of the present, at most as many as may be in flight, then sleeps
-/// until the next burst may be issued. So the channel never reserves or reads much later than the present.
+/// Performs the bursts whose issue lies a little ahead of the present, at most as many as may be in flight and no more
+/// than `bursts_of_event`, then sleeps until the next burst may be issued. So the channel never reserves or reads much
+/// later than the present.
 void Dma::run(Channel& channel) {
   // If two channels are due at the same time, start_moving() must run only once.
   if (moving_since_ && *moving_since_ == clock_.now() && !drains(channel)) return;
   const bool moved = stop_moving();
   if (!drains(channel)) {
     if (moved || start_moving()) return;
-    for (u32 i = 0; i < outstanding_ && !drains(channel); ++i) perform_burst(channel, next_issue(channel));
+    for (u32 i = 0; i < std::min(outstanding_, bursts_of_event) && !drains(channel); ++i)
+      perform_burst(channel, next_issue(channel));
   }
   if (drains(channel) && clock_.to_time(channel.finished) <= sc_core::sc_time_stamp()) return complete(channel);
   wake_when_due(channel);

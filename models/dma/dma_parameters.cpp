@@ -14,8 +14,11 @@ DmaParameters::DmaParameters(ParameterGroup* parent, std::string name, std::stri
                    "assumption: not disclosed for this class of machine", Confidence::low),
       burst_bytes(this, "burst_bytes", 256, "bytes", {16, 4096}, power_of_two, "Most bytes of one burst.",
                   "assumption: AXI burst of 16 beats of 16 bytes", Confidence::low),
-      outstanding(this, "outstanding", 8, "bursts", {1, 64}, "Bursts of a channel in flight.",
-                  "assumption: covers most of the DRAM latency", Confidence::low),
+      outstanding(
+          this, "outstanding", 32, "bursts", {1, 64}, "Bursts of a channel in flight.",
+          "so many that one channel alone can keep the DRAM busy: bandwidth times latency under load, 51.2 GB/s "
+          "x 150 ns = 7.7 KB or 30 bursts, rounded up to a tag of 5 bits",
+          Confidence::low),
       bytes_per_cycle(this, "bytes_per_cycle", 64, "bytes", {1, 4096}, power_of_two,
                       "Data path of a channel; it issues one bus request a cycle at most.",
                       "assumption: the scratchpad's bank width", Confidence::low) {}

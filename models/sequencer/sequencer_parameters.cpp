@@ -29,7 +29,7 @@ SequencerParameters::SequencerParameters(ParameterGroup* parent, std::string nam
       burst_bytes(this, "burst_bytes", 256, "bytes", {64, 4096}, power_of_two, "Longest single read of a kernel image.",
                   "assumption: as the DMA", Confidence::low),
       outstanding_bursts(this, "outstanding_bursts", 4, "bursts", {1, 64},
-                         "Reads of a kernel image in flight at a time.", "assumption: half of the DMA's",
+                         "Reads of a kernel image in flight at a time.", "assumption: images are short",
                          Confidence::low),
       max_image_bytes(this, "max_image_bytes", 1 << 20, "bytes", {64, 64 << 20},
                       "Largest kernel image that a launch may name.", "assumption", Confidence::low) {}

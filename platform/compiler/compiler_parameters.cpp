@@ -35,6 +35,19 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
       exchange_by_half(this, "exchange_by_half", true, "", {},
                        "PEs that exchange send each other the half of their points that the other one needs; otherwise "
                        "all, and drop what they do not need.",
-                       "choice of the user", Confidence::high) {}
+                       "choice of the user", Confidence::high),
+      method(this, "method", "improved", {"improved", "published"},
+             "improved: techniques beyond the published ones are used where their switches say so and they cost less; "
+             "published: none of them (residency, pruning).",
+             "choice of the user", Confidence::high),
+      residency(this, "residency", true, "", {},
+                "The half spectrum of a two-dimensional transform stays in the scratchpad between the transform along "
+                "hidden and that along the tokens where it fits and that costs less; otherwise it goes through DRAM.",
+                "choice of the user", Confidence::high),
+      pruning(
+          this, "pruning", true, "", {},
+          "Of the residual of a butterfly layer whose outputs are cut off, only the columns that are read afterwards "
+          "get room and zeros in the scratchpad; otherwise all that the butterfly computes.",
+          "choice of the user", Confidence::high) {}
 
 }  // namespace bvp

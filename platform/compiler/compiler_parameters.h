@@ -17,6 +17,10 @@ struct CompilerParameters : ParameterGroup {
   Param<bool> ping_pong;
   Param<bool> weight_residency;
   Param<bool> exchange_by_half;
+  // Techniques beyond the published ones.
+  Param<std::string> method;
+  Param<bool> residency;
+  Param<bool> pruning;
 };
 
 }  // namespace bvp

@@ -20,13 +20,20 @@ struct CompilerTarget : MachineShape {
   // Techniques, each of which can be left out (CompilerParameters).
   bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,
        exchange_by_half = true;
+  bool residency = true;      // intermediate matrices may stay in the scratchpad between tasks
+  bool pruning = true;        // of residuals, columns that nobody reads afterwards are not filled
   bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   u64 scratchpad_base = 0, dram_base = 0;  // bus addresses
   // The cost of moving data, in cycles of the accelerator's clock.
   double dram_bytes_per_cycle = 51.2;             // at best
   u32 dram_access_bytes = 64;                     // the least that the DRAM moves
   double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
-  u32 dma_burst_bytes = 256, dma_outstanding = 8, dma_setup_cycles = 64;
+  u32 dma_bytes_per_cycle = 64;                   // of a channel
+  u32 dma_burst_bytes = 256, dma_outstanding = 32, dma_setup_cycles = 64;
+  // The cost of a launch, in the same cycles.
+  u32 launch_cycles = 54;              // of the sequencer, from the decision to start to the PEs' start
+  double image_bytes_per_cycle = 8.5;  // at which a kernel image is read
+  u32 config_bytes_per_cycle = 8;      // at which it goes into the PEs
 
   static constexpr u32 default_stage_points = 512;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "platform/program/layout.h"
 
@@ -26,6 +27,7 @@ struct KernelResult {
   u32 offset = 0;  // within the half
   PanelLayout layout;
   Extent rows, columns;
+  std::optional<unsigned> launch_register = {};  // that says where the matrix lies, if it is not in the half
 };
 
 /// As many in every tile.

@@ -2,6 +2,8 @@
 // How matrices lie in the scratchpad.
 #pragma once
 
+#include <tuple>
+
 #include "models/base/types.h"
 
 namespace bvp {
@@ -13,6 +15,9 @@ struct VectorWalk {
   i32 group = 0;               // to the next `lanes` values along the same dimension
   i32 step = 0;                // to the next vector of the same tile
   i32 panel = 0;               // `lanes` vectors on
+
+  [[nodiscard]] auto tied() const { return std::tie(column_access, group, step, panel); }
+  friend bool operator<(const VectorWalk& a, const VectorWalk& b) { return a.tied() < b.tied(); }
 };
 
 /// A matrix of fp16 [rows][columns] as panels of `lanes` columns: panel p holds columns p*lanes.. of all rows,
@@ -22,6 +27,9 @@ struct PanelLayout {
   u32 rows = 0;  // a multiple of lanes, except in a packed buffer whose columns nobody takes
   /// The rows of each tile are the matrix's columns and the other way round; the tiles are where they always are.
   bool transposed = false;
+
+  [[nodiscard]] auto tied() const { return std::tie(lanes, rows, transposed); }
+  friend bool operator<(const PanelLayout& a, const PanelLayout& b) { return a.tied() < b.tied(); }
 
   [[nodiscard]] u32 row_bytes() const { return lanes * 2; }
   [[nodiscard]] u32 panel_bytes() const { return rows * row_bytes(); }

@@ -31,6 +31,9 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.ping_pong = scenario.compiler.ping_pong;
   target.weight_residency = scenario.compiler.weight_residency;
   target.exchange_by_half = scenario.compiler.exchange_by_half;
+  const bool published = scenario.compiler.method.get() == "published";
+  target.residency = scenario.compiler.residency && !published;
+  target.pruning = scenario.compiler.pruning && !published;
   target.cal = cal_timing(soc.pe, target.lanes);
   target.stage_points = scenario.compiler.stage_points.as<u32>();
   target.tile_rows = scenario.compiler.tile_rows.as<u32>();
@@ -50,9 +53,14 @@ CompilerTarget target_of(const Scenario& scenario) {
   const i64 to_data = soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency;
   target.read_latency = static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
   target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
+  target.dma_bytes_per_cycle = soc.dma.bytes_per_cycle.as<u32>();
   target.dma_burst_bytes = soc.dma.burst_bytes.as<u32>();
   target.dma_outstanding = soc.dma.outstanding.as<u32>();
   target.dma_setup_cycles = soc.dma.setup_cycles.as<u32>();
+  target.launch_cycles = static_cast<u32>(soc.sequencer.dispatch_cycles + soc.sequencer.launch_cycles);
+  target.image_bytes_per_cycle =
+      static_cast<double>(soc.sequencer.outstanding_bursts * soc.sequencer.burst_bytes) / target.read_latency;
+  target.config_bytes_per_cycle = soc.sequencer.config_bytes_per_cycle.as<u32>();
   return target;
 }
 

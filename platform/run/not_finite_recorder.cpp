@@ -48,7 +48,10 @@ void NotFiniteRecorder::command_completed(const Command& command, Cycle) {
   const std::array<u32, 3> tile = tile_of(*launched.task, launched.completed++);
   // The registers of a command contain the half of its tile.
   const u64 half = u64{command.registers[kernel.half_register]} - kernel.half_register_value;
-  for (const KernelResult& result : kernel.results) look_through(result, half + result.offset, launched, tile);
+  for (const KernelResult& result : kernel.results) {
+    const u64 base = result.launch_register ? command.registers[*result.launch_register] : half + result.offset;
+    look_through(result, base, launched, tile);
+  }
 }
 
 void NotFiniteRecorder::look_through(const KernelResult& result, u64 base, const Launched& launched,

@@ -138,6 +138,9 @@ bvp_step launch_step(std::mt19937& random, uint64_t image) {
   for (auto& count : step.command.counts) count = 8;
   for (auto& value : step.command.registers) value = random();
   step.half_mask = random() % 65536;
+  // Some of the other registers move with the tile.
+  step.half_mask |= (random() % 65536 & ~step.half_mask) << 16;
+  for (auto& stride : step.source_stride) stride = static_cast<int64_t>(random() % 4096) - 2048;
   step.tail_index = BVP_TAIL_NONE;
   return step;
 }
@@ -320,8 +323,12 @@ void check_command(const bvp_command& command, const bvp_step& step, const uint3
     std::memcpy(expected.registers, &descriptor, sizeof descriptor);
     expected.unit = channel;
   } else {
-    for (unsigned i = 0; i < 16; ++i)
+    int64_t distance = 0;
+    for (int level = 0; level < 3; ++level) distance += step.source_stride[level] * int64_t{index[level]};
+    for (unsigned i = 0; i < 16; ++i) {
       if ((step.half_mask >> i & 1) != 0) expected.registers[i] += half * half_bytes;
+      if ((step.half_mask >> (16 + i) & 1) != 0) expected.registers[i] += static_cast<uint32_t>(distance);
+    }
     if (tail) expected.counts[step.tail_index] = step.tail_count;
   }
   REQUIRE(command.opcode == expected.opcode);
@@ -713,7 +720,7 @@ TEST_CASE("runtime: a wrong descriptor is refused", "[firmware]") {
   CHECK(refused([](TestNetwork& n) { n.steps[1].command.opcode = BVP_OPCODE_LAUNCH; }));
   CHECK(refused([](TestNetwork& n) { n.steps[1].tail_index = 3; }));
   CHECK(refused([](TestNetwork& n) { n.steps[1].half_mask = 4; }));
-  CHECK(refused([](TestNetwork& n) { n.steps[2].half_mask = 0x10000; }));
+  CHECK(refused([](TestNetwork& n) { n.steps[2].half_mask = 0x10001; }));
 }
 
 TEST_CASE("runtime: an index beyond the bound of its gather ends the run", "[firmware]") {

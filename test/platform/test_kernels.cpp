@@ -5,10 +5,10 @@
 #include <numeric>
 #include <random>
 
-#include "platform/compiler/operators.h"
-#include "platform/compiler/row_part_kernel.h"
-#include "platform/compiler/row_passes.h"
-#include "platform/compiler/transpose.h"
+#include "platform/compiler/kernels/row_part_kernel.h"
+#include "platform/compiler/kernels/row_passes.h"
+#include "platform/compiler/lowering/operators.h"
+#include "platform/compiler/lowering/transpose.h"
 #include "platform/network/half.h"
 #include "test/support/array_bench.h"
 
@@ -134,7 +134,7 @@ Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false
   op.inputs = sizes.inputs;
   op.outputs = sizes.outputs;
   op.residual = res;
-  add_butterfly_linear(task, target, op, in, out);
+  add_butterfly_linear(task, KernelLibrary(target), op, in, out);
   std::vector<u16> padded(sizes.rows * shape.points, 0), padded_residual(sizes.rows * shape.written(), 0);
   for (u64 row = 0; row < sizes.rows; ++row) {
     for (u64 i = 0; i < sizes.inputs; ++i) padded[row * shape.points + i] = x[row * sizes.inputs + i];
@@ -226,11 +226,11 @@ void check_fft(ArrayConfig& config, u64 points, u64 others, bool along_rows, boo
   bench.write_matrix(in.offset, in.layout, columns, re);
   bench.write_matrix(in_im.offset, in_im.layout, columns, im);
   if (along_rows) {
-    add_fft(task, target, op, in, in_im, in, in_im, out, out_im);
+    add_fft(task, KernelLibrary(target), op, in, in_im, in, in_im, out, out_im);
   } else {
     // A real input has no imaginary plane to work in.
     const TileBuffer work = task.buffer(columns), work_im = task.buffer(columns);
-    add_fft(task, target, op, in, in_im, work, work_im, out, out_im);
+    add_fft(task, KernelLibrary(target), op, in, in_im, work, work_im, out, out_im);
   }
   const auto cycles = run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
   if (report) {
@@ -278,12 +278,16 @@ ButterflyStage plain_stage(u64 points, const PanelLayout& layout, bool complex) 
     stage.output_stride.push_back(layout.column_stride(bit));
   }
   stage.input_group_stride = stage.output_group_stride = static_cast<i32>(layout.group_bytes());
-  stage.weights = [](u32, unsigned layer, u32 index) {
+  return stage;
+}
+
+std::vector<u16> plain_weights(const ButterflyKernel& kernel) {
+  const auto of_pair = [](u32, unsigned layer, u32 index) {
     const double angle = 0.1 + layer + index * 0.37;
     return std::array<u16, 4>{to_half(std::cos(angle)), to_half(-std::sin(angle)), to_half(std::sin(angle)),
                               to_half(std::cos(angle))};
   };
-  return stage;
+  return kernel.weights.words(of_pair, {});
 }
 
 struct Task1024 {
@@ -299,7 +303,7 @@ Task1024 run_plain(ArrayConfig& config, u64 points, bool complex) {
   const CompilerTarget target = config.target();
   const PanelLayout layout{32, 1024};
   const ButterflyKernel kernel = make_butterfly_kernel(target, plain_stage(points, layout, complex), 32);
-  bench.write(3u << 20, kernel.weights);
+  bench.write(3u << 20, plain_weights(kernel));
   REQUIRE(bench.configure(kernel.kernel.encode()));
   bench.launch({kernel.counts[0], kernel.counts[1], kernel.counts[2], 32 / kernel.groups_per_instance},
                {{butterfly_register::input, 0},
@@ -335,9 +339,10 @@ std::vector<u16> run_damaged(ArrayConfig& config, const std::function<void(Kerne
   const CompilerTarget target = config.target();
   const PanelLayout layout{32, 128};
   ButterflyKernel kernel = make_butterfly_kernel(target, plain_stage(512, layout, false), 4);
-  damage(kernel.kernel, kernel.weights);
+  std::vector<u16> weights = plain_weights(kernel);
+  damage(kernel.kernel, weights);
   bench.write_matrix(0, layout, 512, random_words(128 * 512, 20));
-  bench.write(3u << 20, kernel.weights);
+  bench.write(3u << 20, weights);
   if (!bench.configure(kernel.kernel.encode())) return {};
   bench.launch({kernel.counts[0], kernel.counts[1], kernel.counts[2], 4}, {{butterfly_register::input, 0},
                                                                            {butterfly_register::output, 1u << 20},
@@ -387,7 +392,7 @@ TEST_CASE("layer normalisation", "[kernels]") {
     const auto words = random_words(rows * columns, 7, 3.0);
     bench.write_matrix(x.offset, x.layout, columns, words);
     const Tensor weight{{columns}, random_words(columns, 8)}, bias{{columns}, random_words(columns, 9)};
-    add_layer_norm(task, target, "norm", weight, bias, 1e-5, x, x);
+    add_layer_norm(task, KernelLibrary(target), "norm", weight, bias, 1e-5, x, x);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(x.offset, x.layout, rows, columns);
     double worst = 0;
@@ -628,7 +633,7 @@ TEST_CASE("attention over more keys than fp16 counts", "[kernels]") {
     bench.write_matrix(k.offset, k.layout, 1, std::vector<u16>(keys, 0));
     bench.write_matrix(v.offset, v.layout, 1, values);
     bench.write_matrix(q.offset, q.layout, 1, random_words(queries, 12));
-    add_attention(task, target, "attention", keys, 1, power, q, k, v, scores, statistics, true, out);
+    add_attention(task, KernelLibrary(target), "attention", keys, 1, power, q, k, v, scores, statistics, true, out);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(out.offset, out.layout, queries, 1);
     const auto kept = bench.read_matrix(statistics.offset, statistics.layout, queries, softmax_column::count);
@@ -668,7 +673,7 @@ TEST_CASE("attention of one head", "[kernels]") {
     bench.write_matrix(k.offset, k.layout, width, kw);
     bench.write_matrix(v.offset, v.layout, width, vw);
     bench.write_matrix(q.offset, q.layout, width, qw);
-    add_attention(task, target, "attention", keys, width, 0, q, k, v, scores, statistics, false, out);
+    add_attention(task, KernelLibrary(target), "attention", keys, width, 0, q, k, v, scores, statistics, false, out);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(out.offset, out.layout, queries, width);
     double error = 0, norm = 0;
@@ -730,7 +735,7 @@ TEST_CASE("dense products with bias, activation and residual", "[kernels]") {
     op.bias = b;
     op.activation = c.activation;
     if (c.residual) op.residual = r;
-    add_dense(task, target, op, x, w, y);
+    add_dense(task, KernelLibrary(target), op, x, w, y);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(y.offset, y.layout, c.rows, c.outputs);
     std::size_t wrong = 0;
@@ -766,7 +771,7 @@ TEST_CASE("a large dense product keeps Cal busy", "[kernels]") {
   op.inputs = 768;
   op.outputs = 256;
   op.bias = b;
-  add_dense(task, target, op, x, w, y);
+  add_dense(task, KernelLibrary(target), op, x, w, y);
   const Cycle cycles = run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192).front();
   CHECK(static_cast<double>(bench.counter("cal", "issue")) / static_cast<double>(cycles * 16) >= 0.85);
 }
@@ -847,7 +852,7 @@ TEST_CASE("tiles are transposed on the array, whatever their bits", "[kernels]")
     TaskBuilder task(target, "task", 0, {1, 1, 1}, machine.matrix_rows, machine.matrix_rows);
     const TileBuffer before = task.buffer(machine.matrix_columns), buffer = task.buffer(machine.matrix_columns),
                      behind = task.buffer(machine.matrix_columns);
-    add_transpose(task, target, "transpose", buffer, machine.matrix_columns, true);
+    add_transpose(task, KernelLibrary(target), "transpose", buffer, machine.matrix_columns, true);
     CHECK(task.launches().size() == machine.passes);
     std::mt19937 random(1);
     std::vector<u16> words(3 * buffer.layout.bytes(machine.matrix_columns) / 2);

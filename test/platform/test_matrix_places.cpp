@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include "platform/compiler/plan.h"
+#include "platform/compiler/ir/dram_plan.h"
 
 using namespace bvp;
 
@@ -28,33 +28,34 @@ TEST_CASE("matrices share places in DRAM only when they are never in use at the 
   target.dram_bytes = u64{1} << 30;
   std::mt19937 random(7);
   for (int round = 0; round < 20; ++round) {
-    Plan plan(target, 0, target.scratchpad_bytes, false, false);
+    DramPlan dram(target);
+    Tasks all;
     std::vector<Use> uses;
     const std::size_t tasks = 1 + random() % 12;
     for (int i = 0; i < 30; ++i) {
       Use use;
-      use.place = plan.matrix(1 + random() % 300, 1 + random() % 400);
+      use.place = dram.matrix(1 + random() % 300, 1 + random() % 400);
       use.first = random() % tasks;
       use.last = use.first + random() % (tasks - use.first);
       use.kept = random() % 6 == 0;
-      if (use.kept) plan.keep(use.place);
+      if (use.kept) dram.keep(use.place);
       uses.push_back(use);
     }
-    const MatrixPlace unused = plan.matrix(100000, 2000);  // has no place: it would not fit
+    const MatrixPlace unused = dram.matrix(100000, 2000);  // has no place: it would not fit
     for (std::size_t index = 0; index < tasks; ++index) {
       TaskBuilder task(target, "task", 0, {1, 1, 1}, 32, 32);
       const TileBuffer buffer = task.buffer(400);
       for (const Use& use : uses) {
-        if (use.first == index) task.store(use.place, plan.padded(use.place.columns), buffer, 1, false, {});
-        if (use.last == index) task.load(use.place, plan.padded(use.place.columns), buffer, 1, false, {});
+        if (use.first == index) task.store(use.place, use.place.pitch / 2, buffer, 1, false, {});
+        if (use.last == index) task.load(use.place, use.place.pitch / 2, buffer, 1, false, {});
       }
-      plan.add_task(std::move(task));
+      all.push_back(std::move(task));
     }
-    const MatrixPlaces& places = plan.settle();
+    const MatrixPlaces& places = dram.settle(all);
     u64 shared = 0, wrong = 0;
     for (std::size_t a = 0; a < uses.size(); ++a) {
       const MatrixPlace one = places.settled(uses[a].place);
-      wrong += one.address < target.dram_base || one.address + (one.rows + 1) * one.pitch > plan.end();
+      wrong += one.address < target.dram_base || one.address + (one.rows + 1) * one.pitch > dram.end();
       for (std::size_t b = 0; b < a; ++b) {
         const bool together =
             uses[a].kept || uses[b].kept || (uses[a].first <= uses[b].last && uses[b].first <= uses[a].last);
@@ -69,7 +70,7 @@ TEST_CASE("matrices share places in DRAM only when they are never in use at the 
     // What is not provisional stays, and steps move with their matrices.
     CHECK(places.settled(target.dram_base + 4096) == target.dram_base + 4096);
     for (std::size_t index = 0; index < tasks; ++index) {
-      for (const Step& step : plan.tasks()[index].inputs()) {
+      for (const Step& step : all[index].inputs()) {
         DmaDescriptor before, after;
         const Step moved = places.settled(step);
         __builtin_memcpy(&before, step.command.registers.data(), sizeof(before));

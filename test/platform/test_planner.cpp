@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "platform/compiler/product_kernel.h"
+#include "platform/compiler/kernels/product_kernel.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/run.h"
 #include "platform/scenario/scenario.h"

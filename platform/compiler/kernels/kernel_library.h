@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels of a machine. A kernel follows from its spec, the lane groups of a launch and the machine, so that each
+// is made once, however many layers and candidates for a tile use it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "platform/compiler/cost/cost.h"
+#include "platform/compiler/kernels/butterfly_kernel.h"
+#include "platform/compiler/kernels/merge_kernel.h"
+#include "platform/compiler/kernels/product_kernel.h"
+#include "platform/compiler/kernels/row_kernels.h"
+#include "platform/compiler/kernels/row_part_kernel.h"
+#include "platform/compiler/kernels/sum_kernels.h"
+#include "platform/compiler/kernels/transpose_kernel.h"
+#include "platform/compiler/target.h"
+
+namespace bvp {
+
+class KernelLibrary {
+ public:
+  /// The target must outlive the library.
+  explicit KernelLibrary(const CompilerTarget& target) : target_(target) {}
+  KernelLibrary(const KernelLibrary&) = delete;
+  KernelLibrary& operator=(const KernelLibrary&) = delete;
+
+  [[nodiscard]] const CompilerTarget& target() const { return target_; }
+
+  // Like the functions make_..._kernel, which say what they throw.
+  using Butterfly = std::shared_ptr<const ButterflyKernel>;
+  [[nodiscard]] Butterfly butterfly(const ButterflyStage& stage, u32 groups) const {
+    return once(butterflies_, stage, groups, [&] { return make_butterfly_kernel(target_, stage, groups); });
+  }
+  using Row = std::shared_ptr<const RowKernel>;
+  [[nodiscard]] Row layer_norm(const LayerNormSpec& spec, u32 groups) const {
+    return once(layer_norms_, spec, groups, [&] { return make_layer_norm_kernel(target_, spec, groups); });
+  }
+  [[nodiscard]] Row softmax(const SoftmaxSpec& spec, u32 groups) const {
+    return once(softmaxes_, spec, groups, [&] { return make_softmax_kernel(target_, spec, groups); });
+  }
+  [[nodiscard]] Row row_part(const RowPartSpec& spec, u32 groups) const {
+    return once(row_parts_, spec, groups, [&] { return make_row_part_kernel(target_, spec, groups); });
+  }
+  using Product = std::shared_ptr<const ProductKernel>;
+  [[nodiscard]] Product product(const ProductSpec& spec, u32 groups) const {
+    return once(products_, spec, groups, [&] { return make_product_kernel(target_, spec, groups); });
+  }
+  using Merge = std::shared_ptr<const MergeKernel>;
+  [[nodiscard]] Merge merge(const MergeSpec& spec, u32 groups) const {
+    return once(merges_, spec, groups, [&] { return make_merge_kernel(target_, spec, groups); });
+  }
+  using Sum = std::shared_ptr<const SumKernel>;
+  [[nodiscard]] Sum add(const AddSpec& spec, u32 groups) const {
+    return once(adds_, spec, groups, [&] { return make_add_kernel(target_, spec, groups); });
+  }
+  [[nodiscard]] Sum row_sum(const RowSumSpec& spec) const {
+    return once(row_sums_, spec, 0, [&] { return make_row_sum_kernel(target_, spec); });
+  }
+  /// preparation_cycles of a kernel of this library.
+  [[nodiscard]] u64 preparation(const Kernel& kernel) const {
+    const auto [found, fresh] = preparations_.try_emplace(&kernel, 0);
+    if (fresh) found->second = preparation_cycles(target_, kernel);
+    return found->second;
+  }
+  using Transpose = std::shared_ptr<const TransposeKernel>;
+  [[nodiscard]] Transpose transpose(const TransposeSpec& spec, u32 groups) const {
+    return once(transposes_, spec, groups, [&] { return make_transpose_kernel(target_, spec, groups); });
+  }
+
+ private:
+  template <class Spec, class Kernel>
+  using Known = std::map<std::pair<Spec, u32>, std::shared_ptr<const Kernel>>;
+
+  template <class Spec, class Kernel, class Make>
+  static std::shared_ptr<const Kernel> once(Known<Spec, Kernel>& known, const Spec& spec, u32 groups,
+                                            const Make& make) {
+    const auto found = known.find({spec, groups});
+    if (found != known.end()) return found->second;
+    return known.emplace(std::pair{spec, groups}, std::make_shared<const Kernel>(make())).first->second;
+  }
+
+  const CompilerTarget& target_;
+  mutable Known<ButterflyStage, ButterflyKernel> butterflies_;
+  mutable Known<LayerNormSpec, RowKernel> layer_norms_;
+  mutable Known<SoftmaxSpec, RowKernel> softmaxes_;
+  mutable Known<RowPartSpec, RowKernel> row_parts_;
+  mutable Known<ProductSpec, ProductKernel> products_;
+  mutable Known<MergeSpec, MergeKernel> merges_;
+  mutable Known<AddSpec, SumKernel> adds_;
+  mutable Known<RowSumSpec, SumKernel> row_sums_;
+  mutable Known<TransposeSpec, TransposeKernel> transposes_;
+  mutable std::map<const Kernel*, u64> preparations_;
+};
+
+/// The kernel of a launch, which lives as long as the launch does.
+template <class Made>
+std::shared_ptr<const Kernel> kernel_of(const std::shared_ptr<const Made>& made) {
+  return {made, &made->kernel};
+}
+
+}  // namespace bvp

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/lowering/operators.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "platform/compiler/kernels/row_passes.h"
+#include "platform/network/half.h"
+
+namespace bvp {
+
+namespace {
+
+std::string describe(const ButterflyKernel& kernel, u64 points, std::size_t layers) {
+  return fmt::format(
+      "{} of {} points, {} layers: {} local points x {} PEs, {} exchanges, {} lane groups/instance, weights {}{}",
+      "stage", points, layers, kernel.local_points, kernel.kernel.pe_rows * kernel.kernel.pe_columns, kernel.exchanges,
+      kernel.groups_per_instance, kernel.weights_resident ? "resident" : "per window",
+      kernel.launches.size() > 1 ? fmt::format(", {} launches", kernel.launches.size()) : "");
+}
+
+/// The amount that a launch adds to a register.
+u32 offset_of(const ButterflyKernel::Launch& launch, unsigned number) {
+  switch (number) {
+    case butterfly_register::input:
+    case butterfly_register::input_imaginary:
+      return launch.input;
+    case butterfly_register::weights:
+      return launch.weights;
+    default:
+      return launch.output;
+  }
+}
+
+}  // namespace
+
+void add_butterfly_launches(TaskBuilder& task, const KernelLibrary::Butterfly& kernel, const std::string& name,
+                            const ButterflyStage& stage, u32 groups, u32 tail_groups,
+                            std::vector<LaunchStep::Register> registers, const WeightPlace& weights,
+                            const std::vector<KernelResult>& results) {
+  LaunchStep step;
+  step.name = name;
+  step.mapping = describe(*kernel, u64{1} << stage.index_bits, stage.layer_bits.size());
+  const u32 per_instance = kernel->groups_per_instance;
+  step.counts = {kernel->counts[0], kernel->counts[1], kernel->counts[2], (groups + per_instance - 1) / per_instance};
+  step.row_level = 3;
+  step.tail_count = (tail_groups + per_instance - 1) / per_instance;
+  step.own_weights = !weights.in_weight_area;
+  registers.push_back({butterfly_register::weights, weights.offset, weights.in_weight_area});
+  step.kernel = kernel_of(kernel);
+  for (const ButterflyKernel::Launch& launch : kernel->launches) {
+    // The result is complete only after all launches.
+    if (&launch == &kernel->launches.back()) step.results = results;
+    step.registers = registers;
+    for (LaunchStep::Register& reg : step.registers) reg.offset += offset_of(launch, reg.number);
+    task.add_launch(step);
+  }
+}
+
+LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes)
+    : points(std::max<u64>(2, next_power_of_two(inputs_))),
+      stacks((outputs_ + points - 1) / points),
+      inputs(inputs_),
+      outputs(outputs_) {
+  if (points < lanes && stacks * points > lanes) {
+    const u64 of_panel = lanes / points;
+    stacks = (stacks + of_panel - 1) / of_panel * of_panel;
+  }
+}
+
+std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape, u32 stack, unsigned layer,
+                              u32 index) {
+  const u64 n = shape.points, bits = log2_of(n);
+  if (stack * n >= shape.outputs) return {};
+  const u64 stride = u64{1} << layer, pair = index / (2 * stride) * stride + index % stride;
+  const u16* t = &op.twiddle->data[((u64{stack + op.first_stack} * bits + layer) * (n / 2) + pair) * 4];
+  std::array<u16, 4> weights{t[0], t[1], t[2], t[3]};
+  if (layer + 1 == bits) {
+    // Points that are cut off become 0, because readers of the buffer need zeros as padding.
+    if (stack * n + index >= shape.outputs) weights[0] = weights[1] = 0;
+    if (stack * n + index + stride >= shape.outputs) weights[2] = weights[3] = 0;
+  }
+  return weights;
+}
+
+u16 bias_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index) {
+  const u64 point = stack * shape.points + index;
+  return point < shape.outputs ? op.bias->data[op.first_stack * shape.points + point] : u16{0};
+}
+
+std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index) {
+  u32 position = 0;
+  for (unsigned lower = 0; lower < layer; ++lower) position |= (index >> (index_bits - 1 - lower) & 1) << lower;
+  const double angle = 2.0 * M_PI * position / static_cast<double>(u64{2} << layer);
+  return {to_half(std::cos(angle)), to_half(-std::sin(angle)), 0, 0};
+}
+
+u16 fft_scale(u64 points) { return to_half(1.0 / std::sqrt(static_cast<double>(points))); }
+
+void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const LinearOperator& op,
+                          const TileBuffer& input, const TileBuffer& output) {
+  const CompilerTarget& target = kernels.target();
+  const LinearShape shape(op.inputs, op.outputs, target.lanes);
+  const unsigned bits = log2_of(shape.points);
+  const std::vector<unsigned> stages = divide_into_stages(target, bits, false, bits);
+  unsigned first_layer = 0;
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const bool first = s == 0, last = s + 1 == stages.size();
+    const TileBuffer& source = first ? input : output;
+    ButterflyStage stage;
+    stage.index_bits = bits;
+    for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(first_layer + k);
+    stage.stacks = static_cast<u32>(shape.stacks);
+    stage.input_stacked = !first;
+    stage.column_access = source.layout.by_column().column_access;
+    for (unsigned bit = 0; bit < bits; ++bit) {
+      stage.input_stride.push_back(source.layout.column_stride(bit));
+      stage.output_stride.push_back(output.layout.column_stride(bit));
+    }
+    for (unsigned bit = 0; (u64{1} << bit) < shape.stacks; ++bit) {
+      stage.stack_stride.push_back(output.layout.column_stride(bits + bit));
+    }
+    stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
+    stage.output_group_stride = static_cast<i32>(output.layout.group_bytes());
+    std::vector<LaunchStep::Register> registers{{butterfly_register::input, source.offset, false},
+                                                {butterfly_register::output, output.offset, false}};
+    if (last) {
+      stage.bias = true;
+      stage.activation = op.activation;
+      if (op.residual) {
+        stage.residual = true;
+        registers.push_back({butterfly_register::residual, op.residual->offset, false});
+      }
+    }
+    const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, task.groups()); });
+    const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
+      return kernel->weights.words([&](u32 stack, unsigned layer,
+                                       u32 index) { return twiddle_of(op, shape, stack, first_layer + layer, index); },
+                                   [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); });
+    });
+    add_butterfly_launches(
+        task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
+        task.tail_groups(), std::move(registers), {weights},
+        last ? std::vector<KernelResult>{task.result(output, op.outputs)} : std::vector<KernelResult>{});
+    first_layer += stages[s];
+  }
+}
+
+void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator& op, const TileBuffer& input_re,
+             const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
+             const TileBuffer& output_re, const TileBuffer& output_im) {
+  const CompilerTarget& target = kernels.target();
+  const unsigned bits = log2_of(op.points);
+  const std::vector<unsigned> stages = divide_into_stages(target, bits, true, bits);
+  std::vector<unsigned> place(bits);
+  std::iota(place.begin(), place.end(), 0u);
+  unsigned first_layer = 0;
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const bool first = s == 0, last = s + 1 == stages.size();
+    const TileBuffer& from_re = first ? input_re : work_re;
+    const TileBuffer& from_im = first ? input_im : work_im;
+    const TileBuffer& to_re = last ? output_re : work_re;
+    const TileBuffer& to_im = last ? output_im : work_im;
+    const auto stride = [&](const TileBuffer& buffer, unsigned bit) {
+      return op.along_rows ? buffer.layout.row_stride(bit) : buffer.layout.column_stride(bit);
+    };
+    const auto group_stride = [&](const TileBuffer& buffer) {
+      return static_cast<i32>(op.along_rows ? buffer.layout.panel_bytes() : buffer.layout.group_bytes());
+    };
+    ButterflyStage stage;
+    stage.complex = true;
+    stage.index_bits = bits;
+    // Decimation in time: layer k combines bit k of the position, which is bit bits-1-k of the input's index.
+    for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(bits - 1 - first_layer - k);
+    stage.column_access = (op.along_rows ? from_re.layout.by_row() : from_re.layout.by_column()).column_access;
+    for (unsigned bit = 0; bit < bits; ++bit) {
+      stage.input_stride.push_back(stride(from_re, place[bit]));
+    }
+    if (!last) reverse_places(place, stage.layer_bits);
+    for (unsigned bit = 0; bit < bits; ++bit) {
+      stage.output_stride.push_back(stride(to_re, last ? bits - 1 - bit : place[bit]));
+    }
+    stage.input_group_stride = group_stride(from_re);
+    stage.output_group_stride = group_stride(to_re);
+    stage.real_input = first && op.real_input;
+    stage.real_output = last && op.real_output;
+    stage.scale = first && op.ortho;
+    stage.scale_value = fft_scale(op.points);
+    stage.residual = last && op.residual.has_value();
+    std::vector<LaunchStep::Register> registers{LaunchStep::Register::of(butterfly_register::input, from_re),
+                                                LaunchStep::Register::of(butterfly_register::output, to_re)};
+    if (!stage.real_input) registers.push_back(LaunchStep::Register::of(butterfly_register::input_imaginary, from_im));
+    if (!stage.real_output) registers.push_back(LaunchStep::Register::of(butterfly_register::output_imaginary, to_im));
+    if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
+    // The result of one stage is the input of the next one.
+    std::vector<KernelResult> results;
+    for (const TileBuffer* plane : {&output_re, &output_im}) {
+      if (last && (plane == &output_re || !stage.real_output)) {
+        results.push_back({plane->offset, plane->layout, op.rows.value_or(task.row_extent()),
+                           op.columns.value_or(in_every_tile(op.points))});
+        if (!plane->resident) continue;
+        results.back().launch_register =
+            plane == &output_re ? butterfly_register::output : butterfly_register::output_imaginary;
+      }
+    }
+    const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, op.groups); });
+    const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
+      return kernel->weights.words(
+          [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index); }, {});
+    });
+    add_butterfly_launches(task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
+                           op.groups, op.tail_groups, std::move(registers), {weights}, results);
+    first_layer += stages[s];
+  }
+}
+
+void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const Tensor& weight,
+                    const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output) {
+  LayerNormSpec spec;
+  spec.columns = static_cast<u32>(weight.shape.back());
+  spec.epsilon = epsilon;
+  spec.layout = input.layout;
+  const auto kernel = named(name, [&] { return kernels.layer_norm(spec, task.groups()); });
+  const CompilerTarget& target = kernels.target();
+  const std::size_t words = kernel->weights.size() + row_scalar_words(target, spec.columns);
+  const u32 weights = task.add_weights(words, [=, &target, &weight, &bias] {
+    std::vector<u16> all = kernel->weights;
+    const std::vector<u16> scalars = row_scalars(
+        target, spec.columns, [&](u32 column) { return weight.data[column]; },
+        [&](u32 column) { return bias.data[column]; });
+    all.insert(all.end(), scalars.begin(), scalars.end());
+    return all;
+  });
+  LaunchStep step;
+  step.name = name;
+  step.mapping = fmt::format("{} PEs a lane group of tokens, three passes over the columns", kernel->sharing);
+  step.exchange_cycles = kernel->exchange_cycles;
+  step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = {{layer_norm_register::input, input.offset, false},
+                    {layer_norm_register::output, output.offset, false},
+                    {layer_norm_register::weights, weights, true}};
+  step.results = {task.result(output, spec.columns)};
+  step.kernel = kernel_of(kernel);
+  task.add_launch(std::move(step));
+}
+
+namespace {
+
+/// @param groups  lane groups of a full tile
+LaunchStep product_launch(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name,
+                          const ProductSpec& spec, u32 groups, std::vector<LaunchStep::Register> registers) {
+  const auto kernel = named(name, [&] { return kernels.product(spec, groups); });
+  LaunchStep step;
+  step.name = name;
+  step.mapping = fmt::format("{} terms, {} outputs: {} outputs an instance, PEs {} x {} x {} (rows, panels, outputs)",
+                             spec.terms, spec.outputs, kernel->outputs_per_instance, kernel->shared_by[0],
+                             kernel->shared_by[1], kernel->shared_by[2]);
+  step.counts = {groups, kernel->counts[0], kernel->counts[1], kernel->counts[2]};
+  step.registers = std::move(registers);
+  if (!kernel->constants.empty()) {
+    step.registers.push_back({product_register::constants, task.add_weights(kernel->constants), true});
+  }
+  step.kernel = kernel_of(kernel);
+  return step;
+}
+
+/// Lanes run over the tile's rows.
+void add_product_launch(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name,
+                        const ProductSpec& spec, std::vector<LaunchStep::Register> registers,
+                        std::vector<KernelResult> results) {
+  LaunchStep step = product_launch(task, kernels, name, spec, task.groups(), std::move(registers));
+  step.tail_count = task.tail_groups();
+  step.results = std::move(results);
+  task.add_launch(std::move(step));
+}
+
+}  // namespace
+
+u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<double>(width))); }
+
+void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
+                   unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
+                   const TileBuffer& scores, const TileBuffer& statistics, bool for_merge, const TileBuffer& output) {
+  ProductSpec product;
+  product.terms = static_cast<u32>(width);
+  product.outputs = static_cast<u32>(keys);
+  product.x = q.layout.by_column();
+  product.w = k.layout.by_row();
+  product.y = scores.layout.by_column();
+  product.scale = ProductSpec::Scale::constant;
+  product.factor = attention_factor(width);
+  add_product_launch(task, kernels, name + ".scores", product,
+                     {{product_register::x, q.offset, false},
+                      {product_register::y, scores.offset, false},
+                      {product_register::w, k.offset, false}},
+                     {task.result(scores, keys)});
+
+  SoftmaxSpec softmax;
+  softmax.columns = static_cast<u32>(keys);
+  softmax.layout = scores.layout;
+  softmax.reciprocal_layout = statistics.layout;
+  softmax.power = power;
+  softmax.for_merge = for_merge;
+  const auto kernel = named(name, [&] { return kernels.softmax(softmax, task.groups()); });
+  LaunchStep step;
+  step.name = name + ".softmax";
+  step.mapping = fmt::format("{} PEs a lane group of queries, two passes over the keys", kernel->sharing);
+  step.exchange_cycles = kernel->exchange_cycles;
+  step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = {{softmax_register::scores, scores.offset, false},
+                    {softmax_register::reciprocal, statistics.offset, false},
+                    {softmax_register::weights, task.add_weights(kernel->weights), true}};
+  // An exponential that is NaN makes the sum NaN.
+  step.results = {task.result(statistics, for_merge ? u64{softmax_column::count} : 1)};
+  step.kernel = kernel_of(kernel);
+  task.add_launch(std::move(step));
+
+  product = {};
+  product.terms = static_cast<u32>(keys);
+  product.outputs = static_cast<u32>(width);
+  product.x = scores.layout.by_column();
+  product.w = v.layout.by_column();
+  product.y = output.layout.by_column();
+  product.scale = ProductSpec::Scale::row;
+  product.row_factor_layout = statistics.layout;
+  product.row_power = power;
+  add_product_launch(task, kernels, name + ".values", product,
+                     {{product_register::x, scores.offset, false},
+                      {product_register::y, output.offset, false},
+                      {product_register::w, v.offset, false},
+                      {product_register::row_factor, statistics.offset, false}},
+                     {task.result(output, width)});
+}
+
+void add_merge(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u32 blocks, u64 width,
+               const TileBuffer& partial, const TileBuffer& output) {
+  MergeSpec spec;
+  spec.blocks = blocks;
+  spec.width = static_cast<u32>(width);
+  spec.layout = output.layout;
+  const auto kernel = named(name, [&] { return kernels.merge(spec, task.groups()); });
+  LaunchStep step;
+  step.name = name;
+  step.mapping = fmt::format("partial results of {} blocks of keys", blocks);
+  step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = {{merge_register::partial, partial.offset, false}, {merge_register::output, output.offset, false}};
+  step.results = {task.result(output, width)};
+  step.kernel = kernel_of(kernel);
+  task.add_launch(std::move(step));
+}
+
+void add_dense(TaskBuilder& task, const KernelLibrary& kernels, const DenseOperator& op, const TileBuffer& input,
+               const TileBuffer& weight, const TileBuffer& output) {
+  ProductSpec product;
+  product.terms = static_cast<u32>(op.inputs);
+  if (op.over_outputs) {
+    product.outputs = task.rows();
+    product.x = op.transposed ? weight.layout.by_row() : weight.layout.by_column();
+    product.w = input.layout.by_row();
+    product.y = output.layout.by_row();
+  } else {
+    product.outputs = static_cast<u32>(op.outputs);
+    product.x = input.layout.by_column();
+    product.w = op.transposed ? weight.layout.by_column() : weight.layout.by_row();
+    product.y = output.layout.by_column();
+  }
+  product.resume = op.sums && op.sums->resume;
+  product.suspend = op.sums && op.sums->suspend;
+  product.activation = op.activation;
+  product.residual = op.residual.has_value();
+  std::vector<LaunchStep::Register> registers{
+      {op.over_outputs ? product_register::w : product_register::x, input.offset, false},
+      {product_register::y, output.offset, false},
+      {op.over_outputs ? product_register::x : product_register::w, weight.offset, false}};
+  if (op.factor) {
+    product.scale = ProductSpec::Scale::constant;
+    product.factor = *op.factor;
+  }
+  if (op.row_factor) {
+    product.scale = ProductSpec::Scale::row;
+    product.row_factor_layout = op.row_factor->layout;
+    product.row_power = op.row_power;
+    registers.push_back({product_register::row_factor, op.row_factor->offset, false});
+  }
+  if (op.bias && !product.suspend) {
+    product.bias = op.over_outputs ? ProductSpec::Bias::of_lane : ProductSpec::Bias::of_output;
+  }
+  if (op.bias) registers.push_back({product_register::bias, op.bias->offset, false});
+  if (op.residual) registers.push_back({product_register::residual, op.residual->offset, false});
+  if (op.sums) {
+    registers.push_back({product_register::sums_low, op.sums->low.offset, false});
+    registers.push_back({product_register::sums_high, op.sums->high.offset, false});
+  }
+  std::vector<KernelResult> results;
+  if (!product.suspend) {
+    results.push_back(
+        {output.offset, output.layout, task.row_extent(), op.result_columns.value_or(in_every_tile(op.outputs))});
+  }
+  if (!op.over_outputs) {
+    add_product_launch(task, kernels, op.name, product, std::move(registers), std::move(results));
+    return;
+  }
+  const u32 groups = output.layout.panels(op.outputs);
+  LaunchStep step = product_launch(task, kernels, op.name, product, groups, std::move(registers));
+  step.row_level = 1;
+  step.tail_count = task.tail_groups();
+  step.results = std::move(results);
+  task.add_launch(std::move(step));
+}
+
+}  // namespace bvp

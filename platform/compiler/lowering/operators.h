@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators of an encoder layer as launches of a task.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "platform/compiler/ir/task_builder.h"
+#include "platform/compiler/kernels/kernel_library.h"
+#include "platform/compiler/kernels/merge_kernel.h"
+#include "platform/compiler/kernels/product_kernel.h"
+#include "platform/compiler/kernels/row_kernels.h"
+#include "platform/network/network.h"
+#include "platform/network/tensors.h"
+
+namespace bvp {
+
+/// Columns that a butterfly linear layer reads (zero beyond the inputs) and writes.
+struct LinearShape {
+  u64 points = 0;  // next power of two of the inputs
+  /// Number of stacks, which is raised to fill a panel: if several stacks share a panel of `lanes` columns and one
+  /// panel is not enough, zeros follow the outputs up to a whole panel.
+  u64 stacks = 0;
+  u64 inputs = 0, outputs = 0;
+  LinearShape(u64 inputs, u64 outputs, u32 lanes);
+  [[nodiscard]] u64 written() const { return stacks * points; }
+};
+
+struct LinearOperator {
+  std::string name;
+  const Tensor* twiddle = nullptr;
+  const Tensor* bias = nullptr;
+  u64 inputs = 0, outputs = 0;
+  u32 first_stack = 0;  // of the twiddle and the bias, where the operator is a part of a linear layer
+  std::optional<Activation> activation;
+  std::optional<TileBuffer> residual;  // same number of rows as the output buffer
+};
+
+/// Weights of the pair whose lower point is `index`, and the bias of a point: zeros for points that are cut off.
+[[nodiscard]] std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape, u32 stack,
+                                            unsigned layer, u32 index);
+[[nodiscard]] u16 bias_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index);
+/// The factor of an FFT's pair {re, im, 0, 0}: `layer` counts from the first, `index` is that of the input.
+[[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index);
+[[nodiscard]] u16 fft_scale(u64 points);
+
+/// Adds the launches of a butterfly kernel.
+/// @param weights  their place, and whether that is in the weight area
+/// @param results  what all launches together leave and no later launch changes
+struct WeightPlace {
+  u32 offset = 0;
+  bool in_weight_area = true;
+};
+void add_butterfly_launches(TaskBuilder& task, const KernelLibrary::Butterfly& kernel, const std::string& name,
+                            const ButterflyStage& stage, u32 groups, u32 tail_groups,
+                            std::vector<LaunchStep::Register> registers, const WeightPlace& weights,
+                            const std::vector<KernelResult>& results);
+
+/// BPMM on the rows of a tile; `input` may be `output`.
+void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const LinearOperator& op,
+                          const TileBuffer& input, const TileBuffer& output);
+
+struct FftOperator {
+  std::string name;
+  u64 points = 0;           // power of two
+  bool along_rows = false;  // true: along the rows (tokens), lanes over the columns
+  bool ortho = true;
+  bool real_input = false;
+  bool real_output = false;
+  std::optional<TileBuffer> residual;
+  std::optional<KernelResult::Extent> rows, columns;  // of the result, that mean something; absent: the tile's, all
+  u32 groups = 0, tail_groups = 0;                    // lane groups of the other dimension
+};
+/// `work_re` and `work_im` hold the intermediate planes of an FFT of several stages (they may be the input, if that
+/// is complex); the output must not be the input of the last stage. Imaginary buffers are ignored where real.
+void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator& op, const TileBuffer& input_re,
+             const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
+             const TileBuffer& output_re, const TileBuffer& output_im);
+
+void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const Tensor& weight,
+                    const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output);
+
+/// output = softmax(q k^T / sqrt(width)) v for the rows of a tile and one head.
+/// @param power  softmax_power() of all keys
+/// @param statistics  three columns (softmax_column); `for_merge`: all of them are written
+void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
+                   unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
+                   const TileBuffer& scores, const TileBuffer& statistics, bool for_merge, const TileBuffer& output);
+/// Joins `blocks` partial results. Each of them is the panels of an output followed by its statistics.
+void add_merge(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u32 blocks, u64 width,
+               const TileBuffer& partial, const TileBuffer& output);
+
+/// 1 / sqrt(width), by which scores are multiplied.
+[[nodiscard]] u16 attention_factor(u64 width);
+
+struct DenseOperator {
+  std::string name;
+  u64 inputs = 0, outputs = 0;
+  bool transposed = false;    // the weight has a row for each input
+  bool over_outputs = false;  // lanes run over outputs, not rows: nothing but a weight that is not
+                              // transposed is taken by column; `row_factor` is not set then
+  std::optional<KernelResult::Extent> result_columns;  // the columns that have a meaning; absent: all outputs
+  std::optional<u16> factor;                           // multiplies all sums; absent if there are row factors
+  std::optional<TileBuffer> row_factor;                // a factor for each row, in the buffer's first column
+  unsigned row_power = 0;                              // as ProductSpec::row_power
+  std::optional<TileBuffer> bias;  // a value for each output, in order from the buffer's first byte on
+  std::optional<Activation> activation;
+  std::optional<TileBuffer> residual;
+  /// Used if the inputs are divided among several tasks: each task but the first begins with sums, and each but the
+  /// last leaves sums.
+  struct Sums {
+    TileBuffer low, high;
+    bool resume = false, suspend = false;
+  };
+  std::optional<Sums> sums;
+};
+/// output = input * weight^T, followed by factor, bias, activation and residual. `weight` has a row for each output or,
+/// with `transposed`, for each input. If sums are suspended, only the sums are written.
+void add_dense(TaskBuilder& task, const KernelLibrary& kernels, const DenseOperator& op, const TileBuffer& input,
+               const TileBuffer& weight, const TileBuffer& output);
+
+}  // namespace bvp

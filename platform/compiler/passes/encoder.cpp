@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/passes/encoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "platform/compiler/lowering/ends.h"
+#include "platform/compiler/lowering/products.h"
+#include "platform/compiler/lowering/token_fft.h"
+#include "platform/compiler/passes/fuse.h"
+
+namespace bvp {
+
+namespace {
+
+class Encoder {
+ public:
+  Encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters)
+      : plan_(plan),
+        dram_(dram),
+        network_(network),
+        parameters_(parameters),
+        rows_(network.batch * network.tokens),
+        program_(plan, dram, rows_, plan.target().fusion) {}
+
+  EncoderPlan build() {
+    result_.input = x_place_ = matrix(network_.hidden);
+    if (network_.vocabulary > 0) {
+      Embedding ends = embedding(plan_, dram_, network_, parameters_, result_.input);
+      result_.tokens = ends.tokens;
+      add(std::move(ends.tasks));
+    }
+    choose_key_block();
+    x_ = program_.load(x_place_);
+    for (layer_ = 0; layer_ < network_.layers.size(); ++layer_) {
+      program_.set_layer(layer_);
+      add_layer(network_.layers[layer_]);
+      result_.layer_outputs.push_back(x_place_);
+    }
+    result_.output = x_place_;
+    if (pre()) {
+      result_.output = matrix(network_.hidden);
+      program_.store(norm("final_norm", x_), result_.output);
+    }
+    flush();
+    if (network_.classes > 0) {
+      Classifier ends = classifier(plan_, dram_, network_, parameters_, result_.output);
+      result_.logits = ends.logits;
+      add(std::move(ends.tasks));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  using Value = RowProgram::Value;
+
+  [[nodiscard]] bool pre() const { return network_.norm == NormPlacement::pre; }
+  [[nodiscard]] std::string name(const std::string& part) const { return fmt::format("layers.{}.{}", layer_, part); }
+  [[nodiscard]] const Tensor& parameter(const std::string& tensor) const { return parameters_.at(tensor); }
+  void add(Tasks tasks) {
+    for (TaskBuilder& task : tasks) {
+      if (plan_.goes_by_rows(task)) task.go_by_rows();
+      dram_.place_constants(task);
+    }
+    append(result_.tasks, std::move(tasks));
+  }
+  void flush() { add(program_.flush()); }
+  MatrixPlace matrix(u64 columns) { return dram_.matrix(rows_, columns); }
+
+  Value norm(const std::string& which, Value x) {
+    return program_.norm(which, parameter(which + ".weight"), parameter(which + ".bias"), network_.epsilon, x);
+  }
+
+  /// Stands for a value in tasks that are not part of a row program; flushes the program.
+  MatrixPlace to_dram(Value value, u64 columns) {
+    const MatrixPlace place = matrix(columns);
+    program_.store(value, place);
+    flush();
+    return place;
+  }
+
+  [[nodiscard]] LinearOperator butterfly(const std::string& linear, u64 inputs, u64 outputs) const {
+    LinearOperator op;
+    op.name = linear;
+    op.twiddle = &parameter(linear + ".twiddle");
+    op.bias = &parameter(linear + ".bias");
+    op.inputs = inputs;
+    op.outputs = outputs;
+    return op;
+  }
+
+  [[nodiscard]] DenseLayer dense(const std::string& linear) const {
+    DenseLayer result;
+    result.name = linear;
+    result.layer = layer_;
+    result.weight = &parameter(linear + ".weight");
+    result.bias = &parameter(linear + ".bias");
+    return result;
+  }
+
+  void add_layer(const EncoderLayer& layer) {
+    const Value n = pre() ? norm(name("norm1"), x_) : x_;
+    // h: the mixed tokens with their residual.
+    Value h = layer.mixing == Mixing::fft2d ? add_fft(n) : add_attention(n, layer.projections == LinearKind::dense);
+    if (!pre()) h = norm(name("norm1"), h);
+    const Value y = layer.ffn == LinearKind::dense ? add_dense_ffn(h) : add_butterfly_ffn(h);
+    x_ = pre() ? y : norm(name("norm2"), y);
+    x_place_ = matrix(network_.hidden);
+    program_.store(x_, x_place_);
+  }
+
+  Value add_fft(Value n) {
+    const u64 points = std::max<u64>(2, next_power_of_two(network_.hidden));
+    FftOperator fft;
+    fft.name = name("fft_hidden");
+    fft.points = points;
+    fft.ortho = network_.fft_norm == FftNorm::ortho;
+    fft.real_input = true;
+    fft.columns = in_every_tile(network_.hidden);
+    const auto [re, im] = program_.fft(fft, n);
+    TokenFft along_tokens;
+    along_tokens.name = name("fft_tokens");
+    along_tokens.layer = layer_;
+    along_tokens.tokens = network_.tokens;
+    along_tokens.batch = network_.batch;
+    along_tokens.ortho = fft.ortho;
+    const MatrixPlace re_place = matrix(points), im_place = matrix(points), mixed = matrix(network_.hidden);
+    RowProgram through_dram = program_;
+    through_dram.store(re, re_place);
+    through_dram.store(im, im_place);
+    Tasks tasks = through_dram.flush();
+    append(tasks, token_fft(plan_, dram_, along_tokens, re_place, im_place, x_place_, mixed));
+    if (auto resident = resident_fft(along_tokens, {re, im}, points, mixed)) {
+      if (plan_.cost(*resident) < plan_.cost(tasks)) tasks = std::move(*resident);
+    }
+    program_.clear();
+    add(std::move(tasks));
+    return program_.load(mixed);
+  }
+
+  /// Both transforms with planes that stay in the scratchpad between them; nullopt if they do not fit.
+  std::optional<Tasks> resident_fft(const TokenFft& along_tokens, const std::array<Value, 2>& values, u64 points,
+                                    const MatrixPlace& mixed) {
+    const CompilerTarget& target = plan_.target();
+    const u64 token_points = std::max<u64>(2, next_power_of_two(network_.tokens));
+    // The rows beyond the tokens of a batch element must not be those of the next one.
+    const bool apart = network_.batch == 1 || token_points == network_.tokens;
+    if (!target.residency || !target.column_access || plan_.may_pack() || !apart) return std::nullopt;
+    const PanelLayout layout{target.lanes,
+                             static_cast<u32>(plan_.padded(std::max(rows_, network_.batch * token_points)))};
+    ScratchpadMap map = plan_.map();
+    const auto re = map.place(layout, points), im = map.place(layout, points);
+    if (!re || !im) return std::nullopt;
+    try {
+      RowProgram staying = program_;
+      staying.keep(values[0], *re, map.resident_bytes());
+      staying.keep(values[1], *im, map.resident_bytes());
+      Tasks tasks = staying.flush();
+      append(tasks, resident_token_fft(plan_, along_tokens, {*re, *im}, map.resident_bytes(), x_place_, mixed));
+      return tasks;
+    } catch (const CompileError&) {
+      return std::nullopt;
+    }
+  }
+
+  Value add_attention(Value n, bool is_dense) {
+    const u64 hidden = network_.hidden;
+    std::array<MatrixPlace, 3> projected;
+    static constexpr std::array<const char*, 3> parts{"query", "key", "value"};
+    if (is_dense) {
+      MatrixPlace input = x_place_;
+      if (pre()) {
+        input = to_dram(n, hidden);
+      } else {
+        flush();
+      }
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        projected[i] = matrix(hidden);
+        add(dense_layer(plan_, dram_, dense(name("attention.") + parts[i]), input, projected[i]));
+      }
+    } else {
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        projected[i] = matrix(hidden);
+        program_.store(program_.linear(butterfly(name("attention.") + parts[i], hidden, hidden), n), projected[i]);
+      }
+      flush();
+    }
+    const MatrixPlace mixed = matrix(hidden);
+    add(attention_core(plan_, dram_, attention(name("attention")), projected[0], projected[1], projected[2], mixed));
+    if (is_dense) {
+      const MatrixPlace h = matrix(hidden);
+      DenseLayer output = dense(name("attention.output"));
+      output.residual = x_place_;
+      add(dense_layer(plan_, dram_, output, mixed, h));
+      return program_.load(h);
+    }
+    const Value residual = program_.load(x_place_);
+    return program_.linear(butterfly(name("attention.output"), hidden, hidden), program_.load(mixed), residual);
+  }
+
+  [[nodiscard]] Attention attention(const std::string& label) const {
+    Attention result;
+    result.name = label;
+    result.layer = layer_;
+    result.tokens = network_.tokens;
+    result.batch = network_.batch;
+    result.heads = network_.heads;
+    result.width = network_.hidden / network_.heads;
+    result.key_block = result_.key_block;
+    return result;
+  }
+
+  /// All layers use the same kind of attention.
+  void choose_key_block() {
+    const bool any = std::any_of(network_.layers.begin(), network_.layers.end(),
+                                 [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
+    if (any) result_.key_block = bvp::choose_key_block(plan_, attention("attention"));
+  }
+
+  Value add_butterfly_ffn(Value h) {
+    LinearOperator up = butterfly(name("ffn.up"), network_.hidden, network_.ffn);
+    up.activation = network_.activation;
+    const Value middle = program_.linear(up, pre() ? norm(name("norm2"), h) : h);
+    return program_.linear(butterfly(name("ffn.down"), network_.ffn, network_.hidden), middle, h);
+  }
+
+  Value add_dense_ffn(Value h) {
+    const u64 hidden = network_.hidden;
+    const MatrixPlace h_place = matrix(hidden), middle = matrix(network_.ffn), y = matrix(hidden);
+    program_.store(h, h_place);
+    MatrixPlace input = h_place;
+    if (pre()) {
+      input = to_dram(norm(name("norm2"), h), hidden);
+    } else {
+      flush();
+    }
+    DenseLayer up = dense(name("ffn.up"));
+    up.activation = network_.activation;
+    add(dense_layer(plan_, dram_, up, input, middle));
+    DenseLayer down = dense(name("ffn.down"));
+    down.residual = h_place;
+    add(dense_layer(plan_, dram_, down, middle, y));
+    return program_.load(y);
+  }
+
+  const TaskPlanner& plan_;
+  DramPlan& dram_;
+  const Network& network_;
+  const TensorMap& parameters_;
+  const u64 rows_;
+  RowProgram program_;
+  EncoderPlan result_;
+  u32 layer_ = 0;
+  Value x_ = 0;          // the tokens between layers
+  MatrixPlace x_place_;  // the same in DRAM, once the program is flushed
+};
+
+}  // namespace
+
+EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters) {
+  return Encoder(plan, dram, network, parameters).build();
+}
+
+}  // namespace bvp

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The embedding, the layers of an encoder and the classifier head as tasks.
+#pragma once
+
+#include <vector>
+
+#include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/passes/tile.h"
+#include "platform/network/network.h"
+#include "platform/network/tensors.h"
+
+namespace bvp {
+
+struct EncoderPlan {
+  Tasks tasks;
+  TokenPlace tokens;
+  MatrixPlace input;
+  std::vector<MatrixPlace> layer_outputs;
+  MatrixPlace output;
+  MatrixPlace logits;
+  u64 key_block = 0;  // of attention, in keys; 0: there is no attention
+};
+
+/// @throws CompileError  the network does not fit the machine
+[[nodiscard]] EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network,
+                                       const TensorMap& parameters);
+
+}  // namespace bvp

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/passes/lay_out.h"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "platform/compiler/kernels/row_passes.h"
+
+namespace bvp {
+
+namespace {
+
+/// Longest name of a task in its record, where a NUL ends it.
+constexpr std::size_t printed_name_bytes = sizeof(Task::name) - 1;
+
+/// Returns the name if it fits a task's record, otherwise its beginning and its end with three dots between. Tasks of
+/// one network differ in the ends of their names; a range of operators, "FIRST .. LAST", keeps LAST whole.
+std::string printed_name(const std::string& name) {
+  if (name.size() <= printed_name_bytes) return name;
+  const std::string between = " .. ", dots = "...";
+  const std::size_t kept = printed_name_bytes - dots.size(), range = name.rfind(between);
+  const std::size_t last = range == std::string::npos ? kept : name.size() - range - between.size();
+  const std::size_t end = last < kept ? last : kept / 2;
+  return name.substr(0, kept - end) + dots + name.substr(name.size() - end);
+}
+
+class Layout {
+ public:
+  Layout(const TaskPlanner& planner, u64 weight_area, DramPlan& dram, const EncoderPlan& plan)
+      : planner_(planner), target_(planner.target()), weight_area_(weight_area), dram_(dram), plan_(plan) {}
+
+  CompiledNetwork make(u64 header_address, u64 ring_address) {
+    const u64 weight_area = half_bytes() - weight_area_;
+    const MatrixPlaces& matrices = dram_.settle(plan_.tasks);
+    set_places(matrices);
+    const auto settled = [&](const Step& step) { return matrices.settled(step); };
+    std::vector<Task> tasks;
+    std::vector<Step> steps;
+    for (u32 index = 0; index < plan_.tasks.size(); ++index) {
+      const TaskBuilder& builder = plan_.tasks[index];
+      const u64 weight_bytes = u64{builder.weight_words()} * 2;
+      const u64 area = weight_area + (index % 2) * half_bytes();
+      Task task{};
+      task.layer = builder.layer();
+      task.flags = index == 0 ? 0 : task_flag_depends;
+      task.tiles = builder.tiles();
+      task.first_step = static_cast<u32>(steps.size());
+      std::strncpy(reinterpret_cast<char*>(task.name.data()), printed_name(builder.name()).c_str(), printed_name_bytes);
+      TaskInfo info;
+      info.name = builder.name();
+      info.layer = builder.layer();
+      info.tiles = u64{task.tiles[0]} * task.tiles[1] * task.tiles[2];
+      info.tile_counts = builder.tiles();
+      info.tile_rows = builder.rows();
+      info.scratchpad_bytes = builder.buffer_bytes();
+      info.weight_bytes = weight_bytes;
+      info.dram_read_bytes = builder.dram_read_bytes() + info.weight_bytes;
+      info.dram_write_bytes = builder.dram_write_bytes();
+      info.predicted_cycles = planner_.cycles(builder);
+      if (weight_bytes > 0) {
+        const u64 address = dram_.allocate(weight_bytes);
+        if (target_.data) dram_.blob(address, [&builder] { return bytes_of(builder.weights()); });
+        DmaDescriptor descriptor{};
+        descriptor.source = address;
+        descriptor.destination = target_.scratchpad_base + area;
+        descriptor.length = static_cast<u32>(weight_bytes);
+        descriptor.count = {1, 1, 1};
+        steps.push_back(dma_step(descriptor, 0));
+        task.weight_steps = 1;
+      }
+      std::transform(builder.inputs().begin(), builder.inputs().end(), std::back_inserter(steps), settled);
+      task.input_steps = static_cast<u32>(builder.inputs().size());
+      const std::size_t first_launch = steps.size();
+      for (const LaunchStep& launch : builder.launches()) {
+        const TaskStep step{index, static_cast<u32>(steps.size() - task.first_step)};
+        steps.push_back(launch_step(launch, area));
+        KernelInfo kernel;
+        kernel.name = launch.name;
+        kernel.step = step;
+        kernel.layer = launch.layer;
+        kernel.instructions = static_cast<u32>(launch.kernel->code.size());
+        kernel.segments = static_cast<u32>(launch.kernel->segments.size());
+        kernel.image_bytes = steps.back().command.image_bytes;
+        kernel.mapping = launch.mapping;
+        kernel.predicted_cycles = step_cycles(target_, launch);
+        const auto moves = std::find_if(launch.registers.begin(), launch.registers.end(),
+                                        [](const LaunchStep::Register& reg) { return !reg.weights && !reg.resident; });
+        if (moves != launch.registers.end()) {
+          kernel.half_register = moves->number;
+          kernel.half_register_value = steps.back().command.registers[moves->number];
+          kernel.results = launch.results;
+        }
+        result_.kernels.push_back(std::move(kernel));
+      }
+      task.compute_steps = static_cast<u32>(builder.launches().size());
+      for (u64 tile = 0; tile < info.tiles; ++tile) {
+        const u64 fetched = fetched_image_bytes(steps, first_launch);
+        info.dram_read_bytes += fetched;
+        // All tiles from the second one on are equal.
+        if (tile == 1) {
+          info.dram_read_bytes += (info.tiles - 2) * fetched;
+          break;
+        }
+      }
+      std::transform(builder.outputs().begin(), builder.outputs().end(), std::back_inserter(steps), settled);
+      task.output_steps = static_cast<u32>(builder.outputs().size());
+      tasks.push_back(task);
+      result_.tasks.push_back(std::move(info));
+    }
+    NetworkHeader header{};
+    header.magic = network_magic;
+    header.version = network_version;
+    header.task_count = static_cast<u32>(tasks.size());
+    header.step_count = static_cast<u32>(steps.size());
+    header.layer_count = static_cast<u32>(plan_.layer_outputs.size());
+    header.half_bytes = static_cast<u32>(half_bytes());
+    header.tasks = dram_.allocate(tasks.size() * sizeof(Task));
+    header.steps = dram_.allocate(steps.size() * sizeof(Step));
+    header.ring = ring_address;
+    header.ring_entries = NetworkTables::ring_entries;
+    header.flags = target_.ping_pong ? 0 : network_flag_no_ping_pong;
+    header.output_channel = target_.dma_channels > 1 ? 1 : 0;
+    dram_.blob(header.tasks, tasks.data(), tasks.size() * sizeof(Task));
+    dram_.blob(header.steps, steps.data(), steps.size() * sizeof(Step));
+    dram_.blob(header_address, &header, sizeof(header));
+    result_.descriptor = header_address;
+    result_.end = dram_.end();
+    result_.blobs = dram_.take_blobs();
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] u64 half_bytes() const { return target_.half_bytes(); }
+
+  void set_places(const MatrixPlaces& matrices) {
+    const auto settled = [&](const MatrixPlace& place) { return matrices.settled(place); };
+    result_.tokens = plan_.tokens;
+    result_.input = settled(plan_.input);
+    std::transform(plan_.layer_outputs.begin(), plan_.layer_outputs.end(), std::back_inserter(result_.layer_outputs),
+                   settled);
+    result_.output = settled(plan_.output);
+    if (plan_.logits.rows != 0) result_.logits = settled(plan_.logits);
+    result_.key_block = plan_.key_block;
+    result_.sum_ways = sum_ways(target_);
+  }
+
+  /// The bytes that the sequencer fetches for these launches, which are the last steps so far: each image that is not
+  /// configured already.
+  u64 fetched_image_bytes(const std::vector<Step>& steps, std::size_t first) {
+    u64 fetched = 0;
+    for (std::size_t i = first; i < steps.size(); ++i) {
+      const Command& command = steps[i].command;
+      if (command.image != configured_image_) fetched += command.image_bytes;
+      configured_image_ = command.image;
+    }
+    return fetched;
+  }
+
+  /// The image of a kernel. Equal kernels have one image.
+  struct Image {
+    u64 address = 0;
+    u32 bytes = 0;
+  };
+  Image image_of(const Kernel& kernel) {
+    const auto [known, is_new] = images_.try_emplace(&kernel);
+    if (!is_new) return known->second;
+    std::vector<u8> bytes = kernel.encode();
+    const auto [found, fresh] = images_by_bytes_.try_emplace(std::move(bytes));
+    Image& image = found->second;
+    if (fresh) {
+      image = {dram_.allocate(found->first.size()), static_cast<u32>(found->first.size())};
+      dram_.blob(image.address, found->first.data(), image.bytes);
+      result_.kernel_image_bytes += image.bytes;
+      result_.largest_image_bytes = std::max<u64>(result_.largest_image_bytes, image.bytes);
+    }
+    return known->second = image;
+  }
+
+  Step launch_step(const LaunchStep& launch, u64 weight_area) {
+    Step step{};
+    Command& command = step.command;
+    command.opcode = static_cast<u8>(CommandOpcode::launch);
+    command.signal = semaphore_none;
+    command.wait = {semaphore_none, semaphore_none};
+    const Image image = image_of(*launch.kernel);
+    command.image = image.address;
+    command.image_bytes = image.bytes;
+    command.counts = launch.counts;
+    for (const LaunchStep::Register& reg : launch.registers) {
+      command.registers[reg.number] = static_cast<u32>(reg.weights ? weight_area + reg.offset : reg.offset);
+      if (reg.resident) {
+        step.half_mask |= 0x10000u << reg.number;
+        step.source_stride = reg.strides;
+      } else if (!reg.weights) {
+        step.half_mask |= 1u << reg.number;
+      }
+    }
+    if (launch.own_weights || !target_.weight_residency) step.flags |= step_flag_own_weights;
+    step.tail_index = launch.tail_count == launch.counts[launch.row_level] ? tail_none : launch.row_level;
+    step.tail_count = launch.tail_count;
+    return step;
+  }
+
+  const TaskPlanner& planner_;
+  const CompilerTarget& target_;
+  const u64 weight_area_;
+  DramPlan& dram_;
+  const EncoderPlan& plan_;
+  CompiledNetwork result_;
+  std::map<const Kernel*, Image> images_;
+  std::map<std::vector<u8>, Image> images_by_bytes_;
+  u64 configured_image_ = 0;  // address of the image of the previous launch
+};
+
+}  // namespace
+
+CompiledNetwork lay_out(const TaskPlanner& planner, u64 weight_area, DramPlan& dram, const EncoderPlan& plan,
+                        const NetworkTables& tables) {
+  return Layout(planner, weight_area, dram, plan).make(tables.header, tables.ring);
+}
+
+}  // namespace bvp
