@@ -297,24 +297,13 @@ bool Dma::access_moved(bool write) {
 }
 
 bool Dma::access_plainly(u64 address, u8* data, u32 bytes, bool write) {
-  tlm::tlm_generic_payload payload;
-  payload.set_command(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
-  const auto set = [&](u32 length) {
-    payload.set_address(address);
-    payload.set_data_ptr(data);
-    payload.set_data_length(length);
-    payload.set_streaming_width(length);
-    payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  };
-  set(bytes);
-  if (to_bus->transport_dbg(payload) == bytes) return true;
+  const tlm::tlm_command command = write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
+  if (debug_access(to_bus, command, address, data, bytes) == bytes) return true;
   const u32 burst = channels_.front()->transfer.burst_bytes();
   while (bytes != 0) {
     const u32 part = std::min(bytes, burst);
-    set(part);
     sc_core::sc_time ignored = sc_core::SC_ZERO_TIME;
-    to_bus->b_transport(payload, ignored);
-    if (!payload.is_response_ok()) return false;
+    if (access(to_bus, command, address, data, part, ignored) != tlm::TLM_OK_RESPONSE) return false;
     address += part;
     data += part;
     bytes -= part;

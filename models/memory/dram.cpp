@@ -23,6 +23,8 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
   for (i64 i = 0; i < parameters.channels; ++i) {
     channels_.push_back(std::make_unique<DramChannel>(parameters, statistics_));
   }
+  rules_.most_bytes = max_request_bytes;
+  rules_.span = size();
   parent_statistics.add(&stats_);
   target.register_b_transport(this, &Dram::b_transport);
   target.register_transport_dbg(this, &Dram::transport_dbg);
@@ -30,19 +32,6 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
 }
 
 Dram::~Dram() = default;
-
-tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) const {
-  const u32 length = payload.get_data_length();
-  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (length == 0 || length > max_request_bytes || payload.get_streaming_width() < length) {
-    return tlm::TLM_BURST_ERROR_RESPONSE;
-  }
-  if (payload.get_address() >= size() || length > size() - payload.get_address()) {
-    return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  }
-  return tlm::TLM_OK_RESPONSE;
-}
 
 Dram::Activity& Dram::Activity::operator+=(const Activity& other) {
   bytes_read += other.bytes_read;
@@ -128,7 +117,7 @@ bool Dram::untimed(tlm::tlm_generic_payload& payload) {
 
 void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && untimed(payload)) return;
-  const tlm::tlm_response_status response = check(payload);
+  const tlm::tlm_response_status response = check(payload, rules_);
   payload.set_response_status(response);
   if (response != tlm::TLM_OK_RESPONSE) {
     ++statistics_.errors;
@@ -193,10 +182,12 @@ bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& d
   return true;
 }
 
-void Dram::set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer) {
+std::vector<Connection> Dram::connect_commands(const std::function<void(u32 channel, const DramCommand&)>& slot) {
+  std::vector<Connection> connections;
   for (u32 i = 0; i < channels_.size(); ++i) {
-    channels_[i]->set_observer([observer, i](const DramCommand& command) { observer(i, command); });
+    connections.push_back(channels_[i]->commanded.connect([slot, i](const DramCommand& command) { slot(i, command); }));
   }
+  return connections;
 }
 
 void Dram::update_statistics() {

@@ -13,11 +13,13 @@
 
 #include "models/base/clock.h"
 #include "models/base/lazy_memory.h"
+#include "models/base/signal.h"
 #include "models/base/statistics.h"
 #include "models/memory/dram_channel.h"
 #include "models/memory/dram_parameters.h"
 #include "models/memory/policies/address_map.h"
 #include "models/transport/bulk_traffic.h"
+#include "models/transport/check.h"
 
 namespace bvp {
 
@@ -37,9 +39,10 @@ class Dram : public sc_core::sc_module {
   [[nodiscard]] u64 size() const { return storage_.size(); }
   [[nodiscard]] const ClockDomain& clock() const { return clock_; }
   [[nodiscard]] const DramStatistics& statistics() const { return statistics_; }
-  /// The observer is called for each command of each channel, with times in DRAM clocks; the calls do not come in the
-  /// order of time, and bulk traffic causes none.
-  void set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer);
+  /// Connects the slot to the commands of all channels. Times are in DRAM clocks; the calls do not come in the order of
+  /// time, and bulk traffic causes none.
+  [[nodiscard]] std::vector<Connection> connect_commands(
+      const std::function<void(u32 channel, const DramCommand&)>& slot);
   /// A read or write command (burst) of the devices: its clocks on the data bus, and its bytes.
   [[nodiscard]] Cycle burst_clocks() const { return timing_.burst; }
   [[nodiscard]] u64 burst_bytes() const { return dram_access_bytes / timing_.bursts; }
@@ -62,8 +65,8 @@ class Dram : public sc_core::sc_module {
   void count_bulk(const BulkTraffic& bulk);
   u32 transport_dbg(tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
-  [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
 
+  PayloadRules rules_;
   ClockDomain clock_;
   StatGroup stats_;
   DramStatistics statistics_{&stats_};

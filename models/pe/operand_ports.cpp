@@ -74,7 +74,7 @@ void OperandPorts::show(const PortPattern& pattern, u64 first, u64 cycles, Cycle
     for (u32 bank = 0; bank < bank_count_; ++bank) {
       u32 used = 0;
       while (used < ports_ && (pattern.used(bank, used + 1, first + i) & 1) != 0) ++used;
-      if (used != 0) observer_(bank, at + i, used);
+      if (used != 0) taken(bank, at + i, used);
     }
   }
 }
@@ -112,7 +112,7 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
         taken[plane + level - 1] |= added & mask;
       }
     }
-    if (observer_) show(pattern, first, cycles, now);
+    if (this->taken.connected()) show(pattern, first, cycles, now);
     first += cycles;
     now += cycles;
     if (missing == 0) continue;

@@ -36,8 +36,8 @@ class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Liste
   ~Pe() override;
 
   void settle() { PeCore::settle(clock_.now()); }
-  /// Told of all ports of the operand memory that are taken.
-  void set_port_observer(OperandPorts::Observer observer) { ports_.set_observer(std::move(observer)); }
+  /// Tells all ports of the operand memory that are taken.
+  [[nodiscard]] OperandPorts::Taken& ports_taken() { return ports_.taken; }
 
  private:
   void config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);

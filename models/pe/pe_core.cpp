@@ -773,14 +773,14 @@ void PeCore::book_busy(Unit unit, Cycle now, u64 issue, u64 special, u64 stall) 
   UnitState& state = units_[as_index(unit)];
   state.free_at = end;
   state.last_tag = context_->program.segments[firing_].tag;
-  if (observer_ != nullptr) observer_->unit_busy(index_, unit, state.last_tag, now, end);
+  if (unit_busy.connected()) unit_busy({index_, unit, state.last_tag, now, end});
 }
 
 void PeCore::book_stall_until(Unit unit, Cycle end) {
   UnitState& state = units_[as_index(unit)];
   if (end <= state.free_at) return;
   unit_stats_[as_index(unit)]->stall += (end - state.free_at) * multiplicity_;
-  if (observer_ != nullptr) observer_->unit_busy(index_, unit, state.last_tag, state.free_at, end);
+  if (unit_busy.connected()) unit_busy({index_, unit, state.last_tag, state.free_at, end});
   state.free_at = end;
 }
 

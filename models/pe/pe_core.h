@@ -21,7 +21,7 @@
 #include "models/pe/operand_memory.h"
 #include "models/pe/pe_parameters.h"
 #include "models/pe/program.h"
-#include "models/pe/unit_observer.h"
+#include "models/pe/unit_span.h"
 #include "models/pe/wait.h"
 #include "models/transport/vector_access.h"
 
@@ -43,8 +43,8 @@ class PeCore {
 
   /// A kernel that runs when the clock goes fails.
   void set_power(ArrayPower power, Cycle now);
-  /// Null: nobody. It must live as long as the simulation runs.
-  void set_observer(UnitObserver* observer) { observer_ = observer; }
+  /// Tells when a unit works on a segment.
+  UnitBusy unit_busy;
 
   [[nodiscard]] const std::string& error() const { return error_; }
   /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
@@ -260,7 +260,7 @@ class PeCore {
   [[nodiscard]] std::vector<TokenOnItsWay> tokens_on_their_way() const;
   /// Takes the token of an edge away until then.
   void delay_token(u32 edge, Cycle until);
-  [[nodiscard]] bool observed() const { return observer_ != nullptr; }
+  [[nodiscard]] bool observed() const { return unit_busy.connected(); }
   [[nodiscard]] bool within_bounds(const SegmentProgram& segment, const StreamBases& bases) const;
   /// Posts the token of an edge (and nothing else) for `when`.
   void expect_token(u32 edge, Cycle when);
@@ -328,7 +328,6 @@ class PeCore {
   /// Counts the cycles up to now as active, idle or gated.
   void book_cycles(Cycle now);
 
-  UnitObserver* observer_ = nullptr;
   const bool clock_gating_;
   Cycle cycles_booked_ = 0;
   ArrayPower power_ = ArrayPower::on;

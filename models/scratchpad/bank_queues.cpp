@@ -315,7 +315,7 @@ inline void BankQueues::serve_one(u32 bank, u32 number) {
     }
   }
   issue(number);
-  if (observer_) observer_(number / 2, channel.reads ? Direction::read : Direction::write, bank, now_);
+  if (served.connected()) served(number / 2, channel.reads ? Direction::read : Direction::write, bank, now_);
 }
 
 template <u32 constant_words, class Arbiter>

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include "models/base/array_parameters.h"
+#include "models/base/signal.h"
 #include "models/base/slot_calendar.h"
 #include "models/base/types.h"
 #include "models/scratchpad/bank_arbiters.h"
@@ -100,9 +100,9 @@ class BankQueues {
            (direction == Direction::read ? response_latency_ + Cycle{pe % columns_} * hop_latency_ : 0);
   }
 
-  /// Called for each vector served, with its PE and bank.
-  using Observer = std::function<void(u32 pe, Direction direction, u32 bank, Cycle cycle)>;
-  void set_observer(Observer observer) { observer_ = std::move(observer); }
+  /// Tells each vector that a bank serves: its PE, its bank, and when.
+  using Served = Signal<u32, Direction, u32, Cycle>;
+  Served served;
 
  private:
   /// A vector that is under way: a place in its channel's window, by number modulo the size of the window. When it has
@@ -197,7 +197,6 @@ class BankQueues {
   std::vector<Cycle> end_at_;                  // by channel, of those: when the first of these may end
   std::vector<std::unique_ptr<Firing>> pool_;  // by place, which a ticket tells
   std::vector<u32> unused_;                    // places there
-  Observer observer_;
 };
 
 }  // namespace bvp

@@ -7,6 +7,7 @@
 
 #include "models/base/report.h"
 #include "models/transport/bulk_traffic.h"
+#include "models/transport/check.h"
 
 namespace bvp {
 
@@ -99,10 +100,8 @@ Scratchpad::~Scratchpad() = default;
 tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payload& payload,
                                                    const VectorAccess* access) const {
   if (access == nullptr || access->lanes != lanes_) return tlm::TLM_GENERIC_ERROR_RESPONSE;
-  if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (payload.get_data_length() != u64{access->count} * row_bytes_) return tlm::TLM_BURST_ERROR_RESPONSE;
-  if (access->count == 0) return tlm::TLM_OK_RESPONSE;
+  const tlm::tlm_response_status status = check(payload, PayloadRules::of_length(u64{access->count} * row_bytes_));
+  if (status != tlm::TLM_OK_RESPONSE || access->count == 0) return status;
   const bool no_data = payload.get_data_ptr() == nullptr && access->untimed_copies == 0;
   if (no_data || access->addresses == nullptr) return tlm::TLM_GENERIC_ERROR_RESPONSE;
   const u32 size = static_cast<u32>(storage_.size());
@@ -338,16 +337,10 @@ u32 Scratchpad::vector_debug(int, tlm::tlm_generic_payload& payload) {
 // ---------------------------------------------------------------- linear port
 
 tlm::tlm_response_status Scratchpad::check_linear(const tlm::tlm_generic_payload& payload) const {
-  if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-  const u64 length = payload.get_data_length();
-  if (length == 0 || length > max_linear_bytes || payload.get_streaming_width() < length ||
-      payload.get_data_ptr() == nullptr) {
-    return tlm::TLM_BURST_ERROR_RESPONSE;
-  }
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  const u64 address = payload.get_address();
-  if (address >= storage_.size() || length > storage_.size() - address) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  return tlm::TLM_OK_RESPONSE;
+  PayloadRules rules;
+  rules.most_bytes = max_linear_bytes;
+  rules.span = storage_.size();
+  return check(payload, rules);
 }
 
 bool Scratchpad::untimed_linear(tlm::tlm_generic_payload& payload) {

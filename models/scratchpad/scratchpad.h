@@ -47,11 +47,8 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   /// Cycles from the first vector's issue to its data at the PE (or in the bank) when nothing else is under way.
   [[nodiscard]] Cycle unloaded_read_latency(u32 pe) const { return unloaded_latency(pe, Direction::read); }
   [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return unloaded_latency(pe, Direction::write); }
-  /// Told of each vector that a bank serves.
-  void set_service_observer(const BankQueues::Observer& observer) {
-    queues_.set_observer(observer);
-    if (bookings_) bookings_->set_observer(observer);
-  }
+  /// Tells each vector of a PE that a bank serves.
+  [[nodiscard]] BankQueues::Served& served() { return bookings_ ? bookings_->served : queues_.served; }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
   /// For measurement, without time. Whether all words of the tiles that these bytes touch are finite as fp16 values.

@@ -52,8 +52,8 @@ class Soc : public sc_core::sc_module {
   bool write_memory(u64 address, const u8* bytes, std::size_t size);
   bool read_memory(u64 address, u8* bytes, std::size_t size);
 
-  /// Of all PEs; null: nobody.
-  void set_unit_observer(UnitObserver* observer);
+  /// Connects the slot to the units of all PEs.
+  [[nodiscard]] std::vector<Connection> connect_units(const std::function<void(const UnitSpan&)>& slot);
 
   void trace_interrupts(sc_core::sc_trace_file* file) const;
 
