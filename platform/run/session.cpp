@@ -175,13 +175,13 @@ std::string Session::describe_end() const {
 /// Describes the first PE with an error or, if the firmware has not ended, the first PE whose kernel has not ended.
 std::string Session::describe_array() const {
   std::string text;
-  for (const PeCore* pe : soc_.cores) {
+  for (const PeStatus* pe : soc_.cores) {
     if (pe->error().empty()) continue;
     text += fmt::format("; {}: {}", pe->statistics().name(), pe->error());
     break;
   }
   if (exit_code_) return text;
-  for (const PeCore* pe : soc_.cores) {
+  for (const PeStatus* pe : soc_.cores) {
     const std::string pending = pe->pending();
     if (pending.empty()) continue;
     text += "; a kernel has not ended: " + pending.substr(0, pending.find('\n'));

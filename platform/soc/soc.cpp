@@ -157,8 +157,8 @@ void Soc::set_array_power(ArrayPower power) {
 
 std::vector<Connection> Soc::connect_units(const std::function<void(const UnitSpan&)>& slot) {
   std::vector<Connection> connections;
-  for (const auto& pe : pes) connections.push_back(pe->unit_busy.connect(slot));
-  if (lockstep) connections.push_back(lockstep->unit_busy.connect(slot));
+  for (const auto& pe : pes) connections.push_back(pe->unit_busy().connect(slot));
+  if (lockstep) connections.push_back(lockstep->unit_busy().connect(slot));
   return connections;
 }
 

@@ -16,7 +16,7 @@
 #include "models/memory/dram.h"
 #include "models/memory/ram.h"
 #include "models/mesh/mesh.h"
-#include "models/pe/lockstep_array.h"
+#include "models/pe/fast/lockstep_array.h"
 #include "models/pe/pe.h"
 #include "models/peripherals/interrupt_controller.h"
 #include "models/peripherals/machine_timer.h"
@@ -88,7 +88,7 @@ class Soc : public sc_core::sc_module {
   Mesh mesh;
   std::vector<std::unique_ptr<Pe>> pes;     // cycle by cycle: one for each PE
   std::unique_ptr<LockstepArray> lockstep;  // loosely timed: one for all
-  std::vector<const PeCore*> cores;         // whichever there are
+  std::vector<const PeStatus*> cores;       // whichever there are
 
   /// Between the sockets of the PEs, the bus and what they are bound to; neither side knows.
   struct Monitors {

@@ -12,7 +12,7 @@
 
 #include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
-#include "models/pe/lockstep_array.h"
+#include "models/pe/fast/lockstep_array.h"
 #include "models/power/monitors/mesh_monitor.h"
 #include "models/power/monitors/scratchpad_monitor.h"
 #include "models/scratchpad/scratchpad.h"
@@ -232,7 +232,7 @@ Course course_of(bool watched, const std::function<void(Bench&, Course&)>& scrip
   // Who watches the units sees each firing, so nothing is booked from a journal.
   u64 seen = 0;
   Connection connection;
-  if (watched) connection = bench.array.unit_busy.connect([&](const UnitSpan&) { ++seen; });
+  if (watched) connection = bench.array.unit_busy().connect([&](const UnitSpan&) { ++seen; });
   bench.run(0);
   Course course;
   script(bench, course);

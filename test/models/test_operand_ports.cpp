@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/pe/cal_schedules.h"
-#include "models/pe/operand_ports.h"
+#include "models/pe/ports/operand_ports.h"
 
 namespace {
 

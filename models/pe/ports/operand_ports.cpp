@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/pe/operand_ports.h"
+#include "models/pe/ports/operand_ports.h"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/pe/program.h"
+#include "models/pe/context/program.h"
 
 #include <algorithm>
 #include <cstdlib>
