@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <systemc>
-#include <unordered_map>
 #include <vector>
 
 #include "models/base/clock.h"
@@ -17,6 +16,7 @@
 #include "models/base/statistics.h"
 #include "models/memory/dram_channel.h"
 #include "models/memory/dram_parameters.h"
+#include "models/memory/fast/bulk_activity.h"
 #include "models/memory/policies/address_map.h"
 #include "models/transport/bulk_traffic.h"
 #include "models/transport/check.h"
@@ -62,7 +62,9 @@ class Dram : public sc_core::sc_module {
   /// Serves BulkTraffic and BulkData. Returns true if the payload is one of them.
   bool untimed(tlm::tlm_generic_payload& payload);
   [[nodiscard]] tlm::tlm_response_status move_bulk(u64 address, u8* data, BulkData& bulk);
-  void count_bulk(const BulkTraffic& bulk);
+  /// The activity of accesses that were timed one by one.
+  [[nodiscard]] DramActivity timed() const;
+  void count_bulk(const BulkTraffic& traffic);
   u32 transport_dbg(tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
 
@@ -75,18 +77,7 @@ class Dram : public sc_core::sc_module {
   std::vector<std::unique_ptr<DramChannel>> channels_;
   DramTiming timing_;
   Cycle request_latency_, response_latency_;
-  struct Activity {
-    u64 bytes_read = 0, bytes_written = 0;
-    u64 reads = 0, writes = 0;  // accesses of 64 bytes; the writes include those that still wait in the queue
-    u64 activates = 0;
-    Activity& operator+=(const Activity& other);
-    Activity operator-(const Activity& other) const;
-  };
-  /// The activity of accesses that were timed one by one.
-  [[nodiscard]] Activity timed() const;
-  Activity bulk_;                              // the part of the counters that bulk traffic has added
-  std::unordered_map<u64, Activity> samples_;  // by pattern
-  Cycle bulk_until_ = 0;                       // the time up to which bulk traffic has been counted
+  DramBulkActivity bulk_;
   bool posted_writes_;
   bool dmi_;
 };

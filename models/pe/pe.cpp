@@ -452,13 +452,11 @@ Pe::End Pe::begin_cal(const Firing& firing, const SegmentProgram& segment) {
 }
 
 void Pe::send_token(u32 edge, Cycle now) {
-  MeshPort::Packet& packet = buffers_.packet;
-  packet.destination = array_index(own_number() ^ contexts_.active()->program.edges[edge].peer_mask);
-  packet.edge = edge;
-  packet.slots.clear();
-  packet.data.clear();
-  if (mesh_.send(packet, now, now).refused) {
-    fail(fmt::format("the mesh refused a token for PE {}", packet.destination));
+  MeshPort::Packet token;
+  token.destination = array_index(own_number() ^ contexts_.active()->program.edges[edge].peer_mask);
+  token.edge = edge;
+  if (mesh_.send(token, now, now).refused) {
+    fail(fmt::format("the mesh refused a token for PE {}", token.destination));
   }
 }
 
