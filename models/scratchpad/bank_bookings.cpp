@@ -68,6 +68,7 @@ BankBookings::Placed BankBookings::place(u32 pe, Direction direction, Cycle star
   Channel& channel = channels_[number];
   Cycle* const done = &done_[number * outstanding_];
   Cycle* const services = &services_[number * queue_entries_];
+  const bool told = served.connected();
   Placed placed;
   Cycle next = std::max(channel.next_issue, start);
   for (std::size_t i = 0; i < banks.size(); ++i) {
@@ -87,7 +88,7 @@ BankBookings::Placed BankBookings::place(u32 pe, Direction direction, Cycle star
     if (service > services[channel.first]) remember(channel, services, service);
     if (reads && times != nullptr) times[i] = end;
     next = issue + 1;
-    if (served.connected()) served(pe, direction, banks[i], service);
+    if (told) served(pe, direction, banks[i], service);
   }
   placed.issue_end = channel.next_issue = next;
   return placed;

@@ -84,6 +84,7 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
   const u32 ports = constant_ports != 0 ? constant_ports : ports_;
   const u64 planes = constant_banks != 0 ? constant_banks * constant_ports : planes_;
   std::array<u64, most_planes> wanted;
+  const bool told = this->taken.connected();
   Placement placement;
   Cycle now = start;
   for (u64 first = 0; first < pattern.cycles();) {
@@ -112,7 +113,7 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
         taken[plane + level - 1] |= added & mask;
       }
     }
-    if (this->taken.connected()) show(pattern, first, cycles, now);
+    if (told) show(pattern, first, cycles, now);
     first += cycles;
     now += cycles;
     if (missing == 0) continue;
