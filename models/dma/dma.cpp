@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 
+#include "models/dma/fast/paced_transfers.h"
 #include "models/transport/check.h"
 #include "models/transport/initiator.h"
 
@@ -16,16 +17,9 @@ namespace {
 
 /// The most bursts that an event performs ahead of the present, so that channels and other initiators contend at the
 /// grain of a few bursts however many may be in flight.
-constexpr u32 bursts_of_event = 8;
+constexpr u64 bursts_of_event = 8;
 
 }  // namespace
-
-Dma::Channel::Channel(u32 channel_number, const DmaParameters& parameters)
-    : number(channel_number),
-      stats(fmt::format("channel{}", channel_number)),
-      transfer(static_cast<u32>(parameters.burst_bytes.get())),
-      done(static_cast<std::size_t>(parameters.outstanding.get())),
-      data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1) {}
 
 Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
          StatGroup& parent_statistics, Mode mode)
@@ -35,20 +29,23 @@ Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const Cl
       completions("completions"),
       clock_(clock),
       stats_(basename()),
-      mode_(mode),
-      outstanding_(static_cast<u32>(parameters.outstanding.get())),
       bytes_per_cycle_(static_cast<u32>(parameters.bytes_per_cycle.get())),
       setup_cycles_(static_cast<Cycle>(parameters.setup_cycles.get())) {
   parent_statistics.add(&stats_);
   for (u32 i = 0; i < static_cast<u32>(parameters.channels.get()); ++i) {
-    channels_.push_back(std::make_unique<Channel>(i, parameters));
-    Channel& channel = *channels_.back();
+    channels_.push_back(std::make_unique<DmaChannel>(i, parameters));
+    DmaChannel& channel = *channels_.back();
     stats_.add(&channel.stats);
     sc_core::sc_spawn_options options;
     options.spawn_method();
     options.dont_initialize();
     options.set_sensitivity(&channel.wake);
     sc_core::sc_spawn([this, &channel] { run(channel); }, fmt::format("channel{}", i).c_str(), &options);
+  }
+  if (mode.fast) {
+    course_ = std::make_unique<PacedTransfers>(channels_, to_bus, clock, mode.data);
+  } else {
+    course_ = std::make_unique<DmaCourse>();
   }
   descriptors.register_b_transport(this, &Dma::b_transport);
   descriptors.register_transport_dbg(this, &Dma::transport_dbg);
@@ -74,7 +71,7 @@ void Dma::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay
   }
   payload.set_response_status(check(payload, rules));
   if (!payload.is_response_ok()) return;
-  Channel& channel = *channels_[number];
+  DmaChannel& channel = *channels_[number];
   if (offset == dma_status_offset) {
     const u32 word = status_word(channel);
     std::memcpy(payload.get_data_ptr(), &word, sizeof word);
@@ -98,19 +95,20 @@ u32 Dma::transport_dbg(tlm::tlm_generic_payload& payload) {
   return sizeof word;
 }
 
-u32 Dma::status_word(const Channel& channel) const {
+u32 Dma::status_word(const DmaChannel& channel) const {
   return static_cast<u32>(channel.status) | (channel.busy ? dma_status_busy : 0);
 }
 
-void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time& delay) {
-  stop_moving();
-  if (mode_.fast) learn_paces();
+void Dma::submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_time& delay) {
+  course_->stop();
+  course_->before_change();
   std::memcpy(&channel.descriptor, descriptor, sizeof channel.descriptor);
   channel.busy = true;
   channel.submitted = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   channel.taken.begin(channel.submitted);
   channel.set_up.begin(channel.submitted);
-  channel.issue_from = channel.submitted + setup_cycles_;
+  channel.first_issue = channel.submitted + setup_cycles_;
+  channel.issue_from = channel.first_issue;
   channel.finished = channel.issue_from;
   channel.burst_count = 0;
   ++channel.statistics.descriptors;
@@ -118,53 +116,36 @@ void Dma::submit(Channel& channel, const u8* descriptor, const sc_core::sc_time&
   if (channel.status == DmaStatus::ok) {
     channel.transfer.start(channel.descriptor);
     // Bytes at even addresses get the low byte of the fill word, so the pattern is read from its byte 0 or its byte 1.
-    for (std::size_t i = 0; channel.descriptor.fill != 0 && i < channel.data.size(); ++i) {
+    for (std::size_t i = 0; channel.fills() && i < channel.data.size(); ++i) {
       channel.data[i] = static_cast<u8>(channel.descriptor.fill >> (i % 2 * 8));
     }
   }
-  if (mode_.fast) {
-    channel.movable = channel.status == DmaStatus::ok && can_be_moved(channel);
-    find_busy_transfers();
-  }
+  course_->has_begun(channel);
   channel.wake.notify(clock_.to_time(channel.issue_from) - sc_core::sc_time_stamp());
-}
-
-Cycle Dma::next_issue(const Channel& channel) const {
-  if (channel.burst_count < outstanding_) return channel.issue_from;
-  return std::max(channel.issue_from, channel.done[channel.burst_count % channel.done.size()]);
 }
 
 /// Performs the bursts whose issue lies a little ahead of the present, at most as many as may be in flight and no more
 /// than `bursts_of_event`, then sleeps until the next burst may be issued. So the channel never reserves or reads much
 /// later than the present.
-void Dma::run(Channel& channel) {
-  // If two channels are due at the same time, start_moving() must run only once.
-  if (moving_since_ && *moving_since_ == clock_.now() && !drains(channel)) return;
-  const bool moved = stop_moving();
-  if (!drains(channel)) {
-    if (moved || start_moving()) return;
-    for (u32 i = 0; i < std::min(outstanding_, bursts_of_event) && !drains(channel); ++i)
-      perform_burst(channel, next_issue(channel));
+void Dma::run(DmaChannel& channel) {
+  // Two channels may be due at the same time, of which the first has started all.
+  if (course_->has_just_started(channel)) return;
+  const bool moved = course_->stop();
+  if (!channel.drains()) {
+    if (moved || course_->start()) return;
+    const u64 bursts = std::min<u64>(channel.outstanding(), bursts_of_event);
+    for (u64 i = 0; i < bursts && !channel.drains(); ++i) perform_burst(channel, channel.next_issue());
   }
-  if (drains(channel) && clock_.to_time(channel.finished) <= sc_core::sc_time_stamp()) return complete(channel);
-  wake_when_due(channel);
-  start_moving();
+  if (channel.drains() && clock_.to_time(channel.finished) <= sc_core::sc_time_stamp()) return complete(channel);
+  channel.wake_when_due(clock_);
+  course_->start();
 }
 
-void Dma::wake_when_due(Channel& channel) {
-  const sc_core::sc_time now = sc_core::sc_time_stamp();
-  const sc_core::sc_time due = clock_.to_time(drains(channel) ? channel.finished : next_issue(channel));
-  channel.wake.cancel();
-  channel.wake.notify(due > now ? due - now : sc_core::SC_ZERO_TIME);
-}
-
-void Dma::perform_burst(Channel& channel, Cycle issue) {
+void Dma::perform_burst(DmaChannel& channel, Cycle issue) {
   DmaBurst& burst = channel.burst;
   DmaStatistics& statistics = channel.statistics;
-  const bool fill = channel.descriptor.fill != 0;
   channel.transfer.next(burst);
-  sampling_ = mode_.fast && pace_is_measured();
-  if (sampling_) sampled_.pattern = busy_->pattern;
+  course_->before_burst(channel);
   Cycle done = issue;
   Cycle request = issue;
   u8* data = channel.data.data();
@@ -180,7 +161,7 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
     data = channel.data.data();
     request = done;
     for (const DmaSegment& segment : burst.destination) {
-      u8* from = fill ? channel.data.data() + segment.address % 2 : data;
+      u8* from = channel.fills() ? channel.data.data() + segment.address % 2 : data;
       if (!move_segment(channel, tlm::TLM_WRITE_COMMAND, segment, from, request++, done)) {
         channel.status = DmaStatus::destination_error;
         break;
@@ -195,19 +176,15 @@ void Dma::perform_burst(Channel& channel, Cycle issue) {
   statistics.byte.add(burst.bytes, issue, channel.issue_from);
   channel.done[channel.burst_count++ % channel.done.size()] = done;
   channel.finished = std::max(channel.finished, done);
-  if (mode_.fast) count_for_pace(channel, issue);
+  course_->after_burst(channel, issue);
 }
 
-bool Dma::move_segment(Channel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
+bool Dma::move_segment(DmaChannel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
                        Cycle& done) {
   tlm::tlm_generic_payload& payload = channel.payload;
-  if (moves_nothing()) payload.set_extension(&timing_only_);
-  if (sampling_) payload.set_extension(&sampled_);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   sc_core::sc_time delay = clock_.to_time(issue) - now;
   access(to_bus, payload, command, segment.address, data, segment.bytes, delay);
-  if (moves_nothing()) payload.clear_extension(&timing_only_);
-  if (sampling_) payload.clear_extension(&sampled_);
   done = std::max(done, clock_.to_cycles(now + delay));
   ++channel.statistics.bus_requests;
   return payload.is_response_ok();
@@ -216,21 +193,19 @@ bool Dma::move_segment(Channel& channel, tlm::tlm_command command, const DmaSegm
 void Dma::settle() {
   const Cycle now = clock_.now();
   for (const auto& channel : channels_) {
-    channel->taken.settle(channel->statistics.busy_cycles, drains(*channel) ? std::min(now, channel->finished) : now);
-    channel->set_up.settle(channel->statistics.setup_cycles, std::min(now, channel->submitted + setup_cycles_));
+    channel->taken.settle(channel->statistics.busy_cycles, channel->drains() ? std::min(now, channel->finished) : now);
+    channel->set_up.settle(channel->statistics.setup_cycles, std::min(now, channel->first_issue));
   }
 }
 
-void Dma::complete(Channel& channel) {
-  if (mode_.fast) {
-    learn_drain(channel);
-    learn_paces();
-  }
+void Dma::complete(DmaChannel& channel) {
+  course_->before_end(channel);
+  course_->before_change();
   channel.wake.cancel();
   channel.busy = false;
-  if (mode_.fast) find_busy_transfers();
+  course_->has_ended();
   channel.taken.end(channel.statistics.busy_cycles, channel.finished);
-  channel.set_up.end(channel.statistics.setup_cycles, channel.submitted + setup_cycles_);
+  channel.set_up.end(channel.statistics.setup_cycles, channel.first_issue);
   if (channel.status != DmaStatus::ok) ++channel.statistics.errors;
   DmaCompletion completion{static_cast<u32>(channel.status)};
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;

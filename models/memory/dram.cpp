@@ -2,7 +2,6 @@
 #include "models/memory/dram.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 namespace bvp {
@@ -23,6 +22,8 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
   for (i64 i = 0; i < parameters.channels; ++i) {
     channels_.push_back(std::make_unique<DramChannel>(parameters, statistics_));
   }
+  rules_.most_bytes = max_request_bytes;
+  rules_.span = size();
   parent_statistics.add(&stats_);
   target.register_b_transport(this, &Dram::b_transport);
   target.register_transport_dbg(this, &Dram::transport_dbg);
@@ -31,72 +32,17 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
 
 Dram::~Dram() = default;
 
-tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) const {
-  const u32 length = payload.get_data_length();
-  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (length == 0 || length > max_request_bytes || payload.get_streaming_width() < length) {
-    return tlm::TLM_BURST_ERROR_RESPONSE;
-  }
-  if (payload.get_address() >= size() || length > size() - payload.get_address()) {
-    return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  }
-  return tlm::TLM_OK_RESPONSE;
-}
-
-Dram::Activity& Dram::Activity::operator+=(const Activity& other) {
-  bytes_read += other.bytes_read;
-  bytes_written += other.bytes_written;
-  reads += other.reads;
-  writes += other.writes;
-  activates += other.activates;
-  return *this;
-}
-
-Dram::Activity Dram::Activity::operator-(const Activity& other) const {
-  return {bytes_read - other.bytes_read, bytes_written - other.bytes_written, reads - other.reads,
-          writes - other.writes, activates - other.activates};
-}
-
-Dram::Activity Dram::timed() const {
-  const DramStatistics& s = statistics_;
+DramActivity Dram::timed() const {
   u64 waiting = 0;
   for (const auto& channel : channels_) waiting += channel->waiting_writes();
-  return Activity{s.bytes_read.value(), s.bytes_written.value(), s.read_64b.value(), s.write_64b.value() + waiting,
-                  s.activate.value()} -
-         bulk_;
+  return bulk_.timed(statistics_, waiting);
 }
 
-void Dram::count_bulk(const BulkTraffic& bulk) {
-  DramStatistics& s = statistics_;
-  // The bulk needs accesses for its bytes, and activates for its accesses, in the proportion that the timed samples of
-  // the same pattern show. The samples count, because neighbouring requests may share an access.
-  const auto sampled = samples_.find(bulk.pattern);
-  const Activity seen = sampled == samples_.end() ? timed() : sampled->second;
-  const auto in_proportion = [](u64 of, u64 count, u64 to) {
-    return static_cast<u64>(
-        std::llround(static_cast<double>(of) * static_cast<double>(count) / static_cast<double>(to)));
-  };
-  const u64 seen_bytes = bulk.write ? seen.bytes_written : seen.bytes_read;
-  const u64 accesses = seen_bytes == 0 ? bulk.bytes / dram_access_bytes
-                                       : in_proportion(bulk.bytes, bulk.write ? seen.writes : seen.reads, seen_bytes);
-  const u64 seen_accesses = seen.reads + seen.writes;
-  const u64 rows = seen_accesses == 0 ? 0 : in_proportion(accesses, seen.activates, seen_accesses);
-  const Cycle now = clock_.now();
-  const Cycle begin = clock_.to_cycles(sc_core::sc_time_stamp() - bulk.duration);
-  (bulk.write ? s.requests_written : s.requests_read) += bulk.requests;
-  (bulk.write ? s.bytes_written : s.bytes_read).add(bulk.bytes, begin, now);
-  (bulk.write ? s.write_64b : s.read_64b).add(accesses, begin, now);
-  s.activate.add(rows, begin, now);
-  s.busy_cycles += accesses * timing_.access();
-  (bulk.write ? bulk_.bytes_written : bulk_.bytes_read) += bulk.bytes;
-  (bulk.write ? bulk_.writes : bulk_.reads) += accesses;
-  bulk_.activates += rows;
-  // The bulk did not reach the channels: their queues and banks keep their state, moved on to the present.
-  const Cycle from = std::max(begin, bulk_until_);
-  if (now <= from) return;
-  for (const auto& channel : channels_) channel->carry_on(now - from);
-  bulk_until_ = now;
+void Dram::count_bulk(const BulkTraffic& traffic) {
+  const Cycle clocks = bulk_.count(traffic, timed(), clock_, timing_.access(), statistics_);
+  if (clocks == 0) return;
+  // The traffic did not reach the channels: their queues and banks keep their state, moved on to the present.
+  for (const auto& channel : channels_) channel->carry_on(clocks);
 }
 
 tlm::tlm_response_status Dram::move_bulk(u64 address, u8* data, BulkData& bulk) {
@@ -128,7 +74,7 @@ bool Dram::untimed(tlm::tlm_generic_payload& payload) {
 
 void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND && untimed(payload)) return;
-  const tlm::tlm_response_status response = check(payload);
+  const tlm::tlm_response_status response = check(payload, rules_);
   payload.set_response_status(response);
   if (response != tlm::TLM_OK_RESPONSE) {
     ++statistics_.errors;
@@ -136,7 +82,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   }
   payload.set_dmi_allowed(dmi_);
   const auto* const sampled = payload.get_extension<SampledTraffic>();
-  const Activity before = sampled != nullptr ? timed() : Activity{};
+  const DramActivity before = sampled != nullptr ? timed() : DramActivity{};
   const u64 address = payload.get_address();
   const u32 length = payload.get_data_length();
   const bool write = payload.is_write();
@@ -162,7 +108,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     if (data) std::memcpy(payload.get_data_ptr(), storage_.data() + address, length);
     ++statistics_.requests_read;
   }
-  if (sampled != nullptr) samples_[sampled->pattern] += timed() - before;
+  if (sampled != nullptr) bulk_.add_sample(sampled->pattern, before, timed());
   // A posted write is acknowledged where it enters the controller, so that it does not wait for the response latency.
   delay = clock_.to_time(write && posted_writes_ ? done : done + response_latency_) - now;
 }
@@ -193,10 +139,12 @@ bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& d
   return true;
 }
 
-void Dram::set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer) {
+std::vector<Connection> Dram::connect_commands(const std::function<void(u32 channel, const DramCommand&)>& slot) {
+  std::vector<Connection> connections;
   for (u32 i = 0; i < channels_.size(); ++i) {
-    channels_[i]->set_observer([observer, i](const DramCommand& command) { observer(i, command); });
+    connections.push_back(channels_[i]->commanded.connect([slot, i](const DramCommand& command) { slot(i, command); }));
   }
+  return connections;
 }
 
 void Dram::update_statistics() {

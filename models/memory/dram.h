@@ -8,16 +8,18 @@
 #include <functional>
 #include <memory>
 #include <systemc>
-#include <unordered_map>
 #include <vector>
 
 #include "models/base/clock.h"
 #include "models/base/lazy_memory.h"
+#include "models/base/signal.h"
 #include "models/base/statistics.h"
 #include "models/memory/dram_channel.h"
 #include "models/memory/dram_parameters.h"
+#include "models/memory/fast/bulk_activity.h"
 #include "models/memory/policies/address_map.h"
 #include "models/transport/bulk_traffic.h"
+#include "models/transport/check.h"
 
 namespace bvp {
 
@@ -37,9 +39,10 @@ class Dram : public sc_core::sc_module {
   [[nodiscard]] u64 size() const { return storage_.size(); }
   [[nodiscard]] const ClockDomain& clock() const { return clock_; }
   [[nodiscard]] const DramStatistics& statistics() const { return statistics_; }
-  /// The observer is called for each command of each channel, with times in DRAM clocks; the calls do not come in the
-  /// order of time, and bulk traffic causes none.
-  void set_command_observer(const std::function<void(u32 channel, const DramCommand&)>& observer);
+  /// Connects the slot to the commands of all channels. Times are in DRAM clocks; the calls do not come in the order of
+  /// time, and bulk traffic causes none.
+  [[nodiscard]] std::vector<Connection> connect_commands(
+      const std::function<void(u32 channel, const DramCommand&)>& slot);
   /// A read or write command (burst) of the devices: its clocks on the data bus, and its bytes.
   [[nodiscard]] Cycle burst_clocks() const { return timing_.burst; }
   [[nodiscard]] u64 burst_bytes() const { return dram_access_bytes / timing_.bursts; }
@@ -59,11 +62,13 @@ class Dram : public sc_core::sc_module {
   /// Serves BulkTraffic and BulkData. Returns true if the payload is one of them.
   bool untimed(tlm::tlm_generic_payload& payload);
   [[nodiscard]] tlm::tlm_response_status move_bulk(u64 address, u8* data, BulkData& bulk);
-  void count_bulk(const BulkTraffic& bulk);
+  /// The activity of accesses that were timed one by one.
+  [[nodiscard]] DramActivity timed() const;
+  void count_bulk(const BulkTraffic& traffic);
   u32 transport_dbg(tlm::tlm_generic_payload& payload);
   bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& dmi);
-  [[nodiscard]] tlm::tlm_response_status check(const tlm::tlm_generic_payload& payload) const;
 
+  PayloadRules rules_;
   ClockDomain clock_;
   StatGroup stats_;
   DramStatistics statistics_{&stats_};
@@ -72,18 +77,7 @@ class Dram : public sc_core::sc_module {
   std::vector<std::unique_ptr<DramChannel>> channels_;
   DramTiming timing_;
   Cycle request_latency_, response_latency_;
-  struct Activity {
-    u64 bytes_read = 0, bytes_written = 0;
-    u64 reads = 0, writes = 0;  // accesses of 64 bytes; the writes include those that still wait in the queue
-    u64 activates = 0;
-    Activity& operator+=(const Activity& other);
-    Activity operator-(const Activity& other) const;
-  };
-  /// The activity of accesses that were timed one by one.
-  [[nodiscard]] Activity timed() const;
-  Activity bulk_;                              // the part of the counters that bulk traffic has added
-  std::unordered_map<u64, Activity> samples_;  // by pattern
-  Cycle bulk_until_ = 0;                       // the time up to which bulk traffic has been counted
+  DramBulkActivity bulk_;
   bool posted_writes_;
   bool dmi_;
 };

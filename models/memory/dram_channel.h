@@ -3,11 +3,11 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "models/base/signal.h"
 #include "models/base/statistics.h"
 #include "models/base/types.h"
 #include "models/memory/dram_schedule.h"
@@ -91,8 +91,8 @@ class DramChannel {
   void count_refreshes(Cycle now);
   [[nodiscard]] u32 waiting_writes() const { return static_cast<u32>(waiting_.size()); }
 
-  /// Called for each command; commands come bank by bank, not in time order.
-  void set_observer(std::function<void(const DramCommand&)> observer) { observer_ = std::move(observer); }
+  /// Tells each command; commands come bank by bank, not in time order.
+  Signal<const DramCommand&> commanded;
 
  private:
   struct Bank {
@@ -142,7 +142,7 @@ class DramChannel {
   void write_waiting(Cycle from, u32 batch);
   void write_if_idle(Cycle arrival);
   void tell(DramCommand::Kind kind, Cycle cycle, u32 bank, u64 row) const {
-    if (observer_) observer_({kind, cycle, bank, row});
+    if (commanded.connected()) commanded({kind, cycle, bank, row});
   }
 
   DramTiming timing_;
@@ -169,7 +169,6 @@ class DramChannel {
   std::array<u16, 512> waiting_per_hash_{};
   Cycle last_activity_ = 0;
   u64 refreshes_ = 0;
-  std::function<void(const DramCommand&)> observer_;
 };
 
 }  // namespace bvp

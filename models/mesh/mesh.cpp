@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "models/transport/check.h"
+#include "models/transport/initiator.h"
+
 namespace bvp {
 
 namespace {
@@ -43,9 +46,6 @@ Mesh::Mesh(sc_core::sc_module_name name, const ArrayShape& array, const MeshPara
   for (std::size_t pe = 0; pe < from_pe.size(); ++pe) {
     from_pe[pe].register_b_transport(this, &Mesh::transport, static_cast<int>(pe));
   }
-  notice_.set_command(tlm::TLM_IGNORE_COMMAND);
-  notice_.set_data_ptr(nullptr);
-  notice_.set_data_length(0);
   SC_METHOD(run);
   sensitive << wake_;
   dont_initialize();
@@ -136,21 +136,23 @@ void Mesh::notify(RouterNetwork::Report& report) {
   notice_packet_.notice = arrived ? FlowPacket::Notice::arrived : FlowPacket::Notice::sent;
   notice_packet_.stall_cycles = report.stall_cycles;
   notice_packet_.arrivals = std::move(report.arrivals);
-  notice_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
   notice_.set_extension(&notice_packet_);
   sc_core::sc_time delay = clock_.to_time(report.cycle) - sc_core::sc_time_stamp();
-  to_pe[arrived ? report.destination : report.source]->b_transport(notice_, delay);
+  const u32 pe = arrived ? report.destination : report.source;
+  access(to_pe[pe], notice_, tlm::TLM_IGNORE_COMMAND, pe, nullptr, 0, delay);
   notice_.clear_extension(&notice_packet_);
 }
 
 // ---------------------------------------------------------------- sockets
 
-tlm::tlm_response_status Mesh::check(u32 pe, const tlm::tlm_generic_payload& payload, const FlowPacket* packet) const {
+tlm::tlm_response_status Mesh::check_packet(u32 pe, const tlm::tlm_generic_payload& payload,
+                                            const FlowPacket* packet) const {
   if (packet == nullptr || packet->source != pe) return tlm::TLM_GENERIC_ERROR_RESPONSE;
-  if (!payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
+  PayloadRules rules = PayloadRules::of_length(u64{packet->count} * vector_bytes_);
+  rules.read = false;
+  const tlm::tlm_response_status status = check(payload, rules);
+  if (status != tlm::TLM_OK_RESPONSE) return status;
   if (packet->destination >= to_pe.size()) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (payload.get_data_length() != u64{packet->count} * vector_bytes_) return tlm::TLM_BURST_ERROR_RESPONSE;
   if (packet->count != 0 && packet->untimed_copies == 0 &&
       (payload.get_data_ptr() == nullptr || packet->slots == nullptr)) {
     return tlm::TLM_GENERIC_ERROR_RESPONSE;
@@ -160,7 +162,7 @@ tlm::tlm_response_status Mesh::check(u32 pe, const tlm::tlm_generic_payload& pay
 
 void Mesh::transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   auto* packet = payload.get_extension<FlowPacket>();
-  const tlm::tlm_response_status status = check(static_cast<u32>(pe), payload, packet);
+  const tlm::tlm_response_status status = check_packet(static_cast<u32>(pe), payload, packet);
   if (status != tlm::TLM_OK_RESPONSE) {
     payload.set_response_status(status);
     return;

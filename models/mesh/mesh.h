@@ -54,8 +54,8 @@ class Mesh : public sc_core::sc_module {
 
  private:
   void transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  [[nodiscard]] tlm::tlm_response_status check(u32 pe, const tlm::tlm_generic_payload& payload,
-                                               const FlowPacket* packet) const;
+  [[nodiscard]] tlm::tlm_response_status check_packet(u32 pe, const tlm::tlm_generic_payload& payload,
+                                                      const FlowPacket* packet) const;
   /// Registers a packet whose vectors may be sent from `start` on. Its destination and its source get notices.
   void send_deferred(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay);
   /// The times that the packet would have if no other packet were sent.

@@ -215,42 +215,44 @@ void RouterNetwork::do_router(u32 router) {
   }
 }
 
+RouterNetwork::Taken RouterNetwork::take_from_pe(u32 router, Cycle gone) {
+  Source& source = sources_[router];
+  Taken taken;
+  taken.packet = source.first;
+  Moving& moving = packets_[taken.packet];
+  taken.ready = std::max(moving.packet.start, source.free);
+  source.free = gone;
+  taken.last = --moving.unsent == 0;
+  if (taken.last) {
+    source.first = moving.next;
+    if (source.first == none) waiting_[router] &= ~(1u << pe_port_);
+  }
+  if (source.first != none) look_at(router, std::max(packets_[source.first].packet.start, gone));
+  return taken;
+}
+
+RouterNetwork::Taken RouterNetwork::take_from_link(u32 router, u32 input, Cycle gone) {
+  const u32 from = neighbour(router, static_cast<LinkDirection>(input));
+  Output& link = outputs_[std::size_t{from} * ports_ + opposite(input)];
+  Entry* const entries = &entries_[(std::size_t{from} * ports_ + opposite(input)) * shape_.buffer_entries];
+  Entry& entry = entries[link.head];
+  const Taken taken{entry.packet, entry.last, entry.ready};
+  entry.free_at = gone;
+  link.drained = gone;
+  link.head = static_cast<u8>((link.head + 1) % shape_.buffer_entries);
+  if (--link.held == 0) {
+    waiting_[router] &= ~(1u << input);
+  } else {
+    look_at(router, std::max(entries[link.head].ready, gone));
+  }
+  if (waiting_[from] != 0) look_at(from, gone);
+  return taken;
+}
+
 void RouterNetwork::move(u32 router, u32 input, u32 port) {
   const Cycle gone = now_ + shape_.vector_cycles;
-  u32 index = none;
-  bool last = false;
-  Cycle ready = 0;
-  if (input == pe_port_) {
-    Source& source = sources_[router];
-    index = source.first;
-    Moving& moving = packets_[index];
-    ready = std::max(moving.packet.start, source.free);
-    source.free = gone;
-    last = --moving.unsent == 0;
-    if (last) {
-      source.first = moving.next;
-      if (source.first == none) waiting_[router] &= ~(1u << pe_port_);
-    }
-    if (source.first != none) look_at(router, std::max(packets_[source.first].packet.start, gone));
-  } else {
-    const u32 from = neighbour(router, static_cast<LinkDirection>(input));
-    Output& link = outputs_[std::size_t{from} * ports_ + opposite(input)];
-    Entry* const entries = &entries_[(std::size_t{from} * ports_ + opposite(input)) * shape_.buffer_entries];
-    Entry& entry = entries[link.head];
-    index = entry.packet;
-    last = entry.last;
-    ready = entry.ready;
-    entry.free_at = gone;
-    link.drained = gone;
-    link.head = static_cast<u8>((link.head + 1) % shape_.buffer_entries);
-    if (--link.held == 0) {
-      waiting_[router] &= ~(1u << input);
-    } else {
-      look_at(router, std::max(entries[link.head].ready, gone));
-    }
-    if (waiting_[from] != 0) look_at(from, gone);
-  }
-
+  const auto [index, last, ready] =
+      input == pe_port_ ? take_from_pe(router, gone) : take_from_link(router, input, gone);
   Output& output = outputs_[std::size_t{router} * ports_ + port];
   Moving& moving = packets_[index];
   output.free = gone;

@@ -124,6 +124,16 @@ class RouterNetwork {
   void do_cycle();
   void do_router(u32 router);
   void move(u32 router, u32 input, u32 output);
+  /// A vector that leaves an input of a router.
+  struct Taken {
+    u32 packet = none;
+    bool last = false;  // of its packet
+    Cycle ready = 0;    // it could have left from this cycle on
+  };
+  /// Takes the next vector of the router's PE, or of the FIFO at an input, whose link or ejection is free from `gone`
+  /// on.
+  Taken take_from_pe(u32 router, Cycle gone);
+  Taken take_from_link(u32 router, u32 input, Cycle gone);
   /// Makes sure that advance() looks at the router in that cycle, which must not lie before the present one.
   void look_at(u32 router, Cycle cycle);
   void report(Report::Kind kind, Moving& moving, Cycle cycle);

@@ -32,6 +32,21 @@ class ScalarView {
   LaneScalars view_;
 };
 
+/// The vectors that an instruction reads, each once.
+class VectorSet {
+ public:
+  void add(i64 vector) {
+    const auto end = vectors_.begin() + static_cast<std::ptrdiff_t>(count_);
+    if (std::find(vectors_.begin(), end, vector) == end) vectors_[count_++] = vector;
+  }
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] i64 operator[](std::size_t i) const { return vectors_[i]; }
+
+ private:
+  std::array<i64, 4> vectors_{};
+  std::size_t count_ = 0;
+};
+
 /// Instructions by what a lane of them is priced as.
 void count_lanes(CalSchedule& schedule, EnergyClass energy, u64 count) {
   switch (energy) {
@@ -130,9 +145,7 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& 
     const InstructionInfo& info = instruction_info(run.opcode);
     const bool reads_destination = adds_to_destination(info);
     for (i64 trip = 0; trip < segment.repeat; ++trip) {
-      // The vectors that the instruction reads, each once.
-      std::array<i64, 4> vectors{};
-      std::size_t vector_count = 0;
+      VectorSet vectors;
       const auto read = [&](Space space, const Access& access, i64 stride) {
         if (space == Space::none || is_immediate(space)) return;
         i64 address = at(access, bases) + trip * stride;
@@ -145,16 +158,14 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& 
           ++schedule.vector_reads;
         }
         issues.read({space, address});
-        if (space != Space::vector) return;
-        const auto end = vectors.begin() + static_cast<std::ptrdiff_t>(vector_count);
-        if (std::find(vectors.begin(), end, address) == end) vectors[vector_count++] = address;
+        if (space == Space::vector) vectors.add(address);
       };
       read(info.a, run.a, strides.a);
       read(info.b, run.b, strides.b);
       read(info.c, run.c, strides.c);
       if (reads_destination) read(info.d, run.d, strides.d);
       u64 issue = issues.ready();
-      for (std::size_t v = 0; v < vector_count; ++v) {
+      for (std::size_t v = 0; v < vectors.count(); ++v) {
         const u32 bank = banks_.bank_of(vectors[v]);
         const u64 cycle = ports.first_free(bank, issues.ready());
         ports.use(bank, cycle);

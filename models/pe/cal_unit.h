@@ -6,10 +6,10 @@
 
 #include "models/arith/lanes.h"
 #include "models/isa/timing.h"
+#include "models/pe/context/program.h"
 #include "models/pe/operand_memory.h"
-#include "models/pe/operand_ports.h"
 #include "models/pe/pe_parameters.h"
-#include "models/pe/program.h"
+#include "models/pe/ports/operand_ports.h"
 
 namespace bvp {
 

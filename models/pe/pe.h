@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// A processing element: instruction store, operand memory, and the four decoupled units Load, Cal, Flow and
-// Store with the scheduler that fires segments when their tokens are there. See docs/models/pe.md.
+// A processing element, cycle by cycle: instruction store, operand memory, and the four decoupled units Load, Cal, Flow
+// and Store, which fire segments when their tokens are there. See docs/models/pe.md.
 #pragma once
 
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
 #include <optional>
+#include <string>
 #include <systemc>
 #include <vector>
 
 #include "models/base/clock.h"
 #include "models/base/cycle_agenda.h"
-#include "models/pe/pe_core.h"
+#include "models/pe/account/pe_account.h"
+#include "models/pe/context/contexts.h"
+#include "models/pe/graph/token_graph.h"
+#include "models/pe/operand_memory.h"
+#include "models/pe/pe_status.h"
+#include "models/pe/ports/incoming_vectors.h"
+#include "models/pe/ports/mesh_port.h"
+#include "models/pe/ports/open_transfers.h"
+#include "models/pe/ports/operand_ports.h"
+#include "models/pe/ports/scratchpad_port.h"
 
 namespace bvp {
 
-class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Listener, private CycleAgenda::Client {
+class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Listener, private CycleAgenda::Client {
  public:
   /// Configuration plane: a write of a kernel image at 0 fills the shadow context, of a LaunchRecord at
   /// launch_address starts it (or queues behind the running launch of the same image); at stop_address it ends all.
@@ -35,53 +45,130 @@ class Pe : public sc_core::sc_module, public PeCore, private VectorAccess::Liste
      std::shared_ptr<CalSchedules> schedules = nullptr);
   ~Pe() override;
 
-  void settle() { PeCore::settle(clock_.now()); }
-  /// Told of all ports of the operand memory that are taken.
-  void set_port_observer(OperandPorts::Observer observer) { ports_.set_observer(std::move(observer)); }
+  /// Books the cycles of an idle PE up to the present, so that the counters of every unit add up to all cycles.
+  void settle();
+  /// A kernel that runs when the clock goes fails.
+  void set_power(ArrayPower power, Cycle now);
+
+  /// Tells when a unit works on a segment.
+  [[nodiscard]] UnitBusy& unit_busy() { return account_.unit_busy; }
+  /// Tells all ports of the operand memory that are taken.
+  [[nodiscard]] OperandPorts::Taken& ports_taken() { return ports_.taken; }
+
+  [[nodiscard]] const StatGroup& statistics() const override { return account_.statistics(); }
+  [[nodiscard]] u64 issue_slots(Unit unit) const override { return account_.issue_slots(unit); }
+  [[nodiscard]] const std::string& error() const override { return error_; }
+  [[nodiscard]] std::string pending() const override { return graph_.pending(name()); }
 
  private:
-  void config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  void flow_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  void wake(Cycle now) override { advance_to(now); }
+  /// How a firing ends.
+  struct End {
+    bool failed = false;
+    std::optional<Cycle> at;               ///< its results are in place then; not set: somebody will say
+    u64 ticket = 0;                        ///< not set, Load and Store: by which the scratchpad will say it
+    u64 packet = 0;                        ///< not set, Flow: the packet that the mesh will say it of
+    u32 vectors = GraphEvent::no_vectors;  ///< of a Load: they are written then
+  };
+  static End failure() {
+    End end;
+    end.failed = true;
+    return end;
+  }
+  static End at(Cycle cycle) {
+    End end;
+    end.at = cycle;
+    return end;
+  }
 
-  std::optional<Cycle> start_load(const SegmentProgram& segment, const StreamBases& bases, Cycle now,
-                                  u32& vectors) override;
-  std::optional<Cycle> start_store(const SegmentProgram& segment, const StreamBases& bases, Cycle now) override;
-  std::optional<Cycle> start_flow(const SegmentProgram& segment, const StreamBases& bases, unsigned last,
-                                  Cycle now) override;
-  Cycle start_cal(u32 segment, const StreamBases& bases, Cycle now) override;
+  // configuration plane
+  void config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  bool configure(const u8* image, std::size_t size, Cycle now);
+  /// False: there is no kernel, a count is 0, or an error has stopped the PE.
+  bool launch(const LaunchRecord& record, Cycle when);
+  void stop(Cycle now);
+  void forget_open_firings();
+  void complete_launches(Cycle now);
+  void report_completion(u32 launch_number, u32 status);
+  void fail(std::string message);
+  void book_cycles(Cycle now);
+
+  // events
+  void wake(Cycle now) override;
+  void handle(const GraphEvent& event, Cycle now);
+  /// Takes steps of the graph until there are none at `now`.
+  void run_graph(Cycle now);
+  /// Whether the unit can begin a firing now. If not, it is looked at again when it can.
+  bool is_free(Unit unit, Cycle now);
+  /// Counts what is busy since Load or Store began, as far as the scratchpad knows.
+  void ask_scratchpad(Unit unit, Cycle now);
+  void deliver(u32 vectors);
+  void reschedule();
+
+  // firings
+  void begin(const Firing& firing);
+  End begin_load(const Firing& firing, const SegmentProgram& segment);
+  End begin_store(const Firing& firing, const SegmentProgram& segment);
+  End begin_transfer(const Firing& firing, u16* data, u32 vectors);
+  End begin_flow(const Firing& firing, const SegmentProgram& segment);
+  End begin_cal(const Firing& firing, const SegmentProgram& segment);
+  /// Vectors [begin, end) of a Flow segment go to one PE.
+  struct Stretch {
+    std::size_t begin = 0, end = 0;
+    u32 destination = 0;
+    u32 edge = FlowPacket::no_edge;  // whose token rides with the last of them
+  };
+  /// Sends them from cycle `next` on, as far as ports and links let them.
+  /// @return  when the unit may send again, or the earliest cycle for that, and the number of the last packet
+  MeshPort::Answer send(const Firing& firing, const SegmentProgram& segment, const Stretch& stretch, Cycle next);
+  void send_token(u32 edge, Cycle now);
+  /// The edge whose token rides with the last vector that the segment sends to that peer.
+  [[nodiscard]] u32 riding_edge(const Firing& firing, const SegmentProgram& segment, u32 mask) const;
+
+  // vectors that come
   void vectors_served(const VectorAccess::End& end) override;
-  void confirm_free(Unit unit, Cycle now) override;
-  void send_token(u32 edge, Cycle now) override;
-  void report_completion(u32 launch_number, u32 status) override;
-  void wake_at(Cycle cycle) override { agenda_.wake_at(agenda_number_, cycle); }
-  /// The memory-plane transaction of `addresses_`; returns its end, or with ticket_ the earliest one; nullopt after
-  /// fail().
-  /// @param vectors  of a Load: where they go
-  std::optional<Cycle> access_scratchpad(Unit unit, u16* data, Cycle now, u32 vectors);
-  /// Sends the vectors of these transfers, read from cycle `first` on, one a cycle; returns when the mesh has taken
-  /// them, or nullopt after fail().
-  std::optional<Cycle> send_vectors(const SegmentProgram& segment, const StreamBases& bases, std::size_t begin,
-                                    std::size_t end, Cycle first, Cycle now);
+  void flow_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+  void take_notice(const FlowPacket& packet, Cycle when);
+  void arrive(const FlowPacket& packet, const u16* data, Cycle when);
+  void end_packet(const FlowPacket& packet, Cycle when);
+  void end_flow(u64 packet, Cycle when);
   /// Writes vectors that can be used from these cycles on if their banks have ports left, the last one from `last` on;
   /// returns the cycle from which on all can be read.
   /// @param arrivals  by vector, 0: not known; or null
   Cycle write_operands(std::size_t count, const u16* slots, const Cycle* arrivals, Cycle last);
-  /// Likewise of a packet; the result is not before that of an earlier packet of its source.
+  /// Writes those of a packet; the result is not before that of an earlier packet of its source.
   Cycle write_packet(const FlowPacket& packet, std::size_t count, const u16* slots, Cycle last);
 
+  /// The number of this PE in the kernel's array, and the position in the array of one with such a number.
+  [[nodiscard]] u32 own_number() const;
+  [[nodiscard]] u32 array_index(u32 number) const;
+
+  const u32 index_;
+  const bool data_;
   const ClockDomain clock_;
   CycleAgenda& agenda_;
   const u32 agenda_number_;
-  tlm::tlm_generic_payload payload_;
-  VectorAccess vector_access_, question_;
-  FlowPacket flow_packet_;
+  PeAccount account_;
+  Contexts contexts_;
+  TokenGraph graph_;
+  EventQueue events_;
+  std::string error_;
+  OperandMemory memory_;
+  CalUnit cal_;
   OperandPorts ports_;
+  ScratchpadPort scratchpad_;
+  MeshPort mesh_;
+  OpenFirings open_firings_;
+  OpenPackets open_packets_;
+  IncomingVectors incoming_;
   std::vector<Cycle> last_arrival_;  // by source: when the vectors of its last packet could be read
-  std::vector<Cycle> times_;         // of the vectors of the firing at hand
-  std::vector<u32> addresses_;
-  std::vector<u16> slots_;
-  std::vector<u16> buffer_;
+  // Kept so that nothing is allocated in a firing.
+  struct Buffers {
+    std::vector<u32> addresses;
+    std::vector<Cycle> times;  // of the vectors
+    std::vector<u16> words;
+    MeshPort::Packet packet;
+  };
+  Buffers buffers_;
 };
 
 }  // namespace bvp

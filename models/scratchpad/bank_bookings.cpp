@@ -16,7 +16,7 @@ BankBookings::BankBookings(const ArrayParameters& array, const ScratchpadParamet
       bank_accesses_(bank_accesses),
       channels_(static_cast<std::size_t>(array.rows * array.columns) * 2),
       done_(channels_.size() * outstanding_, 0),
-      served_(channels_.size() * queue_entries_, 0),
+      services_(channels_.size() * queue_entries_, 0),
       returns_(channels_.size() / 2 * return_ports_) {
   for (u32 number = 0; number < channels_.size(); ++number) {
     Channel& channel = channels_[number];
@@ -48,17 +48,17 @@ Cycle BankBookings::serve(u32 pe, bool reads, u32 bank, Cycle earliest) {
   }
 }
 
-void BankBookings::remember(Channel& channel, Cycle* served, Cycle service) const {
+void BankBookings::remember(Channel& channel, Cycle* services, Cycle service) const {
   // The earliest one gives its place to the last one; mostly they are in order.
   u32 at = channel.first;
   channel.first = at + 1 == queue_entries_ ? 0 : at + 1;
   while (at != channel.first) {
     const u32 before = at == 0 ? queue_entries_ - 1 : at - 1;
-    if (served[before] <= service) break;
-    served[at] = served[before];
+    if (services[before] <= service) break;
+    services[at] = services[before];
     at = before;
   }
-  served[at] = service;
+  services[at] = service;
 }
 
 BankBookings::Placed BankBookings::place(u32 pe, Direction direction, Cycle start, const std::vector<u8>& banks,
@@ -67,14 +67,15 @@ BankBookings::Placed BankBookings::place(u32 pe, Direction direction, Cycle star
   const std::size_t number = 2 * std::size_t{pe} + (reads ? 0 : 1);
   Channel& channel = channels_[number];
   Cycle* const done = &done_[number * outstanding_];
-  Cycle* const served = &served_[number * queue_entries_];
+  Cycle* const services = &services_[number * queue_entries_];
+  const bool told = served.connected();
   Placed placed;
   Cycle next = std::max(channel.next_issue, start);
   for (std::size_t i = 0; i < banks.size(); ++i) {
     if (!reads && times != nullptr) next = std::max(next, times[i]);
     Cycle issue = std::max(next, done[channel.place]);
     // An entry of the queue is free when all but the last queue_entries - 1 services have been answered.
-    if (served[channel.first] != 0) issue = std::max(issue, served[channel.first] + channel.free);
+    if (services[channel.first] != 0) issue = std::max(issue, services[channel.first] + channel.free);
     const Cycle arrival = issue + channel.there;
     const Cycle service = serve(pe, reads, banks[i], arrival);
     ++bank_accesses_[banks[i]];
@@ -84,10 +85,10 @@ BankBookings::Placed BankBookings::place(u32 pe, Direction direction, Cycle star
     placed.end = std::max(placed.end, end);
     done[channel.place] = end;
     if (++channel.place == outstanding_) channel.place = 0;
-    if (service > served[channel.first]) remember(channel, served, service);
+    if (service > services[channel.first]) remember(channel, services, service);
     if (reads && times != nullptr) times[i] = end;
     next = issue + 1;
-    if (observer_) observer_(pe, direction, banks[i], service);
+    if (told) served(pe, direction, banks[i], service);
   }
   placed.issue_end = channel.next_issue = next;
   return placed;

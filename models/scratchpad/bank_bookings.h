@@ -33,7 +33,7 @@ class BankBookings {
   /// @param times  by vector, or null; in, of a write: it is not issued before; out, of a read: its data can be used
   Placed place(u32 pe, Direction direction, Cycle start, const std::vector<u8>& banks, Cycle* times);
 
-  void set_observer(BankQueues::Observer observer) { observer_ = std::move(observer); }
+  BankQueues::Served served;
 
  private:
   struct Channel {
@@ -43,7 +43,7 @@ class BankBookings {
   };
 
   /// Keeps the last queue_entries services.
-  void remember(Channel& channel, Cycle* served, Cycle service) const;
+  void remember(Channel& channel, Cycle* services, Cycle service) const;
   /// The first cycle at or after `earliest` in which a port of the bank, and of a read a way back, is free; takes both.
   Cycle serve(u32 pe, bool reads, u32 bank, Cycle earliest);
 
@@ -52,9 +52,8 @@ class BankBookings {
   std::vector<u64>& bank_accesses_;
   std::vector<Channel> channels_;      // pe * 2 + direction
   std::vector<Cycle> done_;            // channel * outstanding + number: of the last vectors, rings
-  std::vector<Cycle> served_;          // channel * queue_entries + place: its last services, rings in ascending order
+  std::vector<Cycle> services_;        // channel * queue_entries + place: its last services, rings in ascending order
   std::vector<SlotCalendar> returns_;  // pe * return_ports + port
-  BankQueues::Observer observer_;
 };
 
 }  // namespace bvp

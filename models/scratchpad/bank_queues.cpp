@@ -33,34 +33,40 @@ Cycle BankPorts::reserve(u32 bank, Cycle earliest) {
   return taken;
 }
 
+BankQueues::Shape BankQueues::shape_of(const ArrayParameters& array, const ScratchpadParameters& parameters) {
+  Shape shape;
+  shape.columns = static_cast<u32>(array.columns);
+  shape.channels = static_cast<u32>(array.rows * array.columns) * 2;
+  shape.words = (shape.channels + 63) / 64;
+  shape.banks = static_cast<u32>(parameters.banks);
+  shape.return_ports = static_cast<u32>(parameters.return_ports);
+  shape.queue_entries = static_cast<u32>(parameters.queue_entries);
+  shape.outstanding = static_cast<u32>(parameters.outstanding);
+  shape.request_latency = static_cast<Cycle>(parameters.request_latency);
+  shape.array_latency = static_cast<Cycle>(parameters.array_latency);
+  shape.response_latency = static_cast<Cycle>(parameters.response_latency);
+  shape.hop_latency = static_cast<Cycle>(parameters.hop_latency);
+  shape.window_mask = power_of_two_from(shape.outstanding) - 1;
+  shape.queue_mask = power_of_two_from(shape.queue_entries) - 1;
+  return shape;
+}
+
 BankQueues::BankQueues(const ArrayParameters& array, const ScratchpadParameters& parameters, BankPorts& ports,
                        std::vector<u64>& bank_accesses)
-    : columns_(static_cast<u32>(array.columns)),
-      return_ports_(static_cast<u32>(parameters.return_ports)),
-      queue_entries_(static_cast<u32>(parameters.queue_entries)),
-      outstanding_(static_cast<u32>(parameters.outstanding)),
-      request_latency_(static_cast<Cycle>(parameters.request_latency)),
-      array_latency_(static_cast<Cycle>(parameters.array_latency)),
-      response_latency_(static_cast<Cycle>(parameters.response_latency)),
-      hop_latency_(static_cast<Cycle>(parameters.hop_latency)),
+    : shape_(shape_of(array, parameters)),
       ports_(ports),
       bank_accesses_(bank_accesses),
-      banks_(static_cast<u32>(bank_accesses.size())),
-      arbiter_(make_bank_arbiter(parameters.arbiter, banks_, static_cast<u32>(array.rows * array.columns) * 2)),
-      channels_(static_cast<std::size_t>(array.rows * array.columns) * 2),
-      words_((static_cast<u32>(channels_.size()) + 63) / 64),
-      window_mask_(power_of_two_from(outstanding_) - 1),
-      queue_mask_(power_of_two_from(queue_entries_) - 1),
-      vectors_(channels_.size() * (window_mask_ + 1)),
-      served_at_(channels_.size() * (queue_mask_ + 1), 0),
-      arrivals_(horizon * banks_ * words_, 0),
-      far_(words_, 0),
-      lines_(channels_.size() * banks_),
-      requests_(std::size_t{banks_} * words_, 0),
-      blocked_(words_, 0),
+      arbiter_(make_bank_arbiter(parameters.arbiter, shape_.banks, shape_.channels)),
+      channels_(shape_.channels),
+      vectors_(channels_.size() * (shape_.window_mask + 1)),
+      served_at_(channels_.size() * (shape_.queue_mask + 1), 0),
+      arrivals_(std::size_t{horizon} * shape_.banks * shape_.words, shape_.words),
+      lines_(channels_.size() * shape_.banks),
+      requests_(std::size_t{shape_.banks} * shape_.words, 0),
+      blocked_(shape_.words, 0),
       first_(channels_.size()),
       returned_(channels_.size() / 2, 0),
-      listed_(words_, 0),
+      listed_(shape_.words, 0),
       end_at_(channels_.size(), 0) {
   for (u32 number = 0; number < channels_.size(); ++number) {
     Channel& channel = channels_[number];
@@ -68,8 +74,8 @@ BankQueues::BankQueues(const ArrayParameters& array, const ScratchpadParameters&
     channel.there = to_bank(number / 2);
     channel.back = from_bank(number / 2, channel.reads ? Direction::read : Direction::write);
     channel.free = std::max<Cycle>(1, channel.there);
-    channel.window = &vectors_[number * (window_mask_ + 1)];
-    channel.served_at = &served_at_[number * (queue_mask_ + 1)];
+    channel.window = &vectors_[number * (shape_.window_mask + 1)];
+    channel.served_at = &served_at_[number * (shape_.queue_mask + 1)];
     channel.bit = u64{1} << (number % 64);
     channel.word = number / 64;
   }
@@ -132,7 +138,7 @@ Cycle BankQueues::begun(Firing& firing) {
 
 Cycle BankQueues::next_end() {
   Cycle next = never;
-  for (u32 word = 0; word < words_; ++word) {
+  for (u32 word = 0; word < shape_.words; ++word) {
     for (u64 bits = listed_[word]; bits != 0; bits &= bits - 1) {
       const u32 number = word * 64 + static_cast<u32>(__builtin_ctzll(bits));
       Cycle& end_at = end_at_[number];
@@ -177,9 +183,9 @@ Cycle BankQueues::issue_end(const Firing& firing) const {
   Cycle next = std::max(now_, firing.start);
   if (channel.issuing == &firing) {
     next = std::max(next, channel.next_issue);
-    if (channel.window[(channel.issued - outstanding_) & window_mask_].done == never) {
+    if (channel.window[(channel.issued - shape_.outstanding) & shape_.window_mask].done == never) {
       next = std::max(next, now_ + channel.back);
-    } else if (channel.issued - channel.served >= queue_entries_) {
+    } else if (channel.issued - channel.served >= shape_.queue_entries) {
       next = std::max(next, now_ + channel.free);
     }
   }
@@ -192,7 +198,7 @@ Cycle BankQueues::end(const Firing& firing) const {
   Cycle last = std::max(now_, issue_end(firing) - 1 + channel.there);
   // As many come back in a cycle at most.
   const u64 left = firing.banks.size() - firing.served;
-  if (channel.reads) last = std::max(last, now_ + (left - 1) / return_ports_);
+  if (channel.reads) last = std::max(last, now_ + (left - 1) / shape_.return_ports);
   return std::max(firing.end, last + channel.back);
 }
 
@@ -211,36 +217,36 @@ void BankQueues::take_up(Channel& channel, Firing* firing) {
 
 void BankQueues::issue(u32 number) {
   Channel& channel = channels_[number];
-  Line* const lines = &lines_[number * banks_];
+  Line* const lines = &lines_[number * shape_.banks];
   // Who waits for an entry of the queue, or for the end of an earlier vector, is looked at again when one is served.
-  while (channel.issuing != nullptr && channel.issued - channel.served < queue_entries_) {
+  while (channel.issuing != nullptr && channel.issued - channel.served < shape_.queue_entries) {
     Cycle wanted = channel.next_issue;
     if (channel.not_before != nullptr) wanted = std::max(wanted, *channel.not_before);
-    const Cycle returned = channel.window[(channel.issued - outstanding_) & window_mask_].done;
+    const Cycle returned = channel.window[(channel.issued - shape_.outstanding) & shape_.window_mask].done;
     if (returned == never) return;
     Cycle cycle = std::max(wanted, returned);
-    if (channel.issued >= queue_entries_) {
-      const u64 leaves = channel.issued - queue_entries_;
-      cycle = std::max(cycle, channel.served_at[leaves & queue_mask_] + channel.free);
+    if (channel.issued >= shape_.queue_entries) {
+      const u64 leaves = channel.issued - shape_.queue_entries;
+      cycle = std::max(cycle, channel.served_at[leaves & shape_.queue_mask] + channel.free);
     }
     const Cycle arrival = cycle + channel.there;
     if (arrival >= now_ + horizon) {
-      far_[channel.word] |= channel.bit;
-      far_at_ = std::min(far_at_, arrival + 1 - horizon);
+      arrivals_.far[channel.word] |= channel.bit;
+      arrivals_.far_at = std::min(arrivals_.far_at, arrival + 1 - horizon);
       return;
     }
 
     Firing& firing = *channel.issuing;
     const u8 bank = *channel.banks++;
-    Vector& vector = channel.window[channel.issued & window_mask_];
+    Vector& vector = channel.window[channel.issued & shape_.window_mask];
     Line& line = lines[bank];
     (line.first == nullptr ? line.first : line.last->behind) = &vector;
     line.last = &vector;
     vector = {arrival, never, &firing, channel.times, nullptr};
     const Cycle at = arrival % horizon;
-    arrivals_[(at * banks_ + bank) * words_ + channel.word] |= channel.bit;
-    arrival_banks_[at] |= u64{1} << bank;
-    arrival_cycles_ |= u64{1} << at;
+    arrivals_.channels[(at * shape_.banks + bank) * shape_.words + channel.word] |= channel.bit;
+    arrivals_.banks[at] |= u64{1} << bank;
+    arrivals_.cycles |= u64{1} << at;
 
     if (channel.times != nullptr) ++channel.times;
     if (channel.not_before != nullptr) ++channel.not_before;
@@ -255,19 +261,19 @@ void BankQueues::issue(u32 number) {
 }
 
 void BankQueues::issue_far() {
-  far_at_ = never;
-  for (u32 word = 0; word < words_; ++word) {
-    for (u64 bits = std::exchange(far_[word], 0); bits != 0; bits &= bits - 1) {
+  arrivals_.far_at = never;
+  for (u32 word = 0; word < shape_.words; ++word) {
+    for (u64 bits = std::exchange(arrivals_.far[word], 0); bits != 0; bits &= bits - 1) {
       issue(word * 64 + static_cast<u32>(__builtin_ctzll(bits)));
     }
   }
 }
 
 Cycle BankQueues::next_arrival() const {
-  Cycle next = far_at_ == never ? never : std::max(far_at_, now_);
-  if (arrival_cycles_ != 0) {
+  Cycle next = arrivals_.far_at == never ? never : std::max(arrivals_.far_at, now_);
+  if (arrivals_.cycles != 0) {
     const auto at = static_cast<unsigned>(now_ % horizon);
-    const u64 from_now = arrival_cycles_ >> at | arrival_cycles_ << (horizon - at) % horizon;
+    const u64 from_now = arrivals_.cycles >> at | arrivals_.cycles << (horizon - at) % horizon;
     next = std::min(next, now_ + static_cast<Cycle>(__builtin_ctzll(from_now)));
   }
   return next;
@@ -288,16 +294,17 @@ inline bool BankQueues::has_port(u32 bank, u32 port, bool reserves) {
 
 inline void BankQueues::serve_one(u32 bank, u32 number) {
   Channel& channel = channels_[number];
-  Line& line = lines_[number * banks_ + bank];
+  Line& line = lines_[number * shape_.banks + bank];
   Vector& vector = *line.first;
   line.first = vector.behind;
   // The next one to this bank may have come already.
-  if (line.first == nullptr || line.first->arrived > now_) requests_[bank * words_ + channel.word] &= ~channel.bit;
+  if (line.first == nullptr || line.first->arrived > now_)
+    requests_[bank * shape_.words + channel.word] &= ~channel.bit;
   ++bank_accesses_[bank];
   const Cycle done = now_ + channel.back;
   vector.done = done;
   if (vector.time != nullptr) *vector.time = done;
-  channel.served_at[channel.served++ & queue_mask_] = now_;
+  channel.served_at[channel.served++ & shape_.queue_mask] = now_;
   Firing& firing = *vector.firing;
   firing.conflict_cycles += now_ - vector.arrived;
   firing.end = done;
@@ -306,21 +313,21 @@ inline void BankQueues::serve_one(u32 bank, u32 number) {
     end_at_[number] = 0;  // that of the next one is found when it is asked for
   }
   if (channel.reads) {
-    if (return_ports_ == 1) {
+    if (shape_.return_ports == 1) {
       blocked_[channel.word] |= channel.bit;
     } else {
       u32& returned = returned_[number / 2];
       if (returned++ == 0) returned_to_.push_back(number / 2);
-      if (returned == return_ports_) blocked_[channel.word] |= channel.bit;
+      if (returned == shape_.return_ports) blocked_[channel.word] |= channel.bit;
     }
   }
   issue(number);
-  if (observer_) observer_(number / 2, channel.reads ? Direction::read : Direction::write, bank, now_);
+  if (served.connected()) served(number / 2, channel.reads ? Direction::read : Direction::write, bank, now_);
 }
 
 template <u32 constant_words, class Arbiter>
 inline void BankQueues::serve(Arbiter& arbiter, u32 bank, bool reserves) {
-  const u32 words = constant_words != 0 ? constant_words : words_;
+  const u32 words = constant_words != 0 ? constant_words : shape_.words;
   const u64* const requests = &requests_[bank * words];
   std::array<u64, constant_words != 0 ? constant_words : most_words> eligible;
   for (u32 port = 0; port < ports_.per_bank; ++port) {
@@ -332,7 +339,7 @@ inline void BankQueues::serve(Arbiter& arbiter, u32 bank, bool reserves) {
       for (u32 word = 0; word < words; ++word) {
         for (u64 bits = eligible[word]; bits != 0; bits &= bits - 1) {
           const u32 number = word * 64 + static_cast<u32>(__builtin_ctzll(bits));
-          first_[number] = {lines_[number * banks_ + bank].first->arrived};
+          first_[number] = {lines_[number * shape_.banks + bank].first->arrived};
         }
       }
     }
@@ -345,24 +352,24 @@ inline void BankQueues::serve(Arbiter& arbiter, u32 bank, bool reserves) {
 
 template <u32 constant_words, class Arbiter>
 void BankQueues::run(Arbiter& arbiter, Cycle until, const Firing* awaited) {
-  const u32 words = constant_words != 0 ? constant_words : words_;
+  const u32 words = constant_words != 0 ? constant_words : shape_.words;
   while (awaited == nullptr || !awaited->done()) {
     if (waiting_banks_ == 0) now_ = std::min(until, next_arrival());
     if (now_ >= until) return;
-    if (now_ >= far_at_) issue_far();
+    if (now_ >= arrivals_.far_at) issue_far();
     const Cycle at = now_ % horizon;
-    if ((arrival_cycles_ >> at & 1) != 0) {
-      arrival_cycles_ &= ~(u64{1} << at);
-      waiting_banks_ |= arrival_banks_[at];
-      for (u64 left = std::exchange(arrival_banks_[at], 0); left != 0; left &= left - 1) {
+    if ((arrivals_.cycles >> at & 1) != 0) {
+      arrivals_.cycles &= ~(u64{1} << at);
+      waiting_banks_ |= arrivals_.banks[at];
+      for (u64 left = std::exchange(arrivals_.banks[at], 0); left != 0; left &= left - 1) {
         const auto bank = static_cast<std::size_t>(__builtin_ctzll(left));
-        u64* const arrivals = &arrivals_[(at * banks_ + bank) * words];
+        u64* const arrivals = &arrivals_.channels[(at * shape_.banks + bank) * words];
         for (u32 word = 0; word < words; ++word) requests_[bank * words + word] |= std::exchange(arrivals[word], 0);
       }
     }
     // The banks choose one after another, another one first in each cycle, so that none has a PE's return port for
     // good.
-    const u64 later = waiting_banks_ & (~u64{0} << (now_ & (banks_ - 1)));
+    const u64 later = waiting_banks_ & (~u64{0} << (now_ & (shape_.banks - 1)));
     for (u64 part : {later, waiting_banks_ & ~later}) {
       for (; part != 0; part &= part - 1) {
         serve<constant_words>(arbiter, static_cast<u32>(__builtin_ctzll(part)), awaited != nullptr);
@@ -377,7 +384,7 @@ void BankQueues::run(Arbiter& arbiter, Cycle until, const Firing* awaited) {
 
 void BankQueues::run(Cycle until, const Firing* awaited) {
   const auto run_with = [&](auto& arbiter) {
-    switch (words_) {
+    switch (shape_.words) {
       case 1:
         return run<1>(arbiter, until, awaited);
       case 2:

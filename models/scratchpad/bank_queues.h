@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include "models/base/array_parameters.h"
+#include "models/base/signal.h"
 #include "models/base/slot_calendar.h"
 #include "models/base/types.h"
 #include "models/scratchpad/bank_arbiters.h"
@@ -94,15 +94,18 @@ class BankQueues {
   [[nodiscard]] Cycle next_end();
   [[nodiscard]] static u32 pe_of(const Firing& firing) { return firing.channel / 2; }
 
-  [[nodiscard]] Cycle to_bank(u32 pe) const { return request_latency_ + Cycle{pe % columns_} * hop_latency_; }
+  [[nodiscard]] Cycle to_bank(u32 pe) const {
+    return shape_.request_latency + Cycle{pe % shape_.columns} * shape_.hop_latency;
+  }
   [[nodiscard]] Cycle from_bank(u32 pe, Direction direction) const {
-    return array_latency_ +
-           (direction == Direction::read ? response_latency_ + Cycle{pe % columns_} * hop_latency_ : 0);
+    return shape_.array_latency + (direction == Direction::read
+                                       ? shape_.response_latency + Cycle{pe % shape_.columns} * shape_.hop_latency
+                                       : 0);
   }
 
-  /// Called for each vector served, with its PE and bank.
-  using Observer = std::function<void(u32 pe, Direction direction, u32 bank, Cycle cycle)>;
-  void set_observer(Observer observer) { observer_ = std::move(observer); }
+  /// Tells each vector that a bank serves: its PE, its bank, and when.
+  using Served = Signal<u32, Direction, u32, Cycle>;
+  Served served;
 
  private:
   /// A vector that is under way: a place in its channel's window, by number modulo the size of the window. When it has
@@ -138,7 +141,9 @@ class BankQueues {
     Vector *first = nullptr, *last = nullptr;
   };
 
-  [[nodiscard]] bool is_idle() const { return waiting_banks_ == 0 && arrival_cycles_ == 0 && far_at_ == never; }
+  [[nodiscard]] bool is_idle() const {
+    return waiting_banks_ == 0 && arrivals_.cycles == 0 && arrivals_.far_at == never;
+  }
   /// The channel issues vectors of this firing next; null: there is none.
   void take_up(Channel& channel, Firing* firing);
   /// Places those vectors of the channel whose cycle of issue is known.
@@ -150,7 +155,7 @@ class BankQueues {
 
   /// Works out all cycles before `until`, or as many as it takes until this firing is done.
   void run(Cycle until, const Firing* awaited);
-  /// The number of words of a set of channels is a constant for speed; 0: words_.
+  /// The number of words of a set of channels is a constant for speed; 0: shape_.words.
   template <u32 constant_words, class Arbiter>
   void run(Arbiter& arbiter, Cycle until, const Firing* awaited);
   template <u32 constant_words, class Arbiter>
@@ -159,29 +164,37 @@ class BankQueues {
   [[nodiscard]] bool has_port(u32 bank, u32 port, bool reserves);
   void serve_one(u32 bank, u32 channel);
 
-  const u32 columns_, return_ports_;
-  const u32 queue_entries_, outstanding_;
-  const Cycle request_latency_, array_latency_, response_latency_, hop_latency_;
+  struct Shape {
+    u32 columns = 0, channels = 0, banks = 0;
+    u32 words = 0;  // of a set with a bit for each channel
+    u32 return_ports = 0, queue_entries = 0, outstanding = 0;
+    Cycle request_latency = 0, array_latency = 0, response_latency = 0, hop_latency = 0;
+    u64 window_mask = 0, queue_mask = 0;  // sizes of the rings of a channel, powers of two, minus 1
+  };
+  [[nodiscard]] static Shape shape_of(const ArrayParameters& array, const ScratchpadParameters& parameters);
+
+  const Shape shape_;
   BankPorts& ports_;
   std::vector<u64>& bank_accesses_;
-  const u32 banks_;
   BankArbiter arbiter_;
   std::vector<Channel> channels_;       // pe * 2 + direction
-  const u32 words_;                     // of a set with a bit for each channel
   static constexpr u32 most_words = 8;  // 16 x 16 PEs
 
   // Rings by channel.
-  const u64 window_mask_, queue_mask_;  // their sizes, powers of two, minus 1
-  std::vector<Vector> vectors_;         // by number of the vector
-  std::vector<Cycle> served_at_;        // by number in the order of service: the cycle
+  std::vector<Vector> vectors_;   // by number of the vector
+  std::vector<Cycle> served_at_;  // by number in the order of service: the cycle
 
-  // Vectors on their way by the cycle of their arrival, a ring of `horizon` cycles from now_ on.
   static constexpr Cycle horizon = 64;
-  std::vector<u64> arrivals_;                 // (cycle * banks + bank) * words_, a set of channels
-  std::array<u64, horizon> arrival_banks_{};  // those that a vector comes to then
-  u64 arrival_cycles_ = 0;                    // those in which one comes
-  std::vector<u64> far_;                      // a set of channels whose next vector comes later
-  Cycle far_at_ = never;                      // when the first of them can be placed; never: there is none
+  /// Vectors on their way by the cycle of their arrival, a ring of `horizon` cycles from now_ on.
+  struct Arrivals {
+    Arrivals(std::size_t sets, std::size_t words) : channels(sets, 0), far(words, 0) {}
+    std::vector<u64> channels;         // (cycle * banks + bank) * words, a set of channels
+    std::array<u64, horizon> banks{};  // those that a vector comes to then
+    u64 cycles = 0;                    // those in which one comes
+    std::vector<u64> far;              // a set of channels whose next vector comes later
+    Cycle far_at = ~Cycle{0};          // when the first of them can be placed; never: there is none
+  };
+  Arrivals arrivals_;
 
   std::vector<Line> lines_;           // channel * banks + bank
   std::vector<u64> requests_;         // by bank, a set of channels
@@ -197,7 +210,6 @@ class BankQueues {
   std::vector<Cycle> end_at_;                  // by channel, of those: when the first of these may end
   std::vector<std::unique_ptr<Firing>> pool_;  // by place, which a ticket tells
   std::vector<u32> unused_;                    // places there
-  Observer observer_;
 };
 
 }  // namespace bvp

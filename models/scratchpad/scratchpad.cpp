@@ -7,6 +7,7 @@
 
 #include "models/base/report.h"
 #include "models/transport/bulk_traffic.h"
+#include "models/transport/check.h"
 
 namespace bvp {
 
@@ -35,6 +36,20 @@ u8 fold(u64 tile, u64 banks) {
 
 }  // namespace
 
+Scratchpad::Counters::Counters(StatGroup* group)
+    : vector_reads(group, "vector_reads", "vectors", "vectors read by the PEs"),
+      vector_writes(group, "vector_writes", "vectors", "vectors written by the PEs"),
+      column_accesses(group, "column_accesses", "vectors", "of these, the column-wise ones"),
+      conflict_cycles(group, "conflict_cycles", "cycles",
+                      "cycles that vectors waited for a bank or the PE's return port, summed"),
+      outstanding_cycles(
+          group, "outstanding_cycles", "cycles",
+          "cycles that a PE issued nothing because too many vectors were under way or waited for banks, summed"),
+      linear_bytes_read(group, "linear_bytes_read", "bytes", "bytes read through the linear port"),
+      linear_bytes_written(group, "linear_bytes_written", "bytes", "bytes written through the linear port"),
+      linear_conflict_cycles(group, "linear_conflict_cycles", "cycles",
+                             "cycles that rows of the linear port waited for the port or a bank, summed") {}
+
 Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array,
                        const ScratchpadParameters& parameters, const ClockDomain& clock, CycleAgenda& agenda,
                        StatGroup& parent_stats, bool data)
@@ -44,34 +59,20 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       clock_(clock),
       lanes_(static_cast<u32>(array.lanes)),
       row_bytes_(2 * lanes_),
-      beat_bytes_(std::max(row_bytes_, static_cast<u32>(parameters.linear_bytes))),
-      ports_(static_cast<u32>(parameters.ports)),
+      linear_beat_{std::max(row_bytes_, static_cast<u32>(parameters.linear_bytes)),
+                   static_cast<Cycle>(parameters.request_latency), static_cast<Cycle>(parameters.array_latency),
+                   static_cast<Cycle>(parameters.response_latency)},
       queue_entries_(static_cast<u32>(parameters.queue_entries)),
       most_under_way_(static_cast<u32>(parameters.outstanding)),
-      request_latency_(static_cast<Cycle>(parameters.request_latency)),
-      array_latency_(static_cast<Cycle>(parameters.array_latency)),
-      response_latency_(static_cast<Cycle>(parameters.response_latency)),
       column_access_(parameters.column_access),
       data_(data),
       stats_("scratchpad"),
-      vector_reads_(&stats_, "vector_reads", "vectors", "vectors read by the PEs"),
-      vector_writes_(&stats_, "vector_writes", "vectors", "vectors written by the PEs"),
-      column_accesses_(&stats_, "column_accesses", "vectors", "of these, the column-wise ones"),
-      conflict_cycles_(&stats_, "conflict_cycles", "cycles",
-                       "cycles that vectors waited for a bank or the PE's return port, summed"),
-      outstanding_cycles_(
-          &stats_, "outstanding_cycles", "cycles",
-          "cycles that a PE issued nothing because too many vectors were under way or waited for banks, summed"),
-      linear_bytes_read_(&stats_, "linear_bytes_read", "bytes", "bytes read through the linear port"),
-      linear_bytes_written_(&stats_, "linear_bytes_written", "bytes", "bytes written through the linear port"),
-      linear_conflict_cycles_(&stats_, "linear_conflict_cycles", "cycles",
-                              "cycles that rows of the linear port waited for the port or a bank, summed"),
+      counters_(&stats_),
       storage_(checked_size(parameters, lanes_), lanes_),
       bank_of_tile_(storage_.size() >> storage_.tile_shift()),
       bank_ports_(parameters, calendar_window),
       bank_accesses_(static_cast<std::size_t>(parameters.banks), 0),
-      untimed_until_(bank_accesses_.size(), 0),
-      asked_(bank_accesses_.size(), 0),
+      turns_(bank_accesses_.size(), static_cast<u32>(parameters.ports)),
       linear_port_(calendar_window),
       queues_(array, parameters, bank_ports_, bank_accesses_),
       listeners_(vector.size(), nullptr),
@@ -99,10 +100,8 @@ Scratchpad::~Scratchpad() = default;
 tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payload& payload,
                                                    const VectorAccess* access) const {
   if (access == nullptr || access->lanes != lanes_) return tlm::TLM_GENERIC_ERROR_RESPONSE;
-  if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  if (payload.get_data_length() != u64{access->count} * row_bytes_) return tlm::TLM_BURST_ERROR_RESPONSE;
-  if (access->count == 0) return tlm::TLM_OK_RESPONSE;
+  const tlm::tlm_response_status status = check(payload, PayloadRules::of_length(u64{access->count} * row_bytes_));
+  if (status != tlm::TLM_OK_RESPONSE || access->count == 0) return status;
   const bool no_data = payload.get_data_ptr() == nullptr && access->untimed_copies == 0;
   if (no_data || access->addresses == nullptr) return tlm::TLM_GENERIC_ERROR_RESPONSE;
   const u32 size = static_cast<u32>(storage_.size());
@@ -142,10 +141,10 @@ void Scratchpad::book(u32 pe, Direction direction, VectorAccess& access, sc_core
     columns += access.addresses[i] >> 31;
   }
   const BankBookings::Placed placed = bookings_->place(pe, direction, start, banks_, access.times);
-  column_accesses_ += columns;
-  (direction == Direction::read ? vector_reads_ : vector_writes_) += access.count;
-  conflict_cycles_ += placed.conflict_cycles;
-  outstanding_cycles_ += placed.blocked_cycles;
+  counters_.column_accesses += columns;
+  (direction == Direction::read ? counters_.vector_reads : counters_.vector_writes) += access.count;
+  counters_.conflict_cycles += placed.conflict_cycles;
+  counters_.outstanding_cycles += placed.blocked_cycles;
   access.ticket = 0;
   access.unloaded_cycles = unloaded_latency(pe, direction);
   access.limits = limits(pe, direction);
@@ -172,8 +171,8 @@ void Scratchpad::begin(u32 pe, Direction direction, VectorAccess& access, sc_cor
   firing.listed = access.deferred && access.listener != nullptr;
   if (firing.listed) listeners_[pe] = access.listener;
   Cycle end = queues_.begun(firing);
-  column_accesses_ += columns;
-  (direction == Direction::read ? vector_reads_ : vector_writes_) += access.count;
+  counters_.column_accesses += columns;
+  (direction == Direction::read ? counters_.vector_reads : counters_.vector_writes) += access.count;
   access.ticket = firing.ticket;
   access.unloaded_cycles = unloaded_latency(pe, direction);
   access.limits = limits(pe, direction);
@@ -212,8 +211,8 @@ void Scratchpad::complete(VectorAccess& access, const BankQueues::Firing& firing
 }
 
 void Scratchpad::forget(const BankQueues::Firing& firing) {
-  conflict_cycles_ += firing.conflict_cycles;
-  outstanding_cycles_ += firing.blocked_cycles;
+  counters_.conflict_cycles += firing.conflict_cycles;
+  counters_.outstanding_cycles += firing.blocked_cycles;
   queues_.forget(firing.ticket);
 }
 
@@ -272,37 +271,8 @@ void Scratchpad::count_untimed(const VectorAccess& access, bool read) {
   for (std::size_t i = 0; i < entries; ++i) columns += access.addresses[i] >> 31;
   if (entries == access.count) columns *= access.untimed_copies;
   const u64 vectors = u64{access.count} * access.untimed_copies;
-  column_accesses_ += columns;
-  (read ? vector_reads_ : vector_writes_) += vectors;
-}
-
-/// A bank serves no more than its ports can, in whatever order the PEs come to it.
-void Scratchpad::take_turns(VectorAccess& access, Cycle now) {
-  std::vector<Cycle>& turns = *access.turns;
-  turns.resize(asked_.size(), 0);
-  const std::size_t entries = access.entries();
-  // Vectors of one tile mostly follow each other.
-  for (std::size_t begin = 0, end = 0; begin < entries; begin = end) {
-    const auto tile_at = [&](std::size_t i) {
-      return (access.addresses[i] & ~VectorAccess::column_flag) >> storage_.tile_shift();
-    };
-    const u32 tile = tile_at(begin);
-    for (end = begin + 1; end < entries && tile_at(end) == tile;) ++end;
-    asked_[bank_of_tile_[tile]] += static_cast<u32>(end - begin);
-  }
-  Cycle turn = now, drained = now;
-  for (std::size_t bank = 0; bank < asked_.size(); ++bank) {
-    Cycle& until = untimed_until_[bank];
-    if (asked_[bank] != 0) {
-      turn = std::max(turn, turns[bank]);
-      until = std::max(until, now) + (asked_[bank] + ports_ - 1) / ports_;
-      turns[bank] = until;
-      asked_[bank] = 0;
-    }
-    drained = std::max(drained, until);
-  }
-  access.turn_cycles = turn - now;
-  access.drain_cycles = drained - now;
+  counters_.column_accesses += columns;
+  (read ? counters_.vector_reads : counters_.vector_writes) += vectors;
 }
 
 void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -322,7 +292,9 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   if (access->untimed_copies != 0) {
     if (access->untimed_places != nullptr) move_vectors(*access, payload.is_read(), nullptr);
     count_untimed(*access, payload.is_read());
-    if (access->turns != nullptr) take_turns(*access, clock_.to_cycles(sc_core::sc_time_stamp() + delay));
+    if (access->turns != nullptr) {
+      turns_.take(*access, bank_of_tile_, storage_.tile_shift(), clock_.to_cycles(sc_core::sc_time_stamp() + delay));
+    }
     return;
   }
   if (data_) move_vectors(*access, payload.is_read(), payload.get_data_ptr());
@@ -338,16 +310,10 @@ u32 Scratchpad::vector_debug(int, tlm::tlm_generic_payload& payload) {
 // ---------------------------------------------------------------- linear port
 
 tlm::tlm_response_status Scratchpad::check_linear(const tlm::tlm_generic_payload& payload) const {
-  if (!payload.is_read() && !payload.is_write()) return tlm::TLM_COMMAND_ERROR_RESPONSE;
-  const u64 length = payload.get_data_length();
-  if (length == 0 || length > max_linear_bytes || payload.get_streaming_width() < length ||
-      payload.get_data_ptr() == nullptr) {
-    return tlm::TLM_BURST_ERROR_RESPONSE;
-  }
-  if (payload.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  const u64 address = payload.get_address();
-  if (address >= storage_.size() || length > storage_.size() - address) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
-  return tlm::TLM_OK_RESPONSE;
+  PayloadRules rules;
+  rules.most_bytes = max_linear_bytes;
+  rules.span = storage_.size();
+  return check(payload, rules);
 }
 
 bool Scratchpad::untimed_linear(tlm::tlm_generic_payload& payload) {
@@ -357,7 +323,7 @@ bool Scratchpad::untimed_linear(tlm::tlm_generic_payload& payload) {
     if (address >= storage_.size() || bulk->span > storage_.size() - address) {
       payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     } else {
-      (bulk->write ? linear_bytes_written_ : linear_bytes_read_) += bulk->bytes;
+      (bulk->write ? counters_.linear_bytes_written : counters_.linear_bytes_read) += bulk->bytes;
     }
     return true;
   }
@@ -403,20 +369,20 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
   Cycle last = start;
   u64 conflicts = 0;
   for (u64 offset = begin & ~u64{row_bytes_ - 1}; offset < end;) {
-    const u64 beat_end = std::min(end, (offset | (beat_bytes_ - 1)) + 1);
+    const u64 beat_end = std::min(end, (offset | (linear_beat_.bytes - 1)) + 1);
     const Cycle beat = linear_port_.reserve(wanted);
     for (; offset < beat_end; offset += row_bytes_) {
       const u32 bank = bank_of(offset);
       ++bank_accesses_[bank];
-      const Cycle slot = bank_ports_.reserve(bank, beat + request_latency_);
-      conflicts += slot - (wanted + request_latency_);
+      const Cycle slot = bank_ports_.reserve(bank, beat + linear_beat_.request_latency);
+      conflicts += slot - (wanted + linear_beat_.request_latency);
       last = std::max(last, slot);
     }
     wanted = beat + 1;
   }
-  (read ? linear_bytes_read_ : linear_bytes_written_) += end - begin;
-  linear_conflict_cycles_ += conflicts;
-  const Cycle done = last + array_latency_ + (read ? response_latency_ : 0);
+  (read ? counters_.linear_bytes_read : counters_.linear_bytes_written) += end - begin;
+  counters_.linear_conflict_cycles += conflicts;
+  const Cycle done = last + linear_beat_.array_latency + (read ? linear_beat_.response_latency : 0);
   delay = clock_.to_time(done) - sc_core::sc_time_stamp();
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scratchpad: banks that hold skewed tiles, so that a row and a column of a tile are one access each; or, as a
-// switch, rows alone. See
-// docs/models/scratchpad.md.
+// switch, rows alone. See docs/models/scratchpad.md.
 #pragma once
 
 #include <tlm_utils/simple_target_socket.h>
@@ -17,6 +16,7 @@
 #include "models/base/statistics.h"
 #include "models/scratchpad/bank_bookings.h"
 #include "models/scratchpad/bank_queues.h"
+#include "models/scratchpad/fast/bank_turns.h"
 #include "models/scratchpad/scratchpad_parameters.h"
 #include "models/scratchpad/tile_memory.h"
 #include "models/transport/vector_access.h"
@@ -47,16 +47,13 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   /// Cycles from the first vector's issue to its data at the PE (or in the bank) when nothing else is under way.
   [[nodiscard]] Cycle unloaded_read_latency(u32 pe) const { return unloaded_latency(pe, Direction::read); }
   [[nodiscard]] Cycle unloaded_write_latency(u32 pe) const { return unloaded_latency(pe, Direction::write); }
-  /// Told of each vector that a bank serves.
-  void set_service_observer(const BankQueues::Observer& observer) {
-    queues_.set_observer(observer);
-    if (bookings_) bookings_->set_observer(observer);
-  }
+  /// Tells each vector of a PE that a bank serves.
+  [[nodiscard]] BankQueues::Served& served() { return bookings_ ? bookings_->served : queues_.served; }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
   /// For measurement, without time. Whether all words of the tiles that these bytes touch are finite as fp16 values.
   [[nodiscard]] bool all_finite(u64 offset, u64 count) const { return storage_.all_finite(offset, count); }
-  /// Likewise: bytes within size().
+  /// Reads bytes within size(), without time.
   void peek(u64 offset, u64 count, u8* to) { storage_.read(offset, count, to); }
 
  private:
@@ -74,7 +71,7 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
                                                        const VectorAccess* access) const;
   /// Begins a timed transaction; `delay` grows to its end, or to where it may end if its answer is deferred.
   void begin(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay);
-  /// Likewise where nothing that begins later changes it: all is known at once.
+  /// Begins one where nothing that begins later changes it: all is known at once.
   void book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay);
   /// A question about one whose answer was deferred; false: it is not known.
   bool answer(VectorAccess& access, Cycle now);
@@ -90,7 +87,6 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   void move_vectors(const VectorAccess& access, bool read, u8* data);
   void move_vectors(const VectorAccess& access, bool read, u8* data);
   void count_untimed(const VectorAccess& access, bool read);
-  void take_turns(VectorAccess& access, Cycle now);
 
   [[nodiscard]] Cycle unloaded_latency(u32 pe, Direction direction) const {
     return queues_.to_bank(pe) + queues_.from_bank(pe, direction);
@@ -99,25 +95,33 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   [[nodiscard]] VectorAccess::Limits limits(u32 pe, Direction direction) const;
 
   const ClockDomain clock_;
-  const u32 lanes_, row_bytes_, beat_bytes_;
-  const u32 ports_, queue_entries_, most_under_way_;
-  const Cycle request_latency_, array_latency_, response_latency_;
+  const u32 lanes_, row_bytes_;
+  /// What the linear port moves in a cycle, and cycles to the banks, in them and back.
+  struct LinearBeat {
+    u32 bytes = 0;
+    Cycle request_latency = 0, array_latency = 0, response_latency = 0;
+  };
+  const LinearBeat linear_beat_;
+  const u32 queue_entries_, most_under_way_;
   const bool column_access_, data_;
 
   StatGroup stats_;
-  Counter vector_reads_, vector_writes_, column_accesses_, conflict_cycles_, outstanding_cycles_;
-  Counter linear_bytes_read_, linear_bytes_written_, linear_conflict_cycles_;
+  struct Counters {
+    explicit Counters(StatGroup* group);
+    Counter vector_reads, vector_writes, column_accesses, conflict_cycles, outstanding_cycles;
+    Counter linear_bytes_read, linear_bytes_written, linear_conflict_cycles;
+  };
+  Counters counters_;
 
   TileMemory storage_;
   std::vector<u8> bank_of_tile_;
   BankPorts bank_ports_;
   std::vector<u64> bank_accesses_;
-  std::vector<Cycle> untimed_until_;  // by bank: when it has served all untimed vectors
-  std::vector<u32> asked_;            // by bank, of the access at hand
+  BankTurns turns_;
   SlotCalendar linear_port_;
   BankQueues queues_;
   std::optional<BankBookings> bookings_;            // with the arbiter oldest_firing
-  std::vector<u8> banks_;                           // of the access at hand
+  std::vector<u8> banks_;                           // of the vectors of an access, in begin()
   std::vector<VectorAccess::Listener*> listeners_;  // by PE
   CycleAgenda& agenda_;
   const u32 agenda_number_;

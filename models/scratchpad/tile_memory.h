@@ -25,7 +25,7 @@ class TileMemory {
     if (by_column_[tile] != 0) turn(tile);
     return bytes_.data() + offset;
   }
-  /// Likewise a column: its word in row 0 of its tile is at `offset`. The pointer holds until the next access by row.
+  /// The column whose word in row 0 of its tile is at `offset`; the pointer holds until the next access by row.
   u8* column(u64 offset) {
     const u64 tile = offset >> tile_shift_;
     if (by_column_[tile] == 0) turn(tile);

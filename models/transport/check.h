@@ -34,6 +34,15 @@ struct PayloadRules {
     return rules;
   }
 
+  /// The rules for data of exactly this length, at any address. No data are longer than a length of 32 bits can say.
+  [[nodiscard]] static constexpr PayloadRules of_length(u64 bytes) {
+    PayloadRules rules;
+    const bool possible = bytes <= rules.most_bytes;
+    rules.least_bytes = possible ? static_cast<u32>(bytes) : 1;
+    rules.most_bytes = possible ? static_cast<u32>(bytes) : 0;
+    return rules;
+  }
+
   [[nodiscard]] constexpr bool takes(tlm::tlm_command command) const {
     switch (command) {
       case tlm::TLM_READ_COMMAND:

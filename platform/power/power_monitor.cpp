@@ -42,7 +42,7 @@ PowerMonitor::PowerMonitor(Soc& soc, const EnergyTable& table, const MachineSize
   }
   watch(soc.dram.statistics().bytes_read, dram_read_, soc.dram.clock().period());
   watch(soc.dram.statistics().bytes_written, dram_written_, soc.dram.clock().period());
-  for (const PeCore* pe : soc.cores) {
+  for (const PeStatus* pe : soc.cores) {
     for (std::size_t unit = 0; unit < unit_count; ++unit) {
       watch(pe->statistics().child(unit_names[unit]).counter("issue"), issue_ + unit, soc.clock().period());
     }
@@ -60,7 +60,7 @@ void PowerMonitor::sample(std::vector<u64>& values) {
   values.push_back(soc_.dram.statistics().bytes_read.value());
   values.push_back(soc_.dram.statistics().bytes_written.value());
   values.resize(figures_, 0);
-  for (const PeCore* pe : soc_.cores) {
+  for (const PeStatus* pe : soc_.cores) {
     for (std::size_t unit = 0; unit < unit_count; ++unit) {
       values[issue_ + unit] += pe->issue_slots(static_cast<Unit>(unit));
     }

@@ -13,7 +13,7 @@ using Units = std::vector<const StatGroup*>;
 Units units_of(const std::string& component, const Soc& soc) {
   Units units;
   if (component == "pe") {
-    for (const PeCore* pe : soc.cores) units.push_back(&pe->statistics());
+    for (const PeStatus* pe : soc.cores) units.push_back(&pe->statistics());
   } else if (component == "dma") {
     for (const StatGroup* channel : soc.statistics().child(component).children()) units.push_back(channel);
   } else if (component == "mesh" || component == "scratchpad") {

@@ -96,7 +96,7 @@ class Collector {
     map.rows = shape_.rows;
     map.columns = shape_.columns;
     map.used_pes = CompilerTarget::floor_power_of_two(map.rows) * CompilerTarget::floor_power_of_two(map.columns);
-    for (const PeCore* pe : soc.cores) map.cal_issue.push_back(pe->issue_slots(Unit::cal));
+    for (const PeStatus* pe : soc.cores) map.cal_issue.push_back(pe->issue_slots(Unit::cal));
     if (soc.lockstep) return;
     static constexpr std::array<std::pair<int, int>, 8> moves{
         {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {2, 0}, {-2, 0}, {0, 2}, {0, -2}}};  // in the order of LinkDirection

@@ -27,7 +27,7 @@ KernelRecorder::UnitCycles& KernelRecorder::UnitCycles::operator+=(const UnitCyc
 KernelRecorder::KernelRecorder(Soc& soc, const CompiledNetwork& network)
     : soc_(soc), tags_(network.tasks.size()), sampler_(attach_estimators(soc)) {
   for (const KernelInfo& kernel : network.kernels) by_step_[kernel.step] = &kernel;
-  for (const PeCore* pe : soc.cores) {
+  for (const PeStatus* pe : soc.cores) {
     auto& units = unit_counters_.emplace_back();
     for (std::size_t unit = 0; unit < unit_count; ++unit) {
       const StatGroup& group = pe->statistics().child(unit_names[unit]);

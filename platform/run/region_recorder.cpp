@@ -13,7 +13,7 @@ RegionRecorder::Sample RegionRecorder::sample() {
   Sample sample;
   sample.cycle = soc_.clock().now();
   sample.instructions = soc_.cpu.instructions();
-  for (const PeCore* pe : soc_.cores) sample.operations += pe->statistics().counter("operations").value();
+  for (const PeStatus* pe : soc_.cores) sample.operations += pe->statistics().counter("operations").value();
   const DramStatistics& dram = soc_.dram.statistics();
   sample.dram_bytes = dram.bytes_read.value() + dram.bytes_written.value();
   sample.actions = sampler_.sample();

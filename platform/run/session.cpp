@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "platform/run/machine.h"
 #include "platform/run/stopwatch.h"
@@ -64,7 +65,7 @@ void Session::start_records(Pricing pricing) {
     tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes),
                                        inputs_.compiled, soc_.clock().hertz(), trace_tracks(soc_));
     tracer_->watch(soc_.sequencer.commands());
-    soc_.set_unit_observer(tracer_.get());
+    connect(soc_.connect_units([this](const UnitSpan& span) { tracer_->unit_busy(span); }));
   }
   if (request_.vcd) {
     waveform_ = std::make_unique<Waveform>("waveform", request_.vcd(), soc_, channels, inputs_.compiled.tasks.size());
@@ -73,19 +74,23 @@ void Session::start_records(Pricing pricing) {
   if (tracer_ || waveform_) observe_states();
 }
 
+void Session::connect(std::vector<Connection> connections) {
+  std::move(connections.begin(), connections.end(), std::back_inserter(connections_));
+}
+
 // Connections to signals of DRAM, CPU and power controller.
 void Session::observe_states() {
   const double dram_clock_s = 1 / soc_.dram.clock().hertz();
   const auto burst = static_cast<double>(soc_.dram.burst_clocks());
   const u64 burst_bytes = soc_.dram.burst_bytes();
-  soc_.dram.set_command_observer([this, dram_clock_s, burst, burst_bytes](u32 channel, const DramCommand& command) {
+  connect(soc_.dram.connect_commands([=](u32 channel, const DramCommand& command) {
     if (command.kind != DramCommand::Kind::read && command.kind != DramCommand::Kind::write) return;
     const bool write = command.kind == DramCommand::Kind::write;
     const auto begin = static_cast<double>(command.cycle);
     const double begin_s = begin * dram_clock_s, end_s = (begin + burst) * dram_clock_s;
     if (tracer_) tracer_->dram_transfer(channel, write, burst_bytes, begin_s, end_s);
     if (waveform_) waveform_->dram_burst(write, burst_bytes);
-  });
+  }));
   connections_.push_back(soc_.cpu.sleep_changed.connect([this](bool asleep) {
     if (tracer_) tracer_->cpu_asleep(asleep, sc_core::sc_time_stamp().to_seconds());
     if (waveform_) waveform_->cpu_asleep(asleep);
@@ -170,13 +175,13 @@ std::string Session::describe_end() const {
 /// Describes the first PE with an error or, if the firmware has not ended, the first PE whose kernel has not ended.
 std::string Session::describe_array() const {
   std::string text;
-  for (const PeCore* pe : soc_.cores) {
+  for (const PeStatus* pe : soc_.cores) {
     if (pe->error().empty()) continue;
     text += fmt::format("; {}: {}", pe->statistics().name(), pe->error());
     break;
   }
   if (exit_code_) return text;
-  for (const PeCore* pe : soc_.cores) {
+  for (const PeStatus* pe : soc_.cores) {
     const std::string pending = pe->pending();
     if (pending.empty()) continue;
     text += "; a kernel has not ended: " + pending.substr(0, pending.find('\n'));

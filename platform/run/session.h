@@ -69,6 +69,7 @@ class Session {
  private:
   void start_records(Pricing pricing);
   void observe_states();
+  void connect(std::vector<Connection> connections);
   void watch_the_end();
   void run_to_the_end(SessionEnd& end);
   void report_progress();

@@ -182,9 +182,11 @@ void Soc::set_array_power(ArrayPower power) {
   if (lockstep) lockstep->set_power(power, clock_.now());
 }
 
-void Soc::set_unit_observer(UnitObserver* observer) {
-  for (const auto& pe : pes) pe->set_observer(observer);
-  if (lockstep) lockstep->set_observer(observer);
+std::vector<Connection> Soc::connect_units(const std::function<void(const UnitSpan&)>& slot) {
+  std::vector<Connection> connections;
+  for (const auto& pe : pes) connections.push_back(pe->unit_busy().connect(slot));
+  if (lockstep) connections.push_back(lockstep->unit_busy().connect(slot));
+  return connections;
 }
 
 void Soc::trace_interrupts(sc_core::sc_trace_file* file) const {

@@ -16,7 +16,7 @@
 #include "models/dma/dma.h"
 #include "models/memory/dram.h"
 #include "models/mesh/mesh.h"
-#include "models/pe/lockstep_array.h"
+#include "models/pe/fast/lockstep_array.h"
 #include "models/pe/pe.h"
 #include "models/power/monitors/mesh_monitor.h"
 #include "models/power/monitors/scratchpad_monitor.h"
@@ -49,8 +49,8 @@ class Soc : public sc_core::sc_module {
   bool write_memory(u64 address, const u8* bytes, std::size_t size);
   bool read_memory(u64 address, u8* bytes, std::size_t size);
 
-  /// Of all PEs; null: nobody.
-  void set_unit_observer(UnitObserver* observer);
+  /// Connects the slot to the units of all PEs.
+  [[nodiscard]] std::vector<Connection> connect_units(const std::function<void(const UnitSpan&)>& slot);
 
   void trace_interrupts(sc_core::sc_trace_file* file) const;
 
@@ -83,7 +83,7 @@ class Soc : public sc_core::sc_module {
   Mesh mesh;
   std::vector<std::unique_ptr<Pe>> pes;     // cycle by cycle: one for each PE
   std::unique_ptr<LockstepArray> lockstep;  // loosely timed: one for all
-  std::vector<const PeCore*> cores;         // whichever there are
+  std::vector<const PeStatus*> cores;       // whichever there are
 
   /// Between the sockets of the PEs, the bus and what they are bound to; neither side knows.
   struct Monitors : sc_core::sc_module {

@@ -148,10 +148,10 @@ void Tracer::draw_launch(Cycle end, const char* remark) {
   if (const KernelInfo* const kernel = kernel_of(launch.step)) layers_[kernel->layer].extend(begin, end);
 }
 
-void Tracer::unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) {
-  if (end == begin) return;
-  file_.slice({first_pe_process + pe, static_cast<u32>(unit)}, fmt::format("kernel layer {}", tag), seconds(begin),
-              seconds(end), Part::detail);
+void Tracer::unit_busy(const UnitSpan& span) {
+  if (span.end == span.begin) return;
+  file_.slice({first_pe_process + span.pe, static_cast<u32>(span.unit)}, fmt::format("kernel layer {}", span.tag),
+              seconds(span.begin), seconds(span.end), Part::detail);
 }
 
 void Tracer::dram_transfer(u32 channel, bool write, u64 bytes, double begin_s, double end_s) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "models/base/power_state.h"
-#include "models/pe/unit_observer.h"
+#include "models/pe/unit_span.h"
 #include "models/sequencer/command_observer.h"
 #include "platform/power/power_trace.h"
 #include "platform/program/compiled_network.h"
@@ -18,7 +18,7 @@
 
 namespace bvp {
 
-class Tracer : public CommandObserver, public UnitObserver {
+class Tracer : public CommandObserver {
  public:
   /// The parts that have tracks: PEs by name, channels by number.
   struct Tracks {
@@ -36,7 +36,7 @@ class Tracer : public CommandObserver, public UnitObserver {
   void command_started(const Command& command, Cycle cycle) override;
   void command_completed(const Command& command, Cycle cycle) override;
   void kernel_launched(const Command& command, const LaunchPhases& phases, Cycle cycle) override;
-  void unit_busy(u32 pe, Unit unit, u8 tag, Cycle begin, Cycle end) override;
+  void unit_busy(const UnitSpan& span);
   /// Data on the bus of a DRAM channel; neighbouring accesses become one slice.
   void dram_transfer(u32 channel, bool write, u64 bytes, double begin_s, double end_s);
   void cpu_asleep(bool asleep, double now_s);

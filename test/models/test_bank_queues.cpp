@@ -184,8 +184,7 @@ TEST_CASE("bank queues: every vector is issued and served in the cycle that the 
       CHECK(++of_bank[std::make_pair(bank, cycle)] <= machine.scratchpad.ports);
       if (direction == Direction::read) CHECK(++to_pe[std::make_pair(pe, cycle)] <= machine.scratchpad.return_ports);
     };
-    dut.set_observer(see);
-    bookings.set_observer(see);
+    const Connection by_queues = dut.served.connect(see), by_bookings = bookings.served.connect(see);
     std::vector<BankBookings::Placed> placed;
     std::vector<std::vector<Cycle>> booked_times;
     std::vector<Order> orders;

@@ -14,7 +14,7 @@
 
 #include "models/base/simulation_context.h"
 #include "models/dma/dma.h"
-#include "models/dma/pace.h"
+#include "models/dma/fast/pace.h"
 #include "models/memory/dram.h"
 #include "models/transport/bulk_traffic.h"
 #include "models/transport/initiator.h"

@@ -317,7 +317,8 @@ TEST_CASE("dram: every channel of every machine obeys the rules of its devices",
     const u64 reads = random() % 101;
     std::vector<std::vector<DramCommand>> commands(static_cast<std::size_t>(s.parameters.channels.get()));
     s.run([&](Initiator& i) {
-      s.dram->set_command_observer([&](u32 channel, const DramCommand& c) { commands.at(channel).push_back(c); });
+      const auto connections =
+          s.dram->connect_commands([&](u32 channel, const DramCommand& c) { commands.at(channel).push_back(c); });
       i.stream(2000, 256, 1 + random() % 64, [&](u64 n) {
         const u64 block = random() % 2 == 0 ? n : random() % (1u << 20);
         return std::make_pair(block * 256, random() % 100 >= reads);

@@ -25,10 +25,11 @@ struct Bench {
   DramStatistics statistics{&stats};
   std::vector<DramCommand> commands;
   std::unique_ptr<DramChannel> channel;
+  Connection connection;
 
   void build() {
     channel = std::make_unique<DramChannel>(parameters, statistics);
-    channel->set_observer([this](const DramCommand& command) { commands.push_back(command); });
+    connection = channel->commanded.connect([this](const DramCommand& command) { commands.push_back(command); });
   }
   /// Performs an access and returns its plan.
   DramChannel::Plan issue(u32 bank, u64 row, bool write, Cycle earliest) {

@@ -30,6 +30,7 @@ struct Bench {
   DramStatistics statistics{&stats};
   std::vector<DramCommand> commands;
   std::unique_ptr<DramChannel> channel;
+  Connection connection;
 
   explicit Bench(const std::string& standard) {
     p.standard = standard;
@@ -37,7 +38,7 @@ struct Bench {
   }
   void build() {
     channel = std::make_unique<DramChannel>(p, statistics);
-    channel->set_observer([this](const DramCommand& command) { commands.push_back(command); });
+    connection = channel->commanded.connect([this](const DramCommand& command) { commands.push_back(command); });
   }
   Plan issue(u32 bank, u64 row, bool write, Cycle earliest) {
     const Plan plan = channel->plan(bank, row, write, earliest);

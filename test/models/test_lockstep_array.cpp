@@ -12,7 +12,7 @@
 
 #include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
-#include "models/pe/lockstep_array.h"
+#include "models/pe/fast/lockstep_array.h"
 #include "models/power/monitors/mesh_monitor.h"
 #include "models/power/monitors/scratchpad_monitor.h"
 #include "models/scratchpad/scratchpad.h"
@@ -218,12 +218,6 @@ class Bench : public sc_core::sc_module {
   tlm_utils::multi_passthrough_target_socket<Bench> completions_;
 };
 
-/// Who watches the units sees each firing, so nothing is booked from a journal.
-struct Watcher : UnitObserver {
-  u64 seen = 0;
-  void unit_busy(u32, Unit, u8, Cycle, Cycle) override { ++seen; }
-};
-
 struct Course {
   u64 accesses = 0;
   std::vector<Cycle> completed_at;
@@ -235,15 +229,17 @@ Course course_of(bool watched, const std::function<void(Bench&, Course&)>& scrip
   SimulationContext context;
   const Config config;
   Bench bench("bench", config);
-  Watcher watcher;
-  if (watched) bench.array.set_observer(&watcher);
+  // Who watches the units sees each firing, so nothing is booked from a journal.
+  u64 seen = 0;
+  Connection connection;
+  if (watched) connection = bench.array.unit_busy().connect([&](const UnitSpan&) { ++seen; });
   bench.run(0);
   Course course;
   script(bench, course);
   course.counters.push_back(bench.counters());
   course.completed_at = bench.completed_at;
   course.accesses = bench.accesses;
-  CHECK((watcher.seen > 0) == watched);
+  CHECK((seen > 0) == watched);
   return course;
 }
 

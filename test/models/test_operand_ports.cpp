@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/pe/cal_schedules.h"
-#include "models/pe/operand_ports.h"
+#include "models/pe/ports/operand_ports.h"
 
 namespace {
 
@@ -64,7 +64,8 @@ TEST_CASE("operand ports: an access takes the first cycle in which its bank has 
   const auto below = [&](u64 limit) { return random() % limit; };
   OperandPorts dut(map);
   Taken taken(map), seen(map);
-  dut.set_observer([&](u32 bank, Cycle cycle, u32 count) { seen.take(bank, cycle, count); });
+  const Connection connection =
+      dut.taken.connect([&](u32 bank, Cycle cycle, u32 count) { seen.take(bank, cycle, count); });
   Cycle now = 1000;
   for (int step = 0; step < 400; ++step) {
     now += below(step % 50 == 0 ? 5000 : 30);

@@ -400,7 +400,7 @@ TEST_CASE("pe: in no cycle more ports of an operand bank are used than there are
   Fixture fixture(program, config);
   std::map<std::pair<u32, Cycle>, i64> used;
   u64 total = 0;
-  fixture.bench.pe.set_port_observer([&](u32 bank, Cycle cycle, u32 count) {
+  const Connection connection = fixture.bench.pe.ports_taken().connect([&](u32 bank, Cycle cycle, u32 count) {
     CHECK(bank < static_cast<u32>(banks));
     used[{bank, cycle}] += count;
     total += count;

@@ -12,8 +12,12 @@
 #include "models/base/array_parameters.h"
 #include "models/base/simulation_context.h"
 #include "models/dma/dma.h"
+#include "models/memory/dram.h"
 #include "models/memory/ram.h"
+#include "models/pe/fast/lockstep_array.h"
+#include "models/pe/pe.h"
 #include "models/peripherals/uart.h"
+#include "models/scratchpad/scratchpad.h"
 #include "models/sequencer/sequencer.h"
 #include "models/transport/bulk_traffic.h"
 #include "models/transport/check.h"
@@ -265,6 +269,14 @@ TEST_CASE("targets answer the same fault alike", "[transport]") {
   Uart uart("uart", uart_parameters, clock, stats);
   Sequencer sequencer("sequencer", sequencer_parameters, array, 2, clock, stats);
   Dma dma("dma", dma_parameters, clock, stats, {});
+  const DramParameters dram_parameters(&root);
+  Dram dram("dram", dram_parameters, stats);
+  const ScratchpadParameters scratchpad_parameters(&root);
+  const PeParameters pe_parameters(&root);
+  CycleAgenda agenda("agenda", clock);
+  Scratchpad scratchpad("scratchpad", array, scratchpad_parameters, clock, agenda, stats);
+  Pe pe("pe", 0, array, pe_parameters, clock, agenda, stats);
+  LockstepArray pes("pes", array, pe_parameters, clock, stats);
 
   struct Socket {
     std::string name;
@@ -283,7 +295,11 @@ TEST_CASE("targets answer the same fault alike", "[transport]") {
       {"sequencer", interface(sequencer.registers), tlm::TLM_READ_COMMAND, 0x0c, 4, false},
       {"dma completions", interface(sequencer.dma_completions), tlm::TLM_WRITE_COMMAND, 8, 8, false},
       {"dma descriptors", interface(dma.descriptors), tlm::TLM_WRITE_COMMAND, 0x100, 64, false},
-      {"dma status", interface(dma.descriptors), tlm::TLM_READ_COMMAND, 0x140, 4, false}};
+      {"dma status", interface(dma.descriptors), tlm::TLM_READ_COMMAND, 0x140, 4, false},
+      {"dram", interface(dram.target), tlm::TLM_READ_COMMAND, 64, 8, true},
+      {"scratchpad", interface(scratchpad.linear), tlm::TLM_WRITE_COMMAND, 64, 8, true},
+      {"pe", interface(pe.config), tlm::TLM_WRITE_COMMAND, stop_address, 4, false},
+      {"array", interface(pes.config[3]), tlm::TLM_WRITE_COMMAND, stop_address, 4, false}};
   for (const Socket& socket : sockets) {
     INFO(socket.name);
     REQUIRE(socket.target != nullptr);

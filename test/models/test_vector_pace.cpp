@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "models/pe/vector_pace.h"
+#include "models/pe/fast/vector_pace.h"
 
 using namespace bvp;
 

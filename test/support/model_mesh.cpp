@@ -11,6 +11,7 @@
 
 #include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
+#include "models/transport/initiator.h"
 
 namespace bvp::test {
 
@@ -42,12 +43,10 @@ struct Pes : sc_core::sc_module {
     flow.count = packet.vectors;
     flow.deferred = deferred;
     tlm::tlm_generic_payload payload;
-    payload.set_command(tlm::TLM_WRITE_COMMAND);
-    payload.set_data_ptr(reinterpret_cast<u8*>(data.data()));
-    payload.set_data_length(static_cast<unsigned>(data.size() * 2));
     payload.set_extension(&flow);
     sc_core::sc_time delay = clock_.to_time(packet.start);
-    out[packet.source]->b_transport(payload, delay);
+    access(out[packet.source], payload, tlm::TLM_WRITE_COMMAND, packet.destination, data.data(),
+           static_cast<u32>(data.size() * 2), delay);
     payload.clear_extension(&flow);
     REQUIRE(payload.is_response_ok());
     REQUIRE((flow.number != 0) == deferred);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/pe/operand_ports.h"
+#include "models/pe/ports/operand_ports.h"
 
 #include <algorithm>
 #include <array>
@@ -74,7 +74,7 @@ void OperandPorts::show(const PortPattern& pattern, u64 first, u64 cycles, Cycle
     for (u32 bank = 0; bank < bank_count_; ++bank) {
       u32 used = 0;
       while (used < ports_ && (pattern.used(bank, used + 1, first + i) & 1) != 0) ++used;
-      if (used != 0) observer_(bank, at + i, used);
+      if (used != 0) taken(bank, at + i, used);
     }
   }
 }
@@ -84,6 +84,7 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
   const u32 ports = constant_ports != 0 ? constant_ports : ports_;
   const u64 planes = constant_banks != 0 ? constant_banks * constant_ports : planes_;
   std::array<u64, most_planes> wanted;
+  const bool told = this->taken.connected();
   Placement placement;
   Cycle now = start;
   for (u64 first = 0; first < pattern.cycles();) {
@@ -112,7 +113,7 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
         taken[plane + level - 1] |= added & mask;
       }
     }
-    if (observer_) show(pattern, first, cycles, now);
+    if (told) show(pattern, first, cycles, now);
     first += cycles;
     now += cycles;
     if (missing == 0) continue;

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
 #include <vector>
 
+#include "models/base/signal.h"
 #include "models/base/types.h"
 #include "models/pe/pe_parameters.h"
 
@@ -86,7 +86,7 @@ class OperandPorts {
   /// cycle.
   Cycle access(i64 vector, Cycle earliest) {
     const Cycle cycle = take(banks_.bank_of(vector), earliest);
-    if (observer_) observer_(banks_.bank_of(vector), cycle, 1);
+    if (taken.connected()) taken(banks_.bank_of(vector), cycle, 1);
     return cycle;
   }
 
@@ -99,9 +99,9 @@ class OperandPorts {
   /// @param occupancy  cycles of the pattern in which the firing issues instructions
   Placement place(const PortPattern& pattern, Cycle start, u64 occupancy);
 
-  /// Called for each bank and cycle in which ports are taken, with their number; empty: nobody.
-  using Observer = std::function<void(u32 bank, Cycle cycle, u32 ports)>;
-  void set_observer(Observer observer) { observer_ = std::move(observer); }
+  /// Tells for each bank and cycle how many ports of the bank are taken.
+  using Taken = Signal<u32, Cycle, u32>;
+  Taken taken;
 
  private:
   /// Cycles that are remembered from begin() back; what is asked for earlier is served from there on.
@@ -145,7 +145,6 @@ class OperandPorts {
   std::vector<u64> words_;  // records as those of PortPattern, a ring
   Cycle base_ = 0;          // first record remembered
   Cycle end_ = 0;           // one past the last record remembered
-  Observer observer_;
 };
 
 }  // namespace bvp

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Until when the cycles of a unit are booked on each PE of a kernel that runs loosely timed.
+// Up to which cycle the time of one unit is counted, on each PE of a kernel in fast mode.
 #pragma once
 
 #include <vector>
@@ -8,10 +8,11 @@
 
 namespace bvp {
 
-/// Nothing is kept as long as all PEs do the same: then it is the unit's time, which PE 0's is at any time.
+/// Nothing is kept as long as the unit is counted up to the same cycle on all PEs; that cycle is known elsewhere.
 class BookedUntil {
  public:
   [[nodiscard]] bool alike() const { return of_pe_.empty(); }
+  /// From now on each PE has its own cycle, which is `until` at first.
   void differ(std::size_t pes, Cycle until) {
     if (alike()) of_pe_.assign(pes, until);
   }
@@ -20,7 +21,7 @@ class BookedUntil {
   void set(const std::vector<u32>& pes, Cycle until) {
     for (const u32 pe : pes) of_pe_[pe] = until;
   }
-  /// Books these PEs up to `until`; returns the cycles, summed over them.
+  /// Counts these PEs up to `until`; returns the cycles, summed over them.
   u64 advance(const std::vector<u32>& pes, Cycle until) {
     u64 cycles = 0;
     for (const u32 pe : pes) {
@@ -30,7 +31,7 @@ class BookedUntil {
     }
     return cycles;
   }
-  /// As it was in a launch before that arrived so many cycles earlier.
+  /// Sets the cycles to those of a launch that arrived at cycle 0, shifted to a launch that arrives at `arrival`.
   void repeat(const std::vector<Cycle>& since_arrival, Cycle arrival) {
     of_pe_ = since_arrival;
     for (Cycle& until : of_pe_) until += arrival;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/dma/pace.h"
+#include "models/dma/fast/pace.h"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/pe/program.h"
+#include "models/pe/context/program.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -175,6 +175,53 @@ i32 base_of(const Stream& stream, const std::vector<i32>& registers) {
   return stream.pe_register == 0 ? stream.base : stream.base + registers[stream.pe_register - 1u];
 }
 
+using Offsets = std::array<i32, streams_per_segment>;
+
+Access access_at(const Operand& operand, const Offsets& offset) {
+  return Access{offset[operand.stream] + operand.offset, operand.stream};
+}
+
+/// The trips of a segment over the levels from `first_level` on.
+std::size_t trips(const Segment& segment, std::size_t first_level) {
+  std::size_t trips = 1;
+  for (std::size_t level = first_level; level < segment.trips.size(); ++level) trips *= segment.trips[level];
+  return trips;
+}
+
+void lay_out_runs(const Segment& segment, const std::vector<Instruction>& code, SegmentProgram& program) {
+  const auto& streams = segment.streams;
+  program.repeat = segment.trips[0];
+  program.strides.reserve(code.size());
+  program.runs.reserve(code.size() * trips(segment, 1));
+  for (const Instruction& instruction : code) {
+    program.strides.push_back(
+        {streams[instruction.d.stream].trip_stride[0], streams[instruction.a.stream].trip_stride[0],
+         streams[instruction.b.stream].trip_stride[0], streams[instruction.c.stream].trip_stride[0]});
+  }
+  for_each_trip(segment, 1, [&](const Offsets& offset) {
+    for (const Instruction& instruction : code) {
+      const bool immediate = is_immediate(instruction_info(instruction.opcode).c);
+      program.runs.push_back({instruction.opcode, access_at(instruction.d, offset), access_at(instruction.a, offset),
+                              access_at(instruction.b, offset),
+                              immediate ? Access{instruction.c.offset, 0} : access_at(instruction.c, offset)});
+    }
+  });
+}
+
+void lay_out_transfers(const Segment& segment, const std::vector<Instruction>& code, SegmentProgram& program) {
+  program.transfers.reserve(code.size() * trips(segment, 0));
+  for_each_trip(segment, 1, [&](const Offsets& outer) {
+    for (const Instruction& instruction : code) {
+      Offsets offset = outer;
+      for (unsigned trip = 0; trip < segment.trips[0]; ++trip) {
+        program.transfers.push_back(
+            {access_at(instruction.d, offset), access_at(instruction.a, offset), instruction.b.offset});
+        for (std::size_t s = 0; s < streams_per_segment; ++s) offset[s] += segment.streams[s].trip_stride[0];
+      }
+    }
+  });
+}
+
 SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const std::vector<i32>& registers) {
   SegmentProgram program;
   program.unit = segment.unit;
@@ -189,42 +236,10 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
   for (unsigned i = 0; i < segment.instruction_count; ++i) {
     code.push_back(*Instruction::decode(kernel.code[segment.first_instruction + i]));
   }
-  using Offsets = std::array<i32, streams_per_segment>;
-  const auto access = [](const Operand& operand, const Offsets& offset) {
-    return Access{offset[operand.stream] + operand.offset, operand.stream};
-  };
-  const auto& streams = segment.streams;
-  std::size_t trips = 1;
-  for (const u16 of_level : segment.trips) trips *= of_level;
   if (segment.unit == Unit::cal) {
-    program.repeat = segment.trips[0];
-    program.strides.reserve(code.size());
-    program.runs.reserve(code.size() * trips / segment.trips[0]);
-    for (const Instruction& instruction : code) {
-      program.strides.push_back(
-          {streams[instruction.d.stream].trip_stride[0], streams[instruction.a.stream].trip_stride[0],
-           streams[instruction.b.stream].trip_stride[0], streams[instruction.c.stream].trip_stride[0]});
-    }
-    for_each_trip(segment, 1, [&](const Offsets& offset) {
-      for (const Instruction& instruction : code) {
-        const bool immediate = is_immediate(instruction_info(instruction.opcode).c);
-        program.runs.push_back({instruction.opcode, access(instruction.d, offset), access(instruction.a, offset),
-                                access(instruction.b, offset),
-                                immediate ? Access{instruction.c.offset, 0} : access(instruction.c, offset)});
-      }
-    });
+    lay_out_runs(segment, code, program);
   } else {
-    program.transfers.reserve(code.size() * trips);
-    for_each_trip(segment, 1, [&](const Offsets& outer) {
-      for (const Instruction& instruction : code) {
-        Offsets offset = outer;
-        for (unsigned trip = 0; trip < segment.trips[0]; ++trip) {
-          program.transfers.push_back(
-              {access(instruction.d, offset), access(instruction.a, offset), instruction.b.offset});
-          for (std::size_t s = 0; s < streams_per_segment; ++s) offset[s] += streams[s].trip_stride[0];
-        }
-      }
-    });
+    lay_out_transfers(segment, code, program);
   }
   const bool load = segment.unit == Unit::load;
   for (std::size_t i = 0; i < program.transfers.size(); ++i) {

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/dma/dma_channel.h"
+
+#include <fmt/format.h>
+
+namespace bvp {
+
+DmaChannel::DmaChannel(u32 channel_number, const DmaParameters& parameters)
+    : number(channel_number),
+      stats(fmt::format("channel{}", channel_number)),
+      transfer(static_cast<u32>(parameters.burst_bytes.get())),
+      done(static_cast<std::size_t>(parameters.outstanding.get())),
+      data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1) {}
+
+void DmaChannel::wake_when_due(const ClockDomain& clock) {
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  const sc_core::sc_time due = clock.to_time(drains() ? finished : next_issue());
+  wake.cancel();
+  wake.notify(due > now ? due - now : sc_core::SC_ZERO_TIME);
+}
+
+}  // namespace bvp

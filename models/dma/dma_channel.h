@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of one channel of the DMA engine.
+#pragma once
+
+#include <algorithm>
+#include <systemc>
+#include <vector>
+
+#include "models/base/clock.h"
+#include "models/base/statistics.h"
+#include "models/dma/dma_parameters.h"
+#include "models/dma/dma_transfer.h"
+
+namespace bvp {
+
+/// Counters of one channel.
+struct DmaStatistics {
+  explicit DmaStatistics(StatGroup* group) : group_(group) {}
+
+ private:
+  StatGroup* group_;
+
+ public:
+  Counter descriptors{group_, "descriptors", "descriptors", "Descriptors taken."};
+  Counter errors{group_, "errors", "descriptors", "Descriptors that ended with an error."};
+  Counter bytes_read{group_, "bytes_read", "bytes", "Bytes read from the source."};
+  Counter bytes_written{group_, "bytes_written", "bytes", "Bytes written to the destination."};
+  Counter bus_requests{group_, "bus_requests", "requests", "Reads and writes sent to the bus."};
+  Counter busy_cycles{group_, "busy_cycles", "cycles", "Cycles from a descriptor's arrival to its completion."};
+  Counter setup_cycles{group_, "setup_cycles", "cycles", "Those of them before the first burst."};
+  Counter burst{group_, "burst", "bursts", "Bursts performed."};
+  Counter byte{group_, "byte", "bytes", "Bytes moved or filled."};
+};
+
+struct DmaChannel {
+  DmaChannel(u32 number, const DmaParameters& parameters);
+
+  const u32 number;
+  StatGroup stats;
+  DmaStatistics statistics{&stats};
+  sc_core::sc_event wake;
+  bool busy = false;
+  DmaStatus status = DmaStatus::ok;
+  DmaDescriptor descriptor{};
+  DmaTransfer transfer;
+  DmaBurst burst;       ///< the one that is performed
+  Cycle submitted = 0;  ///< when the descriptor came
+  LastingState taken, set_up;
+  Cycle first_issue = 0;    ///< the cycle in which the first burst may be issued
+  Cycle issue_from = 0;     ///< the data path is free for the next burst from this cycle on
+  Cycle finished = 0;       ///< the last burst is done in this cycle
+  std::vector<Cycle> done;  ///< ring: the cycles in which the last bursts are done, as many as may be in flight
+  u64 burst_count = 0;
+  std::vector<u8> data;  ///< bytes of a burst; for a fill, its pattern
+  tlm::tlm_generic_payload payload;
+
+  [[nodiscard]] bool fills() const { return descriptor.fill != 0; }
+  /// All bursts have been issued.
+  [[nodiscard]] bool drains() const { return status != DmaStatus::ok || transfer.finished(); }
+  /// Bursts that may be in flight.
+  [[nodiscard]] u64 outstanding() const { return done.size(); }
+  /// The first cycle in which the next burst may be issued.
+  [[nodiscard]] Cycle next_issue() const {
+    return burst_count < outstanding() ? issue_from : std::max(issue_from, done[burst_count % done.size()]);
+  }
+  /// Wakes the channel when its next burst may be issued, or its last one is done.
+  void wake_when_due(const ClockDomain& clock);
+};
+
+}  // namespace bvp

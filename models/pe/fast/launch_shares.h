@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is left of the launches under way on each PE of a kernel, where PEs run other iterations than PE 0.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "models/pe/context/contexts.h"
+#include "models/pe/graph/token_graph.h"
+
+namespace bvp {
+
+class LaunchShares {
+ public:
+  /// What is left of a launch on one PE.
+  struct Share {
+    u32 unfinished = 0;  ///< segments that have firings left
+    Cycle end = 0;       ///< of those that have none, the last one's
+  };
+  struct Launch {
+    Cycle arrival = 0;
+    std::vector<Share> of_pe;  ///< empty: all PEs end with the launch
+    /// The cycle in which the PE has nothing left to do of the launch, which goes on until `now` at least.
+    [[nodiscard]] Cycle end(std::size_t pe, Cycle now) const {
+      return of_pe.empty() || of_pe[pe].unfinished != 0 ? now : std::min(of_pe[pe].end, now);
+    }
+  };
+
+  /// Another launch comes.
+  void add(const Context& context, const TokenGraph::Launch& launch);
+  /// Nothing of the oldest launch has been done.
+  void restart(const Context& context, const TokenGraph::Launch& launch);
+  /// A launch by its number, counted since clear().
+  [[nodiscard]] Launch& launch(u64 number) { return launches_[number - first_]; }
+  [[nodiscard]] Launch& front() { return launches_.front(); }
+  [[nodiscard]] const Launch& back() const { return launches_.back(); }
+  void pop() {
+    launches_.pop_front();
+    ++first_;
+  }
+  /// Another kernel becomes active.
+  void clear() {
+    launches_.clear();
+    first_ = 0;
+  }
+  /// On these PEs the last firing of a segment of the launch ends then.
+  void end_segment(u64 number, const std::vector<u32>& pes, Cycle end);
+
+  /// Cycles since `from` and up to now, summed over the PEs, in which a PE has something to do of a launch: from the
+  /// arrival of the launch to its end there. Calls come in the order of time and count each cycle once.
+  [[nodiscard]] u64 take_active(const Context& context, Cycle from, Cycle now);
+
+ private:
+  std::deque<Launch> launches_;
+  u64 first_ = 0;                    // number of launches_.front()
+  std::vector<Cycle> active_until_;  // by PE: counted so far
+};
+
+}  // namespace bvp

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which PEs of a kernel take part in a firing of its token graph. PEs with fewer iterations sit some firings out.
+#pragma once
+
+#include <vector>
+
+#include "models/pe/context/contexts.h"
+#include "models/pe/graph/firing.h"
+
+namespace bvp {
+
+/// PEs by number within the kernel's array; PE 0 always takes part.
+struct Participants {
+  std::vector<u32> pes;
+  std::vector<u32> ending;  ///< those of them for which it is the segment's last firing in the launch; empty if all are
+                            ///< alike
+  u64 hops = 0;             ///< on the memory plane, of one vector of each of them
+  [[nodiscard]] u64 count() const { return pes.size(); }
+};
+
+/// The position in the array of PE `number` of a kernel.
+[[nodiscard]] inline u32 array_index(const Context& context, u32 array_columns, u32 number) {
+  const u32 columns = context.program.pe_columns;
+  return number / columns * array_columns + number % columns;
+}
+
+class ParticipantFinder {
+ public:
+  explicit ParticipantFinder(u32 array_columns) : columns_(array_columns) {}
+
+  /// Valid until the next call.
+  [[nodiscard]] const Participants& find(const Context& context, const Firing& firing, const LaunchRecord& record);
+  /// The kernel is not the one of the last call any more.
+  void forget() { all_of_ = nullptr; }
+
+ private:
+  const u32 columns_;
+  Participants found_;
+  const Context* all_of_ = nullptr;  // found_ has all PEs of this kernel, and none of them ends
+};
+
+}  // namespace bvp
