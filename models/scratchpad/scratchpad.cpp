@@ -16,11 +16,11 @@ namespace {
 /// Reservations come in from initiators that run ahead of simulated time, so much is remembered.
 constexpr u64 calendar_window = 65536;
 
-u64 checked_size(const ScratchpadParameters& parameters, u32 lanes) {
+u64 checked_size(const char* name, const ScratchpadParameters& parameters, u32 lanes) {
   const auto size = static_cast<u64>(parameters.size_bytes), tile_bytes = 2 * u64{lanes} * lanes;
   if (size % tile_bytes != 0) {
-    report_error("scratchpad", "size_bytes is {}, it must be a multiple of a tile of {} x {} fp16 values, {} bytes",
-                 size, lanes, lanes, tile_bytes);
+    report_error(name, "size_bytes is {}, it must be a multiple of a tile of {} x {} fp16 values, {} bytes", size,
+                 lanes, lanes, tile_bytes);
   }
   return size;
 }
@@ -66,9 +66,9 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       most_under_way_(static_cast<u32>(parameters.outstanding)),
       column_access_(parameters.column_access),
       data_(data),
-      stats_("scratchpad"),
+      stats_(basename()),
       counters_(&stats_),
-      storage_(checked_size(parameters, lanes_), lanes_),
+      storage_(checked_size(basename(), parameters, lanes_), lanes_),
       bank_of_tile_(storage_.size() >> storage_.tile_shift()),
       bank_ports_(parameters, calendar_window),
       bank_accesses_(static_cast<std::size_t>(parameters.banks), 0),
@@ -120,7 +120,7 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
     columns |= entry & VectorAccess::column_flag;
   }
   if (columns != 0 && !column_access_) {
-    report_warning("scratchpad", "a column-wise access, which it has not got (soc.scratchpad.column_access is false)");
+    report_warning(basename(), "a column-wise access, which it has not got (soc.scratchpad.column_access is false)");
     return tlm::TLM_COMMAND_ERROR_RESPONSE;
   }
   return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
