@@ -9,7 +9,7 @@
 #include "hal/timer.h"
 #include "runtime/network.h"
 
-enum { timer_ticks = 400 };
+enum { timer_ticks = 250 };
 
 static void pull(void* context) {
   (void)context;

@@ -45,7 +45,7 @@ class ThinnedSlices {
   std::vector<TraceSlice> slices_;
   u64 bytes_ = 0, dropped_ = 0;
   bool thinned_ = false;
-  double period_s_ = 1e-5, kept_s_ = 1e-5;  // the first kept_s_ of each period are kept
+  double period_s_ = 2e-6, kept_s_ = 2e-6;  // the first kept_s_ of each period are kept
   double last_s_ = 0;                       // latest begin
 };
 

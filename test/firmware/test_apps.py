@@ -55,12 +55,12 @@ class Applications(unittest.TestCase):
         self.assertLess(cycles[-1], self.summary()["cycles"])
 
     def test_text_does_not_hold_the_accelerator_up(self):
-        # All of the text, some 470 characters of 40 cycles, costs less than a tenth of its time: it is sent while the
-        # accelerator has all of its commands.
+        # All of the text is some 470 characters of 40 cycles, 18,800 cycles. Most of it is sent while the accelerator has
+        # all of its commands, so that the run is longer than the network by less than half of these cycles.
         self.application("network", 0)
         talking = self.summary()
         done = re.search(r"network done: (\d+) cycles", (self.path / "run" / "uart.log").read_text())
-        self.assertLess(talking["cycles"] - int(done[1]), 8000)
+        self.assertLess(talking["cycles"] - int(done[1]), 9400)
 
     def test_programs_that_check_the_platform(self):
         # Those that print "NAME: right" where they find what they expect.

