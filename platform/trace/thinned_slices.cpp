@@ -21,12 +21,13 @@ u64 ThinnedSlices::stretch_count() const {
 
 void ThinnedSlices::add(const TraceSlice& slice) {
   last_s_ = std::max(last_s_, slice.begin_s);
-  if (!keeps(slice.begin_s)) {
+  if (keeps(slice.begin_s)) {
+    slices_.push_back(slice);
+    bytes_ += slice.bytes;
+  } else {
     ++dropped_;
-    return;
   }
-  slices_.push_back(slice);
-  bytes_ += slice.bytes;
+  // A slice that is not kept may add a stretch, whose mark takes bytes too.
   while (bytes() > max_bytes_) thin();
 }
 
