@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "models/base/report.h"
+#include "models/pe/ports/delivery.h"
 #include "models/transport/check.h"
 
 namespace bvp {
@@ -43,40 +44,24 @@ Pe::~Pe() = default;
 // ---------------------------------------------------------------- configuration plane
 
 void Pe::config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  PayloadRules rules;
-  rules.read = false;
-  payload.set_response_status(check(payload, rules));
-  if (!payload.is_response_ok()) return;
+  const Delivery delivery = read_delivery(payload);
   const Cycle when = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   bool ok = true;
-  if (payload.get_address() == configure_address) {
-    ok = configure(payload.get_data_ptr(), payload.get_data_length(), when);
-  } else if (payload.get_address() == launch_address && payload.get_data_length() == sizeof(LaunchRecord)) {
-    LaunchRecord record;
-    std::memcpy(&record, payload.get_data_ptr(), sizeof record);
-    if (!error_.empty()) forget_open_firings();
-    ok = launch(record, when);
-  } else if (payload.get_address() == stop_address) {
-    stop(when);
-  } else {
-    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  switch (delivery.kind) {
+    case Delivery::Kind::refused:
+      return;
+    case Delivery::Kind::image:
+      ok = take_image(name(), delivery, when, contexts_, account_);
+      break;
+    case Delivery::Kind::launch:
+      if (!error_.empty()) forget_open_firings();
+      ok = launch(delivery.record, when);
+      break;
+    case Delivery::Kind::stop:
+      stop(when);
+      break;
   }
   if (!ok) payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
-}
-
-bool Pe::configure(const u8* image, std::size_t size, Cycle now) {
-  if (account_.power() != ArrayPower::on) {
-    report_warning(name(), "a kernel image came while the array is not on");
-    return false;
-  }
-  try {
-    const Context& context = contexts_.configure(image, size);
-    account_.count_configuration(context.words, context.receivers(), now);
-  } catch (const KernelError& error) {
-    report_warning(name(), "{}", error.what());
-    return false;
-  }
-  return true;
 }
 
 bool Pe::launch(const LaunchRecord& record, Cycle when) {
@@ -134,10 +119,8 @@ void Pe::fail(std::string message) {
   if (!error_.empty()) return;
   error_ = std::move(message);
   report_warning(name(), "{}", error_);
-  std::vector<u32> numbers;
-  for (const TokenGraph::Launch& launch : graph_.launches()) numbers.push_back(launch.record.launch_number);
+  std::vector<u32> numbers = graph_.drop_launches();
   if (numbers.empty()) numbers.push_back(0);
-  graph_.drop_launches();
   for (const u32 number : numbers) report_completion(number, 1);
 }
 

@@ -82,7 +82,6 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
 
   // configuration plane
   void config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  bool configure(const u8* image, std::size_t size, Cycle now);
   /// False: there is no kernel, a count is 0, or an error has stopped the PE.
   bool launch(const LaunchRecord& record, Cycle when);
   void stop(Cycle now);

@@ -27,7 +27,8 @@ void add_line(std::string& out, std::size_t width, const char* label, const std:
 /// The value in a column whose heading says %.
 std::string percentage(double fraction) { return fmt::format("{:.1f}", 100 * fraction); }
 
-std::string units_table(const RunResult& result, std::size_t width) {
+/// @param least_share  a class of cycles is left out if its share is smaller on every unit
+std::string units_table(const RunResult& result, std::size_t width, double least_share) {
   constexpr std::array<const char*, 4> units{"load", "cal", "flow", "store"};
   std::map<std::string, u64> totals;
   for (const auto& [unit, cycles] : result.units) {
@@ -56,8 +57,7 @@ std::string units_table(const RunResult& result, std::size_t width) {
       largest = std::max(largest, share);
       row.push_back(percentage(share));
     }
-    constexpr double shown = 0.0005;  // a smaller share is shown as 0.0 in every column
-    if (largest >= shown) table.add(std::move(row));
+    if (largest >= least_share) table.add(std::move(row));
   }
   return table.text(width);
 }
@@ -382,9 +382,11 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
       fmt::format("{:.2f} s on the host, {}, {}", result.host_seconds,
                   si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
                   si(per_second(static_cast<double>(result.lane_operations), result.host_seconds), "lane op/s")));
+  // A share below 0.05 % is shown as 0.0; one screen has no room for classes below 0.5 %.
+  const double least_share = options.all_rows ? 0.0005 : 0.005;
   for (const std::string& part :
        {layers_table(result, options), kernels_table(result, options),
-        beside(units_table(result, options.width), energy_table(result, options.width), options.width)}) {
+        beside(units_table(result, options.width, least_share), energy_table(result, options.width), options.width)}) {
     if (!part.empty()) out += "\n" + part;
   }
   return out;

@@ -96,7 +96,9 @@ class MemoryStandards(unittest.TestCase):
                 self.assertEqual(parameters["soc.dram.standard"]["value"], name)
                 self.assertEqual(summary["energy_note"], "")
             seen.add(activate["picojoules"])
-            self.assertLess(abs(cycles["fast"] / cycles["cycle"] - 1), 0.04, name)
+            # A launch of the attention's products lasts some 700 cycles here, of which `fast` takes the slowest PE's.
+            bound = 0.04 if name == "lpddr5_6400" else 0.03
+            self.assertLess(abs(cycles["fast"] / cycles["cycle"] - 1), bound, name)
         self.assertEqual(len(seen), len(self.standards()))
 
     def test_a_table_that_prices_the_dram_keeps_its_word_and_the_run_says_so(self):

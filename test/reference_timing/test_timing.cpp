@@ -189,13 +189,28 @@ Range over_ties(ticking::Machine machine, const PlannedLaunch& launch, unsigned 
 /// In which the reference serves equals.
 constexpr unsigned orders = 8;
 
-/// Of a single launch: 7 of 624 cycles of the shortest kernel on 8x8 PEs; the other kernels are within 1 %.
-constexpr double usual_tolerance = 0.012;
+/// Of a single launch.
+constexpr double usual_tolerance = 0.01;
+/// Kernels that are farther from the reference, with the part of their cycles that they may be outside of its range.
+struct Exception {
+  const char *scenario, *kernel;
+  double tolerance;
+};
+/// This kernel is outside by 7 of its 624 cycles. The cause is not known; queues of 64 entries do not change it.
+constexpr std::array<Exception, 1> exceptions{{{"hybrid, 8x8 PEs", "layers.0.fft_hidden", 0.012}}};
+
+double tolerance_of(const char* scenario, const std::string& kernel) {
+  for (const Exception& exception : exceptions) {
+    if (std::string_view(scenario) == exception.scenario && kernel == exception.kernel) return exception.tolerance;
+  }
+  return usual_tolerance;
+}
+
 /// Of launches that follow each other: the model hands out the tokens of a firing one by one and lets each of them
 /// start a unit at once, which may then take another segment than the one that goes first by the rules.
 constexpr double tolerance_of_pairs = 0.03;
 
-void check_cycles(Cycle cycles, const Range& range, double tolerance = usual_tolerance) {
+void check_cycles(Cycle cycles, const Range& range, double tolerance) {
   // A single cycle is more than that of the shortest kernels.
   constexpr Cycle few_cycles = 2;
   INFO(cycles << " cycles, the reference: " << range.least << " to " << range.most);
@@ -264,7 +279,7 @@ TEST_CASE("kernels take as long on the array as on a reference that ticks", "[ti
     for (const PlannedLaunch& launch : test::planned_launches(*scenario)) {
       INFO(timed.name << ": " << launch.kernel);
       const ticking::Outcome ours = on_model(scenario->soc, launch, 1);
-      check_cycles(ours.cycles, over_ties(machine, launch, orders));
+      check_cycles(ours.cycles, over_ties(machine, launch, orders), tolerance_of(timed.name, launch.kernel));
       check_units(ours, on_reference(machine, launch), pes_of(launch));
     }
   }

@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 #include "models/base/report.h"
-#include "models/transport/check.h"
+#include "models/pe/ports/delivery.h"
 
 namespace bvp {
 
@@ -56,27 +55,22 @@ LockstepArray::~LockstepArray() = default;
 // ---------------------------------------------------------------- sockets
 
 void LockstepArray::config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-  PayloadRules rules;
-  rules.read = false;
-  payload.set_response_status(check(payload, rules));
-  if (!payload.is_response_ok()) return;
+  const Delivery delivery = read_delivery(payload);
+  if (pe != 0) return;  // every PE gets the same deliveries, and PE 0 takes them for all
   const Cycle when = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
-  const bool image = payload.get_address() == configure_address, stops = payload.get_address() == stop_address;
-  const bool launches = payload.get_address() == launch_address && payload.get_data_length() == sizeof(LaunchRecord);
-  if (!image && !stops && !launches) {
-    payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-    return;
-  }
-  if (pe != 0) return;  // all PEs get the same; what PE 0 gets counts
   bool ok = true;
-  if (image) {
-    ok = configure(payload.get_data_ptr(), payload.get_data_length(), when);
-  } else if (stops) {
-    stop(when);
-  } else {
-    LaunchRecord record;
-    std::memcpy(&record, payload.get_data_ptr(), sizeof record);
-    ok = launch(record, when);
+  switch (delivery.kind) {
+    case Delivery::Kind::refused:
+      return;
+    case Delivery::Kind::image:
+      ok = take_image(name(), delivery, when, contexts_, account_.sum());
+      break;
+    case Delivery::Kind::launch:
+      ok = launch(delivery.record, when);
+      break;
+    case Delivery::Kind::stop:
+      stop(when);
+      break;
   }
   if (!ok) payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
 }
@@ -98,21 +92,6 @@ void LockstepArray::report_completion(u32 launch_number, u32 status) {
 }
 
 // ---------------------------------------------------------------- configuration and launches
-
-bool LockstepArray::configure(const u8* image, std::size_t size, Cycle now) {
-  if (account_.sum().power() != ArrayPower::on) {
-    report_warning(name(), "a kernel image came while the array is not on");
-    return false;
-  }
-  try {
-    const Context& context = contexts_.configure(image, size);
-    account_.sum().count_configuration(context.words, context.receivers(), now);
-  } catch (const KernelError& error) {
-    report_warning(name(), "{}", error.what());
-    return false;
-  }
-  return true;
-}
 
 bool LockstepArray::launch(const LaunchRecord& record, Cycle when) {
   if (account_.sum().power() != ArrayPower::on) {
@@ -183,10 +162,8 @@ void LockstepArray::fail(std::string message) {
   if (!error_.empty()) return;
   error_ = std::move(message);
   report_warning(name(), "{}", error_);
-  std::vector<u32> numbers;
-  for (const TokenGraph::Launch& launch : graph_.launches()) numbers.push_back(launch.record.launch_number);
+  std::vector<u32> numbers = graph_.drop_launches();
   if (numbers.empty()) numbers.push_back(0);
-  graph_.drop_launches();
   recorder_.close();
   replay_.reset();
   for (const u32 number : numbers) report_completion(number, 1);

@@ -81,7 +81,6 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
   void report_completion(u32 launch_number, u32 status);
 
   // configuration and launches
-  bool configure(const u8* image, std::size_t size, Cycle now);
   bool launch(const LaunchRecord& record, Cycle when);
   void stop(Cycle now);
   void complete_launches(Cycle now);

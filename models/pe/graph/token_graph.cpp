@@ -169,8 +169,16 @@ u32 TokenGraph::choose(UnitState& unit) const {
   return unit.segments[chosen];
 }
 
-Firing TokenGraph::take(Unit unit, Cycle now) {
-  Firing firing;
+std::vector<u32> TokenGraph::drop_launches() {
+  std::vector<u32> numbers;
+  for (const Launch& launch : launches_) numbers.push_back(launch.record.launch_number);
+  launches_.clear();
+  return numbers;
+}
+
+TokenGraph::Step TokenGraph::take(Unit unit, Cycle now) {
+  Step step(std::in_place_type<Firing>);
+  Firing& firing = std::get<Firing>(step);
   firing.segment = choose(units_[static_cast<std::size_t>(unit)]);
   firing.unit = unit;
   firing.now = now;
@@ -193,7 +201,7 @@ Firing TokenGraph::take(Unit unit, Cycle now) {
   advance(firing.segment);
   look_at(unit);
   todo_.push_back({Task::Kind::arm, firing.segment, 0});
-  return firing;
+  return step;
 }
 
 void TokenGraph::advance(u32 segment) {

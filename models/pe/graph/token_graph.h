@@ -58,7 +58,8 @@ class TokenGraph {
   /// Forgets the oldest launch.
   void pop_launch();
   /// Forgets all launches: nothing fires any more until the next call of start().
-  void drop_launches() { launches_.clear(); }
+  /// @returns their launch_number, the oldest first
+  std::vector<u32> drop_launches();
 
   // What has happened. The consequences come with the next steps.
   void arrive(u32 edge, Cycle now);
@@ -121,7 +122,8 @@ class TokenGraph {
   void arm(u32 segment, Cycle now);
   void skip(u32 segment);
   [[nodiscard]] u32 choose(UnitState& unit) const;
-  [[nodiscard]] Firing take(Unit unit, Cycle now);
+  /// The firing of the segment that the unit serves next; its tokens are taken.
+  [[nodiscard]] Step take(Unit unit, Cycle now);
   void produce(u32 edge, Cycle now);
   /// Whether the launch has ended with that segment.
   bool segment_done(u64 launch);

@@ -13,7 +13,8 @@ namespace {
 /// From the PEs' start to the first Cal segment, and from the last one to the completion: an estimate from runs of the
 /// default array.
 constexpr u64 array_way_cycles = 106;
-/// From a tile's last result to the first command of the next task's first tile, through DMA and DRAM.
+/// From a tile's last result to the first command of the next task's first tile, through DMA and DRAM: an estimate from
+/// runs of the default SoC.
 constexpr u64 task_overhead_cycles = 500;
 /// How much longer a DMA burst takes where the DRAM is busy: from runs of the default SoC too.
 constexpr double contention = 1.2;
@@ -21,7 +22,7 @@ constexpr double contention = 1.2;
 /// transfers of the default SoC reach from 0.80 to 0.95.
 constexpr double dram_efficiency = 0.87;
 
-/// In which the DRAM is busy with a tile.
+/// The cycles in which the DRAM is busy with a tile.
 double dram_cycles(const CompilerTarget& target, const TileCost& cost) {
   return static_cast<double>(cost.accessed_bytes) / (dram_efficiency * target.dram_bytes_per_cycle);
 }
