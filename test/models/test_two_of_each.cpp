@@ -17,6 +17,7 @@
 #include "models/memory/dram.h"
 #include "models/memory/ram.h"
 #include "models/mesh/mesh.h"
+#include "models/pe/pe.h"
 #include "models/peripherals/interrupt_controller.h"
 #include "models/peripherals/machine_timer.h"
 #include "models/peripherals/power_controller.h"
@@ -25,6 +26,7 @@
 #include "models/power/estimators/estimators.h"
 #include "models/power/monitors/mesh_monitor.h"
 #include "models/power/monitors/scratchpad_monitor.h"
+#include "models/scratchpad/scratchpad.h"
 #include "models/sequencer/sequencer.h"
 #include "models/transport/initiator.h"
 
@@ -261,18 +263,26 @@ TEST_CASE("two of each: blocks of the array, buses and CPUs have groups of their
   const MeshParameters mesh_parameters(&root);
   const BusParameters bus_parameters(&root);
   const CpuParameters cpu_parameters(&root);
+  const ArrayParameters array_parameters(&root);
+  const ScratchpadParameters scratchpad_parameters(&root);
+  const PeParameters pe_parameters(&root);
   const ClockDomain clock(1e9);
   const ArrayShape array;
   StatGroup stats("board");
   const Mesh east("east", array, mesh_parameters, clock, stats), west("west", array, mesh_parameters, clock, stats);
   const Bus fast("fast", bus_parameters, clock, stats), slow("slow", bus_parameters, clock, stats);
   const Cpu large("large", cpu_parameters, stats), small("small", cpu_parameters, stats);
+  CycleAgenda agenda("agenda", clock);
+  const Scratchpad near("near", array_parameters, scratchpad_parameters, clock, agenda, stats),
+      far("far", array_parameters, scratchpad_parameters, clock, agenda, stats);
+  const Pe left("left", 0, array_parameters, pe_parameters, clock, agenda, stats),
+      right("right", 1, array_parameters, pe_parameters, clock, agenda, stats);
   const MeshMonitor east_seen("east_seen", array, clock, stats), west_seen("west_seen", array, clock, stats);
   const ScratchpadMonitor low_seen("low_seen", array, clock, stats), high_seen("high_seen", array, clock, stats);
   std::vector<std::string> names;
   for (const StatGroup* child : stats.children()) names.push_back(child->name());
-  CHECK(names == std::vector<std::string>{"east", "west", "fast", "slow", "large", "small", "east_seen", "west_seen",
-                                          "low_seen", "high_seen"});
+  CHECK(names == std::vector<std::string>{"east", "west", "fast", "slow", "large", "small", "near", "far", "left",
+                                          "right", "east_seen", "west_seen", "low_seen", "high_seen"});
 }
 
 TEST_CASE("statistics: a group refuses a second child of a name", "[two]") {
