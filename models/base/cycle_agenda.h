@@ -17,7 +17,8 @@ class CycleAgenda : public sc_core::sc_module {
   class Client {
    public:
     virtual ~Client() = default;
-    /// It is the cycle that the client asked for. It may ask for another one, and for this one again.
+    /// The agenda calls this in the cycle that the client has asked for. The client may ask for another cycle, and for
+    /// the present one again.
     virtual void wake(Cycle now) = 0;
   };
 

@@ -23,7 +23,7 @@ class SegmentSchedules {
   /// @param bases  within the bounds of the segment
   [[nodiscard]] const CalSchedule& at(const CalUnit& cal, const SegmentProgram& segment, const StreamBases& bases);
 
-  /// One of those that at() gave; what it counts is the same in all.
+  /// A schedule that at() has given. All schedules of a segment have the same counts of instructions and accesses.
   [[nodiscard]] const CalSchedule& any() const { return known_.front().second; }
 
  private:

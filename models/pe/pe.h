@@ -64,10 +64,10 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   /// How a firing ends.
   struct End {
     bool failed = false;
-    std::optional<Cycle> at;               ///< its results are in place then; not set: somebody will say
-    u64 ticket = 0;                        ///< not set, Load and Store: by which the scratchpad will say it
-    u64 packet = 0;                        ///< not set, Flow: the packet that the mesh will say it of
-    u32 vectors = GraphEvent::no_vectors;  ///< of a Load: they are written then
+    std::optional<Cycle> at;               ///< when the results are in place; not set: not known yet
+    u64 ticket = 0;                        ///< Load and Store: the scratchpad says the end with it
+    u64 packet = 0;                        ///< Flow: the mesh says the end of this packet
+    u32 vectors = GraphEvent::no_vectors;  ///< Load: the vectors that are written at the end
   };
   static End failure() {
     End end;

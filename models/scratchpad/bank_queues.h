@@ -26,7 +26,7 @@ struct BankPorts {
 
   /// The first cycle at or after `earliest` in which a port of the bank is free, which is taken then.
   Cycle reserve(u32 bank, Cycle earliest);
-  /// That cycle; nothing is taken.
+  /// The first cycle at or after `earliest` in which a port of the bank is free; no port is taken.
   [[nodiscard]] Cycle probe(u32 bank, Cycle earliest) const {
     const SlotCalendar* const ports = &calendars[std::size_t{bank} * per_bank];
     Cycle cycle = ports->probe(earliest);
@@ -81,7 +81,7 @@ class BankQueues {
   void finish(const Firing& firing) { run(never, &firing); }
   /// Null: there is none, or it has been forgotten.
   [[nodiscard]] const Firing* find(u64 ticket) const;
-  /// Of one that is done.
+  /// Forgets a firing that is done.
   void forget(u64 ticket);
   /// The earliest cycles in which a firing may have issued all and may be done; exact when it has and is.
   [[nodiscard]] Cycle issue_end(const Firing& firing) const;

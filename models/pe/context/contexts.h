@@ -40,7 +40,7 @@ struct Context {
 
   /// PEs that get this context.
   [[nodiscard]] u64 receivers() const { return std::max<u64>(pes.count(), 1); }
-  /// Of the Cal segment in a firing with these bases, which are within bounds.
+  /// The schedule of a Cal segment in a firing with these bases, which are within bounds.
   [[nodiscard]] const CalSchedule& schedule(const CalUnit& cal, u32 segment, const StreamBases& bases) const {
     return schedules[segment]->at(cal, program.segments[segment], bases);
   }

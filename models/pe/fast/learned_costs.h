@@ -68,7 +68,7 @@ class LearnedCosts {
   /// Such a firing begins.
   void begin_learning(u32 segment);
   void add(u32 segment, const TransferSample& sample);
-  /// Of an exchange of vectors.
+  /// Adds what an exchange of vectors took the slowest PE, and gives the mean of all exchanges.
   void add_exchange(u32 segment, const FiringTime& slowest) { segments_[segment].slowest.add(slowest); }
   [[nodiscard]] FiringTime exchange(u32 segment) const { return segments_[segment].slowest.mean(); }
 

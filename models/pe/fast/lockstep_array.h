@@ -65,7 +65,7 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
   struct Course {
     std::string error;  // why it has failed; empty: it has not
     BusyCycles busy;
-    Cycle done = 0;  // its results are in place then
+    Cycle done = 0;  // when the results of the firing are in place
   };
   struct Begun {
     const Context& context;

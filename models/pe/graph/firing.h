@@ -24,7 +24,7 @@ struct Firing {
   bool last_of_launch = false;     ///< of its segment
   Wait waited_for = Wait::launch;  ///< the unit, until now
 
-  /// It is the first one of its segment in the launch.
+  /// Whether this is the first firing of its segment in the launch.
   [[nodiscard]] bool first_of_launch() const {
     return std::all_of(iteration.begin(), iteration.end(), [](u32 i) { return i == 0; });
   }

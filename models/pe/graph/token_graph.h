@@ -37,7 +37,7 @@ class TokenGraph {
   /// A launch that has nothing to do on this PE has ended.
   struct EmptyLaunch {};
   using Step = std::variant<Done, Firing, Token, EmptyLaunch>;
-  /// Of each unit: place, within the unit, of the segment that it served last.
+  /// One entry per unit: the number, within the unit, of the segment that the unit served last.
   using LastServed = std::array<u32, unit_count>;
 
   /// The kernel becomes active, with its initial tokens.

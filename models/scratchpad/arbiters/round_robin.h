@@ -7,8 +7,8 @@
 
 namespace bvp {
 
-/// Of the channels in turn, from the one after that served last by this bank. A channel waits for one vector of each
-/// other channel at most.
+/// Serves the channels in turn: first the next channel after the one that this bank served last. A channel waits for at
+/// most one vector of each other channel.
 class RoundRobin {
  public:
   static constexpr bool compares_vectors = false;

@@ -35,7 +35,7 @@ class DramPlan {
   void place_constants(TaskBuilder& task);
   /// Contents of allocated memory, made by take_blobs().
   void blob(u64 address, std::function<std::vector<u8>()> bytes) { contents_.push_back({address, std::move(bytes)}); }
-  /// The same of bytes that are there already.
+  /// Adds contents that exist already as bytes.
   void blob(u64 address, const void* bytes, std::size_t size);
 
   /// Makes all contents. Weights are left out where the target has no data.

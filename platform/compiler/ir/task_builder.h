@@ -48,7 +48,7 @@ struct LaunchStep {
     unsigned number = 0;
     u32 offset = 0;
     bool weights = false;  // relative to the task's weight area, otherwise to the half
-    // Of a part of a resident matrix; of one launch, all have the same strides.
+    // Whether the buffer is a part of a resident matrix. All such buffers of one launch have the same strides.
     bool resident = false;
     TileStrides strides{};
     /// The place of a buffer.

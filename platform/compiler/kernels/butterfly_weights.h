@@ -46,7 +46,7 @@ class ButterflyWeights {
   [[nodiscard]] u32 layer_offset(unsigned layer) const { return layer_offset_[layer]; }
   [[nodiscard]] u32 bias_offset() const { return bias_offset_; }
   [[nodiscard]] u32 block_vectors() const { return block_vectors_; }
-  /// Of a launch, in bytes from its first block on.
+  /// The place of the constants, in bytes from the first block of a launch on.
   [[nodiscard]] u32 constants_at() const { return static_cast<u32>(blocks_of_launch() * block_words() * 2); }
   [[nodiscard]] u32 constant_vectors() const;
   /// Bytes from the first word on.

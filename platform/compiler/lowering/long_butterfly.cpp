@@ -84,7 +84,7 @@ class PassBuilder {
     return counts;
   }
 
-  /// Of the tasks that make() makes.
+  /// Identifies the tasks that make() makes: equal shapes give equal tasks.
   [[nodiscard]] Shape shape() const {
     Shape shape("long_butterfly");
     shape.add(butterfly_.along_rows, butterfly_.index_bits, butterfly_.complex, butterfly_.bit_reversed, first_, last_);

@@ -101,7 +101,7 @@ class LongRows {
     return packed_ ? TaskPlanner::packed_tiling(input_.rows, lanes, {1, 1}) : plan_.tiling(input_.rows, 1, {1, 1});
   }
 
-  /// Of the tasks that make() makes.
+  /// Identifies the tasks that make() makes: equal shapes give equal tasks.
   [[nodiscard]] Shape shape(RowStep step, const Part& part) const {
     Shape shape("long_rows");
     return shape.add(step, part.first, part.end, input_.columns, input_.pitch, output_.pitch, statistics_.pitch,

@@ -227,7 +227,7 @@ class ProductTasks {
     return task;
   }
 
-  /// Of the tasks that make() makes of a range of outputs.
+  /// Identifies the tasks that make() makes of a range of outputs: equal shapes give equal tasks.
   [[nodiscard]] Shape shape(const InputPart& part, const OutputRange& range, u64 columns) const {
     Shape shape("product");
     shape.add(part.first, part.end, part.is_first, part.is_last, range.first, range.end, columns);
@@ -456,7 +456,7 @@ class AttentionCore {
   [[nodiscard]] TaskBuilder begin(const char* suffix, const Tiling& tiling) const {
     return {plan_.target(), attention_.name + suffix, attention_.layer, tiling.tiles, tiling.rows, tiling.tail_rows};
   }
-  /// Of the tasks of a part.
+  /// Identifies the tasks of a part: equal shapes give equal tasks.
   [[nodiscard]] Shape shape(const char* kind, u64 keys) const {
     return Shape(kind).add(keys, attention_.tokens, attention_.width, attention_.key_block, partial_rows_, q_.pitch,
                            k_.pitch, v_.pitch, mixed_.pitch);

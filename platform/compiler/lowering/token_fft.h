@@ -21,7 +21,7 @@ struct TokenFft {
 [[nodiscard]] Tasks token_fft(const TaskPlanner& plan, DramPlan& dram, const TokenFft& fft, const MatrixPlace& re,
                               const MatrixPlace& im, const MatrixPlace& residual, const MatrixPlace& mixed);
 
-/// The same of planes that stay in the scratchpad, which the transform overwrites.
+/// The tasks of the transform where its planes stay in the scratchpad; the transform overwrites them.
 /// @param resident_bytes  of each half, kept for resident matrices
 /// @throws ScratchpadError  not even a strip of one panel fits beside them
 [[nodiscard]] Tasks resident_token_fft(const TaskPlanner& plan, const TokenFft& fft,

@@ -74,7 +74,7 @@ class TaskPlanner {
   /// The cost by which a task's tiling is chosen (task_cost).
   [[nodiscard]] u64 cost(const TaskBuilder& task) const;
   [[nodiscard]] u64 cost(const Tasks& tasks) const;
-  /// Of the two orders in which short rows can be moved, the one that costs less (TaskBuilder::traffic_by_rows).
+  /// Whether short rows cost less when they are moved row by row (TaskBuilder::traffic_by_rows).
   [[nodiscard]] bool goes_by_rows(const TaskBuilder& task) const;
 
   /// The decision for this shape: `decide` is called for the first of equal shapes.
