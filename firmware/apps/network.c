@@ -66,12 +66,6 @@ int main(void) {
     printf("butterfly-vp firmware: network runtime\nno network given\n");
     return exit_done;
   }
-  uint32_t bad_task;
-  const char* problem = network_check(network, &bad_task);
-  if (problem != NULL) {
-    printf("bad network descriptor: %s (task %lu)\n", problem, (unsigned long)bad_task);
-    return exit_bad_network;
-  }
   struct progress progress = {.network = network};
   const struct network_observer observer = {task_done, idle, finished, &progress};
   const uint64_t cycles = cycle_count();
@@ -86,8 +80,14 @@ int main(void) {
     return exit_bad_network;
   }
   if (result != network_ok) {
-    sequencer_print_error(&seq);
-    return exit_sequencer;
+    uint32_t bad_task;
+    const char* problem = network_check(network, &bad_task);
+    if (problem == NULL) {
+      sequencer_print_error(&seq);
+      return exit_sequencer;
+    }
+    printf("bad network descriptor: %s (task %lu)\n", problem, (unsigned long)bad_task);
+    return exit_bad_network;
   }
   uart_write("network done: ");
   uart_write_number(progress.end_cycles - cycles);

@@ -32,7 +32,6 @@ bool sequencer_init(struct sequencer* seq, struct bvp_command* ring, uint32_t en
   write_register(BVP_SEQUENCER_RING_BASE_LO, (uint32_t)base);
   write_register(BVP_SEQUENCER_RING_BASE_HI, (uint32_t)(base >> 32));
   write_register(BVP_SEQUENCER_RING_ENTRIES, entries);
-  for (uint32_t i = 0; i < BVP_SEMAPHORE_COUNT; ++i) sequencer_set_semaphore(seq, i, 0);
   const uint32_t interrupts =
       BVP_SEQUENCER_INTERRUPT_STATUS_COMPLETION_MASK | BVP_SEQUENCER_INTERRUPT_STATUS_ERROR_MASK;
   write_register(BVP_SEQUENCER_INTERRUPT_STATUS, interrupts);

@@ -13,16 +13,17 @@ enum { pending_limit = 256 };
 
 static const uint8_t no_semaphore = BVP_SEMAPHORE_NONE;
 
-/* What of a task is needed again and again. */
+/* What the runtime needs of a task for each of its tiles. */
 struct task_plan {
   const struct bvp_task* task;
   const struct bvp_step* steps;
   uint32_t index;
-  uint32_t first[phase_count];      /* of the task's steps, the first of each phase */
+  uint32_t first[phase_count];      /* index in `steps` of the first step of each phase */
   uint32_t count[phase_count];      /* steps of each phase */
-  uint32_t present[2][phase_count]; /* those done in a tile; [1]: in a tile that is the last of its innermost level */
-  bool weights_awaited;             /* there are weights, and launches that need them */
-  bool weights_waiting;             /* likewise, and none of the launches has waited for them yet */
+  uint32_t present[2][phase_count]; /* steps of each phase that a tile does; [1]: a tile that is the last of its
+                                       innermost level */
+  bool weights_awaited;             /* the task has weights, and launches that need them */
+  bool weights_waiting;             /* the first launch that needs the weights has not been pushed yet */
 };
 
 struct tile {
@@ -33,31 +34,31 @@ struct tile {
   bool first, last;
 };
 
-/* The tasks whose last command has been pushed and that the observer has not been told of, by number % pending_limit.
+/* Tasks whose last command has been pushed and that the observer does not know to be done, by number % pending_limit.
  */
 struct pending_tasks {
   sequencer_ticket tickets[pending_limit];
-  uint64_t done_cycles[pending_limit]; /* of those that are done */
+  uint64_t done_cycles[pending_limit]; /* mcycle when the runtime learnt that the task was done */
 };
 
 struct walk {
   const struct bvp_network_header* network;
   struct sequencer* seq;
   const struct network_observer* observer;
-  bool failed;
-  bool index_beyond_bound;
-  bool held[2]; /* channel 0 has taken FREE of this half */
-  /* the launches of the current tile, spread among the transfers */
+  enum network_result result; /* nothing is pushed any more unless it is network_ok */
+  bool held[2];               /* channel 0 has taken FREE of this half */
+  /* The launches of the current tile are pushed among the transfers that belong to the tiles before and behind it. */
   struct tile current;
   uint32_t launches, launches_pushed, launch_step;
   uint32_t transfers, transfers_pushed;
-  /* the last launch pushed */
-  uint32_t last_launch_tag;     /* of the launch before: the weights it loaded are still there if it is this step */
-  sequencer_ticket last_ticket; /* of the last command pushed */
+  uint32_t last_launch_tag;     /* tag of the last launch pushed: the PEs still hold the weights of that step */
+  sequencer_ticket last_ticket; /* ticket of the last command pushed */
   struct pending_tasks* pending;
   /* tasks_reported <= tasks_done <= tasks_pushed */
   uint32_t tasks_pushed, tasks_done, tasks_reported;
 };
+
+static bool has_failed(const struct walk* walk) { return walk->result != network_ok; }
 
 static const struct bvp_task* task_table(const struct bvp_network_header* network) {
   return (const struct bvp_task*)(uintptr_t)network->tasks;
@@ -67,8 +68,45 @@ static bool step_present(const struct bvp_step* step, bool tail) {
   return !tail || step->tail_index == BVP_TAIL_NONE || step->tail_count != 0;
 }
 
-static void plan_task(struct task_plan* plan, const struct bvp_network_header* network, uint32_t index) {
+static const char* check_gather(const struct bvp_network_header* network, const struct bvp_step* step, bool input) {
+  struct bvp_dma_descriptor pattern;
+  memcpy(&pattern, step->command.registers, sizeof pattern);
+  if (!input) return "a step gathers that is no input";
+  if (pattern.count[1] == 0 || pattern.count[1] > network->ring_entries / 2)
+    return "a gather needs from 1 index to half a ring of them";
+  if (step->tail_index != BVP_TAIL_NONE && (step->tail_index != 1 || step->tail_count > pattern.count[1]))
+    return "a gather's tail is not one of its indices";
+  if (step->command.image == 0 || step->command.image % sizeof(uint32_t) != 0)
+    return "a gather's indices are not aligned";
+  if (step->command.image_bytes == 0) return "a gather has no bound of its indices";
+  if ((step->half_mask & 1) != 0 || pattern.fill != 0) return "a gather does not read from a table";
+  return NULL;
+}
+
+static const char* check_step(const struct bvp_network_header* network, const struct bvp_step* step, enum phase phase) {
+  const bool launch = phase == phase_launches;
+  if (step->command.opcode != (launch ? BVP_OPCODE_LAUNCH : BVP_OPCODE_DMA)) return "a step has the wrong opcode";
+  if (step->tail_index != BVP_TAIL_NONE && step->tail_index >= (launch ? 4u : 3u))
+    return "a step's tail_index is out of range";
+  if (launch ? (step->half_mask & step->half_mask >> 16) != 0 : step->half_mask >> 2 != 0)
+    return "a step's half_mask is out of range";
+  if ((step->flags & BVP_STEP_FLAG_GATHER) != 0) return check_gather(network, step, phase == phase_inputs);
+  return NULL;
+}
+
+/* Fills in a plan, and checks the task and its steps as it goes through them. Returns what is wrong, NULL: nothing. */
+static const char* plan_task(struct task_plan* plan, const struct bvp_network_header* network, uint32_t index) {
   const struct bvp_task* task = &task_table(network)[index];
+  uint64_t tiles = 1;
+  for (int level = 0; level < 3; ++level) {
+    if (task->tiles[level] == 0) return "a tile count is 0";
+    tiles *= task->tiles[level];
+    if (tiles > UINT32_MAX) return "too many tiles";
+  }
+  const uint64_t steps = (uint64_t)task->weight_steps + task->input_steps + task->compute_steps + task->output_steps;
+  if (steps >= BVP_NETWORK_STEP_STAND_IN) return "too many steps";
+  if (task->first_step + steps > network->step_count) return "its steps lie beyond the step table";
+
   plan->task = task;
   plan->index = index;
   plan->steps = (const struct bvp_step*)(uintptr_t)network->steps + task->first_step;
@@ -81,13 +119,22 @@ static void plan_task(struct task_plan* plan, const struct bvp_network_header* n
     plan->first[phase] = first;
     plan->present[0][phase] = plan->count[phase];
     plan->present[1][phase] = 0;
-    for (uint32_t i = 0; i < plan->count[phase]; ++i)
-      plan->present[1][phase] += step_present(&plan->steps[first + i], phase != phase_weights);
+    for (uint32_t i = 0; i < plan->count[phase]; ++i) {
+      const struct bvp_step* step = &plan->steps[first + i];
+      const char* problem = check_step(network, step, (enum phase)phase);
+      if (problem != NULL) return problem;
+      plan->present[1][phase] += step_present(step, phase != phase_weights);
+    }
     first += plan->count[phase];
+  }
+  for (int tail = 0; tail < 2; ++tail) {
+    const uint32_t* present = plan->present[tail];
+    if (present[phase_inputs] + present[phase_launches] + present[phase_outputs] == 0) return "a tile has no steps";
   }
   const uint32_t launches =
       plan->present[1][phase_launches] + (task->tiles[0] > 1 ? plan->present[0][phase_launches] : 0);
   plan->weights_awaited = plan->weights_waiting = task->weight_steps > 0 && launches > 0;
+  return NULL;
 }
 
 static uint32_t tile_steps(const struct tile* tile, enum phase phase) { return tile->plan->present[tile->tail][phase]; }
@@ -156,27 +203,31 @@ static bool use_idle_time(struct walk* walk) {
 static void wait_for(struct walk* walk, sequencer_ticket ticket) {
   while (!sequencer_reached(walk->seq, ticket) && use_idle_time(walk)) {
   }
-  if (!sequencer_wait(walk->seq, ticket)) walk->failed = true;
+  if (!sequencer_wait(walk->seq, ticket)) walk->result = network_sequencer_error;
 }
 
+/* The hardware sees each command at once: a command takes the CPU some hundred cycles to make and 21 to show, and the
+ * accelerator may wait for it. */
 static void push(struct walk* walk, struct bvp_command* command, struct link link) {
   command->wait[0] = link.wait[0];
   command->wait[1] = link.wait[1];
   command->signal = link.signal;
   if (link.interrupt) command->flags |= BVP_COMMAND_FLAG_INTERRUPT;
   walk->last_ticket = sequencer_push(walk->seq);
+  sequencer_doorbell(walk->seq);
 }
 
 static struct bvp_command* next_slot(struct walk* walk) {
-  if (walk->failed) return NULL;
+  if (has_failed(walk)) return NULL;
   while (sequencer_full(walk->seq) && use_idle_time(walk)) {
   }
   struct bvp_command* slot = sequencer_next(walk->seq);
-  if (slot == NULL) walk->failed = true;
+  if (slot == NULL) walk->result = network_sequencer_error;
   return slot;
 }
 
-/* What a stand-in fills: it lies in the CPU's memory, so that no bytes go to the DRAM that the network did not ask for.
+/* A stand-in fills these bytes: they lie in the CPU's memory, so that the network's DRAM traffic stays as it is
+ * planned.
  */
 static uint16_t stand_in_target;
 
@@ -199,10 +250,10 @@ static void add_to_registers(uint32_t* registers, uint32_t mask, uint32_t bytes)
     if ((mask & 1) != 0) registers[i] += bytes;
 }
 
-/* Of the task's number the lower 16 bits. */
+/* The tag holds the lower 16 bits of the task's number. */
 static uint32_t tag_of(const struct task_plan* plan, uint32_t step) { return plan->index << 16 | step; }
 
-/* The tile's version of a step. */
+/* Pushes the command of a step with the addresses and counts of the tile. */
 static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_index, uint8_t channel,
                       struct link link) {
   struct bvp_command* slot = next_slot(walk);
@@ -241,7 +292,8 @@ static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_
 
 static uint32_t descriptor_word(size_t offset) { return (uint32_t)(offset / sizeof(uint32_t)); }
 
-/* A command for each index of the tile's version of a gather; the link is that of them all. */
+/* Pushes one command for each index of a gather. The first waits for what `link` waits for, the last signals what
+ * `link` signals. */
 static void push_gather(struct walk* walk, const struct tile* tile, uint32_t step_index, struct link link) {
   const struct bvp_step* step = &tile->plan->steps[step_index];
   const uint32_t* pattern = step->command.registers;
@@ -261,7 +313,7 @@ static void push_gather(struct walk* walk, const struct tile* tile, uint32_t ste
   const uint32_t* indices = (const uint32_t*)(uintptr_t)address;
   for (uint32_t i = 0; i < count; ++i) {
     if (indices[i] >= step->command.image_bytes) {
-      walk->failed = walk->index_beyond_bound = true;
+      walk->result = network_bad_index;
       return;
     }
     struct bvp_command* slot = next_slot(walk);
@@ -295,16 +347,16 @@ static uint8_t take_free(struct walk* walk, uint32_t half) {
   return (uint8_t)(network_semaphore_free + half);
 }
 
-/* Marks the last command of a task, and in passing often enough that a full ring finds a command to wake by. */
+/* Whether a command carries the interrupt flag: the last one of a task does, and enough others that a full ring always
+ * holds one that wakes the CPU. */
 static bool wants_interrupt(const struct walk* walk, const struct tile* tile) {
   return tile->last || walk->seq->since_flag >= walk->network->ring_entries / 4;
 }
 
 static void task_pushed(struct walk* walk, const struct tile* tile) {
-  if (!tile->last || walk->failed) return;
+  if (!tile->last || has_failed(walk)) return;
   const sequencer_ticket ticket = walk->last_ticket;
   if (walk->tasks_pushed - walk->tasks_reported == pending_limit) {
-    sequencer_doorbell(walk->seq);
     wait_for(walk, walk->pending->tickets[walk->tasks_reported % pending_limit]);
     note_done_tasks(walk);
     report_task(walk);
@@ -336,12 +388,13 @@ static void push_launch(struct walk* walk) {
 }
 
 static void push_remaining_launches(struct walk* walk) {
-  while (!walk->failed && walk->launches_pushed < walk->launches) push_launch(walk);
+  while (!has_failed(walk) && walk->launches_pushed < walk->launches) push_launch(walk);
 }
 
-/* Before a transfer: as many launches of the current tile as keep the two in proportion, and at least one. */
+/* Called before each transfer: pushes launches of the current tile, at least one and as many as keep launches and
+ * transfers in proportion. */
 static void pace_launches(struct walk* walk) {
-  while (!walk->failed && walk->launches_pushed < walk->launches &&
+  while (!has_failed(walk) && walk->launches_pushed < walk->launches &&
          (walk->launches_pushed == 0 ||
           (uint64_t)walk->launches_pushed * walk->transfers < (uint64_t)walk->transfers_pushed * walk->launches))
     push_launch(walk);
@@ -367,7 +420,7 @@ static void push_inputs(struct walk* walk, const struct tile* tile, bool after_s
     return;
   }
   uint32_t pushed = 0;
-  for (uint32_t i = 0; i < plan->count[phase_inputs] && !walk->failed; ++i) {
+  for (uint32_t i = 0; i < plan->count[phase_inputs] && !has_failed(walk); ++i) {
     if (!step_present(&plan->steps[plan->first[phase_inputs] + i], tile->tail != 0)) continue;
     pace_launches(walk);
     struct link link = pushed == 0 ? first : no_link;
@@ -389,7 +442,7 @@ static void push_outputs(struct walk* walk, const struct tile* tile) {
   const struct task_plan* plan = tile->plan;
   const uint32_t count = tile_steps(tile, phase_outputs);
   uint32_t pushed = 0;
-  for (uint32_t i = 0; i < plan->count[phase_outputs] && !walk->failed; ++i) {
+  for (uint32_t i = 0; i < plan->count[phase_outputs] && !has_failed(walk); ++i) {
     if (!step_present(&plan->steps[plan->first[phase_outputs] + i], tile->tail != 0)) continue;
     pace_launches(walk);
     struct link link = no_link;
@@ -403,13 +456,14 @@ static void push_outputs(struct walk* walk, const struct tile* tile) {
   if (count > 0) task_pushed(walk, tile);
 }
 
-/* `free_half`: the half whose FREE says that the weights before in this area are used up, 2: known already. */
+/* `free_half`: the half whose FREE says that nobody needs the weights any more that lie where these go; 2: the runtime
+ * knows that already. */
 static void push_weights(struct walk* walk, struct task_plan* plan, uint32_t free_half, bool after_stores) {
   const uint32_t count = plan->count[phase_weights];
   struct tile tile;
   tile_first(&tile, plan, 0);
   tile.tail = 0;
-  for (uint32_t i = 0; i < count && !walk->failed; ++i) {
+  for (uint32_t i = 0; i < count && !has_failed(walk); ++i) {
     struct link link = no_link;
     if (i == 0) {
       if (free_half < 2) link.wait[0] = take_free(walk, free_half);
@@ -424,12 +478,18 @@ static void push_weights(struct walk* walk, struct task_plan* plan, uint32_t fre
   }
 }
 
+/* Plans a task. False: the task or one of its steps is wrong. */
+static bool begin_task(struct walk* walk, struct task_plan* plan, uint32_t index) {
+  if (plan_task(plan, walk->network, index) != NULL) walk->result = network_bad_descriptor;
+  return !has_failed(walk);
+}
+
 static bool task_has(const struct task_plan* plan, uint32_t flag) { return (plan->task->flags & flag) != 0; }
 
 static void run_tiles(struct walk* walk) {
   const uint32_t task_count = walk->network->task_count;
   struct task_plan plans[3]; /* by index % 3: the task of the previous tile, the current one and the next */
-  plan_task(&plans[0], walk->network, 0);
+  if (!begin_task(walk, &plans[0], 0)) return;
   struct tile previous, next;
   bool has_previous = false;
   const bool ping_pong = (walk->network->flags & BVP_NETWORK_FLAG_NO_PING_PONG) == 0;
@@ -437,7 +497,7 @@ static void run_tiles(struct walk* walk) {
   tile_first(&next, &plans[0], 0);
   push_weights(walk, &plans[0], 2, false);
   push_inputs(walk, &next, false);
-  for (bool has_next = true; has_next && !walk->failed;) {
+  for (bool has_next = true; has_next && !has_failed(walk);) {
     walk->current = next;
     walk->launches = tile_steps(&walk->current, phase_launches);
     walk->launches_pushed = walk->launch_step = walk->transfers_pushed = 0;
@@ -446,7 +506,7 @@ static void run_tiles(struct walk* walk) {
     const bool has_following = plan->index + 1 < task_count;
     const bool within = !walk->current.last;
     has_next = within || has_following;
-    if (walk->current.first && has_following) plan_task(following, walk->network, plan->index + 1);
+    if (walk->current.first && has_following && !begin_task(walk, following, plan->index + 1)) return;
     if (within) {
       tile_advance(&next);
     } else if (has_following) {
@@ -474,66 +534,12 @@ static void run_tiles(struct walk* walk) {
       push_inputs(walk, &next, true);
       if (weights_now && within) push_weights(walk, following, 2, false);
     }
-    sequencer_doorbell(walk->seq);
     note_done_tasks(walk);
   }
   if (has_previous) push_outputs(walk, &previous);
 }
 
-static const char* check_gather(const struct bvp_network_header* network, const struct bvp_step* step, bool input) {
-  struct bvp_dma_descriptor pattern;
-  memcpy(&pattern, step->command.registers, sizeof pattern);
-  if (!input) return "a step gathers that is no input";
-  if (pattern.count[1] == 0 || pattern.count[1] > network->ring_entries / 2)
-    return "a gather needs from 1 index to half a ring of them";
-  if (step->tail_index != BVP_TAIL_NONE && (step->tail_index != 1 || step->tail_count > pattern.count[1]))
-    return "a gather's tail is not one of its indices";
-  if (step->command.image == 0 || step->command.image % sizeof(uint32_t) != 0)
-    return "a gather's indices are not aligned";
-  if (step->command.image_bytes == 0) return "a gather has no bound of its indices";
-  if ((step->half_mask & 1) != 0 || pattern.fill != 0) return "a gather does not read from a table";
-  return NULL;
-}
-
-static const char* check_step(const struct bvp_network_header* network, const struct bvp_step* step, enum phase phase) {
-  const bool launch = phase == phase_launches;
-  if (step->command.opcode != (launch ? BVP_OPCODE_LAUNCH : BVP_OPCODE_DMA)) return "a step has the wrong opcode";
-  if (step->tail_index != BVP_TAIL_NONE && step->tail_index >= (launch ? 4u : 3u))
-    return "a step's tail_index is out of range";
-  if (launch ? (step->half_mask & step->half_mask >> 16) != 0 : step->half_mask >> 2 != 0)
-    return "a step's half_mask is out of range";
-  if ((step->flags & BVP_STEP_FLAG_GATHER) != 0) return check_gather(network, step, phase == phase_inputs);
-  return NULL;
-}
-
-static const char* check_task(const struct bvp_network_header* network, uint32_t index) {
-  const struct bvp_task* task = &task_table(network)[index];
-  uint64_t tiles = 1;
-  for (int level = 0; level < 3; ++level) {
-    if (task->tiles[level] == 0) return "a tile count is 0";
-    tiles *= task->tiles[level];
-    if (tiles > UINT32_MAX) return "too many tiles";
-  }
-  const uint64_t steps = (uint64_t)task->weight_steps + task->input_steps + task->compute_steps + task->output_steps;
-  if (steps >= BVP_NETWORK_STEP_STAND_IN) return "too many steps";
-  if (task->first_step + steps > network->step_count) return "its steps lie beyond the step table";
-  struct task_plan plan;
-  plan_task(&plan, network, index);
-  for (int phase = 0; phase < phase_count; ++phase) {
-    for (uint32_t i = 0; i < plan.count[phase]; ++i) {
-      const char* problem = check_step(network, &plan.steps[plan.first[phase] + i], (enum phase)phase);
-      if (problem != NULL) return problem;
-    }
-  }
-  for (int tail = 0; tail < 2; ++tail) {
-    if (plan.present[tail][phase_inputs] + plan.present[tail][phase_launches] + plan.present[tail][phase_outputs] == 0)
-      return "a tile has no steps";
-  }
-  return NULL;
-}
-
-const char* network_check(const struct bvp_network_header* network, uint32_t* task) {
-  *task = 0;
+static const char* check_header(const struct bvp_network_header* network) {
   if (network->magic != BVP_NETWORK_MAGIC) return "the magic number is wrong";
   if (network->version != BVP_NETWORK_VERSION) return "the version is unknown";
   if (network->output_channel > UINT8_MAX) return "output_channel is out of range";
@@ -542,38 +548,44 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
   if (network->ring_entries < 2 || network->ring_entries > 65536 ||
       (network->ring_entries & (network->ring_entries - 1)) != 0)
     return "ring_entries must be a power of two from 2 to 65536";
-  for (uint32_t i = 0; i < network->task_count; ++i) {
-    const char* problem = check_task(network, i);
-    *task = i;
-    if (problem != NULL) return problem;
-  }
   return NULL;
+}
+
+const char* network_check(const struct bvp_network_header* network, uint32_t* task) {
+  *task = 0;
+  const char* problem = check_header(network);
+  for (uint32_t i = 0; problem == NULL && i < network->task_count; ++i) {
+    struct task_plan plan;
+    problem = plan_task(&plan, network, i);
+    *task = i;
+  }
+  return problem;
 }
 
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer) {
   /* Too large for a stack; only one network runs at a time. Entries are written before they are read. */
   static struct pending_tasks pending __attribute__((section(".noinit")));
+  if (check_header(network) != NULL) return network_bad_descriptor;
   struct walk walk = {
       .network = network, .seq = seq, .observer = observer, .last_launch_tag = UINT32_MAX, .pending = &pending};
   for (uint32_t i = 0; i < network_semaphore_count; ++i)
     sequencer_set_semaphore(seq, i, i < network_semaphore_free + 2u ? 1 : 0);
 
   run_tiles(&walk);
-  if (walk.index_beyond_bound) return network_bad_index;
+  if (walk.result == network_bad_index || walk.result == network_bad_descriptor) return walk.result;
   struct link end = no_link;
   end.wait[0] = take_free(&walk, 0);
   end.wait[1] = take_free(&walk, 1);
   end.interrupt = true;
   push_stand_in(&walk, BVP_NETWORK_TAG_END, end);
-  sequencer_doorbell(seq);
-  while (!walk.failed && walk.tasks_done < walk.tasks_pushed) {
+  while (!has_failed(&walk) && walk.tasks_done < walk.tasks_pushed) {
     wait_for(&walk, walk.pending->tickets[walk.tasks_done % pending_limit]);
     note_done_tasks(&walk);
   }
-  if (!walk.failed) wait_for(&walk, walk.last_ticket);
+  if (!has_failed(&walk)) wait_for(&walk, walk.last_ticket);
   if (observer->finished != NULL) observer->finished(observer->context);
   while (report_task(&walk)) {
   }
-  return walk.failed ? network_sequencer_error : network_ok;
+  return walk.result;
 }

@@ -66,6 +66,7 @@ enum { network_channel_in = 0 };
 
 enum network_result {
   network_ok = 0,
+  network_bad_descriptor,  /* network_check says what is wrong */
   network_bad_index,       /* an index of a gather is not below its bound */
   network_sequencer_error, /* see sequencer_error_status */
 };
@@ -82,11 +83,12 @@ struct network_observer {
   void* context;
 };
 
-/* What is wrong with a descriptor, NULL: nothing. `task` is set to the task it was found in. */
+/* Checks a whole descriptor. Returns what is wrong with it, NULL: nothing. `task` is set to the task with the fault. */
 const char* network_check(const struct bvp_network_header* network, uint32_t* task);
 
-/* Runs all tasks of a descriptor that network_check has found nothing wrong with; returns when the last store is done.
- * The sequencer has been initialised with its ring. */
+/* Runs all tasks of a descriptor; returns when the last store is done. The sequencer has been initialised with its
+ * ring. Each task is checked while the one before it runs, so that no time passes before the first command. With a bad
+ * descriptor or index the tasks before the fault may have run, and the accelerator may still be at work. */
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer);
 

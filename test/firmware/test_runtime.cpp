@@ -700,6 +700,11 @@ TEST_CASE("runtime: a wrong descriptor is refused", "[firmware]") {
     TestNetwork damaged = network;
     damaged.finish();
     damage(damaged);
+    Recording into;
+    recording = &into;
+    sequencer seq = new_sequencer();
+    const network_observer observer{task_done, nullptr, nullptr, nullptr};
+    CHECK(network_run(&damaged.header, &seq, &observer) == network_bad_descriptor);
     return network_check(&damaged.header, &task) != nullptr;
   };
   CHECK(refused([](TestNetwork& n) { n.header.magic ^= 1; }));
@@ -721,6 +726,24 @@ TEST_CASE("runtime: a wrong descriptor is refused", "[firmware]") {
   CHECK(refused([](TestNetwork& n) { n.steps[1].tail_index = 3; }));
   CHECK(refused([](TestNetwork& n) { n.steps[1].half_mask = 4; }));
   CHECK(refused([](TestNetwork& n) { n.steps[2].half_mask = 0x10001; }));
+}
+
+TEST_CASE("runtime: a wrong task is found before any of its commands is pushed", "[firmware]") {
+  std::mt19937 random(1);
+  TestNetwork network;
+  for (int i = 0; i < 3; ++i) add_task(network, random, Shape{});
+  network.finish();
+  network.tasks[2].tiles[0] = 0;
+  Recording into;
+  recording = &into;
+  sequencer seq = new_sequencer();
+  const network_observer observer{task_done, nullptr, nullptr, nullptr};
+  CHECK(network_run(&network.header, &seq, &observer) == network_bad_descriptor);
+  CHECK_FALSE(into.commands.empty());
+  for (const bvp_command& command : into.commands) CHECK(command.tag >> 16 < 2);
+  uint32_t task = 0;
+  REQUIRE(network_check(&network.header, &task) != nullptr);
+  CHECK(task == 2);
 }
 
 TEST_CASE("runtime: an index beyond the bound of its gather ends the run", "[firmware]") {
