@@ -10,10 +10,18 @@
 #include "hal/uart.h"
 #include "runtime/network.h"
 
+struct task_done {
+  uint32_t task;
+  const struct bvp_task* description;
+  uint64_t cycle;
+};
+
 struct progress {
   const struct bvp_network_header* network;
   bool announced;
-  uint64_t end_cycles, end_instructions; /* mcycle and minstret when the network was done */
+  uint32_t first_unwritten, unwritten;   /* tasks that were reported after the end */
+  struct task_done last;                 /* the last of them */
+  uint64_t end_cycles, end_instructions; /* mcycle and minstret when the network was done; 0 before */
 };
 
 /* Text is formatted only while the accelerator has commands; this includes the first lines. */
@@ -29,20 +37,46 @@ static void announce(struct progress* progress) {
   uart_write(" commands\n");
 }
 
-static void task_done(void* context, uint32_t task, const struct bvp_task* description, uint64_t cycle) {
-  struct progress* progress = context;
-  announce(progress);
-  uart_write("task ");
-  uart_write_number(task + 1);
-  uart_write("/");
-  uart_write_number(progress->network->task_count);
-  uart_write(" ");
-  const char* name = (const char*)description->name;
-  for (size_t i = 0; i < sizeof description->name && name[i] != '\0'; ++i) uart_put(name[i]);
+static void write_done(uint64_t cycle) {
   uart_write(" done at cycle ");
   uart_write_number(cycle);
   uart_write("\n");
+}
+
+static void write_task(const struct bvp_network_header* network, const struct task_done* done) {
+  uart_write("task ");
+  uart_write_number(done->task + 1);
+  uart_write("/");
+  uart_write_number(network->task_count);
+  uart_write(" ");
+  const char* name = (const char*)done->description->name;
+  for (size_t i = 0; i < sizeof done->description->name && name[i] != '\0'; ++i) uart_put(name[i]);
+  write_done(done->cycle);
+}
+
+/* Tasks that are reported after the end of the network share a line: the accelerator has nothing to do while the line
+ * is sent. */
+static void task_done(void* context, uint32_t task, const struct bvp_task* description, uint64_t cycle) {
+  struct progress* progress = context;
+  const struct task_done done = {task, description, cycle};
   simulation_progress(task);
+  if (progress->end_cycles == 0) {
+    announce(progress);
+    write_task(progress->network, &done);
+    return;
+  }
+  if (progress->unwritten++ == 0) progress->first_unwritten = task;
+  progress->last = done;
+}
+
+static void write_unwritten(const struct progress* progress) {
+  if (progress->unwritten == 1) write_task(progress->network, &progress->last);
+  if (progress->unwritten < 2) return;
+  uart_write("tasks ");
+  uart_write_number(progress->first_unwritten + 1);
+  uart_write(" to ");
+  uart_write_number(progress->last.task + 1);
+  write_done(progress->last.cycle);
 }
 
 static bool idle(void* context) {
@@ -75,6 +109,7 @@ int main(void) {
   if (sequencer_init(&seq, (struct bvp_command*)(uintptr_t)network->ring, network->ring_entries))
     result = network_run(network, &seq, &observer);
   announce(&progress);
+  write_unwritten(&progress);
   if (result == network_bad_index) {
     printf("bad input: an index is not below the bound of its gather\n");
     return exit_bad_network;

@@ -196,8 +196,8 @@ static bool report_task(struct walk* walk) {
 /* Does a little of what can wait until the hardware has all its commands. False: there is nothing left. */
 static bool use_idle_time(struct walk* walk) {
   note_done_tasks(walk);
-  if (report_task(walk)) return true;
-  return walk->observer->idle != NULL && walk->observer->idle(walk->observer->context);
+  if (walk->observer->idle != NULL && walk->observer->idle(walk->observer->context)) return true;
+  return report_task(walk);
 }
 
 static void wait_for(struct walk* walk, sequencer_ticket ticket) {

@@ -76,7 +76,8 @@ enum network_result {
 struct network_observer {
   /* A task has completed, in their order; `cycle` (mcycle) is when the runtime learnt of it. */
   void (*task_done)(void* context, uint32_t task, const struct bvp_task* description, uint64_t cycle);
-  /* Does a little of what can wait, such as sending some characters. False: there was nothing to do. */
+  /* Does a little of what can wait, such as sending a character. False: there was nothing to do. Tasks are reported
+   * only then. */
   bool (*idle)(void* context);
   /* The last store is done, or the sequencer has stopped; tasks that have not been reported follow. */
   void (*finished)(void* context);

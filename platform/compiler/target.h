@@ -34,6 +34,10 @@ struct CompilerTarget : MachineShape {
   u32 launch_cycles = 54;              // of the sequencer, from the decision to start to the PEs' start
   double image_bytes_per_cycle = 8.5;  // at which a kernel image is read
   u32 config_bytes_per_cycle = 8;      // at which it goes into the PEs
+  // What the firmware takes, in the same cycles.
+  double command_cycles = 350;  // for a command
+  double start_cycles = 1700;   // from the reset to the first command
+  double end_cycles = 3100;     // from the end of the last command to the end of the run
 
   static constexpr u32 default_stage_points = 512;
 

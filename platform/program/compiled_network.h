@@ -67,7 +67,8 @@ struct CompiledNetwork {
   u64 sum_ways = 1;   // interleaved parts of the sums of layer norm and softmax
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
-  u64 kernel_image_bytes = 0;  // each image once
+  u64 predicted_firmware_cycles = 0;  // before the first task and behind the last one, by the planner's cost model
+  u64 kernel_image_bytes = 0;         // each image once
   u64 largest_image_bytes = 0;
 };
 

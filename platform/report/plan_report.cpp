@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 u64 predicted_cycles(const CompiledNetwork& network) {
-  u64 cycles = 0;
+  u64 cycles = network.predicted_firmware_cycles;
   for (const TaskInfo& task : network.tasks) cycles += task.predicted_cycles;
   return cycles;
 }

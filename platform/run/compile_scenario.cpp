@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/memory/policies/address_map.h"
+#include "platform/compiler/cost/cost.h"
 #include "platform/compiler/planner.h"
 #include "platform/network/weights.h"
 #include "platform/soc/memory_map.h"
@@ -61,6 +62,10 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.image_bytes_per_cycle =
       static_cast<double>(soc.sequencer.outstanding_bursts * soc.sequencer.burst_bytes) / target.read_latency;
   target.config_bytes_per_cycle = soc.sequencer.config_bytes_per_cycle.as<u32>();
+  const double cycles_per_instruction = soc.cpu.cycles_per_instruction * soc.array.clock_hz / soc.cpu.clock_hz;
+  target.command_cycles = firmware_instructions::command * cycles_per_instruction;
+  target.start_cycles = firmware_instructions::start * cycles_per_instruction;
+  target.end_cycles = firmware_instructions::end * cycles_per_instruction;
   return target;
 }
 

@@ -633,7 +633,7 @@ class Run(CommandLine):
             self.assertAlmostEqual(2 * 0.2988 * summary["time_s"] / standby, 1, delta=1e-9)
 
     def test_peak_power(self):
-        for limit, windows in [("4e-5", slice(None)), ("4.1e-5", slice(-1)), ("5e-6", slice(None))]:
+        for limit, windows in [("2e-5", slice(None)), ("2.1e-5", slice(-1)), ("5e-6", slice(None))]:
             self.vp("run", SMALL, "--quiet", "--out", "here", "--set", f"run.time_limit_s={limit}", expect=1)
             summary = json.loads((self.path / "here" / "summary.json").read_text())
             with open(self.path / "here" / "power.csv", newline="") as file:

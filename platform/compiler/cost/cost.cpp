@@ -16,7 +16,7 @@ constexpr u64 array_way_cycles = 106;
 /// From a tile's last result to the first command of the next task's first tile, through DMA and DRAM: an estimate from
 /// runs of the default SoC.
 constexpr u64 task_overhead_cycles = 500;
-/// How much longer a DMA burst takes where the DRAM is busy: from runs of the default SoC too.
+/// How much longer a DMA burst takes where the DRAM is busy all the time: from runs of the default SoC too.
 constexpr double contention = 1.2;
 /// The share of the DRAM's bandwidth that is left after refresh, opening of rows and turning of the bus: long DMA
 /// transfers of the default SoC reach from 0.80 to 0.95.
@@ -70,9 +70,11 @@ u64 transfer_cycles(const CompilerTarget& target, u64 bytes, u64 dram_run, u64 o
   const auto burst = static_cast<double>(burst_bytes);
   const auto accessed = static_cast<double>(accessed_bytes(target, burst_bytes, dram_run));
   const double requests = std::max(1.0, burst / static_cast<double>(std::min(dram_run, other_run)));
-  const double latency = contention * (read ? target.read_latency : target.write_latency);
-  const double of_burst = std::max(
-      {accessed / (dram_efficiency * target.dram_bytes_per_cycle), latency / target.dma_outstanding, requests});
+  const double of_dram = accessed / (dram_efficiency * target.dram_bytes_per_cycle);
+  const double idle_latency = read ? target.read_latency : target.write_latency;
+  const double dram_share = std::min(1.0, of_dram * target.dma_outstanding / idle_latency);
+  const double latency = idle_latency * (1 + (contention - 1) * dram_share);
+  const double of_burst = std::max({of_dram, latency / target.dma_outstanding, requests});
   // A descriptor begins when the one before has ended.
   return static_cast<u64>(static_cast<double>(bytes) / burst * of_burst + latency) + target.dma_setup_cycles;
 }
@@ -88,9 +90,11 @@ u64 accessed_bytes(const CompilerTarget& target, u64 bytes, u64 dram_run) {
 
 u64 task_cycles(const CompilerTarget& target, const TileCost& cost) {
   const u64 moving = cost.load_cycles + cost.store_cycles;
-  const u64 period = target.ping_pong
-                         ? std::max({cost.compute_cycles, moving, static_cast<u64>(dram_cycles(target, cost))})
-                         : cost.compute_cycles + moving;
+  const auto commanding = static_cast<u64>(static_cast<double>(cost.commands) * target.command_cycles);
+  const u64 busy = target.ping_pong
+                       ? std::max({cost.compute_cycles, moving, static_cast<u64>(dram_cycles(target, cost))})
+                       : cost.compute_cycles + moving;
+  const u64 period = std::max(busy, commanding);
   return task_overhead_cycles + cost.load_cycles + cost.compute_cycles + cost.store_cycles + (cost.tiles - 1) * period;
 }
 

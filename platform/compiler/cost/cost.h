@@ -10,6 +10,13 @@
 
 namespace bvp {
 
+/// Instructions of the default firmware, as `scripts/cost_model --firmware` measures them.
+namespace firmware_instructions {
+inline constexpr double command = 350;  // to make a command and show it to the sequencer
+inline constexpr double start = 1700;   // from the reset to the first command
+inline constexpr double end = 3100;     // from the end of the network to the end of the run
+}  // namespace firmware_instructions
+
 /// Cycles in which each unit of PE 0, which has the most to do, is busy. Cal: with the further slots of special
 /// functions and the waiting of sums and maxima for themselves.
 [[nodiscard]] std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kernel& kernel,
@@ -32,13 +39,15 @@ namespace bvp {
 
 /// Tiles that are loaded, computed and stored in two halves in turn. While the array computes in one half, the tile
 /// before is stored from the other one, and then the next tile is loaded there: a store and a load follow each other,
-/// whatever channels they have, and only the computation overlaps them. Without ping-pong nothing overlaps.
+/// whatever channels they have, and only the computation overlaps them. Without ping-pong nothing overlaps. The
+/// firmware makes the commands of a tile while the tile before is computed.
 struct TileCost {
   u64 tiles = 1;
   // Of a tile.
   u64 compute_cycles = 0;
   u64 load_cycles = 0, store_cycles = 0;  // of the two DMA channels
   u64 accessed_bytes = 0;                 // both ways
+  u64 commands = 0;                       // that the firmware makes: transfers and launches
 };
 [[nodiscard]] u64 task_cycles(const CompilerTarget& target, const TileCost& cost);
 

@@ -181,6 +181,8 @@ class TaskBuilder {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] u32 layer() const { return first_layer_; }
   [[nodiscard]] const std::array<u32, 3>& tiles() const { return tiles_; }
+  /// Commands of a tile. A gather counts as one, because its many short commands take the DMA longer than the firmware.
+  [[nodiscard]] u64 commands() const { return inputs_.size() + launches_.size() + outputs_.size(); }
   /// With the one that loads the weights.
   [[nodiscard]] std::size_t steps() const {
     return inputs_.size() + launches_.size() + outputs_.size() + (weight_words_ == 0 ? 0 : 1);

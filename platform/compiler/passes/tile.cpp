@@ -37,6 +37,7 @@ TileCost TaskPlanner::tile_cost(const TaskBuilder& task, const TaskBuilder::Traf
   cost.load_cycles = traffic.load_cycles;
   cost.store_cycles = traffic.store_cycles;
   cost.accessed_bytes = traffic.accessed_bytes / cost.tiles;
+  cost.commands = task.commands();
   return cost;
 }
 
