@@ -63,6 +63,37 @@ void KernelBuilder::distribute(unsigned level, const std::function<i32(u32)>& st
   kernel_.levels[level] = {pe_register(values), static_cast<u16>(step)};
 }
 
+std::vector<u64> KernelBuilder::encode(const std::vector<Instruction>& code, const StreamOrder& order) {
+  std::vector<u64> words;
+  for (Instruction instruction : code) {
+    const InstructionInfo& info = instruction_info(instruction.opcode);
+    const auto renumber = [&](Space space, Operand& operand) {
+      if (space != Space::none && !is_immediate(space)) operand.stream = order[operand.stream];
+    };
+    renumber(info.d, instruction.d);
+    renumber(info.a, instruction.a);
+    renumber(info.b, instruction.b);
+    renumber(info.c, instruction.c);
+    words.push_back(instruction.encode());
+  }
+  return words;
+}
+
+u16 KernelBuilder::place(Segment& segment, const std::vector<Instruction>& code) {
+  StreamOrder order{0, 1, 2, 3};
+  do {
+    const std::vector<u64> words = encode(code, order);
+    const auto found = std::search(kernel_.code.begin(), kernel_.code.end(), words.begin(), words.end());
+    if (found == kernel_.code.end()) continue;
+    const auto streams = segment.streams;
+    for (std::size_t stream = 0; stream < streams.size(); ++stream) segment.streams[order[stream]] = streams[stream];
+    return static_cast<u16>(found - kernel_.code.begin());
+  } while (std::next_permutation(order.begin(), order.end()));
+  const std::vector<u64> words = encode(code, {0, 1, 2, 3});
+  kernel_.code.insert(kernel_.code.end(), words.begin(), words.end());
+  return static_cast<u16>(kernel_.code.size() - words.size());
+}
+
 u16 KernelBuilder::add(Unit unit, unsigned scope, unsigned tag, const std::vector<Instruction>& code,
                        const std::array<Stream, streams_per_segment>& streams, const std::vector<Loop>& loops) {
   std::vector<Loop> merged;
@@ -93,12 +124,8 @@ u16 KernelBuilder::add(Unit unit, unsigned scope, unsigned tag, const std::vecto
       segment.streams[s].trip_stride[level] = merged[level].stride[s];
     }
   }
-  std::vector<u64> words;
-  for (const Instruction& instruction : code) words.push_back(instruction.encode());
-  const auto found = std::search(kernel_.code.begin(), kernel_.code.end(), words.begin(), words.end());
-  segment.first_instruction = static_cast<u16>(found - kernel_.code.begin());
-  segment.instruction_count = static_cast<u8>(words.size());
-  if (found == kernel_.code.end()) kernel_.code.insert(kernel_.code.end(), words.begin(), words.end());
+  segment.first_instruction = place(segment, code);
+  segment.instruction_count = static_cast<u8>(code.size());
   kernel_.segments.push_back(segment);
   return static_cast<u16>(kernel_.segments.size() - 1);
 }

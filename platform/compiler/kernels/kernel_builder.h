@@ -41,11 +41,21 @@ class KernelBuilder {
   u16 add(Unit unit, unsigned scope, unsigned tag, const std::vector<Instruction>& code,
           const std::array<Stream, streams_per_segment>& streams, const std::vector<Loop>& loops);
   void edge(u16 from, u16 to, EdgeKind kind, unsigned initial = 0, unsigned peer_mask = 0);
+  /// `to` reads what `from` has made.
+  void data(u16 from, u16 to) { edge(from, to, EdgeKind::data); }
+  /// `writer` writes where `reader` has read; it may do so `ahead` times before `reader` has read at all.
+  void space(u16 reader, u16 writer, unsigned ahead = 0) { edge(reader, writer, EdgeKind::space, ahead); }
 
   /// Throws CompileError if the result does not fit the target.
   [[nodiscard]] Kernel finish();
 
  private:
+  /// The new number of each stream of a segment.
+  using StreamOrder = std::array<u8, streams_per_segment>;
+  static std::vector<u64> encode(const std::vector<Instruction>& code, const StreamOrder& order);
+  /// Finds the code among that of earlier segments, with any numbers of its streams, or adds it. Returns its first
+  /// instruction; the segment's streams get their numbers.
+  u16 place(Segment& segment, const std::vector<Instruction>& code);
   u8 pe_register(const std::vector<i32>& values);
 
   const CompilerTarget& target_;

@@ -3,13 +3,12 @@
 
 #include <algorithm>
 
+#include "platform/compiler/kernels/segment_builder.h"
 #include "platform/compiler/kernels/streams.h"
 
 namespace bvp {
 
 MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spec, u32 groups) {
-  constexpr EdgeKind data = EdgeKind::data;
-  constexpr EdgeKind space = EdgeKind::space;
   const u32 blocks = spec.blocks, lanes = target.lanes;
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
   const VectorWalk walk = spec.layout.by_column();
@@ -47,34 +46,51 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
   const auto load_column = [&](u32 index, const Stream& slots) {
     Stream memory = column_stream(merge_register::partial, spec.layout);
     memory.base += statistics + column(index);
-    return builder.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {slots, memory, {}, {}},
-                       {trips(blocks, {1, block_bytes, 0, 0})});
+    return add_load(builder, 1, 0, {blocks}, {slots, {1}}, {memory, {block_bytes}});
   };
   const u16 load_m = load_column(softmax_column::maximum, m), load_l = load_column(softmax_column::sum, l);
-  const u16 first = builder.add(Unit::cal, 1, 1, {{Opcode::max, {0, 0}, {1, 0}, {1, 0}, {}}}, {maximum, m, {}, {}}, {});
-  const u16 search = builder.add(Unit::cal, 1, 1, {{Opcode::max, {0, 0}, {1, 0}, {0, 0}, {}}}, {maximum, m, {}, {}},
-                                 {trips(blocks, {0, 1, 0, 0})});
-  const u16 weigh = builder.add(Unit::cal, 1, 2,
-                                {{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}},
-                                 {Opcode::exp, {0, 0}, {0, 0}, {}, {}},
-                                 {Opcode::mul, {0, 0}, {0, 0}, {2, 0}, {}}},
-                                {m, maximum, l, {}}, {trips(blocks, {1, 0, 1, 0})});
-  const u16 zero = builder.add(Unit::cal, 1, 2, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {total, {}, {}, {}}, {});
-  const u16 sum = builder.add(Unit::cal, 1, 3, {{Opcode::aadd, {0, 0}, {1, 0}, {}, {}}}, {total, m, {}, {}},
-                              {trips(blocks, {0, 1, 0, 0})});
-  const u16 invert =
-      builder.add(Unit::cal, 1, 3, {{Opcode::around, {0, 0}, {1, 0}, {}, {}}, {Opcode::rcp, {0, 0}, {0, 0}, {}, {}}},
-                  {inverse, total, {}, {}}, {});
-  builder.edge(load_m, first, data);
-  builder.edge(first, search, data);
-  builder.edge(search, weigh, data);
-  builder.edge(load_l, weigh, data);
-  builder.edge(weigh, sum, data);
-  builder.edge(zero, sum, data);
-  builder.edge(sum, invert, data);
-  builder.edge(weigh, load_l, space, depth);
-  builder.edge(weigh, first, space, depth);
-  builder.edge(invert, zero, space, depth);
+
+  SegmentBuilder begin(builder, Unit::cal, 1, 1);
+  const auto first_maximum = begin.at(maximum), first_m = begin.at(m);
+  begin.max(first_maximum, first_m, first_m);
+  const u16 first = begin.finish();
+
+  SegmentBuilder compare(builder, Unit::cal, 1, 1, {blocks});
+  const auto largest = compare.at(maximum), candidate = compare.at(m, {1});
+  compare.max(largest, candidate, largest);
+  const u16 search = compare.finish();
+
+  SegmentBuilder weigh_blocks(builder, Unit::cal, 1, 2, {blocks});
+  const auto weight = weigh_blocks.at(m, {1}), of_all = weigh_blocks.at(maximum), of_block = weigh_blocks.at(l, {1});
+  weigh_blocks.sub(weight, weight, of_all);
+  weigh_blocks.exp(weight, weight);
+  weigh_blocks.mul(weight, weight, of_block);
+  const u16 weigh = weigh_blocks.finish();
+
+  SegmentBuilder clear_total(builder, Unit::cal, 1, 2);
+  clear_total.azero(clear_total.at(total));
+  const u16 zero = clear_total.finish();
+
+  SegmentBuilder sum_weights(builder, Unit::cal, 1, 3, {blocks});
+  const auto sum_of_weights = sum_weights.at(total);
+  sum_weights.aadd(sum_of_weights, sum_weights.at(m, {1}));
+  const u16 sum = sum_weights.finish();
+
+  SegmentBuilder invert_total(builder, Unit::cal, 1, 3);
+  const auto inverted = invert_total.at(inverse);
+  invert_total.around(inverted, invert_total.at(total));
+  invert_total.rcp(inverted, inverted);
+  const u16 invert = invert_total.finish();
+  builder.data(load_m, first);
+  builder.data(first, search);
+  builder.data(search, weigh);
+  builder.data(load_l, weigh);
+  builder.data(weigh, sum);
+  builder.data(zero, sum);
+  builder.data(sum, invert);
+  builder.space(weigh, load_l, depth);
+  builder.space(weigh, first, depth);
+  builder.space(invert, zero, depth);
 
   // Takes some features of all blocks at a time.
   const Stream o = rotating(builder.allocate_vectors(depth * features * blocks), 3, depth, features * blocks);
@@ -86,27 +102,35 @@ MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spe
     stream.instance_stride[2] = static_cast<i32>(features) * walk.step;
     return stream;
   };
-  const u16 load = builder.add(
-      Unit::load, 3, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {o, memory(merge_register::partial), {}, {}},
-      {trips(features, {1, walk.step, 0, 0}), trips(blocks, {static_cast<i32>(features), block_bytes, 0, 0})});
-  const u16 clear = builder.add(Unit::cal, 3, 4, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sums, {}, {}, {}},
-                                {trips(features, {1, 0, 0, 0})});
-  const u16 add = builder.add(Unit::cal, 3, 4, {{Opcode::amac, {0, 0}, {1, 0}, {2, 0}, {}}}, {sums, o, m, {}},
-                              {trips(features, {1, 1, 0, 0}), trips(blocks, {0, static_cast<i32>(features), 1, 0})});
-  const u16 scale = builder.add(Unit::cal, 3, 4, {{Opcode::amul, {0, 0}, {1, 0}, {2, 0}, {}}}, {y, sums, inverse, {}},
-                                {trips(features, {1, 1, 0, 0})});
-  const u16 store = builder.add(Unit::store, 3, 5, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                {y, memory(merge_register::output), {}, {}}, {trips(features, {1, walk.step, 0, 0})});
-  builder.edge(load, add, data);
-  builder.edge(add, load, space, depth);
-  builder.edge(clear, add, data);
-  builder.edge(invert, add, data);
-  builder.edge(add, scale, data);
-  builder.edge(scale, clear, space, depth);
-  builder.edge(scale, store, data);
-  builder.edge(store, scale, space, depth);
-  builder.edge(scale, invert, space, depth);
-  builder.edge(scale, load_m, space, depth);
+  const auto feature_step = static_cast<i32>(features);
+  const u16 load = add_load(builder, 3, 1, {features, blocks}, {o, {1, feature_step}},
+                            {memory(merge_register::partial), {walk.step, block_bytes}});
+
+  SegmentBuilder clear_sums(builder, Unit::cal, 3, 4, {features});
+  clear_sums.azero(clear_sums.at(sums, {1}));
+  const u16 clear = clear_sums.finish();
+
+  SegmentBuilder add_blocks(builder, Unit::cal, 3, 4, {features, blocks});
+  const auto added = add_blocks.at(sums, {1, 0}), part = add_blocks.at(o, {1, feature_step});
+  add_blocks.amac(added, part, add_blocks.at(m, {0, 1}));
+  const u16 add = add_blocks.finish();
+
+  SegmentBuilder scale_sums(builder, Unit::cal, 3, 4, {features});
+  const auto scaled = scale_sums.at(y, {1}), unscaled = scale_sums.at(sums, {1});
+  scale_sums.amul(scaled, unscaled, scale_sums.at(inverse));
+  const u16 scale = scale_sums.finish();
+
+  const u16 store = add_store(builder, 3, 5, {features}, {y, {1}}, {memory(merge_register::output), {walk.step}});
+  builder.data(load, add);
+  builder.space(add, load, depth);
+  builder.data(clear, add);
+  builder.data(invert, add);
+  builder.data(add, scale);
+  builder.space(scale, clear, depth);
+  builder.data(scale, store);
+  builder.space(store, scale, depth);
+  builder.space(scale, invert, depth);
+  builder.space(scale, load_m, depth);
   result.kernel = builder.finish();
   return result;
 }

@@ -7,15 +7,13 @@
 #include <optional>
 
 #include "platform/compiler/cost/cost.h"
+#include "platform/compiler/kernels/segment_builder.h"
 #include "platform/compiler/kernels/streams.h"
 #include "platform/network/half.h"
 
 namespace bvp {
 
 namespace {
-
-constexpr EdgeKind data = EdgeKind::data;
-constexpr EdgeKind space = EdgeKind::space;
 
 /// Constants in the scratchpad, by index.
 enum Constant : u16 {
@@ -92,8 +90,9 @@ class ProductBuilder {
     share_out();
     allocate();
     add_constants();
-    const u16 zero = builder_.add(Unit::cal, 3, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {accumulators(), {}, {}, {}},
-                                  {trips(outputs_, {1, 0, 0, 0})});
+    SegmentBuilder clear(builder_, Unit::cal, 3, 0, {outputs_});
+    clear.azero(clear.at(accumulators(), {1}));
+    const u16 zero = clear.finish();
     const u16 start = spec_.resume ? add_earlier_sums(zero) : zero;
     if (chunks_ > 0) add_terms(4, lanes_, start);
     if (tail_ > 0) add_terms(3, tail_, start);
@@ -171,42 +170,46 @@ class ProductBuilder {
     const u32 count = vectors_of(result_.constants.size(), lanes_);
     pad_to_vector(result_.constants, lanes_);
     constant_slots_ = builder_.allocate_vectors(count);
-    constants_ =
-        builder_.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                     {stream_at(static_cast<i32>(constant_slots_)), row_stream(product_register::constants), {}, {}},
-                     {trips(count, {1, static_cast<i32>(lanes_ * 2), 0, 0})});
+    constants_ = add_load(builder_, 0, 0, {count}, {stream_at(static_cast<i32>(constant_slots_)), {1}},
+                          {row_stream(product_register::constants), {static_cast<i32>(lanes_ * 2)}});
   }
   [[nodiscard]] Stream constants() const { return stream_at(static_cast<i32>(constant_slots_ * lanes_)); }
 
   u16 add_earlier_sums(u16 zero) {
-    const auto upper = static_cast<u16>(outputs_);
     const Stream halves = rotating(builder_.allocate_vectors(depth_ * 2 * outputs_), 3, depth_, 2 * outputs_);
-    const u16 load = builder_.add(
-        Unit::load, 3, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, upper}, {2, 0}, {}, {}}},
-        {halves, output_memory(product_register::sums_low), output_memory(product_register::sums_high), {}},
-        {trips(outputs_, {1, spec_.y.step, spec_.y.step, 0})});
-    const u16 join = builder_.add(Unit::cal, 3, 1, {{Opcode::ajoin, {0, 0}, {1, 0}, {1, upper}, {}}},
-                                  {accumulators(), halves, {}, {}}, {trips(outputs_, {1, 1, 0, 0})});
-    builder_.edge(load, join, data);
-    builder_.edge(join, load, space, depth_);
-    builder_.edge(zero, join, data);
+    SegmentBuilder load_halves(builder_, Unit::load, 3, 0, {outputs_});
+    const auto low = load_halves.at(halves, {1});
+    load_halves.ld(low, load_halves.at(output_memory(product_register::sums_low), {spec_.y.step}));
+    load_halves.ld(low + outputs_, load_halves.at(output_memory(product_register::sums_high), {spec_.y.step}));
+    const u16 load = load_halves.finish();
+
+    SegmentBuilder join_halves(builder_, Unit::cal, 3, 1, {outputs_});
+    const auto sum = join_halves.at(accumulators(), {1}), joined = join_halves.at(halves, {1});
+    join_halves.ajoin(sum, joined, joined + outputs_);
+    const u16 join = join_halves.finish();
+    builder_.data(load, join);
+    builder_.space(join, load, depth_);
+    builder_.data(zero, join);
     return join;
   }
 
   void leave_sums(u16 zero) {
-    const auto upper = static_cast<u16>(outputs_);
     const Stream halves = rotating(y_slots_, 3, depth_, 2 * outputs_);
-    const u16 split = builder_.add(
-        Unit::cal, 3, 1, {{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, upper}, {1, 0}, {}, {}}},
-        {halves, accumulators(), {}, {}}, {trips(outputs_, {1, 1, 0, 0})});
-    const u16 store = builder_.add(
-        Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, upper}, {}, {}}},
-        {halves, output_memory(product_register::sums_low), output_memory(product_register::sums_high), {}},
-        {trips(outputs_, {1, spec_.y.step, spec_.y.step, 0})});
-    builder_.edge(*last_product_, split, data);
-    builder_.edge(split, zero, space, depth_);
-    builder_.edge(split, store, data);
-    builder_.edge(store, split, space, depth_);
+    SegmentBuilder split_sums(builder_, Unit::cal, 3, 1, {outputs_});
+    const auto half = split_sums.at(halves, {1}), sum = split_sums.at(accumulators(), {1});
+    split_sums.alow(half, sum);
+    split_sums.ahigh(half + outputs_, sum);
+    const u16 split = split_sums.finish();
+
+    SegmentBuilder store_halves(builder_, Unit::store, 3, 2, {outputs_});
+    const auto low = store_halves.at(halves, {1});
+    store_halves.st(store_halves.at(output_memory(product_register::sums_low), {spec_.y.step}), low);
+    store_halves.st(store_halves.at(output_memory(product_register::sums_high), {spec_.y.step}), low + outputs_);
+    const u16 store = store_halves.finish();
+    builder_.data(*last_product_, split);
+    builder_.space(split, zero, depth_);
+    builder_.data(split, store);
+    builder_.space(store, split, depth_);
   }
 
   /// The products of a chunk of terms (scope 4), or of the last, partial chunk (scope 3), after the segment `start`.
@@ -224,24 +227,23 @@ class ProductBuilder {
       w.base += static_cast<i32>(chunks_) * spec_.w.group;
     }
     const Stream x_target = rotating(x_slots_, 4, rotation, chunk_);
-    const u16 load_x = builder_.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {x_target, x, {}, {}},
-                                    {trips(terms, {1, spec_.x.step, 0, 0})});
-    const u16 load_w = builder_.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                                    {rotating(w_slots_, 4, rotation, outputs_), w, {}, {}},
-                                    {trips(outputs_, {1, spec_.w.step, 0, 0})});
-    const u16 product =
-        builder_.add(Unit::cal, scope, 2, {{Opcode::amacs, {0, 0}, {1, 0}, {2, 0}, {}}},
-                     {accumulators(), x_target, rotating(w_slots_ * lanes_, 4, rotation, outputs_ * lanes_), {}},
-                     {trips(outputs_, {1, 0, static_cast<i32>(lanes_), 0}), trips(terms, {0, 1, 1, 0})});
+    const u16 load_x = add_load(builder_, scope, 1, {terms}, {x_target, {1}}, {x, {spec_.x.step}});
+    const u16 load_w =
+        add_load(builder_, scope, 1, {outputs_}, {rotating(w_slots_, 4, rotation, outputs_), {1}}, {w, {spec_.w.step}});
+    SegmentBuilder multiply(builder_, Unit::cal, scope, 2, {outputs_, terms});
+    const auto sum = multiply.at(accumulators(), {1, 0}), term = multiply.at(x_target, {0, 1});
+    const Stream weights = rotating(w_slots_ * lanes_, 4, rotation, outputs_ * lanes_);
+    multiply.amacs(sum, term, multiply.at(weights, {static_cast<i32>(lanes_), 1}));
+    const u16 product = multiply.finish();
     for (const u16 load : {load_x, load_w}) {
-      builder_.edge(load, product, data);
-      builder_.edge(product, load, space, rotation);
+      builder_.data(load, product);
+      builder_.space(product, load, rotation);
       // The tail uses the buffers of the chunks, after the last chunk and before the chunks of the next instance.
-      if (last_product_) builder_.edge(*last_product_, load, space);
+      if (last_product_) builder_.space(*last_product_, load);
     }
-    for (const u16 load : main_loads_) builder_.edge(product, load, space, 1);
-    builder_.edge(start, product, data);
-    if (last_product_) builder_.edge(*last_product_, product, data);
+    for (const u16 load : main_loads_) builder_.space(product, load, 1);
+    builder_.data(start, product);
+    if (last_product_) builder_.data(*last_product_, product);
     last_product_ = product;
     main_loads_ = {load_x, load_w};
   }
@@ -249,106 +251,112 @@ class ProductBuilder {
   /// Adds the segments that turn the sums into y and store y in the scratchpad.
   void add_epilogue(u16 zero) {
     const u16 round = add_rounding();
-    builder_.edge(*last_product_, round, data);
-    builder_.edge(round, zero, space, depth_);
+    builder_.data(*last_product_, round);
+    builder_.space(round, zero, depth_);
     u16 last = round;
     const auto chain = [&](u16 segment) {
-      builder_.edge(last, segment, data);
+      builder_.data(last, segment);
       last = segment;
     };
     if (spec_.activation) {
       chain(add_activation());
-      builder_.edge(*constants_, last, data);
+      builder_.data(*constants_, last);
     }
-    if (has_constants_) builder_.edge(last, *constants_, space, 1);
+    if (has_constants_) builder_.space(last, *constants_, 1);
     if (spec_.residual) {
       const Stream slots = rotating(builder_.allocate_vectors(depth_ * outputs_), 3, depth_, outputs_);
-      const u16 load = builder_.add(Unit::load, 3, 2, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                                    {slots, output_memory(product_register::residual), {}, {}},
-                                    {trips(outputs_, {1, spec_.y.step, 0, 0})});
-      chain(builder_.add(Unit::cal, 3, 1, {{Opcode::add, {0, 0}, {0, 0}, {1, 0}, {}}}, {y(), slots, {}, {}},
-                         {trips(outputs_, {1, 1, 0, 0})}));
-      builder_.edge(load, last, data);
-      builder_.edge(last, load, space, depth_);
+      const u16 load = add_load(builder_, 3, 2, {outputs_}, {slots, {1}},
+                                {output_memory(product_register::residual), {spec_.y.step}});
+      SegmentBuilder add_residual(builder_, Unit::cal, 3, 1, {outputs_});
+      const auto result = add_residual.at(y(), {1});
+      add_residual.add(result, result, add_residual.at(slots, {1}));
+      chain(add_residual.finish());
+      builder_.data(load, last);
+      builder_.space(last, load, depth_);
     }
     const u16 store =
-        builder_.add(Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                     {y(), output_memory(product_register::y), {}, {}}, {trips(outputs_, {1, spec_.y.step, 0, 0})});
-    builder_.edge(last, store, data);
-    builder_.edge(store, round, space, depth_);
+        add_store(builder_, 3, 2, {outputs_}, {y(), {1}}, {output_memory(product_register::y), {spec_.y.step}});
+    builder_.data(last, store);
+    builder_.space(store, round, depth_);
   }
 
   /// y = r(sum), r(sum * factor), and the bias.
   u16 add_rounding() {
-    std::vector<Instruction> code;
-    std::array<Stream, streams_per_segment> streams{y(), accumulators(), {}, {}};
+    // The loads of factors and biases come before the segment that uses them.
     std::optional<u16> factor, scaled, bias;
-    Loop loop = trips(outputs_, {1, 1, 0, 0});
-    switch (spec_.scale) {
-      case ProductSpec::Scale::none:
-        code.push_back({Opcode::around, {0, 0}, {1, 0}, {}, {}});
-        break;
-      case ProductSpec::Scale::constant:
-        factor = constants_;
-        streams[2] = constants();
-        code.push_back({Opcode::amuls, {0, 0}, {1, 0}, {2, constant_factor}, {}});
-        break;
-      case ProductSpec::Scale::row: {
-        const Stream slot = rotating(builder_.allocate_vectors(2), 1, 2, 1);
-        factor = builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                              {slot, column_stream(product_register::row_factor, spec_.row_factor_layout), {}, {}}, {});
-        streams[2] = slot;
-        if (spec_.row_power > 0) {
-          scaled = constants_;
-          streams[3] = constants();
-          code.push_back({Opcode::ascale, {1, 0}, {1, 0}, {3, constant_power_low}, {3, constant_power_high}});
-        }
-        code.push_back({Opcode::amul, {0, 0}, {1, 0}, {2, 0}, {}});
-        break;
-      }
+    const auto with_outputs = [&](const Stream& stream, i32 stride) { return Walk{stream, {stride}}; };
+    std::optional<Walk> factors, biases;
+    if (spec_.scale == ProductSpec::Scale::constant) {
+      factor = constants_;
+      factors = with_outputs(constants(), 0);
+    } else if (spec_.scale == ProductSpec::Scale::row) {
+      const Stream slot = rotating(builder_.allocate_vectors(2), 1, 2, 1);
+      factor = add_load(builder_, 1, 0, {}, {slot, {}},
+                        {column_stream(product_register::row_factor, spec_.row_factor_layout), {}});
+      factors = with_outputs(slot, 0);
+      if (spec_.row_power > 0) scaled = constants_;
     }
+    const bool of_lane = spec_.bias == ProductSpec::Bias::of_lane;
     if (has_bias()) {
       // One vector for `lanes` outputs, or for a lane group.
-      const bool of_lane = spec_.bias == ProductSpec::Bias::of_lane;
       const unsigned scope = of_lane ? 1 : 2;
       const u32 slots = builder_.allocate_vectors(2);
       Stream memory = row_stream(product_register::bias);
       memory.instance_stride[scope - 1] = static_cast<i32>(lanes_ * 2);
-      bias = builder_.add(Unit::load, scope, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                          {rotating(slots, scope, 2, 1), memory, {}, {}}, {});
+      bias = add_load(builder_, scope, 0, {}, {rotating(slots, scope, 2, 1), {}}, {memory, {}});
       if (of_lane) {
-        streams[3] = rotating(slots, scope, 2, 1);
+        biases = with_outputs(rotating(slots, scope, 2, 1), 0);
       } else {
-        streams[3] = rotating(slots * lanes_, scope, 2, lanes_);
-        streams[3].instance_stride[2] = static_cast<i32>(outputs_);
-        loop.stride[3] = 1;
+        Stream scalars = rotating(slots * lanes_, scope, 2, lanes_);
+        scalars.instance_stride[2] = static_cast<i32>(outputs_);
+        biases = with_outputs(scalars, 1);
       }
-      code.push_back({of_lane ? Opcode::add : Opcode::adds, {0, 0}, {0, 0}, {3, 0}, {}});
     }
-    const u16 round = builder_.add(Unit::cal, 3, 1, code, streams, {loop});
-    if (factor) builder_.edge(*factor, round, data);
-    if (scaled) builder_.edge(*scaled, round, data);
-    if (factor && spec_.scale == ProductSpec::Scale::row) builder_.edge(round, *factor, space, 2);
+    SegmentBuilder rounding(builder_, Unit::cal, 3, 1, {outputs_});
+    const auto result = rounding.at(y(), {1}), sum = rounding.at(accumulators(), {1});
+    switch (spec_.scale) {
+      case ProductSpec::Scale::none:
+        rounding.around(result, sum);
+        break;
+      case ProductSpec::Scale::constant:
+        rounding.amuls(result, sum, rounding.at(*factors) + constant_factor);
+        break;
+      case ProductSpec::Scale::row: {
+        const auto of_row = rounding.at(*factors);
+        if (scaled) {
+          const auto power = rounding.at(constants());
+          rounding.ascale(sum, sum, power + constant_power_low, power + constant_power_high);
+        }
+        rounding.amul(result, sum, of_row);
+        break;
+      }
+    }
+    if (has_bias() && of_lane) rounding.add(result, result, rounding.at(*biases));
+    if (has_bias() && !of_lane) rounding.adds(result, result, rounding.at(*biases));
+    const u16 round = rounding.finish();
+    if (factor) builder_.data(*factor, round);
+    if (scaled) builder_.data(*scaled, round);
+    if (factor && spec_.scale == ProductSpec::Scale::row) builder_.space(round, *factor, 2);
     if (bias) {
-      builder_.edge(*bias, round, data);
-      builder_.edge(round, *bias, space, 2);
+      builder_.data(*bias, round);
+      builder_.space(round, *bias, 2);
     }
     return round;
   }
 
   u16 add_activation() {
+    SegmentBuilder activation(builder_, Unit::cal, 3, 1, {outputs_});
+    const auto x = activation.at(y(), {1}), constant = activation.at(constants());
     if (!has_gelu()) {
-      return builder_.add(Unit::cal, 3, 1, {{Opcode::maxs, {0, 0}, {0, 0}, {2, constant_zero}, {}}},
-                          {y(), {}, constants(), {}}, {trips(outputs_, {1, 0, 0, 0})});
+      activation.maxs(x, x, constant + constant_zero);
+      return activation.finish();
     }
-    const Stream temporaries = stream_at(static_cast<i32>(builder_.allocate_vectors(outputs_)));
-    const Operand x{0, 0}, t{3, 0};
-    return builder_.add(Unit::cal, 3, 1,
-                        {{Opcode::muls, t, x, {2, constant_root_half}, {}},
-                         {Opcode::erf, t, t, {}, {}},
-                         {Opcode::muls, x, x, {2, constant_half}, {}},
-                         {Opcode::fma, x, x, t, x}},
-                        {y(), {}, constants(), temporaries}, {trips(outputs_, {1, 0, 0, 1})});
+    const auto t = activation.at(stream_at(static_cast<i32>(builder_.allocate_vectors(outputs_))), {1});
+    activation.muls(t, x, constant + constant_root_half);
+    activation.erf(t, t);
+    activation.muls(x, x, constant + constant_half);
+    activation.fma(x, x, t, x);
+    return activation.finish();
   }
 
   const u32 lanes_;

@@ -14,8 +14,12 @@ namespace bvp {
 
 namespace {
 
-constexpr EdgeKind data = EdgeKind::data;
-constexpr EdgeKind space = EdgeKind::space;
+/// Adds a segment that clears the parts of a sum; returns its number.
+u16 add_clear(KernelBuilder& builder, unsigned tag, const Stream& sum, u32 parts) {
+  SegmentBuilder clear(builder, Unit::cal, 1, tag, {parts});
+  clear.azero(clear.at(sum, {1}));
+  return clear.finish();
+}
 
 }  // namespace
 
@@ -36,18 +40,14 @@ u32 layer_norm_offset_vector(u32 lanes) {
 
 namespace layer_norm_code {
 
-Instruction mean() { return {Opcode::ascale, {0, 0}, {0, 0}, {1, 0}, {1, 1}}; }
-
-std::vector<Instruction> deviation() {
-  return {{Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}},
-          {Opcode::arsqrt, {0, 0}, {0, 0}, {}, {}},
-          {Opcode::ascale, {0, 0}, {0, 0}, {2, 2}, {2, 3}}};
+void mean(SegmentBuilder& segment, SegmentOperand sum, SegmentOperand scalars) {
+  segment.ascale(sum, sum, scalars, scalars + 1);
 }
 
-std::vector<Instruction> scale(u32 span) {
-  return {{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}},
-          {Opcode::amul, {0, 0}, {2, 0}, {0, 0}, {}},
-          {Opcode::fmass, {0, 0}, {0, 0}, {3, 0}, {3, static_cast<u16>(span)}}};
+void deviation(SegmentBuilder& segment, SegmentOperand squares, SegmentOperand offset, SegmentOperand scalars) {
+  segment.ajoin(squares, offset, offset + 1);
+  segment.arsqrt(squares, squares);
+  segment.ascale(squares, squares, scalars + 2, scalars + 3);
 }
 
 }  // namespace layer_norm_code
@@ -65,9 +65,13 @@ std::vector<u16> softmax_constants(u32 lanes, unsigned power) {
   return words;
 }
 
-Instruction rounded_total(Operand total, Operand sum, Operand scalar, unsigned power) {
-  if (power == 0) return {Opcode::around, total, sum, {}, {}};
-  return {Opcode::amuls, total, sum, scalar, {}};
+void round_total(SegmentBuilder& segment, SegmentOperand total, SegmentOperand sum, const Stream& scalar,
+                 unsigned power) {
+  if (power == 0) {
+    segment.around(total, sum);
+  } else {
+    segment.amuls(total, sum, segment.at(scalar));
+  }
 }
 
 RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups) {
@@ -98,39 +102,37 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   const u32 totals = 2 * (parts > 1 ? parts : 0) + 8 * log2_of(passes.sharing());
   const u32 depth = passes.choose_depth(3 * passes.span() + scalar_vectors, totals);
 
-  const Loop over_parts = trips(parts, {1, 0, 0, 0});
-  const u16 zero_sum =
-      builder.add(Unit::cal, 1, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum, {}, {}, {}}, {over_parts});
-  const auto summing =
-      passes.add(1, {{{{Opcode::aadd, {1, 0}, {0, 0}, {}, {}}}, {Stream{}, sum, {}, {}}, 1}}, depth, {}, {});
+  const u16 zero_sum = add_clear(builder, 0, sum, parts);
+  const auto summing = passes.add(1, {sum_columns(sum)}, depth, {}, {});
   passes.order(zero_sum, summing, {});
   const u16 sum_done = passes.add_total(2, sum, summing.last.back());
-  const u16 make_mean = builder.add(Unit::cal, 1, 2, {layer_norm_code::mean()}, {sum, scalar, {}, {}}, {});
-  builder.edge(sum_done, make_mean, data);
+  SegmentBuilder to_mean(builder, Unit::cal, 1, 2);
+  const auto mean_of = to_mean.at(sum);
+  layer_norm_code::mean(to_mean, mean_of, to_mean.at(scalar));
+  const u16 make_mean = to_mean.finish();
+  builder.data(sum_done, make_mean);
 
-  const u16 zero_squares =
-      builder.add(Unit::cal, 1, 3, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {squares, {}, {}, {}}, {over_parts});
-  const auto squaring = passes.add(4,
-                                   {{{{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
-                                    {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, squares, {}}, 2}},
-                                   depth, {}, {});
+  const u16 zero_squares = add_clear(builder, 3, squares, parts);
+  const auto squaring = passes.add(4, sum_squares(mean, squares), depth, {}, {});
   passes.order(zero_squares, squaring, {});
   passes.order(make_mean, squaring, {});
   const u16 squares_done = passes.add_total(5, squares, squaring.last.back());
-  const u16 make_deviation =
-      builder.add(Unit::cal, 1, 5, layer_norm_code::deviation(), {squares, offset, scalar, {}}, {});
-  builder.edge(squares_done, make_deviation, data);
+  SegmentBuilder to_deviation(builder, Unit::cal, 1, 5);
+  const auto deviation_of = to_deviation.at(squares), offset_vector = to_deviation.at(offset);
+  layer_norm_code::deviation(to_deviation, deviation_of, offset_vector, to_deviation.at(scalar));
+  const u16 make_deviation = to_deviation.finish();
+  builder.data(squares_done, make_deviation);
 
-  const auto scaling = passes.add(6, {{layer_norm_code::scale(span), {Stream{}, mean, deviation, {}}, {}}}, depth,
+  const auto scaling = passes.add(6, {scale_columns(mean, deviation, span)}, depth,
                                   RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
                                   layer_norm_register::output);
   passes.order(make_deviation, scaling, {});
 
-  builder.edge(constants, make_mean, data);
+  builder.data(constants, make_mean);
   const u16 last = scaling.last.back();
-  builder.edge(last, zero_sum, space, sets);
-  builder.edge(last, zero_squares, space, sets);
-  builder.edge(last, constants, space, 1);
+  builder.space(last, zero_sum, sets);
+  builder.space(last, zero_squares, sets);
+  builder.space(last, constants, 1);
   result.kernel = builder.finish();
   return result;
 }
@@ -157,58 +159,49 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   const u32 totals = (parts > 1 ? parts : 0) + 5 * log2_of(passes.sharing());
   const u32 depth = passes.choose_depth(2 * passes.span(), totals);
 
-  const u16 start = builder.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                                {maxima, row_stream(softmax_register::weights), {}, {}}, {trips(parts, {1, 0, 0, 0})});
-  const auto searching =
-      passes.add(1, {{{{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, maxima, {}, {}}, 1}}, depth, {}, {});
+  const u16 start = add_load(builder, 1, 0, {parts}, {maxima, {1}}, {row_stream(softmax_register::weights), {}});
+  const auto searching = passes.add(1, {find_maxima(maxima)}, depth, {}, {});
   passes.order(start, searching, {});
   const u16 maximum_found = passes.add_maximum(2, maxima, searching.last.back());
 
-  const u16 zero_sum = builder.add(Unit::cal, 1, 2, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum, {}, {}, {}},
-                                   {trips(parts, {1, 0, 0, 0})});
-  const auto summing = passes.add(3,
-                                  {{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}, {Opcode::exp, {0, 0}, {0, 0}, {}, {}}},
-                                    {Stream{}, maxima, {}, {}},
-                                    {}},
-                                   {{{Opcode::aadd, {2, 0}, {0, 0}, {}, {}}}, {Stream{}, {}, sum, {}}, 2}},
-                                  depth, {}, softmax_register::scores);
+  const u16 zero_sum = add_clear(builder, 2, sum, parts);
+  const auto summing = passes.add(3, sum_exponentials(maxima, sum), depth, {}, softmax_register::scores);
   passes.order(zero_sum, summing, {});
-  builder.edge(maximum_found, zero_sum, data);
+  builder.data(maximum_found, zero_sum);
   const u16 sum_done = passes.add_total(4, sum, summing.last.back());
   const Stream scalar = stream_at(spec.power > 0 ? static_cast<i32>(builder.allocate_vectors(1) * lanes) : 0);
-  const u16 invert = builder.add(
-      Unit::cal, 1, 4, {rounded_total({2, 0}, {1, 0}, {3, 0}, spec.power), {Opcode::rcp, {0, 0}, {2, 0}, {}, {}}},
-      {reciprocal, sum, total, scalar}, {});
-  builder.edge(sum_done, invert, data);
+  SegmentBuilder to_reciprocal(builder, Unit::cal, 1, 4);
+  const auto reciprocal_of = to_reciprocal.at(reciprocal), exponentials = to_reciprocal.at(sum);
+  const auto rounded = to_reciprocal.at(total);
+  round_total(to_reciprocal, rounded, exponentials, scalar, spec.power);
+  to_reciprocal.rcp(reciprocal_of, rounded);
+  const u16 invert = to_reciprocal.finish();
+  builder.data(sum_done, invert);
   if (spec.power > 0) {
-    const u16 constants = builder.add(
-        Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-        {stream_at(scalar.base / static_cast<i32>(lanes)),
-         row_stream(softmax_register::weights, static_cast<i32>(softmax_constant::power_vector * lanes * 2)),
-         {},
-         {}},
-        {});
-    builder.edge(constants, invert, data);
-    builder.edge(invert, constants, space, 1);
+    const Stream slot = stream_at(scalar.base / static_cast<i32>(lanes));
+    const auto power_at = static_cast<i32>(softmax_constant::power_vector * lanes * 2);
+    const u16 constants =
+        add_load(builder, 0, 0, {}, {slot, {}}, {row_stream(softmax_register::weights, power_at), {}});
+    builder.data(constants, invert);
+    builder.space(invert, constants, 1);
   }
   // All PEs that share the rows have these values; all of them store them.
-  const auto add_store = [&](u32 column, const Stream& value) {
+  const auto store_column = [&](u32 column, const Stream& value) {
     Stream memory = column_stream(softmax_register::reciprocal, spec.reciprocal_layout);
     const VectorWalk walk = spec.reciprocal_layout.by_column();
     memory.base += static_cast<i32>(column / lanes) * walk.panel + static_cast<i32>(column % lanes) * walk.step;
-    const u16 store =
-        builder.add(Unit::store, 1, 4, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {value, memory, {}, {}}, {});
-    builder.edge(invert, store, data);
-    builder.edge(store, invert, space, rows_in_flight);
+    const u16 store = add_store(builder, 1, 4, {}, {value, {}}, {memory, {}});
+    builder.data(invert, store);
+    builder.space(store, invert, rows_in_flight);
     return store;
   };
-  add_store(softmax_column::reciprocal, reciprocal);
+  store_column(softmax_column::reciprocal, reciprocal);
   if (spec.for_merge) {
-    add_store(softmax_column::sum, total);
-    builder.edge(add_store(softmax_column::maximum, maxima), start, space, rows_in_flight);
+    store_column(softmax_column::sum, total);
+    builder.space(store_column(softmax_column::maximum, maxima), start, rows_in_flight);
   }
-  builder.edge(invert, zero_sum, space, sets);
-  builder.edge(summing.last.back(), start, space, rows_in_flight);
+  builder.space(invert, zero_sum, sets);
+  builder.space(summing.last.back(), start, rows_in_flight);
   result.kernel = builder.finish();
   return result;
 }

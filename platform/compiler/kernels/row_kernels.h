@@ -7,8 +7,8 @@
 #include <tuple>
 #include <vector>
 
-#include "models/isa/instruction.h"
 #include "models/isa/kernel.h"
+#include "platform/compiler/kernels/segment_builder.h"
 #include "platform/compiler/target.h"
 #include "platform/program/layout.h"
 
@@ -42,13 +42,12 @@ inline constexpr unsigned input = 0, output = 1, weights = 2;
 /// They begin with scalars: the fp32 halves (lower, upper) of 1 / columns, then those of sqrt(columns). From this
 /// vector on there are two with the halves of columns * epsilon in all lanes.
 [[nodiscard]] u32 layer_norm_offset_vector(u32 lanes);
+/// The arithmetic of a layer norm; each adds its instructions to a segment.
 namespace layer_norm_code {
-/// Streams: the sum, which becomes the mean; the scalars.
-[[nodiscard]] Instruction mean();
-/// Streams: the sum of squares, which becomes the reciprocal of the deviation; the vectors; the scalars.
-[[nodiscard]] std::vector<Instruction> deviation();
-/// Streams: x, in place; mean; reciprocal of the deviation; weights and, `span` further on, biases.
-[[nodiscard]] std::vector<Instruction> scale(u32 span);
+/// The sum becomes the mean. `scalars`: the first of the constants.
+void mean(SegmentBuilder& segment, SegmentOperand sum, SegmentOperand scalars);
+/// The sum of squares becomes the reciprocal of the deviation. `offset`: the first vector of columns * epsilon.
+void deviation(SegmentBuilder& segment, SegmentOperand squares, SegmentOperand offset, SegmentOperand scalars);
 }  // namespace layer_norm_code
 [[nodiscard]] RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups);
 
@@ -60,8 +59,9 @@ namespace layer_norm_code {
 namespace softmax_constant {
 inline constexpr u32 power_vector = 1;
 }
-/// total = r(sum * 2^-power); `scalar`, which is 2^-power, is not read where the power is 0.
-[[nodiscard]] Instruction rounded_total(Operand total, Operand sum, Operand scalar, unsigned power);
+/// Adds total = r(sum * 2^-power) to a segment. `scalar`, the stream of 2^-power, is not read where the power is 0.
+void round_total(SegmentBuilder& segment, SegmentOperand total, SegmentOperand sum, const Stream& scalar,
+                 unsigned power);
 
 /// In place over `columns` columns: x = exp(x - maximum of the row); into columns of their own (softmax_column)
 /// reciprocal = 1 / sum of the row and, for a later merge, maximum and sum; that sum is multiplied by 2^-power.

@@ -13,9 +13,6 @@ namespace bvp {
 
 namespace {
 
-constexpr EdgeKind data = EdgeKind::data;
-constexpr EdgeKind space = EdgeKind::space;
-
 /// The steps of RowPartSpec.
 class RowPartBuilder {
  public:
@@ -75,15 +72,14 @@ class RowPartBuilder {
 
   /// The value of a statistic: one vector for each lane group.
   u16 load_statistic(u32 column, const Stream& slot) {
-    return builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                        {slot, passes_.column(row_part_register::statistics, column), {}, {}}, {});
+    return add_load(builder_, 1, 0, {}, {slot, {}}, {passes_.column(row_part_register::statistics, column), {}});
   }
   /// All PEs that share the rows have the value, and all of them store it.
   void store_statistic(u32 column, const Stream& value, u16 made) {
-    const u16 store = builder_.add(Unit::store, 1, 7, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                   {value, passes_.column(row_part_register::statistics, column), {}, {}}, {});
-    builder_.edge(made, store, data);
-    builder_.edge(store, made, space, rows_in_flight_);
+    const u16 store =
+        add_store(builder_, 1, 7, {}, {value, {}}, {passes_.column(row_part_register::statistics, column), {}});
+    builder_.data(made, store);
+    builder_.space(store, made, rows_in_flight_);
   }
 
   [[nodiscard]] Stream row_accumulator() {
@@ -95,36 +91,38 @@ class RowPartBuilder {
   /// The fp32 value of two statistics, from `column` on; returns the segment that joins them.
   u16 load_wide_statistic(u32 column, const Stream& accumulator) {
     const Stream slots = halves();
-    const u16 load =
-        builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, 1}, {2, 0}, {}, {}}},
-                     {slots,
-                      passes_.column(row_part_register::statistics, column),
-                      passes_.column(row_part_register::statistics, column + 1),
-                      {}},
-                     {});
-    const u16 join = builder_.add(Unit::cal, 1, 0,
-                                  {{Opcode::azero, {0, 0}, {}, {}, {}}, {Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}}},
-                                  {accumulator, slots, {}, {}}, {});
-    builder_.edge(load, join, data);
-    builder_.edge(join, load, space, rows_in_flight_);
+    SegmentBuilder load_halves(builder_, Unit::load, 1, 0);
+    const auto low = load_halves.at(slots);
+    load_halves.ld(low, load_halves.at(passes_.column(row_part_register::statistics, column)));
+    load_halves.ld(low + 1, load_halves.at(passes_.column(row_part_register::statistics, column + 1)));
+    const u16 load = load_halves.finish();
+
+    SegmentBuilder join_halves(builder_, Unit::cal, 1, 0);
+    const auto value = join_halves.at(accumulator), half = join_halves.at(slots);
+    join_halves.azero(value);
+    join_halves.ajoin(value, half, half + 1);
+    const u16 join = join_halves.finish();
+    builder_.data(load, join);
+    builder_.space(join, load, rows_in_flight_);
     return join;
   }
   /// The reverse: writes the fp32 value as two statistics; returns the segment that reads the accumulator.
   u16 store_wide_statistic(u32 column, const Stream& accumulator, u16 made) {
     const Stream slots = halves();
-    const u16 split =
-        builder_.add(Unit::cal, 1, 7, {{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, 1}, {1, 0}, {}, {}}},
-                     {slots, accumulator, {}, {}}, {});
-    const u16 store =
-        builder_.add(Unit::store, 1, 7, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, 1}, {}, {}}},
-                     {slots,
-                      passes_.column(row_part_register::statistics, column),
-                      passes_.column(row_part_register::statistics, column + 1),
-                      {}},
-                     {});
-    builder_.edge(made, split, data);
-    builder_.edge(split, store, data);
-    builder_.edge(store, split, space, rows_in_flight_);
+    SegmentBuilder split_value(builder_, Unit::cal, 1, 7);
+    const auto half = split_value.at(slots), value = split_value.at(accumulator);
+    split_value.alow(half, value);
+    split_value.ahigh(half + 1, value);
+    const u16 split = split_value.finish();
+
+    SegmentBuilder store_halves(builder_, Unit::store, 1, 7);
+    const auto low = store_halves.at(slots);
+    store_halves.st(store_halves.at(passes_.column(row_part_register::statistics, column)), low);
+    store_halves.st(store_halves.at(passes_.column(row_part_register::statistics, column + 1)), low + 1);
+    const u16 store = store_halves.finish();
+    builder_.data(made, split);
+    builder_.data(split, store);
+    builder_.space(store, split, rows_in_flight_);
     return split;
   }
 
@@ -133,8 +131,9 @@ class RowPartBuilder {
   template <class Finish>
   RowPasses::Pass add_summing(const std::vector<RowPasses::Step>& steps, u32 depth,
                               const std::optional<unsigned>& store, std::optional<u16> prepared, const Finish& finish) {
-    const u16 zero = builder_.add(Unit::cal, 1, 0, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum_, {}, {}, {}},
-                                  {trips(passes_.parts(), {1, 0, 0, 0})});
+    SegmentBuilder clear(builder_, Unit::cal, 1, 0, {passes_.parts()});
+    clear.azero(clear.at(sum_, {1}));
+    const u16 zero = clear.finish();
     const u16 start = spec_.first ? zero : passes_.add_earlier_sums(row_part_register::sums, sum_, zero);
     RowPasses::Pass pass = passes_.add(1, steps, depth, {}, store);
     passes_.order(start, pass, {});
@@ -146,7 +145,7 @@ class RowPartBuilder {
     } else {
       end = passes_.leave_sums(2, row_part_register::sums, sum_, pass.last.back());
     }
-    builder_.edge(end, zero, space, sum_sets_);
+    builder_.space(end, zero, sum_sets_);
     return pass;
   }
   void allocate_sum() {
@@ -160,14 +159,15 @@ class RowPartBuilder {
     allocate_sum();
     const Constants constants = add_constants(layer_norm_constants(lanes_, spec_.row_columns, spec_.epsilon));
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
-    add_summing({{{{Opcode::aadd, {1, 0}, {0, 0}, {}, {}}}, {Stream{}, sum_, {}, {}}, 1}}, depth, {}, {},
-                [&](u16 total) {
-                  const u16 make_mean =
-                      builder_.add(Unit::cal, 1, 2, {layer_norm_code::mean()}, {sum_, constants.scalars, {}, {}}, {});
-                  builder_.edge(total, make_mean, data);
-                  use_constants(constants, make_mean);
-                  return store_wide_statistic(norm_column::mean, sum_, make_mean);
-                });
+    add_summing({sum_columns(sum_)}, depth, {}, {}, [&](u16 total) {
+      SegmentBuilder to_mean(builder_, Unit::cal, 1, 2);
+      const auto mean_of = to_mean.at(sum_);
+      layer_norm_code::mean(to_mean, mean_of, to_mean.at(constants.scalars));
+      const u16 make_mean = to_mean.finish();
+      builder_.data(total, make_mean);
+      use_constants(constants, make_mean);
+      return store_wide_statistic(norm_column::mean, sum_, make_mean);
+    });
   }
 
   void add_squares() {
@@ -176,18 +176,17 @@ class RowPartBuilder {
     const Stream mean = row_accumulator();
     const u16 load_mean = load_wide_statistic(norm_column::mean, mean);
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
-    const auto pass =
-        add_summing({{{{Opcode::asub, {0, 0}, {1, 0}, {0, 0}, {}}}, {Stream{}, mean, {}, {}}, {}},
-                     {{{Opcode::amac, {2, 0}, {0, 0}, {0, 0}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
-                    depth, {}, load_mean, [&](u16 total) {
-                      const Stream offset = offset_by(constants.vectors, layer_norm_offset_vector(lanes_));
-                      const u16 make_deviation = builder_.add(Unit::cal, 1, 2, layer_norm_code::deviation(),
-                                                              {sum_, offset, constants.scalars, {}}, {});
-                      builder_.edge(total, make_deviation, data);
-                      use_constants(constants, make_deviation);
-                      return store_wide_statistic(norm_column::deviation, sum_, make_deviation);
-                    });
-    builder_.edge(pass.last.back(), load_mean, space, rows_in_flight_);
+    const auto pass = add_summing(sum_squares(mean, sum_), depth, {}, load_mean, [&](u16 total) {
+      SegmentBuilder to_deviation(builder_, Unit::cal, 1, 2);
+      const auto deviation_of = to_deviation.at(sum_);
+      const auto offset = to_deviation.at(offset_by(constants.vectors, layer_norm_offset_vector(lanes_)));
+      layer_norm_code::deviation(to_deviation, deviation_of, offset, to_deviation.at(constants.scalars));
+      const u16 make_deviation = to_deviation.finish();
+      builder_.data(total, make_deviation);
+      use_constants(constants, make_deviation);
+      return store_wide_statistic(norm_column::deviation, sum_, make_deviation);
+    });
+    builder_.space(pass.last.back(), load_mean, rows_in_flight_);
   }
 
   void add_scale() {
@@ -197,11 +196,11 @@ class RowPartBuilder {
     const u32 span = passes_.scalar_span(), scalar_vectors = vectors_of(2 * std::size_t{span}, lanes_);
     const u32 depth = passes_.choose_depth(passes_.span() + scalar_vectors, 0);
     const auto pass =
-        passes_.add(1, {{layer_norm_code::scale(span), {Stream{}, mean, deviation, {}}, {}}}, depth,
+        passes_.add(1, {scale_columns(mean, deviation, span)}, depth,
                     RowPasses::Scalars{row_part_register::scalars, 0, scalar_vectors}, row_part_register::output);
     for (const u16 load : {load_mean, load_deviation}) {
       passes_.order(load, pass, {});
-      builder_.edge(pass.last.back(), load, space, rows_in_flight_);
+      builder_.space(pass.last.back(), load, rows_in_flight_);
     }
   }
 
@@ -212,18 +211,15 @@ class RowPartBuilder {
     result_.weights = softmax_constants(lanes_, 0);
     const Stream before = spec_.first ? row_stream(row_part_register::constants)
                                       : passes_.column(row_part_register::statistics, softmax_column::maximum);
-    const u16 start = builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {maxima, before, {}, {}},
-                                   {trips(parts, {1, 0, 0, 0})});
-    const auto pass =
-        passes_.add(1, {{{{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {Stream{}, maxima, {}, {}}, 1}}, depth, {}, {});
+    const u16 start = add_load(builder_, 1, 0, {parts}, {maxima, {1}}, {before, {}});
+    const auto pass = passes_.add(1, {find_maxima(maxima)}, depth, {}, {});
     passes_.order(start, pass, {});
     result_.exchange_cycles = row_exchange_cycles(passes_.sharing()) / 2;
     const u16 found = passes_.add_maximum(2, maxima, pass.last.back());
-    const u16 store =
-        builder_.add(Unit::store, 1, 7, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                     {maxima, passes_.column(row_part_register::statistics, softmax_column::maximum), {}, {}}, {});
-    builder_.edge(found, store, data);
-    builder_.edge(store, start, space, rows_in_flight_);
+    const u16 store = add_store(builder_, 1, 7, {}, {maxima, {}},
+                                {passes_.column(row_part_register::statistics, softmax_column::maximum), {}});
+    builder_.data(found, store);
+    builder_.space(store, start, rows_in_flight_);
   }
 
   void add_exponent() {
@@ -233,22 +229,19 @@ class RowPartBuilder {
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
     const u16 load_maximum = load_statistic(softmax_column::maximum, maximum);
     const auto pass =
-        add_summing({{{{Opcode::sub, {0, 0}, {0, 0}, {1, 0}, {}}, {Opcode::exp, {0, 0}, {0, 0}, {}, {}}},
-                      {Stream{}, maximum, {}, {}},
-                      {}},
-                     {{{Opcode::aadd, {2, 0}, {0, 0}, {}, {}}}, {Stream{}, {}, sum_, {}}, 2}},
-                    depth, row_part_register::output, load_maximum, [&](u16 total) {
-                      const Stream power = offset_by(constants.scalars, softmax_constant::power_vector * lanes_);
-                      const u16 invert = builder_.add(
-                          Unit::cal, 1, 2,
-                          {rounded_total({0, 0}, {1, 0}, {2, 0}, spec_.power), {Opcode::rcp, {0, 0}, {0, 0}, {}, {}}},
-                          {reciprocal, sum_, power, {}}, {});
-                      builder_.edge(total, invert, data);
-                      if (spec_.power > 0) use_constants(constants, invert);
-                      store_statistic(softmax_column::reciprocal, reciprocal, invert);
-                      return invert;
-                    });
-    builder_.edge(pass.last.back(), load_maximum, space, rows_in_flight_);
+        add_summing(sum_exponentials(maximum, sum_), depth, row_part_register::output, load_maximum, [&](u16 total) {
+          const Stream power = offset_by(constants.scalars, softmax_constant::power_vector * lanes_);
+          SegmentBuilder to_reciprocal(builder_, Unit::cal, 1, 2);
+          const auto inverse = to_reciprocal.at(reciprocal), exponentials = to_reciprocal.at(sum_);
+          round_total(to_reciprocal, inverse, exponentials, power, spec_.power);
+          to_reciprocal.rcp(inverse, inverse);
+          const u16 invert = to_reciprocal.finish();
+          builder_.data(total, invert);
+          if (spec_.power > 0) use_constants(constants, invert);
+          store_statistic(softmax_column::reciprocal, reciprocal, invert);
+          return invert;
+        });
+    builder_.space(pass.last.back(), load_maximum, rows_in_flight_);
   }
 
   static Stream offset_by(Stream stream, u32 distance) {
@@ -257,8 +250,8 @@ class RowPartBuilder {
   }
 
   void use_constants(const Constants& constants, u16 reader) {
-    builder_.edge(constants.load, reader, data);
-    builder_.edge(reader, constants.load, space, 1);
+    builder_.data(constants.load, reader);
+    builder_.space(reader, constants.load, 1);
   }
 
   const RowPartSpec& spec_;

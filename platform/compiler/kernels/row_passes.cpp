@@ -10,9 +10,6 @@ namespace bvp {
 
 namespace {
 
-constexpr EdgeKind data = EdgeKind::data;
-constexpr EdgeKind space = EdgeKind::space;
-
 /// The cheapest number of PEs that share the columns of a lane group. Each PE has at least two parts of the sums,
 /// because a single part would wait for the adder at every column, and because the PEs queue for the bank of their
 /// common tile.
@@ -72,9 +69,8 @@ u32 RowPasses::choose_depth(u32 vectors, u32 others) const {
 }
 
 u16 RowPasses::add_constants(unsigned launch_register, u32 slots, u32 vectors) {
-  return builder_.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                      {stream_at(static_cast<i32>(slots)), row_stream(launch_register), {}, {}},
-                      {trips(vectors, {1, static_cast<i32>(lanes_ * 2), 0, 0})});
+  return add_load(builder_, 0, 0, {vectors}, {stream_at(static_cast<i32>(slots)), {1}},
+                  {row_stream(launch_register), {static_cast<i32>(lanes_ * 2)}});
 }
 
 RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32 depth,
@@ -95,18 +91,17 @@ RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32
       builder_.add_pe_value(stream, [&](u32 pe) { return place(pe) * step; });
       return stream;
     };
-    const std::vector<Loop> moves{trips(columns, {1, static_cast<i32>(sharing_) * step, 0, 0})};
-    std::vector<u16> loads{builder_.add(Unit::load, scope, tag, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                                        {slots, memory(launch_register_), {}, {}}, moves)};
+    const i32 next = static_cast<i32>(sharing_) * step;
+    std::vector<u16> loads{add_load(builder_, scope, tag, {columns}, {slots, {1}}, {memory(launch_register_), {next}})};
     Stream scalar;
     if (scalars) {
       const auto block = static_cast<i32>(scalars->vectors * lanes_ * 2);
       Stream source = row_stream(scalars->launch_register, scalars->offset);
       if (scope == 2) source.instance_stride[1] = block;
       if (scope == 1) source.base += static_cast<i32>(panels_) * block;
-      loads.push_back(builder_.add(Unit::load, scope, tag, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                                   {rotating(scalar_slots, 2, rotation, scalars->vectors), source, {}, {}},
-                                   {trips(scalars->vectors, {1, static_cast<i32>(lanes_ * 2), 0, 0})}));
+      loads.push_back(add_load(builder_, scope, tag, {scalars->vectors},
+                               {rotating(scalar_slots, 2, rotation, scalars->vectors), {1}},
+                               {source, {static_cast<i32>(lanes_ * 2)}}));
       scalar = rotating(scalar_slots * lanes_, 2, rotation, scalars->vectors * lanes_);
       builder_.add_pe_value(scalar, [&](u32 pe) { return place(pe); });
     }
@@ -114,21 +109,20 @@ RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32
     for (const Step& step : steps) add_step(cals, step, slots, scalars ? &scalar : nullptr, scope, tag, columns);
     std::vector<u16> readers{cals.back()};
     if (store) {
-      readers.push_back(builder_.add(Unit::store, scope, tag, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                     {slots, memory(*store), {}, {}}, moves));
-      builder_.edge(cals.back(), readers.back(), data);
+      readers.push_back(add_store(builder_, scope, tag, {columns}, {slots, {1}}, {memory(*store), {next}}));
+      builder_.data(cals.back(), readers.back());
     }
     for (const u16 load : loads) {
-      builder_.edge(load, cals.front(), data);
-      for (const u16 reader : readers) builder_.edge(reader, load, space, rotation);
+      builder_.data(load, cals.front());
+      for (const u16 reader : readers) builder_.space(reader, load, rotation);
       // The columns of the tail use the buffer of the panels, after the last panel and before the panels of the next
       // rows.
-      for (const u16 reader : main_readers) builder_.edge(reader, load, space);
+      for (const u16 reader : main_readers) builder_.space(reader, load);
     }
     for (const u16 load : main_loads) {
-      for (const u16 reader : readers) builder_.edge(reader, load, space, 1);
+      for (const u16 reader : readers) builder_.space(reader, load, 1);
     }
-    if (!pass.last.empty()) builder_.edge(pass.last.back(), cals.front(), data);
+    if (!pass.last.empty()) builder_.data(pass.last.back(), cals.front());
     pass.first.push_back(cals.front());
     pass.last.push_back(cals.back());
     main_readers = readers;
@@ -141,74 +135,85 @@ RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32
 
 void RowPasses::order(std::optional<u16> before, const Pass& pass, std::optional<u16> after) {
   for (std::size_t i = 0; i < pass.first.size(); ++i) {
-    if (before) builder_.edge(*before, pass.first[i], data);
-    if (after) builder_.edge(pass.last[i], *after, data);
+    if (before) builder_.data(*before, pass.first[i]);
+    if (after) builder_.data(pass.last[i], *after);
   }
 }
 
 u16 RowPasses::add_total(unsigned tag, const Stream& sum, u16 before) {
   u16 last = before;
   const auto chain = [&](u16 segment) {
-    builder_.edge(last, segment, data);
+    builder_.data(last, segment);
     last = segment;
   };
   if (parts() > 1) {
-    const auto half = static_cast<u16>(parts() / 2);
-    const Stream halves = stream_at(static_cast<i32>(builder_.allocate_vectors(parts())));
+    const u32 half = parts() / 2;
+    const Stream all = halves(half);
     for (u32 count = half; count > 0; count /= 2) {
       Stream upper = sum;
       upper.base += static_cast<i32>(count);
-      chain(builder_.add(Unit::cal, 1, tag,
-                         {{Opcode::alow, {0, 0}, {2, 0}, {}, {}},
-                          {Opcode::ahigh, {0, half}, {2, 0}, {}, {}},
-                          {Opcode::ajoin, {1, 0}, {0, 0}, {0, half}, {}}},
-                         {halves, sum, upper, {}}, {trips(count, {1, 1, 1, 0})}));
+      SegmentBuilder join(builder_, Unit::cal, 1, tag, {count});
+      const auto low = join.at(all, {1}), to = join.at(sum, {1}), from = join.at(upper, {1});
+      join.alow(low, from);
+      join.ahigh(low + half, from);
+      join.ajoin(to, low, low + half);
+      chain(join.finish());
     }
   }
   for (u32 mask = sharing_ / 2; mask > 0; mask /= 2) {
-    const Stream own = stream_at(static_cast<i32>(builder_.allocate_vectors(2)));
-    const Stream received = stream_at(static_cast<i32>(builder_.allocate_vectors(2)));
-    chain(builder_.add(Unit::cal, 1, tag,
-                       {{Opcode::alow, {0, 0}, {2, 0}, {}, {}}, {Opcode::ahigh, {0, 1}, {2, 0}, {}, {}}},
-                       {own, {}, sum, {}}, {}));
-    const u16 join =
-        builder_.add(Unit::cal, 1, tag, {{Opcode::ajoin, {1, 0}, {0, 0}, {0, 1}, {}}}, {received, sum, {}, {}}, {});
-    add_exchange(last, join, tag, mask, own, received, 2);
-    chain(join);
+    const Stream own = halves(1), received = halves(1);
+    SegmentBuilder split(builder_, Unit::cal, 1, tag);
+    const auto low = split.at(own), split_sum = split.at(sum);
+    split.alow(low, split_sum);
+    split.ahigh(low + 1, split_sum);
+    chain(split.finish());
+
+    SegmentBuilder join(builder_, Unit::cal, 1, tag);
+    const auto other = join.at(received);
+    join.ajoin(join.at(sum), other, other + 1);
+    const u16 joined = join.finish();
+    add_exchange(last, joined, tag, mask, own, received, 2);
+    chain(joined);
   }
   return last;
 }
 
 u16 RowPasses::add_earlier_sums(unsigned launch_register, const Stream& sum, u16 zero) {
-  const auto upper = static_cast<u16>(parts());
-  const Stream halves = stream_at(static_cast<i32>(builder_.allocate_vectors(2 * parts())));
+  const Stream earlier = halves(parts());
   const i32 next = static_cast<i32>(sharing_) * layout_.by_column().step;
-  const u16 load =
-      builder_.add(Unit::load, 1, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}, {Opcode::ld, {0, upper}, {2, 0}, {}, {}}},
-                   {halves, sums_memory(launch_register, 0), sums_memory(launch_register, ways_), {}},
-                   {trips(parts(), {1, next, next, 0})});
-  const u16 join = builder_.add(Unit::cal, 1, 0, {{Opcode::ajoin, {0, 0}, {1, 0}, {1, upper}, {}}},
-                                {sum, halves, {}, {}}, {trips(parts(), {1, 1, 0, 0})});
-  builder_.edge(load, join, data);
-  builder_.edge(join, load, space, 1);
-  builder_.edge(zero, join, data);
+  SegmentBuilder load_halves(builder_, Unit::load, 1, 0, {parts()});
+  const auto low = load_halves.at(earlier, {1});
+  load_halves.ld(low, load_halves.at(sums_memory(launch_register, 0), {next}));
+  load_halves.ld(low + parts(), load_halves.at(sums_memory(launch_register, ways_), {next}));
+  const u16 load = load_halves.finish();
+
+  SegmentBuilder join_halves(builder_, Unit::cal, 1, 0, {parts()});
+  const auto part = join_halves.at(sum, {1}), half = join_halves.at(earlier, {1});
+  join_halves.ajoin(part, half, half + parts());
+  const u16 join = join_halves.finish();
+  builder_.data(load, join);
+  builder_.space(join, load, 1);
+  builder_.data(zero, join);
   return join;
 }
 
 u16 RowPasses::leave_sums(unsigned tag, unsigned launch_register, const Stream& sum, u16 before) {
-  const auto upper = static_cast<u16>(parts());
-  const Stream halves = stream_at(static_cast<i32>(builder_.allocate_vectors(2 * parts())));
+  const Stream left = halves(parts());
   const i32 next = static_cast<i32>(sharing_) * layout_.by_column().step;
-  const u16 split = builder_.add(Unit::cal, 1, tag,
-                                 {{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, upper}, {1, 0}, {}, {}}},
-                                 {halves, sum, {}, {}}, {trips(parts(), {1, 1, 0, 0})});
-  const u16 store = builder_.add(Unit::store, 1, tag,
-                                 {{Opcode::st, {1, 0}, {0, 0}, {}, {}}, {Opcode::st, {2, 0}, {0, upper}, {}, {}}},
-                                 {halves, sums_memory(launch_register, 0), sums_memory(launch_register, ways_), {}},
-                                 {trips(parts(), {1, next, next, 0})});
-  builder_.edge(before, split, data);
-  builder_.edge(split, store, data);
-  builder_.edge(store, split, space, 1);
+  SegmentBuilder split_sums(builder_, Unit::cal, 1, tag, {parts()});
+  const auto half = split_sums.at(left, {1}), part = split_sums.at(sum, {1});
+  split_sums.alow(half, part);
+  split_sums.ahigh(half + parts(), part);
+  const u16 split = split_sums.finish();
+
+  SegmentBuilder store_halves(builder_, Unit::store, 1, tag, {parts()});
+  const auto low = store_halves.at(left, {1});
+  store_halves.st(store_halves.at(sums_memory(launch_register, 0), {next}), low);
+  store_halves.st(store_halves.at(sums_memory(launch_register, ways_), {next}), low + parts());
+  const u16 store = store_halves.finish();
+  builder_.data(before, split);
+  builder_.data(split, store);
+  builder_.space(store, split, 1);
   return split;
 }
 
@@ -222,19 +227,23 @@ Stream RowPasses::column(unsigned launch_register, u32 index) const {
 u16 RowPasses::add_maximum(unsigned tag, const Stream& maxima, u16 before) {
   u16 last = before;
   const auto chain = [&](u16 segment) {
-    builder_.edge(last, segment, data);
+    builder_.data(last, segment);
     last = segment;
   };
   for (u32 count = parts() / 2; count > 0; count /= 2) {
     Stream upper = maxima;
     upper.base += static_cast<i32>(count);
-    chain(builder_.add(Unit::cal, 1, tag, {{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {upper, maxima, {}, {}},
-                       {trips(count, {1, 1, 0, 0})}));
+    SegmentBuilder compare(builder_, Unit::cal, 1, tag, {count});
+    const auto from = compare.at(upper, {1}), to = compare.at(maxima, {1});
+    compare.max(to, from, to);
+    chain(compare.finish());
   }
   for (u32 mask = sharing_ / 2; mask > 0; mask /= 2) {
     const Stream received = stream_at(static_cast<i32>(builder_.allocate_vectors(1)));
-    const u16 join =
-        builder_.add(Unit::cal, 1, tag, {{Opcode::max, {1, 0}, {0, 0}, {1, 0}, {}}}, {received, maxima, {}, {}}, {});
+    SegmentBuilder compare(builder_, Unit::cal, 1, tag);
+    const auto other = compare.at(received), to = compare.at(maxima);
+    compare.max(to, other, to);
+    const u16 join = compare.finish();
     add_exchange(last, join, tag, mask, maxima, received, 1);
     chain(join);
   }
@@ -249,44 +258,89 @@ Stream RowPasses::sums_memory(unsigned launch_register, u32 first) {
 
 void RowPasses::add_exchange(u16 before, u16 join, unsigned tag, u32 mask, const Stream& own, const Stream& received,
                              u32 vectors) {
-  const u16 flow = builder_.add(Unit::flow, 1, tag, {{Opcode::send, {0, 0}, {1, 0}, {0, static_cast<u16>(mask)}, {}}},
-                                {received, own, {}, {}}, {trips(vectors, {1, 1, 0, 0})});
-  builder_.edge(before, flow, data);
-  builder_.edge(flow, join, data, 0, mask);
-  builder_.edge(join, flow, space, 1, mask);
+  SegmentBuilder exchange(builder_, Unit::flow, 1, tag, {vectors});
+  const auto to = exchange.at(received, {1});
+  exchange.send(to, exchange.at(own, {1}), number(mask));
+  const u16 flow = exchange.finish();
+  builder_.data(before, flow);
+  builder_.edge(flow, join, EdgeKind::data, 0, mask);
+  builder_.edge(join, flow, EdgeKind::space, 1, mask);
   // The vectors that are sent are overwritten by the join at the earliest.
-  builder_.edge(flow, join, data);
-  builder_.edge(flow, before, space, 1);
+  builder_.data(flow, join);
+  builder_.space(flow, before, 1);
 }
 
 void RowPasses::add_step(std::vector<u16>& cals, const Step& step, const Stream& slots, const Stream* scalar,
                          unsigned scope, unsigned tag, u32 columns) {
-  const auto segment = [&](u32 first, const std::vector<Loop>& loops) {
-    auto streams = step.streams;
-    streams[0] = slots;
-    streams[0].base += static_cast<i32>(first);
-    if (scalar != nullptr) streams[3] = *scalar;
-    const u16 cal = builder_.add(Unit::cal, scope, tag, step.code, streams, loops);
-    if (!cals.empty()) builder_.edge(cals.back(), cal, data);
+  // Loops: over the parts if the step has any and there are several, then over the rounds through them.
+  const auto add_segment = [&](u32 first, const std::vector<u32>& trips, const std::vector<i32>& strides) {
+    SegmentBuilder segment(builder_, Unit::cal, scope, tag, trips);
+    Stream columns_from = slots;
+    columns_from.base += static_cast<i32>(first);
+    StepOperands operands;
+    operands.column = segment.at(columns_from, strides);
+    operands.scalar = [&] { return segment.at(*scalar, {static_cast<i32>(sharing_)}); };
+    operands.part = [&](const Stream& sums) { return segment.at(sums, {parts() == 1 ? 0 : 1}); };
+    step.code(segment, operands);
+    const u16 cal = segment.finish();
+    if (!cals.empty()) builder_.data(cals.back(), cal);
     cals.push_back(cal);
   };
-  if (!step.parts_stream) {
-    segment(0, {trips(columns, {1, 0, 0, scalar != nullptr ? static_cast<i32>(sharing_) : 0})});
+  if (!step.by_parts || parts() == 1) {
+    add_segment(0, {columns}, {1});
     return;
   }
   const u32 rounds = columns / parts(), rest = columns % parts();
-  const auto over_parts = [&](u32 count) {
-    Loop loop = trips(count, {1, 0, 0, 0});
-    loop.stride[*step.parts_stream] = 1;
-    return loop;
+  if (rounds > 0) add_segment(0, {parts(), rounds}, {1, static_cast<i32>(parts())});
+  if (rest > 0) add_segment(rounds * parts(), {rest}, {1});
+}
+
+Stream RowPasses::halves(u32 sums) { return stream_at(static_cast<i32>(builder_.allocate_vectors(2 * sums))); }
+
+RowPasses::Step sum_columns(const Stream& sum) {
+  return {[=](SegmentBuilder& segment, const RowPasses::StepOperands& operands) {
+            segment.aadd(operands.part(sum), operands.column);
+          },
+          true};
+}
+
+std::vector<RowPasses::Step> sum_squares(const Stream& mean, const Stream& squares) {
+  const auto subtract = [=](SegmentBuilder& segment, const RowPasses::StepOperands& operands) {
+    segment.asub(operands.column, segment.at(mean), operands.column);
   };
-  // If there is a single part, the rounds are the innermost loop.
-  if (parts() == 1) {
-    segment(0, {trips(columns, {1, 0, 0, 0})});
-    return;
-  }
-  if (rounds > 0) segment(0, {over_parts(parts()), trips(rounds, {static_cast<i32>(parts()), 0, 0, 0})});
-  if (rest > 0) segment(rounds * parts(), {over_parts(rest)});
+  const auto square = [=](SegmentBuilder& segment, const RowPasses::StepOperands& operands) {
+    segment.amac(operands.part(squares), operands.column, operands.column);
+  };
+  return {{subtract, false}, {square, true}};
+}
+
+RowPasses::Step scale_columns(const Stream& mean, const Stream& deviation, u32 span) {
+  return {[=](SegmentBuilder& segment, const RowPasses::StepOperands& operands) {
+            segment.asub(operands.column, segment.at(mean), operands.column);
+            segment.amul(operands.column, segment.at(deviation), operands.column);
+            const auto weight = operands.scalar();
+            segment.fmass(operands.column, operands.column, weight, weight + span);
+          },
+          false};
+}
+
+RowPasses::Step find_maxima(const Stream& maxima) {
+  return {[=](SegmentBuilder& segment, const RowPasses::StepOperands& operands) {
+            const auto largest = operands.part(maxima);
+            segment.max(largest, operands.column, largest);
+          },
+          true};
+}
+
+std::vector<RowPasses::Step> sum_exponentials(const Stream& maximum, const Stream& sum) {
+  const auto exponentiate = [=](SegmentBuilder& segment, const RowPasses::StepOperands& operands) {
+    segment.sub(operands.column, operands.column, segment.at(maximum));
+    segment.exp(operands.column, operands.column);
+  };
+  const auto add_up = [=](SegmentBuilder& segment, const RowPasses::StepOperands& operands) {
+    segment.aadd(operands.part(sum), operands.column);
+  };
+  return {{exponentiate, false}, {add_up, true}};
 }
 
 std::size_t row_scalar_words(const CompilerTarget& target, u32 columns) {

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <optional>
 #include <vector>
 
-#include "platform/compiler/kernels/kernel_builder.h"
+#include "platform/compiler/kernels/segment_builder.h"
 #include "platform/compiler/target.h"
 #include "platform/program/layout.h"
 
@@ -45,11 +44,16 @@ class RowPasses {
   /// A load of whole vectors at the kernel's constants register, once per launch.
   u16 add_constants(unsigned launch_register, u32 slots, u32 vectors);
 
-  /// The operations on the columns of a buffer. Stream 0 is the buffer, stream 3 the scalars if there are any.
+  /// What the code of a step can name.
+  struct StepOperands {
+    SegmentOperand column;                   // a column of the buffer; the step is repeated for each of them
+    std::function<SegmentOperand()> scalar;  // the scalar of that column
+    std::function<SegmentOperand(const Stream& parts)> part;  // the part of a sum to which the column belongs
+  };
+  /// Operations on each column of a buffer.
   struct Step {
-    std::vector<Instruction> code;
-    std::array<Stream, streams_per_segment> streams;
-    std::optional<unsigned> parts_stream;  // advances over the parts of a sum
+    std::function<void(SegmentBuilder& segment, const StepOperands& operands)> code;
+    bool by_parts = false;  // the code names parts
   };
   struct Scalars {
     unsigned launch_register = 0;
@@ -94,6 +98,9 @@ class RowPasses {
   void add_exchange(u16 before, u16 join, unsigned tag, u32 mask, const Stream& own, const Stream& received,
                     u32 vectors);
 
+  /// A place in operand memory for the fp32 halves of `sums` accumulators: lower halves first, then upper ones.
+  [[nodiscard]] Stream halves(u32 sums);
+
   void add_step(std::vector<u16>& cals, const Step& step, const Stream& slots, const Stream* scalar, unsigned scope,
                 unsigned tag, u32 columns);
 
@@ -103,6 +110,18 @@ class RowPasses {
   KernelBuilder builder_;
   const u32 panels_, tail_;
 };
+
+/// Steps of sums and maxima over the columns.
+/// sum += column
+[[nodiscard]] RowPasses::Step sum_columns(const Stream& sum);
+/// column = column - mean; squares += column * column
+[[nodiscard]] std::vector<RowPasses::Step> sum_squares(const Stream& mean, const Stream& squares);
+/// column = (column - mean) * deviation * weight + bias, with the weights and, `span` further on, biases of the scalars
+[[nodiscard]] RowPasses::Step scale_columns(const Stream& mean, const Stream& deviation, u32 span);
+/// maxima = the larger of column and maxima
+[[nodiscard]] RowPasses::Step find_maxima(const Stream& maxima);
+/// column = exp(column - maximum); sum += column
+[[nodiscard]] std::vector<RowPasses::Step> sum_exponentials(const Stream& maximum, const Stream& sum);
 
 /// Words of row_scalars.
 [[nodiscard]] std::size_t row_scalar_words(const CompilerTarget& target, u32 columns);

@@ -4,14 +4,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "platform/compiler/kernels/segment_builder.h"
 #include "platform/compiler/kernels/streams.h"
 
 namespace bvp {
 
 namespace {
-
-constexpr EdgeKind data = EdgeKind::data;
-constexpr EdgeKind space = EdgeKind::space;
 
 /// Divides the PEs among the levels: level 0 first, the remaining PEs over level 1, and so on; the last level takes all
 /// that remain.
@@ -48,20 +46,18 @@ SumKernel make_add_kernel(const CompilerTarget& target, const AddSpec& spec, u32
                               row * static_cast<i32>(rows), 0};
     return stream;
   };
-  const auto load = [&](const Stream& slots, unsigned launch_register) {
-    return builder.add(Unit::load, 3, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                       {slots, memory(launch_register), {}, {}}, {trips(rows, {1, row, 0, 0})});
-  };
-  const u16 load_x = load(x, add_register::x), load_y = load(y, add_register::y);
-  const u16 add = builder.add(Unit::cal, 3, 1, {{Opcode::add, {0, 0}, {0, 0}, {1, 0}, {}}}, {y, x, {}, {}},
-                              {trips(rows, {1, 1, 0, 0})});
-  const u16 store = builder.add(Unit::store, 3, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                {y, memory(add_register::y), {}, {}}, {trips(rows, {1, row, 0, 0})});
-  builder.edge(load_x, add, data);
-  builder.edge(load_y, add, data);
-  builder.edge(add, store, data);
-  builder.edge(add, load_x, space, depth);
-  builder.edge(store, load_y, space, depth);
+  const u16 load_x = add_load(builder, 3, 0, {rows}, {x, {1}}, {memory(add_register::x), {row}});
+  const u16 load_y = add_load(builder, 3, 0, {rows}, {y, {1}}, {memory(add_register::y), {row}});
+  SegmentBuilder sum(builder, Unit::cal, 3, 1, {rows});
+  const auto sum_y = sum.at(y, {1}), sum_x = sum.at(x, {1});
+  sum.add(sum_y, sum_y, sum_x);
+  const u16 add = sum.finish();
+  const u16 store = add_store(builder, 3, 2, {rows}, {y, {1}}, {memory(add_register::y), {row}});
+  builder.data(load_x, add);
+  builder.data(load_y, add);
+  builder.data(add, store);
+  builder.space(add, load_x, depth);
+  builder.space(store, load_y, depth);
   result.kernel = builder.finish();
   return result;
 }
@@ -84,29 +80,32 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
   pad_to_vector(result.constants, target.lanes);
   const u32 constant_slot = builder.allocate_vectors(1);
   const Stream factor = stream_at(static_cast<i32>(constant_slot * target.lanes));
-  const u16 constants =
-      builder.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                  {stream_at(static_cast<i32>(constant_slot)), row_stream(row_sum_register::constants), {}, {}}, {});
+  const u16 constants = add_load(builder, 0, 0, {}, {stream_at(static_cast<i32>(constant_slot)), {}},
+                                 {row_stream(row_sum_register::constants), {}});
 
   const u32 x_slots = builder.allocate_vectors(depth * terms * width);
   const Stream sum = rotating(builder.allocate_accumulators(depth), 2, depth, 1);
   const Stream y = rotating(builder.allocate_vectors(depth * results), 2, depth, results);
   const auto row = static_cast<i32>(spec.x.row_bytes());
-  const u16 zero = builder.add(Unit::cal, 2, 1, {{Opcode::azero, {0, 0}, {}, {}, {}}}, {sum, {}, {}, {}}, {});
+  SegmentBuilder clear(builder, Unit::cal, 2, 1);
+  clear.azero(clear.at(sum));
+  const u16 zero = clear.finish();
 
   Stream result_memory = row_stream(row_sum_register::y);
   result_memory.instance_stride[0] = static_cast<i32>(spec.y.row_bytes() * results);
   result_memory.instance_stride[1] = static_cast<i32>(spec.y.panel_bytes());
-  const std::vector<Loop> over_results{trips(results, {1, static_cast<i32>(spec.y.row_bytes()), 0, 0})};
+  const auto result_stride = static_cast<i32>(spec.y.row_bytes());
   u16 start = zero;
   if (spec.resume) {
     const Stream halves = rotating(builder.allocate_vectors(depth * 2), 2, depth, 2);
-    const u16 load = builder.add(Unit::load, 2, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                                 {halves, result_memory, {}, {}}, over_results);
-    start = builder.add(Unit::cal, 2, 1, {{Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}}}, {sum, halves, {}, {}}, {});
-    builder.edge(load, start, data);
-    builder.edge(start, load, space, depth);
-    builder.edge(zero, start, data);
+    const u16 load_halves = add_load(builder, 2, 1, {results}, {halves, {1}}, {result_memory, {result_stride}});
+    SegmentBuilder join(builder, Unit::cal, 2, 1);
+    const auto total = join.at(sum), low = join.at(halves);
+    join.ajoin(total, low, low + 1);
+    start = join.finish();
+    builder.data(load_halves, start);
+    builder.space(start, load_halves, depth);
+    builder.data(zero, start);
   }
 
   std::optional<u16> last, first_load;
@@ -118,21 +117,24 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
     memory.instance_stride[1] = static_cast<i32>(spec.x.panel_bytes());
     if (scope == 3) memory.instance_stride[2] = row * static_cast<i32>(terms * width);
     if (scope == 2) memory.base += row * static_cast<i32>(chunks * terms * width);
-    const u16 load = builder.add(Unit::load, scope, 1, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {slots, memory, {}, {}},
-                                 {trips(count * width, {1, row, 0, 0})});
-    const Instruction join{Opcode::ajoin, {0, 0}, {1, 0}, {1, 1}, {}};
-    const Instruction accumulate{Opcode::amacs, {0, 0}, {1, 0}, {2, 0}, {}};
-    const u16 add = builder.add(Unit::cal, scope, 2, {spec.join ? join : accumulate},
-                                {sum, slots, spec.join ? Stream{} : factor, {}},
-                                {trips(count, {0, static_cast<i32>(width), 0, 0})});
-    builder.edge(load, add, data);
-    builder.edge(add, load, space, rotation);
-    builder.edge(start, add, data);
+    const u16 load = add_load(builder, scope, 1, {count * width}, {slots, {1}}, {memory, {row}});
+
+    SegmentBuilder sum_up(builder, Unit::cal, scope, 2, {count});
+    const auto total = sum_up.at(sum), term = sum_up.at(slots, {static_cast<i32>(width)});
+    if (spec.join) {
+      sum_up.ajoin(total, term, term + 1);
+    } else {
+      sum_up.amacs(total, term, sum_up.at(factor));
+    }
+    const u16 add = sum_up.finish();
+    builder.data(load, add);
+    builder.space(add, load, rotation);
+    builder.data(start, add);
     if (last) {
       // The tail uses the buffers of the chunks, after the last chunk and before the chunks of the next instance.
-      builder.edge(*last, load, space);
-      builder.edge(*last, add, data);
-      builder.edge(add, *first_load, space, 1);
+      builder.space(*last, load);
+      builder.data(*last, add);
+      builder.space(add, *first_load, 1);
     }
     last = add;
     first_load = load;
@@ -140,18 +142,23 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
   add_terms(3, terms);
   if (tail > 0) add_terms(2, tail);
 
-  const std::vector<Instruction> leave{{Opcode::alow, {0, 0}, {1, 0}, {}, {}}, {Opcode::ahigh, {0, 1}, {1, 0}, {}, {}}};
-  const std::vector<Instruction> round{{Opcode::amuls, {0, 0}, {1, 0}, {2, 0}, {}}};
-  const u16 finish = builder.add(Unit::cal, 2, 3, rounds ? round : leave, {y, sum, rounds ? factor : Stream{}, {}}, {});
+  SegmentBuilder leave(builder, Unit::cal, 2, 3);
+  const auto left = leave.at(y), total = leave.at(sum);
+  if (rounds) {
+    leave.amuls(left, total, leave.at(factor));
+  } else {
+    leave.alow(left, total);
+    leave.ahigh(left + 1, total);
+  }
+  const u16 finish = leave.finish();
   // The factor is last used at the end of the sum, in the instance's last segment.
-  builder.edge(constants, spec.join ? finish : zero, data);
-  builder.edge(finish, constants, space, 1);
-  builder.edge(*last, finish, data);
-  builder.edge(finish, zero, space, depth);
-  const u16 store =
-      builder.add(Unit::store, 2, 3, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {y, result_memory, {}, {}}, over_results);
-  builder.edge(finish, store, data);
-  builder.edge(store, finish, space, depth);
+  builder.data(constants, spec.join ? finish : zero);
+  builder.space(finish, constants, 1);
+  builder.data(*last, finish);
+  builder.space(finish, zero, depth);
+  const u16 store = add_store(builder, 2, 3, {results}, {y, {1}}, {result_memory, {result_stride}});
+  builder.data(finish, store);
+  builder.space(store, finish, depth);
   result.kernel = builder.finish();
   return result;
 }

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "platform/compiler/kernels/kernel_builder.h"
+#include "platform/compiler/kernels/segment_builder.h"
 #include "platform/compiler/kernels/streams.h"
 #include "platform/network/network.h"
 
@@ -33,8 +33,6 @@ std::vector<unsigned> transpose_passes(const CompilerTarget& target) {
 }
 
 TransposeKernel make_transpose_kernel(const CompilerTarget& target, const TransposeSpec& spec, u32 groups) {
-  constexpr EdgeKind data = EdgeKind::data;
-  constexpr EdgeKind space = EdgeKind::space;
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
   const unsigned layers = log2_of(target.lanes);
   const u32 of_tile = u32{1} << spec.bits;
@@ -68,28 +66,31 @@ TransposeKernel make_transpose_kernel(const CompilerTarget& target, const Transp
   Stream memory = row_stream(transpose_register::matrix);
   memory.instance_stride = {static_cast<i32>(spec.layout.group_bytes()), panel * static_cast<i32>(tiles), row,
                             row << (spec.first_bit + spec.bits)};
-  const std::vector<Loop> moves{trips(of_tile, {1, row << spec.first_bit, 0, 0}),
-                                trips(tiles, {static_cast<i32>(of_tile), panel, 0, 0})};
-  const u16 load =
-      builder.add(Unit::load, 4, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {half(0), memory, {}, {}}, moves);
+  const std::vector<u32> moves{of_tile, tiles};
+  const std::vector<i32> slot_strides{1, static_cast<i32>(of_tile)}, memory_strides{row << spec.first_bit, panel};
+  const u16 load = add_load(builder, 4, 0, moves, {half(0), slot_strides}, {memory, memory_strides});
   u16 last = load;
   for (unsigned layer = 0; layer < spec.bits; ++layer) {
-    const auto upper = static_cast<u16>(1u << layer), distance = static_cast<u16>(1u << (spec.first_bit + layer));
-    const auto pair = static_cast<i32>(2u * upper);
-    std::vector<Loop> pairs{trips(upper, {1, 1, 0, 0}), trips(rows / (2u * upper), {pair, pair, 0, 0})};
-    // The order makes long runs of one instruction.
-    if (pairs[0].count < pairs[1].count) std::swap(pairs[0], pairs[1]);
-    const u16 exchange = builder.add(Unit::cal, 4, layer + 1,
-                                     {{Opcode::tlow, {1, 0}, {0, 0}, {0, upper}, {0, distance}},
-                                      {Opcode::thigh, {1, upper}, {0, 0}, {0, upper}, {0, distance}}},
-                                     {half(layer), half(layer + 1), {}, {}}, pairs);
-    builder.edge(last, exchange, data);
-    last = exchange;
+    const u32 upper = 1u << layer, distance = 1u << (spec.first_bit + layer);
+    // Pairs within a block of 2 * upper rows, and the blocks; the order makes long runs of one instruction.
+    std::vector<u32> pairs{upper, rows / (2 * upper)};
+    std::vector<i32> strides{1, static_cast<i32>(2 * upper)};
+    if (pairs[0] < pairs[1]) {
+      std::swap(pairs[0], pairs[1]);
+      std::swap(strides[0], strides[1]);
+    }
+    SegmentBuilder exchange(builder, Unit::cal, 4, layer + 1, pairs);
+    const auto from = exchange.at(half(layer), strides), to = exchange.at(half(layer + 1), strides);
+    exchange.tlow(to, from, from + upper, number(distance));
+    exchange.thigh(to + upper, from, from + upper, number(distance));
+    const u16 exchanged = exchange.finish();
+    builder.data(last, exchanged);
+    last = exchanged;
   }
-  const u16 store = builder.add(Unit::store, 4, spec.bits + 1, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                {half(spec.bits), memory, {}, {}}, moves);
-  builder.edge(last, store, data);
-  builder.edge(store, load, space, depth);
+  const u16 store =
+      add_store(builder, 4, spec.bits + 1, moves, {half(spec.bits), slot_strides}, {memory, memory_strides});
+  builder.data(last, store);
+  builder.space(store, load, depth);
   result.kernel = builder.finish();
   return result;
 }
