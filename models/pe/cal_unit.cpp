@@ -196,6 +196,9 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
   const auto vectors = [&](const Access& access, i64 stride) {
     return LaneVectors{memory.vector(at(access, bases)), stride};
   };
+  const auto constant = [&](const Access& access, i64 stride) {
+    return ConstLaneVectors{memory.vector(at(access, bases)), stride};
+  };
   if (segment.mac_block && memory.pitch() == memory.lanes()) {
     const CalRun& run = segment.runs.front();
     lanes_.acc_mac_block(
@@ -226,6 +229,25 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
       lanes_.complex_butterfly(segment.repeat, vectors(run[6].d, strides[6].d), vectors(run[7].d, strides[7].d),
                                vectors(run[4].d, strides[4].d), vectors(run[5].d, strides[5].d), w_re.get(),
                                w_im.get());
+    }
+    return;
+  }
+  if (segment.normal_butterflies) {
+    const auto& strides = segment.strides;
+    const bool one_instruction = strides.size() == 1;
+    const u64 count = one_instruction ? 1 : segment.repeat;
+    for (std::size_t i = 0; i < segment.runs.size(); i += strides.size()) {
+      const CalRun& low = segment.runs[i];
+      CalRun high = segment.runs[i + strides.size() - 1];
+      if (one_instruction) {
+        high.d.offset += strides[0].d;
+        high.c.offset += strides[0].c;
+      }
+      const ScalarView r_low(memory, at(low.c, bases), strides.front().c, count);
+      const ScalarView r_high(memory, at(high.c, bases), strides.back().c, count);
+      lanes_.normal_butterfly(count, vectors(low.d, strides.front().d), vectors(high.d, strides.back().d),
+                              constant(low.a, strides.front().a), constant(low.b, strides.front().b), r_low.get(),
+                              r_high.get());
     }
     return;
   }

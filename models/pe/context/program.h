@@ -67,6 +67,8 @@ struct SegmentProgram {
   std::optional<MacBlock> mac_block;
   bool butterflies = false;          // Cal: every four runs are the real butterfly, in place
   bool complex_butterflies = false;  // Cal: every eight runs are the complex one, in place
+  /// Cal: butterflies in normal form, of one instruction whose two trips of level 0 are the outputs, or of two.
+  bool normal_butterflies = false;
   std::vector<Bound> bounds;
   std::vector<u32> in_edges, out_edges;  // indices into edges
 };

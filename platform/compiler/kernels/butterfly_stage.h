@@ -13,9 +13,22 @@
 
 namespace bvp {
 
+/// How the pairs of a layer are computed.
+enum class PairForm {
+  weights,  ///< real: two products and two fused multiply-adds, in place
+  ratios,   ///< real, in normal form: two fused multiply-adds, of which one goes to another place
+  complex,
+};
+/// The scalars of a pair.
+[[nodiscard]] constexpr u32 scalars_of(PairForm form) { return form == PairForm::weights ? 4 : 2; }
+
 /// One stage over vectors of 2^index_bits points: what its kernel follows from. Strides are bytes in the scratchpad.
 struct ButterflyStage {
   bool complex = false;
+  /// Real points: layers in normal form (platform/network/normal_butterfly.h). Where there is a bias, it goes along with
+  /// a scale, and a GELU takes sqrt(1/2) of its argument and leaves sqrt(2) of its result.
+  bool normal = false;
+  std::vector<bool> pays;  // normal: for each layer, whether it has all weights
   unsigned index_bits = 0;
   std::vector<unsigned> layer_bits;  // the index bit that each layer combines, in order
   u32 stacks = 1;                    // independent butterflies on the same input (BPMM)
@@ -34,8 +47,13 @@ struct ButterflyStage {
   bool bias = false;
   bool residual = false;
 
+  [[nodiscard]] PairForm form(unsigned layer) const {
+    if (complex) return PairForm::complex;
+    return normal && !pays[layer] ? PairForm::ratios : PairForm::weights;
+  }
+
   [[nodiscard]] auto tied() const {
-    return std::tie(complex, index_bits, layer_bits, stacks, column_access, input_stride, output_stride, stack_stride,
+    return std::tie(complex, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride, stack_stride,
                     input_stacked, input_group_stride, output_group_stride, real_input, real_output, scale, scale_value,
                     activation, bias, residual);
   }
@@ -79,7 +97,8 @@ struct BitPlan {
 void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> bits);
 
 /// The number of layers of each stage, if `layers` layers are computed on vectors of 2^index_bits points.
-[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
+/// @param form  of most layers
+[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, PairForm form,
                                                        unsigned layers);
 
 }  // namespace bvp
