@@ -30,7 +30,7 @@ struct Row {
 
 NormalButterfly::NormalButterfly(const u16* twiddle, u64 stacks, unsigned log_n, double owed_by_input)
     : stacks_(stacks), points_(u64{1} << log_n), pairs_(points_ / 2), pays_(log_n, false), words_(log_n) {
-  if (twiddle == nullptr) return;
+  if (twiddle == nullptr && log_n > 0) return;
   owed_.assign(stacks_ * points_, owed_by_input);
   std::vector<Row> rows(stacks_ * pairs_ * 2);
   for (unsigned factor = 0; factor < factors(); ++factor) {

@@ -172,8 +172,9 @@ Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false
   Tensor twiddle{{shape.stacks, bits, shape.points / 2, 2, 2}, {}};
   twiddle.data = random_words(Tensor::elements(twiddle.shape), 1, 0.7);
   if (form == Form::paying) {
-    for (std::size_t i = 0; i < twiddle.data.size(); i += 3) {
-      twiddle.data[i] = to_half(from_half(twiddle.data[i]) * (i % 2 == 0 ? 0.05 : 8));
+    // Pairs of small weights among larger ones.
+    for (std::size_t i = 0; i < twiddle.data.size(); ++i) {
+      twiddle.data[i] = to_half(from_half(twiddle.data[i]) * (i / 4 % 5 == 0 ? 0.002 : 1.5));
     }
   }
   Tensor bias{{sizes.outputs}, random_words(sizes.outputs, 2)};
