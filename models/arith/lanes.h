@@ -166,8 +166,8 @@ class Lanes {
   void complex_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
                          LaneScalars w_re, LaneScalars w_im) const;
 
-  /// `count` butterflies in normal form: lo_out is fma_swapping of lo, hi and r_lo, hi_out that of lo, hi and r_hi. Both
-  /// inputs of a butterfly are read before its outputs are written, lo_out first.
+  /// `count` butterflies in normal form: lo_out is fma_swapping of lo, hi and r_lo, hi_out that of lo, hi and r_hi.
+  /// Both inputs of a butterfly are read before its outputs are written, lo_out first.
   void normal_butterfly(u64 count, LaneVectors lo_out, LaneVectors hi_out, ConstLaneVectors lo, ConstLaneVectors hi,
                         LaneScalars r_lo, LaneScalars r_hi) const;
 

@@ -47,10 +47,11 @@ PeParameters::PeParameters(ParameterGroup* parent, std::string name, std::string
       special_divisor(this, "special_divisor", 4, "", {1, 64}, power_of_two,
                       "The special function unit serves lanes / special_divisor lanes per cycle, one at least.",
                       "MLX (ISCA 2026): exp and division units at 1/4 of the SIMD width", Confidence::mid),
-      swapping_fma(this, "swapping_fma", true, "", {},
-                   "The Cal unit has `fmar`, a fused multiply-add whose scalar says which of two vectors it multiplies; "
-                   "butterflies then take one instruction an output and not two.",
-                   "assumption: two multiplexers a lane before the multiply-adder, not published", Confidence::low) {}
+      swapping_fma(
+          this, "swapping_fma", true, "", {},
+          "The Cal unit has `fmar`, a fused multiply-add whose scalar says which of two vectors it multiplies; "
+          "butterflies then take one instruction an output and not two.",
+          "assumption: two multiplexers a lane before the multiply-adder, not published", Confidence::low) {}
 
 CalTiming cal_timing(const PeParameters& parameters, u32 lanes) {
   CalTiming timing;

@@ -18,7 +18,8 @@ struct Row {
   [[nodiscard]] bool payable_later() const {
     const double size = std::fabs(large());
     // The second comparison is false for NaN.
-    return std::isfinite(small()) && (size == 0 || (size >= NormalButterfly::least_owed && size <= NormalButterfly::most_owed));
+    return std::isfinite(small()) &&
+           (size == 0 || (size >= NormalButterfly::least_owed && size <= NormalButterfly::most_owed));
   }
   [[nodiscard]] u16 ratio() const {
     const u16 size = large() == 0 ? u16{0} : to_half(small() / large());

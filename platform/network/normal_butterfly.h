@@ -11,9 +11,10 @@
 namespace bvp {
 
 /// All stacks of one butterfly linear layer. A row a x + b y of a pair's 2 x 2 matrix is large (x' + ratio y'), where
-/// |ratio| <= 1; `large` is owed to the columns of the next factor, and what is owed behind the last factor is a scale of
-/// each output point. A factor behind which more or less would be owed than `most_owed` and `least_owed` say (0 is fine)
-/// pays: its pairs are computed with all four weights, which contain what was owed, and nothing is owed behind it.
+/// |ratio| <= 1; `large` is owed to the columns of the next factor, and what is owed behind the last factor is a scale
+/// of each output point. A factor behind which more or less would be owed than `most_owed` and `least_owed` say (0 is
+/// fine) pays: its pairs are computed with all four weights, which contain what was owed, and nothing is owed behind
+/// it.
 class NormalButterfly {
  public:
   static constexpr double least_owed = 1.0 / 8192, most_owed = 256;
@@ -28,8 +29,8 @@ class NormalButterfly {
   [[nodiscard]] u64 stacks() const { return stacks_; }
   [[nodiscard]] bool pays(unsigned factor) const { return pays_[factor]; }
 
-  /// The scalars of a factor's pair: those of the rows of the lower and the upper point, each a ratio (with swap_bit) and
-  /// 0; of a factor that pays the pair's matrix, by rows.
+  /// The scalars of a factor's pair: those of the rows of the lower and the upper point, each a ratio (with swap_bit)
+  /// and 0; of a factor that pays the pair's matrix, by rows.
   [[nodiscard]] std::array<u16, 4> pair(u64 stack, unsigned factor, u64 pair) const {
     const u16* const at = words_[factor].data() + (stack * pairs_ + pair) * (pays_[factor] ? 4 : 2);
     if (pays_[factor]) return {at[0], at[1], at[2], at[3]};

@@ -382,11 +382,16 @@ void fft(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
 }
 
 const ReferenceKernels* kernels() {
-  static constexpr ReferenceKernels table{
-      &widen,        &multiply,   &round,     &round_scaled,    &scale,        &add,
-      &add_bias,     &scale_and_add, &relu,   &gelu,            &gelu_of_share, &layer_norm,
-      &softmax,      &merge,      &butterfly, &butterfly_layer, &normal_layer, &butterfly_float,
-      &softmax_float, &fft};
+  static constexpr ReferenceKernels table{&widen,         &multiply,
+                                          &round,         &round_scaled,
+                                          &scale,         &add,
+                                          &add_bias,      &scale_and_add,
+                                          &relu,          &gelu,
+                                          &gelu_of_share, &layer_norm,
+                                          &softmax,       &merge,
+                                          &butterfly,     &butterfly_layer,
+                                          &normal_layer,  &butterfly_float,
+                                          &softmax_float, &fft};
   return &table;
 }
 

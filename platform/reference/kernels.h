@@ -51,8 +51,8 @@ struct ReferenceKernels {
   void (*butterfly)(unsigned log_n, const u16* twiddle, u16* rows);
   /// One of these layers: twiddle [n/2, 2, 2].
   void (*butterfly_layer)(unsigned log_n, unsigned layer, const u16* twiddle, u16* rows);
-  /// One of these layers in normal form: ratios [n/2, 2]. Of a pair (a, b) and its ratios r, each output is r(a + r * b),
-  /// or where bit 14 of r is set r(b + r' * a), r' being r without that bit.
+  /// One of these layers in normal form: ratios [n/2, 2]. Of a pair (a, b) and its ratios r, each output is r(a + r *
+  /// b), or where bit 14 of r is set r(b + r' * a), r' being r without that bit.
   void (*normal_layer)(unsigned log_n, unsigned layer, const u16* ratios, u16* rows);
   /// `butterfly` in fp32, without rounding to fp16.
   void (*butterfly_float)(unsigned log_n, const float* twiddle, float* rows);

@@ -608,8 +608,8 @@ TEST_CASE("arith: the swapping multiply-add for every scalar", "[arith]") {
   for (std::size_t i = 0; i < a.size(); ++i) expected[i] = swapped(a[i], b[i], scalars[i / pitch]);
   on_every_target([&] {
     std::vector<u16> got(a.size());
-    Lanes(lanes, pitch).fma_swapping(scalars.size(), {got.data(), 1}, {a.data(), 1}, {b.data(), 1},
-                                     {scalars.data(), 1});
+    Lanes(lanes, pitch)
+        .fma_swapping(scalars.size(), {got.data(), 1}, {a.data(), 1}, {b.data(), 1}, {scalars.data(), 1});
     u64 wrong = 0;
     for (std::size_t i = 0; i < got.size(); ++i) wrong += i % pitch < lanes && got[i] != expected[i];
     CHECK(wrong == 0);

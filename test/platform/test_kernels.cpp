@@ -112,7 +112,8 @@ std::vector<u16> expected_normal(const std::vector<u16>& x, const Tensor& twiddl
   const u64 stacks = twiddle.shape[0], bits = twiddle.shape[1], n = u64{1} << bits;
   std::vector<double> owed(stacks * n, 1.0);
   std::vector<std::vector<u16>> y(rows * stacks, std::vector<u16>(n, 0));
-  for (u64 i = 0; i < rows * stacks * inputs; ++i) y[i / inputs][i % inputs] = x[i / inputs / stacks * inputs + i % inputs];
+  for (u64 i = 0; i < rows * stacks * inputs; ++i)
+    y[i / inputs][i % inputs] = x[i / inputs / stacks * inputs + i % inputs];
   for (u64 k = 0; k < bits; ++k) {
     const u64 s = u64{1} << k;
     std::vector<std::array<double, 2>> rows_of_pairs;
@@ -120,7 +121,8 @@ std::vector<u16> expected_normal(const std::vector<u16>& x, const Tensor& twiddl
     for (u64 i = 0; i < stacks * n; ++i) {  // a row of a pair's matrix for each output point
       const u64 stack = i / n, lower = i % n & ~s, pair = lower / (2 * s) * s + lower % s;
       const u16* t = &twiddle.data[((stack * bits + k) * (n / 2) + pair) * 4] + (i % n == lower ? 0 : 2);
-      rows_of_pairs.push_back({from_half(t[0]) * owed[stack * n + lower], from_half(t[1]) * owed[stack * n + lower + s]});
+      rows_of_pairs.push_back(
+          {from_half(t[0]) * owed[stack * n + lower], from_half(t[1]) * owed[stack * n + lower + s]});
       const double large = std::max(std::abs(rows_of_pairs.back()[0]), std::abs(rows_of_pairs.back()[1]));
       pays = pays || (large != 0 && (large < 1.0 / 8192 || large > 256));
     }

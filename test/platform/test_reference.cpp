@@ -328,8 +328,7 @@ std::vector<u16> batch_of(const Network& network, const std::vector<u16>& values
   return result;
 }
 
-void check_against_definition(const Network& network, const TensorMap& weights, const Tensor& input,
-                              bool normalised) {
+void check_against_definition(const Network& network, const TensorMap& weights, const Tensor& input, bool normalised) {
   ReferenceOptions options;
   options.normalised = normalised;
   const TensorMap got = reference_network(network, weights, input, options);

@@ -294,9 +294,9 @@ class StageBuilder {
     return within_groups(layer) ? add_layer_within_groups(layer, tag) : add_layer_across_groups(layer, tag);
   }
 
-  /// Both points of a pair lie in one group: the pairs of group 0 go to the free one, then those of group 1 to the place
-  /// of group 0. The two outputs of a pair are the innermost trips, so that both are computed before a third pair's
-  /// output takes the place of an input. Streams: 0 lower points, 1 upper points, 2 ratios, 3 outputs.
+  /// Both points of a pair lie in one group: the pairs of group 0 go to the free one, then those of group 1 to the
+  /// place of group 0. The two outputs of a pair are the innermost trips, so that both are computed before a third
+  /// pair's output takes the place of an input. Streams: 0 lower points, 1 upper points, 2 ratios, 3 outputs.
   u16 add_layer_within_groups(unsigned layer, unsigned tag) {
     const PairLoops loops = pair_loops(layer);
     const Groups groups = during_[layer].front();  // the same on all PEs before the first exchange
@@ -603,8 +603,10 @@ class StageBuilder {
         std::vector<Loop> loops = without(cal_point_loops(1, 0), 3);
         for (Loop& loop : loops) loop.stride[1] = loop.stride[2];
         segments.push_back(builder_.add(Unit::cal, 4, tag, {{Opcode::fmass, {0, 0}, {0, 0}, {1, 0}, {2, 0}}},
-                                        {end_stream(half), weight_stream(result_.weights.scale_offset() + first),
-                                         weight_stream(result_.weights.bias_offset() + first), {}},
+                                        {end_stream(half),
+                                         weight_stream(result_.weights.scale_offset() + first),
+                                         weight_stream(result_.weights.bias_offset() + first),
+                                         {}},
                                         loops));
       } else if (stage_.bias) {
         segments.push_back(builder_.add(

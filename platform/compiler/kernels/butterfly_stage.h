@@ -25,8 +25,8 @@ enum class PairForm {
 /// One stage over vectors of 2^index_bits points: what its kernel follows from. Strides are bytes in the scratchpad.
 struct ButterflyStage {
   bool complex = false;
-  /// Real points: layers in normal form (platform/network/normal_butterfly.h). Where there is a bias, it goes along with
-  /// a scale, and a GELU takes sqrt(1/2) of its argument and leaves sqrt(2) of its result.
+  /// Real points: layers in normal form (platform/network/normal_butterfly.h). Where there is a bias, it goes along
+  /// with a scale, and a GELU takes sqrt(1/2) of its argument and leaves sqrt(2) of its result.
   bool normal = false;
   std::vector<bool> pays;  // normal: for each layer, whether it has all weights
   unsigned index_bits = 0;
@@ -53,9 +53,9 @@ struct ButterflyStage {
   }
 
   [[nodiscard]] auto tied() const {
-    return std::tie(complex, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride, stack_stride,
-                    input_stacked, input_group_stride, output_group_stride, real_input, real_output, scale, scale_value,
-                    activation, bias, residual);
+    return std::tie(complex, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
+                    stack_stride, input_stacked, input_group_stride, output_group_stride, real_input, real_output,
+                    scale, scale_value, activation, bias, residual);
   }
   friend bool operator<(const ButterflyStage& a, const ButterflyStage& b) { return a.tied() < b.tied(); }
 };
@@ -96,9 +96,18 @@ struct BitPlan {
 /// the order in which it stores them.
 void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> bits);
 
+/// What decides how many layers of a butterfly the operand memory can hold.
+struct LayerNeeds {
+  bool complex = false;
+  u32 pair_scalars = 4;   // of a layer, at most
+  u32 point_scalars = 1;  // bias and scale
+  [[nodiscard]] static LayerNeeds of_fft() { return {true, scalars_of(PairForm::complex), 1}; }
+  /// @param pays  as in ButterflyStage, of all layers
+  [[nodiscard]] static LayerNeeds of_real(bool normal, const std::vector<bool>& pays);
+};
+
 /// The number of layers of each stage, if `layers` layers are computed on vectors of 2^index_bits points.
-/// @param form  of most layers
-[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, PairForm form,
-                                                       unsigned layers);
+[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits,
+                                                       const LayerNeeds& needs, unsigned layers);
 
 }  // namespace bvp

@@ -238,9 +238,10 @@ class PassBuilder {
     const auto local_of = [](const std::vector<unsigned>& order, unsigned bit) {
       return static_cast<unsigned>(std::find(order.begin(), order.end(), bit) - order.begin());
     };
-    const PairForm real = butterfly_.normal ? PairForm::ratios : PairForm::weights;
-    const auto stages = divide_into_stages(target_, local_bits, butterfly_.complex ? PairForm::complex : real,
-                                           static_cast<unsigned>(pass_.end_layer - pass_.first_layer));
+    const LayerNeeds needs =
+        butterfly_.complex ? LayerNeeds::of_fft() : LayerNeeds::of_real(butterfly_.normal, butterfly_.pays);
+    const auto stages =
+        divide_into_stages(target_, local_bits, needs, static_cast<unsigned>(pass_.end_layer - pass_.first_layer));
     std::vector<unsigned> place(local_bits);
     std::iota(place.begin(), place.end(), 0u);
     std::size_t layer = pass_.first_layer;

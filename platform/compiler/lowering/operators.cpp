@@ -19,8 +19,9 @@ std::string describe(const ButterflyKernel& kernel, const ButterflyStage& stage)
   return fmt::format(
       "{} of {} points, {} layers{}{}: {} local points x {} PEs, {} exchanges, {} lane groups/instance, weights {}{}",
       "stage", u64{1} << stage.index_bits, stage.layer_bits.size(), stage.normal ? " in normal form" : "",
-      in_pairs > 0 ? fmt::format(" ({} with all weights)", in_pairs) : "", kernel.local_points, kernel.kernel.pe_rows * kernel.kernel.pe_columns, kernel.exchanges,
-      kernel.groups_per_instance, kernel.weights_resident ? "resident" : "per window",
+      in_pairs > 0 ? fmt::format(" ({} with all weights)", in_pairs) : "", kernel.local_points,
+      kernel.kernel.pe_rows * kernel.kernel.pe_columns, kernel.exchanges, kernel.groups_per_instance,
+      kernel.weights_resident ? "resident" : "per window",
       kernel.launches.size() > 1 ? fmt::format(", {} launches", kernel.launches.size()) : "");
 }
 
@@ -141,7 +142,8 @@ void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const
   const CompilerTarget& target = kernels.target();
   const LinearShape shape(op.inputs, op.outputs, target.lanes);
   const unsigned bits = log2_of(shape.points);
-  const std::vector<unsigned> stages = divide_into_stages(target, bits, op.form(), bits);
+  const std::vector<unsigned> stages =
+      divide_into_stages(target, bits, LayerNeeds::of_real(op.normal != nullptr, op.paying_layers(0, bits)), bits);
   unsigned first_layer = 0;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const bool first = s == 0, last = s + 1 == stages.size();
@@ -193,7 +195,7 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
              const TileBuffer& output_re, const TileBuffer& output_im) {
   const CompilerTarget& target = kernels.target();
   const unsigned bits = log2_of(op.points);
-  const std::vector<unsigned> stages = divide_into_stages(target, bits, PairForm::complex, bits);
+  const std::vector<unsigned> stages = divide_into_stages(target, bits, LayerNeeds::of_fft(), bits);
   std::vector<unsigned> place(bits);
   std::iota(place.begin(), place.end(), 0u);
   unsigned first_layer = 0;

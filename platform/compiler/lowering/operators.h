@@ -36,10 +36,9 @@ struct LinearOperator {
   u64 inputs = 0, outputs = 0;
   u32 first_stack = 0;  // of the twiddle and the bias, where the operator is a part of a linear layer
   std::optional<Activation> activation;
-  std::optional<TileBuffer> residual;              // same number of rows as the output buffer
+  std::optional<TileBuffer> residual;             // same number of rows as the output buffer
   std::shared_ptr<const NormalButterfly> normal;  // the normal form of the twiddle; nullptr: it is computed in pairs
 
-  [[nodiscard]] PairForm form() const { return normal != nullptr ? PairForm::ratios : PairForm::weights; }
   /// For each of `count` layers from `first` on: whether it has all weights. Empty if in pairs.
   [[nodiscard]] std::vector<bool> paying_layers(unsigned first, unsigned count) const;
 };

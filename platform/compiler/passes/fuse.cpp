@@ -81,7 +81,7 @@ std::pair<RowProgram::Value, RowProgram::Value> RowProgram::fft(const FftOperato
   operation.fft = op;
   const Value re = add_value(op.points, op.points), im = add_value(op.points, op.points);
   operation.outputs = {re, im};
-  if (divide_into_stages(plan_.target(), log2_of(op.points), PairForm::complex, log2_of(op.points)).size() > 1) {
+  if (divide_into_stages(plan_.target(), log2_of(op.points), LayerNeeds::of_fft(), log2_of(op.points)).size() > 1) {
     operation.outputs.push_back(add_value(op.points, op.points));
     operation.outputs.push_back(add_value(op.points, op.points));
   }
