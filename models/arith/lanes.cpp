@@ -552,22 +552,34 @@ void complex_butterfly(const Shape& shape, u64 count, LaneVectors lo_re, LaneVec
   }
 }
 
+/// The factors of both inputs in a swapping multiply-add. Each of its products is exact, so that the order of the two
+/// does not matter.
+struct SwappedFactors {
+  float a, b;
+};
+HWY_INLINE SwappedFactors factors_of(u16 scalar) {
+  const u16 ratio = ratio_of(scalar);
+  const float k = hn::GetLane(broadcast(&ratio));
+  return swaps(scalar) ? SwappedFactors{k, 1.0F} : SwappedFactors{1.0F, k};
+}
+
 void normal_butterfly(const Shape& shape, u64 count, LaneVectors lo_out, LaneVectors hi_out, ConstLaneVectors lo,
                       ConstLaneVectors hi, LaneScalars r_lo, LaneScalars r_hi) {
-  for (u64 index = 0; index < count; ++index) {
-    const auto i = static_cast<i64>(index);
-    const u16 *a = at(shape, lo, i), *b = at(shape, hi, i);
-    u16* const to_lo = lo_out.first + i * lo_out.stride * shape.pitch;
-    u16* const to_hi = hi_out.first + i * hi_out.stride * shape.pitch;
-    const u16 first = *at(r_lo, i), second = *at(r_hi, i);
-    const u16 first_ratio = ratio_of(first), second_ratio = ratio_of(second);
-    const Floats k0 = broadcast(&first_ratio), k1 = broadcast(&second_ratio);
-    const bool swap0 = swaps(first), swap1 = swaps(second);
-    for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(F32())) {
+  const F32 f;
+  const u16 *a = lo.first, *b = hi.first;
+  u16 *to_lo = lo_out.first, *to_hi = hi_out.first;
+  for (u64 i = 0; i < count; ++i) {
+    const SwappedFactors low = factors_of(*at(r_lo, static_cast<i64>(i)));
+    const SwappedFactors high = factors_of(*at(r_hi, static_cast<i64>(i)));
+    const Floats low_a = hn::Set(f, low.a), low_b = hn::Set(f, low.b);
+    const Floats high_a = hn::Set(f, high.a), high_b = hn::Set(f, high.b);
+    for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(f)) {
       const Floats x = load(a + lane), y = load(b + lane);
-      store(swap0 ? hn::MulAdd(k0, x, y) : hn::MulAdd(k0, y, x), to_lo + lane);
-      store(swap1 ? hn::MulAdd(k1, x, y) : hn::MulAdd(k1, y, x), to_hi + lane);
+      store(hn::MulAdd(low_a, x, hn::Mul(low_b, y)), to_lo + lane);
+      store(hn::MulAdd(high_a, x, hn::Mul(high_b, y)), to_hi + lane);
     }
+    a += lo.stride * shape.pitch, b += hi.stride * shape.pitch;
+    to_lo += lo_out.stride * shape.pitch, to_hi += hi_out.stride * shape.pitch;
   }
 }
 

@@ -232,21 +232,20 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
     }
     return;
   }
-  if (segment.normal_butterflies) {
-    const auto& strides = segment.strides;
-    const bool one_instruction = strides.size() == 1;
-    const u64 count = one_instruction ? 1 : segment.repeat;
-    for (std::size_t i = 0; i < segment.runs.size(); i += strides.size()) {
+  if (const auto& normal = segment.normal_butterflies) {
+    for (std::size_t i = 0; i < segment.runs.size(); i += normal->runs) {
       const CalRun& low = segment.runs[i];
-      CalRun high = segment.runs[i + strides.size() - 1];
-      if (one_instruction) {
-        high.d.offset += strides[0].d;
-        high.c.offset += strides[0].c;
+      CalRun high = low;
+      if (segment.strides.size() == 2) {
+        high = segment.runs[i + 1];
+      } else {
+        high.d.offset += segment.strides[0].d;
+        high.c.offset += segment.strides[0].c;
       }
-      const ScalarView r_low(memory, at(low.c, bases), strides.front().c, count);
-      const ScalarView r_high(memory, at(high.c, bases), strides.back().c, count);
-      lanes_.normal_butterfly(count, vectors(low.d, strides.front().d), vectors(high.d, strides.back().d),
-                              constant(low.a, strides.front().a), constant(low.b, strides.front().b), r_low.get(),
+      const ScalarView r_low(memory, at(low.c, bases), normal->lower.c, normal->count);
+      const ScalarView r_high(memory, at(high.c, bases), normal->upper.c, normal->count);
+      lanes_.normal_butterfly(normal->count, vectors(low.d, normal->lower.d), vectors(high.d, normal->upper.d),
+                              constant(low.a, normal->lower.a), constant(low.b, normal->lower.b), r_low.get(),
                               r_high.get());
     }
     return;

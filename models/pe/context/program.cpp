@@ -188,6 +188,18 @@ bool consists_of(const SegmentProgram& program, std::size_t length, const IsButt
   return true;
 }
 
+std::optional<NormalButterflies> find_normal_butterflies(const SegmentProgram& program, const Segment& segment) {
+  if (consists_of(program, 2, is_normal_butterfly)) {
+    return NormalButterflies{2, program.repeat, program.strides.front(), program.strides.back()};
+  }
+  if (!consists_of(program, 1, is_pair_of_outputs)) return std::nullopt;
+  // The trips of level 1 follow each other at constant distances.
+  const CalRun& run = program.runs.front();
+  const auto distance = [&](const Access& access) { return segment.streams[access.stream].trip_stride[1]; };
+  const CalStrides strides{distance(run.d), distance(run.a), distance(run.b), distance(run.c)};
+  return NormalButterflies{segment.trips[1], segment.trips[1], strides, strides};
+}
+
 i32 base_of(const Stream& stream, const std::vector<i32>& registers) {
   return stream.pe_register == 0 ? stream.base : stream.base + registers[stream.pe_register - 1u];
 }
@@ -270,8 +282,7 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
     program.mac_block = find_mac_block(program);
     program.butterflies = consists_of(program, 4, is_butterfly);
     program.complex_butterflies = consists_of(program, 8, is_complex_butterfly);
-    program.normal_butterflies =
-        consists_of(program, 1, is_pair_of_outputs) || consists_of(program, 2, is_normal_butterfly);
+    program.normal_butterflies = find_normal_butterflies(program, segment);
   }
   return program;
 }
