@@ -363,8 +363,8 @@ What differs, and why:
 - **FABNet.** At the same peak the platform is faster than its published model in {fabnet_faster} of {fabnet_count}
   networks. The published model charges one pass too few, divides by a fixed 0.85, has no layer norm, activation, host or
   DRAM but for bandwidth, and its units are dedicated to butterflies: 4 multiplications a cycle each, where this array, whose
-  peak counts fused multiply-adds, has one multiplication and one fused multiply-add an output and so at most 75 % of its
-  peak. With the missing pass the ratios are those of `fabnet_corrected`. Its power is that of an FPGA.
+  peak counts fused multiply-adds, has one multiplication and one fused multiply-add an output in pairs and so at most 75 %
+  of its peak, and the latter alone in normal form. With the missing pass the ratios are those of `fabnet_corrected`. Its power is that of an FPGA.
 
 ## All-butterfly networks against the Xavier NX
 

@@ -6,6 +6,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <utility>
+
 #include "models/arith/lanes.h"
 
 #ifndef BVP_MODELS_ARITH_LANES_SHARED
@@ -22,6 +24,11 @@ constexpr std::size_t butterfly_block = 16;
 // Values of a block product that are converted to fp32 together: few enough for the host's L1 cache.
 constexpr std::size_t block_columns = 64;
 constexpr std::size_t block_rows = 16;
+
+/// The scalar of a swapping multiply-add: whether the vectors change places, and the value without that bit.
+constexpr unsigned swap_bit = 0x4000;
+constexpr bool swaps(u16 scalar) { return (scalar & swap_bit) != 0; }
+constexpr u16 ratio_of(u16 scalar) { return static_cast<u16>(scalar & ~swap_bit); }
 
 }  // namespace bvp::lanes_kernels
 #endif
@@ -159,6 +166,16 @@ void fma_scalar_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVe
   for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
     return [x = at(shape, a, i), k = broadcast(at(w, i)), z = broadcast(at(s, i))](std::size_t lane)
                HWY_ATTR { return hn::MulAdd(k, load(x + lane), z); };
+  });
+}
+
+void fma_swapping(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, LaneScalars w) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    const u16 scalar = *at(w, i), ratio = ratio_of(scalar);
+    const u16 *x = at(shape, a, i), *y = at(shape, b, i);
+    if (swaps(scalar)) std::swap(x, y);
+    return [x, y, k = broadcast(&ratio)](std::size_t lane)
+               HWY_ATTR { return hn::MulAdd(k, load(y + lane), load(x + lane)); };
   });
 }
 
@@ -535,12 +552,44 @@ void complex_butterfly(const Shape& shape, u64 count, LaneVectors lo_re, LaneVec
   }
 }
 
+/// The factors of both inputs in a swapping multiply-add. Each of its products is exact, so that the order of the two
+/// does not matter.
+struct SwappedFactors {
+  float a, b;
+};
+HWY_INLINE SwappedFactors factors_of(u16 scalar) {
+  const u16 ratio = ratio_of(scalar);
+  const float k = hn::GetLane(broadcast(&ratio));
+  return swaps(scalar) ? SwappedFactors{k, 1.0F} : SwappedFactors{1.0F, k};
+}
+
+void normal_butterfly(const Shape& shape, u64 count, LaneVectors lo_out, LaneVectors hi_out, ConstLaneVectors lo,
+                      ConstLaneVectors hi, LaneScalars r_lo, LaneScalars r_hi) {
+  const F32 f;
+  const u16 *a = lo.first, *b = hi.first;
+  u16 *to_lo = lo_out.first, *to_hi = hi_out.first;
+  for (u64 i = 0; i < count; ++i) {
+    const SwappedFactors low = factors_of(*at(r_lo, static_cast<i64>(i)));
+    const SwappedFactors high = factors_of(*at(r_hi, static_cast<i64>(i)));
+    const Floats low_a = hn::Set(f, low.a), low_b = hn::Set(f, low.b);
+    const Floats high_a = hn::Set(f, high.a), high_b = hn::Set(f, high.b);
+    for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(f)) {
+      const Floats x = load(a + lane), y = load(b + lane);
+      store(hn::MulAdd(low_a, x, hn::Mul(low_b, y)), to_lo + lane);
+      store(hn::MulAdd(high_a, x, hn::Mul(high_b, y)), to_hi + lane);
+    }
+    a += lo.stride * shape.pitch, b += hi.stride * shape.pitch;
+    to_lo += lo_out.stride * shape.pitch, to_hi += hi_out.stride * shape.pitch;
+  }
+}
+
 const LaneKernels* kernels() {
   static constexpr LaneKernels table{
       &mul_scalar,
       &fma_scalar,
       &fnma_scalar,
       &fma_scalar_scalar,
+      &fma_swapping,
       &add_scalar,
       &max_scalar,
       &mul,
@@ -561,6 +610,7 @@ const LaneKernels* kernels() {
       &acc_mac_block,
       &butterfly,
       &complex_butterfly,
+      &normal_butterfly,
   };
   return &table;
 }
@@ -619,6 +669,9 @@ void Lanes::fnma_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalar
 }
 void Lanes::fma_scalar_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, LaneScalars s) const {
   kernels_->fma_scalar_scalar(shape_, count, d, a, w, s);
+}
+void Lanes::fma_swapping(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, LaneScalars w) const {
+  kernels_->fma_swapping(shape_, count, d, a, b, w);
 }
 void Lanes::add_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) const {
   kernels_->add_scalar(shape_, count, d, a, s);
@@ -733,6 +786,10 @@ void Lanes::butterfly(u64 count, LaneVectors lo, LaneVectors hi, LaneScalars w00
 void Lanes::complex_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
                               LaneScalars w_re, LaneScalars w_im) const {
   kernels_->complex_butterfly(shape_, count, lo_re, lo_im, hi_re, hi_im, w_re, w_im);
+}
+void Lanes::normal_butterfly(u64 count, LaneVectors lo_out, LaneVectors hi_out, ConstLaneVectors lo,
+                             ConstLaneVectors hi, LaneScalars r_lo, LaneScalars r_hi) const {
+  kernels_->normal_butterfly(shape_, count, lo_out, hi_out, lo, hi, r_lo, r_hi);
 }
 
 }  // namespace bvp

@@ -39,6 +39,7 @@ struct LaneKernels {
   void (*fma_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars, ConstLaneVectors);
   void (*fnma_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars, ConstLaneVectors);
   void (*fma_scalar_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars, LaneScalars);
+  void (*fma_swapping)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors, LaneScalars);
   void (*add_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars);
   void (*max_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars);
   void (*mul)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors);
@@ -60,6 +61,8 @@ struct LaneKernels {
   void (*butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneScalars, LaneScalars, LaneScalars, LaneScalars);
   void (*complex_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneVectors, LaneVectors, LaneScalars,
                             LaneScalars);
+  void (*normal_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, ConstLaneVectors, ConstLaneVectors, LaneScalars,
+                           LaneScalars);
 };
 
 /// Every function does what `count` single vector instructions, issued one after the other, would do: a vector may
@@ -87,6 +90,9 @@ class Lanes {
   void fnma_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, ConstLaneVectors c) const;
   /// d = r(a * w + s)
   void fma_scalar_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars w, LaneScalars s) const;
+  /// d = r(a + b * w). Where bit 14 of w is set, the vectors change places and the bit counts as clear:
+  /// d = r(b + a * w'), w' being w without the bit. A w of magnitude below 2 has the bit clear.
+  void fma_swapping(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, LaneScalars w) const;
   /// d = r(a + s)
   void add_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) const;
   /// d = a > s ? a : s, NaN if either is
@@ -159,6 +165,11 @@ class Lanes {
   /// vectors are disjoint.
   void complex_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
                          LaneScalars w_re, LaneScalars w_im) const;
+
+  /// `count` butterflies in normal form: lo_out is fma_swapping of lo, hi and r_lo, hi_out that of lo, hi and r_hi.
+  /// Both inputs of a butterfly are read before its outputs are written, lo_out first.
+  void normal_butterfly(u64 count, LaneVectors lo_out, LaneVectors hi_out, ConstLaneVectors lo, ConstLaneVectors hi,
+                        LaneScalars r_lo, LaneScalars r_hi) const;
 
  private:
   void acc_half(u64 count, LaneVectors d, LaneAccumulators acc, unsigned shift) const;

@@ -276,6 +276,8 @@ void Kernel::check(const KernelLimits& limits) const {
         throw KernelError(fmt::format("kernel: instruction '{}' in a segment of the {} unit",
                                       instruction->disassemble(), unit_names[static_cast<std::size_t>(segment.unit)]));
       }
+      require(limits.swapping_fma || instruction->opcode != Opcode::fmar,
+              fmt::runtime("segment {} has an fmar, which the PEs do not have (soc.pe.swapping_fma)"), i);
       const u32 distance = instruction->c.offset;
       if (instruction_info(instruction->opcode).c == Space::distance && !(power_of_two(distance) && distance < lanes)) {
         throw KernelError(fmt::format("kernel: instruction '{}' moves by a distance that {} lanes do not have",

@@ -79,6 +79,7 @@ struct KernelLimits {
   u32 operand_vectors = 0;
   u32 accumulators = 0;
   u32 instructions = 0;
+  bool swapping_fma = true;  // there is an fmar
 };
 
 struct Kernel {

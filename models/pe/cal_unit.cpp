@@ -196,6 +196,9 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
   const auto vectors = [&](const Access& access, i64 stride) {
     return LaneVectors{memory.vector(at(access, bases)), stride};
   };
+  const auto constant = [&](const Access& access, i64 stride) {
+    return ConstLaneVectors{memory.vector(at(access, bases)), stride};
+  };
   if (segment.mac_block && memory.pitch() == memory.lanes()) {
     const CalRun& run = segment.runs.front();
     lanes_.acc_mac_block(
@@ -226,6 +229,24 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
       lanes_.complex_butterfly(segment.repeat, vectors(run[6].d, strides[6].d), vectors(run[7].d, strides[7].d),
                                vectors(run[4].d, strides[4].d), vectors(run[5].d, strides[5].d), w_re.get(),
                                w_im.get());
+    }
+    return;
+  }
+  if (const auto& normal = segment.normal_butterflies) {
+    for (std::size_t i = 0; i < segment.runs.size(); i += normal->runs) {
+      const CalRun& low = segment.runs[i];
+      CalRun high = low;
+      if (segment.strides.size() == 2) {
+        high = segment.runs[i + 1];
+      } else {
+        high.d.offset += segment.strides[0].d;
+        high.c.offset += segment.strides[0].c;
+      }
+      const ScalarView r_low(memory, at(low.c, bases), normal->lower.c, normal->count);
+      const ScalarView r_high(memory, at(high.c, bases), normal->upper.c, normal->count);
+      lanes_.normal_butterfly(normal->count, vectors(low.d, normal->lower.d), vectors(high.d, normal->upper.d),
+                              constant(low.a, normal->lower.a), constant(low.b, normal->lower.b), r_low.get(),
+                              r_high.get());
     }
     return;
   }

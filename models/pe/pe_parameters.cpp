@@ -46,7 +46,12 @@ PeParameters::PeParameters(ParameterGroup* parent, std::string name, std::string
                       "assumption after the DPU line's 5-12 cycles", Confidence::low),
       special_divisor(this, "special_divisor", 4, "", {1, 64}, power_of_two,
                       "The special function unit serves lanes / special_divisor lanes per cycle, one at least.",
-                      "MLX (ISCA 2026): exp and division units at 1/4 of the SIMD width", Confidence::mid) {}
+                      "MLX (ISCA 2026): exp and division units at 1/4 of the SIMD width", Confidence::mid),
+      swapping_fma(
+          this, "swapping_fma", true, "", {},
+          "The Cal unit has `fmar`, a fused multiply-add whose scalar says which of two vectors it multiplies; "
+          "butterflies then take one instruction an output and not two.",
+          "assumption: two multiplexers a lane before the multiply-adder, not published", Confidence::low) {}
 
 CalTiming cal_timing(const PeParameters& parameters, u32 lanes) {
   CalTiming timing;

@@ -23,6 +23,7 @@ struct PeParameters : ParameterGroup {
   Param<i64> max_latency;
   Param<i64> special_latency;
   Param<i64> special_divisor;
+  Param<bool> swapping_fma;
 };
 
 /// Of a PE with so many lanes.

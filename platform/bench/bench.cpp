@@ -52,6 +52,7 @@ Json measure_native(const Workload& workload, const ScenarioOptions& options) {
   const Tensor input = random_input(scenario->network, seed);
   ReferenceOptions order;
   order.sum_ways = 16;
+  order.normalised = scenario->compiler.butterflies.get() == "normalised";
   const auto compute = [&] { (void)reference_network(scenario->network, weights, input, order); };
   const double first = seconds_of(compute);
   return {{"seconds", std::min(first, seconds_of(compute))}};

@@ -38,7 +38,7 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
                        "choice of the user", Confidence::high),
       method(this, "method", "improved", {"improved", "published"},
              "improved: techniques beyond the published ones are used where their switches say so and they cost less; "
-             "published: none of them (residency, pruning).",
+             "published: none of them (residency, pruning, normalised butterflies).",
              "choice of the user", Confidence::high),
       residency(this, "residency", true, "", {},
                 "The half spectrum of a two-dimensional transform stays in the scratchpad between the transform along "
@@ -48,6 +48,12 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
           this, "pruning", true, "", {},
           "Of the residual of a butterfly layer whose outputs are cut off, only the columns that are read afterwards "
           "get room and zeros in the scratchpad; otherwise all that the butterfly computes.",
-          "choice of the user", Confidence::high) {}
+          "choice of the user", Confidence::high),
+      butterflies(this, "butterflies", "normalised", {"normalised", "pairs"},
+                  "normalised: of the two weights of an output of a butterfly the larger one is taken out, so that the "
+                  "output costs one fused multiply-add; what is taken out is a factor for each output of the last "
+                  "layer, which the addition of the bias takes along (docs/numerics.md). Needs soc.pe.swapping_fma. "
+                  "pairs: a multiplication and a fused multiply-add an output.",
+                  "choice of the user", Confidence::high) {}
 
 }  // namespace bvp

@@ -9,6 +9,7 @@
 #include "platform/compiler/kernels/kernel_library.h"
 #include "platform/compiler/passes/encoder.h"
 #include "platform/compiler/passes/lay_out.h"
+#include "platform/compiler/passes/normal_forms.h"
 #include "platform/compiler/passes/tile.h"
 
 namespace bvp {
@@ -103,7 +104,7 @@ class Planner {
   }
 
   [[nodiscard]] EncoderPlan plan_network(const TaskPlanner& planner, DramPlan& dram) const {
-    EncoderPlan plan = plan_encoder(planner, dram, network_, parameters_);
+    EncoderPlan plan = plan_encoder(planner, dram, network_, parameters_, normal_forms_);
     // These matrices are used outside of the tasks too.
     dram.keep(plan.input);
     for (const MatrixPlace& output : plan.layer_outputs) dram.keep(output);
@@ -118,13 +119,31 @@ class Planner {
   const KernelLibrary kernels_;
   const Network& network_;
   const TensorMap& parameters_;
+  const NormalForms normal_forms_;
   std::string too_small_;  // what did not fit
 };
 
 }  // namespace
 
 CompiledNetwork compile_network(const CompilerTarget& target, const Network& network, const TensorMap& parameters) {
-  return Planner(target, network, parameters).compile();
+  CompilerTarget form = target;
+  std::string not_normalised_because;
+  if (target.normalised && !target.swapping_fma) {
+    not_normalised_because = "the PEs have no fmar (soc.pe.swapping_fma)";
+  } else if (target.normalised) {
+    try {
+      CompiledNetwork network_in_normal_form = Planner(form, network, parameters).compile();
+      network_in_normal_form.normalised = true;
+      return network_in_normal_form;
+    } catch (const CompileError& error) {
+      // The normal form takes other instructions and more slots than pairs, which may fit where it does not.
+      not_normalised_because = error.what();
+    }
+  }
+  form.normalised = false;
+  CompiledNetwork network_in_pairs = Planner(form, network, parameters).compile();
+  network_in_pairs.not_normalised_because = not_normalised_because;
+  return network_in_pairs;
 }
 
 }  // namespace bvp

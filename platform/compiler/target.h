@@ -22,6 +22,7 @@ struct CompilerTarget : MachineShape {
        exchange_by_half = true;
   bool residency = true;      // intermediate matrices may stay in the scratchpad between tasks
   bool pruning = true;        // of residuals, columns that nobody reads afterwards are not filled
+  bool normalised = true;     // butterflies may be computed in normal form
   bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   u64 scratchpad_base = 0, dram_base = 0;  // bus addresses
   // The cost of moving data, in cycles of the accelerator's clock.

@@ -63,8 +63,10 @@ struct CompiledNetwork {
   MatrixPlace output;
   MatrixPlace logits;  // rows 0: there is no classifier head
   // Orders of operation (docs/numerics.md).
-  u64 key_block = 0;  // keys that attention takes at a time, 0: there is no attention
-  u64 sum_ways = 1;   // interleaved parts of the sums of layer norm and softmax
+  u64 key_block = 0;                   // keys that attention takes at a time, 0: there is no attention
+  u64 sum_ways = 1;                    // interleaved parts of the sums of layer norm and softmax
+  bool normalised = false;             // butterflies are computed in normal form
+  std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
   u64 predicted_firmware_cycles = 0;  // before the first task and behind the last one, by the planner's cost model

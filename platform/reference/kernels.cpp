@@ -149,6 +149,11 @@ void add_bias(std::size_t rows, const u16* bias, u16* y) {
            [=](std::size_t row, std::size_t at) HWY_ATTR { store(hn::Add(load(y + at), spread(bias[row])), y + at); });
 }
 
+void scale_and_add(std::size_t rows, const u16* scale, const u16* bias, u16* y) {
+  for_each(rows, [=](std::size_t row, std::size_t at)
+                     HWY_ATTR { store(hn::MulAdd(load(y + at), spread(scale[row]), spread(bias[row])), y + at); });
+}
+
 HWY_INLINE Floats maximum(Floats a, Floats b) {
   return hn::IfThenElse(hn::Eq(a, a), hn::IfThenElse(hn::Gt(a, b), a, b), a);
 }
@@ -165,6 +170,13 @@ void gelu(std::size_t rows, const u16* erf, u16* y) {
     const Floats e = looked_up(erf, hn::Mul(x, root));
     const Floats h = rounded(hn::Mul(x, half));
     store(hn::MulAdd(h, e, h), y + at);
+  });
+}
+
+void gelu_of_share(std::size_t rows, const u16* erf, u16* y) {
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR {
+    const Floats x = load(y + at);
+    store(hn::MulAdd(x, looked_up(erf, x), x), y + at);
   });
 }
 
@@ -268,20 +280,41 @@ void merge(std::size_t blocks, std::size_t rows, const u16* m, const u16* l, con
   }
 }
 
+void butterfly_layer(unsigned log_n, unsigned layer, const u16* twiddle, u16* rows) {
+  const std::size_t n = std::size_t{1} << log_n, stride = std::size_t{1} << layer;
+  for (std::size_t first = 0; first < n; first += 2 * stride) {
+    for (std::size_t i = first; i < first + stride; ++i, twiddle += 4) {
+      u16* lo = rows + i * width;
+      u16* hi = lo + stride * width;
+      const Floats t00 = spread(twiddle[0]), t01 = spread(twiddle[1]);
+      const Floats t10 = spread(twiddle[2]), t11 = spread(twiddle[3]);
+      for (std::size_t lane = 0; lane < width; lane += step()) {
+        const Floats a = load(lo + lane), b = load(hi + lane);
+        store(hn::MulAdd(t01, b, rounded(hn::Mul(t00, a))), lo + lane);
+        store(hn::MulAdd(t11, b, rounded(hn::Mul(t10, a))), hi + lane);
+      }
+    }
+  }
+}
+
 void butterfly(unsigned log_n, const u16* twiddle, u16* rows) {
-  const std::size_t n = std::size_t{1} << log_n;
-  for (std::size_t stride = 1; stride < n; stride *= 2) {
-    for (std::size_t first = 0; first < n; first += 2 * stride) {
-      for (std::size_t i = first; i < first + stride; ++i, twiddle += 4) {
-        u16* lo = rows + i * width;
-        u16* hi = lo + stride * width;
-        const Floats t00 = spread(twiddle[0]), t01 = spread(twiddle[1]);
-        const Floats t10 = spread(twiddle[2]), t11 = spread(twiddle[3]);
-        for (std::size_t lane = 0; lane < width; lane += step()) {
-          const Floats a = load(lo + lane), b = load(hi + lane);
-          store(hn::MulAdd(t01, b, rounded(hn::Mul(t00, a))), lo + lane);
-          store(hn::MulAdd(t11, b, rounded(hn::Mul(t10, a))), hi + lane);
-        }
+  for (unsigned layer = 0; layer < log_n; ++layer, twiddle += std::size_t{2} << log_n) {
+    butterfly_layer(log_n, layer, twiddle, rows);
+  }
+}
+
+void normal_layer(unsigned log_n, unsigned layer, const u16* ratios, u16* rows) {
+  constexpr unsigned swap = 0x4000;
+  const std::size_t n = std::size_t{1} << log_n, stride = std::size_t{1} << layer;
+  for (std::size_t first = 0; first < n; first += 2 * stride) {
+    for (std::size_t i = first; i < first + stride; ++i, ratios += 2) {
+      u16* lo = rows + i * width;
+      u16* hi = lo + stride * width;
+      const Floats r0 = spread(static_cast<u16>(ratios[0] & ~swap)), r1 = spread(static_cast<u16>(ratios[1] & ~swap));
+      for (std::size_t lane = 0; lane < width; lane += step()) {
+        const Floats a = load(lo + lane), b = load(hi + lane);
+        store((ratios[0] & swap) != 0 ? hn::MulAdd(r0, a, b) : hn::MulAdd(r0, b, a), lo + lane);
+        store((ratios[1] & swap) != 0 ? hn::MulAdd(r1, a, b) : hn::MulAdd(r1, b, a), hi + lane);
       }
     }
   }
@@ -349,9 +382,16 @@ void fft(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
 }
 
 const ReferenceKernels* kernels() {
-  static constexpr ReferenceKernels table{
-      &widen,      &multiply, &round, &round_scaled, &scale,           &add,           &add_bias, &relu, &gelu,
-      &layer_norm, &softmax,  &merge, &butterfly,    &butterfly_float, &softmax_float, &fft};
+  static constexpr ReferenceKernels table{&widen,         &multiply,
+                                          &round,         &round_scaled,
+                                          &scale,         &add,
+                                          &add_bias,      &scale_and_add,
+                                          &relu,          &gelu,
+                                          &gelu_of_share, &layer_norm,
+                                          &softmax,       &merge,
+                                          &butterfly,     &butterfly_layer,
+                                          &normal_layer,  &butterfly_float,
+                                          &softmax_float, &fft};
   return &table;
 }
 

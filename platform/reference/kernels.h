@@ -24,10 +24,14 @@ struct ReferenceKernels {
   void (*add)(std::size_t rows, const u16* x, u16* y);
   /// y = r(y + bias), one bias for each row
   void (*add_bias)(std::size_t rows, const u16* bias, u16* y);
+  /// y = r(y * scale + bias), one of each for each row
+  void (*scale_and_add)(std::size_t rows, const u16* scale, const u16* bias, u16* y);
   /// y = max(y, 0)
   void (*relu)(std::size_t rows, u16* y);
   /// t = r(y * sqrt(1/2)), e = erf(t), h = r(y / 2), y = r(h * e + h)
   void (*gelu)(std::size_t rows, const u16* erf, u16* y);
+  /// e = erf(y), y = r(y * e + y)
+  void (*gelu_of_share)(std::size_t rows, const u16* erf, u16* y);
   /// Sums of layer_norm and softmax are taken in `ways` (a power of two, at most 16) interleaved parts: part j is the
   /// sum over the rows i with i mod ways = j, ascending; then part j and j + ways / 2 are added, and so on.
   ///
@@ -45,6 +49,11 @@ struct ReferenceKernels {
                 const u16* reciprocal, u16* y);
   /// The layers of a butterfly on 2^log_n rows, in place; twiddle [log_n, n/2, 2, 2].
   void (*butterfly)(unsigned log_n, const u16* twiddle, u16* rows);
+  /// One of these layers: twiddle [n/2, 2, 2].
+  void (*butterfly_layer)(unsigned log_n, unsigned layer, const u16* twiddle, u16* rows);
+  /// One of these layers in normal form: ratios [n/2, 2]. Of a pair (a, b) and its ratios r, each output is r(a + r *
+  /// b), or where bit 14 of r is set r(b + r' * a), r' being r without that bit.
+  void (*normal_layer)(unsigned log_n, unsigned layer, const u16* ratios, u16* rows);
   /// `butterfly` in fp32, without rounding to fp16.
   void (*butterfly_float)(unsigned log_n, const float* twiddle, float* rows);
   /// softmax(rows * factor) over the rows in fp32, in place, for each lane

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "platform/network/half.h"
+#include "platform/network/normal_butterfly.h"
 #include "platform/reference/fft_order.h"
 #include "platform/reference/functions.h"
 #include "platform/reference/kernels.h"
@@ -122,19 +123,35 @@ class Evaluation {
   /// ffn(x) + residual
   [[nodiscard]] HalfPanels feed_forward(const HalfPanels& x, const HalfPanels& residual, const EncoderLayer& layer,
                                         const std::string& name) const {
-    HalfPanels up = linear(x, layer.ffn, name + ".ffn.up", network_.ffn);
+    // In normal form a GELU works on a share of its argument and leaves a multiple of its result.
+    const bool gelu = network_.activation == Activation::gelu;
+    const double owed = gelu && in_normal_form(layer.ffn) ? gelu_owes : 1;
+    HalfPanels up = linear(x, layer.ffn, name + ".ffn.up", network_.ffn, {1, owed});
     const std::size_t rows = up.panels() * up.features();
-    if (network_.activation == Activation::gelu) {
-      kernels_.gelu(rows, functions_.erf.data(), up.row(0, 0));
-    } else {
+    if (!gelu) {
       kernels_.relu(rows, up.row(0, 0));
+    } else if (in_normal_form(layer.ffn)) {
+      kernels_.gelu_of_share(rows, functions_.erf.data(), up.row(0, 0));
+    } else {
+      kernels_.gelu(rows, functions_.erf.data(), up.row(0, 0));
     }
-    HalfPanels y = linear(up, layer.ffn, name + ".ffn.down", network_.hidden);
+    HalfPanels y = linear(up, layer.ffn, name + ".ffn.down", network_.hidden, {owed, 1});
     kernels_.add(y.panels() * y.features(), residual.row(0, 0), y.row(0, 0));
     return y;
   }
 
-  [[nodiscard]] HalfPanels linear(const HalfPanels& x, LinearKind kind, const std::string& name, u64 outputs) const {
+  [[nodiscard]] bool in_normal_form(LinearKind kind) const {
+    return kind == LinearKind::butterfly && options_.normalised;
+  }
+
+  /// What inputs of a layer in normal form count more than they are, and by which its results count less.
+  struct Owed {
+    double by_input = 1, by_result = 1;
+  };
+
+  [[nodiscard]] HalfPanels linear(const HalfPanels& x, LinearKind kind, const std::string& name, u64 outputs,
+                                  const Owed& owed = {1, 1}) const {
+    if (in_normal_form(kind)) return normal_butterfly(x, name, outputs, owed);
     HalfPanels y = kind == LinearKind::dense ? dense(x, name, outputs) : butterfly(x, name, outputs);
     const u16* bias = find_tensor(parameters_, name + ".bias", outputs);
     for (std::size_t panel = 0; panel < y.panels(); ++panel) kernels_.add_bias(outputs, bias, y.row(panel, 0));
@@ -180,6 +197,39 @@ class Evaluation {
         const u64 kept = std::min(n, outputs - stack * n);
         std::copy_n(points.begin(), kept * panel_width, y.row(panel, stack * n));
       }
+    }
+    return y;
+  }
+
+  /// With the bias.
+  [[nodiscard]] HalfPanels normal_butterfly(const HalfPanels& x, const std::string& name, u64 outputs,
+                                            const Owed& owed) const {
+    const u64 n = next_power_of_two(x.features());
+    const unsigned log_n = log2_of(n);
+    const u64 stacks = (outputs + n - 1) / n;
+    const u16* twiddle = find_tensor(parameters_, name + ".twiddle", stacks * log_n * n / 2 * 4);
+    const u16* bias = find_tensor(parameters_, name + ".bias", outputs);
+    const NormalButterfly form(twiddle, stacks, log_n, owed.by_input);
+    std::vector<u16> scales, biases;
+    for (u64 i = 0; i < outputs; ++i) {
+      scales.push_back(to_half(form.owed(i / n, i % n) * owed.by_result));
+      biases.push_back(to_half(static_cast<double>(from_half(bias[i])) * owed.by_result));
+    }
+    HalfPanels y(x.panels(), outputs);
+    std::vector<u16> points(n * panel_width);
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      const u16* from = x.row(panel, 0);
+      for (u64 stack = 0; stack < stacks; ++stack) {
+        const auto end = std::copy(from, from + x.features() * panel_width, points.begin());
+        std::fill(end, points.end(), u16{0});
+        for (unsigned layer = 0; layer < log_n; ++layer) {
+          const auto compute = form.pays(layer) ? kernels_.butterfly_layer : kernels_.normal_layer;
+          compute(log_n, layer, form.scalars(stack, layer), points.data());
+        }
+        const u64 kept = std::min(n, outputs - stack * n);
+        std::copy_n(points.begin(), kept * panel_width, y.row(panel, stack * n));
+      }
+      kernels_.scale_and_add(outputs, scales.data(), biases.data(), y.row(panel, 0));
     }
     return y;
   }

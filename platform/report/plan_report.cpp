@@ -135,6 +135,8 @@ Json plan_json(const CompiledNetwork& network) {
   return {{"predicted_cycles", predicted_cycles(network)},
           {"attention_key_block", network.key_block},
           {"sum_ways", network.sum_ways},
+          {"butterflies", network.normalised ? "normalised" : "pairs"},
+          {"not_normalised_because", network.not_normalised_because},
           {"kernel_image_bytes", network.kernel_image_bytes},
           {"tasks", tasks},
           {"kernels", kernels}};
@@ -166,6 +168,9 @@ std::string plan_table(const CompiledNetwork& network, std::size_t width) {
                                 network.tasks.size(), grouped(predicted_cycles(network)), bytes(read), bytes(written),
                                 bytes(network.kernel_image_bytes));
   if (network.key_block > 0) out += fmt::format("attention takes {} keys at a time\n", network.key_block);
+  if (!network.not_normalised_because.empty()) {
+    out += fmt::format("butterflies are computed in pairs: {}\n", network.not_normalised_because);
+  }
   const std::vector<LayerPlan> layers = by_layer(network);
   for (std::size_t i = 0; i < layers.size();) {
     out += fmt::format("\n{}\n\n", layer_name(layers[i].layer));

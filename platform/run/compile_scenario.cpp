@@ -35,6 +35,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   const bool published = scenario.compiler.method.get() == "published";
   target.residency = scenario.compiler.residency && !published;
   target.pruning = scenario.compiler.pruning && !published;
+  target.normalised = scenario.compiler.butterflies.get() == "normalised" && !published;
   target.cal = cal_timing(soc.pe, target.lanes);
   target.stage_points = scenario.compiler.stage_points.as<u32>();
   target.tile_rows = scenario.compiler.tile_rows.as<u32>();

@@ -14,6 +14,7 @@ MachineShape SocParameters::shape() const {
   shape.operand_ports = pe.operand_ports.as<u32>();
   shape.accumulators = pe.accumulators.as<u32>();
   shape.instruction_store = pe.instruction_store.as<u32>();
+  shape.swapping_fma = pe.swapping_fma;
   shape.link_bytes = mesh.links_per_router() * mesh.link_width(shape.vector_bytes());
   shape.scratchpad_bytes = scratchpad.size_bytes.as<u64>();
   shape.dram_bytes = dram.size_bytes.as<u64>();

@@ -579,6 +579,79 @@ TEST_CASE("arith: the fused complex butterfly rounds like the eight instructions
   }
 }
 
+namespace {
+
+/// r(a + b * w); where the bit of weight 2^14 is set in w, it is taken off, and a and b change places.
+u16 swapped(u16 a, u16 b, u16 w) {
+  const bool exchange = w / 0x4000 % 2 == 1;
+  if (exchange) w = static_cast<u16>(w - 0x4000);
+  const float large = widened(exchange ? b : a), small = widened(exchange ? a : b);
+  return rounded(small * widened(w) + large);
+}
+
+/// Ratios of magnitude at most 1 of both signs, half of them with the bit that exchanges.
+std::vector<u16> random_ratios(std::size_t count, std::mt19937& generator) {
+  std::vector<u16> words(count);
+  for (u16& word : words) word = static_cast<u16>((generator() % 0x3c01) | (generator() & 0xc000));
+  return words;
+}
+
+}  // namespace
+
+TEST_CASE("arith: the swapping multiply-add for every scalar", "[arith]") {
+  constexpr u32 lanes = 24, pitch = 32;
+  std::mt19937 generator(9);
+  std::vector<u16> scalars(65536);
+  for (u32 i = 0; i < scalars.size(); ++i) scalars[i] = static_cast<u16>(i);
+  const auto a = random_words(scalars.size() * pitch, generator), b = random_words(scalars.size() * pitch, generator);
+  std::vector<u16> expected(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) expected[i] = swapped(a[i], b[i], scalars[i / pitch]);
+  on_every_target([&] {
+    std::vector<u16> got(a.size());
+    Lanes(lanes, pitch)
+        .fma_swapping(scalars.size(), {got.data(), 1}, {a.data(), 1}, {b.data(), 1}, {scalars.data(), 1});
+    u64 wrong = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) wrong += i % pitch < lanes && got[i] != expected[i];
+    CHECK(wrong == 0);
+  });
+  // What a reader of the definition expects: 3 + 0.5 * 8, and with the bit 8 + 0.5 * 3.
+  const std::vector<u16> three(16, 0x4200), eight(16, 0x4800), halves{0x3800, 0x7800};
+  std::vector<u16> results(2 * 16);
+  Lanes(16, 16).fma_swapping(2, {results.data(), 1}, {three.data(), 0}, {eight.data(), 0}, {halves.data(), 1});
+  CHECK(results.front() == 0x4700);
+  CHECK(results.back() == 0x48c0);
+}
+
+TEST_CASE("arith: butterflies in normal form are two swapping multiply-adds each", "[arith]") {
+  std::mt19937 generator(10);
+  constexpr u64 count = 24;
+  for (const Geometry g : geometries) {
+    const auto initial = random_words(3 * count * g.pitch, generator);
+    const auto ratios = random_ratios(2 * count, generator);
+    on_every_target([&] {
+      const auto pitch = static_cast<std::ptrdiff_t>(g.pitch);
+      auto fused = initial;
+      // Lower outputs go elsewhere, upper ones stay.
+      const auto part = [&](std::ptrdiff_t i) { return LaneVectors{fused.data() + i * pitch, 3}; };
+      const auto read = [](LaneVectors v) { return ConstLaneVectors{v.first, v.stride}; };
+      Lanes(g.lanes, g.pitch)
+          .normal_butterfly(count, part(2), part(1), read(part(0)), read(part(1)), {ratios.data(), 2},
+                            {ratios.data() + 1, 2});
+      u64 wrong = 0;
+      for (std::size_t pair = 0; pair < count; ++pair) {
+        for (std::size_t lane = 0; lane < g.lanes; ++lane) {
+          const auto at = [&](std::size_t i) { return (3 * pair + i) * g.pitch + lane; };
+          const u16 a = initial[at(0)], b = initial[at(1)];
+          wrong += fused[at(0)] != a;
+          wrong += fused[at(1)] != swapped(a, b, ratios[2 * pair + 1]);
+          wrong += fused[at(2)] != swapped(a, b, ratios[2 * pair]);
+        }
+      }
+      REQUIRE(wrong == 0);
+    });
+  }
+}
+
 TEST_CASE("arith: impossible geometries are refused", "[arith]") {
   CHECK_THROWS_AS(Lanes(0, 16), std::invalid_argument);
   CHECK_THROWS_AS(Lanes(65, 80), std::invalid_argument);

@@ -61,6 +61,16 @@ TEST_CASE("addresses that leave 32 bits are refused", "[isa]") {
   CHECK_THROWS_AS(far.check(limits), KernelError);
 }
 
+TEST_CASE("a PE without the swapping multiply-add refuses kernels that have it", "[isa]") {
+  Kernel kernel = small_kernel();
+  kernel.code[1] = Instruction{Opcode::fmar, {0, 1}, {1, 2}, {2, 40}, {3, 4}}.encode();
+  CHECK_NOTHROW(kernel.check(limits));
+  KernelLimits without = limits;
+  without.swapping_fma = false;
+  CHECK_THROWS_WITH(kernel.check(without), Catch::Contains("soc.pe.swapping_fma"));
+  CHECK_NOTHROW(small_kernel().check(without));
+}
+
 TEST_CASE("instructions survive encoding, for every opcode and random operands", "[isa]") {
   std::mt19937 random(1);
   for (unsigned opcode = 0; opcode < 64; ++opcode) {

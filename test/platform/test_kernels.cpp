@@ -106,11 +106,65 @@ std::vector<u16> expected_butterfly(const std::vector<u16>& x, const Tensor& twi
   return result;
 }
 
+/// The same in normal form, with the bias: what a pair's matrix has in common is taken out and owed (docs/numerics.md).
+std::vector<u16> expected_normal(const std::vector<u16>& x, const Tensor& twiddle, const Tensor& bias, u64 rows,
+                                 u64 inputs, u64 outputs) {
+  const u64 stacks = twiddle.shape[0], bits = twiddle.shape[1], n = u64{1} << bits;
+  std::vector<double> owed(stacks * n, 1.0);
+  std::vector<std::vector<u16>> y(rows * stacks, std::vector<u16>(n, 0));
+  for (u64 i = 0; i < rows * stacks * inputs; ++i)
+    y[i / inputs][i % inputs] = x[i / inputs / stacks * inputs + i % inputs];
+  for (u64 k = 0; k < bits; ++k) {
+    const u64 s = u64{1} << k;
+    std::vector<std::array<double, 2>> rows_of_pairs;
+    bool pays = false;
+    for (u64 i = 0; i < stacks * n; ++i) {  // a row of a pair's matrix for each output point
+      const u64 stack = i / n, lower = i % n & ~s, pair = lower / (2 * s) * s + lower % s;
+      const u16* t = &twiddle.data[((stack * bits + k) * (n / 2) + pair) * 4] + (i % n == lower ? 0 : 2);
+      rows_of_pairs.push_back(
+          {from_half(t[0]) * owed[stack * n + lower], from_half(t[1]) * owed[stack * n + lower + s]});
+      const double large = std::max(std::abs(rows_of_pairs.back()[0]), std::abs(rows_of_pairs.back()[1]));
+      pays = pays || (large != 0 && (large < 1.0 / 8192 || large > 256));
+    }
+    for (u64 i = 0; i < stacks * n; ++i) {
+      const auto [a, b] = rows_of_pairs[i];
+      owed[i] = pays ? 1 : (std::abs(b) > std::abs(a) ? b : a);
+    }
+    for (u64 row = 0; row < rows * stacks; ++row) {
+      const std::vector<u16> from = y[row];
+      for (u64 i = 0; i < n; ++i) {
+        const auto [a, b] = rows_of_pairs[row % stacks * n + i];
+        const u16 low = from[i & ~s], high = from[i | s];
+        if (pays) {
+          y[row][i] = fma(to_half(b), high, mul(to_half(a), low));
+        } else if (std::abs(b) > std::abs(a)) {
+          y[row][i] = fma(to_half(a / b), low, high);
+        } else {
+          y[row][i] = fma(a == 0 ? u16{0} : to_half(b / a), high, low);
+        }
+      }
+    }
+  }
+  std::vector<u16> result(rows * outputs);
+  for (u64 i = 0; i < rows * outputs; ++i) {
+    const u64 point = i % outputs;
+    result[i] = fma(y[i / outputs * stacks + point / n][point % n], to_half(owed[point]), bias.data[point]);
+  }
+  return result;
+}
+
+/// How the butterflies of a test are computed.
+enum class Form {
+  pairs,
+  normal,
+  paying,  ///< in normal form, with weights so small and large that some factors pay
+};
+
 struct BpmmCase {
   u64 inputs, outputs, rows;
 };
 
-Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false) {
+Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false, Form form = Form::pairs) {
   SimulationContext context;
   ArrayBench bench("bench", config);
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
@@ -119,6 +173,12 @@ Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false
   const unsigned bits = log2_of(shape.points);
   Tensor twiddle{{shape.stacks, bits, shape.points / 2, 2, 2}, {}};
   twiddle.data = random_words(Tensor::elements(twiddle.shape), 1, 0.7);
+  if (form == Form::paying) {
+    // Pairs of small weights among larger ones.
+    for (std::size_t i = 0; i < twiddle.data.size(); ++i) {
+      twiddle.data[i] = to_half(from_half(twiddle.data[i]) * (i / 4 % 5 == 0 ? 0.002 : 1.5));
+    }
+  }
   Tensor bias{{sizes.outputs}, random_words(sizes.outputs, 2)};
   const auto x = random_words(sizes.rows * sizes.inputs, 3);
   const auto residual = random_words(sizes.rows * sizes.outputs, 4);
@@ -134,6 +194,11 @@ Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false
   op.inputs = sizes.inputs;
   op.outputs = sizes.outputs;
   op.residual = res;
+  if (form != Form::pairs) {
+    op.normal = std::make_shared<const NormalButterfly>(twiddle.data.data(), shape.stacks, bits, 1.0);
+    const std::vector<bool> paying = op.paying_layers(0, bits);
+    if (form == Form::paying && bits >= 8) CHECK(std::count(paying.begin(), paying.end(), true) > 0);
+  }
   add_butterfly_linear(task, KernelLibrary(target), op, in, out);
   std::vector<u16> padded(sizes.rows * shape.points, 0), padded_residual(sizes.rows * shape.written(), 0);
   for (u64 row = 0; row < sizes.rows; ++row) {
@@ -157,10 +222,14 @@ Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false
                              static_cast<double>(total * target.usable_pes())
                       << " " << task.launches().front().mapping);
   }
-  auto expected = expected_butterfly(x, twiddle, sizes.rows, sizes.inputs, sizes.outputs);
-  for (u64 i = 0; i < expected.size(); ++i) {
-    expected[i] = add(add(expected[i], bias.data[i % sizes.outputs]), residual[i]);
+  std::vector<u16> expected;
+  if (form == Form::pairs) {
+    expected = expected_butterfly(x, twiddle, sizes.rows, sizes.inputs, sizes.outputs);
+    for (u64 i = 0; i < expected.size(); ++i) expected[i] = add(expected[i], bias.data[i % sizes.outputs]);
+  } else {
+    expected = expected_normal(x, twiddle, bias, sizes.rows, sizes.inputs, sizes.outputs);
   }
+  for (u64 i = 0; i < expected.size(); ++i) expected[i] = add(expected[i], residual[i]);
   const auto got = bench.read_matrix(out.offset, out.layout, sizes.rows, shape.written());
   u64 wrong = 0;
   for (u64 row = 0; row < sizes.rows; ++row) {
@@ -782,9 +851,11 @@ TEST_CASE("BPMM on the default array is bit-exact", "[kernels]") {
         BpmmCase{32, 32, 64}, BpmmCase{16, 64, 64}, BpmmCase{8, 8, 32}, BpmmCase{2, 2, 32}, BpmmCase{100, 300, 40},
         BpmmCase{1024, 1024, 32}, BpmmCase{512, 2048, 32}, BpmmCase{2048, 512, 64}, BpmmCase{4096, 100, 32},
         BpmmCase{768, 3072, 32}}) {
-    INFO(sizes.inputs << " -> " << sizes.outputs << ", " << sizes.rows << " rows");
-    ArrayConfig config;
-    check_bpmm(config, sizes);
+    for (const Form form : {Form::pairs, Form::normal, Form::paying}) {
+      INFO(sizes.inputs << " -> " << sizes.outputs << ", " << sizes.rows << " rows, form " << static_cast<int>(form));
+      ArrayConfig config;
+      check_bpmm(config, sizes, false, form);
+    }
   }
 }
 
@@ -811,8 +882,10 @@ TEST_CASE("BPMM and FFT compute correctly on other machines", "[kernels]") {
     config.scratchpad.banks = machine.banks;
     config.pe.operand_vectors = machine.operand_vectors;
     for (const auto& sizes : {BpmmCase{64, 64, 64}, BpmmCase{256, 100, 40}, BpmmCase{512, 512, 32}}) {
-      INFO(sizes.inputs << " -> " << sizes.outputs << ", " << sizes.rows << " rows");
-      check_bpmm(config, sizes);
+      for (const Form form : {Form::pairs, Form::normal, Form::paying}) {
+        INFO(sizes.inputs << " -> " << sizes.outputs << ", " << sizes.rows << " rows, form " << static_cast<int>(form));
+        check_bpmm(config, sizes, false, form);
+      }
     }
     check_fft(config, 128, 64, false);
     check_fft(config, 256, 64, true);

@@ -2,6 +2,7 @@
 // The native reference against the same definition written out token by token, value by value.
 #include <hwy/targets.h>
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <functional>
@@ -49,7 +50,8 @@ using Matrix = std::vector<Row>;  // [token][feature]
 /// One batch element, computed from the definition.
 class Definition {
  public:
-  Definition(const Network& network, const TensorMap& parameters) : network_(network), parameters_(parameters) {}
+  Definition(const Network& network, const TensorMap& parameters, bool normalised)
+      : network_(network), parameters_(parameters), normalised_(normalised) {}
 
   [[nodiscard]] Matrix layer(const Matrix& x, u64 index) const {
     const std::string name = "layers." + std::to_string(index);
@@ -58,9 +60,14 @@ class Definition {
     const Matrix mixed = mix(post ? x : norm(x, name + ".norm1"), layer, name);
     Matrix h = plus(mixed, x);
     if (post) h = norm(h, name + ".norm1");
-    Matrix up = linear(post ? h : norm(h, name + ".norm2"), layer.ffn, name + ".ffn.up", network_.ffn);
-    for (Row& row : up) std::transform(row.begin(), row.end(), row.begin(), [this](Half v) { return activated(v); });
-    const Matrix y = plus(linear(up, layer.ffn, name + ".ffn.down", network_.hidden), h);
+    // Where the activation lies between two butterflies in normal form, it takes a share and leaves a multiple.
+    const bool between = normalised_ && layer.ffn == LinearKind::butterfly && network_.activation == Activation::gelu;
+    const double share = between ? std::sqrt(0.5) : 1;
+    Matrix up = linear(post ? h : norm(h, name + ".norm2"), layer.ffn, name + ".ffn.up", network_.ffn, 1, share);
+    for (Row& row : up) {
+      for (Half& v : row) v = between ? fma(v, special([](double t) { return std::erf(t); }, v), v) : activated(v);
+    }
+    const Matrix y = plus(linear(up, layer.ffn, name + ".ffn.down", network_.hidden, share, 1), h);
     return post ? norm(y, name + ".norm2") : y;
   }
 
@@ -108,7 +115,9 @@ class Definition {
     return fma(h, e, h);
   }
 
-  [[nodiscard]] Matrix linear(const Matrix& x, LinearKind kind, const std::string& name, u64 outputs) const {
+  [[nodiscard]] Matrix linear(const Matrix& x, LinearKind kind, const std::string& name, u64 outputs,
+                              double owed_by_input = 1, double share = 1) const {
+    if (kind == LinearKind::butterfly && normalised_) return normal_butterfly(x, name, outputs, owed_by_input, share);
     const Row bias = parameter(name + ".bias");
     Matrix y;
     for (const Row& row : x) {
@@ -118,6 +127,56 @@ class Definition {
       y.push_back(out);
     }
     return y;
+  }
+
+  [[nodiscard]] Matrix normal_butterfly(const Matrix& x, const std::string& name, u64 outputs, double owed_by_input,
+                                        double share) const {
+    const Row bias = parameter(name + ".bias"), twiddle = parameter(name + ".twiddle");
+    const u64 n = next_power_of_two(x.front().size()), layers = log2_of(n), stacks = (outputs + n - 1) / n;
+    Matrix points(x.size(), Row(stacks * n));
+    for (std::size_t t = 0; t < x.size(); ++t) {
+      for (u64 stack = 0; stack < stacks; ++stack) {
+        std::copy(x[t].begin(), x[t].end(), points[t].begin() + static_cast<std::ptrdiff_t>(stack * n));
+      }
+    }
+    std::vector<double> owed(stacks * n, owed_by_input);
+    for (u64 k = 0; k < layers; ++k) {
+      // Of each output: what its inputs count, that of the lower point first.
+      std::vector<std::array<double, 2>> rows;
+      bool pays = false;
+      for (u64 i = 0; i < stacks * n; ++i) {
+        const u64 s = u64{1} << k, stack = i / n, low = i - (i % n / s % 2) * s, p = low % n / (2 * s) * s + low % s;
+        const Half* t = &twiddle[((stack * layers + k) * n / 2 + p) * 4 + (i == low ? 0 : 2)];
+        rows.push_back({double{t[0].value()} * owed[low], double{t[1].value()} * owed[low + s]});
+        const double large = std::max(std::abs(rows[i][0]), std::abs(rows[i][1]));
+        if (large > 256 || (large > 0 && large < std::ldexp(1.0, -13))) pays = true;
+      }
+      for (Row& row : points) {
+        const Row from = row;
+        for (u64 i = 0; i < stacks * n; ++i) {
+          const u64 s = u64{1} << k, low = i - (i % n / s % 2) * s;
+          const Half a = from[low], b = from[low + s];
+          const auto [of_a, of_b] = rows[i];
+          if (pays) {
+            row[i] = fma(Half::of(of_b), b, Half::of(of_a) * a);
+          } else if (std::abs(of_b) > std::abs(of_a)) {
+            row[i] = fma(Half::of(of_a / of_b), a, b);
+          } else {
+            row[i] = fma(of_a == 0 ? Half() : Half::of(of_b / of_a), b, a);
+          }
+        }
+      }
+      for (u64 i = 0; i < stacks * n; ++i) {
+        owed[i] = pays ? 1 : std::abs(rows[i][1]) > std::abs(rows[i][0]) ? rows[i][1] : rows[i][0];
+      }
+    }
+    for (Row& row : points) {
+      row.resize(outputs);
+      for (u64 i = 0; i < outputs; ++i) {
+        row[i] = fma(row[i], Half::of(owed[i] * share), Half::of(double{bias[i].value()} * share));
+      }
+    }
+    return points;
   }
 
   static Row dense(const Row& x, const Row& weight, u64 outputs) {
@@ -250,6 +309,7 @@ class Definition {
 
   const Network& network_;
   const TensorMap& parameters_;
+  const bool normalised_;
 };
 
 std::vector<u16> batch_of(const Network& network, const std::vector<u16>& values,
@@ -268,9 +328,11 @@ std::vector<u16> batch_of(const Network& network, const std::vector<u16>& values
   return result;
 }
 
-void check_against_definition(const Network& network, const TensorMap& weights, const Tensor& input) {
-  const TensorMap got = reference_network(network, weights, input);
-  const Definition definition(network, weights);
+void check_against_definition(const Network& network, const TensorMap& weights, const Tensor& input, bool normalised) {
+  ReferenceOptions options;
+  options.normalised = normalised;
+  const TensorMap got = reference_network(network, weights, input, options);
+  const Definition definition(network, weights, normalised);
   std::vector<u16> x = input.data;
   for (u64 index = 0; index < network.layers.size(); ++index) {
     x = batch_of(network, x, [&](const Matrix& m) { return definition.layer(m, index); });
@@ -308,7 +370,20 @@ TEST_CASE("reference: bit-exact to its definition", "[reference]") {
       network.fft_norm = norm == NormPlacement::post ? FftNorm::ortho : FftNorm::none;
       network.activation = norm == NormPlacement::post ? Activation::gelu : Activation::relu;
       INFO(network.tokens << " tokens, hidden " << network.hidden);
-      check_against_definition(network, random_weights(network, 7), random_input(network, 7));
+      for (const bool normalised : {false, true}) {
+        TensorMap weights = random_weights(network, 7);
+        check_against_definition(network, weights, random_input(network, 7), normalised);
+        // Some pairs so small that what is owed has to be paid, one row of zeros, and one pair that swaps.
+        for (auto& [name, tensor] : weights) {
+          if (name.find("twiddle") == std::string::npos) continue;
+          for (std::size_t i = 0; i < tensor.data.size(); i += 12) {
+            tensor.data[i] = to_half(from_half(tensor.data[i]) * 1e-3);
+            tensor.data[i + 1] = to_half(from_half(tensor.data[i + 1]) * 1e-3);
+          }
+          if (tensor.data.size() >= 8) tensor.data[4] = tensor.data[5] = tensor.data[6] = 0;
+        }
+        check_against_definition(network, weights, random_input(network, 7), normalised);
+      }
     }
   }
 }
@@ -319,29 +394,33 @@ TEST_CASE("reference: infinities, NaN and subnormals go the same way", "[referen
   Tensor input = random_input(network, 3);
   for (const u16 value : {0x7c00, 0xfc00, 0x7e00, 0xfe01, 0x7bff, 0x0001, 0x83ff, 0x8000}) {
     input.data[37] = value;
-    check_against_definition(network, weights, input);
+    for (const bool normalised : {false, true}) check_against_definition(network, weights, input, normalised);
   }
   // Values so small that the whole computation is subnormal, and so large that sums overflow.
   Tensor small = random_input(network, 4);
   for (u16& value : small.data) value &= 0x83ff;
-  check_against_definition(network, weights, small);
+  for (const bool normalised : {false, true}) check_against_definition(network, weights, small, normalised);
   Tensor large = random_input(network, 5);
   for (u16& value : large.data) value = static_cast<u16>((value & 0x83ff) | 0x7800);
-  check_against_definition(network, weights, large);
+  for (const bool normalised : {false, true}) check_against_definition(network, weights, large, normalised);
 }
 
 TEST_CASE("reference: the same bits with every instruction set of this host", "[reference]") {
   const Network network = network_of(40, 48, 4, 100, 1);
   const TensorMap weights = random_weights(network, 9);
   const Tensor input = random_input(network, 9);
-  const std::vector<u16> expected = reference_network(network, weights, input).at("output").data;
   const int64_t supported = hwy::SupportedTargets();
-  for (int64_t rest = supported; rest != 0; rest &= rest - 1) {
-    hwy::SetSupportedTargetsForTest(rest & -rest);
-    const std::vector<u16> got = reference_network(network, weights, input).at("output").data;
-    hwy::SetSupportedTargetsForTest(0);
-    INFO("target " << hwy::TargetName(rest & -rest));
-    CHECK(got == expected);
+  for (const bool normalised : {false, true}) {
+    ReferenceOptions options;
+    options.normalised = normalised;
+    const std::vector<u16> expected = reference_network(network, weights, input, options).at("output").data;
+    for (int64_t rest = supported; rest != 0; rest &= rest - 1) {
+      hwy::SetSupportedTargetsForTest(rest & -rest);
+      const std::vector<u16> got = reference_network(network, weights, input, options).at("output").data;
+      hwy::SetSupportedTargetsForTest(0);
+      INFO("target " << hwy::TargetName(rest & -rest));
+      CHECK(got == expected);
+    }
   }
 }
 

@@ -113,6 +113,8 @@ class RandomCase {
     sometimes_off(4, "compiler.residency");
     sometimes_off(4, "compiler.pruning");
     if (chance(8)) set("compiler.method", "published");
+    if (chance(4)) set("compiler.butterflies", "pairs");
+    sometimes_off(8, "soc.pe.swapping_fma");
   }
 
   void set_least_scratchpad() {

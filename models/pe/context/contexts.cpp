@@ -44,7 +44,8 @@ KernelLimits kernel_limits(const ArrayParameters& array, const PeParameters& par
           static_cast<u32>(array.columns),
           static_cast<u32>(parameters.operand_vectors),
           static_cast<u32>(parameters.accumulators),
-          static_cast<u32>(parameters.instruction_store)};
+          static_cast<u32>(parameters.instruction_store),
+          parameters.swapping_fma};
 }
 
 Contexts::Contexts(const KernelLimits& limits, u32 pe, For whom, std::shared_ptr<CalSchedules> schedules)

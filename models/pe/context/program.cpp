@@ -161,6 +161,23 @@ bool is_complex_butterfly(const SegmentProgram& program, std::size_t run) {
          hi_re.d.stride == hi_im.d.stride && are_apart(program, {lo_re.d, lo_im.d, hi_re.d, hi_im.d, m_re.d, m_im.d});
 }
 
+/// One instruction whose trips of level 0 are both outputs of a butterfly. Whoever reads both inputs first and then
+/// writes gets the same.
+bool is_pair_of_outputs(const SegmentProgram& program, std::size_t run) {
+  const Step step = step_at(program, run);
+  if (step.opcode != Opcode::fmar || program.repeat != 2 || step.a.stride != 0 || step.b.stride != 0) return false;
+  const auto place = [&](const Access& access) { return i64{program.streams[access.stream].base} + access.offset; };
+  return place(step.d.first) != place(step.a.first) && place(step.d.first) != place(step.b.first);
+}
+
+/// lo' = fmar(lo, hi) to another place, then hi' = fmar(lo, hi) in place.
+bool is_normal_butterfly(const SegmentProgram& program, std::size_t run) {
+  const Step low = step_at(program, run), high = step_at(program, run + 1);
+  const bool operands = low.a == high.a && low.b == high.b && high.d == high.b;
+  return low.opcode == Opcode::fmar && high.opcode == Opcode::fmar && operands &&
+         are_apart(program, {low.d, low.a, low.b});
+}
+
 /// Whether the segment's instructions are `length` ones of which every repetition is such a butterfly.
 template <class IsButterfly>
 bool consists_of(const SegmentProgram& program, std::size_t length, const IsButterfly& is_one) {
@@ -169,6 +186,18 @@ bool consists_of(const SegmentProgram& program, std::size_t length, const IsButt
     if (!is_one(program, run)) return false;
   }
   return true;
+}
+
+std::optional<NormalButterflies> find_normal_butterflies(const SegmentProgram& program, const Segment& segment) {
+  if (consists_of(program, 2, is_normal_butterfly)) {
+    return NormalButterflies{2, program.repeat, program.strides.front(), program.strides.back()};
+  }
+  if (!consists_of(program, 1, is_pair_of_outputs)) return std::nullopt;
+  // The trips of level 1 follow each other at constant distances.
+  const CalRun& run = program.runs.front();
+  const auto distance = [&](const Access& access) { return segment.streams[access.stream].trip_stride[1]; };
+  const CalStrides strides{distance(run.d), distance(run.a), distance(run.b), distance(run.c)};
+  return NormalButterflies{segment.trips[1], segment.trips[1], strides, strides};
 }
 
 i32 base_of(const Stream& stream, const std::vector<i32>& registers) {
@@ -253,6 +282,7 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
     program.mac_block = find_mac_block(program);
     program.butterflies = consists_of(program, 4, is_butterfly);
     program.complex_butterflies = consists_of(program, 8, is_complex_butterfly);
+    program.normal_butterflies = find_normal_butterflies(program, segment);
   }
   return program;
 }

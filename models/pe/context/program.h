@@ -53,6 +53,14 @@ struct MacBlock {
   i64 weight_stride = 0;  // of operand b, in scalars
 };
 
+/// Butterflies in normal form, of one instruction whose two trips of level 0 are the outputs, or of two instructions in
+/// place but for the lower output: the host runs some of them as one block.
+struct NormalButterflies {
+  u32 runs = 1;             // that make a block
+  u32 count = 1;            // butterflies of a block
+  CalStrides lower, upper;  // from one butterfly to the next, of either output
+};
+
 struct SegmentProgram {
   Unit unit = Unit::load;
   u8 scope = 1;
@@ -67,6 +75,7 @@ struct SegmentProgram {
   std::optional<MacBlock> mac_block;
   bool butterflies = false;          // Cal: every four runs are the real butterfly, in place
   bool complex_butterflies = false;  // Cal: every eight runs are the complex one, in place
+  std::optional<NormalButterflies> normal_butterflies;
   std::vector<Bound> bounds;
   std::vector<u32> in_edges, out_edges;  // indices into edges
 };

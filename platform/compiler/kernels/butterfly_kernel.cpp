@@ -64,6 +64,7 @@ class StageBuilder {
   }
 
  private:
+  [[nodiscard]] unsigned layers() const { return static_cast<unsigned>(stage_.layer_bits.size()); }
   static u32 columns_of(const CompilerTarget& target, unsigned pe_bits) {
     return std::min(target.usable_columns(), u32{1} << pe_bits);
   }
@@ -149,14 +150,17 @@ class StageBuilder {
   [[nodiscard]] unsigned exchange_pe_bit(unsigned exchange) const { return pe_bits_ - exchanges_ + exchange; }
 
   bool allocate() {
-    const u32 groups = exchanges_ > 0 ? 3 : 2;
+    const u32 groups = exchanges_ > 0 || stage_.normal ? 3 : 2;
     plane_vectors_ = groups * group_points_ * multiplicity_;
     context_vectors_ = plane_vectors_ * planes_;
     inner_limit_ = 1;
-    for (unsigned layer = 0; layer < stage_.layer_bits.size(); ++layer) {
+    bool products = false;  // some layer needs temporaries
+    for (unsigned layer = 0; layer < layers(); ++layer) {
       inner_limit_ = std::max(inner_limit_, repeat_of(layer));
+      products = products || stage_.form(layer) != PairForm::ratios;
     }
-    const u32 temporaries = 2 * inner_limit_;
+    const u32 of_trip = products ? 2 : (stage_.activation == Activation::gelu ? 1 : 0);
+    const u32 temporaries = of_trip * inner_limit_;
     const u32 residual = stage_.residual ? 2 * group_points_ * multiplicity_ : 0;
     const u32 dropped = exchanges_ > 0 && !target_.exchange_by_half ? group_points_ * multiplicity_ * planes_ : 0;
     const u32 fixed = temporaries + constant_vectors_ + dropped;
@@ -192,21 +196,31 @@ class StageBuilder {
   }
 
   /// The numbers of the three groups of slots: those that a PE uses for group bit 0, for group bit 1, and for the
-  /// vectors that it receives next.
+  /// vectors that it receives or computes next.
   struct Groups {
     u32 zero = 0, one = 1, free = 2;
   };
 
+  /// Whether the layer combines points of the same group.
+  [[nodiscard]] bool within_groups(unsigned layer) const { return pair_loops(layer).position + 1 < local_bits_; }
+
   void make_groups() {
-    groups_.assign(exchanges_ + 1, std::vector<Groups>(builder_.pes()));
-    for (unsigned exchange = 0; exchange < exchanges_; ++exchange) {
-      for (u32 pe = 0; pe < builder_.pes(); ++pe) {
-        const Groups before = groups_[exchange][pe];
-        groups_[exchange + 1][pe] = bit_of(pe, exchange_pe_bit(exchange)) == 0
-                                        ? Groups{before.zero, before.free, before.one}
-                                        : Groups{before.free, before.one, before.zero};
+    std::vector<Groups> now(builder_.pes());
+    for (unsigned layer = 0; layer < layers(); ++layer) {
+      before_.push_back(now);
+      for (u32 pe = 0; pe < builder_.pes() && layer >= plan_.first_exchange; ++pe) {
+        Groups& groups = now[pe];
+        const bool keeps_zero = bit_of(pe, exchange_pe_bit(layer - plan_.first_exchange)) == 0;
+        std::swap(groups.free, keeps_zero ? groups.one : groups.zero);
+      }
+      during_.push_back(now);
+      if (stage_.form(layer) != PairForm::ratios) continue;
+      for (Groups& groups : now) {
+        groups = within_groups(layer) ? Groups{groups.free, groups.zero, groups.one}
+                                      : Groups{groups.free, groups.one, groups.zero};
       }
     }
+    end_ = now;
   }
 
   [[nodiscard]] i32 group_slot(u32 group) const { return static_cast<i32>(group * group_points_); }
@@ -262,21 +276,86 @@ class StageBuilder {
     return stream;
   }
 
-  // Layout of Cal segments: stream 0 lower points, 1 upper points, 2 scalars, 3 temporaries.
+  /// A stream over a group of slots.
+  Stream group_stream(const std::vector<Groups>& groups, u32 Groups::*group) {
+    Stream stream = data_stream();
+    builder_.add_pe_value(stream, [&](u32 pe) { return group_slot(groups[pe].*group); });
+    return stream;
+  }
+
+  /// The distance of two slots that differ in the bit at a local position.
+  [[nodiscard]] i32 slot_distance(unsigned position, const Groups& groups) const {
+    return position + 1 < local_bits_ ? static_cast<i32>(1u << position)
+                                      : group_slot(groups.one) - group_slot(groups.zero);
+  }
+
   u16 add_layer(unsigned layer, unsigned tag) {
+    if (stage_.form(layer) != PairForm::ratios) return add_layer_in_place(layer, tag);
+    return within_groups(layer) ? add_layer_within_groups(layer, tag) : add_layer_across_groups(layer, tag);
+  }
+
+  /// Both points of a pair lie in one group: the pairs of group 0 go to the free one, then those of group 1 to the
+  /// place of group 0. The two outputs of a pair are the innermost trips, so that both are computed before a third
+  /// pair's output takes the place of an input. Streams: 0 lower points, 1 upper points, 2 ratios, 3 outputs.
+  u16 add_layer_within_groups(unsigned layer, unsigned tag) {
     const PairLoops loops = pair_loops(layer);
-    const bool local = layer < plan_.first_exchange;
-    Streams streams{data_stream(), data_stream(), weight_stream(result_.weights.layer_offset(layer)),
-                    stream_at(static_cast<i32>(temporaries_at_))};
-    if (local) {
-      streams[1].base += loops.position == local_bits_ - 1 ? group_slot(1) : static_cast<i32>(1u << loops.position);
-    } else {
-      const auto& groups = groups_[layer - plan_.first_exchange + 1];
-      builder_.add_pe_value(streams[0], [&](u32 pe) { return group_slot(groups[pe].zero); });
-      builder_.add_pe_value(streams[1], [&](u32 pe) { return group_slot(groups[pe].one); });
+    const Groups groups = during_[layer].front();  // the same on all PEs before the first exchange
+    const i32 partner = static_cast<i32>(1u << loops.position);
+    Streams streams{group_stream(during_[layer], &Groups::zero), group_stream(during_[layer], &Groups::zero),
+                    weight_stream(result_.weights.layer_offset(layer)), group_stream(during_[layer], &Groups::free)};
+    streams[1].base += partner;
+    std::vector<Loop> trips{{2, {0, 0, 1, partner}}};
+    i32 ratio = 2;
+    for (const unsigned position : loops.order) {
+      const i32 from = slot_distance(position, groups);
+      const i32 to = position + 1 < local_bits_ ? from : group_slot(groups.zero) - group_slot(groups.free);
+      trips.push_back({2, {from, from, ratio, to}});
+      ratio *= 2;
     }
+    trips.push_back({multiplicity_, {copy_stride(), copy_stride(), 0, copy_stride()}});
+    return builder_.add(Unit::cal, 4, tag, {{Opcode::fmar, {3, 0}, {0, 0}, {1, 0}, {2, 0}}}, streams, trips);
+  }
+
+  /// The points of a pair lie in the two groups: lower outputs go to the free group, upper ones stay in theirs. Streams
+  /// as above.
+  u16 add_layer_across_groups(unsigned layer, unsigned tag) {
+    const PairLoops loops = pair_loops(layer);
+    const Streams streams{group_stream(during_[layer], &Groups::zero), group_stream(during_[layer], &Groups::one),
+                          weight_stream(result_.weights.layer_offset(layer)),
+                          group_stream(during_[layer], &Groups::free)};
     const u32 inner = u32{1} << loops.inner;
-    const auto slot = [&](unsigned position) { return static_cast<i32>(1u << position); };
+    const Loop copies{multiplicity_, {copy_stride(), copy_stride(), 0, copy_stride()}};
+    std::vector<Loop> trips;
+    if (inner > 1) {
+      const i32 slot = static_cast<i32>(1u << loops.order[0]);
+      trips.push_back({inner, {slot, slot, 2, slot}});
+    } else if (multiplicity_ > 1) {
+      trips.push_back(copies);
+    }
+    auto ratio = static_cast<i32>(2 * inner);
+    for (unsigned i = loops.inner; i < loops.order.size(); ++i) {
+      const i32 slot = static_cast<i32>(1u << loops.order[i]);
+      trips.push_back({2, {slot, slot, ratio, slot}});
+      ratio *= 2;
+    }
+    if (inner > 1 || multiplicity_ == 1) trips.push_back(copies);
+    return builder_.add(
+        Unit::cal, 4, tag,
+        {{Opcode::fmar, {3, 0}, {0, 0}, {1, 0}, {2, 0}}, {Opcode::fmar, {1, 0}, {0, 0}, {1, 0}, {2, 1}}}, streams,
+        trips);
+  }
+
+  // Streams: 0 lower points, 1 upper points, 2 scalars, 3 temporaries.
+  u16 add_layer_in_place(unsigned layer, unsigned tag) {
+    const PairLoops loops = pair_loops(layer);
+    const Groups groups = during_[layer].front();  // the same on all PEs before the first exchange
+    const bool within = within_groups(layer);
+    Streams streams{group_stream(during_[layer], &Groups::zero),
+                    group_stream(during_[layer], within ? &Groups::zero : &Groups::one),
+                    weight_stream(result_.weights.layer_offset(layer)), stream_at(static_cast<i32>(temporaries_at_))};
+    if (within) streams[1].base += static_cast<i32>(1u << loops.position);
+    const u32 inner = u32{1} << loops.inner;
+    const auto slot = [&](unsigned position) { return slot_distance(position, groups); };
     std::vector<Loop> trips;
     const Loop copies{multiplicity_, {copy_stride(), copy_stride(), 0, 0}};
     if (inner > 1) {
@@ -356,7 +435,6 @@ class StageBuilder {
   }
 
   void make_segments() {
-    const auto layers = static_cast<unsigned>(stage_.layer_bits.size());
     const auto data = EdgeKind::data;
     const auto space = EdgeKind::space;
 
@@ -384,7 +462,7 @@ class StageBuilder {
       if (stage_.complex && stage_.real_input) builder_.edge(zero, previous, data);
     }
     std::vector<u16> flows;
-    for (unsigned layer = 0; layer < layers; ++layer) {
+    for (unsigned layer = 0; layer < layers(); ++layer) {
       if (layer < plan_.first_exchange) {
         chain(add_layer(layer, tag++));
         uses_weights.push_back(previous);
@@ -394,10 +472,14 @@ class StageBuilder {
       const unsigned mask = 1u << exchange_pe_bit(exchange);
       const u16 flow = add_flow(exchange, tag);
       builder_.edge(previous, flow, data);
+      // The layer before has read at the peer what the vectors overwrite, and the layer behind overwrites here what has
+      // been sent; in place neither does.
+      if (stage_.normal) builder_.edge(previous, flow, space, 0, mask);
       chain(add_layer(layer, ++tag));
       uses_weights.push_back(previous);
       builder_.edge(flow, previous, data, 0, mask);
-      if (!flows.empty()) builder_.edge(flows.back(), flow, space, 0, mask);
+      if (stage_.normal) builder_.edge(flow, previous, data);
+      if (!stage_.normal && !flows.empty()) builder_.edge(flows.back(), flow, space, 0, mask);
       flows.push_back(flow);
     }
     builder_.edge(weights, uses_weights.front(), data);
@@ -421,6 +503,7 @@ class StageBuilder {
     for (const u16 store : stores) {
       builder_.edge(previous, store, data);
       builder_.edge(store, load, space, contexts_);
+      if (stage_.normal) continue;
       if (!flows.empty()) {
         builder_.edge(store, flows.front(), space, contexts_, 1u << exchange_pe_bit(0));
       }
@@ -488,11 +571,9 @@ class StageBuilder {
 
   u16 add_flow(unsigned exchange, unsigned tag) {
     const auto mask = static_cast<u16>(1u << exchange_pe_bit(exchange));
-    Streams streams{data_stream(), data_stream(), {}, {}};
-    const auto& before = groups_[exchange];
-    const auto& after = groups_[exchange + 1];
-    builder_.add_pe_value(streams[0], [&](u32 pe) { return group_slot(before[pe].free); });
-    builder_.add_pe_value(streams[1], [&](u32 pe) { return group_slot(after[pe].free); });
+    const auto& before = before_[plan_.first_exchange + exchange];
+    const auto& after = during_[plan_.first_exchange + exchange];
+    Streams streams{group_stream(before, &Groups::free), group_stream(after, &Groups::free), {}, {}};
     std::vector<Instruction> code{{Opcode::send, {0, 0}, {1, 0}, {0, mask}, {}}};
     if (!target_.exchange_by_half) {
       // The half that stays on this PE is sent too, to a place that nothing reads.
@@ -512,17 +593,22 @@ class StageBuilder {
   }
 
   /// Streams over the two groups of points in their places at the end of the stage.
-  Stream end_stream(unsigned half) {
-    Stream stream = data_stream();
-    const auto& groups = groups_.back();
-    builder_.add_pe_value(stream, [&](u32 pe) { return group_slot(half == 0 ? groups[pe].zero : groups[pe].one); });
-    return stream;
-  }
+  Stream end_stream(unsigned half) { return group_stream(end_, half == 0 ? &Groups::zero : &Groups::one); }
 
   std::vector<u16> add_epilogue(unsigned tag) {
     std::vector<u16> segments;
     for (unsigned half = 0; half < 2; ++half) {
-      if (stage_.bias) {
+      if (stage_.bias && stage_.normal) {
+        const u32 first = half * group_points_;
+        std::vector<Loop> loops = without(cal_point_loops(1, 0), 3);
+        for (Loop& loop : loops) loop.stride[1] = loop.stride[2];
+        segments.push_back(builder_.add(Unit::cal, 4, tag, {{Opcode::fmass, {0, 0}, {0, 0}, {1, 0}, {2, 0}}},
+                                        {end_stream(half),
+                                         weight_stream(result_.weights.scale_offset() + first),
+                                         weight_stream(result_.weights.bias_offset() + first),
+                                         {}},
+                                        loops));
+      } else if (stage_.bias) {
         segments.push_back(builder_.add(
             Unit::cal, 4, tag, {{Opcode::adds, {0, 0}, {0, 0}, {2, 0}, {}}},
             {end_stream(half), {}, weight_stream(result_.weights.bias_offset() + half * group_points_), {}},
@@ -535,12 +621,13 @@ class StageBuilder {
       }
       if (stage_.activation == Activation::gelu) {
         const Operand x{0, 0}, t{3, 0};
+        const std::vector<Instruction> of_point{{Opcode::muls, t, x, {2, 1}, {}},
+                                                {Opcode::erf, t, t, {}, {}},
+                                                {Opcode::muls, x, x, {2, 2}, {}},
+                                                {Opcode::fma, x, x, t, x}};
+        const std::vector<Instruction> of_share{{Opcode::erf, t, x, {}, {}}, {Opcode::fma, x, x, t, x}};
         segments.push_back(
-            builder_.add(Unit::cal, 4, tag,
-                         {{Opcode::muls, t, x, {2, 1}, {}},
-                          {Opcode::erf, t, t, {}, {}},
-                          {Opcode::muls, x, x, {2, 2}, {}},
-                          {Opcode::fma, x, x, t, x}},
+            builder_.add(Unit::cal, 4, tag, stage_.normal ? of_share : of_point,
                          {end_stream(half), {}, constant_stream(), stream_at(static_cast<i32>(temporaries_at_))},
                          cal_point_loops(0, 0)));
       }
@@ -635,7 +722,9 @@ class StageBuilder {
   u32 plane_vectors_ = 0, context_vectors_ = 0, contexts_ = 0, residuals_ = 0, inner_limit_ = 1;
   u32 weights_at_ = 0, data_at_ = 0, temporaries_at_ = 0, residual_at_ = 0, dropped_at_ = 0;
   u32 zero_accumulator_ = 0;
-  std::vector<std::vector<Groups>> groups_;  // [exchanges done][PE]
+  // [layer][PE]: before the layer and its exchange, and while it is computed
+  std::vector<std::vector<Groups>> before_, during_;
+  std::vector<Groups> end_;  // [PE]
   u16 residual_user_ = 0;
 };
 

@@ -79,20 +79,26 @@ void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> b
   }
 }
 
-std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
+LayerNeeds LayerNeeds::of_real(bool normal, const std::vector<bool>& pays) {
+  const bool all_weights = !normal || std::find(pays.begin(), pays.end(), true) != pays.end();
+  return {false, scalars_of(all_weights ? PairForm::weights : PairForm::ratios), normal ? 2u : 1u};
+}
+
+std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, const LayerNeeds& needs,
                                          unsigned layer_count) {
   // Finds the largest number of layers whose smallest closed set fits, and then as few and as equal stages as possible.
   const unsigned pe_bits = pe_bits_of(target, index_bits);
-  const u64 planes = complex ? 2 : 1, values = complex ? 2 : 4;
+  const u64 planes = needs.complex ? 2 : 1;
   unsigned limit = std::max(stage_limit_bits(target), pe_bits + 1);
   // An FFT reverses its local bits when it stores them, so each of them, except the group bit, needs a loop of its own.
-  if (complex) limit = std::min(limit, pe_bits + static_cast<unsigned>(trip_levels) + 1);
+  if (needs.complex) limit = std::min(limit, pe_bits + static_cast<unsigned>(trip_levels) + 1);
   // The operand memory holds one context, a place for vectors that are sent and not used, the residual, temporaries,
-  // the weights of one window with bias, and constants.
+  // the weights of one window with bias and scale, and constants.
   const auto vectors = [&](unsigned bits) {
     const u64 group = u64{1} << (std::max(bits, pe_bits + 1) - pe_bits - 1);
     // Small groups need fewer temporaries, which leaves room for another context.
-    const u64 scalars = bits * values * group + 2 * group, temporaries = group == 1 ? 2 : 2 * 8;
+    const u64 scalars = (u64{bits} * needs.pair_scalars + u64{2} * needs.point_scalars) * group,
+              temporaries = group == 1 ? 2 : 2 * 8;
     const u64 groups = pe_bits == 0 || target.exchange_by_half ? 3 : 4;
     return planes * groups * group + 2 * group + temporaries + scalars / target.lanes + 1 + 4 / target.lanes + 1;
   };

@@ -13,9 +13,22 @@
 
 namespace bvp {
 
+/// How the pairs of a layer are computed.
+enum class PairForm {
+  weights,  ///< real: two products and two fused multiply-adds, in place
+  ratios,   ///< real, in normal form: two fused multiply-adds, of which one goes to another place
+  complex,
+};
+/// The scalars of a pair.
+[[nodiscard]] constexpr u32 scalars_of(PairForm form) { return form == PairForm::weights ? 4 : 2; }
+
 /// One stage over vectors of 2^index_bits points: what its kernel follows from. Strides are bytes in the scratchpad.
 struct ButterflyStage {
   bool complex = false;
+  /// Real points: layers in normal form (platform/network/normal_butterfly.h). Where there is a bias, it goes along
+  /// with a scale, and a GELU takes sqrt(1/2) of its argument and leaves sqrt(2) of its result.
+  bool normal = false;
+  std::vector<bool> pays;  // normal: for each layer, whether it has all weights
   unsigned index_bits = 0;
   std::vector<unsigned> layer_bits;  // the index bit that each layer combines, in order
   u32 stacks = 1;                    // independent butterflies on the same input (BPMM)
@@ -34,10 +47,15 @@ struct ButterflyStage {
   bool bias = false;
   bool residual = false;
 
+  [[nodiscard]] PairForm form(unsigned layer) const {
+    if (complex) return PairForm::complex;
+    return normal && !pays[layer] ? PairForm::ratios : PairForm::weights;
+  }
+
   [[nodiscard]] auto tied() const {
-    return std::tie(complex, index_bits, layer_bits, stacks, column_access, input_stride, output_stride, stack_stride,
-                    input_stacked, input_group_stride, output_group_stride, real_input, real_output, scale, scale_value,
-                    activation, bias, residual);
+    return std::tie(complex, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
+                    stack_stride, input_stacked, input_group_stride, output_group_stride, real_input, real_output,
+                    scale, scale_value, activation, bias, residual);
   }
   friend bool operator<(const ButterflyStage& a, const ButterflyStage& b) { return a.tied() < b.tied(); }
 };
@@ -78,8 +96,18 @@ struct BitPlan {
 /// the order in which it stores them.
 void reverse_places(std::vector<unsigned>& place_of_bit, std::vector<unsigned> bits);
 
+/// What decides how many layers of a butterfly the operand memory can hold.
+struct LayerNeeds {
+  bool complex = false;
+  u32 pair_scalars = 4;   // of a layer, at most
+  u32 point_scalars = 1;  // bias and scale
+  [[nodiscard]] static LayerNeeds of_fft() { return {true, scalars_of(PairForm::complex), 1}; }
+  /// @param pays  as in ButterflyStage, of all layers
+  [[nodiscard]] static LayerNeeds of_real(bool normal, const std::vector<bool>& pays);
+};
+
 /// The number of layers of each stage, if `layers` layers are computed on vectors of 2^index_bits points.
-[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits, bool complex,
-                                                       unsigned layers);
+[[nodiscard]] std::vector<unsigned> divide_into_stages(const CompilerTarget& target, unsigned index_bits,
+                                                       const LayerNeeds& needs, unsigned layers);
 
 }  // namespace bvp

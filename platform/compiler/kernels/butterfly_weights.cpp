@@ -44,8 +44,8 @@ PairLoops pair_loops(const BitPlan& plan, unsigned local_bits, unsigned layer_bi
 
 ButterflyWeights::ButterflyWeights(const ButterflyStage& stage, BitPlan plan, Bits launch_bits, unsigned local_bits,
                                    u32 pes, u32 lanes)
-    : complex_(stage.complex),
-      bias_(stage.bias),
+    : bias_(stage.bias),
+      scale_(stage.bias && stage.normal),
       scale_value_(stage.scale ? stage.scale_value : u16{0}),
       layer_bits_(stage.layer_bits),
       stack_count_(stage.stacks),
@@ -56,15 +56,18 @@ ButterflyWeights::ButterflyWeights(const ButterflyStage& stage, BitPlan plan, Bi
       lanes_(lanes),
       local_end_(plan_.local),
       pe_end_(plan_.pe) {
-  const u32 values = complex_ ? 2 : 4, pairs = u32{1} << (local_bits - 1);
+  const u32 pairs = u32{1} << (local_bits - 1);
   u32 offset = 0;
   for (unsigned layer = 0; layer < layer_bits_.size(); ++layer) {
     if (!is_local(layer)) swap_group_bit(layer, local_end_, pe_end_);
     layer_offset_.push_back(offset);
-    offset += pairs * values;
+    forms_.push_back(stage.form(layer));
+    offset += pairs * scalars_of(forms_.back());
   }
   bias_offset_ = offset;
   if (bias_) offset += u32{1} << local_bits;
+  scale_offset_ = offset;
+  if (scale_) offset += u32{1} << local_bits;
   block_vectors_ = (offset + lanes - 1) / lanes;
 }
 
@@ -86,10 +89,11 @@ u32 ButterflyWeights::index_at(u32 local, const Block& block, const Bits& local_
          spread(block.launch, launch_bits_);
 }
 
-/// For each of the `values` of a pair one run over all pairs, so that all layers share code.
-std::vector<u16> ButterflyWeights::words_of(const Block& block, const PairWeights& weights,
-                                            const PointBias& bias) const {
-  const u32 values = complex_ ? 2 : 4, pairs = u32{1} << (local_bits_ - 1);
+/// For each of the scalars of a pair one run over all pairs, so that all layers share code; the two ratios of a pair
+/// follow each other.
+std::vector<u16> ButterflyWeights::words_of(const Block& block, const PairWeights& weights, const PointScalar& bias,
+                                            const PointScalar& scale) const {
+  const u32 pairs = u32{1} << (local_bits_ - 1);
   Bits local_now = plan_.local, pe_now = plan_.pe;
   std::vector<u16> words(bias_offset_);
   for (unsigned layer = 0; layer < layer_bits_.size(); ++layer) {
@@ -98,23 +102,28 @@ std::vector<u16> ButterflyWeights::words_of(const Block& block, const PairWeight
     for (u32 pair = 0; pair < pairs; ++pair) {
       const u32 local = spread(pair, loops.order);
       const auto of_pair = weights(block.stack, layer, index_at(local, block, local_now, pe_now));
-      for (unsigned v = 0; v < values; ++v) {
+      const PairForm form = forms_[layer];
+      for (unsigned v = 0; v < scalars_of(form); ++v) {
         // Instruction order: w00 and w10 for the products, then w01 and w11 for the sums.
         static constexpr std::array<unsigned, 4> real_order{0, 2, 1, 3};
-        words[layer_offset_[layer] + std::size_t{v} * pairs + pair] = of_pair[complex_ ? v : real_order[v]];
+        const std::size_t place = form == PairForm::ratios ? 2 * pair + v : std::size_t{v} * pairs + pair;
+        words[layer_offset_[layer] + place] = of_pair[form == PairForm::weights ? real_order[v] : v];
       }
     }
   }
-  if (bias_) {
+  const auto add_points = [&](const PointScalar& of_point) {
     for (u32 local = 0; local < u32{1} << local_bits_; ++local) {
-      words.push_back(bias(block.stack, index_at(local, block, local_now, pe_now)));
+      words.push_back(of_point(block.stack, index_at(local, block, local_now, pe_now)));
     }
-  }
+  };
+  if (bias_) add_points(bias);
+  if (scale_) add_points(scale);
   pad(words, lanes_);
   return words;
 }
 
-std::vector<u16> ButterflyWeights::words(const PairWeights& weights, const PointBias& bias) const {
+std::vector<u16> ButterflyWeights::words(const PairWeights& weights, const PointScalar& bias,
+                                         const PointScalar& scale) const {
   std::vector<u16> result;
   result.reserve(word_count());
   std::vector<u16> behind = constants();
@@ -123,7 +132,7 @@ std::vector<u16> ButterflyWeights::words(const PairWeights& weights, const Point
     for (u32 stack = 0; stack < stack_count_; ++stack) {
       for (u32 window = 0; window < u32{1} << plan_.window.size(); ++window) {
         for (u32 pe = 0; pe < pes_; ++pe) {
-          const std::vector<u16> block = words_of({pe, window, stack, launch}, weights, bias);
+          const std::vector<u16> block = words_of({pe, window, stack, launch}, weights, bias, scale);
           result.insert(result.end(), block.begin(), block.end());
         }
       }

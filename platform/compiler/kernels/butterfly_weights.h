@@ -11,11 +11,12 @@
 
 namespace bvp {
 
-/// The weights of the pair of points whose lower one has this index: real {w00, w01, w10, w11}, complex {re, im, -, -}.
+/// The scalars of the pair of points whose lower one has this index: real {w00, w01, w10, w11} or in normal form the
+/// ratios {lower row, upper row, -, -}, complex {re, im, -, -}.
 using PairWeights = std::function<std::array<u16, 4>(u32 stack, unsigned layer, u32 index)>;
-/// The bias of an output point. The point has the number that its index had before the stage, because the bits return
-/// to their places.
-using PointBias = std::function<u16(u32 stack, u32 index)>;
+/// The bias or the scale of an output point. The point has the number that its index had before the stage, because the
+/// bits return to their places.
+using PointScalar = std::function<u16(u32 stack, u32 index)>;
 
 /// The pairs of a layer in the order in which the Cal segment processes them, as loops over pair positions.
 struct PairLoops {
@@ -38,13 +39,16 @@ class ButterflyWeights {
 
   /// The words for the scratchpad, whole vectors: for each launch, weight set and PE one block; behind those of a
   /// launch its constants.
-  /// @param bias  is called only where the stage has a bias
-  [[nodiscard]] std::vector<u16> words(const PairWeights& weights, const PointBias& bias) const;
+  /// @param bias   is called only where the stage has a bias
+  /// @param scale  is called only where the stage has a bias and is in normal form
+  [[nodiscard]] std::vector<u16> words(const PairWeights& weights, const PointScalar& bias,
+                                       const PointScalar& scale = {}) const;
   [[nodiscard]] std::size_t word_count() const { return launches() * launch_words(); }
 
   // In a block, in scalars.
   [[nodiscard]] u32 layer_offset(unsigned layer) const { return layer_offset_[layer]; }
   [[nodiscard]] u32 bias_offset() const { return bias_offset_; }
+  [[nodiscard]] u32 scale_offset() const { return scale_offset_; }
   [[nodiscard]] u32 block_vectors() const { return block_vectors_; }
   /// The place of the constants, in bytes from the first block of a launch on.
   [[nodiscard]] u32 constants_at() const { return static_cast<u32>(blocks_of_launch() * block_words() * 2); }
@@ -63,7 +67,8 @@ class ButterflyWeights {
     u32 pe = 0, window = 0, stack = 0, launch = 0;
   };
   [[nodiscard]] u32 index_at(u32 local, const Block& block, const Bits& local_now, const Bits& pe_now) const;
-  [[nodiscard]] std::vector<u16> words_of(const Block& block, const PairWeights& weights, const PointBias& bias) const;
+  [[nodiscard]] std::vector<u16> words_of(const Block& block, const PairWeights& weights, const PointScalar& bias,
+                                          const PointScalar& scale) const;
   [[nodiscard]] std::vector<u16> constants() const;
   [[nodiscard]] bool is_local(unsigned layer) const { return layer < plan_.first_exchange; }
   void swap_group_bit(unsigned layer, Bits& local_now, Bits& pe_now) const;
@@ -74,8 +79,9 @@ class ButterflyWeights {
     return blocks_of_launch() * block_words() + std::size_t{constant_vectors()} * lanes_;
   }
 
-  bool complex_ = false, bias_ = false;
+  bool bias_ = false, scale_ = false;
   u16 scale_value_ = 0;
+  std::vector<PairForm> forms_;  // of the layers
   Bits layer_bits_;
   u32 stack_count_ = 1;
   BitPlan plan_;
@@ -83,7 +89,7 @@ class ButterflyWeights {
   unsigned local_bits_ = 1;
   u32 pes_ = 1, lanes_ = 1;
   std::vector<u32> layer_offset_;
-  u32 bias_offset_ = 0, block_vectors_ = 0;
+  u32 bias_offset_ = 0, scale_offset_ = 0, block_vectors_ = 0;
   Bits local_end_, pe_end_;
 };
 

@@ -149,7 +149,7 @@ Kernel KernelBuilder::finish() {
   }
   try {
     kernel_.check({target_.lanes, target_.rows, target_.columns, target_.operand_vectors, target_.accumulators,
-                   target_.instruction_store});
+                   target_.instruction_store, target_.swapping_fma});
   } catch (const ReachError& error) {
     throw CompileError(fmt::format(
         "a matrix is larger than the 512 MiB that a kernel can step over ({}); expected a smaller network.hidden, "

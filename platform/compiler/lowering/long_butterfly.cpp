@@ -90,6 +90,7 @@ class PassBuilder {
     shape.add(butterfly_.along_rows, butterfly_.index_bits, butterfly_.complex, butterfly_.bit_reversed, first_, last_);
     shape.add(butterfly_.real_input, butterfly_.real_output, static_cast<bool>(butterfly_.bias), pass_.packed);
     shape.add_if(butterfly_.scale).add_if(butterfly_.activation).add_list(butterfly_.layer_bits);
+    shape.add(butterfly_.normal).add_list(butterfly_.pays);
     shape.add(pass_.first_layer, pass_.end_layer).add_list(pass_.inner).add_list(pass_.outer);
     shape.add_list(pass_.from).add_list(pass_.to);
     shape.add(places_.input_re.pitch, places_.input_im.pitch, places_.output_re.pitch, places_.output_im.pitch);
@@ -237,8 +238,10 @@ class PassBuilder {
     const auto local_of = [](const std::vector<unsigned>& order, unsigned bit) {
       return static_cast<unsigned>(std::find(order.begin(), order.end(), bit) - order.begin());
     };
-    const auto stages = divide_into_stages(target_, local_bits, butterfly_.complex,
-                                           static_cast<unsigned>(pass_.end_layer - pass_.first_layer));
+    const LayerNeeds needs =
+        butterfly_.complex ? LayerNeeds::of_fft() : LayerNeeds::of_real(butterfly_.normal, butterfly_.pays);
+    const auto stages =
+        divide_into_stages(target_, local_bits, needs, static_cast<unsigned>(pass_.end_layer - pass_.first_layer));
     std::vector<unsigned> place(local_bits);
     std::iota(place.begin(), place.end(), 0u);
     std::size_t layer = pass_.first_layer;
@@ -247,9 +250,11 @@ class PassBuilder {
       const TileBuffer &to_re = ends ? out_re : in_re, &to_im = ends ? out_im : in_im;
       ButterflyStage stage;
       stage.complex = butterfly_.complex;
+      stage.normal = butterfly_.normal;
       stage.index_bits = local_bits;
       for (unsigned i = 0; i < stages[s]; ++i) {
         stage.layer_bits.push_back(local_of(pass_.inner, butterfly_.layer_bits[layer + i]));
+        if (butterfly_.normal) stage.pays.push_back(butterfly_.pays[layer + i]);
       }
       const PanelLayout& layout = in_re.layout;
       stage.column_access = (butterfly_.along_rows ? layout.by_row() : layout.by_column()).column_access;
@@ -309,12 +314,13 @@ class PassBuilder {
     std::vector<TaskConstants::Piece> pieces;
     for (u32 tile = 0; tile < u32{1} << pass_.outer.size(); ++tile) {
       pieces.push_back({tile * pitch, [=, inner = pass_.inner, base = tile_index(tile), weights = butterfly_.weights,
-                                       bias = butterfly_.bias] {
+                                       bias = butterfly_.bias, scale = butterfly_.output_scale] {
                           return kernel->weights.words(
                               [&](u32, unsigned number, u32 local) {
                                 return weights(static_cast<unsigned>(layer) + number, index_of(inner, base, local));
                               },
-                              [&](u32, u32 local) { return bias(index_of(inner, base, local)); });
+                              [&](u32, u32 local) { return bias(index_of(inner, base, local)); },
+                              [&](u32, u32 local) { return scale(index_of(inner, base, local)); });
                         }});
     }
     return pieces;

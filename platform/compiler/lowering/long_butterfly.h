@@ -25,11 +25,14 @@ struct LongButterfly {
   bool complex = false;
   std::vector<unsigned> layer_bits;  // the index bit that each layer combines, in order
   bool bit_reversed = false;         // the output's index has the bits of the input's in reverse
-  /// The weights of the pair whose lower point is `index`.
+  bool normal = false;               // as in ButterflyStage
+  std::vector<bool> pays;            // of all layers
+  /// The scalars of the pair whose lower point is `index`.
   std::function<std::array<u16, 4>(unsigned layer, u32 index)> weights;
   std::optional<u16> scale;  // of the inputs
   bool real_input = false, real_output = false;
-  std::function<u16(u32 index)> bias;  // may be empty
+  std::function<u16(u32 index)> bias;          // may be empty
+  std::function<u16(u32 index)> output_scale;  // normal, with a bias
   std::optional<Activation> activation;
 };
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -13,11 +14,14 @@ namespace bvp {
 
 namespace {
 
-std::string describe(const ButterflyKernel& kernel, u64 points, std::size_t layers) {
+std::string describe(const ButterflyKernel& kernel, const ButterflyStage& stage) {
+  const auto in_pairs = std::count(stage.pays.begin(), stage.pays.end(), true);
   return fmt::format(
-      "{} of {} points, {} layers: {} local points x {} PEs, {} exchanges, {} lane groups/instance, weights {}{}",
-      "stage", points, layers, kernel.local_points, kernel.kernel.pe_rows * kernel.kernel.pe_columns, kernel.exchanges,
-      kernel.groups_per_instance, kernel.weights_resident ? "resident" : "per window",
+      "{} of {} points, {} layers{}{}: {} local points x {} PEs, {} exchanges, {} lane groups/instance, weights {}{}",
+      "stage", u64{1} << stage.index_bits, stage.layer_bits.size(), stage.normal ? " in normal form" : "",
+      in_pairs > 0 ? fmt::format(" ({} with all weights)", in_pairs) : "", kernel.local_points,
+      kernel.kernel.pe_rows * kernel.kernel.pe_columns, kernel.exchanges, kernel.groups_per_instance,
+      kernel.weights_resident ? "resident" : "per window",
       kernel.launches.size() > 1 ? fmt::format(", {} launches", kernel.launches.size()) : "");
 }
 
@@ -42,7 +46,7 @@ void add_butterfly_launches(TaskBuilder& task, const KernelLibrary::Butterfly& k
                             const std::vector<KernelResult>& results) {
   LaunchStep step;
   step.name = name;
-  step.mapping = describe(*kernel, u64{1} << stage.index_bits, stage.layer_bits.size());
+  step.mapping = describe(*kernel, stage);
   const u32 per_instance = kernel->groups_per_instance;
   step.counts = {kernel->counts[0], kernel->counts[1], kernel->counts[2], (groups + per_instance - 1) / per_instance};
   step.row_level = 3;
@@ -75,19 +79,53 @@ std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape
   const u64 n = shape.points, bits = log2_of(n);
   if (stack * n >= shape.outputs) return {};
   const u64 stride = u64{1} << layer, pair = index / (2 * stride) * stride + index % stride;
-  const u16* t = &op.twiddle->data[((u64{stack + op.first_stack} * bits + layer) * (n / 2) + pair) * 4];
-  std::array<u16, 4> weights{t[0], t[1], t[2], t[3]};
-  if (layer + 1 == bits) {
-    // Points that are cut off become 0, because readers of the buffer need zeros as padding.
-    if (stack * n + index >= shape.outputs) weights[0] = weights[1] = 0;
-    if (stack * n + index + stride >= shape.outputs) weights[2] = weights[3] = 0;
+  // Points that are cut off become 0, because readers of the buffer need zeros as padding.
+  const bool cuts = layer + 1 == bits;
+  const bool no_lower = cuts && stack * n + index >= shape.outputs;
+  const bool no_upper = cuts && stack * n + index + stride >= shape.outputs;
+  std::array<u16, 4> weights{};
+  if (op.normal != nullptr) {
+    weights = op.normal->pair(stack + op.first_stack, layer, pair);
+    if (!op.normal->pays(layer)) {
+      if (no_lower) weights[0] = 0;
+      if (no_upper) weights[1] = 0;
+      return weights;
+    }
+  } else {
+    const u16* t = &op.twiddle->data[((u64{stack + op.first_stack} * bits + layer) * (n / 2) + pair) * 4];
+    weights = {t[0], t[1], t[2], t[3]};
   }
+  if (no_lower) weights[0] = weights[1] = 0;
+  if (no_upper) weights[2] = weights[3] = 0;
   return weights;
+}
+
+namespace {
+
+/// What the results of a layer in normal form count more than themselves.
+double owed_by_results(const LinearOperator& op) { return op.activation == Activation::gelu ? gelu_owes : 1; }
+
+}  // namespace
+
+std::vector<bool> LinearOperator::paying_layers(unsigned first, unsigned count) const {
+  std::vector<bool> paying;
+  for (unsigned layer = first; normal != nullptr && layer < first + count; ++layer) {
+    paying.push_back(normal->pays(layer));
+  }
+  return paying;
 }
 
 u16 bias_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index) {
   const u64 point = stack * shape.points + index;
-  return point < shape.outputs ? op.bias->data[op.first_stack * shape.points + point] : u16{0};
+  if (point >= shape.outputs) return 0;
+  const u16 bias = op.bias->data[op.first_stack * shape.points + point];
+  if (op.normal == nullptr) return bias;
+  return to_half(static_cast<double>(from_half(bias)) * owed_by_results(op));
+}
+
+u16 scale_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index) {
+  if (stack * shape.points + index >= shape.outputs) return 0;
+  return to_half(op.normal->owed(stack + op.first_stack, index) * owed_by_results(op));
 }
 
 std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index) {
@@ -104,7 +142,8 @@ void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const
   const CompilerTarget& target = kernels.target();
   const LinearShape shape(op.inputs, op.outputs, target.lanes);
   const unsigned bits = log2_of(shape.points);
-  const std::vector<unsigned> stages = divide_into_stages(target, bits, false, bits);
+  const std::vector<unsigned> stages =
+      divide_into_stages(target, bits, LayerNeeds::of_real(op.normal != nullptr, op.paying_layers(0, bits)), bits);
   unsigned first_layer = 0;
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const bool first = s == 0, last = s + 1 == stages.size();
@@ -112,6 +151,8 @@ void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const
     ButterflyStage stage;
     stage.index_bits = bits;
     for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(first_layer + k);
+    stage.normal = op.normal != nullptr;
+    stage.pays = op.paying_layers(first_layer, stages[s]);
     stage.stacks = static_cast<u32>(shape.stacks);
     stage.input_stacked = !first;
     stage.column_access = source.layout.by_column().column_access;
@@ -138,7 +179,8 @@ void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const
     const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
       return kernel->weights.words([&](u32 stack, unsigned layer,
                                        u32 index) { return twiddle_of(op, shape, stack, first_layer + layer, index); },
-                                   [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); });
+                                   [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
+                                   [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
     });
     add_butterfly_launches(
         task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
@@ -153,7 +195,7 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
              const TileBuffer& output_re, const TileBuffer& output_im) {
   const CompilerTarget& target = kernels.target();
   const unsigned bits = log2_of(op.points);
-  const std::vector<unsigned> stages = divide_into_stages(target, bits, true, bits);
+  const std::vector<unsigned> stages = divide_into_stages(target, bits, LayerNeeds::of_fft(), bits);
   std::vector<unsigned> place(bits);
   std::iota(place.begin(), place.end(), 0u);
   unsigned first_layer = 0;

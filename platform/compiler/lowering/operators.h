@@ -2,8 +2,10 @@
 // Operators of an encoder layer as launches of a task.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "platform/compiler/ir/task_builder.h"
 #include "platform/compiler/kernels/kernel_library.h"
@@ -11,6 +13,7 @@
 #include "platform/compiler/kernels/product_kernel.h"
 #include "platform/compiler/kernels/row_kernels.h"
 #include "platform/network/network.h"
+#include "platform/network/normal_butterfly.h"
 #include "platform/network/tensors.h"
 
 namespace bvp {
@@ -33,13 +36,19 @@ struct LinearOperator {
   u64 inputs = 0, outputs = 0;
   u32 first_stack = 0;  // of the twiddle and the bias, where the operator is a part of a linear layer
   std::optional<Activation> activation;
-  std::optional<TileBuffer> residual;  // same number of rows as the output buffer
+  std::optional<TileBuffer> residual;             // same number of rows as the output buffer
+  std::shared_ptr<const NormalButterfly> normal;  // the normal form of the twiddle; nullptr: it is computed in pairs
+
+  /// For each of `count` layers from `first` on: whether it has all weights. Empty if in pairs.
+  [[nodiscard]] std::vector<bool> paying_layers(unsigned first, unsigned count) const;
 };
 
-/// Weights of the pair whose lower point is `index`, and the bias of a point: zeros for points that are cut off.
+/// Scalars of the pair whose lower point is `index` (PairWeights), and bias and scale of a point: zeros for points that
+/// are cut off.
 [[nodiscard]] std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape, u32 stack,
                                             unsigned layer, u32 index);
 [[nodiscard]] u16 bias_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index);
+[[nodiscard]] u16 scale_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index);
 /// The factor of an FFT's pair {re, im, 0, 0}: `layer` counts from the first, `index` is that of the input.
 [[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index);
 [[nodiscard]] u16 fft_scale(u64 points);

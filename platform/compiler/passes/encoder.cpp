@@ -19,11 +19,13 @@ namespace {
 
 class Encoder {
  public:
-  Encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters)
+  Encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
+          const NormalForms& normal_forms)
       : plan_(plan),
         dram_(dram),
         network_(network),
         parameters_(parameters),
+        normal_forms_(normal_forms),
         rows_(network.batch * network.tokens),
         program_(plan, dram, rows_, plan.target().fusion) {}
 
@@ -83,13 +85,16 @@ class Encoder {
     return place;
   }
 
-  [[nodiscard]] LinearOperator butterfly(const std::string& linear, u64 inputs, u64 outputs) const {
+  /// @param owed_by_input  in normal form, the inputs count so many times what they are
+  [[nodiscard]] LinearOperator butterfly(const std::string& linear, u64 inputs, u64 outputs,
+                                         double owed_by_input = 1) const {
     LinearOperator op;
     op.name = linear;
     op.twiddle = &parameter(linear + ".twiddle");
     op.bias = &parameter(linear + ".bias");
     op.inputs = inputs;
     op.outputs = outputs;
+    if (plan_.target().normalised) op.normal = normal_forms_.of(*op.twiddle, owed_by_input);
     return op;
   }
 
@@ -225,7 +230,8 @@ class Encoder {
     LinearOperator up = butterfly(name("ffn.up"), network_.hidden, network_.ffn);
     up.activation = network_.activation;
     const Value middle = program_.linear(up, pre() ? norm(name("norm2"), h) : h);
-    return program_.linear(butterfly(name("ffn.down"), network_.ffn, network_.hidden), middle, h);
+    const double owed = network_.activation == Activation::gelu ? gelu_owes : 1;
+    return program_.linear(butterfly(name("ffn.down"), network_.ffn, network_.hidden, owed), middle, h);
   }
 
   Value add_dense_ffn(Value h) {
@@ -251,6 +257,7 @@ class Encoder {
   DramPlan& dram_;
   const Network& network_;
   const TensorMap& parameters_;
+  const NormalForms& normal_forms_;
   const u64 rows_;
   RowProgram program_;
   EncoderPlan result_;
@@ -261,8 +268,9 @@ class Encoder {
 
 }  // namespace
 
-EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters) {
-  return Encoder(plan, dram, network, parameters).build();
+EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
+                         const NormalForms& normal_forms) {
+  return Encoder(plan, dram, network, parameters, normal_forms).build();
 }
 
 }  // namespace bvp

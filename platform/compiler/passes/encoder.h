@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/passes/normal_forms.h"
 #include "platform/compiler/passes/tile.h"
 #include "platform/network/network.h"
 #include "platform/network/tensors.h"
@@ -23,6 +24,6 @@ struct EncoderPlan {
 
 /// @throws CompileError  the network does not fit the machine
 [[nodiscard]] EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network,
-                                       const TensorMap& parameters);
+                                       const TensorMap& parameters, const NormalForms& normal_forms);
 
 }  // namespace bvp

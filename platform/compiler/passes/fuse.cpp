@@ -81,7 +81,7 @@ std::pair<RowProgram::Value, RowProgram::Value> RowProgram::fft(const FftOperato
   operation.fft = op;
   const Value re = add_value(op.points, op.points), im = add_value(op.points, op.points);
   operation.outputs = {re, im};
-  if (divide_into_stages(plan_.target(), log2_of(op.points), true, log2_of(op.points)).size() > 1) {
+  if (divide_into_stages(plan_.target(), log2_of(op.points), LayerNeeds::of_fft(), log2_of(op.points)).size() > 1) {
     operation.outputs.push_back(add_value(op.points, op.points));
     operation.outputs.push_back(add_value(op.points, op.points));
   }
@@ -449,6 +449,8 @@ Shape RowProgram::shape() const {
     shape.add(operation.kind).add_list(operation.inputs).add_list(operation.outputs);
     shape.add(operation.place.columns, operation.place.pitch);
     shape.add(operation.linear.inputs, operation.linear.outputs).add_if(operation.linear.activation);
+    const std::shared_ptr<const NormalButterfly>& normal = operation.linear.normal;
+    shape.add_list(operation.linear.paying_layers(0, normal == nullptr ? 0 : normal->factors()));
     shape.add(operation.fft.points, operation.fft.ortho);
     shape.add(operation.resident ? operation.resident->offset + 1 : 0, operation.resident_bytes);
     shape.add(operation.weight == nullptr ? 0 : operation.weight->shape.back());
@@ -563,6 +565,8 @@ Tasks RowProgram::long_linear(const Operation& operation, const MatrixPlace& x,
   butterfly.others = rows_;
   for (unsigned k = 0; k < butterfly.index_bits; ++k) butterfly.layer_bits.push_back(k);
   butterfly.activation = op.activation;
+  butterfly.normal = op.normal != nullptr;
+  butterfly.pays = op.paying_layers(0, butterfly.index_bits);
   LongButterflyPlaces places;
   places.input_re = zero_padded(tasks, operation, x, shape.points);
   std::optional<MatrixPlace> padded_residual;
@@ -570,6 +574,7 @@ Tasks RowProgram::long_linear(const Operation& operation, const MatrixPlace& x,
   for (u32 stack = 0; stack < shape.stacks; ++stack) {
     butterfly.weights = [=](unsigned layer, u32 index) { return twiddle_of(op, shape, stack, layer, index); };
     butterfly.bias = [=](u32 index) { return bias_of(op, shape, stack, index); };
+    butterfly.output_scale = [=](u32 index) { return scale_of(op, shape, stack, index); };
     const auto part_of = [&](MatrixPlace place) {
       place.address += stack * shape.points * 2;
       return place;

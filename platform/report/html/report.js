@@ -228,7 +228,7 @@ function roofline(run) {
     .map((l) => ({ name: `layer ${l.index} ${l.mixing}`, value: [l.flops / l.dram_bytes, l.flops / l.time_s] }));
   const edge = peak / bandwidth;
   const low = Math.min(1, ...points.map((p) => p.value[0] / 2)), high = Math.max(10 * edge, ...points.map((p) => 2 * p.value[0]));
-  return section("roofline", "Roofline", `Layers under the array's peak (${si(peak, "FLOP/s")}, fused multiply-adds) and the DRAM's (${si(bandwidth, "B/s")}). Butterflies reach at most 75 % of the peak.`,
+  return section("roofline", "Roofline", `Layers under the array's peak (${si(peak, "FLOP/s")}, fused multiply-adds) and the DRAM's (${si(bandwidth, "B/s")}). Butterflies in pairs reach at most 75 % of the peak.`,
     chart("roofline-chart", "Layers in the roofline of array and DRAM", {
       ...base, grid, tooltip: { formatter: (p) => (p.name ? `${escaped(p.name)}<br>${si(p.value[0], "FLOP/B")}<br>${si(p.value[1], "FLOP/s")}` : "") },
       xAxis: { type: "log", name: "FLOP/B", min: low, max: high, nameLocation: "middle", nameGap: 28, axisLabel: { formatter: (v) => Number(v.toPrecision(2)) } },
