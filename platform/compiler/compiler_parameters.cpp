@@ -38,7 +38,7 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
                        "choice of the user", Confidence::high),
       method(this, "method", "improved", {"improved", "published"},
              "improved: techniques beyond the published ones are used where their switches say so and they cost less; "
-             "published: none of them (residency, pruning).",
+             "published: none of them (residency, pruning, the real FFT).",
              "choice of the user", Confidence::high),
       residency(this, "residency", true, "", {},
                 "The half spectrum of a two-dimensional transform stays in the scratchpad between the transform along "
@@ -48,6 +48,11 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
           this, "pruning", true, "", {},
           "Of the residual of a butterfly layer whose outputs are cut off, only the columns that are read afterwards "
           "get room and zeros in the scratchpad; otherwise all that the butterfly computes.",
+          "choice of the user", Confidence::high),
+      fft(this, "fft", "real", {"real", "complex"},
+          "real: two-dimensional transforms use that their input is real and that only the real part of the result is "
+          "kept, which takes half of the work, where the sizes allow it and it costs less; complex: a complex transform "
+          "of every row, then of every column.",
           "choice of the user", Confidence::high) {}
 
 }  // namespace bvp

@@ -21,6 +21,7 @@ struct CompilerParameters : ParameterGroup {
   Param<std::string> method;
   Param<bool> residency;
   Param<bool> pruning;
+  Param<std::string> fft;
 };
 
 }  // namespace bvp

@@ -21,6 +21,7 @@ struct CompilerTarget : MachineShape {
   bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,
        exchange_by_half = true;
   bool residency = true;      // intermediate matrices may stay in the scratchpad between tasks
+  bool real_fft = true;       // two-dimensional transforms use that their input is real and their output too
   bool pruning = true;        // of residuals, columns that nobody reads afterwards are not filled
   bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   u64 scratchpad_base = 0, dram_base = 0;  // bus addresses

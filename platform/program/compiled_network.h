@@ -65,6 +65,7 @@ struct CompiledNetwork {
   // Orders of operation (docs/numerics.md).
   u64 key_block = 0;  // keys that attention takes at a time, 0: there is no attention
   u64 sum_ways = 1;   // interleaved parts of the sums of layer norm and softmax
+  bool real_fft = false;  // the two-dimensional transforms are real ones; otherwise they are complex, or there are none
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
   u64 kernel_image_bytes = 0;  // each image once

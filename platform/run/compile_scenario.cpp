@@ -33,6 +33,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.exchange_by_half = scenario.compiler.exchange_by_half;
   const bool published = scenario.compiler.method.get() == "published";
   target.residency = scenario.compiler.residency && !published;
+  target.real_fft = scenario.compiler.fft.get() == "real" && !published;
   target.pruning = scenario.compiler.pruning && !published;
   target.cal = cal_timing(soc.pe, target.lanes);
   target.stage_points = scenario.compiler.stage_points.as<u32>();

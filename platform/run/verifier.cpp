@@ -44,7 +44,8 @@ class Verifier {
     Tensor embedded;
     if (!inputs_.tokens.empty()) embedded = reference_embedding(network_, inputs_.weights, inputs_.tokens);
     TensorMap expected = reference_network(network_, inputs_.weights, inputs_.tokens.empty() ? first_input() : embedded,
-                                           {inputs_.compiled.key_block, inputs_.compiled.sum_ways});
+                                           {inputs_.compiled.key_block, inputs_.compiled.sum_ways,
+                                            inputs_.compiled.real_fft});
     if (!inputs_.tokens.empty()) expected.emplace("input", std::move(embedded));
     u64 different = 0;
     for (const auto& [name, tensor] : expected) {

@@ -186,8 +186,8 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     stage.output_group_stride = group_stride(to_re);
     stage.real_input = first && op.real_input;
     stage.real_output = last && op.real_output;
-    stage.scale = first && op.ortho;
-    stage.scale_value = fft_scale(op.points);
+    stage.scale = first && (op.scale || op.ortho);
+    stage.scale_value = op.scale.value_or(fft_scale(op.points));
     stage.residual = last && op.residual.has_value();
     std::vector<LaunchStep::Register> registers{LaunchStep::Register::of(butterfly_register::input, from_re),
                                                 LaunchStep::Register::of(butterfly_register::output, to_re)};

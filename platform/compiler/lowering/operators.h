@@ -65,6 +65,7 @@ struct FftOperator {
   u64 points = 0;           // power of two
   bool along_rows = false;  // true: along the rows (tokens), lanes over the columns
   bool ortho = true;
+  std::optional<u16> scale;  // what the inputs are multiplied by; absent: fft_scale() where `ortho`, otherwise 1
   bool real_input = false;
   bool real_output = false;
   std::optional<TileBuffer> residual;
