@@ -63,8 +63,11 @@ class KernelLibrary {
   [[nodiscard]] Spectrum separation(const SeparationSpec& spec, u32 groups) const {
     return once(separations_, spec, groups, [&] { return make_separation_kernel(target_, spec, groups); });
   }
-  [[nodiscard]] Spectrum spectrum_sum(const SpectrumSumSpec& spec, u32 groups) const {
-    return once(spectrum_sums_, spec, groups, [&] { return make_spectrum_sum_kernel(target_, spec, groups); });
+  [[nodiscard]] Spectrum mirror(const MirrorSpec& spec, u32 groups) const {
+    return once(mirrors_, spec, groups, [&] { return make_mirror_kernel(target_, spec, groups); });
+  }
+  [[nodiscard]] Spectrum scaled_sum(const ScaledSumSpec& spec, u32 groups) const {
+    return once(scaled_sums_, spec, groups, [&] { return make_scaled_sum_kernel(target_, spec, groups); });
   }
   /// preparation_cycles of a kernel of this library.
   [[nodiscard]] u64 preparation(const Kernel& kernel) const {
@@ -100,7 +103,8 @@ class KernelLibrary {
   mutable Known<RowSumSpec, SumKernel> row_sums_;
   mutable Known<TransposeSpec, TransposeKernel> transposes_;
   mutable Known<SeparationSpec, SpectrumKernel> separations_;
-  mutable Known<SpectrumSumSpec, SpectrumKernel> spectrum_sums_;
+  mutable Known<MirrorSpec, SpectrumKernel> mirrors_;
+  mutable Known<ScaledSumSpec, SpectrumKernel> scaled_sums_;
   mutable std::map<const Kernel*, u64> preparations_;
 };
 

@@ -2,6 +2,7 @@
 #include "platform/compiler/kernels/spectrum_kernels.h"
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "platform/compiler/kernels/streams.h"
@@ -98,75 +99,103 @@ SpectrumKernel make_separation_kernel(const CompilerTarget& target, const Separa
   return result;
 }
 
-SpectrumKernel make_spectrum_sum_kernel(const CompilerTarget& target, const SpectrumSumSpec& spec, u32 groups) {
+SpectrumKernel make_mirror_kernel(const CompilerTarget& target, const MirrorSpec& spec, u32 groups) {
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
   const u32 lanes = target.lanes, panels = spec.columns / lanes, all_panels = spec.points / lanes;
-  const u32 of_panel = 2 * lanes;  // slots: a panel of s, one of x
-  const u32 of_first = spec.mirrored ? of_panel : 0;
-  const u32 depth = 2 * of_panel + of_first < target.operand_vectors ? target.in_flight(2) : 1;
   SpectrumKernel result;
-  result.counts = {spec.mirrored ? panels - 1 : panels, 1, 1};
+  result.counts = {panels - 1, 1, 1};
   result.shared_by = share_out(builder, groups, result.counts[0]);
+  const u32 depth = (2 + 1) * lanes + 1 <= target.operand_vectors ? target.in_flight(2) : 1;
+  const i32 x_step = spec.x.by_column().step, y_step = spec.y.by_column().step;
 
-  const u32 factor_slot = builder.allocate_vectors(1);
-  const Stream factor = stream_at(static_cast<i32>(factor_slot * lanes));
-  const u16 constant =
-      builder.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                  {stream_at(static_cast<i32>(factor_slot)), row_stream(spectrum_sum_register::constant), {}, {}}, {});
-  const i32 step = spec.layout.by_column().step, spectrum_step = spec.spectrum.by_column().step;
-
-  /// Panel `first` of the result, or with scope each_chunk that panel and all behind it.
-  const auto add_panels = [&](unsigned scope, u32 first) {
+  /// Columns of panel `panel`, or with scope each_chunk of that panel and all behind it.
+  const auto add_columns = [&](unsigned scope, u32 panel, bool first_column, u32 others,
+                               const std::function<u32(u32 pe)>& first_other) {
     const bool all = scope == each_chunk;
-    const u32 rotation = all ? depth : 1;
-    const Stream terms = rotating(builder.allocate_vectors(rotation * of_panel), scope, rotation, of_panel);
-    // The sums overwrite the residuals.
-    Stream sums = terms;
-    sums.base += static_cast<i32>(lanes);
-    const auto memory = [&](unsigned launch_register, const PanelLayout& layout, u32 panel, i32 direction) {
+    const u32 rotation = all ? depth : 1, vectors = (first_column ? 1 : 0) + others;
+    const Stream slots = rotating(builder.allocate_vectors(rotation * vectors), scope, rotation, vectors);
+    const auto memory = [&](unsigned launch_register, const PanelLayout& layout, u32 at, i32 direction) {
       Stream stream = column_stream(launch_register, layout);
       const auto bytes = static_cast<i32>(layout.panel_bytes());
-      stream.base += static_cast<i32>(panel) * bytes;
+      stream.base += static_cast<i32>(at) * bytes;
       if (all) stream.instance_stride[1] = direction * bytes;
       return stream;
     };
-    std::vector<u16> loads;
-    const auto load = [&](const Stream& to, const Stream& from, u32 count, i32 slot_step, i32 memory_step) {
-      loads.push_back(builder.add(Unit::load, scope, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {to, from, {}, {}},
-                                  {trips(count, {slot_step, memory_step, 0, 0})}));
+    std::vector<u16> loads, stores;
+    const auto copy = [&](u32 slot, u32 count, const Stream& from, const Stream& to) {
+      Stream at = slots;
+      at.base += static_cast<i32>(slot);
+      loads.push_back(builder.add(Unit::load, scope, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {at, from, {}, {}},
+                                  {trips(count, {1, -x_step, 0, 0})}));
+      stores.push_back(builder.add(Unit::store, scope, 1, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {at, to, {}, {}},
+                                   {trips(count, {1, y_step, 0, 0})}));
+      builder.edge(loads.back(), stores.back(), data);
+      builder.edge(stores.back(), loads.back(), space, rotation);
     };
-    const auto spectrum = [&](u32 panel, i32 direction) {
-      return memory(spectrum_sum_register::s, spec.spectrum, panel, direction);
-    };
-    load(sums, memory(spectrum_sum_register::x, spec.layout, first, 1), lanes, 1, step);
-    if (spec.mirrored) {
-      // Column i > 0 of a panel takes column lanes - i of the panel that mirrors it. Column 0 takes column 0 of the panel
-      // behind that one; the first column of all takes itself.
-      load(terms, spectrum((all_panels - first) % all_panels, -1), 1, 0, 0);
-      if (lanes > 1) {
-        Stream last = terms, from = spectrum(all_panels - 1 - first, -1);
-        last.base += static_cast<i32>(lanes - 1);
-        from.base += spectrum_step;
-        load(last, from, lanes - 1, -1, spectrum_step);
-      }
-    } else {
-      load(terms, spectrum(first, 1), lanes, 1, spectrum_step);
+    // Column i > 0 of a panel takes column lanes - i of the panel that mirrors it. Column 0 takes column 0 of the panel
+    // behind that one; the first column of all takes itself.
+    if (first_column) {
+      copy(0, 1, memory(mirror_register::x, spec.x, (all_panels - panel) % all_panels, -1),
+           memory(mirror_register::y, spec.y, panel, 1));
     }
-    const u16 sum = builder.add(Unit::cal, scope, 1, {{Opcode::fmas, {1, 0}, {0, 0}, {2, 0}, {1, 0}}},
-                                {terms, sums, factor, {}}, {trips(lanes, {1, 1, 0, 0})});
-    const u16 store = builder.add(Unit::store, scope, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                  {sums, memory(spectrum_sum_register::y, spec.layout, first, 1), {}, {}},
-                                  {trips(lanes, {1, step, 0, 0})});
-    for (const u16 segment : loads) {
-      builder.edge(segment, sum, data);
-      builder.edge(store, segment, space, rotation);
-    }
-    builder.edge(sum, store, data);
-    builder.edge(constant, sum, data);
-    builder.edge(sum, constant, space, 1);
+    if (others == 0) return;
+    Stream from = memory(mirror_register::x, spec.x, all_panels - 1 - panel, -1);
+    Stream to = memory(mirror_register::y, spec.y, panel, 1);
+    builder.add_pe_value(from, [&](u32 pe) { return static_cast<i32>(lanes - first_other(pe)) * x_step; });
+    builder.add_pe_value(to, [&](u32 pe) { return static_cast<i32>(first_other(pe)) * y_step; });
+    copy(first_column ? 1 : 0, others, from, to);
   };
-  add_panels(each_chunk, spec.mirrored ? 1 : 0);
-  if (spec.mirrored) add_panels(once, 0);
+  add_columns(each_chunk, 1, true, lanes - 1, [](u32) { return 1; });
+  // The columns of the first panel are divided among the PEs that share a lane group, because all of them would wait
+  // for its bank. The last PEs may copy columns that others copy too. PEs without an iteration of level 1 run nothing.
+  const u32 sharing = std::min(result.shared_by[1], panels - 1), by_group = result.shared_by[0];
+  const u32 others = (lanes - 1 + sharing - 1) / sharing;
+  add_columns(once, 0, true, others,
+              [=](u32 pe) { return others == 0 ? 1 : std::min(1 + pe / by_group * others, lanes - others); });
+  result.kernel = builder.finish();
+  return result;
+}
+
+SpectrumKernel make_scaled_sum_kernel(const CompilerTarget& target, const ScaledSumSpec& spec, u32 groups) {
+  KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
+  const u32 lanes = target.lanes, depth = target.in_flight(2);
+  u32 rows = std::min(lanes, 16u);
+  while (rows > 1 && 2 * depth * rows + 1 > target.operand_vectors) rows /= 2;
+  SpectrumKernel result;
+  result.counts = {spec.columns / lanes, lanes / rows, 1};
+  result.shared_by = share_out(builder, groups, result.counts[0]);
+
+  const u32 factor_slot = builder.allocate_vectors(1);
+  const u16 constant =
+      builder.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                  {stream_at(static_cast<i32>(factor_slot)), row_stream(scaled_sum_register::constant), {}, {}}, {});
+  constexpr unsigned each_row_chunk = 3;
+  const Stream s = rotating(builder.allocate_vectors(depth * rows), each_row_chunk, depth, rows);
+  const Stream x = rotating(builder.allocate_vectors(depth * rows), each_row_chunk, depth, rows);
+  const auto row = static_cast<i32>(spec.layout.row_bytes());
+  const auto memory = [&](unsigned launch_register) {
+    Stream stream = row_stream(launch_register);
+    stream.instance_stride = {static_cast<i32>(spec.layout.group_bytes()), static_cast<i32>(spec.layout.panel_bytes()),
+                              row * static_cast<i32>(rows), 0};
+    return stream;
+  };
+  const auto load = [&](const Stream& slots, unsigned launch_register) {
+    return builder.add(Unit::load, each_row_chunk, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
+                       {slots, memory(launch_register), {}, {}}, {trips(rows, {1, row, 0, 0})});
+  };
+  const u16 load_s = load(s, scaled_sum_register::s), load_x = load(x, scaled_sum_register::x);
+  const u16 sum = builder.add(Unit::cal, each_row_chunk, 1, {{Opcode::fmas, {1, 0}, {0, 0}, {2, 0}, {1, 0}}},
+                              {s, x, stream_at(static_cast<i32>(factor_slot * lanes)), {}},
+                              {trips(rows, {1, 1, 0, 0})});
+  const u16 store = builder.add(Unit::store, each_row_chunk, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
+                                {x, memory(scaled_sum_register::y), {}, {}}, {trips(rows, {1, row, 0, 0})});
+  builder.edge(constant, sum, data);
+  builder.edge(load_s, sum, data);
+  builder.edge(load_x, sum, data);
+  builder.edge(sum, store, data);
+  builder.edge(sum, load_s, space, depth);
+  builder.edge(store, load_x, space, depth);
+  builder.edge(sum, constant, space, 1);
   result.kernel = builder.finish();
   return result;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels of the real two-dimensional FFT: the separation of the spectra of two real columns that were transformed as
-// one complex column, and the sum of a spectrum and its residual, in both orders of the columns. See
+// one complex column, a spectrum with the order of its columns reversed, and the sum with the residual. See
 // docs/how_it_works.md, "The real two-dimensional FFT".
 #pragma once
 
@@ -40,26 +40,40 @@ inline constexpr unsigned p = 0, q = 1, x_re = 2, x_im = 3, y_re = 4, y_im = 5;
 [[nodiscard]] SpectrumKernel make_separation_kernel(const CompilerTarget& target, const SeparationSpec& spec,
                                                     u32 groups);
 
-/// For the columns k < columns: y[k] = r(factor * s[k] + x[k]); `mirrored`: r(factor * s[-k mod points] + x[k]). The sum
-/// is taken in fp32. Vectors are `lanes` rows of a column. y must not overlap x or s.
-/// Launch registers: spectrum_sum_register; the constant is one vector whose first scalar is the factor.
+/// For the columns k < columns: y[k] = x[-k mod points]. Vectors are `lanes` rows of a column. y must not overlap x.
 /// Launch counts: level 0 = lane groups of rows.
-struct SpectrumSumSpec {
-  u32 points = 0;   // columns of s, a power of two and whole panels
-  u32 columns = 0;  // of x and y: whole panels, two at least
-  bool mirrored = false;
-  PanelLayout layout, spectrum;  // of x and y; of s
+struct MirrorSpec {
+  u32 points = 0;   // columns of x, a power of two and whole panels
+  u32 columns = 0;  // of y: whole panels, two at least
+  PanelLayout x, y;
 
-  [[nodiscard]] auto tied() const { return std::tie(points, columns, mirrored, layout, spectrum); }
-  friend bool operator<(const SpectrumSumSpec& a, const SpectrumSumSpec& b) { return a.tied() < b.tied(); }
+  [[nodiscard]] auto tied() const { return std::tie(points, columns, x, y); }
+  friend bool operator<(const MirrorSpec& a, const MirrorSpec& b) { return a.tied() < b.tied(); }
 };
-namespace spectrum_sum_register {
-inline constexpr unsigned s = 0, x = 1, y = 2, constant = 3;
+namespace mirror_register {
+inline constexpr unsigned x = 0, y = 1;
 }
 
 /// @param groups  lane groups of rows of a full launch
 /// @throws CompileError  the operand memory is too small
-[[nodiscard]] SpectrumKernel make_spectrum_sum_kernel(const CompilerTarget& target, const SpectrumSumSpec& spec,
-                                                      u32 groups);
+[[nodiscard]] SpectrumKernel make_mirror_kernel(const CompilerTarget& target, const MirrorSpec& spec, u32 groups);
+
+/// y = r(factor * s + x), value by value; the sum is taken in fp32. y may be x or s.
+/// Launch registers: scaled_sum_register; the constant is one vector whose first scalar is the factor.
+/// Launch counts: level 0 = lane groups of rows.
+struct ScaledSumSpec {
+  u32 columns = 0;     // whole panels
+  PanelLayout layout;  // of all three
+
+  [[nodiscard]] auto tied() const { return std::tie(columns, layout); }
+  friend bool operator<(const ScaledSumSpec& a, const ScaledSumSpec& b) { return a.tied() < b.tied(); }
+};
+namespace scaled_sum_register {
+inline constexpr unsigned s = 0, x = 1, y = 2, constant = 3;
+}
+
+/// @param groups  lane groups of rows of a full launch
+[[nodiscard]] SpectrumKernel make_scaled_sum_kernel(const CompilerTarget& target, const ScaledSumSpec& spec,
+                                                    u32 groups);
 
 }  // namespace bvp

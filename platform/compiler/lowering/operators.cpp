@@ -247,6 +247,28 @@ void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::
   task.add_launch(std::move(step));
 }
 
+void add_scaled_sum(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 columns, u16 factor,
+                    const TileBuffer& s, const TileBuffer& x, const TileBuffer& output) {
+  ScaledSumSpec spec;
+  spec.columns = static_cast<u32>(columns);
+  spec.layout = output.layout;
+  const auto kernel = named(name, [&] { return kernels.scaled_sum(spec, task.groups()); });
+  std::vector<u16> constant(kernels.target().lanes, 0);
+  constant[0] = factor;
+  LaunchStep step;
+  step.name = name;
+  step.mapping = fmt::format("PEs {} x {} (lane groups, panels)", kernel->shared_by[0], kernel->shared_by[1]);
+  step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = {{scaled_sum_register::s, s.offset, false},
+                    {scaled_sum_register::x, x.offset, false},
+                    {scaled_sum_register::y, output.offset, false},
+                    {scaled_sum_register::constant, task.add_weights(constant), true}};
+  step.results = {task.result(output, columns)};
+  step.kernel = kernel_of(kernel);
+  task.add_launch(std::move(step));
+}
+
 namespace {
 
 /// @param groups  lane groups of a full tile

@@ -81,6 +81,10 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
 void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const Tensor& weight,
                     const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output);
 
+/// output = r(factor * s + x) for the rows of a tile; the output may be s or x.
+void add_scaled_sum(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 columns, u16 factor,
+                    const TileBuffer& s, const TileBuffer& x, const TileBuffer& output);
+
 /// output = softmax(q k^T / sqrt(width)) v for the rows of a tile and one head.
 /// @param power  softmax_power() of all keys
 /// @param statistics  three columns (softmax_column); `for_merge`: all of them are written

@@ -173,13 +173,13 @@ struct RowRange {
   u64 first = 0, count = 0, mirrored = 0;
 };
 
-/// Transforms rows of the half spectrum and adds the residual; lanes run over rows.
+/// Transforms rows of the half spectrum; lanes run over rows.
 class RowTask {
  public:
-  RowTask(const TaskPlanner& plan, const RealFft& fft, const MatrixPlace& residual, const MatrixPlace& mixed)
-      : plan_(plan), fft_(fft), residual_(residual), mixed_(mixed) {}
+  RowTask(const TaskPlanner& plan, const RealFft& fft, const MatrixPlace& mixed)
+      : plan_(plan), fft_(fft), mixed_(mixed) {}
 
-  /// One range if all rows that are mirrored are full tiles and the beginning of the last one, otherwise two.
+  /// One range if the rows that are mirrored are full tiles and the beginning of the last one, otherwise two.
   [[nodiscard]] std::vector<RowRange> ranges() const {
     const u64 rows = fft_.spectrum_rows(), mirrored = fft_.tokens - fft_.token_points() / 2;
     const u64 first = std::min(rows, plan_.padded(mirrored));
@@ -193,38 +193,16 @@ class RowTask {
   }
 
  private:
-  struct Tile {
-    TileBuffer re, im;          // the half spectrum
-    TileBuffer result, mirror;  // rows of the result; they may overwrite the half spectrum
+  struct Planes {
+    TileBuffer re, im;
   };
 
   template <class Spectrum>
   [[nodiscard]] TaskBuilder make(const RowRange& range, const Spectrum& spectrum, const Tiling& tiling) const {
     const u64 points = fft_.hidden_points(), hidden = fft_.hidden, half = fft_.token_points() / 2;
     TaskBuilder task(plan_.target(), fft_.along_hidden, fft_.layer, tiling.tiles, tiling.rows, tiling.tail_rows);
-    const Tile tile = load(task, range, spectrum, tiling);
-    const TileBuffer sums = task.buffer(points), residual = task.buffer(hidden);
-    const TileBuffer mirror_residual = range.mirrored > 0 ? task.buffer(hidden) : TileBuffer{};
-    // Frequencies fall from row to row of the tile, the numbers of mirrored rows rise.
-    const auto falling = [&](MatrixPlace place) {
-      place.address += (half - range.first) * place.pitch;
-      place.pitch = -place.pitch;
-      return place;
-    };
-    const auto rising = [&](MatrixPlace place) {
-      place.address += (half + range.first) * place.pitch;
-      return place;
-    };
-    const auto strides = [&](const MatrixPlace& place, i64 direction) {
-      return TileStrides{direction * static_cast<i64>(place.pitch) * tiling.rows,
-                         static_cast<i64>(place.pitch * fft_.tokens), 0};
-    };
-    const u64 before = u64{tiling.rows} * (tiling.tiles[0] - 1);
-    const u32 tail_mirrored = static_cast<u32>(range.mirrored - std::min(range.mirrored, before));
-    task.load(falling(residual_), hidden, residual, tiling.rows, true, strides(residual_, -1));
-    if (range.mirrored > 0) {
-      task.load_rows(rising(residual_), hidden, mirror_residual, tiling.rows, tail_mirrored, strides(residual_, 1));
-    }
+    const Planes planes = load(task, range, spectrum, tiling);
+    const TileBuffer result = task.buffer(points);
 
     FftOperator op;
     op.name = fft_.along_hidden;
@@ -234,21 +212,34 @@ class RowTask {
     op.real_output = true;
     op.groups = task.groups();
     op.tail_groups = task.tail_groups();
-    add_fft(task, plan_.kernels(), op, tile.re, tile.im, tile.re, tile.im, sums, sums);
-    add_sum(task, sums, residual, tile.result, false, task.row_extent());
-    if (range.mirrored > 0) add_sum(task, sums, mirror_residual, tile.mirror, true, {tiling.rows, range.mirrored, 0});
+    add_fft(task, plan_.kernels(), op, planes.re, planes.im, planes.re, planes.im, result, result);
 
-    // The row of the highest frequency is its own mirror: of its two values the one that is stored last stays.
+    const auto strides = [&](i64 direction) {
+      return TileStrides{direction * static_cast<i64>(mixed_.pitch) * tiling.rows,
+                         static_cast<i64>(mixed_.pitch * fft_.tokens), 0};
+    };
     if (range.mirrored > 0) {
-      task.store_rows(rising(mixed_), hidden, tile.mirror, tiling.rows, tail_mirrored, strides(mixed_, 1));
+      // The planes are not needed any more.
+      const TileBuffer mirror = planes.re.resident ? task.buffer(hidden) : planes.re;
+      const u64 before = u64{tiling.rows} * (tiling.tiles[0] - 1);
+      const auto tail = static_cast<u32>(range.mirrored - std::min(range.mirrored, before));
+      add_mirror(task, result, mirror, {tiling.rows, range.mirrored, 0});
+      MatrixPlace rising = mixed_;
+      rising.address += (half + range.first) * mixed_.pitch;
+      task.store_rows(rising, hidden, mirror, tiling.rows, tail, strides(1));
     }
-    task.store(falling(mixed_), hidden, tile.result, tiling.rows, true, strides(mixed_, -1));
+    // Frequencies fall from row to row of the tile. The row of the highest one is its own mirror: of its two values the
+    // one that is stored last stays.
+    MatrixPlace falling = mixed_;
+    falling.address += (half - range.first) * mixed_.pitch;
+    falling.pitch = -mixed_.pitch;
+    task.store(falling, hidden, result, tiling.rows, true, strides(-1));
     return task;
   }
 
   /// Columns of the half spectrum beyond `hidden` are zeros.
-  [[nodiscard]] Tile load(TaskBuilder& task, const RowRange& range, const SpectrumPlaces& spectrum,
-                          const Tiling& tiling) const {
+  [[nodiscard]] Planes load(TaskBuilder& task, const RowRange& range, const SpectrumPlaces& spectrum,
+                            const Tiling& tiling) const {
     const auto plane = [&](MatrixPlace place) {
       const TileBuffer buffer = task.buffer(fft_.hidden_points());
       const TileStrides strides{static_cast<i64>(place.pitch) * tiling.rows,
@@ -258,11 +249,11 @@ class RowTask {
       task.zero_columns(buffer, fft_.hidden, fft_.hidden_points());
       return buffer;
     };
-    const TileBuffer re = plane(spectrum.re), im = plane(spectrum.im);
-    return {re, im, re, im};
+    const TileBuffer re = plane(spectrum.re);
+    return {re, plane(spectrum.im)};
   }
-  [[nodiscard]] Tile load(TaskBuilder& task, const RowRange& range, const ResidentSpectrum& spectrum,
-                          const Tiling& tiling) const {
+  [[nodiscard]] Planes load(TaskBuilder& task, const RowRange& range, const ResidentSpectrum& spectrum,
+                            const Tiling& tiling) const {
     const auto plane = [&](const ResidentMatrix& matrix) {
       const PanelLayout& layout = matrix.layout;
       const auto tile_bytes = static_cast<u32>(plan_.padded(tiling.rows) * layout.row_bytes());
@@ -284,34 +275,25 @@ class RowTask {
       }
       return TileBuffer{first, static_cast<u32>(fft_.hidden_points()), layout, true, {tile_bytes, 0, 0}};
     };
-    Tile tile{plane(spectrum.re), plane(spectrum.im), task.buffer(fft_.hidden), {}};
-    if (range.mirrored > 0) tile.mirror = task.buffer(fft_.hidden);
-    return tile;
+    const TileBuffer re = plane(spectrum.re);
+    return {re, plane(spectrum.im)};
   }
 
-  /// y = sums + x, or with the columns of `sums` mirrored.
-  void add_sum(TaskBuilder& task, const TileBuffer& sums, const TileBuffer& x, const TileBuffer& y, bool mirrored,
-               const KernelResult::Extent& rows) const {
-    SpectrumSumSpec spec;
+  void add_mirror(TaskBuilder& task, const TileBuffer& x, const TileBuffer& y, const KernelResult::Extent& rows) const {
+    MirrorSpec spec;
     spec.points = static_cast<u32>(fft_.hidden_points());
     spec.columns = static_cast<u32>(fft_.hidden);
-    spec.mirrored = mirrored;
-    spec.layout = x.layout;
-    spec.spectrum = sums.layout;
-    const std::string name = fft_.along_hidden + (mirrored ? ".mirrored_sum" : ".sum");
-    const auto kernel = named(name, [&] { return plan_.kernels().spectrum_sum(spec, task.groups()); });
-    std::vector<u16> constant(plan_.target().lanes, 0);
-    constant[0] = scales_of(fft_).sum;
+    spec.x = x.layout;
+    spec.y = y.layout;
+    const std::string name = fft_.along_hidden + ".mirror";
+    const auto kernel = named(name, [&] { return plan_.kernels().mirror(spec, task.groups()); });
     LaunchStep step;
     step.name = name;
-    step.mapping = fmt::format("residual, {}PEs {} x {} (lane groups, panels)", mirrored ? "columns mirrored, " : "",
+    step.mapping = fmt::format("columns k and -k of {} points, PEs {} x {} (lane groups, panels)", spec.points,
                                kernel->shared_by[0], kernel->shared_by[1]);
     step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
     step.tail_count = task.tail_groups();
-    step.registers = {{spectrum_sum_register::s, sums.offset, false},
-                      {spectrum_sum_register::x, x.offset, false},
-                      {spectrum_sum_register::y, y.offset, false},
-                      {spectrum_sum_register::constant, task.add_weights(constant), true}};
+    step.registers = {{mirror_register::x, x.offset, false}, {mirror_register::y, y.offset, false}};
     step.results = {task.result(y, fft_.hidden)};
     step.results.back().rows = rows;
     step.kernel = kernel_of(kernel);
@@ -320,19 +302,19 @@ class RowTask {
 
   const TaskPlanner& plan_;
   const RealFft& fft_;
-  const MatrixPlace &residual_, &mixed_;
+  const MatrixPlace& mixed_;
 };
 
 template <class Spectrum>
 std::optional<Tasks> tasks_of(const TaskPlanner& plan, const RealFft& fft, const Spectrum& spectrum, const Shape& shape,
-                              const MatrixPlace& x, const MatrixPlace& residual, const MatrixPlace& mixed) {
+                              const MatrixPlace& x, const MatrixPlace& mixed) {
   try {
     Tasks tasks;
     const ColumnTask columns(plan, fft, x);
     const u32 width = plan.once(plan.decisions().strips, shape, [&] { return columns.best_width(spectrum); });
     if (width == 0) return std::nullopt;
     tasks.push_back(columns.make(width, spectrum));
-    const RowTask rows(plan, fft, residual, mixed);
+    const RowTask rows(plan, fft, mixed);
     for (const RowRange& range : rows.ranges()) {
       Shape of_range = shape;
       of_range.add(range.first, range.count, range.mirrored);
@@ -345,9 +327,8 @@ std::optional<Tasks> tasks_of(const TaskPlanner& plan, const RealFft& fft, const
   }
 }
 
-Shape shape_of(const char* kind, const RealFft& fft, const MatrixPlace& x, const MatrixPlace& residual,
-               const MatrixPlace& mixed) {
-  return Shape(kind).add(fft.tokens, fft.hidden, fft.batch, fft.ortho, x.pitch, residual.pitch, mixed.pitch);
+Shape shape_of(const char* kind, const RealFft& fft, const MatrixPlace& x, const MatrixPlace& mixed) {
+  return Shape(kind).add(fft.tokens, fft.hidden, fft.batch, fft.ortho, x.pitch, mixed.pitch);
 }
 
 }  // namespace
@@ -359,24 +340,26 @@ bool has_real_form(const CompilerTarget& target, const RealFft& fft) {
   return target.real_fft && target.column_access && fft.hidden % (2 * u64{target.lanes}) == 0 && fft.tokens >= 3;
 }
 
+u16 real_fft_scale(const RealFft& fft) { return scales_of(fft).sum; }
+
 std::optional<Tasks> real_fft(const TaskPlanner& plan, DramPlan& dram, const RealFft& fft, const MatrixPlace& x,
-                              const MatrixPlace& residual, const MatrixPlace& mixed) {
+                              const MatrixPlace& mixed) {
   const u64 rows = fft.batch * fft.spectrum_rows();
   const SpectrumPlaces spectrum{dram.matrix(rows, fft.hidden), dram.matrix(rows, fft.hidden)};
-  return tasks_of(plan, fft, spectrum, shape_of("real_fft", fft, x, residual, mixed), x, residual, mixed);
+  return tasks_of(plan, fft, spectrum, shape_of("real_fft", fft, x, mixed), x, mixed);
 }
 
 std::optional<Tasks> resident_real_fft(const TaskPlanner& plan, const RealFft& fft, const MatrixPlace& x,
-                                       const MatrixPlace& residual, const MatrixPlace& mixed) {
+                                       const MatrixPlace& mixed) {
   if (fft.batch > 1) return std::nullopt;
   const PanelLayout layout{plan.target().lanes, static_cast<u32>(plan.padded(fft.spectrum_rows()))};
   ScratchpadMap map = plan.map();
   const auto re = map.place(layout, fft.hidden_points()), im = map.place(layout, fft.hidden_points());
   if (!re || !im) return std::nullopt;
   const ResidentSpectrum spectrum{*re, *im, map.resident_bytes()};
-  Shape shape = shape_of("resident_real_fft", fft, x, residual, mixed);
+  Shape shape = shape_of("resident_real_fft", fft, x, mixed);
   shape.add(spectrum.bytes, re->offset, im->offset);
-  return tasks_of(plan, fft, spectrum, shape, x, residual, mixed);
+  return tasks_of(plan, fft, spectrum, shape, x, mixed);
 }
 
 }  // namespace bvp

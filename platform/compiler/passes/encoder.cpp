@@ -115,32 +115,37 @@ class Encoder {
   }
 
   Value add_fft(Value n) {
+    const RealFft real = real_fft_of_layer();
     const MatrixPlace mixed = matrix(network_.hidden);
-    Tasks tasks = mixing_tasks(n, mixed);
+    Tasks tasks = mixing_tasks(n, real, mixed);
     program_.clear();
     add(std::move(tasks));
-    return program_.load(mixed);
+    const Value y = program_.load(mixed);
+    // The complex form adds the residual itself.
+    return result_.real_fft ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y, program_.load(x_place_)) : y;
   }
 
   /// The two-dimensional transform, with what the program has collected before it. All transforms of a network are
   /// alike and have one form: the one that costs less for the first of them.
-  Tasks mixing_tasks(Value n, const MatrixPlace& mixed) {
-    const RealFft real = real_fft_of_layer();
+  Tasks mixing_tasks(Value n, const RealFft& real, const MatrixPlace& mixed) {
     if (real_fft_known_ && !result_.real_fft) return complex_form(n, mixed);
     std::optional<Tasks> in_real_form;
     if (has_real_form(plan_.target(), real) && !plan_.may_pack()) in_real_form = real_form(n, real, mixed);
     if (!real_fft_known_) {
       Tasks in_complex_form = complex_form(n, mixed);
-      if (getenv("DBG")) {
-        fprintf(stderr, "real %d complex cost %lu\n", (int)in_real_form.has_value(), plan_.cost(in_complex_form));
-        for (auto& t : in_complex_form) fprintf(stderr, "  c %s %lu\n", t.name().c_str(), plan_.cost(t));
-        if (in_real_form) for (auto& t : *in_real_form) fprintf(stderr, "  r %s %lu\n", t.name().c_str(), plan_.cost(t));
-      }
-      result_.real_fft = in_real_form && plan_.cost(*in_real_form) < plan_.cost(in_complex_form);
+      result_.real_fft = in_real_form && plan_.cost(*in_real_form) + sum_cycles() < plan_.cost(in_complex_form);
       real_fft_known_ = true;
       if (!result_.real_fft) return in_complex_form;
     }
     return std::move(in_real_form.value());
+  }
+
+  /// Cycles of the launches that add the residual to a transform of the real form.
+  [[nodiscard]] u64 sum_cycles() const {
+    TaskBuilder task(plan_.target(), "", layer_, {1, 1, 1}, static_cast<u32>(rows_), static_cast<u32>(rows_));
+    const TileBuffer matrix = task.buffer(network_.hidden);
+    add_scaled_sum(task, plan_.kernels(), "", network_.hidden, 0, matrix, matrix, matrix);
+    return step_cycles(plan_.target(), task.launches().front());
   }
 
   [[nodiscard]] RealFft real_fft_of_layer() const {
@@ -164,9 +169,9 @@ class Encoder {
       before.store(n, input);
     }
     Tasks tasks = before.flush();
-    std::optional<Tasks> transform = real_fft(plan_, dram_, real, input, x_place_, mixed);
+    std::optional<Tasks> transform = real_fft(plan_, dram_, real, input, mixed);
     if (plan_.target().residency) {
-      auto resident = resident_real_fft(plan_, real, input, x_place_, mixed);
+      auto resident = resident_real_fft(plan_, real, input, mixed);
       if (resident && (!transform || plan_.cost(*resident) < plan_.cost(*transform))) transform = std::move(resident);
     }
     if (!transform) return std::nullopt;
