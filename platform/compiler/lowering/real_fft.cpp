@@ -331,6 +331,19 @@ Shape shape_of(const char* kind, const RealFft& fft, const MatrixPlace& x, const
   return Shape(kind).add(fft.tokens, fft.hidden, fft.batch, fft.ortho, x.pitch, mixed.pitch);
 }
 
+/// @param rows  of the planes in the scratchpad, whole lane groups
+std::optional<Tasks> resident_with_rows(const TaskPlanner& plan, const RealFft& fft, u32 rows, const MatrixPlace& x,
+                                        const MatrixPlace& mixed) {
+  const PanelLayout layout{plan.target().lanes, rows};
+  ScratchpadMap map = plan.map();
+  const auto re = map.place(layout, fft.hidden_points()), im = map.place(layout, fft.hidden_points());
+  if (!re || !im) return std::nullopt;
+  const ResidentSpectrum spectrum{*re, *im, map.resident_bytes()};
+  Shape shape = shape_of("resident_real_fft", fft, x, mixed);
+  shape.add(spectrum.bytes, re->offset, im->offset, rows);
+  return tasks_of(plan, fft, spectrum, shape, x, mixed);
+}
+
 }  // namespace
 
 u64 RealFft::token_points() const { return std::max<u64>(2, next_power_of_two(tokens)); }
@@ -352,14 +365,17 @@ std::optional<Tasks> real_fft(const TaskPlanner& plan, DramPlan& dram, const Rea
 std::optional<Tasks> resident_real_fft(const TaskPlanner& plan, const RealFft& fft, const MatrixPlace& x,
                                        const MatrixPlace& mixed) {
   if (fft.batch > 1) return std::nullopt;
-  const PanelLayout layout{plan.target().lanes, static_cast<u32>(plan.padded(fft.spectrum_rows()))};
-  ScratchpadMap map = plan.map();
-  const auto re = map.place(layout, fft.hidden_points()), im = map.place(layout, fft.hidden_points());
-  if (!re || !im) return std::nullopt;
-  const ResidentSpectrum spectrum{*re, *im, map.resident_bytes()};
-  Shape shape = shape_of("resident_real_fft", fft, x, mixed);
-  shape.add(spectrum.bytes, re->offset, im->offset);
-  return tasks_of(plan, fft, spectrum, shape, x, mixed);
+  // Half of a power of two and one row more are an odd number of lane groups, often a prime one: tiles of several lane
+  // groups need room for a last tile that is full.
+  constexpr u32 tile_groups = 4;
+  const u32 groups = plan.groups(fft.spectrum_rows()), roomy = (groups + tile_groups - 1) / tile_groups * tile_groups;
+  std::optional<Tasks> best;
+  for (const u32 of_planes : {groups, roomy}) {
+    auto tasks = resident_with_rows(plan, fft, of_planes * plan.target().lanes, x, mixed);
+    if (tasks && (!best || plan.cost(*tasks) < plan.cost(*best))) best = std::move(tasks);
+    if (roomy == groups) break;
+  }
+  return best;
 }
 
 }  // namespace bvp
