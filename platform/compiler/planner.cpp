@@ -23,15 +23,29 @@ class Planner {
   Planner(const CompilerTarget& target, const Network& network, const TensorMap& parameters)
       : kernels_(target), network_(network), parameters_(parameters) {}
 
-  CompiledNetwork compile() {
+  /// How a scratchpad half is divided into tiles and weights of the next task.
+  struct Division {
+    u64 weight_area = 0;
+    bool packed = false;
+    u64 cost = 0;           // of the plan
+    u64 least_cost = 0;     // if tiles had all of the half
+    bool real_fft = false;  // the plan uses the real form of two-dimensional transforms
+  };
+
+  /// @throws CompileError  the network does not fit
+  Division best_division() {
     std::optional<Division> division = divide_tiles();
     // If whole tiles do not fit, buffers are packed, and they get most of the half.
     for (u64 most_weights = half_bytes() / 8; !division && most_weights >= target().vector_bytes(); most_weights /= 2) {
       division = divide(most_weights, true);
     }
     if (!division) throw ScratchpadError(too_small_);
-    const u64 area = division->weight_area;
-    const TaskPlanner planner(kernels_, {area, area, division->packed});
+    return *division;
+  }
+
+  [[nodiscard]] CompiledNetwork compile(const Division& division) const {
+    const u64 area = division.weight_area;
+    const TaskPlanner planner(kernels_, {area, area, division.packed});
     DramPlan dram(target());
     const NetworkTables tables = allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
@@ -39,13 +53,6 @@ class Planner {
   }
 
  private:
-  /// How a scratchpad half is divided into tiles and weights of the next task.
-  struct Division {
-    u64 weight_area = 0;
-    bool packed = false;
-    u64 cost = 0;        // of the plan
-    u64 least_cost = 0;  // if tiles had all of the half
-  };
 
   /// The best division into whole tiles; nullopt if a task does not fit.
   std::optional<Division> divide_tiles() {
@@ -72,7 +79,7 @@ class Planner {
       // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
       const Outline trial = outline({0, most_weights, packed});
       const Outline plan = outline({trial.largest_weights, trial.largest_weights, packed});
-      return Division{trial.largest_weights, packed, plan.cost, trial.cost};
+      return Division{trial.largest_weights, packed, plan.cost, trial.cost, plan.real_fft};
     } catch (const ScratchpadError& error) {
       too_small_ = error.what();
       return std::nullopt;
@@ -82,13 +89,14 @@ class Planner {
   /// What a division is chosen by.
   struct Outline {
     u64 cost = 0, largest_weights = 0;
+    bool real_fft = false;
   };
   [[nodiscard]] Outline outline(const TaskLimits& limits) const {
     const TaskPlanner planner(kernels_, limits);
     DramPlan dram(target());
     allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
-    Outline result{planner.cost(plan.tasks), 0};
+    Outline result{planner.cost(plan.tasks), 0, plan.real_fft};
     for (const TaskBuilder& task : plan.tasks) {
       result.largest_weights = std::max(result.largest_weights, planner.weight_bytes(task));
     }
@@ -124,7 +132,19 @@ class Planner {
 }  // namespace
 
 CompiledNetwork compile_network(const CompilerTarget& target, const Network& network, const TensorMap& parameters) {
-  return Planner(target, network, parameters).compile();
+  Planner planner(target, network, parameters);
+  const auto division = planner.best_division();
+  if (!division.real_fft) return planner.compile(division);
+  CompilerTarget without = target;
+  without.real_fft = false;
+  Planner complex(without, network, parameters);
+  try {
+    const auto other = complex.best_division();
+    if (other.cost < division.cost) return complex.compile(other);
+  } catch (const CompileError&) {
+    // The complex form does not fit.
+  }
+  return planner.compile(division);
 }
 
 }  // namespace bvp

@@ -126,26 +126,19 @@ class Encoder {
   }
 
   /// The two-dimensional transform, with what the program has collected before it. All transforms of a network are
-  /// alike and have one form: the one that costs less for the first of them.
+  /// alike and have one form: the real one if the first of them fits in it.
   Tasks mixing_tasks(Value n, const RealFft& real, const MatrixPlace& mixed) {
-    if (real_fft_known_ && !result_.real_fft) return complex_form(n, mixed);
-    std::optional<Tasks> in_real_form;
-    if (has_real_form(plan_.target(), real) && !plan_.may_pack()) in_real_form = real_form(n, real, mixed);
-    if (!real_fft_known_) {
-      Tasks in_complex_form = complex_form(n, mixed);
-      result_.real_fft = in_real_form && plan_.cost(*in_real_form) + sum_cycles() < plan_.cost(in_complex_form);
-      real_fft_known_ = true;
-      if (!result_.real_fft) return in_complex_form;
+    if (!fft_form_known_) result_.real_fft = has_real_form(plan_.target(), real) && !plan_.may_pack();
+    if (result_.real_fft) {
+      std::optional<Tasks> in_real_form = real_form(n, real, mixed);
+      if (fft_form_known_ || in_real_form) {
+        fft_form_known_ = true;
+        return std::move(in_real_form.value());
+      }
     }
-    return std::move(in_real_form.value());
-  }
-
-  /// Cycles of the launches that add the residual to a transform of the real form.
-  [[nodiscard]] u64 sum_cycles() const {
-    TaskBuilder task(plan_.target(), "", layer_, {1, 1, 1}, static_cast<u32>(rows_), static_cast<u32>(rows_));
-    const TileBuffer matrix = task.buffer(network_.hidden);
-    add_scaled_sum(task, plan_.kernels(), "", network_.hidden, 0, matrix, matrix, matrix);
-    return step_cycles(plan_.target(), task.launches().front());
+    result_.real_fft = false;
+    fft_form_known_ = true;
+    return complex_form(n, mixed);
   }
 
   [[nodiscard]] RealFft real_fft_of_layer() const {
@@ -321,7 +314,7 @@ class Encoder {
   RowProgram program_;
   EncoderPlan result_;
   u32 layer_ = 0;
-  bool real_fft_known_ = false;  // the first two-dimensional transform is planned
+  bool fft_form_known_ = false;  // the first two-dimensional transform is planned
   Value x_ = 0;          // the tokens between layers
   MatrixPlace x_place_;  // the same in DRAM, once the program is flushed
 };
