@@ -49,10 +49,10 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
           "Of the residual of a butterfly layer whose outputs are cut off, only the columns that are read afterwards "
           "get room and zeros in the scratchpad; otherwise all that the butterfly computes.",
           "choice of the user", Confidence::high),
-      fft(this, "fft", "real", {"real", "complex"},
-          "real: two-dimensional transforms use that their input is real and that only the real part of the result is "
-          "kept, which takes half of the work, where the sizes allow it and it costs less; complex: a complex transform "
-          "of every row, then of every column.",
+      fft(this, "fft", "cheaper", {"cheaper", "real", "complex"},
+          "Form of two-dimensional transforms. complex: a complex transform of every row, then of every column; real: "
+          "where the sizes allow it, the form that uses that the input is real and that only the real part of the "
+          "result is kept, with half of the work; cheaper: the one whose plan costs less.",
           "choice of the user", Confidence::high) {}
 
 }  // namespace bvp

@@ -27,9 +27,9 @@ class Planner {
   struct Division {
     u64 weight_area = 0;
     bool packed = false;
-    u64 cost = 0;           // of the plan
-    u64 least_cost = 0;     // if tiles had all of the half
-    bool real_fft = false;  // the plan uses the real form of two-dimensional transforms
+    u64 cost = 0;        // of the plan
+    u64 least_cost = 0;  // if tiles had all of the half
+    FftForm fft = FftForm::none;
   };
 
   /// @throws CompileError  the network does not fit
@@ -79,7 +79,7 @@ class Planner {
       // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
       const Outline trial = outline({0, most_weights, packed});
       const Outline plan = outline({trial.largest_weights, trial.largest_weights, packed});
-      return Division{trial.largest_weights, packed, plan.cost, trial.cost, plan.real_fft};
+      return Division{trial.largest_weights, packed, plan.cost, trial.cost, plan.fft};
     } catch (const ScratchpadError& error) {
       too_small_ = error.what();
       return std::nullopt;
@@ -89,14 +89,14 @@ class Planner {
   /// What a division is chosen by.
   struct Outline {
     u64 cost = 0, largest_weights = 0;
-    bool real_fft = false;
+    FftForm fft = FftForm::none;
   };
   [[nodiscard]] Outline outline(const TaskLimits& limits) const {
     const TaskPlanner planner(kernels_, limits);
     DramPlan dram(target());
     allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
-    Outline result{planner.cost(plan.tasks), 0, plan.real_fft};
+    Outline result{planner.cost(plan.tasks), 0, plan.fft};
     for (const TaskBuilder& task : plan.tasks) {
       result.largest_weights = std::max(result.largest_weights, planner.weight_bytes(task));
     }
@@ -134,13 +134,13 @@ class Planner {
 CompiledNetwork compile_network(const CompilerTarget& target, const Network& network, const TensorMap& parameters) {
   Planner planner(target, network, parameters);
   const auto division = planner.best_division();
-  if (!division.real_fft) return planner.compile(division);
-  CompilerTarget without = target;
-  without.real_fft = false;
-  Planner complex(without, network, parameters);
+  if (target.fft != FftChoice::cheaper || division.fft != FftForm::real) return planner.compile(division);
+  CompilerTarget other = target;
+  other.fft = FftChoice::complex;
+  Planner in_complex_form(other, network, parameters);
   try {
-    const auto other = complex.best_division();
-    if (other.cost < division.cost) return complex.compile(other);
+    const auto other_division = in_complex_form.best_division();
+    if (other_division.cost < division.cost) return in_complex_form.compile(other_division);
   } catch (const CompileError&) {
     // The complex form does not fit.
   }

@@ -53,6 +53,9 @@ struct TaskInfo {
   u64 predicted_cycles = 0;                       // by the planner's cost model
 };
 
+/// The form of a network's two-dimensional transforms (docs/numerics.md); none: it has none.
+enum class FftForm { none, complex, real };
+
 struct CompiledNetwork {
   std::vector<MemoryBlob> blobs;
   u64 descriptor = 0;  // bus address of the NetworkHeader
@@ -65,7 +68,7 @@ struct CompiledNetwork {
   // Orders of operation (docs/numerics.md).
   u64 key_block = 0;  // keys that attention takes at a time, 0: there is no attention
   u64 sum_ways = 1;   // interleaved parts of the sums of layer norm and softmax
-  bool real_fft = false;  // the two-dimensional transforms are real ones; otherwise they are complex, or there are none
+  FftForm fft = FftForm::none;
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
   u64 kernel_image_bytes = 0;  // each image once

@@ -108,15 +108,15 @@ std::string layer_name(u32 layer) {
   return layer == layer_none ? "outside of the layers" : fmt::format("layer {}", layer);
 }
 
-constexpr const char* none = "none";
-
-/// The form of the two-dimensional transforms.
-std::string fft_form(const CompiledNetwork& network) {
-  if (network.real_fft) return "real";
-  const bool any = std::any_of(network.kernels.begin(), network.kernels.end(), [](const KernelInfo& kernel) {
-    return kernel.name.find("fft_tokens") != std::string::npos;
-  });
-  return any ? "complex" : none;
+const char* word_of(FftForm form) {
+  switch (form) {
+    case FftForm::complex:
+      return "complex";
+    case FftForm::real:
+      return "real";
+    default:
+      return "none";
+  }
 }
 
 }  // namespace
@@ -146,7 +146,7 @@ Json plan_json(const CompiledNetwork& network) {
   return {{"predicted_cycles", predicted_cycles(network)},
           {"attention_key_block", network.key_block},
           {"sum_ways", network.sum_ways},
-          {"fft", fft_form(network)},
+          {"fft", word_of(network.fft)},
           {"kernel_image_bytes", network.kernel_image_bytes},
           {"tasks", tasks},
           {"kernels", kernels}};
@@ -178,7 +178,9 @@ std::string plan_table(const CompiledNetwork& network, std::size_t width) {
                                 network.tasks.size(), grouped(predicted_cycles(network)), bytes(read), bytes(written),
                                 bytes(network.kernel_image_bytes));
   if (network.key_block > 0) out += fmt::format("attention takes {} keys at a time\n", network.key_block);
-  if (fft_form(network) != none) out += fmt::format("two-dimensional FFTs have the {} form\n", fft_form(network));
+  if (network.fft != FftForm::none) {
+    out += fmt::format("two-dimensional FFTs have the {} form\n", word_of(network.fft));
+  }
   const std::vector<LayerPlan> layers = by_layer(network);
   for (std::size_t i = 0; i < layers.size();) {
     out += fmt::format("\n{}\n\n", layer_name(layers[i].layer));

@@ -113,7 +113,7 @@ class RandomCase {
     sometimes_off(4, "compiler.residency");
     sometimes_off(4, "compiler.pruning");
     if (chance(8)) set("compiler.method", "published");
-    if (chance(4)) set("compiler.fft", "complex");
+    if (!chance(3)) set("compiler.fft", chance(3) ? "complex" : "real");
   }
 
   void set_least_scratchpad() {

@@ -350,7 +350,7 @@ u64 RealFft::token_points() const { return std::max<u64>(2, next_power_of_two(to
 u64 RealFft::hidden_points() const { return std::max<u64>(2, next_power_of_two(hidden)); }
 
 bool has_real_form(const CompilerTarget& target, const RealFft& fft) {
-  return target.real_fft && target.column_access && fft.hidden % (2 * u64{target.lanes}) == 0 && fft.tokens >= 3;
+  return target.fft != FftChoice::complex && target.column_access && fft.hidden % (2 * u64{target.lanes}) == 0 && fft.tokens >= 3;
 }
 
 u16 real_fft_scale(const RealFft& fft) { return scales_of(fft).sum; }

@@ -122,22 +122,20 @@ class Encoder {
     add(std::move(tasks));
     const Value y = program_.load(mixed);
     // The complex form adds the residual itself.
-    return result_.real_fft ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y, program_.load(x_place_)) : y;
+    return result_.fft == FftForm::real ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y, program_.load(x_place_)) : y;
   }
 
   /// The two-dimensional transform, with what the program has collected before it. All transforms of a network are
   /// alike and have one form: the real one if the first of them fits in it.
   Tasks mixing_tasks(Value n, const RealFft& real, const MatrixPlace& mixed) {
-    if (!fft_form_known_) result_.real_fft = has_real_form(plan_.target(), real) && !plan_.may_pack();
-    if (result_.real_fft) {
+    if (result_.fft != FftForm::complex && has_real_form(plan_.target(), real) && !plan_.may_pack()) {
       std::optional<Tasks> in_real_form = real_form(n, real, mixed);
-      if (fft_form_known_ || in_real_form) {
-        fft_form_known_ = true;
+      if (in_real_form || result_.fft == FftForm::real) {
+        result_.fft = FftForm::real;
         return std::move(in_real_form.value());
       }
     }
-    result_.real_fft = false;
-    fft_form_known_ = true;
+    result_.fft = FftForm::complex;
     return complex_form(n, mixed);
   }
 
@@ -314,7 +312,6 @@ class Encoder {
   RowProgram program_;
   EncoderPlan result_;
   u32 layer_ = 0;
-  bool fft_form_known_ = false;  // the first two-dimensional transform is planned
   Value x_ = 0;          // the tokens between layers
   MatrixPlace x_place_;  // the same in DRAM, once the program is flushed
 };

@@ -18,8 +18,8 @@ struct EncoderPlan {
   std::vector<MatrixPlace> layer_outputs;
   MatrixPlace output;
   MatrixPlace logits;
-  u64 key_block = 0;      // of attention, in keys; 0: there is no attention
-  bool real_fft = false;  // the form of all two-dimensional transforms (real_fft.h)
+  u64 key_block = 0;            // of attention, in keys; 0: there is no attention
+  FftForm fft = FftForm::none;  // of all two-dimensional transforms
 };
 
 /// @throws CompileError  the network does not fit the machine

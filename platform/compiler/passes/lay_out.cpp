@@ -146,7 +146,7 @@ class Layout {
     result_.output = settled(plan_.output);
     if (plan_.logits.rows != 0) result_.logits = settled(plan_.logits);
     result_.key_block = plan_.key_block;
-    result_.real_fft = plan_.real_fft;
+    result_.fft = plan_.fft;
     result_.sum_ways = sum_ways(target_);
   }
 
