@@ -53,7 +53,6 @@ class Planner {
   }
 
  private:
-
   /// The best division into whole tiles; nullopt if a task does not fit.
   std::optional<Division> divide_tiles() {
     std::optional<Division> best;

@@ -11,8 +11,8 @@
 
 namespace bvp {
 
-/// The form of two-dimensional transforms: the one whose plan costs less; the real one where it can be used; the complex
-/// one.
+/// The form of two-dimensional transforms: the one whose plan costs less; the real one where it can be used; the
+/// complex one.
 enum class FftChoice { cheaper, real, complex };
 
 struct CompilerTarget : MachineShape {

@@ -326,7 +326,8 @@ class Evaluation {
     double token_scale = 0.5, hidden_scale = 1, sum_scale = 1;
     if (network_.fft_norm == FftNorm::ortho) {
       token_scale = std::ldexp(0.5, -static_cast<int>(token_bits / 2));
-      hidden_scale = std::ldexp(1.0, static_cast<int>(token_bits / 2) - static_cast<int>((token_bits + hidden_bits) / 2));
+      hidden_scale =
+          std::ldexp(1.0, static_cast<int>(token_bits / 2) - static_cast<int>((token_bits + hidden_bits) / 2));
       if ((token_bits + hidden_bits) % 2 != 0) sum_scale = std::sqrt(0.5);
     }
     const float factor = from_half(to_half(sum_scale));

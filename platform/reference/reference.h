@@ -10,8 +10,8 @@ namespace bvp {
 
 /// Orders of operation that the machine's size decides (docs/numerics.md).
 struct ReferenceOptions {
-  u64 key_block = 0;  ///< keys that attention takes at a time, 0: all
-  u64 sum_ways = 1;   ///< interleaved parts of the sums of layer norm and softmax: a power of two, at most 16
+  u64 key_block = 0;      ///< keys that attention takes at a time, 0: all
+  u64 sum_ways = 1;       ///< interleaved parts of the sums of layer norm and softmax: a power of two, at most 16
   bool real_fft = false;  ///< two-dimensional transforms have the real form; hidden is an even number then
 };
 

@@ -228,8 +228,8 @@ class TaskBuilder {
   void add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
                 std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
                 u32 tail_index, u32 tail_count);
-  void move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
-            u32 tail_rows, TileStrides strides);
+  void move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, u32 tail_rows,
+            TileStrides strides);
   void fill(u64 scratchpad, u32 length, u32 count, i32 stride);
 
   const CompilerTarget* target_;

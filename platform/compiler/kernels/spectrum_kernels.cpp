@@ -67,8 +67,10 @@ SpectrumKernel make_separation_kernel(const CompilerTarget& target, const Separa
     const auto load = [&](unsigned launch_register, u32 number) {
       return builder.add(Unit::load, scope, 0,
                          {{Opcode::ld, slot(number), {1, 0}, {}, {}}, {Opcode::ld, slot(number + 1), {2, 0}, {}, {}}},
-                         {slots, memory(launch_register, spec.input, first, in_row),
-                          memory(launch_register, spec.input, mirror, -in_row), {}},
+                         {slots,
+                          memory(launch_register, spec.input, first, in_row),
+                          memory(launch_register, spec.input, mirror, -in_row),
+                          {}},
                          {trips(rows, {1, in_row, -in_row, 0})});
     };
     const u16 load_p = load(separation_register::p, 0), load_q = load(separation_register::q, 2);
@@ -184,9 +186,9 @@ SpectrumKernel make_scaled_sum_kernel(const CompilerTarget& target, const Scaled
                        {slots, memory(launch_register), {}, {}}, {trips(rows, {1, row, 0, 0})});
   };
   const u16 load_s = load(s, scaled_sum_register::s), load_x = load(x, scaled_sum_register::x);
-  const u16 sum = builder.add(Unit::cal, each_row_chunk, 1, {{Opcode::fmas, {1, 0}, {0, 0}, {2, 0}, {1, 0}}},
-                              {s, x, stream_at(static_cast<i32>(factor_slot * lanes)), {}},
-                              {trips(rows, {1, 1, 0, 0})});
+  const u16 sum =
+      builder.add(Unit::cal, each_row_chunk, 1, {{Opcode::fmas, {1, 0}, {0, 0}, {2, 0}, {1, 0}}},
+                  {s, x, stream_at(static_cast<i32>(factor_slot * lanes)), {}}, {trips(rows, {1, 1, 0, 0})});
   const u16 store = builder.add(Unit::store, each_row_chunk, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
                                 {x, memory(scaled_sum_register::y), {}, {}}, {trips(rows, {1, row, 0, 0})});
   builder.edge(constant, sum, data);

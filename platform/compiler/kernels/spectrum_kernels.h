@@ -25,8 +25,8 @@ struct SpectrumKernel {
 /// twice the transforms of x and of y. Vectors are rows of a panel; each sum is rounded once.
 /// Launch counts: level 0 = panels.
 struct SeparationSpec {
-  u32 points = 0;              // a power of two, at least 4
-  PanelLayout input, output;   // of both planes of Z; of the four results
+  u32 points = 0;             // a power of two, at least 4
+  PanelLayout input, output;  // of both planes of Z; of the four results
 
   [[nodiscard]] auto tied() const { return std::tie(points, input, output); }
   friend bool operator<(const SeparationSpec& a, const SeparationSpec& b) { return a.tied() < b.tied(); }

@@ -155,8 +155,7 @@ class ColumnTask {
     for (unsigned i = 0; i < 4; ++i) {
       const unsigned number = separation_register::x_re + i;
       step.registers.push_back(LaunchStep::Register::of(number, results[i]));
-      step.results.push_back(
-          {results[i].offset, results[i].layout, in_every_tile(fft_.spectrum_rows()), columns, {}});
+      step.results.push_back({results[i].offset, results[i].layout, in_every_tile(fft_.spectrum_rows()), columns, {}});
       if (results[i].resident) step.results.back().launch_register = number;
     }
     step.kernel = kernel_of(kernel);
@@ -318,8 +317,8 @@ std::optional<Tasks> tasks_of(const TaskPlanner& plan, const RealFft& fft, const
     for (const RowRange& range : rows.ranges()) {
       Shape of_range = shape;
       of_range.add(range.first, range.count, range.mirrored);
-      tasks.push_back(plan.best_task(range.count, {static_cast<u32>(fft.batch), 1}, of_range,
-                                     rows.maker(range, spectrum)));
+      tasks.push_back(
+          plan.best_task(range.count, {static_cast<u32>(fft.batch), 1}, of_range, rows.maker(range, spectrum)));
     }
     return tasks;
   } catch (const CompileError&) {
@@ -350,7 +349,8 @@ u64 RealFft::token_points() const { return std::max<u64>(2, next_power_of_two(to
 u64 RealFft::hidden_points() const { return std::max<u64>(2, next_power_of_two(hidden)); }
 
 bool has_real_form(const CompilerTarget& target, const RealFft& fft) {
-  return target.fft != FftChoice::complex && target.column_access && fft.hidden % (2 * u64{target.lanes}) == 0 && fft.tokens >= 3;
+  return target.fft != FftChoice::complex && target.column_access && fft.hidden % (2 * u64{target.lanes}) == 0 &&
+         fft.tokens >= 3;
 }
 
 u16 real_fft_scale(const RealFft& fft) { return scales_of(fft).sum; }

@@ -27,8 +27,8 @@ struct RealFft {
 /// of panels, there are at least four points along the tokens, and the scratchpad can be accessed by column.
 [[nodiscard]] bool has_real_form(const CompilerTarget& target, const RealFft& fft);
 
-/// mixed * real_fft_scale() = real part of the two-dimensional transform of x, zero-padded to powers of two; nullopt: the
-/// tasks do not fit the machine. The half spectrum along the tokens goes through DRAM.
+/// mixed * real_fft_scale() = real part of the two-dimensional transform of x, zero-padded to powers of two; nullopt:
+/// the tasks do not fit the machine. The half spectrum along the tokens goes through DRAM.
 [[nodiscard]] std::optional<Tasks> real_fft(const TaskPlanner& plan, DramPlan& dram, const RealFft& fft,
                                             const MatrixPlace& x, const MatrixPlace& mixed);
 [[nodiscard]] u16 real_fft_scale(const RealFft& fft);

@@ -122,7 +122,9 @@ class Encoder {
     add(std::move(tasks));
     const Value y = program_.load(mixed);
     // The complex form adds the residual itself.
-    return result_.fft == FftForm::real ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y, program_.load(x_place_)) : y;
+    return result_.fft == FftForm::real
+               ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y, program_.load(x_place_))
+               : y;
   }
 
   /// The two-dimensional transform, with what the program has collected before it. All transforms of a network are
@@ -200,8 +202,8 @@ class Encoder {
   }
 
   /// Both transforms with planes that stay in the scratchpad between them; nullopt if they do not fit.
-  std::optional<Tasks> resident_fft(const RowProgram& program, const TokenFft& along_tokens, const std::array<Value, 2>& values, u64 points,
-                                    const MatrixPlace& mixed) {
+  std::optional<Tasks> resident_fft(const RowProgram& program, const TokenFft& along_tokens,
+                                    const std::array<Value, 2>& values, u64 points, const MatrixPlace& mixed) {
     const CompilerTarget& target = plan_.target();
     const u64 token_points = std::max<u64>(2, next_power_of_two(network_.tokens));
     // The rows beyond the tokens of a batch element must not be those of the next one.
