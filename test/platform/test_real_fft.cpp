@@ -58,7 +58,7 @@ TEST_CASE("the real form computes the bits of its reference", "[real_fft]") {
       {"tokens: 130, hidden: 128, fft_norm: none", {"verify.tolerance=1", "verify.row_tolerance=1"}},
       {"tokens: 96, hidden: 128, batch: 3", {}},
       {"tokens: 256, hidden: 64, batch: 2, norm: pre", {"soc.array.lanes=8", "soc.scratchpad.size_bytes=65536"}},
-      {"tokens: 300, hidden: 96", {"soc.array.lanes=16", "soc.scratchpad.size_bytes=131072"}},
+      {"tokens: 200, hidden: 96", {"soc.array.lanes=16", "soc.scratchpad.size_bytes=131072"}},
       {"tokens: 65, hidden: 40", {"soc.array.lanes=4", "soc.array.rows=2", "soc.array.columns=2"}},
       {"tokens: 512, hidden: 128", {"soc.array.rows=8", "soc.array.columns=8", "compiler.tile_rows=64"}},
       {"tokens: 100, hidden: 256", {"soc.array.lanes=64", "soc.pe.operand_vectors=512"}},
