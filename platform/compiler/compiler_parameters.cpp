@@ -38,7 +38,7 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
                        "choice of the user", Confidence::high),
       method(this, "method", "improved", {"improved", "published"},
              "improved: techniques beyond the published ones are used where their switches say so and they cost less; "
-             "published: none of them (residency, pruning, normalised butterflies).",
+             "published: none of them (residency, pruning, normalised butterflies, the real FFT).",
              "choice of the user", Confidence::high),
       residency(this, "residency", true, "", {},
                 "The half spectrum of a two-dimensional transform stays in the scratchpad between the transform along "
@@ -54,6 +54,11 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
                   "output costs one fused multiply-add; what is taken out is a factor for each output of the last "
                   "layer, which the addition of the bias takes along (docs/numerics.md). Needs soc.pe.swapping_fma. "
                   "pairs: a multiplication and a fused multiply-add an output.",
-                  "choice of the user", Confidence::high) {}
+                  "choice of the user", Confidence::high),
+      fft(this, "fft", "cheaper", {"cheaper", "real", "complex"},
+          "Form of two-dimensional transforms. complex: a complex transform of every row, then of every column; real: "
+          "where the sizes allow it, the form that uses that the input is real and that only the real part of the "
+          "result is kept, with half of the work; cheaper: the one whose plan costs less.",
+          "choice of the user", Confidence::high) {}
 
 }  // namespace bvp

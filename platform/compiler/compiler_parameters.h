@@ -22,6 +22,7 @@ struct CompilerParameters : ParameterGroup {
   Param<bool> residency;
   Param<bool> pruning;
   Param<std::string> butterflies;
+  Param<std::string> fft;
 };
 
 }  // namespace bvp

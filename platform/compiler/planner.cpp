@@ -24,15 +24,29 @@ class Planner {
   Planner(const CompilerTarget& target, const Network& network, const TensorMap& parameters)
       : kernels_(target), network_(network), parameters_(parameters) {}
 
-  CompiledNetwork compile() {
+  /// How a scratchpad half is divided into tiles and weights of the next task.
+  struct Division {
+    u64 weight_area = 0;
+    bool packed = false;
+    u64 cost = 0;        // of the plan
+    u64 least_cost = 0;  // if tiles had all of the half
+    FftForm fft = FftForm::none;
+  };
+
+  /// @throws CompileError  the network does not fit
+  Division best_division() {
     std::optional<Division> division = divide_tiles();
     // If whole tiles do not fit, buffers are packed, and they get most of the half.
     for (u64 most_weights = half_bytes() / 8; !division && most_weights >= target().vector_bytes(); most_weights /= 2) {
       division = divide(most_weights, true);
     }
     if (!division) throw ScratchpadError(too_small_);
-    const u64 area = division->weight_area;
-    const TaskPlanner planner(kernels_, {area, area, division->packed});
+    return *division;
+  }
+
+  [[nodiscard]] CompiledNetwork compile(const Division& division) const {
+    const u64 area = division.weight_area;
+    const TaskPlanner planner(kernels_, {area, area, division.packed});
     DramPlan dram(target());
     const NetworkTables tables = allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
@@ -40,14 +54,6 @@ class Planner {
   }
 
  private:
-  /// How a scratchpad half is divided into tiles and weights of the next task.
-  struct Division {
-    u64 weight_area = 0;
-    bool packed = false;
-    u64 cost = 0;        // of the plan
-    u64 least_cost = 0;  // if tiles had all of the half
-  };
-
   /// The best division into whole tiles; nullopt if a task does not fit.
   std::optional<Division> divide_tiles() {
     std::optional<Division> best;
@@ -73,7 +79,7 @@ class Planner {
       // The tiles of one task share a half with the weights of the next: plan once to learn the largest weights.
       const Outline trial = outline({0, most_weights, packed});
       const Outline plan = outline({trial.largest_weights, trial.largest_weights, packed});
-      return Division{trial.largest_weights, packed, plan.cost, trial.cost};
+      return Division{trial.largest_weights, packed, plan.cost, trial.cost, plan.fft};
     } catch (const ScratchpadError& error) {
       too_small_ = error.what();
       return std::nullopt;
@@ -83,13 +89,14 @@ class Planner {
   /// What a division is chosen by.
   struct Outline {
     u64 cost = 0, largest_weights = 0;
+    FftForm fft = FftForm::none;
   };
   [[nodiscard]] Outline outline(const TaskLimits& limits) const {
     const TaskPlanner planner(kernels_, limits);
     DramPlan dram(target());
     allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
-    Outline result{planner.cost(plan.tasks), 0};
+    Outline result{planner.cost(plan.tasks), 0, plan.fft};
     for (const TaskBuilder& task : plan.tasks) {
       result.largest_weights = std::max(result.largest_weights, planner.weight_bytes(task));
     }
@@ -123,6 +130,23 @@ class Planner {
   std::string too_small_;  // what did not fit
 };
 
+/// Compiles with the form of butterflies that the target says.
+CompiledNetwork compile_in(const CompilerTarget& target, const Network& network, const TensorMap& parameters) {
+  Planner planner(target, network, parameters);
+  const auto division = planner.best_division();
+  if (target.fft != FftChoice::cheaper || division.fft != FftForm::real) return planner.compile(division);
+  CompilerTarget other = target;
+  other.fft = FftChoice::complex;
+  Planner in_complex_form(other, network, parameters);
+  try {
+    const auto other_division = in_complex_form.best_division();
+    if (other_division.cost < division.cost) return in_complex_form.compile(other_division);
+  } catch (const CompileError&) {
+    // The complex form does not fit.
+  }
+  return planner.compile(division);
+}
+
 }  // namespace
 
 CompiledNetwork compile_network(const CompilerTarget& target, const Network& network, const TensorMap& parameters) {
@@ -132,7 +156,7 @@ CompiledNetwork compile_network(const CompilerTarget& target, const Network& net
     not_normalised_because = "the PEs have no fmar (soc.pe.swapping_fma)";
   } else if (target.normalised) {
     try {
-      CompiledNetwork network_in_normal_form = Planner(form, network, parameters).compile();
+      CompiledNetwork network_in_normal_form = compile_in(form, network, parameters);
       network_in_normal_form.normalised = true;
       return network_in_normal_form;
     } catch (const CompileError& error) {
@@ -141,7 +165,7 @@ CompiledNetwork compile_network(const CompilerTarget& target, const Network& net
     }
   }
   form.normalised = false;
-  CompiledNetwork network_in_pairs = Planner(form, network, parameters).compile();
+  CompiledNetwork network_in_pairs = compile_in(form, network, parameters);
   network_in_pairs.not_normalised_because = not_normalised_because;
   return network_in_pairs;
 }

@@ -11,6 +11,10 @@
 
 namespace bvp {
 
+/// The form of two-dimensional transforms: the one whose plan costs less; the real one where it can be used; the
+/// complex one.
+enum class FftChoice { cheaper, real, complex };
+
 struct CompilerTarget : MachineShape {
   u32 contexts = 8;  // instances in flight per PE, at most
   CalTiming cal;
@@ -24,6 +28,7 @@ struct CompilerTarget : MachineShape {
   bool pruning = true;        // of residuals, columns that nobody reads afterwards are not filled
   bool normalised = true;     // butterflies may be computed in normal form
   bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
+  FftChoice fft = FftChoice::cheaper;
   u64 scratchpad_base = 0, dram_base = 0;  // bus addresses
   // The cost of moving data, in cycles of the accelerator's clock.
   double dram_bytes_per_cycle = 51.2;             // at best

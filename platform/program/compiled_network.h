@@ -53,6 +53,9 @@ struct TaskInfo {
   u64 predicted_cycles = 0;                       // by the planner's cost model
 };
 
+/// The form of a network's two-dimensional transforms (docs/numerics.md); none: it has none.
+enum class FftForm { none, complex, real };
+
 struct CompiledNetwork {
   std::vector<MemoryBlob> blobs;
   u64 descriptor = 0;  // bus address of the NetworkHeader
@@ -67,6 +70,7 @@ struct CompiledNetwork {
   u64 sum_ways = 1;                    // interleaved parts of the sums of layer norm and softmax
   bool normalised = false;             // butterflies are computed in normal form
   std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
+  FftForm fft = FftForm::none;
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
   u64 predicted_firmware_cycles = 0;  // before the first task and behind the last one, by the planner's cost model

@@ -34,6 +34,8 @@ std::vector<u16> fft_factors(unsigned log_n) {
   return factors;
 }
 
+u16 rounded(float value) { return std::isnan(value) ? u16{0x7e00} : to_half(static_cast<double>(value)); }
+
 u16 inverse_root(u64 n) { return to_half(1 / std::sqrt(static_cast<double>(n))); }
 
 class Evaluation {
@@ -115,6 +117,7 @@ class Evaluation {
   [[nodiscard]] HalfPanels mix(const HalfPanels& x, const HalfPanels& residual, const EncoderLayer& layer,
                                const std::string& name) const {
     if (layer.mixing == Mixing::attention) return attention(x, residual, layer.projections, name + ".attention");
+    if (options_.real_fft) return real_fft2d(x, residual);
     HalfPanels y = fft2d(x);
     kernels_.add(y.panels() * y.features(), residual.row(0, 0), y.row(0, 0));
     return y;
@@ -360,6 +363,91 @@ class Evaluation {
     return y;
   }
 
+  /// The real part of the transform of the real matrix x, plus the residual. Columns c and c + hidden/2 are transformed
+  /// along the tokens as one complex column; their spectra, of which the frequencies 0 .. points/2 say all, are
+  /// transformed along hidden; rows u and -u of the result are that transform forwards and backwards.
+  [[nodiscard]] HalfPanels real_fft2d(const HalfPanels& x, const HalfPanels& residual) const {
+    const std::size_t hidden = network_.hidden, tokens = network_.tokens;
+    const std::size_t hidden_points = fft_points(network_, hidden), token_points = fft_points(network_, tokens);
+    const unsigned hidden_bits = log2_of(hidden_points), token_bits = log2_of(token_points);
+    const std::size_t rows = token_points / 2 + 1, half = hidden / 2;
+    // Powers of two; what the norm asks for beyond them is multiplied in the sum with the residual. The first one also
+    // takes the half of the separation.
+    double token_scale = 0.5, hidden_scale = 1, sum_scale = 1;
+    if (network_.fft_norm == FftNorm::ortho) {
+      token_scale = std::ldexp(0.5, -static_cast<int>(token_bits / 2));
+      hidden_scale =
+          std::ldexp(1.0, static_cast<int>(token_bits / 2) - static_cast<int>((token_bits + hidden_bits) / 2));
+      if ((token_bits + hidden_bits) % 2 != 0) sum_scale = std::sqrt(0.5);
+    }
+    const float factor = from_half(to_half(sum_scale));
+    HalfPanels y(x.panels(), hidden);
+    const std::vector<u16> token_factors = fft_factors(token_bits), hidden_factors = fft_factors(hidden_bits);
+    const std::size_t panels = panels_for(rows);
+    std::vector<u16> re(token_points * panel_width), im(token_points * panel_width);
+    std::vector<u16> row_re(hidden_points * panel_width), row_im(hidden_points * panel_width);
+    for (u64 element = 0; element < network_.batch; ++element) {
+      const std::size_t base = element * panels_for(tokens);
+      HalfPanels spectrum_re(panels, hidden), spectrum_im(panels, hidden);
+      for (std::size_t column = 0; column < half; column += panel_width) {
+        const std::size_t columns = std::min(panel_width, half - column);
+        std::fill(re.begin(), re.end(), u16{0});
+        std::fill(im.begin(), im.end(), u16{0});
+        for (std::size_t token = 0; token < tokens; ++token) {
+          const std::size_t to = bit_reversed(token, token_bits) * panel_width, lane = token % panel_width;
+          for (std::size_t c = 0; c < columns; ++c) {
+            re[to + c] = x.row(base + token / panel_width, column + c)[lane];
+            im[to + c] = x.row(base + token / panel_width, half + column + c)[lane];
+          }
+        }
+        kernels_.scale(token_points, to_half(token_scale), re.data());
+        kernels_.scale(token_points, to_half(token_scale), im.data());
+        kernels_.fft(token_bits, token_factors.data(), re.data(), im.data());
+        for (std::size_t u = 0; u < rows; ++u) {
+          const std::size_t at = u * panel_width, mirror = (token_points - u) % token_points * panel_width;
+          for (std::size_t c = 0; c < columns; ++c) {
+            const auto set = [&](HalfPanels& spectrum, std::size_t index, float value) {
+              spectrum.row(u / panel_width, index)[u % panel_width] = rounded(value);
+            };
+            const float p = from_half(re[at + c]), q = from_half(im[at + c]);
+            const float mirrored_p = from_half(re[mirror + c]), mirrored_q = from_half(im[mirror + c]);
+            set(spectrum_re, column + c, p + mirrored_p);
+            set(spectrum_im, column + c, q - mirrored_q);
+            set(spectrum_re, half + column + c, q + mirrored_q);
+            set(spectrum_im, half + column + c, mirrored_p - p);
+          }
+        }
+      }
+      for (std::size_t panel = 0; panel < panels; ++panel) {
+        std::fill(row_re.begin(), row_re.end(), u16{0});
+        std::fill(row_im.begin(), row_im.end(), u16{0});
+        for (std::size_t i = 0; i < hidden; ++i) {
+          const std::size_t to = bit_reversed(i, hidden_bits) * panel_width;
+          std::copy_n(spectrum_re.row(panel, i), panel_width, row_re.data() + to);
+          std::copy_n(spectrum_im.row(panel, i), panel_width, row_im.data() + to);
+        }
+        kernels_.scale(hidden_points, to_half(hidden_scale), row_re.data());
+        kernels_.scale(hidden_points, to_half(hidden_scale), row_im.data());
+        kernels_.fft(hidden_bits, hidden_factors.data(), row_re.data(), row_im.data());
+        for (std::size_t lane = 0; lane < panel_width; ++lane) {
+          const std::size_t u = panel * panel_width + lane, mirror = token_points - u;
+          if (u >= rows) break;
+          for (std::size_t k = 0; k < hidden; ++k) {
+            const auto set = [&](std::size_t token, std::size_t from) {
+              const std::size_t of = base + token / panel_width, at = token % panel_width;
+              // The product is exact in fp32.
+              y.row(of, k)[at] =
+                  rounded(from_half(row_re[from * panel_width + lane]) * factor + from_half(residual.row(of, k)[at]));
+            };
+            set(u, k);
+            if (mirror > rows - 1 && mirror < tokens) set(mirror, (hidden_points - k) % hidden_points);
+          }
+        }
+      }
+    }
+    return y;
+  }
+
   const Network& network_;
   const TensorMap& parameters_;
   const ReferenceOptions& options_;
@@ -407,7 +495,7 @@ Tensor reference_embedding(const Network& network, const TensorMap& parameters, 
     }
     for (u64 i = 0; i < hidden; ++i) {
       const float sum = from_half(table[tokens[t] * hidden + i]) + from_half(position[t % network.tokens * hidden + i]);
-      result.data.push_back(std::isnan(sum) ? u16{0x7e00} : to_half(static_cast<double>(sum)));
+      result.data.push_back(rounded(sum));
     }
   }
   return result;

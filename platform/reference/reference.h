@@ -13,6 +13,7 @@ struct ReferenceOptions {
   u64 key_block = 0;        ///< keys that attention takes at a time, 0: all
   u64 sum_ways = 1;         ///< interleaved parts of the sums of layer norm and softmax: a power of two, at most 16
   bool normalised = false;  ///< butterflies are computed in normal form
+  bool real_fft = false;    ///< two-dimensional transforms have the real form; hidden is an even number then
 };
 
 /// @param parameters  named and shaped as parameter_specs() says

@@ -108,6 +108,17 @@ std::string layer_name(u32 layer) {
   return layer == layer_none ? "outside of the layers" : fmt::format("layer {}", layer);
 }
 
+const char* word_of(FftForm form) {
+  switch (form) {
+    case FftForm::complex:
+      return "complex";
+    case FftForm::real:
+      return "real";
+    default:
+      return "none";
+  }
+}
+
 }  // namespace
 
 Json plan_json(const CompiledNetwork& network) {
@@ -137,6 +148,7 @@ Json plan_json(const CompiledNetwork& network) {
           {"sum_ways", network.sum_ways},
           {"butterflies", network.normalised ? "normalised" : "pairs"},
           {"not_normalised_because", network.not_normalised_because},
+          {"fft", word_of(network.fft)},
           {"kernel_image_bytes", network.kernel_image_bytes},
           {"tasks", tasks},
           {"kernels", kernels}};
@@ -170,6 +182,9 @@ std::string plan_table(const CompiledNetwork& network, std::size_t width) {
   if (network.key_block > 0) out += fmt::format("attention takes {} keys at a time\n", network.key_block);
   if (!network.not_normalised_because.empty()) {
     out += fmt::format("butterflies are computed in pairs: {}\n", network.not_normalised_because);
+  }
+  if (network.fft != FftForm::none) {
+    out += fmt::format("two-dimensional FFTs have the {} form\n", word_of(network.fft));
   }
   const std::vector<LayerPlan> layers = by_layer(network);
   for (std::size_t i = 0; i < layers.size();) {

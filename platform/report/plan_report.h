@@ -11,7 +11,7 @@
 
 namespace bvp {
 
-/// {"predicted_cycles", "attention_key_block", "sum_ways", "tasks": [...], "kernels": [...]}
+/// {"predicted_cycles", "attention_key_block", "sum_ways", "fft", ..., "tasks": [...], "kernels": [...]}
 nlohmann::ordered_json plan_json(const CompiledNetwork& network);
 
 /// Tasks layer by layer, with the kernels that they launch; layers that are planned in the same way are shown once.

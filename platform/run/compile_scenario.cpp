@@ -19,6 +19,11 @@
 namespace bvp {
 namespace {
 
+FftChoice fft_choice(const std::string& word) {
+  if (word == "complex") return FftChoice::complex;
+  return word == "real" ? FftChoice::real : FftChoice::cheaper;
+}
+
 CompilerTarget target_of(const Scenario& scenario) {
   CompilerTarget target;
   const SocParameters& soc = scenario.soc;
@@ -34,6 +39,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.exchange_by_half = scenario.compiler.exchange_by_half;
   const bool published = scenario.compiler.method.get() == "published";
   target.residency = scenario.compiler.residency && !published;
+  target.fft = fft_choice(published ? "complex" : scenario.compiler.fft.get());
   target.pruning = scenario.compiler.pruning && !published;
   target.normalised = scenario.compiler.butterflies.get() == "normalised" && !published;
   target.cal = cal_timing(soc.pe, target.lanes);

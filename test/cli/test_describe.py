@@ -35,7 +35,7 @@ class Describe(Commands):
         self.assertRegex(text, r"(?m)^  uart +0x")
         self.assertNotIn("sequencer", text)
         text = self.vp("describe", "encoder_1024x512", "--filter", "fft_tok").stdout
-        self.assertRegex(text, r"layers\.0\.fft_tokens +8 +64 ")
+        self.assertRegex(text, r"layers\.0\.fft_tokens +8 +32 ")
         self.assertIn("layers.0.fft_tokens.stage1: stage of 1024 points", text)
         self.assertNotIn("ffn", text)
         self.assertLess(len(text.splitlines()), 20)
@@ -62,13 +62,21 @@ class Describe(Commands):
         self.assertIn("power of two", lanes["allowed"])
         self.assertIsNone(everything["parameters"]["network.tokens"]["default"])
 
+    def test_form_of_transforms(self):
+        for choice, form in (("complex", "complex"), ("real", "real"), ("cheaper", "real")):
+            arguments = ("describe", "encoder_1024x512", "--set", f"compiler.fft={choice}")
+            self.assertIn(f"two-dimensional FFTs have the {form} form\n", self.vp(*arguments).stdout)
+            self.assertEqual(json.loads(self.vp(*arguments, "--json").stdout)["plan"]["fft"], form)
+        text = self.vp("describe", "bert_base", "--set", "network.depth=1").stdout
+        self.assertNotIn("two-dimensional FFTs", text)
+
     def test_json_of_a_scenario(self):
         described = json.loads(self.vp("describe", "encoder_1024x512", "--json", "--set", "soc.array.lanes=8").stdout)
         lanes = described["parameters"]["soc.array.lanes"]
         self.assertEqual((lanes["value"], lanes["default"], lanes["given"]), (8, 32, "--set soc.array.lanes=8"))
         self.assertEqual(described["network"]["tokens"], 1024)
         self.assertEqual([task["name"] for task in described["plan"]["tasks"]][:2],
-                         ["layers.0.fft_hidden", "layers.0.fft_tokens"])
+                         ["layers.0.fft_tokens", "layers.0.fft_hidden"])
         self.assertGreater(described["area_by_component_mm2"]["pe"], 0)
         part = json.loads(self.vp("describe", "encoder_1024x512", "--json", "--filter", "fft_tok").stdout)
         self.assertEqual([task["name"] for task in part["plan"]["tasks"]], ["layers.0.fft_tokens"])

@@ -92,7 +92,7 @@ class Terminal(unittest.TestCase):
                     for line in table[:-2]:  # the last ones name the directory
                         self.assertLessEqual(len(line), columns)
                 if columns == 200:
-                    self.assertIn("layers.0.norm1 .. layers.1.attention.value", "\n".join(shown))
+                    self.assertIn("layers.0.fft_sum .. layers.1.attention.value", "\n".join(shown))
                     self.assertRegex("\n".join(table), r"layer\.kernel +launches .* load +cal +flow +store +steady")
 
     def test_the_task_that_runs_is_named_from_the_beginning(self):

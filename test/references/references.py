@@ -29,6 +29,7 @@ OPERATORS = (
     "attention.merge", "attention.output", "ffn.up", "ffn.down", "classifier", "classifier.sums",
     "classifier.mean", ".transpose", ".pad", ".cut", ".stage1", "norm1.deviation.part",
     "softmax.exponent", "values.part", "up.part",
+    "fft_tokens.separate", "fft_hidden.mirror", "fft_sum",
 )
 
 

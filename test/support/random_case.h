@@ -115,6 +115,7 @@ class RandomCase {
     if (chance(8)) set("compiler.method", "published");
     if (chance(4)) set("compiler.butterflies", "pairs");
     sometimes_off(8, "soc.pe.swapping_fma");
+    if (!chance(3)) set("compiler.fft", chance(3) ? "complex" : "real");
   }
 
   void set_least_scratchpad() {

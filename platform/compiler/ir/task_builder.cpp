@@ -154,24 +154,24 @@ void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, s
 }
 
 void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
-                       bool varying, TileStrides strides) {
+                       u32 tail_rows, TileStrides strides) {
   const u32 lanes = target_->lanes;
   const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
   const auto pitch = static_cast<i32>(place.pitch);
   const u64 base = target_->scratchpad_base + buffer.offset;
   const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
-  const bool has_tail = varying && tail_rows_ != rows;
+  const bool has_tail = tail_rows != rows;
   if (packed_ && buffer.layout.transposed) {
     add_move(load, place.address, base, 2, {static_cast<u32>(columns), rows, 1}, {2, pitch, 0}, {row, 2, 0}, strides,
-             has_tail ? 1 : tail_none, tail_rows_);
+             has_tail ? 1 : tail_none, tail_rows);
     return;
   }
   if (whole > 0) {
-    move_panels(load, place, {buffer.offset, panel, row}, {whole, rows}, strides, has_tail ? 1 : 2, tail_rows_);
+    move_panels(load, place, {buffer.offset, panel, row}, {whole, rows}, strides, has_tail ? 1 : 2, tail_rows);
   }
   if (rest > 0) {
     add_move(load, place.address + u64{whole} * lanes * 2, base + u64{whole} * buffer.layout.panel_bytes(), rest * 2,
-             {1, rows, 1}, {0, pitch, 0}, {0, row, 0}, strides, has_tail ? 1 : tail_none, tail_rows_);
+             {1, rows, 1}, {0, pitch, 0}, {0, row, 0}, strides, has_tail ? 1 : tail_none, tail_rows);
   }
 }
 
@@ -201,12 +201,12 @@ void TaskBuilder::move_panels(bool load, const MatrixPlace& place, const Panels&
 
 void TaskBuilder::load(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
                        TileStrides strides) {
-  move(true, place, columns, buffer, rows, varying, strides);
+  move(true, place, columns, buffer, rows, varying ? tail_rows_ : rows, strides);
 }
 
 void TaskBuilder::store(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
                         TileStrides strides) {
-  move(false, place, columns, buffer, rows, varying, strides);
+  move(false, place, columns, buffer, rows, varying ? tail_rows_ : rows, strides);
 }
 
 void TaskBuilder::load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,

@@ -116,6 +116,15 @@ class TaskBuilder {
             TileStrides strides);
   void store(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
              TileStrides strides);
+  /// Like load and store of `rows` rows, of which the last innermost tile moves `tail_rows`, maybe none.
+  void load_rows(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, u32 tail_rows,
+                 TileStrides strides) {
+    move(true, place, columns, buffer, rows, tail_rows, strides);
+  }
+  void store_rows(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, u32 tail_rows,
+                  TileStrides strides) {
+    move(false, place, columns, buffer, rows, tail_rows, strides);
+  }
   /// Like load and store, but for column strips: `panels` panels per tile, `tail_panels` in the last innermost tile.
   void load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                   TileStrides strides);
@@ -221,7 +230,7 @@ class TaskBuilder {
   void add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
                 std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
                 u32 tail_index, u32 tail_count);
-  void move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
+  void move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, u32 tail_rows,
             TileStrides strides);
   void fill(u64 scratchpad, u32 length, u32 count, i32 stride);
 

@@ -13,6 +13,7 @@
 #include "platform/compiler/kernels/product_kernel.h"
 #include "platform/compiler/kernels/row_kernels.h"
 #include "platform/compiler/kernels/row_part_kernel.h"
+#include "platform/compiler/kernels/spectrum_kernels.h"
 #include "platform/compiler/kernels/sum_kernels.h"
 #include "platform/compiler/kernels/transpose_kernel.h"
 #include "platform/compiler/target.h"
@@ -58,6 +59,16 @@ class KernelLibrary {
   [[nodiscard]] Sum row_sum(const RowSumSpec& spec) const {
     return once(row_sums_, spec, 0, [&] { return make_row_sum_kernel(target_, spec); });
   }
+  using Spectrum = std::shared_ptr<const SpectrumKernel>;
+  [[nodiscard]] Spectrum separation(const SeparationSpec& spec, u32 groups) const {
+    return once(separations_, spec, groups, [&] { return make_separation_kernel(target_, spec, groups); });
+  }
+  [[nodiscard]] Spectrum mirror(const MirrorSpec& spec, u32 groups) const {
+    return once(mirrors_, spec, groups, [&] { return make_mirror_kernel(target_, spec, groups); });
+  }
+  [[nodiscard]] Spectrum scaled_sum(const ScaledSumSpec& spec, u32 groups) const {
+    return once(scaled_sums_, spec, groups, [&] { return make_scaled_sum_kernel(target_, spec, groups); });
+  }
   /// preparation_cycles of a kernel of this library.
   [[nodiscard]] u64 preparation(const Kernel& kernel) const {
     const auto [found, fresh] = preparations_.try_emplace(&kernel, 0);
@@ -91,6 +102,9 @@ class KernelLibrary {
   mutable Known<AddSpec, SumKernel> adds_;
   mutable Known<RowSumSpec, SumKernel> row_sums_;
   mutable Known<TransposeSpec, TransposeKernel> transposes_;
+  mutable Known<SeparationSpec, SpectrumKernel> separations_;
+  mutable Known<MirrorSpec, SpectrumKernel> mirrors_;
+  mutable Known<ScaledSumSpec, SpectrumKernel> scaled_sums_;
   mutable std::map<const Kernel*, u64> preparations_;
 };
 

@@ -228,8 +228,8 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     stage.output_group_stride = group_stride(to_re);
     stage.real_input = first && op.real_input;
     stage.real_output = last && op.real_output;
-    stage.scale = first && op.ortho;
-    stage.scale_value = fft_scale(op.points);
+    stage.scale = first && (op.scale || op.ortho);
+    stage.scale_value = op.scale.value_or(fft_scale(op.points));
     stage.residual = last && op.residual.has_value();
     std::vector<LaunchStep::Register> registers{LaunchStep::Register::of(butterfly_register::input, from_re),
                                                 LaunchStep::Register::of(butterfly_register::output, to_re)};
@@ -285,6 +285,28 @@ void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::
                     {layer_norm_register::output, output.offset, false},
                     {layer_norm_register::weights, weights, true}};
   step.results = {task.result(output, spec.columns)};
+  step.kernel = kernel_of(kernel);
+  task.add_launch(std::move(step));
+}
+
+void add_scaled_sum(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 columns, u16 factor,
+                    const TileBuffer& s, const TileBuffer& x, const TileBuffer& output) {
+  ScaledSumSpec spec;
+  spec.columns = static_cast<u32>(columns);
+  spec.layout = output.layout;
+  const auto kernel = named(name, [&] { return kernels.scaled_sum(spec, task.groups()); });
+  std::vector<u16> constant(kernels.target().lanes, 0);
+  constant[0] = factor;
+  LaunchStep step;
+  step.name = name;
+  step.mapping = fmt::format("PEs {} x {} (lane groups, panels)", kernel->shared_by[0], kernel->shared_by[1]);
+  step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
+  step.tail_count = task.tail_groups();
+  step.registers = {{scaled_sum_register::s, s.offset, false},
+                    {scaled_sum_register::x, x.offset, false},
+                    {scaled_sum_register::y, output.offset, false},
+                    {scaled_sum_register::constant, task.add_weights(constant), true}};
+  step.results = {task.result(output, columns)};
   step.kernel = kernel_of(kernel);
   task.add_launch(std::move(step));
 }

@@ -74,6 +74,7 @@ struct FftOperator {
   u64 points = 0;           // power of two
   bool along_rows = false;  // true: along the rows (tokens), lanes over the columns
   bool ortho = true;
+  std::optional<u16> scale;  // what the inputs are multiplied by; absent: fft_scale() where `ortho`, otherwise 1
   bool real_input = false;
   bool real_output = false;
   std::optional<TileBuffer> residual;
@@ -88,6 +89,10 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
 
 void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const Tensor& weight,
                     const Tensor& bias, double epsilon, const TileBuffer& input, const TileBuffer& output);
+
+/// output = r(factor * s + x) for the rows of a tile; the output may be s or x.
+void add_scaled_sum(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 columns, u16 factor,
+                    const TileBuffer& s, const TileBuffer& x, const TileBuffer& output);
 
 /// output = softmax(q k^T / sqrt(width)) v for the rows of a tile and one head.
 /// @param power  softmax_power() of all keys

@@ -10,6 +10,7 @@
 
 #include "platform/compiler/lowering/ends.h"
 #include "platform/compiler/lowering/products.h"
+#include "platform/compiler/lowering/real_fft.h"
 #include "platform/compiler/lowering/token_fft.h"
 #include "platform/compiler/passes/fuse.h"
 
@@ -119,6 +120,65 @@ class Encoder {
   }
 
   Value add_fft(Value n) {
+    const RealFft real = real_fft_of_layer();
+    const MatrixPlace mixed = matrix(network_.hidden);
+    Tasks tasks = mixing_tasks(n, real, mixed);
+    program_.clear();
+    add(std::move(tasks));
+    const Value y = program_.load(mixed);
+    // The complex form adds the residual itself.
+    return result_.fft == FftForm::real
+               ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y, program_.load(x_place_))
+               : y;
+  }
+
+  /// The two-dimensional transform, with what the program has collected before it. All transforms of a network are
+  /// alike and have one form: the real one if the first of them fits in it.
+  Tasks mixing_tasks(Value n, const RealFft& real, const MatrixPlace& mixed) {
+    if (result_.fft != FftForm::complex && has_real_form(plan_.target(), real) && !plan_.may_pack()) {
+      std::optional<Tasks> in_real_form = real_form(n, real, mixed);
+      if (in_real_form || result_.fft == FftForm::real) {
+        result_.fft = FftForm::real;
+        return std::move(in_real_form.value());
+      }
+    }
+    result_.fft = FftForm::complex;
+    return complex_form(n, mixed);
+  }
+
+  [[nodiscard]] RealFft real_fft_of_layer() const {
+    RealFft result;
+    result.along_tokens = name("fft_tokens");
+    result.along_hidden = name("fft_hidden");
+    result.layer = layer_;
+    result.tokens = network_.tokens;
+    result.hidden = network_.hidden;
+    result.batch = network_.batch;
+    result.ortho = network_.fft_norm == FftNorm::ortho;
+    return result;
+  }
+
+  /// The real form, with what the program has collected before it; nullopt if it does not fit.
+  std::optional<Tasks> real_form(Value n, const RealFft& real, const MatrixPlace& mixed) {
+    RowProgram before = program_;
+    MatrixPlace input = x_place_;
+    if (pre()) {
+      input = matrix(network_.hidden);
+      before.store(n, input);
+    }
+    Tasks tasks = before.flush();
+    std::optional<Tasks> transform = real_fft(plan_, dram_, real, input, mixed);
+    if (plan_.target().residency) {
+      auto resident = resident_real_fft(plan_, real, input, mixed);
+      if (resident && (!transform || plan_.cost(*resident) < plan_.cost(*transform))) transform = std::move(resident);
+    }
+    if (!transform) return std::nullopt;
+    append(tasks, std::move(*transform));
+    return tasks;
+  }
+
+  /// The complex form, with what the program has collected before it.
+  Tasks complex_form(Value n, const MatrixPlace& mixed) {
     const u64 points = std::max<u64>(2, next_power_of_two(network_.hidden));
     FftOperator fft;
     fft.name = name("fft_hidden");
@@ -126,30 +186,29 @@ class Encoder {
     fft.ortho = network_.fft_norm == FftNorm::ortho;
     fft.real_input = true;
     fft.columns = in_every_tile(network_.hidden);
-    const auto [re, im] = program_.fft(fft, n);
+    RowProgram program = program_;
+    const auto [re, im] = program.fft(fft, n);
     TokenFft along_tokens;
     along_tokens.name = name("fft_tokens");
     along_tokens.layer = layer_;
     along_tokens.tokens = network_.tokens;
     along_tokens.batch = network_.batch;
     along_tokens.ortho = fft.ortho;
-    const MatrixPlace re_place = matrix(points), im_place = matrix(points), mixed = matrix(network_.hidden);
-    RowProgram through_dram = program_;
+    const MatrixPlace re_place = matrix(points), im_place = matrix(points);
+    RowProgram through_dram = program;
     through_dram.store(re, re_place);
     through_dram.store(im, im_place);
     Tasks tasks = through_dram.flush();
     append(tasks, token_fft(plan_, dram_, along_tokens, re_place, im_place, x_place_, mixed));
-    if (auto resident = resident_fft(along_tokens, {re, im}, points, mixed)) {
+    if (auto resident = resident_fft(program, along_tokens, {re, im}, points, mixed)) {
       if (plan_.cost(*resident) < plan_.cost(tasks)) tasks = std::move(*resident);
     }
-    program_.clear();
-    add(std::move(tasks));
-    return program_.load(mixed);
+    return tasks;
   }
 
   /// Both transforms with planes that stay in the scratchpad between them; nullopt if they do not fit.
-  std::optional<Tasks> resident_fft(const TokenFft& along_tokens, const std::array<Value, 2>& values, u64 points,
-                                    const MatrixPlace& mixed) {
+  std::optional<Tasks> resident_fft(const RowProgram& program, const TokenFft& along_tokens,
+                                    const std::array<Value, 2>& values, u64 points, const MatrixPlace& mixed) {
     const CompilerTarget& target = plan_.target();
     const u64 token_points = std::max<u64>(2, next_power_of_two(network_.tokens));
     // The rows beyond the tokens of a batch element must not be those of the next one.
@@ -161,7 +220,7 @@ class Encoder {
     const auto re = map.place(layout, points), im = map.place(layout, points);
     if (!re || !im) return std::nullopt;
     try {
-      RowProgram staying = program_;
+      RowProgram staying = program;
       staying.keep(values[0], *re, map.resident_bytes());
       staying.keep(values[1], *im, map.resident_bytes());
       Tasks tasks = staying.flush();

@@ -19,7 +19,8 @@ struct EncoderPlan {
   std::vector<MatrixPlace> layer_outputs;
   MatrixPlace output;
   MatrixPlace logits;
-  u64 key_block = 0;  // of attention, in keys; 0: there is no attention
+  u64 key_block = 0;            // of attention, in keys; 0: there is no attention
+  FftForm fft = FftForm::none;  // of all two-dimensional transforms
 };
 
 /// @throws CompileError  the network does not fit the machine

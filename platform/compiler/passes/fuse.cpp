@@ -89,6 +89,18 @@ std::pair<RowProgram::Value, RowProgram::Value> RowProgram::fft(const FftOperato
   return {re, im};
 }
 
+RowProgram::Value RowProgram::scaled_sum(const std::string& name, u16 factor, Value s, Value x) {
+  Operation operation;
+  operation.kind = Operation::Kind::scaled_sum;
+  operation.layer = layer_;
+  operation.name = name;
+  operation.inputs = {x, s};
+  operation.factor = factor;
+  operation.outputs = {add_value(values_[x].columns, values_[x].columns)};
+  operations_.push_back(std::move(operation));
+  return values_.size() - 1;
+}
+
 void RowProgram::store(Value x, const MatrixPlace& place) {
   Operation operation;
   operation.kind = Operation::Kind::store;
@@ -112,8 +124,8 @@ u64 RowProgram::span_used(const std::vector<Operation>& operations, Value value)
     for (std::size_t input = 0; input < operation.inputs.size(); ++input) {
       if (operation.inputs[input] != value) continue;
       span = std::max(span, span_read(operations, operation, input));
-      // A norm may leave its result in the same buffer, where it writes no other columns.
-      if (operation.kind == Operation::Kind::norm) {
+      // A norm and a sum may leave their result in the same buffer, where they write no other columns.
+      if (operation.kind == Operation::Kind::norm || operation.kind == Operation::Kind::scaled_sum) {
         span = std::max(span, span_used(operations, operation.outputs.front()));
       }
     }
@@ -143,7 +155,7 @@ u64 RowProgram::span_read(const std::vector<Operation>& operations, const Operat
 }
 
 bool RowProgram::may_overwrite(const Operation& operation) const {
-  if (operation.kind == Operation::Kind::norm) return true;
+  if (operation.kind == Operation::Kind::norm || operation.kind == Operation::Kind::scaled_sum) return true;
   // Several stacks read the same input, so only an operator with a single stack may overwrite it.
   return operation.kind == Operation::Kind::linear &&
          LinearShape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes).stacks == 1;
@@ -333,6 +345,10 @@ void RowProgram::emit(TaskBuilder& task, const Operation& operation, const std::
               output(1));
       break;
     }
+    case Operation::Kind::scaled_sum:
+      add_scaled_sum(task, plan_.kernels(), operation.name, values_[operation.outputs.front()].columns,
+                     operation.factor, input(1), input(0), output(0));
+      break;
     case Operation::Kind::store:
       if (operation.resident) break;
       task.store(operation.place, plan_.padded(operation.place.columns), buffer_of[operation.inputs.front()],

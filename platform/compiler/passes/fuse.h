@@ -36,6 +36,9 @@ class RowProgram {
   Value linear(const LinearOperator& op, Value x, std::optional<Value> residual = {});
   /// The planes of the transform of real rows; as many columns as points.
   std::pair<Value, Value> fft(const FftOperator& op, Value x);
+  /// factor * s + x; whole panels of columns, in scratchpads that can be accessed by column. The matrices must be ones
+  /// that fit a task together.
+  Value scaled_sum(const std::string& name, u16 factor, Value s, Value x);
   void store(Value x, const MatrixPlace& place);
   /// The plane of an fft stays in the scratchpad, where `resident_bytes` of each half are kept for resident matrices.
   void keep(Value x, const ResidentMatrix& matrix, u64 resident_bytes);
@@ -47,10 +50,10 @@ class RowProgram {
 
  private:
   struct Operation {
-    enum class Kind { load, norm, linear, fft, store } kind = Kind::load;
+    enum class Kind { load, norm, linear, fft, scaled_sum, store } kind = Kind::load;
     u32 layer = 0;
     std::string name;
-    std::vector<Value> inputs;   // linear: x, then the residual if there is one
+    std::vector<Value> inputs;   // linear: x, then the residual if there is one; scaled_sum: x, s
     std::vector<Value> outputs;  // fft: re, im, then the intermediate planes if there are several stages
     MatrixPlace place;
     std::optional<ResidentMatrix> resident;  // of a store
@@ -59,6 +62,7 @@ class RowProgram {
     double epsilon = 0;
     LinearOperator linear;
     FftOperator fft;
+    u16 factor = 0;
   };
   struct Matrix {
     u64 columns = 0;  // that mean something

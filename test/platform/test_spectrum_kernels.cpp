@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels of the real two-dimensional FFT on the simulated array, against plain arithmetic.
+#include <array>
+#include <catch2/catch.hpp>
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "platform/compiler/kernels/spectrum_kernels.h"
+#include "platform/network/half.h"
+#include "test/support/array_bench.h"
+
+namespace {
+
+using namespace bvp;
+using test::ArrayBench;
+using test::ArrayConfig;
+
+struct Machine {
+  i64 rows, columns, lanes, operand_vectors;
+};
+const std::array<Machine, 6> machines{
+    {{4, 4, 32, 256}, {4, 4, 16, 256}, {2, 2, 8, 64}, {1, 1, 4, 64}, {3, 5, 16, 96}, {8, 8, 2, 32}}};
+
+/// An array, and matrices one behind the other in its scratchpad.
+class Bench {
+ public:
+  explicit Bench(const Machine& machine) {
+    config_.array.rows = machine.rows;
+    config_.array.columns = machine.columns;
+    config_.array.lanes = machine.lanes;
+    config_.pe.operand_vectors = machine.operand_vectors;
+    array_ = std::make_unique<ArrayBench>("bench", config_);
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  }
+
+  [[nodiscard]] CompilerTarget target() const { return config_.target(); }
+  [[nodiscard]] u32 lanes() const { return target().lanes; }
+
+  struct Matrix {
+    u32 offset = 0;
+    PanelLayout layout;
+    u64 columns = 0;
+    std::vector<u16> values;  // row after row
+    [[nodiscard]] u16 at(u64 row, u64 column) const { return values[row * columns + column]; }
+  };
+  /// A matrix of random values.
+  Matrix matrix(u32 rows, u64 columns) {
+    Matrix result{end_, {lanes(), (rows + lanes() - 1) / lanes() * lanes()}, columns, {}};
+    end_ += result.layout.bytes(columns);
+    std::normal_distribution<double> normal;
+    for (u64 i = 0; i < rows * columns; ++i) result.values.push_back(to_half(normal(random_)));
+    array_->write_matrix(result.offset, result.layout, columns, result.values);
+    return result;
+  }
+  u32 constant(u16 value) {
+    std::vector<u16> words(lanes(), 0);
+    words[0] = value;
+    array_->write(end_, words);
+    end_ += lanes() * 2;
+    return end_ - lanes() * 2;
+  }
+  void launch(const SpectrumKernel& kernel, u32 count, const std::vector<std::pair<unsigned, u32>>& registers) {
+    REQUIRE(array_->configure(kernel.kernel.encode()));
+    array_->launch({count, kernel.counts[0], kernel.counts[1], kernel.counts[2]}, registers);
+    REQUIRE(array_->run() > 0);
+    REQUIRE(array_->failures == 0);
+  }
+  /// What the matrix holds now.
+  [[nodiscard]] Matrix read(const Matrix& matrix) const {
+    Matrix result = matrix;
+    result.values =
+        array_->read_matrix(matrix.offset, matrix.layout, matrix.values.size() / matrix.columns, matrix.columns);
+    return result;
+  }
+
+ private:
+  SimulationContext context_;
+  ArrayConfig config_;
+  std::unique_ptr<ArrayBench> array_;
+  std::mt19937 random_{1};
+  u32 end_ = 0;
+};
+
+u16 add(u16 a, u16 b) { return to_half(from_half(a) + from_half(b)); }
+u16 subtract(u16 a, u16 b) { return to_half(from_half(a) - from_half(b)); }
+
+}  // namespace
+
+TEST_CASE("the spectra of two real columns are separated", "[kernels]") {
+  for (const Machine& machine : machines) {
+    for (const u32 points : {4u, 32u, 256u}) {
+      for (const u32 panels : {1u, 3u}) {
+        Bench bench(machine);
+        INFO(machine.rows << " x " << machine.columns << " PEs, " << machine.lanes << " lanes, " << points
+                          << " points, " << panels << " panels");
+        const u32 columns = panels * bench.lanes();
+        const auto p = bench.matrix(points, columns), q = bench.matrix(points, columns);
+        std::vector<Bench::Matrix> results;
+        for (unsigned i = 0; i < 4; ++i) results.push_back(bench.matrix(points / 2 + 1, columns));
+        bench.launch(make_separation_kernel(bench.target(), {points, p.layout, results[0].layout}, panels), panels,
+                     {{separation_register::p, p.offset},
+                      {separation_register::q, q.offset},
+                      {separation_register::x_re, results[0].offset},
+                      {separation_register::x_im, results[1].offset},
+                      {separation_register::y_re, results[2].offset},
+                      {separation_register::y_im, results[3].offset}});
+        for (auto& result : results) result = bench.read(result);
+        u64 different = 0;
+        for (u32 u = 0; u <= points / 2; ++u) {
+          for (u32 c = 0; c < columns; ++c) {
+            const u32 m = (points - u) % points, row = points / 2 - u;
+            different += results[0].at(row, c) != add(p.at(u, c), p.at(m, c)) ? 1 : 0;
+            different += results[1].at(row, c) != subtract(q.at(u, c), q.at(m, c)) ? 1 : 0;
+            different += results[2].at(row, c) != add(q.at(u, c), q.at(m, c)) ? 1 : 0;
+            different += results[3].at(row, c) != subtract(p.at(m, c), p.at(u, c)) ? 1 : 0;
+          }
+        }
+        CHECK(different == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("a spectrum is mirrored", "[kernels]") {
+  for (const Machine& machine : machines) {
+    for (const u32 groups : {1u, 3u}) {
+      Bench bench(machine);
+      const u32 lanes = bench.lanes(), points = 8 * lanes, columns = 6 * lanes, rows = groups * lanes;
+      INFO(machine.rows << " x " << machine.columns << " PEs, " << lanes << " lanes, " << groups << " groups");
+      const auto x = bench.matrix(rows, points), y = bench.matrix(rows, columns), behind = bench.matrix(rows, lanes);
+      bench.launch(make_mirror_kernel(bench.target(), {points, columns, x.layout, y.layout}, groups), groups,
+                   {{mirror_register::x, x.offset}, {mirror_register::y, y.offset}});
+      const auto mirrored = bench.read(y);
+      u64 different = 0;
+      for (u32 row = 0; row < rows; ++row) {
+        for (u32 k = 0; k < columns; ++k) different += mirrored.at(row, k) != x.at(row, (points - k) % points) ? 1 : 0;
+      }
+      CHECK(different == 0);
+      CHECK(bench.read(x).values == x.values);
+      CHECK(bench.read(behind).values == behind.values);
+    }
+  }
+}
+
+TEST_CASE("a residual is added to a scaled matrix", "[kernels]") {
+  for (const Machine& machine : machines) {
+    for (const u32 groups : {1u, 5u}) {
+      Bench bench(machine);
+      const u32 columns = 3 * bench.lanes(), rows = groups * bench.lanes();
+      INFO(machine.rows << " x " << machine.columns << " PEs, " << machine.lanes << " lanes, " << groups << " groups");
+      const auto s = bench.matrix(rows, columns), x = bench.matrix(rows, columns);
+      const u16 factor = to_half(0.7071);
+      const u32 constant = bench.constant(factor);
+      bench.launch(make_scaled_sum_kernel(bench.target(), {columns, s.layout}, groups), groups,
+                   {{scaled_sum_register::s, s.offset},
+                    {scaled_sum_register::x, x.offset},
+                    {scaled_sum_register::y, x.offset},
+                    {scaled_sum_register::constant, constant}});
+      const auto sums = bench.read(x);
+      u64 different = 0;
+      for (std::size_t i = 0; i < sums.values.size(); ++i) {
+        const float sum = from_half(factor) * from_half(s.values[i]) + from_half(x.values[i]);
+        different += sums.values[i] != to_half(sum) ? 1 : 0;
+      }
+      CHECK(different == 0);
+      CHECK(bench.read(s).values == s.values);
+    }
+  }
+}
