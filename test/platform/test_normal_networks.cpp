@@ -114,8 +114,9 @@ TEST_CASE("normal form: factors that pay have the bits of the reference", "[run]
     for (const char* fidelity : {"cycle", "fast"}) {
       INFO(fmt::format("{} {}", fmt::join(machine, " "), fidelity));
       std::vector<std::string> settings = machine;
-      settings.insert(settings.end(), {fmt::format("run.fidelity={}", fidelity), weights.setting(),
-                                       "verify.tolerance=1", "verify.row_tolerance=1", "verify.end_to_end_tolerance=1"});
+      settings.insert(settings.end(),
+                      {fmt::format("run.fidelity={}", fidelity), weights.setting(), "verify.tolerance=1",
+                       "verify.row_tolerance=1", "verify.end_to_end_tolerance=1"});
       const RunResult result = run(settings);
       CHECK(result.failure.empty());
       CHECK(result.verification.bit_exact);
