@@ -70,8 +70,8 @@ class Bench {
   /// What the matrix holds now.
   [[nodiscard]] Matrix read(const Matrix& matrix) const {
     Matrix result = matrix;
-    result.values = array_->read_matrix(matrix.offset, matrix.layout, matrix.values.size() / matrix.columns,
-                                        matrix.columns);
+    result.values =
+        array_->read_matrix(matrix.offset, matrix.layout, matrix.values.size() / matrix.columns, matrix.columns);
     return result;
   }
 
@@ -93,8 +93,8 @@ TEST_CASE("the spectra of two real columns are separated", "[kernels]") {
     for (const u32 points : {4u, 32u, 256u}) {
       for (const u32 panels : {1u, 3u}) {
         Bench bench(machine);
-        INFO(machine.rows << " x " << machine.columns << " PEs, " << machine.lanes << " lanes, " << points << " points, "
-                          << panels << " panels");
+        INFO(machine.rows << " x " << machine.columns << " PEs, " << machine.lanes << " lanes, " << points
+                          << " points, " << panels << " panels");
         const u32 columns = panels * bench.lanes();
         const auto p = bench.matrix(points, columns), q = bench.matrix(points, columns);
         std::vector<Bench::Matrix> results;
