@@ -41,8 +41,9 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
              "published: none of them (residency, pruning, normalised butterflies, the real FFT).",
              "choice of the user", Confidence::high),
       residency(this, "residency", true, "", {},
-                "The half spectrum of a two-dimensional transform stays in the scratchpad between the transform along "
-                "hidden and that along the tokens where it fits and that costs less; otherwise it goes through DRAM.",
+                "The planes between the two transforms of a two-dimensional FFT stay in the scratchpad where they fit "
+                "and that "
+                "costs less; otherwise they go through DRAM.",
                 "choice of the user", Confidence::high),
       pruning(
           this, "pruning", true, "", {},

@@ -61,7 +61,7 @@ class ColumnTask {
                                             buffer(std::max(points, 2 * part_rows))};
     const std::array<TileBuffer, 2> transformed{buffer(points), buffer(points)};
     for (std::size_t i = 0; i < 2; ++i) {
-      task.load_strip(second(x_, i), columns[i], rows, width, tail, strides(x_, width, fft_.tokens));
+      task.load_strip(of_half(x_, i), columns[i], rows, width, tail, strides(x_, width, fft_.tokens));
       task.zero_rows(columns[i], rows, points);
     }
     FftOperator op;
@@ -100,7 +100,7 @@ class ColumnTask {
 
   [[nodiscard]] u32 half_panels() const { return static_cast<u32>(fft_.hidden / plan_.target().lanes / 2); }
   /// The place from the first column of a half of the panels on.
-  [[nodiscard]] MatrixPlace second(MatrixPlace place, std::size_t half) const {
+  [[nodiscard]] MatrixPlace of_half(MatrixPlace place, std::size_t half) const {
     place.address += half * half_panels() * plan_.target().vector_bytes();
     return place;
   }
@@ -115,7 +115,7 @@ class ColumnTask {
       result[i] = columns[i / 2];
       if (i % 2 == 1) result[i].offset += part_rows * result[i].layout.row_bytes();
       const MatrixPlace& place = i % 2 == 0 ? spectrum.re : spectrum.im;
-      task.store_strip(second(place, i / 2), result[i], static_cast<u32>(fft_.spectrum_rows()), width, tail,
+      task.store_strip(of_half(place, i / 2), result[i], static_cast<u32>(fft_.spectrum_rows()), width, tail,
                        strides(place, width, fft_.spectrum_rows()));
     }
     return result;
@@ -172,13 +172,15 @@ struct RowRange {
   u64 first = 0, count = 0, mirrored = 0;
 };
 
-/// Transforms rows of the half spectrum; lanes run over rows.
+/// Transforms rows of the half spectrum; lanes run over rows. Row i is row half - i of the result, and with its columns
+/// mirrored it is row half + i.
 class RowTask {
  public:
   RowTask(const TaskPlanner& plan, const RealFft& fft, const MatrixPlace& mixed)
       : plan_(plan), fft_(fft), mixed_(mixed) {}
 
-  /// One range if the rows that are mirrored are full tiles and the beginning of the last one, otherwise two.
+  /// One range if the rows that are mirrored fill all tiles but the last one, otherwise two: a DMA transfer can be
+  /// shorter in the last tile alone.
   [[nodiscard]] std::vector<RowRange> ranges() const {
     const u64 rows = fft_.spectrum_rows(), mirrored = fft_.tokens - fft_.token_points() / 2;
     const u64 first = std::min(rows, plan_.padded(mirrored));
@@ -231,7 +233,7 @@ class RowTask {
     // one that is stored last stays.
     MatrixPlace falling = mixed_;
     falling.address += (half - range.first) * mixed_.pitch;
-    falling.pitch = -mixed_.pitch;
+    falling.pitch = -mixed_.pitch;  // strides of a transfer are signed
     task.store(falling, hidden, result, tiling.rows, true, strides(-1));
     return task;
   }
@@ -258,8 +260,9 @@ class RowTask {
       const auto tile_bytes = static_cast<u32>(plan_.padded(tiling.rows) * layout.row_bytes());
       const auto first = static_cast<u32>(matrix.offset + range.first * layout.row_bytes());
       const u32 panels = layout.panels(fft_.hidden), all = layout.panels(fft_.hidden_points());
-      // Launches of the last tile may write all rows of a full one.
-      const bool beyond = range.first + plan_.padded(tiling.rows) * tiling.tiles[0] > layout.rows;
+      // Launches of the last tile may write all rows of a full one, which must not be rows of the next range.
+      const u64 end = range.first + range.count, limit = end < fft_.spectrum_rows() ? end : layout.rows;
+      const bool beyond = range.first + plan_.padded(tiling.rows) * tiling.tiles[0] > limit;
       task.set_resident_bytes(beyond ? plan_.half_bytes() + 1 : spectrum.bytes);
       if (panels < all) {
         TaskBuilder::Move zeros;
