@@ -26,7 +26,7 @@ void CycleAgenda::wake_at(u32 client, Cycle cycle) {
   const Cycle now = running_ != never ? running_ : clock_.now();
   cycle = std::max(cycle, now);
   const u64 bit = u64{1} << (client % 64);
-  // Where it asked before it stays: whoever is called checks that it is due.
+  // The client stays listed in the cycle that it asked for before, too: run() looks at due_ before it calls a client.
   due_[client] = cycle;
   if (cycle - now < horizon) {
     clients_at(cycle)[client / 64] |= bit;

@@ -128,7 +128,8 @@ void Dma::submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_ti
 /// than `bursts_of_event`, then sleeps until the next burst may be issued. So the channel never reserves or reads much
 /// later than the present.
 void Dma::run(DmaChannel& channel) {
-  // Two channels may be due at the same time, of which the first has started all.
+  // Two channels may be due at the same time: the first of them may have set all channels moving, and then nothing is
+  // left to do here.
   if (course_->has_just_started(channel)) return;
   const bool moved = course_->stop();
   if (!channel.drains()) {

@@ -29,7 +29,7 @@ class DmaCourse {
   /// The burst that was issued in this cycle has been timed.
   virtual void after_burst(DmaChannel& channel, Cycle issue) { (void)channel, (void)issue; }
 
-  /// Whether the channel was set moving in this very cycle, so that there is nothing to do now.
+  /// Whether the channel was set moving in this very cycle: then there is nothing to do for it now.
   [[nodiscard]] virtual bool has_just_started(const DmaChannel& channel) const { return (void)channel, false; }
   /// Moves all busy channels without timed bursts from now on, if it can. Returns whether it does; then it wakes them.
   virtual bool start() { return false; }

@@ -5,6 +5,7 @@
 
 namespace bvp {
 
+// This constructor is long because it is a table: two or three lines for each parameter.
 DramParameters::DramParameters(ParameterGroup* parent, std::string name, std::string description)
     : ParameterGroup(parent, std::move(name), std::move(description)),
       standard(this, "standard", "ddr4_3200", dram_standard_names(),

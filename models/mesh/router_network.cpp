@@ -199,7 +199,7 @@ void RouterNetwork::do_router(u32 router) {
       continue;
     }
     if (port != pe_port_) {
-      // The router that loses a vector from its full FIFO wakes this router.
+      // The router from whose full FIFO a vector leaves wakes the router that wants to send to it.
       if (output.held == shape_.buffer_entries) continue;
       const u32 tail = (output.head + output.held) % shape_.buffer_entries;
       const Cycle credit = entries_[link * shape_.buffer_entries + tail].free_at;

@@ -134,7 +134,7 @@ class RouterNetwork {
   /// on.
   Taken take_from_pe(u32 router, Cycle gone);
   Taken take_from_link(u32 router, u32 input, Cycle gone);
-  /// Makes sure that advance() looks at the router in that cycle, which must not lie before the present one.
+  /// Makes advance() look at the router in that cycle, which must not lie before the present one.
   void look_at(u32 router, Cycle cycle);
   void report(Report::Kind kind, Moving& moving, Cycle cycle);
 

@@ -12,7 +12,8 @@ namespace {
 
 i64 at(const Access& access, const StreamBases& bases) { return bases[access.stream] + access.offset; }
 
-/// Scalars of a run as the host wants them: in place, or gathered where vectors are shorter than the host's pitch.
+/// The scalars of a run in the form in which the host's functions take them: in place, or gathered into a buffer where
+/// the vectors are shorter than the host's pitch.
 class ScalarView {
  public:
   ScalarView(const OperandMemory& memory, i64 first, i64 stride, u64 count) {

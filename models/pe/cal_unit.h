@@ -36,7 +36,7 @@ class CalUnit {
 
   [[nodiscard]] const OperandBanks& banks() const { return banks_; }
 
-  /// @param bases  all addresses within bounds
+  /// @param bases  where the streams point to; all addresses lie within bounds
   [[nodiscard]] CalSchedule schedule(const SegmentProgram& segment, const StreamBases& bases) const;
 
   /// Runs the segment on the operand memory, all addresses within bounds.

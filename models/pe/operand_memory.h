@@ -37,13 +37,13 @@ class OperandMemory {
   [[nodiscard]] float* accumulator(i64 index) { return sums_.get() + index * pitch_; }
 
  private:
-  /// In blocks of a length that the compiler knows: a call would take longer than the copy.
+  /// Copies in blocks of a length that the compiler knows: a call would take longer than the copy.
   void copy(const u16* from, u16* to) const {
     constexpr u32 block = 16;
     for (u32 word = 0; word < pitch_; word += block) std::memcpy(to + word, from + word, block * sizeof(u16));
   }
 
-  /// Aligned, so that a vector does not lie across the host's cache lines.
+  /// The buffer is aligned, so that a vector does not lie across two cache lines of the host.
   template <class T>
   static hwy::AlignedFreeUniquePtr<T[]> zeros(std::size_t count) {
     auto memory = hwy::AllocateAligned<T>(count);

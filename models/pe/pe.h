@@ -47,12 +47,12 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
 
   /// Books the cycles of an idle PE up to the present, so that the counters of every unit add up to all cycles.
   void settle();
-  /// A kernel that runs when the clock goes fails.
+  /// Changes the power state of the PE. A kernel that runs when the clock stops fails.
   void set_power(ArrayPower power, Cycle now);
 
-  /// Tells when a unit works on a segment.
+  /// Emitted when a unit works on a segment.
   [[nodiscard]] UnitBusy& unit_busy() { return account_.unit_busy; }
-  /// Tells all ports of the operand memory that are taken.
+  /// Emitted for all ports of the operand memory that are taken.
   [[nodiscard]] OperandPorts::Taken& ports_taken() { return ports_.taken; }
 
   [[nodiscard]] const StatGroup& statistics() const override { return account_.statistics(); }
@@ -130,9 +130,9 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   void arrive(const FlowPacket& packet, const u16* data, Cycle when);
   void end_packet(const FlowPacket& packet, Cycle when);
   void end_flow(u64 packet, Cycle when);
-  /// Writes vectors that can be used from these cycles on if their banks have ports left, the last one from `last` on;
-  /// returns the cycle from which on all can be read.
-  /// @param arrivals  by vector, 0: not known; or null
+  /// Writes vectors that arrive in these cycles as soon as their banks have a free port, the last vector not before
+  /// `last`. Returns the cycle from which on all of them can be read.
+  /// @param arrivals  the cycle of each vector, 0: not known; null: no cycle is known
   Cycle write_operands(std::size_t count, const u16* slots, const Cycle* arrivals, Cycle last);
   /// Writes those of a packet; the result is not before that of an earlier packet of its source.
   Cycle write_packet(const FlowPacket& packet, std::size_t count, const u16* slots, Cycle last);

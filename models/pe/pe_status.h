@@ -15,7 +15,7 @@ class PeStatus {
   [[nodiscard]] virtual const StatGroup& statistics() const = 0;
   /// Issue slots of a unit used so far.
   [[nodiscard]] virtual u64 issue_slots(Unit unit) const = 0;
-  /// What has stopped it; empty: nothing has.
+  /// The reason why an error has stopped it; empty: no error has.
   [[nodiscard]] virtual const std::string& error() const = 0;
   /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
   [[nodiscard]] virtual std::string pending() const = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All policies of arbiters/ by their names. The one that is not there, oldest_firing, needs no arbitration in the
-// model: bank_bookings.h.
+// All policies of arbiters/ by their names. The policy oldest_firing is not among them: the model needs no arbitration
+// for it (bank_bookings.h).
 #pragma once
 
 #include <string>

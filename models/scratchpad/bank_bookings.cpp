@@ -7,7 +7,7 @@ namespace bvp {
 
 BankBookings::BankBookings(const ArrayParameters& array, const ScratchpadParameters& parameters, BankPorts& ports,
                            std::vector<u64>& bank_accesses)
-    // As many as there are ports of banks is no limit.
+    // A number of return ports as large as the number of bank ports limits nothing.
     : return_ports_(static_cast<u32>(
           parameters.return_ports < parameters.banks * parameters.ports ? i64{parameters.return_ports} : i64{0})),
       queue_entries_(static_cast<u32>(parameters.queue_entries)),
@@ -49,7 +49,7 @@ Cycle BankBookings::serve(u32 pe, bool reads, u32 bank, Cycle earliest) {
 }
 
 void BankBookings::remember(Channel& channel, Cycle* services, Cycle service) const {
-  // The earliest one gives its place to the last one; mostly they are in order.
+  // The earliest service gives its place to the last one; mostly the services come in order.
   u32 at = channel.first;
   channel.first = at + 1 == queue_entries_ ? 0 : at + 1;
   while (at != channel.first) {
@@ -74,7 +74,7 @@ BankBookings::Placed BankBookings::place(u32 pe, Direction direction, Cycle star
   for (std::size_t i = 0; i < banks.size(); ++i) {
     if (!reads && times != nullptr) next = std::max(next, times[i]);
     Cycle issue = std::max(next, done[channel.place]);
-    // An entry of the queue is free when all but the last queue_entries - 1 services have been answered.
+    // An entry of the queue is free when the answers to all but the last queue_entries - 1 services have come back.
     if (services[channel.first] != 0) issue = std::max(issue, services[channel.first] + channel.free);
     const Cycle arrival = issue + channel.there;
     const Cycle service = serve(pe, reads, banks[i], arrival);

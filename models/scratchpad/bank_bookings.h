@@ -17,7 +17,7 @@ class BankBookings {
  public:
   using Direction = BankQueues::Direction;
 
-  /// All vectors of a Load or Store firing.
+  /// When the vectors of a Load or Store firing are issued and done.
   struct Placed {
     Cycle issue_end = 0;      // one past the last issue
     Cycle end = 0;            // when the last vector is done
@@ -28,9 +28,11 @@ class BankBookings {
   BankBookings(const ArrayParameters& array, const ScratchpadParameters& parameters, BankPorts& ports,
                std::vector<u64>& bank_accesses);
 
-  /// A firing begins at `start`, or a transaction that counts as one. What has been placed before is older.
-  /// @param banks  of its vectors, in the order of issue, at least one
-  /// @param times  by vector, or null; in, of a write: it is not issued before; out, of a read: its data can be used
+  /// Places a firing that begins at `start`, or a transaction that counts as one. Firings that have been placed before
+  /// are older.
+  /// @param banks  the bank of each vector, in the order of issue; at least one
+  /// @param times  an entry for each vector, or null; of a write, an input: the vector is not issued before; of a read,
+  ///        an output: the cycle from which on its data can be used
   Placed place(u32 pe, Direction direction, Cycle start, const std::vector<u8>& banks, Cycle* times);
 
   BankQueues::Served served;
@@ -42,9 +44,10 @@ class BankBookings {
     u32 place = 0, first = 0;             // in its rings
   };
 
-  /// Keeps the last queue_entries services.
+  /// Keeps only the last queue_entries services.
   void remember(Channel& channel, Cycle* services, Cycle service) const;
-  /// The first cycle at or after `earliest` in which a port of the bank, and of a read a way back, is free; takes both.
+  /// Takes a port of the bank, and for a read a return port, in the first cycle at or after `earliest` in which both
+  /// are free. Returns that cycle.
   Cycle serve(u32 pe, bool reads, u32 bank, Cycle earliest);
 
   const u32 return_ports_, queue_entries_, outstanding_;

@@ -93,9 +93,9 @@ constexpr u32 place_bits = 24;
 BankQueues::Firing& BankQueues::begin(u32 pe, Direction direction, Cycle start) {
   const u32 number = 2 * pe + (direction == Direction::read ? 0 : 1);
   Channel& channel = channels_[number];
-  // Who runs ahead of the simulated time may have had later cycles worked out.
+  // A caller that runs ahead of the simulated time may have had later cycles worked out.
   if (is_idle()) now_ = std::min(now_, start);
-  // Firings that nobody has asked for since long will not be asked for.
+  // A firing that no caller has asked about for long will not be asked about again.
   constexpr u32 most_firings = 256;
   while (channel.firings > most_firings && channel.first->done() && !channel.first->listed) forget(*channel.first);
   if (unused_.empty()) {
@@ -196,7 +196,7 @@ Cycle BankQueues::end(const Firing& firing) const {
   if (firing.done()) return firing.end;
   const Channel& channel = channels_[firing.channel];
   Cycle last = std::max(now_, issue_end(firing) - 1 + channel.there);
-  // As many come back in a cycle at most.
+  // At most this many vectors come back to a PE in a cycle.
   const u64 left = firing.banks.size() - firing.served;
   if (channel.reads) last = std::max(last, now_ + (left - 1) / shape_.return_ports);
   return std::max(firing.end, last + channel.back);
@@ -218,7 +218,8 @@ void BankQueues::take_up(Channel& channel, Firing* firing) {
 void BankQueues::issue(u32 number) {
   Channel& channel = channels_[number];
   Line* const lines = &lines_[number * shape_.banks];
-  // Who waits for an entry of the queue, or for the end of an earlier vector, is looked at again when one is served.
+  // A channel that waits for an entry of the queue, or for the end of an earlier vector, is looked at again when one of
+  // its vectors is served.
   while (channel.issuing != nullptr && channel.issued - channel.served < shape_.queue_entries) {
     Cycle wanted = channel.next_issue;
     if (channel.not_before != nullptr) wanted = std::max(wanted, *channel.not_before);
@@ -297,7 +298,7 @@ inline void BankQueues::serve_one(u32 bank, u32 number) {
   Line& line = lines_[number * shape_.banks + bank];
   Vector& vector = *line.first;
   line.first = vector.behind;
-  // The next one to this bank may have come already.
+  // The next vector of the channel to this bank may have come already.
   if (line.first == nullptr || line.first->arrived > now_)
     requests_[bank * shape_.words + channel.word] &= ~channel.bit;
   ++bank_accesses_[bank];
@@ -367,8 +368,8 @@ void BankQueues::run(Arbiter& arbiter, Cycle until, const Firing* awaited) {
         for (u32 word = 0; word < words; ++word) requests_[bank * words + word] |= std::exchange(arrivals[word], 0);
       }
     }
-    // The banks choose one after another, another one first in each cycle, so that none has a PE's return port for
-    // good.
+    // The banks choose one after another, and another bank begins in each cycle, so that no bank has the return port of
+    // a PE for good.
     const u64 later = waiting_banks_ & (~u64{0} << (now_ & (shape_.banks - 1)));
     for (u64 part : {later, waiting_banks_ & ~later}) {
       for (; part != 0; part &= part - 1) {

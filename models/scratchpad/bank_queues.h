@@ -68,10 +68,11 @@ class BankQueues {
   BankQueues(const ArrayParameters& array, const ScratchpadParameters& parameters, BankPorts& ports,
              std::vector<u64>& bank_accesses);
 
-  /// A firing begins at `start`. Calls come in the order of the simulated time as long as vectors are under way. The
-  /// caller fills in `banks`, at least one, and may fill in `times` and `listed`, and then calls begun().
+  /// Adds a firing that begins at `start`. Calls come in the order of the simulated time as long as vectors are under
+  /// way. The caller fills in `banks`, at least one entry, and may fill in `times` and `listed`, and then calls
+  /// begun().
   Firing& begin(u32 pe, Direction direction, Cycle start);
-  /// @return  as end()
+  /// The firing of begin() is complete. @return  as end()
   Cycle begun(Firing& firing);
   /// Works out all cycles before `now`.
   void advance(Cycle now) {
@@ -79,18 +80,19 @@ class BankQueues {
   }
   /// Works out as many cycles as it takes until this firing is done, and reserves ports in them.
   void finish(const Firing& firing) { run(never, &firing); }
-  /// Null: there is none, or it has been forgotten.
+  /// The firing with this ticket; null: there is none, or it has been forgotten.
   [[nodiscard]] const Firing* find(u64 ticket) const;
   /// Forgets a firing that is done.
   void forget(u64 ticket);
-  /// The earliest cycles in which a firing may have issued all and may be done; exact when it has and is.
+  /// The earliest cycles in which a firing may have issued all its vectors, and in which all of them may be done. The
+  /// cycles are exact once the firing has got there.
   [[nodiscard]] Cycle issue_end(const Firing& firing) const;
   [[nodiscard]] Cycle end(const Firing& firing) const;
 
   /// Tickets of the listed firings that are done. The caller forgets them and clears the list.
   [[nodiscard]] std::vector<u64>& done() { return done_; }
   static constexpr Cycle never = ~Cycle{0};
-  /// The earliest cycle in which a listed firing may end that is not done; never: there is none.
+  /// The earliest cycle in which a listed firing may end that is not done; never: no listed firing is under way.
   [[nodiscard]] Cycle next_end();
   [[nodiscard]] static u32 pe_of(const Firing& firing) { return firing.channel / 2; }
 
@@ -103,7 +105,7 @@ class BankQueues {
                                        : 0);
   }
 
-  /// Tells each vector that a bank serves: its PE, its bank, and when.
+  /// Emitted for each vector that a bank serves, with its PE, its bank and the cycle.
   using Served = Signal<u32, Direction, u32, Cycle>;
   Served served;
 
@@ -144,23 +146,23 @@ class BankQueues {
   [[nodiscard]] bool is_idle() const {
     return waiting_banks_ == 0 && arrivals_.cycles == 0 && arrivals_.far_at == never;
   }
-  /// The channel issues vectors of this firing next; null: there is none.
+  /// Sets the firing whose vectors the channel issues next; null: there is none.
   void take_up(Channel& channel, Firing* firing);
-  /// Places those vectors of the channel whose cycle of issue is known.
+  /// Places the vectors of the channel whose cycle of issue is known.
   void issue(u32 channel);
   void issue_far();
   /// The first cycle, at or after now_, in which a vector arrives or can be placed.
   [[nodiscard]] Cycle next_arrival() const;
   void forget(Firing& firing);
 
-  /// Works out all cycles before `until`, or as many as it takes until this firing is done.
+  /// Works out all cycles before `until`, or only as many as it takes until this firing is done.
   void run(Cycle until, const Firing* awaited);
   /// The number of words of a set of channels is a constant for speed; 0: shape_.words.
   template <u32 constant_words, class Arbiter>
   void run(Arbiter& arbiter, Cycle until, const Firing* awaited);
   template <u32 constant_words, class Arbiter>
   void serve(Arbiter& arbiter, u32 bank, bool reserves);
-  /// Whether a port of the bank is free in this cycle, which is reserved if wanted.
+  /// Whether a port of the bank is free in this cycle, which is then reserved if the caller wants it.
   [[nodiscard]] bool has_port(u32 bank, u32 port, bool reserves);
   void serve_one(u32 bank, u32 channel);
 

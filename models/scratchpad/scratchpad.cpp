@@ -13,7 +13,7 @@ namespace bvp {
 
 namespace {
 
-/// Reservations come in from initiators that run ahead of simulated time, so much is remembered.
+/// Initiators that run ahead of simulated time make reservations, too: this many cycles are remembered.
 constexpr u64 calendar_window = 65536;
 
 u64 checked_size(const char* name, const ScratchpadParameters& parameters, u32 lanes) {
@@ -357,7 +357,7 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
   const u64 end = begin + payload.get_data_length();
   const bool read = payload.is_read();
   if (payload.get_extension<TimingOnly>() != nullptr) {
-    // Nothing to move.
+    // An empty payload moves nothing.
   } else if (read) {
     storage_.read(begin, end - begin, payload.get_data_ptr());
   } else {

@@ -51,7 +51,7 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   [[nodiscard]] BankQueues::Served& served() { return bookings_ ? bookings_->served : queues_.served; }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
 
-  /// For measurement, without time. Whether all words of the tiles that these bytes touch are finite as fp16 values.
+  /// For measurement, without time: whether all words of the tiles that these bytes touch are finite as fp16 values.
   [[nodiscard]] bool all_finite(u64 offset, u64 count) const { return storage_.all_finite(offset, count); }
   /// Reads bytes within size(), without time.
   void peek(u64 offset, u64 count, u8* to) { storage_.read(offset, count, to); }
@@ -60,7 +60,7 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   using Direction = BankQueues::Direction;
 
   void linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
-  /// Without time: data of BulkData, counts of BulkTraffic; false: neither.
+  /// Moves the data of BulkData or counts BulkTraffic, without time; returns false if the payload is neither.
   bool untimed_linear(tlm::tlm_generic_payload& payload);
   u32 linear_debug(tlm::tlm_generic_payload& payload);
   u32 vector_debug(int pe, tlm::tlm_generic_payload& payload);
@@ -69,17 +69,18 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   [[nodiscard]] tlm::tlm_response_status check_linear(const tlm::tlm_generic_payload& payload) const;
   [[nodiscard]] tlm::tlm_response_status check_vectors(const tlm::tlm_generic_payload& payload,
                                                        const VectorAccess* access) const;
-  /// Begins a timed transaction; `delay` grows to its end, or to where it may end if its answer is deferred.
+  /// Begins a timed transaction; `delay` grows to its end, or to its earliest possible end if the answer is deferred.
   void begin(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay);
-  /// Begins one where nothing that begins later changes it: all is known at once.
+  /// Begins a timed transaction that later transactions cannot change: its end is known at once.
   void book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay);
-  /// A question about one whose answer was deferred; false: it is not known.
+  /// Answers a question about a transaction whose answer was deferred; returns false if it is not known.
   bool answer(VectorAccess& access, Cycle now);
-  /// All its vectors have been served: counts what has become known, tells, and forgets it.
+  /// The banks have served all vectors of the transaction: counts what has become known, tells the initiator, and
+  /// forgets the transaction.
   void complete(VectorAccess& access, const BankQueues::Firing& firing);
-  /// Counts what has become known of one that is done.
+  /// Counts what has become known of a transaction that is done.
   void forget(const BankQueues::Firing& firing);
-  /// Tells whoever listens what is done.
+  /// Tells the initiators which of their transactions are done.
   void report_ends();
   void wake(Cycle now) override;
 
@@ -91,7 +92,7 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   [[nodiscard]] Cycle unloaded_latency(u32 pe, Direction direction) const {
     return queues_.to_bank(pe) + queues_.from_bank(pe, direction);
   }
-  /// How closely the vectors of one channel can follow each other when there are no others.
+  /// The cycles between vectors of one channel when no other channel is busy.
   [[nodiscard]] VectorAccess::Limits limits(u32 pe, Direction direction) const;
 
   const ClockDomain clock_;

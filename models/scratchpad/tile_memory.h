@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scratchpad's bytes. A tile of lanes x lanes values lies on the host by rows or by columns, as it was used last,
-// so that accesses that go on in the same direction are plain copies. Nobody outside sees which.
+// The scratchpad's bytes. The host keeps a tile of lanes x lanes values by rows or by columns, as it was used last, so
+// that accesses that go on in the same direction are plain copies. Users of this class do not see which.
 #pragma once
 
 #include <vector>

@@ -142,6 +142,7 @@ Json rows(const std::vector<Row>& all, const Write& write) {
 
 }  // namespace
 
+// This function is long because it is a table: one entry for each figure, in the order of summary.json.
 const std::vector<Figure>& figures() {
   static const std::vector<Figure> all{
       {"scenario", "", "name of the run", [](const RunResult& result) { return Json(result.scenario); }},

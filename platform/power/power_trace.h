@@ -21,7 +21,7 @@ struct PowerWindow {
   std::array<double, unit_count> utilisation{};  // issue slots of each unit over all cycles of all PEs
 
   [[nodiscard]] double total_j() const { return std::accumulate(energy_j.begin(), energy_j.end(), 0.0); }
-  /// Appends its neighbour `next`: the window then lasts until the end of that one.
+  /// Appends its neighbour `next`: afterwards the window lasts until the end of `next`.
   PowerWindow& operator+=(const PowerWindow& next) {
     const double share = (next.end_s - next.begin_s) / (next.end_s - begin_s);
     for (std::size_t i = 0; i < energy_j.size(); ++i) energy_j[i] += next.energy_j[i];

@@ -42,7 +42,8 @@ class Soc : public sc_core::sc_module {
   /// Called when all sockets are bound and before the CPU fetches its first instruction: fill the memories here.
   void set_loader(std::function<void()> loader) { load_ = std::move(loader); }
 
-  /// Simulates for that long. Behind sc_start() alone, models that are timed loosely may be ahead of the present.
+  /// Simulates for that long, and then brings models that are timed loosely to the present: after sc_start() alone they
+  /// may be ahead of it.
   void advance(const sc_core::sc_time& duration);
 
   /// Without simulated time, at bus addresses; false if nothing is mapped there.
@@ -54,9 +55,9 @@ class Soc : public sc_core::sc_module {
 
   void trace_interrupts(sc_core::sc_trace_file* file) const;
 
-  /// Brings counters that time alone moves up to the present, and counts what lasts up to it.
+  /// Brings counters that time alone moves up to the present, and counts states that last up to it.
   void settle_statistics();
-  /// The simulation has ended: what is under way is counted as far as it has come.
+  /// Tells the SoC that the simulation has ended: what is under way is counted as far as it has come.
   void end_simulation();
 
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
@@ -85,7 +86,7 @@ class Soc : public sc_core::sc_module {
   std::unique_ptr<LockstepArray> lockstep;  // loosely timed: one for all
   std::vector<const PeStatus*> cores;       // whichever there are
 
-  /// Between the sockets of the PEs, the bus and what they are bound to; neither side knows.
+  /// Monitors stand between the sockets of the PEs or the bus and what these are bound to; neither side knows of them.
   struct Monitors : sc_core::sc_module {
     StatGroup stats;
     ScratchpadMonitor scratchpad;

@@ -219,6 +219,7 @@ class Bench : public sc_core::sc_module {
 struct Chain {
   static constexpr u32 rows_per_tile = 8;
 
+  // This constructor is long because it writes a whole network descriptor: image, tensors, steps, tasks.
   Chain(Memory& memory, u64 scratchpad, u32 tasks, u32 rows, u32 inputs, u32 ring_entries) : row_count(rows) {
     const u64 image = memory.allocate(sizeof(ImageHeader));
     ImageHeader header{};

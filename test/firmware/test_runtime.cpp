@@ -355,7 +355,8 @@ bvp_step row_of_gather(const bvp_step& step, const uint32_t (&index)[3], uint32_
   return row;
 }
 
-/// Attributes every command to its tile, checking that there are exactly those expected.
+/// Attributes every command to its tile, checking that there are exactly those expected. The function is long because
+/// it follows the runtime through a task: weights, the phases of a tile, further tiles.
 NetworkRun attribute(const TestNetwork& network, const std::vector<bvp_command>& commands,
                      const std::vector<Span>& spans) {
   std::map<uint32_t, std::deque<std::size_t>> by_tag;

@@ -79,7 +79,8 @@ std::size_t serve_oldest(const Machine& machine, std::vector<std::vector<Vector>
   return served;
 }
 
-/// By order, its vectors.
+/// Returns the vectors of each order. The function is long because it is one cycle of the machine from its beginning to
+/// its end, in the order in which the hardware does it.
 std::vector<std::vector<Vector>> tick(const Machine& machine, const std::vector<Order>& orders, const Taken& taken) {
   const auto banks = static_cast<u32>(machine.scratchpad.banks);
   const u32 channels = 2 * machine.pes();

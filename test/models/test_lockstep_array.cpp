@@ -35,7 +35,8 @@ struct Config : ParameterGroup {
 };
 
 /// Four PEs load, compute, exchange with their neighbour in the row, compute and store. `distributed`: the rows share
-/// the iterations of the outer level, so that one of them may have fewer.
+/// the iterations of the outer level, so that one of them may have fewer. The function is long because it writes a
+/// kernel segment after segment.
 Kernel exchanging_kernel(bool distributed, const Stream& rotating = {}) {
   Kernel kernel;
   kernel.lanes = 32;

@@ -122,7 +122,8 @@ struct Ticked {
   u64 occupancy = 0, completion = 0, latency = 0;
 };
 
-/// A Cal segment cycle by cycle.
+/// Executes a Cal segment cycle by cycle. The function is long because it is one cycle from its beginning to its end,
+/// in the order in which the hardware does it.
 Ticked tick(const Machine& machine, const OperandBanks& map, const SegmentProgram& segment, const StreamBases& bases,
             u32 lanes, Taken& taken) {
   struct Pending {

@@ -164,6 +164,7 @@ struct BpmmCase {
   u64 inputs, outputs, rows;
 };
 
+// This function is long because it lays out every operand of a kernel, runs it and compares every result.
 Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false, Form form = Form::pairs) {
   SimulationContext context;
   ArrayBench bench("bench", config);

@@ -12,6 +12,7 @@
 
 namespace bvp::ticking {
 
+// This function is long because it is one cycle of the array from its beginning to its end.
 Outcome run(const Machine& machine, const KernelImage& kernel, const std::vector<Launch>& launches, Cycle limit) {
   MemoryPlane memory(machine);
   ExchangePlane mesh(machine);

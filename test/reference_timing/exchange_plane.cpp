@@ -50,6 +50,7 @@ std::vector<unsigned> ExchangePlane::tick(Cycle now) {
   return taken;
 }
 
+// This function is long because it is one cycle of all routers: what is at the buffers, who gets an output, what moves.
 std::vector<unsigned> ExchangePlane::serve(Cycle now, bool ejections) {
   std::vector<unsigned> taken;
   if (offers_.empty() && on_links_ == 0) return taken;

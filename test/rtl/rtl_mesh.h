@@ -15,7 +15,8 @@
 namespace bvp::test {
 
 /// Each PE has its vectors waiting in their order and sends them as early as it can. Checks that every vector comes
-/// once, where it should, and that those from one PE to another come in the order in which they were sent.
+/// once, where it should, and that those from one PE to another come in the order in which they were sent. The function
+/// is long because it drives the pins of the translation through a cycle.
 /// @tparam Rtl  the translation of mesh.sv with the traffic's rows and columns
 template <typename Rtl>
 MeshTimes run_on_rtl(const MeshTraffic& traffic) {

@@ -43,7 +43,8 @@ class RiscvHart {
   }
   [[nodiscard]] static unsigned length_of(u32 instruction) { return (instruction & 3) == 3 ? 4 : 2; }
 
-  /// The 32-bit instruction that a compressed one stands for; nothing if it is reserved, or of floating point.
+  /// The 32-bit instruction that a compressed one stands for; nothing if it is reserved, or of floating point. The
+  /// function is long because it is a table: one row for each compressed instruction.
   [[nodiscard]] static std::optional<u32> expand(u32 c) {
     const auto at = [c](unsigned high, unsigned low, unsigned to) { return (c >> low & mask(high - low + 1)) << to; };
     const u32 full = at(11, 7, 0), second = at(6, 2, 0);

@@ -23,9 +23,9 @@ class PacedTransfers final : public DmaCourse {
  public:
   using Channels = std::vector<std::unique_ptr<DmaChannel>>;
 
-  /// @param channels  all of them are there
-  /// @param socket    to source and destination of the data
-  /// @param data      false: nothing is moved
+  /// @param channels  all channels of the engine
+  /// @param socket    leads to source and destination of the data
+  /// @param data      false: no bytes are moved
   PacedTransfers(const Channels& channels, tlm::tlm_initiator_socket<>& socket, const ClockDomain& clock, bool data);
   ~PacedTransfers() override;
 

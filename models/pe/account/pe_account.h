@@ -36,23 +36,23 @@ class PeAccount {
   /// Tells when a unit works on a segment.
   UnitBusy unit_busy;
 
-  /// The cycles of the unit are counted up to this one, which is the first in which it can begin a firing, but for
-  /// a unit that is busy_beyond().
+  /// The cycles of the unit are counted up to this one. It is also the first cycle in which the unit can begin a
+  /// firing, unless the unit is busy_beyond().
   [[nodiscard]] Cycle counted_until(Unit unit) const { return units_[index_of(unit)].until; }
   void set_counted_until(Unit unit, Cycle until) { units_[index_of(unit)].until = until; }
 
-  /// The unit works on a firing from `now` on, on so many PEs.
+  /// Counts that the unit works on a firing from `now` on, on `pes` PEs.
   void busy(Unit unit, u8 tag, Cycle now, const BusyCycles& cycles, u64 pes = 1);
-  /// A unit that is busy has been so until `end`, without issuing.
+  /// Counts that a busy unit has been busy until `end` without issuing an instruction.
   void stall_until(Unit unit, Cycle end);
-  /// The unit has waited until now.
+  /// Counts that the unit has waited until `now`.
   void wait_until(Unit unit, Cycle now, Wait reason);
-  /// All units have waited until now.
+  /// Counts that all units have waited until `now`.
   void rest_until(Cycle now, Wait reason);
   void count_wait(Unit unit, Wait reason, u64 cycles) {
     *units_[index_of(unit)].counters->waits[index_of(reason)] += cycles;
   }
-  /// The unit is busy longer than counted_until() says; how long is not known.
+  /// Says that the unit stays busy after counted_until(), for a time that is not known yet.
   void set_busy_beyond(Unit unit, bool beyond) { units_[index_of(unit)].beyond = beyond; }
   [[nodiscard]] bool busy_beyond(Unit unit) const { return units_[index_of(unit)].beyond; }
 
@@ -65,7 +65,7 @@ class PeAccount {
   void count_cal(const CalSchedule& schedule, u64 firings, CycleSpan when);
   void count_reads(u64 vectors, CycleSpan when) { operands_.reads.add(vectors, when.begin, when.end); }
   void count_writes(u64 vectors, CycleSpan when) { operands_.writes.add(vectors, when.begin, when.end); }
-  /// Words of configuration have come over the configuration network, a word a cycle, up to now.
+  /// Counts words of configuration, which have come over the configuration network until `now`, one a cycle.
   void count_configuration(u64 words, u64 receivers, Cycle now);
 
   // The PE as a whole.
@@ -74,8 +74,8 @@ class PeAccount {
   void set_power(ArrayPower power) { power_ = power; }
   /// Cycles are counted as active, idle, gated or in retention up to this one.
   [[nodiscard]] Cycle cycles_booked() const { return cycles_.booked; }
-  /// Counts those up to now.
-  /// @param pes     that this account stands for
+  /// Counts the cycles from cycles_booked() to `now`.
+  /// @param pes     the PEs that this account stands for
   /// @param active  cycles, summed over the PEs, since cycles_booked() in which they had a launch
   void book_cycles(Cycle now, u64 pes, u64 active);
 

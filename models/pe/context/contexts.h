@@ -22,7 +22,7 @@ struct FirstBases {
   StreamBases lowest{}, highest{};
 };
 
-/// What sets the PEs of a kernel apart from each other.
+/// What distinguishes the PEs of a kernel from each other.
 struct KernelPes {
   std::vector<FirstIteration> first;  // by PE, row-major within the kernel's array
   std::vector<FirstBases> bases;      // by segment
@@ -55,7 +55,7 @@ class Contexts {
   Contexts(const KernelLimits& limits, u32 pe, For whom, std::shared_ptr<CalSchedules> schedules);
 
   [[nodiscard]] const KernelLimits& limits() const { return limits_; }
-  /// The kernel that runs; null: none.
+  /// The kernel of the active context; null: there is none.
   [[nodiscard]] const std::shared_ptr<const Context>& active() const { return active_; }
   [[nodiscard]] bool has_shadow() const { return shadow_ != nullptr; }
 
@@ -64,14 +64,14 @@ class Contexts {
   const Context& configure(const u8* image, std::size_t size);
   /// The shadow context becomes the active one.
   void activate() { active_ = std::move(shadow_); }
-  /// Empties both.
+  /// Empties both contexts.
   void clear() {
     active_.reset();
     shadow_.reset();
   }
 
  private:
-  /// Networks use the same kernels tile after tile.
+  /// Networks use the same kernels tile after tile, so decoded kernels are kept.
   struct Known {
     std::vector<u8> image;
     std::shared_ptr<const Context> context;

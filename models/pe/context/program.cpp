@@ -116,7 +116,7 @@ bool are_apart(const SegmentProgram& program, const Operands& x, const Operands&
   return x_high < y_low || y_high < x_low;
 }
 
-/// Whether all these vectors are different ones.
+/// Whether all these operands lie in different vectors.
 bool are_apart(const SegmentProgram& program, std::initializer_list<Operands> all) {
   for (const Operands* x = all.begin(); x != all.end(); ++x) {
     if (x->stride == 0 && program.repeat > 1) return false;
@@ -210,7 +210,7 @@ Access access_at(const Operand& operand, const Offsets& offset) {
   return Access{offset[operand.stream] + operand.offset, operand.stream};
 }
 
-/// The trips of a segment over the levels from `first_level` on.
+/// The number of trips of a segment over the levels from `first_level` on.
 std::size_t trips(const Segment& segment, std::size_t first_level) {
   std::size_t trips = 1;
   for (std::size_t level = first_level; level < segment.trips.size(); ++level) trips *= segment.trips[level];

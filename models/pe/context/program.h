@@ -100,9 +100,9 @@ struct PeProgram {
 /// @param kernel  checked by Kernel::check
 /// @param pe      index within the kernel's array
 [[nodiscard]] PeProgram make_program(const Kernel& kernel, u32 pe);
-// What sets a PE apart from the others that run the same kernel.
+// The part of a program in which a PE differs from the others that run the same kernel.
 [[nodiscard]] FirstIteration first_iteration(const Kernel& kernel, u32 pe);
-/// SegmentProgram::first of a PE that begins there.
+/// The SegmentProgram::first of a PE that begins at this iteration.
 [[nodiscard]] StreamBases first_bases(const Kernel& kernel, const Segment& segment, u32 pe,
                                       const FirstIteration& iteration);
 

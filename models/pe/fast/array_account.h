@@ -25,23 +25,24 @@ class ArrayAccount {
   [[nodiscard]] PeAccount& sum() { return sum_; }
   [[nodiscard]] const PeAccount& sum() const { return sum_; }
 
-  /// The unit has waited until now on the PEs that take part in a firing.
-  /// @param kernel_pes  PEs that the kernel has
-  /// @return  the cycles since they were counted last, summed over the PEs; the caller counts them
+  /// Counts that the unit has waited until `now`, on the PEs that take part in a firing.
+  /// @param kernel_pes  number of PEs of the kernel
+  /// @return  the cycles since the last call, summed over the PEs; the caller adds them to the counters
   [[nodiscard]] u64 wait_until(Unit unit, Cycle now, const Participants& active, u64 kernel_pes);
-  /// The unit works on a firing of these PEs from `now` on.
-  /// @param counted  as so many PEs
+  /// Counts that the unit works on a firing of these PEs from `now` on.
+  /// @param counted  the number of PEs for which the firing is counted
   void busy(const Firing& firing, const BusyCycles& cycles, const Participants& active, u64 counted);
-  /// All units have waited until now.
+  /// Counts that all units have waited until `now`.
   /// @param ended  the launch that they were waiting to end, the last one; null: there is no launch
   void rest_until(Cycle now, u64 kernel_pes, const LaunchShares::Launch* ended);
-  /// The PEs that the kernel leaves out have waited until now.
+  /// Counts that the PEs outside of the kernel's array have waited until `now`.
   void outside_until(Cycle now, u64 kernel_pes);
 
   [[nodiscard]] Booked booked() const;
-  /// Each unit is counted up to what booked() gave in a launch that arrived at cycle 0.
+  /// Sets the cycles up to which each unit is counted, as booked() gave them in a launch that arrived at cycle 0, for
+  /// one that arrives at `arrival`.
   void repeat(const Booked& booked, Cycle arrival);
-  /// All units are counted up to the arrival of a launch, on all PEs.
+  /// Sets all units of all PEs as counted up to the arrival of a launch.
   void restart(Cycle arrival);
 
  private:

@@ -13,7 +13,7 @@ namespace bvp {
 
 class ArrayExchanges {
  public:
-  /// Equal packets, or tokens, without time.
+  /// Equal packets, or equal tokens, that are counted and take no time.
   struct Count {
     u32 mask = 0;     ///< each PE sends to its own number ^ mask
     u32 vectors = 0;  ///< of each packet; 0: tokens
@@ -30,10 +30,10 @@ class ArrayExchanges {
   /// Moves the vectors of a firing of Flow: all PEs read before any of them is written.
   /// @return  why it has failed; empty: it has not
   [[nodiscard]] std::string move(const ArrayTransfers::Request& request);
-  /// Each PE that takes part sends so many vectors to its partner; all packets begin at `now`.
-  /// @return  the times of the slowest
+  /// Sends the same number of vectors from each PE that takes part to its partner; all packets begin at `now`.
+  /// @return  the times of the slowest packet
   [[nodiscard]] FiringTime send_all(const ArrayTransfers::Request& request, u32 mask, u32 vectors);
-  /// A token of one PE to its partner.
+  /// Sends a token from one PE to its partner.
   [[nodiscard]] FiringTime send_token(const Context& context, u32 pe, u32 mask, Cycle now) {
     return send(context, pe, mask, 0, now);
   }
@@ -41,7 +41,7 @@ class ArrayExchanges {
   /// Links between PEs and their partners, summed over the PEs.
   [[nodiscard]] u64 hops(const Context& context, const std::vector<u32>& pes, u32 mask) const;
 
-  /// The mesh says when the packet that is being sent arrives.
+  /// The mesh calls this with the time at which the packet that is being sent arrives.
   void arrives(Cycle when) { arrival_ = when; }
 
  private:

@@ -181,7 +181,7 @@ std::string ArrayTransfers::untimed(const Request& request, Cycle issue, std::ve
   const bool sound = all_within_bounds(limits_, request.context, firing);
   reset_access();
   places_.clear();
-  // Where neither data nor banks are looked at, one PE's addresses stand for those of all.
+  // If neither data nor banks matter, the addresses of one PE stand for those of all PEs.
   const std::size_t looked_at = data || turns != nullptr ? pes.size() : 1;
   for (std::size_t i = 0; i < looked_at; ++i) {
     const StreamBases bases = bases_at(request.context.pes.bases[firing.segment].of_pe[pes[i]], firing.distance);

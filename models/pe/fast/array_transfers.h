@@ -18,12 +18,12 @@ namespace bvp {
 
 class ArrayTransfers {
  public:
-  /// One firing of Load or Store, of all PEs that take part.
+  /// One firing of Load or Store on all PEs that take part.
   struct Request {
     const Context& context;
     const Firing& firing;
     const Participants& active;
-    /// By number in the kernel's array; null: no data are moved.
+    /// The operand memory of each PE, by its number in the kernel's array; null: no data are moved.
     std::vector<OperandMemory>* memories = nullptr;
     [[nodiscard]] const SegmentProgram& segment() const { return context.program.segments[firing.segment]; }
   };
@@ -47,9 +47,10 @@ class ArrayTransfers {
   ArrayTransfers(std::vector<tlm::tlm_initiator_socket<>*> sockets, const ClockDomain& clock,
                  const KernelLimits& limits);
 
-  /// A launch begins: its vectors wait for none of the launch before.
+  /// A launch begins: its vectors do not wait for vectors of the launch before it.
   void begin_launch();
-  /// Lets the farthest PE issue the vectors of the firing. Returns the cycles that it takes to, if it is alone.
+  /// Lets the farthest PE issue the vectors of the firing. Returns the cycles that this takes if no other PE issues
+  /// vectors.
   [[nodiscard]] Cycle issue_alone(const Firing& firing, std::size_t vectors, const LearnedCosts& costs);
 
   // Transactions, at firing.now or at `now`, cycles at or after the present.
@@ -65,7 +66,7 @@ class ArrayTransfers {
   [[nodiscard]] bool would_take(const Context& context, u32 segment, const StreamBases& bases);
 
  private:
-  /// The vectors of one PE, while those of others may be under way.
+  /// The vectors of one PE; vectors of other PEs may be under way.
   struct Transaction {
     u32 pe = 0;
     u64 ticket = 0;  // 0: all is known
@@ -74,7 +75,8 @@ class ArrayTransfers {
     VectorAccess::Limits limits;
   };
 
-  /// Empty, or why the bases of a PE cannot be. `all_sound`: those of all PEs are within bounds.
+  /// Returns why a PE cannot access the addresses of these bases; empty: it can. `all_sound`: the bases of all PEs are
+  /// known to be within bounds.
   [[nodiscard]] std::string out_of_bounds(u32 segment, const SegmentProgram& program, const StreamBases& bases,
                                           bool all_sound) const;
   /// Appends the addresses of a PE's vectors in the scratchpad.
@@ -84,7 +86,7 @@ class ArrayTransfers {
   void reset_access();
   [[nodiscard]] std::string send(Unit unit, u32 array_pe, std::size_t vectors, u16* words, sc_core::sc_time& delay);
   [[nodiscard]] std::string begin(const Request& request, u32 pe, const StreamBases& bases, Transaction& transaction);
-  /// Brings the times of a transaction to what they are when all those begun have been served.
+  /// Updates the times of a transaction to what they are after all transactions begun so far have been served.
   void conclude(const Context& context, Transaction& transaction, Cycle now);
   [[nodiscard]] sc_core::sc_time ahead(Cycle now) const { return clock_.to_time(now) - sc_core::sc_time_stamp(); }
   [[nodiscard]] VectorPace& pace(Unit unit, u32 pe) {
@@ -103,10 +105,10 @@ class ArrayTransfers {
   std::vector<VectorPace> paces_;  // by PE and Load or Store, since the last launch began
 };
 
-/// Whether the firing stays within the bounds of all PEs of the kernel; if so, none has to be looked at by itself.
+/// Whether the firing stays within the bounds on every PE of the kernel; if so, no PE has to be checked by itself.
 [[nodiscard]] bool all_within_bounds(const KernelLimits& limits, const Context& context, const Firing& firing);
 
-/// What a PE says when its segment leaves the operand memory.
+/// The sentence with which a PE reports that its segment leaves the operand memory.
 [[nodiscard]] std::string out_of_memory(u32 segment);
 
 }  // namespace bvp

@@ -8,11 +8,11 @@
 
 namespace bvp {
 
-/// Nothing is kept as long as the unit is counted up to the same cycle on all PEs; that cycle is known elsewhere.
+/// Holds no entries as long as the unit is counted up to the same cycle on all PEs; the owner knows that cycle.
 class BookedUntil {
  public:
   [[nodiscard]] bool alike() const { return of_pe_.empty(); }
-  /// From now on each PE has its own cycle, which is `until` at first.
+  /// Gives each PE a cycle of its own, which is `until` at first.
   void differ(std::size_t pes, Cycle until) {
     if (alike()) of_pe_.assign(pes, until);
   }
@@ -21,7 +21,7 @@ class BookedUntil {
   void set(const std::vector<u32>& pes, Cycle until) {
     for (const u32 pe : pes) of_pe_[pe] = until;
   }
-  /// Counts these PEs up to `until`; returns the cycles, summed over them.
+  /// Counts these PEs up to `until`; returns the cycles that were counted, summed over the PEs.
   u64 advance(const std::vector<u32>& pes, Cycle until) {
     u64 cycles = 0;
     for (const u32 pe : pes) {

@@ -16,7 +16,7 @@ namespace bvp {
 struct KnownKernel {
   explicit KnownKernel(std::size_t segments) : costs(segments) {}
 
-  /// Null: there is no such journal.
+  /// The journal of a launch with this key; null: there is none.
   [[nodiscard]] const LaunchJournal* find(const LaunchJournal::Key& key) const {
     const auto found =
         std::find_if(journals.begin(), journals.end(), [&](const LaunchJournal& each) { return each.key == key; });
@@ -30,7 +30,7 @@ struct KnownKernel {
 
 class KnownKernels {
  public:
-  /// What is known of this kernel; nothing yet if it is new. Valid until the next call.
+  /// The entry of this kernel, which is empty for a new kernel. Valid until the next call.
   [[nodiscard]] KnownKernel& find(const std::shared_ptr<const Context>& context) {
     if (current_context_ == context.get()) return *current_;
     if (kernels_.size() >= most_kernels) {
@@ -41,7 +41,7 @@ class KnownKernels {
     current_ = &kernels_.try_emplace(context, context->program.segments.size()).first->second;
     return *current_;
   }
-  /// Whether another journal of this kernel would be kept.
+  /// Whether there is room for another journal of this kernel.
   [[nodiscard]] bool has_room(const KnownKernel& kernel) const {
     return kernel.journals.size() < most_journals && entries_ < most_entries;
   }
@@ -51,7 +51,7 @@ class KnownKernels {
   }
 
  private:
-  /// Kernels that are remembered; journals of a kernel; entries of all journals.
+  /// Limits: remembered kernels; journals of one kernel; entries of all journals.
   static constexpr std::size_t most_kernels = 512, most_journals = 16, most_entries = 1 << 19;
 
   std::map<std::shared_ptr<const Context>, KnownKernel> kernels_;

@@ -17,7 +17,7 @@ namespace bvp {
 
 /// Cycles count from the arrival of the launch.
 struct LaunchJournal {
-  /// What makes launches of a kernel alike, but for the places where their data are.
+  /// What makes two launches of a kernel take the same course; the places of their data are not part of it.
   struct Key {
     std::array<u32, instance_levels> counts{};
     bool resident = false;
@@ -45,7 +45,8 @@ struct LaunchJournal {
     Cycle latency = 0;  ///< of a token
   };
   struct OfSegment {
-    /// How far the iterations take its streams; launch registers and rotation are added to that.
+    /// What the iterations add to the address of each of its streams; launch registers and rotation come on top of
+    /// that.
     StreamBases lowest{}, highest{};
     bool fires = false;
   };
@@ -72,7 +73,7 @@ struct LaunchJournal {
 /// Writes the journal of the launch that runs.
 class JournalRecorder {
  public:
-  /// A journal has no more entries than this.
+  /// The most entries of a journal.
   static constexpr std::size_t most_entries = 1 << 16;
 
   /// A launch arrives.
@@ -80,19 +81,19 @@ class JournalRecorder {
   void begin(const LaunchJournal::Key& key, Cycle arrival, std::vector<LaunchShares::Share> shares,
              std::size_t segments);
   [[nodiscard]] bool recording() const { return journal_.has_value(); }
-  /// The launch is not one that can be repeated, or nobody writes.
+  /// Stops recording: the launch cannot be repeated, or no journal is wanted.
   void close() { journal_.reset(); }
 
-  // While recording; otherwise nothing is written.
+  // The functions write() add an entry while a journal is recorded, and do nothing otherwise.
   /// @param waited    cycles, summed over the PEs, that the unit has waited for the firing
   /// @param instance  the part of its bases that comes from the iterations
   void write(const Firing& firing, const Participants& active, u64 waited, const BusyCycles& busy,
              const StreamBases& instance);
   /// @param at  not counted from the arrival of the launch
   void write(LaunchJournal::Packets packets);
-  /// What the launch has left on the PEs of which a segment ends.
+  /// Records what the launch has left to do on the PEs on which a segment ends.
   void write(const std::vector<u32>& pes, const std::vector<LaunchShares::Share>& shares);
-  /// All units have waited for the end of the launch.
+  /// Records that all units have waited for the end of the launch.
   void write(const ArrayAccount::Booked& booked);
   /// The launch has ended, and the array is at rest.
   /// @param late_tokens  not counted from the arrival of the launch
@@ -107,7 +108,7 @@ class JournalRecorder {
 /// A launch that is counted from its journal.
 class LaunchReplay {
  public:
-  /// What the firings of a segment, or equal packets, amount to.
+  /// The sum over the firings of a segment, or over equal packets.
   struct SegmentSum {
     u64 firings = 0;  // one for each PE that takes part
     u64 hops = 0;

@@ -12,7 +12,7 @@ namespace bvp {
 
 class LaunchShares {
  public:
-  /// What is left of a launch on one PE.
+  /// What a launch has left to do on one PE.
   struct Share {
     u32 unfinished = 0;  ///< segments that have firings left
     Cycle end = 0;       ///< of those that have none, the last one's
@@ -26,11 +26,11 @@ class LaunchShares {
     }
   };
 
-  /// Another launch comes.
+  /// A launch arrives.
   void add(const Context& context, const TokenGraph::Launch& launch);
-  /// Nothing of the oldest launch has been done.
+  /// Resets the oldest launch, none of whose firings has been counted.
   void restart(const Context& context, const TokenGraph::Launch& launch);
-  /// A launch by its number, counted since clear().
+  /// The launch with this number, counted since clear().
   [[nodiscard]] Launch& launch(u64 number) { return launches_[number - first_]; }
   [[nodiscard]] Launch& front() { return launches_.front(); }
   [[nodiscard]] const Launch& back() const { return launches_.back(); }
@@ -38,12 +38,12 @@ class LaunchShares {
     launches_.pop_front();
     ++first_;
   }
-  /// Another kernel becomes active.
+  /// Forgets all launches, because another kernel becomes active.
   void clear() {
     launches_.clear();
     first_ = 0;
   }
-  /// On these PEs the last firing of a segment of the launch ends then.
+  /// The last firing of a segment of the launch ends at `end` on these PEs.
   void end_segment(u64 number, const std::vector<u32>& pes, Cycle end);
 
   /// Cycles since `from` and up to now, summed over the PEs, in which a PE has something to do of a launch: from the

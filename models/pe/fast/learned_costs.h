@@ -33,7 +33,7 @@ class MeanTime {
   double issue_ = 0, latency_ = 0;  // cycles, sums over the samples
 };
 
-/// The vectors of all PEs in one firing of Load or Store, timed at once.
+/// The times of all PEs' vectors in one firing of Load or Store that was timed with all PEs at once.
 struct TransferSample {
   FiringTime slowest;           ///< of the PEs
   FiringTime least_hindered;    ///< of the PEs: how much longer one took than if it were alone
@@ -42,7 +42,7 @@ struct TransferSample {
   VectorAccess::Limits limits;  ///< of that PE
 };
 
-/// How long the vectors of a firing wait for banks that are behind.
+/// How long the vectors of a firing wait for banks that have not served earlier vectors yet.
 struct BankWait {
   Cycle turn = 0;   ///< for the banks that it uses, behind by what they had to do in the round of segments before
   Cycle drain = 0;  ///< for all banks to have served everything
@@ -56,23 +56,23 @@ class LearnedCosts {
   void begin_launch() { ++launches_; }
   /// Vectors are exchanged: PEs wait for each other there.
   void begin_exchange() { ++exchanges_; }
-  /// The segment has moved its vectors; firings of it up to the next exchange find the PEs spread.
+  /// The segment has moved its vectors. Until the next exchange its firings find the PEs at different points of time.
   void has_moved(u32 segment) { segments_[segment].exchanges = exchanges_; }
-  /// The firing is the first of its segment in a launch, or since PEs have exchanged vectors.
+  /// Whether the firing is the first of its segment in the launch, or the first since PEs have exchanged vectors.
   [[nodiscard]] bool in_step(const Firing& firing) const {
     return firing.first_of_launch() || exchanges_ != segments_[firing.segment].exchanges;
   }
 
   /// Whether the next firing of the segment is to be timed with all PEs at once.
   [[nodiscard]] bool learns(u32 segment) const;
-  /// Such a firing begins.
+  /// A firing that is timed with all PEs at once begins.
   void begin_learning(u32 segment);
   void add(u32 segment, const TransferSample& sample);
-  /// Adds what an exchange of vectors took the slowest PE, and gives the mean of all exchanges.
+  /// Adds the cycles that an exchange of vectors took on the slowest PE, and returns the mean over all exchanges.
   void add_exchange(u32 segment, const FiringTime& slowest) { segments_[segment].slowest.add(slowest); }
   [[nodiscard]] FiringTime exchange(u32 segment) const { return segments_[segment].slowest.mean(); }
 
-  /// Whether the next firing of the segment is to find out how long it waits for banks.
+  /// Whether the next firing of the segment is to measure how long it waits for banks.
   [[nodiscard]] bool learns_bank_waits(u32 segment) const {
     return segments_[segment].drain.samples() < drain_launches;
   }
@@ -83,7 +83,8 @@ class LearnedCosts {
     return {segments_[segment].turn.mean().latency, segments_[segment].drain.mean().latency};
   }
 
-  /// The PE that is farthest from the scratchpad, and how closely its vectors follow each other when it is alone.
+  /// The PE with the longest way to the scratchpad, and the cycles from one of its vectors to the next if no other PE
+  /// issues vectors.
   [[nodiscard]] u32 farthest(u32 segment) const { return segments_[segment].farthest; }
   [[nodiscard]] const VectorAccess::Limits& limits(u32 segment) const { return segments_[segment].limits; }
   /// What a firing of Load or Store costs where banks keep up. When PEs are in step they get in each other's way, and
@@ -91,15 +92,16 @@ class LearnedCosts {
   /// each other.
   /// @param alone  cycles in which the farthest PE issues its vectors when it is alone
   [[nodiscard]] FiringTime unhindered(const Firing& firing, Cycle alone) const;
-  /// What it costs where a bank serves no more than its ports can: PEs that exchange vectors are not more than a round
-  /// of the kernel's segments apart, and when a launch ends all banks have served all PEs.
+  /// The cost of a firing of Load or Store where a bank's ports are the limit. PEs that exchange vectors are at most
+  /// one round of the kernel's segments apart, and when a launch ends all banks have served all PEs.
   [[nodiscard]] FiringTime with_waits(const Firing& firing, Cycle alone, const BankWait& wait) const;
 
  private:
   /// Firings that are timed before a segment's cost is taken as known, in so many launches at most. Without that bound
   /// cycles are hardly more exact (1.06 instead of 1.08 % off in the mean over 34 machines and 4 networks).
   static constexpr u32 learning_firings = 4, learning_launches = 2;
-  /// Launches after these in which the banks see all vectors. With two of them: 1.08 instead of 1.09 %.
+  /// Launches, after those of the bound above, in which the banks see all vectors. With two of them the cycles are 1.08
+  /// instead of 1.09 % off.
   static constexpr u32 drain_launches = 1;
 
   struct SegmentCosts {

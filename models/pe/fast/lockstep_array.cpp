@@ -399,7 +399,7 @@ FiringTime LockstepArray::send_packets(const Begun& begun, bool timed, Repetitio
   const std::vector<Transfer>& transfers = begun.segment().transfers;
   const CycleSpan when{firing.now,
                        firing.now + std::max<u64>(transfers.size(), known_->costs.exchange(firing.segment).issue)};
-  // Packets of equal destination go one after the other; all PEs send theirs at the same time.
+  // Packets to the same destination go one after the other; all PEs send their packets at the same time.
   FiringTime sum;
   for (std::size_t begin = 0, end = 0; begin < transfers.size(); begin = end) {
     const u32 mask = transfers[begin].peer_mask;
@@ -427,7 +427,7 @@ void LockstepArray::count_packets(const ArrayExchanges::Count& count, Cycle now,
 }
 
 void LockstepArray::send_token(u32 edge, Cycle now, Repetition* repetition) {
-  // All partners send theirs at the same time: one is timed, the others are counted.
+  // All partners send their packets at the same time: one of them is timed, the others are counted.
   const Context& context = *contexts_.active();
   const u32 mask = context.program.edges[edge].peer_mask;
   const Cycle latency = repetition != nullptr ? repetition->journal.packets.at(repetition->packets++).latency
@@ -509,7 +509,7 @@ bool LockstepArray::stays_within_bounds(const LaunchJournal& journal, const Laun
     const StreamBases launched = launch_bases(segment, record);
     StreamBases lowest = bases_at(course.lowest, launched), highest = bases_at(course.highest, launched);
     for (std::size_t s = 0; s < streams_per_segment; ++s) {
-      // The launch may begin in any of the stream's rotating places.
+      // The launch may begin at any of the places through which the stream rotates.
       const Stream& stream = segment.streams[s];
       const i64 farthest = i64{stream.rotation_stride} * std::max(0, stream.rotation_depth - 1);
       (farthest < 0 ? lowest : highest)[s] += farthest;
@@ -519,7 +519,7 @@ bool LockstepArray::stays_within_bounds(const LaunchJournal& journal, const Laun
     if (!within_bounds(limits, segment, bases_at(first.lowest, lowest))) return false;
     if (!within_bounds(limits, segment, bases_at(first.highest, highest))) return false;
     if (segment.unit != Unit::load && segment.unit != Unit::store) continue;
-    // As in a launch that is run, the addresses of PE 0 stand for those of all.
+    // The addresses of PE 0 stand for those of all PEs, as in a launch that is run.
     if (!transfers_.would_take(context, i, bases_at(first.of_pe.front(), lowest))) return false;
     if (!transfers_.would_take(context, i, bases_at(first.of_pe.front(), highest))) return false;
   }

@@ -37,15 +37,17 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
 
   /// Counts what has happened up to the present, or up to where the array has run.
   void settle();
-  /// A kernel that runs when the clock goes fails.
+  /// Changes the power state of the array. A kernel that runs when the clock stops fails.
   void set_power(ArrayPower power, Cycle now);
-  /// Up to where the array has run: beyond the present as long as nothing else happens in the simulation meanwhile,
-  /// which saves SystemC's round for each event.
+  /// The cycle up to which the array has run. It lies beyond the present as long as nothing else happens in the
+  /// simulation before it, which saves a round of SystemC's scheduler for each event.
   [[nodiscard]] sc_core::sc_time local_time() const { return clock_.to_time(wake_.now); }
-  /// The array does not run that far; whoever ends sc_start() there sees it at the present.
+  /// Sets the cycle that the array does not run beyond, so that whoever ends sc_start() at this cycle sees the array at
+  /// the present.
   void set_horizon(const sc_core::sc_time& time) { wake_.horizon = time; }
 
-  /// Tells when a unit works on a segment; PE 0 stands for all. As long as a slot is connected every launch is run.
+  /// Emitted when a unit works on a segment; PE 0 stands for all PEs. As long as a slot is connected every launch is
+  /// run, and none is replayed from its journal.
   [[nodiscard]] UnitBusy& unit_busy() { return account_.sum().unit_busy; }
 
   [[nodiscard]] const StatGroup& statistics() const override { return account_.sum().statistics(); }
@@ -61,7 +63,7 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
     const LaunchJournal& journal;
     std::size_t packets = 0;  // of the journal, repeated so far
   };
-  /// How a firing goes.
+  /// How a firing proceeds.
   struct Course {
     std::string error;  // why it has failed; empty: it has not
     BusyCycles busy;
@@ -92,7 +94,7 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
   void run();
   void wake_at(Cycle cycle);
   [[nodiscard]] Cycle present() const { return std::max(wake_.now, clock_.now()); }
-  /// Handles all events up to `now`.
+  /// Handles all events of the graph up to `now`.
   void advance(Cycle now, Repetition* repetition);
   void handle(const GraphEvent& event, Cycle now, Repetition* repetition);
   void run_graph(Cycle now, Repetition* repetition);
@@ -114,19 +116,19 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
 
   // launches whose course is known, see launch_journal.h
   [[nodiscard]] std::vector<LaunchJournal::Token> tokens_on_their_way() const;
-  /// No launch is under way, and nothing is left of the last one but these tokens.
+  /// Whether no launch is under way, and nothing is left of the last one but these tokens.
   [[nodiscard]] bool at_rest(const std::vector<LaunchJournal::Token>& late) const;
-  /// The launch that has come finds the array in a state in which its course depends on its key alone.
+  /// Whether the launch that has come finds the array in a state in which its course depends on its key alone.
   [[nodiscard]] bool can_be_replayed() const;
   /// Returns the end of the launch if it is known, and begins to write its journal otherwise.
   std::optional<Cycle> begin_replay(const TokenGraph::Launch& launch);
-  /// Nothing that the launch may reach with these registers lies outside of operand memory or scratchpad.
+  /// Whether all addresses that the launch may reach with these registers lie inside of operand memory and scratchpad.
   [[nodiscard]] bool stays_within_bounds(const LaunchJournal& journal, const LaunchRecord& record);
-  /// Counts what happens before `until`.
+  /// Counts the entries of the journal before `until`.
   void replay_until(Cycle until);
   void count_segments(const LaunchReplay::Sums& sums);
   void end_replay(Cycle now);
-  /// Another launch comes: the one that is replayed has to be run after all, up to the present.
+  /// Another launch comes: runs the launch that is being replayed up to the present, instead of replaying it.
   void catch_up();
   void keep_journal();
 

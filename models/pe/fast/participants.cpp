@@ -5,8 +5,8 @@ namespace bvp {
 
 namespace {
 
-/// All PEs of the kernel take part in the firing, and it is the last one of the launch for none. Sufficient, not
-/// necessary.
+/// Whether all PEs of the kernel take part in the firing and it is the last one of the launch on none of them. False
+/// may be wrong, true is not.
 bool all_go_on(const Context& context, const Firing& firing, const LaunchRecord& record) {
   const unsigned scope = context.program.segments[firing.segment].scope;
   bool go_on = false;

@@ -28,9 +28,9 @@ class ParticipantFinder {
  public:
   explicit ParticipantFinder(u32 array_columns) : columns_(array_columns) {}
 
-  /// Valid until the next call.
+  /// The PEs that take part in the firing. The result is valid until the next call.
   [[nodiscard]] const Participants& find(const Context& context, const Firing& firing, const LaunchRecord& record);
-  /// The kernel is not the one of the last call any more.
+  /// Forgets the kernel of the last call.
   void forget() { all_of_ = nullptr; }
 
  private:

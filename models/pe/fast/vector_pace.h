@@ -14,7 +14,7 @@ namespace bvp {
 /// because the limits hold across firings.
 class VectorPace {
  public:
-  /// Issues vectors, one a cycle at most, as soon as the limits allow.
+  /// Issues vectors, at most one a cycle, as soon as the limits allow.
   /// @param start  the first vector is not issued before this cycle
   /// @returns the cycles from `start` until the port may issue for another segment; at least `count`
   Cycle issue(const VectorAccess::Limits& limits, Cycle start, u64 count) {
@@ -33,11 +33,11 @@ class VectorPace {
     while (issued_.size() > most) issued_.pop_front();
     return next - start;
   }
-  /// Forgets the vectors that have been issued.
+  /// Forgets all vectors that have been issued.
   void reset() { issued_.clear(); }
 
  private:
-  /// Whether one of the limits can hold up a vector at all.
+  /// Whether one of the limits can delay a vector at all.
   static bool binds(const VectorAccess::Limits& limits) {
     return std::any_of(limits.begin(), limits.end(), [](const auto& limit) { return limit.cycles > limit.vectors; });
   }

@@ -38,7 +38,7 @@ class EventQueue {
     events_.push_back(event);
     std::push_heap(events_.begin(), events_.end(), std::greater<>());
   }
-  /// The launch that has arrived by then may begin, or has ended.
+  /// A launch may begin at this time, or has ended.
   void post_launch(Cycle when, GraphEvent::Kind kind = GraphEvent::Kind::launch) {
     GraphEvent event;
     event.time = when;
@@ -53,7 +53,7 @@ class EventQueue {
     event.index = edge;
     post(event);
   }
-  /// The unit is free then; at most one such event of a unit waits.
+  /// Posts that the unit is free at this time; at most one such event of a unit waits.
   void post_free(Unit unit, Cycle when) {
     bool& posted = free_posted_[static_cast<std::size_t>(unit)];
     if (posted) return;
@@ -79,10 +79,10 @@ class EventQueue {
     if (events_.empty()) return std::nullopt;
     return events_.front().time;
   }
-  /// In no order.
+  /// All events that wait, in no order.
   [[nodiscard]] const std::vector<GraphEvent>& all() const { return events_; }
 
-  /// All events up to now are for a kernel that does not run any more.
+  /// Makes all events posted so far stale, because their kernel does not run any more.
   void begin_generation() {
     ++generation_;
     free_posted_ = {};

@@ -60,7 +60,7 @@ void TokenGraph::pop_launch() {
 }
 
 void TokenGraph::skip_launch(const LastServed& last_served) {
-  // Iterations begun are not brought up to date: they matter only where data are moved, and such launches are run.
+  // The numbers of iterations begun are not updated: they matter only where data are moved, and such launches are run.
   for (SegmentState& state : state_) ++state.launch;
   for (std::size_t unit = 0; unit < unit_count; ++unit) units_[unit].last_served = last_served[unit];
   launches_.front().unfinished = 0;

@@ -30,7 +30,7 @@ class TokenGraph {
   };
   /// Nothing is left to be done in this cycle.
   struct Done {};
-  /// The token of an edge goes to another PE: to the number of this one ^ the edge's mask.
+  /// A token for another PE: the number of that PE is the number of this one ^ the edge's mask.
   struct Token {
     u32 edge = 0;
   };
@@ -61,30 +61,31 @@ class TokenGraph {
   /// @returns their launch_number, the oldest first
   std::vector<u32> drop_launches();
 
-  // What has happened. The consequences come with the next steps.
+  // The next functions tell what has happened. The consequences come with the next steps.
   void arrive(u32 edge, Cycle now);
   /// @param event  of kind firing_ends
   void end_firing(const GraphEvent& event);
   void look_at(Unit unit) { todo_.push_back({Task::Kind::serve, static_cast<u32>(unit), 0}); }
-  /// A launch has arrived: looks at all segments.
+  /// A launch has arrived: looks whether any segment can fire.
   void arm_all();
 
-  /// The next step at `now`.
-  /// @param is_free  bool(Unit): whether the unit can begin a firing now. If not, the driver calls look_at() when it
-  /// can.
+  /// Returns the next step at `now`.
+  /// @param is_free  bool(Unit): whether the unit can begin a firing now. If it cannot, the driver calls look_at() when
+  ///        it can.
   template <class IsFree>
   [[nodiscard]] Step next(Cycle now, const IsFree& is_free);
 
-  /// No firing is under way or ready, and every edge has its initial tokens.
-  /// @param arriving  edges whose tokens are on their way, one entry a token
+  /// Whether no firing is under way or ready, and every edge has its initial tokens.
+  /// @param arriving  edges whose tokens are on their way, one entry for each token
   [[nodiscard]] bool at_rest(const std::vector<u32>& arriving) const;
   [[nodiscard]] u32 tokens(u32 edge) const { return edges_[edge].tokens; }
-  /// A segment of the unit is ready to fire.
+  /// Whether a segment of the unit is ready to fire.
   [[nodiscard]] bool waits_for(Unit unit) const { return units_[static_cast<std::size_t>(unit)].ready != 0; }
   [[nodiscard]] LastServed last_served() const;
-  /// Takes a token of the edge away, to arrive later.
+  /// Takes a token from the edge, which will arrive again later.
   void take_token(u32 edge) { --edges_[edge].tokens; }
-  /// The oldest launch has ended without its firings having been taken from here, and has left all tokens as they were.
+  /// Ends the oldest launch. Its firings were not taken from this graph, and they have left the tokens of all edges
+  /// unchanged.
   void skip_launch(const LastServed& last_served);
   /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
   /// @param name  of the PE
@@ -105,7 +106,7 @@ class TokenGraph {
     u32 tokens = 0;
     Cycle last_arrival = 0;
   };
-  /// What is still to be done in this cycle; the last one comes first.
+  /// What is still to be handed out in this cycle; the last entry comes first.
   struct Task {
     enum class Kind : u8 { arm, serve, produce, segment_done, empty_segment_done } kind;
     u32 index;   // segment, unit or edge
@@ -122,10 +123,10 @@ class TokenGraph {
   void arm(u32 segment, Cycle now);
   void skip(u32 segment);
   [[nodiscard]] u32 choose(UnitState& unit) const;
-  /// The firing of the segment that the unit serves next; its tokens are taken.
+  /// Returns the firing of the segment that the unit serves next, and takes its tokens.
   [[nodiscard]] Step take(Unit unit, Cycle now);
   void produce(u32 edge, Cycle now);
-  /// Whether the launch has ended with that segment.
+  /// Whether the launch has ended with the end of that segment.
   bool segment_done(u64 launch);
   void advance(u32 segment);
   [[nodiscard]] unsigned outermost_first(const SegmentProgram& segment, const SegmentState& state) const;

@@ -17,7 +17,7 @@ class IncomingVectors {
     std::vector<u16> data;   ///< one vector after the other; empty if no data are moved
   };
 
-  /// An unused group, with whatever it held before.
+  /// Returns the number of an unused group. The group may still hold old contents.
   [[nodiscard]] u32 take() {
     if (free_.empty()) {
       groups_.emplace_back();
@@ -30,7 +30,7 @@ class IncomingVectors {
   [[nodiscard]] Group& group(u32 number) { return groups_[number]; }
   [[nodiscard]] const Group& group(u32 number) const { return groups_[number]; }
   void release(u32 number) { free_.push_back(number); }
-  /// Writes the vectors into the memory.
+  /// Writes the group's vectors into the memory.
   void deliver(u32 number, OperandMemory& memory) const {
     const Group& group = groups_[number];
     const u32 lanes = memory.lanes();

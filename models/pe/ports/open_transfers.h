@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a PE has sent off without knowing yet when it ends.
+// Transfers that a PE has begun and whose end it does not know yet.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace bvp {
 
-/// Firings of Load and of Store whose ends the scratchpad has not told yet. Firings of a unit end in the order in which
-/// they began, because tokens are in order.
+/// Firings of Load and of Store whose ends the scratchpad has not told yet. The firings of a unit end in the order in
+/// which they began, because the tokens of an edge keep their order.
 class OpenFirings {
  public:
   struct Firing {
@@ -23,9 +23,11 @@ class OpenFirings {
   };
 
   [[nodiscard]] std::deque<Firing>& of(Unit unit) { return open_[side(unit)]; }
-  /// A firing whose end is known, with none before it open, ends then, but not before the unit's firings before it.
+  /// Returns when a firing ends whose end is known while no firing before it is open: at `end`, but not before the
+  /// unit's earlier firings.
   Cycle end_in_order(Unit unit, Cycle end) { return last_end_[side(unit)] = std::max(last_end_[side(unit)], end); }
-  /// The firing ends then, but not before those before it: posts its event, and those that have waited for it.
+  /// The firing ends at `end`, but not before the unit's earlier firings. Posts its event, and the events of later
+  /// firings that have waited for it.
   void end(Unit unit, Firing& firing, Cycle end, EventQueue& events) {
     firing.issued = firing.ends = true;
     firing.event.time = end;
@@ -42,18 +44,18 @@ class OpenFirings {
   std::array<Cycle, 2> last_end_{};
 };
 
-/// Packets whose arrival, and a firing of Flow whose end the mesh has not told yet.
+/// Packets whose arrival the mesh has not told yet, and a firing of Flow whose end the mesh has not told yet.
 class OpenPackets {
  public:
   /// A firing of Flow ends when the mesh says that this packet has been sent.
   void open_firing(u64 packet, const GraphEvent& end) { flow_ = {packet, end}; }
-  /// The event of the firing that waits for this packet; none if it is another one.
+  /// Returns the event of the firing that waits for this packet; nothing if the firing waits for another packet.
   [[nodiscard]] std::optional<GraphEvent> close_firing(u64 packet) {
     if (flow_.number != packet) return std::nullopt;
     flow_.number = 0;
     return flow_.event;
   }
-  /// A packet comes; its event happens when the mesh says when.
+  /// A packet has been sent; its event happens at the time that the mesh will tell.
   void open(u64 packet, const GraphEvent& arrival) { packets_.push_back({packet, arrival}); }
   [[nodiscard]] const GraphEvent* find(u64 packet) const {
     const auto found =

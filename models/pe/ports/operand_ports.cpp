@@ -106,7 +106,8 @@ OperandPorts::Placement OperandPorts::place_with(const PortPattern& pattern, Cyc
       mask = (missing & -missing) - 1;
     }
     for (u64 plane = 0; plane < planes; plane += ports) {
-      // At least `level` ports are taken where the firing uses `own` of them and at least level - own were taken.
+      // At least `level` ports are taken if the firing uses `own` ports and at least level - own ports were taken
+      // before.
       for (u32 level = ports; level > 0; --level) {
         u64 added = wanted[plane + level - 1];
         for (u32 own = 1; own < level; ++own) added |= wanted[plane + own - 1] & taken[plane + level - own - 1];

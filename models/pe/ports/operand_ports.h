@@ -79,7 +79,7 @@ class OperandPorts {
  public:
   explicit OperandPorts(const OperandBanks& banks);
 
-  /// A firing begins or vectors arrive at `now`: what happened long before that may be forgotten.
+  /// Tells that a firing begins or that vectors arrive at `now`: accesses that lie long before that may be forgotten.
   void begin(Cycle now);
 
   /// Takes a port of the vector's bank in the first cycle at or after `earliest` in which one is left; returns that
@@ -91,11 +91,11 @@ class OperandPorts {
   }
 
   struct Placement {
-    Cycle issue_halts = 0;  ///< cycles by which the firing's last instruction issues later
+    Cycle issue_halts = 0;  ///< cycles by which the firing's last instruction issues later than without other accesses
     Cycle halts = 0;        ///< cycles by which its last result is written later
   };
   /// Takes the ports of a firing of Cal that begins at `start`. In a cycle in which a port is missing the whole firing
-  /// halts: all that comes after comes a cycle later.
+  /// halts, and everything after that cycle comes one cycle later.
   /// @param occupancy  cycles of the pattern in which the firing issues instructions
   Placement place(const PortPattern& pattern, Cycle start, u64 occupancy);
 
@@ -106,7 +106,7 @@ class OperandPorts {
  private:
   /// Cycles that are remembered from begin() back; what is asked for earlier is served from there on.
   static constexpr Cycle kept_words = 8;
-  /// More than these no operand memory has.
+  /// No operand memory has more banks or ports than these.
   static constexpr std::size_t most_planes = 512;
 
   [[nodiscard]] u64* record(Cycle word) {
@@ -133,7 +133,7 @@ class OperandPorts {
   }
   [[nodiscard]] u64* stored(Cycle word) { return &words_[(word & mask_) * planes_]; }
   void extend(Cycle end);
-  /// The number of ports is a constant for speed; 0: ports_.
+  /// The number of ports is a template argument, so that the compiler knows it; 0: the number is ports_.
   template <u32 constant_ports, u32 constant_banks>
   Placement place_with(const PortPattern& pattern, Cycle start, u64 occupancy);
   void show(const PortPattern& pattern, u64 first, u64 cycles, Cycle at) const;
