@@ -28,7 +28,8 @@ struct LaneAccumulators {
   i64 stride = 0;
 };
 
-/// The functions of Lanes for one instruction set of the host.
+/// The functions of Lanes for one instruction set of the host. The struct has many members because each kind of
+/// instruction has a function.
 struct LaneKernels {
   /// Words of a vector that are processed, and the distance in words from one vector to the next.
   struct Shape {

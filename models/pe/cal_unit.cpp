@@ -193,6 +193,7 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& 
   return schedule;
 }
 
+// This function is long because it has a case for each block of instructions that Lanes computes as a whole.
 void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, OperandMemory& memory) const {
   const auto vectors = [&](const Access& access, i64 stride) {
     return LaneVectors{memory.vector(at(access, bases)), stride};

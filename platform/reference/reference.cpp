@@ -365,7 +365,8 @@ class Evaluation {
 
   /// The real part of the transform of the real matrix x, plus the residual. Columns c and c + hidden/2 are transformed
   /// along the tokens as one complex column; their spectra, of which the frequencies 0 .. points/2 say all, are
-  /// transformed along hidden; rows u and -u of the result are that transform forwards and backwards.
+  /// transformed along hidden; rows u and -u of the result are that transform forwards and backwards. The function is
+  /// long because it writes the transform out, operation by operation.
   [[nodiscard]] HalfPanels real_fft2d(const HalfPanels& x, const HalfPanels& residual) const {
     const std::size_t hidden = network_.hidden, tokens = network_.tokens;
     const std::size_t hidden_points = fft_points(network_, hidden), token_points = fft_points(network_, tokens);

@@ -8,6 +8,7 @@
 
 namespace bvp {
 
+// This function is long because it lists the segments of a kernel in the order of their data.
 MergeKernel make_merge_kernel(const CompilerTarget& target, const MergeSpec& spec, u32 groups) {
   const u32 blocks = spec.blocks, lanes = target.lanes;
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());

@@ -280,7 +280,8 @@ class ProductBuilder {
     builder_.space(store, round, depth_);
   }
 
-  /// y = r(sum), r(sum * factor), and the bias.
+  /// y = r(sum), r(sum * factor), and the bias. The function is long because every kind of factor and of bias has a
+  /// load of its own.
   u16 add_rounding() {
     // The loads of factors and biases come before the segment that uses them.
     std::optional<u16> factor, scaled, bias;

@@ -39,6 +39,7 @@ std::array<u32, 2> share_out(KernelBuilder& builder, u32 groups, u32 chunks) {
 
 }  // namespace
 
+// This function is long because it lists the segments of a kernel in the order of their data.
 SpectrumKernel make_separation_kernel(const CompilerTarget& target, const SeparationSpec& spec, u32 groups) {
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
   // Slots of a row: p[u], p[m], q[u], q[m] and two sums; the differences overwrite p[u] and q[u].

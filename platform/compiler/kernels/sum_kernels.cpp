@@ -62,6 +62,7 @@ SumKernel make_add_kernel(const CompilerTarget& target, const AddSpec& spec, u32
   return result;
 }
 
+// This function is long because it lists the segments of a kernel in the order of their data.
 SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& spec) {
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
   const u32 width = spec.join ? 2 : 1;  // vectors of a term

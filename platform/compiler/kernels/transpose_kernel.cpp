@@ -32,6 +32,7 @@ std::vector<unsigned> transpose_passes(const CompilerTarget& target) {
   return bits;
 }
 
+// This function is long because it lists the segments of a kernel in the order of their data.
 TransposeKernel make_transpose_kernel(const CompilerTarget& target, const TransposeSpec& spec, u32 groups) {
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
   const unsigned layers = log2_of(target.lanes);
