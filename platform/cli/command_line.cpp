@@ -34,7 +34,9 @@ namespace {
 
 InputError unknown_command(const CLI::App& app, const std::string& found) {
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
   const std::string near = nearest_word(found, names);
   return InputError(fmt::format("unknown command '{}'{}; expected one of: {}", found,
                                 near.empty() ? "" : fmt::format(", did you mean '{}'?", near), fmt::join(names, ", ")));
@@ -54,7 +56,7 @@ int dispatch(int argc, const char* const* argv, const BuildInfo& build) {
   const Invocation invocation{build, {argv, argv + argc}};
   CommandLine line{app, invocation, {}};
   for (const auto add : {add_run_command, add_validate_command, add_bench_command, add_compare_command,
-                         add_report_command, add_describe_command}) {
+                         add_sweep_command, add_report_command, add_describe_command, add_worker_command}) {
     add(line);
   }
   try {

@@ -49,6 +49,9 @@ void add_validate_command(CommandLine& line);
 void add_bench_command(CommandLine& line);
 void add_compare_command(CommandLine& line);
 void add_report_command(CommandLine& line);
+void add_sweep_command(CommandLine& line);
+/// The processes that a sweep starts.
+void add_worker_command(CommandLine& line);
 void add_describe_command(CommandLine& line);
 
 /// Adds the option --set of a command.

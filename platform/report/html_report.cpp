@@ -7,9 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -17,13 +15,11 @@
 
 #include "models/isa/instruction.h"
 #include "platform/metrics/figures.h"
+#include "platform/report/html_page.h"
 #include "platform/report/run_files.h"
 #include "platform/support/input_error.h"
 #include "platform/support/input_file.h"
 #include "platform/support/printable.h"
-#include "platform/support/resources.h"
-#include "platform/support/seal.h"
-#include "platform/support/sha256.h"
 
 namespace bvp {
 
@@ -31,28 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-std::optional<std::string> read_text(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return std::nullopt;
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
-std::string part_of_page(const char* name) {
-  const auto file = find_resource(fs::path("platform/report/html") / name);
-  const auto text = file ? read_text(*file) : std::nullopt;
-  if (!text) throw InputError(fmt::format("the report's {} was not found beside the executable", name));
-  return *text;
-}
-
-std::string chart_library() {
-  const auto file = find_resource("html/node_modules/echarts/dist/echarts.min.js");
-  const auto text = file ? read_text(*file) : std::nullopt;
-  if (!text) throw InputError("the library that the report draws with (ECharts) is not installed: run scripts/setup");
-  return *text;
-}
 
 /// The windows of power.csv, by column. If there are more than a page can show, neighbours are merged, with the mean of
 /// their figures.
@@ -206,81 +180,18 @@ Json read_run(const fs::path& directory, const std::string& name) {
           {"power", read_columns(directory / "power.csv", power_columns())}};
 }
 
-void replace(std::string& page, const std::string& mark, const std::string& text) {
-  const std::size_t at = page.find(mark);
-  if (at == std::string::npos) throw std::logic_error("the report's page has no " + mark);
-  page.replace(at, mark.size(), text);
-}
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
-    text.replace(at, from.size(), to);
-  }
-}
-
-/// A script that may stand inside a script element: it must not contain "<!--" in a string.
-std::string script_in_page(std::string text) {
-  replace_all(text, "</", "<\\/");
-  return text;
-}
-
-/// JSON that may stand inside a script element: nothing in it begins a tag or a comment.
-std::string json_in_page(const Json& json) {
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  replace_all(text, "<", "\\u003c");
-  return text;
-}
-
-/// The name by which a Content-Security-Policy allows a script: its hash.
-std::string script_hash(const std::string& script) {
-  const std::string hex = sha256_of(script);
-  std::vector<unsigned> bytes;
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    bytes.push_back(static_cast<unsigned>(std::stoul(hex.substr(i, 2), nullptr, 16)));
-  }
-  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](std::size_t k) { return k < bytes.size() ? bytes[k] : 0U; };
-    const unsigned group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    for (unsigned k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : digits[group >> (18 - 6 * k) & 63];
-  }
-  return "'sha256-" + text + "'";
-}
-
-/// Only the scripts of the page may run, whatever its data are.
-std::string script_policy(const std::string& page) {
-  static constexpr std::string_view begin = "<script>", end = "</script>";
-  std::string policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src";
-  for (std::size_t at = 0; (at = page.find(begin, at)) != std::string::npos;) {
-    at += begin.size();
-    const std::size_t after = page.find(end, at);
-    policy += " " + script_hash(page.substr(at, after - at));
-    at = after;
-  }
-  return policy;
-}
-
 }  // namespace
 
 std::string html_report(const std::vector<fs::path>& directories) {
   Json runs = Json::array();
   const std::vector<std::string> names = names_of(directories);
   for (std::size_t i = 0; i < directories.size(); ++i) runs.push_back(read_run(directories[i], names[i]));
-  std::string page = part_of_page("report.html");
-  replace(page, "/*STYLE*/", part_of_page("report.css"));
-  replace(page, "/*SCRIPT*/", part_of_page("report.js"));
-  replace(page, "/*LIBRARY*/", script_in_page(chart_library()));
   Json headlines = Json::array();
   for (const Figure& figure : figures()) {
     if (figure.shown != Figure::Shown::headline) continue;
     headlines.push_back({{"key", figure.key}, {"label", figure.label}, {"unit", figure.unit}});
   }
-  replace(page, "/*FIGURES*/", json_in_page(headlines));
-  replace(page, "/*DATA*/", json_in_page(runs));
-  replace(page, "/*POLICY*/", script_policy(page));
-  replace(page, "/*SEAL*/", seal_blank(Sealed::report));
-  return sealed(std::move(page), Sealed::report);
+  return html_page("report", {{"FIGURES", headlines}, {"DATA", runs}});
 }
 
 }  // namespace bvp

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "platform/config/describe_parameter.h"
+#include "platform/config/yaml_document.h"
 #include "platform/config/yaml_values.h"
 #include "platform/scenario/scenario_checks.h"
 #include "platform/support/input_file.h"
@@ -38,7 +39,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t file_limit = 1 << 20;
 constexpr int preset_depth_limit = 8;
 constexpr std::size_t layer_limit = 1024;
 constexpr std::size_t entry_limit = 20000;  // of all maps
@@ -49,10 +49,7 @@ struct Origin {
   fs::path directory;
   bool is_file = true;
 
-  [[nodiscard]] std::string at(const YAML::Mark& mark) const {
-    if (!is_file || mark.is_null()) return label;
-    return fmt::format("{}:{}:{}", label, mark.line + 1, mark.column + 1);
-  }
+  [[nodiscard]] std::string at(const YAML::Mark& mark) const { return is_file ? yaml_place(label, mark) : label; }
   [[nodiscard]] std::string at(const YAML::Node& node) const { return at(node.Mark()); }
 };
 
@@ -80,7 +77,7 @@ class Reader {
     const Origin origin{file.string(), file.parent_path(), true};
     scenario_directory_ = origin.directory;
     scenario_->sources.push_back({file, sha256_of(text)});
-    if (const YAML::Node root = parse(text, origin); root.IsMap()) {
+    if (const YAML::Node root = parse_yaml(text, origin.label, problems_); root.IsMap()) {
       select_presets(root, origin);
       apply_map(root, *scenario_, "", origin);
       apply_overrides();
@@ -101,46 +98,6 @@ class Reader {
     if (name.empty()) return "scenario";
     if (name.front() == '.') name.front() = '_';
     return name;
-  }
-
-  YAML::Node parse(const std::string& text, const Origin& origin) {
-    if (text.size() > file_limit) {
-      problems_.add(origin.label, "", "has {} bytes, expected at most {}", text.size(), file_limit);
-      return {};
-    }
-    const auto control = std::find_if(text.begin(), text.end(), [](char c) {
-      return static_cast<u8>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t';
-    });
-    if (control != text.end()) {
-      problems_.add(origin.label, "", "is not a text file: byte 0x{:02x} at offset {}", static_cast<u8>(*control),
-                    control - text.begin());
-      return {};
-    }
-    if (text.find('\r') != std::string::npos && text.find('\n') == std::string::npos) {
-      problems_.add(origin.label, "", "has lines that end with a carriage return alone, expected line feeds");
-      return {};
-    }
-    try {
-      if (has_second_document(text)) {
-        problems_.add(origin.label, "", "is not a single YAML document");
-        return {};
-      }
-      YAML::Node root = YAML::Load(text);
-      if (root.IsNull()) {
-        problems_.add(origin.label, "", "is empty, expected a map of keys");
-      } else if (!root.IsMap()) {
-        problems_.add(origin.at(root), "", "found {}, expected a map of keys", kind_of(root));
-      }
-      return root;
-    } catch (const YAML::DeepRecursion& error) {
-      problems_.add(origin.at(error.mark), "", "lists and maps are nested too deeply");
-      return {};
-    } catch (const YAML::Exception& error) {
-      const bool tab = text.find('\t') != std::string::npos;
-      problems_.add(origin.at(error.mark), "", "is not YAML: {}{}", error.msg,
-                    tab ? " (the file contains tabs; YAML is indented with spaces)" : "");
-      return {};
-    }
   }
 
   /// Presets are applied first, whatever the order of the keys; a preset that --set names replaces the file's.
@@ -204,7 +161,7 @@ class Reader {
     if (!text) return;
     scenario_->sources.push_back({*file, sha256_of(*text)});
     const Origin preset_origin{file->string(), file->parent_path(), true};
-    const YAML::Node root = parse(*text, preset_origin);
+    const YAML::Node root = parse_yaml(*text, preset_origin.label, problems_);
     if (!root.IsMap()) return;
     apply_preset_of(root, preset_origin, path, folder, group, depth + 1);
     apply_map(root, group, path, preset_origin);
@@ -236,7 +193,7 @@ class Reader {
 
   std::optional<std::string> read_text(const fs::path& file, const std::string& where, const std::string& key) {
     try {
-      return read_input_file(file, file_limit);
+      return read_input_file(file, yaml_file_limit);
     } catch (const InputError& error) {
       problems_.add(where, key, "{}", error.what());
       return std::nullopt;
@@ -537,7 +494,7 @@ std::unique_ptr<Scenario> read_scenario_text(const std::string& text, const fs::
 }
 
 std::unique_ptr<Scenario> read_scenario(const fs::path& file, const ScenarioOptions& options) {
-  return read_scenario_text(read_input_stream(file, file_limit), file, options);
+  return read_scenario_text(read_input_stream(file, yaml_file_limit), file, options);
 }
 
 }  // namespace bvp

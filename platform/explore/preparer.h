@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done with a point before it runs: constraints, reading of its scenario, and the key of its content.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "platform/explore/definition.h"
+#include "platform/explore/point_source.h"
+#include "platform/report/provenance.h"
+
+namespace bvp {
+
+struct PreparedPoint {
+  enum class State {
+    ready,
+    excluded,  ///< a constraint does not hold
+    refused,   ///< no scenario: the values exclude each other
+  };
+  State state = State::ready;
+  std::string reason;               ///< of the other two, in words that are equal for equal reasons
+  std::string file;                 ///< of the scenario
+  std::vector<Override> overrides;  ///< all: what the sweep sets and what the point sets
+  /// SHA-256 of all that the result depends on: build, parameters, network, and the content of files.
+  std::string key;
+};
+
+class PointPreparer {
+ public:
+  /// @throws InputError  a constraint has values of the wrong kind
+  PointPreparer(const SweepDefinition& definition, const ScenarioOptions& options, const BuildInfo& build);
+
+  [[nodiscard]] PreparedPoint prepare(const SweepPoint& point);
+  /// Only the constraints that keys of the scenario decide; much faster. @return the one that does not hold, or null
+  [[nodiscard]] const Expression* broken_constraint(const SweepPoint& point);
+
+ private:
+  [[nodiscard]] std::optional<ExpressionValue> key_value(const SweepPoint& point, const std::string& name);
+  [[nodiscard]] const Scenario* scenario_of_presets(const SweepPoint& point);
+  [[nodiscard]] std::unique_ptr<Scenario> read(const PreparedPoint& point) const;
+  [[nodiscard]] std::string content_key(const Scenario& scenario);
+  [[nodiscard]] const std::string& hash_of(const std::filesystem::path& file);
+
+  const SweepDefinition& definition_;
+  const ScenarioOptions& options_;
+  std::string build_;
+  /// Scenarios with the values of those axes alone that change other keys (presets, a memory standard).
+  std::map<std::string, std::unique_ptr<Scenario>> scenarios_;
+  std::map<std::string, std::string> hashes_;  // by path
+};
+
+/// What identifies the build in keys: its commit; where files differed from it, the hash of the executable as well.
+[[nodiscard]] std::string build_identity(const BuildInfo& build);
+
+/// The value of a key of a scenario; nullopt if there is no such key.
+[[nodiscard]] std::optional<ExpressionValue> scenario_value(const Scenario& scenario, const std::string& key);
+
+/// The first line of a reader's message without the place, which names the point's values: equal reasons are counted
+/// together. @param file  of the scenario
+[[nodiscard]] std::string general_reason(const std::string& message, const std::string& file);
+
+}  // namespace bvp
