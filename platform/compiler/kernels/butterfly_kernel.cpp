@@ -295,8 +295,8 @@ class StageBuilder {
   }
 
   /// Both points of a pair lie in one group: the pairs of group 0 go to the free one, then those of group 1 to the
-  /// place of group 0. The two outputs of a pair are the innermost trips, so that both are computed before a third
-  /// pair's output takes the place of an input. Streams: 0 lower points, 1 upper points, 2 ratios, 3 outputs.
+  /// place of group 0. The two outputs of a pair are the innermost trips, so that both have been computed before an
+  /// output of group 1 takes the place of their inputs. Streams: 0 lower points, 1 upper points, 2 ratios, 3 outputs.
   u16 add_layer_within_groups(unsigned layer, unsigned tag) {
     const PairLoops loops = pair_loops(layer);
     const Groups groups = during_[layer].front();  // the same on all PEs before the first exchange
@@ -316,8 +316,8 @@ class StageBuilder {
     return builder_.add(Unit::cal, 4, tag, {{Opcode::fmar, {3, 0}, {0, 0}, {1, 0}, {2, 0}}}, streams, trips);
   }
 
-  /// The points of a pair lie in the two groups: lower outputs go to the free group, upper ones stay in theirs. Streams
-  /// as above.
+  /// The points of a pair lie in the two groups: lower outputs go to the free group, upper ones stay in theirs.
+  /// Streams: as in add_layer_within_groups.
   u16 add_layer_across_groups(unsigned layer, unsigned tag) {
     const PairLoops loops = pair_loops(layer);
     const Streams streams{group_stream(during_[layer], &Groups::zero), group_stream(during_[layer], &Groups::one),
