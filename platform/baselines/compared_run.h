@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "platform/baselines/workload.h"
 #include "platform/network/network.h"
 
 namespace bvp {
@@ -14,6 +15,7 @@ struct ComparedRun {
   std::string name;
   std::string directory;  // of a run that was read, or empty
   Network network;
+  WorkForm form;       // in which the run computed the network
   u64 inferences = 1;  // of the network, a batch each
   double time_s = 0;
   double energy_j = 0;       // with DRAM

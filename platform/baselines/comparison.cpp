@@ -62,7 +62,8 @@ BaselineRow row_of(const BaselineParameters& parameters, const ComparedRun& run,
 }  // namespace
 
 std::vector<BaselineRow> compare_with_baselines(const BaselineParameters& parameters, const ComparedRun& run) {
-  const std::vector<KernelWork> own = network_work(run.network), dense = network_work(dense_counterpart(run.network));
+  const std::vector<KernelWork> own = network_work(run.network, run.form),
+                                dense = network_work(dense_counterpart(run.network));
   const Comparand with{run, own, dense, parameters.technology};
   std::vector<BaselineRow> rows;
   for (const auto& machine : parameters.machines) {
@@ -151,7 +152,7 @@ Json comparison_json(const BaselineParameters& parameters, const ComparedRun& ru
           {"energy_dram_pj_per_bit", run.dram_pj_per_bit ? Json(*run.dram_pj_per_bit) : Json(nullptr)},
           {"peak_flops_per_s", run.peak_flops_per_s},
           {"dense_flops", total_flops(network_work(dense_counterpart(run.network)))},
-          {"network_flops", total_flops(network_work(run.network))},
+          {"network_flops", total_flops(network_work(run.network, run.form))},
           {"technology", parameters.technology.get()},
           {"baselines", baselines}};
 }

@@ -11,8 +11,9 @@ constexpr double bytes_per_value = 2;
 
 class Work {
  public:
-  explicit Work(const Network& network)
+  Work(const Network& network, const WorkForm& form)
       : network_(network),
+        form_(form),
         batch_(static_cast<double>(network.batch)),
         tokens_(static_cast<double>(network.tokens)),
         rows_(batch_ * tokens_),
@@ -53,13 +54,23 @@ class Work {
     const auto n = static_cast<double>(points), layers = static_cast<double>(log2_of(points));
     const u64 whole_stacks = (outputs + points - 1) / points;
     const auto stacks = static_cast<double>(whole_stacks);
-    add(name, KernelWork::Kind::butterfly, 3 * rows_ * stacks * n * layers,
-        rows_ * (in + out) + 2 * stacks * n * layers + out, points);
+    const double flops_of_output = form_.normalised ? 2 : 3, weights_of_output = form_.normalised ? 1 : 2;
+    const double scales = form_.normalised ? out : 0;
+    add(name, KernelWork::Kind::butterfly, flops_of_output * rows_ * stacks * n * layers,
+        rows_ * (in + out) + weights_of_output * stacks * n * layers + out + scales, points);
   }
 
   void add_fft() {
     const u64 along_hidden = next_power_of_two(network_.hidden), along_tokens = next_power_of_two(network_.tokens);
     const auto n = static_cast<double>(along_hidden), m = static_cast<double>(along_tokens);
+    if (form_.real_fft) {
+      // Two columns are one complex column; of the spectra along the tokens, half of the rows say all.
+      const double of_tokens = 5 * hidden_ / 2 * m * static_cast<double>(log2_of(along_tokens)) + 2 * tokens_ * hidden_;
+      add("fft_tokens", KernelWork::Kind::fft, batch_ * of_tokens, rows_ * 2 * hidden_, along_tokens);
+      add("fft_hidden", KernelWork::Kind::fft, 5 * rows_ / 2 * n * static_cast<double>(log2_of(along_hidden)),
+          rows_ * 3 * hidden_, along_hidden);
+      return;
+    }
     // Real in, complex between, real out.
     add("fft_hidden", KernelWork::Kind::fft, 5 * rows_ * n * static_cast<double>(log2_of(along_hidden)),
         rows_ * (hidden_ + 2 * n), along_hidden);
@@ -90,13 +101,16 @@ class Work {
   void add_norm(const char* name) { add(name, KernelWork::Kind::elementwise, 0, 3 * rows_ * hidden_); }
 
   const Network& network_;
+  const WorkForm form_;
   const double batch_, tokens_, rows_, hidden_;
   std::vector<KernelWork> work_;
 };
 
 }  // namespace
 
-std::vector<KernelWork> network_work(const Network& network) { return Work(network).build(); }
+std::vector<KernelWork> network_work(const Network& network, const WorkForm& form) {
+  return Work(network, form).build();
+}
 
 Network dense_counterpart(Network network) {
   for (EncoderLayer& layer : network.layers) layer = {Mixing::attention, LinearKind::dense, LinearKind::dense};

@@ -23,10 +23,18 @@ struct KernelWork {
   u64 points = 0;    // butterfly, fft: of one transform
 };
 
+/// Reductions of work that a network allows. A machine that is held against a run gets those that the run has had.
+struct WorkForm {
+  bool normalised = false;  // butterflies have one fused multiply-add and one weight an output
+  bool real_fft = false;    // two-dimensional transforms use that input and result are real
+};
+
 /// FLOP: a dense layer or the classifier head 2 in out, attention 4 tokens hidden a token, a butterfly 3 n log2 n a
-/// stack, an FFT 5 n log2 n, n padded to a power of two; embedding, pooling, norms, activations and softmax count none.
-/// Biases, activations and softmax are fused into their kernels, attention keeps its scores on the chip.
-[[nodiscard]] std::vector<KernelWork> network_work(const Network& network);
+/// stack (normalised 2 n log2 n), a complex FFT 5 n log2 n, n padded to a power of two; the real form takes half of the
+/// transforms and two additions for each value to separate their spectra. Embedding, pooling, norms, activations and
+/// softmax count none. Biases, activations and softmax are fused into their kernels, attention keeps its scores on the
+/// chip.
+[[nodiscard]] std::vector<KernelWork> network_work(const Network& network, const WorkForm& form = {});
 
 /// The network with attention and dense matrices in every layer.
 [[nodiscard]] Network dense_counterpart(Network network);

@@ -51,10 +51,20 @@ void check_firmware(const std::string& what, const std::string& firmware) {
       "{}: found run.firmware '{}', expected the platform's own: baselines compute the network once", what, firmware));
 }
 
+/// The form of the work, from the plan in the summary of a run; the plans of older versions do not name it.
+template <class AnyJson>
+WorkForm form_of(const AnyJson& plan) {
+  const auto says = [&](const char* key, const char* word) {
+    return plan.is_object() && plan.contains(key) && plan[key] == word;
+  };
+  return {says("butterflies", "normalised"), says("fft", "real")};
+}
+
 ComparedRun compared(const Scenario& scenario, const RunResult& result) {
   ComparedRun run;
   run.name = scenario.name;
   run.network = scenario.network;
+  run.form = form_of(result.plan);
   run.inferences = result.inferences;
   run.time_s = result.time_s;
   run.energy_j = result.energy_j;
@@ -133,6 +143,7 @@ Item from_run(const CompareCommand& command, const fs::path& directory) {
         fmt::format("{}: the run failed or was stopped; its figures are not those of the network", file));
   }
   item.run.network = item.scenario->network;
+  item.run.form = form_of(summary["plan"]);
   const auto positive = [&](const char* key) {
     const auto value = summary[key].get<double>();
     if (value > 0) return value;

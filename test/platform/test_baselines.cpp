@@ -145,6 +145,28 @@ TEST_CASE("baselines: work of an embedding and a classifier head", "[baselines]"
   CHECK(network_work(network).end()[-2].name == "norm2");
 }
 
+TEST_CASE("baselines: reductions of work that a run has had", "[baselines]") {
+  // 64 tokens of 128 values, FFN of 128: one butterfly stack of 128 points twice.
+  Network network = network_of(64, 128, 1, butterfly_layer);
+  network.ffn = 128;
+  const auto of = [&](const WorkForm& form, const std::string& name) {
+    for (const KernelWork& kernel : network_work(network, form)) {
+      if (kernel.name == name) return kernel;
+    }
+    return KernelWork{};
+  };
+  CHECK(of({}, "ffn_up").flops == 3 * 64 * 128 * 7);
+  CHECK(of({true, false}, "ffn_up").flops == 2 * 64 * 128 * 7);
+  CHECK(of({}, "ffn_up").bytes == 2 * (64 * 256 + 2 * 128 * 7 + 128));
+  CHECK(of({true, false}, "ffn_up").bytes == 2 * (64 * 256 + 128 * 7 + 128 + 128));
+  CHECK(of({false, true}, "ffn_up").flops == of({}, "ffn_up").flops);
+  CHECK(of({}, "fft_hidden").flops == 5 * 64 * 128 * 7);
+  CHECK(of({}, "fft_tokens").flops == 5 * 128 * 64 * 6);
+  CHECK(of({false, true}, "fft_hidden").flops == 5 * 32 * 128 * 7);
+  CHECK(of({false, true}, "fft_tokens").flops == 5 * 64 * 64 * 6 + 2 * 64 * 128);
+  CHECK(of({true, true}, "fft_hidden").bytes < of({}, "fft_hidden").bytes);
+}
+
 TEST_CASE("baselines: a Xavier NX takes the slower of arithmetic and memory, and a launch", "[baselines]") {
   Alone parent;
   JetsonParameters nx(&parent);
