@@ -46,7 +46,7 @@ class Applications(unittest.TestCase):
     def test_network_reports_its_tasks(self):
         printed = self.application("network", 0)
         lines = [r"butterfly-vp firmware: network runtime", r"5 tasks, 2 layers, ring of \d+ commands",
-                 r"task 1/5 layers\.0\.fft_hidden done at cycle \d+", r"network done: \d+ cycles"]
+                 r"network done: \d+ cycles"]
         places = [re.search("^" + line, printed, re.M) for line in lines]
         self.assertNotIn(None, places, printed)
         self.assertEqual([place.start() for place in places], sorted(place.start() for place in places))

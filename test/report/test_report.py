@@ -321,7 +321,7 @@ class Report(unittest.TestCase):
 
     def test_runs_that_cannot_be_compared(self):
         self.vp("run", SMALL, "--quiet", "--out", "base")
-        self.vp("run", SMALL, "--quiet", "--out", "failed", "--set", "run.time_limit_s=4e-5", expect=1)
+        self.vp("run", SMALL, "--quiet", "--out", "failed", "--set", "run.time_limit_s=2e-5", expect=1)
         self.vp("run", SMALL, "--quiet", "--out", "longer", "--set", "network.tokens=256")
         self.vp("run", SMALL, "--quiet", "--out", "twice", "--firmware", FIRMWARE / "awake.elf")
         self.vp("run", SMALL, "--quiet", "--out", "slower", "--set", "soc.array.clock_hz=5e8", "--set", "energy.dram_pj_per_bit=8")
