@@ -15,6 +15,7 @@ namespace bvp {
 namespace {
 
 constexpr std::chrono::milliseconds rewrite_interval{100}, first_line_after{2000}, line_interval{5000};
+constexpr std::chrono::milliseconds open_line_limit{3000};
 
 std::string stage_text(RunProgress::Stage stage) {
   return stage == RunProgress::Stage::preparing ? "reading and planning" : "verifying the results";
@@ -91,7 +92,10 @@ void ProgressLine::show(const RunProgress& progress) {
     if (rewrites_) next_ = now;
   }
   if (!enabled_ || now < next_) return;
+  if (line_open_ && now < opened_ + open_line_limit) return;
   next_ = now + (rewrites_ ? rewrite_interval : line_interval);
+  if (line_open_) say("\n");
+  line_open_ = false;
   left_.note(std::chrono::duration<double>(now - begin_).count(), progress.done);
   if (rewrites_) {
     // Some terminals begin a new line after the last column.
@@ -102,6 +106,11 @@ void ProgressLine::show(const RunProgress& progress) {
     say(progress_text(progress, left_.seconds(), unlimited) + "\n");
   }
   visible_ = rewrites_;
+}
+
+void ProgressLine::printed(bool line_open) {
+  line_open_ = line_open;
+  if (line_open) opened_ = Clock::now();
 }
 
 void ProgressLine::clear() {

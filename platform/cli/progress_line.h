@@ -41,15 +41,19 @@ class ProgressLine {
   void show(const RunProgress& progress);
   /// Clears the line, so that other output can be printed on the terminal.
   void clear();
+  /// Other output has been printed. Where it has left its line open, the progress waits for the end of that line, at
+  /// most some seconds, because it would overwrite what stands there.
+  void printed(bool line_open);
 
  private:
   using Clock = std::chrono::steady_clock;
 
   bool enabled_, rewrites_;
-  bool visible_ = false;
+  bool visible_ = false, line_open_ = false;
   RunProgress::Stage stage_ = RunProgress::Stage::preparing;
-  Clock::time_point begin_;  // of the stage
-  Clock::time_point next_;   // not before that another line
+  Clock::time_point begin_;   // of the stage
+  Clock::time_point next_;    // not before that another line
+  Clock::time_point opened_;  // when the open line was printed on
   TimeLeft left_;
 };
 

@@ -85,6 +85,7 @@ class UartSink {
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
     if (!text.empty()) line_open_ = text.back() != '\n';
+    progress.printed(line_open_);
   }
 
   /// Ends a line that the firmware has left open.
