@@ -28,6 +28,8 @@ using Value = ExpressionValue;
 
 /// Formulas that are nested deeper could overflow the stack.
 constexpr int deepest = 100;
+/// Characters of a formula. A formula is evaluated recursively, an operator a level.
+constexpr std::size_t longest = 10000;
 
 struct Token {
   enum class Kind { end, number, word, name, symbol };
@@ -359,6 +361,9 @@ std::optional<Value> evaluate(const Node& node, const Expression::Lookup& lookup
 }  // namespace
 
 Expression::Expression(const std::string& text) : text_(text) {
+  if (text.size() > longest) {
+    throw ExpressionError(fmt::format("found a formula of {} characters, expected at most {}", text.size(), longest));
+  }
   root_ = std::make_unique<Node>(Parser(text_, names_).whole());
 }
 Expression::~Expression() = default;

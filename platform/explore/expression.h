@@ -22,7 +22,8 @@ struct ExpressionError : std::runtime_error {
 
 /// A formula such as "area_mm2 < 40 and soc.dram.standard == 'ddr4_3200'". Operators, the weakest first: or, and, not,
 /// comparisons (< <= > >= == !=), + -, * /, unary -, ^. Functions: min, max (both of two or more values), abs, sqrt,
-/// log2. Words stand in quotes; true and false are truth values; every other name is looked up.
+/// log2. A formula has at most 10,000 characters. Words stand in quotes; true and false are truth values; every other
+/// name is looked up.
 class Expression {
  public:
   /// The value of a name; nullopt: it has none.

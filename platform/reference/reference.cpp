@@ -183,25 +183,33 @@ class Evaluation {
     return y;
   }
 
+  /// Each stack of a butterfly computes `n` outputs from the features, padded with zeros: compute(stack, points) does
+  /// so in place for one panel. The last outputs are cut off.
+  template <class Compute>
+  [[nodiscard]] HalfPanels in_stacks(const HalfPanels& x, u64 n, u64 outputs, const Compute& compute) const {
+    HalfPanels y(x.panels(), outputs);
+    std::vector<u16> points(n * panel_width);
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      const u16* from = x.row(panel, 0);
+      for (u64 stack = 0; stack * n < outputs; ++stack) {
+        const auto end = std::copy(from, from + x.features() * panel_width, points.begin());
+        std::fill(end, points.end(), u16{0});
+        compute(stack, points.data());
+        const u64 kept = std::min(n, outputs - stack * n);
+        std::copy_n(points.begin(), kept * panel_width, y.row(panel, stack * n));
+      }
+    }
+    return y;
+  }
+
   [[nodiscard]] HalfPanels butterfly(const HalfPanels& x, const std::string& name, u64 outputs) const {
     const u64 n = next_power_of_two(x.features());
     const unsigned log_n = log2_of(n);
     const u64 stacks = (outputs + n - 1) / n;
     const u64 factors = log_n * n / 2 * 4;
     const u16* twiddle = find_tensor(parameters_, name + ".twiddle", stacks * factors);
-    HalfPanels y(x.panels(), outputs);
-    std::vector<u16> points(n * panel_width);
-    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
-      const u16* from = x.row(panel, 0);
-      for (u64 stack = 0; stack < stacks; ++stack) {
-        const auto end = std::copy(from, from + x.features() * panel_width, points.begin());
-        std::fill(end, points.end(), u16{0});
-        kernels_.butterfly(log_n, twiddle + stack * factors, points.data());
-        const u64 kept = std::min(n, outputs - stack * n);
-        std::copy_n(points.begin(), kept * panel_width, y.row(panel, stack * n));
-      }
-    }
-    return y;
+    return in_stacks(x, n, outputs,
+                     [&](u64 stack, u16* points) { kernels_.butterfly(log_n, twiddle + stack * factors, points); });
   }
 
   /// With the bias.
@@ -218,20 +226,13 @@ class Evaluation {
       scales.push_back(to_half(form.owed(i / n, i % n) * owed.by_result));
       biases.push_back(to_half(static_cast<double>(from_half(bias[i])) * owed.by_result));
     }
-    HalfPanels y(x.panels(), outputs);
-    std::vector<u16> points(n * panel_width);
-    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
-      const u16* from = x.row(panel, 0);
-      for (u64 stack = 0; stack < stacks; ++stack) {
-        const auto end = std::copy(from, from + x.features() * panel_width, points.begin());
-        std::fill(end, points.end(), u16{0});
-        for (unsigned layer = 0; layer < log_n; ++layer) {
-          const auto compute = form.pays(layer) ? kernels_.butterfly_layer : kernels_.normal_layer;
-          compute(log_n, layer, form.scalars(stack, layer), points.data());
-        }
-        const u64 kept = std::min(n, outputs - stack * n);
-        std::copy_n(points.begin(), kept * panel_width, y.row(panel, stack * n));
+    HalfPanels y = in_stacks(x, n, outputs, [&](u64 stack, u16* points) {
+      for (unsigned layer = 0; layer < log_n; ++layer) {
+        const auto compute = form.pays(layer) ? kernels_.butterfly_layer : kernels_.normal_layer;
+        compute(log_n, layer, form.scalars(stack, layer), points);
       }
+    });
+    for (std::size_t panel = 0; panel < y.panels(); ++panel) {
       kernels_.scale_and_add(outputs, scales.data(), biases.data(), y.row(panel, 0));
     }
     return y;

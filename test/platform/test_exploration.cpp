@@ -59,6 +59,13 @@ TEST_CASE("what is no formula is refused with its column", "[exploration]") {
   CHECK_THROWS_AS(Expression("a == flag").holds(lookup), ExpressionError);
   CHECK_THROWS_AS(Expression("a").holds(lookup), ExpressionError);
   CHECK_THROWS_AS(Expression(std::string(100'000, '(')), ExpressionError);
+  const auto sum_of = [](std::size_t terms) {
+    std::string text = "1";
+    for (std::size_t i = 1; i < terms; ++i) text += "+1";
+    return text;
+  };
+  CHECK(number(sum_of(5000).c_str()) == 5000);
+  CHECK_THROWS_WITH(Expression(sum_of(400'000)), Catch::Contains("found a formula of 799999 characters"));
   CHECK_THROWS_AS(Expression(std::string(100'000, '-') + "1 ^ " + std::string(1000, ' ') + "("), ExpressionError);
 }
 

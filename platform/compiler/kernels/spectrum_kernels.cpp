@@ -5,14 +5,12 @@
 #include <functional>
 #include <vector>
 
+#include "platform/compiler/kernels/segment_builder.h"
 #include "platform/compiler/kernels/streams.h"
 
 namespace bvp {
 
 namespace {
-
-constexpr EdgeKind data = EdgeKind::data;
-constexpr EdgeKind space = EdgeKind::space;
 
 /// The two scopes of these kernels: segments that run for each iteration of level 1, and those that run once for each
 /// iteration of level 0, which take the row or the panel that is its own mirror image.
@@ -42,8 +40,8 @@ std::array<u32, 2> share_out(KernelBuilder& builder, u32 groups, u32 chunks) {
 // This function is long because it lists the segments of a kernel in the order of their data.
 SpectrumKernel make_separation_kernel(const CompilerTarget& target, const SeparationSpec& spec, u32 groups) {
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
-  // Slots of a row: p[u], p[m], q[u], q[m] and two sums; the differences overwrite p[u] and q[u].
-  constexpr u32 slots_of_row = 6;
+  // Slots of a row; the differences overwrite p[u] and q[u].
+  enum Slot : u32 { p_u, p_m, q_u, q_m, sum_p, sum_q, slots_of_row };
   const u32 half = spec.points / 2, depth = target.in_flight(2);
   u32 chunk = std::min(half, 16u);
   while (chunk > 1 && slots_of_row * (depth * chunk + 1) > target.operand_vectors) chunk /= 2;
@@ -58,43 +56,42 @@ SpectrumKernel make_separation_kernel(const CompilerTarget& target, const Separa
     const u32 rotation = chunks ? depth : 1;
     const Stream slots =
         rotating(builder.allocate_vectors(rotation * slots_of_row * rows), scope, rotation, slots_of_row * rows);
-    const auto slot = [&](u32 number) { return Operand{0, static_cast<u16>(number * rows)}; };
-    const auto memory = [&](unsigned launch_register, const PanelLayout& layout, u32 at, i32 step) {
-      Stream stream = row_stream(launch_register, static_cast<i32>(at * layout.row_bytes()));
+    const auto at = [&](const SegmentOperand& first_slot, u32 slot) { return first_slot + slot * rows; };
+    const auto memory = [&](unsigned launch_register, const PanelLayout& layout, u32 row, i32 step) {
+      Stream stream = row_stream(launch_register, static_cast<i32>(row * layout.row_bytes()));
       stream.instance_stride[0] = static_cast<i32>(layout.panel_bytes());
       if (chunks) stream.instance_stride[1] = step * static_cast<i32>(rows);
       return stream;
     };
-    const auto load = [&](unsigned launch_register, u32 number) {
-      return builder.add(Unit::load, scope, 0,
-                         {{Opcode::ld, slot(number), {1, 0}, {}, {}}, {Opcode::ld, slot(number + 1), {2, 0}, {}, {}}},
-                         {slots,
-                          memory(launch_register, spec.input, first, in_row),
-                          memory(launch_register, spec.input, mirror, -in_row),
-                          {}},
-                         {trips(rows, {1, in_row, -in_row, 0})});
+    const auto load = [&](unsigned launch_register, u32 u_slot, u32 m_slot) {
+      SegmentBuilder segment(builder, Unit::load, scope, 0, {rows});
+      const auto to = segment.at(slots, {1});
+      segment.ld(at(to, u_slot), segment.at(memory(launch_register, spec.input, first, in_row), {in_row}));
+      segment.ld(at(to, m_slot), segment.at(memory(launch_register, spec.input, mirror, -in_row), {-in_row}));
+      return segment.finish();
     };
-    const u16 load_p = load(separation_register::p, 0), load_q = load(separation_register::q, 2);
-    const u16 cal = builder.add(Unit::cal, scope, 1,
-                                {{Opcode::add, slot(4), slot(0), slot(1), {}},
-                                 {Opcode::add, slot(5), slot(2), slot(3), {}},
-                                 {Opcode::sub, slot(0), slot(1), slot(0), {}},
-                                 {Opcode::sub, slot(2), slot(2), slot(3), {}}},
-                                {slots, {}, {}, {}}, {trips(rows, {1, 0, 0, 0})});
-    builder.edge(load_p, cal, data);
-    builder.edge(load_q, cal, data);
+    const u16 load_p = load(separation_register::p, p_u, p_m), load_q = load(separation_register::q, q_u, q_m);
+    SegmentBuilder separate(builder, Unit::cal, scope, 1, {rows});
+    const auto row = separate.at(slots, {1});
+    separate.add(at(row, sum_p), at(row, p_u), at(row, p_m));
+    separate.add(at(row, sum_q), at(row, q_u), at(row, q_m));
+    separate.sub(at(row, p_u), at(row, p_m), at(row, p_u));
+    separate.sub(at(row, q_u), at(row, q_u), at(row, q_m));
+    const u16 cal = separate.finish();
+    builder.data(load_p, cal);
+    builder.data(load_q, cal);
     const auto store = [&](unsigned re, u32 re_slot, unsigned im, u32 im_slot) {
-      const u16 segment = builder.add(
-          Unit::store, scope, 2,
-          {{Opcode::st, {1, 0}, slot(re_slot), {}, {}}, {Opcode::st, {2, 0}, slot(im_slot), {}, {}}},
-          {slots, memory(re, spec.output, half - first, -out_row), memory(im, spec.output, half - first, -out_row), {}},
-          {trips(rows, {1, -out_row, -out_row, 0})});
-      builder.edge(cal, segment, data);
-      builder.edge(segment, load_p, space, rotation);
-      builder.edge(segment, load_q, space, rotation);
+      SegmentBuilder save(builder, Unit::store, scope, 2, {rows});
+      const auto from = save.at(slots, {1});
+      save.st(save.at(memory(re, spec.output, half - first, -out_row), {-out_row}), at(from, re_slot));
+      save.st(save.at(memory(im, spec.output, half - first, -out_row), {-out_row}), at(from, im_slot));
+      const u16 segment = save.finish();
+      builder.data(cal, segment);
+      builder.space(segment, load_p, rotation);
+      builder.space(segment, load_q, rotation);
     };
-    store(separation_register::x_re, 4, separation_register::x_im, 2);
-    store(separation_register::y_re, 5, separation_register::y_im, 0);
+    store(separation_register::x_re, sum_p, separation_register::x_im, q_u);
+    store(separation_register::y_re, sum_q, separation_register::y_im, p_u);
   };
   add_rows(each_chunk, chunk, 1, spec.points - 1);
   add_rows(once, 1, 0, 0);
@@ -128,12 +125,10 @@ SpectrumKernel make_mirror_kernel(const CompilerTarget& target, const MirrorSpec
     const auto copy = [&](u32 slot, u32 count, const Stream& from, const Stream& to) {
       Stream at = slots;
       at.base += static_cast<i32>(slot);
-      loads.push_back(builder.add(Unit::load, scope, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}}, {at, from, {}, {}},
-                                  {trips(count, {1, -x_step, 0, 0})}));
-      stores.push_back(builder.add(Unit::store, scope, 1, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}}, {at, to, {}, {}},
-                                   {trips(count, {1, y_step, 0, 0})}));
-      builder.edge(loads.back(), stores.back(), data);
-      builder.edge(stores.back(), loads.back(), space, rotation);
+      loads.push_back(add_load(builder, scope, 0, {count}, {at, {1}}, {from, {-x_step}}));
+      stores.push_back(add_store(builder, scope, 1, {count}, {at, {1}}, {to, {y_step}}));
+      builder.data(loads.back(), stores.back());
+      builder.space(stores.back(), loads.back(), rotation);
     };
     // Column i > 0 of a panel takes column lanes - i of the panel that mirrors it. Column 0 takes column 0 of the panel
     // behind that one; the first column of all takes itself.
@@ -169,36 +164,27 @@ SpectrumKernel make_scaled_sum_kernel(const CompilerTarget& target, const Scaled
   result.shared_by = share_out(builder, groups, result.counts[0]);
 
   const u32 factor_slot = builder.allocate_vectors(1);
-  const u16 constant =
-      builder.add(Unit::load, 0, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                  {stream_at(static_cast<i32>(factor_slot)), row_stream(scaled_sum_register::constant), {}, {}}, {});
+  const u16 constant = add_load(builder, 0, 0, {}, {stream_at(static_cast<i32>(factor_slot)), {}},
+                                {row_stream(scaled_sum_register::constant), {}});
   constexpr unsigned each_row_chunk = 3;
   const Stream s = rotating(builder.allocate_vectors(depth * rows), each_row_chunk, depth, rows);
   const Stream x = rotating(builder.allocate_vectors(depth * rows), each_row_chunk, depth, rows);
   const auto row = static_cast<i32>(spec.layout.row_bytes());
-  const auto memory = [&](unsigned launch_register) {
-    Stream stream = row_stream(launch_register);
-    stream.instance_stride = {static_cast<i32>(spec.layout.group_bytes()), static_cast<i32>(spec.layout.panel_bytes()),
-                              row * static_cast<i32>(rows), 0};
-    return stream;
-  };
-  const auto load = [&](const Stream& slots, unsigned launch_register) {
-    return builder.add(Unit::load, each_row_chunk, 0, {{Opcode::ld, {0, 0}, {1, 0}, {}, {}}},
-                       {slots, memory(launch_register), {}, {}}, {trips(rows, {1, row, 0, 0})});
-  };
-  const u16 load_s = load(s, scaled_sum_register::s), load_x = load(x, scaled_sum_register::x);
-  const u16 sum =
-      builder.add(Unit::cal, each_row_chunk, 1, {{Opcode::fmas, {1, 0}, {0, 0}, {2, 0}, {1, 0}}},
-                  {s, x, stream_at(static_cast<i32>(factor_slot * lanes)), {}}, {trips(rows, {1, 1, 0, 0})});
-  const u16 store = builder.add(Unit::store, each_row_chunk, 2, {{Opcode::st, {1, 0}, {0, 0}, {}, {}}},
-                                {x, memory(scaled_sum_register::y), {}, {}}, {trips(rows, {1, row, 0, 0})});
-  builder.edge(constant, sum, data);
-  builder.edge(load_s, sum, data);
-  builder.edge(load_x, sum, data);
-  builder.edge(sum, store, data);
-  builder.edge(sum, load_s, space, depth);
-  builder.edge(store, load_x, space, depth);
-  builder.edge(sum, constant, space, 1);
+  const auto memory = [&](unsigned launch_register) { return row_chunk_stream(launch_register, spec.layout, rows); };
+  const u16 load_s = add_load(builder, each_row_chunk, 0, {rows}, {s, {1}}, {memory(scaled_sum_register::s), {row}});
+  const u16 load_x = add_load(builder, each_row_chunk, 0, {rows}, {x, {1}}, {memory(scaled_sum_register::x), {row}});
+  SegmentBuilder scale_and_add(builder, Unit::cal, each_row_chunk, 1, {rows});
+  const auto sum_s = scale_and_add.at(s, {1}), sum_x = scale_and_add.at(x, {1});
+  scale_and_add.fmas(sum_x, sum_s, scale_and_add.at(stream_at(static_cast<i32>(factor_slot * lanes))), sum_x);
+  const u16 sum = scale_and_add.finish();
+  const u16 store = add_store(builder, each_row_chunk, 2, {rows}, {x, {1}}, {memory(scaled_sum_register::y), {row}});
+  builder.data(constant, sum);
+  builder.data(load_s, sum);
+  builder.data(load_x, sum);
+  builder.data(sum, store);
+  builder.space(sum, load_s, depth);
+  builder.space(store, load_x, depth);
+  builder.space(sum, constant, 1);
   result.kernel = builder.finish();
   return result;
 }

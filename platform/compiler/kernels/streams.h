@@ -30,6 +30,15 @@ inline Stream row_stream(unsigned launch_register, i32 offset = 0) {
   return stream;
 }
 
+/// Rows of a matrix, `rows` at a time: lane groups at instance level 0, panels at level 1, the rows of a tile at
+/// level 2.
+inline Stream row_chunk_stream(unsigned launch_register, const PanelLayout& layout, u32 rows) {
+  Stream stream = row_stream(launch_register);
+  stream.instance_stride = {static_cast<i32>(layout.group_bytes()), static_cast<i32>(layout.panel_bytes()),
+                            static_cast<i32>(layout.row_bytes() * rows), 0};
+  return stream;
+}
+
 /// `depth` buffers of `span` vectors, which the iterations of a scope use in turn.
 inline Stream rotating(u32 base, unsigned scope, u32 depth, u32 span) {
   Stream stream = stream_at(static_cast<i32>(base));

@@ -40,12 +40,7 @@ SumKernel make_add_kernel(const CompilerTarget& target, const AddSpec& spec, u32
   const Stream x = rotating(builder.allocate_vectors(depth * rows), 3, depth, rows);
   const Stream y = rotating(builder.allocate_vectors(depth * rows), 3, depth, rows);
   const auto row = static_cast<i32>(spec.layout.row_bytes());
-  const auto memory = [&](unsigned launch_register) {
-    Stream stream = row_stream(launch_register);
-    stream.instance_stride = {static_cast<i32>(spec.layout.group_bytes()), static_cast<i32>(spec.layout.panel_bytes()),
-                              row * static_cast<i32>(rows), 0};
-    return stream;
-  };
+  const auto memory = [&](unsigned launch_register) { return row_chunk_stream(launch_register, spec.layout, rows); };
   const u16 load_x = add_load(builder, 3, 0, {rows}, {x, {1}}, {memory(add_register::x), {row}});
   const u16 load_y = add_load(builder, 3, 0, {rows}, {y, {1}}, {memory(add_register::y), {row}});
   SegmentBuilder sum(builder, Unit::cal, 3, 1, {rows});
