@@ -247,7 +247,7 @@ int status_command(const StoreCommand& command) {
   u64 points = definition["sampling"]["points"].get<u64>();
   if (points == 0) {
     points = 1;
-    for (const auto& axis : definition["axes"]) points *= axis["positions"].size();
+    for (const auto& axis : definition["axes"]) points *= axis.value("positions", nlohmann::ordered_json()).size();
   }
   fmt::print("{}: {} of {} points ended: {}\n", definition["name"].get<std::string>(), grouped(ended),
              grouped(points + 1), counts_text(counts));

@@ -106,6 +106,13 @@ class Statement {
   }
   [[nodiscard]] u64 integer(int column) const { return static_cast<u64>(sqlite3_column_int64(statement_, column)); }
   [[nodiscard]] double real(int column) const { return sqlite3_column_double(statement_, column); }
+  /// @throws InputError  the number is that of no outcome
+  [[nodiscard]] Outcome outcome(int column) const {
+    const u64 number = integer(column);
+    if (number < outcome_names().size()) return static_cast<Outcome>(number);
+    throw InputError(fmt::format("{}: found outcome {}, expected a number below {}", file_.string(),
+                                 static_cast<i64>(number), outcome_names().size()));
+  }
 
  private:
   sqlite3* database_;
@@ -129,7 +136,27 @@ std::string quoted(const std::string& word) {
   return text + "'";
 }
 
-Outcome outcome_of(u64 number) { return static_cast<Outcome>(number); }
+/// Whether a definition in a file of a stranger has the members that definition_json() writes and that readers rely on.
+bool is_definition(const Json& json) {
+  const auto has = [](const Json& object, const char* key, auto is) { return object.contains(key) && is(object[key]); };
+  const auto text = [](const Json& value) { return value.is_string(); };
+  const auto each = [](auto is) {
+    return [is](const Json& list) { return list.is_array() && std::all_of(list.begin(), list.end(), is); };
+  };
+  const auto axis = [&](const Json& value) {
+    const bool listed = has(value, "positions", [](const Json& positions) { return positions.is_array(); });
+    return value.is_object() && has(value, "keys", each(text)) && (listed || value.contains("range"));
+  };
+  const auto objective = [&](const Json& value) {
+    return value.is_object() && value.size() == 1 && value.begin()->is_string();
+  };
+  const auto sampling = [&](const Json& value) {
+    return has(value, "points", [](const Json& points) { return points.is_number_unsigned(); });
+  };
+  return json.is_object() && has(json, "name", text) && has(json, "axes", each(axis)) &&
+         has(json, "constraints", each(text)) && has(json, "objectives", each(objective)) &&
+         has(json, "sampling", sampling);
+}
 
 /// Held by the kernel, so that it ends with the process.
 class DirectoryLock {
@@ -213,7 +240,7 @@ class Connection {
 StoredResult read_result(Statement& statement, const std::string& key) {
   StoredResult result;
   result.key = key;
-  result.outcome = outcome_of(statement.integer(0));
+  result.outcome = statement.outcome(0);
   result.reason = statement.text(1);
   result.figures = statement.text(2);
   result.details = statement.text(3);
@@ -336,12 +363,18 @@ SweepStore::~SweepStore() = default;
 
 Json SweepStore::definition() const {
   Statement row = implementation_->connection.statement("SELECT value FROM sweep WHERE name = 'definition'");
-  return row.step() ? Json::parse(row.text(0)) : Json::object();
+  Json definition = row.step() ? Json::parse(row.text(0), nullptr, false) : Json::object();
+  if (is_definition(definition)) return definition;
+  throw InputError(fmt::format("{}: its definition is none of a sweep; expected the store of a sweep",
+                               (directory_ / store_name).string()));
 }
 
 Json SweepStore::provenance() const {
   Statement row = implementation_->connection.statement("SELECT value FROM sweep WHERE name = 'provenance'");
-  return row.step() ? Json::parse(row.text(0)) : Json::object();
+  Json provenance = row.step() ? Json::parse(row.text(0), nullptr, false) : Json::object();
+  if (provenance.is_object()) return provenance;
+  throw InputError(fmt::format("{}: its provenance is no JSON object; expected the store of a sweep",
+                               (directory_ / store_name).string()));
 }
 
 std::vector<u64> SweepStore::ended_points() const {
@@ -354,7 +387,7 @@ std::vector<u64> SweepStore::ended_points() const {
 std::map<Outcome, u64> SweepStore::counts() const {
   std::map<Outcome, u64> counts;
   Statement rows = implementation_->connection.statement("SELECT outcome, count(*) FROM points GROUP BY outcome");
-  while (rows.step()) counts[outcome_of(rows.integer(0))] = rows.integer(1);
+  while (rows.step()) counts[rows.outcome(0)] = rows.integer(1);
   return counts;
 }
 
@@ -452,7 +485,7 @@ void SweepStore::for_each(bool with_details, const std::function<void(const Poin
     row.point.number = rows.integer(0);
     row.point.values = Json::parse(rows.text(1));
     row.point.key = rows.text(2);
-    row.point.outcome = outcome_of(rows.integer(3));
+    row.point.outcome = rows.outcome(3);
     row.point.reason = rows.text(4);
     row.point.file = rows.text(5);
     for (const Json& pair : Json::parse(rows.text(11))) {

@@ -341,6 +341,30 @@ class Verified(Sweep):
         connection.close()
         self.assertIn("point 2: its figures differ", self.vp("sweep", "verify", "s", expect=1).stderr)
 
+    def test_stores_from_strangers_end_in_an_error(self):
+        self.sweep("soc.dma.outstanding=4,8")
+        whole = (self.path / "s" / "sweep.sqlite").read_bytes()
+        sets = [("definition", value) for value in
+                ["", "[]", "{", '{"name": 1}', '{"name": "a"}', "[" * 100_000,
+                 '{"name": "a", "axes": [{}], "constraints": [], "objectives": [], "sampling": {"points": 1}}',
+                 '{"name": "a", "axes": [], "constraints": [], "objectives": [{}], "sampling": {"points": 1}}',
+                 '{"name": "a", "axes": [], "constraints": [], "objectives": [], "sampling": {"points": -1}}']]
+        changes = [("UPDATE sweep SET value = ? WHERE name = ?", (value, name)) for name, value in sets]
+        changes += [("UPDATE points SET outcome = ?", (outcome,)) for outcome in [6, -1, 2**62]]
+        for sql, values in changes:
+            with self.subTest(sql, values=str(values)[:80]):
+                (self.path / "s" / "sweep.sqlite").write_bytes(whole)
+                connection = sqlite3.connect(self.path / "s" / "sweep.sqlite")
+                connection.execute("PRAGMA foreign_keys = OFF")
+                connection.execute(sql, values)
+                connection.commit()
+                connection.close()
+                for command in ["status", "show", "export", "report"]:
+                    done = subprocess.run([EXECUTABLE, "sweep", command, "s"], capture_output=True, text=True,
+                                          cwd=self.path, timeout=60)
+                    self.assertIn(done.returncode, [1, 2], (command, done.stdout[-300:]))
+                    self.assertIn("sweep.sqlite: ", done.stderr)
+
     def test_exports_are_equal_but_for_the_host(self):
         self.sweep("soc.dma.outstanding=4,8", "soc.pe.operand_vectors=16,256")
         self.vp("sweep", SMALL, *FAST, "--jobs", "1", "--out", "t", "soc.dma.outstanding=4,8",
