@@ -11,6 +11,13 @@
 
 namespace bvp {
 
+/// Instructions of the default firmware, as `scripts/cost_model --firmware` measures them.
+namespace firmware_instructions {
+inline constexpr double command = 350;  // to make a command and show it to the sequencer
+inline constexpr double start = 1700;   // from the reset to the first command
+inline constexpr double end = 3100;     // from the end of the network to the end of the run
+}  // namespace firmware_instructions
+
 /// The form of two-dimensional transforms: the one whose plan costs less; the real one where it can be used; the
 /// complex one.
 enum class FftChoice { cheaper, real, complex };
@@ -41,9 +48,8 @@ struct CompilerTarget : MachineShape {
   double image_bytes_per_cycle = 8.5;  // at which a kernel image is read
   u32 config_bytes_per_cycle = 8;      // at which it goes into the PEs
   // What the firmware takes, in the same cycles.
-  double command_cycles = 350;  // for a command
-  double start_cycles = 1700;   // from the reset to the first command
-  double end_cycles = 3100;     // from the end of the last command to the end of the run
+  double command_cycles = firmware_instructions::command, start_cycles = firmware_instructions::start,
+         end_cycles = firmware_instructions::end;
 
   static constexpr u32 default_stage_points = 512;
 

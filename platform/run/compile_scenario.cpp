@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "models/memory/policies/address_map.h"
-#include "platform/compiler/cost/cost.h"
 #include "platform/compiler/planner.h"
 #include "platform/network/weights.h"
 #include "platform/soc/memory_map.h"

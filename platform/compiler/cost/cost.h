@@ -10,13 +10,6 @@
 
 namespace bvp {
 
-/// Instructions of the default firmware, as `scripts/cost_model --firmware` measures them.
-namespace firmware_instructions {
-inline constexpr double command = 350;  // to make a command and show it to the sequencer
-inline constexpr double start = 1700;   // from the reset to the first command
-inline constexpr double end = 3100;     // from the end of the network to the end of the run
-}  // namespace firmware_instructions
-
 /// Cycles in which each unit of PE 0, which has the most to do, is busy. Cal: with the further slots of special
 /// functions and the waiting of sums and maxima for themselves.
 [[nodiscard]] std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kernel& kernel,
