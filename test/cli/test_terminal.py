@@ -46,9 +46,10 @@ def progress_of(output):
     shown = []
     so_far = ""
     for part in output.split(REWRITE)[1:]:
-        if part and "\n" not in part:  # otherwise it is what the line made room for
+        if part and "\n" not in part:
             shown.append((so_far, part))
-        so_far += part
+        else:  # what the progress line made room for
+            so_far += part
     return shown
 
 
