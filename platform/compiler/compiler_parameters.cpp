@@ -40,11 +40,12 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
              "improved: techniques beyond the published ones are used where their switches say so and they cost less; "
              "published: none of them (residency, pruning, normalised butterflies, the real FFT).",
              "choice of the user", Confidence::high),
-      residency(this, "residency", true, "", {},
-                "The planes between the two transforms of a two-dimensional FFT stay in the scratchpad where they fit "
-                "and that "
-                "costs less; otherwise they go through DRAM.",
-                "choice of the user", Confidence::high),
+      residency(
+          this, "residency", true, "", {},
+          "The planes between the two transforms of a two-dimensional FFT, and the tokens between a layer and the "
+          "transform of the next one, stay in the scratchpad where they fit and that costs less; otherwise they "
+          "go through DRAM.",
+          "choice of the user", Confidence::high),
       pruning(
           this, "pruning", true, "", {},
           "Of the residual of a butterfly layer whose outputs are cut off, only the columns that are read afterwards "

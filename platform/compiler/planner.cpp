@@ -2,8 +2,10 @@
 #include "platform/compiler/planner.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "platform/compiler/ir/dram_plan.h"
 #include "platform/compiler/kernels/kernel_library.h"
@@ -130,21 +132,41 @@ class Planner {
   std::string too_small_;  // what did not fit
 };
 
-/// Compiles with the form of butterflies that the target says.
+/// A way to plan the network, with its best division.
+struct Candidate {
+  CompilerTarget target;
+  Planner planner;
+  Planner::Division division;
+
+  Candidate(const CompilerTarget& of_target, const Network& network, const TensorMap& parameters)
+      : target(of_target), planner(target, network, parameters), division(planner.best_division()) {}
+  Candidate(const Candidate&) = delete;
+  Candidate& operator=(const Candidate&) = delete;
+};
+
+/// Compiles with the form of butterflies that the target says, in the form of transforms and with the place of tokens
+/// that cost least.
 CompiledNetwork compile_in(const CompilerTarget& target, const Network& network, const TensorMap& parameters) {
-  Planner planner(target, network, parameters);
-  const auto division = planner.best_division();
-  if (target.fft != FftChoice::cheaper || division.fft != FftForm::real) return planner.compile(division);
+  auto best = std::make_unique<Candidate>(target, network, parameters);
+  if (best->division.fft != FftForm::real) return best->planner.compile(best->division);
+  const auto try_other = [&](const CompilerTarget& other) {
+    try {
+      auto candidate = std::make_unique<Candidate>(other, network, parameters);
+      if (candidate->division.cost < best->division.cost) best = std::move(candidate);
+    } catch (const CompileError&) {
+      // The network does not fit in this way.
+    }
+  };
   CompilerTarget other = target;
-  other.fft = FftChoice::complex;
-  Planner in_complex_form(other, network, parameters);
-  try {
-    const auto other_division = in_complex_form.best_division();
-    if (other_division.cost < division.cost) return in_complex_form.compile(other_division);
-  } catch (const CompileError&) {
-    // The complex form does not fit.
+  other.fft = FftChoice::real;
+  other.token_bytes = token_bytes_of(target, network);
+  if (other.token_bytes > 0 && other.token_bytes < target.scratchpad_bytes / 2) try_other(other);
+  if (target.fft == FftChoice::cheaper) {
+    other = target;
+    other.fft = FftChoice::complex;
+    try_other(other);
   }
-  return planner.compile(division);
+  return best->planner.compile(best->division);
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ struct CompilerTarget : MachineShape {
   bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   FftChoice fft = FftChoice::cheaper;
   u64 scratchpad_base = 0, dram_base = 0;  // bus addresses
+  u64 token_bytes = 0;                     // at the end of the scratchpad, where tokens stay between layers
   // The cost of moving data, in cycles of the accelerator's clock.
   double dram_bytes_per_cycle = 51.2;             // at best
   u32 dram_access_bytes = 64;                     // the least that the DRAM moves
@@ -48,17 +49,19 @@ struct CompilerTarget : MachineShape {
   double image_bytes_per_cycle = 8.5;  // at which a kernel image is read
   u32 config_bytes_per_cycle = 8;      // at which it goes into the PEs
   // What the firmware takes, in the same cycles.
-  double command_cycles = firmware_instructions::command, start_cycles = firmware_instructions::start,
-         end_cycles = firmware_instructions::end;
+  struct FirmwareCycles {
+    double command = firmware_instructions::command, start = firmware_instructions::start,
+           end = firmware_instructions::end;
+  } firmware;
 
   static constexpr u32 default_stage_points = 512;
 
   /// Instances of a kernel that have operands on a PE at a time.
   [[nodiscard]] u32 in_flight(u32 wanted) const { return streaming ? wanted : 1; }
   /// Bytes of a scratchpad half: whole tiles, so that columns of both halves can be accessed. If a half is smaller than
-  /// a tile, nothing is accessed by column.
+  /// a tile, nothing is accessed by column. Both halves lie before the bytes that are kept for tokens.
   [[nodiscard]] u64 half_bytes() const {
-    const u64 half = scratchpad_bytes / 2;
+    const u64 half = (scratchpad_bytes - token_bytes) / 2;
     return half < tile_bytes() ? half : half / tile_bytes() * tile_bytes();
   }
   /// The largest power-of-two sub-array: butterflies need one.

@@ -71,6 +71,7 @@ struct CompiledNetwork {
   bool normalised = false;             // butterflies are computed in normal form
   std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
   FftForm fft = FftForm::none;
+  u64 resident_token_bytes = 0;  // of the scratchpad, in which tokens stay between layers; 0: they go through DRAM
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
   u64 predicted_firmware_cycles = 0;  // before the first task and behind the last one, by the planner's cost model

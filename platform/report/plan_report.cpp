@@ -149,6 +149,7 @@ Json plan_json(const CompiledNetwork& network) {
           {"butterflies", network.normalised ? "normalised" : "pairs"},
           {"not_normalised_because", network.not_normalised_because},
           {"fft", word_of(network.fft)},
+          {"resident_token_bytes", network.resident_token_bytes},
           {"kernel_image_bytes", network.kernel_image_bytes},
           {"tasks", tasks},
           {"kernels", kernels}};
@@ -185,6 +186,9 @@ std::string plan_table(const CompiledNetwork& network, std::size_t width) {
   }
   if (network.fft != FftForm::none) {
     out += fmt::format("two-dimensional FFTs have the {} form\n", word_of(network.fft));
+  }
+  if (network.resident_token_bytes > 0) {
+    out += fmt::format("tokens stay in the scratchpad between layers: {}\n", bytes(network.resident_token_bytes));
   }
   const std::vector<LayerPlan> layers = by_layer(network);
   for (std::size_t i = 0; i < layers.size();) {

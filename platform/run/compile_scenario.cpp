@@ -69,9 +69,9 @@ CompilerTarget target_of(const Scenario& scenario) {
       static_cast<double>(soc.sequencer.outstanding_bursts * soc.sequencer.burst_bytes) / target.read_latency;
   target.config_bytes_per_cycle = soc.sequencer.config_bytes_per_cycle.as<u32>();
   const double cycles_per_instruction = soc.cpu.cycles_per_instruction * soc.array.clock_hz / soc.cpu.clock_hz;
-  target.command_cycles = firmware_instructions::command * cycles_per_instruction;
-  target.start_cycles = firmware_instructions::start * cycles_per_instruction;
-  target.end_cycles = firmware_instructions::end * cycles_per_instruction;
+  target.firmware.command = firmware_instructions::command * cycles_per_instruction;
+  target.firmware.start = firmware_instructions::start * cycles_per_instruction;
+  target.firmware.end = firmware_instructions::end * cycles_per_instruction;
   return target;
 }
 

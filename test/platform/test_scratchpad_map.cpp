@@ -98,6 +98,56 @@ TEST_CASE("the half spectrum of a transform stays in the scratchpad where it fit
   CHECK(stay >= 8);
 }
 
+TEST_CASE("tokens stay in the scratchpad between layers where they fit", "[compiler]") {
+  struct Case {
+    u64 tokens, hidden, batch;
+    const char* norm;
+    std::vector<std::string> settings;
+  };
+  // Tails of tiles, rows that the transform adds, batch elements, pre-norm, other lanes, a scratchpad that is too
+  // small.
+  const std::vector<Case> cases{{128, 128, 1, "post", {}},
+                                {128, 256, 1, "pre", {}},
+                                {100, 192, 1, "post", {}},
+                                {75, 128, 1, "pre", {"soc.array.lanes=8"}},
+                                {64, 128, 3, "post", {"soc.array.rows=2"}},
+                                {256, 64, 1, "post", {"soc.array.lanes=16", "soc.scratchpad.size_bytes=262144"}},
+                                {512, 256, 1, "post", {"soc.scratchpad.size_bytes=131072"}}};
+  unsigned stay = 0;
+  for (const Case& c : cases) {
+    for (const char* fidelity : {"cycle", "fast"}) {
+      INFO(c.tokens << " tokens, " << c.hidden << " hidden, batch " << c.batch << ", " << c.norm << ", " << fidelity);
+      const std::string text =
+          "network: {tokens: " + std::to_string(c.tokens) + ", hidden: " + std::to_string(c.hidden) +
+          ", heads: 1, ffn: " + std::to_string(2 * c.hidden) + ", batch: " + std::to_string(c.batch) +
+          ", norm: " + c.norm + ", fft_length: power_of_two, variant: butterfly, depth: 3}\n";
+      const auto scenario = [&](const std::vector<std::string>& more) {
+        ScenarioOptions options;
+        options.overrides.push_back(parse_override(std::string("run.fidelity=") + fidelity));
+        options.overrides.push_back(parse_override("compiler.fft=real"));
+        for (const std::string& setting : c.settings) options.overrides.push_back(parse_override(setting));
+        for (const std::string& setting : more) options.overrides.push_back(parse_override(setting));
+        return read_scenario_text(text, "tokens.yaml", options);
+      };
+      const auto resident = scenario({});
+      const CompiledNetwork plan = plan_scenario(*resident);
+      const RunResult run = run_scenario(*resident, {});
+      CHECK(run.failure.empty());
+      CHECK(run.verification.bit_exact);
+      if (plan.resident_token_bytes == 0) continue;
+      ++stay;
+      CHECK(plan.resident_token_bytes >= c.batch * c.tokens * c.hidden * 2);
+      const CompiledNetwork other = plan_scenario(*scenario({"compiler.residency=false"}));
+      CHECK(other.resident_token_bytes == 0);
+      // Two layers read the columns of their transforms, and after a norm also the residual, from the scratchpad.
+      CHECK(bytes_of(plan) + 2 * c.batch * c.tokens * c.hidden * 2 <= bytes_of(other));
+      CHECK(run.dram_read_bytes + run.dram_written_bytes ==
+            bytes_of(plan) + run.statistics.at("sequencer").at("ring_fetch_bytes").get<u64>());
+    }
+  }
+  CHECK(stay >= 8);
+}
+
 TEST_CASE("the published method leaves the planes in DRAM", "[compiler]") {
   const auto blobs = [](const std::vector<std::string>& settings) {
     return plan_scenario(*scenario_of(256, 128, 1, settings)).blobs;

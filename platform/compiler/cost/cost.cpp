@@ -90,7 +90,7 @@ u64 accessed_bytes(const CompilerTarget& target, u64 bytes, u64 dram_run) {
 
 u64 task_cycles(const CompilerTarget& target, const TileCost& cost) {
   const u64 moving = cost.load_cycles + cost.store_cycles;
-  const auto commanding = static_cast<u64>(static_cast<double>(cost.commands) * target.command_cycles);
+  const auto commanding = static_cast<u64>(static_cast<double>(cost.commands) * target.firmware.command);
   const u64 busy = target.ping_pong
                        ? std::max({cost.compute_cycles, moving, static_cast<u64>(dram_cycles(target, cost))})
                        : cost.compute_cycles + moving;

@@ -156,7 +156,7 @@ void TaskBuilder::add_move(bool load, u64 address, u64 scratchpad, u32 length, s
 void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
                        u32 tail_rows, TileStrides strides) {
   const u32 lanes = target_->lanes;
-  const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
+  const auto row = static_cast<i32>(buffer.layout.row_bytes());
   const auto pitch = static_cast<i32>(place.pitch);
   const u64 base = target_->scratchpad_base + buffer.offset;
   const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
@@ -167,22 +167,28 @@ void TaskBuilder::move(bool load, const MatrixPlace& place, u64 columns, const T
     return;
   }
   if (whole > 0) {
-    move_panels(load, place, {buffer.offset, panel, row}, {whole, rows}, strides, has_tail ? 1 : 2, tail_rows);
+    move_panels(load, place, buffer, {whole, rows}, strides, has_tail ? 1 : 2, tail_rows);
   }
   if (rest > 0) {
-    add_move(load, place.address + u64{whole} * lanes * 2, base + u64{whole} * buffer.layout.panel_bytes(), rest * 2,
-             {1, rows, 1}, {0, pitch, 0}, {0, row, 0}, strides, has_tail ? 1 : tail_none, tail_rows);
+    Move partial =
+        move_of(load, place.address + u64{whole} * lanes * 2, base + u64{whole} * buffer.layout.panel_bytes(), rest * 2,
+                {1, rows, 1}, {0, pitch, 0}, {0, row, 0}, strides, has_tail ? 1 : tail_none, tail_rows);
+    place_resident(partial, load, buffer);
+    add_dma(partial, load);
   }
 }
 
-void TaskBuilder::move_panels(bool load, const MatrixPlace& place, const Panels& panels, std::array<u32, 2> counts,
+void TaskBuilder::move_panels(bool load, const MatrixPlace& place, const TileBuffer& buffer, std::array<u32, 2> counts,
                               TileStrides strides, unsigned tail_dimension, u32 tail_count) {
-  const std::array<i32, 2> dram{panels.row, static_cast<i32>(place.pitch)}, half{panels.panel, panels.row};
+  const auto panel = static_cast<i32>(buffer.layout.panel_bytes()), row = static_cast<i32>(buffer.layout.row_bytes());
+  const std::array<i32, 2> dram{row, static_cast<i32>(place.pitch)}, half{panel, row};
   const auto in_order = [&](std::size_t first, std::size_t second) {
     const u32 tail_index = tail_dimension > 1 ? tail_none : (tail_dimension == first ? 0 : 1);
-    return move_of(load, place.address, target_->scratchpad_base + panels.offset, target_->vector_bytes(),
-                   {counts[first], counts[second], 1}, {dram[first], dram[second], 0}, {half[first], half[second], 0},
-                   strides, tail_index, tail_count);
+    Move move = move_of(load, place.address, target_->scratchpad_base + buffer.offset, target_->vector_bytes(),
+                        {counts[first], counts[second], 1}, {dram[first], dram[second], 0},
+                        {half[first], half[second], 0}, strides, tail_index, tail_count);
+    place_resident(move, load, buffer);
+    return move;
   };
   // A burst is contiguous on one side: along a row in DRAM, or down a panel in the scratchpad.
   const Move by_rows = in_order(0, 1), by_panels = in_order(1, 0);
@@ -211,18 +217,12 @@ void TaskBuilder::store(const MatrixPlace& place, u64 columns, const TileBuffer&
 
 void TaskBuilder::load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                              TileStrides strides) {
-  move_panels(
-      true, place,
-      {buffer.offset, static_cast<i32>(buffer.layout.panel_bytes()), static_cast<i32>(buffer.layout.row_bytes())},
-      {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
+  move_panels(true, place, buffer, {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
 }
 
 void TaskBuilder::store_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                               TileStrides strides) {
-  move_panels(
-      false, place,
-      {buffer.offset, static_cast<i32>(buffer.layout.panel_bytes()), static_cast<i32>(buffer.layout.row_bytes())},
-      {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
+  move_panels(false, place, buffer, {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
 }
 
 void TaskBuilder::gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides) {

@@ -216,13 +216,14 @@ class TaskBuilder {
   [[nodiscard]] Step step_of(const Move& move, bool input) const;
   [[nodiscard]] u64 of_all_tiles(const Move& move, u64 of_tile) const;
   void count_traffic(const Move& move, Traffic& traffic) const;
-  /// Panels of a buffer: distances in bytes.
-  struct Panels {
-    u32 offset;
-    i32 panel, row;
-  };
+  /// Makes the scratchpad's side of a transfer a part of a resident matrix, if the buffer is one.
+  static void place_resident(Move& move, bool load, const TileBuffer& buffer) {
+    if (!buffer.resident) return;
+    move.with_half = false;
+    (load ? move.destination_strides : move.source_strides) = buffer.strides;
+  }
   /// `counts`: panels, rows. `tail_dimension`: which of them the last innermost tile has fewer of, 2: none.
-  void move_panels(bool load, const MatrixPlace& place, const Panels& panels, std::array<u32, 2> counts,
+  void move_panels(bool load, const MatrixPlace& place, const TileBuffer& buffer, std::array<u32, 2> counts,
                    TileStrides strides, unsigned tail_dimension, u32 tail_count);
   static Move move_of(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
                       std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,

@@ -76,7 +76,7 @@ void round_total(SegmentBuilder& segment, SegmentOperand total, SegmentOperand s
 
 RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups) {
   const u32 lanes = target.lanes;
-  RowPasses passes(target, spec.layout, spec.columns, groups, layer_norm_register::input);
+  RowPasses passes(target, spec.input, spec.columns, groups, layer_norm_register::input);
   KernelBuilder& builder = passes.builder();
 
   RowKernel result;
@@ -125,7 +125,7 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
 
   const auto scaling = passes.add(6, {scale_columns(mean, deviation, span)}, depth,
                                   RowPasses::Scalars{layer_norm_register::weights, scalars_at, scalar_vectors},
-                                  layer_norm_register::output);
+                                  RowPasses::Destination{layer_norm_register::output, spec.output});
   passes.order(make_deviation, scaling, {});
 
   builder.data(constants, make_mean);
@@ -165,7 +165,8 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   const u16 maximum_found = passes.add_maximum(2, maxima, searching.last.back());
 
   const u16 zero_sum = add_clear(builder, 2, sum, parts);
-  const auto summing = passes.add(3, sum_exponentials(maxima, sum), depth, {}, softmax_register::scores);
+  const auto summing =
+      passes.add(3, sum_exponentials(maxima, sum), depth, {}, passes.like_input(softmax_register::scores));
   passes.order(zero_sum, summing, {});
   builder.data(maximum_found, zero_sum);
   const u16 sum_done = passes.add_total(4, sum, summing.last.back());

@@ -28,9 +28,9 @@ struct RowKernel {
 struct LayerNormSpec {
   u32 columns = 0;
   double epsilon = 1e-5;
-  PanelLayout layout;  // of input and output
+  PanelLayout input, output;  // both transposed or none
 
-  [[nodiscard]] auto tied() const { return std::tie(columns, epsilon, layout); }
+  [[nodiscard]] auto tied() const { return std::tie(columns, epsilon, input, output); }
   friend bool operator<(const LayerNormSpec& a, const LayerNormSpec& b) { return a.tied() < b.tied(); }
 };
 namespace layer_norm_register {

@@ -130,7 +130,8 @@ class RowPartBuilder {
   /// Calls `finish` for the segment that computes the result from the sum of whole rows.
   template <class Finish>
   RowPasses::Pass add_summing(const std::vector<RowPasses::Step>& steps, u32 depth,
-                              const std::optional<unsigned>& store, std::optional<u16> prepared, const Finish& finish) {
+                              const std::optional<RowPasses::Destination>& store, std::optional<u16> prepared,
+                              const Finish& finish) {
     SegmentBuilder clear(builder_, Unit::cal, 1, 0, {passes_.parts()});
     clear.azero(clear.at(sum_, {1}));
     const u16 zero = clear.finish();
@@ -195,9 +196,9 @@ class RowPartBuilder {
     const u16 load_deviation = load_wide_statistic(norm_column::deviation, deviation);
     const u32 span = passes_.scalar_span(), scalar_vectors = vectors_of(2 * std::size_t{span}, lanes_);
     const u32 depth = passes_.choose_depth(passes_.span() + scalar_vectors, 0);
-    const auto pass =
-        passes_.add(1, {scale_columns(mean, deviation, span)}, depth,
-                    RowPasses::Scalars{row_part_register::scalars, 0, scalar_vectors}, row_part_register::output);
+    const auto pass = passes_.add(1, {scale_columns(mean, deviation, span)}, depth,
+                                  RowPasses::Scalars{row_part_register::scalars, 0, scalar_vectors},
+                                  passes_.like_input(row_part_register::output));
     for (const u16 load : {load_mean, load_deviation}) {
       passes_.order(load, pass, {});
       builder_.space(pass.last.back(), load, rows_in_flight_);
@@ -229,18 +230,19 @@ class RowPartBuilder {
     const u32 depth = passes_.choose_depth(passes_.span(), totals());
     const u16 load_maximum = load_statistic(softmax_column::maximum, maximum);
     const auto pass =
-        add_summing(sum_exponentials(maximum, sum_), depth, row_part_register::output, load_maximum, [&](u16 total) {
-          const Stream power = offset_by(constants.scalars, softmax_constant::power_vector * lanes_);
-          SegmentBuilder to_reciprocal(builder_, Unit::cal, 1, 2);
-          const auto inverse = to_reciprocal.at(reciprocal), exponentials = to_reciprocal.at(sum_);
-          round_total(to_reciprocal, inverse, exponentials, power, spec_.power);
-          to_reciprocal.rcp(inverse, inverse);
-          const u16 invert = to_reciprocal.finish();
-          builder_.data(total, invert);
-          if (spec_.power > 0) use_constants(constants, invert);
-          store_statistic(softmax_column::reciprocal, reciprocal, invert);
-          return invert;
-        });
+        add_summing(sum_exponentials(maximum, sum_), depth, passes_.like_input(row_part_register::output), load_maximum,
+                    [&](u16 total) {
+                      const Stream power = offset_by(constants.scalars, softmax_constant::power_vector * lanes_);
+                      SegmentBuilder to_reciprocal(builder_, Unit::cal, 1, 2);
+                      const auto inverse = to_reciprocal.at(reciprocal), exponentials = to_reciprocal.at(sum_);
+                      round_total(to_reciprocal, inverse, exponentials, power, spec_.power);
+                      to_reciprocal.rcp(inverse, inverse);
+                      const u16 invert = to_reciprocal.finish();
+                      builder_.data(total, invert);
+                      if (spec_.power > 0) use_constants(constants, invert);
+                      store_statistic(softmax_column::reciprocal, reciprocal, invert);
+                      return invert;
+                    });
     builder_.space(pass.last.back(), load_maximum, rows_in_flight_);
   }
 

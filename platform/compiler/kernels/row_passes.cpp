@@ -74,7 +74,7 @@ u16 RowPasses::add_constants(unsigned launch_register, u32 slots, u32 vectors) {
 }
 
 RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32 depth,
-                               const std::optional<Scalars>& scalars, const std::optional<unsigned>& store) {
+                               const std::optional<Scalars>& scalars, const std::optional<Destination>& store) {
   Pass pass;
   const u32 buffer = builder_.allocate_vectors(depth * span());
   const u32 scalar_slots = scalars ? builder_.allocate_vectors(depth * scalars->vectors) : 0;
@@ -84,15 +84,16 @@ RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32
     const u32 rotation = scope == 2 ? depth : 1;
     const Stream slots = rotating(buffer, 2, rotation, span());
     const i32 step = layout_.by_column().step;
-    const auto memory = [&](unsigned launch_register) {
-      Stream stream = column_stream(launch_register, layout_);
-      if (scope == 2) stream.instance_stride[1] = static_cast<i32>(layout_.panel_bytes());
-      if (scope == 1) stream.base += static_cast<i32>(panels_ * layout_.panel_bytes());
+    const auto memory = [&](unsigned launch_register, const PanelLayout& layout) {
+      Stream stream = column_stream(launch_register, layout);
+      if (scope == 2) stream.instance_stride[1] = static_cast<i32>(layout.panel_bytes());
+      if (scope == 1) stream.base += static_cast<i32>(panels_ * layout.panel_bytes());
       builder_.add_pe_value(stream, [&](u32 pe) { return place(pe) * step; });
       return stream;
     };
     const i32 next = static_cast<i32>(sharing_) * step;
-    std::vector<u16> loads{add_load(builder_, scope, tag, {columns}, {slots, {1}}, {memory(launch_register_), {next}})};
+    std::vector<u16> loads{
+        add_load(builder_, scope, tag, {columns}, {slots, {1}}, {memory(launch_register_, layout_), {next}})};
     Stream scalar;
     if (scalars) {
       const auto block = static_cast<i32>(scalars->vectors * lanes_ * 2);
@@ -109,7 +110,8 @@ RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32
     for (const Step& step : steps) add_step(cals, step, slots, scalars ? &scalar : nullptr, scope, tag, columns);
     std::vector<u16> readers{cals.back()};
     if (store) {
-      readers.push_back(add_store(builder_, scope, tag, {columns}, {slots, {1}}, {memory(*store), {next}}));
+      readers.push_back(add_store(builder_, scope, tag, {columns}, {slots, {1}},
+                                  {memory(store->launch_register, store->layout), {next}}));
       builder_.data(cals.back(), readers.back());
     }
     for (const u16 load : loads) {

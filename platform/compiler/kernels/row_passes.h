@@ -64,9 +64,15 @@ class RowPasses {
     std::vector<u16> first, last;  // Cal segments: of the panels, of the tail
   };
 
-  /// @param store  a launch register: the buffer is stored there, with the layout of the input
+  struct Destination {
+    unsigned launch_register = 0;
+    PanelLayout layout;  // transposed if that of the input is
+  };
+  /// A destination with the layout of the input.
+  [[nodiscard]] Destination like_input(unsigned launch_register) const { return {launch_register, layout_}; }
+  /// @param store  where the buffer is stored
   Pass add(unsigned tag, const std::vector<Step>& steps, u32 depth, const std::optional<Scalars>& scalars,
-           const std::optional<unsigned>& store);
+           const std::optional<Destination>& store);
 
   /// `before` must be done before a pass, the pass before `after`.
   void order(std::optional<u16> before, const Pass& pass, std::optional<u16> after);

@@ -169,15 +169,17 @@ SpectrumKernel make_scaled_sum_kernel(const CompilerTarget& target, const Scaled
   constexpr unsigned each_row_chunk = 3;
   const Stream s = rotating(builder.allocate_vectors(depth * rows), each_row_chunk, depth, rows);
   const Stream x = rotating(builder.allocate_vectors(depth * rows), each_row_chunk, depth, rows);
-  const auto row = static_cast<i32>(spec.layout.row_bytes());
-  const auto memory = [&](unsigned launch_register) { return row_chunk_stream(launch_register, spec.layout, rows); };
-  const u16 load_s = add_load(builder, each_row_chunk, 0, {rows}, {s, {1}}, {memory(scaled_sum_register::s), {row}});
-  const u16 load_x = add_load(builder, each_row_chunk, 0, {rows}, {x, {1}}, {memory(scaled_sum_register::x), {row}});
+  const auto row = static_cast<i32>(spec.s.row_bytes());  // of all three
+  const u16 load_s = add_load(builder, each_row_chunk, 0, {rows}, {s, {1}},
+                              {row_chunk_stream(scaled_sum_register::s, spec.s, rows), {row}});
+  const u16 load_x = add_load(builder, each_row_chunk, 0, {rows}, {x, {1}},
+                              {row_chunk_stream(scaled_sum_register::x, spec.x, rows), {row}});
   SegmentBuilder scale_and_add(builder, Unit::cal, each_row_chunk, 1, {rows});
   const auto sum_s = scale_and_add.at(s, {1}), sum_x = scale_and_add.at(x, {1});
   scale_and_add.fmas(sum_x, sum_s, scale_and_add.at(stream_at(static_cast<i32>(factor_slot * lanes))), sum_x);
   const u16 sum = scale_and_add.finish();
-  const u16 store = add_store(builder, each_row_chunk, 2, {rows}, {x, {1}}, {memory(scaled_sum_register::y), {row}});
+  const u16 store = add_store(builder, each_row_chunk, 2, {rows}, {x, {1}},
+                              {row_chunk_stream(scaled_sum_register::y, spec.y, rows), {row}});
   builder.data(constant, sum);
   builder.data(load_s, sum);
   builder.data(load_x, sum);

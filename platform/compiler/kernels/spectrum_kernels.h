@@ -62,10 +62,10 @@ inline constexpr unsigned x = 0, y = 1;
 /// Launch registers: scaled_sum_register; the constant is one vector whose first scalar is the factor.
 /// Launch counts: level 0 = lane groups of rows.
 struct ScaledSumSpec {
-  u32 columns = 0;     // whole panels
-  PanelLayout layout;  // of all three
+  u32 columns = 0;  // whole panels
+  PanelLayout s, x, y;
 
-  [[nodiscard]] auto tied() const { return std::tie(columns, layout); }
+  [[nodiscard]] auto tied() const { return std::tie(columns, s, x, y); }
   friend bool operator<(const ScaledSumSpec& a, const ScaledSumSpec& b) { return a.tied() < b.tied(); }
 };
 namespace scaled_sum_register {

@@ -263,7 +263,8 @@ void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::
   LayerNormSpec spec;
   spec.columns = static_cast<u32>(weight.shape.back());
   spec.epsilon = epsilon;
-  spec.layout = input.layout;
+  spec.input = input.layout;
+  spec.output = output.layout;
   const auto kernel = named(name, [&] { return kernels.layer_norm(spec, task.groups()); });
   const CompilerTarget& target = kernels.target();
   const std::size_t words = kernel->weights.size() + row_scalar_words(target, spec.columns);
@@ -281,10 +282,11 @@ void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::
   step.exchange_cycles = kernel->exchange_cycles;
   step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
   step.tail_count = task.tail_groups();
-  step.registers = {{layer_norm_register::input, input.offset, false},
-                    {layer_norm_register::output, output.offset, false},
+  step.registers = {LaunchStep::Register::of(layer_norm_register::input, input),
+                    LaunchStep::Register::of(layer_norm_register::output, output),
                     {layer_norm_register::weights, weights, true}};
   step.results = {task.result(output, spec.columns)};
+  if (output.resident) step.results.back().launch_register = layer_norm_register::output;
   step.kernel = kernel_of(kernel);
   task.add_launch(std::move(step));
 }
@@ -293,7 +295,9 @@ void add_scaled_sum(TaskBuilder& task, const KernelLibrary& kernels, const std::
                     const TileBuffer& s, const TileBuffer& x, const TileBuffer& output) {
   ScaledSumSpec spec;
   spec.columns = static_cast<u32>(columns);
-  spec.layout = output.layout;
+  spec.s = s.layout;
+  spec.x = x.layout;
+  spec.y = output.layout;
   const auto kernel = named(name, [&] { return kernels.scaled_sum(spec, task.groups()); });
   std::vector<u16> constant(kernels.target().lanes, 0);
   constant[0] = factor;
@@ -302,9 +306,9 @@ void add_scaled_sum(TaskBuilder& task, const KernelLibrary& kernels, const std::
   step.mapping = fmt::format("PEs {} x {} (lane groups, panels)", kernel->shared_by[0], kernel->shared_by[1]);
   step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
   step.tail_count = task.tail_groups();
-  step.registers = {{scaled_sum_register::s, s.offset, false},
-                    {scaled_sum_register::x, x.offset, false},
-                    {scaled_sum_register::y, output.offset, false},
+  step.registers = {LaunchStep::Register::of(scaled_sum_register::s, s),
+                    LaunchStep::Register::of(scaled_sum_register::x, x),
+                    LaunchStep::Register::of(scaled_sum_register::y, output),
                     {scaled_sum_register::constant, task.add_weights(constant), true}};
   step.results = {task.result(output, columns)};
   step.kernel = kernel_of(kernel);

@@ -44,7 +44,7 @@ struct ResidentSpectrum {
 /// imaginary parts of complex columns. Tiles are strips of neighbouring panels of both halves; lanes run over columns.
 class ColumnTask {
  public:
-  ColumnTask(const TaskPlanner& plan, const RealFft& fft, const MatrixPlace& x) : plan_(plan), fft_(fft), x_(x) {}
+  ColumnTask(const TaskPlanner& plan, const RealFft& fft, const FftInput& x) : plan_(plan), fft_(fft), x_(x) {}
 
   /// @param spectrum  SpectrumPlaces or ResidentSpectrum
   template <class Spectrum>
@@ -60,9 +60,16 @@ class ColumnTask {
     const std::array<TileBuffer, 2> columns{buffer(std::max(points, 2 * part_rows)),
                                             buffer(std::max(points, 2 * part_rows))};
     const std::array<TileBuffer, 2> transformed{buffer(points), buffer(points)};
+    std::array<TileBuffer, 2> input = columns;
     for (std::size_t i = 0; i < 2; ++i) {
-      task.load_strip(of_half(x_, i), columns[i], rows, width, tail, strides(x_, width, fft_.tokens));
-      task.zero_rows(columns[i], rows, points);
+      if (const auto* const place = std::get_if<MatrixPlace>(&x_)) {
+        task.load_strip(of_half(*place, i), columns[i], rows, width, tail, strides(*place, width, fft_.tokens));
+        task.zero_rows(columns[i], rows, points);
+      } else {
+        const auto& matrix = std::get<ResidentMatrix>(x_);
+        input[i] = strip(matrix, i, width, fft_.tokens * matrix.layout.row_bytes());
+        task.zero_resident_rows(input[i], rows, points, width, tail);
+      }
     }
     FftOperator op;
     op.name = fft_.along_tokens;
@@ -74,7 +81,7 @@ class ColumnTask {
     op.columns = KernelResult::Extent{u64{width} * lanes, u64{half_panels()} * lanes, 0};
     op.groups = width;
     op.tail_groups = tail;
-    add_fft(task, plan_.kernels(), op, columns[0], columns[1], columns[0], columns[1], transformed[0], transformed[1]);
+    add_fft(task, plan_.kernels(), op, input[0], input[1], columns[0], columns[1], transformed[0], transformed[1]);
     separate(task, transformed, parts(task, spectrum, columns, part_rows, width, tail), *op.columns, width, tail);
     return task;
   }
@@ -125,15 +132,20 @@ class ColumnTask {
     task.set_resident_bytes(spectrum.bytes);
     Parts result;
     for (std::size_t i = 0; i < 4; ++i) {
-      const ResidentMatrix& matrix = i % 2 == 0 ? spectrum.re : spectrum.im;
-      const PanelLayout& layout = matrix.layout;
-      result[i] = {static_cast<u32>(matrix.offset + i / 2 * half_panels() * layout.panel_bytes()),
-                   width * layout.lanes,
-                   layout,
-                   true,
-                   {i64{width} * layout.panel_bytes(), 0, 0}};
+      result[i] = strip(i % 2 == 0 ? spectrum.re : spectrum.im, i / 2, width, 0);
     }
     return result;
+  }
+
+  /// The strips of one half of a resident matrix's panels.
+  /// @param batch_bytes  from a batch element to the next one
+  [[nodiscard]] TileBuffer strip(const ResidentMatrix& matrix, std::size_t half, u32 width, u64 batch_bytes) const {
+    const PanelLayout& layout = matrix.layout;
+    return {static_cast<u32>(matrix.offset + half * half_panels() * layout.panel_bytes()),
+            width * layout.lanes,
+            layout,
+            true,
+            {i64{width} * layout.panel_bytes(), static_cast<i64>(batch_bytes), 0}};
   }
 
   void separate(TaskBuilder& task, const std::array<TileBuffer, 2>& transformed, const Parts& results,
@@ -164,7 +176,7 @@ class ColumnTask {
 
   const TaskPlanner& plan_;
   const RealFft& fft_;
-  const MatrixPlace& x_;
+  const FftInput& x_;
 };
 
 /// A part of the half spectrum's rows. The first `mirrored` of them also make a mirrored row of the result each.
@@ -309,7 +321,7 @@ class RowTask {
 
 template <class Spectrum>
 std::optional<Tasks> tasks_of(const TaskPlanner& plan, const RealFft& fft, const Spectrum& spectrum, const Shape& shape,
-                              const MatrixPlace& x, const MatrixPlace& mixed) {
+                              const FftInput& x, const MatrixPlace& mixed) {
   try {
     Tasks tasks;
     const ColumnTask columns(plan, fft, x);
@@ -329,12 +341,19 @@ std::optional<Tasks> tasks_of(const TaskPlanner& plan, const RealFft& fft, const
   }
 }
 
-Shape shape_of(const char* kind, const RealFft& fft, const MatrixPlace& x, const MatrixPlace& mixed) {
-  return Shape(kind).add(fft.tokens, fft.hidden, fft.batch, fft.ortho, x.pitch, mixed.pitch);
+Shape shape_of(const char* kind, const RealFft& fft, const FftInput& x, const MatrixPlace& mixed) {
+  Shape shape(kind);
+  shape.add(fft.tokens, fft.hidden, fft.batch, fft.ortho, mixed.pitch, x.index());
+  if (const auto* const place = std::get_if<MatrixPlace>(&x)) {
+    shape.add(place->pitch);
+  } else {
+    shape.add(std::get<ResidentMatrix>(x).offset, std::get<ResidentMatrix>(x).layout.rows);
+  }
+  return shape;
 }
 
 /// @param rows  of the planes in the scratchpad, whole lane groups
-std::optional<Tasks> resident_with_rows(const TaskPlanner& plan, const RealFft& fft, u32 rows, const MatrixPlace& x,
+std::optional<Tasks> resident_with_rows(const TaskPlanner& plan, const RealFft& fft, u32 rows, const FftInput& x,
                                         const MatrixPlace& mixed) {
   const PanelLayout layout{plan.target().lanes, rows};
   ScratchpadMap map = plan.map();
@@ -358,14 +377,14 @@ bool has_real_form(const CompilerTarget& target, const RealFft& fft) {
 
 u16 real_fft_scale(const RealFft& fft) { return scales_of(fft).sum; }
 
-std::optional<Tasks> real_fft(const TaskPlanner& plan, DramPlan& dram, const RealFft& fft, const MatrixPlace& x,
+std::optional<Tasks> real_fft(const TaskPlanner& plan, DramPlan& dram, const RealFft& fft, const FftInput& x,
                               const MatrixPlace& mixed) {
   const u64 rows = fft.batch * fft.spectrum_rows();
   const SpectrumPlaces spectrum{dram.matrix(rows, fft.hidden), dram.matrix(rows, fft.hidden)};
   return tasks_of(plan, fft, spectrum, shape_of("real_fft", fft, x, mixed), x, mixed);
 }
 
-std::optional<Tasks> resident_real_fft(const TaskPlanner& plan, const RealFft& fft, const MatrixPlace& x,
+std::optional<Tasks> resident_real_fft(const TaskPlanner& plan, const RealFft& fft, const FftInput& x,
                                        const MatrixPlace& mixed) {
   if (fft.batch > 1) return std::nullopt;
   // Half of a power of two and one row more are an odd number of lane groups, often a prime one: tiles of several lane

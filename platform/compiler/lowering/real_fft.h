@@ -5,8 +5,10 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/ir/scratchpad_map.h"
 #include "platform/compiler/passes/tile.h"
 
 namespace bvp {
@@ -27,15 +29,20 @@ struct RealFft {
 /// of panels, there are at least four points along the tokens, and the scratchpad can be accessed by column.
 [[nodiscard]] bool has_real_form(const CompilerTarget& target, const RealFft& fft);
 
+/// The rows that are transformed: in DRAM, or in the scratchpad behind both halves. A resident matrix has at least
+/// token_points() rows, of which those from `tokens` on are overwritten with zeros; several batch elements have no such
+/// rows.
+using FftInput = std::variant<MatrixPlace, ResidentMatrix>;
+
 /// mixed * real_fft_scale() = real part of the two-dimensional transform of x, zero-padded to powers of two; nullopt:
 /// the tasks do not fit the machine. The half spectrum along the tokens goes through DRAM.
 [[nodiscard]] std::optional<Tasks> real_fft(const TaskPlanner& plan, DramPlan& dram, const RealFft& fft,
-                                            const MatrixPlace& x, const MatrixPlace& mixed);
+                                            const FftInput& x, const MatrixPlace& mixed);
 [[nodiscard]] u16 real_fft_scale(const RealFft& fft);
 
 /// The same with a half spectrum that stays in the scratchpad; nullopt: there is no room for it, or there are several
 /// batch elements.
-[[nodiscard]] std::optional<Tasks> resident_real_fft(const TaskPlanner& plan, const RealFft& fft, const MatrixPlace& x,
+[[nodiscard]] std::optional<Tasks> resident_real_fft(const TaskPlanner& plan, const RealFft& fft, const FftInput& x,
                                                      const MatrixPlace& mixed);
 
 }  // namespace bvp

@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "platform/compiler/lowering/ends.h"
 #include "platform/compiler/lowering/products.h"
@@ -17,6 +18,21 @@
 namespace bvp {
 
 namespace {
+
+RealFft real_fft_of(const Network& network) {
+  RealFft result;
+  result.tokens = network.tokens;
+  result.hidden = network.hidden;
+  result.batch = network.batch;
+  result.ortho = network.fft_norm == FftNorm::ortho;
+  return result;
+}
+
+/// The layout of all tokens as they stay in the scratchpad: with the rows that the transform along them adds.
+PanelLayout token_layout(const CompilerTarget& target, const Network& network) {
+  const u64 rows = std::max(network.batch * network.tokens, real_fft_of(network).token_points());
+  return {target.lanes, static_cast<u32>((rows + target.lanes - 1) / target.lanes * target.lanes)};
+}
 
 class Encoder {
  public:
@@ -31,6 +47,10 @@ class Encoder {
         program_(plan, dram, rows_, plan.target().fusion) {}
 
   EncoderPlan build() {
+    if (plan_.target().token_bytes > 0) {
+      tokens_ = ResidentMatrix{static_cast<u32>(2 * plan_.half_bytes()), token_layout(plan_.target(), network_),
+                               network_.hidden};
+    }
     result_.input = x_place_ = matrix(network_.hidden);
     if (network_.vocabulary > 0) {
       Embedding ends = embedding(plan_, dram_, network_, parameters_, result_.input);
@@ -117,6 +137,9 @@ class Encoder {
     x_ = pre() ? y : norm(name("norm2"), y);
     x_place_ = matrix(network_.hidden);
     program_.store(x_, x_place_);
+    const std::size_t next = layer_ + std::size_t{1};
+    x_stays_ = tokens_ && !pre() && next < network_.layers.size() && network_.layers[next].mixing == Mixing::fft2d;
+    if (x_stays_) program_.keep(x_, *tokens_, 0);
   }
 
   Value add_fft(Value n) {
@@ -128,7 +151,8 @@ class Encoder {
     const Value y = program_.load(mixed);
     // The complex form adds the residual itself.
     return result_.fft == FftForm::real
-               ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y, program_.load(x_place_))
+               ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y,
+                                     x_stays_ ? program_.load(*tokens_) : program_.load(x_place_))
                : y;
   }
 
@@ -147,24 +171,24 @@ class Encoder {
   }
 
   [[nodiscard]] RealFft real_fft_of_layer() const {
-    RealFft result;
+    RealFft result = real_fft_of(network_);
     result.along_tokens = name("fft_tokens");
     result.along_hidden = name("fft_hidden");
     result.layer = layer_;
-    result.tokens = network_.tokens;
-    result.hidden = network_.hidden;
-    result.batch = network_.batch;
-    result.ortho = network_.fft_norm == FftNorm::ortho;
     return result;
   }
 
   /// The real form, with what the program has collected before it; nullopt if it does not fit.
   std::optional<Tasks> real_form(Value n, const RealFft& real, const MatrixPlace& mixed) {
     RowProgram before = program_;
-    MatrixPlace input = x_place_;
-    if (pre()) {
+    FftInput input = x_place_;
+    if (tokens_ && (pre() || x_stays_)) {
+      input = *tokens_;
+      if (pre()) before.keep(n, *tokens_, 0);
+      result_.tokens_stay = true;
+    } else if (pre()) {
       input = matrix(network_.hidden);
-      before.store(n, input);
+      before.store(n, std::get<MatrixPlace>(input));
     }
     Tasks tasks = before.flush();
     std::optional<Tasks> transform = real_fft(plan_, dram_, real, input, mixed);
@@ -320,12 +344,26 @@ class Encoder {
   const u64 rows_;
   RowProgram program_;
   EncoderPlan result_;
+  std::optional<ResidentMatrix> tokens_;  // where the inputs of transforms stay, if they do
   u32 layer_ = 0;
-  Value x_ = 0;          // the tokens between layers
-  MatrixPlace x_place_;  // the same in DRAM, once the program is flushed
+  Value x_ = 0;           // the tokens between layers
+  MatrixPlace x_place_;   // the same in DRAM, once the program is flushed
+  bool x_stays_ = false;  // and in the scratchpad
 };
 
 }  // namespace
+
+u64 token_bytes_of(const CompilerTarget& target, const Network& network) {
+  const RealFft real = real_fft_of(network);
+  // The first layer's tokens come from outside, and those of a pre-norm layer are normalised before the transform.
+  const auto first = network.layers.begin() + (network.norm == NormPlacement::pre || network.layers.empty() ? 0 : 1);
+  const bool any =
+      std::any_of(first, network.layers.end(), [](const EncoderLayer& layer) { return layer.mixing == Mixing::fft2d; });
+  const bool apart = network.batch == 1 || real.token_points() == network.tokens;
+  if (!any || !apart || !target.residency || !has_real_form(target, real)) return 0;
+  const u64 bytes = token_layout(target, network).bytes(network.hidden), unit = target.tile_bytes();
+  return (bytes + unit - 1) / unit * unit;
+}
 
 EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
                          const NormalForms& normal_forms) {

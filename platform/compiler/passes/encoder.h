@@ -21,7 +21,12 @@ struct EncoderPlan {
   MatrixPlace logits;
   u64 key_block = 0;            // of attention, in keys; 0: there is no attention
   FftForm fft = FftForm::none;  // of all two-dimensional transforms
+  bool tokens_stay = false;     // between a layer and the transform of the next one in the scratchpad
 };
+
+/// Bytes that the inputs of the network's two-dimensional transforms take in the scratchpad if they stay there
+/// (CompilerTarget::token_bytes); 0: they cannot stay.
+[[nodiscard]] u64 token_bytes_of(const CompilerTarget& target, const Network& network);
 
 /// @throws CompileError  the network does not fit the machine
 [[nodiscard]] EncoderPlan plan_encoder(const TaskPlanner& plan, DramPlan& dram, const Network& network,

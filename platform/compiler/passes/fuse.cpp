@@ -44,6 +44,14 @@ RowProgram::Value RowProgram::load(const MatrixPlace& place) {
   return values_.size() - 1;
 }
 
+RowProgram::Value RowProgram::load(const ResidentMatrix& matrix) {
+  MatrixPlace place;
+  place.columns = matrix.columns;
+  const Value value = load(place);
+  operations_.back().resident = matrix;
+  return value;
+}
+
 RowProgram::Value RowProgram::norm(const std::string& name, const Tensor& weight, const Tensor& bias, double epsilon,
                                    Value x) {
   Operation operation;
@@ -165,6 +173,18 @@ u64 RowProgram::written(const Operation& operation, Value value) const {
   return operation.kind == Operation::Kind::load ? operation.place.columns : values_[value].written;
 }
 
+RowProgram::Residents RowProgram::residents(const std::vector<Operation>& operations) const {
+  Residents result;
+  result.of.resize(values_.size());
+  for (const Operation& operation : operations) {
+    if (!operation.resident) continue;
+    const bool load = operation.kind == Operation::Kind::load;
+    result.of[load ? operation.outputs.front() : operation.inputs.front()] = operation.resident;
+    result.bytes = std::max(result.bytes, operation.resident_bytes);
+  }
+  return result;
+}
+
 TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
   // Decides which values share a buffer, when the buffer is in use, and which columns must be zero from the start.
   struct Buffer {
@@ -174,13 +194,7 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
   };
   std::vector<Buffer> buffers;
   std::vector<std::size_t> buffer_of(values_.size(), 0), last_use(values_.size(), 0);
-  std::vector<std::optional<ResidentMatrix>> resident_of(values_.size());
-  u64 resident_bytes = 0;
-  for (const Operation& operation : operations) {
-    if (!operation.resident) continue;
-    resident_of[operation.inputs.front()] = operation.resident;
-    resident_bytes = operation.resident_bytes;
-  }
+  const Residents resident = residents(operations);
   for (std::size_t i = 0; i < operations.size(); ++i) {
     // Stores happen after all launches.
     const bool store = operations[i].kind == Operation::Kind::store;
@@ -191,15 +205,16 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
     for (std::size_t input = 0; input < operation.inputs.size(); ++input) {
-      if (resident_of[operation.inputs[input]]) continue;
+      if (resident.of[operation.inputs[input]]) continue;
       Buffer& buffer = buffers[buffer_of[operation.inputs[input]]];
       buffer.life.end = std::max(buffer.life.end, last_use[operation.inputs[input]]);
       buffer.life.columns = std::max(buffer.life.columns, span_read(operations, operation, input));
     }
     for (std::size_t output = 0; output < operation.outputs.size(); ++output) {
       const Value value = operation.outputs[output];
-      if (resident_of[value]) continue;
-      if (may_overwrite(operation) && last_use[operation.inputs.front()] == i &&
+      if (resident.of[value]) continue;
+      if (may_overwrite(operation) && !resident.of[operation.inputs.front()] &&
+          last_use[operation.inputs.front()] == i &&
           std::count(operation.inputs.begin(), operation.inputs.end(), operation.inputs.front()) == 1) {
         buffer_of[value] = buffer_of[operation.inputs.front()];
       } else {
@@ -246,13 +261,13 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
     }
     std::vector<TileBuffer> buffer_of_value(values_.size());
     for (std::size_t value = 0; value < values_.size(); ++value) {
-      if (const auto& matrix = resident_of[value]) {
+      if (const auto& matrix = resident.of[value]) {
         const i64 tile_bytes = i64{tiling.rows} * matrix->layout.row_bytes();
         buffer_of_value[value] = {
             matrix->offset, static_cast<u32>(matrix->columns), matrix->layout, true, {tile_bytes, 0, 0}};
         // Launches of the last tile may write all rows of a full one.
         const bool beyond = plan_.padded(tiling.rows) * tiling.tiles[0] > matrix->layout.rows;
-        task.set_resident_bytes(beyond ? plan_.half_bytes() + 1 : resident_bytes);
+        task.set_resident_bytes(beyond ? plan_.half_bytes() + 1 : resident.bytes);
         continue;
       }
       if (buffers.empty()) continue;
@@ -260,7 +275,7 @@ TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) 
       buffer_of_value[value] = task.buffer_at(life.offset, life.columns);
     }
     for (const Operation& operation : operations) {
-      if (operation.kind != Operation::Kind::load) continue;
+      if (operation.kind != Operation::Kind::load || operation.resident) continue;
       const TileBuffer& buffer = buffer_of_value[operation.outputs.front()];
       task.load(operation.place, plan_.padded(operation.place.columns), buffer, tiling.rows, true,
                 {static_cast<i64>(operation.place.pitch) * tiling.rows, 0, 0});
@@ -377,6 +392,7 @@ std::vector<RowProgram::Operation> RowProgram::part(std::size_t first, std::size
       });
       if (maker->kind == Operation::Kind::load) {
         load.place = maker->place;
+        load.resident = maker->resident;
       } else {
         if (!in_dram_[input]) in_dram_[input] = dram_.matrix(rows_, values_[input].columns);
         load.place = *in_dram_[input];

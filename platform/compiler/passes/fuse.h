@@ -31,6 +31,8 @@ class RowProgram {
   void set_layer(u32 layer) { layer_ = layer; }
 
   Value load(const MatrixPlace& place);
+  /// A matrix that has stayed in the scratchpad. Operators that use it must fit a task (scaled_sum).
+  Value load(const ResidentMatrix& matrix);
   Value norm(const std::string& name, const Tensor& weight, const Tensor& bias, double epsilon, Value x);
   /// `residual` is the residual; `op.residual` is ignored.
   Value linear(const LinearOperator& op, Value x, std::optional<Value> residual = {});
@@ -40,7 +42,8 @@ class RowProgram {
   /// that fit a task together.
   Value scaled_sum(const std::string& name, u16 factor, Value s, Value x);
   void store(Value x, const MatrixPlace& place);
-  /// The plane of an fft stays in the scratchpad, where `resident_bytes` of each half are kept for resident matrices.
+  /// The plane of an fft or the result of a norm stays in the scratchpad, where `resident_bytes` of each half are kept
+  /// for resident matrices. It can be stored, too.
   void keep(Value x, const ResidentMatrix& matrix, u64 resident_bytes);
 
   /// The tasks of all operators so far, whose values end.
@@ -56,7 +59,7 @@ class RowProgram {
     std::vector<Value> inputs;   // linear: x, then the residual if there is one; scaled_sum: x, s
     std::vector<Value> outputs;  // fft: re, im, then the intermediate planes if there are several stages
     MatrixPlace place;
-    std::optional<ResidentMatrix> resident;  // of a store
+    std::optional<ResidentMatrix> resident;  // of a load or a store
     u64 resident_bytes = 0;
     const Tensor *weight = nullptr, *bias = nullptr;
     double epsilon = 0;
@@ -79,6 +82,12 @@ class RowProgram {
   /// Columns of a value that are valid once the operation is done.
   [[nodiscard]] u64 written(const Operation& operation, Value value) const;
   [[nodiscard]] bool may_overwrite(const Operation& operation) const;
+  /// The values of a task that lie in resident matrices, and the bytes of each half that are kept for those.
+  struct Residents {
+    std::vector<std::optional<ResidentMatrix>> of;  // [value]
+    u64 bytes = 0;
+  };
+  [[nodiscard]] Residents residents(const std::vector<Operation>& operations) const;
   [[nodiscard]] TaskPlanner::Make task_of(const std::vector<Operation>& operations) const;
   void emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of,
             const std::vector<Operation>& operations) const;

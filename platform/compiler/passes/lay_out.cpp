@@ -147,8 +147,9 @@ class Layout {
     if (plan_.logits.rows != 0) result_.logits = settled(plan_.logits);
     result_.key_block = plan_.key_block;
     result_.fft = plan_.fft;
+    result_.resident_token_bytes = plan_.tokens_stay ? target_.token_bytes : 0;
     result_.sum_ways = sum_ways(target_);
-    result_.predicted_firmware_cycles = static_cast<u64>(target_.start_cycles + target_.end_cycles);
+    result_.predicted_firmware_cycles = static_cast<u64>(target_.firmware.start + target_.firmware.end);
   }
 
   /// The bytes that the sequencer fetches for these launches, which are the last steps so far: each image that is not
