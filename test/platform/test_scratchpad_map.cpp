@@ -91,8 +91,8 @@ TEST_CASE("the half spectrum of a transform stays in the scratchpad where it fit
       const u64 planes = (plan.fft == FftForm::real ? 1 : 2) * c.batch * c.tokens * c.hidden * 2;
       CHECK(with + planes <= without);
       // The DRAM moves what the plan says.
-      CHECK(run.dram_read_bytes + run.dram_written_bytes ==
-            with + run.statistics.at("sequencer").at("ring_fetch_bytes").get<u64>());
+      CHECK(run.work.dram_read_bytes + run.work.dram_written_bytes ==
+            with + run.records.statistics.at("sequencer").at("ring_fetch_bytes").get<u64>());
     }
   }
   CHECK(stay >= 8);
