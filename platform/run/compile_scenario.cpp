@@ -46,18 +46,16 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.tile_rows = scenario.compiler.tile_rows.as<u32>();
   target.scratchpad_base = memory_map::scratchpad_base;
   target.dram_base = memory_map::dram_base;
-  const double dram_clocks_per_cycle = soc.dram.clock_hz.get() / soc.array.clock_hz.get();
-  target.dram_bytes_per_cycle =
-      std::min(static_cast<double>(soc.dram.transfers_per_clock * soc.dram.channels * soc.dram.bus_bytes) *
-                   dram_clocks_per_cycle,
-               static_cast<double>(soc.dma.bytes_per_cycle.get()));
+  const double dram_clocks_per_cycle = soc.dram.geometry.clock_hz.get() / soc.array.clock_hz.get();
+  target.dram_bytes_per_cycle = std::min(soc.dram.geometry.bytes_per_clock() * dram_clocks_per_cycle,
+                                         static_cast<double>(soc.dma.bytes_per_cycle.get()));
   target.dram_access_bytes = static_cast<u32>(dram_access_bytes);
   // A burst crosses the bus twice, and its data take time on the bus and in the scratchpad.
   const i64 burst_cycles = soc.dma.burst_bytes / soc.dma.bytes_per_cycle;
   const auto on_the_way =
       static_cast<double>(2 * (soc.bus.request_latency + soc.bus.response_latency) + soc.scratchpad.request_latency +
                           soc.scratchpad.array_latency + 2 * burst_cycles);
-  const i64 to_data = soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency;
+  const i64 to_data = soc.dram.request_latency + soc.dram.timing.activate_to_column + soc.dram.timing.read_latency;
   target.read_latency = static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
   target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
   target.dma_bytes_per_cycle = soc.dma.bytes_per_cycle.as<u32>();

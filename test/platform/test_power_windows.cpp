@@ -44,9 +44,10 @@ Outcome run(std::vector<std::string> settings) {
   for (const std::string& setting : settings) options.overrides.push_back(parse_override(setting));
   const auto scenario = read_scenario_text(small, "windows.yaml", options);
   const DramParameters& dram = scenario->soc.dram;
-  return {run_scenario(*scenario, {}), static_cast<double>(dram.channels.get()) * dram.clock_hz.get() *
-                                           static_cast<double>(dram.transfers_per_clock.get()) *
-                                           static_cast<double>(dram.bus_bytes.get())};
+  return {run_scenario(*scenario, {}), static_cast<double>(dram.geometry.channels.get()) *
+                                           dram.geometry.clock_hz.get() *
+                                           static_cast<double>(dram.geometry.transfers_per_clock.get()) *
+                                           static_cast<double>(dram.geometry.bus_bytes.get())};
 }
 
 /// Checks what must hold in every window of any run.
