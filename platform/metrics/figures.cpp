@@ -97,7 +97,7 @@ Json verification_json(const Verification& verification) {
 Json not_finite_json(const NotFiniteResults& found) {
   if (!found.looked) return nullptr;
   Json kernels = Json::array();
-  for (const NotFiniteResults::Of& of : found.kernels) {
+  for (const NotFiniteResults::OfKernel& of : found.kernels) {
     kernels.push_back({{"kernel", of.kernel},
                        {"layer", of.layer == layer_none ? Json(nullptr) : Json(of.layer)},
                        {"infinities", of.infinities},

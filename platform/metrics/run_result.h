@@ -62,7 +62,7 @@ struct LayerRow {
   u64 dram_written_bytes = 0;
   Utilisation utilisation;
   std::optional<double> relative_error;  ///< of the layer's output against the fp32 reference
-  std::optional<double> row_error;       ///< the same of the worst row
+  std::optional<double> row_error;       ///< of the worst row of that output
 };
 
 /// The largest error of one row of a tensor, and the number of that row.
@@ -79,17 +79,17 @@ struct Verification {
   double tolerance = 0;
   double relative_error = 0;  ///< worst layer, embedding or logits against the fp32 reference, each from its own input
   double row_tolerance = 0;
-  RowError row;  ///< the same error for the worst row
+  RowError row;  ///< relative_error of the worst row
   double end_to_end_tolerance = 0;
   double end_to_end_error = 0;     ///< of the last output, against the fp32 reference from the network's input on
-  RowError end_to_end_row;         ///< the same error for the worst row
-  std::optional<RowError> logits;  ///< the same error for the logits of the worst sequence
+  RowError end_to_end_row;         ///< end_to_end_error of the worst row
+  std::optional<RowError> logits;  ///< end_to_end_error of the logits of the worst sequence
   bool bit_exact = false;          ///< every output equal to the fp16 reference of the same operation order
 };
 
 /// Infinities and NaN that kernels of the platform's runtime have left in the scratchpad (docs/numerics.md).
 struct NotFiniteResults {
-  struct Of {
+  struct OfKernel {
     std::string kernel;
     u32 layer = 0;  ///< layer_none if the task is outside of the layers
     u64 infinities = 0, nans = 0;
@@ -101,7 +101,7 @@ struct NotFiniteResults {
   bool looked = false;  ///< false: the run was without data
   u64 infinities = 0, nans = 0;
   /// In the order of their first such value: the first kernel has made it, later kernels may only pass it on.
-  std::vector<Of> kernels;
+  std::vector<OfKernel> kernels;
 };
 
 /// Activity of the parts of the array. In `fast` runs one PE stands for all, and links are not followed.
@@ -116,7 +116,7 @@ struct ArrayMap {
   std::vector<Link> links;  ///< the links that carried vectors
 };
 
-/// What was run, as it is known before the simulation.
+/// The inputs of the run that its reports name.
 struct RunSetup {
   std::string scenario;  ///< the name of the run
   std::string fidelity;
@@ -125,10 +125,10 @@ struct RunSetup {
   std::string zero_padding;        ///< a sentence on how the network's transforms are padded; empty: they are not
 };
 
-/// How energy is priced.
+/// The energy table of the run, its operating point and its prices.
 struct RunPricing {
   std::string profile;
-  std::string note;                       ///< a reason why the profile does not describe this machine, or empty
+  std::string note;                       ///< why the profile does not describe this machine; empty: it does
   double technology_nm = 0, voltage = 0;  ///< the operating point at which the energy is priced
   bool scaled = false;                    ///< the operating point is not the profile's own
   std::optional<double> dram_pj_per_bit;  ///< the price of DRAM transfers, if it is not the profile's own
@@ -157,7 +157,7 @@ struct RunEnergy {
   std::map<std::string, double> by_power_state_j;  ///< of the array, and the rest of the SoC
 };
 
-/// In which cycles the parts of the machine were at work.
+/// The cycles in which the parts of the machine were at work, and their shares.
 struct RunActivity {
   u64 kernel_cycles = 0;                          ///< cycles in which a kernel was on the array
   Utilisation utilisation;                        ///< over all cycles, on all PEs
@@ -169,10 +169,10 @@ struct RunActivity {
   ArrayMap array;
 };
 
-/// What was recorded while the simulation ran.
+/// The records that the simulation has left beside the figures.
 struct RunRecords {
   nlohmann::json statistics;     ///< the statistics tree, see statistics_json()
-  std::string statistics_csv;    ///< the same with units and descriptions
+  std::string statistics_csv;    ///< the statistics tree with units and descriptions
   PowerTrace power;              ///< power over time, if the scenario asks for it
   u64 trace_events_dropped = 0;  ///< slices that were left out to keep the trace below record.trace_bytes
 };

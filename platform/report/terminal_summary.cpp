@@ -300,7 +300,7 @@ std::string not_finite_text(const NotFiniteResults& found) {
   std::vector<std::string> names;
   constexpr std::size_t shown = 3;
   for (std::size_t i = 0; i < std::min(shown, found.kernels.size()); ++i) {
-    const NotFiniteResults::Of& of = found.kernels[i];
+    const NotFiniteResults::OfKernel& of = found.kernels[i];
     names.push_back(fmt::format("{} (row {})", of.kernel, of.row));
   }
   return fmt::format("{} infinities, {} NaN in kernels' results, first in {}{}", found.infinities, found.nans,

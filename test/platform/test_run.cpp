@@ -439,7 +439,7 @@ TEST_CASE("an overflow inside of the network fails a run and is named", "[run]")
         CHECK_THAT(result.failure, Catch::StartsWith("kernel layers.1.ffn.up made an infinity in row ") &&
                                        Catch::Contains(" of 64, column 5 of 128;"));
         REQUIRE_FALSE(result.not_finite.kernels.empty());
-        const NotFiniteResults::Of& first = result.not_finite.kernels.front();
+        const NotFiniteResults::OfKernel& first = result.not_finite.kernels.front();
         CHECK(first.layer == 1);
         CHECK(first.infinities > 0);
         CHECK(first.nans == 0);
