@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// butterfly-vp compare
+// Defines the command `butterfly-vp compare`.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// butterfly-vp run
+// Defines the command `butterfly-vp run`.
 #include <fmt/format.h>
 #include <unistd.h>
 
