@@ -262,14 +262,14 @@ std::vector<Variant> variants() {
   using ticking::Arbiter;
   using ticking::Machine;
   return {
-      {"Cal waiting for results of the segment before, too", [](Machine& m) { m.hazards_across_segments = true; }},
-      {"a cycle from a token to the issue that it allows", [](Machine& m) { m.token_latency = 1; }},
-      {"banks that serve the oldest firing first", [](Machine& m) { m.arbiter = Arbiter::oldest_firing; }},
-      {"banks that serve who came first", [](Machine& m) { m.arbiter = Arbiter::first_come; }},
-      {"banks that serve in turn", [](Machine& m) { m.arbiter = Arbiter::round_robin; }},
-      {"queues to the banks without end", [](Machine& m) { m.queue_entries = ~0u; }},
-      {"any number of vectors back to a PE in a cycle", [](Machine& m) { m.return_ports = ~0u; }},
-      {"an operand memory of any number of ports", [](Machine& m) { m.operand_banks = 0; }},
+      {"Cal waiting for results of the segment before, too", [](Machine& m) { m.pe.hazards_across_segments = true; }},
+      {"a cycle from a token to the issue that it allows", [](Machine& m) { m.pe.token_latency = 1; }},
+      {"banks that serve the oldest firing first", [](Machine& m) { m.scratchpad.arbiter = Arbiter::oldest_firing; }},
+      {"banks that serve who came first", [](Machine& m) { m.scratchpad.arbiter = Arbiter::first_come; }},
+      {"banks that serve in turn", [](Machine& m) { m.scratchpad.arbiter = Arbiter::round_robin; }},
+      {"queues to the banks without end", [](Machine& m) { m.scratchpad.queue_entries = ~0u; }},
+      {"any number of vectors back to a PE in a cycle", [](Machine& m) { m.scratchpad.return_ports = ~0u; }},
+      {"an operand memory of any number of ports", [](Machine& m) { m.pe.operand_banks = 0; }},
   };
 }
 
