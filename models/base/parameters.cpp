@@ -7,43 +7,39 @@
 
 namespace bvp {
 
-ParamBase::ParamBase(ParameterGroup* group, std::string name, std::string unit, std::string description,
-                     std::string source, Confidence confidence)
-    : name_(std::move(name)),
-      unit_(std::move(unit)),
-      description_(std::move(description)),
-      source_(std::move(source)),
-      confidence_(confidence) {
+ParamBase::ParamBase(ParameterGroup* group, ParamDeclaration declaration) : declaration_(std::move(declaration)) {
   group->parameters_.push_back(this);
 }
 
 void ParamBase::check_number(double value) const {
-  if (!std::isfinite(value) || value < range_.min || value > range_.max) {
-    throw ParamError(fmt::format("{} is {}, expected a number from {} to {}", name_, value, range_.min, range_.max));
+  const auto [min, max] = range();
+  if (!std::isfinite(value) || value < min || value > max) {
+    throw ParamError(fmt::format("{} is {}, expected a number from {} to {}", name(), value, min, max));
   }
-  if (power_of_two_) {
+  if (power_of_two()) {
     const auto integer = static_cast<u64>(value);
     if (integer == 0 || (integer & (integer - 1)) != 0) {
-      throw ParamError(
-          fmt::format("{} is {}, expected a power of two from {} to {}", name_, value, range_.min, range_.max));
+      throw ParamError(fmt::format("{} is {}, expected a power of two from {} to {}", name(), value, min, max));
     }
   }
 }
 
 void ParamBase::check_number(i64 value) const {
   check_number(static_cast<double>(value));
+  const auto [min, max] = range();
   // Above 2^53 the conversion to double rounds, which could move a value from outside the range to inside.
   constexpr double representable = 9.2e18;
-  const bool below = std::abs(range_.min) < representable && value < static_cast<i64>(std::ceil(range_.min));
-  const bool above = std::abs(range_.max) < representable && value > static_cast<i64>(std::floor(range_.max));
+  const bool below = std::abs(min) < representable && value < static_cast<i64>(std::ceil(min));
+  const bool above = std::abs(max) < representable && value > static_cast<i64>(std::floor(max));
   if (below || above) {
-    throw ParamError(fmt::format("{} is {}, expected a number from {} to {}", name_, value, range_.min, range_.max));
+    throw ParamError(fmt::format("{} is {}, expected a number from {} to {}", name(), value, min, max));
   }
 }
 
 void ParamBase::check_choice(const std::string& value) const {
-  if (choices_.empty() || std::find(choices_.begin(), choices_.end(), value) != choices_.end()) return;
-  throw ParamError(fmt::format("{} is '{}', expected one of: {}", name_, value, fmt::join(choices_, ", ")));
+  const std::vector<std::string>& words = choices();
+  if (words.empty() || std::find(words.begin(), words.end(), value) != words.end()) return;
+  throw ParamError(fmt::format("{} is '{}', expected one of: {}", name(), value, fmt::join(words, ", ")));
 }
 
 ParameterGroup::ParameterGroup(ParameterGroup* parent, std::string name, std::string description)

@@ -37,25 +37,34 @@ struct ParamError : std::runtime_error {
 
 class ParameterGroup;
 
+/// What a parameter is, apart from its type and its value.
+struct ParamDeclaration {
+  std::string name, unit, description, source;
+  Confidence confidence = Confidence::low;
+  ParamRange range{};
+  bool power_of_two = false;
+  bool required = false;
+  std::vector<std::string> choices{};
+};
+
 /// Type-erased view of a parameter: everything a reader, a writer or a schema needs.
 class ParamBase {
  public:
-  ParamBase(ParameterGroup* group, std::string name, std::string unit, std::string description, std::string source,
-            Confidence confidence);
+  ParamBase(ParameterGroup* group, ParamDeclaration declaration);
   virtual ~ParamBase() = default;
   ParamBase(const ParamBase&) = delete;
   ParamBase& operator=(const ParamBase&) = delete;
 
-  [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] const std::string& unit() const { return unit_; }
-  [[nodiscard]] const std::string& description() const { return description_; }
-  [[nodiscard]] const std::string& source() const { return source_; }
-  [[nodiscard]] Confidence confidence() const { return confidence_; }
-  [[nodiscard]] const std::vector<std::string>& choices() const { return choices_; }
-  [[nodiscard]] ParamRange range() const { return range_; }
-  [[nodiscard]] bool power_of_two() const { return power_of_two_; }
+  [[nodiscard]] const std::string& name() const { return declaration_.name; }
+  [[nodiscard]] const std::string& unit() const { return declaration_.unit; }
+  [[nodiscard]] const std::string& description() const { return declaration_.description; }
+  [[nodiscard]] const std::string& source() const { return declaration_.source; }
+  [[nodiscard]] Confidence confidence() const { return declaration_.confidence; }
+  [[nodiscard]] const std::vector<std::string>& choices() const { return declaration_.choices; }
+  [[nodiscard]] ParamRange range() const { return declaration_.range; }
+  [[nodiscard]] bool power_of_two() const { return declaration_.power_of_two; }
   /// The parameter has no sensible default: the user must give a value.
-  [[nodiscard]] bool required() const { return required_; }
+  [[nodiscard]] bool required() const { return declaration_.required; }
 
   [[nodiscard]] virtual ParamType type() const = 0;
   [[nodiscard]] virtual ParamValue value() const = 0;
@@ -68,14 +77,8 @@ class ParamBase {
   void check_number(i64 value) const;
   void check_choice(const std::string& value) const;
 
-  ParamRange range_;
-  bool power_of_two_ = false;
-  bool required_ = false;
-  std::vector<std::string> choices_;
-
  private:
-  std::string name_, unit_, description_, source_;
-  Confidence confidence_;
+  const ParamDeclaration declaration_;
 };
 
 /// A named node of the configuration tree. Groups are not copied: clone() the tree through assign().
@@ -120,33 +123,32 @@ class Param final : public ParamBase {
   /// A number within a range.
   Param(ParameterGroup* group, std::string name, T initial, std::string unit, ParamRange range, std::string description,
         std::string source, Confidence confidence)
-      : ParamBase(group, std::move(name), std::move(unit), std::move(description), std::move(source), confidence),
-        value_(initial),
-        default_(std::move(initial)) {
-    range_ = range;
-  }
+      : Param(group, std::move(initial),
+              {std::move(name), std::move(unit), std::move(description), std::move(source), confidence, range}) {}
   /// An integer that must be a power of two.
   Param(ParameterGroup* group, std::string name, T initial, std::string unit, ParamRange range, PowerOfTwo,
         std::string description, std::string source, Confidence confidence)
-      : Param(group, std::move(name), std::move(initial), std::move(unit), range, std::move(description),
-              std::move(source), confidence) {
-    power_of_two_ = true;
-  }
+      : Param(group, std::move(initial),
+              {std::move(name), std::move(unit), std::move(description), std::move(source), confidence, range, true}) {}
   /// A number without a default.
   Param(ParameterGroup* group, std::string name, Required, std::string unit, ParamRange range, std::string description,
         std::string source, Confidence confidence)
-      : Param(group, std::move(name), T{}, std::move(unit), range, std::move(description), std::move(source),
-              confidence) {
-    required_ = true;
-  }
+      : Param(group, T{},
+              {std::move(name), std::move(unit), std::move(description), std::move(source), confidence, range, false,
+               true}) {}
   /// A word out of a list (an empty list allows any text).
   Param(ParameterGroup* group, std::string name, T initial, std::vector<std::string> choices, std::string description,
         std::string source, Confidence confidence)
-      : ParamBase(group, std::move(name), "", std::move(description), std::move(source), confidence),
-        value_(initial),
-        default_(std::move(initial)) {
-    choices_ = std::move(choices);
-  }
+      : Param(group, std::move(initial),
+              {std::move(name),
+               "",
+               std::move(description),
+               std::move(source),
+               confidence,
+               {},
+               false,
+               false,
+               std::move(choices)}) {}
 
   operator const T&() const { return value_; }  // NOLINT(google-explicit-constructor): used like the value
   [[nodiscard]] const T& get() const { return value_; }
@@ -185,6 +187,9 @@ class Param final : public ParamBase {
   }
 
  private:
+  Param(ParameterGroup* group, T initial, ParamDeclaration declaration)
+      : ParamBase(group, std::move(declaration)), value_(initial), default_(std::move(initial)) {}
+
   T value_;
   T default_;
 };

@@ -13,54 +13,9 @@
 namespace bvp {
 namespace {
 
-constexpr u64 interrupt_bit_timer = u64{1} << 7, interrupt_bit_external = u64{1} << 11;
-constexpr u64 interrupt_bit_software = u64{1} << 3;
-constexpr u64 mstatus_mie = u64{1} << 3, mstatus_mpie = u64{1} << 7, mstatus_mpp = u64{3} << 11;
-constexpr u64 misa_rv64imac = u64{2} << 62 | 1 << ('I' - 'A') | 1 << ('M' - 'A') | 1 << ('A' - 'A') | 1 << ('C' - 'A');
 constexpr unsigned max_repetitions = 8;
 // A change passes from a device through the interrupt controller to the CPU in three delta cycles.
 constexpr unsigned max_delta_cycles = 8;
-
-enum CsrNumber : unsigned {
-  csr_mstatus = 0x300,
-  csr_misa = 0x301,
-  csr_mie = 0x304,
-  csr_mtvec = 0x305,
-  csr_mcounteren = 0x306,
-  csr_mcountinhibit = 0x320,
-  csr_mhpmevent_first = 0x323,
-  csr_mhpmevent_last = 0x33f,
-  csr_mscratch = 0x340,
-  csr_mepc = 0x341,
-  csr_mcause = 0x342,
-  csr_mtval = 0x343,
-  csr_mip = 0x344,
-  csr_tselect = 0x7a0,
-  csr_tinfo = 0x7a4,
-  csr_pmp_first = 0x3a0,
-  csr_pmp_last = 0x3ef,
-  csr_mcycle = 0xb00,
-  csr_minstret = 0xb02,
-  csr_mhpmcounter_first = 0xb03,
-  csr_mhpmcounter_last = 0xb1f,
-  csr_cycle = 0xc00,
-  csr_time = 0xc01,
-  csr_instret = 0xc02,
-  csr_hpmcounter_first = 0xc03,
-  csr_hpmcounter_last = 0xc1f,
-  csr_mvendorid = 0xf11,
-  csr_mconfigptr = 0xf15
-};
-
-constexpr bool within(unsigned csr, unsigned first, unsigned last) { return first <= csr && csr <= last; }
-
-/// Registers that exist, read as 0 and ignore writes.
-constexpr bool reads_as_zero(unsigned csr) {
-  return csr == csr_mcounteren || csr == csr_mcountinhibit || within(csr, csr_mhpmevent_first, csr_mhpmevent_last) ||
-         within(csr, csr_pmp_first, csr_pmp_last) || within(csr, csr_mhpmcounter_first, csr_mhpmcounter_last) ||
-         within(csr, csr_hpmcounter_first, csr_hpmcounter_last) || within(csr, csr_mvendorid, csr_mconfigptr) ||
-         within(csr, csr_tselect, csr_tinfo);
-}
 
 u64 extend(u64 value, unsigned bytes, bool sign) {
   const unsigned unused = 64 - 8 * bytes;
@@ -123,7 +78,7 @@ void Cpu::execute() {
 
 /// How far the CPU may run ahead of simulated time: to the end of the quantum, or until the timer's interrupt.
 sc_core::sc_time Cpu::horizon() {
-  const bool timer_matters = csr_.interrupts_enabled && (csr_.mie & interrupt_bit_timer) != 0;
+  const bool timer_matters = csrs_.interrupts_enabled() && (csrs_.enabled() & MachineCsrs::mie_timer) != 0;
   if (!timer_matters || !timer_forecast_) return quantum_;
   const sc_core::sc_time now = sc_core::sc_time_stamp(), rise = timer_forecast_();
   return rise > now + ahead_ ? std::min(quantum_, rise - now) : quantum_;
@@ -132,7 +87,7 @@ sc_core::sc_time Cpu::horizon() {
 void Cpu::advance(u64 instructions) {
   const Cycle begin = cycles();
   ahead_ += sc_core::sc_time::from_value(instructions * instruction_time_.value());
-  instructions_.add(instructions, begin, cycles());
+  counted_.instructions.add(instructions, begin, cycles());
 }
 
 void Cpu::synchronise() {
@@ -156,13 +111,15 @@ void Cpu::sleep() {
   asleep_.begin(0);
   sleeping_ = true;
   sleep_changed(true);
-  while ((pending() & csr_.mie) == 0) wait(lines_changed_);
+  while ((pending() & csrs_.enabled()) == 0) wait(lines_changed_);
   sleeping_ = false;
-  asleep_.end(sleep_cycles_, cycles_asleep());
+  asleep_.end(counted_.sleep_cycles, cycles_asleep());
   sleep_changed(false);
 }
 
-void Cpu::settle() { asleep_.settle(sleep_cycles_, cycles_asleep()); }
+u64 Cpu::cycles() const { return local_time().value() / period_.value(); }
+
+void Cpu::settle() { asleep_.settle(counted_.sleep_cycles, cycles_asleep()); }
 
 // ---------------------------------------------------------------------------------------------------------
 // Instructions that the engine leaves to the CPU model
@@ -233,15 +190,22 @@ void Cpu::finish_system_instruction(u32 instruction) {
     return return_from_trap();
   }
   const auto access = riscv::decode_csr_access(instruction);
-  if (access && access->csr == csr_mip) settle_lines();
+  if (access && MachineCsrs::shows_interrupt_lines(access->csr)) settle_lines();
+  const MachineCsrs::CpuState state{local_time(), cycles(), instructions(), pending()};
   u64 old = 0;
-  if (!access || !read_csr(access->csr, old)) return take_exception(riscv::illegal_instruction, instruction);
+  if (!access || !csrs_.read(access->csr, state, old)) return take_exception(riscv::illegal_instruction, instruction);
   if (access->writes()) {
     const u64 source = access->immediate ? access->source : engine_.read_register(access->source);
     u64 value = source;
     if (access->operation == riscv::CsrAccess::Operation::set) value = old | source;
     if (access->operation == riscv::CsrAccess::Operation::clear) value = old & ~source;
-    if (!write_csr(access->csr, value)) return take_exception(riscv::illegal_instruction, instruction);
+    const MachineCsrs::Written written = csrs_.write(access->csr, state, value);
+    if (written == MachineCsrs::Written::refused) return take_exception(riscv::illegal_instruction, instruction);
+    if (written == MachineCsrs::Written::interrupts_changed) {
+      lines_in_doubt_ = true;
+      // With interrupts enabled, the firmware is no longer in a handler.
+      if (csrs_.interrupts_enabled()) last_exception_ = {};
+    }
   }
   engine_.write_register(access->destination, old);
   retire(engine_.pc() + 4);
@@ -251,28 +215,28 @@ void Cpu::finish_system_instruction(u32 instruction) {
 // Traps
 
 u64 Cpu::pending() const {
-  return (timer_irq.read() ? interrupt_bit_timer : 0) | (external_irq.read() ? interrupt_bit_external : 0);
+  return (timer_irq.read() ? MachineCsrs::mie_timer : 0) | (external_irq.read() ? MachineCsrs::mie_external : 0);
 }
 
 bool Cpu::take_interrupt() {
-  if (!csr_.interrupts_enabled || csr_.mie == 0) return false;
+  if (!csrs_.interrupts_enabled() || csrs_.enabled() == 0) return false;
   if (lines_in_doubt_) settle_lines();
-  if ((pending() & csr_.mie) == 0) return false;
+  if ((pending() & csrs_.enabled()) == 0) return false;
   // The line was high when simulated time last advanced; the trap depends on whether it is high now.
   if (ahead_ != sc_core::SC_ZERO_TIME) settle_lines();
-  const u64 ready = pending() & csr_.mie;
+  const u64 ready = pending() & csrs_.enabled();
   if (ready == 0) return false;
-  ++interrupts_;
+  ++counted_.interrupts;
   last_exception_ = {};
-  enter_trap((ready & interrupt_bit_external) != 0 ? riscv::external_interrupt : riscv::timer_interrupt, 0);
+  enter_trap((ready & MachineCsrs::mie_external) != 0 ? riscv::external_interrupt : riscv::timer_interrupt, 0);
   return true;
 }
 
 void Cpu::take_exception(u64 cause, u64 value) {
   const u64 pc = engine_.pc();
-  if (csr_.mtvec == 0) return halt(cause, value, "there is no trap handler (mtvec is 0)");
+  if (!csrs_.has_handler()) return halt(cause, value, "there is no trap handler (mtvec is 0)");
   const bool handler_did_nothing = last_exception_.pc != 1 && last_exception_.instructions == instructions();
-  if (handler_did_nothing && pc == (csr_.mtvec & ~u64{3})) {
+  if (handler_did_nothing && pc == csrs_.handler()) {
     return halt(cause, value, "this is the first instruction of the trap handler");
   }
   const bool repeated = last_exception_.cause == cause && last_exception_.pc == pc;
@@ -281,27 +245,19 @@ void Cpu::take_exception(u64 cause, u64 value) {
     return halt(cause, value, "the trap handler keeps trapping there without ever returning");
   }
   last_exception_ = {cause, pc, instructions(), repetitions};
-  ++traps_;
+  ++counted_.traps;
   enter_trap(cause, value);
 }
 
 void Cpu::enter_trap(u64 cause, u64 value) {
-  csr_.mepc = engine_.pc();
-  csr_.mcause = cause;
-  csr_.mtval = value;
-  csr_.previously_enabled = csr_.interrupts_enabled;
-  csr_.interrupts_enabled = false;
-  const bool vectored = (csr_.mtvec & 1) != 0 && (cause & riscv::interrupt_flag) != 0;
-  engine_.set_pc((csr_.mtvec & ~u64{3}) + (vectored ? 4 * (cause & ~riscv::interrupt_flag) : 0));
+  engine_.set_pc(csrs_.enter_trap(engine_.pc(), cause, value));
   // Entering a trap costs the cycles of one instruction, so that time advances even if the firmware traps forever.
   ahead_ += instruction_time_;
 }
 
 void Cpu::return_from_trap() {
-  csr_.interrupts_enabled = csr_.previously_enabled;
-  csr_.previously_enabled = true;
   lines_in_doubt_ = true;
-  engine_.set_pc(csr_.mepc);
+  engine_.set_pc(csrs_.leave_trap());
   last_exception_ = {};
 }
 
@@ -312,109 +268,11 @@ void Cpu::halt(u64 cause, u64 value, const char* why) {
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// Control and status registers
-
-u64 Cpu::cycles() const { return local_time().value() / period_.value(); }
-
-bool Cpu::read_csr(unsigned csr, u64& value) const {
-  switch (csr) {
-    case csr_mstatus:
-      value = mstatus_mpp | (csr_.interrupts_enabled ? mstatus_mie : 0) | (csr_.previously_enabled ? mstatus_mpie : 0);
-      return true;
-    case csr_misa:
-      value = misa_rv64imac;
-      return true;
-    case csr_mie:
-      value = csr_.mie;
-      return true;
-    case csr_mtvec:
-      value = csr_.mtvec;
-      return true;
-    case csr_mscratch:
-      value = csr_.mscratch;
-      return true;
-    case csr_mepc:
-      value = csr_.mepc;
-      return true;
-    case csr_mcause:
-      value = csr_.mcause;
-      return true;
-    case csr_mtval:
-      value = csr_.mtval;
-      return true;
-    case csr_mip:
-      value = pending();
-      return true;
-    case csr_mcycle:
-      value = cycles() + csr_.mcycle_offset;
-      return true;
-    case csr_minstret:
-      value = instructions() + csr_.minstret_offset;
-      return true;
-    case csr_cycle:
-      value = cycles() + csr_.mcycle_offset;
-      return true;
-    case csr_instret:
-      value = instructions() + csr_.minstret_offset;
-      return true;
-    case csr_time:
-      if (!time_source_) return false;
-      value = time_source_(local_time());
-      return true;
-    default:
-      value = 0;
-      return reads_as_zero(csr);
-  }
-}
-
-bool Cpu::write_csr(unsigned csr, u64 value) {
-  const bool read_only = csr >> 10 == 3;
-  if (read_only) return false;
-  switch (csr) {
-    case csr_mstatus:
-      csr_.interrupts_enabled = (value & mstatus_mie) != 0;
-      if (csr_.interrupts_enabled) last_exception_ = {};
-      csr_.previously_enabled = (value & mstatus_mpie) != 0;
-      lines_in_doubt_ = true;
-      break;
-    case csr_mie:
-      lines_in_doubt_ = true;
-      csr_.mie = value & (interrupt_bit_timer | interrupt_bit_external | interrupt_bit_software);
-      break;
-    case csr_mtvec:
-      csr_.mtvec = value & ~u64{2};
-      break;
-    case csr_mscratch:
-      csr_.mscratch = value;
-      break;
-    case csr_mepc:
-      csr_.mepc = value & ~u64{1};
-      break;
-    case csr_mcause:
-      csr_.mcause = value;
-      break;
-    case csr_mtval:
-      csr_.mtval = value;
-      break;
-    case csr_mcycle:
-      csr_.mcycle_offset = value - cycles();
-      break;
-    case csr_minstret:
-      // The 1 makes the next instruction read the value that was written.
-      csr_.minstret_offset = value - instructions() - 1;
-      break;
-    default:
-      break;
-  }
-  return true;
-}
-
-// ---------------------------------------------------------------------------------------------------------
 // The bus
 
 bool Cpu::transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned length) {
   synchronise();
-  ++bus_accesses_;
+  ++counted_.bus_accesses;
   tlm::tlm_generic_payload payload;
   sc_core::sc_time delay;
   access(data, payload, command, address, bytes, length, delay);

@@ -13,10 +13,22 @@
 #include "models/base/statistics.h"
 #include "models/base/types.h"
 #include "models/cpu/cpu_parameters.h"
+#include "models/cpu/machine_csrs.h"
 #include "models/cpu/riscv_engine.h"
 #include "models/cpu/riscv_instruction.h"
 
 namespace bvp {
+
+struct CpuStatistics {
+  explicit CpuStatistics(StatGroup* group)
+      : instructions(group, "instruction", "instructions", "instructions completed"),
+        sleep_cycles(group, "sleep_cycles", "cycles", "cycles spent in WFI"),
+        traps(group, "traps", "traps", "exceptions taken"),
+        interrupts(group, "interrupts", "interrupts", "interrupts taken"),
+        bus_accesses(group, "bus_accesses", "accesses", "loads and stores outside of directly accessible memory") {}
+
+  Counter instructions, sleep_cycles, traps, interrupts, bus_accesses;
+};
 
 /// Runs from the reset PC when simulation starts. The CPU executes and accesses RAM directly if the bus offers DMI for
 /// it. All other accesses go through `data`, one at a time and each at its exact time.
@@ -41,7 +53,7 @@ class Cpu : public sc_core::sc_module {
   /// Must be called when somebody other than the CPU has changed instructions in memory.
   void code_changed(u64 address, u64 bytes) { engine_.code_changed(address, bytes); }
 
-  /// Emitted when the firmware cannot go on: an exception has happened that it has no way to handle.
+  /// Whether the CPU has halted, because an exception has happened that the firmware has no way to handle.
   [[nodiscard]] bool halted() const { return halted_; }
   [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
   /// Emitted with the reason when the CPU halts, at the simulated time of the halt. If nobody is connected, a warning
@@ -50,7 +62,9 @@ class Cpu : public sc_core::sc_module {
   Signal<bool> sleep_changed;  ///< true: the CPU goes to sleep in WFI; false: it wakes
   /// Sets the function that gives the value of the `time` register; without it, reading `time` is an illegal
   /// instruction.
-  void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) { time_source_ = std::move(source); }
+  void set_time_source(std::function<u64(const sc_core::sc_time& now)> source) {
+    csrs_.set_time_source(std::move(source));
+  }
   /// Sets the function that forecasts when timer_irq will rise next, if nobody writes a register of the timer until
   /// then. The CPU does not compute beyond that time, so that it takes the timer's interrupt at once. Without a
   /// forecast, it takes the interrupt up to one quantum late.
@@ -64,11 +78,11 @@ class Cpu : public sc_core::sc_module {
   [[nodiscard]] bool sleeping() const { return sleeping_; }
   /// The CPU's own time, which is up to one quantum ahead of simulated time.
   [[nodiscard]] sc_core::sc_time local_time() const { return sc_core::sc_time_stamp() + ahead_; }
-  [[nodiscard]] u64 instructions() const { return instructions_.value(); }
-  [[nodiscard]] u64 sleep_cycles() const { return sleep_cycles_.value(); }
-  [[nodiscard]] u64 traps() const { return traps_.value(); }
-  [[nodiscard]] u64 interrupts() const { return interrupts_.value(); }
-  [[nodiscard]] u64 bus_accesses() const { return bus_accesses_.value(); }
+  [[nodiscard]] u64 instructions() const { return counted_.instructions.value(); }
+  [[nodiscard]] u64 sleep_cycles() const { return counted_.sleep_cycles.value(); }
+  [[nodiscard]] u64 traps() const { return counted_.traps.value(); }
+  [[nodiscard]] u64 interrupts() const { return counted_.interrupts.value(); }
+  [[nodiscard]] u64 bus_accesses() const { return counted_.bus_accesses.value(); }
 
  private:
   void start_of_simulation() override;
@@ -99,18 +113,11 @@ class Cpu : public sc_core::sc_module {
   [[nodiscard]] u64 cycles_asleep() const {
     return (sc_core::sc_time_stamp() - asleep_since_).value() / period_.value();
   }
-  [[nodiscard]] bool read_csr(unsigned csr, u64& value) const;
-  [[nodiscard]] bool write_csr(unsigned csr, u64 value);
 
   bool transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned length);
   bool request_direct_memory(u64 address);
   void invalidate_direct_memory(sc_dt::uint64 first, sc_dt::uint64 last);
 
-  struct Csrs {
-    bool interrupts_enabled = false, previously_enabled = false;  // mstatus.MIE, MPIE
-    u64 mie = 0, mtvec = 0, mscratch = 0, mepc = 0, mcause = 0, mtval = 0;
-    u64 mcycle_offset = 0, minstret_offset = 0;
-  };
   struct LastException {
     u64 cause = 0, pc = 1;
     u64 instructions = 0;  // completed before this exception
@@ -120,7 +127,7 @@ class Cpu : public sc_core::sc_module {
   const sc_core::sc_time quantum_, instruction_time_, period_;
   RiscvEngine engine_;
   std::vector<u64> expected_memory_;
-  Csrs csr_;
+  MachineCsrs csrs_;
   LastException last_exception_;  // since firmware last left a handler, by MRET or by enabling interrupts
   sc_core::sc_time ahead_;
   sc_core::sc_event_or_list lines_changed_;
@@ -129,15 +136,10 @@ class Cpu : public sc_core::sc_module {
   sc_core::sc_time asleep_since_;
   LastingState asleep_;  // counts cycles since asleep_since_
   std::string halt_reason_;
-  std::function<u64(const sc_core::sc_time&)> time_source_;
   std::function<sc_core::sc_time()> timer_forecast_;
 
   StatGroup stats_{basename()};
-  Counter instructions_{&stats_, "instruction", "instructions", "instructions completed"};
-  Counter sleep_cycles_{&stats_, "sleep_cycles", "cycles", "cycles spent in WFI"};
-  Counter traps_{&stats_, "traps", "traps", "exceptions taken"};
-  Counter interrupts_{&stats_, "interrupts", "interrupts", "interrupts taken"};
-  Counter bus_accesses_{&stats_, "bus_accesses", "accesses", "loads and stores outside of directly accessible memory"};
+  CpuStatistics counted_{&stats_};
 };
 
 }  // namespace bvp

@@ -137,7 +137,7 @@ void RiscvEngine::build() {
   in_use_ = true;
   sites_.clear();
   code_pages_.clear();
-  blocks_.assign(block_table_entries, Block{});
+  blocks_.assign(block_table_entries, BasicBlock{});
   for (const Region& region : regions_) {
     check(uc_mem_map_ptr(engine_.get(), region.base, region.bytes, UC_PROT_ALL, region.data), "RAM cannot be mapped");
     stores_.map(region.base, region.bytes, region.data);
@@ -210,13 +210,13 @@ void RiscvEngine::add_hooks() {
 void RiscvEngine::code_changed(u64 address, u64 bytes) {
   if (stale_ || bytes == 0 || !mapped(address) || !mapped(address + bytes - 1)) return;
   uc_ctl_remove_cache(engine_.get(), address, address + bytes);
-  blocks_.assign(block_table_entries, Block{});
+  blocks_.assign(block_table_entries, BasicBlock{});
 }
 
 void RiscvEngine::forget_code() {
   for (const Region& region : regions_) uc_ctl_remove_cache(engine_.get(), region.base, region.end());
   code_pages_.clear();
-  blocks_.assign(block_table_entries, Block{});
+  blocks_.assign(block_table_entries, BasicBlock{});
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ bool RiscvEngine::execute_site() {
   return true;
 }
 
-void RiscvEngine::scan(Block& block, u64 address, u32 bytes) {
+void RiscvEngine::scan(BasicBlock& block, u64 address, u32 bytes) {
   block = {address, bytes, 0};
   // If a block ends with an illegal instruction, Unicorn reports a wrong size: the size leaves out the instruction
   // before as well, or is negative.
@@ -374,7 +374,7 @@ void RiscvEngine::watch_site(u64 address) {
 
 void RiscvEngine::on_block(uc_struct* engine, u64 address, u32 bytes, void* self_pointer) {
   auto& self = *static_cast<RiscvEngine*>(self_pointer);
-  Block& block = self.blocks_[block_index(address)];
+  BasicBlock& block = self.blocks_[block_index(address)];
   if (block.address != address || block.bytes != bytes) self.scan(block, address, bytes);
   if (self.executed_ >= self.budget_ || block.address != address) {
     // Unicorn does not update its PC here while instruction hooks are installed.
@@ -431,7 +431,7 @@ RiscvEngine::Result RiscvEngine::run(u64 budget) {
   for (;;) {
     budget_used_ = site_reached_ = exception_ = false;
     changed_site_ = not_entered_ = nowhere;
-    current_ = Block{};
+    current_ = BasicBlock{};
     const int error = start();
     uc_reg_read(engine_.get(), UC_RISCV_REG_PC, &pc_);
     if (not_entered_ != nowhere && !exception_) pc_ = not_entered_;

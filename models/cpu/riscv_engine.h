@@ -63,7 +63,7 @@ class RiscvEngine {
     bool writable;
     [[nodiscard]] u64 end() const { return base + bytes; }
   };
-  struct Block {
+  struct BasicBlock {
     u64 address = 1;  // odd: none
     u32 bytes = 0;
     u32 instructions = 0;
@@ -93,7 +93,7 @@ class RiscvEngine {
   void forget_outdated_code();
   [[nodiscard]] const Region* find_region(u64 address) const;
   [[nodiscard]] u8* writable_memory(u64 address, u64 bytes) const;
-  void scan(Block& block, u64 address, u32 bytes);
+  void scan(BasicBlock& block, u64 address, u32 bytes);
   [[nodiscard]] bool must_stop_at(u32 instruction) const;
   void uncount_from(u64 address);
   [[nodiscard]] bool may_pass(u32 instruction) const;
@@ -116,8 +116,8 @@ class RiscvEngine {
   std::vector<Region> regions_;
   u64 pc_ = 0;
 
-  std::vector<Block> blocks_;                     // direct-mapped by address
-  Block current_;                                 // the block being executed, counted already
+  std::vector<BasicBlock> blocks_;                // direct-mapped by address
+  BasicBlock current_;                            // the block being executed, counted already
   std::deque<Site> sites_;                        // instructions that Unicorn may not execute without being asked
   std::unordered_map<u64, CodePage> code_pages_;  // by the address of the page
 

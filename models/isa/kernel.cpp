@@ -24,7 +24,7 @@ constexpr std::size_t levels_bytes = instance_levels * 4 + 4;
 constexpr i64 farthest_trip = i64{1} << 29;
 constexpr unsigned stream_rotation_bit = 21, stream_trip_bit = 22, stream_instance_bit = 28;
 
-class Writer {
+class ImageWriter {
  public:
   template <class T>
   void put(T value) {
@@ -34,9 +34,9 @@ class Writer {
   std::vector<u8> bytes;
 };
 
-class Reader {
+class ImageReader {
  public:
-  Reader(const u8* bytes, std::size_t begin, std::size_t end) : bytes_(bytes), position_(begin), end_(end) {}
+  ImageReader(const u8* bytes, std::size_t begin, std::size_t end) : bytes_(bytes), position_(begin), end_(end) {}
   template <class T>
   T get() {
     if (end_ - position_ < sizeof(T)) throw KernelError("kernel image: a section is cut off");
@@ -62,7 +62,7 @@ bool empty(const Stream& stream) {
   return std::memcmp(&stream, std::array<u8, sizeof(Stream)>{}.data(), sizeof(Stream)) == 0;
 }
 
-void put_stream(Writer& writer, const Stream& stream) {
+void put_stream(ImageWriter& writer, const Stream& stream) {
   u32 word = u32{stream.pe_register} | u32{stream.launch_register} << 5 | u32{stream.rotation_scope} << 10 |
              u32{stream.rotation_depth} << 13;
   if (stream.rotation_stride != 0) word |= u32{1} << stream_rotation_bit;
@@ -81,7 +81,7 @@ void put_stream(Writer& writer, const Stream& stream) {
   }
 }
 
-Stream get_stream(Reader& reader) {
+Stream get_stream(ImageReader& reader) {
   Stream stream;
   const u32 word = reader.get<u32>();
   stream.pe_register = word & 31;
@@ -99,14 +99,187 @@ Stream get_stream(Reader& reader) {
   return stream;
 }
 
-void pad_to_word(Writer& writer) {
+void pad_to_word(ImageWriter& writer) {
   while (writer.bytes.size() % 8 != 0) writer.bytes.push_back(0);
 }
+
+/// Reads the header of an image and checks that its sections lie one after the other within the image.
+ImageHeader header_of(const u8* bytes, std::size_t size) {
+  ImageHeader header{};
+  if (size < sizeof(header) + levels_bytes) throw KernelError("kernel image: shorter than its header");
+  std::memcpy(&header, bytes, sizeof(header));
+  if (header.magic != image_magic || header.version != image_version || header.total_bytes != size) {
+    throw KernelError("kernel image: wrong magic number, version or size");
+  }
+  const bool ordered = header.offset_code <= header.offset_segments && header.offset_segments <= header.offset_edges &&
+                       header.offset_edges <= header.offset_pe_registers && header.offset_pe_registers <= size &&
+                       header.offset_code >= sizeof(header) + levels_bytes;
+  if (!ordered) throw KernelError("kernel image: its sections overlap or lie outside of it");
+  if (header.pe_rows == 0 || header.pe_columns == 0 || header.pe_rows > 256 || header.pe_columns > 256) {
+    throw KernelError("kernel image: impossible array dimensions");
+  }
+  return header;
+}
+
+/// @param index  of the segment within the kernel, for the message of an error
+Segment get_segment(ImageReader& reader, u32 index) {
+  Segment segment;
+  segment.unit = static_cast<Unit>(reader.get<u8>());
+  segment.scope = reader.get<u8>();
+  segment.tag = reader.get<u8>();
+  segment.instruction_count = reader.get<u8>();
+  segment.first_instruction = reader.get<u16>();
+  const unsigned trip_count = reader.get<u8>();
+  const unsigned streams = reader.get<u8>();
+  if (trip_count > trip_levels || streams > streams_per_segment) {
+    throw KernelError(
+        fmt::format("kernel image: segment {} has {} trip levels and {} streams", index, trip_count, streams));
+  }
+  for (unsigned level = 0; level < trip_count; ++level) segment.trips[level] = reader.get<u16>();
+  for (unsigned stream = 0; stream < streams; ++stream) segment.streams[stream] = get_stream(reader);
+  return segment;
+}
+
+/// @param index  of the edge within the kernel, for the message of an error
+Edge get_edge(ImageReader& reader, u32 index) {
+  Edge edge;
+  edge.from = reader.get<u16>();
+  edge.to = reader.get<u16>();
+  edge.peer_mask = reader.get<u8>();
+  edge.initial = reader.get<u8>();
+  const u8 kind = reader.get<u8>();
+  if (kind > 1 || reader.get<u8>() != 0) {
+    throw KernelError(fmt::format("kernel image: edge {} has an unknown kind", index));
+  }
+  edge.kind = static_cast<EdgeKind>(kind);
+  return edge;
+}
+
+bool is_power_of_two(u32 n) { return n != 0 && (n & (n - 1)) == 0; }
+
+template <class... Message>
+void require(bool condition, const Message&... message) {
+  if (!condition) throw KernelError("kernel: " + fmt::format(message...));
+}
+
+/// The checks of a kernel for a machine. Each throws KernelError.
+class KernelCheck {
+ public:
+  KernelCheck(const Kernel& kernel, const KernelLimits& limits) : kernel_(kernel), limits_(limits) {}
+
+  void check() {
+    check_machine();
+    for (std::size_t i = 0; i < kernel_.segments.size(); ++i) check_segment(i);
+    for (std::size_t i = 0; i < kernel_.edges.size(); ++i) check_edge(i);
+  }
+
+ private:
+  [[nodiscard]] std::size_t registers() const {
+    return kernel_.pe_registers.empty() ? 0 : kernel_.pe_registers.front().size();
+  }
+
+  /// What concerns the kernel as a whole.
+  void check_machine() const {
+    const u32 pe_rows = kernel_.pe_rows, pe_columns = kernel_.pe_columns;
+    require(kernel_.lanes == limits_.lanes, fmt::runtime("it is for {} lanes, the array has {}"), kernel_.lanes,
+            limits_.lanes);
+    require(is_power_of_two(pe_rows) && is_power_of_two(pe_columns) && pe_rows <= limits_.rows &&
+                pe_columns <= limits_.columns,
+            fmt::runtime("it is for {} x {} PEs, the array has {} x {}"), pe_rows, pe_columns, limits_.rows,
+            limits_.columns);
+    require(kernel_.code.size() <= limits_.instructions,
+            fmt::runtime("{} instructions do not fit the instruction store of {} (soc.pe.instruction_store)"),
+            kernel_.code.size(), limits_.instructions);
+    for (const InstanceLevel& level : kernel_.levels) {
+      require(level.start_register <= registers() && level.step >= 1, fmt::runtime("an instance level is malformed"));
+    }
+  }
+
+  void check_segment(std::size_t i) {
+    const Segment& segment = kernel_.segments[i];
+    require(static_cast<unsigned>(segment.unit) < unit_count && segment.scope <= instance_levels,
+            fmt::runtime("segment {} names unit {} and scope {}"), i, static_cast<unsigned>(segment.unit),
+            segment.scope);
+    require(++segments_of_unit_[static_cast<std::size_t>(segment.unit)] <= segments_per_unit_limit,
+            fmt::runtime("more than {} segments of one unit"), segments_per_unit_limit);
+    require(
+        segment.instruction_count > 0 && segment.first_instruction + segment.instruction_count <= kernel_.code.size(),
+        fmt::runtime("segment {} runs out of the code"), i);
+    u64 trips = 1;
+    for (const u16 trip : segment.trips) {
+      require(trip > 0, fmt::runtime("segment {} has a trip count of 0"), i);
+      trips *= trip;
+      require(trips <= 65536, fmt::runtime("segment {} makes more than 65536 trips"), i);
+    }
+    for (unsigned k = 0; k < segment.instruction_count; ++k) {
+      check_instruction(i, kernel_.code[segment.first_instruction + k]);
+    }
+    for (const Stream& stream : segment.streams) check_stream(i, stream);
+  }
+
+  void check_instruction(std::size_t segment, u64 word) const {
+    const Unit unit = kernel_.segments[segment].unit;
+    const auto instruction = Instruction::decode(word);
+    require(instruction.has_value(), fmt::runtime("illegal instruction {:#018x} in segment {}"), word, segment);
+    const InstructionInfo& info = instruction_info(instruction->opcode);
+    if (info.unit != unit) {
+      throw KernelError(fmt::format("kernel: instruction '{}' in a segment of the {} unit", instruction->disassemble(),
+                                    unit_names[static_cast<std::size_t>(unit)]));
+    }
+    require(limits_.swapping_fma || instruction->opcode != Opcode::fmar,
+            fmt::runtime("segment {} has an fmar, which the PEs do not have (soc.pe.swapping_fma)"), segment);
+    const u32 distance = instruction->c.offset;
+    if (info.c == Space::distance && !(is_power_of_two(distance) && distance < kernel_.lanes)) {
+      throw KernelError(fmt::format("kernel: instruction '{}' moves by a distance that {} lanes do not have",
+                                    instruction->disassemble(), kernel_.lanes));
+    }
+  }
+
+  void check_stream(std::size_t segment, const Stream& stream) const {
+    require(stream.pe_register <= registers() && stream.launch_register <= launch_register_limit &&
+                stream.rotation_scope <= instance_levels,
+            fmt::runtime("a stream of segment {} names a register or scope that does not exist"), segment);
+    i64 reach = 0;
+    for (std::size_t level = 0; level < trip_levels; ++level) {
+      reach += std::abs(i64{stream.trip_stride[level]}) * kernel_.segments[segment].trips[level];
+    }
+    if (reach > farthest_trip) {
+      throw ReachError(fmt::format("kernel: a stream of segment {} steps over {} bytes, at most {} are possible",
+                                   segment, reach, farthest_trip));
+    }
+    for (const auto& values : kernel_.pe_registers) {
+      const i64 base = i64{stream.base} + (stream.pe_register == 0 ? 0 : values[stream.pe_register - 1u]);
+      require(base == static_cast<i32>(base), fmt::runtime("a stream of segment {} begins at {}"), segment, base);
+    }
+  }
+
+  void check_edge(std::size_t i) const {
+    const std::vector<Segment>& segments = kernel_.segments;
+    const std::vector<Edge>& edges = kernel_.edges;
+    const Edge& edge = edges[i];
+    require(edge.from < segments.size() && edge.to < segments.size() &&
+                edge.peer_mask < kernel_.pe_rows * kernel_.pe_columns,
+            fmt::runtime("edge {} names a segment or PE that does not exist"), i);
+    require(edge.peer_mask == 0 || segments[edge.from].scope == segments[edge.to].scope,
+            fmt::runtime("edge {} joins different scopes of two PEs"), i);
+    // A packet carries one token.
+    const bool of_flow = edge.peer_mask != 0 && edge.kind == EdgeKind::data && segments[edge.from].unit == Unit::flow;
+    const bool alone =
+        std::none_of(edges.begin(), edges.begin() + static_cast<std::ptrdiff_t>(i), [&](const Edge& other) {
+          return other.from == edge.from && other.peer_mask == edge.peer_mask && other.kind == edge.kind;
+        });
+    require(!of_flow || alone, fmt::runtime("edge {} is a second data edge from a Flow segment to one peer"), i);
+  }
+
+  const Kernel& kernel_;
+  const KernelLimits& limits_;
+  std::array<std::size_t, unit_count> segments_of_unit_{};
+};
 
 }  // namespace
 
 std::vector<u8> Kernel::encode() const {
-  Writer writer;
+  ImageWriter writer;
   writer.bytes.resize(sizeof(ImageHeader));
   for (const InstanceLevel& level : levels) {
     writer.put<u16>(level.start_register);
@@ -166,25 +339,13 @@ std::vector<u8> Kernel::encode() const {
 }
 
 Kernel Kernel::decode(const u8* bytes, std::size_t size) {
-  ImageHeader header{};
-  if (size < sizeof(header) + levels_bytes) throw KernelError("kernel image: shorter than its header");
-  std::memcpy(&header, bytes, sizeof(header));
-  if (header.magic != image_magic || header.version != image_version || header.total_bytes != size) {
-    throw KernelError("kernel image: wrong magic number, version or size");
-  }
-  const bool ordered = header.offset_code <= header.offset_segments && header.offset_segments <= header.offset_edges &&
-                       header.offset_edges <= header.offset_pe_registers && header.offset_pe_registers <= size &&
-                       header.offset_code >= sizeof(header) + levels_bytes;
-  if (!ordered) throw KernelError("kernel image: its sections overlap or lie outside of it");
-  if (header.pe_rows == 0 || header.pe_columns == 0 || header.pe_rows > 256 || header.pe_columns > 256) {
-    throw KernelError("kernel image: impossible array dimensions");
-  }
+  const ImageHeader header = header_of(bytes, size);
   Kernel kernel;
   kernel.lanes = header.lanes;
   kernel.pe_rows = header.pe_rows;
   kernel.pe_columns = header.pe_columns;
   kernel.resident_words = header.resident_words;
-  Reader levels(bytes, sizeof(header), header.offset_code);
+  ImageReader levels(bytes, sizeof(header), header.offset_code);
   for (InstanceLevel& level : kernel.levels) {
     level.start_register = static_cast<u8>(levels.get<u16>());
     level.step = levels.get<u16>();
@@ -192,42 +353,15 @@ Kernel Kernel::decode(const u8* bytes, std::size_t size) {
   const u32 registers = levels.get<u32>();
   if (registers > pe_register_limit) throw KernelError("kernel image: too many PE registers");
 
-  Reader code(bytes, header.offset_code, header.offset_segments);
+  ImageReader code(bytes, header.offset_code, header.offset_segments);
   kernel.code.reserve((header.offset_segments - header.offset_code) / sizeof(u64));
   for (u32 i = 0; i < header.code_count; ++i) kernel.code.push_back(code.get<u64>());
-  Reader segments(bytes, header.offset_segments, header.offset_edges);
+  ImageReader segments(bytes, header.offset_segments, header.offset_edges);
   kernel.segments.reserve(std::min<std::size_t>(header.segment_count, unit_count * segments_per_unit_limit));
-  for (u32 i = 0; i < header.segment_count; ++i) {
-    Segment segment;
-    segment.unit = static_cast<Unit>(segments.get<u8>());
-    segment.scope = segments.get<u8>();
-    segment.tag = segments.get<u8>();
-    segment.instruction_count = segments.get<u8>();
-    segment.first_instruction = segments.get<u16>();
-    const unsigned trip_count = segments.get<u8>();
-    const unsigned streams = segments.get<u8>();
-    if (trip_count > trip_levels || streams > streams_per_segment) {
-      throw KernelError(
-          fmt::format("kernel image: segment {} has {} trip levels and {} streams", i, trip_count, streams));
-    }
-    for (unsigned level = 0; level < trip_count; ++level) segment.trips[level] = segments.get<u16>();
-    for (unsigned stream = 0; stream < streams; ++stream) segment.streams[stream] = get_stream(segments);
-    kernel.segments.push_back(segment);
-  }
-  Reader edges(bytes, header.offset_edges, header.offset_pe_registers);
-  for (u32 i = 0; i < header.edge_count; ++i) {
-    Edge edge;
-    edge.from = edges.get<u16>();
-    edge.to = edges.get<u16>();
-    edge.peer_mask = edges.get<u8>();
-    edge.initial = edges.get<u8>();
-    const u8 kind = edges.get<u8>();
-    if (kind > 1 || edges.get<u8>() != 0)
-      throw KernelError(fmt::format("kernel image: edge {} has an unknown kind", i));
-    edge.kind = static_cast<EdgeKind>(kind);
-    kernel.edges.push_back(edge);
-  }
-  Reader values(bytes, header.offset_pe_registers, size);
+  for (u32 i = 0; i < header.segment_count; ++i) kernel.segments.push_back(get_segment(segments, i));
+  ImageReader edges(bytes, header.offset_edges, header.offset_pe_registers);
+  for (u32 i = 0; i < header.edge_count; ++i) kernel.edges.push_back(get_edge(edges, i));
+  ImageReader values(bytes, header.offset_pe_registers, size);
   kernel.pe_registers.resize(std::size_t{kernel.pe_rows} * kernel.pe_columns);
   for (auto& pe : kernel.pe_registers) {
     pe.reserve(registers);
@@ -236,87 +370,7 @@ Kernel Kernel::decode(const u8* bytes, std::size_t size) {
   return kernel;
 }
 
-void Kernel::check(const KernelLimits& limits) const {
-  const auto require = [](bool condition, const auto&... message) {
-    if (!condition) throw KernelError("kernel: " + fmt::format(message...));
-  };
-  const std::size_t registers = pe_registers.empty() ? 0 : pe_registers.front().size();
-  const auto power_of_two = [](u32 n) { return n != 0 && (n & (n - 1)) == 0; };
-  require(lanes == limits.lanes, fmt::runtime("it is for {} lanes, the array has {}"), lanes, limits.lanes);
-  require(power_of_two(pe_rows) && power_of_two(pe_columns) && pe_rows <= limits.rows && pe_columns <= limits.columns,
-          fmt::runtime("it is for {} x {} PEs, the array has {} x {}"), pe_rows, pe_columns, limits.rows,
-          limits.columns);
-  require(code.size() <= limits.instructions,
-          fmt::runtime("{} instructions do not fit the instruction store of {} (soc.pe.instruction_store)"),
-          code.size(), limits.instructions);
-  for (const InstanceLevel& level : levels) {
-    require(level.start_register <= registers && level.step >= 1, fmt::runtime("an instance level is malformed"));
-  }
-  std::array<std::size_t, unit_count> per_unit{};
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    const Segment& segment = segments[i];
-    require(static_cast<unsigned>(segment.unit) < unit_count && segment.scope <= instance_levels,
-            fmt::runtime("segment {} names unit {} and scope {}"), i, static_cast<unsigned>(segment.unit),
-            segment.scope);
-    require(++per_unit[static_cast<std::size_t>(segment.unit)] <= segments_per_unit_limit,
-            fmt::runtime("more than {} segments of one unit"), segments_per_unit_limit);
-    require(segment.instruction_count > 0 && segment.first_instruction + segment.instruction_count <= code.size(),
-            fmt::runtime("segment {} runs out of the code"), i);
-    u64 trips = 1;
-    for (const u16 trip : segment.trips) {
-      require(trip > 0, fmt::runtime("segment {} has a trip count of 0"), i);
-      trips *= trip;
-      require(trips <= 65536, fmt::runtime("segment {} makes more than 65536 trips"), i);
-    }
-    for (unsigned k = 0; k < segment.instruction_count; ++k) {
-      const auto instruction = Instruction::decode(code[segment.first_instruction + k]);
-      require(instruction.has_value(), fmt::runtime("illegal instruction {:#018x} in segment {}"),
-              code[segment.first_instruction + k], i);
-      if (instruction_info(instruction->opcode).unit != segment.unit) {
-        throw KernelError(fmt::format("kernel: instruction '{}' in a segment of the {} unit",
-                                      instruction->disassemble(), unit_names[static_cast<std::size_t>(segment.unit)]));
-      }
-      require(limits.swapping_fma || instruction->opcode != Opcode::fmar,
-              fmt::runtime("segment {} has an fmar, which the PEs do not have (soc.pe.swapping_fma)"), i);
-      const u32 distance = instruction->c.offset;
-      if (instruction_info(instruction->opcode).c == Space::distance && !(power_of_two(distance) && distance < lanes)) {
-        throw KernelError(fmt::format("kernel: instruction '{}' moves by a distance that {} lanes do not have",
-                                      instruction->disassemble(), lanes));
-      }
-    }
-    for (const Stream& stream : segment.streams) {
-      require(stream.pe_register <= registers && stream.launch_register <= launch_register_limit &&
-                  stream.rotation_scope <= instance_levels,
-              fmt::runtime("a stream of segment {} names a register or scope that does not exist"), i);
-      i64 reach = 0;
-      for (std::size_t level = 0; level < trip_levels; ++level) {
-        reach += std::abs(i64{stream.trip_stride[level]}) * segment.trips[level];
-      }
-      if (reach > farthest_trip) {
-        throw ReachError(fmt::format("kernel: a stream of segment {} steps over {} bytes, at most {} are possible", i,
-                                     reach, farthest_trip));
-      }
-      for (const auto& values : pe_registers) {
-        const i64 base = i64{stream.base} + (stream.pe_register == 0 ? 0 : values[stream.pe_register - 1u]);
-        require(base == static_cast<i32>(base), fmt::runtime("a stream of segment {} begins at {}"), i, base);
-      }
-    }
-  }
-  for (std::size_t i = 0; i < edges.size(); ++i) {
-    const Edge& edge = edges[i];
-    require(edge.from < segments.size() && edge.to < segments.size() && edge.peer_mask < pe_rows * pe_columns,
-            fmt::runtime("edge {} names a segment or PE that does not exist"), i);
-    require(edge.peer_mask == 0 || segments[edge.from].scope == segments[edge.to].scope,
-            fmt::runtime("edge {} joins different scopes of two PEs"), i);
-    // A packet carries one token.
-    const bool of_flow = edge.peer_mask != 0 && edge.kind == EdgeKind::data && segments[edge.from].unit == Unit::flow;
-    const bool alone =
-        std::none_of(edges.begin(), edges.begin() + static_cast<std::ptrdiff_t>(i), [&](const Edge& other) {
-          return other.from == edge.from && other.peer_mask == edge.peer_mask && other.kind == edge.kind;
-        });
-    require(!of_flow || alone, fmt::runtime("edge {} is a second data edge from a Flow segment to one peer"), i);
-  }
-}
+void Kernel::check(const KernelLimits& limits) const { KernelCheck(*this, limits).check(); }
 
 std::string Kernel::disassemble() const {
   std::string text = fmt::format("kernel for {} lanes, {} x {} PEs: {} instructions, {} segments, {} edges\n", lanes,

@@ -10,16 +10,16 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
            LazyMemory::Use use)
     : sc_module(name),
       target("target"),
-      clock_(parameters.clock_hz),
+      clock_(parameters.geometry.clock_hz),
       stats_(basename()),
       map_(make_dram_address_map(parameters)),
-      storage_(this->name(), static_cast<u64>(parameters.size_bytes.get()), use),
+      storage_(this->name(), static_cast<u64>(parameters.geometry.size_bytes.get()), use),
       timing_(parameters),
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
       response_latency_(static_cast<Cycle>(parameters.response_latency.get())),
-      posted_writes_(parameters.posted_writes),
+      posted_writes_(parameters.writes.posted),
       dmi_(parameters.dmi) {
-  for (i64 i = 0; i < parameters.channels; ++i) {
+  for (i64 i = 0; i < parameters.geometry.channels; ++i) {
     channels_.push_back(std::make_unique<DramChannel>(parameters, statistics_));
   }
   rules_.most_bytes = max_request_bytes;

@@ -9,8 +9,8 @@ namespace bvp {
 
 DramChannel::DramChannel(const DramParameters& parameters, DramStatistics& statistics)
     : timing_(parameters),
-      group_mask_(static_cast<u32>(parameters.bank_groups.get() - 1)),
-      posted_writes_(parameters.posted_writes),
+      group_mask_(static_cast<u32>(parameters.geometry.bank_groups.get() - 1)),
+      posted_writes_(parameters.writes.posted),
       page_policy_(make_dram_page_policy(parameters)),
       refresh_policy_(make_dram_refresh_policy(parameters)),
       refresh_(refresh_policy_->times(0)),
@@ -20,13 +20,13 @@ DramChannel::DramChannel(const DramParameters& parameters, DramStatistics& stati
       statistics_(statistics),
       bus_(timing_),
       activates_(timing_),
-      banks_(static_cast<std::size_t>(parameters.banks.get())),
+      banks_(static_cast<std::size_t>(parameters.geometry.banks.get())),
       turns_(banks_.size()),
       reads_{std::vector<InFlight>(static_cast<std::size_t>(parameters.queue_entries.get()))},
-      writes_{std::vector<InFlight>(static_cast<std::size_t>(parameters.write_queue_entries.get()))} {
-  if (parameters.bank_groups > parameters.banks) {
+      writes_{std::vector<InFlight>(static_cast<std::size_t>(parameters.writes.queue_entries.get()))} {
+  if (parameters.geometry.bank_groups > parameters.geometry.banks) {
     report_error(parameters.name().c_str(), "bank_groups is {}, expected at most the number of banks, {}",
-                 parameters.bank_groups.get(), parameters.banks.get());
+                 parameters.geometry.bank_groups.get(), parameters.geometry.banks.get());
   }
   const Cycle access = timing_.access() + (timing_.bursts - 1) * timing_.ccd[1];
   const Cycle longest =

@@ -133,9 +133,9 @@ class DramChannel {
   [[nodiscard]] Cycle next_refresh(const Bank& bank, Cycle period) const {
     return period == 0 ? bank.first_refresh : period + refresh_.interval;
   }
-  /// Plans the bursts, whose first read or write command comes at plan.column or later.
+  /// Plans the bursts of an access. The read or write command of its first burst comes at plan.column or later.
   void plan_bursts(Plan& plan, bool write, u32 group) const;
-  /// The first activate at or after `earliest`.
+  /// Returns the first clock at or after `earliest` in which the channel may open a row of a bank of the group.
   [[nodiscard]] Cycle plan_activate(Cycle earliest, u32 group) const;
   Cycle access(u32 bank, u64 row, bool write, Cycle earliest);
   /// Performs the oldest `batch` of the waiting writes, from clock `from` on.

@@ -14,10 +14,10 @@
 
 namespace bvp {
 
-struct DramParameters : ParameterGroup {
-  explicit DramParameters(ParameterGroup* parent, std::string name = "dram", std::string description = {});
+/// Sizes of the memory and of its parts, and the rate of its data bus.
+struct DramGeometryParameters {
+  explicit DramGeometryParameters(ParameterGroup* dram);
 
-  Param<std::string> standard;
   Param<i64> size_bytes;
   Param<i64> channels;
   Param<double> clock_hz;
@@ -28,9 +28,16 @@ struct DramParameters : ParameterGroup {
   Param<i64> bank_groups;
   Param<i64> banks;
   Param<i64> row_bytes;
-  Param<bool> bank_hash;
-  Param<std::string> address_map;
-  Param<std::string> page_policy;
+
+  /// Bytes that the data buses of all channels carry in a clock.
+  [[nodiscard]] double bytes_per_clock() const {
+    return static_cast<double>(transfers_per_clock * channels * bus_bytes);
+  }
+};
+
+/// Distances of commands and data of a channel, in its clocks.
+struct DramTimingParameters {
+  explicit DramTimingParameters(ParameterGroup* dram);
 
   Param<i64> read_latency;
   Param<i64> write_latency;
@@ -47,21 +54,47 @@ struct DramParameters : ParameterGroup {
   Param<i64> write_to_read;
   Param<i64> write_to_read_group;
   Param<i64> turnaround;
-  Param<i64> refresh_interval;
-  Param<i64> refresh_cycles;
-  Param<std::string> refresh_policy;
-  Param<i64> refresh_bank_cycles;
-  Param<i64> refresh_to_activate;
+};
 
+/// When and for how long banks are refreshed. The keys of these parameters begin with `refresh_`.
+struct DramRefreshParameters {
+  explicit DramRefreshParameters(ParameterGroup* dram);
+
+  Param<i64> interval;
+  Param<i64> cycles;
+  Param<std::string> policy;
+  Param<i64> bank_cycles;
+  Param<i64> to_activate;
+};
+
+/// How the controller queues writes. The keys of these parameters begin with `write_`, apart from `posted_writes`.
+struct DramWriteParameters {
+  explicit DramWriteParameters(ParameterGroup* dram);
+
+  Param<bool> posted;
+  Param<std::string> drain;
+  Param<i64> queue_entries;
+  Param<i64> queue_high;
+  Param<i64> queue_low;
+  Param<i64> idle;
+};
+
+/// All keys stand side by side in the group `dram` of a scenario; the structs divide them for the code alone. The order
+/// of the members is the order of the keys in generated pages and in the schema.
+struct DramParameters : ParameterGroup {
+  explicit DramParameters(ParameterGroup* parent, std::string name = "dram", std::string description = {});
+
+  Param<std::string> standard;
+  DramGeometryParameters geometry;
+  Param<bool> bank_hash;
+  Param<std::string> address_map;
+  Param<std::string> page_policy;
+  DramTimingParameters timing;
+  DramRefreshParameters refresh;
   Param<i64> request_latency;
   Param<i64> response_latency;
   Param<i64> queue_entries;
-  Param<bool> posted_writes;
-  Param<std::string> write_drain;
-  Param<i64> write_queue_entries;
-  Param<i64> write_queue_high;
-  Param<i64> write_queue_low;
-  Param<i64> write_idle;
+  DramWriteParameters writes;
   Param<bool> dmi;
 };
 

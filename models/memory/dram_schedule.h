@@ -16,26 +16,26 @@ namespace bvp {
 template <class T, u32 capacity>
 class DramHistory {
  public:
-  [[nodiscard]] const T* begin() const { return slots_.data() + first_; }
-  [[nodiscard]] const T* end() const { return slots_.data() + end_; }
+  [[nodiscard]] const T* begin() const { return entries_.data() + first_; }
+  [[nodiscard]] const T* end() const { return entries_.data() + end_; }
   [[nodiscard]] bool empty() const { return first_ == end_; }
   [[nodiscard]] bool full() const { return end_ - first_ == capacity; }
   void drop_oldest() { ++first_; }
   /// Keeps the order by T::start.
-  void insert(const T& slot) {
-    if (end_ == slots_.size()) {
-      std::copy(begin(), end(), slots_.begin());
+  void insert(const T& entry) {
+    if (end_ == entries_.size()) {
+      std::copy(begin(), end(), entries_.begin());
       end_ -= first_;
       first_ = 0;
     }
-    T* place = slots_.data() + end_++;
-    for (; place != begin() && place[-1].start > slot.start; --place) *place = place[-1];
-    *place = slot;
+    T* place = entries_.data() + end_++;
+    for (; place != begin() && place[-1].start > entry.start; --place) *place = place[-1];
+    *place = entry;
   }
 
  private:
   // The entries are a sliding window of this buffer, so that neighbours lie side by side.
-  std::array<T, std::size_t{4} * capacity> slots_{};
+  std::array<T, std::size_t{4} * capacity> entries_{};
   u32 first_ = 0, end_ = 0;
 };
 
@@ -88,35 +88,35 @@ class DramDataBus {
   }
 
  private:
-  struct Slot {
+  struct Burst {
     Cycle start;
     bool write;
     u32 group;
   };
 
-  [[nodiscard]] Cycle gap(const Slot& first, bool write, u32 group) const {
+  [[nodiscard]] Cycle gap(const Burst& first, bool write, u32 group) const {
     return gap_[first.write][write][first.group == group];
   }
 
   [[nodiscard]] Cycle probe_gaps(Cycle earliest, bool write, u32 group) const {
-    const Slot* next = history_.end();
+    const Burst* next = history_.end();
     while (next != history_.begin() && next[-1].start > earliest) --next;
     for (; next != history_.end(); ++next) {
       Cycle start = earliest;
       if (next != history_.begin()) start = std::max(start, next[-1].start + gap_[next[-1].write][write][0]);
       if (start + gap_[write][next->write][0] > next->start) continue;
-      for (const Slot* slot = next; slot != history_.begin() && slot[-1].start + reach_ > start; --slot) {
-        start = std::max(start, slot[-1].start + gap(slot[-1], write, group));
+      for (const Burst* burst = next; burst != history_.begin() && burst[-1].start + reach_ > start; --burst) {
+        start = std::max(start, burst[-1].start + gap(burst[-1], write, group));
       }
       if (fits_before(next, start, write, group)) return start;
     }
     return std::max({earliest, any_ready_[write], group_ready_[write][group]});
   }
 
-  /// Whether an access at `start` keeps the required distance to the later accesses, from `slot` on.
-  [[nodiscard]] bool fits_before(const Slot* slot, Cycle start, bool write, u32 group) const {
-    for (; slot != history_.end() && slot->start < start + reach_; ++slot) {
-      if (slot->start < start + gap_[write][slot->write][slot->group == group]) return false;
+  /// Whether an access at `start` keeps the required distance to the later accesses, from `burst` on.
+  [[nodiscard]] bool fits_before(const Burst* burst, Cycle start, bool write, u32 group) const {
+    for (; burst != history_.end() && burst->start < start + reach_; ++burst) {
+      if (burst->start < start + gap_[write][burst->write][burst->group == group]) return false;
     }
     return true;
   }
@@ -127,7 +127,7 @@ class DramDataBus {
   Cycle any_ready_[2]{}, group_ready_[2][max_groups]{};  // ready clocks after all accesses so far
   Cycle dense_from_ = 0;                                 // from here on there is no gap with room for an access
   Cycle forgotten_ = 0;                                  // no access may be placed before this clock
-  DramHistory<Slot, 128> history_;
+  DramHistory<Burst, 128> history_;
 };
 
 /// Activates of a channel: they keep tRRD, and at most four lie within tFAW.
@@ -143,7 +143,7 @@ class DramActivates {
   /// activates is tried, because an activate that is planned for later must not keep others from activating before it.
   [[nodiscard]] Cycle probe(Cycle earliest, u32 group) const {
     Cycle start = std::max(earliest, forgotten_);
-    const Slot* next = history_.end();
+    const Activate* next = history_.end();
     while (next != history_.begin() && next[-1].start > start) --next;
     for (;; ++next) {
       start = std::max(start, first_behind(next, group));
@@ -163,27 +163,29 @@ class DramActivates {
   }
 
  private:
-  struct Slot {
+  struct Activate {
     Cycle start;
     u32 group;
   };
 
   /// The first clock that keeps the required distance to the activates before `next`.
-  [[nodiscard]] Cycle first_behind(const Slot* next, u32 group) const {
+  [[nodiscard]] Cycle first_behind(const Activate* next, u32 group) const {
     Cycle start = next - history_.begin() >= 4 ? next[-4].start + faw_ : 0;
-    for (const Slot* slot = next; slot != history_.begin() && slot[-1].start + longest_rrd_ > start; --slot) {
-      start = std::max(start, slot[-1].start + rrd_[slot[-1].group == group]);
+    for (const Activate* activate = next; activate != history_.begin() && activate[-1].start + longest_rrd_ > start;
+         --activate) {
+      start = std::max(start, activate[-1].start + rrd_[activate[-1].group == group]);
     }
     return start;
   }
 
   /// Whether an activate at `start` keeps the required distance to the later activates, from `next` on, and whether no
   /// five activates around it lie within tFAW. first_behind() has checked the activates before it.
-  [[nodiscard]] bool fits_between(const Slot* next, Cycle start, u32 group) const {
+  [[nodiscard]] bool fits_between(const Activate* next, Cycle start, u32 group) const {
     const auto before = static_cast<std::size_t>(next - history_.begin());
     const auto behind = static_cast<std::size_t>(history_.end() - next);
-    for (const Slot* slot = next; slot != history_.end() && slot->start < start + longest_rrd_; ++slot) {
-      if (slot->start < start + rrd_[slot->group == group]) return false;
+    for (const Activate* activate = next; activate != history_.end() && activate->start < start + longest_rrd_;
+         ++activate) {
+      if (activate->start < start + rrd_[activate->group == group]) return false;
     }
     if (behind >= 4 && next[3].start < start + faw_) return false;
     for (std::size_t i = 0; i < 3 && i < behind; ++i) {
@@ -198,7 +200,7 @@ class DramActivates {
   Cycle faw_;
   Cycle reach_;
   Cycle forgotten_ = 0;
-  DramHistory<Slot, 128> history_;
+  DramHistory<Activate, 128> history_;
 };
 
 }  // namespace bvp

@@ -12,23 +12,27 @@ namespace bvp {
 
 /// In clocks of the DRAM, named after the JEDEC parameters.
 struct DramTiming {
-  explicit DramTiming(const DramParameters& p)
-      : burst(std::max<Cycle>(1, cycles(p.burst_bytes) / (cycles(p.transfers_per_clock) * cycles(p.bus_bytes)))),
-        bursts(static_cast<u32>(dram_access_bytes / cycles(p.burst_bytes))),
-        cl(cycles(p.read_latency)),
-        cwl(cycles(p.write_latency)),
-        rcd(cycles(p.activate_to_column)),
-        rp(cycles(p.precharge)),
-        ras(cycles(p.activate_to_precharge)),
-        rtp(cycles(p.read_to_precharge)),
-        wr(cycles(p.write_recovery)),
-        rrd{cycles(p.activate_to_activate), cycles(p.activate_to_activate_group)},
-        faw(cycles(p.four_activates)),
-        ccd{std::max(burst, cycles(p.column_to_column)), std::max(burst, cycles(p.column_to_column_group))},
-        wtr{cycles(p.write_to_read), cycles(p.write_to_read_group)},
-        turnaround(cycles(p.turnaround)),
-        refi(cycles(p.refresh_interval)),
-        rfc(cycles(p.refresh_cycles)) {}
+  explicit DramTiming(const DramParameters& parameters)
+      : DramTiming(parameters.geometry, parameters.timing, parameters.refresh) {}
+  DramTiming(const DramGeometryParameters& geometry, const DramTimingParameters& timing,
+             const DramRefreshParameters& refresh)
+      : burst(std::max<Cycle>(
+            1, cycles(geometry.burst_bytes) / (cycles(geometry.transfers_per_clock) * cycles(geometry.bus_bytes)))),
+        bursts(static_cast<u32>(dram_access_bytes / cycles(geometry.burst_bytes))),
+        cl(cycles(timing.read_latency)),
+        cwl(cycles(timing.write_latency)),
+        rcd(cycles(timing.activate_to_column)),
+        rp(cycles(timing.precharge)),
+        ras(cycles(timing.activate_to_precharge)),
+        rtp(cycles(timing.read_to_precharge)),
+        wr(cycles(timing.write_recovery)),
+        rrd{cycles(timing.activate_to_activate), cycles(timing.activate_to_activate_group)},
+        faw(cycles(timing.four_activates)),
+        ccd{std::max(burst, cycles(timing.column_to_column)), std::max(burst, cycles(timing.column_to_column_group))},
+        wtr{cycles(timing.write_to_read), cycles(timing.write_to_read_group)},
+        turnaround(cycles(timing.turnaround)),
+        refi(cycles(refresh.interval)),
+        rfc(cycles(refresh.cycles)) {}
 
   /// Data bus clocks of one access, without the gaps that other bursts may fill.
   [[nodiscard]] Cycle access() const { return burst * bursts; }

@@ -98,7 +98,7 @@ void Pe::stop(Cycle now) {
 
 void Pe::forget_open_firings() {
   for (const Unit unit : {Unit::load, Unit::store}) {
-    for (const OpenFirings::Firing& firing : open_firings_.of(unit)) {
+    for (const OpenFirings::OpenFiring& firing : open_firings_.of(unit)) {
       if (firing.event.vectors != GraphEvent::no_vectors) incoming_.release(firing.event.vectors);
     }
     open_firings_.of(unit).clear();
@@ -478,7 +478,7 @@ void Pe::vectors_served(const VectorAccess::End& end) {
   for (const Unit unit : {Unit::load, Unit::store}) {
     auto& open = open_firings_.of(unit);
     const auto served = std::find_if(open.begin(), open.end(),
-                                     [&](const OpenFirings::Firing& each) { return each.ticket == end.ticket; });
+                                     [&](const OpenFirings::OpenFiring& each) { return each.ticket == end.ticket; });
     if (served == open.end()) continue;
     if (!served->issued) account_.stall_until(unit, end.issue_end);
     Cycle readable = end.end;

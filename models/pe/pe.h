@@ -64,7 +64,7 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   /// How a firing ends.
   struct End {
     bool failed = false;
-    std::optional<Cycle> at;               ///< when the results are in place; not set: not known yet
+    std::optional<Cycle> at;               ///< when the results are in place; not set: this is not known yet
     u64 ticket = 0;                        ///< Load and Store: the scratchpad says the end with it
     u64 packet = 0;                        ///< Flow: the mesh says the end of this packet
     u32 vectors = GraphEvent::no_vectors;  ///< Load: the vectors that are written at the end
@@ -98,7 +98,8 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   void run_graph(Cycle now);
   /// Whether the unit can begin a firing now. If not, it is looked at again when it can.
   bool is_free(Unit unit, Cycle now);
-  /// Counts what is busy since Load or Store began, as far as the scratchpad knows.
+  /// Asks the scratchpad until when its banks keep Load or Store busy with the last firing, and counts these cycles of
+  /// the unit as stalls.
   void ask_scratchpad(Unit unit, Cycle now);
   void deliver(u32 vectors);
   void reschedule();
@@ -114,9 +115,9 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   struct Stretch {
     std::size_t begin = 0, end = 0;
     u32 destination = 0;
-    u32 edge = FlowPacket::no_edge;  // whose token rides with the last of them
+    u32 edge = FlowPacket::no_edge;  // the edge whose token rides with the last vector
   };
-  /// Sends them from cycle `next` on, as far as ports and links let them.
+  /// Sends the vectors of a stretch from cycle `next` on, as far as ports and links let them.
   /// @return  when the unit may send again, or the earliest cycle for that, and the number of the last packet
   MeshPort::Answer send(const Firing& firing, const SegmentProgram& segment, const Stretch& stretch, Cycle next);
   void send_token(u32 edge, Cycle now);
@@ -134,7 +135,8 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   /// `last`. Returns the cycle from which on all of them can be read.
   /// @param arrivals  the cycle of each vector, 0: not known; null: no cycle is known
   Cycle write_operands(std::size_t count, const u16* slots, const Cycle* arrivals, Cycle last);
-  /// Writes those of a packet; the result is not before that of an earlier packet of its source.
+  /// Writes the vectors of a packet, and returns a cycle as write_operands() does. It is not before the cycle of an
+  /// earlier packet of the same source.
   Cycle write_packet(const FlowPacket& packet, std::size_t count, const u16* slots, Cycle last);
 
   /// The number of this PE in the kernel's array, and the position in the array of one with such a number.

@@ -90,7 +90,7 @@ constexpr u32 place_bits = 24;
 
 }  // namespace
 
-BankQueues::Firing& BankQueues::begin(u32 pe, Direction direction, Cycle start) {
+BankQueues::QueuedFiring& BankQueues::begin(u32 pe, Direction direction, Cycle start) {
   const u32 number = 2 * pe + (direction == Direction::read ? 0 : 1);
   Channel& channel = channels_[number];
   // A caller that runs ahead of the simulated time may have had later cycles worked out.
@@ -100,11 +100,11 @@ BankQueues::Firing& BankQueues::begin(u32 pe, Direction direction, Cycle start) 
   while (channel.firings > most_firings && channel.first->done() && !channel.first->listed) forget(*channel.first);
   if (unused_.empty()) {
     unused_.push_back(static_cast<u32>(pool_.size()));
-    pool_.push_back(std::make_unique<Firing>());
+    pool_.push_back(std::make_unique<QueuedFiring>());
   }
   const u32 place = unused_.back();
   unused_.pop_back();
-  Firing& firing = *pool_[place];
+  QueuedFiring& firing = *pool_[place];
   firing.ticket = ++firings_ << place_bits | place;
   firing.start = firing.issue_end = firing.end = start;
   firing.banks.clear();
@@ -121,7 +121,7 @@ BankQueues::Firing& BankQueues::begin(u32 pe, Direction direction, Cycle start) 
   return firing;
 }
 
-Cycle BankQueues::begun(Firing& firing) {
+Cycle BankQueues::begun(QueuedFiring& firing) {
   Channel& channel = channels_[firing.channel];
   if (channel.issuing == nullptr) {
     channel.next_issue = std::max(channel.next_issue, now_);
@@ -143,7 +143,7 @@ Cycle BankQueues::next_end() {
       const u32 number = word * 64 + static_cast<u32>(__builtin_ctzll(bits));
       Cycle& end_at = end_at_[number];
       if (end_at <= now_) {
-        const Firing* firing = channels_[number].first;
+        const QueuedFiring* firing = channels_[number].first;
         while (firing != nullptr && (!firing->listed || firing->done())) firing = firing->behind;
         if (firing == nullptr) {
           listed_[word] &= ~channels_[number].bit;
@@ -157,18 +157,18 @@ Cycle BankQueues::next_end() {
   return next;
 }
 
-const BankQueues::Firing* BankQueues::find(u64 ticket) const {
+const BankQueues::QueuedFiring* BankQueues::find(u64 ticket) const {
   const u64 place = ticket & ((u64{1} << place_bits) - 1);
   if (ticket == 0 || place >= pool_.size() || pool_[place]->ticket != ticket) return nullptr;
   return pool_[place].get();
 }
 
 void BankQueues::forget(u64 ticket) {
-  const Firing* const firing = find(ticket);
+  const QueuedFiring* const firing = find(ticket);
   if (firing != nullptr && firing->done()) forget(*pool_[ticket & ((u64{1} << place_bits) - 1)]);
 }
 
-void BankQueues::forget(Firing& firing) {
+void BankQueues::forget(QueuedFiring& firing) {
   Channel& channel = channels_[firing.channel];
   (firing.before == nullptr ? channel.first : firing.before->behind) = firing.behind;
   (firing.behind == nullptr ? channel.last : firing.behind->before) = firing.before;
@@ -177,7 +177,7 @@ void BankQueues::forget(Firing& firing) {
   firing.ticket = 0;
 }
 
-Cycle BankQueues::issue_end(const Firing& firing) const {
+Cycle BankQueues::issue_end(const QueuedFiring& firing) const {
   if (firing.all_issued()) return firing.issue_end;
   const Channel& channel = channels_[firing.channel];
   Cycle next = std::max(now_, firing.start);
@@ -192,7 +192,7 @@ Cycle BankQueues::issue_end(const Firing& firing) const {
   return next + (firing.banks.size() - firing.issued);
 }
 
-Cycle BankQueues::end(const Firing& firing) const {
+Cycle BankQueues::end(const QueuedFiring& firing) const {
   if (firing.done()) return firing.end;
   const Channel& channel = channels_[firing.channel];
   Cycle last = std::max(now_, issue_end(firing) - 1 + channel.there);
@@ -204,7 +204,7 @@ Cycle BankQueues::end(const Firing& firing) const {
 
 // ---------------------------------------------------------------- issue
 
-void BankQueues::take_up(Channel& channel, Firing* firing) {
+void BankQueues::take_up(Channel& channel, QueuedFiring* firing) {
   channel.issuing = firing;
   if (firing == nullptr) return;
   channel.banks = firing->banks.data();
@@ -237,7 +237,7 @@ void BankQueues::issue(u32 number) {
       return;
     }
 
-    Firing& firing = *channel.issuing;
+    QueuedFiring& firing = *channel.issuing;
     const u8 bank = *channel.banks++;
     Vector& vector = channel.window[channel.issued & shape_.window_mask];
     Line& line = lines[bank];
@@ -306,7 +306,7 @@ inline void BankQueues::serve_one(u32 bank, u32 number) {
   vector.done = done;
   if (vector.time != nullptr) *vector.time = done;
   channel.served_at[channel.served++ & shape_.queue_mask] = now_;
-  Firing& firing = *vector.firing;
+  QueuedFiring& firing = *vector.firing;
   firing.conflict_cycles += now_ - vector.arrived;
   firing.end = done;
   if (++firing.served == firing.banks.size() && firing.listed) {
@@ -352,7 +352,7 @@ inline void BankQueues::serve(Arbiter& arbiter, u32 bank, bool reserves) {
 }
 
 template <u32 constant_words, class Arbiter>
-void BankQueues::run(Arbiter& arbiter, Cycle until, const Firing* awaited) {
+void BankQueues::run(Arbiter& arbiter, Cycle until, const QueuedFiring* awaited) {
   const u32 words = constant_words != 0 ? constant_words : shape_.words;
   while (awaited == nullptr || !awaited->done()) {
     if (waiting_banks_ == 0) now_ = std::min(until, next_arrival());
@@ -383,7 +383,7 @@ void BankQueues::run(Arbiter& arbiter, Cycle until, const Firing* awaited) {
   }
 }
 
-void BankQueues::run(Cycle until, const Firing* awaited) {
+void BankQueues::run(Cycle until, const QueuedFiring* awaited) {
   const auto run_with = [&](auto& arbiter) {
     switch (shape_.words) {
       case 1:

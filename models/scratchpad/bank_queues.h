@@ -43,8 +43,8 @@ class BankQueues {
  public:
   enum class Direction : u8 { read, write };
 
-  /// A Load or Store firing of one PE.
-  struct Firing {
+  /// A Load or Store firing of one PE, whose vectors wait in the queues or have been served.
+  struct QueuedFiring {
     u64 ticket = 0;
     Cycle start = 0;
     std::vector<u8> banks;     // of the vectors, in the order of issue
@@ -62,7 +62,7 @@ class BankQueues {
    private:
     friend class BankQueues;
     u32 channel = 0;
-    Firing *before = nullptr, *behind = nullptr;  // of the channel, in the order in which they began
+    QueuedFiring *before = nullptr, *behind = nullptr;  // of the channel, in the order in which they began
   };
 
   BankQueues(const ArrayParameters& array, const ScratchpadParameters& parameters, BankPorts& ports,
@@ -71,30 +71,30 @@ class BankQueues {
   /// Adds a firing that begins at `start`. Calls come in the order of the simulated time as long as vectors are under
   /// way. The caller fills in `banks`, at least one entry, and may fill in `times` and `listed`, and then calls
   /// begun().
-  Firing& begin(u32 pe, Direction direction, Cycle start);
+  QueuedFiring& begin(u32 pe, Direction direction, Cycle start);
   /// The firing of begin() is complete. @return  as end()
-  Cycle begun(Firing& firing);
+  Cycle begun(QueuedFiring& firing);
   /// Works out all cycles before `now`.
   void advance(Cycle now) {
     if (now_ < now) run(now, nullptr);
   }
   /// Works out as many cycles as it takes until this firing is done, and reserves ports in them.
-  void finish(const Firing& firing) { run(never, &firing); }
+  void finish(const QueuedFiring& firing) { run(never, &firing); }
   /// The firing with this ticket; null: there is none, or it has been forgotten.
-  [[nodiscard]] const Firing* find(u64 ticket) const;
+  [[nodiscard]] const QueuedFiring* find(u64 ticket) const;
   /// Forgets a firing that is done.
   void forget(u64 ticket);
   /// The earliest cycles in which a firing may have issued all its vectors, and in which all of them may be done. The
   /// cycles are exact once the firing has got there.
-  [[nodiscard]] Cycle issue_end(const Firing& firing) const;
-  [[nodiscard]] Cycle end(const Firing& firing) const;
+  [[nodiscard]] Cycle issue_end(const QueuedFiring& firing) const;
+  [[nodiscard]] Cycle end(const QueuedFiring& firing) const;
 
   /// Tickets of the listed firings that are done. The caller forgets them and clears the list.
   [[nodiscard]] std::vector<u64>& done() { return done_; }
   static constexpr Cycle never = ~Cycle{0};
   /// The earliest cycle in which a listed firing may end that is not done; never: no listed firing is under way.
   [[nodiscard]] Cycle next_end();
-  [[nodiscard]] static u32 pe_of(const Firing& firing) { return firing.channel / 2; }
+  [[nodiscard]] static u32 pe_of(const QueuedFiring& firing) { return firing.channel / 2; }
 
   [[nodiscard]] Cycle to_bank(u32 pe) const {
     return shape_.request_latency + Cycle{pe % shape_.columns} * shape_.hop_latency;
@@ -115,19 +115,19 @@ class BankQueues {
   struct Vector {
     Cycle arrived = 0;  // at the bank
     Cycle done = 0;     // never: not served yet
-    Firing* firing = nullptr;
+    QueuedFiring* firing = nullptr;
     Cycle* time = nullptr;     // where `done` is wanted; null: nowhere
     Vector* behind = nullptr;  // the channel's next one to the same bank
   };
   /// The loads or the stores of one PE.
   struct Channel {
-    Firing* issuing = nullptr;          // the first that has vectors whose issue is not known
-    const u8* banks = nullptr;          // of those
-    const Cycle* not_before = nullptr;  // of those; or null
-    Cycle* times = nullptr;             // of those: where they are wanted; or null
-    u64 left = 0;                       // their number
+    QueuedFiring* issuing = nullptr;    // the first firing that has vectors whose issue is not known
+    const u8* banks = nullptr;          // the banks of these vectors
+    const Cycle* not_before = nullptr;  // the earliest issue of each of these vectors; null: none has one
+    Cycle* times = nullptr;             // where the cycles of these vectors are wanted; null: nowhere
+    u64 left = 0;                       // the number of these vectors
     u64 issued = 0, served = 0;         // of all vectors
-    Cycle next_issue = 0;               // one issues a cycle, and none before its firing begins
+    Cycle next_issue = 0;               // a vector issues in each cycle, none before its firing begins
     Cycle there = 0, back = 0,
           free = 0;  // from issue to bank; from service to the end, and to a free entry of the queue
     Vector* window = nullptr;
@@ -135,7 +135,7 @@ class BankQueues {
     u64 bit = 0;  // in a set of channels
     u32 word = 0;
     bool reads = false;
-    Firing *first = nullptr, *last = nullptr;  // not forgotten
+    QueuedFiring *first = nullptr, *last = nullptr;  // the firings that are not forgotten
     u32 firings = 0;
   };
   /// Vectors of a channel to a bank that are under way, in the order of their issue.
@@ -147,19 +147,19 @@ class BankQueues {
     return waiting_banks_ == 0 && arrivals_.cycles == 0 && arrivals_.far_at == never;
   }
   /// Sets the firing whose vectors the channel issues next; null: there is none.
-  void take_up(Channel& channel, Firing* firing);
+  void take_up(Channel& channel, QueuedFiring* firing);
   /// Places the vectors of the channel whose cycle of issue is known.
   void issue(u32 channel);
   void issue_far();
   /// The first cycle, at or after now_, in which a vector arrives or can be placed.
   [[nodiscard]] Cycle next_arrival() const;
-  void forget(Firing& firing);
+  void forget(QueuedFiring& firing);
 
   /// Works out all cycles before `until`, or only as many as it takes until this firing is done.
-  void run(Cycle until, const Firing* awaited);
+  void run(Cycle until, const QueuedFiring* awaited);
   /// The number of words of a set of channels is a constant for speed; 0: shape_.words.
   template <u32 constant_words, class Arbiter>
-  void run(Arbiter& arbiter, Cycle until, const Firing* awaited);
+  void run(Arbiter& arbiter, Cycle until, const QueuedFiring* awaited);
   template <u32 constant_words, class Arbiter>
   void serve(Arbiter& arbiter, u32 bank, bool reserves);
   /// Whether a port of the bank is free in this cycle, which is then reserved if the caller wants it.
@@ -191,10 +191,10 @@ class BankQueues {
   struct Arrivals {
     Arrivals(std::size_t sets, std::size_t words) : channels(sets, 0), far(words, 0) {}
     std::vector<u64> channels;         // (cycle * banks + bank) * words, a set of channels
-    std::array<u64, horizon> banks{};  // those that a vector comes to then
-    u64 cycles = 0;                    // those in which one comes
+    std::array<u64, horizon> banks{};  // by cycle, the set of banks to which a vector comes
+    u64 cycles = 0;                    // the set of cycles in which a vector comes
     std::vector<u64> far;              // a set of channels whose next vector comes later
-    Cycle far_at = ~Cycle{0};          // when the first of them can be placed; never: there is none
+    Cycle far_at = ~Cycle{0};          // when the first vector of `far` can be placed; never: there is none
   };
   Arrivals arrivals_;
 
@@ -208,10 +208,10 @@ class BankQueues {
   Cycle now_ = 0;  // the first cycle that has not been worked out
   u64 firings_ = 0;
   std::vector<u64> done_;
-  std::vector<u64> listed_;                    // a set of channels with listed firings that are not done
-  std::vector<Cycle> end_at_;                  // by channel, of those: when the first of these may end
-  std::vector<std::unique_ptr<Firing>> pool_;  // by place, which a ticket tells
-  std::vector<u32> unused_;                    // places there
+  std::vector<u64> listed_;                          // a set of channels with listed firings that are not done
+  std::vector<Cycle> end_at_;                        // by channel, of those: when the first of these may end
+  std::vector<std::unique_ptr<QueuedFiring>> pool_;  // by place, which a ticket tells
+  std::vector<u32> unused_;                          // places there
 };
 
 }  // namespace bvp

@@ -160,7 +160,7 @@ void Scratchpad::begin(u32 pe, Direction direction, VectorAccess& access, sc_cor
   const Cycle start = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   queues_.advance(clock_.now());
   report_ends();
-  BankQueues::Firing& firing = queues_.begin(pe, direction, start);
+  BankQueues::QueuedFiring& firing = queues_.begin(pe, direction, start);
   firing.banks.resize(access.count);
   u64 columns = 0;
   for (u32 i = 0; i < access.count; ++i) {
@@ -190,7 +190,7 @@ void Scratchpad::begin(u32 pe, Direction direction, VectorAccess& access, sc_cor
 }
 
 bool Scratchpad::answer(VectorAccess& access, Cycle now) {
-  const BankQueues::Firing* const firing = queues_.find(access.ticket);
+  const BankQueues::QueuedFiring* const firing = queues_.find(access.ticket);
   if (firing == nullptr) return false;
   if (access.deferred) {
     queues_.advance(now);
@@ -203,14 +203,14 @@ bool Scratchpad::answer(VectorAccess& access, Cycle now) {
   return true;
 }
 
-void Scratchpad::complete(VectorAccess& access, const BankQueues::Firing& firing) {
+void Scratchpad::complete(VectorAccess& access, const BankQueues::QueuedFiring& firing) {
   if (access.times != nullptr) std::copy(firing.times.begin(), firing.times.end(), access.times);
   access.conflict_cycles = firing.conflict_cycles;
   access.ticket = 0;
   forget(firing);
 }
 
-void Scratchpad::forget(const BankQueues::Firing& firing) {
+void Scratchpad::forget(const BankQueues::QueuedFiring& firing) {
   counters_.conflict_cycles += firing.conflict_cycles;
   counters_.outstanding_cycles += firing.blocked_cycles;
   queues_.forget(firing.ticket);
@@ -218,7 +218,7 @@ void Scratchpad::forget(const BankQueues::Firing& firing) {
 
 void Scratchpad::report_ends() {
   for (const u64 ticket : queues_.done()) {
-    const BankQueues::Firing& firing = *queues_.find(ticket);
+    const BankQueues::QueuedFiring& firing = *queues_.find(ticket);
     listeners_[BankQueues::pe_of(firing)]->vectors_served({ticket, firing.issue_end, firing.end, firing.times.data()});
     forget(firing);
   }

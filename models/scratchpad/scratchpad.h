@@ -77,9 +77,9 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   bool answer(VectorAccess& access, Cycle now);
   /// The banks have served all vectors of the transaction: counts what has become known, tells the initiator, and
   /// forgets the transaction.
-  void complete(VectorAccess& access, const BankQueues::Firing& firing);
+  void complete(VectorAccess& access, const BankQueues::QueuedFiring& firing);
   /// Counts what has become known of a transaction that is done.
-  void forget(const BankQueues::Firing& firing);
+  void forget(const BankQueues::QueuedFiring& firing);
   /// Tells the initiators which of their transactions are done.
   void report_ends();
   void wake(Cycle now) override;

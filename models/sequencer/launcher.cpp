@@ -48,14 +48,14 @@ bool Launcher::send(Cycle now) {
     working_.begin(now);
   }
   reports_.launched(sent.command, sent.phases, now);
-  Launch& launch = expect(sent);
+  OpenLaunch& launch = expect(sent);
   tell_pes(launch, sent.image);
   if (launch.remaining == 0) retire(launches_.end() - 1, now);
   return true;
 }
 
-Launcher::Launch& Launcher::expect(const Starting& sent) {
-  Launch& launch = launches_.emplace_back();
+Launcher::OpenLaunch& Launcher::expect(const Starting& sent) {
+  OpenLaunch& launch = launches_.emplace_back();
   launch.command = sent.command;
   launch.number = sent.phases.launch_number;
   launch.generation = sent.image.generation;
@@ -67,7 +67,7 @@ Launcher::Launch& Launcher::expect(const Starting& sent) {
   return launch;
 }
 
-void Launcher::tell_pes(Launch& launch, const ImageLoader::Image& image) {
+void Launcher::tell_pes(OpenLaunch& launch, const ImageLoader::Image& image) {
   LaunchRecord record{};
   record.launch_number = launch.number;
   record.flags = launch.command.flags & command_flag_resident;
@@ -89,7 +89,7 @@ void Launcher::tell_pes(Launch& launch, const ImageLoader::Image& image) {
 }
 
 bool Launcher::take_completion(u32 pe, u32 launch_number) {
-  const auto launch = std::find_if(launches_.begin(), launches_.end(), [&](const Launch& candidate) {
+  const auto launch = std::find_if(launches_.begin(), launches_.end(), [&](const OpenLaunch& candidate) {
     return candidate.number == launch_number && !candidate.reported[pe];
   });
   if (launch == launches_.end()) return false;
@@ -99,7 +99,7 @@ bool Launcher::take_completion(u32 pe, u32 launch_number) {
 
 void Launcher::finish(u32 pe, u32 launch_number, u32 status, Cycle now) {
   const auto launch = std::find_if(launches_.begin(), launches_.end(),
-                                   [&](const Launch& candidate) { return candidate.number == launch_number; });
+                                   [&](const OpenLaunch& candidate) { return candidate.number == launch_number; });
   if (launch == launches_.end()) return;
   --launch->remaining;
   if (status != 0) {
@@ -125,7 +125,7 @@ void Launcher::stop(Cycle now) {
   u32 word = 0;
   for (u32 pe = 0; pe < pes_; ++pe) ports_.write_pe(pe, stop_address, &word, sizeof word);
   working_.end(statistics_.array_busy, now);
-  for (const Launch& launch : launches_) reports_.kernel_failed(launch.command, now);
+  for (const OpenLaunch& launch : launches_) reports_.kernel_failed(launch.command, now);
   launches_.clear();
 }
 

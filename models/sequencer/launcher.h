@@ -55,7 +55,7 @@ class Launcher {
     ImageLoader::Image image;
     LaunchPhases phases;
   };
-  struct Launch {
+  struct OpenLaunch {
     Command command{};
     u32 number = 0;
     u64 generation = 0;
@@ -63,13 +63,13 @@ class Launcher {
     u32 remaining = 0;
     bool failed = false;
   };
-  using Launches = std::deque<Launch>;
+  using Launches = std::deque<OpenLaunch>;
 
   /// Whether the launch could be sent while the earlier launches are in the PEs.
   [[nodiscard]] bool may_follow(const ImageLoader::Image& image) const;
   /// Begins to wait for the PEs of the sub-array.
-  Launch& expect(const Starting& sent);
-  void tell_pes(Launch& launch, const ImageLoader::Image& image);
+  OpenLaunch& expect(const Starting& sent);
+  void tell_pes(OpenLaunch& launch, const ImageLoader::Image& image);
   /// Called when all PEs have reported: completes the command if none of them reported an error.
   void retire(Launches::iterator launch, Cycle now);
 

@@ -65,11 +65,11 @@ Json measure_run(const Workload& workload, const ScenarioOptions& options, const
   const RunResult result = run_scenario(*scenario, {});
   if (!result.failure.empty()) return {{"error", result.failure}};
   return {{"cycles", result.cycles},
-          {"energy_j", result.energy_j},
-          {"host_seconds", result.host_seconds},
-          {"host_setup_seconds", result.host_setup_seconds},
-          {"cycles_per_host_second", static_cast<double>(result.cycles) / result.host_seconds},
-          {"lane_operations_per_host_second", static_cast<double>(result.lane_operations) / result.host_seconds}};
+          {"energy_j", result.energy.total_j},
+          {"host_seconds", result.host.seconds},
+          {"host_setup_seconds", result.host.setup_seconds},
+          {"cycles_per_host_second", static_cast<double>(result.cycles) / result.host.seconds},
+          {"lane_operations_per_host_second", static_cast<double>(result.work.lane_operations) / result.host.seconds}};
 }
 
 }  // namespace
@@ -179,9 +179,9 @@ network:
     request.keep_tensors = true;
     const RunResult result = run_scenario(*scenario, request);
     if (!result.failure.empty()) throw std::runtime_error("a scenario of the signature failed: " + result.failure);
-    for (const auto& [name, tensor] : result.tensors) fold(tensor.data.data(), tensor.data.size() * 2);
+    for (const auto& [name, tensor] : result.data.tensors) fold(tensor.data.data(), tensor.data.size() * 2);
     fold(&result.cycles, sizeof(result.cycles));
-    const auto picojoules = static_cast<u64>(std::llround(result.energy_j * 1e12));
+    const auto picojoules = static_cast<u64>(std::llround(result.energy.total_j * 1e12));
     fold(&picojoules, sizeof(picojoules));
   }
   return hash;

@@ -11,8 +11,8 @@ namespace bvp {
 /// died.
 [[nodiscard]] nlohmann::json in_child(const std::function<nlohmann::json()>& measure);
 
-/// The same for up to three tries, of which the one with the smallest number `seconds` counts; after five seconds no
-/// further try begins. Other work on the host can only make a try slower.
+/// Calls in_child() up to three times and returns the result with the smallest number `seconds`, because other work on
+/// the host can only make a try slower. After five seconds no further try begins.
 [[nodiscard]] nlohmann::json best_in_child(const char* seconds, const std::function<nlohmann::json()>& measure);
 
 /// Runs the program `name` and returns the JSON that it prints. The program lies in this one's directory or, when

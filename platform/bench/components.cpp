@@ -75,7 +75,7 @@ nlohmann::json cpu_speed(const char* application) {
   const auto scenario = read_scenario_text(
       "network: {tokens: 8, hidden: 8, ffn: 8, layers: [{mixing: fft2d, ffn: butterfly}]}", "cpu.yaml", options);
   const RunResult result = run_scenario(*scenario, {});
-  return {{"instructions_per_host_second", static_cast<double>(result.cpu_instructions) / result.host_seconds}};
+  return {{"instructions_per_host_second", static_cast<double>(result.work.cpu_instructions) / result.host.seconds}};
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// butterfly-vp bench
+// Defines the command `butterfly-vp bench`.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// butterfly-vp compare
+// Defines the command `butterfly-vp compare`.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -65,17 +65,17 @@ ComparedRun compared(const Scenario& scenario, const RunResult& result) {
   run.name = scenario.name;
   run.network = scenario.network;
   run.form = form_of(result.plan);
-  run.inferences = result.inferences;
+  run.inferences = result.work.inferences;
   run.time_s = result.time_s;
-  run.energy_j = result.energy_j;
-  const auto dram = result.energy_by_component_j.find("dram");
-  if (dram != result.energy_by_component_j.end()) run.dram_energy_j = dram->second;
+  run.energy_j = result.energy.total_j;
+  const auto dram = result.energy.by_component_j.find("dram");
+  if (dram != result.energy.by_component_j.end()) run.dram_energy_j = dram->second;
   run.peak_flops_per_s = result.peak_flops_per_s;
-  run.energy_profile = result.energy_profile;
-  run.energy_note = result.energy_note;
-  run.energy_technology_nm = result.energy_technology_nm;
-  run.energy_voltage = result.energy_voltage;
-  run.energy_scaled = result.energy_scaled;
+  run.energy_profile = result.pricing.profile;
+  run.energy_note = result.pricing.note;
+  run.energy_technology_nm = result.pricing.technology_nm;
+  run.energy_voltage = result.pricing.voltage;
+  run.energy_scaled = result.pricing.scaled;
   if (scenario.energy.dram_pj_per_bit > 0) run.dram_pj_per_bit = scenario.energy.dram_pj_per_bit;
   return run;
 }

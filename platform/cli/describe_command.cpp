@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// butterfly-vp describe
+// Defines the command `butterfly-vp describe`.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>

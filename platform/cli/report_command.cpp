@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// butterfly-vp report
+// Defines the command `butterfly-vp report`.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

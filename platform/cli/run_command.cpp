@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// butterfly-vp run
+// Defines the command `butterfly-vp run`.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -189,13 +189,13 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
   } catch (const std::runtime_error& error) {
     uart_failure = fmt::format("what the firmware printed: {}", error.what());
   }
-  if (!scenario.record.statistics) result.statistics = nullptr;
+  if (!scenario.record.statistics) result.records.statistics = nullptr;
   provenance.files = directory.kept_files(result.passed());
   write_run(directory.new_results(), result, scenario.network,
             parameters_json(scenario, scenario.given, scenario.origins), provenance);
   if (file && uart_failure.empty()) uart->commit_file();
   const fs::path place = directory.commit(result.passed());
-  for (const std::string& note : result.notes) say(fmt::format("note: {}\n", note));
+  for (const std::string& note : result.setup.notes) say(fmt::format("note: {}\n", note));
   if (!command.quiet) {
     const TerminalSummaryOptions options{terminal_width(STDOUT_FILENO), command.all_rows};
     fmt::print("\n{}\n  results in {}\n", summary_table(result, options), place.string());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// butterfly-vp validate
+// Defines the command `butterfly-vp validate`.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

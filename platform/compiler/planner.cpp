@@ -30,8 +30,8 @@ class Planner {
   struct Division {
     u64 weight_area = 0;
     bool packed = false;
-    u64 cost = 0;        // of the plan
-    u64 least_cost = 0;  // if tiles had all of the half
+    u64 cost = 0;        // the cost of the plan
+    u64 least_cost = 0;  // the cost if tiles had all of the half
     FftForm fft = FftForm::none;
   };
 

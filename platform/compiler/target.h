@@ -22,6 +22,28 @@ inline constexpr double end = 3100;     // from the end of the network to the en
 /// complex one.
 enum class FftChoice { cheaper, real, complex };
 
+/// How long it takes to move data, in cycles of the accelerator's clock.
+struct TransferTiming {
+  double dram_bytes_per_cycle = 51.2;             // at best
+  u32 dram_access_bytes = 64;                     // the least that the DRAM moves
+  double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
+  u32 channel_bytes_per_cycle = 64;               // of a DMA channel
+  u32 burst_bytes = 256, outstanding = 32, setup_cycles = 64;
+};
+
+/// How long it takes to start a kernel, in the same cycles.
+struct LaunchTiming {
+  u32 cycles = 54;                     // of the sequencer, from the decision to start to the PEs' start
+  double image_bytes_per_cycle = 8.5;  // at which a kernel image is read
+  u32 config_bytes_per_cycle = 8;      // at which it goes into the PEs
+};
+
+/// What the firmware takes, in the same cycles.
+struct FirmwareTiming {
+  double command_cycles = firmware_instructions::command, start_cycles = firmware_instructions::start,
+         end_cycles = firmware_instructions::end;
+};
+
 struct CompilerTarget : MachineShape {
   u32 contexts = 8;  // instances in flight per PE, at most
   CalTiming cal;
@@ -38,21 +60,9 @@ struct CompilerTarget : MachineShape {
   FftChoice fft = FftChoice::cheaper;
   u64 scratchpad_base = 0, dram_base = 0;  // bus addresses
   u64 token_bytes = 0;                     // at the end of the scratchpad, where tokens stay between layers
-  // The cost of moving data, in cycles of the accelerator's clock.
-  double dram_bytes_per_cycle = 51.2;             // at best
-  u32 dram_access_bytes = 64;                     // the least that the DRAM moves
-  double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
-  u32 dma_bytes_per_cycle = 64;                   // of a channel
-  u32 dma_burst_bytes = 256, dma_outstanding = 32, dma_setup_cycles = 64;
-  // The cost of a launch, in the same cycles.
-  u32 launch_cycles = 54;              // of the sequencer, from the decision to start to the PEs' start
-  double image_bytes_per_cycle = 8.5;  // at which a kernel image is read
-  u32 config_bytes_per_cycle = 8;      // at which it goes into the PEs
-  // What the firmware takes, in the same cycles.
-  struct FirmwareCycles {
-    double command = firmware_instructions::command, start = firmware_instructions::start,
-           end = firmware_instructions::end;
-  } firmware;
+  TransferTiming transfers;
+  LaunchTiming launches;
+  FirmwareTiming firmware;
 
   static constexpr u32 default_stage_points = 512;
 

@@ -26,7 +26,7 @@ double peak_flops_per_s(const Scenario& scenario) {
 
 double dram_bytes_per_s(const Scenario& scenario) {
   const DramParameters& dram = scenario.soc.dram;
-  return static_cast<double>(dram.transfers_per_clock * dram.channels * dram.bus_bytes) * dram.clock_hz;
+  return dram.geometry.bytes_per_clock() * dram.geometry.clock_hz;
 }
 
 }  // namespace

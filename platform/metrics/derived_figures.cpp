@@ -12,7 +12,7 @@ double total_area(const RunResult& result) {
 }
 
 std::optional<std::pair<std::string, double>> limit_of(const RunResult& result) {
-  const auto& shares = result.busy_shares;
+  const auto& shares = result.activity.busy_shares;
   const auto busiest =
       std::max_element(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (busiest == shares.end()) return std::nullopt;
@@ -20,7 +20,7 @@ std::optional<std::pair<std::string, double>> limit_of(const RunResult& result) 
 }
 
 double no_kernel(const RunResult& result) {
-  return 1 - per_second(static_cast<double>(result.kernel_cycles), static_cast<double>(result.cycles));
+  return 1 - per_second(static_cast<double>(result.activity.kernel_cycles), static_cast<double>(result.cycles));
 }
 
 }  // namespace bvp

@@ -97,7 +97,7 @@ Json verification_json(const Verification& verification) {
 Json not_finite_json(const NotFiniteResults& found) {
   if (!found.looked) return nullptr;
   Json kernels = Json::array();
-  for (const NotFiniteResults::Of& of : found.kernels) {
+  for (const NotFiniteResults::OfKernel& of : found.kernels) {
     kernels.push_back({{"kernel", of.kernel},
                        {"layer", of.layer == layer_none ? Json(nullptr) : Json(of.layer)},
                        {"infinities", of.infinities},
@@ -126,7 +126,7 @@ Json array_json(const ArrayMap& map) {
   return {{"rows", map.rows}, {"columns", map.columns}, {"cal_issue", map.cal_issue}, {"links", links}};
 }
 
-double arithmetic(const RunResult& result) { return per_second(static_cast<double>(result.flops), result.time_s); }
+double arithmetic(const RunResult& result) { return per_second(static_cast<double>(result.work.flops), result.time_s); }
 
 Json limit_json(const RunResult& result) {
   const auto limit = limit_of(result);
@@ -145,25 +145,25 @@ Json rows(const std::vector<Row>& all, const Write& write) {
 // This function is long because it is a table: one entry for each figure, in the order of summary.json.
 const std::vector<Figure>& figures() {
   static const std::vector<Figure> all{
-      {"scenario", "", "name of the run", [](const RunResult& result) { return Json(result.scenario); }},
+      {"scenario", "", "name of the run", [](const RunResult& result) { return Json(result.setup.scenario); }},
       {"passed", "", "the run ended as it should and was verified as far as it was asked to be",
        [](const RunResult& result) { return Json(result.passed()); }},
       {"failure", "", "why it has failed, a sentence; empty if all is well",
        [](const RunResult& result) { return Json(result.failure); }},
       {"firmware_exit_code", "", "-1: the firmware has not ended",
        [](const RunResult& result) { return Json(result.firmware_exit_code); }},
-      {"fidelity", "", "`cycle` or `fast`", [](const RunResult& result) { return Json(result.fidelity); }},
+      {"fidelity", "", "`cycle` or `fast`", [](const RunResult& result) { return Json(result.setup.fidelity); }},
       {"seed", "", "of weights and input where no file gave them",
-       [](const RunResult& result) { return Json(result.seed); }},
+       [](const RunResult& result) { return Json(result.setup.seed); }},
       {"cycles", "cycles", "of the accelerator's clock, from reset to the end; its period is in whole picoseconds",
        [](const RunResult& result) { return Json(result.cycles); }},
       {"time_s", "s", "the same in seconds", [](const RunResult& result) { return Json(result.time_s); }},
       {"inferences", "inferences", "how often the firmware's runtime carried out the network, each time a whole batch",
-       [](const RunResult& result) { return Json(result.inferences); }},
+       [](const RunResult& result) { return Json(result.work.inferences); }},
       {"cpu_instructions", "instructions", "that the host CPU executed",
-       [](const RunResult& result) { return Json(result.cpu_instructions); }},
+       [](const RunResult& result) { return Json(result.work.cpu_instructions); }},
       {"flops", "FLOP", "arithmetic of the array, lanes and columns of padding included",
-       [](const RunResult& result) { return Json(result.flops); }},
+       [](const RunResult& result) { return Json(result.work.flops); }},
       {"flops_per_s", "FLOP/s", "the same over `time_s`",
        [](const RunResult& result) { return Json(arithmetic(result)); }},
       {"peak_flops_per_s", "FLOP/s", "of the array, fused multiply-adds counted as two",
@@ -171,80 +171,80 @@ const std::vector<Figure>& figures() {
       {"peak_fraction", "1", "`flops_per_s` over `peak_flops_per_s`",
        [](const RunResult& result) { return Json(per_second(arithmetic(result), result.peak_flops_per_s)); }},
       {"lane_operations", "operations", "of the PEs' lanes, as the speed of the simulation is counted",
-       [](const RunResult& result) { return Json(result.lane_operations); }},
+       [](const RunResult& result) { return Json(result.work.lane_operations); }},
       {"dram_bytes", "bytes",
        "traffic with the DRAM: read by DMA and as kernel images (both in the plan) and as commands; the processor's "
        "direct accesses are not in it",
-       [](const RunResult& result) { return Json(result.dram_read_bytes + result.dram_written_bytes); }},
+       [](const RunResult& result) { return Json(result.work.dram_read_bytes + result.work.dram_written_bytes); }},
       {"dram_read_bytes", "bytes", "of `dram_bytes`",
-       [](const RunResult& result) { return Json(result.dram_read_bytes); }},
+       [](const RunResult& result) { return Json(result.work.dram_read_bytes); }},
       {"dram_written_bytes", "bytes", "of `dram_bytes`",
-       [](const RunResult& result) { return Json(result.dram_written_bytes); }},
-      {"energy_profile", "", "the energy table", [](const RunResult& result) { return Json(result.energy_profile); }},
+       [](const RunResult& result) { return Json(result.work.dram_written_bytes); }},
+      {"energy_profile", "", "the energy table", [](const RunResult& result) { return Json(result.pricing.profile); }},
       {"energy_note", "",
        "a sentence where the prices of the energy table are extrapolated to this machine, otherwise empty",
-       [](const RunResult& result) { return Json(result.energy_note); }},
+       [](const RunResult& result) { return Json(result.pricing.note); }},
       {"energy_technology_nm", "nm", "of the operating point that was priced",
-       [](const RunResult& result) { return Json(result.energy_technology_nm); }},
+       [](const RunResult& result) { return Json(result.pricing.technology_nm); }},
       {"energy_voltage", "V", "of the operating point that was priced",
-       [](const RunResult& result) { return Json(result.energy_voltage); }},
+       [](const RunResult& result) { return Json(result.pricing.voltage); }},
       {"energy_scaled", "", "the operating point is another than the profile's own",
-       [](const RunResult& result) { return Json(result.energy_scaled); }},
+       [](const RunResult& result) { return Json(result.pricing.scaled); }},
       {"energy_dram_pj_per_bit", "pJ",
        "the price of DRAM transfers, if `energy.dram_pj_per_bit` replaced the profile's; otherwise null",
        [](const RunResult& result) {
-         return Json(result.energy_dram_pj_per_bit ? Json(*result.energy_dram_pj_per_bit) : Json(nullptr));
+         return Json(result.pricing.dram_pj_per_bit ? Json(*result.pricing.dram_pj_per_bit) : Json(nullptr));
        }},
       {"energy_j", "J", "of the whole SoC with its DRAM",
-       [](const RunResult& result) { return Json(result.energy_j); }},
+       [](const RunResult& result) { return Json(result.energy.total_j); }},
       {"average_power_w", "W", "`energy_j` over `time_s`",
-       [](const RunResult& result) { return Json(per_second(result.energy_j, result.time_s)); }},
+       [](const RunResult& result) { return Json(per_second(result.energy.total_j, result.time_s)); }},
       {"peak_power_w", "W", "of a window of `power.csv`; null without it",
        [](const RunResult& result) {
-         return Json(result.power.windows.empty() ? Json(nullptr) : Json(result.power.peak_w));
+         return Json(result.records.power.windows.empty() ? Json(nullptr) : Json(result.records.power.peak_w));
        }},
       {"trace_events_dropped", "events", "that did not fit into `record.trace_bytes`",
-       [](const RunResult& result) { return Json(result.trace_events_dropped); }},
+       [](const RunResult& result) { return Json(result.records.trace_events_dropped); }},
       {"area_by_component_mm2", "mm2", "[area](../energy.md#area)",
        [](const RunResult& result) { return Json(result.area_by_component_mm2); }},
       {"area_mm2", "mm2", "of all components", [](const RunResult& result) { return Json(total_area(result)); }},
       {"energy_by_component_j", "J", "a view of `energy_j`, as the four that follow: each adds up to it",
-       [](const RunResult& result) { return Json(result.energy_by_component_j); }},
+       [](const RunResult& result) { return Json(result.energy.by_component_j); }},
       {"energy_by_kernel_j", "J", "a kernel has what happened since the one before completed",
-       [](const RunResult& result) { return Json(result.energy_by_kernel_j); }},
+       [](const RunResult& result) { return Json(result.energy.by_kernel_j); }},
       {"energy_by_layer_j", "J", "embedding and classifier head are `(outside of the layers)`",
-       [](const RunResult& result) { return Json(result.energy_by_layer_j); }},
+       [](const RunResult& result) { return Json(result.energy.by_layer_j); }},
       {"energy_by_action_j", "J", "by component, and action or kind of background",
-       [](const RunResult& result) { return Json(result.energy_by_action_j); }},
+       [](const RunResult& result) { return Json(result.energy.by_action_j); }},
       {"energy_by_power_state_j", "J", "by power state of the array, and the rest of the SoC",
-       [](const RunResult& result) { return Json(result.energy_by_power_state_j); }},
+       [](const RunResult& result) { return Json(result.energy.by_power_state_j); }},
       {"power_state_cycles", "cycles", "cycles of all PEs by power state: `active`, `idle`, `gated`, `retention`",
-       [](const RunResult& result) { return Json(result.power_state_cycles); }},
+       [](const RunResult& result) { return Json(result.activity.power_state_cycles); }},
       {"kernel_cycles", "cycles", "in which a kernel was on the array",
-       [](const RunResult& result) { return Json(result.kernel_cycles); }},
+       [](const RunResult& result) { return Json(result.activity.kernel_cycles); }},
       {"no_kernel_fraction", "1", "cycles without a kernel on the array over all cycles",
        [](const RunResult& result) { return Json(no_kernel(result)); }},
       {"utilisation", "1",
        "issue slots used over all cycles of the run, on all PEs, for `load`, `cal`, `flow`, `store`; in `layers` over "
        "the layer's cycles, in `kernels` over the cycles with the kernel on the array",
-       [](const RunResult& result) { return utilisation_json(result.utilisation); }},
+       [](const RunResult& result) { return utilisation_json(result.activity.utilisation); }},
       {"utilisation_kernels", "1", "the same over `kernel_cycles`",
-       [](const RunResult& result) { return utilisation_json(result.kernel_utilisation); }},
+       [](const RunResult& result) { return utilisation_json(result.activity.kernel_utilisation); }},
       {"utilisation_steady", "1", "the same without fill and drain of each launch",
-       [](const RunResult& result) { return steady_json(result.steady); }},
+       [](const RunResult& result) { return steady_json(result.activity.steady); }},
       {"busy", "1",
        "by part of the machine, the share of all cycles in which it was at work: `cpu` (not asleep), `dma.channelN` "
        "(from a descriptor to its completion), `dram.data_bus`, `bus.to_dram` and `bus.to_scratchpad` (bytes over what "
        "the port carries), `scratchpad.banks`, `sequencer.configuration`, `mesh.busiest_link` (`cycle` only), "
        "`pe.UNIT` (issue, special functions and stalls of all PEs)",
-       [](const RunResult& result) { return Json(result.busy_shares); }},
+       [](const RunResult& result) { return Json(result.activity.busy_shares); }},
       {"limited_by", "1", "the part with the largest share in `busy`",
        [](const RunResult& result) { return limit_json(result); }},
       {"share_denominators", "", "what each of these shares is a share of",
        [](const RunResult&) { return share_denominators(); }},
       {"unit_cycles", "cycles",
        "for each unit, its cycles by what it did or waited for (`issue` = a slot used); they add up to all its cycles",
-       [](const RunResult& result) { return Json(result.units); }},
+       [](const RunResult& result) { return Json(result.activity.units); }},
       {"verification", "1",
        "`checked`, `bit_exact` (against the fp16 reference); against fp32 `relative_error` (worst layer, embedding or "
        "logits, each from its own input) and `tolerance`, `row` (the worst single row: `error`, `tensor`, `sequence`, "
@@ -258,7 +258,7 @@ const std::vector<Figure>& figures() {
       {"fft_zero_padding", "",
        "a sentence where the network's transforms are zero-padded (`network.fft_length`), otherwise null",
        [](const RunResult& result) {
-         return Json(result.zero_padding.empty() ? Json(nullptr) : Json(result.zero_padding));
+         return Json(result.setup.zero_padding.empty() ? Json(nullptr) : Json(result.setup.zero_padding));
        }},
       {"layers", "", "such figures for each encoder layer",
        [](const RunResult& result) { return rows(result.layers, layer_json); }},
@@ -279,11 +279,11 @@ const std::vector<Figure>& figures() {
        [](const RunResult& result) { return Json(result.regions_dropped); }},
       {"array", "",
        "issue slots of Cal by PE (`fast`: one value, the sum over all PEs) and vectors over each link (`fast`: none)",
-       [](const RunResult& result) { return array_json(result.array); }},
+       [](const RunResult& result) { return array_json(result.activity.array); }},
       {"plan", "", "what the planner decided: tasks with tiles, bytes and expected cycles, kernels with their mapping",
        [](const RunResult& result) { return Json(result.plan); }},
       {"notes", "", "sentences on what was done to the inputs: a prefix left off, numbers rounded",
-       [](const RunResult& result) { return Json(result.notes); }},
+       [](const RunResult& result) { return Json(result.setup.notes); }},
   };
   return all;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The result of a run. All fields depend on the scenario alone, except those named host_*.
+// The result of a run. All of it depends on the scenario alone, except RunResult::host.
 #pragma once
 
 #include <array>
@@ -62,7 +62,7 @@ struct LayerRow {
   u64 dram_written_bytes = 0;
   Utilisation utilisation;
   std::optional<double> relative_error;  ///< of the layer's output against the fp32 reference
-  std::optional<double> row_error;       ///< the same of the worst row
+  std::optional<double> row_error;       ///< of the worst row of that output
 };
 
 /// The largest error of one row of a tensor, and the number of that row.
@@ -79,17 +79,17 @@ struct Verification {
   double tolerance = 0;
   double relative_error = 0;  ///< worst layer, embedding or logits against the fp32 reference, each from its own input
   double row_tolerance = 0;
-  RowError row;  ///< the same error for the worst row
+  RowError row;  ///< relative_error of the worst row
   double end_to_end_tolerance = 0;
   double end_to_end_error = 0;     ///< of the last output, against the fp32 reference from the network's input on
-  RowError end_to_end_row;         ///< the same error for the worst row
-  std::optional<RowError> logits;  ///< the same error for the logits of the worst sequence
+  RowError end_to_end_row;         ///< end_to_end_error of the worst row
+  std::optional<RowError> logits;  ///< end_to_end_error of the logits of the worst sequence
   bool bit_exact = false;          ///< every output equal to the fp16 reference of the same operation order
 };
 
 /// Infinities and NaN that kernels of the platform's runtime have left in the scratchpad (docs/numerics.md).
 struct NotFiniteResults {
-  struct Of {
+  struct OfKernel {
     std::string kernel;
     u32 layer = 0;  ///< layer_none if the task is outside of the layers
     u64 infinities = 0, nans = 0;
@@ -101,7 +101,7 @@ struct NotFiniteResults {
   bool looked = false;  ///< false: the run was without data
   u64 infinities = 0, nans = 0;
   /// In the order of their first such value: the first kernel has made it, later kernels may only pass it on.
-  std::vector<Of> kernels;
+  std::vector<OfKernel> kernels;
 };
 
 /// Activity of the parts of the array. In `fast` runs one PE stands for all, and links are not followed.
@@ -116,17 +116,86 @@ struct ArrayMap {
   std::vector<Link> links;  ///< the links that carried vectors
 };
 
-struct RunResult {
-  std::string scenario;
+/// The inputs of the run that its reports name.
+struct RunSetup {
+  std::string scenario;  ///< the name of the run
   std::string fidelity;
-  std::string energy_profile;
-  std::string energy_note;  ///< a reason why the profile does not describe this machine, or empty
-  double energy_technology_nm = 0, energy_voltage = 0;  ///< the operating point at which the energy is priced
-  bool energy_scaled = false;                           ///< the operating point is not the profile's own
-  std::optional<double> energy_dram_pj_per_bit;         ///< the price of DRAM transfers, if it is not the profile's own
   u64 seed = 0;
-
   std::vector<std::string> notes;  ///< sentences for the user about changes to the inputs
+  std::string zero_padding;        ///< a sentence on how the network's transforms are padded; empty: they are not
+};
+
+/// The energy table of the run, its operating point and its prices.
+struct RunPricing {
+  std::string profile;
+  std::string note;                       ///< why the profile does not describe this machine; empty: it does
+  double technology_nm = 0, voltage = 0;  ///< the operating point at which the energy is priced
+  bool scaled = false;                    ///< the operating point is not the profile's own
+  std::optional<double> dram_pj_per_bit;  ///< the price of DRAM transfers, if it is not the profile's own
+  nlohmann::ordered_json prices;          ///< the prices from which energy and area were computed (prices_json)
+};
+
+/// The amounts of work that the whole run has done.
+struct RunWork {
+  u64 cpu_instructions = 0;
+  /// How often the firmware's runtime has carried out the network; each time it computes one batch.
+  u64 inferences = 0;
+  u64 flops = 0;
+  u64 lane_operations = 0;  ///< Cal instructions times lanes
+  u64 dram_read_bytes = 0;
+  u64 dram_written_bytes = 0;
+};
+
+/// The energy of the whole SoC with its DRAM. Each of the maps divides the same total in another way.
+struct RunEnergy {
+  double total_j = 0;
+  std::map<std::string, double> by_component_j;
+  std::map<std::string, double> by_kernel_j;
+  std::map<std::string, double> by_layer_j;
+  /// Maps a component to joules by action or kind of background.
+  std::map<std::string, std::map<std::string, double>> by_action_j;
+  std::map<std::string, double> by_power_state_j;  ///< of the array, and the rest of the SoC
+};
+
+/// The cycles in which the parts of the machine were at work, and their shares.
+struct RunActivity {
+  u64 kernel_cycles = 0;                          ///< cycles in which a kernel was on the array
+  Utilisation utilisation;                        ///< over all cycles, on all PEs
+  Utilisation kernel_utilisation;                 ///< over kernel_cycles, on all PEs
+  std::optional<Utilisation> steady;              ///< over the kernels' steady parts
+  std::map<std::string, CycleBreakdown> units;    ///< "load", "cal", "flow", "store"
+  std::map<std::string, u64> power_state_cycles;  ///< of all PEs
+  std::map<std::string, double> busy_shares;      ///< see busy_shares()
+  ArrayMap array;
+};
+
+/// The records that the simulation has left beside the figures.
+struct RunRecords {
+  nlohmann::json statistics;     ///< the statistics tree, see statistics_json()
+  std::string statistics_csv;    ///< the statistics tree with units and descriptions
+  PowerTrace power;              ///< power over time, if the scenario asks for it
+  u64 trace_events_dropped = 0;  ///< slices that were left out to keep the trace below record.trace_bytes
+};
+
+/// The values that the network was computed with. They are kept only if they were asked for (RunRequest::keep_tensors).
+struct RunData {
+  TensorMap tensors;        ///< "input", "layers.I.output", "output", "logits"
+  TensorMap weights;        ///< the network's parameters
+  std::vector<u32> tokens;  ///< token ids, if the network has a vocabulary
+};
+
+/// The time that the run took on the host. It is not determined by the scenario.
+struct HostTime {
+  double seconds = 0;        ///< of the simulation proper
+  double setup_seconds = 0;  ///< weights, compiler, elaboration
+  double verify_seconds = 0;
+};
+
+struct RunResult {
+  RunSetup setup;
+  RunPricing pricing;
+  nlohmann::ordered_json plan;                          ///< what the planner decided (plan_json)
+  std::map<std::string, double> area_by_component_mm2;  ///< at the technology of the area table
 
   /// Empty if the run ended as it should and was verified; otherwise one sentence with the reason.
   std::string failure;
@@ -134,59 +203,23 @@ struct RunResult {
 
   u64 cycles = 0;  ///< cycles of the accelerator's clock, from reset to the end of the run
   double time_s = 0;
-  u64 cpu_instructions = 0;
-  /// How often the firmware's runtime has carried out the network; each time it computes one batch.
-  u64 inferences = 0;
-  u64 flops = 0;
   double peak_flops_per_s = 0;  ///< peak rate of the array; a fused multiply-add counts as two
-  u64 lane_operations = 0;      ///< Cal instructions times lanes
-  u64 dram_read_bytes = 0;
-  u64 dram_written_bytes = 0;
+  RunWork work;
+  RunEnergy energy;
+  RunActivity activity;
 
-  double energy_j = 0;
-  std::map<std::string, double> energy_by_component_j;
-  std::map<std::string, double> energy_by_kernel_j;
-  std::map<std::string, double> energy_by_layer_j;
-  /// Maps a component to joules by action or kind of background.
-  std::map<std::string, std::map<std::string, double>> energy_by_action_j;
-  std::map<std::string, double> energy_by_power_state_j;  ///< of the array, and the rest of the SoC
-  std::map<std::string, u64> power_state_cycles;          ///< of all PEs
-
-  std::map<std::string, double> area_by_component_mm2;  ///< at the technology of the area table
-
-  nlohmann::ordered_json prices;  ///< the prices from which energy and area were computed (prices_json)
-
-  u64 kernel_cycles = 0;                      ///< cycles in which a kernel was on the array
-  Utilisation utilisation;                    ///< over all cycles, on all PEs
-  Utilisation kernel_utilisation;             ///< over kernel_cycles, on all PEs
-  std::optional<Utilisation> steady;          ///< over the kernels' steady parts
-  std::map<std::string, double> busy_shares;  ///< see busy_shares()
-  std::map<std::string, CycleBreakdown> units;
-
-  Verification verification;
-  NotFiniteResults not_finite;
-  std::string zero_padding;  ///< a sentence on how the network's transforms are padded; empty: they are not
   std::vector<LayerRow> layers;
   std::optional<LayerRow> outside_of_layers;  ///< embedding and classifier head; names no layer
   std::vector<KernelRow> kernels;
   std::vector<RegionRow> regions;  ///< the first RegionRecorder::max_regions
   u64 regions_dropped = 0;         ///< how often a further one began
-  nlohmann::ordered_json plan;     ///< what the planner decided (plan_json)
 
-  ArrayMap array;
-  PowerTrace power;              ///< power over time, if the scenario asks for it
-  u64 trace_events_dropped = 0;  ///< slices that were left out to keep the trace below record.trace_bytes
+  Verification verification;
+  NotFiniteResults not_finite;
 
-  nlohmann::json statistics;   ///< the statistics tree, see statistics_json()
-  std::string statistics_csv;  ///< the same with units and descriptions
-
-  TensorMap tensors;        ///< "input", "layers.I.output", "output", "logits"; only if they were asked for
-  TensorMap weights;        ///< the network's parameters; only if they were asked for
-  std::vector<u32> tokens;  ///< token ids, if the network has a vocabulary; only if they were asked for
-
-  double host_seconds = 0;        ///< of the simulation proper
-  double host_setup_seconds = 0;  ///< weights, compiler, elaboration
-  double host_verify_seconds = 0;
+  RunRecords records;
+  RunData data;
+  HostTime host;
 
   [[nodiscard]] bool passed() const { return failure.empty(); }
 };

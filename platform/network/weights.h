@@ -31,7 +31,7 @@ TensorMap random_weights(const Network& network, u64 seed);
 /// The shapes of all parameters without data, for runs that compute nothing.
 TensorMap weight_shapes(const Network& network);
 
-/// The same from a file, of which only the header is read.
+/// The shapes of all parameters in a file, of which only the header is read.
 /// @param notes  receives sentences on changes to the file's tensors; may be null
 /// @throws InputError  lists all tensors that are missing, unexpected or of the wrong shape
 TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network,

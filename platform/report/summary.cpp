@@ -20,11 +20,11 @@ using Json = nlohmann::ordered_json;
 /// One line per window: its times, watts by component and in total, DRAM bytes per second, utilisation of each unit.
 std::string power_csv(const RunResult& result) {
   std::string out = "begin_s,end_s";
-  for (const std::string& component : result.power.components) out += fmt::format(",{}_w", component);
+  for (const std::string& component : result.records.power.components) out += fmt::format(",{}_w", component);
   out += ",total_w,dram_read_bytes_per_s,dram_written_bytes_per_s";
   for (const char* unit : unit_names) out += fmt::format(",{}_utilisation", unit);
   out += "\n";
-  for (const PowerWindow& window : result.power.windows) {
+  for (const PowerWindow& window : result.records.power.windows) {
     const double duration = window.end_s - window.begin_s;
     out += fmt::format("{},{}", window.begin_s, window.end_s);
     for (const double joules : window.energy_j) out += fmt::format(",{}", joules / duration);
@@ -58,11 +58,12 @@ Json host_json(const RunResult& result, const Provenance& provenance) {
           {"host", provenance.host},
           {"cpu", provenance.cpu},
           {"uart_file", uart ? Json{{"path", uart->path}, {"sha256", uart->sha256}} : Json(nullptr)},
-          {"seconds", result.host_seconds},
-          {"setup_seconds", result.host_setup_seconds},
-          {"verify_seconds", result.host_verify_seconds},
-          {"cycles_per_second", per_second(static_cast<double>(result.cycles), result.host_seconds)},
-          {"lane_operations_per_second", per_second(static_cast<double>(result.lane_operations), result.host_seconds)}};
+          {"seconds", result.host.seconds},
+          {"setup_seconds", result.host.setup_seconds},
+          {"verify_seconds", result.host.verify_seconds},
+          {"cycles_per_second", per_second(static_cast<double>(result.cycles), result.host.seconds)},
+          {"lane_operations_per_second",
+           per_second(static_cast<double>(result.work.lane_operations), result.host.seconds)}};
 }
 
 }  // namespace
@@ -82,17 +83,17 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
   std::filesystem::create_directories(directory);
   write_file(directory / "network.json", json_text(network_json(network)));
   write_file(directory / "parameters.json", json_text(parameters));
-  if (!result.prices.is_null()) write_file(directory / "prices.json", json_text(result.prices));
-  if (!result.statistics.is_null()) {
-    write_file(directory / "statistics.json", json_text(result.statistics));
-    write_file(directory / "statistics.csv", result.statistics_csv);
+  if (!result.pricing.prices.is_null()) write_file(directory / "prices.json", json_text(result.pricing.prices));
+  if (!result.records.statistics.is_null()) {
+    write_file(directory / "statistics.json", json_text(result.records.statistics));
+    write_file(directory / "statistics.csv", result.records.statistics_csv);
   }
-  if (!result.power.windows.empty()) write_file(directory / "power.csv", power_csv(result));
-  if (!result.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.tensors);
-  if (!result.tokens.empty()) {
-    write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.tokens);
+  if (!result.records.power.windows.empty()) write_file(directory / "power.csv", power_csv(result));
+  if (!result.data.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.data.tensors);
+  if (!result.data.tokens.empty()) {
+    write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.data.tokens);
   }
-  if (!result.weights.empty()) write_safetensors(directory / "weights.safetensors", result.weights);
+  if (!result.data.weights.empty()) write_safetensors(directory / "weights.safetensors", result.data.weights);
   // The list includes files that were written while the simulation ran.
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     if (entry.is_regular_file() && entry.path().filename() != "summary.json")

@@ -31,7 +31,7 @@ std::string percentage(double fraction) { return fmt::format("{:.1f}", 100 * fra
 std::string units_table(const RunResult& result, std::size_t width, double least_share) {
   constexpr std::array<const char*, 4> units{"load", "cal", "flow", "store"};
   std::map<std::string, u64> totals;
-  for (const auto& [unit, cycles] : result.units) {
+  for (const auto& [unit, cycles] : result.activity.units) {
     for (const auto& [reason, count] : cycles) totals[reason] += count;
   }
   if (totals.empty()) return {};
@@ -44,10 +44,10 @@ std::string units_table(const RunResult& result, std::size_t width, double least
     std::vector<std::string> row{reason};
     double largest = 0;
     for (const char* unit : units) {
-      const auto cycles = result.units.find(unit);
+      const auto cycles = result.activity.units.find(unit);
       u64 all = 0;
       u64 here = 0;
-      if (cycles != result.units.end()) {
+      if (cycles != result.activity.units.end()) {
         for (const auto& [name, count] : cycles->second) {
           all += count;
           if (name == reason) here = count;
@@ -63,16 +63,16 @@ std::string units_table(const RunResult& result, std::size_t width, double least
 }
 
 std::string energy_table(const RunResult& result, std::size_t width) {
-  if (result.energy_by_component_j.empty()) return {};
-  std::vector<std::pair<std::string, double>> parts(result.energy_by_component_j.begin(),
-                                                    result.energy_by_component_j.end());
+  if (result.energy.by_component_j.empty()) return {};
+  std::vector<std::pair<std::string, double>> parts(result.energy.by_component_j.begin(),
+                                                    result.energy.by_component_j.end());
   std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<double> energies;
   for (const auto& [component, energy] : parts) energies.push_back(energy);
   const AlignedQuantities energy = aligned(energies, "J");
   TextTable table({{"component"}, {"energy", energy.unit}, {"share", "%"}});
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    table.add({parts[i].first, energy.texts[i], percentage(per_second(energies[i], result.energy_j))});
+    table.add({parts[i].first, energy.texts[i], percentage(per_second(energies[i], result.energy.total_j))});
   }
   return table.text(width);
 }
@@ -300,7 +300,7 @@ std::string not_finite_text(const NotFiniteResults& found) {
   std::vector<std::string> names;
   constexpr std::size_t shown = 3;
   for (std::size_t i = 0; i < std::min(shown, found.kernels.size()); ++i) {
-    const NotFiniteResults::Of& of = found.kernels[i];
+    const NotFiniteResults::OfKernel& of = found.kernels[i];
     names.push_back(fmt::format("{} (row {})", of.kernel, of.row));
   }
   return fmt::format("{} infinities, {} NaN in kernels' results, first in {}{}", found.infinities, found.nans,
@@ -314,14 +314,14 @@ std::string utilisation_text(const Utilisation& utilisation) {
 
 /// Names the operating point if it is not the profile's own.
 std::string profile_text(const RunResult& result) {
-  if (!result.energy_scaled) return result.energy_profile;
-  return fmt::format("{} at {:g} nm, {:g} V", result.energy_profile, result.energy_technology_nm,
-                     result.energy_voltage);
+  if (!result.pricing.scaled) return result.pricing.profile;
+  return fmt::format("{} at {:g} nm, {:g} V", result.pricing.profile, result.pricing.technology_nm,
+                     result.pricing.voltage);
 }
 
 std::string dram_text(const RunResult& result) {
-  if (result.energy_by_component_j.count("dram") == 0) return "without DRAM";
-  const auto& price = result.energy_dram_pj_per_bit;
+  if (result.energy.by_component_j.count("dram") == 0) return "without DRAM";
+  const auto& price = result.pricing.dram_pj_per_bit;
   return price ? fmt::format("with DRAM at {:g} pJ/bit", *price) : "with DRAM";
 }
 
@@ -338,23 +338,24 @@ std::string figure_text(const Figure& figure, const RunResult& result) {
 std::string summary_table(const RunResult& result, const TerminalSummaryOptions& options) {
   std::string out;
   const auto add = [&](const char* label, const std::string& value) { add_line(out, options.width, label, value); };
-  add("scenario", result.scenario);
+  add("scenario", result.setup.scenario);
   add("result", result.passed() ? "passed" : "FAILED: " + result.failure);
   add_verification(add, result);
   if (!result.not_finite.kernels.empty()) add("not finite", not_finite_text(result.not_finite));
-  if (!result.zero_padding.empty()) add("zero padding", result.zero_padding);
+  if (!result.setup.zero_padding.empty()) add("zero padding", result.setup.zero_padding);
   add("time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));
-  const double flops_per_s = per_second(static_cast<double>(result.flops), result.time_s);
-  add("arithmetic",
-      fmt::format("{}, {}, {} of the {} peak", si(static_cast<double>(result.flops), "FLOP"), si(flops_per_s, "FLOP/s"),
-                  percent(per_second(flops_per_s, result.peak_flops_per_s)), si(result.peak_flops_per_s, "FLOP/s")));
-  add("DRAM traffic", fmt::format("{} read, {} written", si(static_cast<double>(result.dram_read_bytes), "B"),
-                                  si(static_cast<double>(result.dram_written_bytes), "B")));
-  add("energy", fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy_j, "J"),
-                            si(per_second(result.energy_j, result.time_s), "W"),
-                            result.power.windows.empty() ? "" : ", peak " + si(result.power.peak_w, "W"),
-                            profile_text(result), dram_text(result)));
-  if (!result.energy_note.empty()) add("  note", result.energy_note);
+  const double flops_per_s = per_second(static_cast<double>(result.work.flops), result.time_s);
+  add("arithmetic", fmt::format("{}, {}, {} of the {} peak", si(static_cast<double>(result.work.flops), "FLOP"),
+                                si(flops_per_s, "FLOP/s"), percent(per_second(flops_per_s, result.peak_flops_per_s)),
+                                si(result.peak_flops_per_s, "FLOP/s")));
+  add("DRAM traffic", fmt::format("{} read, {} written", si(static_cast<double>(result.work.dram_read_bytes), "B"),
+                                  si(static_cast<double>(result.work.dram_written_bytes), "B")));
+  add("energy",
+      fmt::format("{}, average power {}{} (profile {}, {})", si(result.energy.total_j, "J"),
+                  si(per_second(result.energy.total_j, result.time_s), "W"),
+                  result.records.power.windows.empty() ? "" : ", peak " + si(result.records.power.peak_w, "W"),
+                  profile_text(result), dram_text(result)));
+  if (!result.pricing.note.empty()) add("  note", result.pricing.note);
   if (!result.area_by_component_mm2.empty()) {
     std::vector<std::string> parts;
     for (const auto& [component, mm2] : result.area_by_component_mm2) {
@@ -362,15 +363,15 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
     }
     add("area", fmt::format("{:.1f} mm2 estimated ({})", total_area(result), fmt::join(parts, ", ")));
   }
-  const ArrayMap& array = result.array;
+  const ArrayMap& array = result.activity.array;
   if (array.used_pes < array.rows * array.columns) {
     add("PEs", fmt::format("{} of {} used: kernels take a power of two of rows and of columns", array.used_pes,
                            array.rows * array.columns));
   }
   // Each label says which cycles are the denominator of the shares.
-  add("use, all cycles", utilisation_text(result.utilisation));
-  add("  kernel cycles", utilisation_text(result.kernel_utilisation));
-  if (result.steady) add("  steady state", utilisation_text(*result.steady));
+  add("use, all cycles", utilisation_text(result.activity.utilisation));
+  add("  kernel cycles", utilisation_text(result.activity.kernel_utilisation));
+  if (result.activity.steady) add("  steady state", utilisation_text(*result.activity.steady));
   add("no kernel", percent(no_kernel(result)) + " of all cycles");
   if (const auto limit = limit_of(result)) {
     add("limited by", fmt::format("{}, busy {} of all cycles", limit->first, percent(limit->second)));
@@ -379,9 +380,9 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
     if (figure.shown == Figure::Shown::headline) add(figure.label.c_str(), figure_text(figure, result));
   }
   add("simulation",
-      fmt::format("{:.2f} s on the host, {}, {}", result.host_seconds,
-                  si(per_second(static_cast<double>(result.cycles), result.host_seconds), "cycles/s"),
-                  si(per_second(static_cast<double>(result.lane_operations), result.host_seconds), "lane op/s")));
+      fmt::format("{:.2f} s on the host, {}, {}", result.host.seconds,
+                  si(per_second(static_cast<double>(result.cycles), result.host.seconds), "cycles/s"),
+                  si(per_second(static_cast<double>(result.work.lane_operations), result.host.seconds), "lane op/s")));
   // A share below 0.05 % is shown as 0.0; one screen has no room for classes below 0.5 %.
   const double least_share = options.all_rows ? 0.0005 : 0.005;
   for (const std::string& part :

@@ -81,18 +81,18 @@ class Collector {
     const Soc& soc = measured_.soc;
     result_.cycles = soc.clock().now();
     result_.time_s = static_cast<double>(result_.cycles) / clock_hz_;
-    result_.cpu_instructions = soc.cpu.instructions();
+    result_.work.cpu_instructions = soc.cpu.instructions();
     result_.peak_flops_per_s = 2.0 * static_cast<double>(shape_.pes()) * static_cast<double>(shape_.lanes) * clock_hz_;
-    result_.dram_read_bytes = soc.dram.statistics().bytes_read.value();
-    result_.dram_written_bytes = soc.dram.statistics().bytes_written.value();
-    result_.statistics = statistics_json(soc.statistics());
-    result_.statistics_csv = statistics_csv(soc.statistics());
-    result_.inferences = measured_.kernels.inferences();
+    result_.work.dram_read_bytes = soc.dram.statistics().bytes_read.value();
+    result_.work.dram_written_bytes = soc.dram.statistics().bytes_written.value();
+    result_.records.statistics = statistics_json(soc.statistics());
+    result_.records.statistics_csv = statistics_csv(soc.statistics());
+    result_.work.inferences = measured_.kernels.inferences();
   }
 
   void collect_array() {
     const Soc& soc = measured_.soc;
-    ArrayMap& map = result_.array;
+    ArrayMap& map = result_.activity.array;
     map.rows = shape_.rows;
     map.columns = shape_.columns;
     map.used_pes = CompilerTarget::floor_power_of_two(map.rows) * CompilerTarget::floor_power_of_two(map.columns);
@@ -142,26 +142,26 @@ class Collector {
       for (std::size_t i = 0; i < unit_count; ++i) all.units[i] += totals.units[i];
     }
     collect_energy(measured_.kernels.counts(all), all.cycles);
-    result_.energy_j = total_of(result_.energy_by_component_j);
-    result_.flops = all.operations;
-    result_.lane_operations = all.units[static_cast<std::size_t>(Unit::cal)].issue * shape_.lanes;
+    result_.energy.total_j = total_of(result_.energy.by_component_j);
+    result_.work.flops = all.operations;
+    result_.work.lane_operations = all.units[static_cast<std::size_t>(Unit::cal)].issue * shape_.lanes;
   }
 
   /// The figures that need only the run as a whole.
   void collect_energy(const ActionCounts& counts, u64 cycles) {
     const MachineSize& size = measured_.size;
     const EnergyTable& table = measured_.table;
-    result_.energy_by_action_j = table.price_by_action(counts, size);
-    result_.energy_by_component_j = table.price(counts, size);
+    result_.energy.by_action_j = table.price_by_action(counts, size);
+    result_.energy.by_component_j = table.price(counts, size);
     const ArrayTime time = array_time(counts, size, cycles, clock_hz_);
     for (const auto& [component, kinds] : table.static_by_kind(size, time)) {
-      for (const auto& [kind, joules] : kinds) result_.energy_by_action_j[component][kind] = joules;
+      for (const auto& [kind, joules] : kinds) result_.energy.by_action_j[component][kind] = joules;
     }
     for (const auto& [component, joules] : table.static_energy(size, time)) {
-      result_.energy_by_component_j[component] += joules;
+      result_.energy.by_component_j[component] += joules;
     }
-    result_.energy_by_power_state_j = energy_by_power_state(table, counts, size, cycles, clock_hz_);
-    result_.power_state_cycles = power_state_cycles(counts);
+    result_.energy.by_power_state_j = energy_by_power_state(table, counts, size, cycles, clock_hz_);
+    result_.activity.power_state_cycles = power_state_cycles(counts);
   }
 
   void collect_kernels() {
@@ -180,17 +180,18 @@ class Collector {
         row.issue_slots[unit_names[i]] = totals.units[i].issue;
         on_array[i] += totals.units[i];
       }
-      result_.energy_by_kernel_j[name] = row.energy_j;
-      result_.kernel_cycles += totals.cycles;
+      result_.energy.by_kernel_j[name] = row.energy_j;
+      result_.activity.kernel_cycles += totals.cycles;
       result_.kernels.push_back(std::move(row));
     }
     const KernelRecorder::Totals rest = measured_.kernels.rest();
-    result_.energy_by_kernel_j["(after the last kernel)"] = energy_of(rest, rest.booked_cycles);
-    result_.utilisation = utilisation_of(on_array, result_.cycles * shape_.pes());
-    result_.kernel_utilisation = utilisation_of(on_array, result_.kernel_cycles * shape_.pes());
-    result_.steady = steady_of(on_array);
-    result_.units = breakdown_of(on_array, result_.cycles * shape_.pes());
-    result_.busy_shares = busy_shares(measured_.soc, measured_.scenario.soc, result_.cycles, result_.units);
+    result_.energy.by_kernel_j["(after the last kernel)"] = energy_of(rest, rest.booked_cycles);
+    result_.activity.utilisation = utilisation_of(on_array, result_.cycles * shape_.pes());
+    result_.activity.kernel_utilisation = utilisation_of(on_array, result_.activity.kernel_cycles * shape_.pes());
+    result_.activity.steady = steady_of(on_array);
+    result_.activity.units = breakdown_of(on_array, result_.cycles * shape_.pes());
+    result_.activity.busy_shares =
+        busy_shares(measured_.soc, measured_.scenario.soc, result_.cycles, result_.activity.units);
   }
 
   void collect_layers() {
@@ -205,7 +206,7 @@ class Collector {
       row.energy_j = energy_of(totals, totals.cycles);
       row.utilisation = utilisation_of(totals.units, totals.cycles * shape_.pes());
       if (layer == layer_none) {
-        result_.energy_by_layer_j["(outside of the layers)"] = row.energy_j;
+        result_.energy.by_layer_j["(outside of the layers)"] = row.energy_j;
         result_.outside_of_layers = std::move(row);
         continue;
       }
@@ -214,7 +215,7 @@ class Collector {
       row.mixing = description.mixing == Mixing::fft2d ? "fft2d" : "attention";
       row.projections = description.projections == LinearKind::dense ? "dense" : "butterfly";
       row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
-      result_.energy_by_layer_j[fmt::format("layers.{}", layer)] = row.energy_j;
+      result_.energy.by_layer_j[fmt::format("layers.{}", layer)] = row.energy_j;
       result_.layers.push_back(std::move(row));
     }
   }

@@ -46,32 +46,31 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.tile_rows = scenario.compiler.tile_rows.as<u32>();
   target.scratchpad_base = memory_map::scratchpad_base;
   target.dram_base = memory_map::dram_base;
-  const double dram_clocks_per_cycle = soc.dram.clock_hz.get() / soc.array.clock_hz.get();
-  target.dram_bytes_per_cycle =
-      std::min(static_cast<double>(soc.dram.transfers_per_clock * soc.dram.channels * soc.dram.bus_bytes) *
-                   dram_clocks_per_cycle,
-               static_cast<double>(soc.dma.bytes_per_cycle.get()));
-  target.dram_access_bytes = static_cast<u32>(dram_access_bytes);
+  const double dram_clocks_per_cycle = soc.dram.geometry.clock_hz.get() / soc.array.clock_hz.get();
+  target.transfers.dram_bytes_per_cycle = std::min(soc.dram.geometry.bytes_per_clock() * dram_clocks_per_cycle,
+                                                   static_cast<double>(soc.dma.bytes_per_cycle.get()));
+  target.transfers.dram_access_bytes = static_cast<u32>(dram_access_bytes);
   // A burst crosses the bus twice, and its data take time on the bus and in the scratchpad.
   const i64 burst_cycles = soc.dma.burst_bytes / soc.dma.bytes_per_cycle;
   const auto on_the_way =
       static_cast<double>(2 * (soc.bus.request_latency + soc.bus.response_latency) + soc.scratchpad.request_latency +
                           soc.scratchpad.array_latency + 2 * burst_cycles);
-  const i64 to_data = soc.dram.request_latency + soc.dram.activate_to_column + soc.dram.read_latency;
-  target.read_latency = static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
-  target.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
-  target.dma_bytes_per_cycle = soc.dma.bytes_per_cycle.as<u32>();
-  target.dma_burst_bytes = soc.dma.burst_bytes.as<u32>();
-  target.dma_outstanding = soc.dma.outstanding.as<u32>();
-  target.dma_setup_cycles = soc.dma.setup_cycles.as<u32>();
-  target.launch_cycles = static_cast<u32>(soc.sequencer.dispatch_cycles + soc.sequencer.launch_cycles);
-  target.image_bytes_per_cycle =
-      static_cast<double>(soc.sequencer.outstanding_bursts * soc.sequencer.burst_bytes) / target.read_latency;
-  target.config_bytes_per_cycle = soc.sequencer.config_bytes_per_cycle.as<u32>();
+  const i64 to_data = soc.dram.request_latency + soc.dram.timing.activate_to_column + soc.dram.timing.read_latency;
+  target.transfers.read_latency =
+      static_cast<double>(to_data + soc.dram.response_latency) / dram_clocks_per_cycle + on_the_way;
+  target.transfers.write_latency = static_cast<double>(to_data) / dram_clocks_per_cycle + on_the_way;
+  target.transfers.channel_bytes_per_cycle = soc.dma.bytes_per_cycle.as<u32>();
+  target.transfers.burst_bytes = soc.dma.burst_bytes.as<u32>();
+  target.transfers.outstanding = soc.dma.outstanding.as<u32>();
+  target.transfers.setup_cycles = soc.dma.setup_cycles.as<u32>();
+  target.launches.cycles = static_cast<u32>(soc.sequencer.dispatch_cycles + soc.sequencer.launch_cycles);
+  target.launches.image_bytes_per_cycle =
+      static_cast<double>(soc.sequencer.outstanding_bursts * soc.sequencer.burst_bytes) / target.transfers.read_latency;
+  target.launches.config_bytes_per_cycle = soc.sequencer.config_bytes_per_cycle.as<u32>();
   const double cycles_per_instruction = soc.cpu.cycles_per_instruction * soc.array.clock_hz / soc.cpu.clock_hz;
-  target.firmware.command = firmware_instructions::command * cycles_per_instruction;
-  target.firmware.start = firmware_instructions::start * cycles_per_instruction;
-  target.firmware.end = firmware_instructions::end * cycles_per_instruction;
+  target.firmware.command_cycles = firmware_instructions::command * cycles_per_instruction;
+  target.firmware.start_cycles = firmware_instructions::start * cycles_per_instruction;
+  target.firmware.end_cycles = firmware_instructions::end * cycles_per_instruction;
   return target;
 }
 

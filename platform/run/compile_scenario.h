@@ -12,7 +12,8 @@ namespace bvp {
 /// @throws InputError  the network does not fit the SoC
 [[nodiscard]] CompiledNetwork compile_scenario(const Scenario& scenario, const TensorMap& weights);
 
-/// The same without weights, because the plan does not depend on them. @throws InputError  the network does not fit
+/// Compiles the scenario without weights, because the plan does not depend on them. @throws InputError  the network
+/// does not fit
 [[nodiscard]] CompiledNetwork plan_scenario(const Scenario& scenario);
 
 }  // namespace bvp

@@ -15,9 +15,9 @@ namespace bvp {
 
 namespace {
 
-class Reader {
+class ElfReader {
  public:
-  Reader(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes)
+  ElfReader(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes)
       : file_(file), memory_base_(memory_base), memory_bytes_(memory_bytes) {
     if (const std::string wrong = why_no_file(file, file.string()); !wrong.empty()) throw InputError(wrong);
     std::error_code error;
@@ -145,7 +145,7 @@ class Reader {
 }  // namespace
 
 ElfImage read_elf(const std::filesystem::path& file, u64 memory_base, u64 memory_bytes) {
-  return Reader(file, memory_base, memory_bytes).read();
+  return ElfReader(file, memory_base, memory_bytes).read();
 }
 
 }  // namespace bvp

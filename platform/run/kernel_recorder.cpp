@@ -149,13 +149,13 @@ void KernelRecorder::command_completed(const Command& command, Cycle cycle) {
   if (kernel != by_step_.end()) {
     u64 iterations = 1;
     for (const u32 count : command.counts) iterations *= count;
-    const auto share =
-        std::find_if(group_.begin(), group_.end(), [&](const Share& each) { return each.kernel == kernel->second; });
-    if (share == group_.end()) {
+    const auto completed = std::find_if(group_.begin(), group_.end(),
+                                        [&](const Completed& each) { return each.kernel == kernel->second; });
+    if (completed == group_.end()) {
       group_.push_back({kernel->second, 1, iterations});
     } else {
-      ++share->launches;
-      share->iterations += iterations;
+      ++completed->launches;
+      completed->iterations += iterations;
     }
   }
   if (launched_ == 0) close_group(cycle);
@@ -165,15 +165,15 @@ void KernelRecorder::close_group(Cycle cycle) {
   if (group_.empty()) return;
   const Totals whole = advance(cycle - group_begin_);
   u64 iterations = 0, before = 0;
-  for (const Share& share : group_) iterations += share.iterations;
-  for (const Share& share : group_) {
-    Totals part = whole.between(before, before + share.iterations, iterations);
-    before += share.iterations;
-    part.launches = share.launches;
-    const auto [row, fresh] = kernel_rows_.try_emplace(share.kernel->name, kernels_.size());
-    if (fresh) kernels_.push_back({share.kernel->name, {}});
+  for (const Completed& completed : group_) iterations += completed.iterations;
+  for (const Completed& completed : group_) {
+    Totals part = whole.between(before, before + completed.iterations, iterations);
+    before += completed.iterations;
+    part.launches = completed.launches;
+    const auto [row, fresh] = kernel_rows_.try_emplace(completed.kernel->name, kernels_.size());
+    if (fresh) kernels_.push_back({completed.kernel->name, {}});
     add(kernels_[row->second].second, part);
-    last_layer_ = share.kernel->layer;
+    last_layer_ = completed.kernel->layer;
     part.cycles = part.booked_cycles;
     add(layers_[last_layer_], part);
   }

@@ -83,11 +83,11 @@ class KernelRecorder : public CommandObserver {
   u64 launched_ = 0;       // launches that have not completed
   Cycle group_begin_ = 0;  // cycle in which the first of the overlapping launches was launched
   /// Launches and iterations that the overlapping launches of one kernel have completed so far.
-  struct Share {
+  struct Completed {
     const KernelInfo* kernel;
     u64 launches, iterations;
   };
-  std::vector<Share> group_;
+  std::vector<Completed> group_;
   u32 last_layer_ = 0;
   u64 inferences_ = 0;
   std::vector<std::pair<std::string, Totals>> kernels_;

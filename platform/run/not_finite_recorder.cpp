@@ -65,7 +65,7 @@ void NotFiniteRecorder::look_through(const KernelResult& result, u64 base, const
   if (soc_.scratchpad.all_finite(base, count)) return;
   bytes_.resize(count);
   soc_.scratchpad.peek(base, count, bytes_.data());
-  NotFiniteResults::Of* of_kernel = nullptr;
+  NotFiniteResults::OfKernel* of_kernel = nullptr;
   for (u64 row = 0; row < rows; ++row) {
     for (u64 column = 0; column < columns; ++column) {
       const u64 at = place_of(result.layout, row, column);
@@ -90,9 +90,9 @@ void NotFiniteRecorder::look_through(const KernelResult& result, u64 base, const
   }
 }
 
-NotFiniteResults::Of& NotFiniteRecorder::entry(const KernelInfo& kernel) {
+NotFiniteResults::OfKernel& NotFiniteRecorder::entry(const KernelInfo& kernel) {
   const auto known = std::find_if(found_.kernels.begin(), found_.kernels.end(),
-                                  [&](const NotFiniteResults::Of& of) { return of.kernel == kernel.name; });
+                                  [&](const NotFiniteResults::OfKernel& of) { return of.kernel == kernel.name; });
   if (known != found_.kernels.end()) return *known;
   found_.kernels.emplace_back();
   found_.kernels.back().kernel = kernel.name;
@@ -101,7 +101,7 @@ NotFiniteResults::Of& NotFiniteRecorder::entry(const KernelInfo& kernel) {
 }
 
 std::string first_not_finite(const NotFiniteResults& found) {
-  const NotFiniteResults::Of& first = found.kernels.front();
+  const NotFiniteResults::OfKernel& first = found.kernels.front();
   std::string tile;
   if (first.tile[1] != 0 || first.tile[2] != 0) {
     tile = fmt::format(" (tile {}, {}, {})", first.tile[0], first.tile[1], first.tile[2]);

@@ -32,7 +32,7 @@ class NotFiniteRecorder : public CommandObserver {
     u64 completed = 0;  // launches of this step
   };
   void look_through(const KernelResult& result, u64 base, const Launched& launched, const std::array<u32, 3>& tile);
-  NotFiniteResults::Of& entry(const KernelInfo& kernel);
+  NotFiniteResults::OfKernel& entry(const KernelInfo& kernel);
 
   Soc& soc_;
   CommandTags tags_;

@@ -47,26 +47,26 @@ class ReportHandler {
 RunResult describe_run(const Scenario& scenario, const EnergyTable& table, const AreaTable& area,
                        const MachineSize& size, const RunInputs& inputs) {
   RunResult result;
-  result.scenario = scenario.name;
-  result.fidelity = scenario.run.fidelity;
-  result.energy_profile = energy_profile(scenario);
-  result.energy_note = energy_note(scenario, table, size);
-  result.energy_scaled = table.scaled();
-  result.energy_technology_nm = table.technology_nm();
-  result.energy_voltage = table.voltage();
-  if (scenario.energy.dram_pj_per_bit > 0) result.energy_dram_pj_per_bit = scenario.energy.dram_pj_per_bit;
-  result.seed = static_cast<u64>(scenario.run.seed.get());
-  result.notes = inputs.notes;
-  result.zero_padding = zero_padding(scenario.network);
+  result.setup.scenario = scenario.name;
+  result.setup.fidelity = scenario.run.fidelity;
+  result.pricing.profile = energy_profile(scenario);
+  result.pricing.note = energy_note(scenario, table, size);
+  result.pricing.scaled = table.scaled();
+  result.pricing.technology_nm = table.technology_nm();
+  result.pricing.voltage = table.voltage();
+  if (scenario.energy.dram_pj_per_bit > 0) result.pricing.dram_pj_per_bit = scenario.energy.dram_pj_per_bit;
+  result.setup.seed = static_cast<u64>(scenario.run.seed.get());
+  result.setup.notes = inputs.notes;
+  result.setup.zero_padding = zero_padding(scenario.network);
   result.area_by_component_mm2 = size.area_mm2;
-  result.prices = prices_json(table, area, size);
+  result.pricing.prices = prices_json(table, area, size);
   result.plan = plan_json(inputs.compiled);
   return result;
 }
 
 /// Verifies the outputs of a run without a failure.
 void verify_run(const Evidence& evidence, RunResult& result) {
-  if (result.inferences == 0) {
+  if (result.work.inferences == 0) {
     result.failure =
         "the firmware carried out no inference, so that there is nothing to verify; expected firmware that does, or "
         "verify.enabled: false for one that is not meant to";
@@ -80,13 +80,13 @@ void verify_run(const Evidence& evidence, RunResult& result) {
     row.relative_error = verdict.layers.at(row.index).whole;
     row.row_error = verdict.layers.at(row.index).row;
   }
-  result.host_verify_seconds = watch.seconds();
+  result.host.verify_seconds = watch.seconds();
 }
 
 /// A run that has made an infinity or a NaN, or whose outputs contain one, has failed, whatever else the verification
 /// says.
 void check_finite(const Evidence& evidence, RunResult& result) {
-  const std::string failure = why_not_finite(evidence, result.not_finite, result.inferences);
+  const std::string failure = why_not_finite(evidence, result.not_finite, result.work.inferences);
   if (failure.empty()) return;
   // If the verification has failed, this is the reason of that failure, and not another one.
   const bool verified = evidence.scenario.verify.enabled && result.verification.checked;
@@ -133,17 +133,17 @@ RunResult run_scenario(const Scenario& scenario, const RunRequest& request) {
   {
     const Stopwatch connecting;
     Session session(*soc, scenario, inputs, request, {table, size});
-    result.host_setup_seconds = setup_seconds + connecting.seconds();
+    result.host.setup_seconds = setup_seconds + connecting.seconds();
     SessionEnd end = session.simulate();
     result.failure = std::move(end.failure);
     result.firmware_exit_code = end.firmware_exit_code;
-    result.host_seconds = end.host_seconds;
+    result.host.seconds = end.host_seconds;
     collect({scenario, *soc, session.kernels(), session.regions(), table, size}, result);
     result.not_finite = session.not_finite();
     if (data) outputs = read_outputs(*soc, scenario.network, inputs);
     SessionRecords records = session.close_records();
-    result.power = std::move(records.power);
-    result.trace_events_dropped = records.trace_events_dropped;
+    result.records.power = std::move(records.power);
+    result.records.trace_events_dropped = records.trace_events_dropped;
   }
   soc.reset();
   if (request.end) request.end();
@@ -155,9 +155,9 @@ RunResult run_scenario(const Scenario& scenario, const RunRequest& request) {
   }
   if (data) check_finite(evidence, result);
   if (request.keep_tensors && data) {
-    result.tensors = outputs;
-    result.weights = inputs.weights;
-    result.tokens = inputs.tokens;
+    result.data.tensors = outputs;
+    result.data.weights = inputs.weights;
+    result.data.tokens = inputs.tokens;
   }
   return result;
 }

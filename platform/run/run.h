@@ -31,7 +31,7 @@ struct RunProgress {
 /// Requests of the caller for the time while the scenario runs. All callbacks may be empty; they are called from the
 /// thread that called run_scenario.
 struct RunRequest {
-  /// Keep input, weights and outputs in RunResult::tensors and RunResult::weights.
+  /// Keep input, token ids, weights and outputs in RunResult::data.
   bool keep_tensors = false;
   /// Called when all inputs were read and found valid; the simulation begins.
   std::function<void()> begin;

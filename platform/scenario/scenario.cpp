@@ -69,9 +69,10 @@ std::vector<std::string> split_key(const std::string& key) {
   return parts;
 }
 
-class Reader {
+class ScenarioReader {
  public:
-  explicit Reader(const ScenarioOptions& options) : options_(options), scenario_(std::make_unique<Scenario>()) {}
+  explicit ScenarioReader(const ScenarioOptions& options)
+      : options_(options), scenario_(std::make_unique<Scenario>()) {}
 
   std::unique_ptr<Scenario> read(const std::string& text, const fs::path& file) {
     const Origin origin{file.string(), file.parent_path(), true};
@@ -490,7 +491,7 @@ Override parse_override(const std::string& text) {
 
 std::unique_ptr<Scenario> read_scenario_text(const std::string& text, const fs::path& origin,
                                              const ScenarioOptions& options) {
-  return Reader(options).read(text, origin);
+  return ScenarioReader(options).read(text, origin);
 }
 
 std::unique_ptr<Scenario> read_scenario(const fs::path& file, const ScenarioOptions& options) {

@@ -17,8 +17,8 @@ MachineShape SocParameters::shape() const {
   shape.swapping_fma = pe.swapping_fma;
   shape.link_bytes = mesh.links_per_router() * mesh.link_width(shape.vector_bytes());
   shape.scratchpad_bytes = scratchpad.size_bytes.as<u64>();
-  shape.dram_bytes = dram.size_bytes.as<u64>();
-  shape.dram_channels = dram.channels.as<u32>();
+  shape.dram_bytes = dram.geometry.size_bytes.as<u64>();
+  shape.dram_channels = dram.geometry.channels.as<u32>();
   shape.dma_channels = dma.channels.as<u32>();
   return shape;
 }

@@ -15,8 +15,8 @@ class DramCommandChecker {
  public:
   explicit DramCommandChecker(const DramParameters& p)
       : p(p),
-        burst(std::max<i64>(1, p.burst_bytes / (p.transfers_per_clock * p.bus_bytes))),
-        groups(static_cast<u32>(p.bank_groups.get())) {}
+        burst(std::max<i64>(1, p.geometry.burst_bytes / (p.geometry.transfers_per_clock * p.geometry.bus_bytes))),
+        groups(static_cast<u32>(p.geometry.bank_groups.get())) {}
 
   /// What was violated and when, of a finished sequence in any order.
   std::vector<std::string> check(std::vector<DramCommand> commands) {
@@ -34,7 +34,7 @@ class DramCommandChecker {
     for (const DramCommand& command : commands) {
       const auto at = static_cast<i64>(command.cycle);
       if (command.kind == Kind::refresh) {
-        require(at == ++refreshes * p.refresh_interval + p.precharge, "tREFI", command);
+        require(at == ++refreshes * p.refresh.interval + p.timing.precharge, "tREFI", command);
         for (auto& [index, state] : banks) check_closed(state, command);
         refreshed = at;
         continue;
@@ -44,8 +44,8 @@ class DramCommandChecker {
         check_refresh_bank(bank, activates, command);
         continue;
       }
-      require(at >= refreshed + p.refresh_cycles, "tRFC", command);
-      require(at >= bank.refreshed + p.refresh_bank_cycles, "tRFCpb", command);
+      require(at >= refreshed + p.refresh.cycles, "tRFC", command);
+      require(at >= bank.refreshed + p.refresh.bank_cycles, "tRFCpb", command);
       switch (command.kind) {
         case Kind::precharge:
           require(bank.open, "precharge of a closed bank", command);
@@ -56,7 +56,7 @@ class DramCommandChecker {
         case Kind::activate:
           check_activate(bank, activates, command);
           for (const auto& [index, other] : banks) {
-            require(index == command.bank || at >= other.refreshed + p.refresh_to_activate, "refresh to activate",
+            require(index == command.bank || at >= other.refreshed + p.refresh.to_activate, "refresh to activate",
                     command);
           }
           forget(activates, at);
@@ -70,7 +70,7 @@ class DramCommandChecker {
           forget(columns, at);
           columns.push_back(command);
           if (command.kind == Kind::write) {
-            bank.write_end = at + p.write_latency + burst;
+            bank.write_end = at + p.timing.write_latency + burst;
           } else {
             bank.read = at;
           }
@@ -105,22 +105,23 @@ class DramCommandChecker {
     return a.bank % groups == b.bank % groups;
   }
   [[nodiscard]] i64 data_of(const DramCommand& column) const {
-    return static_cast<i64>(column.cycle) + (column.kind == Kind::write ? p.write_latency : p.read_latency);
+    return static_cast<i64>(column.cycle) +
+           (column.kind == Kind::write ? p.timing.write_latency : p.timing.read_latency);
   }
 
   void check_precharge(const BankState& bank, i64 at, const DramCommand& command) {
-    require(at >= bank.activated + p.activate_to_precharge, "tRAS", command);
-    require(at >= bank.read + p.read_to_precharge, "tRTP", command);
-    require(at >= bank.write_end + p.write_recovery, "tWR", command);
+    require(at >= bank.activated + p.timing.activate_to_precharge, "tRAS", command);
+    require(at >= bank.read + p.timing.read_to_precharge, "tRTP", command);
+    require(at >= bank.write_end + p.timing.write_recovery, "tWR", command);
   }
 
   /// All banks are precharged tRP before a refresh.
   void check_closed(BankState& bank, const DramCommand& refresh) {
     const auto at = static_cast<i64>(refresh.cycle);
     if (bank.open) {
-      check_precharge(bank, at - p.precharge, refresh);
+      check_precharge(bank, at - p.timing.precharge, refresh);
     } else {
-      require(at >= bank.precharged + p.precharge, "tRP before refresh", refresh);
+      require(at >= bank.precharged + p.timing.precharge, "tRP before refresh", refresh);
     }
     bank.open = false;
   }
@@ -129,11 +130,11 @@ class DramCommandChecker {
   void check_refresh_bank(BankState& bank, const std::vector<DramCommand>& activates, const DramCommand& command) {
     const auto at = static_cast<i64>(command.cycle);
     const bool first = bank.refreshed == long_ago;
-    require(first ? at <= p.refresh_interval + p.precharge : at == bank.refreshed + p.refresh_interval, "tREFI",
+    require(first ? at <= p.refresh.interval + p.timing.precharge : at == bank.refreshed + p.refresh.interval, "tREFI",
             command);
-    require(at >= last_bank_refresh + p.refresh_bank_cycles, "tRFCpb between refreshes", command);
+    require(at >= last_bank_refresh + p.refresh.bank_cycles, "tRFCpb between refreshes", command);
     for (const DramCommand& other : activates) {
-      require(other.bank == command.bank || at >= static_cast<i64>(other.cycle) + p.refresh_to_activate,
+      require(other.bank == command.bank || at >= static_cast<i64>(other.cycle) + p.refresh.to_activate,
               "activate to refresh", command);
     }
     check_closed(bank, command);
@@ -143,16 +144,16 @@ class DramCommandChecker {
   void check_activate(const BankState& bank, const std::vector<DramCommand>& activates, const DramCommand& command) {
     const auto at = static_cast<i64>(command.cycle);
     require(!bank.open, "activate of an open bank", command);
-    require(at >= bank.precharged + p.precharge, "tRP", command);
+    require(at >= bank.precharged + p.timing.precharge, "tRP", command);
     for (const DramCommand& other : activates) {
       // The longer distance holds for banks of one group, and is never below that of others.
       const i64 between = same_group(other, command)
-                              ? std::max(p.activate_to_activate.get(), p.activate_to_activate_group.get())
-                              : p.activate_to_activate.get();
+                              ? std::max(p.timing.activate_to_activate.get(), p.timing.activate_to_activate_group.get())
+                              : p.timing.activate_to_activate.get();
       require(at >= static_cast<i64>(other.cycle) + between, "tRRD", command);
     }
     if (activates.size() >= 4) {
-      require(at >= static_cast<i64>(activates[activates.size() - 4].cycle) + p.four_activates, "tFAW", command);
+      require(at >= static_cast<i64>(activates[activates.size() - 4].cycle) + p.timing.four_activates, "tFAW", command);
     }
   }
 
@@ -160,7 +161,7 @@ class DramCommandChecker {
     const auto at = static_cast<i64>(command.cycle);
     const bool write = command.kind == Kind::write;
     require(bank.open && bank.row == command.row, "access to a row that is not open", command);
-    require(at >= bank.activated + p.activate_to_column, "tRCD", command);
+    require(at >= bank.activated + p.timing.activate_to_column, "tRCD", command);
     const i64 data = data_of(command);
     for (const DramCommand& other : columns) {
       const bool same = same_group(other, command);
@@ -169,12 +170,13 @@ class DramCommandChecker {
       const i64 other_data = data_of(other);
       require(data >= other_data + burst || other_data >= data + burst, "data bus", command);
       if (write == other_write) {
-        require(at >= other_at + (same ? p.column_to_column_group.get() : p.column_to_column.get()), "tCCD", command);
+        require(at >= other_at + (same ? p.timing.column_to_column_group.get() : p.timing.column_to_column.get()),
+                "tCCD", command);
       } else if (other_write && other_data < data) {
-        require(at >= other_data + burst + (same ? p.write_to_read_group.get() : p.write_to_read.get()), "tWTR",
-                command);
+        require(at >= other_data + burst + (same ? p.timing.write_to_read_group.get() : p.timing.write_to_read.get()),
+                "tWTR", command);
       } else if (write && other_data < data) {
-        require(data >= other_data + burst + p.turnaround, "turnaround", command);
+        require(data >= other_data + burst + p.timing.turnaround, "turnaround", command);
       }
     }
   }

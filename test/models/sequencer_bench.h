@@ -47,6 +47,21 @@ class SequencerBench : public CommandObserver {
     LaunchPhases phases;
   };
 
+  /// How the DMA answers: whether and when it completes a transfer.
+  struct DmaStandIn {
+    bool automatic = true;  // otherwise the test calls complete_dma()
+    std::function<Cycle(u32 channel)> duration = [](u32) { return Cycle{100}; };
+    u32 status = 0;
+    bool refuses = false;
+  };
+  /// How the PEs answer: whether and when they complete a launch.
+  struct PesStandIn {
+    bool automatic = true;  // otherwise the test calls complete_pe()
+    std::function<Cycle(u32 pe, const LaunchRecord&)> duration = [](u32, const LaunchRecord&) { return Cycle{1000}; };
+    std::function<u32(u32 pe)> status = [](u32) { return 0u; };
+    i64 refuse_configure = -1, refuse_launch = -1;  // the PE that answers with an error; -1: none
+  };
+
   struct Options {
     i64 rows = 2, columns = 2, lanes = 32;
     unsigned channels = 2;
@@ -218,15 +233,9 @@ class SequencerBench : public CommandObserver {
   u32 ring_entries = 0;
   u32 tail = 0;
 
-  bool dma_automatic = true;
-  std::function<Cycle(u32 channel)> dma_duration = [](u32) { return Cycle{100}; };
-  u32 dma_status = 0;
-  bool dma_refuses = false;
-  bool pe_automatic = true;
-  std::function<Cycle(u32 pe, const LaunchRecord&)> pe_duration = [](u32, const LaunchRecord&) { return Cycle{1000}; };
-  std::function<u32(u32 pe)> pe_status = [](u32) { return 0u; };
+  DmaStandIn dma_unit;
+  PesStandIn pes;
   bool annotate = true;  // completions are sent ahead of time with a delay, or at their time
-  i64 refuse_configure = -1, refuse_launch = -1;
 
   std::vector<Transfer> transfers;
   std::vector<Configure> configures;
@@ -299,15 +308,15 @@ class SequencerBench : public CommandObserver {
       const auto channel = static_cast<u32>(payload.get_address() / 0x100);
       Transfer transfer{bench.clock.now(), channel, {}};
       std::memcpy(&transfer.descriptor, payload.get_data_ptr(), sizeof(DmaDescriptor));
-      payload.set_response_status(bench.dma_refuses ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE);
-      if (bench.dma_refuses) return;
+      payload.set_response_status(bench.dma_unit.refuses ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE);
+      if (bench.dma_unit.refuses) return;
       bench.transfers.push_back(transfer);
-      if (!bench.dma_automatic) return;
-      const Cycle duration = bench.dma_duration(channel);
+      if (!bench.dma_unit.automatic) return;
+      const Cycle duration = bench.dma_unit.duration(channel);
       if (bench.annotate) {
-        bench.complete_dma(channel, bench.dma_status, duration);
+        bench.complete_dma(channel, bench.dma_unit.status, duration);
       } else {
-        bench.at(bench.clock.now() + duration, [this, channel] { bench.complete_dma(channel, bench.dma_status); });
+        bench.at(bench.clock.now() + duration, [this, channel] { bench.complete_dma(channel, bench.dma_unit.status); });
       }
     }
 
@@ -320,7 +329,7 @@ class SequencerBench : public CommandObserver {
         return;
       }
       const bool configure = payload.get_address() == configure_address;
-      const i64 refused = configure ? bench.refuse_configure : bench.refuse_launch;
+      const i64 refused = configure ? bench.pes.refuse_configure : bench.pes.refuse_launch;
       payload.set_response_status(refused == id ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE);
       if (refused == id) return;
       const Cycle now = bench.clock.now();
@@ -332,15 +341,15 @@ class SequencerBench : public CommandObserver {
       LaunchSeen seen{now, index, {}};
       std::memcpy(&seen.record, data, sizeof(LaunchRecord));
       bench.launches.push_back(seen);
-      if (!bench.pe_automatic) return;
+      if (!bench.pes.automatic) return;
       // A PE takes one launch after the other.
       Cycle& free = bench.pe_free_[index];
-      free = std::max(free, now) + bench.pe_duration(index, seen.record);
+      free = std::max(free, now) + bench.pes.duration(index, seen.record);
       const u32 number = seen.record.launch_number;
       if (bench.annotate) {
-        bench.complete_pe(index, number, bench.pe_status(index), free - now);
+        bench.complete_pe(index, number, bench.pes.status(index), free - now);
       } else {
-        bench.at(free, [this, index, number] { bench.complete_pe(index, number, bench.pe_status(index)); });
+        bench.at(free, [this, index, number] { bench.complete_pe(index, number, bench.pes.status(index)); });
       }
     }
   };

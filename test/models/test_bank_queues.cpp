@@ -219,7 +219,7 @@ TEST_CASE("bank queues: every vector is issued and served in the cycle that the 
         placed.push_back(bookings.place(order.channel / 2, direction, now, order.banks, times));
         continue;
       }
-      BankQueues::Firing& firing = dut.begin(order.channel / 2, direction, now);
+      BankQueues::QueuedFiring& firing = dut.begin(order.channel / 2, direction, now);
       firing.banks = order.banks;
       firing.times = order.not_before;
       if (direction == Direction::read) firing.times.assign(count, 0);
@@ -232,7 +232,7 @@ TEST_CASE("bank queues: every vector is issued and served in the cycle that the 
     }
     const auto expected = tick(machine, orders, taken);
     for (std::size_t i = 0; i < orders.size(); ++i) {
-      BankQueues::Firing firing;
+      BankQueues::QueuedFiring firing;
       if (booked) {
         firing.times = booked_times[i];
         firing.issue_end = placed[i].issue_end;
@@ -240,7 +240,7 @@ TEST_CASE("bank queues: every vector is issued and served in the cycle that the 
         firing.conflict_cycles = placed[i].conflict_cycles;
         firing.blocked_cycles = placed[i].blocked_cycles;
       } else {
-        const BankQueues::Firing& queued = *dut.find(tickets[i]);
+        const BankQueues::QueuedFiring& queued = *dut.find(tickets[i]);
         const Cycle earliest = dut.end(queued), earliest_issue_end = dut.issue_end(queued);
         // In steps, so that nothing is reserved which others would have to wait for.
         while (!queued.done()) dut.advance(now += 1 + below(30));
@@ -303,7 +303,7 @@ TEST_CASE("bank queues: a full queue holds the loads of a PE back, and no others
   BankQueues dut(machine.array, machine.scratchpad, ports, accesses);
   // PE 0 knows of a vector served in cycle s in s + 1: two in flight, served in 11, 12, 13 ... one a cycle.
   const auto begin = [&](u32 pe, u8 bank) {
-    BankQueues::Firing& firing = dut.begin(pe, Direction::read, 10);
+    BankQueues::QueuedFiring& firing = dut.begin(pe, Direction::read, 10);
     firing.banks.assign(8, bank);
     dut.begun(firing);
     return firing.ticket;
@@ -333,7 +333,8 @@ TEST_CASE("bank queues: a channel that asks a busy bank gets its turn", "[scratc
   const u32 channels = 2 * machine.pes();
   constexpr u32 many = 1000;
   const auto begin = [&](u32 channel, Cycle start, u32 vectors) {
-    BankQueues::Firing& firing = dut.begin(channel / 2, channel % 2 == 0 ? Direction::read : Direction::write, start);
+    BankQueues::QueuedFiring& firing =
+        dut.begin(channel / 2, channel % 2 == 0 ? Direction::read : Direction::write, start);
     firing.banks.assign(vectors, 0);
     dut.begun(firing);
     return firing.ticket;

@@ -110,7 +110,7 @@ TEST_CASE("dram: idle latencies", "[dram]") {
 
 TEST_CASE("dram: data of any size and alignment", "[dram]") {
   System s;
-  s.parameters.size_bytes = 65536;
+  s.parameters.geometry.size_bytes = 65536;
   s.run([&](Initiator& i) {
     std::mt19937 random(1);
     std::vector<u8> expected(65536, 0);
@@ -144,7 +144,7 @@ TEST_CASE("dram: data of any size and alignment", "[dram]") {
 
 TEST_CASE("dram: an access of 4 GB memory at its end, pages on demand", "[dram]") {
   System s;
-  s.parameters.size_bytes = i64{1} << 32;
+  s.parameters.geometry.size_bytes = i64{1} << 32;
   s.run([](Initiator& i) {
     u64 value = 0x0123456789abcdef;
     sc_core::sc_time delay;
@@ -158,7 +158,7 @@ TEST_CASE("dram: an access of 4 GB memory at its end, pages on demand", "[dram]"
 
 TEST_CASE("dram: errors", "[dram]") {
   System s;
-  s.parameters.size_bytes = 65536;
+  s.parameters.geometry.size_bytes = 65536;
   s.run([](Initiator& i) {
     std::vector<u8> data(8192);
     sc_core::sc_time delay;
@@ -191,7 +191,7 @@ TEST_CASE("dram: direct memory access", "[dram]") {
   for (const bool allowed : {true, false}) {
     System s;
     s.parameters.dmi = allowed;
-    s.parameters.size_bytes = 65536;
+    s.parameters.geometry.size_bytes = 65536;
     s.run([allowed](Initiator& i) {
       u32 value = 42;
       sc_core::sc_time delay;
@@ -214,7 +214,7 @@ TEST_CASE("dram: data without time, with and without direct memory access", "[dr
   for (const bool allowed : {true, false}) {
     System s;
     s.parameters.dmi = allowed;
-    s.parameters.size_bytes = 65536;
+    s.parameters.geometry.size_bytes = 65536;
     s.run([](Initiator& i) {
       std::array<u8, 12> bytes{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
       // The second run lies below the first.
@@ -306,16 +306,16 @@ TEST_CASE("dram: every channel of every machine obeys the rules of its devices",
     INFO("seed " << seed);
     std::mt19937 random(seed);
     System s;
-    s.parameters.channels = i64{1} << random() % 4;
+    s.parameters.geometry.channels = i64{1} << random() % 4;
     s.parameters.bank_hash = random() % 2 == 0;
     s.parameters.page_policy = std::string(random() % 2 == 0 ? "open" : "closed");
-    s.parameters.interleave_bytes = i64{64} << random() % 8;
+    s.parameters.geometry.interleave_bytes = i64{64} << random() % 8;
     s.parameters.queue_entries = 1 + random() % 64;
-    s.parameters.write_queue_entries = 1 + random() % 64;
-    s.parameters.write_queue_high = 1 + random() % static_cast<u64>(s.parameters.write_queue_entries.get());
-    s.parameters.write_queue_low = random() % static_cast<u64>(s.parameters.write_queue_high.get());
+    s.parameters.writes.queue_entries = 1 + random() % 64;
+    s.parameters.writes.queue_high = 1 + random() % static_cast<u64>(s.parameters.writes.queue_entries.get());
+    s.parameters.writes.queue_low = random() % static_cast<u64>(s.parameters.writes.queue_high.get());
     const u64 reads = random() % 101;
-    std::vector<std::vector<DramCommand>> commands(static_cast<std::size_t>(s.parameters.channels.get()));
+    std::vector<std::vector<DramCommand>> commands(static_cast<std::size_t>(s.parameters.geometry.channels.get()));
     s.run([&](Initiator& i) {
       const auto connections =
           s.dram->connect_commands([&](u32 channel, const DramCommand& c) { commands.at(channel).push_back(c); });
@@ -335,7 +335,7 @@ TEST_CASE("dram: every channel of every machine obeys the rules of its devices",
     const u64 served =
         counted.read_64b.value() + counted.forwarded.value() + counted.write_64b.value() + counted.merged.value();
     CHECK(served <= 2000 * 4);
-    CHECK(served + static_cast<u64>(s.parameters.channels * s.parameters.write_queue_entries) >= 2000 * 4);
+    CHECK(served + static_cast<u64>(s.parameters.geometry.channels * s.parameters.writes.queue_entries) >= 2000 * 4);
     CHECK(counted.bytes_read.value() + counted.bytes_written.value() == 2000 * 256);
   }
 }
@@ -385,21 +385,21 @@ TEST_CASE("dram: the address map is one-to-one", "[dram]") {
   for (int variant = 0; variant < 12; ++variant) {
     DramParameters parameters(&root);
     parameters.address_map = parameters.address_map.choices().at(variant < 6 ? 0 : 1);
-    parameters.channels = variant % 6 == 1 ? 8 : variant % 6 == 2 ? 1 : 2;
-    parameters.banks = variant % 6 == 3 ? 8 : 16;
-    parameters.bank_groups = variant % 6 == 3 ? 1 : 4;
-    parameters.interleave_bytes = variant % 6 == 4 ? 4096 : 256;
-    parameters.row_bytes = variant % 6 == 5 ? 1024 : 8192;
+    parameters.geometry.channels = variant % 6 == 1 ? 8 : variant % 6 == 2 ? 1 : 2;
+    parameters.geometry.banks = variant % 6 == 3 ? 8 : 16;
+    parameters.geometry.bank_groups = variant % 6 == 3 ? 1 : 4;
+    parameters.geometry.interleave_bytes = variant % 6 == 4 ? 4096 : 256;
+    parameters.geometry.row_bytes = variant % 6 == 5 ? 1024 : 8192;
     const std::unique_ptr<DramAddressMap> map = make_dram_address_map(parameters);
     // Each row of each bank holds exactly row_bytes.
     std::map<std::tuple<u32, u32, u64>, u64> blocks;
     const u64 bytes = 8 << 20;
     for (u64 address = 0; address < bytes; address += 64) {
       const DramLocation at = map->locate(address);
-      REQUIRE(at.channel < parameters.channels);
-      REQUIRE(at.bank < parameters.banks);
+      REQUIRE(at.channel < parameters.geometry.channels);
+      REQUIRE(at.bank < parameters.geometry.banks);
       ++blocks[{at.channel, at.bank, at.row}];
     }
-    for (const auto& [key, count] : blocks) REQUIRE(count == static_cast<u64>(parameters.row_bytes / 64));
+    for (const auto& [key, count] : blocks) REQUIRE(count == static_cast<u64>(parameters.geometry.row_bytes / 64));
   }
 }

@@ -126,8 +126,8 @@ double share_of_peak(const Stream& stream, i64 channels, bool hash, const std::s
   StatGroup stats{"test"};
   parameters.standard = standard;
   apply_dram_standard(parameters);
-  parameters.channels = channels;
-  parameters.refresh_policy = refresh;
+  parameters.geometry.channels = channels;
+  parameters.refresh.policy = refresh;
   parameters.bank_hash = hash;
   Dram dram("dram", parameters, stats);
   ClosedLoop initiator("initiator", stream);
@@ -135,7 +135,8 @@ double share_of_peak(const Stream& stream, i64 channels, bool hash, const std::s
   sc_core::sc_start();
   REQUIRE(initiator.served == requests);
   const double peak =
-      parameters.clock_hz * static_cast<double>(channels * parameters.transfers_per_clock * parameters.bus_bytes);
+      parameters.geometry.clock_hz *
+      static_cast<double>(channels * parameters.geometry.transfers_per_clock * parameters.geometry.bus_bytes);
   return 100 * static_cast<double>(requests) * stream.bytes / initiator.end.to_seconds() / peak;
 }
 
@@ -224,8 +225,8 @@ TEST_CASE("dram: every standard as it is configured gives streams most of its pe
     parameters.standard = standard.name;
     apply_dram_standard(parameters);
     const Stream stream{"", 64, 64, sequential(64), 0};
-    CHECK(share_of_peak(stream, 1, true, standard.name, parameters.refresh_policy) > 85);
-    CHECK(share_of_peak(stream, 1, true, standard.name, parameters.refresh_policy) <= 100);
+    CHECK(share_of_peak(stream, 1, true, standard.name, parameters.refresh.policy) > 85);
+    CHECK(share_of_peak(stream, 1, true, standard.name, parameters.refresh.policy) <= 100);
   }
 }
 

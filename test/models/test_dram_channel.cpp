@@ -104,7 +104,7 @@ TEST_CASE("dram channel: each timing gate is tight", "[dram]") {
   SECTION("tRCD") {
     for (const i64 clocks : {22, 23, 40}) {
       Bench other;
-      other.parameters.activate_to_column = clocks;
+      other.parameters.timing.activate_to_column = clocks;
       other.build();
       const auto plan = other.channel->plan(0, 7, false, 100);
       CHECK(plan.activate == 100);
@@ -198,9 +198,9 @@ TEST_CASE("dram channel: gaps before later reservations are used", "[dram]") {
 
 TEST_CASE("dram channel: the write queue", "[dram]") {
   Bench b;
-  b.parameters.write_queue_entries = 8;
-  b.parameters.write_queue_high = 4;
-  b.parameters.write_queue_low = 1;
+  b.parameters.writes.queue_entries = 8;
+  b.parameters.writes.queue_high = 4;
+  b.parameters.writes.queue_low = 1;
   b.build();
   SECTION("writes wait until the high mark, then a batch leaves down to the low mark") {
     for (u64 i = 0; i < 3; ++i) CHECK(b.channel->write(0, i, i, 64, 100) == 100);
@@ -249,13 +249,13 @@ TEST_CASE("dram channel: random traffic obeys every rule", "[dram]") {
   for (u32 seed = 0; seed < 24; ++seed) {
     Bench b;
     std::mt19937 random(seed);
-    b.parameters.refresh_interval = seed % 3 == 0 ? 2000 : 12480;
-    b.parameters.posted_writes = seed % 2 == 0;
+    b.parameters.refresh.interval = seed % 3 == 0 ? 2000 : 12480;
+    b.parameters.writes.posted = seed % 2 == 0;
     if (seed % 5 == 4) b.parameters.page_policy = std::string("closed");
-    if (seed % 7 == 6) b.parameters.bank_groups = 1;
-    if (seed % 4 == 3) b.parameters.banks = 4;
+    if (seed % 7 == 6) b.parameters.geometry.bank_groups = 1;
+    if (seed % 4 == 3) b.parameters.geometry.banks = 4;
     b.build();
-    const u32 banks = static_cast<u32>(b.parameters.banks.get());
+    const u32 banks = static_cast<u32>(b.parameters.geometry.banks.get());
     Cycle now = 0;
     for (int i = 0; i < 4000; ++i) {
       now += random() % (seed < 8 ? 6 : seed < 16 ? 40 : 200);
@@ -285,41 +285,41 @@ TEST_CASE("dram channel: random traffic obeys every rule, whatever the timing, t
     const auto power = [&](i64 least, i64 most) { return i64{1} << between(least, most); };
     Bench b;
     DramParameters& p = b.parameters;
-    p.bus_bytes = power(0, 5);
-    p.banks = power(0, 6);
-    p.bank_groups = std::min(power(0, 3), p.banks.get());
+    p.geometry.bus_bytes = power(0, 5);
+    p.geometry.banks = power(0, 6);
+    p.geometry.bank_groups = std::min(power(0, 3), p.geometry.banks.get());
     p.page_policy = std::string(random() % 2 == 0 ? "open" : "closed");
-    p.read_latency = between(1, 60);
-    p.write_latency = between(1, 60);
-    p.activate_to_column = between(1, 60);
-    p.precharge = between(1, 60);
-    p.activate_to_precharge = between(1, 120);
-    p.read_to_precharge = between(1, 40);
-    p.write_recovery = between(1, 60);
-    p.activate_to_activate = between(1, 30);
-    p.activate_to_activate_group = between(1, 40);
-    p.four_activates = between(1, 150);
-    p.column_to_column = between(1, 12);
-    p.column_to_column_group = between(p.column_to_column, 20);
-    p.write_to_read = between(0, 20);
-    p.write_to_read_group = between(p.write_to_read, 40);
-    p.turnaround = between(0, 10);
-    p.refresh_interval = between(2000, 13000);
-    p.refresh_cycles = between(1, 1000);
-    p.posted_writes = random() % 4 != 0;
+    p.timing.read_latency = between(1, 60);
+    p.timing.write_latency = between(1, 60);
+    p.timing.activate_to_column = between(1, 60);
+    p.timing.precharge = between(1, 60);
+    p.timing.activate_to_precharge = between(1, 120);
+    p.timing.read_to_precharge = between(1, 40);
+    p.timing.write_recovery = between(1, 60);
+    p.timing.activate_to_activate = between(1, 30);
+    p.timing.activate_to_activate_group = between(1, 40);
+    p.timing.four_activates = between(1, 150);
+    p.timing.column_to_column = between(1, 12);
+    p.timing.column_to_column_group = between(p.timing.column_to_column, 20);
+    p.timing.write_to_read = between(0, 20);
+    p.timing.write_to_read_group = between(p.timing.write_to_read, 40);
+    p.timing.turnaround = between(0, 10);
+    p.refresh.interval = between(2000, 13000);
+    p.refresh.cycles = between(1, 1000);
+    p.writes.posted = random() % 4 != 0;
     p.queue_entries = between(1, 100);
-    p.write_queue_entries = between(1, 100);
-    p.write_queue_high = between(1, p.write_queue_entries);
+    p.writes.queue_entries = between(1, 100);
+    p.writes.queue_high = between(1, p.writes.queue_entries);
     // Every fourth machine writes one by one.
-    p.write_queue_low = seed % 4 == 0 ? p.write_queue_high - 1 : between(0, p.write_queue_high - 1);
-    p.write_idle = between(0, 200);
+    p.writes.queue_low = seed % 4 == 0 ? p.writes.queue_high - 1 : between(0, p.writes.queue_high - 1);
+    p.writes.idle = between(0, 200);
     b.build();
     const u64 rows = static_cast<u64>(power(0, 8)), reads = random() % 101, pace = 1 + random() % 60;
     Cycle now = 0;
     for (int i = 0; i < 2000; ++i) {
       now += random() % pace;
       const Cycle arrival = now + (random() % 8 == 0 ? random() % 2000 : random() % 32);
-      const u32 bank = random() % static_cast<u32>(p.banks.get());
+      const u32 bank = random() % static_cast<u32>(p.geometry.banks.get());
       const u64 row = random() % rows, block = random() % 4096;
       const Cycle done = random() % 100 < reads ? b.channel->read(bank, row, block, 64, arrival)
                                                 : b.channel->write(bank, row, block, 64, arrival);
@@ -334,23 +334,14 @@ TEST_CASE("dram channel: random traffic comes as near as every rule allows", "[d
   // A rule that asks for a clock more is violated, so the model loses none and the checker sees each.
   struct Gate {
     const char* rule;
-    Param<i64> DramParameters::*clocks;
+    const char* parameter;
   };
-  const std::vector<Gate> gates{{"tRCD", &DramParameters::activate_to_column},
-                                {"tRP", &DramParameters::precharge},
-                                {"tRAS", &DramParameters::activate_to_precharge},
-                                {"tRTP", &DramParameters::read_to_precharge},
-                                {"tWR", &DramParameters::write_recovery},
-                                {"tRRD", &DramParameters::activate_to_activate},
-                                {"tRRD", &DramParameters::activate_to_activate_group},
-                                {"tFAW", &DramParameters::four_activates},
-                                {"tCCD", &DramParameters::column_to_column},
-                                {"tCCD", &DramParameters::column_to_column_group},
-                                {"tWTR", &DramParameters::write_to_read},
-                                {"tWTR", &DramParameters::write_to_read_group},
-                                {"turnaround", &DramParameters::turnaround},
-                                {"tRFC", &DramParameters::refresh_cycles},
-                                {"tREFI", &DramParameters::refresh_interval}};
+  const std::vector<Gate> gates{
+      {"tRCD", "activate_to_column"},         {"tRP", "precharge"},       {"tRAS", "activate_to_precharge"},
+      {"tRTP", "read_to_precharge"},          {"tWR", "write_recovery"},  {"tRRD", "activate_to_activate"},
+      {"tRRD", "activate_to_activate_group"}, {"tFAW", "four_activates"}, {"tCCD", "column_to_column"},
+      {"tCCD", "column_to_column_group"},     {"tWTR", "write_to_read"},  {"tWTR", "write_to_read_group"},
+      {"turnaround", "turnaround"},           {"tRFC", "refresh_cycles"}, {"tREFI", "refresh_interval"}};
   Bench b;
   b.build();
   std::mt19937 random(1);
@@ -369,9 +360,11 @@ TEST_CASE("dram channel: random traffic comes as near as every rule allows", "[d
   for (const Gate& gate : gates) {
     ParameterGroup root{"test"};
     DramParameters stricter{&root};
-    stricter.*gate.clocks = (stricter.*gate.clocks).get() + 1;
+    ParamBase& parameter = *stricter.find_parameter(gate.parameter);
+    const i64 clocks = std::get<i64>(parameter.value()) + 1;
+    parameter.assign(clocks);
     const std::vector<std::string> violations = test::DramCommandChecker(stricter).check(b.commands);
-    INFO(gate.rule << ", " << (stricter.*gate.clocks).get() << " clocks");
+    INFO(gate.rule << ", " << clocks << " clocks");
     CHECK(std::any_of(violations.begin(), violations.end(),
                       [&](const std::string& violation) { return violation.find(gate.rule) == 0; }));
   }
@@ -380,15 +373,15 @@ TEST_CASE("dram channel: random traffic comes as near as every rule allows", "[d
 TEST_CASE("dram channel: impossible parameters are refused", "[dram]") {
   Bench b;
   SECTION("more groups than banks") {
-    b.parameters.banks = 1;
+    b.parameters.geometry.banks = 1;
     CHECK_THROWS(b.build());
   }
   SECTION("water marks") {
-    b.parameters.write_queue_low = 48;
+    b.parameters.writes.queue_low = 48;
     CHECK_THROWS(b.build());
   }
   SECTION("no time beside refresh") {
-    b.parameters.refresh_cycles = 12480;
+    b.parameters.refresh.cycles = 12480;
     CHECK_THROWS(b.build());
   }
 }

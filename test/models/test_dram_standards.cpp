@@ -58,17 +58,18 @@ struct Bench {
   }
 
   [[nodiscard]] Cycle burst() const {
-    return static_cast<Cycle>(std::max<i64>(1, p.burst_bytes / (p.transfers_per_clock * p.bus_bytes)));
+    return static_cast<Cycle>(
+        std::max<i64>(1, p.geometry.burst_bytes / (p.geometry.transfers_per_clock * p.geometry.bus_bytes)));
   }
-  [[nodiscard]] Cycle bursts() const { return static_cast<Cycle>(64 / p.burst_bytes); }
+  [[nodiscard]] Cycle bursts() const { return static_cast<Cycle>(64 / p.geometry.burst_bytes); }
   static Cycle clocks(const Param<i64>& parameter) { return static_cast<Cycle>(parameter.get()); }
   /// tCCD, which is never less than the data.
   [[nodiscard]] Cycle ccd(const Param<i64>& parameter) const { return std::max(burst(), clocks(parameter)); }
   /// From the first burst of an access to its last.
-  [[nodiscard]] Cycle to_last() const { return (bursts() - 1) * ccd(p.column_to_column_group); }
+  [[nodiscard]] Cycle to_last() const { return (bursts() - 1) * ccd(p.timing.column_to_column_group); }
   /// Banks in the group of bank 0 and in another one, if there is one.
-  [[nodiscard]] u32 same() const { return static_cast<u32>(p.bank_groups.get()); }
-  [[nodiscard]] bool has_groups() const { return p.bank_groups > 1; }
+  [[nodiscard]] u32 same() const { return static_cast<u32>(p.geometry.bank_groups.get()); }
+  [[nodiscard]] bool has_groups() const { return p.geometry.bank_groups > 1; }
 };
 
 /// Far from the refreshes of all banks.
@@ -79,7 +80,7 @@ void for_every_standard(const std::function<void(Bench&)>& check) {
   for (const std::string& name : dram_standard_names()) {
     INFO(name);
     Bench bench(name);
-    bench.p.refresh_policy = std::string("all_bank");
+    bench.p.refresh.policy = std::string("all_bank");
     check(bench);
   }
 }
@@ -111,7 +112,9 @@ TEST_CASE("dram standards: every table is complete, with a source for each value
     }
     if (standard.name != defaults.standard.get()) CHECK(set == set_by_one);
     CHECK_NOTHROW(bench.build());
-    CHECK(bench.burst() * bench.bursts() * static_cast<Cycle>(bench.p.transfers_per_clock * bench.p.bus_bytes) == 64);
+    CHECK(bench.burst() * bench.bursts() *
+              static_cast<Cycle>(bench.p.geometry.transfers_per_clock * bench.p.geometry.bus_bytes) ==
+          64);
   }
 }
 
@@ -123,24 +126,24 @@ TEST_CASE("dram standards: each gate of a bank is tight", "[dram][standards]") {
     const Plan miss = b.issue(0, 7, false, start);
     CHECK(miss.outcome == Outcome::miss);
     CHECK(miss.activate == start);
-    CHECK(miss.column == start + Bench::clocks(p.activate_to_column));
-    CHECK(miss.data == miss.column + Bench::clocks(p.read_latency));
+    CHECK(miss.column == start + Bench::clocks(p.timing.activate_to_column));
+    CHECK(miss.data == miss.column + Bench::clocks(p.timing.read_latency));
     CHECK(miss.end == miss.data + b.to_last() + b.burst());
     // tRAS or tRTP, whichever is later; tRP.
-    const Cycle closing = std::max(start + Bench::clocks(p.activate_to_precharge),
-                                   miss.column + b.to_last() + Bench::clocks(p.read_to_precharge));
+    const Cycle closing = std::max(start + Bench::clocks(p.timing.activate_to_precharge),
+                                   miss.column + b.to_last() + Bench::clocks(p.timing.read_to_precharge));
     b.check_tight(&Plan::precharge, 0, 8, false, closing);
     const Plan conflict = b.channel->plan(0, 8, false, closing);
-    CHECK(conflict.activate == closing + Bench::clocks(p.precharge));
+    CHECK(conflict.activate == closing + Bench::clocks(p.timing.precharge));
     // tRTP alone: tRAS is over.
-    const Plan read = b.issue(0, 7, false, start + 2 * Bench::clocks(p.activate_to_precharge));
+    const Plan read = b.issue(0, 7, false, start + 2 * Bench::clocks(p.timing.activate_to_precharge));
     CHECK(read.outcome == Outcome::hit);
-    b.check_tight(&Plan::precharge, 0, 8, false, read.column + b.to_last() + Bench::clocks(p.read_to_precharge));
+    b.check_tight(&Plan::precharge, 0, 8, false, read.column + b.to_last() + Bench::clocks(p.timing.read_to_precharge));
     // tWR.
     const Plan write = b.issue(0, 7, true, read.end + 100);
-    CHECK(write.data == write.column + Bench::clocks(p.write_latency));
+    CHECK(write.data == write.column + Bench::clocks(p.timing.write_latency));
     b.check_tight(&Plan::precharge, 0, 8, false,
-                  write.data + b.to_last() + b.burst() + Bench::clocks(p.write_recovery));
+                  write.data + b.to_last() + b.burst() + Bench::clocks(p.timing.write_recovery));
     b.check_rules();
   });
 }
@@ -151,13 +154,16 @@ TEST_CASE("dram standards: activates keep tRRD and tFAW, and no more", "[dram][s
     b.build();
     constexpr Cycle start = start_time;
     b.issue(0, 7, false, start);
-    if (b.has_groups()) b.check_tight(&Plan::activate, 1, 7, false, start + Bench::clocks(p.activate_to_activate));
+    if (b.has_groups())
+      b.check_tight(&Plan::activate, 1, 7, false, start + Bench::clocks(p.timing.activate_to_activate));
     b.check_tight(&Plan::activate, b.same(), 7, false,
-                  start + std::max(Bench::clocks(p.activate_to_activate), Bench::clocks(p.activate_to_activate_group)));
+                  start + std::max(Bench::clocks(p.timing.activate_to_activate),
+                                   Bench::clocks(p.timing.activate_to_activate_group)));
     const u32 step = b.has_groups() ? 1 : b.same();
     Cycle last = 0;
     for (u32 i = 1; i < 4; ++i) last = b.issue(i * step, 7, false, start).activate;
-    const Cycle fifth = std::max(start + Bench::clocks(p.four_activates), last + Bench::clocks(p.activate_to_activate));
+    const Cycle fifth =
+        std::max(start + Bench::clocks(p.timing.four_activates), last + Bench::clocks(p.timing.activate_to_activate));
     b.check_tight(&Plan::activate, 4 * step + (b.has_groups() ? 1 : 0), 7, false, fifth);
     b.check_rules();
   });
@@ -173,9 +179,10 @@ TEST_CASE("dram standards: column commands keep tCCD, tWTR and the turnaround, a
     const auto later = [&] { return now += 200; };
     // tCCD: behind the last burst of the access before; another group's bursts may lie between those of one.
     Plan read = b.issue(0, 7, false, later());
-    b.check_tight(&Plan::column, b.same(), 7, false, read.column + b.to_last() + b.ccd(p.column_to_column_group));
+    b.check_tight(&Plan::column, b.same(), 7, false,
+                  read.column + b.to_last() + b.ccd(p.timing.column_to_column_group));
     if (b.has_groups()) {
-      const Cycle next = read.column + b.ccd(p.column_to_column);
+      const Cycle next = read.column + b.ccd(p.timing.column_to_column);
       CHECK(b.channel->plan(other, 7, false, next - 1).column == next);
       CHECK(b.channel->plan(other, 7, false, next).column == next);
     }
@@ -183,13 +190,14 @@ TEST_CASE("dram standards: column commands keep tCCD, tWTR and the turnaround, a
     // From read to write.
     now = read.end + 400;
     read = b.issue(0, 7, false, now);
-    const Cycle turned = read.end + Bench::clocks(p.turnaround) - Bench::clocks(p.write_latency);
+    const Cycle turned = read.end + Bench::clocks(p.timing.turnaround) - Bench::clocks(p.timing.write_latency);
     b.check_tight(&Plan::column, b.same(), 7, true, turned);
     // From write to read, in the group and in another.
     now = read.end + 400;
     const Plan write = b.issue(0, 7, true, now);
-    b.check_tight(&Plan::column, b.same(), 7, false, write.end + Bench::clocks(p.write_to_read_group));
-    if (b.has_groups()) b.check_tight(&Plan::column, other, 7, false, write.end + Bench::clocks(p.write_to_read));
+    b.check_tight(&Plan::column, b.same(), 7, false, write.end + Bench::clocks(p.timing.write_to_read_group));
+    if (b.has_groups())
+      b.check_tight(&Plan::column, other, 7, false, write.end + Bench::clocks(p.timing.write_to_read));
     b.channel->count_refreshes(write.end + 1000);
     b.check_rules();
   });
@@ -200,26 +208,26 @@ TEST_CASE("dram standards: refreshes begin on time and end on time, of all banks
     const DramParameters& p = b.p;
     for (const std::string& policy : {std::string("all_bank"), std::string("per_bank")}) {
       const bool per_bank = policy == "per_bank";
-      if (per_bank && p.refresh_bank_cycles == 0) continue;
+      if (per_bank && p.refresh.bank_cycles == 0) continue;
       INFO(policy);
-      b.p.refresh_policy = policy;
+      b.p.refresh.policy = policy;
       b.commands.clear();
       b.build();
       const u32 bank = 3;
-      const Cycle due =
-          Bench::clocks(p.refresh_interval) / (per_bank ? Bench::clocks(p.banks) : 1) * (per_bank ? bank + 1 : 1);
+      const Cycle due = Bench::clocks(p.refresh.interval) / (per_bank ? Bench::clocks(p.geometry.banks) : 1) *
+                        (per_bank ? bank + 1 : 1);
       const Cycle back =
-          due + Bench::clocks(p.precharge) + Bench::clocks(per_bank ? p.refresh_bank_cycles : p.refresh_cycles);
+          due + Bench::clocks(p.timing.precharge) + Bench::clocks(per_bank ? p.refresh.bank_cycles : p.refresh.cycles);
       // The last read that leaves its bank ready for the precharge.
-      const Cycle open =
-          std::max(Bench::clocks(p.activate_to_precharge),
-                   Bench::clocks(p.activate_to_column) + b.to_last() + Bench::clocks(p.read_to_precharge));
+      const Cycle open = std::max(
+          Bench::clocks(p.timing.activate_to_precharge),
+          Bench::clocks(p.timing.activate_to_column) + b.to_last() + Bench::clocks(p.timing.read_to_precharge));
       CHECK(b.channel->plan(bank, 7, false, due - open).activate == due - open);
       CHECK(b.channel->plan(bank, 7, false, due - open + 1).activate == back);
       b.check_tight(&Plan::activate, bank, 7, false, back);
       // Another bank waits with all banks, and goes on with one, at a distance to the refresh.
       if (per_bank) {
-        const Cycle begin = due + Bench::clocks(p.precharge), apart = Bench::clocks(p.refresh_to_activate);
+        const Cycle begin = due + Bench::clocks(p.timing.precharge), apart = Bench::clocks(p.refresh.to_activate);
         CHECK(b.channel->plan(0, 7, false, begin - apart).activate == begin - apart);
         CHECK(b.channel->plan(0, 7, false, begin - apart + 1).activate == begin + apart);
         b.check_tight(&Plan::activate, 0, 7, false, begin + apart);
@@ -227,7 +235,7 @@ TEST_CASE("dram standards: refreshes begin on time and end on time, of all banks
         b.check_tight(&Plan::activate, 0, 7, false, back);
       }
       // One refresh of all banks in a tREFI.
-      b.channel->count_refreshes(10 * Bench::clocks(p.refresh_interval));
+      b.channel->count_refreshes(10 * Bench::clocks(p.refresh.interval));
       CHECK(b.statistics.refresh.value() >= 9);
       b.check_rules();
     }
@@ -240,11 +248,11 @@ TEST_CASE("dram standards: random traffic obeys every rule", "[dram][standards]"
       INFO(name << ", seed " << seed);
       std::mt19937 random(seed);
       Bench b(name);
-      b.p.posted_writes = seed % 2 == 0;
+      b.p.writes.posted = seed % 2 == 0;
       b.p.page_policy = std::string(seed % 5 == 4 ? "closed" : "open");
-      if (seed % 4 == 3) b.p.refresh_policy = std::string("all_bank");
+      if (seed % 4 == 3) b.p.refresh.policy = std::string("all_bank");
       b.build();
-      const u32 banks = static_cast<u32>(b.p.banks.get());
+      const u32 banks = static_cast<u32>(b.p.geometry.banks.get());
       Cycle now = 0;
       for (int i = 0; i < 3000; ++i) {
         now += random() % (seed < 4 ? 6 : seed < 8 ? 40 : 200);
@@ -264,9 +272,9 @@ TEST_CASE("dram standards: random traffic obeys every rule", "[dram][standards]"
 
 TEST_CASE("dram standards: a refresh of single banks needs devices that have it", "[dram][standards]") {
   Bench b("ddr4_3200");
-  b.p.refresh_policy = std::string("per_bank");
+  b.p.refresh.policy = std::string("per_bank");
   CHECK_THROWS_WITH(b.build(), Catch::Matchers::Contains("refresh_bank_cycles is 0"));
   Bench crowded("lpddr5_6400");
-  crowded.p.refresh_bank_cycles = 1000;
+  crowded.p.refresh.bank_cycles = 1000;
   CHECK_THROWS_WITH(crowded.build(), Catch::Matchers::Contains("refresh_interval is 3124"));
 }

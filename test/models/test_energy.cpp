@@ -283,10 +283,10 @@ TEST_CASE("the DRAM costs what the currents of its devices give", "[energy][dram
   const DeviceCurrents mA;
   ParameterGroup root{"test"};
   const DramParameters parameters(&root);
-  const auto ns = [&](i64 clocks) { return static_cast<double>(clocks) / parameters.clock_hz * 1e9; };
+  const auto ns = [&](i64 clocks) { return static_cast<double>(clocks) / parameters.geometry.clock_hz * 1e9; };
   constexpr double devices = 4;  // of 16 bits, on a bus of 64
-  const double ras = ns(parameters.activate_to_precharge), rp = ns(parameters.precharge);
-  const double burst = ns(64 / (2 * parameters.bus_bytes)), rfc = ns(parameters.refresh_cycles);
+  const double ras = ns(parameters.timing.activate_to_precharge), rp = ns(parameters.timing.precharge);
+  const double burst = ns(64 / (2 * parameters.geometry.bus_bytes)), rfc = ns(parameters.refresh.cycles);
   const double activate =
       mA.vdd * (mA.idd0 * (ras + rp) - mA.idd3n * ras - mA.idd2n * rp) + mA.vpp * (mA.ipp0 - mA.ipp3n) * (ras + rp);
   const double refresh = (mA.vdd * (mA.idd5b - mA.idd3n) + mA.vpp * (mA.ipp5b - mA.ipp3n)) * rfc;

@@ -220,7 +220,7 @@ TEST_CASE("targets refuse byte enables and streaming, also behind the bus, and c
   BusParameters bus_parameters{&root};
   StatGroup stats{"test"};
   ClockDomain clock{1e9};
-  dram_parameters.size_bytes = 65536;
+  dram_parameters.geometry.size_bytes = 65536;
   Bus bus("bus", bus_parameters, clock, stats);
   Dram dram("dram", dram_parameters, stats);
   Ram ram("ram", ram_parameters, clock, stats);

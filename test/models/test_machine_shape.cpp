@@ -34,8 +34,8 @@ TEST_CASE("machine shape: every dimension comes from its parameter", "[shape]") 
   soc.pe.accumulators = 16;
   soc.pe.instruction_store = 64;
   soc.scratchpad.size_bytes = 1 << 20;
-  soc.dram.size_bytes = i64{1} << 32;
-  soc.dram.channels = 4;
+  soc.dram.geometry.size_bytes = i64{1} << 32;
+  soc.dram.geometry.channels = 4;
   soc.dma.channels = 3;
   soc.mesh.skip_links = true;
   const MachineShape shape = soc.shape();

@@ -106,7 +106,7 @@ TEST_CASE("array account: the cycles of each unit add up over PEs that take part
     Cycle now = below(50);
     for (int launch = 0; launch < 4; ++launch) {
       account.rest_until(now, kernel_pes, nullptr);
-      LaunchShares::Launch shares{now, {}};
+      LaunchShares::SharedLaunch shares{now, {}};
       const bool differ = below(3) != 0;
       if (differ) shares.of_pe.assign(kernel_pes, {1, now});
       for (int i = 0; i < 40; ++i) {

@@ -123,7 +123,7 @@ TEST_CASE("sequencer: a DMA command starts when fetched and decoded, not a cycle
 
 TEST_CASE("sequencer: each unit counts the commands that it has completed", "[sequencer]") {
   Bench bench;
-  bench.dma_duration = [](u32 channel) { return Cycle{channel == 0 ? 1000U : 100U}; };
+  bench.dma_unit.duration = [](u32 channel) { return Cycle{channel == 0 ? 1000U : 100U}; };
   bench.setup();
   for (u32 i = 0; i < 2; ++i) bench.put(Bench::dma(i, 0));
   for (u32 i = 0; i < 3; ++i) bench.put(interrupting(Bench::dma(10 + i, 1)));
@@ -313,7 +313,7 @@ TEST_CASE("sequencer: sync blocks the commands behind it", "[sequencer]") {
 TEST_CASE("sequencer: a full queue stalls dispatch and then the ring", "[sequencer]") {
   Bench bench;
   bench.setup();
-  bench.dma_automatic = false;
+  bench.dma_unit.automatic = false;
   for (u32 i = 0; i < 30; ++i) bench.put(Bench::dma(i));
   bench.put(Bench::sync(100));
   bench.ring_at(doorbell);
@@ -328,7 +328,7 @@ TEST_CASE("sequencer: a full queue stalls dispatch and then the ring", "[sequenc
   CHECK(bench.counter("dispatch_stall") > 4000);
   bench.run_to(6000 + latency);
   CHECK(bench.read("HEAD") == 15);
-  bench.dma_automatic = true;
+  bench.dma_unit.automatic = true;
   bench.complete_dma(0);
   bench.run_to(20000);
   CHECK(bench.read("COMMANDS_COMPLETED") == 31);
@@ -344,7 +344,7 @@ TEST_CASE("sequencer: unexpected or malformed completions are refused", "[sequen
   CHECK(bench.complete_dma(0, 0, 0, 4) == tlm::TLM_BURST_ERROR_RESPONSE);
   CHECK(bench.complete_pe(0, 1) == tlm::TLM_GENERIC_ERROR_RESPONSE);
   CHECK(bench.complete_pe(4, 1) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
-  bench.dma_automatic = false;
+  bench.dma_unit.automatic = false;
   bench.put(Bench::dma(1));
   bench.ring_at(doorbell);
   bench.run_to(200);
@@ -376,7 +376,7 @@ namespace {
 /// Runs one faulty command with work before and behind it, and checks that everything halts as it should.
 void check_error(Bench& bench, const Command& command, SequencerError error, u64 info) {
   bench.setup();
-  bench.dma_duration = [](u32) { return Cycle{500}; };
+  bench.dma_unit.duration = [](u32) { return Cycle{500}; };
   bench.put(signalling(Bench::dma(1), 30));
   bench.put(command);
   if (error != SequencerError::image_fetch_failed && error != SequencerError::bad_image) bench.put(Bench::dma(3, 1));
@@ -521,7 +521,7 @@ TEST_CASE("sequencer: DMA errors", "[sequencer]") {
   SECTION("reported at the end") {
     Bench bench;
     bench.setup();
-    bench.dma_status = 5;
+    bench.dma_unit.status = 5;
     bench.put(signalling(Bench::dma(9, 1), 1));
     bench.ring_at(doorbell);
     bench.run_to(1000);
@@ -534,7 +534,7 @@ TEST_CASE("sequencer: DMA errors", "[sequencer]") {
   SECTION("refused at once") {
     Bench bench;
     bench.setup();
-    bench.dma_refuses = true;
+    bench.dma_unit.refuses = true;
     bench.put(Bench::dma(9, 1));
     bench.ring_at(doorbell);
     bench.run_to(1000);
@@ -618,7 +618,7 @@ TEST_CASE("sequencer: the first error is kept, doorbells after it do nothing", "
 TEST_CASE("sequencer: a transfer that runs across a reset is not signalled and keeps its channel", "[sequencer]") {
   Bench bench;
   bench.setup();
-  bench.dma_automatic = false;
+  bench.dma_unit.automatic = false;
   bench.put(signalling(interrupting(Bench::dma(1)), 3));
   bench.ring_at(doorbell);
   bench.run_to(500);

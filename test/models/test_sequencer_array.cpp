@@ -48,7 +48,7 @@ TEST_CASE("sequencer: a launch fetches, configures and starts the PEs on the cyc
   Command command = launch(9);
   command.flags = command_flag_interrupt;
   command.signal = 6;
-  bench.pe_duration = [](u32 pe, const LaunchRecord&) { return Cycle{1000} + pe; };
+  bench.pes.duration = [](u32 pe, const LaunchRecord&) { return Cycle{1000} + pe; };
   bench.issue({command});
 
   bench.run_to(queued + fetch + config - 1);
@@ -145,7 +145,7 @@ TEST_CASE("sequencer: configuration hides behind the running kernel, to the cycl
        {fetch + config - 7, fetch + config - 1, fetch + config, fetch + config + 1, Cycle{900}}) {
     INFO("kernel of " << duration << " cycles");
     ArrayBench bench;
-    bench.pe_duration = [duration](u32, const LaunchRecord&) { return duration; };
+    bench.pes.duration = [duration](u32, const LaunchRecord&) { return duration; };
     bench.issue({launch(1, image_a), launch(2, image_b)});
     bench.run_to(first_sent + fetch + config - 1);
     CHECK(bench.configures.size() == 4);
@@ -237,7 +237,7 @@ TEST_CASE("sequencer: a launch queue of one drains the array between tiles", "[s
 
 TEST_CASE("sequencer: PEs may report two launches in any interleaving", "[sequencer]") {
   ArrayBench bench;
-  bench.pe_automatic = false;
+  bench.pes.automatic = false;
   bench.issue({launch(1), launch(2)});
   bench.run_to(1000);
   REQUIRE(bench.launches.size() == 8);
@@ -417,7 +417,7 @@ TEST_CASE("sequencer: bus error in the middle of an image", "[sequencer]") {
 TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
   ArrayBench bench;
   SECTION("the image") {
-    bench.refuse_configure = 2;
+    bench.pes.refuse_configure = 2;
     bench.issue({launch(5)});
     bench.run_to(3000);
     CHECK(bench.error() == SequencerError::configure_refused);
@@ -425,7 +425,7 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
     CHECK(bench.launches.empty());
   }
   SECTION("the launch") {
-    bench.refuse_launch = 1;
+    bench.pes.refuse_launch = 1;
     bench.issue({launch(5)});
     bench.run_to(3000);
     CHECK(bench.error() == SequencerError::launch_refused);
@@ -434,8 +434,8 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
     CHECK_FALSE(bench.bit("STATUS", 8));  // the others have finished
   }
   SECTION("while running") {
-    bench.pe_status = [](u32 pe) { return pe == 3 ? 0x77u : 0u; };
-    bench.pe_duration = [](u32 pe, const LaunchRecord&) { return pe == 3 ? Cycle{10} : Cycle{1000}; };
+    bench.pes.status = [](u32 pe) { return pe == 3 ? 0x77u : 0u; };
+    bench.pes.duration = [](u32 pe, const LaunchRecord&) { return pe == 3 ? Cycle{10} : Cycle{1000}; };
     bench.issue({launch(5), launch(6)});
     bench.run_to(first_sent + 9);
     CHECK(bench.error() == SequencerError::none);
@@ -450,8 +450,8 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
   CHECK(bench.read("ERROR_TAG") == 5);
 
   // A reset brings it back.
-  bench.refuse_configure = bench.refuse_launch = -1;
-  bench.pe_status = [](u32) { return 0u; };
+  bench.pes.refuse_configure = bench.pes.refuse_launch = -1;
+  bench.pes.status = [](u32) { return 0u; };
   bench.write("CONTROL", 3);
   bench.tail = 0;
   bench.put(launch(8));
@@ -463,7 +463,7 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
 
 TEST_CASE("sequencer: a reset stops a kernel that never ends", "[sequencer]") {
   ArrayBench bench;
-  bench.pe_automatic = false;
+  bench.pes.automatic = false;
   bench.issue({launch(5), launch(6)});
   bench.run_to(first_sent + 10000);
   CHECK(bench.bit("STATUS", 8));
@@ -474,7 +474,7 @@ TEST_CASE("sequencer: a reset stops a kernel that never ends", "[sequencer]") {
   CHECK(bench.counter("array_busy") == 10001);  // the write takes effect a cycle later
   // A report that comes after all means nothing.
   CHECK(bench.complete_pe(0, 1) != tlm::TLM_OK_RESPONSE);
-  bench.pe_automatic = true;
+  bench.pes.automatic = true;
   bench.tail = 0;
   bench.put(launch(8));
   bench.ring();
@@ -529,8 +529,8 @@ TEST_CASE("sequencer: random command sequences keep the order of each unit and b
     bench.write("CONTROL", 0);
     bench.setup(256);
     bench.annotate = seed % 2 == 0;
-    bench.dma_duration = [&](u32) { return Cycle{1 + random() % 300}; };
-    bench.pe_duration = [&](u32, const LaunchRecord&) { return Cycle{1 + random() % 600}; };
+    bench.dma_unit.duration = [&](u32) { return Cycle{1 + random() % 300}; };
+    bench.pes.duration = [&](u32, const LaunchRecord&) { return Cycle{1 + random() % 600}; };
 
     // Each command waits only for what an earlier one signals, and each semaphore is waited for by one unit only,
     // so that the sequence cannot deadlock: nobody takes a token that an earlier command counted on.

@@ -87,11 +87,11 @@ TEST_CASE("without data a run takes the same time and energy", "[fast]") {
       const bool fast = std::string_view(fidelity) == "fast";
       CHECK(most_apart(timing_of(with), timing_of(without)) <= (fast ? 5e-3 : 0));
       CHECK(apart(static_cast<double>(without.cycles), static_cast<double>(with.cycles)) <= (fast ? 1e-3 : 0));
-      CHECK(apart(without.energy_j, with.energy_j) <= (fast ? 1e-3 : 0));
-      CHECK(apart(without.power.peak_w, with.power.peak_w) <= (fast ? 1e-3 : 0));
-      CHECK(without.flops == with.flops);
-      CHECK(without.dram_read_bytes == with.dram_read_bytes);
-      CHECK(without.dram_written_bytes == with.dram_written_bytes);
+      CHECK(apart(without.energy.total_j, with.energy.total_j) <= (fast ? 1e-3 : 0));
+      CHECK(apart(without.records.power.peak_w, with.records.power.peak_w) <= (fast ? 1e-3 : 0));
+      CHECK(without.work.flops == with.work.flops);
+      CHECK(without.work.dram_read_bytes == with.work.dram_read_bytes);
+      CHECK(without.work.dram_written_bytes == with.work.dram_written_bytes);
     }
   }
 }
@@ -118,10 +118,10 @@ TEST_CASE("fast gives the same bits and nearly the same cycles and energy", "[fa
     CHECK(fast.failure.empty());
     CHECK(fast.verification.bit_exact);
     CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
-    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
-    CHECK(fast.flops == cycle.flops);
-    CHECK(fast.dram_read_bytes == cycle.dram_read_bytes);
-    CHECK(fast.dram_written_bytes == cycle.dram_written_bytes);
+    CHECK(apart(fast.energy.total_j, cycle.energy.total_j) < 0.05);
+    CHECK(fast.work.flops == cycle.work.flops);
+    CHECK(fast.work.dram_read_bytes == cycle.work.dram_read_bytes);
+    CHECK(fast.work.dram_written_bytes == cycle.work.dram_written_bytes);
   }
 }
 
@@ -162,9 +162,9 @@ TEST_CASE("fast keeps to the cycles of whole networks, long butterflies and scat
     const RunResult cycle = run_shipped("cycle"), fast = run_shipped("fast");
     CHECK(fast.failure.empty());
     CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < one.most);
-    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
-    CHECK(fast.dram_read_bytes == cycle.dram_read_bytes);
-    CHECK(fast.dram_written_bytes == cycle.dram_written_bytes);
+    CHECK(apart(fast.energy.total_j, cycle.energy.total_j) < 0.05);
+    CHECK(fast.work.dram_read_bytes == cycle.work.dram_read_bytes);
+    CHECK(fast.work.dram_written_bytes == cycle.work.dram_written_bytes);
   }
 }
 
@@ -174,8 +174,8 @@ TEST_CASE("fast follows the width of the mesh", "[fast]") {
   const RunResult narrow_fast = run({"soc.mesh.link_bytes=4"}, "fast", false);
   CHECK(static_cast<double>(narrow_cycle.cycles) > 1.05 * static_cast<double>(cycle.cycles));
   CHECK(apart(static_cast<double>(narrow_fast.cycles), static_cast<double>(narrow_cycle.cycles)) < 0.05);
-  CHECK(narrow_cycle.energy_by_component_j.at("mesh") == Approx(cycle.energy_by_component_j.at("mesh")));
-  CHECK(narrow_fast.energy_by_component_j.at("mesh") == Approx(fast.energy_by_component_j.at("mesh")));
+  CHECK(narrow_cycle.energy.by_component_j.at("mesh") == Approx(cycle.energy.by_component_j.at("mesh")));
+  CHECK(narrow_fast.energy.by_component_j.at("mesh") == Approx(fast.energy.by_component_j.at("mesh")));
 }
 
 TEST_CASE("fast moves the same data where the DRAM grants no direct memory", "[fast]") {
@@ -183,7 +183,7 @@ TEST_CASE("fast moves the same data where the DRAM grants no direct memory", "[f
   CHECK(fast.failure.empty());
   CHECK(fast.verification.bit_exact);
   CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.06);
-  CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
+  CHECK(apart(fast.energy.total_j, cycle.energy.total_j) < 0.05);
 }
 
 TEST_CASE("fast counts a PE as active for as long as it has work", "[fast]") {
@@ -194,12 +194,12 @@ TEST_CASE("fast counts a PE as active for as long as it has work", "[fast]") {
     settings.emplace_back(tokens);
     const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);
     const auto active = [](const RunResult& result) {
-      return static_cast<double>(result.power_state_cycles.at("active"));
+      return static_cast<double>(result.activity.power_state_cycles.at("active"));
     };
     // With three tokens and launches of a few cycles each, `fast` takes 25.04 % more cycles.
     CHECK(apart(active(fast), active(cycle)) < 0.26);
-    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.02);
-    CHECK(fast.power_state_cycles.at("active") + fast.power_state_cycles.at("gated") ==
+    CHECK(apart(fast.energy.total_j, cycle.energy.total_j) < 0.02);
+    CHECK(fast.activity.power_state_cycles.at("active") + fast.activity.power_state_cycles.at("gated") ==
           Approx(64 * static_cast<double>(fast.cycles)).epsilon(0.001));
   }
 }
@@ -225,7 +225,7 @@ TEST_CASE("fast says of each unit and cycle what cycle says", "[fast]") {
       for (const char* unit : {"load", "cal", "flow", "store"}) {
         u64 cycles = 0;
         pes = 0;
-        for (const auto& [block, counters] : result->statistics.items()) {
+        for (const auto& [block, counters] : result->records.statistics.items()) {
           if (block.rfind("pe", 0) != 0) continue;
           ++pes;
           for (const auto& [name, value] : counters.at(unit).items()) {
@@ -233,18 +233,18 @@ TEST_CASE("fast says of each unit and cycle what cycle says", "[fast]") {
           }
         }
         INFO(unit);
-        CHECK(cycles == result->array.rows * result->array.columns * result->cycles);
+        CHECK(cycles == result->activity.array.rows * result->activity.array.columns * result->cycles);
       }
     }
-    CHECK(std::abs(fast.steady->cal - cycle.steady->cal) < tolerance);
-    CHECK(std::abs(fast.steady->load - cycle.steady->load) < tolerance);
+    CHECK(std::abs(fast.activity.steady->cal - cycle.activity.steady->cal) < tolerance);
+    CHECK(std::abs(fast.activity.steady->load - cycle.activity.steady->load) < tolerance);
     for (const char* component : {"pe", "scratchpad", "mesh", "dma", "sequencer"}) {
       INFO(component);
-      CHECK(apart(fast.energy_by_component_j.at(component), cycle.energy_by_component_j.at(component)) < 0.02);
+      CHECK(apart(fast.energy.by_component_j.at(component), cycle.energy.by_component_j.at(component)) < 0.02);
     }
     const auto words = [](const RunResult& result) {
       u64 sum = 0;
-      for (const auto& [block, counters] : result.statistics.items()) {
+      for (const auto& [block, counters] : result.records.statistics.items()) {
         if (block.rfind("pe", 0) == 0) sum += counters.at("configure_word").get<u64>();
       }
       return sum;
@@ -258,7 +258,7 @@ TEST_CASE("fast counts the accesses of small bursts as the DRAM performs them", 
     INFO(burst);
     const RunResult cycle = run({burst}, "cycle", false), fast = run({burst}, "fast", false);
     CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
-    CHECK(apart(fast.energy_by_component_j.at("dram"), cycle.energy_by_component_j.at("dram")) < 0.02);
+    CHECK(apart(fast.energy.by_component_j.at("dram"), cycle.energy.by_component_j.at("dram")) < 0.02);
   }
 }
 
@@ -268,7 +268,7 @@ TEST_CASE("fast lets PEs go on by themselves between exchanges", "[fast]") {
     const std::vector<std::string> settings{"compiler.streaming=false", "network.hidden=768", tokens};
     const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);
     CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.05);
-    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.02);
+    CHECK(apart(fast.energy.total_j, cycle.energy.total_j) < 0.02);
   }
 }
 
@@ -278,11 +278,11 @@ TEST_CASE("fast keeps to what few banks can serve", "[fast]") {
     const std::vector<std::string> settings{banks, "network.hidden=768", "network.tokens=196"};
     const RunResult cycle = run(settings, "cycle", false), fast = run(settings, "fast", false);
     CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(cycle.cycles)) < 0.1);
-    CHECK(apart(fast.energy_j, cycle.energy_j) < 0.05);
+    CHECK(apart(fast.energy.total_j, cycle.energy.total_j) < 0.05);
     // A kernel's energy is small beside that of one activate, which may fall into the kernel before or behind it.
     const RunResult with = run(settings, "fast", true);
     CHECK(apart(static_cast<double>(fast.cycles), static_cast<double>(with.cycles)) <= 1e-3);
-    CHECK(apart(fast.energy_j, with.energy_j) <= 1e-3);
+    CHECK(apart(fast.energy.total_j, with.energy.total_j) <= 1e-3);
     CHECK(most_apart(timing_of(fast), timing_of(with)) <= 3e-2);
   }
 }

@@ -41,17 +41,17 @@ TEST_CASE("attention with few lanes does not take a DRAM access for each vector"
   const RunResult result = run_scenario(*scenario, {});
   CHECK(result.failure.empty());
   CHECK(result.verification.bit_exact);
-  const auto& dram = result.statistics.at("dram");
+  const auto& dram = result.records.statistics.at("dram");
   const u64 accesses = dram.at("read_64b").get<u64>() + dram.at("write_64b").get<u64>();
-  CHECK(accesses * 64 < (result.dram_read_bytes + result.dram_written_bytes) * 21 / 20);
+  CHECK(accesses * 64 < (result.work.dram_read_bytes + result.work.dram_written_bytes) * 21 / 20);
   // The plan says what is moved, whatever the order.
-  u64 read = result.statistics.at("sequencer").at("ring_fetch_bytes"), written = 0;
+  u64 read = result.records.statistics.at("sequencer").at("ring_fetch_bytes"), written = 0;
   for (const TaskInfo& task : plan_scenario(*scenario).tasks) {
     read += task.dram_read_bytes;
     written += task.dram_write_bytes;
   }
-  CHECK(result.dram_read_bytes == read);
-  CHECK(result.dram_written_bytes == written);
+  CHECK(result.work.dram_read_bytes == read);
+  CHECK(result.work.dram_written_bytes == written);
 }
 
 TEST_CASE("products are divided so that all PEs have something to do", "[planner]") {

@@ -44,9 +44,10 @@ Outcome run(std::vector<std::string> settings) {
   for (const std::string& setting : settings) options.overrides.push_back(parse_override(setting));
   const auto scenario = read_scenario_text(small, "windows.yaml", options);
   const DramParameters& dram = scenario->soc.dram;
-  return {run_scenario(*scenario, {}), static_cast<double>(dram.channels.get()) * dram.clock_hz.get() *
-                                           static_cast<double>(dram.transfers_per_clock.get()) *
-                                           static_cast<double>(dram.bus_bytes.get())};
+  return {run_scenario(*scenario, {}), static_cast<double>(dram.geometry.channels.get()) *
+                                           dram.geometry.clock_hz.get() *
+                                           static_cast<double>(dram.geometry.transfers_per_clock.get()) *
+                                           static_cast<double>(dram.geometry.bus_bytes.get())};
 }
 
 /// Checks what must hold in every window of any run.
@@ -54,7 +55,7 @@ void check_windows(const Outcome& outcome) {
   const RunResult& result = outcome.result;
   double energy = 0, issue = 0, end = 0, most_bytes = 0, most_use = 0, least = 0;
   u64 read = 0, written = 0;
-  for (const PowerWindow& window : result.power.windows) {
+  for (const PowerWindow& window : result.records.power.windows) {
     const double length = window.end_s - window.begin_s;
     CHECK(window.begin_s == Approx(end).margin(1e-15));
     end = window.end_s;
@@ -69,14 +70,14 @@ void check_windows(const Outcome& outcome) {
     issue += window.utilisation[static_cast<std::size_t>(Unit::cal)] * length;
   }
   CHECK(end == Approx(result.time_s));
-  CHECK(energy == Approx(result.energy_j).epsilon(1e-9));
+  CHECK(energy == Approx(result.energy.total_j).epsilon(1e-9));
   CHECK(least >= 0);
-  CHECK(read == result.dram_read_bytes);
-  CHECK(written == result.dram_written_bytes);
+  CHECK(read == result.work.dram_read_bytes);
+  CHECK(written == result.work.dram_written_bytes);
   CHECK(most_bytes <= 1.0);
   CHECK(most_use <= 1.02);
   // The utilisation of a run that is cut leaves out the kernel that has not ended.
-  if (result.passed()) CHECK(issue == Approx(result.utilisation.cal * result.time_s).margin(1e-12));
+  if (result.passed()) CHECK(issue == Approx(result.activity.utilisation.cal * result.time_s).margin(1e-12));
 }
 
 nlohmann::json figures(const RunResult& result) {
@@ -85,7 +86,7 @@ nlohmann::json figures(const RunResult& result) {
     const bool other = entry.key().rfind("host_", 0) == 0 || entry.key() == "peak_power_w";
     entry = other ? summary.erase(entry) : std::next(entry);
   }
-  summary["statistics"] = result.statistics;
+  summary["statistics"] = result.records.statistics;
   return summary;
 }
 
@@ -117,10 +118,10 @@ void check_random_machines(int rounds, u32 seed) {
     check_windows(exact);
     check_windows(loose);
     // Cycle by cycle, almost no amount has to be moved to another window.
-    for (const auto& [resource, moved] : exact.result.power.moved) {
+    for (const auto& [resource, moved] : exact.result.records.power.moved) {
       INFO(resource);
       if (resource == "dram_accesses") {
-        CHECK(moved <= (exact.result.dram_read_bytes + exact.result.dram_written_bytes) / 64 / 100);
+        CHECK(moved <= (exact.result.work.dram_read_bytes + exact.result.work.dram_written_bytes) / 64 / 100);
       }
     }
   }
@@ -175,7 +176,7 @@ TEST_CASE("figures of a run do not depend on its windows, however it ends", "[po
         if (expected.is_null()) expected = found;
         INFO("window " << window);
         CHECK(found == expected);
-        if (!outcome.result.power.windows.empty()) check_windows(outcome);
+        if (!outcome.result.records.power.windows.empty()) check_windows(outcome);
       }
     }
   }
@@ -187,15 +188,15 @@ TEST_CASE("counters of what lasts go up to the end of the run", "[power_windows]
   const RunResult& result = outcome.result;
   CHECK(result.cycles == 30000);
   CHECK_FALSE(result.passed());
-  const nlohmann::json& statistics = result.statistics;
+  const nlohmann::json& statistics = result.records.statistics;
   const auto& sequencer = statistics.at("sequencer");
   CHECK(sequencer.at("array_busy").get<u64>() + sequencer.at("idle").get<u64>() > 0);
   u64 pe_cycles = 0;
-  for (const auto& [state, cycles] : result.power_state_cycles) pe_cycles += cycles;
+  for (const auto& [state, cycles] : result.activity.power_state_cycles) pe_cycles += cycles;
   CHECK(pe_cycles == 16 * result.cycles);
   const auto& cpu = statistics.at("cpu");
   CHECK(cpu.at("sleep_cycles").get<u64>() <= result.cycles);
-  for (const auto& [resource, share] : result.busy_shares) {
+  for (const auto& [resource, share] : result.activity.busy_shares) {
     INFO(resource);
     CHECK(share >= 0);
     CHECK(share <= 1);

@@ -189,12 +189,14 @@ TEST_CASE("techniques can be turned off one by one", "[run]") {
     CHECK(result.verification.bit_exact);
     return result;
   };
-  const auto issued = [](const RunResult& result, const char* unit) { return result.units.at(unit).at("issue"); };
+  const auto issued = [](const RunResult& result, const char* unit) {
+    return result.activity.units.at(unit).at("issue");
+  };
   const RunResult all = without("");
 
   const RunResult no_fusion = without("fusion");
-  CHECK(no_fusion.dram_read_bytes > all.dram_read_bytes);
-  CHECK(no_fusion.dram_written_bytes > all.dram_written_bytes);
+  CHECK(no_fusion.work.dram_read_bytes > all.work.dram_read_bytes);
+  CHECK(no_fusion.work.dram_written_bytes > all.work.dram_written_bytes);
   const RunResult no_overlap = without("layer_overlap");
   CHECK(issued(no_overlap, "load") > 2 * issued(all, "load"));
   CHECK(issued(no_overlap, "store") > 2 * issued(all, "store"));
@@ -206,7 +208,7 @@ TEST_CASE("techniques can be turned off one by one", "[run]") {
   CHECK(issued(no_residency, "load") > issued(all, "load"));
   const RunResult no_ping_pong = without("ping_pong");
   CHECK(no_ping_pong.cycles > all.cycles);
-  CHECK(no_ping_pong.dram_written_bytes == all.dram_written_bytes);
+  CHECK(no_ping_pong.work.dram_written_bytes == all.work.dram_written_bytes);
   const RunResult no_streaming = without("streaming");
   CHECK(no_streaming.cycles > all.cycles);
   CHECK(issued(no_streaming, "cal") == issued(all, "cal"));
@@ -237,10 +239,10 @@ TEST_CASE("without column access transposes are passes of their own", "[run]") {
                                    "layers.1.attention.output.transpose_residual", "layers.1.norm2.transpose_output"});
     CHECK(without.verification.bit_exact);
     CHECK(without.cycles > with.cycles);
-    CHECK(without.energy_j > with.energy_j);
-    CHECK(without.flops == with.flops);
-    CHECK(with.energy_by_action_j.at("pe").at("shuffle_lane") == 0);
-    CHECK(without.energy_by_action_j.at("pe").at("shuffle_lane") > 0);
+    CHECK(without.energy.total_j > with.energy.total_j);
+    CHECK(without.work.flops == with.work.flops);
+    CHECK(with.energy.by_action_j.at("pe").at("shuffle_lane") == 0);
+    CHECK(without.energy.by_action_j.at("pe").at("shuffle_lane") > 0);
   }
   SECTION("dense layers need none: their weights lie the other way round") {
     const std::string dense = "network.layers=[{mixing: attention, projections: dense, ffn: dense}]";
@@ -358,7 +360,7 @@ TEST_CASE("a network of more tasks than a tag has bits for", "[run][.nightly]") 
            "network.hidden=32", "network.heads=1", "network.ffn=1024", "soc.array.lanes=64",
            "soc.scratchpad.size_bytes=8192", "run.fidelity=fast", "run.data=false", "run.time_limit_s=10"});
   CHECK(result.failure.empty());
-  CHECK(result.inferences == 1);
+  CHECK(result.work.inferences == 1);
   CHECK(result.layers.size() == 730);
   CHECK(result.plan.at("tasks").size() > 65536);
   // Every kernel is known by its own name.
@@ -415,7 +417,7 @@ TEST_CASE("a transform without a norm leaves layer norms as exact as any other",
       check_run({"network.tokens=256", "network.hidden=256", "network.fft_norm=none", "network.fft_length=exact",
                  "network.layers=[{mixing: fft2d, ffn: dense}]", "run.fidelity=fast"});
   CHECK(result.verification.relative_error < 5e-3);
-  CHECK(result.zero_padding.empty());
+  CHECK(result.setup.zero_padding.empty());
 }
 
 TEST_CASE("an overflow inside of the network fails a run and is named", "[run]") {
@@ -437,7 +439,7 @@ TEST_CASE("an overflow inside of the network fails a run and is named", "[run]")
         CHECK_THAT(result.failure, Catch::StartsWith("kernel layers.1.ffn.up made an infinity in row ") &&
                                        Catch::Contains(" of 64, column 5 of 128;"));
         REQUIRE_FALSE(result.not_finite.kernels.empty());
-        const NotFiniteResults::Of& first = result.not_finite.kernels.front();
+        const NotFiniteResults::OfKernel& first = result.not_finite.kernels.front();
         CHECK(first.layer == 1);
         CHECK(first.infinities > 0);
         CHECK(first.nans == 0);
@@ -481,29 +483,29 @@ TEST_CASE("bytes, energy and cycles are conserved", "[run]") {
     read += task.dram_read_bytes;
     written += task.dram_write_bytes;
   }
-  CHECK(result.dram_written_bytes == written);
+  CHECK(result.work.dram_written_bytes == written);
   // The sequencer reads its commands too. The processor has a pointer to the DRAM.
-  const auto& sequencer = result.statistics.at("sequencer");
-  CHECK(result.dram_read_bytes == read + sequencer.at("ring_fetch_bytes").get<u64>());
+  const auto& sequencer = result.records.statistics.at("sequencer");
+  CHECK(result.work.dram_read_bytes == read + sequencer.at("ring_fetch_bytes").get<u64>());
 
   const auto sum = [](const std::map<std::string, double>& parts) {
     double total = 0;
     for (const auto& [name, joules] : parts) total += joules;
     return total;
   };
-  CHECK(sum(result.energy_by_component_j) == Approx(result.energy_j).epsilon(1e-9));
-  CHECK(sum(result.energy_by_kernel_j) == Approx(result.energy_j).epsilon(1e-9));
-  CHECK(sum(result.energy_by_layer_j) == Approx(result.energy_j).epsilon(1e-9));
-  CHECK(sum(result.energy_by_power_state_j) == Approx(result.energy_j).epsilon(1e-9));
-  for (const auto& [component, parts] : result.energy_by_action_j) {
+  CHECK(sum(result.energy.by_component_j) == Approx(result.energy.total_j).epsilon(1e-9));
+  CHECK(sum(result.energy.by_kernel_j) == Approx(result.energy.total_j).epsilon(1e-9));
+  CHECK(sum(result.energy.by_layer_j) == Approx(result.energy.total_j).epsilon(1e-9));
+  CHECK(sum(result.energy.by_power_state_j) == Approx(result.energy.total_j).epsilon(1e-9));
+  for (const auto& [component, parts] : result.energy.by_action_j) {
     INFO(component);
-    CHECK(sum(parts) == Approx(result.energy_by_component_j.at(component)).epsilon(1e-9));
+    CHECK(sum(parts) == Approx(result.energy.by_component_j.at(component)).epsilon(1e-9));
   }
-  CHECK(result.energy_by_action_j.size() == result.energy_by_component_j.size());
+  CHECK(result.energy.by_action_j.size() == result.energy.by_component_j.size());
   for (const char* part : {"activate", "read_64b", "write_64b", "refresh", "standby"}) {
-    CHECK(result.energy_by_action_j.at("dram").at(part) > 0);
+    CHECK(result.energy.by_action_j.at("dram").at(part) > 0);
   }
-  for (const auto& [unit, reasons] : result.units) {
+  for (const auto& [unit, reasons] : result.activity.units) {
     u64 cycles = 0;
     for (const auto& [reason, count] : reasons) cycles += count;
     INFO(unit);
@@ -520,7 +522,7 @@ TEST_CASE("a machine that nobody measures takes the same time", "[run]") {
     CHECK(soc.clock().now() == measured.cycles);
     soc.settle_statistics();
     CHECK_THROWS_WITH(attach_estimators(soc), Catch::Contains("monitors"));
-    nlohmann::json models = measured.statistics;
+    nlohmann::json models = measured.records.statistics;
     CHECK(models.erase("monitors") == 1);
     CHECK(statistics_json(soc.statistics()) == models);
   }
@@ -546,7 +548,7 @@ TEST_CASE("loosely timed PEs run ahead, but not beyond the time that the machine
 TEST_CASE("every cycle of every PE is active, idle or gated", "[run]") {
   const auto cycles = [](const RunResult& result, const char* name) {
     u64 sum = 0;
-    for (const auto& [block, counters] : result.statistics.items()) {
+    for (const auto& [block, counters] : result.records.statistics.items()) {
       if (block.rfind("pe", 0) == 0) sum += counters.at(name).get<u64>();
     }
     return sum;
@@ -558,7 +560,8 @@ TEST_CASE("every cycle of every PE is active, idle or gated", "[run]") {
     const RunResult clocked = run(settings);
     CHECK(cycles(clocked, "gated_cycle") == 0);
     CHECK(cycles(clocked, "active_cycle") + cycles(clocked, "idle_cycle") == 15 * clocked.cycles);
-    CHECK(cycles(clocked, "active_cycle") > 8 * clocked.kernel_cycles / 2);  // PEs get launches one after the other
+    CHECK(cycles(clocked, "active_cycle") >
+          8 * clocked.activity.kernel_cycles / 2);  // PEs get launches one after the other
     CHECK(cycles(clocked, "active_cycle") <= 8 * clocked.cycles);
     std::vector<std::string> with_gating = settings;
     with_gating.emplace_back("soc.pe.clock_gating=true");
@@ -566,22 +569,22 @@ TEST_CASE("every cycle of every PE is active, idle or gated", "[run]") {
     CHECK(gated.cycles == clocked.cycles);
     CHECK(cycles(gated, "idle_cycle") == 0);
     CHECK(cycles(gated, "gated_cycle") == cycles(clocked, "idle_cycle"));
-    CHECK(gated.energy_j < clocked.energy_j);
+    CHECK(gated.energy.total_j < clocked.energy.total_j);
   }
 }
 
 TEST_CASE("voltage and technology are a configuration", "[run]") {
-  const double here = run({}).energy_j;
-  CHECK(run({"energy.voltage=0.6"}).energy_j < here);
-  CHECK(run({"energy.technology_nm=28"}).energy_j > here);
-  CHECK(run({"energy.voltage=0.8", "energy.technology_nm=12"}).energy_j == here);
+  const double here = run({}).energy.total_j;
+  CHECK(run({"energy.voltage=0.6"}).energy.total_j < here);
+  CHECK(run({"energy.technology_nm=28"}).energy.total_j > here);
+  CHECK(run({"energy.voltage=0.8", "energy.technology_nm=12"}).energy.total_j == here);
   CHECK_THROWS_AS(run({"energy.voltage=0.1"}), InputError);
   CHECK_THROWS_WITH(run({"energy.technology_nm=65", "energy.voltage=0.4"}), Catch::Matchers::Contains("from 0.586 V"));
   const RunResult scaled = run({"energy.voltage=0.6"});
-  CHECK(scaled.energy_scaled);
-  CHECK(scaled.energy_voltage == 0.6);
-  CHECK(scaled.energy_technology_nm == 12);
-  CHECK_FALSE(run({"energy.voltage=0.8"}).energy_scaled);
+  CHECK(scaled.pricing.scaled);
+  CHECK(scaled.pricing.voltage == 0.6);
+  CHECK(scaled.pricing.technology_nm == 12);
+  CHECK_FALSE(run({"energy.voltage=0.8"}).pricing.scaled);
   CHECK_THROWS_AS(run({"energy.technology_nm=3"}), InputError);
 }
 
@@ -636,10 +639,10 @@ TEST_CASE("what lies outside of the layers has its own share of the energy", "[r
   const RunResult result = run({"network.vocabulary=300", "network.classes=3", "network.pooling=mean"});
   CHECK(result.layers.size() == 2);
   double sum = 0;
-  for (const auto& [layer, joules] : result.energy_by_layer_j) sum += joules;
-  CHECK(sum == Approx(result.energy_j));
+  for (const auto& [layer, joules] : result.energy.by_layer_j) sum += joules;
+  CHECK(sum == Approx(result.energy.total_j));
   REQUIRE(result.outside_of_layers);
-  CHECK(result.energy_by_layer_j.at("(outside of the layers)") == result.outside_of_layers->energy_j);
+  CHECK(result.energy.by_layer_j.at("(outside of the layers)") == result.outside_of_layers->energy_j);
   double seconds = result.outside_of_layers->time_s, joules = result.outside_of_layers->energy_j;
   u64 dram_bytes = result.outside_of_layers->dram_read_bytes + result.outside_of_layers->dram_written_bytes;
   for (const LayerRow& row : result.layers) {
@@ -648,13 +651,13 @@ TEST_CASE("what lies outside of the layers has its own share of the energy", "[r
     dram_bytes += row.dram_read_bytes + row.dram_written_bytes;
   }
   CHECK(seconds == Approx(result.time_s).epsilon(1e-9));
-  CHECK(joules == Approx(result.energy_j).epsilon(1e-9));
-  CHECK(dram_bytes == result.dram_read_bytes + result.dram_written_bytes);
-  CHECK(result.inferences == 1);
+  CHECK(joules == Approx(result.energy.total_j).epsilon(1e-9));
+  CHECK(dram_bytes == result.work.dram_read_bytes + result.work.dram_written_bytes);
+  CHECK(result.work.inferences == 1);
   CHECK_THAT(summary_table(result), Catch::Matchers::Contains("  outside of them  "));
   for (const char* kernel : {"embedding", "classifier.sums", "classifier.mean", "classifier"}) {
     INFO(kernel);
-    CHECK(result.energy_by_kernel_j.at(kernel) > 0);
+    CHECK(result.energy.by_kernel_j.at(kernel) > 0);
   }
 }
 
@@ -667,7 +670,7 @@ TEST_CASE("a text classifier takes the same time without data", "[run][classifie
     const RunResult with = run(settings), without = run(bare);
     CHECK(with.failure == "");
     CHECK(with.cycles == without.cycles);
-    CHECK(with.energy_j == without.energy_j);
+    CHECK(with.energy.total_j == without.energy.total_j);
   }
 }
 
@@ -678,15 +681,15 @@ TEST_CASE("the machine reads the token ids from memory", "[run][classifier]") {
   RunRequest request;
   request.keep_tensors = true;
   const RunResult a = run_scenario(*scenario, request);
-  CHECK(a.tokens == random_tokens(scenario->network, 1));
-  CHECK(a.tensors.count("logits") == 1);
-  CHECK(a.weights.at("embedding.token").shape == std::vector<u64>{300, 64});
+  CHECK(a.data.tokens == random_tokens(scenario->network, 1));
+  CHECK(a.data.tensors.count("logits") == 1);
+  CHECK(a.data.weights.at("embedding.token").shape == std::vector<u64>{300, 64});
 
-  const Tensor& table = a.weights.at("embedding.token");
-  const Tensor& position = a.weights.at("embedding.position");
-  const Tensor& input = a.tensors.at("input");
+  const Tensor& table = a.data.weights.at("embedding.token");
+  const Tensor& position = a.data.weights.at("embedding.position");
+  const Tensor& input = a.data.tensors.at("input");
   for (u64 t = 0; t < 64; ++t) {
-    const float sum = from_half(table.data[a.tokens[t] * 64 + 5]) + from_half(position.data[t * 64 + 5]);
+    const float sum = from_half(table.data[a.data.tokens[t] * 64 + 5]) + from_half(position.data[t * 64 + 5]);
     CHECK(input.data[t * 64 + 5] == to_half(static_cast<double>(sum)));
   }
 }

@@ -91,8 +91,8 @@ TEST_CASE("the half spectrum of a transform stays in the scratchpad where it fit
       const u64 planes = (plan.fft == FftForm::real ? 1 : 2) * c.batch * c.tokens * c.hidden * 2;
       CHECK(with + planes <= without);
       // The DRAM moves what the plan says.
-      CHECK(run.dram_read_bytes + run.dram_written_bytes ==
-            with + run.statistics.at("sequencer").at("ring_fetch_bytes").get<u64>());
+      CHECK(run.work.dram_read_bytes + run.work.dram_written_bytes ==
+            with + run.records.statistics.at("sequencer").at("ring_fetch_bytes").get<u64>());
     }
   }
   CHECK(stay >= 8);
@@ -141,8 +141,8 @@ TEST_CASE("tokens stay in the scratchpad between layers where they fit", "[compi
       CHECK(other.resident_token_bytes == 0);
       // Two layers read the columns of their transforms, and after a norm also the residual, from the scratchpad.
       CHECK(bytes_of(plan) + 2 * c.batch * c.tokens * c.hidden * 2 <= bytes_of(other));
-      CHECK(run.dram_read_bytes + run.dram_written_bytes ==
-            bytes_of(plan) + run.statistics.at("sequencer").at("ring_fetch_bytes").get<u64>());
+      CHECK(run.work.dram_read_bytes + run.work.dram_written_bytes ==
+            bytes_of(plan) + run.records.statistics.at("sequencer").at("ring_fetch_bytes").get<u64>());
     }
   }
   CHECK(stay >= 8);

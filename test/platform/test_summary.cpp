@@ -22,19 +22,19 @@ using Catch::Matchers::Contains;
 
 bvp::RunResult sample_result() {
   bvp::RunResult result;
-  result.scenario = "demo";
+  result.setup.scenario = "demo";
   result.cycles = 2000000;
   result.time_s = 2e-3;
-  result.flops = 1000000000;
+  result.work.flops = 1000000000;
   result.peak_flops_per_s = 1e12;
-  result.lane_operations = 640000000;
-  result.dram_read_bytes = 1000;
-  result.dram_written_bytes = 500;
-  result.energy_j = 0.01;
-  result.energy_profile = "silicon";
-  result.energy_by_component_j = {{"pe", 0.006}, {"dram", 0.004}};
-  result.utilisation = {0.05, 0.9, 0.2, 0.04};
-  result.units["cal"] = {{"issue", 90}, {"no_ready_block", 10}};
+  result.work.lane_operations = 640000000;
+  result.work.dram_read_bytes = 1000;
+  result.work.dram_written_bytes = 500;
+  result.energy.total_j = 0.01;
+  result.pricing.profile = "silicon";
+  result.energy.by_component_j = {{"pe", 0.006}, {"dram", 0.004}};
+  result.activity.utilisation = {0.05, 0.9, 0.2, 0.04};
+  result.activity.units["cal"] = {{"issue", 90}, {"no_ready_block", 10}};
   result.verification.checked = true;
   result.verification.tolerance = 2e-2;
   result.verification.relative_error = 1e-3;
@@ -54,8 +54,8 @@ bvp::RunResult sample_result() {
   kernel.cycles = 123456789012;
   kernel.steady = bvp::Utilisation{0, 0.95, 0, 0};
   result.kernels.push_back(kernel);
-  result.host_seconds = 0.5;
-  result.statistics = {{"cpu", {{"instructions", 5}}}};
+  result.host.seconds = 0.5;
+  result.records.statistics = {{"cpu", {{"instructions", 5}}}};
   return result;
 }
 
@@ -119,9 +119,9 @@ TEST_CASE("summary.json has the documented keys", "[summary]") {
 TEST_CASE("What depends on the host, the command and the moment is in host_run", "[summary]") {
   bvp::RunResult result = sample_result();
   const auto before = bvp::summary_json(result);
-  result.host_seconds = 77;
-  result.host_setup_seconds = 78;
-  result.host_verify_seconds = 79;
+  result.host.seconds = 77;
+  result.host.setup_seconds = 78;
+  result.host.verify_seconds = 79;
   bvp::Provenance provenance;
   provenance.command = {"butterfly-vp", "run"};
   bvp::describe_host(provenance);
@@ -150,19 +150,19 @@ TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
   CHECK_THAT(table, Contains("(profile silicon, with DRAM)"));
   CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit").is_null());
   CHECK_THAT(words(bvp::summary_table(result)), Contains("silicon, with DRAM)"));
-  result.energy_dram_pj_per_bit = 8;
+  result.pricing.dram_pj_per_bit = 8;
   CHECK(bvp::summary_json(result).at("energy_dram_pj_per_bit") == 8);
   CHECK_THAT(words(bvp::summary_table(result)), Contains("silicon, with DRAM at 8 pJ/bit)"));
-  result.energy_dram_pj_per_bit.reset();
-  result.energy_scaled = true;
-  result.energy_technology_nm = 7;
-  result.energy_voltage = 0.65;
+  result.pricing.dram_pj_per_bit.reset();
+  result.pricing.scaled = true;
+  result.pricing.technology_nm = 7;
+  result.pricing.voltage = 0.65;
   CHECK_THAT(words(bvp::summary_table(result)), Contains("(profile silicon at 7 nm, 0.65 V, with DRAM)"));
   CHECK(bvp::summary_json(result).at("energy_voltage") == 0.65);
   CHECK_THAT(words(bvp::summary_table(result)), !Contains("used: kernels"));
-  result.array.rows = 3;
-  result.array.columns = 5;
-  result.array.used_pes = 8;
+  result.activity.array.rows = 3;
+  result.activity.array.columns = 5;
+  result.activity.array.used_pes = 8;
   CHECK_THAT(words(bvp::summary_table(result)), Contains("8 of 15 used: kernels take a power of two of rows"));
   result.failure = "the time limit was reached";
   CHECK_THAT(words(bvp::summary_table(result)), Contains("FAILED: the time limit was reached"));
@@ -170,7 +170,7 @@ TEST_CASE("The table fits the terminal and tells the result", "[summary]") {
 
 TEST_CASE("The table of a large network fits one screen, unless all of it is asked for", "[summary]") {
   bvp::RunResult result = sample_result();
-  result.energy_by_component_j = {{"pe", 0.006}, {"dram", 0.004}, {"mesh", 3e-9}, {"cpu", 1e-5}, {"dma", 1e-5}};
+  result.energy.by_component_j = {{"pe", 0.006}, {"dram", 0.004}, {"mesh", 3e-9}, {"cpu", 1e-5}, {"dma", 1e-5}};
   result.layers.clear();
   result.kernels.clear();
   bvp::u64 cycles = 0;
@@ -234,8 +234,8 @@ TEST_CASE("A run's directory holds what was asked for", "[summary]") {
   CHECK(written.at("norm") == "post");
   CHECK(written.at("epsilon") == 1e-5);
 
-  result.tensors["input"] = {{1}, {0}};
-  result.weights["w"] = {{1}, {0}};
+  result.data.tensors["input"] = {{1}, {0}};
+  result.data.weights["w"] = {{1}, {0}};
   result.failure = "text that is not UTF-8: \xff";
   bvp::write_run(directory.path() / "a", result, network, {{"run.seed", 1}});
   CHECK(fs::exists(directory.path() / "a/tensors.safetensors"));

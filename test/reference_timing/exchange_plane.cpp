@@ -10,9 +10,11 @@ namespace bvp::ticking {
 
 ExchangePlane::ExchangePlane(const Machine& machine)
     : machine_(machine),
-      width_(machine.link_bytes == 0 ? 1 : (2 * machine.lanes + machine.link_bytes - 1) / machine.link_bytes),
+      width_(machine.mesh.link_bytes == 0
+                 ? 1
+                 : (2 * machine.lanes + machine.mesh.link_bytes - 1) / machine.mesh.link_bytes),
       links_(std::size_t{machine.pes()} * outputs_) {
-  if (machine.ejection_latency == 0 || machine.link_latency == 0) {
+  if (machine.mesh.ejection_latency == 0 || machine.mesh.link_latency == 0) {
     throw std::runtime_error("vectors must take a cycle at least");
   }
   // Who has the first choice at the beginning is nowhere said.
@@ -34,14 +36,14 @@ unsigned ExchangePlane::output(unsigned pe, unsigned destination) const {
   if (dx == 0 && dy == 0) return outputs_ - 1;
   const int steps = dx != 0 ? dx : dy;
   const unsigned direction = (dx != 0 ? 0 : 2) + (steps < 0 ? 1 : 0);
-  const bool is_long = machine_.skip_links && (steps >= 2 || steps <= -2);
+  const bool is_long = machine_.mesh.skip_links && (steps >= 2 || steps <= -2);
   return direction + (is_long ? directions : 0);
 }
 
 bool ExchangePlane::has_credit(Link& link, Cycle now) const {
   auto& held = link.held_until;
   held.erase(std::remove_if(held.begin(), held.end(), [&](Cycle last) { return last < now; }), held.end());
-  return link.buffer.size() + held.size() < machine_.buffer_entries;
+  return link.buffer.size() + held.size() < machine_.mesh.buffer_entries;
 }
 
 std::vector<unsigned> ExchangePlane::tick(Cycle now) {
@@ -105,10 +107,10 @@ std::vector<unsigned> ExchangePlane::serve(Cycle now, bool ejections) {
       before.held_until.push_back(now + width_ - 1);
     }
     if (move.output % outputs_ == outputs_ - 1) {
-      late_vectors_.push_back({move.parcel, now + width_ - 1 + machine_.ejection_latency});
+      late_vectors_.push_back({move.parcel, now + width_ - 1 + machine_.mesh.ejection_latency});
     } else {
       ++on_links_;
-      link.buffer.push_back({move.parcel, now + machine_.link_latency});
+      link.buffer.push_back({move.parcel, now + machine_.mesh.link_latency});
     }
   }
   return taken;
@@ -122,7 +124,7 @@ void ExchangePlane::send_token(unsigned source, unsigned destination, unsigned e
   token.source = source;
   token.destination = destination;
   token.edge = edge;
-  late_tokens_.push_back({token, now + Cycle{machine_.control_hop_latency} * hops + 1});
+  late_tokens_.push_back({token, now + Cycle{machine_.mesh.control_hop_latency} * hops + 1});
 }
 
 std::vector<Parcel> ExchangePlane::take(std::vector<Late>& late, Cycle cycle) {

@@ -18,28 +18,32 @@ enum class Arbiter : std::uint8_t {
 struct Machine {
   unsigned rows = 4, columns = 4, lanes = 32;
 
-  // PEs
-  unsigned operand_vectors = 256, accumulators = 32;
-  /// Ports of a bank read or write a vector a cycle; banks 0: all vectors that want to be read or written are.
-  unsigned operand_banks = 0, operand_ports = 1;
-  bool operand_bank_hash = true;
-  unsigned cal_latency = 4, max_latency = 2, special_latency = 8, special_divisor = 4;
-  /// Whether a Cal segment waits for results of the one before that are still in a pipeline.
-  bool hazards_across_segments = false;
-  unsigned token_latency = 0;  // cycles from a token to the issue that it allows
+  struct Pe {
+    unsigned operand_vectors = 256, accumulators = 32;
+    /// Ports of a bank read or write a vector a cycle; banks 0: all vectors that want to be read or written are.
+    unsigned operand_banks = 0, operand_ports = 1;
+    bool operand_bank_hash = true;
+    unsigned cal_latency = 4, max_latency = 2, special_latency = 8, special_divisor = 4;
+    /// Whether a Cal segment waits for results of the one before that are still in a pipeline.
+    bool hazards_across_segments = false;
+    unsigned token_latency = 0;  // cycles from a token to the issue that it allows
+  } pe;
 
-  // scratchpad
-  unsigned banks = 16, bank_ports = 1;
-  unsigned request_latency = 1, array_latency = 2, response_latency = 1, hop_latency = 1;
-  unsigned outstanding = 16;
-  Arbiter arbiter = Arbiter::oldest_firing;
-  unsigned queue_entries = ~0u;  // vectors of a channel from their issue until a bank's answer to it that it has served
-  unsigned return_ports = ~0u;   // vectors that may come back to a PE in a cycle
+  struct Scratchpad {
+    unsigned banks = 16, bank_ports = 1;
+    unsigned request_latency = 1, array_latency = 2, response_latency = 1, hop_latency = 1;
+    unsigned outstanding = 16;
+    Arbiter arbiter = Arbiter::oldest_firing;
+    /// Vectors of a channel between their issue and the answer of the bank that has served them.
+    unsigned queue_entries = ~0u;
+    unsigned return_ports = ~0u;  // vectors that may come back to a PE in a cycle
+  } scratchpad;
 
-  // mesh
-  unsigned link_latency = 1, link_bytes = 0, ejection_latency = 1, buffer_entries = 2;
-  bool skip_links = false;
-  unsigned control_hop_latency = 1;
+  struct Mesh {
+    unsigned link_latency = 1, link_bytes = 0, ejection_latency = 1, buffer_entries = 2;
+    bool skip_links = false;
+    unsigned control_hop_latency = 1;
+  } mesh;
 
   /// Who comes first of PEs that are equal otherwise: 0: the first in row-major order, 1: the last; above: an order
   /// drawn anew for each cycle, from this seed.

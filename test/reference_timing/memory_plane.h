@@ -42,8 +42,10 @@ class MemoryPlane {
     Cycle arrival;
   };
   [[nodiscard]] unsigned bank_of(std::uint32_t address) const;
-  [[nodiscard]] Cycle hops(unsigned pe) const { return Cycle{machine_.hop_latency} * (pe % machine_.columns); }
-  [[nodiscard]] Cycle way_there(unsigned pe) const { return machine_.request_latency + hops(pe); }
+  [[nodiscard]] Cycle hops(unsigned pe) const {
+    return Cycle{machine_.scratchpad.hop_latency} * (pe % machine_.columns);
+  }
+  [[nodiscard]] Cycle way_there(unsigned pe) const { return machine_.scratchpad.request_latency + hops(pe); }
   [[nodiscard]] static unsigned channel(unsigned pe, bool store) { return 2 * pe + (store ? 1 : 0); }
   struct Bank {
     using Place = std::vector<Waiting>::iterator;

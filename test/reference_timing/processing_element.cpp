@@ -14,12 +14,11 @@ ProcessingElement::ProcessingElement(const Machine& machine, const KernelImage& 
       index_(index),
       edges_of_(kernel.segments.size()),
       place_(kernel.segments.size()),
-      token_arrival_(kernel.edges.size()),
-      vector_ready_(machine.operand_vectors),
-      accumulator_ready_(machine.accumulators),
-      ports_taken_(machine.operand_banks) {
+      vector_ready_(machine.pe.operand_vectors),
+      accumulator_ready_(machine.pe.accumulators),
+      ports_taken_(machine.pe.operand_banks) {
   for (unsigned i = 0; i < kernel.edges.size(); ++i) {
-    tokens_.push_back(kernel.edges[i].initial);
+    edge_state_.push_back({kernel.edges[i].initial});
     edges_of_[kernel.edges[i].from].out.push_back(i);
     edges_of_[kernel.edges[i].to].in.push_back(i);
   }
@@ -84,7 +83,7 @@ bool ProcessingElement::ready(unsigned segment) {
   return std::all_of(edges.begin(), edges.end(), [&](unsigned edge) {
     const unsigned scope = kernel_.edges[edge].scope;
     const bool needed = skipped ? scope == 0 : is_first(segment, scope);
-    return !needed || tokens_[edge] > 0;
+    return !needed || edge_state_[edge].tokens > 0;
   });
 }
 
@@ -92,7 +91,7 @@ void ProcessingElement::skip(unsigned segment, Cycle now) {
   --launch_of(segment)->unfinished;
   ++place_[segment].launch;
   for (const unsigned edge : edges_of_[segment].in) {
-    if (kernel_.edges[edge].scope == 0) --tokens_[edge];
+    if (kernel_.edges[edge].scope == 0) --edge_state_[edge].tokens;
   }
   for (const unsigned edge : edges_of_[segment].out) {
     if (kernel_.edges[edge].scope == 0) produce(edge, now);
@@ -112,12 +111,13 @@ void ProcessingElement::skip_all(Cycle now) {
 }
 
 void ProcessingElement::token_arrived(unsigned edge, Cycle now) {
-  if (machine_.token_latency != 0) {
-    tokens_on_their_way_.push_back({edge, now + machine_.token_latency});
+  if (machine_.pe.token_latency != 0) {
+    tokens_on_their_way_.push_back({edge, now + machine_.pe.token_latency});
     return;
   }
-  ++tokens_.at(edge);
-  token_arrival_[edge] = now;
+  EdgeState& state = edge_state_.at(edge);
+  ++state.tokens;
+  state.arrival = now;
 }
 
 void ProcessingElement::produce(unsigned edge, Cycle now) {
@@ -215,7 +215,7 @@ void ProcessingElement::start(unsigned unit, unsigned segment, std::uint64_t num
     firing.base[s] = base;
   }
   for (const unsigned edge : edges_of_[segment].in) {
-    if (is_first(segment, kernel_.edges[edge].scope)) --tokens_[edge];
+    if (is_first(segment, kernel_.edges[edge].scope)) --edge_state_[edge].tokens;
   }
   move_on(segment);
   unit_[unit].firing = firing;
@@ -262,8 +262,9 @@ ProcessingElement::Operation ProcessingElement::operation(const Firing& firing) 
 
 void ProcessingElement::begin_cycle(Cycle now) {
   while (!tokens_on_their_way_.empty() && tokens_on_their_way_.front().arrival == now) {
-    ++tokens_.at(tokens_on_their_way_.front().edge);
-    token_arrival_[tokens_on_their_way_.front().edge] = now;
+    EdgeState& state = edge_state_.at(tokens_on_their_way_.front().edge);
+    ++state.tokens;
+    state.arrival = now;
     tokens_on_their_way_.pop_front();
   }
   for (const std::uint64_t number : std::exchange(loads_back_, {})) unit_[load_unit].window.remove(number);
@@ -282,7 +283,7 @@ void ProcessingElement::load_arrives(std::uint64_t number) {
 }
 
 void ProcessingElement::load_served(std::uint64_t number, std::uint64_t age) {
-  if (machine_.arbiter == Arbiter::oldest_firing) return;
+  if (machine_.scratchpad.arbiter == Arbiter::oldest_firing) return;
   const std::uint64_t firing = loads_under_way_.at(number).firing;
   if (--loads_unserved_.at(firing) != 0) return;
   loads_unserved_.erase(firing);
@@ -335,9 +336,9 @@ std::vector<ProcessingElement::MemoryVector> ProcessingElement::work(Cycle now, 
 
 unsigned ProcessingElement::bank_of(std::int64_t vector) const {
   auto rest = static_cast<std::uint64_t>(vector);
-  const std::uint64_t banks = machine_.operand_banks;
+  const std::uint64_t banks = machine_.pe.operand_banks;
   std::uint64_t bank = rest % banks;
-  if (banks == 1 || !machine_.operand_bank_hash) return static_cast<unsigned>(bank);
+  if (banks == 1 || !machine_.pe.operand_bank_hash) return static_cast<unsigned>(bank);
   for (rest /= banks; rest != 0; rest /= banks) bank ^= rest % banks;
   return static_cast<unsigned>(bank);
 }
@@ -345,7 +346,7 @@ unsigned ProcessingElement::bank_of(std::int64_t vector) const {
 bool ProcessingElement::take_port(std::int64_t vector) {
   if (!has_ports()) return true;
   unsigned& taken = ports_taken_[bank_of(vector)];
-  if (taken == machine_.operand_ports) return false;
+  if (taken == machine_.pe.operand_ports) return false;
   ++taken;
   return true;
 }
@@ -381,7 +382,7 @@ void ProcessingElement::issue_memory(unsigned number, Cycle now, bool has_room, 
     const Operation read = operation(ahead);
     if (take_port(read.address(read.instruction.a))) ++firing.read;
   }
-  const bool too_many = unit.window.next() - unit.window.oldest() >= machine_.outstanding;
+  const bool too_many = unit.window.next() - unit.window.oldest() >= machine_.scratchpad.outstanding;
   if (too_many || !has_room || (store && firing.read == firing.issued)) {
     ++cycles_[number].stall;
     return;
@@ -394,7 +395,7 @@ void ProcessingElement::issue_memory(unsigned number, Cycle now, bool has_room, 
     Arrival arrival;
     arrival.firing = firing.number;
     // Where the banks go by age its vectors do here too; or else they have none as long as not all have been served.
-    arrival.age = machine_.arbiter == Arbiter::oldest_firing ? firing.number : ~std::uint64_t{0};
+    arrival.age = machine_.scratchpad.arbiter == Arbiter::oldest_firing ? firing.number : ~std::uint64_t{0};
     if (firing.issued == 0) loads_unserved_[firing.number] = firing.total;
     arrival.slot = static_cast<unsigned>(transfer.address(transfer.instruction.d));
     arrival.load = true;
@@ -426,7 +427,7 @@ ProcessingElement::Ready* ProcessingElement::ready_of(const Operation& operation
 bool ProcessingElement::is_there(const Operation& operation, const Operand& operand, Cycle now) {
   const Ready* const ready = ready_of(operation, operand);
   if (ready == nullptr || ready->cycle <= now) return true;
-  return ready->firing != unit_[cal_unit].firing->number && !machine_.hazards_across_segments;
+  return ready->firing != unit_[cal_unit].firing->number && !machine_.pe.hazards_across_segments;
 }
 
 void ProcessingElement::work_cal(std::uint64_t number, Cycle now) {
@@ -453,7 +454,7 @@ void ProcessingElement::work_cal(std::uint64_t number, Cycle now) {
       const auto is_in = [&](const auto& list) { return std::find(list.begin(), list.end(), *vector) != list.end(); };
       if (!there || !vector || !has_ports() || is_in(collected_) || is_in(read)) continue;
       unsigned& of_bank = wanted[bank_of(*vector)];
-      if (of_bank < machine_.operand_ports) {
+      if (of_bank < machine_.pe.operand_ports) {
         ++of_bank;
         read.push_back(*vector);
       } else {
@@ -462,7 +463,7 @@ void ProcessingElement::work_cal(std::uint64_t number, Cycle now) {
     }
   }
   for (unsigned bank = 0; bank < wanted.size(); ++bank) {
-    if (wanted[bank] != 0 && wanted[bank] + ports_taken_[bank] > machine_.operand_ports) {
+    if (wanted[bank] != 0 && wanted[bank] + ports_taken_[bank] > machine_.pe.operand_ports) {
       if (issues) ++cycles_[cal_unit].stall;
       return halt(number, now);
     }
@@ -484,11 +485,11 @@ bool ProcessingElement::issue_cal(const Operation& operation, Cycle now) {
   const Instruction& instruction = operation.instruction;
   UnitState& unit = unit_[cal_unit];
   Firing& firing = *unit.firing;
-  Cycle slots = 1, latency = machine_.cal_latency;
-  if (instruction.kind == Instruction::Kind::maximum) latency = machine_.max_latency;
+  Cycle slots = 1, latency = machine_.pe.cal_latency;
+  if (instruction.kind == Instruction::Kind::maximum) latency = machine_.pe.max_latency;
   if (instruction.kind == Instruction::Kind::special) {
-    slots = std::min(machine_.special_divisor, machine_.lanes);
-    latency = machine_.special_latency + slots - 1;
+    slots = std::min(machine_.pe.special_divisor, machine_.lanes);
+    latency = machine_.pe.special_latency + slots - 1;
   }
   if (has_ports() && instruction.d.space == Space::vector) {
     const Result result{firing.number, now + latency - 1, bank_of(operation.address(instruction.d))};
@@ -497,7 +498,7 @@ bool ProcessingElement::issue_cal(const Operation& operation, Cycle now) {
     });
     unsigned taken = static_cast<unsigned>(others);
     if (latency == 1) taken += ports_taken_[result.bank];
-    if (taken >= machine_.operand_ports) return false;
+    if (taken >= machine_.pe.operand_ports) return false;
     results_.push_back(result);
   }
   ++cycles_[cal_unit].issue;
@@ -592,8 +593,8 @@ WaitReason ProcessingElement::reason_of(unsigned segment) {
   Cycle latest = launch_of(segment)->arrival;
   for (const unsigned index : edges_of_[segment].in) {
     const Edge& edge = kernel_.edges[index];
-    if (!is_first(segment, edge.scope) || token_arrival_[index] <= latest) continue;
-    latest = token_arrival_[index];
+    if (!is_first(segment, edge.scope) || edge_state_[index].arrival <= latest) continue;
+    latest = edge_state_[index].arrival;
     reason = edge.space ? wait_space : edge.peer_mask != 0 ? wait_flow : by_producer[kernel_.segments[edge.from].unit];
   }
   return reason;

@@ -159,6 +159,10 @@ class ProcessingElement {
     std::array<std::int64_t, streams> base;
     [[nodiscard]] std::int64_t address(const Operand& operand) const { return base[operand.stream] + operand.offset; }
   };
+  struct EdgeState {
+    unsigned tokens = 0;
+    Cycle arrival = 0;  // of the last token
+  };
   struct EdgesOf {
     std::vector<unsigned> in, out;
   };
@@ -197,7 +201,7 @@ class ProcessingElement {
   /// All that the firing of Cal has under way comes a cycle later.
   void halt(std::uint64_t firing, Cycle now);
   [[nodiscard]] unsigned bank_of(std::int64_t vector) const;
-  [[nodiscard]] bool has_ports() const { return machine_.operand_banks != 0; }
+  [[nodiscard]] bool has_ports() const { return machine_.pe.operand_banks != 0; }
   /// Takes a port of the vector's bank in this cycle; false: there is none left.
   bool take_port(std::int64_t vector);
   /// When a result is there that an operand may be.
@@ -218,8 +222,7 @@ class ProcessingElement {
   const unsigned index_;
   std::vector<EdgesOf> edges_of_;  // by segment
   std::vector<Place> place_;
-  std::vector<unsigned> tokens_;      // by edge
-  std::vector<Cycle> token_arrival_;  // by edge, of the last one
+  std::vector<EdgeState> edge_state_;  // by edge
   struct LateToken {
     unsigned edge;
     Cycle arrival;

@@ -19,11 +19,11 @@ MeshTimes run_on_reference(const MeshTraffic& traffic, const MeshTiming& timing)
   machine.rows = traffic.rows;
   machine.columns = traffic.columns;
   machine.lanes = 4;
-  machine.link_bytes = 8 / static_cast<unsigned>(timing.vector_cycles);
-  machine.link_latency = static_cast<unsigned>(timing.link_latency);
-  machine.ejection_latency = static_cast<unsigned>(timing.ejection_latency);
-  machine.buffer_entries = static_cast<unsigned>(timing.buffer_entries);
-  machine.skip_links = timing.skip_links;
+  machine.mesh.link_bytes = 8 / static_cast<unsigned>(timing.vector_cycles);
+  machine.mesh.link_latency = static_cast<unsigned>(timing.link_latency);
+  machine.mesh.ejection_latency = static_cast<unsigned>(timing.ejection_latency);
+  machine.mesh.buffer_entries = static_cast<unsigned>(timing.buffer_entries);
+  machine.mesh.skip_links = timing.skip_links;
   ticking::ExchangePlane mesh(machine);
 
   struct Source {

@@ -99,31 +99,31 @@ ticking::Machine machine_of(const SocParameters& soc) {
   machine.rows = number(soc.array.rows);
   machine.columns = number(soc.array.columns);
   machine.lanes = number(soc.array.lanes);
-  machine.operand_vectors = number(soc.pe.operand_vectors);
-  machine.accumulators = number(soc.pe.accumulators);
-  machine.operand_banks = number(soc.pe.operand_banks);
-  machine.operand_ports = number(soc.pe.operand_ports);
-  machine.operand_bank_hash = soc.pe.operand_bank_hash;
-  machine.cal_latency = number(soc.pe.cal_latency);
-  machine.max_latency = number(soc.pe.max_latency);
-  machine.special_latency = number(soc.pe.special_latency);
-  machine.special_divisor = number(soc.pe.special_divisor);
-  machine.banks = number(soc.scratchpad.banks);
-  machine.bank_ports = number(soc.scratchpad.ports);
-  machine.request_latency = number(soc.scratchpad.request_latency);
-  machine.array_latency = number(soc.scratchpad.array_latency);
-  machine.response_latency = number(soc.scratchpad.response_latency);
-  machine.hop_latency = number(soc.scratchpad.hop_latency);
-  machine.outstanding = number(soc.scratchpad.outstanding);
-  machine.arbiter = arbiter_of(soc.scratchpad.arbiter);
-  machine.queue_entries = number(soc.scratchpad.queue_entries);
-  machine.return_ports = number(soc.scratchpad.return_ports);
-  machine.link_latency = number(soc.mesh.link_latency);
-  machine.link_bytes = number(soc.mesh.link_bytes);
-  machine.ejection_latency = number(soc.mesh.ejection_latency);
-  machine.buffer_entries = number(soc.mesh.buffer_entries);
-  machine.skip_links = soc.mesh.skip_links;
-  machine.control_hop_latency = number(soc.mesh.control_hop_latency);
+  machine.pe.operand_vectors = number(soc.pe.operand_vectors);
+  machine.pe.accumulators = number(soc.pe.accumulators);
+  machine.pe.operand_banks = number(soc.pe.operand_banks);
+  machine.pe.operand_ports = number(soc.pe.operand_ports);
+  machine.pe.operand_bank_hash = soc.pe.operand_bank_hash;
+  machine.pe.cal_latency = number(soc.pe.cal_latency);
+  machine.pe.max_latency = number(soc.pe.max_latency);
+  machine.pe.special_latency = number(soc.pe.special_latency);
+  machine.pe.special_divisor = number(soc.pe.special_divisor);
+  machine.scratchpad.banks = number(soc.scratchpad.banks);
+  machine.scratchpad.bank_ports = number(soc.scratchpad.ports);
+  machine.scratchpad.request_latency = number(soc.scratchpad.request_latency);
+  machine.scratchpad.array_latency = number(soc.scratchpad.array_latency);
+  machine.scratchpad.response_latency = number(soc.scratchpad.response_latency);
+  machine.scratchpad.hop_latency = number(soc.scratchpad.hop_latency);
+  machine.scratchpad.outstanding = number(soc.scratchpad.outstanding);
+  machine.scratchpad.arbiter = arbiter_of(soc.scratchpad.arbiter);
+  machine.scratchpad.queue_entries = number(soc.scratchpad.queue_entries);
+  machine.scratchpad.return_ports = number(soc.scratchpad.return_ports);
+  machine.mesh.link_latency = number(soc.mesh.link_latency);
+  machine.mesh.link_bytes = number(soc.mesh.link_bytes);
+  machine.mesh.ejection_latency = number(soc.mesh.ejection_latency);
+  machine.mesh.buffer_entries = number(soc.mesh.buffer_entries);
+  machine.mesh.skip_links = soc.mesh.skip_links;
+  machine.mesh.control_hop_latency = number(soc.mesh.control_hop_latency);
   return machine;
 }
 
@@ -262,14 +262,14 @@ std::vector<Variant> variants() {
   using ticking::Arbiter;
   using ticking::Machine;
   return {
-      {"Cal waiting for results of the segment before, too", [](Machine& m) { m.hazards_across_segments = true; }},
-      {"a cycle from a token to the issue that it allows", [](Machine& m) { m.token_latency = 1; }},
-      {"banks that serve the oldest firing first", [](Machine& m) { m.arbiter = Arbiter::oldest_firing; }},
-      {"banks that serve who came first", [](Machine& m) { m.arbiter = Arbiter::first_come; }},
-      {"banks that serve in turn", [](Machine& m) { m.arbiter = Arbiter::round_robin; }},
-      {"queues to the banks without end", [](Machine& m) { m.queue_entries = ~0u; }},
-      {"any number of vectors back to a PE in a cycle", [](Machine& m) { m.return_ports = ~0u; }},
-      {"an operand memory of any number of ports", [](Machine& m) { m.operand_banks = 0; }},
+      {"Cal waiting for results of the segment before, too", [](Machine& m) { m.pe.hazards_across_segments = true; }},
+      {"a cycle from a token to the issue that it allows", [](Machine& m) { m.pe.token_latency = 1; }},
+      {"banks that serve the oldest firing first", [](Machine& m) { m.scratchpad.arbiter = Arbiter::oldest_firing; }},
+      {"banks that serve who came first", [](Machine& m) { m.scratchpad.arbiter = Arbiter::first_come; }},
+      {"banks that serve in turn", [](Machine& m) { m.scratchpad.arbiter = Arbiter::round_robin; }},
+      {"queues to the banks without end", [](Machine& m) { m.scratchpad.queue_entries = ~0u; }},
+      {"any number of vectors back to a PE in a cycle", [](Machine& m) { m.scratchpad.return_ports = ~0u; }},
+      {"an operand memory of any number of ports", [](Machine& m) { m.pe.operand_banks = 0; }},
   };
 }
 

@@ -10,11 +10,11 @@ namespace bvp {
 /// Bits of each field; all sizes are powers of two.
 struct DramAddressFields {
   explicit DramAddressFields(const DramParameters& parameters)
-      : interleave(bits(parameters.interleave_bytes)),
-        channel(bits(parameters.channels)),
-        group(bits(parameters.bank_groups)),
-        bank(bits(parameters.banks) - group),
-        column(bits(parameters.row_bytes) - access),
+      : interleave(bits(parameters.geometry.interleave_bytes)),
+        channel(bits(parameters.geometry.channels)),
+        group(bits(parameters.geometry.bank_groups)),
+        bank(bits(parameters.geometry.banks) - group),
+        column(bits(parameters.geometry.row_bytes) - access),
         hash(parameters.bank_hash) {}
 
   static constexpr unsigned access = __builtin_ctzll(dram_access_bytes);

@@ -96,10 +96,10 @@ std::unique_ptr<DramAddressMap> make_dram_address_map(const DramParameters& para
   return make(address_maps(), parameters.address_map, parameters);
 }
 std::unique_ptr<DramRefreshPolicy> make_dram_refresh_policy(const DramParameters& parameters) {
-  return make(refresh_policies(), parameters.refresh_policy, parameters);
+  return make(refresh_policies(), parameters.refresh.policy, parameters);
 }
 std::unique_ptr<DramWriteDrain> make_dram_write_drain(const DramParameters& parameters) {
-  return make(write_drains(), parameters.write_drain, parameters);
+  return make(write_drains(), parameters.writes.drain, parameters);
 }
 
 }  // namespace bvp

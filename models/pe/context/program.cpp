@@ -89,12 +89,12 @@ struct Operands {
 };
 
 /// One instruction of a Cal segment with all its trips of level 0.
-struct Step {
+struct InstructionRun {
   Opcode opcode;
   Operands d, a, b, c;
 };
 
-Step step_at(const SegmentProgram& program, std::size_t run) {
+InstructionRun run_at(const SegmentProgram& program, std::size_t run) {
   const CalRun& at = program.runs[run];
   const CalStrides& stride = program.strides[run % program.strides.size()];
   return {at.opcode, {at.d, stride.d}, {at.a, stride.a}, {at.b, stride.b}, {at.c, stride.c}};
@@ -129,8 +129,8 @@ bool are_apart(const SegmentProgram& program, std::initializer_list<Operands> al
 
 /// m0 = lo * w00, m1 = lo * w10, lo = hi * w01 + m0, hi = hi * w11 + m1, the temporaries in a stream of their own.
 bool is_butterfly(const SegmentProgram& program, std::size_t run) {
-  const Step m0 = step_at(program, run), m1 = step_at(program, run + 1);
-  const Step low = step_at(program, run + 2), high = step_at(program, run + 3);
+  const InstructionRun m0 = run_at(program, run), m1 = run_at(program, run + 1);
+  const InstructionRun low = run_at(program, run + 2), high = run_at(program, run + 3);
   const bool opcodes = m0.opcode == Opcode::muls && m1.opcode == Opcode::muls && low.opcode == Opcode::fmas &&
                        high.opcode == Opcode::fmas;
   const bool operands = m0.a == m1.a && low.d == m0.a && low.a == high.a && high.d == high.a && low.c == m0.d &&
@@ -141,10 +141,10 @@ bool is_butterfly(const SegmentProgram& program, std::size_t run) {
 
 /// m_re = hi_re * w_re - hi_im * w_im, m_im = hi_im * w_re + hi_re * w_im, hi = lo - m, lo = lo + m, likewise.
 bool is_complex_butterfly(const SegmentProgram& program, std::size_t run) {
-  const Step m_re = step_at(program, run), m_im = step_at(program, run + 1);
-  const Step sum_re = step_at(program, run + 2), sum_im = step_at(program, run + 3);
-  const Step hi_re = step_at(program, run + 4), hi_im = step_at(program, run + 5);
-  const Step lo_re = step_at(program, run + 6), lo_im = step_at(program, run + 7);
+  const InstructionRun m_re = run_at(program, run), m_im = run_at(program, run + 1);
+  const InstructionRun sum_re = run_at(program, run + 2), sum_im = run_at(program, run + 3);
+  const InstructionRun hi_re = run_at(program, run + 4), hi_im = run_at(program, run + 5);
+  const InstructionRun lo_re = run_at(program, run + 6), lo_im = run_at(program, run + 7);
   const bool opcodes = m_re.opcode == Opcode::muls && m_im.opcode == Opcode::muls && sum_re.opcode == Opcode::fnmas &&
                        sum_im.opcode == Opcode::fmas && hi_re.opcode == Opcode::sub && hi_im.opcode == Opcode::sub &&
                        lo_re.opcode == Opcode::add && lo_im.opcode == Opcode::add;
@@ -164,15 +164,15 @@ bool is_complex_butterfly(const SegmentProgram& program, std::size_t run) {
 /// One instruction whose trips of level 0 are both outputs of a butterfly. Whoever reads both inputs first and then
 /// writes gets the same.
 bool is_pair_of_outputs(const SegmentProgram& program, std::size_t run) {
-  const Step step = step_at(program, run);
-  if (step.opcode != Opcode::fmar || program.repeat != 2 || step.a.stride != 0 || step.b.stride != 0) return false;
+  const InstructionRun both = run_at(program, run);
+  if (both.opcode != Opcode::fmar || program.repeat != 2 || both.a.stride != 0 || both.b.stride != 0) return false;
   const auto place = [&](const Access& access) { return i64{program.streams[access.stream].base} + access.offset; };
-  return place(step.d.first) != place(step.a.first) && place(step.d.first) != place(step.b.first);
+  return place(both.d.first) != place(both.a.first) && place(both.d.first) != place(both.b.first);
 }
 
 /// lo' = fmar(lo, hi) to another place, then hi' = fmar(lo, hi) in place.
 bool is_normal_butterfly(const SegmentProgram& program, std::size_t run) {
-  const Step low = step_at(program, run), high = step_at(program, run + 1);
+  const InstructionRun low = run_at(program, run), high = run_at(program, run + 1);
   const bool operands = low.a == high.a && low.b == high.b && high.d == high.b;
   return low.opcode == Opcode::fmar && high.opcode == Opcode::fmar && operands &&
          are_apart(program, {low.d, low.a, low.b});

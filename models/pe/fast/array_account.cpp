@@ -25,7 +25,7 @@ void ArrayAccount::busy(const Firing& firing, const BusyCycles& cycles, const Pa
   if (!booked.alike()) booked.set(active.pes, sum_.counted_until(firing.unit));
 }
 
-void ArrayAccount::rest_until(Cycle now, u64 kernel_pes, const LaunchShares::Launch* ended) {
+void ArrayAccount::rest_until(Cycle now, u64 kernel_pes, const LaunchShares::SharedLaunch* ended) {
   for (std::size_t number = 0; number < unit_count; ++number) {
     const auto unit = static_cast<Unit>(number);
     BookedUntil& booked = booked_[number];

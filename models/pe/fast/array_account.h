@@ -34,7 +34,7 @@ class ArrayAccount {
   void busy(const Firing& firing, const BusyCycles& cycles, const Participants& active, u64 counted);
   /// Counts that all units have waited until `now`.
   /// @param ended  the launch that they were waiting to end, the last one; null: there is no launch
-  void rest_until(Cycle now, u64 kernel_pes, const LaunchShares::Launch* ended);
+  void rest_until(Cycle now, u64 kernel_pes, const LaunchShares::SharedLaunch* ended);
   /// Counts that the PEs outside of the kernel's array have waited until `now`.
   void outside_until(Cycle now, u64 kernel_pes);
 

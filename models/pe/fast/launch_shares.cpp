@@ -45,7 +45,7 @@ u64 LaunchShares::take_active(const Context& context, Cycle from, Cycle now) {
   if (context.pes.uniform) return (now - from) * context.pes.count();
   active_until_.resize(std::max(active_until_.size(), context.pes.count()), 0);
   u64 cycles = 0;
-  for (const Launch& launch : launches_) {
+  for (const SharedLaunch& launch : launches_) {
     for (std::size_t pe = 0; pe < launch.of_pe.size(); ++pe) {
       const Cycle begin = std::max({from, launch.arrival, active_until_[pe]});
       const Cycle end = launch.end(pe, now);

@@ -15,9 +15,10 @@ class LaunchShares {
   /// What a launch has left to do on one PE.
   struct Share {
     u32 unfinished = 0;  ///< segments that have firings left
-    Cycle end = 0;       ///< of those that have none, the last one's
+    Cycle end = 0;       ///< the end of the last firing of the other segments
   };
-  struct Launch {
+  /// A launch, and what each PE has left to do of it.
+  struct SharedLaunch {
     Cycle arrival = 0;
     std::vector<Share> of_pe;  ///< empty: all PEs end with the launch
     /// The cycle in which the PE has nothing left to do of the launch, which goes on until `now` at least.
@@ -31,9 +32,9 @@ class LaunchShares {
   /// Resets the oldest launch, none of whose firings has been counted.
   void restart(const Context& context, const TokenGraph::Launch& launch);
   /// The launch with this number, counted since clear().
-  [[nodiscard]] Launch& launch(u64 number) { return launches_[number - first_]; }
-  [[nodiscard]] Launch& front() { return launches_.front(); }
-  [[nodiscard]] const Launch& back() const { return launches_.back(); }
+  [[nodiscard]] SharedLaunch& launch(u64 number) { return launches_[number - first_]; }
+  [[nodiscard]] SharedLaunch& front() { return launches_.front(); }
+  [[nodiscard]] const SharedLaunch& back() const { return launches_.back(); }
   void pop() {
     launches_.pop_front();
     ++first_;
@@ -51,7 +52,7 @@ class LaunchShares {
   [[nodiscard]] u64 take_active(const Context& context, Cycle from, Cycle now);
 
  private:
-  std::deque<Launch> launches_;
+  std::deque<SharedLaunch> launches_;
   u64 first_ = 0;                    // number of launches_.front()
   std::vector<Cycle> active_until_;  // by PE: counted so far
 };

@@ -61,11 +61,11 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
   /// A launch that was counted from its journal up to now is run after all: without transactions and without counting.
   struct Repetition {
     const LaunchJournal& journal;
-    std::size_t packets = 0;  // of the journal, repeated so far
+    std::size_t packets = 0;  // the packets of the journal that have been repeated so far
   };
   /// How a firing proceeds.
   struct Course {
-    std::string error;  // why it has failed; empty: it has not
+    std::string error;  // why the firing has failed; empty: it has not failed
     BusyCycles busy;
     Cycle done = 0;  // when the results of the firing are in place
   };
@@ -73,7 +73,7 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
     const Context& context;
     const Firing& firing;
     const Participants& active;
-    u64 counted = 0;  // PEs for which it is counted: none in a repetition
+    u64 counted = 0;  // PEs for which the firing is counted: none in a repetition
     [[nodiscard]] const SegmentProgram& segment() const { return context.program.segments[firing.segment]; }
   };
 

@@ -76,24 +76,24 @@ bool TokenGraph::segment_done(u64 launch) {
 void TokenGraph::produce(u32 edge, Cycle now) {
   ++edges_[edge].tokens;
   edges_[edge].last_arrival = now;
-  todo_.push_back({Task::Kind::arm, program_->edges[edge].to, 0});
+  todo_.push_back({Pending::Kind::arm, program_->edges[edge].to, 0});
 }
 
 void TokenGraph::arrive(u32 edge, Cycle now) { produce(edge, now); }
 
 void TokenGraph::end_firing(const GraphEvent& event) {
-  if (event.last_of_launch) todo_.push_back({Task::Kind::segment_done, 0, event.launch});
+  if (event.last_of_launch) todo_.push_back({Pending::Kind::segment_done, 0, event.launch});
   const std::vector<u32>& edges = program_->segments[event.index].out_edges;
   for (auto edge = edges.rbegin(); edge != edges.rend(); ++edge) {
     const EdgeProgram& target = program_->edges[*edge];
-    if (target.scope >= event.produces && !target.rides) todo_.push_back({Task::Kind::produce, *edge, 0});
+    if (target.scope >= event.produces && !target.rides) todo_.push_back({Pending::Kind::produce, *edge, 0});
   }
 }
 
 void TokenGraph::arm_all() {
   for (auto unit = units_.rbegin(); unit != units_.rend(); ++unit) {
     for (auto segment = unit->segments.rbegin(); segment != unit->segments.rend(); ++segment) {
-      todo_.push_back({Task::Kind::arm, *segment, 0});
+      todo_.push_back({Pending::Kind::arm, *segment, 0});
     }
   }
 }
@@ -145,11 +145,11 @@ void TokenGraph::skip(u32 segment) {
   for (const u32 edge : program.in_edges) {
     if (program_->edges[edge].scope == 0) --edges_[edge].tokens;
   }
-  todo_.push_back({Task::Kind::arm, segment, 0});
-  todo_.push_back({Task::Kind::empty_segment_done, 0, state_[segment].launch++});
+  todo_.push_back({Pending::Kind::arm, segment, 0});
+  todo_.push_back({Pending::Kind::empty_segment_done, 0, state_[segment].launch++});
   // Of a segment that skips an empty launch only the edges of scope 0 fire; a scope-0 segment has no others.
   for (auto edge = program.out_edges.rbegin(); edge != program.out_edges.rend(); ++edge) {
-    if (program_->edges[*edge].scope == 0) todo_.push_back({Task::Kind::produce, *edge, 0});
+    if (program_->edges[*edge].scope == 0) todo_.push_back({Pending::Kind::produce, *edge, 0});
   }
 }
 
@@ -200,7 +200,7 @@ TokenGraph::Step TokenGraph::take(Unit unit, Cycle now) {
   firing.last_of_launch = firing.produces == 0;
   advance(firing.segment);
   look_at(unit);
-  todo_.push_back({Task::Kind::arm, firing.segment, 0});
+  todo_.push_back({Pending::Kind::arm, firing.segment, 0});
   return step;
 }
 

@@ -65,7 +65,7 @@ class TokenGraph {
   void arrive(u32 edge, Cycle now);
   /// @param event  of kind firing_ends
   void end_firing(const GraphEvent& event);
-  void look_at(Unit unit) { todo_.push_back({Task::Kind::serve, static_cast<u32>(unit), 0}); }
+  void look_at(Unit unit) { todo_.push_back({Pending::Kind::serve, static_cast<u32>(unit), 0}); }
   /// A launch has arrived: looks whether any segment can fire.
   void arm_all();
 
@@ -107,7 +107,7 @@ class TokenGraph {
     Cycle last_arrival = 0;
   };
   /// What is still to be handed out in this cycle; the last entry comes first.
-  struct Task {
+  struct Pending {
     enum class Kind : u8 { arm, serve, produce, segment_done, empty_segment_done } kind;
     u32 index;   // segment, unit or edge
     u64 launch;  // segment_done, empty_segment_done
@@ -143,32 +143,32 @@ class TokenGraph {
   std::deque<Launch> launches_;
   u64 first_launch_ = 0;  // number of launches_.front(), counted since start()
   bool weights_loaded_ = false;
-  std::vector<Task> todo_;
+  std::vector<Pending> todo_;
 };
 
 template <class IsFree>
 TokenGraph::Step TokenGraph::next(Cycle now, const IsFree& is_free) {
   while (!todo_.empty()) {
-    const Task task = todo_.back();
+    const Pending pending = todo_.back();
     todo_.pop_back();
-    switch (task.kind) {
-      case Task::Kind::arm:
-        arm(task.index, now);
+    switch (pending.kind) {
+      case Pending::Kind::arm:
+        arm(pending.index, now);
         break;
-      case Task::Kind::serve: {
-        const auto unit = static_cast<Unit>(task.index);
-        if (units_[task.index].ready == 0 || launches_.empty() || !is_free(unit)) break;
+      case Pending::Kind::serve: {
+        const auto unit = static_cast<Unit>(pending.index);
+        if (units_[pending.index].ready == 0 || launches_.empty() || !is_free(unit)) break;
         return take(unit, now);
       }
-      case Task::Kind::produce:
-        if (program_->edges[task.index].peer_mask != 0) return Token{task.index};
-        produce(task.index, now);
+      case Pending::Kind::produce:
+        if (program_->edges[pending.index].peer_mask != 0) return Token{pending.index};
+        produce(pending.index, now);
         break;
-      case Task::Kind::segment_done:
-        segment_done(task.launch);
+      case Pending::Kind::segment_done:
+        segment_done(pending.launch);
         break;
-      case Task::Kind::empty_segment_done:
-        if (segment_done(task.launch)) return EmptyLaunch{};
+      case Pending::Kind::empty_segment_done:
+        if (segment_done(pending.launch)) return EmptyLaunch{};
         break;
     }
   }

@@ -16,22 +16,22 @@ namespace bvp {
 /// which they began, because the tokens of an edge keep their order.
 class OpenFirings {
  public:
-  struct Firing {
+  struct OpenFiring {
     u64 ticket = 0;                     ///< by which the scratchpad knows it
     GraphEvent event;                   ///< its end
     bool issued = false, ends = false;  ///< all its vectors have been issued; its own end is known
   };
 
-  [[nodiscard]] std::deque<Firing>& of(Unit unit) { return open_[side(unit)]; }
+  [[nodiscard]] std::deque<OpenFiring>& of(Unit unit) { return open_[side(unit)]; }
   /// Returns when a firing ends whose end is known while no firing before it is open: at `end`, but not before the
   /// unit's earlier firings.
   Cycle end_in_order(Unit unit, Cycle end) { return last_end_[side(unit)] = std::max(last_end_[side(unit)], end); }
   /// The firing ends at `end`, but not before the unit's earlier firings. Posts its event, and the events of later
   /// firings that have waited for it.
-  void end(Unit unit, Firing& firing, Cycle end, EventQueue& events) {
+  void end(Unit unit, OpenFiring& firing, Cycle end, EventQueue& events) {
     firing.issued = firing.ends = true;
     firing.event.time = end;
-    std::deque<Firing>& open = of(unit);
+    std::deque<OpenFiring>& open = of(unit);
     for (; !open.empty() && open.front().ends; open.pop_front()) {
       open.front().event.time = end_in_order(unit, open.front().event.time);
       events.post(open.front().event);
@@ -40,7 +40,7 @@ class OpenFirings {
 
  private:
   [[nodiscard]] static std::size_t side(Unit unit) { return unit == Unit::load ? 0 : 1; }
-  std::array<std::deque<Firing>, 2> open_;
+  std::array<std::deque<OpenFiring>, 2> open_;
   std::array<Cycle, 2> last_end_{};
 };
 

@@ -24,7 +24,7 @@ constexpr double dram_efficiency = 0.87;
 
 /// The cycles in which the DRAM is busy with a tile.
 double dram_cycles(const CompilerTarget& target, const TileCost& cost) {
-  return static_cast<double>(cost.accessed_bytes) / (dram_efficiency * target.dram_bytes_per_cycle);
+  return static_cast<double>(cost.accessed_bytes) / (dram_efficiency * target.transfers.dram_bytes_per_cycle);
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kern
 
 u64 launch_cycles(const CompilerTarget& target, const Kernel& kernel, const std::array<u32, instance_levels>& counts) {
   const auto cycles = unit_cycles(target, kernel, counts);
-  return *std::max_element(cycles.begin(), cycles.end()) + target.launch_cycles + array_way_cycles;
+  return *std::max_element(cycles.begin(), cycles.end()) + target.launches.cycles + array_way_cycles;
 }
 
 u64 preparation_cycles(const CompilerTarget& target, const Kernel& kernel) {
@@ -61,36 +61,39 @@ u64 preparation_cycles(const CompilerTarget& target, const Kernel& kernel) {
   ImageHeader header;
   std::memcpy(&header, image.data(), sizeof(header));
   const u64 pes = u64{header.pe_rows} * header.pe_columns;
-  const double read = target.read_latency + static_cast<double>(image.size()) / target.image_bytes_per_cycle;
-  return static_cast<u64>(read) + (header.common_bytes + pes * header.per_pe_bytes) / target.config_bytes_per_cycle;
+  const double read =
+      target.transfers.read_latency + static_cast<double>(image.size()) / target.launches.image_bytes_per_cycle;
+  return static_cast<u64>(read) +
+         (header.common_bytes + pes * header.per_pe_bytes) / target.launches.config_bytes_per_cycle;
 }
 
 u64 transfer_cycles(const CompilerTarget& target, u64 bytes, u64 dram_run, u64 other_run, bool read) {
-  const u64 burst_bytes = std::min<u64>(target.dma_burst_bytes, std::max(dram_run, other_run));
+  const u64 burst_bytes = std::min<u64>(target.transfers.burst_bytes, std::max(dram_run, other_run));
   const auto burst = static_cast<double>(burst_bytes);
   const auto accessed = static_cast<double>(accessed_bytes(target, burst_bytes, dram_run));
   const double requests = std::max(1.0, burst / static_cast<double>(std::min(dram_run, other_run)));
-  const double of_dram = accessed / (dram_efficiency * target.dram_bytes_per_cycle);
-  const double idle_latency = read ? target.read_latency : target.write_latency;
-  const double dram_share = std::min(1.0, of_dram * target.dma_outstanding / idle_latency);
+  const double of_dram = accessed / (dram_efficiency * target.transfers.dram_bytes_per_cycle);
+  const double idle_latency = read ? target.transfers.read_latency : target.transfers.write_latency;
+  const double dram_share = std::min(1.0, of_dram * target.transfers.outstanding / idle_latency);
   const double latency = idle_latency * (1 + (contention - 1) * dram_share);
-  const double of_burst = std::max({of_dram, latency / target.dma_outstanding, requests});
+  const double of_burst = std::max({of_dram, latency / target.transfers.outstanding, requests});
   // A descriptor begins when the one before has ended.
-  return static_cast<u64>(static_cast<double>(bytes) / burst * of_burst + latency) + target.dma_setup_cycles;
+  return static_cast<u64>(static_cast<double>(bytes) / burst * of_burst + latency) + target.transfers.setup_cycles;
 }
 
 u64 accessed_bytes(const CompilerTarget& target, u64 bytes, u64 dram_run) {
   const auto whole = [&](u64 piece) {
-    return (piece + target.dram_access_bytes - 1) / target.dram_access_bytes * target.dram_access_bytes;
+    return (piece + target.transfers.dram_access_bytes - 1) / target.transfers.dram_access_bytes *
+           target.transfers.dram_access_bytes;
   };
-  const u64 run = std::min(bytes, dram_run), burst = target.dma_burst_bytes;
+  const u64 run = std::min(bytes, dram_run), burst = target.transfers.burst_bytes;
   const u64 of_run = run / burst * whole(burst) + whole(run % burst);
   return bytes / run * of_run + whole(bytes % run);
 }
 
 u64 task_cycles(const CompilerTarget& target, const TileCost& cost) {
   const u64 moving = cost.load_cycles + cost.store_cycles;
-  const auto commanding = static_cast<u64>(static_cast<double>(cost.commands) * target.firmware.command);
+  const auto commanding = static_cast<u64>(static_cast<double>(cost.commands) * target.firmware.command_cycles);
   const u64 busy = target.ping_pong
                        ? std::max({cost.compute_cycles, moving, static_cast<u64>(dram_cycles(target, cost))})
                        : cost.compute_cycles + moving;

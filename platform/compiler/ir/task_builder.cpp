@@ -85,7 +85,7 @@ void TaskBuilder::count_traffic(const Move& move, Traffic& traffic) const {
   const u64 source_run = fill ? bytes : run_of(descriptor, descriptor.source_stride);
   const u64 destination_run = run_of(descriptor, descriptor.destination_stride);
   if (fill && in_scratchpad(descriptor.destination)) {
-    traffic.load_cycles += target_->dma_setup_cycles + bytes / target_->dma_bytes_per_cycle;
+    traffic.load_cycles += target_->transfers.setup_cycles + bytes / target_->transfers.channel_bytes_per_cycle;
   }
   if (!fill && !in_scratchpad(descriptor.source)) {
     traffic.load_cycles += transfer_cycles(*target_, bytes, source_run, destination_run, true);
@@ -196,7 +196,7 @@ void TaskBuilder::move_panels(bool load, const MatrixPlace& place, const TileBuf
     return run_of(move.descriptor, load ? move.descriptor.source_stride : move.descriptor.destination_stride);
   };
   const u64 bytes = bytes_of(by_rows.descriptor), row_run = dram_run(by_rows);
-  if (row_run >= target_->dma_burst_bytes) {
+  if (row_run >= target_->transfers.burst_bytes) {
     add_dma(by_rows, load);
   } else if (accessed_bytes(*target_, bytes, row_run) < accessed_bytes(*target_, bytes, dram_run(by_panels))) {
     add_dma(by_panels, load, &by_rows);

@@ -95,9 +95,9 @@ class TaskBuilder {
 
   /// A buffer of at least `columns` columns and `rows` rows (0: the tile's).
   TileBuffer buffer(u64 columns, u32 rows = 0);
-  /// The same for a matrix that is accessed by column.
+  /// A buffer of at least `columns` columns and `rows` rows for a matrix that is accessed by column.
   TileBuffer column_buffer(u64 columns, u32 rows = 0);
-  /// The same at an offset that the caller chooses.
+  /// A buffer like that of buffer(), at an offset that the caller chooses.
   TileBuffer buffer_at(u32 offset, u64 columns, u32 rows = 0);
   [[nodiscard]] u32 buffer_size(u64 columns, u32 rows = 0) const;
 
@@ -116,7 +116,7 @@ class TaskBuilder {
             TileStrides strides);
   void store(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, bool varying,
              TileStrides strides);
-  /// Like load and store of `rows` rows, of which the last innermost tile moves `tail_rows`, maybe none.
+  /// Loads or stores `rows` rows of a tile; the last innermost tile moves `tail_rows` rows, maybe none.
   void load_rows(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, u32 tail_rows,
                  TileStrides strides) {
     move(true, place, columns, buffer, rows, tail_rows, strides);
@@ -125,7 +125,7 @@ class TaskBuilder {
                   TileStrides strides) {
     move(false, place, columns, buffer, rows, tail_rows, strides);
   }
-  /// Like load and store, but for column strips: `panels` panels per tile, `tail_panels` in the last innermost tile.
+  /// Loads or stores strips of columns: `panels` panels of each tile, `tail_panels` of the last innermost tile.
   void load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                   TileStrides strides);
   void store_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,

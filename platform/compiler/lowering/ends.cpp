@@ -235,84 +235,123 @@ MatrixPlace first_tokens(const Network& network, const MatrixPlace& input) {
   return place;
 }
 
-}  // namespace
+/// The tasks of the embedding: strips of columns of all tokens, one after the other.
+class EmbeddingTasks {
+ public:
+  EmbeddingTasks(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
+                 const MatrixPlace& output)
+      : plan_(plan),
+        target_(plan.target()),
+        network_(network),
+        output_(output),
+        table_(dram.constant(parameters.at("embedding.token"))),
+        position_(dram.constant(parameters.at("embedding.position"))) {
+    tokens_.count = network.batch * network.tokens;
+    tokens_.address = dram.allocate(tokens_.count * sizeof(u32));
+  }
 
-Embedding embedding(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
-                    const MatrixPlace& output) {
-  const CompilerTarget& target = plan.target();
-  const MatrixPlace table = dram.constant(parameters.at("embedding.token"));
-  const MatrixPlace position = dram.constant(parameters.at("embedding.position"));
-  Embedding result;
-  TokenPlace& tokens = result.tokens;
-  tokens.count = network.batch * network.tokens;
-  tokens.address = dram.allocate(tokens.count * sizeof(u32));
+  [[nodiscard]] Embedding make() const {
+    Embedding result;
+    result.tokens = tokens_;
+    const Strips strips = choose_strips();
+    for (u64 first = 0; first < network_.hidden; first += strips.width) {
+      const u64 end = std::min(first + strips.width, network_.hidden);
+      result.tasks.push_back(task_of(first, end, best_tiling(first, end, strips.packed)));
+    }
+    return result;
+  }
 
-  /// A part of the columns of all tokens: [first, end).
-  const auto make = [&](u64 first, u64 end, const Tiling& tiling) {
+ private:
+  struct Strips {
+    u64 width = 0;  // columns of a strip
+    bool packed = false;
+  };
+
+  /// @param count  lane groups of tokens in a tile; of a packed task, tokens
+  [[nodiscard]] Tiling tiling_of(u32 count, bool packed) const {
+    const auto batch = static_cast<u32>(network_.batch);
+    return packed ? TaskPlanner::packed_tiling(network_.tokens, count, {batch, 1})
+                  : plan_.tiling(network_.tokens, count, {batch, 1});
+  }
+
+  /// As few strips of whole panels as possible. Tasks are packed if not even a strip of one panel fits otherwise.
+  [[nodiscard]] Strips choose_strips() const {
+    const u64 panels = plan_.padded(network_.hidden) / target_.lanes;
+    Strips strips{network_.hidden, false};
+    for (u64 count = 1; !plan_.fits(task_of(0, strips.width, tiling_of(1, strips.packed))); ++count) {
+      if (count == panels) {
+        if (strips.packed || !plan_.may_pack()) {
+          throw plan_.does_not_fit(task_of(0, strips.width, tiling_of(1, strips.packed)));
+        }
+        strips.packed = true;
+        count = 0;
+      }
+      strips.width = std::min(network_.hidden, (panels + count) / (count + 1) * target_.lanes);
+    }
+    return strips;
+  }
+
+  /// The tiling of the columns [first, end) that costs least.
+  [[nodiscard]] Tiling best_tiling(u64 first, u64 end, bool packed) const {
+    const u32 most_rows = target_.tile_rows > 0 ? std::min(target_.tile_rows, gather_rows) : gather_rows;
+    const u32 most = packed ? std::min(target_.lanes, most_rows)
+                            : std::min(plan_.groups(network_.tokens), std::max(1u, most_rows / target_.lanes));
+    u64 best_cost = std::numeric_limits<u64>::max();
+    Tiling best;
+    // The kernel takes powers of two of packed rows.
+    for (u32 count = 1; count <= most; count += packed ? count : 1) {
+      const TaskBuilder task = task_of(first, end, tiling_of(count, packed));
+      if (!plan_.fits(task)) break;
+      const u64 cost = plan_.cost(task);
+      if (cost >= best_cost) continue;
+      best_cost = cost;
+      best = tiling_of(count, packed);
+    }
+    return best;
+  }
+
+  /// The columns [first, end) of all tokens.
+  [[nodiscard]] TaskBuilder task_of(u64 first, u64 end, const Tiling& tiling) const {
     const auto strip = [&](MatrixPlace place) {
       place.address += first * 2;
       place.columns = end - first;
       return place;
     };
-    TaskBuilder task(target, "embedding", layer_none, tiling.tiles, tiling.rows, tiling.tail_rows);
+    TaskBuilder task(target_, "embedding", layer_none, tiling.tiles, tiling.rows, tiling.tail_rows);
     if (tiling.packed) task.pack();
     // Rows of both tables are padded with zeros, so that whole panels are moved and added.
     const TileBuffer y = task.buffer(end - first), x = task.buffer(end - first);
     const auto of_tile = [&](u64 row_bytes) { return static_cast<i64>(row_bytes * tiling.rows); };
-    task.load(strip(position), plan.padded(end - first), x, tiling.rows, true, {of_tile(position.pitch), 0, 0});
-    task.gather(strip(table), tokens.address, y,
-                {of_tile(sizeof(u32)), static_cast<i64>(network.tokens * sizeof(u32)), 0});
+    task.load(strip(position_), plan_.padded(end - first), x, tiling.rows, true, {of_tile(position_.pitch), 0, 0});
+    task.gather(strip(table_), tokens_.address, y,
+                {of_tile(sizeof(u32)), static_cast<i64>(network_.tokens * sizeof(u32)), 0});
     AddSpec spec;
     spec.columns = end - first;
     spec.layout = y.layout;
-    const auto kernel = named("embedding", [&] { return plan.kernels().add(spec, task.groups()); });
+    const auto kernel = named("embedding", [&] { return plan_.kernels().add(spec, task.groups()); });
     LaunchStep step = launch_of(kernel, "embedding", "tokens and positions, value by value", task.groups());
     step.tail_count = task.tail_groups();
     step.registers = {{add_register::x, x.offset, false}, {add_register::y, y.offset, false}};
     step.results = {task.result(y, end - first)};
     task.add_launch(std::move(step));
-    task.store(strip(output), end - first, y, tiling.rows, true,
-               {of_tile(output.pitch), static_cast<i64>(network.tokens * output.pitch), 0});
+    task.store(strip(output_), end - first, y, tiling.rows, true,
+               {of_tile(output_.pitch), static_cast<i64>(network_.tokens * output_.pitch), 0});
     return task;
-  };
+  }
 
-  const auto batch = static_cast<u32>(network.batch);
-  const u64 panels = plan.padded(network.hidden) / target.lanes;
-  bool packed = false;
-  // Lane groups of tokens, or packed tokens.
-  const auto tiling_of = [&](u32 count) {
-    return packed ? TaskPlanner::packed_tiling(network.tokens, count, {batch, 1})
-                  : plan.tiling(network.tokens, count, {batch, 1});
-  };
-  // As few strips of whole panels as possible.
-  u64 width = network.hidden;
-  for (u64 count = 1; !plan.fits(make(0, width, tiling_of(1))); ++count) {
-    if (count == panels) {
-      if (packed || !plan.may_pack()) throw plan.does_not_fit(make(0, width, tiling_of(1)));
-      packed = true;
-      count = 0;
-    }
-    width = std::min(network.hidden, (panels + count) / (count + 1) * target.lanes);
-  }
-  const u32 most_rows = target.tile_rows > 0 ? std::min(target.tile_rows, gather_rows) : gather_rows;
-  const u32 most = packed ? std::min(target.lanes, most_rows)
-                          : std::min(plan.groups(network.tokens), std::max(1u, most_rows / target.lanes));
-  for (u64 first = 0; first < network.hidden; first += width) {
-    const u64 end = std::min(first + width, network.hidden);
-    u64 best_cost = std::numeric_limits<u64>::max();
-    Tiling best;
-    // The kernel takes powers of two of packed rows.
-    for (u32 count = 1; count <= most; count += packed ? count : 1) {
-      const TaskBuilder task = make(first, end, tiling_of(count));
-      if (!plan.fits(task)) break;
-      const u64 cost = plan.cost(task);
-      if (cost >= best_cost) continue;
-      best_cost = cost;
-      best = tiling_of(count);
-    }
-    result.tasks.push_back(make(first, end, best));
-  }
-  return result;
+  const TaskPlanner& plan_;
+  const CompilerTarget& target_;
+  const Network& network_;
+  const MatrixPlace& output_;
+  const MatrixPlace table_, position_;
+  TokenPlace tokens_;
+};
+
+}  // namespace
+
+Embedding embedding(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
+                    const MatrixPlace& output) {
+  return EmbeddingTasks(plan, dram, network, parameters, output).make();
 }
 
 Classifier classifier(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,

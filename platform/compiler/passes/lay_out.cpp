@@ -35,99 +35,10 @@ class Layout {
       : planner_(planner), target_(planner.target()), weight_area_(weight_area), dram_(dram), plan_(plan) {}
 
   CompiledNetwork make(u64 header_address, u64 ring_address) {
-    const u64 weight_area = half_bytes() - weight_area_;
     const MatrixPlaces& matrices = dram_.settle(plan_.tasks);
     set_places(matrices);
-    const auto settled = [&](const Step& step) { return matrices.settled(step); };
-    std::vector<Task> tasks;
-    std::vector<Step> steps;
-    for (u32 index = 0; index < plan_.tasks.size(); ++index) {
-      const TaskBuilder& builder = plan_.tasks[index];
-      const u64 weight_bytes = u64{builder.weight_words()} * 2;
-      const u64 area = weight_area + (index % 2) * half_bytes();
-      Task task{};
-      task.layer = builder.layer();
-      task.flags = index == 0 ? 0 : task_flag_depends;
-      task.tiles = builder.tiles();
-      task.first_step = static_cast<u32>(steps.size());
-      std::strncpy(reinterpret_cast<char*>(task.name.data()), printed_name(builder.name()).c_str(), printed_name_bytes);
-      TaskInfo info;
-      info.name = builder.name();
-      info.layer = builder.layer();
-      info.tiles = u64{task.tiles[0]} * task.tiles[1] * task.tiles[2];
-      info.tile_counts = builder.tiles();
-      info.tile_rows = builder.rows();
-      info.scratchpad_bytes = builder.buffer_bytes();
-      info.weight_bytes = weight_bytes;
-      info.dram_read_bytes = builder.dram_read_bytes() + info.weight_bytes;
-      info.dram_write_bytes = builder.dram_write_bytes();
-      info.predicted_cycles = planner_.cycles(builder);
-      if (weight_bytes > 0) {
-        const u64 address = dram_.allocate(weight_bytes);
-        if (target_.data) dram_.blob(address, [&builder] { return bytes_of(builder.weights()); });
-        DmaDescriptor descriptor{};
-        descriptor.source = address;
-        descriptor.destination = target_.scratchpad_base + area;
-        descriptor.length = static_cast<u32>(weight_bytes);
-        descriptor.count = {1, 1, 1};
-        steps.push_back(dma_step(descriptor, 0));
-        task.weight_steps = 1;
-      }
-      std::transform(builder.inputs().begin(), builder.inputs().end(), std::back_inserter(steps), settled);
-      task.input_steps = static_cast<u32>(builder.inputs().size());
-      const std::size_t first_launch = steps.size();
-      for (const LaunchStep& launch : builder.launches()) {
-        const TaskStep step{index, static_cast<u32>(steps.size() - task.first_step)};
-        steps.push_back(launch_step(launch, area));
-        KernelInfo kernel;
-        kernel.name = launch.name;
-        kernel.step = step;
-        kernel.layer = launch.layer;
-        kernel.instructions = static_cast<u32>(launch.kernel->code.size());
-        kernel.segments = static_cast<u32>(launch.kernel->segments.size());
-        kernel.image_bytes = steps.back().command.image_bytes;
-        kernel.mapping = launch.mapping;
-        kernel.predicted_cycles = step_cycles(target_, launch);
-        const auto moves = std::find_if(launch.registers.begin(), launch.registers.end(),
-                                        [](const LaunchStep::Register& reg) { return !reg.weights && !reg.resident; });
-        if (moves != launch.registers.end()) {
-          kernel.half_register = moves->number;
-          kernel.half_register_value = steps.back().command.registers[moves->number];
-          kernel.results = launch.results;
-        }
-        result_.kernels.push_back(std::move(kernel));
-      }
-      task.compute_steps = static_cast<u32>(builder.launches().size());
-      for (u64 tile = 0; tile < info.tiles; ++tile) {
-        const u64 fetched = fetched_image_bytes(steps, first_launch);
-        info.dram_read_bytes += fetched;
-        // All tiles from the second one on are equal.
-        if (tile == 1) {
-          info.dram_read_bytes += (info.tiles - 2) * fetched;
-          break;
-        }
-      }
-      std::transform(builder.outputs().begin(), builder.outputs().end(), std::back_inserter(steps), settled);
-      task.output_steps = static_cast<u32>(builder.outputs().size());
-      tasks.push_back(task);
-      result_.tasks.push_back(std::move(info));
-    }
-    NetworkHeader header{};
-    header.magic = network_magic;
-    header.version = network_version;
-    header.task_count = static_cast<u32>(tasks.size());
-    header.step_count = static_cast<u32>(steps.size());
-    header.layer_count = static_cast<u32>(plan_.layer_outputs.size());
-    header.half_bytes = static_cast<u32>(half_bytes());
-    header.tasks = dram_.allocate(tasks.size() * sizeof(Task));
-    header.steps = dram_.allocate(steps.size() * sizeof(Step));
-    header.ring = ring_address;
-    header.ring_entries = NetworkTables::ring_entries;
-    header.flags = target_.ping_pong ? 0 : network_flag_no_ping_pong;
-    header.output_channel = target_.dma_channels > 1 ? 1 : 0;
-    dram_.blob(header.tasks, tasks.data(), tasks.size() * sizeof(Task));
-    dram_.blob(header.steps, steps.data(), steps.size() * sizeof(Step));
-    dram_.blob(header_address, &header, sizeof(header));
+    for (u32 index = 0; index < plan_.tasks.size(); ++index) add_task(index, matrices);
+    write_tables(header_address, ring_address);
     result_.descriptor = header_address;
     result_.end = dram_.end();
     result_.blobs = dram_.take_blobs();
@@ -149,15 +60,133 @@ class Layout {
     result_.fft = plan_.fft;
     result_.resident_token_bytes = plan_.tokens_stay ? target_.token_bytes : 0;
     result_.sum_ways = sum_ways(target_);
-    result_.predicted_firmware_cycles = static_cast<u64>(target_.firmware.start + target_.firmware.end);
+    result_.predicted_firmware_cycles = static_cast<u64>(target_.firmware.start_cycles + target_.firmware.end_cycles);
   }
 
-  /// The bytes that the sequencer fetches for these launches, which are the last steps so far: each image that is not
-  /// configured already.
-  u64 fetched_image_bytes(const std::vector<Step>& steps, std::size_t first) {
+  /// Appends a task: its record, its steps, what reports say about it, and its kernels.
+  void add_task(u32 index, const MatrixPlaces& matrices) {
+    const auto settled = [&](const Step& step) { return matrices.settled(step); };
+    const TaskBuilder& builder = plan_.tasks[index];
+    const u64 area = half_bytes() - weight_area_ + (index % 2) * half_bytes();
+    Task task = record_of(builder);
+    task.flags = index == 0 ? 0 : task_flag_depends;
+    task.first_step = static_cast<u32>(steps_.size());
+    TaskInfo info = info_of(builder);
+    if (info.weight_bytes > 0) {
+      add_weight_step(builder, area);
+      task.weight_steps = 1;
+    }
+    std::transform(builder.inputs().begin(), builder.inputs().end(), std::back_inserter(steps_), settled);
+    task.input_steps = static_cast<u32>(builder.inputs().size());
+    const std::size_t first_launch = steps_.size();
+    for (const LaunchStep& launch : builder.launches()) {
+      const TaskStep step{index, static_cast<u32>(steps_.size() - task.first_step)};
+      steps_.push_back(launch_step(launch, area));
+      result_.kernels.push_back(info_of(launch, step));
+    }
+    task.compute_steps = static_cast<u32>(builder.launches().size());
+    info.dram_read_bytes += fetched_image_bytes(first_launch, info.tiles);
+    std::transform(builder.outputs().begin(), builder.outputs().end(), std::back_inserter(steps_), settled);
+    task.output_steps = static_cast<u32>(builder.outputs().size());
+    tasks_.push_back(task);
+    result_.tasks.push_back(std::move(info));
+  }
+
+  /// The record of a task, as far as it follows from the task alone.
+  [[nodiscard]] static Task record_of(const TaskBuilder& builder) {
+    Task task{};
+    task.layer = builder.layer();
+    task.tiles = builder.tiles();
+    std::strncpy(reinterpret_cast<char*>(task.name.data()), printed_name(builder.name()).c_str(), printed_name_bytes);
+    return task;
+  }
+
+  /// What reports say about a task; kernel images are not yet counted among the bytes that it reads.
+  [[nodiscard]] TaskInfo info_of(const TaskBuilder& builder) const {
+    const std::array<u32, 3>& tiles = builder.tiles();
+    TaskInfo info;
+    info.name = builder.name();
+    info.layer = builder.layer();
+    info.tiles = u64{tiles[0]} * tiles[1] * tiles[2];
+    info.tile_counts = tiles;
+    info.tile_rows = builder.rows();
+    info.scratchpad_bytes = builder.buffer_bytes();
+    info.weight_bytes = u64{builder.weight_words()} * 2;
+    info.dram_read_bytes = builder.dram_read_bytes() + info.weight_bytes;
+    info.dram_write_bytes = builder.dram_write_bytes();
+    info.predicted_cycles = planner_.cycles(builder);
+    return info;
+  }
+
+  /// What reports say about a launch, of which the step has just been appended.
+  [[nodiscard]] KernelInfo info_of(const LaunchStep& launch, const TaskStep& step) const {
+    const Command& command = steps_.back().command;
+    KernelInfo kernel;
+    kernel.name = launch.name;
+    kernel.step = step;
+    kernel.layer = launch.layer;
+    kernel.instructions = static_cast<u32>(launch.kernel->code.size());
+    kernel.segments = static_cast<u32>(launch.kernel->segments.size());
+    kernel.image_bytes = command.image_bytes;
+    kernel.mapping = launch.mapping;
+    kernel.predicted_cycles = step_cycles(target_, launch);
+    const auto moves = std::find_if(launch.registers.begin(), launch.registers.end(),
+                                    [](const LaunchStep::Register& reg) { return !reg.weights && !reg.resident; });
+    if (moves != launch.registers.end()) {
+      kernel.half_register = moves->number;
+      kernel.half_register_value = command.registers[moves->number];
+      kernel.results = launch.results;
+    }
+    return kernel;
+  }
+
+  /// Puts the weights of a task into DRAM and appends the step that brings them into the weight area of a half.
+  void add_weight_step(const TaskBuilder& builder, u64 area) {
+    const u64 bytes = u64{builder.weight_words()} * 2;
+    const u64 address = dram_.allocate(bytes);
+    if (target_.data) dram_.blob(address, [&builder] { return bytes_of(builder.weights()); });
+    DmaDescriptor descriptor{};
+    descriptor.source = address;
+    descriptor.destination = target_.scratchpad_base + area;
+    descriptor.length = static_cast<u32>(bytes);
+    descriptor.count = {1, 1, 1};
+    steps_.push_back(dma_step(descriptor, 0));
+  }
+
+  /// Puts the records of the network, of its tasks and of their steps into DRAM.
+  void write_tables(u64 header_address, u64 ring_address) {
+    NetworkHeader header{};
+    header.magic = network_magic;
+    header.version = network_version;
+    header.task_count = static_cast<u32>(tasks_.size());
+    header.step_count = static_cast<u32>(steps_.size());
+    header.layer_count = static_cast<u32>(plan_.layer_outputs.size());
+    header.half_bytes = static_cast<u32>(half_bytes());
+    header.tasks = dram_.allocate(tasks_.size() * sizeof(Task));
+    header.steps = dram_.allocate(steps_.size() * sizeof(Step));
+    header.ring = ring_address;
+    header.ring_entries = NetworkTables::ring_entries;
+    header.flags = target_.ping_pong ? 0 : network_flag_no_ping_pong;
+    header.output_channel = target_.dma_channels > 1 ? 1 : 0;
+    dram_.blob(header.tasks, tasks_.data(), tasks_.size() * sizeof(Task));
+    dram_.blob(header.steps, steps_.data(), steps_.size() * sizeof(Step));
+    dram_.blob(header_address, &header, sizeof(header));
+  }
+
+  /// The bytes of images that the sequencer fetches for all tiles of a task. The launches of the task are the steps
+  /// from `first` on.
+  u64 fetched_image_bytes(std::size_t first, u64 tiles) {
+    if (tiles == 0) return 0;
+    const u64 fetched = fetched_image_bytes(first);
+    // All tiles from the second one on are equal.
+    return tiles == 1 ? fetched : fetched + (tiles - 1) * fetched_image_bytes(first);
+  }
+
+  /// The same for one tile: each image is fetched that is not configured already.
+  u64 fetched_image_bytes(std::size_t first) {
     u64 fetched = 0;
-    for (std::size_t i = first; i < steps.size(); ++i) {
-      const Command& command = steps[i].command;
+    for (std::size_t i = first; i < steps_.size(); ++i) {
+      const Command& command = steps_[i].command;
       if (command.image != configured_image_) fetched += command.image_bytes;
       configured_image_ = command.image;
     }
@@ -215,6 +244,8 @@ class Layout {
   DramPlan& dram_;
   const EncoderPlan& plan_;
   CompiledNetwork result_;
+  std::vector<Task> tasks_;
+  std::vector<Step> steps_;
   std::map<const Kernel*, Image> images_;
   std::map<std::vector<u8>, Image> images_by_bytes_;
   u64 configured_image_ = 0;  // address of the image of the previous launch

@@ -15,10 +15,10 @@ class PerBank final : public DramRefreshPolicy {
  public:
   explicit PerBank(const DramParameters& parameters)
       : timing_(parameters),
-        banks_(static_cast<u64>(parameters.banks.get())),
+        banks_(static_cast<u64>(parameters.geometry.banks.get())),
         slot_(timing_.refi / banks_),
-        cycles_(DramTiming::cycles(parameters.refresh_bank_cycles)),
-        apart_(DramTiming::cycles(parameters.refresh_to_activate)) {
+        cycles_(DramTiming::cycles(parameters.refresh.bank_cycles)),
+        apart_(DramTiming::cycles(parameters.refresh.to_activate)) {
     if (cycles_ == 0) {
       report_error(parameters.name().c_str(),
                    "refresh_bank_cycles is 0, expected the clocks of the refresh of a bank (tRFCpb), as "

@@ -11,11 +11,11 @@ namespace {
 class Watermarks final : public DramWriteDrain {
  public:
   explicit Watermarks(const DramParameters& parameters)
-      : high_(static_cast<u32>(parameters.write_queue_high.get())),
-        low_(static_cast<u32>(parameters.write_queue_low.get())),
-        idle_(static_cast<Cycle>(parameters.write_idle.get())) {
-    const i64 entries = parameters.write_queue_entries;
-    if (parameters.write_queue_high > entries || low_ >= high_) {
+      : high_(static_cast<u32>(parameters.writes.queue_high.get())),
+        low_(static_cast<u32>(parameters.writes.queue_low.get())),
+        idle_(static_cast<Cycle>(parameters.writes.idle.get())) {
+    const i64 entries = parameters.writes.queue_entries;
+    if (parameters.writes.queue_high > entries || low_ >= high_) {
       report_error(
           "dram",
           "write_queue_low, write_queue_high and write_queue_entries are {}, {} and {}, expected low < high <= "
