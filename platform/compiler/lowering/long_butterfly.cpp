@@ -285,6 +285,7 @@ class PassBuilder {
         stage.activation = butterfly_.activation;
         if (residual) {
           stage.residual = true;
+          stage.residual_factor = butterfly_.residual_factor;
           registers.push_back({butterfly_register::residual, residual->offset, false});
         }
       }

@@ -21,6 +21,7 @@ struct EncoderPlan {
   MatrixPlace logits;
   u64 key_block = 0;            // of attention, in keys; 0: there is no attention
   FftForm fft = FftForm::none;  // of all two-dimensional transforms
+  ExactPoints exact;            // of all of them
 };
 
 /// @throws CompileError  the network does not fit the machine

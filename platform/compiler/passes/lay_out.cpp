@@ -147,6 +147,7 @@ class Layout {
     if (plan_.logits.rows != 0) result_.logits = settled(plan_.logits);
     result_.key_block = plan_.key_block;
     result_.fft = plan_.fft;
+    result_.exact = plan_.exact;
     result_.sum_ways = sum_ways(target_);
     result_.predicted_firmware_cycles = static_cast<u64>(target_.start_cycles + target_.end_cycles);
   }
