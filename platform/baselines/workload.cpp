@@ -62,7 +62,8 @@ class Work {
   }
 
   void add_fft() {
-    const u64 along_hidden = fft_points(network_, network_.hidden), along_tokens = fft_points(network_, network_.tokens);
+    const u64 along_hidden = fft_points(network_, network_.hidden),
+              along_tokens = fft_points(network_, network_.tokens);
     const auto n = static_cast<double>(along_hidden), m = static_cast<double>(along_tokens);
     const double of_hidden = 5 * n * std::log2(n), of_tokens = 5 * m * std::log2(m);
     if (form_.real_fft) {

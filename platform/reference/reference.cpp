@@ -387,7 +387,8 @@ class Evaluation {
   };
 
   /// Transforms `points` rows, `step` apart from `first` on, and returns them in order.
-  [[nodiscard]] Planes transformed(const Division& division, const Planes& x, std::size_t first, std::size_t step) const {
+  [[nodiscard]] Planes transformed(const Division& division, const Planes& x, std::size_t first,
+                                   std::size_t step) const {
     Planes y(division.points);
     for (std::size_t i = 0; i < division.points; ++i) {
       const std::size_t from = (first + step * i) * panel_width, to = bit_reversed(i, division.bits) * panel_width;

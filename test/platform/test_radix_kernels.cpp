@@ -94,6 +94,8 @@ float value_of(const Bench::Matrix& matrix, bool along_rows, u64 index, u64 othe
   return along_rows ? matrix.at(index, other) : matrix.at(other, index);
 }
 
+/// Compares a step with sums in fp32, one after the other. The function is long because it makes the matrices, runs the
+/// kernel and writes the step out.
 void check_step(const Machine& machine, const Step& step) {
   Bench bench(machine);
   const u32 n = step.points * step.parts, others = 2 * bench.lanes();

@@ -51,7 +51,8 @@ TEST_CASE("reference: 2D-FFT mixing as FFTW computes it", "[reference]") {
     cases.push_back({size, FftLength::power_of_two});
     cases.push_back({size, FftLength::exact});
   }
-  for (const Size size : {Size{197, 96}, {32, 768}, {30, 15}, {3, 2}, {1, 7}}) cases.push_back({size, FftLength::exact});
+  for (const Size size : {Size{197, 96}, {32, 768}, {30, 15}, {3, 2}, {1, 7}})
+    cases.push_back({size, FftLength::exact});
   for (const auto& [size, length] : cases) {
     for (const FftNorm fft_norm : {FftNorm::ortho, FftNorm::none}) {
       Network network;
@@ -85,9 +86,8 @@ TEST_CASE("reference: 2D-FFT mixing as FFTW computes it", "[reference]") {
           normal[i] = centred / std::sqrt(square - mean * mean + network.epsilon) * weight + bias;
         }
       }
-      const std::vector<double> mixed =
-          fftw_mixing(normal, size.tokens, size.hidden, fft_points(network, size.tokens),
-                      fft_points(network, size.hidden), fft_norm == FftNorm::ortho);
+      const std::vector<double> mixed = fftw_mixing(normal, size.tokens, size.hidden, fft_points(network, size.tokens),
+                                                    fft_points(network, size.hidden), fft_norm == FftNorm::ortho);
       std::vector<float> expected;
       for (std::size_t i = 0; i < mixed.size(); ++i) {
         expected.push_back(static_cast<float>(mixed[i] + static_cast<double>(from_half(input.data[i]))));

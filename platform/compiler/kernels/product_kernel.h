@@ -31,7 +31,7 @@ struct ProductSpec {
   unsigned row_power = 0;         // Scale::row: sums are multiplied by 2^-row_power before that, in fp32
   enum class Bias { none, of_output, of_lane } bias = Bias::none;  // one value for each j or each i, in order
   std::optional<Activation> activation;
-  bool residual = false;  // added last; laid out as y
+  bool residual = false;                          // added last; laid out as y
   std::optional<ResidualFactor> residual_factor;  // absent: y and the residual are added as they are
   // Terms in several launches: sums are laid out as two matrices like y, of the lower and the upper halves of their
   // bits.

@@ -161,8 +161,8 @@ class RadixBuilder {
     weights.instance_stride[3] = static_cast<i32>(vectors) * vector_bytes;
     weights.instance_stride[2] = static_cast<i32>(result_.counts[2]) * weights.instance_stride[3];
     weights.instance_stride[1] = static_cast<i32>(result_.counts[1]) * weights.instance_stride[2];
-    loads.push_back(add_load(builder_, of_block, 0, {vectors}, {rotating(weight_slots_, of_block, depth_, vectors), {1}},
-                             {weights, {vector_bytes}}));
+    loads.push_back(add_load(builder_, of_block, 0, {vectors},
+                             {rotating(weight_slots_, of_block, depth_, vectors), {1}}, {weights, {vector_bytes}}));
     SegmentBuilder clear(builder_, Unit::cal, of_block, 0, {at_once_ * block_});
     clear.azero(clear.at(sums_, {1}));
     zero_ = clear.finish();
@@ -203,8 +203,8 @@ class RadixBuilder {
   }
 
   u16 add_residual(u16 rounded) {
-    const u16 load = add_load(builder_, of_position, 1, {spec_.parts, at_once_}, of_parts(residual_, 0, results_ / spec_.parts),
-                              parts(radix_register::residual, spec_.y));
+    const u16 load = add_load(builder_, of_position, 1, {spec_.parts, at_once_},
+                              of_parts(residual_, 0, results_ / spec_.parts), parts(radix_register::residual, spec_.y));
     SegmentBuilder add(builder_, Unit::cal, of_position, 3, {at_once_ * results_});
     const auto y = add.at(y_, {1}), x = add.at(residual_, {1});
     if (!spec_.residual_factor) {

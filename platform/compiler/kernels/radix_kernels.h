@@ -50,9 +50,7 @@ struct RadixKernel {
   u32 weight_vectors = 0;          // of a position and a block
   u32 positions = 0, blocks = 0, lanes = 0, terms = 0;
 
-  [[nodiscard]] std::size_t word_count() const {
-    return std::size_t{positions} * blocks * weight_vectors * lanes;
-  }
+  [[nodiscard]] std::size_t word_count() const { return std::size_t{positions} * blocks * weight_vectors * lanes; }
   /// The words for the scratchpad. `weight` is that of a term in a result, at a position; terms and results are
   /// numbered by part, the imaginary one behind the real one.
   [[nodiscard]] std::vector<u16> words(const std::function<u16(u32 position, u32 result, u32 term)>& weight) const;

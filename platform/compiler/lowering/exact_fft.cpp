@@ -77,10 +77,11 @@ LaunchStep radix_launch(TaskBuilder& task, const KernelLibrary& kernels, const s
   const auto kernel = named(name, [&] { return kernels.radix(spec, groups); });
   LaunchStep step;
   step.name = name;
-  step.mapping = fmt::format("{} positions of {} parts of {} points: {} terms, {} results, PEs {} x {} x {} "
-                             "(lane groups, panels, positions)",
-                             spec.points, spec.parts, spec.points, spec.terms(), spec.results(), kernel->shared_by[0],
-                             kernel->shared_by[1], kernel->shared_by[2]);
+  step.mapping = fmt::format(
+      "{} parts of {} points joined: {} terms and {} results a position, PEs {} x {} x {} (lane groups, "
+      "panels, positions)",
+      spec.parts, spec.points, spec.terms(), spec.results(), kernel->shared_by[0], kernel->shared_by[1],
+      kernel->shared_by[2]);
   step.counts = {groups, kernel->counts[0], kernel->counts[1], kernel->counts[2]};
   step.tail_count = tail_groups;
   step.registers = std::move(registers);
@@ -118,8 +119,8 @@ class HiddenTask {
     Shape shape("exact_hidden");
     shape.add(fft_.hidden, x_.pitch, planes_.both.pitch);
     Tasks tasks;
-    tasks.push_back(plan_.best_task(fft_.batch * fft_.tokens, {1, 1}, shape,
-                                    [&](const Tiling& tiling) { return make(tiling); }));
+    tasks.push_back(
+        plan_.best_task(fft_.batch * fft_.tokens, {1, 1}, shape, [&](const Tiling& tiling) { return make(tiling); }));
     return tasks;
   }
 
@@ -204,8 +205,7 @@ Tasks hidden_products(const TaskPlanner& plan, const Memory& memory, const Exact
   if (!memory.constants.hidden) {
     const auto circle = std::make_shared<const Circle>(fft.hidden);
     memory.constants.hidden = {
-        memory.dram.constant(fft.hidden, fft.hidden,
-                             [=](u64 row, u64 column) { return circle->cosine(row * column); }),
+        memory.dram.constant(fft.hidden, fft.hidden, [=](u64 row, u64 column) { return circle->cosine(row * column); }),
         memory.dram.constant(fft.hidden, fft.hidden,
                              [=](u64 row, u64 column) { return circle->minus_sine(row * column); })};
   }
@@ -317,8 +317,11 @@ class TokenTask {
                                     {radix_register::y_re, out.offset, false},
                                     {radix_register::residual, out.offset, false}},
                                    weight);
-    step.results = {{out.offset, out.layout, in_every_tile(fft_.tokens),
-                     KernelResult::Extent{u64{width} * plan_.target().lanes, mixed_.columns, 0}, {}}};
+    step.results = {{out.offset,
+                     out.layout,
+                     in_every_tile(fft_.tokens),
+                     KernelResult::Extent{u64{width} * plan_.target().lanes, mixed_.columns, 0},
+                     {}}};
     task.add_launch(std::move(step));
   }
 

@@ -53,8 +53,7 @@ struct ExactTasks {
 
 /// The real part of the transform along the tokens, whose number is no power of two, with the residual.
 [[nodiscard]] ExactTasks exact_along_tokens(const TaskPlanner& plan, DramPlan& dram, ExactConstants& constants,
-                                            const ExactFft& fft, const ExactPlanes& planes,
-                                            const MatrixPlace& residual, const MatrixPlace& mixed,
-                                            std::optional<u64> points);
+                                            const ExactFft& fft, const ExactPlanes& planes, const MatrixPlace& residual,
+                                            const MatrixPlace& mixed, std::optional<u64> points);
 
 }  // namespace bvp

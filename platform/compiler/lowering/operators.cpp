@@ -190,6 +190,31 @@ void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const
   }
 }
 
+namespace {
+
+std::vector<KernelResult> results_of(const TaskBuilder& task, const FftOperator& op, const TileBuffer& re,
+                                     const TileBuffer& im) {
+  std::vector<KernelResult> results;
+  for (const TileBuffer* plane : {&re, &im}) {
+    if (plane == &im && op.real_output) continue;
+    results.push_back({plane->offset, plane->layout, op.rows.value_or(task.row_extent()),
+                       op.columns.value_or(in_every_tile(op.points))});
+    if (!plane->resident) continue;
+    results.back().launch_register = plane == &re ? butterfly_register::output : butterfly_register::output_imaginary;
+  }
+  return results;
+}
+
+void go_to_next_part(std::vector<LaunchStep::Register>& registers, const FftOperator::Parts& parts, bool last_stage) {
+  for (LaunchStep::Register& reg : registers) {
+    const bool of_output =
+        last_stage && (reg.number == butterfly_register::output || reg.number == butterfly_register::output_imaginary);
+    reg.offset += of_output ? parts.output : parts.input;
+  }
+}
+
+}  // namespace
+
 void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator& op, const TileBuffer& input_re,
              const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
              const TileBuffer& output_re, const TileBuffer& output_im) {
@@ -242,15 +267,7 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
     // The result of one stage is the input of the next one.
     std::vector<KernelResult> results;
-    for (const TileBuffer* plane : {&output_re, &output_im}) {
-      if (last && !op.parts && (plane == &output_re || !stage.real_output)) {
-        results.push_back({plane->offset, plane->layout, op.rows.value_or(task.row_extent()),
-                           op.columns.value_or(in_every_tile(op.points))});
-        if (!plane->resident) continue;
-        results.back().launch_register =
-            plane == &output_re ? butterfly_register::output : butterfly_register::output_imaginary;
-      }
-    }
+    if (last && !op.parts) results = results_of(task, op, output_re, output_im);
     const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, op.groups); });
     const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
       return kernel->weights.words(
@@ -259,11 +276,7 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     for (u32 part = 0; part < parts.count; ++part) {
       add_butterfly_launches(task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
                              op.groups, op.tail_groups, registers, {weights}, results);
-      for (LaunchStep::Register& reg : registers) {
-        const bool of_output = last && (reg.number == butterfly_register::output ||
-                                        reg.number == butterfly_register::output_imaginary);
-        reg.offset += of_output ? parts.output : parts.input;
-      }
+      go_to_next_part(registers, parts, last);
     }
     first_layer += stages[s];
   }

@@ -177,9 +177,8 @@ class ProductTasks {
     op.name = product_.name + part.suffix;
     op.inputs = inputs;
     op.outputs = columns;
-    // After the columns of the result there may be padding, which is computed but not used.
-    const u64 meant = std::min(range.end, product_.y.columns);
-    op.result_columns = KernelResult::Extent{columns, meant > range.first ? meant - range.first : 0, 1};
+    op.residual_factor = product_.residual_factor;
+    op.result_columns = result_columns(range, columns);
     op.transposed = product_.transposed;
     op.over_outputs = product_.over_outputs;
     turn(x, inputs, true);
@@ -212,8 +211,9 @@ class ProductTasks {
     op.factor = product_.factor;
     if (product_.residual) {
       op.residual = taken(held);
-      task.load(of_range(*product_.residual), columns, *op.residual, tiling.rows, true, strides(*product_.residual, product_.residual_head));
-      op.residual_factor = product_.residual_factor;
+      const MatrixPlace& residual = *product_.residual;
+      task.load(of_range(residual), columns, *op.residual, tiling.rows, true,
+                strides(residual, product_.residual_head));
       turn(*op.residual, columns, true);
     }
     if (product_.row_factor) {
@@ -228,6 +228,12 @@ class ProductTasks {
     turn(y, columns, true);
     task.store(of_range(product_.y), columns, y, tiling.rows, true, strides(product_.y, product_.y_head));
     return task;
+  }
+
+  /// After the columns of the result there may be padding, which is computed but not used.
+  [[nodiscard]] KernelResult::Extent result_columns(const OutputRange& range, u64 columns) const {
+    const u64 meant = std::min(range.end, product_.y.columns);
+    return {columns, meant > range.first ? meant - range.first : 0, 1};
   }
 
   /// Identifies the tasks that make() makes of a range of outputs: equal shapes give equal tasks.

@@ -196,8 +196,7 @@ class Encoder {
     } else {
       flush();
     }
-    ExactTasks hidden =
-        exact_along_hidden(plan_, dram_, constants_, fft, input, planes, decided(result_.exact.hidden));
+    ExactTasks hidden = exact_along_hidden(plan_, dram_, constants_, fft, input, planes, decided(result_.exact.hidden));
     add(std::move(hidden.tasks));
     result_.exact.hidden = hidden.points;
   }
@@ -215,8 +214,8 @@ class Encoder {
       add(token_fft(plan_, dram_, along_tokens, planes.re(), planes.im(), x_place_, mixed));
       return;
     }
-    ExactTasks tokens = exact_along_tokens(plan_, dram_, constants_, fft, planes, x_place_, mixed,
-                                           decided(result_.exact.tokens));
+    ExactTasks tokens =
+        exact_along_tokens(plan_, dram_, constants_, fft, planes, x_place_, mixed, decided(result_.exact.tokens));
     add(std::move(tokens.tasks));
     result_.exact.tokens = tokens.points;
   }
