@@ -21,7 +21,7 @@ def random_settings(rng):
         "network.heads": rng.choice([1, 2, 4]),
         "network.ffn": hidden * rng.choice([1, 2, 4]),
         "network.depth": rng.choice([2, 4] if variant == "hybrid" else [1, 2, 4]),
-        "network.fft_length": "power_of_two",
+        "network.fft_length": rng.choice(["exact", "power_of_two"]),
     }
     if rng.random() < 0.5:
         settings["soc.array.lanes"] = rng.choice([8, 16, 32, 64])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/baselines/workload.h"
 
+#include <cmath>
 #include <numeric>
 
 namespace bvp {
@@ -61,21 +62,20 @@ class Work {
   }
 
   void add_fft() {
-    const u64 along_hidden = next_power_of_two(network_.hidden), along_tokens = next_power_of_two(network_.tokens);
+    const u64 along_hidden = fft_points(network_, network_.hidden),
+              along_tokens = fft_points(network_, network_.tokens);
     const auto n = static_cast<double>(along_hidden), m = static_cast<double>(along_tokens);
+    const double of_hidden = 5 * n * std::log2(n), of_tokens = 5 * m * std::log2(m);
     if (form_.real_fft) {
       // Two columns are one complex column; of the spectra along the tokens, half of the rows say all.
-      const double of_tokens = 5 * hidden_ / 2 * m * static_cast<double>(log2_of(along_tokens)) + 2 * tokens_ * hidden_;
-      add("fft_tokens", KernelWork::Kind::fft, batch_ * of_tokens, rows_ * 2 * hidden_, along_tokens);
-      add("fft_hidden", KernelWork::Kind::fft, 5 * rows_ / 2 * n * static_cast<double>(log2_of(along_hidden)),
-          rows_ * 3 * hidden_, along_hidden);
+      add("fft_tokens", KernelWork::Kind::fft, batch_ * (hidden_ / 2 * of_tokens + 2 * tokens_ * hidden_),
+          rows_ * 2 * hidden_, along_tokens);
+      add("fft_hidden", KernelWork::Kind::fft, rows_ / 2 * of_hidden, rows_ * 3 * hidden_, along_hidden);
       return;
     }
     // Real in, complex between, real out.
-    add("fft_hidden", KernelWork::Kind::fft, 5 * rows_ * n * static_cast<double>(log2_of(along_hidden)),
-        rows_ * (hidden_ + 2 * n), along_hidden);
-    add("fft_tokens", KernelWork::Kind::fft, 5 * batch_ * hidden_ * m * static_cast<double>(log2_of(along_tokens)),
-        rows_ * 3 * hidden_, along_tokens);
+    add("fft_hidden", KernelWork::Kind::fft, rows_ * of_hidden, rows_ * (hidden_ + 2 * n), along_hidden);
+    add("fft_tokens", KernelWork::Kind::fft, batch_ * hidden_ * of_tokens, rows_ * 3 * hidden_, along_tokens);
   }
 
   void add_attention() {

@@ -56,6 +56,12 @@ struct TaskInfo {
 /// The form of a network's two-dimensional transforms (docs/numerics.md); none: it has none.
 enum class FftForm { none, complex, real };
 
+/// Of transforms of exact lengths that are no powers of two, the points of the power-of-two transforms in them; 0: the
+/// length is a power of two, or there is no such transform.
+struct ExactPoints {
+  u64 tokens = 0, hidden = 0;
+};
+
 struct CompiledNetwork {
   std::vector<MemoryBlob> blobs;
   u64 descriptor = 0;  // bus address of the NetworkHeader
@@ -72,6 +78,7 @@ struct CompiledNetwork {
   std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
   FftForm fft = FftForm::none;
   u64 resident_token_bytes = 0;  // of the scratchpad, in which tokens stay between layers; 0: they go through DRAM
+  ExactPoints exact;
   std::vector<TaskInfo> tasks;
   std::vector<KernelInfo> kernels;
   u64 predicted_firmware_cycles = 0;  // before the first task and behind the last one, by the planner's cost model

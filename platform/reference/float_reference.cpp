@@ -50,6 +50,50 @@ void transform(unsigned bits, std::vector<float>& real, std::vector<float>& imag
   }
 }
 
+/// A transform of any length on rows of 16 columns, in place, the rows in order: transforms of the rows j, j + parts,
+/// ..., for each j, then for each of their points the sum over all j.
+void transform_any(std::size_t n, std::vector<float>& real, std::vector<float>& imaginary) {
+  std::size_t parts = n;
+  unsigned bits = 0;
+  for (; parts % 2 == 0; parts /= 2) ++bits;
+  const std::size_t points = n / parts;
+  std::vector<float> part_re(n * panel_width), part_im(n * panel_width);
+  std::vector<float> re(points * panel_width), im(re.size());
+  for (std::size_t j = 0; j < parts; ++j) {
+    for (std::size_t i = 0; i < points; ++i) {
+      const std::size_t from = (i * parts + j) * panel_width, to = bit_reversed(i, bits) * panel_width;
+      std::copy_n(real.data() + from, panel_width, re.data() + to);
+      std::copy_n(imaginary.data() + from, panel_width, im.data() + to);
+    }
+    transform(bits, re, im);
+    std::copy(re.begin(), re.end(), part_re.data() + j * points * panel_width);
+    std::copy(im.begin(), im.end(), part_im.data() + j * points * panel_width);
+  }
+  if (parts == 1) {
+    real = part_re;
+    imaginary = part_im;
+    return;
+  }
+  const double pi = std::acos(-1.0);
+  std::vector<std::complex<float>> circle;
+  for (std::size_t i = 0; i < n; ++i) {
+    circle.emplace_back(std::polar(1.0, -2 * pi * static_cast<double>(i) / static_cast<double>(n)));
+  }
+  for (std::size_t k = 0; k < n; ++k) {
+    std::array<float, panel_width> sum_re{}, sum_im{};
+    for (std::size_t j = 0; j < parts; ++j) {
+      const std::complex<float> w = circle[j * k % n];
+      const std::size_t from = (j * points + k % points) * panel_width;
+      for (std::size_t lane = 0; lane < panel_width; ++lane) {
+        sum_re[lane] += w.real() * part_re[from + lane] - w.imag() * part_im[from + lane];
+        sum_im[lane] += w.real() * part_im[from + lane] + w.imag() * part_re[from + lane];
+      }
+    }
+    std::copy(sum_re.begin(), sum_re.end(), real.data() + k * panel_width);
+    std::copy(sum_im.begin(), sum_im.end(), imaginary.data() + k * panel_width);
+  }
+}
+
 class FloatEvaluation {
  public:
   FloatEvaluation(const Network& network, const TensorMap& parameters) : network_(network), parameters_(parameters) {}
@@ -197,28 +241,23 @@ class FloatEvaluation {
   }
 
   [[nodiscard]] FloatPanels fft2d(const FloatPanels& x) const {
-    const std::size_t hidden = network_.hidden;
-    const std::size_t tokens = network_.tokens;
-    const unsigned hidden_bits = log2_of(fft_points(network_, hidden));
-    const unsigned token_bits = log2_of(fft_points(network_, tokens));
-    const auto points = static_cast<float>(fft_points(network_, hidden) * fft_points(network_, tokens));
+    const std::size_t hidden = network_.hidden, hidden_points = fft_points(network_, hidden);
+    const std::size_t tokens = network_.tokens, token_points = fft_points(network_, tokens);
+    const auto points = static_cast<float>(hidden_points * token_points);
     const float scale = network_.fft_norm == FftNorm::ortho ? 1 / std::sqrt(points) : 1.0F;
     FloatPanels real(x.panels(), hidden);
     FloatPanels imaginary(x.panels(), hidden);
-    std::vector<float> re((std::size_t{1} << hidden_bits) * panel_width);
-    std::vector<float> im(re.size());
+    std::vector<float> re(hidden_points * panel_width), im(re.size());
     for (std::size_t panel = 0; panel < x.panels(); ++panel) {
       std::fill(re.begin(), re.end(), 0.0F);
       std::fill(im.begin(), im.end(), 0.0F);
-      for (std::size_t i = 0; i < hidden; ++i) {
-        std::copy_n(x.row(panel, i), panel_width, re.data() + bit_reversed(i, hidden_bits) * panel_width);
-      }
-      transform(hidden_bits, re, im);
+      std::copy_n(x.row(panel, 0), hidden * panel_width, re.data());
+      transform_any(hidden_points, re, im);
       std::copy_n(re.data(), hidden * panel_width, real.row(panel, 0));
       std::copy_n(im.data(), hidden * panel_width, imaginary.row(panel, 0));
     }
     FloatPanels y(x.panels(), hidden);
-    re.resize((std::size_t{1} << token_bits) * panel_width);
+    re.resize(token_points * panel_width);
     im.resize(re.size());
     for (u64 element = 0; element < network_.batch; ++element) {
       const std::size_t base = element * panels_for(tokens);
@@ -227,13 +266,13 @@ class FloatEvaluation {
         std::fill(re.begin(), re.end(), 0.0F);
         std::fill(im.begin(), im.end(), 0.0F);
         for (std::size_t token = 0; token < tokens; ++token) {
-          const std::size_t to = bit_reversed(token, token_bits) * panel_width;
+          const std::size_t to = token * panel_width, panel = base + token / panel_width;
           for (std::size_t c = 0; c < columns; ++c) {
-            re[to + c] = real.row(base + token / panel_width, column + c)[token % panel_width];
-            im[to + c] = imaginary.row(base + token / panel_width, column + c)[token % panel_width];
+            re[to + c] = real.row(panel, column + c)[token % panel_width];
+            im[to + c] = imaginary.row(panel, column + c)[token % panel_width];
           }
         }
-        transform(token_bits, re, im);
+        transform_any(token_points, re, im);
         for (std::size_t token = 0; token < tokens; ++token) {
           for (std::size_t c = 0; c < columns; ++c) {
             y.row(base + token / panel_width, column + c)[token % panel_width] = re[token * panel_width + c] * scale;
@@ -254,7 +293,6 @@ FloatPanels panels_of(const Network& network, const Tensor& input) {
 }
 
 void check_network(const Network& network) {
-  check_transforms(network);
   if (network.heads == 0 || network.hidden % network.heads != 0) {
     throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "platform/network/exact_transform.h"
 #include "platform/network/half.h"
 #include "platform/network/normal_butterfly.h"
 #include "platform/reference/fft_order.h"
@@ -47,20 +48,22 @@ class Evaluation {
     const EncoderLayer& layer = network_.layers[index];
     const std::string name = fmt::format("layers.{}", index);
     if (network_.norm == NormPlacement::post) {
-      const HalfPanels h = norm(mix(x, x, layer, name), name + ".norm1");
+      const bool exact = layer.mixing == Mixing::fft2d && has_exact_transforms(network_);
+      const HalfPanels h = norm(mix(x, x, layer, name), name + ".norm1", exact ? exact_scales(network_).epsilon : 1);
       return norm(feed_forward(h, h, layer, name), name + ".norm2");
     }
     const HalfPanels h = mix(norm(x, name + ".norm1"), x, layer, name);
     return feed_forward(norm(h, name + ".norm2"), h, layer, name);
   }
 
-  [[nodiscard]] HalfPanels norm(const HalfPanels& x, const std::string& name) const {
+  /// @param share  x is that share of what is to be normalised, and so is what epsilon is added to
+  [[nodiscard]] HalfPanels norm(const HalfPanels& x, const std::string& name, double share = 1) const {
     const std::size_t features = x.features();
     const u16* weight = find_tensor(parameters_, name + ".weight", features);
     const u16* bias = find_tensor(parameters_, name + ".bias", features);
     HalfPanels y(x.panels(), features);
     for (std::size_t panel = 0; panel < x.panels(); ++panel) {
-      kernels_.layer_norm(features, options_.sum_ways, x.row(panel, 0), weight, bias, network_.epsilon,
+      kernels_.layer_norm(features, options_.sum_ways, x.row(panel, 0), weight, bias, network_.epsilon * share,
                           y.row(panel, 0));
     }
     return y;
@@ -117,6 +120,7 @@ class Evaluation {
   [[nodiscard]] HalfPanels mix(const HalfPanels& x, const HalfPanels& residual, const EncoderLayer& layer,
                                const std::string& name) const {
     if (layer.mixing == Mixing::attention) return attention(x, residual, layer.projections, name + ".attention");
+    if (has_exact_transforms(network_)) return exact_fft2d(x, residual);
     if (options_.real_fft) return real_fft2d(x, residual);
     HalfPanels y = fft2d(x);
     kernels_.add(y.panels() * y.features(), residual.row(0, 0), y.row(0, 0));
@@ -364,6 +368,183 @@ class Evaluation {
     return y;
   }
 
+  /// Columns of 16 lanes: a real and an imaginary plane.
+  struct Planes {
+    std::vector<u16> re, im;
+    explicit Planes(std::size_t rows) : re(rows * panel_width), im(rows * panel_width) {}
+  };
+
+  /// A transform of exact length n = points * parts: which power-of-two transforms it has, and their factors.
+  struct Division {
+    std::size_t points, parts;
+    unsigned bits;
+    std::vector<u16> factors;
+    Division(u64 n, u64 wanted)
+        : points(wanted == 0 || power_of_two_in(n) == n ? power_of_two_in(n) : wanted),
+          parts(n / points),
+          bits(log2_of(points)),
+          factors(fft_factors(bits)) {}
+  };
+
+  /// Transforms `points` rows, `step` apart from `first` on, and returns them in order.
+  [[nodiscard]] Planes transformed(const Division& division, const Planes& x, std::size_t first,
+                                   std::size_t step) const {
+    Planes y(division.points);
+    for (std::size_t i = 0; i < division.points; ++i) {
+      const std::size_t from = (first + step * i) * panel_width, to = bit_reversed(i, division.bits) * panel_width;
+      std::copy_n(x.re.data() + from, panel_width, y.re.data() + to);
+      std::copy_n(x.im.data() + from, panel_width, y.im.data() + to);
+    }
+    kernels_.fft(division.bits, division.factors.data(), y.re.data(), y.im.data());
+    return y;
+  }
+
+  /// cos and sin of 2 pi i / n, as fp16 numbers.
+  struct Circle {
+    std::vector<float> cosines, sines;
+    explicit Circle(u64 n) {
+      const double pi = std::acos(-1.0);
+      for (u64 i = 0; i < n; ++i) {
+        const double angle = 2 * pi * static_cast<double>(i) / static_cast<double>(n);
+        cosines.push_back(from_half(to_half(std::cos(angle))));
+        sines.push_back(from_half(to_half(std::sin(angle))));
+      }
+    }
+  };
+
+  /// The transform of n real rows: for each of the first `points` rows, the rows `points` apart are joined into
+  /// `parts` complex ones by sums in fp32, and these are transformed.
+  [[nodiscard]] Planes exact_along_hidden(const Division& division, const Circle& circle, double scale,
+                                          const u16* x) const {
+    const std::size_t points = division.points, parts = division.parts, n = points * parts;
+    Planes joined(n), y(n);
+    std::vector<float> rows(parts * panel_width), weights(2 * parts * parts), sums(2 * parts * panel_width);
+    std::vector<u16> rounded_sums(sums.size());
+    const std::vector<u16> ones(panel_width, to_half(1));
+    for (std::size_t i = 0; i < points; ++i) {
+      for (std::size_t j = 0; j < parts; ++j) {
+        kernels_.widen(panel_width, x + (i + j * points) * panel_width, rows.data() + j * panel_width);
+        for (std::size_t k = 0; k < parts; ++k) {
+          const std::size_t angle = k * (i + j * points) % n;
+          weights[2 * k * parts + j] = circle.cosines[angle];
+          weights[(2 * k + 1) * parts + j] = -circle.sines[angle];
+        }
+      }
+      kernels_.multiply(2 * parts, parts, weights.data(), parts, rows.data(), sums.data());
+      kernels_.round_scaled(2 * parts, sums.data(), static_cast<float>(scale), ones.data(), rounded_sums.data());
+      for (std::size_t k = 0; k < parts; ++k) {
+        const std::size_t to = (k * points + i) * panel_width;
+        std::copy_n(rounded_sums.data() + 2 * k * panel_width, panel_width, joined.re.data() + to);
+        std::copy_n(rounded_sums.data() + (2 * k + 1) * panel_width, panel_width, joined.im.data() + to);
+      }
+    }
+    for (std::size_t k = 0; k < parts; ++k) {
+      const Planes part = transformed(division, joined, k * points, 1);
+      for (std::size_t i = 0; i < points; ++i) {
+        std::copy_n(part.re.data() + i * panel_width, panel_width, y.re.data() + (parts * i + k) * panel_width);
+        std::copy_n(part.im.data() + i * panel_width, panel_width, y.im.data() + (parts * i + k) * panel_width);
+      }
+    }
+    return y;
+  }
+
+  /// The real part of the transform of n complex rows: the rows `parts` apart are transformed, and each position of
+  /// these transforms is joined by sums in fp32. Multiplied by `scale` are the inputs or, if there is nothing to
+  /// transform, the sums.
+  [[nodiscard]] std::vector<u16> exact_along_tokens(const Division& division, const Circle& circle, double scale,
+                                                    Planes x) const {
+    const std::size_t points = division.points, parts = division.parts, n = points * parts;
+    if (points > 1) {
+      kernels_.scale(n, to_half(scale), x.re.data());
+      kernels_.scale(n, to_half(scale), x.im.data());
+    }
+    std::vector<float> rows(2 * n * panel_width);  // of each position, the real and the imaginary value of each part
+    for (std::size_t j = 0; j < parts; ++j) {
+      const Planes part = transformed(division, x, j, parts);
+      for (std::size_t i = 0; i < points; ++i) {
+        float* const to = rows.data() + 2 * (i * parts + j) * panel_width;
+        kernels_.widen(panel_width, part.re.data() + i * panel_width, to);
+        kernels_.widen(panel_width, part.im.data() + i * panel_width, to + panel_width);
+      }
+    }
+    std::vector<float> weights(2 * parts * parts), sums(parts * panel_width);
+    std::vector<u16> rounded_sums(sums.size()), y(n * panel_width);
+    const std::vector<u16> ones(panel_width, to_half(1));
+    for (std::size_t i = 0; i < points; ++i) {
+      for (std::size_t k = 0; k < parts; ++k) {
+        for (std::size_t j = 0; j < parts; ++j) {
+          const std::size_t angle = j * (i + k * points) % n;
+          weights[2 * (k * parts + j)] = circle.cosines[angle];
+          weights[2 * (k * parts + j) + 1] = circle.sines[angle];
+        }
+      }
+      kernels_.multiply(parts, 2 * parts, weights.data(), 2 * parts, rows.data() + 2 * i * parts * panel_width,
+                        sums.data());
+      kernels_.round_scaled(parts, sums.data(), points > 1 ? 1.0F : static_cast<float>(scale), ones.data(),
+                            rounded_sums.data());
+      for (std::size_t k = 0; k < parts; ++k) {
+        std::copy_n(rounded_sums.data() + k * panel_width, panel_width, y.data() + (k * points + i) * panel_width);
+      }
+    }
+    return y;
+  }
+
+  /// Transforms of which a length is no power of two, with the residual.
+  [[nodiscard]] HalfPanels exact_fft2d(const HalfPanels& x, const HalfPanels& residual) const {
+    const std::size_t hidden = network_.hidden, tokens = network_.tokens;
+    const ExactScales scales = exact_scales(network_);
+    const float factor = from_half(to_half(scales.factor));
+    const Division of_hidden(hidden, options_.fft_hidden_points), of_tokens(tokens, options_.fft_token_points);
+    const Circle hidden_circle(hidden), token_circle(tokens);
+    HalfPanels real(x.panels(), hidden), imaginary(x.panels(), hidden);
+    for (std::size_t panel = 0; panel < x.panels(); ++panel) {
+      Planes y(hidden);
+      if (of_hidden.parts > 1) {
+        y = exact_along_hidden(of_hidden, hidden_circle, scales.hidden, x.row(panel, 0));
+      } else {
+        std::copy_n(x.row(panel, 0), hidden * panel_width, y.re.data());
+        kernels_.scale(hidden, to_half(scales.hidden), y.re.data());
+        y = transformed(of_hidden, y, 0, 1);
+      }
+      std::copy(y.re.begin(), y.re.end(), real.row(panel, 0));
+      std::copy(y.im.begin(), y.im.end(), imaginary.row(panel, 0));
+    }
+    HalfPanels y(x.panels(), hidden);
+    for (u64 element = 0; element < network_.batch; ++element) {
+      const std::size_t base = element * panels_for(tokens);
+      for (std::size_t column = 0; column < hidden; column += panel_width) {
+        const std::size_t columns = std::min(panel_width, hidden - column);
+        Planes planes(tokens);
+        for (std::size_t token = 0; token < tokens; ++token) {
+          for (std::size_t c = 0; c < columns; ++c) {
+            const std::size_t panel = base + token / panel_width, lane = token % panel_width;
+            planes.re[token * panel_width + c] = real.row(panel, column + c)[lane];
+            planes.im[token * panel_width + c] = imaginary.row(panel, column + c)[lane];
+          }
+        }
+        std::vector<u16> mixed;
+        if (of_tokens.parts > 1) {
+          mixed = exact_along_tokens(of_tokens, token_circle, scales.tokens, std::move(planes));
+        } else {
+          kernels_.scale(tokens, to_half(scales.tokens), planes.re.data());
+          kernels_.scale(tokens, to_half(scales.tokens), planes.im.data());
+          mixed = transformed(of_tokens, planes, 0, 1).re;
+        }
+        for (std::size_t token = 0; token < tokens; ++token) {
+          for (std::size_t c = 0; c < columns; ++c) {
+            const std::size_t panel = base + token / panel_width, lane = token % panel_width;
+            const float sum = from_half(mixed[token * panel_width + c]);
+            const float of_residual = from_half(residual.row(panel, column + c)[lane]);
+            // The products are exact in fp32.
+            y.row(panel, column + c)[lane] =
+                rounded(scales.of_residual ? factor * of_residual + sum : factor * sum + of_residual);
+          }
+        }
+      }
+    }
+    return y;
+  }
+
   /// The real part of the transform of the real matrix x, plus the residual. Columns c and c + hidden/2 are transformed
   /// along the tokens as one complex column; their spectra, of which the frequencies 0 .. points/2 say all, are
   /// transformed along hidden; rows u and -u of the result are that transform forwards and backwards. The function is
@@ -465,7 +646,6 @@ TensorMap reference_network(const Network& network, const TensorMap& parameters,
   if (network.heads == 0 || network.hidden % network.heads != 0) {
     throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
   }
-  check_transforms(network);
   const Evaluation evaluation(network, parameters, options);
   const auto tensor = [&](const HalfPanels& x) {
     return Tensor{{network.batch, network.tokens, network.hidden}, from_panels(x, network.batch, network.tokens)};

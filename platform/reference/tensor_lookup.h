@@ -30,13 +30,4 @@ inline const u16* find_tensor(const TensorMap& tensors, const std::string& name,
   return found->second.data.data();
 }
 
-/// @throws std::invalid_argument  a transform whose length is no power of two
-inline void check_transforms(const Network& network) {
-  if (network.fft_length == FftLength::power_of_two || !transforms_other_lengths(network)) return;
-  throw std::invalid_argument(
-      fmt::format("an exact transform of {} tokens x {} values has a length that is no power of two; fft_length "
-                  "power_of_two pads it",
-                  network.tokens, network.hidden));
-}
-
 }  // namespace bvp

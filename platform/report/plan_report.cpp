@@ -119,6 +119,12 @@ const char* word_of(FftForm form) {
   }
 }
 
+std::string exact_line(const char* dimension, u64 points) {
+  if (points == 0) return {};
+  if (points == 1) return fmt::format("along {} they are products with a matrix of cosines and sines\n", dimension);
+  return fmt::format("along {} they are transforms of {} points, joined\n", dimension, points);
+}
+
 }  // namespace
 
 Json plan_json(const CompiledNetwork& network) {
@@ -150,6 +156,7 @@ Json plan_json(const CompiledNetwork& network) {
           {"not_normalised_because", network.not_normalised_because},
           {"fft", word_of(network.fft)},
           {"resident_token_bytes", network.resident_token_bytes},
+          {"fft_points", {{"tokens", network.exact.tokens}, {"hidden", network.exact.hidden}}},
           {"kernel_image_bytes", network.kernel_image_bytes},
           {"tasks", tasks},
           {"kernels", kernels}};
@@ -186,6 +193,7 @@ std::string plan_table(const CompiledNetwork& network, std::size_t width) {
   }
   if (network.fft != FftForm::none) {
     out += fmt::format("two-dimensional FFTs have the {} form\n", word_of(network.fft));
+    out += exact_line("the tokens", network.exact.tokens) + exact_line("hidden", network.exact.hidden);
   }
   if (network.resident_token_bytes > 0) {
     out += fmt::format("tokens stay in the scratchpad between layers: {}\n", bytes(network.resident_token_bytes));

@@ -43,9 +43,10 @@ class Verifier {
   [[nodiscard]] u64 count_different() const {
     Tensor embedded;
     if (!inputs_.tokens.empty()) embedded = reference_embedding(network_, inputs_.weights, inputs_.tokens);
-    TensorMap expected = reference_network(network_, inputs_.weights, inputs_.tokens.empty() ? first_input() : embedded,
-                                           {inputs_.compiled.key_block, inputs_.compiled.sum_ways,
-                                            inputs_.compiled.normalised, inputs_.compiled.fft == FftForm::real});
+    TensorMap expected = reference_network(
+        network_, inputs_.weights, inputs_.tokens.empty() ? first_input() : embedded,
+        {inputs_.compiled.key_block, inputs_.compiled.sum_ways, inputs_.compiled.normalised,
+         inputs_.compiled.fft == FftForm::real, inputs_.compiled.exact.tokens, inputs_.compiled.exact.hidden});
     if (!inputs_.tokens.empty()) expected.emplace("input", std::move(embedded));
     u64 different = 0;
     for (const auto& [name, tensor] : expected) {

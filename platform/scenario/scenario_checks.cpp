@@ -191,7 +191,7 @@ class Checks {
     if (!network_was_read()) return;
     const NetworkParameters& given = scenario_.network_parameters;
     const Network& network = scenario_.network;
-    const bool tokens = known(given.tokens, "network.tokens"), hidden = known(given.hidden, "network.hidden");
+    const bool hidden = known(given.hidden, "network.hidden");
     const bool attention = std::any_of(network.layers.begin(), network.layers.end(),
                                        [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
     const bool layers = sound("network.layers") && sound("network.variant") && sound("network.depth");
@@ -203,15 +203,6 @@ class Checks {
       problems_.add(where("network.pooling"), "network.pooling",
                     "found '{}' without network.classes; expected a classifier head of at least 1 class",
                     given.pooling.get());
-    }
-    if (layers && tokens && hidden && sound("network.fft_length") && network.fft_length == FftLength::exact &&
-        transforms_other_lengths(network)) {
-      problems_.add(where_of({"network.fft_length", "network.tokens", "network.hidden"}), "network.fft_length",
-                    "found 'exact'{}, and layers that mix by fft2d transform {} tokens x {} values; expected powers of "
-                    "two, as exact transforms of other lengths are not built yet, or network.fft_length: power_of_two, "
-                    "which pads with zeros to {} x {} points and computes another function",
-                    scenario_.given.count("network.fft_length") == 0 ? " (the default)" : "", network.tokens,
-                    network.hidden, next_power_of_two(network.tokens), next_power_of_two(network.hidden));
     }
     if (sound("network")) check_size();
   }

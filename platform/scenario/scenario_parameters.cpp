@@ -35,7 +35,7 @@ NetworkParameters::NetworkParameters(ParameterGroup* parent)
           this, "fft_length", "exact", {"exact", "power_of_two"},
           "Points of the two-dimensional FFT: as many as there are tokens and values of a token (exact), or the next "
           "powers of two, the input zero-padded and the result cut back (power_of_two), which is another function "
-          "where the two differ. Until transforms of other lengths are built, exact needs powers of two.",
+          "where the two differ.",
           "workload", Confidence::high),
       activation(this, "activation", "gelu", {"gelu", "relu"},
                  "Non-linearity of the feed-forward network; gelu is the exact one (erf).", "workload",

@@ -181,10 +181,16 @@ class YourNetwork(unittest.TestCase):
     def test_other_networks(self):
         run = "run: {weights: mine.safetensors, input: input.safetensors}\nrecord: {tensors: true}\n"
         butterfly = {"mixing": "attention", "projections": "butterfly", "ffn": "dense"}
+        transforms = [{"mixing": "fft2d", "ffn": "butterfly"}] * 3
         cases = [(dict(tokens=20, hidden=48, heads=3, ffn=100, norm="pre",
                        layers=[butterfly, {"mixing": "attention", "projections": "butterfly", "ffn": "butterfly"}]), "F32"),
                  (dict(tokens=32, hidden=128, heads=8, ffn=300, fft_norm="none", activation="relu",
-                       layers=[{"mixing": "fft2d", "ffn": "butterfly"}, {"mixing": "fft2d", "ffn": "dense"}]), "F64")]
+                       layers=[{"mixing": "fft2d", "ffn": "butterfly"}, {"mixing": "fft2d", "ffn": "dense"}]), "F64"),
+                 # Transforms of lengths that are no powers of two.
+                 (dict(tokens=40, hidden=192, heads=1, ffn=192, layers=transforms), "F16"),
+                 (dict(tokens=96, hidden=64, heads=1, ffn=64, fft_norm="none", layers=transforms), "F16"),
+                 (dict(tokens=64, hidden=96, heads=1, ffn=64, norm="pre", layers=transforms), "F16"),
+                 (dict(tokens=37, hidden=45, heads=1, ffn=64, fft_norm="none", layers=transforms), "F16")]
         for number, (case, dtype) in enumerate(cases):
             with self.subTest(case):
                 scenario = f"network: {json.dumps({**case, 'batch': 2})}\n" + run

@@ -279,6 +279,8 @@ TEST_CASE("random scenarios", "[.][nightly][fuzz]") {
     sound.push_back(content(source("scenarios") / name));
     REQUIRE(!sound.back().empty());
   }
+  sound.emplace_back(
+      "network: {tokens: 12, hidden: 96, ffn: 64, fft_length: exact, fft_norm: none, layers: [{mixing: fft2d}]}\n");
   fuzz("scenarios", [&](Random& random) {
     bvp::ScenarioOptions options;
     options.directories = {source("scenarios")};

@@ -16,10 +16,9 @@ namespace {
 
 using namespace bvp;
 
-/// Real part of the zero-padded two-dimensional FFT of [tokens, hidden], cut back.
-std::vector<double> fftw_mixing(const std::vector<double>& x, u64 tokens, u64 hidden, bool ortho) {
-  const u64 rows = next_power_of_two(tokens);
-  const u64 columns = next_power_of_two(hidden);
+/// Real part of the two-dimensional FFT of [tokens, hidden], zero-padded to `rows` x `columns` points and cut back.
+std::vector<double> fftw_mixing(const std::vector<double>& x, u64 tokens, u64 hidden, u64 rows, u64 columns,
+                                bool ortho) {
   std::vector<std::complex<double>> plane(rows * columns);
   for (u64 t = 0; t < tokens; ++t) {
     for (u64 c = 0; c < hidden; ++c) plane[t * columns + c] = x[t * hidden + c];
@@ -43,7 +42,18 @@ TEST_CASE("reference: 2D-FFT mixing as FFTW computes it", "[reference]") {
   struct Size {
     u64 tokens, hidden;
   };
+  struct Case {
+    Size size;
+    FftLength length;
+  };
+  std::vector<Case> cases;
   for (const Size size : {Size{16, 16}, {128, 64}, {49, 48}, {7, 100}, {1, 32}, {65, 1}}) {
+    cases.push_back({size, FftLength::power_of_two});
+    cases.push_back({size, FftLength::exact});
+  }
+  for (const Size size : {Size{197, 96}, {32, 768}, {30, 15}, {3, 2}, {1, 7}})
+    cases.push_back({size, FftLength::exact});
+  for (const auto& [size, length] : cases) {
     for (const FftNorm fft_norm : {FftNorm::ortho, FftNorm::none}) {
       Network network;
       network.tokens = size.tokens;
@@ -51,7 +61,7 @@ TEST_CASE("reference: 2D-FFT mixing as FFTW computes it", "[reference]") {
       network.ffn = 4;
       network.norm = NormPlacement::pre;
       network.fft_norm = fft_norm;
-      network.fft_length = FftLength::power_of_two;
+      network.fft_length = length;
       network.layers = {{Mixing::fft2d, LinearKind::dense, LinearKind::dense}};
       TensorMap weights = random_weights(network, 5);
       // Without its feed-forward part the layer is x + mix(norm1(x)).
@@ -76,7 +86,8 @@ TEST_CASE("reference: 2D-FFT mixing as FFTW computes it", "[reference]") {
           normal[i] = centred / std::sqrt(square - mean * mean + network.epsilon) * weight + bias;
         }
       }
-      const std::vector<double> mixed = fftw_mixing(normal, size.tokens, size.hidden, fft_norm == FftNorm::ortho);
+      const std::vector<double> mixed = fftw_mixing(normal, size.tokens, size.hidden, fft_points(network, size.tokens),
+                                                    fft_points(network, size.hidden), fft_norm == FftNorm::ortho);
       std::vector<float> expected;
       for (std::size_t i = 0; i < mixed.size(); ++i) {
         expected.push_back(static_cast<float>(mixed[i] + static_cast<double>(from_half(input.data[i]))));
@@ -93,6 +104,14 @@ TEST_CASE("reference: 2D-FFT mixing as FFTW computes it", "[reference]") {
       const TensorMap in_half = reference_network(network, weights, input);
       const double error = relative_error(in_half.at("layers.0.output").data, expected, size.hidden).whole;
       CHECK(error < 3e-3);
+      if (length == FftLength::exact) {
+        // The same as products with matrices of cosines and sines.
+        ReferenceOptions options;
+        options.fft_token_points = options.fft_hidden_points = 1;
+        const TensorMap as_products = reference_network(network, weights, input, options);
+        CHECK(relative_error(as_products.at("layers.0.output").data, expected, size.hidden).whole < 3e-3);
+        continue;
+      }
       if (size.hidden % 2 != 0) continue;
       ReferenceOptions options;
       options.real_fft = true;

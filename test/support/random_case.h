@@ -53,8 +53,9 @@ class RandomCase {
         set(std::string("verify.") + key, "1");
       }
     }
-    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n  fft_length: power_of_two\n",
-                            one_of({"pre", "post"}), one_of({"gelu", "relu"}), ortho ? "ortho" : "none");
+    network_ += fmt::format("  norm: {}\n  activation: {}\n  fft_norm: {}\n  fft_length: {}\n", one_of({"pre", "post"}),
+                            one_of({"gelu", "relu"}), ortho ? "ortho" : "none",
+                            std::mt19937_64(number_ ^ 0x6c656e67)() % 2 == 0 ? "exact" : "power_of_two");
     make_ends();
     network_ += "  layers:\n";
     for (u64 layer = 0, layers = 1 + below(3); layer < layers; ++layer) {

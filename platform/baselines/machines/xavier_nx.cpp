@@ -82,7 +82,7 @@ double jetson_seconds(const JetsonParameters& parameters, const std::vector<Kern
   for (const KernelWork& kernel : work) {
     const bool sparse = is_sparse(kernel);
     const double passes =
-        sparse ? std::max(1.0, std::ceil(static_cast<double>(log2_of(kernel.points)) / layers_per_pass)) : 1;
+        sparse ? std::max(1.0, std::ceil(std::log2(static_cast<double>(kernel.points)) / layers_per_pass)) : 1;
     double time = 0;
     if (sparse && execution != JetsonExecution::cuda_cores_ideal) {
       time = std::max(kernel.flops / cuda, passes * kernel.bytes / mode.bytes_per_s) / parameters.sparse_fraction;

@@ -51,6 +51,20 @@ MatrixPlace DramPlan::constant(const Tensor& tensor, bool transposed) {
   return place;
 }
 
+MatrixPlace DramPlan::constant(u64 rows, u64 columns, std::function<u16(u64 row, u64 column)> value) {
+  const u64 pitch = padded(columns) * 2, all_rows = padded(rows);
+  const MatrixPlace place{allocate(all_rows * pitch), rows, columns, pitch};
+  if (!target_.data) return place;
+  blob(place.address, [=, value = std::move(value)] {
+    std::vector<u16> words(all_rows * pitch / 2);
+    for (u64 row = 0; row < rows; ++row) {
+      for (u64 column = 0; column < columns; ++column) words[row * pitch / 2 + column] = value(row, column);
+    }
+    return bytes_of(words);
+  });
+  return place;
+}
+
 void DramPlan::place_constants(TaskBuilder& task) {
   task.place_constants([this](const TaskConstants& constants) {
     const u64 address = allocate(constants.bytes);

@@ -31,6 +31,8 @@ class DramPlan {
   /// A tensor of one or two dimensions, or its transpose, rows padded with zeros to whole vectors and to a multiple of
   /// `lanes` rows. The tensor must be there until take_blobs().
   MatrixPlace constant(const Tensor& tensor, bool transposed = false);
+  /// A matrix of computed values, padded alike. `value` is called by take_blobs().
+  MatrixPlace constant(u64 rows, u64 columns, std::function<u16(u64 row, u64 column)> value);
   /// Gives the task's own constants their addresses.
   void place_constants(TaskBuilder& task);
   /// Contents of allocated memory, made by take_blobs().

@@ -634,8 +634,8 @@ class StageBuilder {
     }
     if (stage_.residual) {
       for (unsigned half = 0; half < 2; ++half) {
-        segments.push_back(builder_.add(Unit::cal, 4, tag, {{Opcode::add, {0, 0}, {0, 0}, {1, 0}, {}}},
-                                        {end_stream(half), residual_stream(half), {}, {}},
+        segments.push_back(builder_.add(Unit::cal, 4, tag, {sum_with_residual()},
+                                        {end_stream(half), residual_stream(half), constant_stream(), {}},
                                         without(cal_point_loops(0, static_cast<i32>(2 * group_points_)), 3)));
         if (half == 0) residual_user_ = segments.back();
       }
@@ -646,6 +646,14 @@ class StageBuilder {
   static std::vector<Loop> without(std::vector<Loop> loops, std::size_t stream) {
     for (Loop& loop : loops) loop.stride[stream] = 0;
     return loops;
+  }
+
+  /// Stream 0 has the result, stream 1 the residual, stream 2 the constants.
+  [[nodiscard]] Instruction sum_with_residual() const {
+    if (!stage_.residual_factor) return {Opcode::add, {0, 0}, {0, 0}, {1, 0}, {}};
+    const Operand result{0, 0}, residual{1, 0}, factor{2, ButterflyWeights::residual_constant};
+    if (stage_.residual_factor->of_residual) return {Opcode::fmas, result, residual, factor, result};
+    return {Opcode::fmas, result, result, factor, residual};
   }
 
   [[nodiscard]] Stream residual_stream(unsigned half) const {

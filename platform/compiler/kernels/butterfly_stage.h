@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "platform/compiler/kernels/residual_factor.h"
 #include "platform/compiler/target.h"
 #include "platform/network/network.h"
 
@@ -46,6 +47,7 @@ struct ButterflyStage {
   std::optional<Activation> activation;
   bool bias = false;
   bool residual = false;
+  std::optional<ResidualFactor> residual_factor;  // absent: the result and its residual are added as they are
 
   [[nodiscard]] PairForm form(unsigned layer) const {
     if (complex) return PairForm::complex;
@@ -55,7 +57,7 @@ struct ButterflyStage {
   [[nodiscard]] auto tied() const {
     return std::tie(complex, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
                     stack_stride, input_stacked, input_group_stride, output_group_stride, real_input, real_output,
-                    scale, scale_value, activation, bias, residual);
+                    scale, scale_value, activation, bias, residual, residual_factor);
   }
   friend bool operator<(const ButterflyStage& a, const ButterflyStage& b) { return a.tied() < b.tied(); }
 };

@@ -47,6 +47,7 @@ ButterflyWeights::ButterflyWeights(const ButterflyStage& stage, BitPlan plan, Bi
     : bias_(stage.bias),
       scale_(stage.bias && stage.normal),
       scale_value_(stage.scale ? stage.scale_value : u16{0}),
+      residual_factor_(stage.residual ? stage.residual_factor : std::nullopt),
       layer_bits_(stage.layer_bits),
       stack_count_(stage.stacks),
       plan_(std::move(plan)),
@@ -72,7 +73,9 @@ ButterflyWeights::ButterflyWeights(const ButterflyStage& stage, BitPlan plan, Bi
 }
 
 std::vector<u16> ButterflyWeights::constants() const {
-  return {scale_value_, to_half(0.70710678f), to_half(0.5f), to_half(0.0f)};
+  std::vector<u16> result{scale_value_, to_half(0.70710678f), to_half(0.5f), to_half(0.0f)};
+  if (residual_factor_) result.push_back(residual_factor_->value);
+  return result;
 }
 
 u32 ButterflyWeights::constant_vectors() const { return static_cast<u32>((constants().size() + lanes_ - 1) / lanes_); }

@@ -53,6 +53,8 @@ class ButterflyWeights {
   /// The place of the constants, in bytes from the first block of a launch on.
   [[nodiscard]] u32 constants_at() const { return static_cast<u32>(blocks_of_launch() * block_words() * 2); }
   [[nodiscard]] u32 constant_vectors() const;
+  /// The index of the residual's factor among the constants, where there is one.
+  static constexpr u16 residual_constant = 4;
   /// Bytes from the first word on.
   [[nodiscard]] u32 launch_at(u32 launch) const { return static_cast<u32>(launch * launch_words() * 2); }
 
@@ -81,6 +83,7 @@ class ButterflyWeights {
 
   bool bias_ = false, scale_ = false;
   u16 scale_value_ = 0;
+  std::optional<ResidualFactor> residual_factor_;
   std::vector<PairForm> forms_;  // of the layers
   Bits layer_bits_;
   u32 stack_count_ = 1;

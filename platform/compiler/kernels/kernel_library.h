@@ -11,6 +11,7 @@
 #include "platform/compiler/kernels/butterfly_kernel.h"
 #include "platform/compiler/kernels/merge_kernel.h"
 #include "platform/compiler/kernels/product_kernel.h"
+#include "platform/compiler/kernels/radix_kernels.h"
 #include "platform/compiler/kernels/row_kernels.h"
 #include "platform/compiler/kernels/row_part_kernel.h"
 #include "platform/compiler/kernels/spectrum_kernels.h"
@@ -69,6 +70,14 @@ class KernelLibrary {
   [[nodiscard]] Spectrum scaled_sum(const ScaledSumSpec& spec, u32 groups) const {
     return once(scaled_sums_, spec, groups, [&] { return make_scaled_sum_kernel(target_, spec, groups); });
   }
+  using Radix = std::shared_ptr<const RadixKernel>;
+  [[nodiscard]] Radix radix(const RadixSpec& spec, u32 groups) const {
+    return once(radices_, spec, groups, [&] { return make_radix_kernel(target_, spec, groups); });
+  }
+  using Interleave = std::shared_ptr<const InterleaveKernel>;
+  [[nodiscard]] Interleave interleave(const InterleaveSpec& spec, u32 groups) const {
+    return once(interleaves_, spec, groups, [&] { return make_interleave_kernel(target_, spec, groups); });
+  }
   /// preparation_cycles of a kernel of this library.
   [[nodiscard]] u64 preparation(const Kernel& kernel) const {
     const auto [found, fresh] = preparations_.try_emplace(&kernel, 0);
@@ -105,6 +114,8 @@ class KernelLibrary {
   mutable Known<SeparationSpec, SpectrumKernel> separations_;
   mutable Known<MirrorSpec, SpectrumKernel> mirrors_;
   mutable Known<ScaledSumSpec, SpectrumKernel> scaled_sums_;
+  mutable Known<RadixSpec, RadixKernel> radices_;
+  mutable Known<InterleaveSpec, InterleaveKernel> interleaves_;
   mutable std::map<const Kernel*, u64> preparations_;
 };
 

@@ -23,7 +23,7 @@ enum Constant : u16 {
   constant_zero,
   constant_power_low,
   constant_power_high,
-  constant_count
+  constant_residual  // only where there is a factor of the residual
 };
 
 /// How the outputs are divided into blocks and among the PEs.
@@ -72,7 +72,8 @@ class ProductBuilder {
         chunks_(spec.terms / target.lanes),
         tail_(spec.terms % target.lanes),
         chunk_(chunks_ > 0 ? target.lanes : tail_),
-        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value() || spec.row_power > 0),
+        has_constants_(spec.scale == ProductSpec::Scale::constant || spec.activation.has_value() ||
+                       spec.row_power > 0 || has_residual_factor()),
         outputs_(block) {
     fit_block(target);
     division_ = divide(target, spec.outputs, outputs_, groups);
@@ -113,11 +114,16 @@ class ProductBuilder {
   [[nodiscard]] u32 vectors(u32 outputs, u32 depth) const {
     const u32 of_outputs = 2 + (spec_.residual ? 1 : 0) + (spec_.resume ? 2 : 0) + (spec_.suspend ? 1 : 0);
     u32 buffers = of_outputs * outputs + chunk_;
-    u32 fixed = (has_constants_ ? vectors_of(constant_count, lanes_) : 0) + (has_bias() ? 2 : 0) +
+    u32 fixed = (has_constants_ ? vectors_of(constant_count(), lanes_) : 0) + (has_bias() ? 2 : 0) +
                 (spec_.scale == ProductSpec::Scale::row ? 2 : 0) + (has_gelu() ? outputs : 0);
     return depth * buffers + fixed;
   }
   [[nodiscard]] bool has_bias() const { return spec_.bias != ProductSpec::Bias::none; }
+  /// For a result that is rounded at the end.
+  [[nodiscard]] bool has_residual_factor() const {
+    return spec_.residual && spec_.residual_factor.has_value() && !spec_.suspend;
+  }
+  [[nodiscard]] u32 constant_count() const { return has_residual_factor() ? constant_residual + 1 : constant_residual; }
   [[nodiscard]] bool has_gelu() const { return spec_.activation == Activation::gelu; }
 
   /// The largest block for which the operand memory is sufficient.
@@ -167,6 +173,7 @@ class ProductBuilder {
     if (!has_constants_) return;
     const FloatHalves power = float_halves(std::ldexp(1.0, -static_cast<int>(spec_.row_power)));
     result_.constants = {spec_.factor, to_half(0.70710678F), to_half(0.5F), to_half(0.0F), power.low, power.high};
+    if (has_residual_factor()) result_.constants.push_back(spec_.residual_factor->value);
     const u32 count = vectors_of(result_.constants.size(), lanes_);
     pad_to_vector(result_.constants, lanes_);
     constant_slots_ = builder_.allocate_vectors(count);
@@ -268,9 +275,22 @@ class ProductBuilder {
       const u16 load = add_load(builder_, 3, 2, {outputs_}, {slots, {1}},
                                 {output_memory(product_register::residual), {spec_.y.step}});
       SegmentBuilder add_residual(builder_, Unit::cal, 3, 1, {outputs_});
-      const auto result = add_residual.at(y(), {1});
-      add_residual.add(result, result, add_residual.at(slots, {1}));
+      const auto result = add_residual.at(y(), {1}), x = add_residual.at(slots, {1});
+      if (!has_residual_factor()) {
+        add_residual.add(result, result, x);
+      } else {
+        const auto factor = add_residual.at(constants()) + constant_residual;
+        if (spec_.residual_factor->of_residual) {
+          add_residual.fmas(result, x, factor, result);
+        } else {
+          add_residual.fmas(result, result, factor, x);
+        }
+      }
       chain(add_residual.finish());
+      if (has_residual_factor()) {
+        builder_.data(*constants_, last);
+        builder_.space(last, *constants_, 1);
+      }
       builder_.data(load, last);
       builder_.space(last, load, depth_);
     }

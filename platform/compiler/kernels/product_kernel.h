@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/isa/kernel.h"
+#include "platform/compiler/kernels/residual_factor.h"
 #include "platform/compiler/target.h"
 #include "platform/network/network.h"
 #include "platform/program/layout.h"
@@ -30,7 +31,8 @@ struct ProductSpec {
   unsigned row_power = 0;         // Scale::row: sums are multiplied by 2^-row_power before that, in fp32
   enum class Bias { none, of_output, of_lane } bias = Bias::none;  // one value for each j or each i, in order
   std::optional<Activation> activation;
-  bool residual = false;  // added last; laid out as y
+  bool residual = false;                          // added last; laid out as y
+  std::optional<ResidualFactor> residual_factor;  // absent: y and the residual are added as they are
   // Terms in several launches: sums are laid out as two matrices like y, of the lower and the upper halves of their
   // bits.
   bool resume = false;   // the sums begin where an earlier launch has left them
@@ -38,7 +40,7 @@ struct ProductSpec {
 
   [[nodiscard]] auto tied() const {
     return std::tie(terms, outputs, x, w, y, scale, factor, row_factor_layout, row_power, bias, activation, residual,
-                    resume, suspend);
+                    residual_factor, resume, suspend);
   }
   friend bool operator<(const ProductSpec& a, const ProductSpec& b) { return a.tied() < b.tied(); }
 };

@@ -283,10 +283,9 @@ class PassBuilder {
       if (last_ && ends) {
         stage.bias = static_cast<bool>(butterfly_.bias);
         stage.activation = butterfly_.activation;
-        if (residual) {
-          stage.residual = true;
-          registers.push_back({butterfly_register::residual, residual->offset, false});
-        }
+        stage.residual = residual.has_value();
+        stage.residual_factor = butterfly_.residual_factor;
+        if (residual) registers.push_back({butterfly_register::residual, residual->offset, false});
       }
       const auto kernel = plan_.kernels().butterfly(stage, task.groups());
       const auto bytes = static_cast<u32>(kernel->weights.word_count() * 2);

@@ -34,6 +34,7 @@ struct LongButterfly {
   std::function<u16(u32 index)> bias;          // may be empty
   std::function<u16(u32 index)> output_scale;  // normal, with a bias
   std::optional<Activation> activation;
+  std::optional<ResidualFactor> residual_factor;
 };
 
 /// Matrices of 2^index_bits points; the imaginary ones are needed only for complex values. The input must not be

@@ -190,6 +190,31 @@ void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const
   }
 }
 
+namespace {
+
+std::vector<KernelResult> results_of(const TaskBuilder& task, const FftOperator& op, const TileBuffer& re,
+                                     const TileBuffer& im) {
+  std::vector<KernelResult> results;
+  for (const TileBuffer* plane : {&re, &im}) {
+    if (plane == &im && op.real_output) continue;
+    results.push_back({plane->offset, plane->layout, op.rows.value_or(task.row_extent()),
+                       op.columns.value_or(in_every_tile(op.points))});
+    if (!plane->resident) continue;
+    results.back().launch_register = plane == &re ? butterfly_register::output : butterfly_register::output_imaginary;
+  }
+  return results;
+}
+
+void go_to_next_part(std::vector<LaunchStep::Register>& registers, const FftOperator::Parts& parts, bool last_stage) {
+  for (LaunchStep::Register& reg : registers) {
+    const bool of_output =
+        last_stage && (reg.number == butterfly_register::output || reg.number == butterfly_register::output_imaginary);
+    reg.offset += of_output ? parts.output : parts.input;
+  }
+}
+
+}  // namespace
+
 void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator& op, const TileBuffer& input_re,
              const TileBuffer& input_im, const TileBuffer& work_re, const TileBuffer& work_im,
              const TileBuffer& output_re, const TileBuffer& output_im) {
@@ -205,8 +230,11 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     const TileBuffer& from_im = first ? input_im : work_im;
     const TileBuffer& to_re = last ? output_re : work_re;
     const TileBuffer& to_im = last ? output_im : work_im;
+    const FftOperator::Parts parts = op.parts.value_or(FftOperator::Parts{});
     const auto stride = [&](const TileBuffer& buffer, unsigned bit) {
-      return op.along_rows ? buffer.layout.row_stride(bit) : buffer.layout.column_stride(bit);
+      const i32 of_neighbours = op.along_rows ? buffer.layout.row_stride(bit) : buffer.layout.column_stride(bit);
+      const bool is_output = last && &buffer == &to_re;
+      return is_output ? of_neighbours : of_neighbours * static_cast<i32>(parts.step);
     };
     const auto group_stride = [&](const TileBuffer& buffer) {
       return static_cast<i32>(op.along_rows ? buffer.layout.panel_bytes() : buffer.layout.group_bytes());
@@ -231,6 +259,7 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     stage.scale = first && (op.scale || op.ortho);
     stage.scale_value = op.scale.value_or(fft_scale(op.points));
     stage.residual = last && op.residual.has_value();
+    if (stage.residual) stage.residual_factor = op.residual_factor;
     std::vector<LaunchStep::Register> registers{LaunchStep::Register::of(butterfly_register::input, from_re),
                                                 LaunchStep::Register::of(butterfly_register::output, to_re)};
     if (!stage.real_input) registers.push_back(LaunchStep::Register::of(butterfly_register::input_imaginary, from_im));
@@ -238,22 +267,17 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     if (stage.residual) registers.push_back({butterfly_register::residual, op.residual->offset, false});
     // The result of one stage is the input of the next one.
     std::vector<KernelResult> results;
-    for (const TileBuffer* plane : {&output_re, &output_im}) {
-      if (last && (plane == &output_re || !stage.real_output)) {
-        results.push_back({plane->offset, plane->layout, op.rows.value_or(task.row_extent()),
-                           op.columns.value_or(in_every_tile(op.points))});
-        if (!plane->resident) continue;
-        results.back().launch_register =
-            plane == &output_re ? butterfly_register::output : butterfly_register::output_imaginary;
-      }
-    }
+    if (last && !op.parts) results = results_of(task, op, output_re, output_im);
     const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, op.groups); });
     const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
       return kernel->weights.words(
           [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index); }, {});
     });
-    add_butterfly_launches(task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
-                           op.groups, op.tail_groups, std::move(registers), {weights}, results);
+    for (u32 part = 0; part < parts.count; ++part) {
+      add_butterfly_launches(task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,
+                             op.groups, op.tail_groups, registers, {weights}, results);
+      go_to_next_part(registers, parts, last);
+    }
     first_layer += stages[s];
   }
 }
@@ -441,6 +465,7 @@ void add_dense(TaskBuilder& task, const KernelLibrary& kernels, const DenseOpera
   product.suspend = op.sums && op.sums->suspend;
   product.activation = op.activation;
   product.residual = op.residual.has_value();
+  product.residual_factor = op.residual_factor;
   std::vector<LaunchStep::Register> registers{
       {op.over_outputs ? product_register::w : product_register::x, input.offset, false},
       {product_register::y, output.offset, false},

@@ -11,6 +11,7 @@
 #include "platform/compiler/kernels/kernel_library.h"
 #include "platform/compiler/kernels/merge_kernel.h"
 #include "platform/compiler/kernels/product_kernel.h"
+#include "platform/compiler/kernels/residual_factor.h"
 #include "platform/compiler/kernels/row_kernels.h"
 #include "platform/network/network.h"
 #include "platform/network/normal_butterfly.h"
@@ -78,8 +79,17 @@ struct FftOperator {
   bool real_input = false;
   bool real_output = false;
   std::optional<TileBuffer> residual;
+  std::optional<ResidualFactor> residual_factor;
   std::optional<KernelResult::Extent> rows, columns;  // of the result, that mean something; absent: the tile's, all
   u32 groups = 0, tail_groups = 0;                    // lane groups of the other dimension
+  /// Several transforms in the same buffers: bytes from one to the next in the input and the work buffers, and in the
+  /// output. What they leave goes to another kernel, and is seen in what that one makes of it.
+  struct Parts {
+    u32 count = 1;
+    u32 input = 0, output = 0;
+    u32 step = 1;  // along the rows: from one input point to the next, in rows
+  };
+  std::optional<Parts> parts;
 };
 /// `work_re` and `work_im` hold the intermediate planes of an FFT of several stages (they may be the input, if that
 /// is complex); the output must not be the input of the last stage. Imaginary buffers are ignored where real.
@@ -120,6 +130,7 @@ struct DenseOperator {
   std::optional<TileBuffer> bias;  // a value for each output, in order from the buffer's first byte on
   std::optional<Activation> activation;
   std::optional<TileBuffer> residual;
+  std::optional<ResidualFactor> residual_factor;
   /// Used if the inputs are divided among several tasks: each task but the first begins with sums, and each but the
   /// last leaves sums.
   struct Sums {

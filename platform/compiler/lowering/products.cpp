@@ -38,6 +38,8 @@ struct Product {
   std::optional<MatrixPlace> bias;
   std::optional<Activation> activation;
   std::optional<MatrixPlace> residual;
+  i64 residual_head = 0;
+  std::optional<ResidualFactor> residual_factor;
   std::optional<u16> factor;              // of the sums
   std::optional<MatrixPlace> row_factor;  // factors of the sums, one per row; heads lie one after the other
   unsigned row_power = 0;                 // as ProductSpec::row_power
@@ -175,9 +177,8 @@ class ProductTasks {
     op.name = product_.name + part.suffix;
     op.inputs = inputs;
     op.outputs = columns;
-    // After the columns of the result there may be padding, which is computed but not used.
-    const u64 meant = std::min(range.end, product_.y.columns);
-    op.result_columns = KernelResult::Extent{columns, meant > range.first ? meant - range.first : 0, 1};
+    op.residual_factor = product_.residual_factor;
+    op.result_columns = result_columns(range, columns);
     op.transposed = product_.transposed;
     op.over_outputs = product_.over_outputs;
     turn(x, inputs, true);
@@ -210,7 +211,9 @@ class ProductTasks {
     op.factor = product_.factor;
     if (product_.residual) {
       op.residual = taken(held);
-      task.load(of_range(*product_.residual), columns, *op.residual, tiling.rows, true, strides(*product_.residual, 0));
+      const MatrixPlace& residual = *product_.residual;
+      task.load(of_range(residual), columns, *op.residual, tiling.rows, true,
+                strides(residual, product_.residual_head));
       turn(*op.residual, columns, true);
     }
     if (product_.row_factor) {
@@ -227,6 +230,12 @@ class ProductTasks {
     return task;
   }
 
+  /// After the columns of the result there may be padding, which is computed but not used.
+  [[nodiscard]] KernelResult::Extent result_columns(const OutputRange& range, u64 columns) const {
+    const u64 meant = std::min(range.end, product_.y.columns);
+    return {columns, meant > range.first ? meant - range.first : 0, 1};
+  }
+
   /// Identifies the tasks that make() makes of a range of outputs: equal shapes give equal tasks.
   [[nodiscard]] Shape shape(const InputPart& part, const OutputRange& range, u64 columns) const {
     Shape shape("product");
@@ -235,6 +244,7 @@ class ProductTasks {
     shape.add(product_.transposed, product_.over_outputs, product_.x_head, product_.w_head, product_.y_head);
     shape.add(product_.bias.has_value(), product_.factor.has_value(), product_.row_power, low_.pitch, high_.pitch);
     shape.add_if(product_.activation);
+    shape.add(product_.residual_head, product_.residual_factor.has_value());
     shape.add(product_.residual ? product_.residual->pitch : 0, product_.row_factor ? product_.row_factor->pitch : 0);
     return shape.add(product_.row_factor ? product_.row_factor->columns : 0);
   }
@@ -347,6 +357,52 @@ Tasks dense_layer(const TaskPlanner& plan, DramPlan& dram, const DenseLayer& den
   if (plan.may_pack() && !ProductTasks(plan, product).fitting()) product.transposed = product.over_outputs = true;
   product.w = dram.constant(*dense.weight, product.transposed);
   product.bias = dram.constant(*dense.bias);
+  return ProductTasks(plan, product).make(dram);
+}
+
+// ---------------------------------------------------------------- products with constants
+
+namespace {
+
+Product product_of(const ConstantProduct& constant) {
+  Product product;
+  product.name = constant.name;
+  product.layer = constant.layer;
+  product.factor = constant.factor;
+  product.residual = constant.residual;
+  product.residual_factor = constant.residual_factor;
+  return product;
+}
+
+}  // namespace
+
+Tasks times_constant(const TaskPlanner& plan, DramPlan& dram, const ConstantProduct& constant, const MatrixPlace& x,
+                     const MatrixPlace& matrix, const MatrixPlace& y) {
+  Product product = product_of(constant);
+  product.x = x;
+  product.w = matrix;
+  product.y = y;
+  product.outputs = plan.padded(y.columns);
+  product.transposed = product.over_outputs = !plan.target().column_access;
+  // Packed, lanes run over outputs.
+  if (plan.may_pack() && !ProductTasks(plan, product).fitting()) product.transposed = product.over_outputs = true;
+  return ProductTasks(plan, product).make(dram);
+}
+
+Tasks constant_times(const TaskPlanner& plan, DramPlan& dram, const ConstantProduct& constant,
+                     const MatrixPlace& matrix, const MatrixPlace& x, const MatrixPlace& y, u64 batch) {
+  const auto of_element = [&](const MatrixPlace& place) { return static_cast<i64>(place.rows / batch * place.pitch); };
+  Product product = product_of(constant);
+  product.heads = static_cast<u32>(batch);
+  product.x = matrix;
+  product.w = x;
+  product.w_head = of_element(x);
+  product.y = y;
+  product.y_head = of_element(y);
+  if (product.residual) product.residual_head = of_element(*product.residual);
+  // The rows of x and of y are taken as they lie.
+  product.transposed = product.over_outputs = true;
+  product.outputs = y.columns;
   return ProductTasks(plan, product).make(dram);
 }
 

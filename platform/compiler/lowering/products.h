@@ -6,6 +6,7 @@
 #include <string>
 
 #include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/kernels/residual_factor.h"
 #include "platform/compiler/passes/tile.h"
 #include "platform/network/network.h"
 #include "platform/network/tensors.h"
@@ -24,6 +25,21 @@ struct DenseLayer {
 /// Tasks that compute output = input * weight^T + bias, then activation and residual: row tiles by output tiles.
 [[nodiscard]] Tasks dense_layer(const TaskPlanner& plan, DramPlan& dram, const DenseLayer& dense,
                                 const MatrixPlace& input, const MatrixPlace& output);
+
+/// A product in which one matrix is a constant: what follows the sums.
+struct ConstantProduct {
+  std::string name;
+  u32 layer = 0;
+  std::optional<u16> factor;  // of the sums
+  std::optional<MatrixPlace> residual;
+  std::optional<ResidualFactor> residual_factor;
+};
+/// y = x * matrix for a symmetric matrix.
+[[nodiscard]] Tasks times_constant(const TaskPlanner& plan, DramPlan& dram, const ConstantProduct& product,
+                                   const MatrixPlace& x, const MatrixPlace& matrix, const MatrixPlace& y);
+/// y = matrix * x for each of `batch` elements of x and y, which follow each other; with the residual of each element.
+[[nodiscard]] Tasks constant_times(const TaskPlanner& plan, DramPlan& dram, const ConstantProduct& product,
+                                   const MatrixPlace& matrix, const MatrixPlace& x, const MatrixPlace& y, u64 batch);
 
 struct Attention {
   std::string name;

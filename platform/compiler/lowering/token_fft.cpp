@@ -34,6 +34,8 @@ class LongTokenFft {
     butterfly_.along_rows = true;
     butterfly_.others = plan.padded(mixed.columns);
     butterfly_.real_output = true;
+    if (fft.scale) butterfly_.scale = fft.scale;
+    butterfly_.residual_factor = fft.residual_factor;
   }
 
   [[nodiscard]] u64 expected_cost() {
@@ -124,8 +126,10 @@ class StripTask {
     op.points = points();
     op.along_rows = true;
     op.ortho = is_scaled(fft_);
+    op.scale = fft_.scale;
     op.real_output = true;
     op.residual = out;
+    op.residual_factor = fft_.residual_factor;
     op.rows = in_every_tile(fft_.tokens);
     op.columns = KernelResult::Extent{u64{width} * lanes, mixed_.columns, 0};
     op.groups = width;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/kernels/residual_factor.h"
 #include "platform/compiler/passes/tile.h"
 
 namespace bvp {
@@ -15,6 +17,8 @@ struct TokenFft {
   u32 layer = 0;
   u64 tokens = 0, batch = 1;
   bool ortho = true;
+  std::optional<u16> scale;  // what the inputs are multiplied by; absent: as `ortho` says
+  std::optional<ResidualFactor> residual_factor;
 };
 
 /// mixed = real part of the transform of (re, im) along the tokens, zero-padded to a power of two, plus `residual`.

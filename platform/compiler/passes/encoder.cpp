@@ -10,10 +10,13 @@
 #include <variant>
 
 #include "platform/compiler/lowering/ends.h"
+#include "platform/compiler/lowering/exact_fft.h"
 #include "platform/compiler/lowering/products.h"
 #include "platform/compiler/lowering/real_fft.h"
 #include "platform/compiler/lowering/token_fft.h"
 #include "platform/compiler/passes/fuse.h"
+#include "platform/network/exact_transform.h"
+#include "platform/network/half.h"
 
 namespace bvp {
 
@@ -94,8 +97,9 @@ class Encoder {
   void flush() { add(program_.flush()); }
   MatrixPlace matrix(u64 columns) { return dram_.matrix(rows_, columns); }
 
-  Value norm(const std::string& which, Value x) {
-    return program_.norm(which, parameter(which + ".weight"), parameter(which + ".bias"), network_.epsilon, x);
+  /// @param share  x is that share of what is to be normalised, and so is what epsilon is added to
+  Value norm(const std::string& which, Value x, double share = 1) {
+    return program_.norm(which, parameter(which + ".weight"), parameter(which + ".bias"), network_.epsilon * share, x);
   }
 
   /// Stands for a value in tasks that are not part of a row program; flushes the program.
@@ -132,7 +136,8 @@ class Encoder {
     const Value n = pre() ? norm(name("norm1"), x_) : x_;
     // h: the mixed tokens with their residual.
     Value h = layer.mixing == Mixing::fft2d ? add_fft(n) : add_attention(n, layer.projections == LinearKind::dense);
-    if (!pre()) h = norm(name("norm1"), h);
+    const bool exact = layer.mixing == Mixing::fft2d && has_exact_transforms(network_);
+    if (!pre()) h = norm(name("norm1"), h, exact ? exact_scales(network_).epsilon : 1);
     const Value y = layer.ffn == LinearKind::dense ? add_dense_ffn(h) : add_butterfly_ffn(h);
     x_ = pre() ? y : norm(name("norm2"), y);
     x_place_ = matrix(network_.hidden);
@@ -143,6 +148,7 @@ class Encoder {
   }
 
   Value add_fft(Value n) {
+    if (has_exact_transforms(network_)) return add_exact_fft(n);
     const RealFft real = real_fft_of_layer();
     const MatrixPlace mixed = matrix(network_.hidden);
     Tasks tasks = mixing_tasks(n, real, mixed);
@@ -168,6 +174,74 @@ class Encoder {
     }
     result_.fft = FftForm::complex;
     return complex_form(n, mixed);
+  }
+
+  /// A transform of which a length is no power of two.
+  Value add_exact_fft(Value n) {
+    ExactFft fft;
+    fft.along_tokens = name("fft_tokens");
+    fft.along_hidden = name("fft_hidden");
+    fft.layer = layer_;
+    fft.tokens = network_.tokens;
+    fft.hidden = network_.hidden;
+    fft.batch = network_.batch;
+    fft.scales = exact_scales(network_);
+    const MatrixPlace mixed = matrix(network_.hidden);
+    const ExactPlanes planes = ExactPlanes::in(dram_, rows_, std::max<u64>(2, network_.hidden));
+    add_exact_along_hidden(fft, n, planes);
+    add_exact_along_tokens(fft, planes, mixed);
+    result_.fft = FftForm::complex;
+    return program_.load(mixed);
+  }
+
+  /// What is chosen for the first transform holds for all of them.
+  [[nodiscard]] std::optional<u64> decided(u64 points) const {
+    return result_.fft == FftForm::none ? std::optional<u64>() : std::optional<u64>(points);
+  }
+
+  void add_exact_along_hidden(const ExactFft& fft, Value n, const ExactPlanes& planes) {
+    if (power_of_two_in(fft.hidden) == fft.hidden) {
+      FftOperator op;
+      op.name = fft.along_hidden;
+      op.points = planes.both.columns;
+      op.ortho = false;
+      op.scale = to_half(fft.scales.hidden);
+      op.real_input = true;
+      op.columns = in_every_tile(fft.hidden);
+      const auto [re, im] = program_.fft(op, n);
+      program_.store(re, planes.re());
+      program_.store(im, planes.im());
+      flush();
+      return;
+    }
+    MatrixPlace input = x_place_;
+    if (pre()) {
+      input = to_dram(n, fft.hidden);
+    } else {
+      flush();
+    }
+    ExactTasks hidden = exact_along_hidden(plan_, dram_, constants_, fft, input, planes, decided(result_.exact.hidden));
+    add(std::move(hidden.tasks));
+    result_.exact.hidden = hidden.points;
+  }
+
+  void add_exact_along_tokens(const ExactFft& fft, const ExactPlanes& planes, const MatrixPlace& mixed) {
+    if (power_of_two_in(fft.tokens) == fft.tokens) {
+      TokenFft along_tokens;
+      along_tokens.name = fft.along_tokens;
+      along_tokens.layer = layer_;
+      along_tokens.tokens = fft.tokens;
+      along_tokens.batch = fft.batch;
+      along_tokens.ortho = false;
+      along_tokens.scale = to_half(fft.scales.tokens);
+      along_tokens.residual_factor = fft.residual_factor();
+      add(token_fft(plan_, dram_, along_tokens, planes.re(), planes.im(), x_place_, mixed));
+      return;
+    }
+    ExactTasks tokens =
+        exact_along_tokens(plan_, dram_, constants_, fft, planes, x_place_, mixed, decided(result_.exact.tokens));
+    add(std::move(tokens.tasks));
+    result_.exact.tokens = tokens.points;
   }
 
   [[nodiscard]] RealFft real_fft_of_layer() const {
@@ -345,6 +419,7 @@ class Encoder {
   RowProgram program_;
   EncoderPlan result_;
   std::optional<ResidentMatrix> tokens_;  // where the inputs of transforms stay, if they do
+  ExactConstants constants_;
   u32 layer_ = 0;
   Value x_ = 0;           // the tokens between layers
   MatrixPlace x_place_;   // the same in DRAM, once the program is flushed

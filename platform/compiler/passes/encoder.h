@@ -22,6 +22,7 @@ struct EncoderPlan {
   u64 key_block = 0;            // of attention, in keys; 0: there is no attention
   FftForm fft = FftForm::none;  // of all two-dimensional transforms
   bool tokens_stay = false;     // between a layer and the transform of the next one in the scratchpad
+  ExactPoints exact;            // of all of them
 };
 
 /// Bytes that the inputs of the network's two-dimensional transforms take in the scratchpad if they stay there

@@ -663,6 +663,7 @@ Tasks RowProgram::long_fft_tasks(const Operation& operation, const MatrixPlace& 
                                  const MatrixPlace& im) {
   Tasks tasks;
   LongButterfly butterfly = long_fft(operation.name, log2_of(operation.fft.points), operation.fft.ortho);
+  if (operation.fft.scale) butterfly.scale = operation.fft.scale;
   butterfly.layer = operation.layer;
   butterfly.others = rows_;
   butterfly.real_input = true;

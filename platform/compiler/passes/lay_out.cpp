@@ -59,6 +59,7 @@ class Layout {
     result_.key_block = plan_.key_block;
     result_.fft = plan_.fft;
     result_.resident_token_bytes = plan_.tokens_stay ? target_.token_bytes : 0;
+    result_.exact = plan_.exact;
     result_.sum_ways = sum_ways(target_);
     result_.predicted_firmware_cycles = static_cast<u64>(target_.firmware.start_cycles + target_.firmware.end_cycles);
   }

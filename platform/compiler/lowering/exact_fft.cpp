@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/compiler/lowering/exact_fft.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "platform/compiler/lowering/operators.h"
+#include "platform/compiler/lowering/products.h"
+#include "platform/network/half.h"
+
+namespace bvp {
+
+namespace {
+
+/// cos(2 pi i / n) and sin(2 pi i / n), rounded to fp16.
+class Circle {
+ public:
+  explicit Circle(u64 n) {
+    for (u64 i = 0; i < n; ++i) {
+      const double angle = 2.0 * M_PI * static_cast<double>(i) / static_cast<double>(n);
+      cosines_.push_back(to_half(std::cos(angle)));
+      sines_.push_back(to_half(std::sin(angle)));
+      minus_sines_.push_back(to_half(-std::sin(angle)));
+    }
+  }
+  [[nodiscard]] u16 cosine(u64 i) const { return cosines_[i % cosines_.size()]; }
+  [[nodiscard]] u16 sine(u64 i) const { return sines_[i % sines_.size()]; }
+  [[nodiscard]] u16 minus_sine(u64 i) const { return minus_sines_[i % minus_sines_.size()]; }
+
+ private:
+  std::vector<u16> cosines_, sines_, minus_sines_;
+};
+using SharedCircle = std::shared_ptr<const Circle>;
+
+/// Where tasks have their matrices and constants.
+struct Memory {
+  DramPlan& dram;
+  ExactConstants& constants;
+};
+
+/// The form that costs less of those that fit.
+/// @param split    gives the tasks with transforms of `split_points` points
+/// @param product  gives those of a product with a constant matrix; it takes a Memory
+template <class Split, class Product>
+ExactTasks cheaper(const TaskPlanner& plan, const Memory& memory, u64 split_points, const std::optional<u64>& points,
+                   const Split& split, const Product& product) {
+  std::optional<Tasks> in_split_form;
+  if (points.value_or(split_points) > 1) {
+    try {
+      in_split_form = split();
+    } catch (const CompileError&) {
+      if (points) throw;
+    }
+  }
+  if (!in_split_form) return {product(memory), 1};
+  if (!points) {
+    // What the product allocates only counts if it is taken.
+    DramPlan dram = memory.dram;
+    ExactConstants constants = memory.constants;
+    try {
+      if (plan.cost(product(Memory{dram, constants})) <= plan.cost(*in_split_form)) return {product(memory), 1};
+    } catch (const CompileError&) {
+      // The constants or the tiles of the product do not fit.
+    }
+  }
+  return {std::move(*in_split_form), split_points};
+}
+
+LaunchStep radix_launch(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const RadixSpec& spec,
+                        u32 groups, u32 tail_groups, std::vector<LaunchStep::Register> registers,
+                        const std::function<u16(u32 position, u32 result, u32 term)>& weight) {
+  const auto kernel = named(name, [&] { return kernels.radix(spec, groups); });
+  LaunchStep step;
+  step.name = name;
+  step.mapping = fmt::format(
+      "{} parts of {} points joined: {} terms and {} results a position, PEs {} x {} x {} (lane groups, "
+      "panels, positions)",
+      spec.parts, spec.points, spec.terms(), spec.results(), kernel->shared_by[0], kernel->shared_by[1],
+      kernel->shared_by[2]);
+  step.counts = {groups, kernel->counts[0], kernel->counts[1], kernel->counts[2]};
+  step.tail_count = tail_groups;
+  step.registers = std::move(registers);
+  const u32 weights = task.add_weights(kernel->word_count(), [=] { return kernel->words(weight); });
+  step.registers.push_back({radix_register::weights, weights, true});
+  if (!kernel->constants.empty()) {
+    step.registers.push_back({radix_register::constants, task.add_weights(kernel->constants), true});
+  }
+  step.kernel = kernel_of(kernel);
+  return step;
+}
+
+// ---------------------------------------------------------------- along hidden
+
+/// parts x points values of a row: the parts are joined first, k = 0 .. parts - 1 of each position, then transformed,
+/// and the results of part k are the frequencies k, k + parts, k + 2 parts, ...
+class HiddenTask {
+ public:
+  HiddenTask(const TaskPlanner& plan, const ExactFft& fft, const MatrixPlace& x, const ExactPlanes& planes)
+      : plan_(plan),
+        fft_(fft),
+        x_(x),
+        planes_(planes),
+        points_(static_cast<u32>(power_of_two_in(fft.hidden))),
+        parts_(static_cast<u32>(fft.hidden / points_)),
+        circle_(std::make_shared<const Circle>(fft.hidden)) {}
+
+  [[nodiscard]] u32 points() const { return points_; }
+  /// Whether the parts are whole panels, which can be accessed by column.
+  [[nodiscard]] bool possible() const {
+    return plan_.target().column_access && !plan_.may_pack() && points_ >= 2 && points_ % plan_.target().lanes == 0;
+  }
+
+  [[nodiscard]] Tasks tasks() const {
+    Shape shape("exact_hidden");
+    shape.add(fft_.hidden, x_.pitch, planes_.both.pitch);
+    Tasks tasks;
+    tasks.push_back(
+        plan_.best_task(fft_.batch * fft_.tokens, {1, 1}, shape, [&](const Tiling& tiling) { return make(tiling); }));
+    return tasks;
+  }
+
+ private:
+  [[nodiscard]] TaskBuilder make(const Tiling& tiling) const {
+    TaskBuilder task(plan_.target(), fft_.along_hidden, fft_.layer, tiling.tiles, tiling.rows, tiling.tail_rows);
+    const auto strides = [&](const MatrixPlace& place) {
+      return TileStrides{static_cast<i64>(place.pitch) * tiling.rows, 0, 0};
+    };
+    const auto buffer = [&] { return task.buffer(fft_.hidden); };
+    const TileBuffer x = buffer(), re = buffer(), im = buffer(), transformed_im = buffer();
+    const TileBuffer& transformed_re = x;  // the input is not needed any more
+    task.load(x_, fft_.hidden, x, tiling.rows, true, strides(x_));
+    join(task, x, re, im);
+    FftOperator op;
+    op.name = fft_.along_hidden;
+    op.points = points_;
+    op.ortho = false;
+    const u32 part_bytes = points_ / plan_.target().lanes * x.layout.panel_bytes();
+    op.parts = FftOperator::Parts{parts_, part_bytes, part_bytes, 1};
+    op.groups = task.groups();
+    op.tail_groups = task.tail_groups();
+    add_fft(task, plan_.kernels(), op, re, im, re, im, transformed_re, transformed_im);
+    interleave(task, transformed_re, re);
+    interleave(task, transformed_im, im);
+    task.store(planes_.re(), fft_.hidden, re, tiling.rows, true, strides(planes_.re()));
+    task.store(planes_.im(), fft_.hidden, im, tiling.rows, true, strides(planes_.im()));
+    return task;
+  }
+
+  void join(TaskBuilder& task, const TileBuffer& x, const TileBuffer& re, const TileBuffer& im) const {
+    RadixSpec spec;
+    spec.points = points_;
+    spec.parts = parts_;
+    spec.real_input = true;
+    spec.x = x.layout.by_column();
+    spec.y = re.layout.by_column();
+    spec.factor = to_half(fft_.scales.hidden);
+    const auto weight = [circle = circle_, points = points_](u32 position, u32 result, u32 term) {
+      const u64 angle = u64{result / 2} * (position + u64{term} * points);
+      return result % 2 == 0 ? circle->cosine(angle) : circle->minus_sine(angle);
+    };
+    task.add_launch(radix_launch(task, plan_.kernels(), fft_.along_hidden + ".parts", spec, task.groups(),
+                                 task.tail_groups(),
+                                 {{radix_register::x_re, x.offset, false},
+                                  {radix_register::y_re, re.offset, false},
+                                  {radix_register::y_im, im.offset, false}},
+                                 weight));
+  }
+
+  void interleave(TaskBuilder& task, const TileBuffer& x, const TileBuffer& y) const {
+    InterleaveSpec spec;
+    spec.points = points_;
+    spec.parts = parts_;
+    spec.x = x.layout;
+    spec.y = y.layout;
+    const std::string name = fft_.along_hidden + ".interleave";
+    const auto kernel = named(name, [&] { return plan_.kernels().interleave(spec, task.groups()); });
+    LaunchStep step;
+    step.name = name;
+    step.mapping = fmt::format("columns of {} parts in turn, PEs {} x {} (lane groups, panels)", parts_,
+                               kernel->shared_by[0], kernel->shared_by[1]);
+    step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
+    step.tail_count = task.tail_groups();
+    step.registers = {{interleave_register::x, x.offset, false}, {interleave_register::y, y.offset, false}};
+    step.results = {task.result(y, fft_.hidden)};
+    step.kernel = kernel_of(kernel);
+    task.add_launch(std::move(step));
+  }
+
+  const TaskPlanner& plan_;
+  const ExactFft& fft_;
+  const MatrixPlace& x_;
+  const ExactPlanes& planes_;
+  const u32 points_, parts_;
+  const SharedCircle circle_;
+};
+
+/// Two products with constant matrices.
+Tasks hidden_products(const TaskPlanner& plan, const Memory& memory, const ExactFft& fft, const MatrixPlace& x,
+                      const ExactPlanes& planes) {
+  if (!memory.constants.hidden) {
+    const auto circle = std::make_shared<const Circle>(fft.hidden);
+    memory.constants.hidden = {
+        memory.dram.constant(fft.hidden, fft.hidden, [=](u64 row, u64 column) { return circle->cosine(row * column); }),
+        memory.dram.constant(fft.hidden, fft.hidden,
+                             [=](u64 row, u64 column) { return circle->minus_sine(row * column); })};
+  }
+  Tasks tasks;
+  for (const bool imaginary : {false, true}) {
+    ConstantProduct product;
+    product.name = fft.along_hidden + (imaginary ? ".im" : ".re");
+    product.layer = fft.layer;
+    product.factor = to_half(fft.scales.hidden);
+    append(tasks, times_constant(plan, memory.dram, product, x, (*memory.constants.hidden)[imaginary ? 1 : 0],
+                                 imaginary ? planes.im() : planes.re()));
+  }
+  return tasks;
+}
+
+// ---------------------------------------------------------------- along the tokens
+
+/// Rows j, j + parts, j + 2 parts, ... are transformed for each j < parts; then each position of the parts is joined.
+/// Tiles are strips of columns; lanes run over columns.
+class TokenTask {
+ public:
+  TokenTask(const TaskPlanner& plan, const ExactFft& fft, const ExactPlanes& planes, const MatrixPlace& residual,
+            const MatrixPlace& mixed)
+      : plan_(plan),
+        fft_(fft),
+        planes_(planes),
+        residual_(residual),
+        mixed_(mixed),
+        points_(static_cast<u32>(power_of_two_in(fft.tokens))),
+        parts_(static_cast<u32>(fft.tokens / points_)),
+        circle_(std::make_shared<const Circle>(fft.tokens)) {}
+
+  [[nodiscard]] u32 points() const { return points_; }
+  [[nodiscard]] bool possible() const { return points_ >= 2 && !plan_.may_pack(); }
+
+  [[nodiscard]] Tasks tasks() const {
+    Shape shape("exact_tokens");
+    shape.add(fft_.tokens, fft_.batch, mixed_.columns, planes_.both.pitch, residual_.pitch, mixed_.pitch);
+    const u32 width = plan_.once(plan_.decisions().strips, shape, [&] { return best_width(); });
+    if (width == 0) throw plan_.does_not_fit(make(1));
+    Tasks tasks;
+    tasks.push_back(make(width));
+    return tasks;
+  }
+
+ private:
+  [[nodiscard]] u32 panels() const { return static_cast<u32>(plan_.padded(mixed_.columns) / plan_.target().lanes); }
+  [[nodiscard]] u32 best_width() const {
+    u32 best = 0;
+    u64 least = std::numeric_limits<u64>::max();
+    for (u32 width = 1; width <= panels(); ++width) {
+      const TaskBuilder task = make(width);
+      if (!plan_.fits(task)) break;
+      const u64 cost = plan_.cost(task);
+      if (cost >= least) continue;
+      least = cost;
+      best = width;
+    }
+    return best;
+  }
+
+  [[nodiscard]] TaskBuilder make(u32 width) const {
+    const u32 lanes = plan_.target().lanes, rows = static_cast<u32>(fft_.tokens);
+    const u32 count = (panels() + width - 1) / width, tail = panels() - (count - 1) * width;
+    TaskBuilder task(plan_.target(), fft_.along_tokens, fft_.layer, {count, static_cast<u32>(fft_.batch), 1},
+                     width * lanes, tail * lanes);
+    const auto buffer = [&] { return task.buffer(u64{width} * lanes, rows); };
+    const auto strides = [&](const MatrixPlace& place) {
+      return TileStrides{i64{width} * plan_.target().vector_bytes(), static_cast<i64>(rows * place.pitch), 0};
+    };
+    const TileBuffer in_re = buffer(), in_im = buffer(), re = buffer(), im = buffer();
+    const TileBuffer out = buffer();  // the result overwrites the residual
+    task.load_strip(planes_.re(), in_re, rows, width, tail, strides(planes_.re()));
+    task.load_strip(planes_.im(), in_im, rows, width, tail, strides(planes_.im()));
+    task.load_strip(residual_, out, rows, width, tail, strides(residual_));
+    FftOperator op;
+    op.name = fft_.along_tokens;
+    op.points = points_;
+    op.along_rows = true;
+    op.ortho = false;
+    op.scale = to_half(fft_.scales.tokens);
+    const u32 row_bytes = in_re.layout.row_bytes();
+    op.parts = FftOperator::Parts{parts_, row_bytes, points_ * row_bytes, parts_};
+    op.groups = width;
+    op.tail_groups = tail;
+    add_fft(task, plan_.kernels(), op, in_re, in_im, in_re, in_im, re, im);
+    join(task, re, im, out, width, tail);
+    task.store_strip(mixed_, out, rows, width, tail, strides(mixed_));
+    return task;
+  }
+
+  void join(TaskBuilder& task, const TileBuffer& re, const TileBuffer& im, const TileBuffer& out, u32 width,
+            u32 tail) const {
+    RadixSpec spec;
+    spec.points = points_;
+    spec.parts = parts_;
+    spec.real_output = true;
+    spec.x = re.layout.by_row();
+    spec.y = out.layout.by_row();
+    spec.residual = true;
+    spec.residual_factor = fft_.residual_factor();
+    const auto weight = [circle = circle_, points = points_](u32 position, u32 result, u32 term) {
+      const u64 angle = u64{term / 2} * (position + u64{result} * points);
+      return term % 2 == 0 ? circle->cosine(angle) : circle->sine(angle);
+    };
+    LaunchStep step = radix_launch(task, plan_.kernels(), fft_.along_tokens + ".parts", spec, width, tail,
+                                   {{radix_register::x_re, re.offset, false},
+                                    {radix_register::x_im, im.offset, false},
+                                    {radix_register::y_re, out.offset, false},
+                                    {radix_register::residual, out.offset, false}},
+                                   weight);
+    step.results = {{out.offset,
+                     out.layout,
+                     in_every_tile(fft_.tokens),
+                     KernelResult::Extent{u64{width} * plan_.target().lanes, mixed_.columns, 0},
+                     {}}};
+    task.add_launch(std::move(step));
+  }
+
+  const TaskPlanner& plan_;
+  const ExactFft& fft_;
+  const ExactPlanes& planes_;
+  const MatrixPlace &residual_, &mixed_;
+  const u32 points_, parts_;
+  const SharedCircle circle_;
+};
+
+/// One product of a constant matrix with the rows of both planes.
+Tasks token_product(const TaskPlanner& plan, const Memory& memory, const ExactFft& fft, const ExactPlanes& planes,
+                    const MatrixPlace& residual, const MatrixPlace& mixed) {
+  if (!memory.constants.tokens) {
+    const auto circle = std::make_shared<const Circle>(fft.tokens);
+    memory.constants.tokens = memory.dram.constant(fft.tokens, 2 * fft.tokens, [=](u64 row, u64 column) {
+      return column % 2 == 0 ? circle->cosine(row * (column / 2)) : circle->sine(row * (column / 2));
+    });
+  }
+  ConstantProduct product;
+  product.name = fft.along_tokens;
+  product.layer = fft.layer;
+  product.factor = to_half(fft.scales.tokens);
+  product.residual = residual;
+  product.residual_factor = fft.residual_factor();
+  return constant_times(plan, memory.dram, product, *memory.constants.tokens, planes.both, mixed, fft.batch);
+}
+
+}  // namespace
+
+ResidualFactor ExactFft::residual_factor() const { return {to_half(scales.factor), scales.of_residual}; }
+
+ExactPlanes ExactPlanes::in(DramPlan& dram, u64 rows, u64 columns) { return {dram.matrix(2 * rows, columns)}; }
+
+MatrixPlace ExactPlanes::re() const {
+  MatrixPlace place = both;
+  place.rows /= 2;
+  place.pitch *= 2;
+  return place;
+}
+
+MatrixPlace ExactPlanes::im() const {
+  MatrixPlace place = re();
+  place.address += both.pitch;
+  return place;
+}
+
+ExactTasks exact_along_hidden(const TaskPlanner& plan, DramPlan& dram, ExactConstants& constants, const ExactFft& fft,
+                              const MatrixPlace& x, const ExactPlanes& planes, std::optional<u64> points) {
+  const HiddenTask split(plan, fft, x, planes);
+  return cheaper(
+      plan, {dram, constants}, split.possible() ? split.points() : 1, points, [&] { return split.tasks(); },
+      [&](const Memory& memory) { return hidden_products(plan, memory, fft, x, planes); });
+}
+
+ExactTasks exact_along_tokens(const TaskPlanner& plan, DramPlan& dram, ExactConstants& constants, const ExactFft& fft,
+                              const ExactPlanes& planes, const MatrixPlace& residual, const MatrixPlace& mixed,
+                              std::optional<u64> points) {
+  const TokenTask split(plan, fft, planes, residual, mixed);
+  return cheaper(
+      plan, {dram, constants}, split.possible() ? split.points() : 1, points, [&] { return split.tasks(); },
+      [&](const Memory& memory) { return token_product(plan, memory, fft, planes, residual, mixed); });
+}
+
+}  // namespace bvp

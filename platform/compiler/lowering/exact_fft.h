@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of two-dimensional transforms whose lengths are no powers of two. See docs/how_it_works.md, "Exact
+// lengths".
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "platform/compiler/ir/dram_plan.h"
+#include "platform/compiler/kernels/residual_factor.h"
+#include "platform/compiler/passes/tile.h"
+#include "platform/network/exact_transform.h"
+
+namespace bvp {
+
+struct ExactFft {
+  std::string along_tokens, along_hidden;  // names of the two transforms
+  u32 layer = 0;
+  u64 tokens = 0, hidden = 0, batch = 1;
+  ExactScales scales;
+
+  [[nodiscard]] ResidualFactor residual_factor() const;
+};
+
+/// Between the transforms: a row of the imaginary plane follows the same row of the real one.
+struct ExactPlanes {
+  MatrixPlace both;  // of twice as many rows
+  [[nodiscard]] static ExactPlanes in(DramPlan& dram, u64 rows, u64 columns);
+  [[nodiscard]] MatrixPlace re() const;
+  [[nodiscard]] MatrixPlace im() const;
+};
+
+/// Matrices of cosines and sines, for all transforms of a network, once one of them needs them.
+struct ExactConstants {
+  std::optional<std::array<MatrixPlace, 2>> hidden;
+  std::optional<MatrixPlace> tokens;
+};
+
+/// A transform and the points of the power-of-two transforms that are in it: 1 if it is one product with a matrix of
+/// cosines and sines.
+struct ExactTasks {
+  Tasks tasks;
+  u64 points = 1;
+};
+
+/// The transform of the rows of x along hidden, which is no power of two.
+/// @param points  the points that it must have; absent: those that cost less
+/// @throws CompileError  no form fits the machine
+[[nodiscard]] ExactTasks exact_along_hidden(const TaskPlanner& plan, DramPlan& dram, ExactConstants& constants,
+                                            const ExactFft& fft, const MatrixPlace& x, const ExactPlanes& planes,
+                                            std::optional<u64> points);
+
+/// The real part of the transform along the tokens, whose number is no power of two, with the residual.
+[[nodiscard]] ExactTasks exact_along_tokens(const TaskPlanner& plan, DramPlan& dram, ExactConstants& constants,
+                                            const ExactFft& fft, const ExactPlanes& planes, const MatrixPlace& residual,
+                                            const MatrixPlace& mixed, std::optional<u64> points);
+
+}  // namespace bvp
