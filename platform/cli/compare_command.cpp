@@ -100,6 +100,13 @@ Item from_scenario(const CompareCommand& command, const std::string& file) {
   item.run = compared(scenario, simulate(scenario, "the network"));
   item.rows = compare_with_baselines(scenario.baselines, item.run);
   if (!command.dense) return item;
+  if (scenario.network.hidden % scenario.network.heads != 0) {
+    fmt::print(stderr,
+               "{}: network.heads: {} heads do not divide hidden = {}, so the network has no dense counterpart with "
+               "attention; this_array_dense is left out\n",
+               file, scenario.network.heads, scenario.network.hidden);
+    return item;
+  }
   scenario.network = dense_counterpart(scenario.network);
   const ComparedRun dense = compared(scenario, simulate(scenario, "its dense counterpart"));
   BaselineRow row;

@@ -18,6 +18,7 @@
 #include "platform/report/terminal_summary.h"
 #include "platform/run/machine.h"
 #include "platform/run/run.h"
+#include "platform/support/input_file.h"
 #include "platform/support/interruption.h"
 #include "platform/support/output_file.h"
 #include "platform/support/sha256.h"
@@ -124,8 +125,16 @@ std::vector<ReadFile> hashes_of(const Scenario& scenario, const InputFiles& inpu
   std::vector<ReadFile> hashes;
   for (const auto& [key, file] : inputs) {
     // A pipe cannot be read twice.
-    const bool source = hashes.size() < scenario.sources.size();
-    hashes.push_back({key, file.string(), source ? scenario.sources[hashes.size()].sha256 : sha256_of_file(file)});
+    if (hashes.size() < scenario.sources.size()) {
+      hashes.push_back({key, file.string(), scenario.sources[hashes.size()].sha256});
+      continue;
+    }
+    const auto given = scenario.given.find(key);
+    const std::string where = given == scenario.given.end() ? key : fmt::format("{}: {}", given->second, key);
+    if (const std::string wrong = why_no_file(file, file.string()); !wrong.empty()) {
+      throw InputError(fmt::format("{}: {}", where, wrong));
+    }
+    hashes.push_back({key, file.string(), sha256_of_file(file)});
   }
   return hashes;
 }

@@ -65,7 +65,9 @@ void add_sweep_analysis_commands(CLI::App& sweep, CommandLine& line) {
   const auto shown = std::make_shared<AnalysisCommand>();
   CLI::App& show =
       add_command(sweep, "show", "What a sweep says: best points, Pareto front, what each axis does", shown);
-  show.add_option("--top", shown->top, "Rows of the table (default: 10)")->type_name("N");
+  show.add_option("--top", shown->top, "Rows of the table (default: 10)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   show.add_option("--diff", shown->diff, "Two points: what differs between them")->type_name("A B")->expected(2);
   show.final_callback([&line, shown] { line.selected = [shown] { return show_command(*shown); }; });
   const auto reported = std::make_shared<AnalysisCommand>();

@@ -42,6 +42,14 @@ struct Network {
   std::vector<EncoderLayer> layers;
 };
 
+/// Whether a layer of the network mixes its tokens by attention: only then do heads mean something.
+inline bool has_attention(const Network& network) {
+  for (const EncoderLayer& layer : network.layers) {
+    if (layer.mixing == Mixing::attention) return true;
+  }
+  return false;
+}
+
 inline u64 next_power_of_two(u64 n) {
   u64 power = 1;
   while (power < n) power *= 2;

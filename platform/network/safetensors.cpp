@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -120,6 +122,7 @@ u64 open(const std::filesystem::path& file, std::ifstream& stream) {
   if (!std::filesystem::is_regular_file(file, error)) refuse(file, "there is no such file");
   const u64 size = std::filesystem::file_size(file, error);
   if (error) refuse(file, "cannot be read: {}", error.message());
+  if (access(file.c_str(), R_OK) != 0) refuse(file, "cannot be read: {}", std::strerror(errno));
   if (size > file_limit) refuse(file, "has {} bytes, more than the {} that are supported", size, file_limit);
   stream.open(file, std::ios::binary);
   return size;

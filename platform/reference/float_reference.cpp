@@ -293,7 +293,7 @@ FloatPanels panels_of(const Network& network, const Tensor& input) {
 }
 
 void check_network(const Network& network) {
-  if (network.heads == 0 || network.hidden % network.heads != 0) {
+  if (has_attention(network) && (network.heads == 0 || network.hidden % network.heads != 0)) {
     throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
   }
 }

@@ -643,7 +643,7 @@ class Evaluation {
 TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
                             const ReferenceOptions& options) {
   check_elements("input", input, network.batch * network.tokens * network.hidden);
-  if (network.heads == 0 || network.hidden % network.heads != 0) {
+  if (has_attention(network) && (network.heads == 0 || network.hidden % network.heads != 0)) {
     throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
   }
   const Evaluation evaluation(network, parameters, options);

@@ -192,10 +192,8 @@ class Checks {
     const NetworkParameters& given = scenario_.network_parameters;
     const Network& network = scenario_.network;
     const bool hidden = known(given.hidden, "network.hidden");
-    const bool attention = std::any_of(network.layers.begin(), network.layers.end(),
-                                       [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
     const bool layers = sound("network.layers") && sound("network.variant") && sound("network.depth");
-    if (layers && attention && hidden && sound("network.heads") && network.hidden % network.heads != 0) {
+    if (layers && has_attention(network) && hidden && sound("network.heads") && network.hidden % network.heads != 0) {
       problems_.add(where_of({"network.heads", "network.hidden"}), "network.heads",
                     "{} heads do not divide hidden = {}", network.heads, network.hidden);
     }

@@ -157,7 +157,8 @@ std::string why_no_file(const fs::path& file, const std::string& name) {
   const std::string shown = fmt::format("'{}'", printable(name));
   switch (status.type()) {
     case fs::file_type::regular:
-      return {};
+      if (access(file.c_str(), R_OK) == 0) return {};
+      return fmt::format("{} cannot be read: {}", shown, std::strerror(errno));
     case fs::file_type::not_found:
       return "there is no file " + shown;
     case fs::file_type::directory:

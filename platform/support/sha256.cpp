@@ -8,6 +8,8 @@
 #include <openssl/sha.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <stdexcept>
 #include <vector>
@@ -47,7 +49,9 @@ std::string sha256_of_file(const std::filesystem::path& file) {
   while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || stream.gcount() > 0) {
     hash.add(buffer.data(), static_cast<std::size_t>(stream.gcount()));
   }
-  if (!stream.eof()) throw std::runtime_error(fmt::format("{}: cannot be read", file.string()));
+  if (!stream.eof()) {
+    throw std::runtime_error(fmt::format("{}: cannot be read: {}", file.string(), std::strerror(errno)));
+  }
   return hash.hex();
 }
 

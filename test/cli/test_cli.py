@@ -169,6 +169,25 @@ class Validate(CommandLine):
             file.truncate(1 << 30)
         self.vp("validate", huge, expect=2, timeout=10)
 
+    def test_heads_mean_nothing_without_attention(self):
+        file = self.write("odd.yaml", b"network: {tokens: 16, hidden: 32, heads: 5, ffn: 64, layers: [{mixing: fft2d}]}\n")
+        self.vp("validate", file)
+        self.vp("run", file, "--quiet", "--out", "odd")
+        done = self.vp("compare", file)
+        self.assertIn("5 heads do not divide hidden = 32", done.stderr)
+        self.assertIn("xavier_nx_dense_tensor", done.stdout)
+        self.assertNotIn("this_array_dense ", done.stdout)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may read every file")
+    def test_files_that_may_not_be_read(self):
+        for key in ["run.weights", "run.input", "run.firmware", "energy.profile"]:
+            file = self.write("secret", b"")
+            (self.path / file).chmod(0)
+            for command in ["run", "validate"]:
+                done = self.vp(command, SMALL, "--set", f"{key}={self.path / file}", expect=2)
+                self.assertIn(key, done.stderr)
+                self.assertIn("Permission denied", done.stderr)
+
     def test_what_does_not_fit(self):
         done = self.vp("validate", SMALL, "--set", "soc.dram.size_bytes=131072", expect=2)
         self.assertRegex(done.stderr, r"--set soc\.dram\.size_bytes=131072: the network needs more than the 131072 bytes of DRAM")

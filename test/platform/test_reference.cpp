@@ -593,6 +593,11 @@ TEST_CASE("reference: wrong tensors are named", "[reference]") {
   Network odd = network;
   odd.heads = 3;
   CHECK_THROWS_WITH(reference_network(odd, weights, random_input(network, 1)), Catch::Contains("heads"));
+  // Without attention there are no heads.
+  odd.layers.front().mixing = Mixing::fft2d;
+  const TensorMap of_odd = random_weights(odd, 1);
+  CHECK_NOTHROW(reference_network(odd, of_odd, random_input(odd, 1)));
+  CHECK_NOTHROW(reference_float(odd, of_odd, 0, random_input(odd, 1)));
   Network text = network;
   text.vocabulary = 5;
   weights = random_weights(text, 1);

@@ -6,6 +6,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "scripts" / "python"))
@@ -31,6 +32,11 @@ class Package(unittest.TestCase):
         self.assertEqual(summary, json.loads((self.path / "run" / "summary.json").read_text()))
         with self.assertRaisesRegex(vp.Error, "unknown key"):
             vp.run(SMALL, sets={"soc.dma.outstandin": 4})
+
+    def test_an_executable_that_is_not_there(self):
+        with unittest.mock.patch.dict(os.environ, {"BUTTERFLY_VP": "/nonexistent/butterfly-vp"}):
+            with self.assertRaisesRegex(vp.Error, "BUTTERFLY_VP"):
+                vp.run("encoder_128x64")
 
     def test_a_sweep_is_a_table_with_units(self):
         directory = vp.sweep(SMALL, {"soc.dma.outstanding": [4, 8], "soc.pe.operand_vectors": "16,256"}, fidelity="fast",

@@ -378,9 +378,7 @@ class Encoder {
 
   /// All layers use the same kind of attention.
   void choose_key_block() {
-    const bool any = std::any_of(network_.layers.begin(), network_.layers.end(),
-                                 [](const EncoderLayer& layer) { return layer.mixing == Mixing::attention; });
-    if (any) result_.key_block = bvp::choose_key_block(plan_, attention("attention"));
+    if (has_attention(network_)) result_.key_block = bvp::choose_key_block(plan_, attention("attention"));
   }
 
   Value add_butterfly_ffn(Value h) {

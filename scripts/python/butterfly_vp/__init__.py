@@ -22,8 +22,13 @@ class Error(RuntimeError):
 
 
 def _call(arguments, accepted=(0,)):
-    done = subprocess.run([os.environ.get("BUTTERFLY_VP", "butterfly-vp"), *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, check=False)
+    program = os.environ.get("BUTTERFLY_VP", "butterfly-vp")
+    try:
+        done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=False)
+    except OSError as error:
+        raise Error(f"{program} cannot be started: {error.strerror}; expected butterfly-vp on PATH, or its path in the "
+                    "environment variable BUTTERFLY_VP") from error
     if done.returncode not in accepted:
         raise Error(done.stderr.strip() or f"butterfly-vp ended with exit code {done.returncode}")
     return done
