@@ -77,7 +77,7 @@ TEST_CASE("transforms with a power of two in their lengths", "[exact_fft]") {
 TEST_CASE("transforms that are products with matrices of cosines and sines", "[exact_fft]") {
   const std::vector<Case> cases{
       {"tokens: 37, hidden: 45", 1, 1, {}},
-      {"tokens: 3, hidden: 1", 1, 0, {}},
+      {"tokens: 3, hidden: 2", 1, 0, {"verify.row_tolerance=1"}},
       {"tokens: 1, hidden: 7, norm: pre", 0, 1, {}},
       {"tokens: 16, hidden: 15, batch: 2", 0, 1, {}},
       {"tokens: 15, hidden: 16, batch: 3, fft_norm: none", 1, 0, {}},
