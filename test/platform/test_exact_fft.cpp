@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -62,22 +63,22 @@ TEST_CASE("transforms with a power of two in their lengths", "[exact_fft]") {
       {"tokens: 40, hidden: 192, norm: pre", 8, 64, {}},
       {"tokens: 64, hidden: 96, fft_norm: none", 0, 32, {}},
       {"tokens: 96, hidden: 64, fft_norm: none, norm: pre", 32, 0, {"verify.tolerance=1", "verify.row_tolerance=1"}},
-      {"tokens: 20, hidden: 80, batch: 3", 4, 16, {"soc.array.lanes=16"}},
-      {"tokens: 6, hidden: 120, batch: 2, norm: pre", 2, 8, {"soc.array.lanes=8", "soc.array.rows=2"}},
+      {"tokens: 20, hidden: 80, batch: 3", 1, 16, {"soc.array.lanes=16"}},
+      {"tokens: 6, hidden: 120, batch: 2, norm: pre", 1, 8, {"soc.array.lanes=8", "soc.array.rows=2"}},
       {"tokens: 200, hidden: 1536", 8, 512, {}},
       {"tokens: 1536, hidden: 24", 512, 8, {"soc.array.lanes=4", "soc.array.columns=2", "soc.array.rows=1"}},
       {"tokens: 36, hidden: 36", 4, 4, {"soc.array.lanes=2", "soc.array.rows=2", "soc.array.columns=2"}},
-      {"tokens: 48, hidden: 448, fft_norm: none", 16, 64, {"soc.array.lanes=64", "soc.array.rows=8"}},
+      {"tokens: 48, hidden: 448, fft_norm: none", 16, 1, {"soc.array.lanes=64", "soc.array.rows=8"}},
       {"tokens: 48, hidden: 96", 16, 32, {"compiler.streaming=false", "compiler.fusion=false"}},
       {"tokens: 48, hidden: 96, norm: pre", 16, 32, {"compiler.method=published"}},
-      {"tokens: 48, hidden: 96", 16, 32, {"compiler.layer_overlap=false", "compiler.ping_pong=false"}}};
+      {"tokens: 48, hidden: 96", 1, 32, {"compiler.layer_overlap=false", "compiler.ping_pong=false"}}};
   for (const Case& c : cases) check(c);
 }
 
 TEST_CASE("transforms that are products with matrices of cosines and sines", "[exact_fft]") {
   const std::vector<Case> cases{
       {"tokens: 37, hidden: 45", 1, 1, {}},
-      {"tokens: 3, hidden: 1", 1, 0, {}},
+      {"tokens: 3, hidden: 2", 1, 0, {"verify.row_tolerance=1"}},
       {"tokens: 1, hidden: 7, norm: pre", 0, 1, {}},
       {"tokens: 16, hidden: 15, batch: 2", 0, 1, {}},
       {"tokens: 15, hidden: 16, batch: 3, fft_norm: none", 1, 0, {}},
@@ -90,11 +91,11 @@ TEST_CASE("transforms that are products with matrices of cosines and sines", "[e
 }
 
 TEST_CASE("a transform without a norm does not leave the range of fp16", "[exact_fft]") {
-  // A mean above 4 makes a sum above 4 x 96 x 192 = 73,728, beyond the largest fp16 number.
-  Tensor input{{1, 96, 192}, std::vector<u16>(std::size_t{96} * 192)};
-  for (std::size_t i = 0; i < input.data.size(); ++i) {
-    input.data[i] = to_half(4 + 0.25 * static_cast<double>(i * 7 % 13));
-  }
+  // A mean of 4 makes a sum of 4 x 96 x 192 = 73,728, beyond the largest fp16 number.
+  Tensor input{{1, 96, 192}, {}};
+  std::mt19937 random(1);
+  std::normal_distribution<double> normal(4, 1);
+  for (std::size_t i = 0; i < std::size_t{96} * 192; ++i) input.data.push_back(to_half(normal(random)));
   const TemporaryPath file(std::filesystem::temp_directory_path() / ("bvp_exact_" + random_name()));
   write_safetensors(file.path(), {{"input", input}});
   const auto scenario = scenario_of("tokens: 96, hidden: 192, fft_norm: none",

@@ -633,9 +633,10 @@ class StageBuilder {
       }
     }
     if (stage_.residual) {
+      const Stream factor = stage_.residual_factor ? constant_stream() : Stream{};
       for (unsigned half = 0; half < 2; ++half) {
         segments.push_back(builder_.add(Unit::cal, 4, tag, {sum_with_residual()},
-                                        {end_stream(half), residual_stream(half), constant_stream(), {}},
+                                        {end_stream(half), residual_stream(half), factor, {}},
                                         without(cal_point_loops(0, static_cast<i32>(2 * group_points_)), 3)));
         if (half == 0) residual_user_ = segments.back();
       }

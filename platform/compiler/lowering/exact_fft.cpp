@@ -94,6 +94,12 @@ LaunchStep radix_launch(TaskBuilder& task, const KernelLibrary& kernels, const s
   return step;
 }
 
+void add_places(Shape& shape, const ExactPlanes& planes) {
+  if (!planes.resident) return;
+  shape.add(planes.resident->re.offset, planes.resident->im.offset, planes.resident->re.layout.rows,
+            planes.resident->bytes);
+}
+
 // ---------------------------------------------------------------- along hidden
 
 /// parts x points values of a row: the parts are joined first, k = 0 .. parts - 1 of each position, then transformed,
@@ -118,6 +124,7 @@ class HiddenTask {
   [[nodiscard]] Tasks tasks() const {
     Shape shape("exact_hidden");
     shape.add(fft_.hidden, x_.pitch, planes_.both.pitch);
+    add_places(shape, planes_);
     Tasks tasks;
     tasks.push_back(
         plan_.best_task(fft_.batch * fft_.tokens, {1, 1}, shape, [&](const Tiling& tiling) { return make(tiling); }));
@@ -144,11 +151,25 @@ class HiddenTask {
     op.groups = task.groups();
     op.tail_groups = task.tail_groups();
     add_fft(task, plan_.kernels(), op, re, im, re, im, transformed_re, transformed_im);
+    if (planes_.resident) {
+      // Launches of the last tile may write all rows of a full one.
+      const bool beyond = plan_.padded(tiling.rows) * tiling.tiles[0] > planes_.resident->re.layout.rows;
+      task.set_resident_bytes(beyond ? plan_.half_bytes() + 1 : planes_.resident->bytes);
+      interleave(task, transformed_re, part_of(planes_.resident->re, tiling.rows));
+      interleave(task, transformed_im, part_of(planes_.resident->im, tiling.rows));
+      return task;
+    }
     interleave(task, transformed_re, re);
     interleave(task, transformed_im, im);
     task.store(planes_.re(), fft_.hidden, re, tiling.rows, true, strides(planes_.re()));
     task.store(planes_.im(), fft_.hidden, im, tiling.rows, true, strides(planes_.im()));
     return task;
+  }
+
+  /// A tile's rows of a plane.
+  [[nodiscard]] static TileBuffer part_of(const ResidentMatrix& matrix, u32 rows) {
+    const i64 tile_bytes = i64{rows} * matrix.layout.row_bytes();
+    return {matrix.offset, static_cast<u32>(matrix.columns), matrix.layout, true, {tile_bytes, 0, 0}};
   }
 
   void join(TaskBuilder& task, const TileBuffer& x, const TileBuffer& re, const TileBuffer& im) const {
@@ -185,8 +206,9 @@ class HiddenTask {
                                kernel->shared_by[0], kernel->shared_by[1]);
     step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
     step.tail_count = task.tail_groups();
-    step.registers = {{interleave_register::x, x.offset, false}, {interleave_register::y, y.offset, false}};
+    step.registers = {{interleave_register::x, x.offset, false}, LaunchStep::Register::of(interleave_register::y, y)};
     step.results = {task.result(y, fft_.hidden)};
+    if (y.resident) step.results.back().launch_register = interleave_register::y;
     step.kernel = kernel_of(kernel);
     task.add_launch(std::move(step));
   }
@@ -244,6 +266,7 @@ class TokenTask {
   [[nodiscard]] Tasks tasks() const {
     Shape shape("exact_tokens");
     shape.add(fft_.tokens, fft_.batch, mixed_.columns, planes_.both.pitch, residual_.pitch, mixed_.pitch);
+    add_places(shape, planes_);
     const u32 width = plan_.once(plan_.decisions().strips, shape, [&] { return best_width(); });
     if (width == 0) throw plan_.does_not_fit(make(1));
     Tasks tasks;
@@ -276,10 +299,16 @@ class TokenTask {
     const auto strides = [&](const MatrixPlace& place) {
       return TileStrides{i64{width} * plan_.target().vector_bytes(), static_cast<i64>(rows * place.pitch), 0};
     };
-    const TileBuffer in_re = buffer(), in_im = buffer(), re = buffer(), im = buffer();
+    const auto load = [&](const MatrixPlace& place) {
+      const TileBuffer plane = buffer();
+      task.load_strip(place, plane, rows, width, tail, strides(place));
+      return plane;
+    };
+    if (planes_.resident) task.set_resident_bytes(planes_.resident->bytes);
+    const TileBuffer in_re = planes_.resident ? part_of(planes_.resident->re, width) : load(planes_.re());
+    const TileBuffer in_im = planes_.resident ? part_of(planes_.resident->im, width) : load(planes_.im());
+    const TileBuffer re = buffer(), im = buffer();
     const TileBuffer out = buffer();  // the result overwrites the residual
-    task.load_strip(planes_.re(), in_re, rows, width, tail, strides(planes_.re()));
-    task.load_strip(planes_.im(), in_im, rows, width, tail, strides(planes_.im()));
     task.load_strip(residual_, out, rows, width, tail, strides(residual_));
     FftOperator op;
     op.name = fft_.along_tokens;
@@ -295,6 +324,12 @@ class TokenTask {
     join(task, re, im, out, width, tail);
     task.store_strip(mixed_, out, rows, width, tail, strides(mixed_));
     return task;
+  }
+
+  /// A strip of a plane.
+  [[nodiscard]] static TileBuffer part_of(const ResidentMatrix& matrix, u32 width) {
+    const PanelLayout& layout = matrix.layout;
+    return {matrix.offset, width * layout.lanes, layout, true, {i64{width} * layout.panel_bytes(), 0, 0}};
   }
 
   void join(TaskBuilder& task, const TileBuffer& re, const TileBuffer& im, const TileBuffer& out, u32 width,
@@ -355,7 +390,7 @@ Tasks token_product(const TaskPlanner& plan, const Memory& memory, const ExactFf
 
 ResidualFactor ExactFft::residual_factor() const { return {to_half(scales.factor), scales.of_residual}; }
 
-ExactPlanes ExactPlanes::in(DramPlan& dram, u64 rows, u64 columns) { return {dram.matrix(2 * rows, columns)}; }
+ExactPlanes ExactPlanes::in(DramPlan& dram, u64 rows, u64 columns) { return {dram.matrix(2 * rows, columns), {}}; }
 
 MatrixPlace ExactPlanes::re() const {
   MatrixPlace place = both;

@@ -23,9 +23,16 @@ struct ExactFft {
   [[nodiscard]] ResidualFactor residual_factor() const;
 };
 
+/// Both planes between the transforms, if they stay in the scratchpad.
+struct ResidentPlanes {
+  ResidentMatrix re, im;
+  u64 bytes = 0;  // of each half, kept for them
+};
+
 /// Between the transforms: a row of the imaginary plane follows the same row of the real one.
 struct ExactPlanes {
-  MatrixPlace both;  // of twice as many rows
+  MatrixPlace both;                        // of twice as many rows
+  std::optional<ResidentPlanes> resident;  // where they are instead; not of products with whole matrices
   [[nodiscard]] static ExactPlanes in(DramPlan& dram, u64 rows, u64 columns);
   [[nodiscard]] MatrixPlace re() const;
   [[nodiscard]] MatrixPlace im() const;

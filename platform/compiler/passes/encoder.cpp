@@ -188,10 +188,42 @@ class Encoder {
     fft.scales = exact_scales(network_);
     const MatrixPlace mixed = matrix(network_.hidden);
     const ExactPlanes planes = ExactPlanes::in(dram_, rows_, std::max<u64>(2, network_.hidden));
-    add_exact_along_hidden(fft, n, planes);
-    add_exact_along_tokens(fft, planes, mixed);
+    Tasks tasks = exact_tasks(fft, n, planes, mixed);
     result_.fft = FftForm::complex;
+    if (auto resident = resident_exact_tasks(fft, n, planes, mixed)) {
+      if (plan_.cost(*resident) < plan_.cost(tasks)) tasks = std::move(*resident);
+    }
+    program_.clear();
+    add(std::move(tasks));
     return program_.load(mixed);
+  }
+
+  /// Both transforms, with what the program has collected before them.
+  Tasks exact_tasks(const ExactFft& fft, Value n, const ExactPlanes& planes, const MatrixPlace& mixed) {
+    Tasks tasks = exact_hidden_tasks(fft, n, planes);
+    append(tasks, exact_token_tasks(fft, planes, mixed));
+    return tasks;
+  }
+
+  /// The same with planes that stay in the scratchpad between the transforms; nullopt if they do not fit, or if one of
+  /// the transforms is a product, which goes through DRAM.
+  std::optional<Tasks> resident_exact_tasks(const ExactFft& fft, Value n, const ExactPlanes& planes,
+                                            const MatrixPlace& mixed) {
+    const CompilerTarget& target = plan_.target();
+    if (!target.residency || !target.column_access || plan_.may_pack() || network_.batch > 1) return std::nullopt;
+    if (result_.exact.tokens == 1 || result_.exact.hidden == 1) return std::nullopt;
+    const u64 token_points = power_of_two_in(fft.tokens) == fft.tokens ? std::max<u64>(2, fft.tokens) : fft.tokens;
+    const PanelLayout layout{target.lanes, static_cast<u32>(plan_.padded(token_points))};
+    ScratchpadMap map = plan_.map();
+    const auto re = map.place(layout, planes.both.columns), im = map.place(layout, planes.both.columns);
+    if (!re || !im) return std::nullopt;
+    ExactPlanes staying = planes;
+    staying.resident = ResidentPlanes{*re, *im, map.resident_bytes()};
+    try {
+      return exact_tasks(fft, n, staying, mixed);
+    } catch (const CompileError&) {
+      return std::nullopt;
+    }
   }
 
   /// What is chosen for the first transform holds for all of them.
@@ -199,7 +231,8 @@ class Encoder {
     return result_.fft == FftForm::none ? std::optional<u64>() : std::optional<u64>(points);
   }
 
-  void add_exact_along_hidden(const ExactFft& fft, Value n, const ExactPlanes& planes) {
+  Tasks exact_hidden_tasks(const ExactFft& fft, Value n, const ExactPlanes& planes) {
+    RowProgram before = program_;
     if (power_of_two_in(fft.hidden) == fft.hidden) {
       FftOperator op;
       op.name = fft.along_hidden;
@@ -208,40 +241,46 @@ class Encoder {
       op.scale = to_half(fft.scales.hidden);
       op.real_input = true;
       op.columns = in_every_tile(fft.hidden);
-      const auto [re, im] = program_.fft(op, n);
-      program_.store(re, planes.re());
-      program_.store(im, planes.im());
-      flush();
-      return;
+      const auto [re, im] = before.fft(op, n);
+      if (planes.resident) {
+        before.keep(re, planes.resident->re, planes.resident->bytes);
+        before.keep(im, planes.resident->im, planes.resident->bytes);
+      } else {
+        before.store(re, planes.re());
+        before.store(im, planes.im());
+      }
+      return before.flush();
     }
     MatrixPlace input = x_place_;
     if (pre()) {
-      input = to_dram(n, fft.hidden);
-    } else {
-      flush();
+      input = matrix(fft.hidden);
+      before.store(n, input);
     }
+    Tasks tasks = before.flush();
     ExactTasks hidden = exact_along_hidden(plan_, dram_, constants_, fft, input, planes, decided(result_.exact.hidden));
-    add(std::move(hidden.tasks));
     result_.exact.hidden = hidden.points;
+    append(tasks, std::move(hidden.tasks));
+    return tasks;
   }
 
-  void add_exact_along_tokens(const ExactFft& fft, const ExactPlanes& planes, const MatrixPlace& mixed) {
-    if (power_of_two_in(fft.tokens) == fft.tokens) {
-      TokenFft along_tokens;
-      along_tokens.name = fft.along_tokens;
-      along_tokens.layer = layer_;
-      along_tokens.tokens = fft.tokens;
-      along_tokens.batch = fft.batch;
-      along_tokens.ortho = false;
-      along_tokens.scale = to_half(fft.scales.tokens);
-      along_tokens.residual_factor = fft.residual_factor();
-      add(token_fft(plan_, dram_, along_tokens, planes.re(), planes.im(), x_place_, mixed));
-      return;
+  Tasks exact_token_tasks(const ExactFft& fft, const ExactPlanes& planes, const MatrixPlace& mixed) {
+    if (power_of_two_in(fft.tokens) != fft.tokens) {
+      ExactTasks tokens =
+          exact_along_tokens(plan_, dram_, constants_, fft, planes, x_place_, mixed, decided(result_.exact.tokens));
+      result_.exact.tokens = tokens.points;
+      return std::move(tokens.tasks);
     }
-    ExactTasks tokens =
-        exact_along_tokens(plan_, dram_, constants_, fft, planes, x_place_, mixed, decided(result_.exact.tokens));
-    add(std::move(tokens.tasks));
-    result_.exact.tokens = tokens.points;
+    TokenFft along_tokens;
+    along_tokens.name = fft.along_tokens;
+    along_tokens.layer = layer_;
+    along_tokens.tokens = fft.tokens;
+    along_tokens.batch = fft.batch;
+    along_tokens.ortho = false;
+    along_tokens.scale = to_half(fft.scales.tokens);
+    along_tokens.residual_factor = fft.residual_factor();
+    if (!planes.resident) return token_fft(plan_, dram_, along_tokens, planes.re(), planes.im(), x_place_, mixed);
+    return resident_token_fft(plan_, along_tokens, {planes.resident->re, planes.resident->im}, planes.resident->bytes,
+                              x_place_, mixed);
   }
 
   [[nodiscard]] RealFft real_fft_of_layer() const {
