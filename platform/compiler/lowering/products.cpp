@@ -211,9 +211,8 @@ class ProductTasks {
     op.factor = product_.factor;
     if (product_.residual) {
       op.residual = taken(held);
-      const MatrixPlace& residual = *product_.residual;
-      task.load(of_range(residual), columns, *op.residual, tiling.rows, true,
-                strides(residual, product_.residual_head));
+      task.load(of_range(*product_.residual), columns, *op.residual, tiling.rows, true,
+                strides(*product_.residual, product_.residual_head));
       turn(*op.residual, columns, true);
     }
     if (product_.row_factor) {
