@@ -113,6 +113,27 @@ std::string front_sentence(const Analysis& analysis) {
   return text + ".";
 }
 
+/// The value of a point on an axis. Of keys that vary together those of all, "4:8:16", unless they are equal; nothing
+/// for the base, which has no values on axes.
+std::string value_on(const AnalysedPoint& point, const AnalysedAxis& axis) {
+  std::string joined;
+  bool equal = true;
+  for (const std::string& key : axis.keys) {
+    const auto value = point.values.find(key);
+    if (value == point.values.end()) return {};
+    equal &= value->second == point.values.at(axis.keys.front());
+    joined += (joined.empty() ? "" : ":") + value->second;
+  }
+  return equal ? point.values.at(axis.keys.front()) : joined;
+}
+
+/// The heading of an axis: the last words of its keys.
+std::string short_name(const AnalysedAxis& axis) {
+  std::string name;
+  for (const std::string& key : axis.keys) name += (name.empty() ? "" : ":") + key.substr(key.rfind('.') + 1);
+  return name;
+}
+
 class Analyst {
  public:
   Analyst(const SweepStore& store, const std::string& where)
@@ -198,9 +219,7 @@ class Analyst {
   void list_values(AnalysedAxis& axis) const {
     std::set<std::string> values;
     for (const AnalysedPoint& point : analysis_.points) {
-      if (const auto value = point.values.find(axis.keys.front()); value != point.values.end()) {
-        values.insert(value->second);
-      }
+      if (std::string value = value_on(point, axis); !value.empty()) values.insert(std::move(value));
     }
     axis.values.assign(values.begin(), values.end());
     axis.numeric = !axis.values.empty() && std::all_of(axis.values.begin(), axis.values.end(),
@@ -237,12 +256,6 @@ class Analyst {
     double box = 1;
     for (std::size_t i = 0; i < dimensions; ++i) box *= worst[i] - best[i];
     if (box > 0) analysis_.hypervolume_share = hypervolume(front, worst) / box;
-  }
-
-  /// The value of an axis as the point or, for the base, its figures have it: the base has none on axes.
-  static std::string value_on(const AnalysedPoint& point, const AnalysedAxis& axis) {
-    const auto value = point.values.find(axis.keys.front());
-    return value == point.values.end() ? "" : value->second;
   }
 
   /// The point of the grid that equals the base: all its figures are the same.
@@ -519,8 +532,7 @@ std::string analysis_text(const Analysis& analysis, std::size_t top, std::size_t
     for (const AnalysedAxis& axis : analysis.axes) {
       if (axis.values.size() < 2) continue;
       varying.push_back(&axis);
-      columns.push_back(
-          {axis.keys.front().substr(axis.keys.front().rfind('.') + 1), "", static_cast<unsigned>(varying.size())});
+      columns.push_back({short_name(axis), "", static_cast<unsigned>(varying.size())});
     }
     TextTable table(columns);
     for (const std::size_t index : order) {
@@ -532,10 +544,7 @@ std::string analysis_text(const Analysis& analysis, std::size_t top, std::size_t
       const bool has_base = analysis.base && !analysis.points[*analysis.base].costs.empty();
       row.push_back(has_base ? fmt::format("{:.3f}", point.costs[0] / analysis.points[*analysis.base].costs[0]) : "");
       row.push_back(std::count(analysis.front.begin(), analysis.front.end(), index) != 0 ? "*" : "");
-      for (const AnalysedAxis* axis : varying) {
-        const auto value = point.values.find(axis->keys.front());
-        row.push_back(value == point.values.end() ? "" : value->second);
-      }
+      for (const AnalysedAxis* axis : varying) row.push_back(value_on(point, *axis));
       table.add(std::move(row));
     }
     text += table.text(width) + "\n";
@@ -596,8 +605,8 @@ Json analysis_json(const Analysis& analysis) {
     const AnalysedPoint& point = analysis.points[i];
     Json values = Json::array();
     for (const AnalysedAxis& axis : analysis.axes) {
-      const auto value = point.values.find(axis.keys.front());
-      values.push_back(value == point.values.end() ? Json(nullptr) : Json(value->second));
+      const std::string value = value_on(point, axis);
+      values.push_back(value.empty() ? Json(nullptr) : Json(value));
     }
     Json objectives = Json::array();
     for (std::size_t o = 0; o < point.costs.size(); ++o) objectives.push_back(objective_value(analysis, point, o));

@@ -15,7 +15,7 @@ namespace bvp {
 struct AnalysedAxis {
   std::string name;  ///< the keys with '+' between
   std::vector<std::string> keys;
-  std::vector<std::string> values;  ///< of the first key, as the points have them, numbers in ascending order
+  std::vector<std::string> values;  ///< as the points have them, see `sweep show`; numbers in ascending order
   bool numeric = false;
 };
 

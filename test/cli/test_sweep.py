@@ -415,6 +415,32 @@ class Confirmed(Sweep):
         self.assertIn("nothing to confirm", " ".join(self.vp("sweep", "confirm", "u", expect=2).stderr.split()))
 
 
+class Studies(Sweep):
+    def test_shipped_studies_can_run_and_have_a_page(self):
+        files = sorted((TREE / "scenarios" / "studies").glob("*.yaml"))
+        self.assertGreaterEqual(len(files), 5)
+        index = (TREE / "docs" / "studies" / "README.md").read_text()
+        for file in files:
+            with self.subTest(file.stem):
+                done = self.vp("sweep", file, "--dry-run", "--jobs", "2")
+                points, ready = (int(re.search(pattern, done.stdout).group(1))
+                                 for pattern in (r"^(\d+) points with the base", r"(\d+) can run"))
+                self.assertEqual(points, ready)
+                self.assertEqual(done.stderr, "")
+                self.assertTrue((TREE / "docs" / "studies" / f"{file.stem}.md").is_file())
+                self.assertIn(f"({file.stem}.md)", index)
+
+
+class Linked(Sweep):
+    def test_keys_that_vary_together_are_shown_together(self):
+        self.sweep("soc.array.rows+soc.array.columns=2:4,4:2,4:4")
+        shown = self.vp("sweep", "show", "s").stdout
+        self.assertIn("rows:columns", shown)
+        for value in ("2:4", "4:2"):
+            self.assertRegex(shown, rf"(?m) {value}$")
+        self.assertRegex(shown, r"(?m) 4$")
+
+
 def workers_of(process):
     """Process ids of the workers of a sweep."""
     found = []
