@@ -18,15 +18,26 @@ namespace {
 
 struct AnalysisCommand {
   std::string directory;
-  std::string where;
+  std::string where, against;
   u64 top = 10;
   std::vector<u64> diff;
   std::string out;
 };
 
+/// The analysis of the directory, with a sentence on the other sweep where there is one.
+Analysis analysis_of(const AnalysisCommand& command) {
+  Analysis analysis = analyse(SweepStore(command.directory), command.where);
+  if (!command.against.empty()) {
+    const Analysis other = analyse(SweepStore(command.against), command.where);
+    analysis.sentences.push_back(fmt::format(
+        "The front has {:.2f} % of the hypervolume of the front of {}, which has {} points; this sweep has {}.",
+        100 * hypervolume_ratio(analysis, other), command.against, other.points.size(), analysis.points.size()));
+  }
+  return analysis;
+}
+
 int show_command(const AnalysisCommand& command) {
-  const SweepStore store(command.directory);
-  const Analysis analysis = analyse(store, command.where);
+  const Analysis analysis = analysis_of(command);
   const std::size_t width = terminal_width(STDOUT_FILENO);
   if (command.diff.size() == 2) {
     fmt::print("{}\n", difference_text(analysis, command.diff[0], command.diff[1], width));
@@ -39,9 +50,9 @@ int show_command(const AnalysisCommand& command) {
 int report_command(const AnalysisCommand& command) {
   const std::filesystem::path file = command.out.empty() ? std::filesystem::path(command.directory) / "report.html"
                                                          : std::filesystem::path(command.out);
-  const SweepStore store(command.directory);
+  const Analysis analysis = analysis_of(command);
   check_replaceable(file, {{"the sweep", std::filesystem::path(command.directory) / "sweep.sqlite"}}, Sealed::report);
-  write_file(file, html_page("sweep", {{"DATA", analysis_json(analyse(store, command.where))}}));
+  write_file(file, html_page("sweep", {{"DATA", analysis_json(analysis)}}));
   fmt::print("{}\n", file.string());
   return exit_passed;
 }
@@ -55,6 +66,10 @@ CLI::App& add_command(CLI::App& sweep, const char* name, const char* what,
       ->check(not_empty());
   app.add_option("--where", given->where, "Only points that meet this formula: soc.array.lanes == 16")
       ->type_name("FORMULA")
+      ->check(not_empty());
+  app.add_option("--against", given->against,
+                 "Directory of another sweep: how much of its hypervolume this one reaches")
+      ->type_name("DIR")
       ->check(not_empty());
   return app;
 }

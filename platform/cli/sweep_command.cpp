@@ -55,11 +55,6 @@ struct StoreCommand {
   unsigned jobs = 0;
 };
 
-unsigned jobs_of(unsigned given) { return given > 0 ? given : std::max(1U, std::thread::hardware_concurrency()); }
-
-/// The workers are this program; /proc/self/exe is the file that runs, even if another has taken its place since.
-std::vector<std::string> worker_command() { return {"/proc/self/exe", "worker"}; }
-
 std::string counts_text(const std::map<Outcome, u64>& counts) {
   std::string text;
   for (const auto& [outcome, count] : counts) {
@@ -245,12 +240,13 @@ int status_command(const StoreCommand& command) {
   for (const auto& [outcome, count] : counts) ended += count;
   const nlohmann::ordered_json definition = store.definition();
   u64 points = definition["sampling"]["points"].get<u64>();
+  const bool is_open = definition["sampling"].value("minutes", 0.0) > 0;
   if (points == 0) {
     points = 1;
     for (const auto& axis : definition["axes"]) points *= axis.value("positions", nlohmann::ordered_json()).size();
   }
-  fmt::print("{}: {} of {} points ended: {}\n", definition["name"].get<std::string>(), grouped(ended),
-             grouped(points + 1), counts_text(counts));
+  fmt::print("{}: {}{} points ended: {}\n", definition["name"].get<std::string>(), grouped(ended),
+             is_open ? "" : " of " + grouped(points + 1), counts_text(counts));
   for (const Outcome outcome : {Outcome::failed, Outcome::crashed, Outcome::timed_out, Outcome::refused}) {
     print_reasons(outcome_name(outcome).c_str(), store.reasons(outcome));
   }
@@ -306,7 +302,7 @@ int verify_command(const StoreCommand& command) {
                                                             : outcome_name(answer.outcome) + ": " + answer.reason));
   };
   callbacks.tick = [](unsigned) { return false; };
-  run_pool(pool, callbacks);
+  WorkerPool(pool).run(callbacks);
   fmt::print("{} of {} points were run again: {} differ\n", tasks.size(), tasks.size() + done.size(), differing);
   return differing == 0 && store.repeated() == 0 ? exit_passed : exit_failed;
 }
@@ -376,6 +372,10 @@ int worker_process() {
 
 }  // namespace
 
+unsigned jobs_of(unsigned given) { return given > 0 ? given : std::max(1U, std::thread::hardware_concurrency()); }
+
+std::vector<std::string> worker_command() { return {"/proc/self/exe", "worker"}; }
+
 void add_sweep_command(CommandLine& line) {
   const auto given = std::make_shared<SweepCommand>();
   CLI::App& app = *line.app.add_subcommand("sweep", "Run many points of a scenario and keep their results");
@@ -396,10 +396,17 @@ void add_sweep_command(CommandLine& line) {
   app.add_option("--maximise", arguments.maximise, "Objective; may be repeated")
       ->type_name("FORMULA")
       ->allow_extra_args(false);
-  app.add_option("--sampling", arguments.method, "Which points: grid (default), random, latin_hypercube, sobol")
+  app.add_option(
+         "--sampling", arguments.method,
+         "Which points: grid (default), random, latin_hypercube, sobol, or a search: nsga2 (two or three objectives), "
+         "gaco (one)")
       ->type_name("METHOD");
   app.add_option("--points", arguments.points, "How many points, except for a grid")->type_name("N");
   app.add_option("--seed", arguments.seed, "Seed of the sampling (default: 1)")->type_name("N");
+  app.add_option("--population", arguments.population, "Designs of a generation of a search (default: 20)")
+      ->type_name("N");
+  app.add_option("--minutes", arguments.minutes, "A search hands out no further points after this time")
+      ->type_name("M");
   app.add_option("--fidelity", given->fidelity, "Timing of the array")->type_name("cycle|fast")->check(not_empty());
   app.add_flag("--no-data", given->no_data, "Simulate time and energy without the numbers");
   app.add_option("--out", given->directory, "Directory of the sweep (default: sweeps/NAME)")
@@ -421,6 +428,7 @@ void add_sweep_command(CommandLine& line) {
   app.add_flag("--quiet", given->quiet, "No progress and no summary");
   app.require_subcommand(0, 1);
   add_store_commands(app, line);
+  add_sweep_confirm_command(app, line);
   add_sweep_analysis_commands(app, line);
   app.final_callback([&line, given, &app] {
     if (!app.get_subcommands().empty()) return;

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <boost/math/statistics/bivariate_statistics.hpp>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -17,38 +17,6 @@ namespace bvp {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::optional<double> number_of(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-bool dominates(const Costs& a, const Costs& b) {
-  bool better = false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] > b[i]) return false;
-    better |= a[i] < b[i];
-  }
-  return better;
-}
-
-/// Exact, by slices along the last objective.
-double volume(std::vector<Costs> points, const Costs& reference) {
-  const std::size_t last = reference.size() - 1;
-  std::sort(points.begin(), points.end(), [&](const Costs& a, const Costs& b) { return a[last] < b[last]; });
-  if (last == 0) return points.empty() ? 0 : reference[0] - points.front()[0];
-  double sum = 0;
-  const Costs below(reference.begin(), reference.end() - 1);
-  std::vector<Costs> slice;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    slice.emplace_back(points[i].begin(), points[i].end() - 1);
-    const double end = i + 1 < points.size() ? points[i + 1][last] : reference[last];
-    if (end > points[i][last]) sum += (end - points[i][last]) * volume(slice, below);
-  }
-  return sum;
-}
 
 /// The mean over the points of each value of an axis, of the logarithm of an objective.
 class MainEffect {
@@ -80,25 +48,107 @@ class MainEffect {
   u64 count_ = 0;
 };
 
+/// The place of each value in ascending order; equal values share the mean of their places.
+std::vector<double> ranks(const std::vector<double>& values) {
+  std::vector<double> ranks;
+  for (const double value : values) {
+    const auto below = std::count_if(values.begin(), values.end(), [&](double other) { return other < value; });
+    const auto equal = std::count(values.begin(), values.end(), value);
+    ranks.push_back(static_cast<double>(below) + static_cast<double>(equal - 1) / 2);
+  }
+  return ranks;
+}
+
+/// What the points that were run again say of an objective.
+std::string difference_sentence(const Analysis& analysis, std::size_t objective) {
+  std::vector<double> before, after;
+  double sum = 0, largest = 0;
+  u64 where = 0;
+  for (const ConfirmedPoint& confirmed : analysis.confirmed) {
+    const AnalysedPoint& point = analysis.points[confirmed.index];
+    before.push_back(point.costs[objective]);
+    after.push_back(confirmed.costs[objective]);
+    const double difference = std::abs(after.back() / before.back() - 1);
+    if (!std::isfinite(difference)) continue;
+    sum += difference;
+    if (difference < largest) continue;
+    largest = difference;
+    where = point.number;
+  }
+  if (largest == 0) return fmt::format("{} does not differ.", analysis.objectives[objective]);
+  std::string text =
+      fmt::format("{} differs by {:.2f} % on average and by {:.2f} % at most, at point {}",
+                  analysis.objectives[objective], 100 * sum / static_cast<double>(before.size()), 100 * largest, where);
+  constexpr std::size_t fewest = 3;
+  const double correlation = before.size() < fewest
+                                 ? std::nan("")
+                                 : boost::math::statistics::correlation_coefficient(ranks(before), ranks(after));
+  if (std::isfinite(correlation)) text += fmt::format("; the rank correlation (Spearman) is {:.3f}", correlation);
+  return text + ".";
+}
+
+/// Whether the front is still one in the other fidelity.
+std::string front_sentence(const Analysis& analysis) {
+  std::vector<Costs> costs;
+  std::vector<u64> numbers;
+  u64 infeasible = 0;
+  for (const ConfirmedPoint& confirmed : analysis.confirmed) {
+    if (std::count(analysis.front.begin(), analysis.front.end(), confirmed.index) == 0) continue;
+    infeasible += confirmed.feasible ? 0 : 1;
+    costs.push_back(confirmed.costs);
+    numbers.push_back(analysis.points[confirmed.index].number);
+  }
+  if (costs.empty()) return {};
+  std::string left;
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    for (std::size_t other = 0; other < costs.size(); ++other) {
+      if (!dominates(costs[other], costs[i])) continue;
+      left += fmt::format("{}{} ({} is better)", left.empty() ? "" : ", ", numbers[i], numbers[other]);
+      break;
+    }
+  }
+  std::string text = fmt::format("{} of {} points of the front were run again; ", costs.size(), analysis.front.size());
+  text += left.empty() ? "all of these stay on it" : "of these leave it: " + left;
+  if (infeasible > 0) text += fmt::format("; {} no longer meet the constraints", infeasible);
+  return text + ".";
+}
+
+/// The value of a point on an axis. Of keys that vary together those of all, "4:8:16", unless they are equal; nothing
+/// for the base, which has no values on axes.
+std::string value_on(const AnalysedPoint& point, const AnalysedAxis& axis) {
+  std::string joined;
+  bool equal = true;
+  for (const std::string& key : axis.keys) {
+    const auto value = point.values.find(key);
+    if (value == point.values.end()) return {};
+    equal &= value->second == point.values.at(axis.keys.front());
+    joined += (joined.empty() ? "" : ":") + value->second;
+  }
+  return equal ? point.values.at(axis.keys.front()) : joined;
+}
+
+/// The heading of an axis: the last words of its keys.
+std::string short_name(const AnalysedAxis& axis) {
+  std::string name;
+  for (const std::string& key : axis.keys) name += (name.empty() ? "" : ":") + key.substr(key.rfind('.') + 1);
+  return name;
+}
+
 class Analyst {
  public:
-  Analyst(const SweepStore& store, const std::string& where) {
-    const Json definition = store.definition();
-    analysis_.name = definition.at("name").get<std::string>();
-    for (const Json& objective : definition.at("objectives")) {
-      const auto entry = objective.items().begin();
-      analysis_.minimise.push_back(entry.key() == "minimise");
-      analysis_.objectives.push_back(entry.value().get<std::string>());
-      objectives_.emplace_back(analysis_.objectives.back());
+  Analyst(const SweepStore& store, const std::string& where)
+      : definition_(store.definition()), objectives_(definition_) {
+    analysis_.name = definition_.at("name").get<std::string>();
+    for (std::size_t i = 0; i < objectives_.count(); ++i) {
+      analysis_.minimise.push_back(objectives_.minimise(i));
+      analysis_.objectives.push_back(objectives_.text(i));
     }
-    for (const Json& constraint : definition.at("constraints"))
-      constraints_.emplace_back(constraint.get<std::string>());
     try {
       if (!where.empty()) filter_.emplace(where);
     } catch (const ExpressionError& error) {
       throw InputError(fmt::format("--where: {}", error.what()));
     }
-    for (const Json& axis : definition.at("axes")) {
+    for (const Json& axis : definition_.at("axes")) {
       AnalysedAxis entry;
       entry.keys = axis.at("keys").get<std::vector<std::string>>();
       for (const std::string& key : entry.keys) entry.name += (entry.name.empty() ? "" : "+") + key;
@@ -106,16 +156,18 @@ class Analyst {
     }
     if (filter_) check_names(*filter_);
     store.for_each(false, [&](const PointRow& row) { add(row); });
+    for (const PointRow& row : store.confirmations()) add_confirmed(row);
   }
 
   Analysis result() {
     for (AnalysedAxis& axis : analysis_.axes) list_values(axis);
     find_front();
-    for (std::size_t i = 0; i < objectives_.size(); ++i) analysis_.effects.push_back(effects_on(i));
+    for (std::size_t i = 0; i < objectives_.count(); ++i) analysis_.effects.push_back(effects_on(i));
     say_front();
-    for (std::size_t i = 0; i < objectives_.size(); ++i) say_knees(i);
+    for (std::size_t i = 0; i < objectives_.count(); ++i) say_knees(i);
     say_axes_without_effect();
     say_extrapolated();
+    for (std::string& sentence : confirmation_sentences(analysis_)) analysis_.sentences.push_back(std::move(sentence));
     return std::move(analysis_);
   }
 
@@ -133,37 +185,41 @@ class Analyst {
 
   void add(const PointRow& row) {
     if (row.point.outcome != Outcome::done || row.figures.empty()) return;
-    AnalysedPoint point;
-    point.number = row.point.number;
-    point.file = row.point.file;
-    for (const auto& [key, value] : row.point.values.items()) point.values[key] = value.get<std::string>();
-    for (auto& [name, value] : flat_figures(Json::parse(row.figures))) point.figures[name] = std::move(value);
+    AnalysedPoint point = analysed_point(row.point, row.figures);
     const auto lookup = [&](const std::string& name) { return point_value(point, name); };
     try {
       // The base is shown beside the others, whatever is asked for.
       if (filter_ && point.number != 0 && !filter_->holds(lookup).value_or(false)) return;
-      for (const Expression& constraint : constraints_) point.feasible &= constraint.holds(lookup).value_or(true);
-      for (std::size_t i = 0; i < objectives_.size(); ++i) {
-        const std::optional<double> value = objectives_[i].number(lookup);
-        if (!value || !std::isfinite(*value)) {
-          point.costs.clear();
-          break;
-        }
-        point.costs.push_back(analysis_.minimise[i] ? *value : -*value);
-      }
     } catch (const ExpressionError& error) {
       throw InputError(error.what());
     }
+    objectives_.judge(point);
     if (point.number == 0) analysis_.base = analysis_.points.size();
     analysis_.points.push_back(std::move(point));
+  }
+
+  void add_confirmed(const PointRow& row) {
+    if (row.point.outcome != Outcome::done || row.figures.empty()) return;
+    const auto at = std::find_if(analysis_.points.begin(), analysis_.points.end(),
+                                 [&](const AnalysedPoint& point) { return point.number == row.point.number; });
+    if (at == analysis_.points.end() || at->costs.empty()) return;
+    AnalysedPoint again = analysed_point(row.point, row.figures);
+    objectives_.judge(again);
+    if (again.costs.empty()) return;
+    ConfirmedPoint confirmed;
+    confirmed.index = static_cast<std::size_t>(at - analysis_.points.begin());
+    for (const Override& override : row.point.overrides) {
+      if (override.key == "run.fidelity") confirmed.fidelity = override.value;
+    }
+    confirmed.costs = std::move(again.costs);
+    confirmed.feasible = again.feasible;
+    analysis_.confirmed.push_back(std::move(confirmed));
   }
 
   void list_values(AnalysedAxis& axis) const {
     std::set<std::string> values;
     for (const AnalysedPoint& point : analysis_.points) {
-      if (const auto value = point.values.find(axis.keys.front()); value != point.values.end()) {
-        values.insert(value->second);
-      }
+      if (std::string value = value_on(point, axis); !value.empty()) values.insert(std::move(value));
     }
     axis.values.assign(values.begin(), values.end());
     axis.numeric = !axis.values.empty() && std::all_of(axis.values.begin(), axis.values.end(),
@@ -188,7 +244,7 @@ class Analyst {
       analysis_.front.push_back(indices[index]);
       front.push_back(costs[index]);
     }
-    const std::size_t dimensions = objectives_.size();
+    const std::size_t dimensions = objectives_.count();
     if (front.empty() || dimensions < 2 || dimensions > 3) return;
     Costs worst = costs.front(), best = costs.front();
     for (const Costs& cost : costs) {
@@ -200,12 +256,6 @@ class Analyst {
     double box = 1;
     for (std::size_t i = 0; i < dimensions; ++i) box *= worst[i] - best[i];
     if (box > 0) analysis_.hypervolume_share = hypervolume(front, worst) / box;
-  }
-
-  /// The value of an axis as the point or, for the base, its figures have it: the base has none on axes.
-  static std::string value_on(const AnalysedPoint& point, const AnalysedAxis& axis) {
-    const auto value = point.values.find(axis.keys.front());
-    return value == point.values.end() ? "" : value->second;
   }
 
   /// The point of the grid that equals the base: all its figures are the same.
@@ -269,7 +319,7 @@ class Analyst {
       analysis_.sentences.emplace_back("No point meets all constraints and has a value for each objective.");
       return;
     }
-    for (std::size_t i = 0; i < objectives_.size(); ++i) {
+    for (std::size_t i = 0; i < objectives_.count(); ++i) {
       const auto best = std::min_element(analysis_.front.begin(), analysis_.front.end(), [&](auto a, auto b) {
         return analysis_.points[a].costs[i] < analysis_.points[b].costs[i];
       });
@@ -388,8 +438,9 @@ class Analyst {
     }
   }
 
+  const Json definition_;
+  const Objectives objectives_;
   Analysis analysis_;
-  std::vector<Expression> objectives_, constraints_;
   std::optional<Expression> filter_;
 };
 
@@ -398,45 +449,60 @@ std::string figure_text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+/// What the points that were run again have, and how far it is from what they had.
+std::string confirmed_text(const Analysis& analysis, std::size_t width) {
+  if (analysis.confirmed.empty()) return {};
+  std::vector<TextTable::Column> columns{{"run again in " + analysis.confirmed.front().fidelity}};
+  for (const std::string& objective : analysis.objectives) {
+    columns.push_back({objective});
+    columns.push_back({"difference"});
+  }
+  TextTable table(columns);
+  for (const ConfirmedPoint& confirmed : analysis.confirmed) {
+    const AnalysedPoint& point = analysis.points[confirmed.index];
+    std::vector<std::string> row{point.number == 0 ? "base" : fmt::format("{}", point.number)};
+    for (std::size_t i = 0; i < analysis.objectives.size(); ++i) {
+      const double cost = confirmed.costs[i];
+      row.push_back(fmt::format("{:.4g}", analysis.minimise[i] ? cost : -cost));
+      row.push_back(fmt::format("{:+.2f} %", 100 * (confirmed.costs[i] / point.costs[i] - 1)));
+    }
+    table.add(std::move(row));
+  }
+  return table.text(width) + "\n";
+}
+
 }  // namespace
 
-std::vector<std::size_t> pareto_front(const std::vector<Costs>& points) {
-  std::vector<std::size_t> order(points.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return points[a] < points[b]; });
-  // In this order a point can be dominated only by those before it.
-  std::vector<std::size_t> front;
-  for (const std::size_t candidate : order) {
-    const bool beaten = std::any_of(front.begin(), front.end(), [&](std::size_t member) {
-      return points[member] == points[candidate] || dominates(points[member], points[candidate]);
-    });
-    if (!beaten) front.push_back(candidate);
+std::vector<std::string> confirmation_sentences(const Analysis& analysis) {
+  std::vector<std::string> sentences;
+  if (analysis.confirmed.empty()) return sentences;
+  for (std::size_t i = 0; i < analysis.objectives.size(); ++i) {
+    sentences.push_back(fmt::format("In {} {}", analysis.confirmed.front().fidelity, difference_sentence(analysis, i)));
   }
-  return front;
+  if (std::string front = front_sentence(analysis); !front.empty()) sentences.push_back(std::move(front));
+  return sentences;
 }
 
-double hypervolume(const std::vector<Costs>& points, const Costs& reference) {
-  std::vector<Costs> inside;
-  for (const Costs& point : points) {
-    bool better = true;
-    for (std::size_t i = 0; i < reference.size(); ++i) better &= point[i] < reference[i];
-    if (better) inside.push_back(point);
+double hypervolume_ratio(const Analysis& analysis, const Analysis& other) {
+  if (analysis.objectives != other.objectives || analysis.minimise != other.minimise) {
+    throw InputError(fmt::format("--against: the objectives are not those of {}; expected sweeps with equal objectives",
+                                 analysis.name));
   }
-  return reference.empty() ? 0 : volume(std::move(inside), reference);
-}
-
-std::optional<ExpressionValue> point_value(const AnalysedPoint& point, const std::string& name) {
-  if (const auto value = point.values.find(name); value != point.values.end()) {
-    if (const std::optional<double> number = number_of(value->second)) return ExpressionValue(*number);
-    if (value->second == "true" || value->second == "false") return ExpressionValue(value->second == "true");
-    return ExpressionValue(value->second);
+  const std::size_t dimensions = analysis.objectives.size();
+  if (dimensions < 2) throw InputError("--against: found one objective; a hypervolume needs two or more");
+  Costs worst(dimensions, -std::numeric_limits<double>::infinity());
+  std::vector<Costs> fronts[2];
+  for (const Analysis* of : {&analysis, &other}) {
+    for (const AnalysedPoint& point : of->points) {
+      if (!point.feasible || point.costs.empty()) continue;
+      for (std::size_t i = 0; i < dimensions; ++i) worst[i] = std::max(worst[i], point.costs[i]);
+    }
+    for (const std::size_t index : of->front) fronts[of == &other ? 1 : 0].push_back(of->points[index].costs);
   }
-  // What was estimated is known by now.
-  if (name == "estimate.area_mm2") return point_value(point, "area_mm2");
-  if (name == "estimate.peak_flops_per_s") return point_value(point, "peak_flops_per_s");
-  if (name == "point") return ExpressionValue(static_cast<double>(point.number));
-  const auto figure = point.figures.find(name);
-  return figure == point.figures.end() ? std::nullopt : expression_value(figure->second);
+  const double whole = hypervolume(fronts[1], worst);
+  if (!(whole > 0))
+    throw InputError("--against: no point of the other sweep is better than the worst in all objectives");
+  return hypervolume(fronts[0], worst) / whole;
 }
 
 double objective_value(const Analysis& analysis, const AnalysedPoint& point, std::size_t objective) {
@@ -466,8 +532,7 @@ std::string analysis_text(const Analysis& analysis, std::size_t top, std::size_t
     for (const AnalysedAxis& axis : analysis.axes) {
       if (axis.values.size() < 2) continue;
       varying.push_back(&axis);
-      columns.push_back(
-          {axis.keys.front().substr(axis.keys.front().rfind('.') + 1), "", static_cast<unsigned>(varying.size())});
+      columns.push_back({short_name(axis), "", static_cast<unsigned>(varying.size())});
     }
     TextTable table(columns);
     for (const std::size_t index : order) {
@@ -479,10 +544,7 @@ std::string analysis_text(const Analysis& analysis, std::size_t top, std::size_t
       const bool has_base = analysis.base && !analysis.points[*analysis.base].costs.empty();
       row.push_back(has_base ? fmt::format("{:.3f}", point.costs[0] / analysis.points[*analysis.base].costs[0]) : "");
       row.push_back(std::count(analysis.front.begin(), analysis.front.end(), index) != 0 ? "*" : "");
-      for (const AnalysedAxis* axis : varying) {
-        const auto value = point.values.find(axis->keys.front());
-        row.push_back(value == point.values.end() ? "" : value->second);
-      }
+      for (const AnalysedAxis* axis : varying) row.push_back(value_on(point, *axis));
       table.add(std::move(row));
     }
     text += table.text(width) + "\n";
@@ -501,6 +563,7 @@ std::string analysis_text(const Analysis& analysis, std::size_t top, std::size_t
     }
     text += table.text(width) + "\n";
   }
+  text += confirmed_text(analysis, width);
   for (const std::string& sentence : analysis.sentences) text += wrapped(sentence, width, 2) + "\n";
   return text;
 }
@@ -542,8 +605,8 @@ Json analysis_json(const Analysis& analysis) {
     const AnalysedPoint& point = analysis.points[i];
     Json values = Json::array();
     for (const AnalysedAxis& axis : analysis.axes) {
-      const auto value = point.values.find(axis.keys.front());
-      values.push_back(value == point.values.end() ? Json(nullptr) : Json(value->second));
+      const std::string value = value_on(point, axis);
+      values.push_back(value.empty() ? Json(nullptr) : Json(value));
     }
     Json objectives = Json::array();
     for (std::size_t o = 0; o < point.costs.size(); ++o) objectives.push_back(objective_value(analysis, point, o));
@@ -570,8 +633,23 @@ Json analysis_json(const Analysis& analysis) {
     }
     effects.push_back(std::move(list));
   }
-  return {{"name", analysis.name},          {"objectives", analysis.objectives}, {"minimise", analysis.minimise},
-          {"axes", std::move(axes)},        {"points", std::move(points)},       {"effects", std::move(effects)},
+  Json confirmed = Json::array();
+  for (const ConfirmedPoint& point : analysis.confirmed) {
+    Json objectives = Json::array();
+    for (std::size_t o = 0; o < point.costs.size(); ++o) {
+      objectives.push_back(analysis.minimise[o] ? point.costs[o] : -point.costs[o]);
+    }
+    confirmed.push_back({{"point", analysis.points[point.index].number},
+                         {"fidelity", point.fidelity},
+                         {"objectives", std::move(objectives)}});
+  }
+  return {{"name", analysis.name},
+          {"objectives", analysis.objectives},
+          {"minimise", analysis.minimise},
+          {"axes", std::move(axes)},
+          {"points", std::move(points)},
+          {"effects", std::move(effects)},
+          {"confirmed", std::move(confirmed)},
           {"sentences", analysis.sentences}};
 }
 

@@ -2,42 +2,20 @@
 // What a sweep says: which designs are best, what an axis does, and where more of it no longer helps.
 #pragma once
 
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "platform/explore/expression.h"
+#include "platform/explore/objectives.h"
 #include "platform/explore/store.h"
 
 namespace bvp {
 
-/// Objectives as a point sees them; smaller is better for all: those to maximise have the opposite sign.
-using Costs = std::vector<double>;
-
-/// Indices of the points that no other point dominates, that is, that no other is at least as good as in every
-/// objective and better in one. Of equal points the first is taken. In the order of the first objective.
-[[nodiscard]] std::vector<std::size_t> pareto_front(const std::vector<Costs>& points);
-
-/// The volume between the points and a reference that is worse than they are: exact, for one, two or three objectives.
-/// Points that are not better than the reference in every objective add nothing.
-[[nodiscard]] double hypervolume(const std::vector<Costs>& points, const Costs& reference);
-
-/// A point of a sweep that ended well.
-struct AnalysedPoint {
-  u64 number = 0;
-  std::map<std::string, std::string> values;  ///< axis key -> value
-  std::map<std::string, nlohmann::ordered_json> figures;
-  std::string file;
-  bool feasible = true;  ///< all constraints hold, also those over figures
-  Costs costs;           ///< empty if an objective has no value
-};
-
 struct AnalysedAxis {
   std::string name;  ///< the keys with '+' between
   std::vector<std::string> keys;
-  std::vector<std::string> values;  ///< of the first key, as the points have them, numbers in ascending order
+  std::vector<std::string> values;  ///< as the points have them, see `sweep show`; numbers in ascending order
   bool numeric = false;
 };
 
@@ -51,6 +29,14 @@ struct AxisEffect {
   double variance_share = 0;
 };
 
+/// A point that was run again in another fidelity.
+struct ConfirmedPoint {
+  std::size_t index = 0;  ///< of the point in the analysis
+  std::string fidelity;
+  Costs costs;
+  bool feasible = true;
+};
+
 struct Analysis {
   std::string name;
   std::vector<std::string> objectives;  ///< formulas
@@ -62,6 +48,7 @@ struct Analysis {
   /// Share of the box between the best and the worst value of every objective that the front dominates.
   std::optional<double> hypervolume_share;
   std::vector<std::vector<AxisEffect>> effects;  ///< by objective, the axis with the largest effect first
+  std::vector<ConfirmedPoint> confirmed;         ///< those that ended well and have a value for each objective
   std::vector<std::string> sentences;            ///< what was found, for people
 };
 
@@ -69,8 +56,13 @@ struct Analysis {
 /// @throws InputError  the formula is none
 [[nodiscard]] Analysis analyse(const SweepStore& store, const std::string& where = {});
 
-/// The value of a name in a formula for this point: an axis, or a figure.
-[[nodiscard]] std::optional<ExpressionValue> point_value(const AnalysedPoint& point, const std::string& name);
+/// The hypervolume of the front over that of another sweep's front, with the worst values of both sweeps as reference.
+/// @throws InputError  the objectives differ, there is only one, or a sweep has no front
+[[nodiscard]] double hypervolume_ratio(const Analysis& analysis, const Analysis& other);
+
+/// Sentences on the points that were run again in another fidelity: how far each objective is off, whether the order of
+/// the points holds, and which of them leave the front.
+[[nodiscard]] std::vector<std::string> confirmation_sentences(const Analysis& analysis);
 
 /// The value of an objective as its formula has it.
 [[nodiscard]] double objective_value(const Analysis& analysis, const AnalysedPoint& point, std::size_t objective);

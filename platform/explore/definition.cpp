@@ -16,6 +16,7 @@
 #include "platform/explore/estimates.h"
 #include "platform/explore/figure_values.h"
 #include "platform/explore/point_source.h"
+#include "platform/explore/search.h"
 #include "platform/metrics/figures.h"
 #include "platform/support/input_file.h"
 #include "platform/support/nearest.h"
@@ -69,8 +70,10 @@ class Reader {
     for (const std::string& text : arguments_.minimise) add_objective("--minimise", text, true);
     for (const std::string& text : arguments_.maximise) add_objective("--maximise", text, false);
     if (arguments_.method) read_method("--sampling", *arguments_.method);
-    if (arguments_.points) definition_.sampling.points = *arguments_.points;
+    if (arguments_.points) sampling_.points = arguments_.points;
     if (arguments_.seed) definition_.sampling.seed = *arguments_.seed;
+    if (arguments_.population) sampling_.population = arguments_.population;
+    if (arguments_.minutes) sampling_.minutes = arguments_.minutes;
     if (definition_.objectives.empty()) {
       add_objective(label_, "time_s", true);
       add_objective(label_, "energy_j", true);
@@ -482,10 +485,11 @@ class Reader {
     read_map(
         node, "sampling",
         {{"method", [&](const YAML::Node& found) { read_method(at(found), scalar(found, "sampling.method")); }},
-         {"points",
-          [&](const YAML::Node& found) { definition_.sampling.points = count(found, "sampling.points").value_or(0); }},
+         {"points", [&](const YAML::Node& found) { sampling_.points = count(found, "sampling.points"); }},
          {"seed",
-          [&](const YAML::Node& found) { definition_.sampling.seed = count(found, "sampling.seed").value_or(1); }}});
+          [&](const YAML::Node& found) { definition_.sampling.seed = count(found, "sampling.seed").value_or(1); }},
+         {"population", [&](const YAML::Node& found) { sampling_.population = count(found, "sampling.population"); }},
+         {"minutes", [&](const YAML::Node& found) { sampling_.minutes = number(found, "sampling.minutes"); }}});
   }
 
   void read_method(const std::string& place, const std::string& name) {
@@ -514,16 +518,65 @@ class Reader {
   }
 
   void check_sampling() {
-    const Sampling& sampling = definition_.sampling;
+    Sampling& sampling = definition_.sampling;
+    sampling.points = sampling_.points.value_or(0);
     if (!problems_.none()) return;
-    if (sampling.method != Sampling::Method::grid) {
-      if (sampling.points == 0 || sampling.points > most_points) {
-        problems_.add(label_, "sampling.points", "found {}, expected 1 to {} for the method {}", sampling.points,
-                      most_points, sampling_methods()[static_cast<std::size_t>(sampling.method)]);
-      }
-      return;
+    if (const SearchMethod* method = find_search_method(sampling.method)) return check_search(*method);
+    const std::string& name = sampling_methods()[static_cast<std::size_t>(sampling.method)];
+    if (sampling_.population || sampling_.minutes) {
+      problems_.add(label_, sampling_.population ? "sampling.population" : "sampling.minutes",
+                    "is for a search (nsga2, gaco) only; the method is {}", name);
     }
-    if (sampling.points != 0) {
+    if (sampling.method == Sampling::Method::grid) return check_grid();
+    if (sampling.points == 0 || sampling.points > most_points) {
+      problems_.add(label_, "sampling.points", "found {}, expected 1 to {} for the method {}", sampling.points,
+                    most_points, name);
+    }
+  }
+
+  void check_search(const SearchMethod& method) {
+    Sampling& sampling = definition_.sampling;
+    constexpr u64 usual_population = 20;
+    constexpr double most_minutes = 1e6;
+    sampling.population = sampling_.population.value_or(usual_population);
+    sampling.minutes = sampling_.minutes.value_or(0);
+    const bool has_points = sampling.points > 0 && sampling.points <= most_points;
+    const bool has_minutes = sampling.minutes > 0 && sampling.minutes <= most_minutes;
+    if (sampling_.points ? !has_points : !sampling_.minutes) {
+      problems_.add(label_, "sampling.points", "found {}, expected 1 to {}, or sampling.minutes, for the search {}",
+                    sampling_.points ? fmt::format("{}", sampling.points) : "none", most_points, method.name);
+    }
+    if (sampling_.minutes && !has_minutes) {
+      problems_.add(label_, "sampling.minutes", "found {:g}, expected more than 0 and at most {:g}", sampling.minutes,
+                    most_minutes);
+    }
+    if (sampling.population < method.least_population || sampling.population % method.population_step != 0) {
+      problems_.add(label_, "sampling.population", "found {}, expected {}at least {} for the search {}",
+                    sampling.population,
+                    method.population_step == 1 ? "" : fmt::format("a multiple of {}, ", method.population_step),
+                    method.least_population, method.name);
+    } else if (const u64 most = has_points ? sampling.points : most_points; sampling.population > most) {
+      problems_.add(label_, "sampling.population",
+                    "found {}, expected at most the {} points of the search; give more points or a smaller population",
+                    sampling.population, most);
+    }
+    const std::size_t objectives = definition_.objectives.size();
+    if (objectives < method.least_objectives || objectives > method.most_objectives) {
+      problems_.add(label_, "objectives", "found {}, expected {} for {}, {}; {}", objectives,
+                    method.least_objectives == method.most_objectives
+                        ? fmt::format("{}", method.least_objectives)
+                        : fmt::format("{} to {}", method.least_objectives, method.most_objectives),
+                    method.name, method.what,
+                    objectives == 1 ? "take gaco for one" : "make one formula of several, or take another method");
+    }
+    const PointSource source(definition_);
+    bool varies = false;
+    for (std::size_t axis = 0; axis < definition_.axes.size(); ++axis) varies |= source.values_of(axis) != 1;
+    if (!varies) problems_.add(label_, "axes", "every axis has one value; a search needs one with more");
+  }
+
+  void check_grid() {
+    if (definition_.sampling.points != 0) {
       problems_.add(label_, "sampling.points", "is for {} only; a grid has all combinations",
                     fmt::join(sampling_methods().begin() + 1, sampling_methods().end(), ", "));
     }
@@ -558,6 +611,10 @@ class Reader {
   Scenario tree_;  // all keys; its values are those that were checked last
   SweepDefinition definition_;
   Problems problems_;
+  struct {
+    std::optional<u64> points, population;
+    std::optional<double> minutes;
+  } sampling_;  // as it is given
   std::string label_;
   fs::path directory_;
 };
@@ -567,7 +624,7 @@ class Reader {
 std::string Axis::name() const { return fmt::format("{}", fmt::join(keys, "+")); }
 
 const std::vector<std::string>& sampling_methods() {
-  static const std::vector<std::string> all{"grid", "random", "latin_hypercube", "sobol"};
+  static const std::vector<std::string> all{"grid", "random", "latin_hypercube", "sobol", "nsga2", "gaco"};
   return all;
 }
 
@@ -601,16 +658,20 @@ Json definition_json(const SweepDefinition& definition) {
     objectives.push_back({{objective.minimise ? "minimise" : "maximise", objective.expression.text()}});
   }
   for (const Override& set : definition.sets) sets[set.key] = set.value;
+  Json sampling{{"method", sampling_methods()[static_cast<std::size_t>(definition.sampling.method)]},
+                {"points", definition.sampling.points},
+                {"seed", definition.sampling.seed}};
+  if (find_search_method(definition.sampling.method) != nullptr) {
+    sampling["population"] = definition.sampling.population;
+    sampling["minutes"] = definition.sampling.minutes;
+  }
   return {{"name", definition.name},
           {"base", definition.base},
           {"set", std::move(sets)},
           {"axes", std::move(axes)},
           {"constraints", std::move(constraints)},
           {"objectives", std::move(objectives)},
-          {"sampling",
-           {{"method", sampling_methods()[static_cast<std::size_t>(definition.sampling.method)]},
-            {"points", definition.sampling.points},
-            {"seed", definition.sampling.seed}}}};
+          {"sampling", std::move(sampling)}};
 }
 
 }  // namespace bvp

@@ -40,10 +40,13 @@ struct Objective {
 };
 
 struct Sampling {
-  enum class Method { grid, random, latin_hypercube, sobol };
+  enum class Method { grid, random, latin_hypercube, sobol, nsga2, gaco };
   Method method = Method::grid;
-  u64 points = 0;  ///< of every method but grid
+  u64 points = 0;  ///< of every method but grid; 0: as many as a search finds in its time
   u64 seed = 1;
+  // Of a search:
+  u64 population = 0;  ///< designs of a generation
+  double minutes = 0;  ///< 0: no limit of time
 };
 
 [[nodiscard]] const std::vector<std::string>& sampling_methods();
@@ -67,7 +70,8 @@ struct SweepArguments {
   std::vector<Override> sets;
   std::vector<std::string> constraints, minimise, maximise;
   std::optional<std::string> method;
-  std::optional<u64> points, seed;
+  std::optional<u64> points, seed, population;
+  std::optional<double> minutes;
   /// Finds the file of a scenario that the user names.
   std::function<std::string(const std::string&)> find_scenario;
 };

@@ -14,15 +14,20 @@
 namespace bvp {
 namespace {
 
+/// How many values a range has that come one after the other; 0: they do not.
+double steps_in(const Axis::Range& range, const ParamBase* parameter) {
+  if (parameter == nullptr) return 0;
+  if (parameter->power_of_two()) return std::floor(std::log2(range.to)) - std::ceil(std::log2(range.from)) + 1;
+  const bool even = parameter->type() == ParamType::integer && !range.logarithmic;
+  return even ? std::floor(range.to - range.from) + 1 : 0;
+}
+
 /// The value at a share of the range; for integers each value has an equal part of it, and a power of two stays one.
 std::string value_in(const Axis::Range& range, double share, const ParamBase* parameter) {
-  const bool integer = parameter != nullptr && parameter->type() == ParamType::integer;
-  if (parameter != nullptr && parameter->power_of_two()) {
-    const double low = std::ceil(std::log2(range.from)), high = std::floor(std::log2(range.to));
-    return axis_text(std::exp2(low + std::floor(share * (high - low + 1))), parameter);
-  }
-  if (integer && !range.logarithmic) {
-    return axis_text(range.from + std::floor(share * (range.to - range.from + 1)), parameter);
+  if (const double steps = steps_in(range, parameter); steps > 0) {
+    const double step = std::floor(share * steps);
+    return axis_text(parameter->power_of_two() ? std::exp2(std::ceil(std::log2(range.from)) + step) : range.from + step,
+                     parameter);
   }
   const double value = range.logarithmic ? range.from * std::pow(range.to / range.from, share)
                                          : range.from + share * (range.to - range.from);
@@ -30,6 +35,23 @@ std::string value_in(const Axis::Range& range, double share, const ParamBase* pa
 }
 
 }  // namespace
+
+std::vector<double> latin_hypercube(u64 points, std::size_t axes, u64 seed) {
+  std::vector<double> coordinates(points * axes);
+  for (std::size_t axis = 0; axis < axes; ++axis) {
+    Random random(seed, fmt::format("latin_hypercube:{}", axis));
+    // Fisher and Yates: each stratum comes once.
+    std::vector<u64> strata(points);
+    std::iota(strata.begin(), strata.end(), u64{0});
+    for (u64 i = points; i > 1; --i) {
+      std::swap(strata[i - 1], strata[static_cast<u64>(random.uniform() * static_cast<double>(i))]);
+    }
+    for (u64 i = 0; i < points; ++i) {
+      coordinates[i * axes + axis] = (static_cast<double>(strata[i]) + random.uniform()) / static_cast<double>(points);
+    }
+  }
+  return coordinates;
+}
 
 PointSource::PointSource(const SweepDefinition& definition) : definition_(definition) {
   for (const Axis& axis : definition.axes) parameters_.push_back(find_parameter(tree_, axis.keys.front()));
@@ -39,31 +61,20 @@ PointSource::PointSource(const SweepDefinition& definition) : definition_(defini
       count_ = 1;
       for (const Axis& axis : definition.axes) count_ *= axis.positions.size();
       break;
-    case Sampling::Method::random:
-      break;
     case Sampling::Method::latin_hypercube:
-      sample_latin_hypercube();
+      coordinates_ = latin_hypercube(count_, definition.axes.size(), definition.sampling.seed);
       break;
     case Sampling::Method::sobol:
       sample_sobol();
       break;
-  }
-}
-
-void PointSource::sample_latin_hypercube() {
-  const std::size_t axes = definition_.axes.size();
-  coordinates_.resize(count_ * axes);
-  for (std::size_t axis = 0; axis < axes; ++axis) {
-    Random random(definition_.sampling.seed, fmt::format("latin_hypercube:{}", axis));
-    // Fisher and Yates: each stratum comes once.
-    std::vector<u64> strata(count_);
-    std::iota(strata.begin(), strata.end(), u64{0});
-    for (u64 i = count_; i > 1; --i) {
-      std::swap(strata[i - 1], strata[static_cast<u64>(random.uniform() * static_cast<double>(i))]);
-    }
-    for (u64 i = 0; i < count_; ++i) {
-      coordinates_[i * axes + axis] = (static_cast<double>(strata[i]) + random.uniform()) / static_cast<double>(count_);
-    }
+    case Sampling::Method::random:
+      break;
+    case Sampling::Method::nsga2:
+    case Sampling::Method::gaco:
+      // As many as a search by time could take are not known.
+      constexpr u64 stand_ins = 10'000;
+      if (count_ == 0) count_ = stand_ins;
+      break;
   }
 }
 
@@ -86,32 +97,40 @@ double PointSource::coordinate(u64 index, std::size_t axis) const {
   return Random(definition_.sampling.seed, fmt::format("random:{}:{}", index, axis)).uniform();
 }
 
+u64 PointSource::values_of(std::size_t axis) const {
+  const Axis& of = definition_.axes[axis];
+  return of.range ? static_cast<u64>(std::max(0.0, steps_in(*of.range, parameters_[axis]))) : of.positions.size();
+}
+
 SweepPoint PointSource::point(u64 number) const {
-  SweepPoint point;
-  point.number = number;
-  if (number == 0) return point;
+  if (number == 0) return {};
+  std::vector<double> coordinates(definition_.axes.size());
   u64 rest = number - 1;
   // The last axis of a grid varies fastest.
-  std::vector<std::size_t> positions(definition_.axes.size());
-  for (std::size_t i = positions.size(); i-- > 0;) {
-    const Axis& axis = definition_.axes[i];
+  for (std::size_t i = coordinates.size(); i-- > 0;) {
     if (definition_.sampling.method == Sampling::Method::grid) {
-      positions[i] = rest % axis.positions.size();
-      rest /= axis.positions.size();
-    } else if (!axis.range) {
-      const auto size = static_cast<double>(axis.positions.size());
-      positions[i] = static_cast<std::size_t>(coordinate(number - 1, i) * size);
+      const std::size_t size = definition_.axes[i].positions.size();
+      coordinates[i] = (static_cast<double>(rest % size) + 0.5) / static_cast<double>(size);
+      rest /= size;
+    } else {
+      coordinates[i] = coordinate(number - 1, i);
     }
   }
-  for (std::size_t i = 0; i < positions.size(); ++i) {
+  return point_at(number, coordinates);
+}
+
+SweepPoint PointSource::point_at(u64 number, const std::vector<double>& coordinates) const {
+  SweepPoint point;
+  point.number = number;
+  for (std::size_t i = 0; i < coordinates.size(); ++i) {
     const Axis& axis = definition_.axes[i];
     if (axis.range) {
-      const std::string value = value_in(*axis.range, coordinate(number - 1, i), parameters_[i]);
-      point.values.push_back({axis.keys.front(), value, {}});
+      point.values.push_back({axis.keys.front(), value_in(*axis.range, coordinates[i], parameters_[i]), {}});
       continue;
     }
+    const auto position = static_cast<std::size_t>(coordinates[i] * static_cast<double>(axis.positions.size()));
     for (std::size_t key = 0; key < axis.keys.size(); ++key) {
-      point.values.push_back({axis.keys[key], axis.positions[positions[i]][key], {}});
+      point.values.push_back({axis.keys[key], axis.positions[position][key], {}});
     }
   }
   return point;

@@ -15,7 +15,12 @@ struct SweepPoint {
   std::vector<Override> values;  ///< of the axes, in their order; the key may be scenario_axis_key
 };
 
-/// Points 1 to count() follow from the definition alone: the same definition has the same points on every host.
+/// `points` designs of `axes` coordinates from 0 to below 1, one after the other: along every axis each of as many
+/// equal parts as there are points has one.
+[[nodiscard]] std::vector<double> latin_hypercube(u64 points, std::size_t axes, u64 seed);
+
+/// Points 1 to count() follow from the definition alone: the same definition has the same points on every host. Those
+/// of a search do not, and random ones stand for them.
 class PointSource {
  public:
   explicit PointSource(const SweepDefinition& definition);
@@ -24,9 +29,12 @@ class PointSource {
   [[nodiscard]] u64 count() const { return count_; }
   /// @param number  0 to count()
   [[nodiscard]] SweepPoint point(u64 number) const;
+  /// The point at a place of the space of all axes. @param coordinates  for each axis, 0 to below 1
+  [[nodiscard]] SweepPoint point_at(u64 number, const std::vector<double>& coordinates) const;
+  /// How many values an axis has; 0: any number of a range.
+  [[nodiscard]] u64 values_of(std::size_t axis) const;
 
  private:
-  void sample_latin_hypercube();
   void sample_sobol();
   [[nodiscard]] double coordinate(u64 index, std::size_t axis) const;
 

@@ -172,6 +172,19 @@ PreparedPoint PointPreparer::prepare(const SweepPoint& point) {
   return prepared;
 }
 
+PreparedPoint PointPreparer::prepare_run(const std::string& file, const std::vector<Override>& overrides) {
+  PreparedPoint prepared;
+  prepared.file = file;
+  prepared.overrides = overrides;
+  try {
+    prepared.key = content_key(*read(prepared));
+  } catch (const InputError& error) {
+    prepared.state = PreparedPoint::State::refused;
+    prepared.reason = general_reason(error.what(), file);
+  }
+  return prepared;
+}
+
 std::string PointPreparer::content_key(const Scenario& scenario) {
   std::string text = "point 1\nbuild " + build_ + "\n";
   append_parameters(scenario, "", text);

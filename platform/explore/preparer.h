@@ -34,6 +34,8 @@ class PointPreparer {
   PointPreparer(const SweepDefinition& definition, const ScenarioOptions& options, const BuildInfo& build);
 
   [[nodiscard]] PreparedPoint prepare(const SweepPoint& point);
+  /// A run with these settings, whatever the constraints.
+  [[nodiscard]] PreparedPoint prepare_run(const std::string& file, const std::vector<Override>& overrides);
   /// Only the constraints that keys of the scenario decide; much faster. @return the one that does not hold, or null
   [[nodiscard]] const Expression* broken_constraint(const SweepPoint& point);
 

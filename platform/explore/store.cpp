@@ -54,6 +54,16 @@ CREATE VIEW point_results AS
   FROM points JOIN outcomes USING(outcome) LEFT JOIN results USING(key) ORDER BY point;
 )";
 
+/// Made when a point is run again in another fidelity: stores without such points are as they were before.
+constexpr const char* confirmation_schema = R"(
+CREATE TABLE IF NOT EXISTS confirmations(
+  point INTEGER PRIMARY KEY REFERENCES points,
+  key TEXT NOT NULL,              -- of its result
+  outcome INTEGER NOT NULL REFERENCES outcomes,
+  reason TEXT NOT NULL,
+  overrides TEXT NOT NULL);       -- JSON: [[key, value], ...]
+)";
+
 [[noreturn]] void fail(sqlite3* database, const fs::path& file) {
   throw std::runtime_error(fmt::format("{}: {}", file.string(), sqlite3_errmsg(database)));
 }
@@ -125,6 +135,12 @@ std::string compact(const Json& json) {
   std::string text = json_text(json, -1);
   text.pop_back();
   return text;
+}
+
+std::string overrides_text(const StoredPoint& point) {
+  Json overrides = Json::array();
+  for (const Override& override : point.overrides) overrides.push_back({override.key, override.value});
+  return compact(overrides);
 }
 
 /// Quotes a word for a POSIX shell, where it needs it.
@@ -211,6 +227,17 @@ class Connection {
       return false;
     }
   }
+  /// All that `change` does, or nothing if it throws.
+  void transaction(const std::function<void()>& change) const {
+    run("BEGIN IMMEDIATE");
+    try {
+      change();
+      run("COMMIT");
+    } catch (...) {
+      sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
+      throw;
+    }
+  }
   [[nodiscard]] sqlite3* get() const { return database_; }
   [[nodiscard]] const fs::path& file() const { return file_; }
 
@@ -249,6 +276,25 @@ StoredResult read_result(Statement& statement, const std::string& key) {
   result.finished = statement.text(6);
   statement.reset();
   return result;
+}
+
+PointRow read_row(const Statement& rows) {
+  PointRow row;
+  row.point.number = rows.integer(0);
+  row.point.values = Json::parse(rows.text(1));
+  row.point.key = rows.text(2);
+  row.point.outcome = rows.outcome(3);
+  row.point.reason = rows.text(4);
+  row.point.file = rows.text(5);
+  for (const Json& pair : Json::parse(rows.text(11))) {
+    row.point.overrides.push_back({pair.at(0).get<std::string>(), pair.at(1).get<std::string>(), {}});
+  }
+  row.figures = rows.text(6);
+  row.host_seconds = rows.real(7);
+  row.host = rows.text(8);
+  row.finished = rows.text(9);
+  row.details = rows.text(10);
+  return row;
 }
 
 constexpr const char* select_result =
@@ -420,23 +466,22 @@ std::optional<StoredResult> SweepStore::result_of(const fs::path& other, const s
   return result;
 }
 
+void SweepStore::insert_result(const StoredResult& result) {
+  Statement& row = *implementation_->insert_result;
+  row.bind(1, result.key).bind(2, static_cast<u64>(result.outcome)).bind(3, result.reason);
+  if (result.figures.empty()) {
+    row.bind_null(4);
+  } else {
+    row.bind(4, result.figures);
+  }
+  row.bind(5, result.host_seconds).bind(6, result.host).bind(7, result.finished).run();
+  if (result.details.empty()) return;
+  implementation_->insert_details->bind(1, result.key).bind(2, result.details).run();
+}
+
 void SweepStore::record(const std::vector<StoredPoint>& points, const std::optional<StoredResult>& result) {
-  const Connection& connection = implementation_->connection;
-  connection.run("BEGIN IMMEDIATE");
-  try {
-    if (result) {
-      Statement& row = *implementation_->insert_result;
-      row.bind(1, result->key).bind(2, static_cast<u64>(result->outcome)).bind(3, result->reason);
-      if (result->figures.empty()) {
-        row.bind_null(4);
-      } else {
-        row.bind(4, result->figures);
-      }
-      row.bind(5, result->host_seconds).bind(6, result->host).bind(7, result->finished).run();
-      if (!result->details.empty()) {
-        implementation_->insert_details->bind(1, result->key).bind(2, result->details).run();
-      }
-    }
+  implementation_->connection.transaction([&] {
+    if (result) insert_result(*result);
     for (const StoredPoint& point : points) {
       Statement& row = *implementation_->insert_point;
       row.bind(1, point.number).bind(2, compact(point.values));
@@ -445,16 +490,33 @@ void SweepStore::record(const std::vector<StoredPoint>& points, const std::optio
       } else {
         row.bind(3, point.key);
       }
-      Json overrides = Json::array();
-      for (const Override& override : point.overrides) overrides.push_back({override.key, override.value});
       row.bind(4, static_cast<u64>(point.outcome)).bind(5, point.reason).bind(6, point.file);
-      row.bind(7, compact(overrides)).run();
+      row.bind(7, overrides_text(point)).run();
     }
-    connection.run("COMMIT");
-  } catch (...) {
-    sqlite3_exec(connection.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    throw;
-  }
+  });
+}
+
+void SweepStore::record_confirmation(const StoredPoint& point, const std::optional<StoredResult>& result) {
+  const Connection& connection = implementation_->connection;
+  connection.transaction([&] {
+    connection.run(confirmation_schema);
+    if (result) insert_result(*result);
+    Statement row = connection.statement("INSERT OR REPLACE INTO confirmations VALUES(?1, ?2, ?3, ?4, ?5)");
+    row.bind(1, point.number).bind(2, point.key).bind(3, static_cast<u64>(point.outcome)).bind(4, point.reason);
+    row.bind(5, overrides_text(point)).run();
+  });
+}
+
+std::vector<PointRow> SweepStore::confirmations() const {
+  const Connection& connection = implementation_->connection;
+  std::vector<PointRow> found;
+  if (connection.integer("SELECT count(*) FROM sqlite_master WHERE name = 'confirmations'") == 0) return found;
+  Statement rows = connection.statement(
+      "SELECT point, axis_values, confirmations.key, confirmations.outcome, confirmations.reason, file, figures, "
+      "host_seconds, host, finished, NULL, confirmations.overrides FROM confirmations JOIN points USING(point) "
+      "LEFT JOIN results ON results.key = confirmations.key ORDER BY point");
+  while (rows.step()) found.push_back(read_row(rows));
+  return found;
 }
 
 u64 SweepStore::forget_failures() {
@@ -471,6 +533,20 @@ u64 SweepStore::repeated() const {
   return implementation_->connection.integer("SELECT coalesce(sum(runs - 1), 0) FROM results");
 }
 
+void SweepStore::forget_points_from(u64 number) {
+  implementation_->connection.statement("DELETE FROM points WHERE point >= ?1").bind(1, number).run();
+}
+
+PointRow SweepStore::point(u64 number) const {
+  Statement rows = implementation_->connection.statement(
+      "SELECT point, axis_values, points.key, points.outcome, points.reason, file, figures, host_seconds, host, "
+      "finished, NULL, overrides FROM points LEFT JOIN results USING(key) WHERE point = ?1");
+  if (!rows.bind(1, number).step()) {
+    throw std::runtime_error(fmt::format("{}: there is no point {}", (directory_ / store_name).string(), number));
+  }
+  return read_row(rows);
+}
+
 void SweepStore::for_each(bool with_details, const std::function<void(const PointRow&)>& visit) const {
   Statement rows = implementation_->connection.statement(
       with_details
@@ -480,24 +556,7 @@ void SweepStore::for_each(bool with_details, const std::function<void(const Poin
             "point"
           : "SELECT point, axis_values, points.key, points.outcome, points.reason, file, figures, host_seconds, "
             "host, finished, NULL, overrides FROM points LEFT JOIN results USING(key) ORDER BY point");
-  while (rows.step()) {
-    PointRow row;
-    row.point.number = rows.integer(0);
-    row.point.values = Json::parse(rows.text(1));
-    row.point.key = rows.text(2);
-    row.point.outcome = rows.outcome(3);
-    row.point.reason = rows.text(4);
-    row.point.file = rows.text(5);
-    for (const Json& pair : Json::parse(rows.text(11))) {
-      row.point.overrides.push_back({pair.at(0).get<std::string>(), pair.at(1).get<std::string>(), {}});
-    }
-    row.figures = rows.text(6);
-    row.host_seconds = rows.real(7);
-    row.host = rows.text(8);
-    row.finished = rows.text(9);
-    row.details = rows.text(10);
-    visit(row);
-  }
+  while (rows.step()) visit(read_row(rows));
 }
 
 }  // namespace bvp

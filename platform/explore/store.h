@@ -95,11 +95,24 @@ class SweepStore {
   /// How often results were computed after they had been recorded: 0, unless there is an error in the sweep.
   [[nodiscard]] u64 repeated() const;
 
+  /// Forgets the points from this number on, and keeps their results.
+  void forget_points_from(u64 number);
+
+  /// A point that has ended, with its figures. @throws std::runtime_error  there is none of this number
+  [[nodiscard]] PointRow point(u64 number) const;
+
+  /// Records that a point was run again in another fidelity, with the result if it ended well.
+  /// @param point  with the key and the settings of that run
+  void record_confirmation(const StoredPoint& point, const std::optional<StoredResult>& result);
+  /// Points that were run again, in the order of their numbers.
+  [[nodiscard]] std::vector<PointRow> confirmations() const;
+
   /// Calls `visit` with each point in the order of their numbers. @param with_details  read the details, too
   void for_each(bool with_details, const std::function<void(const PointRow&)>& visit) const;
 
  private:
   struct Implementation;
+  void insert_result(const StoredResult& result);
   std::filesystem::path directory_;
   std::unique_ptr<Implementation> implementation_;
 };

@@ -9,7 +9,8 @@
 #include <ctime>
 #include <set>
 
-#include "platform/explore/figure_values.h"
+#include "platform/explore/objectives.h"
+#include "platform/explore/search.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
 
@@ -25,16 +26,26 @@ Json values_json(const SweepPoint& point) {
   return json;
 }
 
+/// The values of a point as a key of maps.
+std::string id_of(const SweepPoint& point) {
+  std::string id;
+  for (const Override& value : point.values) id += value.value + "\n";
+  return id;
+}
+
 /// One sweep on its way through the pool.
 class Run {
  public:
   Run(const SweepDefinition& definition, const ScenarioOptions& options, const BuildInfo& build, SweepStore& store,
       const SweepRequest& request)
-      : source_(definition),
+      : sampling_(definition.sampling),
+        source_(definition),
         preparer_(definition, options, build),
+        objectives_(definition_json(definition)),
         store_(store),
         request_(request),
-        objective_(definition.objectives.front()) {
+        pool_(request.pool) {
+    for (std::size_t axis = 0; axis < definition.axes.size(); ++axis) space_.push_back(source_.values_of(axis));
     const std::vector<u64> ended = store.ended_points();
     ended_.insert(ended.begin(), ended.end());
     progress_.points = source_.count() + 1;
@@ -42,37 +53,124 @@ class Run {
   }
 
   SweepProgress run() {
-    PoolCallbacks callbacks;
-    callbacks.next = [this] { return next(); };
-    callbacks.ended = [this](WorkerAnswer answer) { ended(std::move(answer)); };
-    callbacks.tick = [this](unsigned running) {
-      flush_excluded();
-      progress_.running = running;
-      progress_.seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
-      return request_.tick && request_.tick(progress_);
-    };
-    run_pool(request_.pool, callbacks);
-    flush_excluded();
+    if (find_search_method(sampling_.method) != nullptr) {
+      search_designs();
+    } else {
+      u64 number = 0;
+      static_cast<void>(run_points([&]() -> std::optional<SweepPoint> {
+        while (ended_.count(number) != 0) ++number;
+        if (number >= progress_.points) return std::nullopt;
+        return source_.point(number++);
+      }));
+    }
     progress_.running = 0;
-    progress_.seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
+    progress_.seconds = seconds();
     return progress_;
   }
 
  private:
+  using Draw = std::function<std::optional<SweepPoint>()>;
+
   /// A point that has been handed out, and points of the same content that came after it.
   struct Flight {
     std::string key;
     std::vector<StoredPoint> points;
   };
 
-  std::optional<WorkerTask> next() {
-    for (; number_ < progress_.points; ++number_) {
-      if (ended_.count(number_) != 0) continue;
-      const SweepPoint point = source_.point(number_);
-      PreparedPoint prepared = preparer_.prepare(point);
+  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+
+  /// @param draw  the next point; nullopt: there is none left
+  /// @return whether all have ended; false: the tick has ended it
+  bool run_points(const Draw& draw) {
+    PoolCallbacks callbacks;
+    callbacks.next = [&] { return next(draw); };
+    callbacks.ended = [this](WorkerAnswer answer) { ended(std::move(answer)); };
+    callbacks.tick = [this](unsigned running) {
+      flush_excluded();
+      progress_.running = running;
+      return tick();
+    };
+    const bool all = pool_.run(callbacks) && !stopped_;
+    flush_excluded();
+    return all;
+  }
+
+  bool tick() {
+    progress_.seconds = seconds();
+    stopped_ |= request_.tick && request_.tick(progress_);
+    return stopped_;
+  }
+
+  void search_designs() {
+    search({sampling_, space_, objectives_.count(),
+            [this](const std::vector<Coordinates>& designs) { return evaluate(designs); }});
+    progress_.points = numbers_.size() + 1;
+    // What a search before this one has left behind: failures that it has met have been run again and did not fail.
+    if (!stopped_ && sampling_.minutes == 0) forget_from(progress_.points);
+  }
+
+  /// Runs the designs of a generation that no generation before it had.
+  std::optional<std::vector<Costs>> evaluate(const std::vector<Coordinates>& designs) {
+    if (sampling_.minutes > 0 && seconds() > sampling_.minutes * 60) return std::nullopt;
+    std::vector<SweepPoint> fresh;
+    if (numbers_.empty()) fresh.push_back(source_.point(0));
+    std::vector<u64> numbers;
+    bool within_budget = true;
+    for (const Coordinates& design : designs) {
+      SweepPoint point = source_.point_at(numbers_.size() + 1, design);
+      const bool has_room = sampling_.points == 0 || numbers_.size() < sampling_.points;
+      const std::string id = id_of(point);
+      auto known = numbers_.find(id);
+      if (known == numbers_.end()) {
+        within_budget = has_room;
+        if (!within_budget) break;
+        known = numbers_.emplace(id, point.number).first;
+        fresh.push_back(std::move(point));
+      }
+      numbers.push_back(known->second);
+    }
+    // In a small space, or near its end, generations may have nothing new.
+    constexpr unsigned most_barren = 100;
+    barren_ = fresh.empty() ? barren_ + 1 : 0;
+    if (barren_ > most_barren) return std::nullopt;
+    if (sampling_.points == 0) progress_.points = numbers_.size() + 1;
+    if (!run_fresh(fresh) || !within_budget) return std::nullopt;
+    std::vector<Costs> costs;
+    for (const u64 number : numbers) costs.push_back(costs_[number]);
+    return costs;
+  }
+
+  bool run_fresh(const std::vector<SweepPoint>& fresh) {
+    for (const SweepPoint& point : fresh) {
+      if (ended_.count(point.number) == 0) continue;
+      const PointRow recorded = store_.point(point.number);
+      if (recorded.point.values == values_json(point)) {
+        judge(recorded.point, recorded.figures);
+      } else {
+        // Another search: a failure before this point was run again. Results are found again by their content.
+        forget_from(point.number);
+      }
+    }
+    std::size_t at = 0;
+    return run_points([&]() -> std::optional<SweepPoint> {
+      while (at < fresh.size() && ended_.count(fresh[at].number) != 0) ++at;
+      return at < fresh.size() ? std::optional<SweepPoint>(fresh[at++]) : std::nullopt;
+    });
+  }
+
+  void forget_from(u64 number) {
+    if (ended_.lower_bound(number) == ended_.end()) return;
+    ended_.erase(ended_.lower_bound(number), ended_.end());
+    store_.forget_points_from(number);
+    progress_.ended = store_.counts();
+  }
+
+  std::optional<WorkerTask> next(const Draw& draw) {
+    while (const std::optional<SweepPoint> point = draw()) {
+      PreparedPoint prepared = preparer_.prepare(*point);
       StoredPoint stored;
-      stored.number = number_;
-      stored.values = values_json(point);
+      stored.number = point->number;
+      stored.values = values_json(*point);
       stored.file = prepared.file;
       stored.overrides = prepared.overrides;
       stored.key = prepared.key;
@@ -84,7 +182,7 @@ class Run {
         constexpr std::size_t batch = 1000;
         if (excluded_.size() >= batch) {
           flush_excluded();
-          if (request_.tick && request_.tick(progress_)) return std::nullopt;
+          if (tick()) return std::nullopt;
         }
         continue;
       }
@@ -93,9 +191,9 @@ class Run {
         continue;
       }
       if (take_known(stored)) continue;
-      by_key_[prepared.key] = number_;
-      flights_[number_] = {prepared.key, {std::move(stored)}};
-      return WorkerTask{number_++, prepared.file, prepared.overrides};
+      by_key_[prepared.key] = point->number;
+      flights_[point->number] = {prepared.key, {std::move(stored)}};
+      return WorkerTask{point->number, prepared.file, prepared.overrides};
     }
     return std::nullopt;
   }
@@ -110,7 +208,7 @@ class Run {
     if (!known) return false;
     stored.outcome = known->outcome;
     stored.reason = known->reason;
-    note_best(stored.number, known->figures);
+    judge(stored, known->figures);
     store_.record({stored}, own ? std::nullopt : known);
     ++progress_.ended[stored.outcome];
     ++progress_.reused;
@@ -138,29 +236,28 @@ class Run {
     progress_.ended[result.outcome] += points.size();
     progress_.reused += points.size() - 1;
     ++progress_.computed;
-    if (result.outcome == Outcome::done) note_best(points.front().number, result.figures);
+    for (const StoredPoint& point : points) judge(point, result.figures);
     by_key_.erase(result.key);
     flights_.erase(flight);
   }
 
-  void note_best(u64 number, const std::string& figures) {
-    if (figures.empty()) return;
-    const Json json = Json::parse(figures, nullptr, false);
-    const std::vector<std::pair<std::string, Json>> flat = flat_figures(json);
-    const auto lookup = [&](const std::string& name) -> std::optional<ExpressionValue> {
-      for (const auto& [key, value] : flat) {
-        if (key == name) return expression_value(value);
-      }
-      return std::nullopt;
-    };
+  /// Keeps what the objectives make of a point: for a search, and for the line of progress.
+  void judge(const StoredPoint& stored, const std::string& figures) {
+    if (stored.outcome != Outcome::done || figures.empty()) return;
+    AnalysedPoint point = analysed_point(stored, figures);
     try {
-      const std::optional<double> value = objective_.expression.number(lookup);
-      if (!value || (best_ && (objective_.minimise ? *value >= *best_ : *value <= *best_))) return;
-      best_ = *value;
-      progress_.best = fmt::format("{} {:.4g} at point {}", objective_.expression.text(), *value, number);
-    } catch (const ExpressionError&) {
+      objectives_.judge(point);
+    } catch (const InputError&) {
       // The analysis reports it; a sweep that has begun goes on.
+      return;
     }
+    if (!point.feasible || point.costs.empty()) return;
+    if (!best_ || point.costs.front() < *best_) {
+      best_ = point.costs.front();
+      progress_.best = fmt::format("{} {:.4g} at point {}", objectives_.text(0),
+                                   objectives_.minimise(0) ? *best_ : -*best_, stored.number);
+    }
+    if (find_search_method(sampling_.method) != nullptr) costs_[stored.number] = std::move(point.costs);
   }
 
   void flush_excluded() {
@@ -170,16 +267,22 @@ class Run {
     excluded_.clear();
   }
 
+  const Sampling sampling_;
   PointSource source_;
   PointPreparer preparer_;
+  const Objectives objectives_;
   SweepStore& store_;
   const SweepRequest& request_;
-  const Objective& objective_;
+  WorkerPool pool_;
+  SearchSpace space_;
   std::set<u64> ended_;  // before this process began
-  u64 number_ = 0;       // the next one
   std::map<u64, Flight> flights_;
   std::map<std::string, u64> by_key_;
   std::vector<StoredPoint> excluded_;
+  std::map<std::string, u64> numbers_;  // of a search: the points that it has asked for, by their values
+  std::map<u64, Costs> costs_;          // of these; none of those that are no solutions
+  unsigned barren_ = 0;                 // generations one after the other with nothing new
+  bool stopped_ = false;
   SweepProgress progress_;
   std::optional<double> best_;
   Clock::time_point begin_ = Clock::now();
@@ -255,6 +358,10 @@ std::vector<std::string> check_sweep(const SweepDefinition& definition, const Sc
   std::string text;
   for (const auto& [constraint, count] : most_first(broken)) {
     text += fmt::format("{}'{}' excludes {}", text.empty() ? "" : ", ", constraint, count);
+  }
+  if (find_search_method(definition.sampling.method) != nullptr) {
+    warnings.push_back(fmt::format("constraints: of {} random designs none meets them: {}", source.count(), text));
+    return warnings;
   }
   throw InputError(fmt::format("constraints: no point meets them: of {} points {}", source.count(), text));
 }

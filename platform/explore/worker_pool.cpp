@@ -95,12 +95,13 @@ class Worker {
 
 class Pool {
  public:
-  Pool(const PoolOptions& options, const PoolCallbacks& callbacks)
-      : options_(options), callbacks_(callbacks), timer_(io_), workers_(options.jobs) {}
+  explicit Pool(PoolOptions options) : options_(std::move(options)), timer_(io_), workers_(options_.jobs) {}
 
-  bool run() {
+  bool run(const PoolCallbacks& callbacks) {
+    callbacks_ = &callbacks;
+    dry_ = false;
+    io_.restart();
     fill_queue();
-    for (auto& worker : workers_) feed(worker);
     watch();
     io_.run();
     return !stopped_;
@@ -113,7 +114,7 @@ class Pool {
     const auto place = place_of(worker);
     if (worker.done() >= options_.tasks_of_worker) replace(*place);
     feed(*place);
-    callbacks_.ended(std::move(answer));
+    callbacks_->ended(std::move(answer));
     asio::post(io_, [this] { fill_queue(); });
   }
 
@@ -143,7 +144,7 @@ class Pool {
     }
     replace(*place);
     feed(*place);
-    if (had_task) callbacks_.ended(std::move(answer));
+    if (had_task) callbacks_->ended(std::move(answer));
   }
 
   asio::io_context& io() { return io_; }
@@ -167,7 +168,7 @@ class Pool {
 
   void fill_queue() {
     while (!stopped_ && !dry_ && queue_.size() < options_.jobs) {
-      std::optional<WorkerTask> task = callbacks_.next();
+      std::optional<WorkerTask> task = callbacks_->next();
       if (task) {
         queue_.push_back(std::move(*task));
       } else {
@@ -175,7 +176,11 @@ class Pool {
       }
     }
     for (Place& place : workers_) feed(place);
+    if (has_ended()) io_.stop();
   }
+
+  /// Whether there is nothing more to do in this run.
+  [[nodiscard]] bool has_ended() const { return dry_ && queue_.empty() && running() == 0; }
 
   void feed(Place& place) {
     if (stopped_ || queue_.empty() || (place && place->busy())) return;
@@ -201,16 +206,20 @@ class Pool {
       answer.host_seconds = place->seconds();
       answer.reason = fmt::format("took more than {:g} s", options_.timeout_s);
       replace(place);
-      callbacks_.ended(std::move(answer));
+      callbacks_->ended(std::move(answer));
     }
     fill_queue();
-    if (callbacks_.tick(running()) || (dry_ && queue_.empty() && running() == 0)) {
-      stopped_ = !(dry_ && queue_.empty() && running() == 0);
+    const bool asked_to_stop = callbacks_->tick(running());
+    if (has_ended()) return io_.stop();
+    if (asked_to_stop) {
+      stopped_ = true;
       return stop();
     }
     constexpr std::chrono::milliseconds interval{100};
     timer_.expires_after(interval);
-    timer_.async_wait([this](const boost::system::error_code&) { watch(); });
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) watch();
+    });
   }
 
   void stop() {
@@ -220,8 +229,8 @@ class Pool {
     io_.stop();
   }
 
-  const PoolOptions& options_;
-  const PoolCallbacks& callbacks_;
+  const PoolOptions options_;
+  const PoolCallbacks* callbacks_ = nullptr;  // of the present run
   asio::io_context io_;
   asio::steady_timer timer_;
   std::vector<Place> workers_;
@@ -327,6 +336,15 @@ void Worker::listen() {
 
 }  // namespace
 
-bool run_pool(const PoolOptions& options, const PoolCallbacks& callbacks) { return Pool(options, callbacks).run(); }
+class WorkerPool::Implementation : public Pool {
+ public:
+  using Pool::Pool;
+};
+
+WorkerPool::WorkerPool(PoolOptions options) : implementation_(std::make_unique<Implementation>(std::move(options))) {}
+
+WorkerPool::~WorkerPool() = default;
+
+bool WorkerPool::run(const PoolCallbacks& callbacks) { return implementation_->run(callbacks); }
 
 }  // namespace bvp

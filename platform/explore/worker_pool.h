@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,10 +30,24 @@ struct PoolCallbacks {
   std::function<bool(unsigned running)> tick;
 };
 
-/// Hands tasks to workers until there are none left and all have ended. A worker that crashes, or that is ended because
-/// its task takes too long, costs this task and is replaced.
-/// @return false: tick() has ended it
-/// @throws std::runtime_error  workers cannot be started, or end before they have done anything
-bool run_pool(const PoolOptions& options, const PoolCallbacks& callbacks);
+/// Worker processes; they start when there is something to do and wait for more afterwards.
+class WorkerPool {
+ public:
+  explicit WorkerPool(PoolOptions options);
+  /// Ends the workers.
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  /// Hands tasks to workers until there are none left and all have ended. A worker that crashes, or that is ended
+  /// because its task takes too long, costs this task and is replaced. May be called again for further tasks.
+  /// @return false: tick() has ended it, and there is nothing to call any more
+  /// @throws std::runtime_error  workers cannot be started, or end before they have done anything
+  bool run(const PoolCallbacks& callbacks);
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
 
 }  // namespace bvp

@@ -222,7 +222,223 @@ class DryRun(Sweep):
     def test_schema(self):
         schema = json.loads(self.vp("sweep", "--schema").stdout)
         self.assertEqual(schema["properties"]["sampling"]["properties"]["method"]["enum"],
-                         ["grid", "random", "latin_hypercube", "sobol"])
+                         ["grid", "random", "latin_hypercube", "sobol", "nsga2", "gaco"])
+
+
+class Search(Sweep):
+    AXES = ["soc.dma.outstanding=1,2,4,8", "soc.array.lanes=4,8,16,32", "soc.scratchpad.size_bytes=2^18..2^21"]
+    SEARCH = [*AXES, "--minimise", "time_s", "--minimise", "area_mm2", "--sampling", "nsga2", "--points", "24",
+              "--population", "8"]
+
+    def points(self, directory="s"):
+        return self.query("SELECT point, axis_values, key, outcome FROM points ORDER BY point", directory)
+
+    def test_a_search_runs_each_design_once_and_repeats(self):
+        done = self.sweep(*self.SEARCH)
+        self.assertIn("25 points: 25 done", done.stdout)
+        points = self.points()
+        self.assertEqual([row[0] for row in points], list(range(25)))
+        self.assertEqual(len({row[1] for row in points}), 25)
+        self.assertEqual(self.query("SELECT count(*), max(runs) FROM results"), [(25, 1)])
+        self.vp("sweep", SMALL, *FAST, "--jobs", "1", "--out", "t", *self.SEARCH)
+        self.assertEqual(points, self.points("t"))
+        self.vp("sweep", SMALL, *FAST, "--out", "u", *self.SEARCH, "--seed", "2")
+        self.assertNotEqual(points, self.points("u"))
+        # The grid has the same points and more.
+        self.vp("sweep", SMALL, *FAST, *self.AXES, "--minimise", "time_s", "--minimise", "area_mm2", "--out", "grid",
+                "--reuse", "s")
+        shown = self.vp("sweep", "show", "s", "--against", "grid").stdout
+        share = float(re.search(r"front has ([\d.]+) % of the\s+hypervolume", shown).group(1))
+        self.assertGreater(share, 80)
+        self.assertLessEqual(share, 100)
+        self.assertIn("100.00 %", self.vp("sweep", "show", "grid", "--against", "grid").stdout)
+        self.vp("sweep", SMALL, *FAST, *self.AXES, "--out", "other", "--reuse", "grid")
+        self.assertIn("equal objectives", self.vp("sweep", "show", "s", "--against", "other", expect=2).stderr)
+
+    def test_a_search_that_was_killed_goes_on_to_the_same_end(self):
+        self.sweep(*self.SEARCH)
+        expected = self.points()
+        for at in (1, 7, 13, 20):
+            process = subprocess.Popen([EXECUTABLE, "sweep", SMALL, *FAST, "--jobs", "2", "--out", "t", *self.SEARCH,
+                                        "--resume", "--quiet"], cwd=self.path, start_new_session=True,
+                                       stderr=subprocess.DEVNULL)
+            limit = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < limit:
+                try:
+                    if self.query("SELECT count(*) FROM points", "t")[0][0] > at:
+                        break
+                except sqlite3.Error:
+                    pass
+                time.sleep(0.01)
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+        self.vp("sweep", SMALL, *FAST, "--out", "t", *self.SEARCH, "--resume")
+        self.assertEqual(expected, self.points("t"))
+        self.assertEqual(self.query("SELECT max(runs) FROM results", "t"), [(1,)])
+        # Nothing is left to do.
+        self.assertIn("; 0 computed", self.vp("sweep", SMALL, *FAST, "--out", "t", *self.SEARCH, "--resume").stdout)
+
+    def test_other_results_make_another_search(self):
+        """A failure that is run again and does not fail changes what follows; results are not computed again."""
+        self.sweep(*self.SEARCH)
+        expected = self.points()
+        connection = sqlite3.connect(self.path / "s" / "sweep.sqlite")
+        connection.execute("UPDATE points SET axis_values = json_set(axis_values, '$.\"soc.array.lanes\"', '64') "
+                           "WHERE point = 10")
+        connection.commit()
+        connection.close()
+        self.assertIn("; 0 computed", self.sweep(*self.SEARCH, "--resume").stdout)
+        self.assertEqual(expected, self.points())
+
+    def test_excluded_and_refused_designs_are_not_simulated(self):
+        self.sweep(*self.AXES, "soc.pe.operand_vectors=16,256", "--minimise", "time_s", "--minimise", "area_mm2",
+                   "--sampling", "nsga2", "--points", "40", "--population", "8", "--constraint",
+                   "estimate.area_mm2 < 8")
+        outcomes = dict(self.query("SELECT name, count(*) FROM points JOIN outcomes USING(outcome) GROUP BY name"))
+        self.assertEqual(sum(outcomes.values()), 41)
+        self.assertGreater(outcomes["excluded"], 0)
+        self.assertEqual(self.query("SELECT count(*) FROM results JOIN points USING(key) WHERE points.outcome = 5"), [(0,)])
+
+    def test_one_objective_and_ranges(self):
+        self.sweep("soc.array.clock_hz=5e8..1e9", "soc.dma.outstanding=1..8", "--minimise", "energy_j*time_s",
+                   "--sampling", "gaco", "--points", "20", "--population", "5")
+        rows = self.table()[1:]
+        self.assertEqual(len(rows), 20)
+        self.assertTrue(all(5e8 <= float(row["soc.array.clock_hz"]) <= 1e9 for row in rows))
+        self.assertGreater(len({row["soc.array.clock_hz"] for row in rows}), 10)
+        self.assertLessEqual({int(row["soc.dma.outstanding"]) for row in rows}, set(range(1, 9)))
+
+    def test_a_small_space_ends_before_its_budget(self):
+        done = self.sweep("soc.dma.outstanding=4,8", "--sampling", "nsga2", "--points", "50", "--population", "8")
+        self.assertIn("3 points: 3 done", done.stdout)
+
+    def test_time_as_the_budget(self):
+        begin = time.monotonic()
+        self.sweep("soc.array.clock_hz=5e8..1e9", "soc.dma.outstanding=1..8", "--sampling", "nsga2", "--minutes", "0.02",
+                   "--population", "8")
+        self.assertLess(time.monotonic() - begin, 60)
+        self.assertGreater(self.query("SELECT count(*) FROM points")[0][0], 8)
+        self.assertIn("points ended", self.vp("sweep", "status", "s").stdout)
+
+    def test_settings_that_are_none(self):
+        one = ["--minimise", "time_s"]
+        two = [*one, "--minimise", "energy_j"]
+        for arguments, expected in (
+                (["--sampling", "nsga2", *two], "sampling.points: found none, expected 1 to"),
+                (["--sampling", "nsga2", "--points", "0", *two], "sampling.points: found 0, expected 1 to"),
+                (["--sampling", "nsga2", "--points", "40", "--population", "10", *two],
+                 "sampling.population: found 10, expected a multiple of 4, at least 8"),
+                (["--sampling", "nsga2", "--points", "40", "--population", "4", *two], "at least 8"),
+                (["--sampling", "nsga2", "--points", "12", "--population", "16", *two], "at most the 12 points"),
+                (["--sampling", "gaco", "--points", "40", "--population", "3", *one], "at least 4"),
+                (["--sampling", "nsga2", "--minutes", "0", *two], "sampling.minutes: found 0"),
+                (["--sampling", "nsga2", "--points", "40", *one], "objectives: found 1, expected 2 to 3"),
+                (["--sampling", "nsga2", "--points", "40", *two, "--minimise", "area_mm2", "--minimise", "cycles"],
+                 "objectives: found 4, expected 2 to 3"),
+                (["--sampling", "gaco", "--points", "40", *two], "objectives: found 2, expected 1"),
+                (["--sampling", "random", "--points", "40", "--population", "8"], "is for a search"),
+                (["--minutes", "3"], "is for a search"),
+        ):
+            with self.subTest(arguments):
+                message = self.vp("sweep", SMALL, "soc.dma.outstanding=4,8", "--out", "s", *arguments, expect=2).stderr
+                self.assertIn(expected, message)
+                self.assertFalse((self.path / "s").exists())
+        self.assertIn("every axis has one value", self.vp("sweep", SMALL, "soc.dma.outstanding=4", "--sampling", "nsga2",
+                                                          "--points", "40", expect=2).stderr)
+
+
+class Confirmed(Sweep):
+    AXES = ["soc.array.lanes=8,16,32", "soc.dma.outstanding=2,8", "--minimise", "time_s", "--minimise", "area_mm2"]
+
+    def test_the_front_is_run_again_in_cycle(self):
+        self.sweep(*self.AXES)
+        done = self.vp("sweep", "confirm", "s", "--jobs", "2")
+        rows = self.query("SELECT point, json_extract(figures, '$.cycles'), json_extract(figures, '$.time_s') "
+                          "FROM confirmations JOIN results USING(key) ORDER BY point")
+        self.assertEqual(rows[0][0], 0, "the base is a mark to compare with")
+        shown = self.vp("sweep", "show", "s").stdout
+        table = self.table()
+        before = {int(row["point"]): float(row["time_s"]) for row in table}
+        # The points are those of the front, and their figures those of runs by themselves.
+        front = {0 if name == "base" else int(name) for name in re.findall(r"^ +(\d+|base) .* \*(?: |$)", shown, re.MULTILINE)}
+        self.assertEqual({row[0] for row in rows}, front | {0})
+        command = next(row["host_command"] for row in table if int(row["point"]) == rows[-1][0]).split()
+        command[command.index("run.fidelity=fast")] = "run.fidelity=cycle"
+        self.vp(*command[1:], "--out", "alone", "--quiet")
+        self.assertEqual(rows[-1][1], json.loads((self.path / "alone" / "summary.json").read_text())["cycles"])
+        # What is said is what the store has.
+        differences = {point: abs(time / before[point] - 1) for point, _, time in rows}
+        mean, most = sum(differences.values()) / len(differences), max(differences.values())
+        text = " ".join(done.stdout.split())
+        self.assertIn(f"In cycle time_s differs by {100 * mean:.2f} % on average and by {100 * most:.2f} % at most, at point "
+                      f"{max(differences, key=differences.get)}", text)
+        self.assertIn("In cycle area_mm2 does not differ.", text)
+        self.assertIn("the rank correlation (Spearman) is 1.000", text)
+        self.assertIn(f"{len(front)} of {len(front)} points of the front were run again; all of these stay on it", text)
+        self.assertIn("In cycle time_s differs", " ".join(shown.split()))
+        self.assertIn("In cycle time_s differs",
+                      pathlib.Path(self.path, self.vp("sweep", "report", "s").stdout.strip()).read_text())
+        self.assertIn(f"0 points run again in cycle, {len(rows)} were there", self.vp("sweep", "confirm", "s").stdout)
+        # The sweep goes on as before.
+        self.assertIn("; 0 computed", self.sweep(*self.AXES, "--resume").stdout)
+
+    def test_a_point_that_leaves_the_front(self):
+        self.sweep(*self.AXES)
+        self.vp("sweep", "confirm", "s", "--top", "6", "--quiet")
+        self.assertEqual(self.query("SELECT count(*) FROM confirmations"), [(7,)])
+        # As if the fastest point took ten times as long.
+        connection = sqlite3.connect(self.path / "s" / "sweep.sqlite")
+        fastest, key, time_s = connection.execute(
+            "SELECT point, key, json_extract(figures, '$.time_s') AS t FROM confirmations JOIN results USING(key) "
+            "WHERE point > 0 ORDER BY t, json_extract(figures, '$.area_mm2')").fetchone()
+        connection.execute("UPDATE results SET figures = json_set(figures, '$.time_s', ?) WHERE key = ?",
+                           (10 * time_s, key))
+        connection.commit()
+        connection.close()
+        shown = " ".join(self.vp("sweep", "show", "s").stdout.split())
+        self.assertRegex(shown, rf"of these leave it: (\d+ \(\d+ is better\), )*{fastest} \(")
+        correlation = float(re.search(r"In cycle time_s .*? is (-?[\d.]+)\. In", shown).group(1))
+        self.assertLess(correlation, 1)
+
+    def test_what_cannot_be_confirmed(self):
+        self.assertIn("there is no sweep here", self.vp("sweep", "confirm", "s", expect=2).stderr)
+        self.sweep("soc.dma.outstanding=4,8")
+        self.assertIn("in the fidelity fast already", self.vp("sweep", "confirm", "s", "--fidelity", "fast", expect=2).stderr)
+        for arguments in (["--fidelity", "exact"], ["--top", "0"], ["--top", "2", "--front"], ["--jobs", "0"]):
+            self.vp("sweep", "confirm", "s", *arguments, expect=2)
+        self.vp("sweep", SMALL, "--no-data", "run.fidelity=cycle,fast", "--out", "t")
+        self.assertIn("run.fidelity is an axis", self.vp("sweep", "confirm", "t", expect=2).stderr)
+        self.vp("sweep", SMALL, *FAST, "soc.dma.outstanding=4,8", "--constraint", "cycles < 1", "--out", "u")
+        self.assertIn("nothing to confirm", " ".join(self.vp("sweep", "confirm", "u", expect=2).stderr.split()))
+
+
+class Studies(Sweep):
+    def test_shipped_studies_can_run_and_have_a_page(self):
+        files = sorted((TREE / "scenarios" / "studies").glob("*.yaml"))
+        self.assertGreaterEqual(len(files), 5)
+        index = (TREE / "docs" / "studies" / "README.md").read_text()
+        for file in files:
+            with self.subTest(file.stem):
+                done = self.vp("sweep", file, "--dry-run", "--jobs", "2")
+                points, ready = (int(re.search(pattern, done.stdout).group(1))
+                                 for pattern in (r"^(\d+) points with the base", r"(\d+) can run"))
+                self.assertEqual(points, ready)
+                self.assertEqual(done.stderr, "")
+                self.assertTrue((TREE / "docs" / "studies" / f"{file.stem}.md").is_file())
+                self.assertIn(f"({file.stem}.md)", index)
+
+
+class Linked(Sweep):
+    def test_keys_that_vary_together_are_shown_together(self):
+        self.sweep("soc.array.rows+soc.array.columns=2:4,4:2,4:4")
+        shown = self.vp("sweep", "show", "s").stdout
+        self.assertIn("rows:columns", shown)
+        for value in ("2:4", "4:2"):
+            self.assertRegex(shown, rf"(?m) {value}$")
+        self.assertRegex(shown, r"(?m) 4$")
 
 
 def workers_of(process):

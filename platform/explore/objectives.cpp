@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/explore/objectives.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "platform/explore/figure_values.h"
+#include "platform/support/input_error.h"
+
+namespace bvp {
+
+using Json = nlohmann::ordered_json;
+
+std::optional<double> number_of(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<ExpressionValue> point_value(const AnalysedPoint& point, const std::string& name) {
+  if (const auto value = point.values.find(name); value != point.values.end()) {
+    if (const std::optional<double> number = number_of(value->second)) return ExpressionValue(*number);
+    if (value->second == "true" || value->second == "false") return ExpressionValue(value->second == "true");
+    return ExpressionValue(value->second);
+  }
+  // What was estimated is known by now.
+  if (name == "estimate.area_mm2") return point_value(point, "area_mm2");
+  if (name == "estimate.peak_flops_per_s") return point_value(point, "peak_flops_per_s");
+  if (name == "point") return ExpressionValue(static_cast<double>(point.number));
+  const auto figure = point.figures.find(name);
+  return figure == point.figures.end() ? std::nullopt : expression_value(figure->second);
+}
+
+AnalysedPoint analysed_point(const StoredPoint& stored, const std::string& figures) {
+  AnalysedPoint point;
+  point.number = stored.number;
+  point.file = stored.file;
+  for (const auto& [key, value] : stored.values.items()) point.values[key] = value.get<std::string>();
+  for (auto& [name, value] : flat_figures(Json::parse(figures))) point.figures[name] = std::move(value);
+  return point;
+}
+
+Objectives::Objectives(const Json& definition) {
+  for (const Json& objective : definition.at("objectives")) {
+    const auto entry = objective.items().begin();
+    minimise_.push_back(entry.key() == "minimise");
+    formulas_.emplace_back(entry.value().get<std::string>());
+  }
+  for (const Json& constraint : definition.at("constraints")) constraints_.emplace_back(constraint.get<std::string>());
+}
+
+void Objectives::judge(AnalysedPoint& point) const {
+  const auto lookup = [&](const std::string& name) { return point_value(point, name); };
+  try {
+    for (const Expression& constraint : constraints_) point.feasible &= constraint.holds(lookup).value_or(true);
+    for (std::size_t i = 0; i < formulas_.size(); ++i) {
+      const std::optional<double> value = formulas_[i].number(lookup);
+      if (!value || !std::isfinite(*value)) {
+        point.costs.clear();
+        break;
+      }
+      point.costs.push_back(minimise_[i] ? *value : -*value);
+    }
+  } catch (const ExpressionError& error) {
+    throw InputError(error.what());
+  }
+}
+
+}  // namespace bvp
