@@ -23,7 +23,8 @@ struct StopReason {
   enum class Signal : unsigned { interrupt = 2, illegal = 4, trap = 5, bus = 7, fault = 11, terminated = 15 };
   Signal signal = Signal::trap;
   std::optional<StopPoint> watchpoint;  ///< that has been hit
-  u64 address = 0;                      ///< that was accessed
+  u64 address = 0;                      ///< that is accessed
+  std::string note = {};                ///< for the user, beside what gdb says
 };
 
 /// How the machine goes on: without end, or for one instruction, and then until it leaves [begin, end).

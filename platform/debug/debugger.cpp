@@ -91,7 +91,7 @@ bool Debugger::stopped() {
 
 void Debugger::halting(u64 cause) {
   if (!server_.connected()) return;
-  if (!converse({signal_of(cause), std::nullopt, 0}, true)) sc_core::sc_stop();
+  if (!converse({signal_of(cause), std::nullopt, 0, {}}, true)) sc_core::sc_stop();
 }
 
 bool Debugger::converse(const StopReason& reason, bool before_instruction) {

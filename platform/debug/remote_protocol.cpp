@@ -73,7 +73,8 @@ std::string RemoteProtocol::stop_reply() const {
 std::string RemoteProtocol::stopped(const StopReason& reason) {
   reason_ = reason;
   if (!std::exchange(running_, false)) return {};
-  return last_ = packet_of(stop_reply());
+  last_ = packet_of(stop_reply());
+  return reason.note.empty() ? last_ : packet_of("O" + hex_of(reason.note)) + last_;
 }
 
 std::string RemoteProtocol::exited(u8 code) {

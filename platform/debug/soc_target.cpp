@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/debug/soc_target.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -95,11 +97,7 @@ void SocTarget::refresh() {
   if (watchpoints_.empty()) {
     writes_.disconnect();
   } else {
-    writes_ = soc_.bus.written.connect([this](u64 address, u64 bytes) {
-      note_access(address, bytes, true);
-      // A CPU that sleeps does not come to its next instruction by itself.
-      if (hit_ && soc_.cpu.sleeping()) sc_core::sc_pause();
-    });
+    writes_ = soc_.bus.written.connect([this](u64 address, u64 bytes) { note_write(address, bytes); });
   }
 }
 
@@ -128,30 +126,46 @@ bool SocTarget::stops_before(u64 pc) {
   if (!passes) {
     if (addresses_.count(pc) != 0) return true;
     if (step_ && pc - step_->begin >= step_->end - step_->begin) return true;
+    if (!watchpoints_.empty() && accesses_watched(pc)) return true;
   }
-  if (!watchpoints_.empty()) watch_cpu(pc);
   return false;
 }
 
-void SocTarget::watch_cpu(u64 pc) {
+// gdb expects of a RISC-V core that it stops before the access, and compares the values itself behind it.
+bool SocTarget::accesses_watched(u64 pc) {
   const auto access = riscv::decode_memory_access(soc_.cpu.instruction_at(pc));
-  if (!access) return;
+  if (!access) return false;
   const u64 address = soc_.cpu.read_register(access->base_register) + static_cast<u64>(access->offset);
-  const bool reads = access->kind != riscv::MemoryAccess::Kind::store;
-  if (reads) note_access(address, access->bytes, false);
-  if (access->writes()) note_access(address, access->bytes, true);
+  const Watchpoint* found = nullptr;
+  if (access->kind != riscv::MemoryAccess::Kind::store) found = watchpoint_at(address, access->bytes, false);
+  if (found == nullptr && access->writes()) found = watchpoint_at(address, access->bytes, true);
+  if (found == nullptr) return false;
+  hit_ = StopReason{StopReason::Signal::trap, found->kind, std::max(address, found->address), {}};
+  return true;
 }
 
-void SocTarget::note_access(u64 address, u64 bytes, bool write) {
-  if (hit_) return;
-  for (const Watchpoint& watchpoint : watchpoints_) {
-    const StopPoint deaf = write ? StopPoint::read : StopPoint::write;
-    if (watchpoint.kind == deaf) continue;
-    const bool overlaps = address - watchpoint.address < watchpoint.bytes || watchpoint.address - address < bytes;
-    if (!overlaps) continue;
-    hit_ = StopReason{StopReason::Signal::trap, watchpoint.kind, std::max(address, watchpoint.address)};
-    return;
-  }
+void SocTarget::note_write(u64 address, u64 bytes) {
+  const auto* const writer = sc_core::sc_get_current_process_handle().get_parent_object();
+  if (hit_ || writer == &soc_.cpu) return;
+  const Watchpoint* const found = watchpoint_at(address, bytes, true);
+  if (found == nullptr) return;
+  const u64 first = std::max(address, found->address);
+  // gdb would let the CPU execute an instruction before it reports a watchpoint, and so miss the time of the write.
+  hit_ = StopReason{
+      StopReason::Signal::trap, std::nullopt, first,
+      fmt::format("watchpoint: {} has written {:#x} at {:.9f} s\n", writer == nullptr ? "somebody" : writer->basename(),
+                  first, sc_core::sc_time_stamp().to_seconds())};
+  // A CPU that sleeps does not come to its next instruction by itself.
+  if (soc_.cpu.sleeping()) sc_core::sc_pause();
+}
+
+const SocTarget::Watchpoint* SocTarget::watchpoint_at(u64 address, u64 bytes, bool write) const {
+  const StopPoint deaf = write ? StopPoint::read : StopPoint::write;
+  const auto found = std::find_if(watchpoints_.begin(), watchpoints_.end(), [&](const Watchpoint& watchpoint) {
+    return watchpoint.kind != deaf &&
+           (address - watchpoint.address < watchpoint.bytes || watchpoint.address - address < bytes);
+  });
+  return found == watchpoints_.end() ? nullptr : &*found;
 }
 
 StopReason SocTarget::take_reason() {

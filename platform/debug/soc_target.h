@@ -52,8 +52,11 @@ class SocTarget : public DebugTarget {
     StopPoint kind;
     u64 address, bytes;
   };
-  void note_access(u64 address, u64 bytes, bool write);
-  void watch_cpu(u64 pc);
+  [[nodiscard]] const Watchpoint* watchpoint_at(u64 address, u64 bytes, bool write) const;
+  /// Notes what somebody other than the CPU has written.
+  void note_write(u64 address, u64 bytes);
+  /// Whether the instruction there accesses something that is watched.
+  [[nodiscard]] bool accesses_watched(u64 pc);
   void refresh();
 
   Soc& soc_;

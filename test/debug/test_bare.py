@@ -247,7 +247,7 @@ handler:
 """ + HOST_WORDS, 3)
 
     def test_messages_name_functions(self):
-        self.build("_start: call wrong\n.type wrong, @function\nwrong: nop\n.word 0xffffffff\n.size wrong, .-wrong\n")
+        self.build("_start: call wrong\n nop\n.type wrong, @function\nwrong: nop\n.word 0xffffffff\n.size wrong, .-wrong\n")
         returncode, _, errors = self.run_program()
         self.assertEqual(returncode, 1)
         self.assertRegex(errors, r"(?m)^error: the CPU halted: .* at pc 0x0*8000\w+ \(wrong\+0x2\)")

@@ -158,10 +158,16 @@ class SameFigures(unittest.TestCase):
         def act(gdb):
             destination = 0x80000000 + 0x100000 + 8192
             self.assertEqual(gdb.ask(f"Z2,{destination + 4096:x},8"), "OK")
-            # The CPU clears it, the DMA writes it.
-            for _ in range(2):
-                self.assertEqual(gdb.ask("vCont;c"), f"T05thread:1;watch:{destination + 4096:x};")
-                written = gdb.ask(f"m{destination + 4096:x},8")
+            # The CPU is about to clear it.
+            self.assertEqual(gdb.ask("vCont;c"), f"T05thread:1;watch:{destination + 4096:x};")
+            # The DMA has written it.
+            note = gdb.ask("vCont;c")
+            self.assertEqual(note[0], "O")
+            self.assertIn(f"dma has written {destination + 4096:#x} at", bytes.fromhex(note[1:]).decode())
+            self.assertEqual(gdb.receive(), "T05thread:1;")
+            self.assertIn("asleep in WFI", gdb.monitor("time"))
+            self.assertIn("DMA channel 0, tag 0x1: running", gdb.monitor("outstanding"))
+            written = gdb.ask(f"m{destination + 4096:x},8")
             self.assertEqual(written, gdb.ask(f"m{destination - 8192 + 4096:x},8"))
             self.assertNotEqual(written, "0" * 16)
             self.assertEqual(gdb.ask(f"z2,{destination + 4096:x},8"), "OK")
@@ -282,13 +288,15 @@ class DebiansGdb(unittest.TestCase):
                         # A command in the ring, before the doorbell.
                         "tbreak sequencer_wait", "continue", "x/2xw 0x80000000", "info registers mstatus pc",
                         f"watch *(unsigned long*){destination + 8:#x}", "continue", "monitor time", "delete",
-                        "break trap_vector", "continue", "stepi", "print $mcause", "backtrace 1", "delete", "detach")
+                        "break interrupt_controller_dispatch", "continue", "break on_interrupt", "continue", "stepi", "print $mcause",
+                        "backtrace", "delete", "detach")
         self.assertIn("Breakpoint 1, sequencer_init", text)
         self.assertIn("= 0x80000000", text)
         self.assertIn("Hardware watchpoint", text)
-        self.assertIn(f"New value = {0x9e3779b97f4a7c15}", text)
+        self.assertIn("watchpoint: dma has written 0x80102008", text)
         self.assertIn("simulated time", text)
-        self.assertRegex(text, r"Breakpoint \d+, .*trap_vector")
+        self.assertRegex(text, r"Breakpoint \d+, .*on_interrupt \(")
+        self.assertRegex(text, r"(?s)#0 .*on_interrupt.*#1 .*interrupt_controller_dispatch.* main \(")
         self.assertIn("[Inferior 1 (Remote target) detached]", text)
         session.wait()
         self.assertEqual(session.summary()["firmware_exit_code"], 0)
