@@ -296,7 +296,7 @@ class DebiansGdb(unittest.TestCase):
         self.assertIn("watchpoint: dma has written 0x80102008", text)
         self.assertIn("simulated time", text)
         self.assertRegex(text, r"Breakpoint \d+, .*on_interrupt \(")
-        self.assertRegex(text, r"(?s)#0 .*on_interrupt.*#1 .*interrupt_controller_dispatch.* main \(")
+        self.assertRegex(text, r"(?s)on_interrupt \(.*interrupt_controller_dispatch .*sequencer_wait .* main \(")
         self.assertIn("[Inferior 1 (Remote target) detached]", text)
         session.wait()
         self.assertEqual(session.summary()["firmware_exit_code"], 0)
