@@ -115,6 +115,7 @@ void Bus::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& de
   target->socket->b_transport(payload, delay);
   payload.set_address(address);
   delay += response_latency_ + clock_.to_time(last - first);
+  if (payload.is_write() && payload.is_response_ok()) written(address, bytes);
 }
 
 bool Bus::untimed(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -133,6 +134,10 @@ bool Bus::untimed(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   payload.set_address(address - target->base);
   target->socket->b_transport(payload, delay);
   payload.set_address(address);
+  const auto* const data = payload.get_extension<BulkData>();
+  if (data != nullptr && data->write && data->done) {
+    for (std::size_t i = 0; i < data->count; ++i) written(address + data->runs[i].distance, data->runs[i].bytes);
+  }
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/base/clock.h"
+#include "models/base/signal.h"
 #include "models/base/slot_calendar.h"
 #include "models/base/statistics.h"
 #include "models/bus/bus_parameters.h"
@@ -22,6 +23,10 @@ class Bus : public sc_core::sc_module {
   using TargetSocket = tlm_utils::simple_initiator_socket_tagged<Bus>;
 
   tlm_utils::multi_passthrough_target_socket<Bus> from;  ///< any number of initiators, at bus addresses
+
+  /// Emitted when a write has been carried out, with its address and length. Accesses of the CPU to memory that it
+  /// reaches directly do not come here, nor do debuggers.
+  Signal<u64, u64> written;
 
   Bus(sc_core::sc_module_name name, const BusParameters& parameters, const ClockDomain& clock, StatGroup& parent_stats);
   ~Bus() override;

@@ -53,8 +53,8 @@ void Cpu::start_of_simulation() {
 
 void Cpu::run() {
   lines_changed_ = timer_irq.value_changed_event() | external_irq.value_changed_event();
-  while (!halted_) {
-    if (!take_interrupt()) execute();
+  while (!halted()) {
+    if (!take_interrupt() && !execute()) return;
     if (ahead_ >= quantum_) synchronise();
   }
   // The CPU has computed ahead of the simulation: it halts when simulated time reaches the CPU's own time.
@@ -66,14 +66,35 @@ void Cpu::run() {
   }
 }
 
-void Cpu::execute() {
+bool Cpu::execute() {
   const sc_core::sc_time limit = horizon();
-  const u64 budget = ahead_ < limit ? (limit - ahead_).value() / instruction_time_.value() : 0;
-  const RiscvEngine::Result result = engine_.run(budget);
+  u64 budget = ahead_ < limit ? (limit - ahead_).value() / instruction_time_.value() : 0;
+  RiscvEngine::Result result = engine_.run(budget);
   advance(result.executed);
+  // A stop changes nothing: the CPU goes on with what is left of its budget, without looking at the interrupt lines.
+  while (result.stop == RiscvEngine::Stop::probe) {
+    if (!host_.debugger->stopped()) return false;
+    budget -= std::min(budget, result.executed);
+    result = engine_.run(budget);
+    advance(result.executed);
+  }
   if (result.stop == RiscvEngine::Stop::wfi) sleep();
   if (result.stop == RiscvEngine::Stop::exception) handle_exception(result.cause);
   if (limit < quantum_ && ahead_ >= limit) lines_in_doubt_ = true;
+  return true;
+}
+
+void Cpu::set_debugger(CpuDebugger* debugger) {
+  observe_instructions(false);
+  host_.debugger = debugger;
+}
+
+void Cpu::observe_instructions(bool on) {
+  if (on && host_.debugger != nullptr) {
+    engine_.set_probe([this](u64 pc) { return host_.debugger->stops_before(pc); });
+  } else {
+    engine_.set_probe({});
+  }
 }
 
 /// How far the CPU may run ahead of simulated time: to the end of the quantum, or until the timer's interrupt.
@@ -142,10 +163,19 @@ void Cpu::handle_exception(u64 cause) {
     case riscv::call_from_user:
       return take_exception(riscv::call_from_machine, 0);
     case riscv::breakpoint:
-      return take_exception(cause, pc);
+      if (!calls_host(pc)) return take_exception(cause, pc);
+      host_.semihosting();
+      return retire(pc + riscv::instruction_bytes(instruction));
     default:
       return take_exception(cause, 0);
   }
+}
+
+/// A semihosting call is an EBREAK between two shifts that do nothing.
+bool Cpu::calls_host(u64 pc) const {
+  constexpr u32 before = 0x01f01013, after = 0x40705013;  // slli zero, zero, 31; srai zero, zero, 7
+  return host_.semihosting && engine_.fetch(pc) == riscv::instruction_ebreak && engine_.fetch(pc - 4) == before &&
+         engine_.fetch(pc + 4) == after;
 }
 
 void Cpu::retire(u64 next_pc) {
@@ -191,21 +221,15 @@ void Cpu::finish_system_instruction(u32 instruction) {
   }
   const auto access = riscv::decode_csr_access(instruction);
   if (access && MachineCsrs::shows_interrupt_lines(access->csr)) settle_lines();
-  const MachineCsrs::CpuState state{local_time(), cycles(), instructions(), pending()};
   u64 old = 0;
-  if (!access || !csrs_.read(access->csr, state, old)) return take_exception(riscv::illegal_instruction, instruction);
+  if (!access || !csrs_.read(access->csr, csr_state(), old))
+    return take_exception(riscv::illegal_instruction, instruction);
   if (access->writes()) {
     const u64 source = access->immediate ? access->source : engine_.read_register(access->source);
     u64 value = source;
     if (access->operation == riscv::CsrAccess::Operation::set) value = old | source;
     if (access->operation == riscv::CsrAccess::Operation::clear) value = old & ~source;
-    const MachineCsrs::Written written = csrs_.write(access->csr, state, value);
-    if (written == MachineCsrs::Written::refused) return take_exception(riscv::illegal_instruction, instruction);
-    if (written == MachineCsrs::Written::interrupts_changed) {
-      lines_in_doubt_ = true;
-      // With interrupts enabled, the firmware is no longer in a handler.
-      if (csrs_.interrupts_enabled()) last_exception_ = {};
-    }
+    if (!write_csr(access->csr, value)) return take_exception(riscv::illegal_instruction, instruction);
   }
   engine_.write_register(access->destination, old);
   retire(engine_.pc() + 4);
@@ -262,12 +286,32 @@ void Cpu::return_from_trap() {
 }
 
 void Cpu::halt(u64 cause, u64 value, const char* why) {
-  halted_ = true;
+  if (host_.debugger != nullptr) host_.debugger->halting(cause);
   halt_reason_ = fmt::format("firmware cannot go on: {} (mcause {}) at pc {:#018x}, mtval {:#x}: {}",
                              riscv::cause_text(cause), cause, engine_.pc(), value, why);
 }
 
 // ---------------------------------------------------------------------------------------------------------
+
+std::optional<u64> Cpu::csr(unsigned number) const {
+  u64 value = 0;
+  return csrs_.read(number, csr_state(), value) ? std::optional(value) : std::nullopt;
+}
+
+bool Cpu::set_csr(unsigned number, u64 value) { return csr(number) && write_csr(number, value); }
+
+MachineCsrs::CpuState Cpu::csr_state() const { return {local_time(), cycles(), instructions(), pending()}; }
+
+bool Cpu::write_csr(unsigned csr, u64 value) {
+  const MachineCsrs::Written written = csrs_.write(csr, csr_state(), value);
+  if (written == MachineCsrs::Written::interrupts_changed) {
+    lines_in_doubt_ = true;
+    // With interrupts enabled, the firmware is no longer in a handler.
+    if (csrs_.interrupts_enabled()) last_exception_ = {};
+  }
+  return written != MachineCsrs::Written::refused;
+}
+
 // The bus
 
 bool Cpu::transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned length) {

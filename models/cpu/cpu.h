@@ -6,12 +6,14 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <systemc>
 
 #include "models/base/signal.h"
 #include "models/base/statistics.h"
 #include "models/base/types.h"
+#include "models/cpu/cpu_debugger.h"
 #include "models/cpu/cpu_parameters.h"
 #include "models/cpu/machine_csrs.h"
 #include "models/cpu/riscv_engine.h"
@@ -53,8 +55,28 @@ class Cpu : public sc_core::sc_module {
   /// Must be called when somebody other than the CPU has changed instructions in memory.
   void code_changed(u64 address, u64 bytes) { engine_.code_changed(address, bytes); }
 
+  /// A control and status register as firmware would read it now; none: there is no such register.
+  [[nodiscard]] std::optional<u64> csr(unsigned number) const;
+  /// Writes it as firmware would. Returns false if there is no such register, or if it is read-only.
+  bool set_csr(unsigned number, u64 value);
+  /// The instruction at `address`, 0 if the CPU has no direct access to the memory there.
+  [[nodiscard]] u32 instruction_at(u64 address) const { return engine_.fetch(address); }
+
+  /// The debugger must outlive the CPU or be taken away by a null pointer. It does not change when anything happens.
+  void set_debugger(CpuDebugger* debugger);
+  /// Whether the debugger is asked before each instruction, which makes the CPU slow on the host. To be called while
+  /// the CPU does not execute: from CpuDebugger::stopped(), or from outside of the simulation.
+  void observe_instructions(bool on);
+
+  /// From now on, data accesses to the page of this address go over the bus, where others see them; instructions there
+  /// cannot be executed. Call it before the simulation.
+  void access_by_bus(u64 address) { engine_.leave_out(address); }
+  /// Sets the function that carries out a RISC-V semihosting call: the operation is in a0, its argument in a1, and the
+  /// function leaves the result in a0. Without it, the call is the EBREAK that it is made of.
+  void set_semihosting(std::function<void()> call) { host_.semihosting = std::move(call); }
+
   /// Whether the CPU has halted, because an exception has happened that the firmware has no way to handle.
-  [[nodiscard]] bool halted() const { return halted_; }
+  [[nodiscard]] bool halted() const { return !halt_reason_.empty(); }
   [[nodiscard]] const std::string& halt_reason() const { return halt_reason_; }
   /// Emitted with the reason when the CPU halts, at the simulated time of the halt. If nobody is connected, a warning
   /// is reported.
@@ -87,7 +109,8 @@ class Cpu : public sc_core::sc_module {
  private:
   void start_of_simulation() override;
   void run();
-  void execute();
+  /// Returns false if the debugger has ended the CPU.
+  [[nodiscard]] bool execute();
   void sleep();
   /// Waits until simulated time has reached the CPU's own time.
   void synchronise();
@@ -99,6 +122,7 @@ class Cpu : public sc_core::sc_module {
   void handle_exception(u64 cause);
   void finish_memory_access(u64 cause, u32 instruction);
   void finish_system_instruction(u32 instruction);
+  [[nodiscard]] bool calls_host(u64 pc) const;
   void retire(u64 next_pc);
 
   bool take_interrupt();
@@ -114,6 +138,10 @@ class Cpu : public sc_core::sc_module {
     return (sc_core::sc_time_stamp() - asleep_since_).value() / period_.value();
   }
 
+  [[nodiscard]] MachineCsrs::CpuState csr_state() const;
+  /// Returns false if the register is read-only.
+  bool write_csr(unsigned csr, u64 value);
+
   bool transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned length);
   bool request_direct_memory(u64 address);
   void invalidate_direct_memory(sc_dt::uint64 first, sc_dt::uint64 last);
@@ -124,18 +152,25 @@ class Cpu : public sc_core::sc_module {
     unsigned repetitions = 0;
   };
 
+  /// What the simulator's host attaches to the CPU.
+  struct Host {
+    CpuDebugger* debugger = nullptr;
+    std::function<void()> semihosting;
+  };
+
   const sc_core::sc_time quantum_, instruction_time_, period_;
   RiscvEngine engine_;
+  Host host_;
   std::vector<u64> expected_memory_;
   MachineCsrs csrs_;
   LastException last_exception_;  // since firmware last left a handler, by MRET or by enabling interrupts
   sc_core::sc_time ahead_;
   sc_core::sc_event_or_list lines_changed_;
   bool lines_in_doubt_ = false;  // the lines may have changed, or a CSR that enables them, since they were last read
-  bool sleeping_ = false, halted_ = false;
+  bool sleeping_ = false;
   sc_core::sc_time asleep_since_;
-  LastingState asleep_;  // counts cycles since asleep_since_
-  std::string halt_reason_;
+  LastingState asleep_;      // counts cycles since asleep_since_
+  std::string halt_reason_;  // empty: it has not halted
   std::function<sc_core::sc_time()> timer_forecast_;
 
   StatGroup stats_{basename()};

@@ -9,6 +9,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "models/cpu/riscv_instruction.h"
 
@@ -47,6 +48,14 @@ RiscvEngine::RiscvEngine() : blocks_(block_table_entries) { open(); }
 RiscvEngine::~RiscvEngine() = default;
 
 bool RiscvEngine::map(u64 base, u64 bytes, u8* data, bool writable) {
+  const u64 before = left_out_ - base, after = before + page_bytes;
+  if (left_out_ % 2 != 0 || before >= bytes) return map_part(base, bytes, data, writable);
+  const bool first = before != 0 && map_part(base, before, data, writable);
+  const bool second = after < bytes && map_part(base + after, bytes - after, data + after, writable);
+  return first || second;
+}
+
+bool RiscvEngine::map_part(u64 base, u64 bytes, u8* data, bool writable) {
   const u64 skipped = (page_bytes - base % page_bytes) % page_bytes;
   if (bytes < skipped + page_bytes || base >= protectable_end || bytes > protectable_end - base) return false;
   Region region{base + skipped, (bytes - skipped) / page_bytes * page_bytes, data + skipped, writable};
@@ -205,6 +214,28 @@ void RiscvEngine::add_hooks() {
   add(UC_HOOK_BLOCK, reinterpret_cast<void*>(&RiscvEngine::on_block));
   add(UC_HOOK_EDGE_GENERATED, reinterpret_cast<void*>(&RiscvEngine::on_new_block));
   add(UC_HOOK_INTR, reinterpret_cast<void*>(&RiscvEngine::on_exception));
+  if (probe_) add_probe();
+}
+
+void RiscvEngine::add_probe() {
+  uc_hook hook = 0;
+  check(uc_hook_add(engine_.get(), &hook, UC_HOOK_CODE, reinterpret_cast<void*>(&RiscvEngine::on_instruction), this, 1,
+                    0),
+        "cannot be observed");
+  probe_hook_ = hook;
+}
+
+void RiscvEngine::set_probe(std::function<bool(u64 pc)> probe) {
+  const bool was_asked = static_cast<bool>(probe_);
+  probe_ = std::move(probe);
+  if (stale_ || was_asked == static_cast<bool>(probe_)) return;
+  if (probe_) {
+    add_probe();
+  } else {
+    uc_hook_del(engine_.get(), probe_hook_);
+  }
+  // What was translated asks nobody, or somebody who is not there any more.
+  forget_code();
 }
 
 void RiscvEngine::code_changed(u64 address, u64 bytes) {
@@ -394,6 +425,18 @@ void RiscvEngine::on_new_block(uc_struct*, void* block, void*, void* self_pointe
   self.note_code(translated.pc, std::min<u64>(translated.size, max_block_bytes) + unreported_bytes);
 }
 
+bool RiscvEngine::asks_at(u64 address) {
+  asked_at_ = address;
+  return probe_(address);
+}
+
+void RiscvEngine::on_instruction(uc_struct* engine, u64 address, u32, void* self_pointer) {
+  auto& self = *static_cast<RiscvEngine*>(self_pointer);
+  if (!self.probe_ || self.probed_ || !self.asks_at(address)) return;
+  self.probed_ = true;
+  uc_emu_stop(engine);
+}
+
 void RiscvEngine::on_site(uc_struct* engine, u64 address, u32, void* self_pointer) {
   auto& self = *static_cast<RiscvEngine*>(self_pointer);
   if (self.may_pass(self.fetch(address))) return;
@@ -429,12 +472,15 @@ RiscvEngine::Result RiscvEngine::run(u64 budget) {
   budget_ = std::max<u64>(budget, 1);
   executed_ = 0;
   for (;;) {
-    budget_used_ = site_reached_ = exception_ = false;
+    budget_used_ = site_reached_ = exception_ = probed_ = false;
     changed_site_ = not_entered_ = nowhere;
     current_ = BasicBlock{};
     const int error = start();
     uc_reg_read(engine_.get(), UC_RISCV_REG_PC, &pc_);
     if (not_entered_ != nowhere && !exception_) pc_ = not_entered_;
+    // Unicorn may leave out the probe's hook where a site has stopped it.
+    if (site_reached_ && !exception_ && probe_ && asked_at_ != pc_) probed_ = asks_at(pc_);
+    if (probed_ && !exception_) return finish(error);
     if (site_reached_ && !exception_ && execute_site()) continue;
     if (changed_site_ == nowhere || budget_used_) return finish(error);
     if (watched(changed_site_)) {
@@ -447,6 +493,10 @@ RiscvEngine::Result RiscvEngine::run(u64 budget) {
 
 RiscvEngine::Result RiscvEngine::finish(int error) {
   if (budget_used_ && !exception_) return {Stop::budget, 0, executed_};
+  if (probed_ && !exception_) {
+    uncount_from(pc_);
+    return {Stop::probe, 0, executed_};
+  }
   u64 cause = 0;
   if (exception_) {
     cause = cause_;

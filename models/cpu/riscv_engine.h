@@ -4,6 +4,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -20,7 +21,7 @@ namespace bvp {
 /// memory access, each CSR access, ECALL, EBREAK, MRET. The caller finishes such instructions.
 class RiscvEngine {
  public:
-  enum class Stop { budget, exception, wfi };
+  enum class Stop { budget, exception, wfi, probe };
   struct Result {
     Stop stop;
     u64 cause;     // of an exception: an mcause value
@@ -38,13 +39,20 @@ class RiscvEngine {
   /// Makes [base, base + bytes) of host memory the guest's RAM; only whole pages are taken. Returns false if no page
   /// could be taken, or if some of the memory is mapped already; accesses to it then still stop the engine.
   bool map(u64 base, u64 bytes, u8* data, bool writable);
+  /// From now on the page of this address does not become RAM: map() takes the memory around it. Call it before map().
+  void leave_out(u64 address) { left_out_ = address / page_bytes * page_bytes; }
   /// Forgets all RAM that touches [first, last].
   void unmap(u64 first, u64 last);
   /// Whether `address` is RAM.
   [[nodiscard]] bool mapped(u64 address) const { return find_region(address) != nullptr; }
 
-  /// Runs from pc() until an exception, a WFI, or the first block boundary after `budget` instructions (at least 1).
+  /// Runs from pc() until an exception, a WFI, the probe, or the first block boundary after `budget` instructions (at
+  /// least 1).
   Result run(u64 budget);
+  /// Sets the function that is asked before each instruction whether to stop there; an empty one lets the guest run at
+  /// full speed. It must not throw. A run that continues after a stop with what is left of its budget ends where it
+  /// would have ended without the stop. Not to be called by the function itself.
+  void set_probe(std::function<bool(u64 pc)> probe);
 
   [[nodiscard]] u64 pc() const { return pc_; }
   void set_pc(u64 pc) { pc_ = pc; }
@@ -81,11 +89,13 @@ class RiscvEngine {
     void operator()(uc_struct* engine) const;
   };
 
+  bool map_part(u64 base, u64 bytes, u8* data, bool writable);
   void open();
   void build();
   void enter_user_mode();
   void map_holes();
   void add_hooks();
+  void add_probe();
   void forget_code();
   void note_code(u64 address, u64 bytes);
   [[nodiscard]] bool is_current(u64 address, const CodePage& page) const;
@@ -100,18 +110,21 @@ class RiscvEngine {
   [[nodiscard]] bool execute_site();
   [[nodiscard]] int start();
   [[nodiscard]] Result finish(int error);
+  [[nodiscard]] bool asks_at(u64 address);
   [[nodiscard]] bool watched(u64 address) const;
   void watch_site(u64 address);
   void forget_site(u64 address);
 
   static void on_block(uc_struct* engine, u64 address, u32 bytes, void* self);
   static void on_new_block(uc_struct* engine, void* block, void* previous, void* self);
+  static void on_instruction(uc_struct* engine, u64 address, u32 bytes, void* self);
   static void on_site(uc_struct* engine, u64 address, u32 bytes, void* self);
   static void on_exception(uc_struct* engine, u32 number, void* self);
 
   std::unique_ptr<uc_struct, EngineDeleter> engine_;
   FastStores stores_;
   bool in_use_ = false;  // holds the memory map, which Unicorn cannot change after the start
+  u64 left_out_ = 1;     // a page; odd: none
   bool stale_ = true;    // the map has changed since the engine was built
   std::vector<Region> regions_;
   u64 pc_ = 0;
@@ -120,6 +133,11 @@ class RiscvEngine {
   BasicBlock current_;                            // the block being executed, counted already
   std::deque<Site> sites_;                        // instructions that Unicorn may not execute without being asked
   std::unordered_map<u64, CodePage> code_pages_;  // by the address of the page
+
+  std::function<bool(u64 pc)> probe_;
+  std::size_t probe_hook_ = 0;
+  bool probed_ = false;  // the probe has stopped this start
+  u64 asked_at_ = 1;     // where the probe was asked last
 
   u64 budget_ = 0, executed_ = 0;
   bool budget_used_ = false, site_reached_ = false, exception_ = false;

@@ -29,6 +29,8 @@ class CommandQueue {
     return command;
   }
   void clear() { commands_.clear(); }
+  /// From the first to the last.
+  [[nodiscard]] const std::deque<Command>& commands() const { return commands_; }
 
   /// Lasts while semaphores alone keep the first command from starting.
   LastingState blocked;

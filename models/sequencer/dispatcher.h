@@ -22,6 +22,8 @@ class Dispatcher {
   /// Does what is possible in this cycle; must not be called while halted. Returns true if something has changed.
   bool advance(Cycle now, CommandRing& ring, UnitQueues& queues);
   [[nodiscard]] bool idle() const { return !current_; }
+  /// The present command; null if there is none.
+  [[nodiscard]] const Command* current() const { return current_ ? &current_->command : nullptr; }
   /// Drops the present command.
   void drop() { current_.reset(); }
   /// The cycle in which the present command has been decoded; `never` if there is none.

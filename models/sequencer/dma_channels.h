@@ -20,6 +20,12 @@ class DmaChannels {
   /// One bit for each channel: whether a transfer runs on it.
   [[nodiscard]] u32 running() const;
 
+  /// The command whose transfer runs on the channel; null if there is none.
+  [[nodiscard]] const Command* command(u32 channel) const {
+    const auto& running = channels_[channel].running;
+    return running ? &*running : nullptr;
+  }
+
   /// Starts the first command of the channel's queue if the channel is free and the command's tokens are there. Must
   /// not be called while halted. Returns true if something has changed.
   bool start(u32 channel, CommandQueue& queue, Cycle now);

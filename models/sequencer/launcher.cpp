@@ -20,6 +20,13 @@ bool Launcher::may_follow(const ImageLoader::Image& image) const {
                                launches_.size() < static_cast<u64>(parameters_.launch_queue.get()));
 }
 
+std::vector<Command> Launcher::commands() const {
+  std::vector<Command> commands;
+  for (const Launch& launch : launches_) commands.push_back(launch.command);
+  if (starting_) commands.push_back(starting_->command);
+  return commands;
+}
+
 bool Launcher::start(CommandQueue& queue, ImageLoader& loader, Cycle now) {
   if (starting_ || !loader.ready() || !may_follow(loader.image())) return false;
   if (!semaphores_.acquire(queue.front(), queue.blocked, now)) return false;

@@ -28,6 +28,8 @@ class Launcher {
   [[nodiscard]] bool starting() const { return starting_.has_value(); }
   /// Whether a launch starts or is in the PEs.
   [[nodiscard]] bool busy() const { return starting() || !launches_.empty(); }
+  /// The commands of launches that start or are in the PEs, from the first to the last.
+  [[nodiscard]] std::vector<Command> commands() const;
   /// Cycles until now in which a launch was in the PEs.
   [[nodiscard]] Cycle busy_cycles(Cycle now) const { return statistics_.array_busy.value() + working_.uncounted(now); }
 

@@ -282,6 +282,21 @@ Cycle Sequencer::next_change(Cycle now) const {
   return next;
 }
 
+std::vector<Sequencer::Outstanding> Sequencer::outstanding() const {
+  std::vector<Outstanding> found;
+  if (const Command* const command = dispatcher_.current())
+    found.push_back({Outstanding::Stage::dispatching, *command});
+  for (const Command& command : launcher_.commands()) found.push_back({Outstanding::Stage::running, command});
+  for (u32 unit = 0; unit < queues_.size(); ++unit) {
+    if (unit >= unit_index_dma) {
+      const Command* const running = channels_.command(unit - unit_index_dma);
+      if (running != nullptr) found.push_back({Outstanding::Stage::running, *running});
+    }
+    for (const Command& command : queues_[unit].commands()) found.push_back({Outstanding::Stage::queued, command});
+  }
+  return found;
+}
+
 void Sequencer::settle() {
   const Cycle now = clock_.now();
   resting_.settle(statistics_.idle_cycles, now);

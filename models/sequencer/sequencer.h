@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <systemc>
+#include <vector>
 
 #include "models/base/clock.h"
 #include "models/base/machine_shape.h"
@@ -55,6 +56,15 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   [[nodiscard]] bool idle() const;
   /// Counts all lasting states up to the present; call it before reading the statistics.
   void settle();
+  /// A command that has left the ring and is not done.
+  struct Outstanding {
+    enum class Stage { dispatching, queued, running };
+    Stage stage;
+    Command command;
+  };
+  /// By unit, and in the order of the ring within it.
+  [[nodiscard]] std::vector<Outstanding> outstanding() const;
+  [[nodiscard]] u32 tokens(u32 semaphore) const { return semaphores_.tokens(semaphore); }
   [[nodiscard]] SequencerError error() const { return registers_.first_error(); }
 
  private:

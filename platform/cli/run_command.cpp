@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -14,8 +15,10 @@
 #include "platform/cli/result_directory.h"
 #include "platform/cli/terminal.h"
 #include "platform/config/parameters_json.h"
+#include "platform/debug/gdb_server.h"
 #include "platform/report/summary.h"
 #include "platform/report/terminal_summary.h"
+#include "platform/run/bare_run.h"
 #include "platform/run/machine.h"
 #include "platform/run/run.h"
 #include "platform/support/input_file.h"
@@ -32,7 +35,10 @@ struct RunCommand {
   std::string directory;  ///< empty: runs/NAME
   std::string uart = "stdio";
   bool quiet = false;
-  bool all_rows = false;  ///< the table has every layer and kernel
+  bool all_rows = false;        ///< the table has every layer and kernel
+  std::string gdb, gdb_attach;  ///< ports; empty: no gdb
+  bool bare = false;            ///< no network: the program of --firmware alone
+  std::string files;            ///< directory that a bare program may use; empty: none
 };
 
 /// The options of `run` that stand for keys of the scenario.
@@ -117,6 +123,29 @@ class UartSink {
   bool line_open_ = false;
 };
 
+/// The server that --gdb or --gdb-attach asks for; none: neither is given.
+std::unique_ptr<GdbServer> gdb_server(const RunCommand& command) {
+  const bool attach = command.gdb.empty();
+  const std::string& text = attach ? command.gdb_attach : command.gdb;
+  if (text.empty()) return nullptr;
+  const std::string option = fmt::format("{} {}", attach ? "--gdb-attach" : "--gdb", text);
+  u16 port = 0;
+  const char* const end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, port);
+  if (error != std::errc{} || parsed != end) {
+    throw InputError(fmt::format("{}: expected a port from 1 to 65535, or 0 for any that is free", option));
+  }
+  try {
+    return std::make_unique<GdbServer>(port);
+  } catch (const InputError& failure) {
+    throw InputError(fmt::format("{}: {}", option, failure.what()));
+  }
+}
+
+void announce(const GdbServer* gdb) {
+  if (gdb != nullptr) say(fmt::format("waiting for gdb: target remote localhost:{}\n", gdb->port()));
+}
+
 fs::path directory_of(const RunCommand& command, const Scenario& scenario) {
   return command.directory.empty() ? fs::path("runs") / scenario.name.get() : fs::path(command.directory);
 }
@@ -167,7 +196,8 @@ std::string with_final_places(std::string message, const fs::path& temporary, co
   return message;
 }
 
-int run_into(ResultDirectory& directory, const RunCommand& command, const Scenario& scenario, Provenance provenance) {
+int run_into(ResultDirectory& directory, const RunCommand& command, const Scenario& scenario, Provenance provenance,
+             GdbServer* gdb) {
   const std::optional<std::string> file = uart_file(command.uart);
   RunResult result;
   std::optional<UartSink> uart;
@@ -180,11 +210,15 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
       directory.begin();
       uart.emplace(file, command.quiet, directory.new_results() / "uart.log");
       simulation.emplace();
+      announce(gdb);
     };
     request.end = [&] { simulation.reset(); };
     request.uart = [&](std::string_view text) { uart->write(text, progress); };
     request.interrupted = [&] { return Interruption::asked() != 0; };
     request.progress = [&](const RunProgress& step) { progress.show(step); };
+    request.gdb = gdb;
+    request.stop_at_reset = command.gdb_attach.empty();
+    request.say = [&](const std::string& note) { progress.clear(), say(note); };
     if (scenario.record.trace) request.trace = [&] { return directory.new_results() / "trace.json"; };
     if (scenario.record.vcd) request.vcd = [&] { return directory.new_results() / "signals.vcd"; };
     result = run_scenario(scenario, request);
@@ -222,7 +256,52 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
   return result.passed() && uart_failure.empty() ? exit_passed : exit_failed;
 }
 
+/// The text of a bare program goes to the standard output, or to the file of --uart.
+int run_bare_command(const RunCommand& command) {
+  // A bare program needs only the SoC of a scenario: this one has the default.
+  const std::string name = command.scenario.empty() ? "encoder_128x64" : command.scenario;
+  const std::unique_ptr<Scenario> scenario = read_scenario(scenario_file(name), scenario_options(command.overrides));
+  if (scenario->run.firmware.get().empty()) throw InputError("--bare: there is no program; expected --firmware ELF");
+  const std::optional<std::string> text_file = uart_file(command.uart);
+  std::optional<OutputFile> output;
+  const std::unique_ptr<GdbServer> gdb = gdb_server(command);
+  std::optional<Interruption::Simulation> simulation;
+  RunRequest request;
+  request.gdb = gdb.get();
+  request.stop_at_reset = command.gdb_attach.empty();
+  request.say = say;
+  request.interrupted = [] { return Interruption::asked() != 0; };
+  request.begin = [&] {
+    if (text_file) output.emplace(*text_file);
+    simulation.emplace();
+    announce(gdb.get());
+  };
+  request.end = [&] { simulation.reset(); };
+  request.uart = [&](std::string_view text) {
+    if (output) {
+      output->stream() << text << std::flush;
+    } else if (!command.quiet) {
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      std::fflush(stdout);
+    }
+  };
+  const BareResult result =
+      run_bare(*scenario, command.files.empty() ? std::nullopt : std::optional<fs::path>(command.files), request);
+  if (output) output->commit();
+  if (!command.quiet) {
+    say(fmt::format("{} cycles, {} instructions, {:.9f} s of simulated time\n", result.cycles, result.instructions,
+                    result.simulated_s));
+  }
+  if (!result.failure.empty()) print_error(result.failure);
+  if (const int signal = Interruption::asked()) Interruption::end_by(signal);
+  return result.failure.empty() ? exit_passed : exit_failed;
+}
+
 int run_command(const RunCommand& command, const Invocation& invocation) {
+  if (command.bare) return run_bare_command(command);
+  if (command.scenario.empty())
+    throw InputError("run: there is no scenario; expected SCENARIO, or --bare --firmware ELF");
+  if (!command.files.empty()) throw InputError("--files: expected --bare beside it");
   const std::unique_ptr<Scenario> scenario =
       read_scenario(scenario_file(command.scenario), scenario_options(command.overrides));
   Provenance provenance;
@@ -232,9 +311,10 @@ int run_command(const RunCommand& command, const Invocation& invocation) {
   const InputFiles inputs = inputs_of(*scenario);
   ResultDirectory directory(directory_of(command, *scenario), *scenario, inputs);
   directory.check(uart_file(command.uart));
+  const std::unique_ptr<GdbServer> gdb = gdb_server(command);
   provenance.inputs = hashes_of(*scenario, inputs);
   try {
-    return run_into(directory, command, *scenario, std::move(provenance));
+    return run_into(directory, command, *scenario, std::move(provenance), gdb.get());
   } catch (const std::runtime_error& error) {
     if (dynamic_cast<const InputError*>(&error) != nullptr || !directory.has_begun()) throw;
     throw std::runtime_error(with_final_places(error.what(), directory.new_results(), directory.path()));
@@ -246,10 +326,7 @@ int run_command(const RunCommand& command, const Invocation& invocation) {
 void add_run_command(CommandLine& line) {
   const auto given = std::make_shared<Given>();
   CLI::App& app = *line.app.add_subcommand("run", "Simulate a scenario");
-  app.add_option("scenario", given->command.scenario, scenario_help)
-      ->required()
-      ->type_name("SCENARIO")
-      ->check(not_empty());
+  app.add_option("scenario", given->command.scenario, scenario_help)->type_name("SCENARIO")->check(not_empty());
   add_set_option(app, given->sets);
   app.add_option("--out", given->command.directory, "Directory for the results (default: runs/NAME)")
       ->type_name("DIR")
@@ -264,6 +341,18 @@ void add_run_command(CommandLine& line) {
   app.add_option("--firmware", given->keys.firmware, "Firmware for the host CPU")->type_name("ELF")->check(not_empty());
   app.add_option("--uart", given->command.uart, "Where the firmware's text goes (default: stdio)")
       ->type_name("stdio|file:PATH");
+  CLI::Option* const gdb = app.add_option("--gdb", given->command.gdb,
+                                          "Stop at the reset and wait for gdb on this port of 127.0.0.1 (0: any)");
+  gdb->type_name("PORT")->check(not_empty());
+  app.add_option("--gdb-attach", given->command.gdb_attach, "Run on; gdb may connect to this port (0: any)")
+      ->type_name("PORT")
+      ->check(not_empty())
+      ->excludes(gdb);
+  app.add_flag("--bare", given->command.bare,
+               "No network: the program of --firmware alone, on the SoC of the scenario or else the default one");
+  app.add_option("--files", given->command.files, "With --bare: the directory whose files the program may open")
+      ->type_name("DIR")
+      ->check(not_empty());
   app.add_flag("--quiet", given->command.quiet, "No progress, no firmware text on the terminal, no table");
   app.add_flag("--kernels", given->command.all_rows,
                "Every layer and kernel in the table, not only what fits one screen");

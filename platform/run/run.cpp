@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <iostream>
 #include <optional>
 
 #include "models/base/simulation_context.h"
@@ -14,6 +13,7 @@
 #include "platform/run/collector.h"
 #include "platform/run/loader.h"
 #include "platform/run/machine.h"
+#include "platform/run/report_handler.h"
 #include "platform/run/session.h"
 #include "platform/run/stopwatch.h"
 #include "platform/run/verifier.h"
@@ -23,25 +23,6 @@
 namespace bvp {
 
 namespace {
-
-void report_to_stderr(const sc_core::sc_report& report, const sc_core::sc_actions& actions) {
-  if (report.get_severity() >= sc_core::SC_WARNING && (actions & sc_core::SC_THROW) == 0) {
-    // Adds the simulated time to the message, once there is one.
-    const sc_core::sc_time now = sc_core::sc_time_stamp();
-    if (now != sc_core::SC_ZERO_TIME) std::cerr << fmt::format("[{:.3f} us] ", 1e6 * now.to_seconds());
-    std::cerr << report.get_msg_type() << ": " << report.get_msg() << '\n';
-  }
-  if ((actions & sc_core::SC_THROW) != 0) throw report;
-}
-
-/// Its destructor restores SystemC's own report handler.
-class ReportHandler {
- public:
-  ReportHandler() { sc_core::sc_report_handler::set_handler(report_to_stderr); }
-  ~ReportHandler() { sc_core::sc_report_handler::set_handler(nullptr); }
-  ReportHandler(const ReportHandler&) = delete;
-  ReportHandler& operator=(const ReportHandler&) = delete;
-};
 
 /// The part of the result that is known before the simulation.
 RunResult describe_run(const Scenario& scenario, const EnergyTable& table, const AreaTable& area,

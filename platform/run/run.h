@@ -13,6 +13,8 @@
 
 namespace bvp {
 
+class GdbServer;
+
 /// The firmware that the scenario names, or else the platform's own. @throws InputError  the latter is not there
 [[nodiscard]] std::filesystem::path firmware_of(const Scenario& scenario);
 
@@ -45,6 +47,10 @@ struct RunRequest {
   std::function<bool()> interrupted;
   /// Called after begin(); returns the files to write while the simulation runs: a trace, a waveform. Empty: none.
   std::function<std::filesystem::path()> trace, vcd;
+  /// Where gdb connects, if not null.
+  GdbServer* gdb = nullptr;
+  bool stop_at_reset = true;                    ///< the simulation begins when gdb has connected and lets it
+  std::function<void(const std::string&)> say;  ///< called with notes about gdb
 };
 
 /// Simulates the scenario to its end. Touches no file except those that the scenario names as inputs and those of the

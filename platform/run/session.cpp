@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "platform/run/cpu_state.h"
 #include "platform/run/machine.h"
 #include "platform/run/stopwatch.h"
 
@@ -52,6 +53,10 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
   }));
   control.set_argument(inputs.compiled.descriptor);
   soc.cpu.set_reset_pc(inputs.firmware.entry);
+  if (request.gdb != nullptr) {
+    const Debugger::Options options{request.stop_at_reset, request.interrupted, request.say};
+    debugger_ = std::make_unique<Debugger>(soc, *request.gdb, options);
+  }
   soc.set_loader([this] { load_inputs(soc_, inputs_, scenario_.run.data); });
 }
 
@@ -122,9 +127,11 @@ SessionEnd Session::simulate() {
   } catch (const sc_core::sc_report& report) {
     end.failure = fmt::format("the simulation stopped: {}: {}", report.get_msg_type(), report.get_msg());
   }
+  if (debugger_) debugger_->end(exit_code_.value_or(-1));
   end.host_seconds = watch.seconds();
   end.firmware_exit_code = exit_code_.value_or(-1);
   if (end.failure.empty()) end.failure = describe_end();
+  if (request_.say && !exit_code_) request_.say(describe_cpu(soc_, inputs_.firmware.symbols));
   soc_.end_simulation();
   kernels_.finish();
   regions_.finish();
@@ -141,10 +148,25 @@ void Session::run_to_the_end(SessionEnd& end) {
       return;
     }
     const sc_core::sc_time left = std::min(longest_step, limit - sc_core::sc_time_stamp());
-    soc_.advance(power_ ? std::min(left, power_->time_left()) : left);
+    advance_to(sc_core::sc_time_stamp() + (power_ ? std::min(left, power_->time_left()) : left));
+    if (debugger_ && debugger_->killed()) {
+      end.failure = fmt::format("ended by gdb after {:.6g} s of simulated time", sc_core::sc_time_stamp().to_seconds());
+      return;
+    }
     if (power_ && power_->time_left() == sc_core::SC_ZERO_TIME) power_->take();
     report_progress();
   }
+}
+
+void Session::advance_to(const sc_core::sc_time& time) {
+  const auto over = [this] {
+    return ended_ || (debugger_ && debugger_->killed()) || (request_.interrupted && request_.interrupted());
+  };
+  // A debugger may have paused the simulation before that time.
+  do {
+    soc_.advance(time - sc_core::sc_time_stamp());
+    if (debugger_ && !ended_) debugger_->poll();
+  } while (!over() && sc_core::sc_time_stamp() < time);
 }
 
 void Session::report_progress() {
@@ -160,14 +182,16 @@ std::string Session::describe_end() const {
   std::string failure;
   if (exit_code_ && *exit_code_ != 0) {
     failure = fmt::format("the firmware ended with exit code {}", *exit_code_);
-    if (!last_line_.text().empty()) failure += fmt::format(" and said: {}", last_line_.text());
+    if (!last_line_.text().empty()) {
+      failure += " and said: " + inputs_.firmware.symbols.with_names(last_line_.text());
+    }
   } else if (!exit_code_ && soc_.cpu.halted()) {
-    failure = fmt::format("the CPU halted: {}", soc_.cpu.halt_reason());
+    failure = "the CPU halted: " + inputs_.firmware.symbols.with_names(soc_.cpu.halt_reason());
   } else if (!exit_code_) {
     failure = fmt::format(
-        "the simulated-time limit of {} s (run.time_limit_s) was reached at pc {:#x} before the "
-        "firmware ended",
-        scenario_.run.time_limit_s.get(), soc_.cpu.pc());
+        "the simulated-time limit of {} s (run.time_limit_s) was reached at pc {} before the firmware ended{}",
+        scenario_.run.time_limit_s.get(), inputs_.firmware.symbols.place(soc_.cpu.pc()),
+        soc_.cpu.sleeping() ? "; the CPU sleeps in WFI" : "");
   }
   return failure + describe_array();
 }

@@ -11,6 +11,7 @@
 #include "models/base/signal.h"
 #include "models/power/area_table.h"
 #include "models/power/energy_table.h"
+#include "platform/debug/debugger.h"
 #include "platform/power/power_monitor.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/run/loader.h"
@@ -72,6 +73,8 @@ class Session {
   void connect(std::vector<Connection> connections);
   void watch_the_end();
   void run_to_the_end(SessionEnd& end);
+  /// Simulates up to that time, or to where the run ends.
+  void advance_to(const sc_core::sc_time& time);
   void report_progress();
   [[nodiscard]] std::string describe_end() const;
   [[nodiscard]] std::string describe_array() const;
@@ -86,6 +89,7 @@ class Session {
   ProgressEstimate estimate_;
   RunProgress progress_;
   LastLine last_line_;  // of the firmware
+  std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<PowerMonitor> power_;
   std::unique_ptr<Tracer> tracer_;
   std::unique_ptr<Waveform> waveform_;

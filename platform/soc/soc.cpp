@@ -168,6 +168,10 @@ bool Soc::read_memory(u64 address, u8* bytes, std::size_t size) {
   return debug(tlm::TLM_READ_COMMAND, address, bytes, size);
 }
 
+std::size_t Soc::read_some(u64 address, u8* bytes, std::size_t size) {
+  return debug_access(loader_, tlm::TLM_READ_COMMAND, address, bytes, static_cast<u32>(size));
+}
+
 bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t size) {
   return debug_access(loader_, command, address, bytes, static_cast<u32>(size)) == size;
 }

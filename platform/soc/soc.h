@@ -49,6 +49,8 @@ class Soc : public sc_core::sc_module {
   /// Without simulated time, at bus addresses; false if nothing is mapped there.
   bool write_memory(u64 address, const u8* bytes, std::size_t size);
   bool read_memory(u64 address, u8* bytes, std::size_t size);
+  /// Reads up to where something is missing. Returns the number of bytes.
+  std::size_t read_some(u64 address, u8* bytes, std::size_t size);
 
   /// Connects the slot to the units of all PEs.
   [[nodiscard]] std::vector<Connection> connect_units(const std::function<void(const UnitSpan&)>& slot);
