@@ -292,6 +292,7 @@ void Cpu::halt(u64 cause, u64 value, const char* why) {
 }
 
 // ---------------------------------------------------------------------------------------------------------
+// Control and status registers
 
 std::optional<u64> Cpu::csr(unsigned number) const {
   u64 value = 0;
@@ -312,6 +313,7 @@ bool Cpu::write_csr(unsigned csr, u64 value) {
   return written != MachineCsrs::Written::refused;
 }
 
+// ---------------------------------------------------------------------------------------------------------
 // The bus
 
 bool Cpu::transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned length) {
