@@ -2,11 +2,13 @@
 #include "platform/explore/analysis.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/math/statistics/bivariate_statistics.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "platform/explore/figure_values.h"
@@ -167,6 +169,7 @@ class Analyst {
     for (std::size_t i = 0; i < objectives_.count(); ++i) say_knees(i);
     say_axes_without_effect();
     say_extrapolated();
+    say_profiles();
     for (std::string& sentence : confirmation_sentences(analysis_)) analysis_.sentences.push_back(std::move(sentence));
     return std::move(analysis_);
   }
@@ -191,7 +194,7 @@ class Analyst {
       // The base is shown beside the others, whatever is asked for.
       if (filter_ && point.number != 0 && !filter_->holds(lookup).value_or(false)) return;
     } catch (const ExpressionError& error) {
-      throw InputError(error.what());
+      throw InputError(fmt::format("--where '{}': {}", filter_->text(), error.what()));
     }
     objectives_.judge(point);
     if (point.number == 0) analysis_.base = analysis_.points.size();
@@ -436,6 +439,22 @@ class Analyst {
       analysis_.sentences.push_back(fmt::format("The energy of {} of {} points is extrapolated, the first because {}.",
                                                 count, analysis_.points.size(), note));
     }
+  }
+
+  void say_profiles() {
+    std::map<std::string, u64> points_of;
+    for (const AnalysedPoint& point : analysis_.points) {
+      const auto found = point.figures.find("energy_profile");
+      if (found != point.figures.end() && found->second.is_string()) ++points_of[found->second.get<std::string>()];
+    }
+    if (points_of.size() < 2) return;
+    std::vector<std::string> shares;
+    for (const auto& [profile, count] : points_of) shares.push_back(fmt::format("{} with '{}'", count, profile));
+    analysis_.sentences.push_back(
+        fmt::format("The energy of these points has the prices of different machines: {}. Differences of energy "
+                    "between them are also "
+                    "differences of these prices (energy.profile gives all points one profile).",
+                    fmt::join(shares, ", ")));
   }
 
   const Json definition_;

@@ -42,7 +42,11 @@ class Objectives {
   [[nodiscard]] const std::string& text(std::size_t objective) const { return formulas_[objective].text(); }
   [[nodiscard]] bool minimise(std::size_t objective) const { return minimise_[objective]; }
 
-  /// Fills in `feasible` and `costs`. @throws InputError  a formula has values of the wrong kind
+  /// Refuses formulas with names that the point does not have, or whose values are of the wrong kind.
+  /// @throws InputError
+  void check(const AnalysedPoint& point) const;
+  /// Fills in `feasible` and `costs`. A constraint without a value is not met. @throws InputError  a formula has values
+  /// of the wrong kind
   void judge(AnalysedPoint& point) const;
 
  private:

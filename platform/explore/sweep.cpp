@@ -245,12 +245,10 @@ class Run {
   void judge(const StoredPoint& stored, const std::string& figures) {
     if (stored.outcome != Outcome::done || figures.empty()) return;
     AnalysedPoint point = analysed_point(stored, figures);
-    try {
-      objectives_.judge(point);
-    } catch (const InputError&) {
-      // The analysis reports it; a sweep that has begun goes on.
-      return;
-    }
+    // The first result shows which figures there are and of which kind.
+    if (!checked_) objectives_.check(point);
+    checked_ = true;
+    objectives_.judge(point);
     if (!point.feasible || point.costs.empty()) return;
     if (!best_ || point.costs.front() < *best_) {
       best_ = point.costs.front();
@@ -283,6 +281,7 @@ class Run {
   std::map<u64, Costs> costs_;          // of these; none of those that are no solutions
   unsigned barren_ = 0;                 // generations one after the other with nothing new
   bool stopped_ = false;
+  bool checked_ = false;  // the objectives, by the first result
   SweepProgress progress_;
   std::optional<double> best_;
   Clock::time_point begin_ = Clock::now();

@@ -39,6 +39,26 @@ class Sweep(unittest.TestCase):
     def sweep(self, *arguments, **options):
         return self.vp("sweep", SMALL, *FAST, "--jobs", "2", "--out", "s", *arguments, **options)
 
+    def test_formulas_that_do_not_go_with_the_first_result(self):
+        for option, formula, expected in [
+                ("--constraint", "utilisation.ca > 5", "constraint 'utilisation.ca > 5': the runs have no figure "
+                                                       "'utilisation.ca', did you mean 'utilisation.cal'?"),
+                ("--minimise", "busy.nonsense", "objective 'busy.nonsense': the runs have no figure 'busy.nonsense'"),
+                ("--minimise", "limited_by.resource", "objective 'limited_by.resource': "),
+                ("--constraint", "busy.cpu < 'x'", "constraint 'busy.cpu < 'x'': <: found the word 'x'")]:
+            done = self.vp("sweep", SMALL, *FAST, "--jobs", "2", "--out", f"s{abs(hash(formula))}", option, formula,
+                           "soc.dma.outstanding=4,8,16,32", expect=2)
+            self.assertIn(expected, done.stderr)
+
+    def test_constraints_over_figures_that_are_not_there(self):
+        self.sweep("soc.dma.outstanding=4,8", "--constraint", "verification.relative_error < 1")
+        shown = self.vp("sweep", "show", "s").stdout
+        self.assertNotIn("The least", shown)
+
+    def test_profiles_of_different_machines_are_told(self):
+        self.sweep("soc.array.lanes=8,32")
+        self.assertIn("'silicon_simd8'", self.vp("sweep", "show", "s").stdout)
+
     def query(self, sql, directory="s"):
         # A copy of the connection's own: the sweep may be writing.
         connection = sqlite3.connect(self.path / directory / "sweep.sqlite", timeout=20)
