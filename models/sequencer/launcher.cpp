@@ -22,7 +22,7 @@ bool Launcher::may_follow(const ImageLoader::Image& image) const {
 
 std::vector<Command> Launcher::commands() const {
   std::vector<Command> commands;
-  for (const Launch& launch : launches_) commands.push_back(launch.command);
+  for (const OpenLaunch& launch : launches_) commands.push_back(launch.command);
   if (starting_) commands.push_back(starting_->command);
   return commands;
 }

@@ -26,7 +26,7 @@ constexpr u64 page_bytes = 4096;
 
 std::vector<MemoryRange> memories_of(const Scenario& scenario) {
   return {{memory_map::boot_ram_base, static_cast<u64>(scenario.soc.boot_ram.size_bytes)},
-          {memory_map::dram_base, static_cast<u64>(scenario.soc.dram.size_bytes)}};
+          {memory_map::dram_base, static_cast<u64>(scenario.soc.dram.geometry.size_bytes)}};
 }
 
 /// The address of a symbol of the host-target interface, if the program has it.
