@@ -221,8 +221,8 @@ void print_tensors(const Network& network, Filter& filter) {
     table.add({spec.name, shape_text(spec.shape)});
   }
   if (count > 0) {
-    fmt::print("run.weights: {} tensors of type F16, {} elements, {} bytes; BF16, F32 and F64 are rounded\n\n{}\n", count,
-               grouped(elements), grouped(2 * elements), table.text(terminal_width(STDOUT_FILENO)));
+    fmt::print("run.weights: {} tensors of type F16, {} elements, {} bytes; BF16, F32 and F64 are rounded\n\n{}\n",
+               count, grouped(elements), grouped(2 * elements), table.text(terminal_width(STDOUT_FILENO)));
   }
   if (twiddles) {
     fmt::print(
