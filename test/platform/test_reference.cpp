@@ -594,7 +594,7 @@ TEST_CASE("reference: wrong tensors are named", "[reference]") {
   odd.heads = 3;
   CHECK_THROWS_WITH(reference_network(odd, weights, random_input(network, 1)), Catch::Contains("heads"));
   // Without attention there are no heads.
-  odd.layers.front().mixing = Mixing::fft2d;
+  for (EncoderLayer& layer : odd.layers) layer.mixing = Mixing::fft2d;
   const TensorMap of_odd = random_weights(odd, 1);
   CHECK_NOTHROW(reference_network(odd, of_odd, random_input(odd, 1)));
   CHECK_NOTHROW(reference_float(odd, of_odd, 0, random_input(odd, 1)));
