@@ -95,13 +95,15 @@ class BareRun {
     soc_.end_simulation();
     result.simulated_s = sc_core::sc_time_stamp().to_seconds();
     result.cycles = soc_.clock().now();
-    result.instructions = soc_.cpu.instructions();
+    result.instructions = exit_code_ ? instructions_ : soc_.cpu.instructions();
     if (!exit_code_ && request_.say) request_.say(describe_cpu(soc_, program_.symbols));
     return result;
   }
 
  private:
   void end_with(u64 code) {
+    // The CPU may compute to the end of its quantum before the simulation stops.
+    if (!exit_code_) instructions_ = soc_.cpu.instructions();
     if (!exit_code_) exit_code_ = code;
     sc_core::sc_stop();
   }
@@ -131,6 +133,7 @@ class BareRun {
   std::unique_ptr<Semihosting> semihosting_;
   std::unique_ptr<Debugger> debugger_;
   std::optional<u64> exit_code_;
+  u64 instructions_ = 0;  // when the program ended
   std::vector<Connection> connections_;
 };
 
