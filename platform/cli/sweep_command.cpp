@@ -350,7 +350,7 @@ void add_store_commands(CLI::App& app, CommandLine& line) {
   CLI::App& verify_app = add_store_command(app, "verify", "Run points of a sweep again and compare", verify);
   verify_app.add_option("--sample", verify->sample, "How many points (default: 10)")->type_name("N");
   verify_app.add_option("--seed", verify->seed, "Seed of the sample (default: 1)")->type_name("N");
-  verify_app.add_option("--jobs", verify->jobs, "Worker processes (default: one a core)")->type_name("N");
+  add_jobs_option(verify_app, verify->jobs);
   verify_app.final_callback([&line, verify] { line.selected = [verify] { return verify_command(*verify); }; });
   const auto exported = std::make_shared<StoreCommand>();
   CLI::App& export_app = add_store_command(app, "export", "Write the results of a sweep as one file", exported);
@@ -371,6 +371,16 @@ int worker_process() {
 }
 
 }  // namespace
+
+void add_jobs_option(CLI::App& app, unsigned& jobs) {
+  app.add_option("--jobs", jobs, "Worker processes (default: one a core)")->type_name("N")->check(CLI::Range(1, 1024));
+}
+
+void add_timeout_option(CLI::App& app, double& seconds) {
+  app.add_option("--timeout", seconds, "Seconds that a point may take (default: 3600)")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber);
+}
 
 unsigned jobs_of(unsigned given) { return given > 0 ? given : std::max(1U, std::thread::hardware_concurrency()); }
 
@@ -412,12 +422,8 @@ void add_sweep_command(CommandLine& line) {
   app.add_option("--out", given->directory, "Directory of the sweep (default: sweeps/NAME)")
       ->type_name("DIR")
       ->check(not_empty());
-  app.add_option("--jobs", given->jobs, "Worker processes (default: one a core)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
-  app.add_option("--timeout", given->timeout_s, "Seconds that a point may take (default: 3600)")
-      ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber);
+  add_jobs_option(app, given->jobs);
+  add_timeout_option(app, given->timeout_s);
   app.add_flag("--resume", given->resume, "Go on with the sweep in the directory, or begin it");
   app.add_flag("--retry-failed", given->retry_failed, "Go on, and run failed points again");
   app.add_option("--reuse", given->reuse, "Directory of another sweep: points of equal content are taken over")

@@ -11,6 +11,11 @@ namespace bvp {
 /// @param given  0: one for each core
 [[nodiscard]] unsigned jobs_of(unsigned given);
 
+/// Adds `--jobs`, the worker processes of a command; jobs_of() says how many 0 are.
+void add_jobs_option(CLI::App& app, unsigned& jobs);
+/// Adds `--timeout`, the seconds that a point may take.
+void add_timeout_option(CLI::App& app, double& seconds);
+
 /// Adds `sweep confirm`.
 void add_sweep_confirm_command(CLI::App& sweep, CommandLine& line);
 /// Adds `sweep show` and `sweep report`.

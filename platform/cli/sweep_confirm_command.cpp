@@ -111,12 +111,8 @@ void add_sweep_confirm_command(CLI::App& sweep, CommandLine& line) {
   app.add_option("--fidelity", given->fidelity, "Timing of the array in the second run (default: cycle)")
       ->type_name("cycle|fast")
       ->check(CLI::IsMember({"cycle", "fast"}));
-  app.add_option("--jobs", given->jobs, "Worker processes (default: one a core)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
-  app.add_option("--timeout", given->timeout_s, "Seconds that a point may take (default: 3600)")
-      ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber);
+  add_jobs_option(app, given->jobs);
+  add_timeout_option(app, given->timeout_s);
   app.add_flag("--quiet", given->quiet, "No progress and no summary");
   app.final_callback(
       [&line, given] { line.selected = [&line, given] { return confirm_command(*given, line.invocation); }; });

@@ -2,84 +2,22 @@
 // The kernels of transforms whose lengths are no powers of two on the simulated array, against plain arithmetic.
 #include <array>
 #include <catch2/catch.hpp>
-#include <memory>
 #include <optional>
-#include <random>
 #include <utility>
 #include <vector>
 
 #include "platform/compiler/kernels/radix_kernels.h"
 #include "platform/network/half.h"
-#include "test/support/array_bench.h"
+#include "test/support/kernel_bench.h"
 
 namespace {
 
 using namespace bvp;
-using test::ArrayBench;
-using test::ArrayConfig;
 
-struct Machine {
-  i64 rows, columns, lanes, operand_vectors, accumulators;
-};
+using Bench = test::KernelBench;
+using Machine = Bench::Machine;
 const std::array<Machine, 5> machines{
     {{4, 4, 32, 256, 32}, {4, 4, 16, 256, 32}, {2, 2, 8, 128, 12}, {1, 1, 4, 64, 4}, {3, 5, 16, 96, 32}}};
-
-class Bench {
- public:
-  explicit Bench(const Machine& machine) {
-    config_.array.rows = machine.rows;
-    config_.array.columns = machine.columns;
-    config_.array.lanes = machine.lanes;
-    config_.pe.operand_vectors = machine.operand_vectors;
-    config_.pe.accumulators = machine.accumulators;
-    array_ = std::make_unique<ArrayBench>("bench", config_);
-    sc_core::sc_start(sc_core::SC_ZERO_TIME);
-  }
-
-  [[nodiscard]] CompilerTarget target() const { return config_.target(); }
-  [[nodiscard]] u32 lanes() const { return target().lanes; }
-
-  struct Matrix {
-    u32 offset = 0;
-    PanelLayout layout;
-    u64 rows = 0, columns = 0;
-    std::vector<u16> values;  // row after row
-    [[nodiscard]] float at(u64 row, u64 column) const { return from_half(values[row * columns + column]); }
-  };
-  Matrix matrix(u32 rows, u64 columns) {
-    Matrix result{end_, {lanes(), (rows + lanes() - 1) / lanes() * lanes()}, rows, columns, {}};
-    end_ += result.layout.bytes(columns);
-    for (u64 i = 0; i < rows * columns; ++i) result.values.push_back(random_value());
-    array_->write_matrix(result.offset, result.layout, columns, result.values);
-    return result;
-  }
-  u32 words(const std::vector<u16>& words) {
-    const u32 offset = end_;
-    array_->write(offset, words);
-    end_ += static_cast<u32>(words.size() * 2);
-    return offset;
-  }
-  u16 random_value() { return to_half(normal_(random_)); }
-
-  template <class MadeKernel>
-  void launch(const MadeKernel& kernel, u32 groups, const std::vector<std::pair<unsigned, u32>>& registers) {
-    REQUIRE(array_->configure(kernel.kernel.encode()));
-    array_->launch({groups, kernel.counts[0], kernel.counts[1], kernel.counts[2]}, registers);
-    REQUIRE(array_->run() > 0);
-    REQUIRE(array_->failures == 0);
-  }
-  [[nodiscard]] std::vector<u16> read(const Matrix& matrix) const {
-    return array_->read_matrix(matrix.offset, matrix.layout, matrix.rows, matrix.columns);
-  }
-
- private:
-  SimulationContext context_;
-  ArrayConfig config_;
-  std::unique_ptr<ArrayBench> array_;
-  std::mt19937 random_{1};
-  std::normal_distribution<double> normal_;
-  u32 end_ = 0;
-};
 
 u16 rounded(float value) { return to_half(static_cast<double>(value)); }
 
@@ -91,7 +29,7 @@ struct Step {
 
 /// Value `index` of the transform's dimension and `other` of the other one.
 float value_of(const Bench::Matrix& matrix, bool along_rows, u64 index, u64 other) {
-  return along_rows ? matrix.at(index, other) : matrix.at(other, index);
+  return from_half(along_rows ? matrix.at(index, other) : matrix.at(other, index));
 }
 
 /// Compares a step with sums in fp32, one after the other. The function is long because it makes the matrices, runs the
@@ -129,7 +67,7 @@ void check_step(const Machine& machine, const Step& step) {
                 {radix_register::residual, residual.offset},
                 {radix_register::weights, bench.words(words)},
                 {radix_register::constants, bench.words(kernel.constants)}});
-  const std::array<std::vector<u16>, 2> got{bench.read(y_re), bench.read(y_im)};
+  const std::array<std::vector<u16>, 2> got{bench.read(y_re).values, bench.read(y_im).values};
   const u32 inputs = spec.terms() / step.parts, outputs = spec.results() / step.parts;
   u64 different = 0;
   for (u32 other = 0; other < others; ++other) {
@@ -199,7 +137,7 @@ TEST_CASE("columns of several parts are interleaved", "[kernels]") {
         spec.y = y.layout;
         bench.launch(make_interleave_kernel(bench.target(), spec, 2), 2,
                      {{interleave_register::x, x.offset}, {interleave_register::y, y.offset}});
-        const std::vector<u16> got = bench.read(y);
+        const std::vector<u16> got = bench.read(y).values;
         u64 different = 0;
         for (u32 row = 0; row < rows; ++row) {
           for (u32 column = 0; column < parts * points; ++column) {

@@ -3,86 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
-#include <memory>
-#include <random>
 #include <utility>
 #include <vector>
 
 #include "platform/compiler/kernels/spectrum_kernels.h"
 #include "platform/network/half.h"
-#include "test/support/array_bench.h"
+#include "test/support/kernel_bench.h"
 
 namespace {
 
 using namespace bvp;
-using test::ArrayBench;
-using test::ArrayConfig;
 
-struct Machine {
-  i64 rows, columns, lanes, operand_vectors;
-};
+using Bench = test::KernelBench;
+using Machine = Bench::Machine;
 const std::array<Machine, 6> machines{
     {{4, 4, 32, 256}, {4, 4, 16, 256}, {2, 2, 8, 64}, {1, 1, 4, 64}, {3, 5, 16, 96}, {8, 8, 2, 32}}};
-
-/// An array, and matrices one behind the other in its scratchpad.
-class Bench {
- public:
-  explicit Bench(const Machine& machine) {
-    config_.array.rows = machine.rows;
-    config_.array.columns = machine.columns;
-    config_.array.lanes = machine.lanes;
-    config_.pe.operand_vectors = machine.operand_vectors;
-    array_ = std::make_unique<ArrayBench>("bench", config_);
-    sc_core::sc_start(sc_core::SC_ZERO_TIME);
-  }
-
-  [[nodiscard]] CompilerTarget target() const { return config_.target(); }
-  [[nodiscard]] u32 lanes() const { return target().lanes; }
-
-  struct Matrix {
-    u32 offset = 0;
-    PanelLayout layout;
-    u64 columns = 0;
-    std::vector<u16> values;  // row after row
-    [[nodiscard]] u16 at(u64 row, u64 column) const { return values[row * columns + column]; }
-  };
-  /// A matrix of random values.
-  Matrix matrix(u32 rows, u64 columns) {
-    Matrix result{end_, {lanes(), (rows + lanes() - 1) / lanes() * lanes()}, columns, {}};
-    end_ += result.layout.bytes(columns);
-    std::normal_distribution<double> normal;
-    for (u64 i = 0; i < rows * columns; ++i) result.values.push_back(to_half(normal(random_)));
-    array_->write_matrix(result.offset, result.layout, columns, result.values);
-    return result;
-  }
-  u32 constant(u16 value) {
-    std::vector<u16> words(lanes(), 0);
-    words[0] = value;
-    array_->write(end_, words);
-    end_ += lanes() * 2;
-    return end_ - lanes() * 2;
-  }
-  void launch(const SpectrumKernel& kernel, u32 count, const std::vector<std::pair<unsigned, u32>>& registers) {
-    REQUIRE(array_->configure(kernel.kernel.encode()));
-    array_->launch({count, kernel.counts[0], kernel.counts[1], kernel.counts[2]}, registers);
-    REQUIRE(array_->run() > 0);
-    REQUIRE(array_->failures == 0);
-  }
-  /// What the matrix holds now.
-  [[nodiscard]] Matrix read(const Matrix& matrix) const {
-    Matrix result = matrix;
-    result.values =
-        array_->read_matrix(matrix.offset, matrix.layout, matrix.values.size() / matrix.columns, matrix.columns);
-    return result;
-  }
-
- private:
-  SimulationContext context_;
-  ArrayConfig config_;
-  std::unique_ptr<ArrayBench> array_;
-  std::mt19937 random_{1};
-  u32 end_ = 0;
-};
 
 u16 add(u16 a, u16 b) { return to_half(from_half(a) + from_half(b)); }
 u16 subtract(u16 a, u16 b) { return to_half(from_half(a) - from_half(b)); }
@@ -155,7 +90,7 @@ TEST_CASE("a residual is added to a scaled matrix", "[kernels]") {
       const auto s = bench.matrix(rows, columns), x = bench.matrix(rows + bench.lanes(), columns),
                  y = bench.matrix(rows + 2 * bench.lanes(), columns);
       const u16 factor = to_half(0.7071);
-      const u32 constant = bench.constant(factor);
+      const u32 constant = bench.words({factor});
       for (const auto& sum : {y, x}) {
         bench.launch(make_scaled_sum_kernel(bench.target(), {columns, s.layout, x.layout, sum.layout}, groups), groups,
                      {{scaled_sum_register::s, s.offset},

@@ -280,11 +280,7 @@ class ProductBuilder {
         add_residual.add(result, result, x);
       } else {
         const auto factor = add_residual.at(constants()) + constant_residual;
-        if (spec_.residual_factor->of_residual) {
-          add_residual.fmas(result, x, factor, result);
-        } else {
-          add_residual.fmas(result, result, factor, x);
-        }
+        add_scaled_residual(add_residual, result, x, factor, *spec_.residual_factor);
       }
       chain(add_residual.finish());
       if (has_residual_factor()) {

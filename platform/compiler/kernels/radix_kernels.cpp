@@ -211,11 +211,7 @@ class RadixBuilder {
       add.add(y, y, x);
     } else {
       const auto factor = add.at(constant_stream_) + constant_residual;
-      if (spec_.residual_factor->of_residual) {
-        add.fmas(y, x, factor, y);
-      } else {
-        add.fmas(y, y, factor, x);
-      }
+      add_scaled_residual(add, y, x, factor, *spec_.residual_factor);
     }
     const u16 sum = add.finish();
     builder_.data(rounded, sum);

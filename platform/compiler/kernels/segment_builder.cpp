@@ -35,6 +35,15 @@ void SegmentBuilder::append(const InstructionInfo& info, std::initializer_list<S
 
 u16 SegmentBuilder::finish() { return builder_.add(unit_, scope_, tag_, code_, streams_, loops_); }
 
+void add_scaled_residual(SegmentBuilder& segment, SegmentOperand y, SegmentOperand x, SegmentOperand factor,
+                         const ResidualFactor& scaled) {
+  if (scaled.of_residual) {
+    segment.fmas(y, x, factor, y);
+  } else {
+    segment.fmas(y, y, factor, x);
+  }
+}
+
 u16 add_load(KernelBuilder& builder, unsigned scope, unsigned tag, const std::vector<u32>& trips, const Walk& vectors,
              const Walk& scratchpad) {
   SegmentBuilder segment(builder, Unit::load, scope, tag, trips);

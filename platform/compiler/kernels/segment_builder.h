@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "platform/compiler/kernels/kernel_builder.h"
+#include "platform/compiler/kernels/residual_factor.h"
 
 namespace bvp {
 
@@ -78,6 +79,10 @@ class SegmentBuilder {
   u8 used_streams_ = 0;
   std::vector<Instruction> code_;
 };
+
+/// y becomes its sum with the residual x, of which one is multiplied by the factor.
+void add_scaled_residual(SegmentBuilder& segment, SegmentOperand y, SegmentOperand x, SegmentOperand factor,
+                         const ResidualFactor& scaled);
 
 /// Adds a segment that loads a vector in each trip, or one that stores a vector; returns its number.
 u16 add_load(KernelBuilder& builder, unsigned scope, unsigned tag, const std::vector<u32>& trips, const Walk& vectors,

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -267,7 +266,10 @@ class TokenTask {
     Shape shape("exact_tokens");
     shape.add(fft_.tokens, fft_.batch, mixed_.columns, planes_.both.pitch, residual_.pitch, mixed_.pitch);
     add_places(shape, planes_);
-    const u32 width = plan_.once(plan_.decisions().strips, shape, [&] { return best_width(); });
+    const u32 width = plan_.once(plan_.decisions().strips, shape, [&] {
+      const auto best = plan_.best_strip(panels(), [&](u32 panels_of_strip) { return make(panels_of_strip); });
+      return best ? best->choice : 0;
+    });
     if (width == 0) throw plan_.does_not_fit(make(1));
     Tasks tasks;
     tasks.push_back(make(width));
@@ -276,19 +278,6 @@ class TokenTask {
 
  private:
   [[nodiscard]] u32 panels() const { return static_cast<u32>(plan_.padded(mixed_.columns) / plan_.target().lanes); }
-  [[nodiscard]] u32 best_width() const {
-    u32 best = 0;
-    u64 least = std::numeric_limits<u64>::max();
-    for (u32 width = 1; width <= panels(); ++width) {
-      const TaskBuilder task = make(width);
-      if (!plan_.fits(task)) break;
-      const u64 cost = plan_.cost(task);
-      if (cost >= least) continue;
-      least = cost;
-      best = width;
-    }
-    return best;
-  }
 
   [[nodiscard]] TaskBuilder make(u32 width) const {
     const u32 lanes = plan_.target().lanes, rows = static_cast<u32>(fft_.tokens);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "platform/compiler/lowering/operators.h"
 #include "platform/network/half.h"
@@ -89,17 +88,8 @@ class ColumnTask {
   /// The panels of a strip of each half that cost least; 0: no strip fits.
   template <class Spectrum>
   [[nodiscard]] u32 best_width(const Spectrum& spectrum) const {
-    u32 best = 0;
-    u64 least = std::numeric_limits<u64>::max();
-    for (u32 width = 1; width <= half_panels(); ++width) {
-      const TaskBuilder task = make(width, spectrum);
-      if (!plan_.fits(task)) break;
-      const u64 cost = plan_.cost(task);
-      if (cost >= least) continue;
-      least = cost;
-      best = width;
-    }
-    return best;
+    const auto best = plan_.best_strip(half_panels(), [&](u32 width) { return make(width, spectrum); });
+    return best ? best->choice : 0;
   }
 
  private:

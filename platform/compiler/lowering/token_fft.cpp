@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "platform/compiler/lowering/long_butterfly.h"
 #include "platform/compiler/lowering/operators.h"
@@ -142,21 +141,10 @@ class StripTask {
     return {i64{width} * plan_.target().vector_bytes(), static_cast<i64>(fft_.tokens * place.pitch), 0};
   }
 
-  struct Best {
-    u32 width = 0;  // 0: no strip fits
-    u64 cost = std::numeric_limits<u64>::max();
-  };
   /// The width that costs least.
   template <class MakePlanes>
-  [[nodiscard]] Best best(const MakePlanes& planes) const {
-    Best best;
-    for (u32 width = 1; width <= panels(); ++width) {
-      const TaskBuilder task = make(width, planes);
-      if (!plan_.fits(task)) break;
-      const u64 cost = plan_.cost(task);
-      if (cost < best.cost) best = {width, cost};
-    }
-    return best;
+  [[nodiscard]] std::optional<Decision<u32>> best(const MakePlanes& planes) const {
+    return plan_.best_strip(panels(), [&](u32 width) { return make(width, planes); });
   }
   [[nodiscard]] Shape shape(const char* kind) const {
     return Shape(kind).add(fft_.tokens, fft_.batch, is_scaled(fft_), mixed_.columns, residual_.pitch, mixed_.pitch);
@@ -195,8 +183,9 @@ Tasks token_fft(const TaskPlanner& plan, DramPlan& dram, const TokenFft& fft, co
   const u32 width = plan.once(plan.decisions().strips, shape, [&] {
     const auto best = strips.best(planes);
     // Narrow strips make short DMA bursts, so passes with wider tiles may be better.
-    const bool may_be_narrow = best.width > 0 && best.width < strips.panels();
-    return may_be_narrow && in_passes.expected_cost() < best.cost ? 0 : best.width;
+    if (!best) return u32{0};
+    const bool narrow = best->choice < strips.panels();
+    return narrow && in_passes.expected_cost() < best->cost ? 0 : best->choice;
   });
   Tasks tasks;
   if (width > 0) {
@@ -221,7 +210,10 @@ Tasks resident_token_fft(const TaskPlanner& plan, const TokenFft& fft, const std
     return Planes{part(planes[0]), part(planes[1])};
   };
   const Shape shape = strips.shape("resident_token_fft").add(resident_bytes, planes[0].offset, planes[1].offset);
-  const u32 width = plan.once(plan.decisions().strips, shape, [&] { return strips.best(parts).width; });
+  const u32 width = plan.once(plan.decisions().strips, shape, [&] {
+    const auto best = strips.best(parts);
+    return best ? best->choice : 0;
+  });
   if (width == 0) throw plan.does_not_fit(strips.make(1, parts));
   Tasks tasks;
   tasks.push_back(strips.make(width, parts));

@@ -94,6 +94,18 @@ std::optional<Decision<Tiling>> TaskPlanner::choose_tiling(u64 rows, std::array<
   return once(decisions_.tilings, whole, [&] { return find_tiling(rows, outer, make); });
 }
 
+std::optional<Decision<u32>> TaskPlanner::best_strip(u32 panels,
+                                                     const std::function<TaskBuilder(u32 width)>& make) const {
+  std::optional<Decision<u32>> best;
+  for (u32 width = 1; width <= panels; ++width) {
+    const TaskBuilder task = make(width);
+    if (!fits(task)) break;
+    const u64 cost = this->cost(task);
+    if (!best || cost < best->cost) best = Decision<u32>{width, cost};
+  }
+  return best;
+}
+
 std::optional<Decision<Tiling>> TaskPlanner::find_tiling(u64 rows, std::array<u32, 2> outer, const Make& make) const {
   const u32 all = groups(rows);
   if (!fits(make(tiling(rows, 1, outer)))) return std::nullopt;

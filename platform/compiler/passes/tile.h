@@ -58,6 +58,12 @@ class TaskPlanner {
   /// The task with the best tiling. @throws ScratchpadError  a lane group of rows does not fit a half
   [[nodiscard]] TaskBuilder best_task(u64 rows, std::array<u32, 2> outer, const Shape& shape, const Make& make) const;
 
+  /// The panels of a strip of columns with which the strips cost least; nullopt: not even one panel fits.
+  /// @param panels  of all strips
+  /// @param make    makes the task with strips of so many panels
+  [[nodiscard]] std::optional<Decision<u32>> best_strip(u32 panels,
+                                                        const std::function<TaskBuilder(u32 width)>& make) const;
+
   /// A map without resident matrices.
   [[nodiscard]] ScratchpadMap map() const {
     return {half_bytes(), limits_.weight_area, std::max<u64>(target().tile_bytes(), 64)};
