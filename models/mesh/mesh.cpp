@@ -3,6 +3,7 @@
 #include "models/mesh/mesh.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "models/transport/check.h"
 #include "models/transport/initiator.h"
@@ -87,8 +88,14 @@ void Mesh::send_deferred(tlm::tlm_generic_payload& payload, FlowPacket& packet, 
   packet.number = ++last_number_;
   packet.stall_cycles = 0;
   packet.arrivals.clear();
+  ahead_holds_all_ = false;
   network_.send({packet.number, packet.source, packet.destination, packet.count, start});
   wake_for_next_report();
+  answer_at_least(payload, packet, start, delay);
+}
+
+void Mesh::answer_at_least(tlm::tlm_generic_payload& payload, const FlowPacket& packet, Cycle start,
+                           sc_core::sc_time& delay) {
   const Cycle sending = packet.count * shape_.vector_cycles;
   const Cycle arrival = start + sending - shape_.vector_cycles + unloaded_latency(packet.source, packet.destination);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
@@ -99,20 +106,40 @@ void Mesh::send_deferred(tlm::tlm_generic_payload& payload, FlowPacket& packet, 
 
 void Mesh::send_at_once(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay) {
   count(packet);
-  network_.advance(start);
-  const RouterNetwork::Packet moving{++last_number_, packet.source, packet.destination, packet.count, start};
-  ahead_ = network_;
-  ahead_.send(moving);
-  RouterNetwork::Report sent, arrived;
-  ahead_.advance_until_arrival(moving.number, sent, arrived);
-  network_.send_unreported(moving);
   packet.number = 0;
-  packet.stall_cycles = arrived.stall_cycles;
-  packet.arrivals = std::move(arrived.arrivals);
-  stall_cycles_ += arrived.stall_cycles;
+  packet.stall_cycles = 0;
+  packet.arrivals.clear();
+  together_.push_back({++last_number_, packet.source, packet.destination, packet.count, start});
+  if (packet.others_follow) {
+    answer_at_least(payload, packet, start, delay);
+    return;
+  }
+  if (ahead_holds_all_ && ahead_.now() <= start) std::swap(network_, ahead_);
+  network_.advance(start);
+  ahead_ = network_;
+  for (const RouterNetwork::Packet& each : together_) {
+    ahead_.send(each);
+    network_.send_unreported(each);
+  }
+  Cycle sent = 0, arrived = 0;
+  for (std::size_t under_way = together_.size(); under_way > 0;) {
+    for (RouterNetwork::Report& report : ahead_.advance_until_report()) {
+      if (report.kind == RouterNetwork::Report::Kind::sent) {
+        sent = std::max(sent, report.cycle);
+        continue;
+      }
+      arrived = std::max(arrived, report.cycle);
+      packet.stall_cycles += report.stall_cycles;
+      if (report.number == last_number_) packet.arrivals = std::move(report.arrivals);
+      --under_way;
+    }
+  }
+  together_.clear();
+  ahead_holds_all_ = true;
+  stall_cycles_ += packet.stall_cycles;
   const sc_core::sc_time now = sc_core::sc_time_stamp();
-  delay = clock_.to_time(sent.cycle) - now;
-  sc_core::sc_time until_arrival = clock_.to_time(arrived.cycle) - now;
+  delay = clock_.to_time(sent) - now;
+  sc_core::sc_time until_arrival = clock_.to_time(arrived) - now;
   to_pe[packet.destination]->b_transport(payload, until_arrival);
 }
 

@@ -58,10 +58,13 @@ class Mesh : public sc_core::sc_module {
                                                       const FlowPacket* packet) const;
   /// Registers a packet whose vectors may be sent from `start` on. Its destination and its source get notices.
   void send_deferred(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay);
-  /// The times that the packet would have if no other packet were sent.
+  /// The times that the packet, and those that it has been announced to follow, would have if no other packet were
+  /// sent.
   void send_at_once(tlm::tlm_generic_payload& payload, FlowPacket& packet, Cycle start, sc_core::sc_time& delay);
   void count(const FlowPacket& packet);
   void run();
+  void answer_at_least(tlm::tlm_generic_payload& payload, const FlowPacket& packet, Cycle start,
+                       sc_core::sc_time& delay);
   void notify(RouterNetwork::Report& report);
   void wake_for_next_report();
 
@@ -79,9 +82,11 @@ class Mesh : public sc_core::sc_module {
   Counter vectors_, tokens_, stall_cycles_;
 
   RouterNetwork network_;
-  RouterNetwork ahead_;            // a copy of network_ that finds the times that hold if no other packet is sent
-  u64 last_number_ = 0;            // of the latest packet
-  std::vector<u64> link_vectors_;  // by link_index
+  RouterNetwork ahead_;           // a copy of network_ that finds the times that hold if no other packet is sent
+  bool ahead_holds_all_ = false;  // nothing else has been sent since, so that ahead_ is what network_ will be
+  std::vector<RouterNetwork::Packet> together_;  // packets of one cycle that wait for the one that is answered
+  u64 last_number_ = 0;                          // of the latest packet
+  std::vector<u64> link_vectors_;                // by link_index
   sc_core::sc_event wake_;
   tlm::tlm_generic_payload notice_;
   FlowPacket notice_packet_;

@@ -141,15 +141,12 @@ void RouterNetwork::advance(Cycle until) {
   }
 }
 
-void RouterNetwork::advance_until_arrival(u64 number, Report& sent, Report& arrived) {
-  arrived.number = ~number;
-  while (arrived.number != number) {
+std::vector<RouterNetwork::Report> RouterNetwork::advance_until_report() {
+  while (reports_.empty()) {
     if (booked_ == 0) now_ = std::max(now_, starts_.front().cycle);
     do_cycle();
-    for (Report& each : take_reports()) {
-      if (each.number == number) (each.kind == Report::Kind::sent ? sent : arrived) = std::move(each);
-    }
   }
+  return take_reports();
 }
 
 void RouterNetwork::do_cycle() {

@@ -55,8 +55,9 @@ class RouterNetwork {
   [[nodiscard]] Cycle now() const { return now_; }
   /// Computes all cycles before `until`.
   void advance(Cycle until);
-  /// Computes cycles until the packet, which must be under way, has arrived. The reports of all other packets are lost.
-  void advance_until_arrival(u64 number, Report& sent, Report& arrived);
+  /// Computes cycles until reports have been made, and returns them as take_reports() does. A reported packet must be
+  /// under way.
+  [[nodiscard]] std::vector<Report> advance_until_report();
   /// A lower bound for the cycle of the next report; `never` when nothing is under way. advance() to this cycle makes
   /// all reports up to it.
   [[nodiscard]] Cycle earliest_report() const;

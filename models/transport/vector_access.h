@@ -119,6 +119,9 @@ struct FlowPacket : tlm::tlm_extension<FlowPacket> {
   /// The delays of the call are then the least ones, and two notices follow on the sockets to the PEs: payloads with
   /// TLM_IGNORE_COMMAND and a FlowPacket of the same number.
   bool deferred = false;
+  /// Vectors of a packet that is not deferred: other packets follow that begin in the same cycle. The delays of the
+  /// call are the least ones; the first packet without this mark is answered with the latest times of all of them.
+  bool others_follow = false;
   /// Out: if not 0, the packet has been deferred, and notices with this number follow.
   u64 number = 0;
   /// The meaning of a notice. To the source: its last vector has been sent, and it may send again after the delay. To

@@ -77,7 +77,7 @@ void check(const Mesh& mesh, const MeshTraffic& traffic) {
   CHECK(times.model.arrival == times.rtl.arrival);
 }
 
-/// What the `fast` model asks for: how long an exchange takes of which all packets are there at once.
+/// How long an exchange takes of which all packets are there at once.
 void check_at_once(const Mesh& mesh, const MeshTraffic& traffic) {
   const Times times(mesh, traffic);
   constexpr double tolerance = 0.1;

@@ -14,8 +14,8 @@ struct MeshTiming {
 
 /// Sends as early as the mesh allows. Checks that every packet comes once, where it should, as it was sent, and that
 /// those from one PE to another come in the order in which they were sent.
-/// @param deferred  packets as the PEs of the `cycle` model send them; or else one by one as the `fast` model asks for
-///                  their times, which may put them out of order
+/// @param deferred  packets as the PEs of the `cycle` model send them; or else one by one, each answered at
+///                  once, which may put them out of order
 MeshTimes run_on_model(const MeshTraffic& traffic, const MeshTiming& timing, bool deferred);
 
 }  // namespace bvp::test

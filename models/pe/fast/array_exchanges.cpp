@@ -40,13 +40,12 @@ std::string ArrayExchanges::move(const ArrayTransfers::Request& request) {
 }
 
 FiringTime ArrayExchanges::send_all(const ArrayTransfers::Request& request, u32 mask, u32 vectors) {
-  FiringTime slowest;
+  FiringTime all;
   for (const u32 pe : request.active.pes) {
-    const FiringTime time = send(request.context, pe, mask, vectors, request.firing.now);
-    slowest.issue = std::max(slowest.issue, time.issue);
-    slowest.latency = std::max(slowest.latency, time.latency);
+    packet_.others_follow = pe != request.active.pes.back();
+    all = send(request.context, pe, mask, vectors, request.firing.now);
   }
-  return slowest;
+  return all;
 }
 
 FiringTime ArrayExchanges::send(const Context& context, u32 pe, u32 mask, u32 vectors, Cycle now) {
