@@ -390,7 +390,7 @@ class Analyst {
         below = fmt::format("; at {} it is {:.3f} times the best", axis.values[i], best[i]->costs[objective] / least);
         const auto limited = best[i]->figures.find("limited_by.resource");
         if (limited != best[i]->figures.end() && limited->second.is_string()) {
-          below += fmt::format(", and {} is busy most", limited->second.get<std::string>());
+          below += fmt::format(", and its critical path consists mostly of {}", limited->second.get<std::string>());
         }
         break;
       }

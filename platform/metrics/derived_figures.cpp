@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/metrics/derived_figures.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace bvp {
@@ -11,12 +13,28 @@ double total_area(const RunResult& result) {
   return sum;
 }
 
-std::optional<std::pair<std::string, double>> limit_of(const RunResult& result) {
-  const auto& shares = result.activity.busy_shares;
-  const auto busiest =
-      std::max_element(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (busiest == shares.end()) return std::nullopt;
-  return *busiest;
+std::vector<LimitShare> limit_shares(const LimitCycles& limits) {
+  std::vector<LimitShare> shares;
+  const double all = limits.total();
+  for (std::size_t i = 0; i < limit_infos.size(); ++i) {
+    if (limits.cycles[i] > 0) shares.push_back({limit_infos[i], limits.cycles[i] / all});
+  }
+  std::stable_sort(shares.begin(), shares.end(),
+                   [](const LimitShare& a, const LimitShare& b) { return a.share > b.share; });
+  return shares;
+}
+
+std::string limit_sentence(const LimitCycles& limits) {
+  const std::vector<LimitShare> shares = limit_shares(limits);
+  if (shares.empty()) return "";
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, shares.size()); ++i) {
+    parts.push_back(fmt::format("{} {:.1f} %", shares[i].limit.name, 100 * shares[i].share));
+  }
+  std::string sentence =
+      fmt::format("{} of the critical path; {} acts on the first", fmt::join(parts, ", "), shares[0].limit.parameter);
+  if (shares.size() > 1) sentence += fmt::format(", {} on the second", shares[1].limit.parameter);
+  return sentence;
 }
 
 double no_kernel(const RunResult& result) {

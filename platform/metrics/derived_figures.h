@@ -2,9 +2,8 @@
 // Figures that are computed from other figures of a run, in every place that shows them.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "platform/metrics/run_result.h"
 
@@ -16,9 +15,15 @@ namespace bvp {
 /// The area of all components in mm2.
 [[nodiscard]] double total_area(const RunResult& result);
 
-/// The resource that was busy for the largest share of the run's cycles, and that share; nullopt if no resource was
-/// followed.
-[[nodiscard]] std::optional<std::pair<std::string, double>> limit_of(const RunResult& result);
+/// What the critical path spends time on, and its share of it.
+struct LimitShare {
+  LimitInfo limit;
+  double share = 0;
+};
+/// The parts of the path, largest first, without those that have no cycles.
+[[nodiscard]] std::vector<LimitShare> limit_shares(const LimitCycles& limits);
+/// One sentence: the largest parts, and the parameter that would shorten the first of them; empty if there are none.
+[[nodiscard]] std::string limit_sentence(const LimitCycles& limits);
 
 /// The share of the run's cycles in which no kernel was on the array.
 [[nodiscard]] double no_kernel(const RunResult& result);

@@ -22,6 +22,19 @@ Json steady_json(const std::optional<Utilisation>& steady) {
 
 }  // namespace
 
+namespace {
+
+Json limits_json(const LimitCycles& limits) {
+  Json json = Json::object();
+  const double all = limits.total();
+  for (std::size_t i = 0; i < limit_infos.size(); ++i) {
+    json[limit_infos[i].name] = all > 0 ? limits.cycles[i] / all : 0;
+  }
+  return json;
+}
+
+}  // namespace
+
 Json layer_figures(const LayerRow& row) {
   return {{"cycles", row.cycles},
           {"time_s", row.time_s},
@@ -30,7 +43,8 @@ Json layer_figures(const LayerRow& row) {
           {"dram_bytes", row.dram_read_bytes + row.dram_written_bytes},
           {"dram_read_bytes", row.dram_read_bytes},
           {"dram_written_bytes", row.dram_written_bytes},
-          {"utilisation", utilisation_json(row.utilisation)}};
+          {"utilisation", utilisation_json(row.utilisation)},
+          {"limits", limits_json(row.limits)}};
 }
 
 namespace {
@@ -72,6 +86,9 @@ Json share_denominators() {
           {"kernels.utilisation", "issue slots used over the cycles with the kernel on the array, on all PEs"},
           {"no_kernel_fraction", "cycles without a kernel on the array over all cycles of the run"},
           {"busy", "cycles at work over all cycles of the run"},
+          {"limits", "cycles of the critical path over all cycles of the run"},
+          {"layers.limits", "cycles of the critical path over those that belong to the layer"},
+          {"tasks.limits", "cycles of the critical path over those that belong to the task"},
           {"peak_fraction", "flops_per_s over peak_flops_per_s"}};
 }
 
@@ -129,8 +146,16 @@ Json array_json(const ArrayMap& map) {
 double arithmetic(const RunResult& result) { return per_second(static_cast<double>(result.work.flops), result.time_s); }
 
 Json limit_json(const RunResult& result) {
-  const auto limit = limit_of(result);
-  return limit ? Json{{"resource", limit->first}, {"busy", limit->second}} : Json(nullptr);
+  const std::vector<LimitShare> shares = limit_shares(result.activity.limits);
+  if (shares.empty()) return nullptr;
+  return {{"resource", shares[0].limit.name},
+          {"share", shares[0].share},
+          {"parameter", shares[0].limit.parameter},
+          {"sentence", limit_sentence(result.activity.limits)}};
+}
+
+Json task_json(const TaskRow& row) {
+  return {{"name", row.name}, {"cycles", row.limits.total()}, {"limits", limits_json(row.limits)}};
 }
 
 template <class Row, class Write>
@@ -238,7 +263,12 @@ const std::vector<Figure>& figures() {
        "the port carries), `scratchpad.banks`, `sequencer.configuration`, `mesh.busiest_link` (`cycle` only), "
        "`pe.UNIT` (issue, special functions and stalls of all PEs)",
        [](const RunResult& result) { return Json(result.activity.busy_shares); }},
-      {"limited_by", "1", "the part with the largest share in `busy`",
+      {"limits", "1",
+       "shares of the run's cycles by what the critical path spends them on ([how to read "
+       "it](../getting_started.md#what-limits-a-run)); they add up to 1",
+       [](const RunResult& result) { return limits_json(result.activity.limits); }},
+      {"limited_by", "1",
+       "the largest of `limits`: `resource`, `share`, the `parameter` that would shorten it, and a `sentence`",
        [](const RunResult& result) { return limit_json(result); }},
       {"share_denominators", "", "what each of these shares is a share of",
        [](const RunResult&) { return share_denominators(); }},
@@ -266,6 +296,8 @@ const std::vector<Figure>& figures() {
        [](const RunResult& result) {
          return Json(result.outside_of_layers ? layer_figures(*result.outside_of_layers) : Json(nullptr));
        }},
+      {"tasks", "", "for each task that the critical path passes, its `cycles` there, and its `limits`",
+       [](const RunResult& result) { return rows(result.tasks, task_json); }},
       {"kernels", "",
        "such figures for each kernel; `cycles` are those with it on the array. Kernels of one image whose launches "
        "overlap share what happens meanwhile in proportion to their iterations",

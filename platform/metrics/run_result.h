@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/base/types.h"
+#include "platform/metrics/limits.h"
 #include "platform/network/tensors.h"
 #include "platform/power/power_trace.h"
 
@@ -63,6 +64,13 @@ struct LayerRow {
   Utilisation utilisation;
   std::optional<double> relative_error;  ///< of the layer's output against the fp32 reference
   std::optional<double> row_error;       ///< of the worst row of that output
+  LimitCycles limits;
+};
+
+/// One of the tasks into which the compiler has divided the network.
+struct TaskRow {
+  std::string name;
+  LimitCycles limits;
 };
 
 /// The largest error of one row of a tensor, and the number of that row.
@@ -166,6 +174,7 @@ struct RunActivity {
   std::map<std::string, CycleBreakdown> units;    ///< "load", "cal", "flow", "store"
   std::map<std::string, u64> power_state_cycles;  ///< of all PEs
   std::map<std::string, double> busy_shares;      ///< see busy_shares()
+  LimitCycles limits;                             ///< of the whole run
   ArrayMap array;
 };
 
@@ -210,6 +219,7 @@ struct RunResult {
 
   std::vector<LayerRow> layers;
   std::optional<LayerRow> outside_of_layers;  ///< embedding and classifier head; names no layer
+  std::vector<TaskRow> tasks;                 ///< those on the critical path, in the network's order
   std::vector<KernelRow> kernels;
   std::vector<RegionRow> regions;  ///< the first RegionRecorder::max_regions
   u64 regions_dropped = 0;         ///< how often a further one began

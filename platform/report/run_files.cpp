@@ -38,6 +38,7 @@ Json example_summary() {
   result.not_finite.kernels.emplace_back();
   result.setup.zero_padding = " ";
   result.layers.emplace_back();
+  result.tasks.emplace_back();
   KernelRow kernel;
   kernel.issue_slots = {{"*", 1}};
   kernel.units = {{"*", reasons}};

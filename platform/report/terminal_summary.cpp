@@ -373,9 +373,7 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
   add("  kernel cycles", utilisation_text(result.activity.kernel_utilisation));
   if (result.activity.steady) add("  steady state", utilisation_text(*result.activity.steady));
   add("no kernel", percent(no_kernel(result)) + " of all cycles");
-  if (const auto limit = limit_of(result)) {
-    add("limited by", fmt::format("{}, busy {} of all cycles", limit->first, percent(limit->second)));
-  }
+  if (const std::string limits = limit_sentence(result.activity.limits); !limits.empty()) add("limited by", limits);
   for (const Figure& figure : figures()) {
     if (figure.shown == Figure::Shown::headline) add(figure.label.c_str(), figure_text(figure, result));
   }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "platform/compiler/target.h"
 #include "platform/power/power_states.h"
 #include "platform/report/statistics_json.h"
@@ -61,6 +63,52 @@ double total_of(const std::map<std::string, double>& parts) {
   return sum;
 }
 
+/// Divides cycles of the path. Those of a kernel are divided as Cal's cycles in all launches of that kernel are, and
+/// those of another one as Cal's in all kernels.
+LimitCycles limits_of(const CriticalPath::Part& part, double cycles, const RunResult& result) {
+  LimitCycles limits;
+  switch (part.work) {
+    case CriticalPath::Work::dma_read:
+      limits[Limit::dma_reads] = cycles;
+      return limits;
+    case CriticalPath::Work::dma_write:
+      limits[Limit::dma_writes] = cycles;
+      return limits;
+    case CriticalPath::Work::dma_fill:
+      limits[Limit::dma_fills] = cycles;
+      return limits;
+    case CriticalPath::Work::configuration:
+      limits[Limit::configuration] = cycles;
+      return limits;
+    case CriticalPath::Work::firmware:
+      limits[Limit::firmware] = cycles;
+      return limits;
+    case CriticalPath::Work::kernel:
+      break;
+  }
+  static const std::map<std::string, Limit> of_reason{{"issue", Limit::cal},
+                                                      {"special_function", Limit::special_functions},
+                                                      {"stall", Limit::operand_latency},
+                                                      {"wait_load", Limit::loads},
+                                                      {"wait_flow", Limit::links},
+                                                      {"wait_compute", Limit::operand_latency},
+                                                      {"wait_space", Limit::stores},
+                                                      {"wait_drain", Limit::fill_and_drain},
+                                                      {"wait_launch", Limit::fill_and_drain},
+                                                      {"idle", Limit::idle_pes}};
+  const auto row = std::find_if(result.kernels.begin(), result.kernels.end(), [&](const KernelRow& each) {
+    return part.kernel != nullptr && each.name == part.kernel->name;
+  });
+  const CycleBreakdown& cal = (row != result.kernels.end() ? row->units : result.activity.units).at("cal");
+  double all = 0;
+  for (const auto& [reason, count] : cal) all += static_cast<double>(count);
+  for (const auto& [reason, count] : cal) {
+    if (all > 0) limits[of_reason.at(reason)] += cycles * static_cast<double>(count) / all;
+  }
+  if (all == 0) limits[Limit::fill_and_drain] = cycles;
+  return limits;
+}
+
 /// Makes one pass over the measurements; every function fills in some parts of the result.
 class Collector {
  public:
@@ -74,6 +122,7 @@ class Collector {
     collect_whole_run();
     collect_kernels();
     collect_layers();
+    collect_limits();
   }
 
  private:
@@ -217,6 +266,24 @@ class Collector {
       row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
       result_.energy.by_layer_j[fmt::format("layers.{}", layer)] = row.energy_j;
       result_.layers.push_back(std::move(row));
+    }
+  }
+
+  void collect_limits() {
+    const std::vector<TaskInfo>& tasks = measured_.network.tasks;
+    std::map<u32, LimitCycles> by_task;
+    for (const auto& [part, cycles] : measured_.path.to(result_.cycles)) {
+      const LimitCycles limits = limits_of(part, static_cast<double>(cycles), result_);
+      result_.activity.limits += limits;
+      if (part.task < tasks.size()) by_task[part.task] += limits;
+    }
+    for (const auto& [task, limits] : by_task) {
+      result_.tasks.push_back({tasks[task].name, limits});
+      const u32 layer = tasks[task].layer;
+      if (layer == layer_none && result_.outside_of_layers) result_.outside_of_layers->limits += limits;
+      for (LayerRow& row : result_.layers) {
+        if (row.index == layer) row.limits += limits;
+      }
     }
   }
 

@@ -5,6 +5,7 @@
 #include "models/power/area_table.h"
 #include "models/power/energy_table.h"
 #include "platform/metrics/run_result.h"
+#include "platform/run/critical_path.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/run/region_recorder.h"
 #include "platform/scenario/scenario.h"
@@ -18,6 +19,8 @@ struct Measurements {
   const Soc& soc;
   const KernelRecorder& kernels;
   const RegionRecorder& regions;
+  const CriticalPath& path;
+  const CompiledNetwork& network;
   const EnergyTable& table;
   const MachineSize& size;
 };

@@ -119,7 +119,8 @@ RunResult run_scenario(const Scenario& scenario, const RunRequest& request) {
     result.failure = std::move(end.failure);
     result.firmware_exit_code = end.firmware_exit_code;
     result.host.seconds = end.host_seconds;
-    collect({scenario, *soc, session.kernels(), session.regions(), table, size}, result);
+    collect({scenario, *soc, session.kernels(), session.regions(), session.path(), inputs.compiled, table, size},
+            result);
     result.not_finite = session.not_finite();
     if (data) outputs = read_outputs(*soc, scenario.network, inputs);
     SessionRecords records = session.close_records();

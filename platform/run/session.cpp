@@ -33,8 +33,10 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
       request_(request),
       kernels_(soc, inputs.compiled),
       regions_(soc),
+      path_(soc, inputs.compiled),
       estimate_(inputs.compiled, [this] { report_progress(); }) {
   kernels_.watch(soc.sequencer.commands());
+  path_.watch(soc.sequencer.commands());
   if (scenario.run.data) not_finite_.emplace(soc, inputs.compiled).watch(soc.sequencer.commands());
   SimulationControl& control = soc.simulation_control;
   connections_.push_back(control.region_began.connect([this](u32 region) { regions_.mark(true, region); }));

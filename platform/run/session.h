@@ -13,6 +13,7 @@
 #include "models/power/energy_table.h"
 #include "platform/debug/debugger.h"
 #include "platform/power/power_monitor.h"
+#include "platform/run/critical_path.h"
 #include "platform/run/kernel_recorder.h"
 #include "platform/run/loader.h"
 #include "platform/run/not_finite_recorder.h"
@@ -65,6 +66,7 @@ class Session {
 
   [[nodiscard]] const KernelRecorder& kernels() const { return kernels_; }
   [[nodiscard]] const RegionRecorder& regions() const { return regions_; }
+  [[nodiscard]] const CriticalPath& path() const { return path_; }
   [[nodiscard]] NotFiniteResults not_finite() const { return not_finite_ ? not_finite_->found() : NotFiniteResults{}; }
 
  private:
@@ -85,6 +87,7 @@ class Session {
   const RunRequest& request_;
   KernelRecorder kernels_;
   RegionRecorder regions_;
+  CriticalPath path_;
   std::optional<NotFiniteRecorder> not_finite_;  // only in runs with data
   ProgressEstimate estimate_;
   RunProgress progress_;

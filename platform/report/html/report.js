@@ -27,7 +27,7 @@ function cards(run) {
     ["utilisation.cal", "Cal issue slots used, of all cycles of the run", percent(s.utilisation.cal), s.utilisation.cal],
     ["utilisation_kernels.cal", "Cal issue slots used, of cycles with a kernel", percent(s.utilisation_kernels.cal), s.utilisation_kernels.cal],
     ["no_kernel_fraction", "of all cycles without a kernel on the array", percent(s.no_kernel_fraction), s.no_kernel_fraction],
-    ["limited_by.busy", s.limited_by === null ? "busiest part, not known" : `busiest part: ${s.limited_by.resource}; share of all cycles`, s.limited_by === null ? "-" : percent(s.limited_by.busy), s.limited_by === null ? "-" : s.limited_by.busy],
+    ["limited_by.share", s.limited_by === null ? "what limits, not known" : `what limits: ${s.limited_by.sentence}`, s.limited_by === null ? "-" : percent(s.limited_by.share), s.limited_by === null ? "-" : s.limited_by.share],
     ["verification.relative_error", s.verification.checked ? (s.verification.bit_exact ? "error; every bit as the reference"
       : "error; bits differ from the reference") : "not verified",
     s.verification.checked ? exponential(s.verification.relative_error) : "-", s.verification.relative_error],
