@@ -14,7 +14,33 @@ static struct {
   bool active;
 } held;
 
-static void send(char c) { mmio_write32(BVP_UART_BASE + BVP_UART_TXDATA, (uint8_t)c); }
+static uint8_t read_register(uint32_t offset) { return mmio_read8(BVP_UART_BASE + offset); }
+static void write_register(uint32_t offset, uint32_t value) { mmio_write8(BVP_UART_BASE + offset, (uint8_t)value); }
+
+static bool line_status(uint32_t mask) { return (read_register(BVP_UART_LSR) & mask) != 0; }
+
+/* Characters of 8 bits, and FIFOs of 16 characters. The divisor latch is left alone: the model sends at once. */
+static void set_up(void) {
+  enum { eight_bits = 3 };
+  static bool done;
+  if (done) return;
+  done = true;
+  write_register(BVP_UART_LCR, eight_bits);
+  write_register(BVP_UART_FCR, BVP_UART_FCR_ENABLE_MASK);
+}
+
+static void send(char c) {
+  enum { fifo_depth = 16 };
+  static uint32_t room; /* in the FIFO, for certain */
+  if (room == 0) {
+    set_up();
+    while (!line_status(BVP_UART_LSR_THRE_MASK)) {
+    }
+    room = fifo_depth;
+  }
+  write_register(BVP_UART_THR, (uint8_t)c);
+  --room;
+}
 
 void uart_put(char c) {
   if (!held.active) {
@@ -55,8 +81,13 @@ void uart_release(void) {
 }
 
 int uart_get(void) {
-  if ((mmio_read32(BVP_UART_BASE + BVP_UART_STATUS) & BVP_UART_STATUS_RX_READY_MASK) == 0) return -1;
-  return (int)(mmio_read32(BVP_UART_BASE + BVP_UART_RXDATA) & 0xff);
+  set_up();
+  return line_status(BVP_UART_LSR_DR_MASK) ? read_register(BVP_UART_RBR) : -1;
+}
+
+void uart_receive_interrupt(bool on) {
+  set_up();
+  write_register(BVP_UART_IER, on ? BVP_UART_IER_ERBFI_MASK : 0);
 }
 
 static int stream_put(char c, FILE* stream) {

@@ -41,6 +41,10 @@ class RiscvEngine {
   bool map(u64 base, u64 bytes, u8* data, bool writable);
   /// From now on the page of this address does not become RAM: map() takes the memory around it. Call it before map().
   void leave_out(u64 address) { left_out_ = address / page_bytes * page_bytes; }
+  /// Restricts the RAM from now on. @param boundaries  addresses, multiples of page_bytes, between which rights are the
+  /// same
+  /// @param rights  of an address: 1 to read it, 2 to write it, 4 to execute it, added up
+  void protect(std::vector<u64> boundaries, std::function<unsigned(u64 address)> rights);
   /// Forgets all RAM that touches [first, last].
   void unmap(u64 first, u64 last);
   /// Whether `address` is RAM.
@@ -89,7 +93,14 @@ class RiscvEngine {
     void operator()(uc_struct* engine) const;
   };
 
+  /// A part of a region, with rights as for protect().
+  struct Segment {
+    u64 base, end;
+    unsigned rights;
+  };
+
   bool map_part(u64 base, u64 bytes, u8* data, bool writable);
+  [[nodiscard]] std::vector<Segment> segments() const;
   void open();
   void build();
   void enter_user_mode();
@@ -127,6 +138,8 @@ class RiscvEngine {
   u64 left_out_ = 1;     // a page; odd: none
   bool stale_ = true;    // the map has changed since the engine was built
   std::vector<Region> regions_;
+  std::vector<u64> boundaries_;                  // of the protection, in ascending order
+  std::function<unsigned(u64 address)> rights_;  // empty: all
   u64 pc_ = 0;
 
   std::vector<BasicBlock> blocks_;                // direct-mapped by address
