@@ -29,30 +29,53 @@ static void set_up(void) {
   write_register(BVP_UART_FCR, BVP_UART_FCR_ENABLE_MASK);
 }
 
-static void send(char c) {
+/* Characters that the transmitter's FIFO takes for certain. */
+static uint32_t room;
+
+static void __attribute__((noinline, cold)) await_room(void) {
   enum { fifo_depth = 16 };
-  static uint32_t room; /* in the FIFO, for certain */
-  if (room == 0) {
-    set_up();
-    while (!line_status(BVP_UART_LSR_THRE_MASK)) {
-    }
-    room = fifo_depth;
+  set_up();
+  while (!line_status(BVP_UART_LSR_THRE_MASK)) {
   }
-  write_register(BVP_UART_THR, (uint8_t)c);
-  --room;
+  room = fifo_depth;
 }
 
-void uart_put(char c) {
-  if (!held.active) {
-    send(c);
-    return;
+static inline void send(char c) {
+  if (room == 0) await_room();
+  --room;
+  write_register(BVP_UART_THR, (uint8_t)c);
+}
+
+static void send_text(const char* text, uint32_t count) {
+  while (count != 0) {
+    if (room == 0) await_room();
+    const char* const end = text + (count < room ? count : room);
+    room -= (uint32_t)(end - text);
+    count -= (uint32_t)(end - text);
+    for (; text != end; ++text) write_register(BVP_UART_THR, (uint8_t)*text);
   }
+}
+
+static inline void hold(char c) {
   if (held.end - held.first == held_size) uart_send_held();
   held_text[held.end++ % held_size] = c;
 }
 
+void uart_put(char c) {
+  if (held.active)
+    hold(c);
+  else
+    send(c);
+}
+
 void uart_write(const char* text) {
-  for (; *text != '\0'; ++text) uart_put(*text);
+  if (!held.active) {
+    const char* end = text;
+    while (*end != '\0') ++end;
+    send_text(text, (uint32_t)(end - text));
+    return;
+  }
+  for (; *text != '\0'; ++text) hold(*text);
 }
 
 void uart_write_number(uint64_t number) {
@@ -75,7 +98,11 @@ bool uart_send_held(void) {
 }
 
 void uart_release(void) {
-  while (uart_send_held()) {
+  while (held.first != held.end) {
+    const uint32_t begin = held.first % held_size, count = held.end - held.first;
+    const uint32_t straight = count < held_size - begin ? count : held_size - begin;
+    send_text(held_text + begin, straight);
+    held.first += straight;
   }
   held.active = false;
 }

@@ -319,7 +319,9 @@ bool Cpu::write_csr(unsigned csr, u64 value) {
   }
   const PhysicalMemoryProtection& protection = csrs_.protection();
   if (written == MachineCsrs::Written::protection_changed && protection.in_force()) {
-    engine_.protect(protection.boundaries(), [&protection](u64 address) { return protection.rights(address); });
+    engine_.protect(protection.boundaries(), [&protection](u64 address) {
+      return protection.rights(address) == PhysicalMemoryProtection::all_rights;
+    });
   }
   return written != MachineCsrs::Written::refused;
 }

@@ -14,9 +14,15 @@ constexpr u64 last_address = ~u64{0};
 /// A configuration of which only what is implemented is kept.
 u8 legal(u8 value) {
   using Pmp = PhysicalMemoryProtection;
-  u8 kept = value & (lock | mode_bits | Pmp::all_rights);
-  if ((kept & Pmp::read) == 0) kept &= static_cast<u8>(~Pmp::write);  // writing without reading is reserved
-  constexpr u8 four_bytes = 2U << mode_shift;                         // a region below the grain
+  u8 kept = value & (lock | mode_bits);
+  const unsigned asked = value & Pmp::all_rights;
+  const bool reserved = (asked & (Pmp::read | Pmp::write)) == Pmp::write;
+  if (asked == Pmp::read) {
+    kept |= Pmp::read;
+  } else if (asked != 0 && !reserved) {
+    kept |= Pmp::all_rights;
+  }
+  constexpr u8 four_bytes = 2U << mode_shift;  // a region below the grain
   if ((kept & mode_bits) == four_bytes) kept |= mode_bits;
   return kept;
 }

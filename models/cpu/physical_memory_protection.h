@@ -12,7 +12,7 @@ namespace bvp {
 
 /// The registers pmpcfg0 and pmpaddr0 to pmpaddr3. Machine mode, the only one here, is bound by locked entries alone;
 /// the entry of the lowest number that covers an address decides, locked or not. The smallest region is a page of 4
-/// KiB.
+/// KiB. Of the rights there are none, reading alone, and all: others become all.
 class PhysicalMemoryProtection {
  public:
   static constexpr unsigned entries = 4;

@@ -72,26 +72,25 @@ bool RiscvEngine::map_part(u64 base, u64 bytes, u8* data, bool writable) {
   return true;
 }
 
-void RiscvEngine::protect(std::vector<u64> boundaries, std::function<unsigned(u64 address)> rights) {
+void RiscvEngine::protect(std::vector<u64> boundaries, std::function<bool(u64 address)> admits) {
   boundaries_ = std::move(boundaries);
   std::sort(boundaries_.begin(), boundaries_.end());
-  rights_ = std::move(rights);
+  admits_ = std::move(admits);
   stale_ = true;
 }
 
-/// The regions, divided where rights change; what may not be accessed at all is left out.
 std::vector<RiscvEngine::Segment> RiscvEngine::segments() const {
   std::vector<Segment> parts;
   for (const Region& region : regions_) {
     for (u64 base = region.base; base < region.end();) {
       const auto next = std::upper_bound(boundaries_.begin(), boundaries_.end(), base);
       const u64 end = next == boundaries_.end() ? region.end() : std::min(*next, region.end());
-      const unsigned rights = (region.writable ? 7 : 5) & (rights_ ? rights_(base) : 7);
-      const bool joins = !parts.empty() && parts.back().end == base && parts.back().rights == rights;
-      if (joins) {
+      const bool admitted = !admits_ || admits_(base);
+      const bool joins = !parts.empty() && parts.back().end == base && parts.back().writable == region.writable;
+      if (admitted && joins) {
         parts.back().end = end;
-      } else if (rights != 0) {
-        parts.push_back({base, end, rights});
+      } else if (admitted) {
+        parts.push_back({base, end, region.writable});
       }
       base = end;
     }
@@ -207,9 +206,9 @@ void RiscvEngine::enter_user_mode() {
     top = address;
   };
   for (const Segment& segment : segments()) {
-    const u64 top_of_range = u64{1} << 3;
+    const u64 top_of_range = u64{1} << 3, rights = segment.writable ? 7 : 5;
     if (segment.base != top || entry == 0) add_entry(segment.base, 0);
-    add_entry(segment.end, top_of_range | segment.rights);
+    add_entry(segment.end, top_of_range | rights);
   }
   write_csr(0x3a0, configuration[0]);
   write_csr(0x3a2, configuration[1]);
@@ -357,7 +356,7 @@ bool RiscvEngine::must_stop_at(u32 instruction) const {
 u8* RiscvEngine::writable_memory(u64 address, u64 bytes) const {
   const Region* const region = find_region(address);
   const bool inside = region != nullptr && region->writable && address % bytes == 0 &&
-                      region->end() - address >= bytes && (!rights_ || (rights_(address) & 3) == 3);
+                      region->end() - address >= bytes && (!admits_ || admits_(address));
   return inside ? region->data + (address - region->base) : nullptr;
 }
 

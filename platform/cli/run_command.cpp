@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Defines the command `butterfly-vp run`.
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -254,6 +255,14 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
   return result.passed() && uart_failure.empty() ? exit_passed : exit_failed;
 }
 
+/// Whether what goes to the standard error comes out behind the standard output, as on a terminal.
+bool standard_streams_are_one() {
+  struct stat output {
+  }, error{};
+  return fstat(STDOUT_FILENO, &output) == 0 && fstat(STDERR_FILENO, &error) == 0 && output.st_dev == error.st_dev &&
+         output.st_ino == error.st_ino;
+}
+
 /// The text of a bare program goes to the standard output, or to the file of --uart.
 int run_bare_command(const RunCommand& command) {
   // A bare program needs only the SoC of a scenario: this one has the default.
@@ -263,8 +272,9 @@ int run_bare_command(const RunCommand& command) {
   UartConnection uart(command.uart);
   std::optional<OutputFile> output;
   bool line_open = false;
+  const bool notes_follow = standard_streams_are_one();
   const auto end_line = [&] {
-    if (std::exchange(line_open, false)) std::putchar('\n');
+    if (std::exchange(line_open, false) && notes_follow) std::putchar('\n');
     std::fflush(stdout);
   };
   const std::unique_ptr<LocalServer> gdb = gdb_server(command);

@@ -268,7 +268,7 @@ handler:
         # Without symbols the numbers stay.
         subprocess.run(["riscv64-unknown-elf-strip", "p.elf"], cwd=self.path, check=True)
         returncode, _, errors = self.run_program("--set", "run.time_limit_s=0.001")
-        self.assertIn("reached at pc 0x8000", errors)
+        self.assertIn("the CPU sleeps in WFI at pc 0x8000", errors)
 
     def test_mistakes(self):
         self.build("_start: j .\n")
@@ -329,7 +329,7 @@ standard devices: done
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, **more)
 
     def test_input_from_a_file(self):
-        (self.path / "line").write_text("hello\nand more\n")
+        (self.path / "line").write_text("hello\n")
         runs = [self.run_it("--uart-input", "file:line") for _ in range(2)]
         for done in runs:
             self.assertEqual((done.returncode, done.stdout), (0, self.EXPECTED), done.stderr)

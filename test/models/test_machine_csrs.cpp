@@ -111,6 +111,9 @@ TEST_CASE("machine csrs: entries of the protection keep what the architecture le
   CHECK(set(pmpcfg0, 0x10) == 0x18);  // NA4 is smaller than a page
   CHECK(set(pmpcfg0, 0x02) == 0x00);  // writing without reading is reserved
   CHECK(set(pmpcfg0, 0x67) == 0x07);
+  CHECK(set(pmpcfg0, 0x01) == 0x01);
+  for (const u64 more : {3, 4, 5}) CHECK(set(pmpcfg0, more) == 0x07);
+  CHECK(set(pmpcfg0, 0x06) == 0x00);
   CHECK(set(pmpcfg0, 0x0f0f0f0f0f0f0f0f) == 0x0f0f0f0f);  // four entries
 
   // Entry 1 is locked, from the address of entry 0 on: both addresses stay.
