@@ -22,10 +22,8 @@ int main(void) {
   for (uint64_t i = 0; i < words; ++i) source[i] = i * UINT64_C(0x9e3779b97f4a7c15);
   if (!sequencer_init(&seq, ring, ring_entries)) return stopped();
 
-  const struct bvp_dma_descriptor descriptor = {.source = (uintptr_t)source,
-                                                .destination = (uintptr_t)destination,
-                                                .length = sizeof source,
-                                                .count = {1, 1, 1}};
+  const struct bvp_dma_descriptor descriptor = {
+      .source = (uintptr_t)source, .destination = (uintptr_t)destination, .length = sizeof source, .count = {1, 1, 1}};
   struct bvp_command* command = sequencer_next(&seq);
   sequencer_command_clear(command, BVP_OPCODE_DMA, 1);
   memcpy(command->registers, &descriptor, sizeof descriptor);

@@ -14,10 +14,8 @@ static uint8_t source[bytes], destination[bytes];
 static struct sequencer seq;
 
 static bool copy(const char* name, bool interrupt) {
-  const struct bvp_dma_descriptor descriptor = {.source = (uintptr_t)source,
-                                                .destination = (uintptr_t)destination,
-                                                .length = bytes,
-                                                .count = {1, 1, 1}};
+  const struct bvp_dma_descriptor descriptor = {
+      .source = (uintptr_t)source, .destination = (uintptr_t)destination, .length = bytes, .count = {1, 1, 1}};
   struct bvp_command* command = sequencer_next(&seq);
   if (command == NULL) return false;
   sequencer_command_clear(command, BVP_OPCODE_DMA, 1);

@@ -9,8 +9,8 @@
 
 static struct sequencer seq;
 
-/* Does `count` steps and waits for them. A step's command is that of tile (0, 0, 0); without semaphores, because nothing
- * runs beside it. */
+/* Does `count` steps and waits for them. A step's command is that of tile (0, 0, 0); without semaphores, because
+ * nothing runs beside it. */
 static bool do_steps(const char* name, const struct bvp_step* steps, uint32_t count, bool only_tile) {
   const uint64_t begin = cycle_count();
   sequencer_ticket ticket = 0;

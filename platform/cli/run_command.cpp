@@ -188,6 +188,19 @@ struct Connections {
   std::unique_ptr<LocalServer> gdb;  ///< null: no gdb
 };
 
+/// Completes the firmware's text. Returns why the file of --uart could not be written; empty: it was, or there is none.
+std::string finish_text(UartSink& uart, Connections& connections, Provenance& provenance) {
+  uart.end_line();
+  connections.uart.close();
+  uart.commit_log();
+  try {
+    if (const auto& file = connections.uart.text_file()) provenance.uart_file = uart.close_file(*file);
+  } catch (const std::runtime_error& error) {
+    return fmt::format("what the firmware printed: {}", error.what());
+  }
+  return {};
+}
+
 int run_into(ResultDirectory& directory, const RunCommand& command, const Scenario& scenario, Provenance provenance,
              Connections& connections) {
   const std::optional<std::string>& file = connections.uart.text_file();
@@ -222,15 +235,7 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
     result = run_scenario(scenario, request);
   }
 
-  uart->end_line();
-  connections.uart.close();
-  uart->commit_log();
-  std::string uart_failure;
-  try {
-    if (file) provenance.uart_file = uart->close_file(*file);
-  } catch (const std::runtime_error& error) {
-    uart_failure = fmt::format("what the firmware printed: {}", error.what());
-  }
+  const std::string uart_failure = finish_text(*uart, connections, provenance);
   if (!scenario.record.statistics) result.records.statistics = nullptr;
   provenance.files = directory.kept_files(result.passed());
   write_run(directory.new_results(), result, scenario.network,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// C++ without exceptions: constructors before main, virtual functions, new and delete, destructors and atexit behind main.
+// C++ without exceptions: constructors before main, virtual functions, new and delete, destructors and atexit behind
+// main.
 #include <stdio.h>
 #include <stdlib.h>
 
