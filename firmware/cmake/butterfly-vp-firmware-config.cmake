@@ -4,7 +4,8 @@
 #   butterfly_vp_firmware(TARGET [MEMORY boot_ram|dram] [PRINTF integer|float|double] [STACK_BYTES N])
 #
 # makes an executable a program of the platform: it is compiled for its CPU and linked with boot code, HAL, driver and
-# runtime into the boot RAM (the default), or into the DRAM for runs without a network.
+# runtime into the boot RAM (the default), or into the DRAM for runs without a network. The project has the language C, and
+# CXX if it uses that.
 
 include(${CMAKE_CURRENT_LIST_DIR}/flags.cmake)
 get_filename_component(BUTTERFLY_VP_SDK ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
@@ -41,6 +42,8 @@ function(butterfly_vp_firmware target)
     message(FATAL_ERROR "butterfly_vp_firmware(${target}): PRINTF is '${GIVEN_PRINTF}'; expected integer, float or double")
   endif()
   target_link_libraries(${target} PRIVATE butterfly-vp::firmware)
+  # The C++ compiler would link a C++ library, and there is none.
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
   target_link_options(${target} PRIVATE ${FIRMWARE_PRINTF_${GIVEN_PRINTF}} -L${BUTTERFLY_VP_SDK}/lib
                       -T${script_${GIVEN_MEMORY}})
   if(GIVEN_STACK_BYTES)

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cstdint>
 #include <string>
 
-#include "models/base/types.h"
 #include "platform/support/input_error.h"
 
 namespace bvp {
@@ -16,7 +16,7 @@ namespace bvp {
 /// @throws InputError  the text is no port, or `make` says why it cannot be used
 template <class Make>
 auto at_port(const std::string& option, const std::string& text, Make make) {
-  u16 port = 0;
+  std::uint16_t port = 0;
   const char* const end = text.data() + text.size();
   const auto [parsed, error] = std::from_chars(text.data(), end, port);
   if (error != std::errc{} || parsed != end) {
