@@ -41,7 +41,11 @@ class Applications(unittest.TestCase):
         printed = self.application("hello", 0, "--set", "verify.enabled=false")
         self.assertIn("hello from RV64", printed)
         self.assertIn("copied 8192 bytes by DMA", printed)
-        self.assertEqual(self.summary()["firmware_exit_code"], 0)
+        summary = self.summary()
+        self.assertEqual(summary["firmware_exit_code"], 0)
+        # It has run no kernel of the network, so its cycles are those of no layer.
+        self.assertEqual(summary["layers"], [])
+        self.assertEqual(summary["outside_of_layers"]["cycles"], summary["cycles"])
 
     def test_network_reports_its_tasks(self):
         printed = self.application("network", 0)
