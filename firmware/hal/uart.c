@@ -32,7 +32,10 @@ static void set_up(void) {
 /* Characters that the transmitter's FIFO takes for certain. */
 static uint32_t room;
 
-static void __attribute__((noinline, cold)) await_room(void) {
+/* What is seldom needed is apart, so that the functions that send or hold a character save no registers. */
+#define SELDOM __attribute__((noinline, cold))
+
+SELDOM static void await_room(void) {
   enum { fifo_depth = 16 };
   set_up();
   while (!line_status(BVP_UART_LSR_THRE_MASK)) {
@@ -40,10 +43,21 @@ static void __attribute__((noinline, cold)) await_room(void) {
   room = fifo_depth;
 }
 
-static inline void send(char c) {
-  if (room == 0) await_room();
+static inline void send_into_room(char c) {
   --room;
   write_register(BVP_UART_THR, (uint8_t)c);
+}
+
+SELDOM static void send_when_empty(char c) {
+  await_room();
+  send_into_room(c);
+}
+
+static inline void send(char c) {
+  if (room == 0)
+    send_when_empty(c);
+  else
+    send_into_room(c);
 }
 
 static void send_text(const char* text, uint32_t count) {
@@ -56,9 +70,18 @@ static void send_text(const char* text, uint32_t count) {
   }
 }
 
+static inline void hold_in_place(char c) { held_text[held.end++ % held_size] = c; }
+
+SELDOM static void hold_when_full(char c) {
+  uart_send_held();
+  hold_in_place(c);
+}
+
 static inline void hold(char c) {
-  if (held.end - held.first == held_size) uart_send_held();
-  held_text[held.end++ % held_size] = c;
+  if (held.end - held.first == held_size)
+    hold_when_full(c);
+  else
+    hold_in_place(c);
 }
 
 void uart_put(char c) {
