@@ -23,16 +23,32 @@ _start:
   addi t0, t0, 8
   j 1b
 2:
+  la s0, __init_array_start
+  la s1, __init_array_end
+3:
+  bgeu s0, s1, 4f
+  ld t0, 0(s0)
+  jalr t0
+  addi s0, s0, 8
+  j 3b
+4:
   csrsi mstatus, 8
   call main
-  tail exit_simulation
+  tail exit
 
-  /* Entry of interrupts and exceptions: saves the registers that a C function may change, and continues where trap_dispatch
-   says. */
+  /* Entry of interrupts and exceptions: saves the registers that a C function may change, and continues where
+     trap_dispatch says. If sp lies in the megabyte below the stack, or too near to its end for the registers, there is
+     nowhere to save them. */
   .section .text.trap, "ax"
   .balign 4
   .global trap_vector
 trap_vector:
+  csrw mscratch, t0
+  la t0, __stack_overflow_start
+  sub t0, sp, t0
+  srli t0, t0, 20
+  beqz t0, overflow
+  csrr t0, mscratch
   addi sp, sp, -128
   sd ra, 0(sp)
   sd t0, 8(sp)
@@ -73,3 +89,15 @@ trap_vector:
   ld t6, 120(sp)
   addi sp, sp, 128
   mret
+
+overflow:
+  mv a2, sp
+  la sp, overflow_stack_top
+  csrr a0, mcause
+  csrr a1, mepc
+  call stack_overflow
+
+  .section .noinit.overflow_stack, "aw", @nobits
+  .balign 16
+  .skip 4096
+overflow_stack_top:

@@ -19,6 +19,9 @@
 #include <stdint.h>
 
 #include "bvp_hw.h"
+#include "hal/linkage.h"
+
+HAL_BEGIN_DECLARATIONS
 
 /* A command: its unit (BVP_UNIT_INDEX_...) in the upper bits, in the lower ones how many commands the unit has
  * completed when this one is done. */
@@ -130,5 +133,7 @@ struct sequencer_error sequencer_error_status(const struct sequencer* seq);
 
 /* Prints it on the UART. */
 void sequencer_print_error(const struct sequencer* seq);
+
+HAL_END_DECLARATIONS
 
 #endif

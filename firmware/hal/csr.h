@@ -16,6 +16,7 @@
 #define CSR_CLEAR(name, bits) __asm__ volatile("csrc " #name ", %0" ::"r"((uint64_t)(bits)) : "memory")
 
 #define MSTATUS_MIE 0x8u
+#define MIE_MSIE 0x8u
 #define MIE_MTIE 0x80u
 #define MIE_MEIE 0x800u
 

@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 #include "hal/exit.h"
+#include "hal/linkage.h"
+
+HAL_BEGIN_DECLARATIONS
 
 /* What the run was given; for the network application, the address of the network descriptor, 0: none. */
 uint64_t simulation_argument(void);
@@ -17,5 +20,7 @@ void simulation_region_end(uint32_t region);
 
 /* Tells the simulator that a task is done. */
 void simulation_progress(uint32_t task);
+
+HAL_END_DECLARATIONS
 
 #endif

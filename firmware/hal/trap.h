@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hal/linkage.h"
+
+HAL_BEGIN_DECLARATIONS
+
 struct trap {
   uint64_t cause; /* mcause */
   uint64_t pc;    /* mepc: the instruction that trapped; the handler may change where to go on */
@@ -35,5 +39,7 @@ void trap_set_handler(trap_handler handler);
 void sleep_until_interrupt(void);
 
 const char* trap_cause_text(uint64_t cause);
+
+HAL_END_DECLARATIONS
 
 #endif

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The UART; stdin, stdout and stderr go through it. */
+/* The UART, a 16550; stdin, stdout and stderr go through it. */
 #ifndef HAL_UART_H
 #define HAL_UART_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "hal/linkage.h"
+
+HAL_BEGIN_DECLARATIONS
 
 /* Sends a character, or adds it to the text that is held back. */
 void uart_put(char c);
@@ -23,5 +27,9 @@ void uart_release(void);
 
 /* The next character received, -1: none. */
 int uart_get(void);
+/* Whether the UART interrupts (line BVP_IRQ_UART) while characters wait for uart_get. */
+void uart_receive_interrupt(bool on);
+
+HAL_END_DECLARATIONS
 
 #endif

@@ -52,6 +52,9 @@
 
 #include "bvp_hw.h"
 #include "driver/sequencer.h"
+#include "hal/linkage.h"
+
+HAL_BEGIN_DECLARATIONS
 
 enum network_semaphore {
   network_semaphore_free = 0, /* + half */
@@ -92,5 +95,7 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
  * descriptor or index the tasks before the fault may have run, and the accelerator may still be at work. */
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer);
+
+HAL_END_DECLARATIONS
 
 #endif

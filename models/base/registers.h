@@ -62,14 +62,16 @@ class RegisterField {
   std::string description_;
 };
 
-/// One 32-bit register, or an array of `count` consecutive ones:
+/// One register of the bank's width, or an array of `count` consecutive ones:
 /// `Register tail_{&bank_, "TAIL", 0x10, RegisterAccess::read_write, 0, "What it is."};`
 /// It holds a value of its own; callbacks replace or follow what an access does to it. A callback of an array may take
 /// the element's index as its first parameter.
 class Register {
  public:
+  /// @param selected  the register answers only while this returns true, and then goes before others at its offset;
+  ///                  empty: always. Without it, a register shares its offset at most with one of the other direction.
   Register(RegisterBank* bank, std::string name, u64 offset, RegisterAccess access, u32 reset, std::string description,
-           u32 count = 1);
+           u32 count = 1, std::function<bool()> selected = {});
   Register(const Register&) = delete;
   Register& operator=(const Register&) = delete;
 
@@ -135,6 +137,7 @@ class Register {
 
   void add(const RegisterField* field, u32 reset);
   [[nodiscard]] u32 peek(u32 index) const { return read_ ? read_(index) : values_[index]; }
+  [[nodiscard]] bool shares_offset_with(const Register& other) const;
   u32 read(u32 index);
   void write(u32 index, u32 value);
 
@@ -146,22 +149,24 @@ class Register {
   std::string description_;
   std::vector<const RegisterField*> fields_;
   std::vector<u32> values_;
+  std::function<bool()> selected_;
   std::function<u32(u32 index)> read_;
   IndexedWrite after_read_, write_;
 };
 
-/// The registers of one model, by offset. An access covers one or more adjacent words of 4 bytes, lowest first; all of
-/// them must be registers that allow the access. models/transport/register_target.h checks that and serves sockets.
+/// The registers of one model, by offset: words of 4 bytes, or bytes. An access covers one or more adjacent registers,
+/// lowest first; all of them must allow the access. models/transport/register_target.h checks that and serves sockets.
 class RegisterBank {
  public:
   /// @param name     the name of the module that has the registers, for errors
   /// @param latency  what an access costs at this target
-  explicit RegisterBank(std::string name, sc_core::sc_time latency = sc_core::SC_ZERO_TIME)
-      : name_(std::move(name)), latency_(latency) {}
+  /// @param register_bytes  the width of each register: 4 or 1
+  explicit RegisterBank(std::string name, sc_core::sc_time latency = sc_core::SC_ZERO_TIME, u32 register_bytes = 4)
+      : name_(std::move(name)), latency_(latency), register_bytes_(register_bytes) {}
   RegisterBank(const RegisterBank&) = delete;
   RegisterBank& operator=(const RegisterBank&) = delete;
 
-  /// Whether all of [offset, offset + bytes) are registers; both are multiples of 4.
+  /// Whether all of [offset, offset + bytes) are registers; both are multiples of the registers' width.
   [[nodiscard]] bool mapped(u64 offset, u32 bytes) const;
   /// Whether all of them, which are mapped, can be read or written.
   [[nodiscard]] bool readable(u64 offset, u32 bytes) const;
@@ -175,6 +180,7 @@ class RegisterBank {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] sc_core::sc_time latency() const { return latency_; }
+  [[nodiscard]] u32 register_bytes() const { return register_bytes_; }
   /// In the order of declaration.
   [[nodiscard]] const std::vector<Register*>& registers() const { return registers_; }
   [[nodiscard]] Register* find(const std::string& name) const;
@@ -187,17 +193,20 @@ class RegisterBank {
     Register* owner;
     u32 index;
   };
+  enum class Direction { read, write };
 
   void add(Register* added);
-  [[nodiscard]] std::optional<Word> find_word(u64 offset) const;
+  /// The register there that answers: of two that share the offset the one for this direction.
+  [[nodiscard]] std::optional<Word> find_word(u64 offset, Direction direction = Direction::read) const;
   template <class Predicate>
-  [[nodiscard]] bool all_words(u64 offset, u32 bytes, Predicate predicate) const;
+  [[nodiscard]] bool all_words(u64 offset, u32 bytes, Direction direction, Predicate predicate) const;
 
   std::string name_;
   sc_core::sc_time latency_;
+  u32 register_bytes_;
   sc_core::sc_time access_delay_;
   std::vector<Register*> registers_;
-  std::map<u64, Register*> by_offset_;
+  std::multimap<u64, Register*> by_offset_;
 };
 
 }  // namespace bvp

@@ -29,6 +29,7 @@ Cpu::Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGrou
     : sc_module(name),
       data("data"),
       timer_irq("timer_irq"),
+      software_irq("software_irq"),
       external_irq("external_irq"),
       quantum_(parameters.quantum_s, sc_core::SC_SEC),
       instruction_time_(
@@ -52,7 +53,8 @@ void Cpu::start_of_simulation() {
 }
 
 void Cpu::run() {
-  lines_changed_ = timer_irq.value_changed_event() | external_irq.value_changed_event();
+  lines_changed_ =
+      timer_irq.value_changed_event() | software_irq.value_changed_event() | external_irq.value_changed_event();
   while (!halted()) {
     if (!take_interrupt() && !execute()) return;
     if (ahead_ >= quantum_) synchronise();
@@ -191,6 +193,7 @@ void Cpu::finish_memory_access(u64 cause, u32 instruction) {
     return take_exception(access->writes() ? riscv::store_misaligned : riscv::load_misaligned, address);
   }
   const u64 fault = access->writes() ? riscv::store_access_fault : riscv::load_access_fault;
+  if (!permitted(*access, address)) return take_exception(fault, address);
   const bool is_atomic =
       access->kind == riscv::MemoryAccess::Kind::atomic || access->kind == riscv::MemoryAccess::Kind::load_reserved;
   if (is_atomic) {
@@ -239,7 +242,8 @@ void Cpu::finish_system_instruction(u32 instruction) {
 // Traps
 
 u64 Cpu::pending() const {
-  return (timer_irq.read() ? MachineCsrs::mie_timer : 0) | (external_irq.read() ? MachineCsrs::mie_external : 0);
+  return (timer_irq.read() ? MachineCsrs::mie_timer : 0) | (software_irq.read() ? MachineCsrs::mie_software : 0) |
+         (external_irq.read() ? MachineCsrs::mie_external : 0);
 }
 
 bool Cpu::take_interrupt() {
@@ -252,7 +256,10 @@ bool Cpu::take_interrupt() {
   if (ready == 0) return false;
   ++counted_.interrupts;
   last_exception_ = {};
-  enter_trap((ready & MachineCsrs::mie_external) != 0 ? riscv::external_interrupt : riscv::timer_interrupt, 0);
+  u64 cause = riscv::timer_interrupt;
+  if ((ready & MachineCsrs::mie_software) != 0) cause = riscv::software_interrupt;
+  if ((ready & MachineCsrs::mie_external) != 0) cause = riscv::external_interrupt;
+  enter_trap(cause, 0);
   return true;
 }
 
@@ -310,7 +317,20 @@ bool Cpu::write_csr(unsigned csr, u64 value) {
     // With interrupts enabled, the firmware is no longer in a handler.
     if (csrs_.interrupts_enabled()) last_exception_ = {};
   }
+  const PhysicalMemoryProtection& protection = csrs_.protection();
+  if (written == MachineCsrs::Written::protection_changed && protection.in_force()) {
+    engine_.protect(protection.boundaries(), [&protection](u64 address) {
+      return protection.rights(address) == PhysicalMemoryProtection::all_rights;
+    });
+  }
   return written != MachineCsrs::Written::refused;
+}
+
+bool Cpu::permitted(const riscv::MemoryAccess& access, u64 address) const {
+  using Pmp = PhysicalMemoryProtection;
+  unsigned needed = access.writes() ? Pmp::write : Pmp::read;
+  if (access.kind == riscv::MemoryAccess::Kind::atomic) needed = Pmp::read | Pmp::write;
+  return csrs_.protection().allows(address, access.bytes, needed);
 }
 
 // ---------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ class Cpu : public sc_core::sc_module {
 
   tlm_utils::simple_initiator_socket<Cpu> data;
   sc_core::sc_in<bool> timer_irq;
+  sc_core::sc_in<bool> software_irq;
   sc_core::sc_in<bool> external_irq;
 
   void set_reset_pc(u64 pc) { engine_.set_pc(pc); }
@@ -142,6 +143,8 @@ class Cpu : public sc_core::sc_module {
   /// Returns false if the register is read-only.
   bool write_csr(unsigned csr, u64 value);
 
+  /// Whether the protection lets the instruction make its access.
+  [[nodiscard]] bool permitted(const riscv::MemoryAccess& access, u64 address) const;
   bool transport(tlm::tlm_command command, u64 address, u8* bytes, unsigned length);
   bool request_direct_memory(u64 address);
   void invalidate_direct_memory(sc_dt::uint64 first, sc_dt::uint64 last);

@@ -6,7 +6,6 @@
 namespace bvp {
 namespace {
 
-constexpr u64 mie_software = u64{1} << 3;
 constexpr u64 mstatus_mie = u64{1} << 3, mstatus_mpie = u64{1} << 7, mstatus_mpp = u64{3} << 11;
 constexpr u64 misa_rv64imac = u64{2} << 62 | 1 << ('I' - 'A') | 1 << ('M' - 'A') | 1 << ('A' - 'A') | 1 << ('C' - 'A');
 
@@ -26,8 +25,10 @@ enum CsrNumber : unsigned {
   csr_mip = 0x344,
   csr_tselect = 0x7a0,
   csr_tinfo = 0x7a4,
-  csr_pmp_first = 0x3a0,
-  csr_pmp_last = 0x3ef,
+  csr_pmpcfg0 = 0x3a0,
+  csr_pmpcfg_last = 0x3af,
+  csr_pmpaddr0 = 0x3b0,
+  csr_pmpaddr_last = 0x3ef,
   csr_mcycle = 0xb00,
   csr_minstret = 0xb02,
   csr_mhpmcounter_first = 0xb03,
@@ -43,10 +44,15 @@ enum CsrNumber : unsigned {
 
 constexpr bool within(unsigned csr, unsigned first, unsigned last) { return first <= csr && csr <= last; }
 
-/// Registers that exist, read as 0 and ignore writes.
+constexpr bool is_protection_address(unsigned csr) {
+  return within(csr, csr_pmpaddr0, csr_pmpaddr0 + PhysicalMemoryProtection::entries - 1);
+}
+
+/// Registers that exist, read as 0 and ignore writes. The odd ones of pmpcfg belong to RV32.
 constexpr bool reads_as_zero(unsigned csr) {
   return csr == csr_mcounteren || csr == csr_mcountinhibit || within(csr, csr_mhpmevent_first, csr_mhpmevent_last) ||
-         within(csr, csr_pmp_first, csr_pmp_last) || within(csr, csr_mhpmcounter_first, csr_mhpmcounter_last) ||
+         (within(csr, csr_pmpcfg0, csr_pmpcfg_last) && csr % 2 == 0) || within(csr, csr_pmpaddr0, csr_pmpaddr_last) ||
+         within(csr, csr_mhpmcounter_first, csr_mhpmcounter_last) ||
          within(csr, csr_hpmcounter_first, csr_hpmcounter_last) || within(csr, csr_mvendorid, csr_mconfigptr) ||
          within(csr, csr_tselect, csr_tinfo);
 }
@@ -54,6 +60,10 @@ constexpr bool reads_as_zero(unsigned csr) {
 }  // namespace
 
 bool MachineCsrs::read(unsigned csr, const CpuState& cpu, u64& value) const {
+  if (is_protection_address(csr)) {
+    value = protection_.address(csr - csr_pmpaddr0);
+    return true;
+  }
   switch (csr) {
     case csr_mstatus:
       value = mstatus_mpp | (interrupts_enabled_ ? mstatus_mie : 0) | (previously_enabled_ ? mstatus_mpie : 0);
@@ -78,6 +88,9 @@ bool MachineCsrs::read(unsigned csr, const CpuState& cpu, u64& value) const {
       return true;
     case csr_mtval:
       value = mtval_;
+      return true;
+    case csr_pmpcfg0:
+      value = protection_.configuration();
       return true;
     case csr_mip:
       value = cpu.pending;
@@ -107,6 +120,10 @@ bool MachineCsrs::read(unsigned csr, const CpuState& cpu, u64& value) const {
 MachineCsrs::Written MachineCsrs::write(unsigned csr, const CpuState& cpu, u64 value) {
   const bool read_only = csr >> 10 == 3;
   if (read_only) return Written::refused;
+  if (is_protection_address(csr)) {
+    protection_.set_address(csr - csr_pmpaddr0, value);
+    return Written::protection_changed;
+  }
   switch (csr) {
     case csr_mstatus:
       interrupts_enabled_ = (value & mstatus_mie) != 0;
@@ -115,6 +132,9 @@ MachineCsrs::Written MachineCsrs::write(unsigned csr, const CpuState& cpu, u64 v
     case csr_mie:
       mie_ = value & (mie_timer | mie_external | mie_software);
       return Written::interrupts_changed;
+    case csr_pmpcfg0:
+      protection_.set_configuration(value);
+      return Written::protection_changed;
     case csr_mtvec:
       mtvec_ = value & ~u64{2};
       break;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "models/base/types.h"
+#include "models/cpu/physical_memory_protection.h"
 
 namespace bvp {
 
@@ -14,7 +15,8 @@ namespace bvp {
 /// lines are computed from what the CPU tells about itself at each access.
 class MachineCsrs {
  public:
-  static constexpr u64 mie_timer = u64{1} << 7, mie_external = u64{1} << 11;  ///< bits of mie and mip
+  /// Bits of mie and mip.
+  static constexpr u64 mie_software = u64{1} << 3, mie_timer = u64{1} << 7, mie_external = u64{1} << 11;
 
   /// The state of the CPU at an access.
   struct CpuState {
@@ -23,9 +25,10 @@ class MachineCsrs {
     u64 pending = 0;  ///< the bits that the interrupt lines set in mip
   };
   enum class Written {
-    refused,            ///< the register is read-only
-    stored,             ///< the value has been stored, or the register ignores it
-    interrupts_changed  ///< the write may have enabled an interrupt
+    refused,             ///< the register is read-only
+    stored,              ///< the value has been stored, or the register ignores it
+    interrupts_changed,  ///< the write may have enabled an interrupt
+    protection_changed   ///< the write may have changed which memory can be accessed
   };
 
   /// Sets the function that gives the value of the `time` register; without it, there is no such register.
@@ -45,6 +48,8 @@ class MachineCsrs {
   [[nodiscard]] u64 handler() const { return mtvec_ & ~u64{3}; }
   [[nodiscard]] bool has_handler() const { return mtvec_ != 0; }
 
+  [[nodiscard]] const PhysicalMemoryProtection& protection() const { return protection_; }
+
   /// Enters the handler of a trap at `pc` and returns the address at which the handler begins.
   [[nodiscard]] u64 enter_trap(u64 pc, u64 cause, u64 value);
   /// Leaves the handler, as MRET does, and returns the address at which the firmware continues.
@@ -54,6 +59,7 @@ class MachineCsrs {
   bool interrupts_enabled_ = false, previously_enabled_ = false;  // mstatus.MIE, MPIE
   u64 mie_ = 0, mtvec_ = 0, mscratch_ = 0, mepc_ = 0, mcause_ = 0, mtval_ = 0;
   u64 mcycle_offset_ = 0, minstret_offset_ = 0;
+  PhysicalMemoryProtection protection_;
   std::function<u64(const sc_core::sc_time&)> time_source_;
 };
 

@@ -72,6 +72,32 @@ bool RiscvEngine::map_part(u64 base, u64 bytes, u8* data, bool writable) {
   return true;
 }
 
+void RiscvEngine::protect(std::vector<u64> boundaries, std::function<bool(u64 address)> admits) {
+  boundaries_ = std::move(boundaries);
+  std::sort(boundaries_.begin(), boundaries_.end());
+  admits_ = std::move(admits);
+  stale_ = true;
+}
+
+std::vector<RiscvEngine::Segment> RiscvEngine::segments() const {
+  std::vector<Segment> parts;
+  for (const Region& region : regions_) {
+    for (u64 base = region.base; base < region.end();) {
+      const auto next = std::upper_bound(boundaries_.begin(), boundaries_.end(), base);
+      const u64 end = next == boundaries_.end() ? region.end() : std::min(*next, region.end());
+      const bool admitted = !admits_ || admits_(base);
+      const bool joins = !parts.empty() && parts.back().end == base && parts.back().writable == region.writable;
+      if (admitted && joins) {
+        parts.back().end = end;
+      } else if (admitted) {
+        parts.push_back({base, end, region.writable});
+      }
+      base = end;
+    }
+  }
+  return parts;
+}
+
 void RiscvEngine::unmap(u64 first, u64 last) {
   const auto touched = std::remove_if(regions_.begin(), regions_.end(), [&](const Region& region) {
     return region.base <= last && first <= region.end() - 1;
@@ -169,13 +195,20 @@ void RiscvEngine::enter_user_mode() {
     uc_reg_write(engine_.get(), UC_RISCV_REG_X0 + static_cast<int>(source), &value);
     code.push_back(csr << 20 | source << 15 | 0x1073);
   };
-  for (std::size_t i = 0; i < regions_.size(); ++i) {
-    const u64 top_of_range = u64{1} << 3;
-    const u64 rights = regions_[i].writable ? 7 : 5;
-    write_csr(0x3b0 + 2 * static_cast<unsigned>(i), regions_[i].base >> 2);
-    write_csr(0x3b1 + 2 * static_cast<unsigned>(i), regions_[i].end() >> 2);
-    const std::size_t entry = 2 * i + 1;
-    configuration[entry / 8] |= (top_of_range | rights) << (entry % 8 * 8);
+  constexpr unsigned most_entries = 16;
+  unsigned entry = 0;
+  u64 top = 0;
+  const auto add_entry = [&](u64 address, u64 setting) {
+    if (entry == most_entries) throw std::runtime_error("instruction set engine: protection has too many parts");
+    write_csr(0x3b0 + entry, address >> 2);
+    configuration[entry / 8] |= setting << (entry % 8 * 8);
+    ++entry;
+    top = address;
+  };
+  for (const Segment& segment : segments()) {
+    const u64 top_of_range = u64{1} << 3, rights = segment.writable ? 7 : 5;
+    if (segment.base != top || entry == 0) add_entry(segment.base, 0);
+    add_entry(segment.end, top_of_range | rights);
   }
   write_csr(0x3a0, configuration[0]);
   write_csr(0x3a2, configuration[1]);
@@ -322,7 +355,8 @@ bool RiscvEngine::must_stop_at(u32 instruction) const {
 
 u8* RiscvEngine::writable_memory(u64 address, u64 bytes) const {
   const Region* const region = find_region(address);
-  const bool inside = region != nullptr && region->writable && address % bytes == 0 && region->end() - address >= bytes;
+  const bool inside = region != nullptr && region->writable && address % bytes == 0 &&
+                      region->end() - address >= bytes && (!admits_ || admits_(address));
   return inside ? region->data + (address - region->base) : nullptr;
 }
 

@@ -41,6 +41,10 @@ class RiscvEngine {
   bool map(u64 base, u64 bytes, u8* data, bool writable);
   /// From now on the page of this address does not become RAM: map() takes the memory around it. Call it before map().
   void leave_out(u64 address) { left_out_ = address / page_bytes * page_bytes; }
+  /// From now on, accesses to some of the RAM stop the engine, as if it were none.
+  /// @param boundaries  addresses, multiples of page_bytes, between which `admits` gives the same answer
+  /// @param admits  whether an address can be read, written and executed
+  void protect(std::vector<u64> boundaries, std::function<bool(u64 address)> admits);
   /// Forgets all RAM that touches [first, last].
   void unmap(u64 first, u64 last);
   /// Whether `address` is RAM.
@@ -89,7 +93,14 @@ class RiscvEngine {
     void operator()(uc_struct* engine) const;
   };
 
+  /// A part of a region to which all accesses are admitted.
+  struct Segment {
+    u64 base, end;
+    bool writable;
+  };
+
   bool map_part(u64 base, u64 bytes, u8* data, bool writable);
+  [[nodiscard]] std::vector<Segment> segments() const;
   void open();
   void build();
   void enter_user_mode();
@@ -127,6 +138,8 @@ class RiscvEngine {
   u64 left_out_ = 1;     // a page; odd: none
   bool stale_ = true;    // the map has changed since the engine was built
   std::vector<Region> regions_;
+  std::vector<u64> boundaries_;              // of the protection, in ascending order
+  std::function<bool(u64 address)> admits_;  // empty: everything is admitted
   u64 pc_ = 0;
 
   std::vector<BasicBlock> blocks_;                // direct-mapped by address

@@ -21,6 +21,7 @@ enum Cause : u64 {
   store_access_fault = 7,
   call_from_user = 8,
   call_from_machine = 11,
+  software_interrupt = interrupt_flag | 3,
   timer_interrupt = interrupt_flag | 7,
   external_interrupt = interrupt_flag | 11
 };

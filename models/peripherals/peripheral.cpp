@@ -6,10 +6,10 @@
 namespace bvp {
 
 Peripheral::Peripheral(sc_core::sc_module_name name, const PeripheralParameters& parameters, const ClockDomain& clock,
-                       StatGroup& parent_stats)
+                       StatGroup& parent_stats, u32 register_bytes)
     : sc_module(name),
       target("target"),
-      bank_(this->name(), clock.to_time(static_cast<Cycle>(parameters.register_latency))),
+      bank_(this->name(), clock.to_time(static_cast<Cycle>(parameters.register_latency)), register_bytes),
       stats_(basename()) {
   target.register_b_transport(this, &Peripheral::transport);
   target.register_transport_dbg(this, &Peripheral::debug);

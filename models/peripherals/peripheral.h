@@ -26,7 +26,7 @@ class Peripheral : public sc_core::sc_module {
 
  protected:
   Peripheral(sc_core::sc_module_name name, const PeripheralParameters& parameters, const ClockDomain& clock,
-             StatGroup& parent_stats);
+             StatGroup& parent_stats, u32 register_bytes = 4);
 
   [[nodiscard]] RegisterBank& bank() { return bank_; }
   [[nodiscard]] StatGroup* stats() { return &stats_; }

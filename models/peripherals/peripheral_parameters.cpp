@@ -13,11 +13,11 @@ PeripheralParameters::PeripheralParameters(ParameterGroup* parent, std::string n
 
 UartParameters::UartParameters(ParameterGroup* parent, std::string name, std::string description)
     : PeripheralParameters(parent, std::move(name), std::move(description)),
-      receive_depth(this, "receive_depth", 1024, "characters", {1, 1048576},
-                    "Characters that wait for firmware to read them; more are dropped.",
-                    "assumption: ample for pasted text", Confidence::low) {}
+      input_after_s(this, "input_after_s", 100e-6, "s", {0, 1},
+                    "From the reset until the other end (--uart-input, --uart tcp) sends its first character.",
+                    "choice of the model: firmware has set its UART up by then", Confidence::high) {}
 
-MachineTimerParameters::MachineTimerParameters(ParameterGroup* parent, std::string name, std::string description)
+ClintParameters::ClintParameters(ParameterGroup* parent, std::string name, std::string description)
     : PeripheralParameters(parent, std::move(name), std::move(description)),
       frequency_hz(this, "frequency_hz", 10e6, "Hz", {1, 1e9},
                    "Ticks of mtime per second; the period is rounded to 1 ps.",

@@ -18,11 +18,11 @@ struct PeripheralParameters : ParameterGroup {
 struct UartParameters : PeripheralParameters {
   explicit UartParameters(ParameterGroup* parent, std::string name = "uart", std::string description = {});
 
-  Param<i64> receive_depth;
+  Param<double> input_after_s;
 };
 
-struct MachineTimerParameters : PeripheralParameters {
-  explicit MachineTimerParameters(ParameterGroup* parent, std::string name = "timer", std::string description = {});
+struct ClintParameters : PeripheralParameters {
+  explicit ClintParameters(ParameterGroup* parent, std::string name = "clint", std::string description = {});
 
   Param<double> frequency_hz;
 };

@@ -8,7 +8,8 @@ namespace {
 
 tlm::tlm_response_status check_access(const RegisterBank& bank, const tlm::tlm_generic_payload& payload) {
   const u32 bytes = payload.get_data_length();
-  const tlm::tlm_response_status status = check(payload, PayloadRules::words(bytes == 8 ? 8 : 4));
+  const bool pair = bank.register_bytes() == 4 && bytes == 8;
+  const tlm::tlm_response_status status = check(payload, PayloadRules::words(pair ? 8 : bank.register_bytes()));
   if (status != tlm::TLM_OK_RESPONSE) return status;
   const u64 offset = payload.get_address();
   if (!bank.mapped(offset, bytes)) return tlm::TLM_ADDRESS_ERROR_RESPONSE;

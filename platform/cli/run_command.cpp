@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Defines the command `butterfly-vp run`.
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "platform/cli/commands.h"
+#include "platform/cli/ports.h"
 #include "platform/cli/progress_line.h"
 #include "platform/cli/result_directory.h"
 #include "platform/cli/terminal.h"
+#include "platform/cli/uart_connection.h"
 #include "platform/config/parameters_json.h"
-#include "platform/debug/gdb_server.h"
 #include "platform/report/summary.h"
 #include "platform/report/terminal_summary.h"
 #include "platform/run/bare_run.h"
@@ -23,6 +25,7 @@
 #include "platform/run/run.h"
 #include "platform/support/input_file.h"
 #include "platform/support/interruption.h"
+#include "platform/support/local_server.h"
 #include "platform/support/output_file.h"
 #include "platform/support/sha256.h"
 
@@ -33,7 +36,7 @@ struct RunCommand {
   std::string scenario;
   std::vector<Override> overrides;
   std::string directory;  ///< empty: runs/NAME
-  std::string uart = "stdio";
+  UartOptions uart;
   bool quiet = false;
   bool all_rows = false;        ///< the table has every layer and kernel
   std::string gdb, gdb_attach;  ///< ports; empty: no gdb
@@ -65,28 +68,19 @@ struct Given {
 
 namespace fs = std::filesystem;
 
-/// The file that --uart names; none for stdio.
-std::optional<std::string> uart_file(const std::string& option) {
-  constexpr std::string_view prefix = "file:";
-  if (option == "stdio") return std::nullopt;
-  if (option.size() > prefix.size() && option.compare(0, prefix.size(), prefix) == 0) {
-    return option.substr(prefix.size());
-  }
-  throw InputError(fmt::format("--uart {}: expected stdio or file:PATH", option));
-}
-
 /// Writes the firmware's text to its destination, and a copy of it into the run's directory.
 class UartSink {
  public:
-  UartSink(const std::optional<std::string>& file, bool quiet, const fs::path& log)
-      : to_stdout_(!file && !quiet), log_(log) {
-    if (file) file_.emplace(*file);
+  UartSink(UartConnection& connection, bool quiet, const fs::path& log)
+      : connection_(connection), to_stdout_(connection.to_terminal() && !quiet), log_(log) {
+    if (connection.text_file()) file_.emplace(*connection.text_file());
   }
 
   void write(std::string_view text, ProgressLine& progress) {
     // The text is written at once, so that the files are complete if the process is killed.
     log_.stream() << text << std::flush;
     if (file_) file_->stream() << text << std::flush;
+    connection_.send(text);
     if (!to_stdout_) return;
     progress.clear();
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -99,6 +93,7 @@ class UartSink {
   void end_line() {
     if (line_open_) std::putchar('\n');
     line_open_ = false;
+    std::fflush(stdout);
   }
 
   /// Completes the copy in the run's directory. @throws std::runtime_error  some text of the firmware could not be
@@ -117,6 +112,7 @@ class UartSink {
   void commit_file() { file_->commit(); }
 
  private:
+  UartConnection& connection_;
   bool to_stdout_;
   OutputFile log_;
   std::optional<OutputFile> file_;
@@ -124,25 +120,15 @@ class UartSink {
 };
 
 /// The server that --gdb or --gdb-attach asks for; none: neither is given.
-std::unique_ptr<GdbServer> gdb_server(const RunCommand& command) {
+std::unique_ptr<LocalServer> gdb_server(const RunCommand& command) {
   const bool attach = command.gdb.empty();
   const std::string& text = attach ? command.gdb_attach : command.gdb;
   if (text.empty()) return nullptr;
   const std::string option = fmt::format("{} {}", attach ? "--gdb-attach" : "--gdb", text);
-  u16 port = 0;
-  const char* const end = text.data() + text.size();
-  const auto [parsed, error] = std::from_chars(text.data(), end, port);
-  if (error != std::errc{} || parsed != end) {
-    throw InputError(fmt::format("{}: expected a port from 1 to 65535, or 0 for any that is free", option));
-  }
-  try {
-    return std::make_unique<GdbServer>(port);
-  } catch (const InputError& failure) {
-    throw InputError(fmt::format("{}: {}", option, failure.what()));
-  }
+  return at_port(option, text, [](u16 port) { return std::make_unique<LocalServer>(port); });
 }
 
-void announce(const GdbServer* gdb) {
+void announce(const LocalServer* gdb) {
   if (gdb != nullptr) say(fmt::format("waiting for gdb: target remote localhost:{}\n", gdb->port()));
 }
 
@@ -196,9 +182,28 @@ std::string with_final_places(std::string message, const fs::path& temporary, co
   return message;
 }
 
+/// What the command has connected the SoC to.
+struct Connections {
+  UartConnection uart;
+  std::unique_ptr<LocalServer> gdb;  ///< null: no gdb
+};
+
+/// Completes the firmware's text. Returns why the file of --uart could not be written; empty: it was, or there is none.
+std::string finish_text(UartSink& uart, Connections& connections, Provenance& provenance) {
+  uart.end_line();
+  connections.uart.close();
+  uart.commit_log();
+  try {
+    if (const auto& file = connections.uart.text_file()) provenance.uart_file = uart.close_file(*file);
+  } catch (const std::runtime_error& error) {
+    return fmt::format("what the firmware printed: {}", error.what());
+  }
+  return {};
+}
+
 int run_into(ResultDirectory& directory, const RunCommand& command, const Scenario& scenario, Provenance provenance,
-             GdbServer* gdb) {
-  const std::optional<std::string> file = uart_file(command.uart);
+             Connections& connections) {
+  const std::optional<std::string>& file = connections.uart.text_file();
   RunResult result;
   std::optional<UartSink> uart;
   std::optional<Interruption::Simulation> simulation;
@@ -208,30 +213,29 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
     request.keep_tensors = scenario.record.tensors;
     request.begin = [&] {
       directory.begin();
-      uart.emplace(file, command.quiet, directory.new_results() / "uart.log");
+      uart.emplace(connections.uart, command.quiet, directory.new_results() / "uart.log");
       simulation.emplace();
-      announce(gdb);
+      connections.uart.wait_for_client(request.interrupted);
+      announce(connections.gdb.get());
     };
     request.end = [&] { simulation.reset(); };
     request.uart = [&](std::string_view text) { uart->write(text, progress); };
     request.interrupted = [&] { return Interruption::asked() != 0; };
     request.progress = [&](const RunProgress& step) { progress.show(step); };
-    request.gdb = gdb;
+    request.uart_input = connections.uart.input();
+    request.gdb = connections.gdb.get();
     request.stop_at_reset = command.gdb_attach.empty();
-    request.say = [&](const std::string& note) { progress.clear(), say(note); };
+    request.say = [&](const std::string& note) {
+      progress.clear();
+      uart->end_line();
+      say(note);
+    };
     if (scenario.record.trace) request.trace = [&] { return directory.new_results() / "trace.json"; };
     if (scenario.record.vcd) request.vcd = [&] { return directory.new_results() / "signals.vcd"; };
     result = run_scenario(scenario, request);
   }
 
-  uart->end_line();
-  uart->commit_log();
-  std::string uart_failure;
-  try {
-    if (file) provenance.uart_file = uart->close_file(*file);
-  } catch (const std::runtime_error& error) {
-    uart_failure = fmt::format("what the firmware printed: {}", error.what());
-  }
+  const std::string uart_failure = finish_text(*uart, connections, provenance);
   if (!scenario.record.statistics) result.records.statistics = nullptr;
   provenance.files = directory.kept_files(result.passed());
   write_run(directory.new_results(), result, scenario.network,
@@ -256,38 +260,61 @@ int run_into(ResultDirectory& directory, const RunCommand& command, const Scenar
   return result.passed() && uart_failure.empty() ? exit_passed : exit_failed;
 }
 
+/// Whether what goes to the standard error comes out behind the standard output, as on a terminal.
+bool standard_streams_are_one() {
+  struct stat output {
+  }, error{};
+  return fstat(STDOUT_FILENO, &output) == 0 && fstat(STDERR_FILENO, &error) == 0 && output.st_dev == error.st_dev &&
+         output.st_ino == error.st_ino;
+}
+
 /// The text of a bare program goes to the standard output, or to the file of --uart.
 int run_bare_command(const RunCommand& command) {
   // A bare program needs only the SoC of a scenario: this one has the default.
   const std::string name = command.scenario.empty() ? "encoder_128x64" : command.scenario;
   const std::unique_ptr<Scenario> scenario = read_scenario(scenario_file(name), scenario_options(command.overrides));
   if (scenario->run.firmware.get().empty()) throw InputError("--bare: there is no program; expected --firmware ELF");
-  const std::optional<std::string> text_file = uart_file(command.uart);
+  UartConnection uart(command.uart);
   std::optional<OutputFile> output;
-  const std::unique_ptr<GdbServer> gdb = gdb_server(command);
+  bool line_open = false;
+  const bool notes_follow = standard_streams_are_one();
+  const auto end_line = [&] {
+    if (std::exchange(line_open, false) && notes_follow) std::putchar('\n');
+    std::fflush(stdout);
+  };
+  const std::unique_ptr<LocalServer> gdb = gdb_server(command);
   std::optional<Interruption::Simulation> simulation;
   RunRequest request;
+  request.uart_input = uart.input();
   request.gdb = gdb.get();
   request.stop_at_reset = command.gdb_attach.empty();
-  request.say = say;
+  request.say = [&](const std::string& note) {
+    end_line();
+    say(note);
+  };
   request.interrupted = [] { return Interruption::asked() != 0; };
   request.begin = [&] {
-    if (text_file) output.emplace(*text_file);
+    if (uart.text_file()) output.emplace(*uart.text_file());
     simulation.emplace();
+    uart.wait_for_client(request.interrupted);
     announce(gdb.get());
   };
   request.end = [&] { simulation.reset(); };
   request.uart = [&](std::string_view text) {
     if (output) {
       output->stream() << text << std::flush;
-    } else if (!command.quiet) {
+    } else if (uart.to_terminal() && !command.quiet) {
       std::fwrite(text.data(), 1, text.size(), stdout);
       std::fflush(stdout);
+      if (!text.empty()) line_open = text.back() != '\n';
     }
+    uart.send(text);
   };
   const BareResult result =
       run_bare(*scenario, command.files.empty() ? std::nullopt : std::optional<fs::path>(command.files), request);
+  uart.close();
   if (output) output->commit();
+  end_line();
   if (!command.quiet) {
     say(fmt::format("{} cycles, {} instructions, {:.9f} s of simulated time\n", result.cycles, result.instructions,
                     result.simulated_s));
@@ -308,13 +335,15 @@ int run_command(const RunCommand& command, const Invocation& invocation) {
   provenance.build = invocation.build;
   provenance.command = invocation.arguments;
   describe_host(provenance);
-  const InputFiles inputs = inputs_of(*scenario);
+  InputFiles inputs = inputs_of(*scenario);
+  Connections connections{UartConnection(command.uart), nullptr};
+  if (const auto& file = connections.uart.input_file()) inputs.emplace_back("--uart-input", *file);
   ResultDirectory directory(directory_of(command, *scenario), *scenario, inputs);
-  directory.check(uart_file(command.uart));
-  const std::unique_ptr<GdbServer> gdb = gdb_server(command);
+  directory.check(connections.uart.text_file());
+  connections.gdb = gdb_server(command);
   provenance.inputs = hashes_of(*scenario, inputs);
   try {
-    return run_into(directory, command, *scenario, std::move(provenance), gdb.get());
+    return run_into(directory, command, *scenario, std::move(provenance), connections);
   } catch (const std::runtime_error& error) {
     if (dynamic_cast<const InputError*>(&error) != nullptr || !directory.has_begun()) throw;
     throw std::runtime_error(with_final_places(error.what(), directory.new_results(), directory.path()));
@@ -339,8 +368,12 @@ void add_run_command(CommandLine& line) {
   app.add_flag("--trace", given->keys.trace, "Leave trace.json for the Perfetto UI");
   app.add_flag("--vcd", given->keys.vcd, "Leave signals.vcd for GTKWave");
   app.add_option("--firmware", given->keys.firmware, "Firmware for the host CPU")->type_name("ELF")->check(not_empty());
-  app.add_option("--uart", given->command.uart, "Where the firmware's text goes (default: stdio)")
-      ->type_name("stdio|file:PATH");
+  app.add_option(
+         "--uart", given->command.uart.text,
+         "Where the firmware's text goes (default: stdio); tcp: both directions, on a port of 127.0.0.1 (0: any)")
+      ->type_name("stdio|file:PATH|tcp:PORT");
+  app.add_option("--uart-input", given->command.uart.input, "What the firmware's UART receives (default: none)")
+      ->type_name("none|stdin|file:PATH");
   CLI::Option* const gdb = app.add_option("--gdb", given->command.gdb,
                                           "Stop at the reset and wait for gdb on this port of 127.0.0.1 (0: any)");
   gdb->type_name("PORT")->check(not_empty());

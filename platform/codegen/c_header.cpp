@@ -8,6 +8,7 @@
 
 #include "platform/codegen/records_layout.h"
 #include "platform/soc/memory_map.h"
+#include "platform/soc/soc_parameters.h"
 
 namespace bvp {
 namespace {
@@ -67,6 +68,16 @@ void write_memory_map(HeaderWriter& out) {
   }
 }
 
+void write_defaults(HeaderWriter& out) {
+  ParameterGroup root("codegen");
+  const SocParameters soc(&root);
+  out.heading("Parameters by default, which a scenario may change");
+  out.define("BVP_DEFAULT_CLINT_FREQUENCY_HZ", fmt::format("{:.0f}ull", soc.clint.frequency_hz.get()),
+             soc.clint.frequency_hz.description());
+  out.define("BVP_DEFAULT_CPU_CLOCK_HZ", fmt::format("{:.0f}ull", soc.cpu.clock_hz.get()),
+             soc.cpu.clock_hz.description());
+}
+
 void write_registers(HeaderWriter& out, const std::vector<RegisterBankView>& banks) {
   for (const auto& bank : banks) {
     const std::string prefix = "BVP_" + upper(bank.name) + "_";
@@ -76,7 +87,7 @@ void write_registers(HeaderWriter& out, const std::vector<RegisterBankView>& ban
       if (reg.elements == 1) {
         out.define(name, fmt::format("{:#x}u", reg.offset), fmt::format("{}: {}", reg.access, reg.description));
       } else {
-        out.define(name + "(i)", fmt::format("({:#x}u + 4u * (i))", reg.offset),
+        out.define(name + "(i)", fmt::format("({:#x}u + {}u * (i))", reg.offset, bank.register_bytes),
                    fmt::format("{}: {}", reg.access, reg.description));
         out.define(name + "_COUNT", fmt::format("{}u", reg.elements));
       }
@@ -140,6 +151,7 @@ std::string c_header(const std::vector<RegisterBankView>& banks) {
       "#define BVP_STATIC_ASSERT(condition, text) _Static_assert(condition, text)\n"
       "#endif\n");
   write_memory_map(out);
+  write_defaults(out);
   write_registers(out, banks);
   out.heading("Opcodes of commands");
   out.constants("BVP_OPCODE_", command_opcodes());

@@ -43,9 +43,13 @@ std::string linker_memory() {
   ParameterGroup root("codegen");
   const SocParameters soc(&root);
   return fmt::format(
-      "/* Written by bvp-codegen: the boot RAM as it is by default. */\n"
-      "MEMORY {{ RAM (rwx) : ORIGIN = {:#x}, LENGTH = {:#x} }}\n",
-      memory_map::boot_ram_base, soc.boot_ram.size_bytes.get());
+      "/* Written by bvp-codegen: the memories as large as they are by default. */\n"
+      "MEMORY {{\n"
+      "  BOOT_RAM (rwx) : ORIGIN = {:#x}, LENGTH = {:#x}\n"
+      "  DRAM (rwx) : ORIGIN = {:#x}, LENGTH = {:#x}\n"
+      "}}\n",
+      memory_map::boot_ram_base, soc.boot_ram.size_bytes.get(), memory_map::dram_base,
+      soc.dram.geometry.size_bytes.get());
 }
 
 void write_pages(const fs::path& directory) {

@@ -56,10 +56,12 @@ std::string bits(const FieldView& field) {
 
 std::string registers_page(const std::vector<RegisterBankView>& banks) {
   std::string text =
-      "All registers are 32 bits wide and are accessed by aligned loads and stores of 4 bytes, or of 8 bytes for two\n"
-      "neighbours. rw: read and write, r: read only, w: write only, w1c: a 1 written clears the bit.\n";
+      "Registers are 32 bits wide and are accessed by aligned loads and stores of 4 bytes, or of 8 bytes for two\n"
+      "neighbours, where nothing else is said. rw: read and write, r: read only, w: write only, w1c: a 1 written "
+      "clears the bit.\n";
   for (const auto& bank : banks) {
     text += fmt::format("\n## {}\n\nAt `{:#x}`: {}.\n\n", bank.name, bank.base, bank.description);
+    if (bank.register_bytes == 1) text += "Its registers are bytes, accessed by loads and stores of one byte.\n\n";
     text += "| offset | register | access | reset | what it is |\n| --- | --- | --- | --- | --- |\n";
     for (const auto& reg : bank.registers) {
       const std::string name = reg.elements == 1 ? reg.name : fmt::format("{}[{}]", reg.name, reg.elements);

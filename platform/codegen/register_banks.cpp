@@ -14,7 +14,7 @@ namespace bvp {
 namespace {
 
 RegisterBankView view_of(const RegisterBank& bank, const MemoryRegion& region) {
-  RegisterBankView view{region.name, region.base, region.description, {}};
+  RegisterBankView view{region.name, region.base, region.description, bank.register_bytes(), {}};
   for (const Register* reg : bank.registers()) {
     RegisterView entry{
         reg->name(), reg->offset(), reg->count(), reg->reset_value(), to_string(reg->access()), reg->description(), {}};

@@ -19,7 +19,7 @@ struct FieldView {
 struct RegisterView {
   std::string name;
   u64 offset;
-  u32 elements;  // 1: a single register; consecutive 32-bit words otherwise
+  u32 elements;  // 1: a single register; consecutive ones otherwise
   u32 reset;
   std::string access;  // "rw", "r", "w", "w1c"
   std::string description;
@@ -30,6 +30,7 @@ struct RegisterBankView {
   std::string name;  // the block's
   u64 base;
   std::string description;
+  u32 register_bytes;
   std::vector<RegisterView> registers;
 };
 

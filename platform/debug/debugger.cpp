@@ -30,7 +30,7 @@ StopReason::Signal signal_of(u64 cause) {
 
 }  // namespace
 
-Debugger::Debugger(Soc& soc, GdbServer& server, Options options)
+Debugger::Debugger(Soc& soc, LocalServer& server, Options options)
     : soc_(soc), server_(server), options_(std::move(options)), target_(soc), protocol_(target_) {
   soc_.cpu.set_debugger(this);
   listen();

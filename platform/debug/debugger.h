@@ -6,9 +6,9 @@
 #include <string>
 
 #include "models/cpu/cpu_debugger.h"
-#include "platform/debug/gdb_server.h"
 #include "platform/debug/remote_protocol.h"
 #include "platform/debug/soc_target.h"
+#include "platform/support/local_server.h"
 
 namespace bvp {
 
@@ -21,7 +21,7 @@ class Debugger : private CpuDebugger {
     std::function<bool()> interrupted;            ///< whether the run shall end; may be empty
     std::function<void(const std::string&)> say;  ///< notes for the user; may be empty
   };
-  Debugger(Soc& soc, GdbServer& server, Options options);
+  Debugger(Soc& soc, LocalServer& server, Options options);
   ~Debugger() override;
   Debugger(const Debugger&) = delete;
   Debugger& operator=(const Debugger&) = delete;
@@ -46,7 +46,7 @@ class Debugger : private CpuDebugger {
   void listen();
 
   Soc& soc_;
-  GdbServer& server_;
+  LocalServer& server_;
   const Options options_;
   SocTarget target_;
   RemoteProtocol protocol_;

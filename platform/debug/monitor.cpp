@@ -97,10 +97,12 @@ std::string describe_outstanding(const Soc& soc) {
 std::string describe_waiting(const Soc& soc) {
   std::string text;
   if (soc.cpu.sleeping()) {
-    const u64 enabled = soc.cpu.csr(0x304).value_or(0), timer = u64{1} << 7, external = u64{1} << 11;
-    text +=
-        fmt::format("CPU: asleep in WFI, enabled interrupts:{}{}{}\n", (enabled & timer) != 0 ? " timer" : "",
-                    (enabled & external) != 0 ? " external" : "", (enabled & (timer | external)) == 0 ? " none" : "");
+    const u64 enabled = soc.cpu.csr(0x304).value_or(0);
+    std::string names;
+    if ((enabled & MachineCsrs::mie_timer) != 0) names += " timer";
+    if ((enabled & MachineCsrs::mie_software) != 0) names += " software";
+    if ((enabled & MachineCsrs::mie_external) != 0) names += " external";
+    text += fmt::format("CPU: asleep in WFI, enabled interrupts:{}\n", names.empty() ? " none" : names);
   }
   for (const auto& entry : soc.sequencer.outstanding()) {
     const bool started = entry.stage == Sequencer::Outstanding::Stage::running;

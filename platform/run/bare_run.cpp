@@ -16,6 +16,7 @@
 #include "platform/run/machine.h"
 #include "platform/run/report_handler.h"
 #include "platform/run/scenario_files.h"
+#include "platform/run/uart_input.h"
 #include "platform/soc/memory_map.h"
 #include "platform/soc/soc.h"
 
@@ -75,6 +76,7 @@ class BareRun {
       debugger_ = std::make_unique<Debugger>(
           soc, *request.gdb, Debugger::Options{request.stop_at_reset, request.interrupted, request.say});
     }
+    connect_input(soc, request.uart_input);
     soc.cpu.set_reset_pc(program.entry);
     soc.set_loader([this] {
       for (const ElfImage::Part& part : program_.parts) {
@@ -118,8 +120,16 @@ class BareRun {
         return fmt::format("the simulated-time limit of {} s (run.time_limit_s) was reached at pc {}",
                            scenario_.run.time_limit_s.get(), program_.symbols.place(soc_.cpu.pc()));
       }
-      soc_.advance(std::min(longest_step, limit - now));
+      soc_.advance(std::min(longest_step, limit - now), !debugger_);
+      if (request_.uart_input != nullptr) soc_.uart.poll_input();
       if (debugger_ && !exit_code_) debugger_->poll();
+      // With a debugger somebody may still change what the program waits for.
+      const bool stuck = !debugger_ && !exit_code_ && soc_.idle();
+      if (stuck && !await_input(soc_, request_.uart_input)) {
+        return fmt::format(
+            "nothing can happen any more: the CPU sleeps in WFI at pc {}, and no event is left to wake it",
+            program_.symbols.place(soc_.cpu.pc()));
+      }
     }
     if (!exit_code_) return "the CPU halted: " + program_.symbols.with_names(soc_.cpu.halt_reason());
     return *exit_code_ == 0 ? std::string{} : fmt::format("the program ended with exit code {}", *exit_code_);

@@ -185,7 +185,8 @@ void KernelRecorder::finish() {
   rest_ = advance(0);
   Totals part = rest_;
   part.cycles = part.booked_cycles;
-  add(layers_[last_layer_], part);
+  // Firmware that has run no kernel of the network has worked for none of its layers.
+  add(layers_[kernels_.empty() ? layer_none : last_layer_], part);
 }
 
 }  // namespace bvp

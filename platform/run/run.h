@@ -13,7 +13,8 @@
 
 namespace bvp {
 
-class GdbServer;
+class CharacterSource;
+class LocalServer;
 
 /// The firmware that the scenario names, or else the platform's own. @throws InputError  the latter is not there
 [[nodiscard]] std::filesystem::path firmware_of(const Scenario& scenario);
@@ -39,6 +40,8 @@ struct RunRequest {
   std::function<void()> begin;
   /// Called when the simulation has ended and its records are written; verification begins.
   std::function<void()> end;
+  /// What the UART receives; null: nothing.
+  CharacterSource* uart_input = nullptr;
   /// Called for every piece of text that the firmware sends through the UART.
   std::function<void(std::string_view)> uart;
   std::function<void(const RunProgress&)> progress;
@@ -48,7 +51,7 @@ struct RunRequest {
   /// Called after begin(); returns the files to write while the simulation runs: a trace, a waveform. Empty: none.
   std::function<std::filesystem::path()> trace, vcd;
   /// Where gdb connects, if not null.
-  GdbServer* gdb = nullptr;
+  LocalServer* gdb = nullptr;
   bool stop_at_reset = true;                    ///< the simulation begins when gdb has connected and lets it
   std::function<void(const std::string&)> say;  ///< called with notes about gdb
 };

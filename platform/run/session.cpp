@@ -9,6 +9,7 @@
 #include "platform/run/cpu_state.h"
 #include "platform/run/machine.h"
 #include "platform/run/stopwatch.h"
+#include "platform/run/uart_input.h"
 
 namespace bvp {
 
@@ -53,6 +54,7 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
     last_line_.add(character);
     if (request_.uart) request_.uart(std::string_view(&character, 1));
   }));
+  connect_input(soc, request.uart_input);
   control.set_argument(inputs.compiled.descriptor);
   soc.cpu.set_reset_pc(inputs.firmware.entry);
   if (request.gdb != nullptr) {
@@ -151,6 +153,7 @@ void Session::run_to_the_end(SessionEnd& end) {
     }
     const sc_core::sc_time left = std::min(longest_step, limit - sc_core::sc_time_stamp());
     advance_to(sc_core::sc_time_stamp() + (power_ ? std::min(left, power_->time_left()) : left));
+    if (is_stuck() && !await_input(soc_, request_.uart_input)) return;
     if (debugger_ && debugger_->killed()) {
       end.failure = fmt::format("ended by gdb after {:.6g} s of simulated time", sc_core::sc_time_stamp().to_seconds());
       return;
@@ -162,14 +165,19 @@ void Session::run_to_the_end(SessionEnd& end) {
 
 void Session::advance_to(const sc_core::sc_time& time) {
   const auto over = [this] {
-    return ended_ || (debugger_ && debugger_->killed()) || (request_.interrupted && request_.interrupted());
+    return ended_ || is_stuck() || (debugger_ && debugger_->killed()) ||
+           (request_.interrupted && request_.interrupted());
   };
   // A debugger may have paused the simulation before that time.
   do {
-    soc_.advance(time - sc_core::sc_time_stamp());
+    soc_.advance(time - sc_core::sc_time_stamp(), !debugger_);
+    if (request_.uart_input != nullptr) soc_.uart.poll_input();
     if (debugger_ && !ended_) debugger_->poll();
   } while (!over() && sc_core::sc_time_stamp() < time);
 }
+
+// With a debugger somebody may still change what the firmware waits for.
+bool Session::is_stuck() const { return !ended_ && !debugger_ && soc_.idle(); }
 
 void Session::report_progress() {
   if (!request_.progress) return;
@@ -189,6 +197,10 @@ std::string Session::describe_end() const {
     }
   } else if (!exit_code_ && soc_.cpu.halted()) {
     failure = "the CPU halted: " + inputs_.firmware.symbols.with_names(soc_.cpu.halt_reason());
+  } else if (is_stuck()) {
+    failure =
+        fmt::format("nothing can happen any more: the CPU sleeps in WFI at pc {}, and no event is left to wake it",
+                    inputs_.firmware.symbols.place(soc_.cpu.pc()));
   } else if (!exit_code_) {
     failure = fmt::format(
         "the simulated-time limit of {} s (run.time_limit_s) was reached at pc {} before the firmware ended{}",

@@ -77,6 +77,8 @@ class Session {
   void run_to_the_end(SessionEnd& end);
   /// Simulates up to that time, or to where the run ends.
   void advance_to(const sc_core::sc_time& time);
+  /// Whether the run cannot end any more, because nothing can happen.
+  [[nodiscard]] bool is_stuck() const;
   void report_progress();
   [[nodiscard]] std::string describe_end() const;
   [[nodiscard]] std::string describe_array() const;

@@ -127,13 +127,15 @@ void Soc::bind_bus() {
 }
 
 void Soc::bind_interrupts() {
-  timer.irq.bind(timer_irq_);
+  clint.timer_irq.bind(timer_irq_);
   cpu.timer_irq.bind(timer_irq_);
-  cpu.set_time_source([this](const sc_core::sc_time& now) { return timer.mtime(now); });
-  cpu.set_timer_forecast([this] { return timer.next_rise(); });
-  interrupt_controller.irq.bind(external_irq_);
+  clint.software_irq.bind(software_irq_);
+  cpu.software_irq.bind(software_irq_);
+  cpu.set_time_source([this](const sc_core::sc_time& now) { return clint.mtime(now); });
+  cpu.set_timer_forecast([this] { return clint.next_rise(); });
+  plic.irq.bind(external_irq_);
   cpu.external_irq.bind(external_irq_);
-  std::array<sc_core::sc_signal<bool>*, InterruptController::lines> sources{};
+  std::array<sc_core::sc_signal<bool>*, Plic::lines> sources{};
   sources.fill(&no_irq_);
   const auto connect = [&](const char* block, unsigned line, sc_core::sc_out<bool>& from,
                            sc_core::sc_signal<bool>& wire) {
@@ -141,11 +143,11 @@ void Soc::bind_interrupts() {
     from.bind(wire);
     sources.at(line) = &wire;
   };
-#define BVP_INTERRUPT(block, socket, line, description)                                                             \
-  static_assert(line > InterruptController::no_line && line < InterruptController::lines, #block ": no such line"); \
+#define BVP_INTERRUPT(block, socket, line, description)                               \
+  static_assert(line > Plic::no_line && line < Plic::lines, #block ": no such line"); \
   connect(#block, line, block.socket, block##_irq_);
 #include "platform/soc/blocks.def"
-  for (unsigned line = 0; line < sources.size(); ++line) interrupt_controller.sources[line].bind(*sources[line]);
+  for (unsigned line = 0; line < sources.size(); ++line) plic.sources[line].bind(*sources[line]);
 }
 
 void Soc::bind_array(u32 pe, tlm::tlm_initiator_socket<>& to_scratchpad, tlm::tlm_initiator_socket<>& to_mesh) {
@@ -176,10 +178,23 @@ bool Soc::debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t si
   return debug_access(loader_, command, address, bytes, static_cast<u32>(size)) == size;
 }
 
-void Soc::advance(const sc_core::sc_time& duration) {
+void Soc::advance(const sc_core::sc_time& duration, bool until_idle) {
   if (lockstep) lockstep->set_horizon(sc_core::sc_time_stamp() + duration);
-  sc_core::sc_start(duration);
+  const sc_core::sc_time end = sc_core::sc_time_stamp() + duration;
+  if (until_idle) {
+    const bool has_begun = sc_core::sc_get_status() == sc_core::SC_PAUSED;
+    if (has_begun && idle()) return;
+    // SystemC goes to the last event before the end, also if others follow, and warns if there is none.
+    const bool active = !has_begun || sc_core::sc_time_to_pending_activity() <= duration;
+    if (active) sc_core::sc_start(duration, sc_core::SC_EXIT_ON_STARVATION);
+    if (idle() || sc_core::sc_get_status() == sc_core::SC_STOPPED) return;
+  }
+  if (const sc_core::sc_time left = end - sc_core::sc_time_stamp(); left != sc_core::SC_ZERO_TIME) {
+    sc_core::sc_start(left);
+  }
 }
+
+bool Soc::idle() const { return cpu.sleeping() && !sc_core::sc_pending_activity(); }
 
 void Soc::set_array_power(ArrayPower power) {
   for (const auto& pe : pes) pe->set_power(power, clock_.now());
@@ -195,6 +210,7 @@ std::vector<Connection> Soc::connect_units(const std::function<void(const UnitSp
 
 void Soc::trace_interrupts(sc_core::sc_trace_file* file) const {
   sc_core::sc_trace(file, timer_irq_, "timer_irq");
+  sc_core::sc_trace(file, software_irq_, "software_irq");
   sc_core::sc_trace(file, external_irq_, "external_irq");
 #define BVP_INTERRUPT(name, socket, line, description) sc_core::sc_trace(file, name##_irq_, #name "_irq");
 #include "platform/soc/blocks.def"

@@ -43,8 +43,10 @@ class Soc : public sc_core::sc_module {
   void set_loader(std::function<void()> loader) { load_ = std::move(loader); }
 
   /// Simulates for that long, and then brings models that are timed loosely to the present: after sc_start() alone they
-  /// may be ahead of it.
-  void advance(const sc_core::sc_time& duration);
+  /// may be ahead of it. @param until_idle  not beyond the last event, if there is none any more
+  void advance(const sc_core::sc_time& duration, bool until_idle = false);
+  /// Whether nothing can happen any more unless somebody outside does something: the CPU sleeps and no event is left.
+  [[nodiscard]] bool idle() const;
 
   /// Without simulated time, at bus addresses; false if nothing is mapped there.
   bool write_memory(u64 address, const u8* bytes, std::size_t size);
@@ -116,7 +118,8 @@ class Soc : public sc_core::sc_module {
   std::function<void()> load_;
   Connection array_power_;
   tlm_utils::simple_initiator_socket<Soc> loader_;
-  sc_core::sc_signal<bool> timer_irq_{"timer_irq"}, external_irq_{"external_irq"}, no_irq_{"no_irq"};
+  sc_core::sc_signal<bool> timer_irq_{"timer_irq"}, software_irq_{"software_irq"}, external_irq_{"external_irq"},
+      no_irq_{"no_irq"};
 #define BVP_INTERRUPT(name, socket, line, description) sc_core::sc_signal<bool> name##_irq_{#name "_irq"};
 #include "platform/soc/blocks.def"
 };

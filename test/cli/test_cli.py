@@ -593,7 +593,8 @@ class Run(CommandLine):
 
     def test_waveform(self):
         # Of a network that leaves the firmware time to sleep.
-        self.vp("run", SMALL, "--quiet", "--vcd", "--out", "here", "--set", "network.tokens=256")
+        self.vp("run", SMALL, "--quiet", "--vcd", "--out", "here", "--set", "network.tokens=256", "--set",
+                "network.hidden=128", "--set", "network.ffn=256")
         summary = json.loads((self.path / "here" / "summary.json").read_text())
         values = waveform((self.path / "here" / "signals.vcd").read_text())
         for unit in ["array", "dma0", "dma1"]:

@@ -5,11 +5,16 @@ files."""
 import os
 import pathlib
 import re
+import shutil
+import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
 EXECUTABLE = os.environ["BUTTERFLY_VP"]
+PROGRAMS = pathlib.Path(os.environ["BVP_PROGRAMS_DIR"])
+QEMU = shutil.which("qemu-system-riscv64")
 
 SCRIPT = """ENTRY(_start)
 SECTIONS {{
@@ -263,7 +268,7 @@ handler:
         # Without symbols the numbers stay.
         subprocess.run(["riscv64-unknown-elf-strip", "p.elf"], cwd=self.path, check=True)
         returncode, _, errors = self.run_program("--set", "run.time_limit_s=0.001")
-        self.assertIn("reached at pc 0x8000", errors)
+        self.assertIn("the CPU sleeps in WFI at pc 0x8000", errors)
 
     def test_mistakes(self):
         self.build("_start: j .\n")
@@ -285,6 +290,141 @@ handler:
         done = subprocess.run([EXECUTABLE, "run", "--bare"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("expected --firmware ELF", done.stdout)
+
+
+class Devices(unittest.TestCase):
+    """CLINT, PLIC and UART by a program that knows nothing of this platform."""
+    EXPECTED = """divisor latch: 3
+fifos: 3
+scratch: 90
+looped: 76
+looped modem lines: 15
+software interrupt: 3
+timer interrupt: 7
+not before its time: 1
+highest priority: 7
+external pending at the threshold: 0
+external interrupt: 11
+claimed: 10
+identification: 2
+pending behind it: 0
+received: olleh
+fault of a store: 7
+faults: 1
+unchanged: 7
+still locked: 153
+mconfigptr: 0
+standard devices: done
+"""
+    PROGRAM = PROGRAMS / "standard_devices_dram.elf"
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = pathlib.Path(directory.name)
+
+    def run_it(self, *options, **more):
+        more = {"stdin": subprocess.DEVNULL, **more} if "input" not in more else more
+        return subprocess.run([EXECUTABLE, "run", "--bare", "--firmware", str(self.PROGRAM), *options], cwd=self.path,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, **more)
+
+    def test_input_from_a_file(self):
+        (self.path / "line").write_text("hello\n")
+        runs = [self.run_it("--uart-input", "file:line") for _ in range(2)]
+        for done in runs:
+            self.assertEqual((done.returncode, done.stdout), (0, self.EXPECTED), done.stderr)
+        self.assertEqual(runs[0].stderr, runs[1].stderr)
+        self.assertRegex(runs[0].stderr, r"^\d+ cycles, \d+ instructions")
+
+    def test_input_from_the_standard_input(self):
+        done = self.run_it("--uart-input", "stdin", input="hello\n")
+        self.assertEqual((done.returncode, done.stdout), (0, self.EXPECTED), done.stderr)
+
+    def test_input_from_a_pipe_that_is_slow(self):
+        process = subprocess.Popen([EXECUTABLE, "run", "--bare", "--firmware", str(self.PROGRAM), "--uart-input", "stdin"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        while b"pending behind" not in process.stdout.readline():
+            pass
+        time.sleep(0.5)
+        printed, errors = process.communicate(b"hello\n", timeout=60)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn(b"received: olleh\n", printed)
+        # While it waits for the sender, simulated time stands still.
+        self.assertLess(int(re.search(rb"(\d+) cycles", errors)[1]), 1000000)
+
+    def test_both_directions_over_tcp(self):
+        process = subprocess.Popen([EXECUTABLE, "run", "--bare", "--firmware", str(self.PROGRAM), "--uart", "tcp:0"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        port = int(re.search(r"localhost:(\d+)", process.stderr.readline())[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(b"hello\n")
+            received = b""
+            while piece := connection.recv(4096):
+                received += piece
+        printed, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertEqual((received.decode(), printed), (self.EXPECTED, ""))
+
+    def test_without_input_nothing_can_wake_it(self):
+        done = self.run_it()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nothing can happen any more: the CPU sleeps in WFI at pc 0x", done.stderr)
+        self.assertIn("CPU: asleep in WFI, enabled interrupts: external", done.stderr)
+        self.assertLess(int(re.search(r"(\d+) cycles", done.stderr)[1]), 1000000)
+        # The line that the program has not ended is ended before the errors.
+        self.assertEqual(self.run_it("--uart-input", "stdin", input="hel").returncode, 1)
+
+    def test_options_are_checked(self):
+        for options, error in [(["--uart-input", "smoke"], "--uart-input smoke: expected none, stdin or file:PATH"),
+                               (["--uart-input", "file:missing"], "--uart-input file:missing: No such file"),
+                               (["--uart-input", "file:."], "--uart-input file:.: a directory"),
+                               (["--uart", "tcp:zero"], "--uart tcp:zero: expected a port from 1 to 65535"),
+                               (["--uart", "tcp:0", "--uart-input", "stdin"], "expected none beside --uart tcp:0")]:
+            done = self.run_it(*options)
+            self.assertEqual(done.returncode, 2, options)
+            self.assertIn(error, done.stderr)
+
+    @unittest.skipUnless(QEMU, "qemu-system-riscv64 is not installed")
+    def test_the_same_on_qemu(self):
+        process = subprocess.Popen([QEMU, "-M", "virt", "-bios", "none", "-display", "none", "-monitor", "none", "-serial",
+                                    "stdio", "-semihosting", "-device", f"loader,file={self.PROGRAM},cpu-num=0"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(process.kill)
+        printed = b""
+        while b"pending behind it: 0" not in printed:
+            piece = process.stdout.readline()
+            self.assertTrue(piece, printed)
+            printed += piece
+        printed += process.communicate(b"hello\n", timeout=60)[0]
+        self.assertEqual(printed.decode().replace("\r", ""), self.EXPECTED)
+        self.assertEqual(process.returncode, 0)
+
+
+class Programs(unittest.TestCase):
+    def run_program(self, name):
+        return subprocess.run([EXECUTABLE, "run", "--bare", "--firmware", str(PROGRAMS / f"{name}.elf")], timeout=120,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_constructors(self):
+        for name, area in [("constructors", "*float*"), ("constructors_dram", "2.250")]:
+            done = self.run_program(name)
+            self.assertEqual((done.returncode, done.stdout), (0, f"first 1, second 2\narea {area}\nconstructors: right\n"
+                                                                 "behind main\n"), done.stderr)
+
+    def test_a_stack_overflow_is_named(self):
+        done = self.run_program("stack_overflow")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"trap: stack overflow at pc 0x[0-9a-f]{16}: sp 0x000000001fff[0-9a-f]{4}, the stack is "
+                                      r"0x20000000 to 0x20010000")
+        self.assertIn("exit code 3", done.stderr)
+
+    def test_abort(self):
+        done = self.run_program("aborts")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r'the line goes onassertion "rand\(\) == -1" failed(.|\n)*\naborted at 0x[0-9a-f]{16}\n$')
+        self.assertIn("exit code 5", done.stderr)
 
 
 if __name__ == "__main__":

@@ -275,6 +275,59 @@ TEST_CASE("cpu: an interrupt wakes it from WFI at once", "[cpu]") {
   }
 }
 
+TEST_CASE("cpu: a software interrupt goes before that of the timer, and behind an external one", "[cpu]") {
+  Bench bench;
+  bench.lines->script = {{ns(100), [&] {
+                            bench.timer->write(true);
+                            bench.software->write(true);
+                          }}};
+  bench.around->place(handler_address, Code{csrr(a0, mcause), csrr(a1, mip)} + finish());
+  bench.run(set_handler(handler_address) + Code{addi(t1, zero, 0x88), csrw(mie, t1), csrsi(mstatus, 8), wfi} +
+            finish());
+  CHECK(bench.x(a0) == (u64{1} << 63 | 3));
+  CHECK(bench.x(a1) == 0x88);
+}
+
+TEST_CASE("cpu: locked entries of the protection bind machine mode", "[cpu]") {
+  // A page of RAM behind the code, whose rights are the case's.
+  struct Case {
+    const char* name;
+    u64 rights;
+    Code access;  // t1 holds the page
+    u64 cause;    // 0: it is allowed
+  };
+  constexpr unsigned pmpcfg0 = 0x3a0, pmpaddr0 = 0x3b0;
+  const u64 page = ram_base + 0x10000;
+  const u32 amoadd = r_type(0x2f, 2, a0, t1, a1, 0), amomin = r_type(0x2f, 2, a0, t1, a1, 0x40);
+  const std::vector<Case> cases = {
+      {"load without rights", 0, {ld(a0, t1, 8)}, 5},
+      {"store without rights", 0, {sd(a0, t1, 8)}, 7},
+      {"jump without rights", 0, {jalr(ra, t1)}, 1},
+      {"load of read-only memory", 1, {ld(a0, t1, 8)}, 0},
+      {"store to read-only memory", 1, {sd(a0, t1, 8)}, 7},
+      {"atomic on read-only memory", 1, {amoadd}, 7},
+      {"minimum on read-only memory", 1, {amomin}, 7},
+      {"jump to read-only memory", 1, {jalr(ra, t1)}, 1},
+      {"store behind a load of read-only memory", 1, {ld(a0, t1, 8), sd(a0, t1, 8)}, 7},
+      {"store to memory with all rights", 7, {sd(a0, t1, 8)}, 0},
+      {"jump to memory with all rights", 7, {jalr(ra, t1)}, 0},
+      {"store behind the page", 0, {lui(t2, 1), r_type(0x33, 0, t1, t1, t2, 0), sd(a0, t1, 0)}, 0},
+      {"store before the page", 0, {sd(a0, t1, -8)}, 0}};
+  for (const Case& each : cases) {
+    DYNAMIC_SECTION(each.name) {
+      Bench bench;
+      bench.around->place(page, {jalr(zero, ra)});
+      bench.around->place(handler_address, Code{csrr(s0, mcause), csrr(a2, mtval)} + finish());
+      const Code protect =
+          li(t0, page >> 2 | 0x1ff) + Code{csrw(pmpaddr0, t0)} + li(t0, 0x98 | each.rights) + Code{csrw(pmpcfg0, t0)};
+      bench.run(set_handler(handler_address) + li(t1, page) + protect + Code{addi(s0, zero, 0)} + each.access +
+                finish());
+      CHECK(bench.x(s0) == each.cause);
+      if (each.cause != 0 && each.cause != 1) CHECK(bench.x(a2) / 4096 == page / 4096);
+    }
+  }
+}
+
 TEST_CASE("cpu: halts at the time to which it has computed", "[cpu]") {
   Bench bench;
   sc_time when;
@@ -453,7 +506,7 @@ TEST_CASE("cpu: control and status registers", "[cpu]") {
   Bench bench;
   bench.run(Code{addi(t0, zero, -1), csrw(mstatus, t0), csrr(a0, mstatus), csrw(mie, t0), csrr(a1, mie), csrw(mepc, t0),
                  csrr(a2, mepc), csrr(a3, misa), csrci(mstatus, 8), csrrw(t1, mscratch, t0), csrrw(t1, mscratch, zero),
-                 csrr(t2, mhartid), csrw(misa, zero), csrw(0x3b0, t0), csrr(s0, 0x3b0)} +
+                 csrr(t2, mhartid), csrw(misa, zero), csrw(0x3b4, t0), csrr(s0, 0x3b4)} +
             finish());
   CHECK(bench.x(a0) == 0x1888);
   CHECK(bench.x(a1) == 0x888);

@@ -86,5 +86,55 @@ TEST_CASE("machine csrs: a trap disables interrupts until it is left", "[cpu]") 
   CHECK(csrs.handler() == 0x4000);
 }
 
+TEST_CASE("machine csrs: mconfigptr is 0, and RV64 has only the even pmpcfg registers", "[cpu]") {
+  const MachineCsrs csrs;
+  constexpr unsigned mconfigptr = 0xf15, pmpcfg1 = 0x3a1, pmpcfg2 = 0x3a2, pmpaddr63 = 0x3ef;
+  CHECK(value_of(csrs, mconfigptr) == 0);
+  CHECK(value_of(csrs, pmpcfg2) == 0);
+  CHECK(value_of(csrs, pmpaddr63) == 0);
+  u64 value = 0;
+  CHECK_FALSE(csrs.read(pmpcfg1, {}, value));
+}
+
+TEST_CASE("machine csrs: entries of the protection keep what the architecture lets them", "[cpu]") {
+  MachineCsrs csrs;
+  constexpr unsigned pmpcfg0 = 0x3a0, pmpaddr0 = 0x3b0;
+  const auto set = [&](unsigned csr, u64 value) {
+    CHECK(csrs.write(csr, {}, value) == Written::protection_changed);
+    return value_of(csrs, csr);
+  };
+  // The smallest region is a page: the lowest bit that an address keeps while the entry is off is bit 10.
+  CHECK(set(pmpaddr0, ~u64{0}) == 0x003ffffffffffc00);
+  CHECK(set(pmpcfg0, 0x18) == 0x18);
+  CHECK(value_of(csrs, pmpaddr0) == 0x003fffffffffffff);  // NAPOT: bit 9 was kept, the others read as 1
+  CHECK(set(pmpaddr0, 0) == 0x1ff);
+  CHECK(set(pmpcfg0, 0x10) == 0x18);  // NA4 is smaller than a page
+  CHECK(set(pmpcfg0, 0x02) == 0x00);  // writing without reading is reserved
+  CHECK(set(pmpcfg0, 0x67) == 0x07);
+  CHECK(set(pmpcfg0, 0x01) == 0x01);
+  for (const u64 more : {3, 4, 5}) CHECK(set(pmpcfg0, more) == 0x07);
+  CHECK(set(pmpcfg0, 0x06) == 0x00);
+  CHECK(set(pmpcfg0, 0x0f0f0f0f0f0f0f0f) == 0x0f0f0f0f);  // four entries
+
+  // Entry 1 is locked, from the address of entry 0 on: both addresses stay.
+  set(pmpaddr0, 0x20000000 >> 2);
+  set(pmpaddr0 + 1, 0x20002000 >> 2);
+  CHECK(set(pmpcfg0, 0x8900) == 0x8900);
+  CHECK(set(pmpcfg0, 0) == 0x8900);
+  CHECK(set(pmpaddr0, 0) == 0x20000000 >> 2);
+  CHECK(set(pmpaddr0 + 1, 0) == 0x20002000 >> 2);
+
+  const PhysicalMemoryProtection& protection = csrs.protection();
+  CHECK(protection.in_force());
+  CHECK(protection.rights(0x1fffffff) == 7);
+  CHECK(protection.rights(0x20000000) == 1);
+  CHECK(protection.rights(0x20001fff) == 1);
+  CHECK(protection.rights(0x20002000) == 7);
+  CHECK_FALSE(protection.allows(0x20001ffc, 8, PhysicalMemoryProtection::write));
+  // An entry of a lower number goes first, even if it binds nobody.
+  set(pmpcfg0, 0x8900 | 0x18);
+  CHECK(protection.rights(0x20000000) == 7);
+}
+
 }  // namespace
 }  // namespace bvp

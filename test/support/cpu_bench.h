@@ -204,7 +204,7 @@ struct Bench {
   StatGroup statistics{"test"};
   std::unique_ptr<Surroundings> around;
   std::unique_ptr<Lines> lines;
-  std::unique_ptr<sc_core::sc_signal<bool>> timer, external;
+  std::unique_ptr<sc_core::sc_signal<bool>> timer, software, external;
   std::unique_ptr<Cpu> cpu;
   Connection halts;
   std::string halted;
@@ -214,10 +214,12 @@ struct Bench {
     around = std::make_unique<Surroundings>("around");
     lines = std::make_unique<Lines>("lines");
     timer = std::make_unique<sc_core::sc_signal<bool>>("timer");
+    software = std::make_unique<sc_core::sc_signal<bool>>("software");
     external = std::make_unique<sc_core::sc_signal<bool>>("external");
     cpu = std::make_unique<Cpu>("cpu", parameters, statistics);
     cpu->data.bind(around->socket);
     cpu->timer_irq.bind(*timer);
+    cpu->software_irq.bind(*software);
     cpu->external_irq.bind(*external);
     cpu->set_reset_pc(ram_base);
     halts = cpu->halts.connect([this](const std::string& reason) { halted = reason; });
@@ -225,6 +227,7 @@ struct Bench {
   ~Bench() {
     cpu.reset();
     external.reset();
+    software.reset();
     timer.reset();
     lines.reset();
     around.reset();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The TCP connection to gdb, on this host only. One gdb at a time.
+// A TCP connection with a client on this host, one at a time: gdb, or the other end of the UART.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 namespace bvp {
 
 /// Does nothing by itself: it moves bytes while poll() or wait() runs.
-class GdbServer {
+class LocalServer {
  public:
   struct Events {
     std::function<void()> connected, disconnected;
@@ -22,8 +22,8 @@ class GdbServer {
 
   /// Listens on 127.0.0.1. @param port  0: any that is free
   /// @throws InputError  the port is in use, or this user may not listen on it
-  explicit GdbServer(u16 port);
-  ~GdbServer();
+  explicit LocalServer(u16 port);
+  ~LocalServer();
 
   [[nodiscard]] u16 port() const;
   void set_events(Events events);

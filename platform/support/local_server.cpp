@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "platform/debug/gdb_server.h"
+#include "platform/support/local_server.h"
 
 #include <fmt/format.h>
 
@@ -16,11 +16,11 @@ using boost::asio::ip::tcp;
 using Error = boost::system::error_code;
 
 namespace {
-/// A gdb that does not read what it has asked for is dropped.
+/// A client that does not read what it is sent is dropped.
 constexpr std::size_t most_unsent = std::size_t{64} << 20;
 }  // namespace
 
-struct GdbServer::Sockets {
+struct LocalServer::Sockets {
   boost::asio::io_context context;
   tcp::acceptor acceptor{context};
   std::optional<tcp::socket> socket;
@@ -35,7 +35,7 @@ struct GdbServer::Sockets {
   void drop();
 };
 
-void GdbServer::Sockets::listen(u16 port) {
+void LocalServer::Sockets::listen(u16 port) {
   Error error;
   const tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), port);
   acceptor.open(tcp::v4(), error);
@@ -52,7 +52,7 @@ void GdbServer::Sockets::listen(u16 port) {
   throw InputError(fmt::format("port {} of 127.0.0.1: {}", port, error.message()));
 }
 
-void GdbServer::Sockets::accept() {
+void LocalServer::Sockets::accept() {
   acceptor.async_accept([this](const Error& error, tcp::socket accepted) {
     if (error == boost::asio::error::operation_aborted) return;
     if (!error && !socket) {
@@ -61,12 +61,12 @@ void GdbServer::Sockets::accept() {
       socket.emplace(std::move(accepted));
       if (events.connected) events.connected();
       receive();
-    }  // A second gdb is turned away: its socket is closed here.
+    }  // A second client is turned away: its socket is closed here.
     accept();
   });
 }
 
-void GdbServer::Sockets::receive() {
+void LocalServer::Sockets::receive() {
   if (!socket) return;
   socket->async_read_some(boost::asio::buffer(buffer), [this](const Error& error, std::size_t bytes) {
     if (error == boost::asio::error::operation_aborted) return;
@@ -76,7 +76,7 @@ void GdbServer::Sockets::receive() {
   });
 }
 
-void GdbServer::Sockets::transmit() {
+void LocalServer::Sockets::transmit() {
   if (!socket || !sending.empty() || unsent.empty()) return;
   sending = std::exchange(unsent, {});
   boost::asio::async_write(*socket, boost::asio::buffer(sending), [this](const Error& error, std::size_t) {
@@ -87,7 +87,7 @@ void GdbServer::Sockets::transmit() {
   });
 }
 
-void GdbServer::Sockets::drop() {
+void LocalServer::Sockets::drop() {
   if (!socket) return;
   Error ignored;
   socket->close(ignored);
@@ -97,28 +97,28 @@ void GdbServer::Sockets::drop() {
   if (events.disconnected) events.disconnected();
 }
 
-GdbServer::GdbServer(u16 port) : sockets_(std::make_unique<Sockets>()) {
+LocalServer::LocalServer(u16 port) : sockets_(std::make_unique<Sockets>()) {
   sockets_->listen(port);
   sockets_->accept();
 }
 
-GdbServer::~GdbServer() = default;
+LocalServer::~LocalServer() = default;
 
-u16 GdbServer::port() const { return sockets_->acceptor.local_endpoint().port(); }
-void GdbServer::set_events(Events events) { sockets_->events = std::move(events); }
-bool GdbServer::connected() const { return sockets_->socket.has_value(); }
+u16 LocalServer::port() const { return sockets_->acceptor.local_endpoint().port(); }
+void LocalServer::set_events(Events events) { sockets_->events = std::move(events); }
+bool LocalServer::connected() const { return sockets_->socket.has_value(); }
 
-void GdbServer::poll() { sockets_->context.poll(); }
-void GdbServer::wait(std::chrono::milliseconds longest) { sockets_->context.run_one_for(longest); }
+void LocalServer::poll() { sockets_->context.poll(); }
+void LocalServer::wait(std::chrono::milliseconds longest) { sockets_->context.run_one_for(longest); }
 
-void GdbServer::send(std::string bytes) {
+void LocalServer::send(std::string bytes) {
   if (!sockets_->socket || bytes.empty()) return;
   sockets_->unsent += bytes;
   if (sockets_->unsent.size() > most_unsent) return sockets_->drop();
   sockets_->transmit();
 }
 
-void GdbServer::close(std::chrono::milliseconds longest) {
+void LocalServer::close(std::chrono::milliseconds longest) {
   const auto end = std::chrono::steady_clock::now() + longest;
   const auto unsent = [this] { return !sockets_->sending.empty() || !sockets_->unsent.empty(); };
   while (connected() && unsent() && std::chrono::steady_clock::now() < end) wait(std::chrono::milliseconds(10));
