@@ -35,8 +35,13 @@ struct NetworkParameters : ParameterGroup {
   Param<std::string> activation;
   Param<double> epsilon;
   Param<i64> vocabulary;
+  Param<i64> patch_values;
+  Param<bool> embedding_norm;
+  Param<bool> embedding_projection;
+  Param<bool> padding_mask;
   Param<i64> classes;
   Param<std::string> pooling;
+  Param<bool> pooler;
   Param<std::string> variant;
   Param<i64> depth;
   Param<i64> attention_layers;
