@@ -17,6 +17,8 @@ enum class FftLength { exact, power_of_two };
 /// gelu is the exact one, with erf; gelu_tanh the approximation with tanh.
 enum class Activation { gelu, relu, gelu_tanh, tanh };
 enum class Pooling { first, mean };
+/// A layer norm behind the last layer; by_placement: where the norms of the layers are `pre`.
+enum class FinalNorm { by_placement, present, absent };
 
 struct EncoderLayer {
   Mixing mixing = Mixing::attention;
@@ -32,6 +34,7 @@ struct Network {
   u64 ffn = 0;
   u64 batch = 1;
   NormPlacement norm = NormPlacement::post;
+  FinalNorm final_norm = FinalNorm::by_placement;
   FftNorm fft_norm = FftNorm::ortho;
   FftLength fft_length = FftLength::exact;
   Activation activation = Activation::gelu;
@@ -48,6 +51,11 @@ struct Network {
   bool pooler = false;  // a dense layer with tanh between pooling and classifier
   std::vector<EncoderLayer> layers;
 };
+
+inline bool has_final_norm(const Network& network) {
+  if (network.final_norm == FinalNorm::by_placement) return network.norm == NormPlacement::pre;
+  return network.final_norm == FinalNorm::present;
+}
 
 /// Whether the first layer's input is made of something else.
 inline bool has_embedding(const Network& network) { return network.vocabulary > 0 || network.patch_values > 0; }

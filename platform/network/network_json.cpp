@@ -38,6 +38,8 @@ nlohmann::ordered_json network_json(const Network& network) {
                               {"activation", name_of(network.activation)},
                               {"epsilon", network.epsilon},
                               {"layers", layers}};
+  if (network.final_norm != FinalNorm::by_placement)
+    json["final_norm"] = has_final_norm(network) ? "present" : "absent";
   if (network.vocabulary > 0) json["vocabulary"] = network.vocabulary;
   if (network.patch_values > 0) json["patch_values"] = network.patch_values;
   if (network.embedding_norm) json["embedding_norm"] = true;

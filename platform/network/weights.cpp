@@ -229,7 +229,7 @@ std::vector<TensorSpec> parameter_specs(const Network& network) {
     add_linear(specs, name + ".ffn.up", layer.ffn, network.hidden, network.ffn);
     add_linear(specs, name + ".ffn.down", layer.ffn, network.ffn, network.hidden);
   }
-  if (network.norm == NormPlacement::pre) add_norm(specs, "final_norm", network.hidden);
+  if (has_final_norm(network)) add_norm(specs, "final_norm", network.hidden);
   if (network.pooler) add_linear(specs, "pooler", LinearKind::dense, network.hidden, network.hidden);
   if (network.classes > 0) add_linear(specs, "classifier", LinearKind::dense, network.hidden, network.classes);
   return specs;

@@ -445,7 +445,7 @@ FloatResult reference_float_network(const Network& network, const TensorMap& par
   FloatPanels x =
       to_panels<float>(input.data(), network.batch, network.tokens, network.hidden, [](float value) { return value; });
   for (u64 index = first_layer; index < network.layers.size(); ++index) x = evaluation.layer(x, index);
-  if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
+  if (has_final_norm(network)) x = evaluation.norm(x, "final_norm");
   FloatResult result;
   result.output = from_panels(x, network.batch, network.tokens);
   if (network.classes > 0) result.logits = reference_float_logits(network, parameters, result.output);

@@ -15,7 +15,7 @@ namespace bvp {
 [[nodiscard]] std::vector<float> reference_float(const Network& network, const TensorMap& parameters, u64 layer,
                                                  const Tensor& input, const Tensor& mask = {});
 
-/// The normalisation behind the last layer of a network with `norm: pre`.
+/// The normalisation behind the last layer, of a network that has one.
 [[nodiscard]] std::vector<float> reference_float_final_norm(const Network& network, const TensorMap& parameters,
                                                             const Tensor& input);
 

@@ -701,7 +701,7 @@ TensorMap reference_network(const Network& network, const TensorMap& parameters,
     x = evaluation.layer(x, index);
     result.emplace(fmt::format("layers.{}.output", index), tensor(x));
   }
-  if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
+  if (has_final_norm(network)) x = evaluation.norm(x, "final_norm");
   result.emplace("output", tensor(x));
   if (network.classes > 0) result.emplace("logits", Tensor{{network.batch, network.classes}, evaluation.logits(x)});
   return result;

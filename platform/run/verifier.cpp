@@ -97,7 +97,7 @@ class Verifier {
       verdict_.layers.push_back({error.whole, error.largest_of_row});
     }
     const Tensor& output = evidence_.outputs.at("output");
-    if (network_.norm == NormPlacement::pre) {
+    if (has_final_norm(network_)) {
       const Tensor& last = evidence_.outputs.at(layer_output(network_.layers.size() - 1));
       measure("output", output, reference_float_final_norm(network_, inputs_.weights, last));
     }

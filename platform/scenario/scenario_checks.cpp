@@ -35,6 +35,9 @@ Network network_of(const Scenario& scenario) {
   to.ffn = static_cast<u64>(from.ffn.get());
   to.batch = static_cast<u64>(from.batch.get());
   to.norm = from.norm.get() == "pre" ? NormPlacement::pre : NormPlacement::post;
+  to.final_norm = from.final_norm.get() == "present"  ? FinalNorm::present
+                  : from.final_norm.get() == "absent" ? FinalNorm::absent
+                                                      : FinalNorm::by_placement;
   to.fft_norm = from.fft_norm.get() == "none" ? FftNorm::none : FftNorm::ortho;
   to.fft_length = from.fft_length.get() == "power_of_two" ? FftLength::power_of_two : FftLength::exact;
   to.activation = activation_of(from.activation);

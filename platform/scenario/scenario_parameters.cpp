@@ -27,8 +27,12 @@ NetworkParameters::NetworkParameters(ParameterGroup* parent)
           Confidence::high),
       batch(this, "batch", 1, "sequences", {1, 4096}, "Sequences computed together.", "workload", Confidence::high),
       norm(this, "norm", "post", {"post", "pre"},
-           "Layer normalisation after each residual sum (post), or before each sub-layer and once at the end (pre).",
+           "Layer normalisation after each residual sum (post), or before each sub-layer and, unless final_norm says "
+           "otherwise, once at the end (pre).",
            "workload", Confidence::high),
+      final_norm(this, "final_norm", "by_placement", {"by_placement", "present", "absent"},
+                 "Layer normalisation behind the last layer; by_placement: where norm is pre.", "workload",
+                 Confidence::high),
       fft_norm(this, "fft_norm", "ortho", {"ortho", "none"}, "Scale of the two-dimensional FFT: 1/sqrt(points), or 1.",
                "workload", Confidence::high),
       fft_length(

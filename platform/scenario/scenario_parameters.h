@@ -30,6 +30,7 @@ struct NetworkParameters : ParameterGroup {
   Param<i64> ffn;
   Param<i64> batch;
   Param<std::string> norm;
+  Param<std::string> final_norm;
   Param<std::string> fft_norm;
   Param<std::string> fft_length;
   Param<std::string> activation;

@@ -65,7 +65,7 @@ class Encoder {
       result_.layer_outputs.push_back(x_place_);
     }
     result_.output = x_place_;
-    if (pre()) {
+    if (has_final_norm(network_)) {
       result_.output = matrix(network_.hidden);
       program_.store(norm("final_norm", x_), result_.output);
     }

@@ -53,7 +53,7 @@ class Bert {
     for (const char* key : {"is_decoder", "add_cross_attention"}) {
       if (builder_.flag(key, false)) builder_.unsupported("{}: the platform has encoders only", key);
     }
-    if (network_.hidden % network_.heads != 0) {
+    if (builder_.sound() && network_.hidden % network_.heads != 0) {
       builder_.wrong("{}: num_attention_heads {} do not divide hidden_size {}", source_.config_file().string(),
                      network_.heads, network_.hidden);
     }

@@ -58,7 +58,7 @@ class PlainEncoder {
     network_.epsilon = builder_.number("layer_norm_eps", 1e-5);
     if (has_attention(network_)) {
       network_.heads = builder_.count("nhead");
-      if (network_.hidden % network_.heads != 0) {
+      if (builder_.sound() && network_.hidden % network_.heads != 0) {
         builder_.wrong("{}: nhead {} does not divide the {} values of a token", source_.config_file().string(),
                        network_.heads, network_.hidden);
       }
@@ -149,18 +149,8 @@ class PlainEncoder {
   void add_final_norm() {
     const std::string norm = prefix_ + "norm";
     const bool there = source_.has(norm + ".weight"), pre = network_.norm == NormPlacement::pre;
-    if (pre && there) builder_.norm("final_norm", norm);
-    if (pre && !there) {
-      builder_.unsupported(
-          "norm_first without a norm behind the last layer ('{}.weight'), which networks of the "
-          "platform with norm: pre have",
-          printable(norm));
-    }
-    if (!pre && there) {
-      source_.use(norm + ".weight");
-      source_.use(norm + ".bias");
-      builder_.unsupported("a norm behind the last layer ('{}.weight') without norm_first", printable(norm));
-    }
+    if (there) builder_.norm("final_norm", norm);
+    if (there != pre) network_.final_norm = there ? FinalNorm::present : FinalNorm::absent;
   }
 
   void add_head() {

@@ -67,7 +67,7 @@ class Vit {
     }
     if (builder_.options().token_types) builder_.wrong("--token-types: the model has no types of tokens");
     if (builder_.options().padding_mask) builder_.wrong("--padding-mask: the model takes no mask");
-    if (network_.hidden % network_.heads != 0) {
+    if (builder_.sound() && network_.hidden % network_.heads != 0) {
       builder_.wrong("{}: num_attention_heads {} do not divide hidden_size {}", source_.config_file().string(),
                      network_.heads, network_.hidden);
     }
