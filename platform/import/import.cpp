@@ -76,17 +76,23 @@ void check_complete(ModelBuilder& builder) {
   }
 }
 
-std::string kinds_of(const Network& network) {
-  u64 attention = 0, butterfly_attention = 0, butterfly_ffn = 0;
-  for (const EncoderLayer& layer : network.layers) {
-    attention += layer.mixing == Mixing::attention ? 1 : 0;
-    butterfly_attention += layer.mixing == Mixing::attention && layer.projections == LinearKind::butterfly ? 1 : 0;
-    butterfly_ffn += layer.ffn == LinearKind::butterfly ? 1 : 0;
+std::string kind_of_layer(const EncoderLayer& layer) {
+  const std::string mixing = layer.mixing == Mixing::fft2d
+                                 ? "Fourier transform"
+                                 : fmt::format("attention with {} projections", name_of(layer.projections));
+  return fmt::format("{}, {} feed-forward", mixing, name_of(layer.ffn));
+}
+
+/// A sentence for each run of layers that are alike.
+std::vector<std::string> kinds_of(const std::vector<EncoderLayer>& layers) {
+  std::vector<std::string> kinds;
+  for (std::size_t i = 0, next = 0; i < layers.size(); i = next) {
+    const std::string kind = kind_of_layer(layers[i]);
+    while (next < layers.size() && kind_of_layer(layers[next]) == kind) ++next;
+    kinds.push_back(next == i + 1 ? fmt::format("layer {}: {}", i, kind)
+                                  : fmt::format("layers {} to {}: {}", i, next - 1, kind));
   }
-  return fmt::format(
-      "{} layers: {} with attention ({} of them with butterfly projections), {} with a Fourier "
-      "transform; {} feed-forward networks of butterflies",
-      network.layers.size(), attention, butterfly_attention, network.layers.size() - attention, butterfly_ffn);
+  return kinds;
 }
 
 }  // namespace
@@ -104,7 +110,8 @@ ImportedNetwork import_network(const ImportOptions& options) {
   note_left_out(builder);
   ImportedNetwork result = std::move(builder.result());
   result.model = model->name;
-  result.mapped.insert(result.mapped.begin(), kinds_of(result.network));
+  const std::vector<std::string> kinds = kinds_of(result.network.layers);
+  result.mapped.insert(result.mapped.begin(), kinds.begin(), kinds.end());
   return result;
 }
 

@@ -297,7 +297,8 @@ class Import(unittest.TestCase):
         index = {"weight_map": {name: file for file, some in files.items() for name in some}}
         (self.path / "model" / "model.safetensors.index.json").write_text(json.dumps(index))
         printed = self.imported(None, model.config, "--batch", 8)
-        self.assertIn("2 feed-forward networks of butterflies", printed)
+        self.assertIn("layer 0: Fourier transform, butterfly feed-forward\n", printed)
+        self.assertIn("layer 1: attention with butterfly projections, butterfly feed-forward\n", printed)
         self.assertNotIn("multiplied out", printed)
         self.run_it({"tokens": ids}, output, logits)
 
@@ -323,7 +324,7 @@ class Import(unittest.TestCase):
                 printed = self.imported(model.tensors, config, "--batch", 2)
                 kept = increasing and blocks == 1
                 self.assertEqual("multiplied out to dense matrices" in printed, not kept)
-                self.assertIn(f"{int(kept)} feed-forward networks of butterflies", printed)
+                self.assertIn(f"layer 0: Fourier transform, {'butterfly' if kept else 'dense'} feed-forward\n", printed)
                 self.run_it({"input": x}, output)
                 for file in (self.path / "made").iterdir():
                     file.unlink()
