@@ -66,6 +66,12 @@ class Encoder {
     }
     result_.output = x_place_;
     if (has_final_norm(network_)) {
+      if (!pre()) {
+        // Two norms in a row are launches of one image, of which the second begins before the first has stored its
+        // results. As a task of its own it waits.
+        flush();
+        x_ = program_.load(x_place_);
+      }
       result_.output = matrix(network_.hidden);
       program_.store(norm("final_norm", x_), result_.output);
     }
