@@ -16,6 +16,7 @@ LayerParameters::LayerParameters()
       repeat(this, "repeat", 1, "layers", {1, 1024}, "How many layers like this one follow each other.", "notation",
              Confidence::high) {}
 
+/// The function is long because it is a table of all keys.
 NetworkParameters::NetworkParameters(ParameterGroup* parent)
     : ParameterGroup(parent, "network", "the hybrid butterfly-sparsity encoder"),
       tokens(this, "tokens", required, "tokens", {1, 1 << 20}, "Tokens of one sequence.", "workload", Confidence::high),
