@@ -712,6 +712,9 @@ void Lanes::reciprocal(u64 count, LaneVectors d, ConstLaneVectors a) const {
 void Lanes::rsqrt(u64 count, LaneVectors d, ConstLaneVectors a) const {
   lanes_kernels::look_up(shape_, count, d, a, rsqrt_table());
 }
+void Lanes::tanh(u64 count, LaneVectors d, ConstLaneVectors a) const {
+  lanes_kernels::look_up(shape_, count, d, a, tanh_table());
+}
 void Lanes::acc_zero(u64 count, LaneAccumulators d) const { kernels_->acc_zero(shape_, count, d); }
 void Lanes::acc_add(u64 count, LaneAccumulators d, ConstLaneVectors a) const { kernels_->acc_add(shape_, count, d, a); }
 void Lanes::acc_mac(u64 count, LaneAccumulators d, ConstLaneVectors a, ConstLaneVectors b) const {

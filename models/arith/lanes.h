@@ -121,6 +121,7 @@ class Lanes {
   void erf(u64 count, LaneVectors d, ConstLaneVectors a) const;
   void reciprocal(u64 count, LaneVectors d, ConstLaneVectors a) const;
   void rsqrt(u64 count, LaneVectors d, ConstLaneVectors a) const;
+  void tanh(u64 count, LaneVectors d, ConstLaneVectors a) const;
 
   /// d = 0
   void acc_zero(u64 count, LaneAccumulators d) const;

@@ -70,4 +70,10 @@ const SpecialFunctionTable& rsqrt_table() {
   return *table;
 }
 
+const SpecialFunctionTable& tanh_table() {
+  static const auto table =
+      tabulate([](Real x) { return std::fabs(x) > 6 ? std::copysign(Real{1}, x) : std::tanh(x); });
+  return *table;
+}
+
 }  // namespace bvp

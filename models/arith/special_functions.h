@@ -17,5 +17,6 @@ using SpecialFunctionTable = std::array<u16, std::size_t{1} << 16>;
 [[nodiscard]] const SpecialFunctionTable& erf_table();
 [[nodiscard]] const SpecialFunctionTable& reciprocal_table();
 [[nodiscard]] const SpecialFunctionTable& rsqrt_table();
+[[nodiscard]] const SpecialFunctionTable& tanh_table();
 
 }  // namespace bvp

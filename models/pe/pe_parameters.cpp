@@ -39,11 +39,12 @@ PeParameters::PeParameters(ParameterGroup* parent, std::string name, std::string
                   "assumption after MLX's FMA pipelines", Confidence::low),
       max_latency(this, "max_latency", 2, "cycles", {1, 64}, "Latency of the maximum.",
                   "assumption after the DPU line's 2-cycle simple operations", Confidence::low),
-      special_latency(this, "special_latency", 8, "cycles", {1, 64},
-                      "Latency of exp, erf, reciprocal and reciprocal square root for the lanes that the unit serves "
-                      "in one cycle; those of a vector follow each other, so that its result is there after "
-                      "special_latency + special_divisor - 1 cycles.",
-                      "assumption after the DPU line's 5-12 cycles", Confidence::low),
+      special_latency(
+          this, "special_latency", 8, "cycles", {1, 64},
+          "Latency of exp, erf, tanh, reciprocal and reciprocal square root for the lanes that the unit serves "
+          "in one cycle; those of a vector follow each other, so that its result is there after "
+          "special_latency + special_divisor - 1 cycles.",
+          "assumption after the DPU line's 5-12 cycles", Confidence::low),
       special_divisor(this, "special_divisor", 4, "", {1, 64}, power_of_two,
                       "The special function unit serves lanes / special_divisor lanes per cycle, one at least.",
                       "MLX (ISCA 2026): exp and division units at 1/4 of the SIMD width", Confidence::mid),

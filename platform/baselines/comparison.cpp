@@ -88,8 +88,9 @@ WorkDifference work_difference(const Network& first, const Network& other) {
     }
   };
   const auto at = [](const Json& json, const std::string& key) { return json.value(key, Json(nullptr)); };
-  for (const char* key : {"tokens", "hidden", "heads", "ffn", "vocabulary", "classes", "pooling", "norm", "fft_norm",
-                          "activation", "epsilon"}) {
+  for (const char* key :
+       {"tokens", "hidden", "heads", "ffn", "vocabulary", "patch_values", "embedding_norm", "embedding_projection",
+        "padding_mask", "classes", "pooling", "pooler", "norm", "final_norm", "fft_norm", "activation", "epsilon"}) {
     // The others change nothing of the work.
     const std::string name = key;
     const bool work = name != "epsilon" && name != "norm" && name != "fft_norm";

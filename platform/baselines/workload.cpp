@@ -21,7 +21,7 @@ class Work {
         hidden_(static_cast<double>(network.hidden)) {}
 
   std::vector<KernelWork> build() {
-    if (network_.vocabulary > 0) add_embedding();
+    if (has_embedding(network_)) add_embedding();
     for (const EncoderLayer& layer : network_.layers) {
       if (layer.mixing == Mixing::fft2d) {
         add_fft();
@@ -82,15 +82,29 @@ class Work {
     add("attention", KernelWork::Kind::dense, 4 * rows_ * tokens_ * hidden_, rows_ * 4 * hidden_);
   }
 
-  /// Token ids of 32 bits, their rows of the table, the positions, the sums.
+  /// Of ids: token ids of 32 bits, their rows of the table, the positions, the sums. Of patches a dense layer, and
+  /// the positions.
   void add_embedding() {
-    constexpr double values_of_id = sizeof(u32) / bytes_per_value;
-    add("embedding", KernelWork::Kind::elementwise, 0, rows_ * (values_of_id + 2 * hidden_) + tokens_ * hidden_);
+    if (network_.vocabulary > 0) {
+      constexpr double values_of_id = sizeof(u32) / bytes_per_value;
+      add("embedding", KernelWork::Kind::elementwise, 0, rows_ * (values_of_id + 2 * hidden_) + tokens_ * hidden_);
+    } else {
+      add_linear("embedding_patch", network_.patch_values, network_.hidden, LinearKind::dense);
+      add("embedding", KernelWork::Kind::elementwise, 0, tokens_ * hidden_);
+    }
+    if (network_.embedding_norm) add("embedding_norm", KernelWork::Kind::elementwise, 0, 2 * rows_ * hidden_);
+    if (network_.embedding_projection) {
+      add_linear("embedding_projection", network_.hidden, network_.hidden, LinearKind::dense);
+    }
   }
 
   void add_classifier() {
     if (network_.pooling == Pooling::mean) {
       add("pooling", KernelWork::Kind::elementwise, 0, (rows_ + batch_) * hidden_);
+    }
+    if (network_.pooler) {
+      add("pooler", KernelWork::Kind::dense, 2 * batch_ * hidden_ * hidden_,
+          2 * batch_ * hidden_ + hidden_ * hidden_ + hidden_);
     }
     const auto classes = static_cast<double>(network_.classes);
     add("classifier", KernelWork::Kind::dense, 2 * batch_ * hidden_ * classes,

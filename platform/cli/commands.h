@@ -53,6 +53,7 @@ void add_sweep_command(CommandLine& line);
 /// The processes that a sweep starts.
 void add_worker_command(CommandLine& line);
 void add_describe_command(CommandLine& line);
+void add_import_command(CommandLine& line);
 void add_sdk_command(CommandLine& line);
 
 /// Adds the option --set of a command.

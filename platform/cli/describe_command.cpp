@@ -196,15 +196,24 @@ void print_area(const SocParameters& parameters) {
   fmt::print("Area at 12 nm, an estimate from the configuration (docs/energy.md)\n\n{}\n", table.text());
 }
 
-struct InputSpec {
+struct ExpectedInput {
   std::string name, types;
   std::vector<u64> shape;
 };
 
-/// The expected tensor of run.input.
-InputSpec input_spec(const Network& network) {
-  if (network.vocabulary > 0) return {"tokens", "U8, U16, I32, U32 or I64", {network.batch, network.tokens}};
-  return {"input", "F16", {network.batch, network.tokens, network.hidden}};
+/// The expected tensors of run.input.
+std::vector<ExpectedInput> expected_inputs(const Network& network) {
+  constexpr const char* integers = "U8, U16, I32, U32 or I64";
+  const std::vector<u64> of_tokens{network.batch, network.tokens};
+  std::vector<ExpectedInput> inputs;
+  if (network.vocabulary > 0) {
+    inputs.push_back({"tokens", integers, of_tokens});
+  } else {
+    const InputSpec spec = input_spec(network);
+    inputs.push_back({spec.name, "F16", spec.shape});
+  }
+  if (network.padding_mask) inputs.push_back({"mask", integers, of_tokens});
+  return inputs;
 }
 
 std::string shape_text(const std::vector<u64>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
@@ -230,8 +239,8 @@ void print_tensors(const Network& network, Filter& filter) {
         "i = 2 g 2^k + o and i + 2^k. torch_butterfly has the same with increasing_stride=True and nblocks=1,\n"
         "with an axis of blocks behind the stacks, to be removed (docs/your_network.md).\n\n");
   }
-  const InputSpec input = input_spec(network);
-  if (filter.shows(input.name)) {
+  for (const ExpectedInput& input : expected_inputs(network)) {
+    if (!filter.shows(input.name)) continue;
     fmt::print("run.input: {} {} of type {}\n", input.name, shape_text(input.shape), input.types);
   }
 }
@@ -241,10 +250,11 @@ Json tensors_json(const Network& network, Filter& filter) {
   for (const TensorSpec& spec : parameter_specs(network)) {
     if (filter.shows(spec.name)) weights.push_back({{"name", spec.name}, {"dtype", "F16"}, {"shape", spec.shape}});
   }
-  const InputSpec input = input_spec(network);
   Json inputs = Json::array();
-  if (filter.shows(input.name))
+  for (const ExpectedInput& input : expected_inputs(network)) {
+    if (!filter.shows(input.name)) continue;
     inputs.push_back({{"name", input.name}, {"dtype", input.types}, {"shape", input.shape}});
+  }
   return {{"run.weights", weights}, {"run.input", inputs}};
 }
 

@@ -32,6 +32,7 @@ std::vector<std::string> check_inputs(const Scenario& scenario) {
       } else {
         load_input(run.input.get(), network);
       }
+      if (network.padding_mask) load_mask(run.input.get(), network);
     });
   }
   const std::optional<std::filesystem::path> firmware =

@@ -115,6 +115,8 @@ class Planner {
   [[nodiscard]] EncoderPlan plan_network(const TaskPlanner& planner, DramPlan& dram) const {
     EncoderPlan plan = plan_encoder(planner, dram, network_, parameters_, normal_forms_);
     // These matrices are used outside of the tasks too.
+    if (plan.patches.rows != 0) dram.keep(plan.patches);
+    if (plan.mask.rows != 0) dram.keep(plan.mask);
     dram.keep(plan.input);
     for (const MatrixPlace& output : plan.layer_outputs) dram.keep(output);
     dram.keep(plan.output);

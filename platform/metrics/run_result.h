@@ -188,7 +188,7 @@ struct RunRecords {
 
 /// The values that the network was computed with. They are kept only if they were asked for (RunRequest::keep_tensors).
 struct RunData {
-  TensorMap tensors;        ///< "input", "layers.I.output", "output", "logits"
+  TensorMap tensors;        ///< "patches", "mask", "input", "layers.I.output", "output", "logits"
   TensorMap weights;        ///< the network's parameters
   std::vector<u32> tokens;  ///< token ids, if the network has a vocabulary
 };

@@ -14,8 +14,11 @@ enum class LinearKind { dense, butterfly };
 enum class NormPlacement { post, pre };
 enum class FftNorm { ortho, none };
 enum class FftLength { exact, power_of_two };
-enum class Activation { gelu, relu };
+/// gelu is the exact one, with erf; gelu_tanh the approximation with tanh.
+enum class Activation { gelu, relu, gelu_tanh, tanh };
 enum class Pooling { first, mean };
+/// A layer norm behind the last layer; by_placement: where the norms of the layers are `pre`.
+enum class FinalNorm { by_placement, present, absent };
 
 struct EncoderLayer {
   Mixing mixing = Mixing::attention;
@@ -31,16 +34,31 @@ struct Network {
   u64 ffn = 0;
   u64 batch = 1;
   NormPlacement norm = NormPlacement::post;
+  FinalNorm final_norm = FinalNorm::by_placement;
   FftNorm fft_norm = FftNorm::ortho;
   FftLength fft_length = FftLength::exact;
   Activation activation = Activation::gelu;
   double epsilon = 1e-5;
   // Number of token ids that the embedding knows; 0: there is no embedding, and the input is embedded already.
   u64 vocabulary = 0;
-  u64 classes = 0;  // outputs of the classifier head; 0: there is none
+  // Values of a patch of an image, of which a dense layer makes a token; 0: the input is no patches.
+  u64 patch_values = 0;
+  bool embedding_norm = false;        // a layer norm behind the sum of the embedding
+  bool embedding_projection = false;  // a dense layer behind that
+  bool padding_mask = false;          // attention leaves out the tokens that the input's mask says
+  u64 classes = 0;                    // outputs of the classifier head; 0: there is none
   Pooling pooling = Pooling::first;
+  bool pooler = false;  // a dense layer with tanh between pooling and classifier
   std::vector<EncoderLayer> layers;
 };
+
+inline bool has_final_norm(const Network& network) {
+  if (network.final_norm == FinalNorm::by_placement) return network.norm == NormPlacement::pre;
+  return network.final_norm == FinalNorm::present;
+}
+
+/// Whether the first layer's input is made of something else.
+inline bool has_embedding(const Network& network) { return network.vocabulary > 0 || network.patch_values > 0; }
 
 /// Whether a layer of the network mixes its tokens by attention: only then do heads mean something.
 inline bool has_attention(const Network& network) {

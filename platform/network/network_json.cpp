@@ -6,6 +6,19 @@
 namespace bvp {
 
 const char* name_of(Mixing mixing) { return mixing == Mixing::attention ? "attention" : "fft2d"; }
+const char* name_of(Activation activation) {
+  switch (activation) {
+    case Activation::gelu:
+      return "gelu";
+    case Activation::gelu_tanh:
+      return "gelu_tanh";
+    case Activation::tanh:
+      return "tanh";
+    case Activation::relu:
+      break;
+  }
+  return "relu";
+}
 const char* name_of(LinearKind kind) { return kind == LinearKind::dense ? "dense" : "butterfly"; }
 
 nlohmann::ordered_json network_json(const Network& network) {
@@ -22,13 +35,20 @@ nlohmann::ordered_json network_json(const Network& network) {
                               {"norm", network.norm == NormPlacement::post ? "post" : "pre"},
                               {"fft_norm", network.fft_norm == FftNorm::ortho ? "ortho" : "none"},
                               {"fft_length", network.fft_length == FftLength::exact ? "exact" : "power_of_two"},
-                              {"activation", network.activation == Activation::gelu ? "gelu" : "relu"},
+                              {"activation", name_of(network.activation)},
                               {"epsilon", network.epsilon},
                               {"layers", layers}};
+  if (network.final_norm != FinalNorm::by_placement)
+    json["final_norm"] = has_final_norm(network) ? "present" : "absent";
   if (network.vocabulary > 0) json["vocabulary"] = network.vocabulary;
+  if (network.patch_values > 0) json["patch_values"] = network.patch_values;
+  if (network.embedding_norm) json["embedding_norm"] = true;
+  if (network.embedding_projection) json["embedding_projection"] = true;
+  if (network.padding_mask) json["padding_mask"] = true;
   if (network.classes > 0) {
     json["classes"] = network.classes;
     json["pooling"] = network.pooling == Pooling::first ? "first" : "mean";
+    if (network.pooler) json["pooler"] = true;
   }
   return json;
 }

@@ -16,5 +16,6 @@ nlohmann::ordered_json network_json(const Network& network);
 
 const char* name_of(Mixing mixing);
 const char* name_of(LinearKind kind);
+const char* name_of(Activation activation);
 
 }  // namespace bvp

@@ -241,9 +241,9 @@ IntegerTensor decode_integers(const std::filesystem::path& file, const Entry& en
 }
 
 /// The entries of a file in the order of their data; the data are read on demand.
-class Contents {
+class FileContents {
  public:
-  explicit Contents(const std::filesystem::path& file) : file_(file) {
+  explicit FileContents(const std::filesystem::path& file) : file_(file) {
     const u64 size = open(file, stream_);
     if (size < 8) refuse(file, "is not a safetensors file: it has only {} bytes", size);
     const std::string length = read_bytes(file, stream_, 8);
@@ -259,6 +259,7 @@ class Contents {
     }
     const json header = parse_header(file, read_bytes(file, stream_, header_size));
     data_size_ = size - 8 - header_size;
+    data_begin_ = 8 + header_size;
     for (const auto& [name, value] : header.items()) {
       if (name != "__metadata__") entries_.push_back(parse_entry(file, name, value, data_size_));
     }
@@ -275,14 +276,20 @@ class Contents {
     if (next != data_size_) refuse(file, "has {} bytes of data behind the last tensor", data_size_ - next);
   }
 
+  [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  /// Reads the data of one entry.
+  [[nodiscard]] std::string data_of(const Entry& entry) {
+    stream_.seekg(static_cast<std::streamoff>(data_begin_ + entry.begin));
+    return read_bytes(file_, stream_, entry.end - entry.begin);
+  }
   /// Reads the data after the header. Call it only once.
   [[nodiscard]] std::string data() { return read_bytes(file_, stream_, data_size_); }
 
  private:
-  const std::filesystem::path& file_;
+  const std::filesystem::path file_;
   std::ifstream stream_;
-  u64 data_size_ = 0;
+  u64 data_size_ = 0, data_begin_ = 0;
   std::vector<Entry> entries_;
 };
 
@@ -303,7 +310,7 @@ void write_tensors(const std::filesystem::path& file, const json& header,
 }  // namespace
 
 FloatTensors read_safetensors(const std::filesystem::path& file) {
-  Contents contents(file);
+  FileContents contents(file);
   const std::string data = contents.data();
   FloatTensors found;
   for (const Entry& entry : contents.entries()) {
@@ -318,7 +325,7 @@ FloatTensors read_safetensors(const std::filesystem::path& file) {
 }
 
 FloatTensors read_safetensors_shapes(const std::filesystem::path& file) {
-  const Contents contents(file);
+  const FileContents contents(file);
   FloatTensors found;
   for (const Entry& entry : contents.entries()) {
     if (float_size(entry.type) == 0) {
@@ -331,9 +338,47 @@ FloatTensors read_safetensors_shapes(const std::filesystem::path& file) {
   return found;
 }
 
+class SafetensorsReader::Contents : public FileContents {
+ public:
+  using FileContents::FileContents;
+};
+
+SafetensorsReader::SafetensorsReader(const std::filesystem::path& file) : contents_(std::make_unique<Contents>(file)) {}
+SafetensorsReader::~SafetensorsReader() = default;
+
+std::map<std::string, SafetensorsReader::Header> SafetensorsReader::headers() const {
+  std::map<std::string, Header> headers;
+  for (const Entry& entry : contents_->entries()) headers.emplace(entry.name, Header{entry.type, entry.shape});
+  return headers;
+}
+
+FloatTensor SafetensorsReader::read(const std::string& name) {
+  const std::vector<Entry>& entries = contents_->entries();
+  const auto entry = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.name == name; });
+  if (entry == entries.end()) refuse(contents_->file(), "there is no tensor '{}'", printable(name));
+  if (float_size(entry->type) == 0) {
+    refuse_tensor(contents_->file(), name, ": found type {}, expected F16, BF16, F32 or F64", printable(entry->type));
+  }
+  const std::string data = contents_->data_of(*entry);
+  FloatTensor tensor{entry->shape, std::vector<float>(entry->elements)};
+  const auto element = [&](u64 i, auto stored) {
+    std::memcpy(&stored, data.data() + i * sizeof(stored), sizeof(stored));
+    return stored;
+  };
+  for (u64 i = 0; i < entry->elements; ++i) {
+    float& value = tensor.data[i];
+    if (entry->type == "F16") value = from_half(element(i, u16{}));
+    if (entry->type == "BF16") value = element(i, Bfloat16{});
+    if (entry->type == "F32") value = element(i, float{});
+    if (entry->type == "F64") value = static_cast<float>(element(i, double{}));
+    if (!std::isfinite(value)) refuse_tensor(contents_->file(), name, ": {} at flat index {} is not finite", value, i);
+  }
+  return tensor;
+}
+
 IntegerTensor read_integers(const std::filesystem::path& file, const std::string& name) {
   constexpr std::size_t shown = 10;
-  Contents contents(file);
+  FileContents contents(file);
   std::vector<std::string> others;
   for (const Entry& entry : contents.entries()) {
     if (entry.name == name) return decode_integers(file, entry, contents.data().data() + entry.begin);
@@ -358,11 +403,17 @@ void write_safetensors(const std::filesystem::path& file, const TensorMap& tenso
   write_tensors(file, header, parts);
 }
 
-void write_integers(const std::filesystem::path& file, const std::string& name, const std::vector<u64>& shape,
-                    const std::vector<u32>& values) {
-  const u64 bytes = 4 * values.size();
-  const json header{{name, {{"dtype", "U32"}, {"shape", shape}, {"data_offsets", {0, bytes}}}}};
-  write_tensors(file, header, {{values.data(), bytes}});
+void write_integers(const std::filesystem::path& file, const std::vector<NamedIntegers>& tensors) {
+  json header = json::object();
+  std::vector<std::pair<const void*, u64>> parts;
+  u64 offset = 0;
+  for (const NamedIntegers& tensor : tensors) {
+    const u64 bytes = 4 * tensor.values.size();
+    header[tensor.name] = {{"dtype", "U32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+    parts.emplace_back(tensor.values.data(), bytes);
+    offset += bytes;
+  }
+  write_tensors(file, header, parts);
 }
 
 }  // namespace bvp

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "platform/network/tensors.h"
@@ -24,6 +25,35 @@ FloatTensors read_safetensors(const std::filesystem::path& file);
 /// @throws InputError  as read_tensors(), but for faults that only the data show
 FloatTensors read_safetensors_shapes(const std::filesystem::path& file);
 
+/// Values as they are, not rounded to fp16.
+struct FloatTensor {
+  std::vector<u64> shape;
+  std::vector<float> data;
+};
+
+/// A file of which single tensors are read.
+class SafetensorsReader {
+ public:
+  /// Reads the header. @throws InputError  as read_safetensors_shapes()
+  explicit SafetensorsReader(const std::filesystem::path& file);
+  SafetensorsReader(const SafetensorsReader&) = delete;
+  SafetensorsReader& operator=(const SafetensorsReader&) = delete;
+  ~SafetensorsReader();
+
+  struct Header {
+    std::string type;
+    std::vector<u64> shape;
+  };
+  [[nodiscard]] std::map<std::string, Header> headers() const;
+  /// A tensor of F16, BF16, F32 or F64, which is rounded to fp32.
+  /// @throws InputError  it is not of these types, or a value is not finite
+  [[nodiscard]] FloatTensor read(const std::string& name);
+
+ private:
+  class Contents;
+  std::unique_ptr<Contents> contents_;
+};
+
 struct IntegerTensor {
   std::vector<u64> shape;
   std::vector<i64> data;
@@ -37,9 +67,14 @@ IntegerTensor read_integers(const std::filesystem::path& file, const std::string
 /// @throws std::runtime_error  the file cannot be written
 void write_safetensors(const std::filesystem::path& file, const TensorMap& tensors);
 
-/// Writes one tensor of type U32.
+struct NamedIntegers {
+  std::string name;
+  std::vector<u64> shape;
+  std::vector<u32> values;
+};
+
+/// Writes tensors of type U32, which must be in the order of their names.
 /// @throws std::runtime_error  the file cannot be written
-void write_integers(const std::filesystem::path& file, const std::string& name, const std::vector<u64>& shape,
-                    const std::vector<u32>& values);
+void write_integers(const std::filesystem::path& file, const std::vector<NamedIntegers>& tensors);
 
 }  // namespace bvp

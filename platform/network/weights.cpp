@@ -83,8 +83,6 @@ Tensor draw(const TensorSpec& spec, u64 seed) {
   return tensor;
 }
 
-std::vector<u64> input_shape(const Network& network) { return {network.batch, network.tokens, network.hidden}; }
-
 std::string check_tensor(const std::string& name, const Tensor& tensor, const std::vector<u64>& shape) {
   if (tensor.shape != shape) {
     return fmt::format("'{}' has shape [{}], expected [{}]", name, fmt::join(tensor.shape, ", "),
@@ -186,14 +184,15 @@ TensorMap weights_of(FloatTensors found, const std::filesystem::path& file, cons
 }
 
 Tensor input_of(FloatTensors found, const std::filesystem::path& file, const Network& network) {
-  const auto entry = found.tensors.find("input");
+  const InputSpec spec = input_spec(network);
+  const auto entry = found.tensors.find(spec.name);
   if (entry == found.tensors.end()) {
-    const auto other = found.others.find("input");
-    if (other == found.others.end()) refuse(file, {"there is no tensor 'input'"});
-    refuse(file,
-           {fmt::format("tensor 'input': type {} is not supported, expected F16, BF16, F32 or F64", other->second)});
+    const auto other = found.others.find(spec.name);
+    if (other == found.others.end()) refuse(file, {fmt::format("there is no tensor '{}'", spec.name)});
+    refuse(file, {fmt::format("tensor '{}': type {} is not supported, expected F16, BF16, F32 or F64", spec.name,
+                              other->second)});
   }
-  if (std::string problem = check_tensor("input", entry->second, input_shape(network)); !problem.empty()) {
+  if (std::string problem = check_tensor(spec.name, entry->second, spec.shape); !problem.empty()) {
     refuse(file, {std::move(problem)});
   }
   return std::move(entry->second);
@@ -205,7 +204,16 @@ std::vector<TensorSpec> parameter_specs(const Network& network) {
   std::vector<TensorSpec> specs;
   if (network.vocabulary > 0) {
     specs.push_back({"embedding.token", {network.vocabulary, network.hidden}, TensorRole::embedding, network.hidden});
+  }
+  if (network.patch_values > 0) {
+    add_linear(specs, "embedding.patch", LinearKind::dense, network.patch_values, network.hidden);
+  }
+  if (has_embedding(network)) {
     specs.push_back({"embedding.position", {network.tokens, network.hidden}, TensorRole::embedding, network.hidden});
+  }
+  if (network.embedding_norm) add_norm(specs, "embedding.norm", network.hidden);
+  if (network.embedding_projection) {
+    add_linear(specs, "embedding.projection", LinearKind::dense, network.hidden, network.hidden);
   }
   for (std::size_t index = 0; index < network.layers.size(); ++index) {
     const EncoderLayer& layer = network.layers[index];
@@ -221,7 +229,8 @@ std::vector<TensorSpec> parameter_specs(const Network& network) {
     add_linear(specs, name + ".ffn.up", layer.ffn, network.hidden, network.ffn);
     add_linear(specs, name + ".ffn.down", layer.ffn, network.ffn, network.hidden);
   }
-  if (network.norm == NormPlacement::pre) add_norm(specs, "final_norm", network.hidden);
+  if (has_final_norm(network)) add_norm(specs, "final_norm", network.hidden);
+  if (network.pooler) add_linear(specs, "pooler", LinearKind::dense, network.hidden, network.hidden);
   if (network.classes > 0) add_linear(specs, "classifier", LinearKind::dense, network.hidden, network.classes);
   return specs;
 }
@@ -238,9 +247,14 @@ TensorMap weight_shapes(const Network& network) {
   return weights;
 }
 
+InputSpec input_spec(const Network& network) {
+  if (network.patch_values > 0) return {"patches", {network.batch, network.tokens, network.patch_values}};
+  return {"input", {network.batch, network.tokens, network.hidden}};
+}
+
 Tensor random_input(const Network& network, u64 seed) {
   Random random(seed, "input");
-  Tensor input{input_shape(network), {}};
+  Tensor input{input_spec(network).shape, {}};
   input.data.resize(Tensor::elements(input.shape));
   for (u16& value : input.data) value = to_half(random.normal());
   return input;
@@ -251,6 +265,16 @@ std::vector<u32> random_tokens(const Network& network, u64 seed) {
   std::vector<u32> tokens(network.batch * network.tokens);
   for (u32& token : tokens) token = static_cast<u32>(random.uniform() * static_cast<double>(network.vocabulary));
   return tokens;
+}
+
+Tensor random_mask(const Network& network, u64 seed) {
+  Random random(seed, "mask");
+  Tensor mask{{network.batch, network.tokens}, {}};
+  for (u64 element = 0; element < network.batch; ++element) {
+    const u64 length = 1 + static_cast<u64>(random.uniform() * static_cast<double>(network.tokens));
+    for (u64 token = 0; token < network.tokens; ++token) mask.data.push_back(token < length ? u16{0} : masked_score);
+  }
+  return mask;
 }
 
 TensorMap load_weights(const std::filesystem::path& file, const Network& network, std::vector<std::string>* notes) {
@@ -287,6 +311,43 @@ std::vector<u32> load_tokens(const std::filesystem::path& file, const Network& n
     tokens.push_back(static_cast<u32>(token));
   }
   return tokens;
+}
+
+Tensor load_mask(const std::filesystem::path& file, const Network& network) {
+  const std::vector<u64> shape{network.batch, network.tokens};
+  FloatTensors found = read_safetensors(file);
+  Tensor mask;
+  if (const auto entry = found.tensors.find("mask"); entry != found.tensors.end()) {
+    mask = std::move(entry->second);
+  } else {
+    const IntegerTensor integers = read_integers(file, "mask");
+    mask.shape = integers.shape;
+    for (const i64 value : integers.data) mask.data.push_back(to_half(static_cast<double>(value)));
+  }
+  if (mask.shape != shape) {
+    refuse(file,
+           {fmt::format("'mask' has shape [{}], expected [{}]", fmt::join(mask.shape, ", "), fmt::join(shape, ", "))});
+  }
+  for (u64 element = 0; element < network.batch; ++element) {
+    bool any = false;
+    for (u64 token = 0; token < network.tokens; ++token) {
+      u16& value = mask.data[element * network.tokens + token];
+      const float given = from_half(value);
+      if (given != 0 && given != 1) {
+        refuse(file, {fmt::format("'mask': found {} at index [{}, {}], expected 1, or 0 for a token that is left out",
+                                  given, element, token)});
+      }
+      any = any || given != 0;
+      value = given != 0 ? u16{0} : masked_score;
+    }
+    if (!any) refuse(file, {fmt::format("'mask': sequence {} has no token, expected at least one 1", element)});
+  }
+  return mask;
+}
+
+Tensor mask_of_scores(Tensor mask) {
+  for (u16& value : mask.data) value = value == masked_score ? u16{0} : to_half(1.0);
+  return mask;
 }
 
 }  // namespace bvp

@@ -37,11 +37,26 @@ TensorMap weight_shapes(const Network& network);
 TensorMap load_weight_shapes(const std::filesystem::path& file, const Network& network,
                              std::vector<std::string>* notes = nullptr);
 
-/// Standard normal, shape [batch, tokens, hidden].
+/// The tensor of floats that a network without a vocabulary has as its input.
+struct InputSpec {
+  const char* name = "input";  ///< or "patches"
+  std::vector<u64> shape;      ///< [batch, tokens, hidden], or [batch, tokens, patch_values]
+};
+[[nodiscard]] InputSpec input_spec(const Network& network);
+
+/// Standard normal, of the shape of input_spec().
 Tensor random_input(const Network& network, u64 seed);
 
 /// Token ids below the vocabulary, uniform; [batch, tokens].
 std::vector<u32> random_tokens(const Network& network, u64 seed);
+
+/// What attention adds to the scores of a token that the mask leaves out: behind the maximum of a row of scores, their
+/// exponentials are 0.
+inline constexpr u16 masked_score = 0xf800;  // -32768
+
+/// What the padding mask adds to the scores of each token: 0 or masked_score; [batch, tokens]. Each sequence has a
+/// random number of tokens, at least 1; those behind are left out.
+Tensor random_mask(const Network& network, u64 seed);
 
 /// Reads all parameters from a file. BF16, F32 and F64 are rounded to fp16. Tensors that are not of floats are ignored,
 /// unless the network needs one of this name. A prefix that the names of all parameters have is removed. `notes` (may
@@ -54,10 +69,17 @@ TensorMap load_weights(const std::filesystem::path& file, const Network& network
 /// @throws InputError  it does not
 void check_input_shape(const std::filesystem::path& file, const Network& network);
 
-/// The tensor `input` of a file. @throws InputError
+/// The tensor of input_spec() of a file. @throws InputError
 Tensor load_input(const std::filesystem::path& file, const Network& network);
 
 /// The tensor `tokens` of a file, [batch, tokens]. @throws InputError
 std::vector<u32> load_tokens(const std::filesystem::path& file, const Network& network);
+
+/// The tensor `mask` of a file, [batch, tokens], of 1 and, for tokens that are left out, 0, as what random_mask()
+/// gives.
+/// @throws InputError
+Tensor load_mask(const std::filesystem::path& file, const Network& network);
+/// The mask of a file again: 1 and 0.
+[[nodiscard]] Tensor mask_of_scores(Tensor mask);
 
 }  // namespace bvp

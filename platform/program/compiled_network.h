@@ -67,7 +67,9 @@ struct CompiledNetwork {
   u64 descriptor = 0;  // bus address of the NetworkHeader
   u64 end = 0;         // first free DRAM address
   TokenPlace tokens;
-  MatrixPlace input;  // where there are tokens, what the embedding makes of them
+  MatrixPlace patches;  // rows 0: the network's input is no patches
+  MatrixPlace mask;     // of each batch element a row of what is added to its scores; rows 0: there is none
+  MatrixPlace input;    // where there are tokens or patches, what the embedding makes of them
   std::vector<MatrixPlace> layer_outputs;
   MatrixPlace output;
   MatrixPlace logits;  // rows 0: there is no classifier head

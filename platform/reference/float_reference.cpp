@@ -96,7 +96,32 @@ void transform_any(std::size_t n, std::vector<float>& real, std::vector<float>& 
 
 class FloatEvaluation {
  public:
-  FloatEvaluation(const Network& network, const TensorMap& parameters) : network_(network), parameters_(parameters) {}
+  /// @param mask  [batch, tokens], or empty
+  FloatEvaluation(const Network& network, const TensorMap& parameters, const Tensor* mask = nullptr)
+      : network_(network), parameters_(parameters), mask_(mask) {}
+
+  /// The sums of tokens and positions as the first layer takes them.
+  [[nodiscard]] FloatPanels embedded(FloatPanels x) const {
+    if (network_.embedding_norm) x = norm(x, "embedding.norm");
+    if (network_.embedding_projection) {
+      x = linear(x, LinearKind::dense, "embedding.projection", network_.hidden);
+    }
+    return x;
+  }
+
+  /// Tokens of patches, with their positions.
+  [[nodiscard]] FloatPanels of_patches(const FloatPanels& patches) const {
+    const u64 tokens = network_.tokens;
+    FloatPanels x = linear(patches, LinearKind::dense, "embedding.patch", network_.hidden);
+    const std::vector<float> position = parameter("embedding.position", tokens * network_.hidden);
+    for (u64 row = 0; row < network_.batch * tokens; ++row) {
+      const u64 token = row % tokens, panel = row / tokens * panels_for(tokens) + token / panel_width;
+      for (u64 i = 0; i < network_.hidden; ++i) {
+        x.row(panel, i)[token % panel_width] += position[token * network_.hidden + i];
+      }
+    }
+    return x;
+  }
 
   [[nodiscard]] FloatPanels layer(const FloatPanels& x, u64 index) const {
     const EncoderLayer& layer = network_.layers[index];
@@ -157,12 +182,23 @@ class FloatEvaluation {
     FloatPanels up = linear(x, layer.ffn, name + ".ffn.up", network_.ffn);
     float* values = up.row(0, 0);
     const std::size_t count = up.panels() * up.features() * panel_width;
-    const float root = std::sqrt(0.5F);
-    for (std::size_t i = 0; i < count; ++i) {
-      const float v = values[i];
-      values[i] = network_.activation == Activation::gelu ? 0.5F * v * (1 + std::erf(v * root)) : std::max(v, 0.0F);
-    }
+    std::transform(values, values + count, values, [&](float v) { return activated(v); });
     return linear(up, layer.ffn, name + ".ffn.down", network_.hidden);
+  }
+
+  [[nodiscard]] float activated(float v) const {
+    constexpr double pi = 3.14159265358979323846;
+    switch (network_.activation) {
+      case Activation::gelu:
+        return 0.5F * v * (1 + std::erf(v * std::sqrt(0.5F)));
+      case Activation::gelu_tanh:
+        return 0.5F * v * (1 + std::tanh(static_cast<float>(std::sqrt(2 / pi)) * (v + 0.044715F * v * v * v)));
+      case Activation::tanh:
+        return std::tanh(v);
+      case Activation::relu:
+        break;
+    }
+    return std::max(v, 0.0F);
   }
 
   [[nodiscard]] FloatPanels linear(const FloatPanels& x, LinearKind kind, const std::string& name, u64 outputs) const {
@@ -231,6 +267,7 @@ class FloatEvaluation {
         for (std::size_t panel = base; panel < base + panels_for(tokens); ++panel) {
           reference_kernels().multiply(tokens, head_width, keys.data(), head_width, query.row(panel, feature),
                                        scores.data());
+          leave_out(element, scores);
           reference_kernels().softmax_float(tokens, factor, scores.data());
           reference_kernels().multiply(head_width, tokens, values.data(), tokens, scores.data(),
                                        mixed.row(panel, feature));
@@ -238,6 +275,15 @@ class FloatEvaluation {
       }
     }
     return linear(mixed, kind, name + ".output", network_.hidden);
+  }
+
+  /// Gives the tokens that the mask leaves out a score that counts nothing.
+  void leave_out(u64 element, std::vector<float>& scores) const {
+    if (mask_ == nullptr || mask_->data.empty()) return;
+    for (std::size_t token = 0; token < network_.tokens; ++token) {
+      if (mask_->data[element * network_.tokens + token] == 0) continue;
+      std::fill_n(scores.begin() + static_cast<std::ptrdiff_t>(token * panel_width), panel_width, -1e30F);
+    }
   }
 
   [[nodiscard]] FloatPanels fft2d(const FloatPanels& x) const {
@@ -285,6 +331,7 @@ class FloatEvaluation {
 
   const Network& network_;
   const TensorMap& parameters_;
+  const Tensor* mask_;
 };
 
 FloatPanels panels_of(const Network& network, const Tensor& input) {
@@ -300,11 +347,11 @@ void check_network(const Network& network) {
 
 }  // namespace
 
-std::vector<float> reference_float(const Network& network, const TensorMap& parameters, u64 layer,
-                                   const Tensor& input) {
+std::vector<float> reference_float(const Network& network, const TensorMap& parameters, u64 layer, const Tensor& input,
+                                   const Tensor& mask) {
   if (layer >= network.layers.size()) throw std::invalid_argument(fmt::format("there is no layer {}", layer));
   check_network(network);
-  const FloatPanels y = FloatEvaluation(network, parameters).layer(panels_of(network, input), layer);
+  const FloatPanels y = FloatEvaluation(network, parameters, &mask).layer(panels_of(network, input), layer);
   return from_panels(y, network.batch, network.tokens);
 }
 
@@ -326,8 +373,37 @@ std::vector<float> reference_float_embedding(const Network& network, const Tenso
     values[i] = from_half(table[tokens[token] * hidden + feature]) +
                 from_half(position[token % network.tokens * hidden + feature]);
   }
-  return values;
+  if (!network.embedding_norm && !network.embedding_projection) return values;
+  const FloatPanels sums =
+      to_panels<float>(values.data(), network.batch, network.tokens, hidden, [](float value) { return value; });
+  return from_panels(FloatEvaluation(network, parameters).embedded(sums), network.batch, network.tokens);
 }
+
+std::vector<float> reference_float_patch_embedding(const Network& network, const TensorMap& parameters,
+                                                   const Tensor& patches) {
+  check_elements("patches", patches, network.batch * network.tokens * network.patch_values);
+  const FloatEvaluation evaluation(network, parameters);
+  const FloatPanels x =
+      to_panels<float>(patches.data.data(), network.batch, network.tokens, network.patch_values, from_half);
+  return from_panels(evaluation.embedded(evaluation.of_patches(x)), network.batch, network.tokens);
+}
+
+namespace {
+
+/// A dense layer with tanh, in double precision.
+std::vector<double> pooler_of(const Network& network, const TensorMap& parameters, const std::vector<double>& x) {
+  const u16* weight = find_tensor(parameters, "pooler.weight", x.size() * x.size());
+  const u16* bias = find_tensor(parameters, "pooler.bias", network.hidden);
+  std::vector<double> y;
+  for (std::size_t j = 0; j < x.size(); ++j) {
+    auto sum = static_cast<double>(from_half(bias[j]));
+    for (std::size_t i = 0; i < x.size(); ++i) sum += static_cast<double>(from_half(weight[j * x.size() + i])) * x[i];
+    y.push_back(std::tanh(sum));
+  }
+  return y;
+}
+
+}  // namespace
 
 FloatLogits reference_float_logits(const Network& network, const TensorMap& parameters,
                                    const std::vector<float>& output) {
@@ -344,12 +420,13 @@ FloatLogits reference_float_logits(const Network& network, const TensorMap& para
     for (u64 i = 0; i < pooled_tokens * hidden; ++i) {
       pooled[i % hidden] += static_cast<double>(output[element * network.tokens * hidden + i]);
     }
+    for (double& value : pooled) value /= static_cast<double>(pooled_tokens);
+    const std::vector<double> inputs = network.pooler ? pooler_of(network, parameters, pooled) : pooled;
     for (u64 j = 0; j < classes; ++j) {
       auto sum = static_cast<double>(from_half(bias[j]));
       squares += sum * sum;
       for (u64 i = 0; i < hidden; ++i) {
-        const double term =
-            static_cast<double>(from_half(weight[j * hidden + i])) * pooled[i] / static_cast<double>(pooled_tokens);
+        const double term = static_cast<double>(from_half(weight[j * hidden + i])) * inputs[i];
         sum += term;
         squares += term * term;
       }
@@ -361,14 +438,14 @@ FloatLogits reference_float_logits(const Network& network, const TensorMap& para
 }
 
 FloatResult reference_float_network(const Network& network, const TensorMap& parameters,
-                                    const std::vector<float>& input, u64 first_layer) {
+                                    const std::vector<float>& input, u64 first_layer, const Tensor& mask) {
   check_network(network);
   check_count("input", input.size(), network.batch * network.tokens * network.hidden);
-  const FloatEvaluation evaluation(network, parameters);
+  const FloatEvaluation evaluation(network, parameters, &mask);
   FloatPanels x =
       to_panels<float>(input.data(), network.batch, network.tokens, network.hidden, [](float value) { return value; });
   for (u64 index = first_layer; index < network.layers.size(); ++index) x = evaluation.layer(x, index);
-  if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
+  if (has_final_norm(network)) x = evaluation.norm(x, "final_norm");
   FloatResult result;
   result.output = from_panels(x, network.batch, network.tokens);
   if (network.classes > 0) result.logits = reference_float_logits(network, parameters, result.output);

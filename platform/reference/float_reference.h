@@ -10,17 +10,22 @@
 namespace bvp {
 
 /// One encoder layer applied to its own input, [batch, tokens, hidden].
+/// @param mask  [batch, tokens]: what is added to the scores of each token (load_mask); empty: there is no mask
 /// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements
 [[nodiscard]] std::vector<float> reference_float(const Network& network, const TensorMap& parameters, u64 layer,
-                                                 const Tensor& input);
+                                                 const Tensor& input, const Tensor& mask = {});
 
-/// The normalisation behind the last layer of a network with `norm: pre`.
+/// The normalisation behind the last layer, of a network that has one.
 [[nodiscard]] std::vector<float> reference_float_final_norm(const Network& network, const TensorMap& parameters,
                                                             const Tensor& input);
 
 /// Embeds token ids: returns [batch, tokens, hidden].
 [[nodiscard]] std::vector<float> reference_float_embedding(const Network& network, const TensorMap& parameters,
                                                            const std::vector<u32>& tokens);
+
+/// The same for patches: [batch, tokens, patch_values].
+[[nodiscard]] std::vector<float> reference_float_patch_embedding(const Network& network, const TensorMap& parameters,
+                                                                 const Tensor& patches);
 
 struct FloatLogits {
   std::vector<float> values;  ///< [batch, classes]
@@ -37,7 +42,8 @@ struct FloatResult {
   FloatLogits logits;         ///< empty if there is no classifier head
 };
 [[nodiscard]] FloatResult reference_float_network(const Network& network, const TensorMap& parameters,
-                                                  const std::vector<float>& input, u64 first_layer = 0);
+                                                  const std::vector<float>& input, u64 first_layer = 0,
+                                                  const Tensor& mask = {});
 
 /// fp16 values as fp32.
 [[nodiscard]] std::vector<float> widened(const std::vector<u16>& halves);

@@ -24,6 +24,7 @@ std::vector<u16> tabulate(const Function& function) {
 ReferenceFunctions::ReferenceFunctions()
     : exp(tabulate([](double x) { return std::exp(x); })),
       erf(tabulate([](double x) { return std::erf(x); })),
+      tanh(tabulate([](double x) { return std::tanh(x); })),
       reciprocal(tabulate([](double x) { return 1 / x; })) {}
 
 }  // namespace bvp

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// exp, erf, 1/x and 1/sqrt(x) of every fp16 value, as the reference defines them: correctly rounded.
+// exp, erf, tanh and 1/x of every fp16 value, as the reference defines them: correctly rounded.
 #pragma once
 
 #include <vector>
@@ -10,7 +10,7 @@ namespace bvp {
 
 struct ReferenceFunctions {
   ReferenceFunctions();
-  std::vector<u16> exp, erf, reciprocal;  ///< indexed by the bits of the argument
+  std::vector<u16> exp, erf, tanh, reciprocal;  ///< indexed by the bits of the argument
 };
 
 }  // namespace bvp

@@ -180,6 +180,22 @@ void gelu_of_share(std::size_t rows, const u16* erf, u16* y) {
   });
 }
 
+void gelu_tanh(std::size_t rows, const u16* tanh, u16* y) {
+  const Floats linear = spread(to_half(0.7978845608)), cubic = spread(to_half(0.7978845608 * 0.044715));
+  const Floats half = hn::Set(F32(), 0.5F);
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR {
+    const Floats x = load(y + at);
+    const Floats inner = rounded(hn::MulAdd(rounded(hn::Mul(x, x)), cubic, linear));
+    const Floats t = looked_up(tanh, hn::Mul(inner, x));
+    const Floats h = rounded(hn::Mul(x, half));
+    store(hn::MulAdd(h, t, h), y + at);
+  });
+}
+
+void look_up(std::size_t rows, const u16* table, u16* y) {
+  for_each(rows, [=](std::size_t, std::size_t at) HWY_ATTR { store(looked_up(table, load(y + at)), y + at); });
+}
+
 /// Sums in interleaved parts.
 class PartialSums {
  public:
@@ -234,13 +250,17 @@ void layer_norm(std::size_t rows, std::size_t ways, const u16* x, const u16* wei
   }
 }
 
-void softmax(std::size_t rows, std::size_t ways, const float* sums, u16 factor, float unit, const u16* exp,
-             const u16* reciprocal, float* e, u16* maxima, u16* totals, u16* inverse) {
+void softmax(std::size_t rows, std::size_t ways, const float* sums, u16 factor, const u16* mask, float unit,
+             const u16* exp, const u16* reciprocal, float* e, u16* maxima, u16* totals, u16* inverse) {
   const Floats f = spread(factor);
   for (std::size_t lane = 0; lane < width; lane += step()) {
-    Floats m = rounded(hn::Mul(load(sums + lane), f));
-    for (std::size_t row = 0; row < rows; ++row) {
+    const auto score = [=](std::size_t row) HWY_ATTR {
       const Floats s = rounded(hn::Mul(load(sums + row * width + lane), f));
+      return mask == nullptr ? s : rounded(hn::Add(s, spread(mask[row])));
+    };
+    Floats m = score(0);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const Floats s = score(row);
       hn::StoreU(s, F32(), e + row * width + lane);
       m = maximum(s, m);
     }
@@ -382,15 +402,10 @@ void fft(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
 }
 
 const ReferenceKernels* kernels() {
-  static constexpr ReferenceKernels table{&widen,         &multiply,
-                                          &round,         &round_scaled,
-                                          &scale,         &add,
-                                          &add_bias,      &scale_and_add,
-                                          &relu,          &gelu,
-                                          &gelu_of_share, &layer_norm,
-                                          &softmax,       &merge,
-                                          &butterfly,     &butterfly_layer,
-                                          &normal_layer,  &butterfly_float,
+  static constexpr ReferenceKernels table{&widen,         &multiply,  &round,           &round_scaled, &scale,
+                                          &add,           &add_bias,  &scale_and_add,   &relu,         &gelu,
+                                          &gelu_of_share, &gelu_tanh, &look_up,         &layer_norm,   &softmax,
+                                          &merge,         &butterfly, &butterfly_layer, &normal_layer, &butterfly_float,
                                           &softmax_float, &fft};
   return &table;
 }

@@ -32,6 +32,11 @@ struct ReferenceKernels {
   void (*gelu)(std::size_t rows, const u16* erf, u16* y);
   /// e = erf(y), y = r(y * e + y)
   void (*gelu_of_share)(std::size_t rows, const u16* erf, u16* y);
+  /// s = r(y * y), i = r(0.7978846 * 0.044715 * s + 0.7978846) with the constants in fp16, t = tanh(r(i * y)),
+  /// h = r(y / 2), y = r(h * t + h)
+  void (*gelu_tanh)(std::size_t rows, const u16* tanh, u16* y);
+  /// y = f(y) for a function that is given as a table
+  void (*look_up)(std::size_t rows, const u16* table, u16* y);
   /// Sums of layer_norm and softmax are taken in `ways` (a power of two, at most 16) interleaved parts: part j is the
   /// sum over the rows i with i mod ways = j, ascending; then part j and j + ways / 2 are added, and so on.
   ///
@@ -39,10 +44,10 @@ struct ReferenceKernels {
   /// d = r(x - mean). y = r(r(d * s) * w + b)
   void (*layer_norm)(std::size_t rows, std::size_t ways, const u16* x, const u16* weight, const u16* bias,
                      double epsilon, u16* y);
-  /// s = r(sums * factor), m = max s over the rows, e = exp(r(s - m)), l = r(sum of e * unit), inverse = reciprocal(l),
-  /// for each lane
-  void (*softmax)(std::size_t rows, std::size_t ways, const float* sums, u16 factor, float unit, const u16* exp,
-                  const u16* reciprocal, float* e, u16* m, u16* l, u16* inverse);
+  /// s = r(sums * factor), or r(s + mask) with the row's value of a mask that is not null, m = max s over the rows,
+  /// e = exp(r(s - m)), l = r(sum of e * unit), inverse = reciprocal(l), for each lane
+  void (*softmax)(std::size_t rows, std::size_t ways, const float* sums, u16 factor, const u16* mask, float unit,
+                  const u16* exp, const u16* reciprocal, float* e, u16* m, u16* l, u16* inverse);
   /// Over `blocks` partial results: M = max m, w = r(exp(r(m - M)) * l), y = r(sum of o * w * reciprocal(r(sum of w))).
   /// m and l have a row a block; o has `rows` rows for each.
   void (*merge)(std::size_t blocks, std::size_t rows, const u16* m, const u16* l, const u16* o, const u16* exp,

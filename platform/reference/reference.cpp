@@ -41,8 +41,34 @@ u16 inverse_root(u64 n) { return to_half(1 / std::sqrt(static_cast<double>(n)));
 
 class Evaluation {
  public:
-  Evaluation(const Network& network, const TensorMap& parameters, const ReferenceOptions& options)
-      : network_(network), parameters_(parameters), options_(options), kernels_(reference_kernels()) {}
+  /// @param mask  [batch, tokens], or empty
+  Evaluation(const Network& network, const TensorMap& parameters, const ReferenceOptions& options,
+             const Tensor* mask = nullptr)
+      : network_(network), parameters_(parameters), options_(options), mask_(mask), kernels_(reference_kernels()) {}
+
+  /// The sums of tokens and positions as the first layer takes them.
+  [[nodiscard]] HalfPanels embedded(HalfPanels x) const {
+    if (network_.embedding_norm) x = norm(x, "embedding.norm");
+    if (network_.embedding_projection) {
+      x = linear(x, LinearKind::dense, "embedding.projection", network_.hidden);
+    }
+    return x;
+  }
+
+  /// Tokens of patches, with their positions.
+  [[nodiscard]] HalfPanels of_patches(const HalfPanels& patches) const {
+    HalfPanels x = linear(patches, LinearKind::dense, "embedding.patch", network_.hidden);
+    const u64 hidden = network_.hidden, tokens = network_.tokens;
+    const u16* position = find_tensor(parameters_, "embedding.position", tokens * hidden);
+    for (u64 row = 0; row < network_.batch * tokens; ++row) {
+      const u64 token = row % tokens, panel = row / tokens * panels_for(tokens) + token / panel_width;
+      for (u64 i = 0; i < hidden; ++i) {
+        u16& value = x.row(panel, i)[token % panel_width];
+        value = rounded(from_half(value) + from_half(position[token * hidden + i]));
+      }
+    }
+    return x;
+  }
 
   [[nodiscard]] HalfPanels layer(const HalfPanels& x, u64 index) const {
     const EncoderLayer& layer = network_.layers[index];
@@ -72,7 +98,11 @@ class Evaluation {
   /// [batch, classes]
   [[nodiscard]] std::vector<u16> logits(const HalfPanels& x) const {
     // Batch elements take the place of tokens.
-    const HalfPanels pooled = network_.pooling == Pooling::mean ? mean(x) : first(x);
+    HalfPanels pooled = network_.pooling == Pooling::mean ? mean(x) : first(x);
+    if (network_.pooler) {
+      pooled = linear(pooled, LinearKind::dense, "pooler", network_.hidden);
+      kernels_.look_up(pooled.panels() * pooled.features(), functions_.tanh.data(), pooled.row(0, 0));
+    }
     const HalfPanels y = linear(pooled, LinearKind::dense, "classifier", network_.classes);
     return from_panels(y, 1, network_.batch);
   }
@@ -135,16 +165,27 @@ class Evaluation {
     const double owed = gelu && in_normal_form(layer.ffn) ? gelu_owes : 1;
     HalfPanels up = linear(x, layer.ffn, name + ".ffn.up", network_.ffn, {1, owed});
     const std::size_t rows = up.panels() * up.features();
-    if (!gelu) {
-      kernels_.relu(rows, up.row(0, 0));
-    } else if (in_normal_form(layer.ffn)) {
+    if (gelu && in_normal_form(layer.ffn)) {
       kernels_.gelu_of_share(rows, functions_.erf.data(), up.row(0, 0));
     } else {
-      kernels_.gelu(rows, functions_.erf.data(), up.row(0, 0));
+      activate(rows, up.row(0, 0));
     }
     HalfPanels y = linear(up, layer.ffn, name + ".ffn.down", network_.hidden, {owed, 1});
     kernels_.add(y.panels() * y.features(), residual.row(0, 0), y.row(0, 0));
     return y;
+  }
+
+  void activate(std::size_t rows, u16* values) const {
+    switch (network_.activation) {
+      case Activation::gelu:
+        return kernels_.gelu(rows, functions_.erf.data(), values);
+      case Activation::gelu_tanh:
+        return kernels_.gelu_tanh(rows, functions_.tanh.data(), values);
+      case Activation::tanh:
+        return kernels_.look_up(rows, functions_.tanh.data(), values);
+      case Activation::relu:
+        return kernels_.relu(rows, values);
+    }
   }
 
   [[nodiscard]] bool in_normal_form(LinearKind kind) const {
@@ -251,7 +292,7 @@ class Evaluation {
     const u64 head_width = network_.hidden / network_.heads;
     for (u64 element = 0; element < network_.batch; ++element) {
       for (u64 head = 0; head < network_.heads; ++head) {
-        attend(query, key, value, element * panels_for(network_.tokens), head * head_width, head_width, mixed);
+        attend(query, key, value, element, head * head_width, head_width, mixed);
       }
     }
     HalfPanels y = linear(mixed, kind, name + ".output", network_.hidden);
@@ -259,10 +300,11 @@ class Evaluation {
     return y;
   }
 
-  /// One head of one batch element, whose panels begin at `base`.
-  void attend(const HalfPanels& query, const HalfPanels& key, const HalfPanels& value, std::size_t base,
-              std::size_t feature, std::size_t head_width, HalfPanels& mixed) const {
-    const std::size_t tokens = network_.tokens;
+  /// One head of one batch element.
+  void attend(const HalfPanels& query, const HalfPanels& key, const HalfPanels& value, u64 element, std::size_t feature,
+              std::size_t head_width, HalfPanels& mixed) const {
+    const std::size_t tokens = network_.tokens, base = element * panels_for(tokens);
+    const u16* const mask = mask_ == nullptr || mask_->data.empty() ? nullptr : mask_->data.data() + element * tokens;
     const u16 factor = inverse_root(head_width);
     // The unit of a row's sum of exponentials: small enough that the sum and its reciprocal stay normal numbers.
     float unit = 1;
@@ -291,9 +333,9 @@ class Evaluation {
         const std::size_t first = i * block, count = std::min(block, tokens - first);
         kernels_.multiply(count, head_width, keys.data() + first * head_width, head_width, queries.data(),
                           scores.data());
-        kernels_.softmax(count, options_.sum_ways, scores.data(), factor, unit, functions_.exp.data(),
-                         functions_.reciprocal.data(), weights.data(), maxima.data() + i * panel_width,
-                         totals.data() + i * panel_width, inverse.data());
+        kernels_.softmax(count, options_.sum_ways, scores.data(), factor, mask == nullptr ? nullptr : mask + first,
+                         unit, functions_.exp.data(), functions_.reciprocal.data(), weights.data(),
+                         maxima.data() + i * panel_width, totals.data() + i * panel_width, inverse.data());
         kernels_.multiply(head_width, count, values.data() + first, tokens, weights.data(), sums.data());
         kernels_.round_scaled(head_width, sums.data(), unit, inverse.data(),
                               partial.data() + i * head_width * panel_width);
@@ -634,6 +676,7 @@ class Evaluation {
   const Network& network_;
   const TensorMap& parameters_;
   const ReferenceOptions& options_;
+  const Tensor* mask_;  // may be null
   const ReferenceKernels& kernels_;
   ReferenceFunctions functions_;
 };
@@ -641,12 +684,13 @@ class Evaluation {
 }  // namespace
 
 TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
-                            const ReferenceOptions& options) {
+                            const ReferenceOptions& options, const Tensor& mask) {
   check_elements("input", input, network.batch * network.tokens * network.hidden);
+  if (!mask.data.empty()) check_elements("mask", mask, network.batch * network.tokens);
   if (has_attention(network) && (network.heads == 0 || network.hidden % network.heads != 0)) {
     throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
   }
-  const Evaluation evaluation(network, parameters, options);
+  const Evaluation evaluation(network, parameters, options, &mask);
   const auto tensor = [&](const HalfPanels& x) {
     return Tensor{{network.batch, network.tokens, network.hidden}, from_panels(x, network.batch, network.tokens)};
   };
@@ -657,13 +701,20 @@ TensorMap reference_network(const Network& network, const TensorMap& parameters,
     x = evaluation.layer(x, index);
     result.emplace(fmt::format("layers.{}.output", index), tensor(x));
   }
-  if (network.norm == NormPlacement::pre) x = evaluation.norm(x, "final_norm");
+  if (has_final_norm(network)) x = evaluation.norm(x, "final_norm");
   result.emplace("output", tensor(x));
   if (network.classes > 0) result.emplace("logits", Tensor{{network.batch, network.classes}, evaluation.logits(x)});
   return result;
 }
 
-Tensor reference_embedding(const Network& network, const TensorMap& parameters, const std::vector<u32>& tokens) {
+namespace {
+
+constexpr auto same = [](u16 value) { return value; };
+
+}  // namespace
+
+Tensor reference_embedding(const Network& network, const TensorMap& parameters, const std::vector<u32>& tokens,
+                           const ReferenceOptions& options) {
   const u64 hidden = network.hidden;
   const u16* table = find_tensor(parameters, "embedding.token", network.vocabulary * hidden);
   const u16* position = find_tensor(parameters, "embedding.position", network.tokens * hidden);
@@ -680,7 +731,20 @@ Tensor reference_embedding(const Network& network, const TensorMap& parameters, 
       result.data.push_back(rounded(sum));
     }
   }
+  if (!network.embedding_norm && !network.embedding_projection) return result;
+  const Evaluation evaluation(network, parameters, options);
+  const HalfPanels sums = to_panels<u16>(result.data.data(), network.batch, network.tokens, hidden, same);
+  result.data = from_panels(evaluation.embedded(sums), network.batch, network.tokens);
   return result;
+}
+
+Tensor reference_patch_embedding(const Network& network, const TensorMap& parameters, const Tensor& patches,
+                                 const ReferenceOptions& options) {
+  check_elements("patches", patches, network.batch * network.tokens * network.patch_values);
+  const Evaluation evaluation(network, parameters, options);
+  const HalfPanels x = to_panels<u16>(patches.data.data(), network.batch, network.tokens, network.patch_values, same);
+  return {{network.batch, network.tokens, network.hidden},
+          from_panels(evaluation.embedded(evaluation.of_patches(x)), network.batch, network.tokens)};
 }
 
 }  // namespace bvp

@@ -22,16 +22,21 @@ struct ReferenceOptions {
 
 /// @param parameters  named and shaped as parameter_specs() says
 /// @param input       [batch, tokens, hidden]
+/// @param mask        [batch, tokens]: what is added to the scores of each token (load_mask); empty: there is no mask
 /// @return "layers.I.output" of every encoder layer and "output", each [batch, tokens, hidden], and where there is a
 ///         classifier head "logits" [batch, classes]
 /// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements
 [[nodiscard]] TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
-                                          const ReferenceOptions& options = {});
+                                          const ReferenceOptions& options = {}, const Tensor& mask = {});
 
 /// The output of the embedding for token ids: [batch, tokens, hidden].
 /// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements, or an id is not below the
 ///         vocabulary
 [[nodiscard]] Tensor reference_embedding(const Network& network, const TensorMap& parameters,
-                                         const std::vector<u32>& tokens);
+                                         const std::vector<u32>& tokens, const ReferenceOptions& options = {});
+
+/// The same for patches: [batch, tokens, patch_values].
+[[nodiscard]] Tensor reference_patch_embedding(const Network& network, const TensorMap& parameters,
+                                               const Tensor& patches, const ReferenceOptions& options = {});
 
 }  // namespace bvp

@@ -91,7 +91,14 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
   if (!result.records.power.windows.empty()) write_file(directory / "power.csv", power_csv(result));
   if (!result.data.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.data.tensors);
   if (!result.data.tokens.empty()) {
-    write_integers(directory / "tokens.safetensors", "tokens", {network.batch, network.tokens}, result.data.tokens);
+    const std::vector<u64> shape{network.batch, network.tokens};
+    std::vector<NamedIntegers> integers;
+    if (const auto mask = result.data.tensors.find("mask"); mask != result.data.tensors.end()) {
+      integers.push_back({"mask", shape, {}});
+      for (const u16 value : mask->second.data) integers.back().values.push_back(value != 0 ? 1 : 0);
+    }
+    integers.push_back({"tokens", shape, result.data.tokens});
+    write_integers(directory / "tokens.safetensors", integers);
   }
   if (!result.data.weights.empty()) write_safetensors(directory / "weights.safetensors", result.data.weights);
   // The list includes files that were written while the simulation ran.

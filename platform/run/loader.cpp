@@ -53,6 +53,9 @@ void read_network_input(const Scenario& scenario, RunInputs& inputs) {
   } else if (!file.empty()) {
     read([&] { check_input_shape(file, network); });
   }
+  if (network.padding_mask && scenario.run.data) {
+    inputs.mask = file.empty() ? random_mask(network, seed) : read([&] { return load_mask(file, network); });
+  }
 }
 
 }  // namespace
@@ -76,8 +79,9 @@ void load_inputs(Soc& soc, const RunInputs& inputs, bool data) {
     soc.write_memory(compiled.tokens.address, reinterpret_cast<const u8*>(inputs.tokens.data()),
                      inputs.tokens.size() * sizeof(u32));
   } else if (data) {
-    write_matrix(soc, compiled.input, inputs.input);
+    write_matrix(soc, compiled.patches.rows > 0 ? compiled.patches : compiled.input, inputs.input);
   }
+  if (data && compiled.mask.rows > 0) write_matrix(soc, compiled.mask, inputs.mask);
 }
 
 std::string layer_output(std::size_t layer) { return fmt::format("layers.{}.output", layer); }
@@ -86,7 +90,9 @@ TensorMap read_outputs(Soc& soc, const Network& network, const RunInputs& inputs
   const CompiledNetwork& compiled = inputs.compiled;
   const std::vector<u64> shape{network.batch, network.tokens, network.hidden};
   TensorMap outputs;
-  outputs["input"] = inputs.tokens.empty() ? inputs.input : read_matrix(soc, compiled.input, shape);
+  outputs["input"] = has_embedding(network) ? read_matrix(soc, compiled.input, shape) : inputs.input;
+  if (network.patch_values > 0) outputs["patches"] = inputs.input;
+  if (network.padding_mask) outputs["mask"] = mask_of_scores(inputs.mask);
   for (std::size_t i = 0; i < compiled.layer_outputs.size(); ++i) {
     outputs[layer_output(i)] = read_matrix(soc, compiled.layer_outputs[i], shape);
   }

@@ -15,7 +15,8 @@ namespace bvp {
 
 struct RunInputs {
   TensorMap weights;        ///< without data their shapes alone
-  Tensor input;             ///< [batch, tokens, hidden]; empty without data, or where the network has a vocabulary
+  Tensor input;             ///< of input_spec(); empty without data, or where the network has a vocabulary
+  Tensor mask;              ///< [batch, tokens]: what is added to the scores; empty without data or a padding mask
   std::vector<u32> tokens;  ///< [batch, tokens], where the network has a vocabulary
   CompiledNetwork compiled;
   ElfImage firmware;
@@ -34,8 +35,8 @@ void load_inputs(Soc& soc, const RunInputs& inputs, bool data);
 /// "layers.3.output"
 [[nodiscard]] std::string layer_output(std::size_t layer);
 
-/// Tensors that the run has left in DRAM: "input" (which the first layer has read), "layers.I.output", "output",
-/// "logits".
+/// Tensors that the run has left in DRAM, and its "patches" and "mask", if there are any: "input" (which the first
+/// layer has read), "layers.I.output", "output", "logits".
 [[nodiscard]] TensorMap read_outputs(Soc& soc, const Network& network, const RunInputs& inputs);
 
 }  // namespace bvp

@@ -38,16 +38,30 @@ class Verifier {
 
  private:
   [[nodiscard]] const Tensor& first_input() const { return evidence_.outputs.at("input"); }
+  [[nodiscard]] const Tensor& mask() const { return inputs_.mask; }
+
+  /// What the embedding must make of the input; empty if there is none.
+  [[nodiscard]] Tensor embed(const ReferenceOptions& options) const {
+    if (network_.vocabulary > 0) return reference_embedding(network_, inputs_.weights, inputs_.tokens, options);
+    if (network_.patch_values > 0) return reference_patch_embedding(network_, inputs_.weights, inputs_.input, options);
+    return {};
+  }
+
+  /// The same in fp32.
+  [[nodiscard]] std::vector<float> embed_float() const {
+    return network_.vocabulary > 0 ? reference_float_embedding(network_, inputs_.weights, inputs_.tokens)
+                                   : reference_float_patch_embedding(network_, inputs_.weights, inputs_.input);
+  }
 
   /// Number of values that differ from the fp16 reference.
   [[nodiscard]] u64 count_different() const {
-    Tensor embedded;
-    if (!inputs_.tokens.empty()) embedded = reference_embedding(network_, inputs_.weights, inputs_.tokens);
-    TensorMap expected = reference_network(
-        network_, inputs_.weights, inputs_.tokens.empty() ? first_input() : embedded,
-        {inputs_.compiled.key_block, inputs_.compiled.sum_ways, inputs_.compiled.normalised,
-         inputs_.compiled.fft == FftForm::real, inputs_.compiled.exact.tokens, inputs_.compiled.exact.hidden});
-    if (!inputs_.tokens.empty()) expected.emplace("input", std::move(embedded));
+    const ReferenceOptions options{inputs_.compiled.key_block,    inputs_.compiled.sum_ways,
+                                   inputs_.compiled.normalised,   inputs_.compiled.fft == FftForm::real,
+                                   inputs_.compiled.exact.tokens, inputs_.compiled.exact.hidden};
+    const Tensor embedded = embed(options);
+    TensorMap expected = reference_network(network_, inputs_.weights,
+                                           has_embedding(network_) ? embedded : first_input(), options, mask());
+    if (has_embedding(network_)) expected.emplace("input", embedded);
     u64 different = 0;
     for (const auto& [name, tensor] : expected) {
       const Tensor& got = evidence_.outputs.at(name);
@@ -72,19 +86,18 @@ class Verifier {
       note_row(verification.row, name, error.largest_of_row, error.row);
       return error;
     };
-    if (!inputs_.tokens.empty())
-      measure("input", first_input(), reference_float_embedding(network_, inputs_.weights, inputs_.tokens));
+    if (has_embedding(network_)) measure("input", first_input(), embed_float());
     std::vector<float> first;
     for (std::size_t i = 0; i < network_.layers.size(); ++i) {
       const std::string name = layer_output(i);
       const Tensor& from = i == 0 ? first_input() : evidence_.outputs.at(layer_output(i - 1));
-      std::vector<float> want = reference_float(network_, inputs_.weights, i, from);
+      std::vector<float> want = reference_float(network_, inputs_.weights, i, from, mask());
       const RelativeError error = measure(name, evidence_.outputs.at(name), want);
       if (i == 0) first = std::move(want);
       verdict_.layers.push_back({error.whole, error.largest_of_row});
     }
     const Tensor& output = evidence_.outputs.at("output");
-    if (network_.norm == NormPlacement::pre) {
+    if (has_final_norm(network_)) {
       const Tensor& last = evidence_.outputs.at(layer_output(network_.layers.size() - 1));
       measure("output", output, reference_float_final_norm(network_, inputs_.weights, last));
     }
@@ -99,11 +112,9 @@ class Verifier {
   /// input, the first layer of that network has been evaluated already.
   void measure_end_to_end(const std::vector<float>& first_layer) {
     Verification& verification = verdict_.verification;
-    const FloatResult want =
-        inputs_.tokens.empty()
-            ? reference_float_network(network_, inputs_.weights, first_layer, 1)
-            : reference_float_network(network_, inputs_.weights,
-                                      reference_float_embedding(network_, inputs_.weights, inputs_.tokens));
+    const FloatResult want = has_embedding(network_)
+                                 ? reference_float_network(network_, inputs_.weights, embed_float(), 0, mask())
+                                 : reference_float_network(network_, inputs_.weights, first_layer, 1, mask());
     const RelativeError output = relative_error(evidence_.outputs.at("output").data, want.output, network_.hidden);
     verification.end_to_end_error = output.whole;
     note_row(verification.end_to_end_row, "output", output.largest_of_row, output.row);

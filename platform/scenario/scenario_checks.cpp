@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "platform/config/describe_parameter.h"
+#include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/soc/memory_map.h"
 #include "platform/support/input_file.h"
@@ -18,6 +19,13 @@ namespace bvp {
 
 namespace {
 
+Activation activation_of(const std::string& word) {
+  for (const Activation activation : {Activation::relu, Activation::gelu_tanh, Activation::tanh}) {
+    if (word == name_of(activation)) return activation;
+  }
+  return Activation::gelu;
+}
+
 Network network_of(const Scenario& scenario) {
   const NetworkParameters& from = scenario.network_parameters;
   Network to;
@@ -27,11 +35,19 @@ Network network_of(const Scenario& scenario) {
   to.ffn = static_cast<u64>(from.ffn.get());
   to.batch = static_cast<u64>(from.batch.get());
   to.norm = from.norm.get() == "pre" ? NormPlacement::pre : NormPlacement::post;
+  to.final_norm = from.final_norm.get() == "present"  ? FinalNorm::present
+                  : from.final_norm.get() == "absent" ? FinalNorm::absent
+                                                      : FinalNorm::by_placement;
   to.fft_norm = from.fft_norm.get() == "none" ? FftNorm::none : FftNorm::ortho;
   to.fft_length = from.fft_length.get() == "power_of_two" ? FftLength::power_of_two : FftLength::exact;
-  to.activation = from.activation.get() == "relu" ? Activation::relu : Activation::gelu;
+  to.activation = activation_of(from.activation);
   to.epsilon = from.epsilon;
   to.vocabulary = static_cast<u64>(from.vocabulary.get());
+  to.patch_values = static_cast<u64>(from.patch_values.get());
+  to.embedding_norm = from.embedding_norm;
+  to.embedding_projection = from.embedding_projection;
+  to.padding_mask = from.padding_mask;
+  to.pooler = from.pooler;
   to.classes = static_cast<u64>(from.classes.get());
   to.pooling = from.pooling.get() == "mean" ? Pooling::mean : Pooling::first;
   for (const auto& layer : scenario.layers) {
@@ -202,7 +218,30 @@ class Checks {
                     "found '{}' without network.classes; expected a classifier head of at least 1 class",
                     given.pooling.get());
     }
+    check_ends();
     if (sound("network")) check_size();
+  }
+
+  /// What stands before and behind the layers.
+  void check_ends() {
+    const Network& network = scenario_.network;
+    const auto needs = [&](bool wanted, const char* key, bool there, const char* what) {
+      if (!wanted || there || !sound(key)) return;
+      problems_.add(where(key), key, "found true without {}", what);
+    };
+    if (network.vocabulary > 0 && network.patch_values > 0) {
+      problems_.add(where_of({"network.patch_values", "network.vocabulary"}), "network.patch_values",
+                    "found {} beside network.vocabulary = {}; expected only one of the two: an input is token ids or "
+                    "patches",
+                    network.patch_values, network.vocabulary);
+    }
+    const char* const embedding = "network.vocabulary or network.patch_values; expected an embedding before it";
+    needs(network.embedding_norm, "network.embedding_norm", has_embedding(network), embedding);
+    needs(network.embedding_projection, "network.embedding_projection", has_embedding(network), embedding);
+    needs(network.pooler, "network.pooler", network.classes > 0,
+          "network.classes; expected a classifier head of at least 1 class");
+    needs(network.padding_mask && sound("network.layers"), "network.padding_mask", has_attention(network),
+          "a layer with attention; expected mixing: attention in one of the layers");
   }
 
   /// A first bound, checked before anything is allocated: parameters and the largest activation must fit the DRAM's
@@ -219,7 +258,7 @@ class Checks {
              static_cast<double>(std::max(network.hidden, network.ffn));
     if (bytes > static_cast<double>(memory_map::dram_span)) {
       problems_.add(where_of({"network.tokens", "network.hidden", "network.ffn", "network.batch", "network.vocabulary",
-                              "network.classes", "network.depth", "network.layers"}),
+                              "network.patch_values", "network.classes", "network.depth", "network.layers"}),
                     "network", "parameters and activations need {:.0f} bytes, the DRAM's address range has {}", bytes,
                     memory_map::dram_span);
     }

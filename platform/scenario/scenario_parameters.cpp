@@ -16,6 +16,7 @@ LayerParameters::LayerParameters()
       repeat(this, "repeat", 1, "layers", {1, 1024}, "How many layers like this one follow each other.", "notation",
              Confidence::high) {}
 
+/// The function is long because it is a table of all keys.
 NetworkParameters::NetworkParameters(ParameterGroup* parent)
     : ParameterGroup(parent, "network", "the hybrid butterfly-sparsity encoder"),
       tokens(this, "tokens", required, "tokens", {1, 1 << 20}, "Tokens of one sequence.", "workload", Confidence::high),
@@ -27,8 +28,12 @@ NetworkParameters::NetworkParameters(ParameterGroup* parent)
           Confidence::high),
       batch(this, "batch", 1, "sequences", {1, 4096}, "Sequences computed together.", "workload", Confidence::high),
       norm(this, "norm", "post", {"post", "pre"},
-           "Layer normalisation after each residual sum (post), or before each sub-layer and once at the end (pre).",
+           "Layer normalisation after each residual sum (post), or before each sub-layer and, unless final_norm says "
+           "otherwise, once at the end (pre).",
            "workload", Confidence::high),
+      final_norm(this, "final_norm", "by_placement", {"by_placement", "present", "absent"},
+                 "Layer normalisation behind the last layer; by_placement: where norm is pre.", "workload",
+                 Confidence::high),
       fft_norm(this, "fft_norm", "ortho", {"ortho", "none"}, "Scale of the two-dimensional FFT: 1/sqrt(points), or 1.",
                "workload", Confidence::high),
       fft_length(
@@ -37,19 +42,35 @@ NetworkParameters::NetworkParameters(ParameterGroup* parent)
           "powers of two, the input zero-padded and the result cut back (power_of_two), which is another function "
           "where the two differ.",
           "workload", Confidence::high),
-      activation(this, "activation", "gelu", {"gelu", "relu"},
-                 "Non-linearity of the feed-forward network; gelu is the exact one (erf).", "workload",
-                 Confidence::high),
+      activation(this, "activation", "gelu", {"gelu", "relu", "gelu_tanh", "tanh"},
+                 "Non-linearity of the feed-forward network; gelu is the exact one (erf), gelu_tanh its approximation "
+                 "with tanh (gelu_new).",
+                 "workload", Confidence::high),
       epsilon(this, "epsilon", 1e-5, "1", {1e-12, 1}, "Added to the variance in layer normalisation, in fp32.",
               "workload", Confidence::high),
       vocabulary(this, "vocabulary", 0, "tokens", {0, 1 << 20},
                  "Token ids that the embedding knows, and the input is ids; 0: no embedding, the input is vectors.",
                  "workload", Confidence::high),
+      patch_values(this, "patch_values", 0, "elements", {0, 1 << 18},
+                   "Values of a patch of an image, of which a dense layer makes a token; 0: the input is no patches.",
+                   "workload", Confidence::high),
+      embedding_norm(this, "embedding_norm", false, {},
+                     "Layer normalisation behind the sum of the embedding, before the first layer.", "workload",
+                     Confidence::high),
+      embedding_projection(this, "embedding_projection", false, {},
+                           "A dense layer from hidden to hidden behind the embedding and its norm.", "workload",
+                           Confidence::high),
+      padding_mask(this, "padding_mask", false, {},
+                   "Attention leaves out the tokens of each sequence that the input's mask says.", "workload",
+                   Confidence::high),
       classes(this, "classes", 0, "classes", {0, 1 << 16},
               "Outputs of the classifier head behind the encoder; 0: no head.", "workload", Confidence::high),
       pooling(this, "pooling", "first", {"first", "mean"},
               "What the classifier head sees of a sequence: its first token, or the mean of all.", "workload",
               Confidence::high),
+      pooler(this, "pooler", false, {},
+             "A dense layer from hidden to hidden, and tanh, between pooling and the classifier head.", "workload",
+             Confidence::high),
       variant(this, "variant", "custom", {"custom", "dense", "butterfly", "butterfly_linear", "hybrid"},
               "What the `depth` layers are, instead of a list of layers: attention with dense matrices (dense), fft2d "
               "with butterfly matrices (butterfly), attention with butterfly matrices (butterfly_linear), or the "
@@ -80,7 +101,8 @@ RunParameters::RunParameters(ParameterGroup* parent)
               "choice of the user", Confidence::high),
       input(this, "input", "", {},
             "safetensors file with the tensor `input` [batch, tokens, hidden], or where the network has a vocabulary, "
-            "`tokens` [batch, tokens]; relative to the scenario; empty: drawn from the seed.",
+            "`tokens` [batch, tokens], or where it takes patches, `patches` [batch, tokens, patch_values]; and with "
+            "network.padding_mask `mask` [batch, tokens]; relative to the scenario; empty: drawn from the seed.",
             "choice of the user", Confidence::high) {}
 
 EnergyParameters::EnergyParameters(ParameterGroup* parent)

@@ -208,6 +208,10 @@ class YourNetwork(unittest.TestCase):
             compile(block, "your_network.md", "exec")
         self.assertEqual(len(blocks("python")), 3)
 
+    def test_its_configuration_is_sound(self):
+        (configuration,) = map(json.loads, blocks("json"))
+        self.assertEqual(configuration["model_type"], "transformer_encoder")
+
 
 if __name__ == "__main__":
     unittest.main()

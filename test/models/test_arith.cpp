@@ -306,11 +306,12 @@ TEST_CASE("arith: special functions are correctly rounded for every argument", "
     long double (*exact)(long double);
     void (Lanes::*run)(u64, LaneVectors, ConstLaneVectors) const;
   };
-  const std::array<Function, 4> functions{
+  const std::array<Function, 5> functions{
       {{"exp", exp_table(), [](long double x) { return std::exp(x); }, &Lanes::exp},
        {"erf", erf_table(), [](long double x) { return std::erf(x); }, &Lanes::erf},
        {"reciprocal", reciprocal_table(), [](long double x) { return 1 / x; }, &Lanes::reciprocal},
-       {"rsqrt", rsqrt_table(), [](long double x) { return 1 / std::sqrt(x); }, &Lanes::rsqrt}}};
+       {"rsqrt", rsqrt_table(), [](long double x) { return 1 / std::sqrt(x); }, &Lanes::rsqrt},
+       {"tanh", tanh_table(), [](long double x) { return std::tanh(x); }, &Lanes::tanh}}};
   std::vector<u16> all(65536);
   for (u32 i = 0; i < all.size(); ++i) all[i] = static_cast<u16>(i);
   for (const Function& function : functions) {

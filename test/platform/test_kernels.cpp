@@ -703,7 +703,7 @@ TEST_CASE("attention over more keys than fp16 counts", "[kernels]") {
     bench.write_matrix(k.offset, k.layout, 1, std::vector<u16>(keys, 0));
     bench.write_matrix(v.offset, v.layout, 1, values);
     bench.write_matrix(q.offset, q.layout, 1, random_words(queries, 12));
-    add_attention(task, KernelLibrary(target), "attention", keys, 1, power, q, k, v, scores, statistics, true, out);
+    add_attention(task, KernelLibrary(target), "attention", keys, 1, power, q, k, v, {}, scores, statistics, true, out);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(out.offset, out.layout, queries, 1);
     const auto kept = bench.read_matrix(statistics.offset, statistics.layout, queries, softmax_column::count);
@@ -743,7 +743,8 @@ TEST_CASE("attention of one head", "[kernels]") {
     bench.write_matrix(k.offset, k.layout, width, kw);
     bench.write_matrix(v.offset, v.layout, width, vw);
     bench.write_matrix(q.offset, q.layout, width, qw);
-    add_attention(task, KernelLibrary(target), "attention", keys, width, 0, q, k, v, scores, statistics, false, out);
+    add_attention(task, KernelLibrary(target), "attention", keys, width, 0, q, k, v, {}, scores, statistics, false,
+                  out);
     run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
     const auto got = bench.read_matrix(out.offset, out.layout, queries, width);
     double error = 0, norm = 0;

@@ -93,6 +93,20 @@ class Definition {
     return y;
   }
 
+  [[nodiscard]] Matrix linear(const Matrix& x, LinearKind kind, const std::string& name, u64 outputs,
+                              double owed_by_input = 1, double share = 1) const {
+    if (kind == LinearKind::butterfly && normalised_) return normal_butterfly(x, name, outputs, owed_by_input, share);
+    const Row bias = parameter(name + ".bias");
+    Matrix y;
+    for (const Row& row : x) {
+      Row out = kind == LinearKind::dense ? dense(row, parameter(name + ".weight"), outputs)
+                                          : butterfly(row, parameter(name + ".twiddle"), outputs);
+      for (u64 i = 0; i < outputs; ++i) out[i] = out[i] + bias[i];
+      y.push_back(out);
+    }
+    return y;
+  }
+
  private:
   [[nodiscard]] Row parameter(const std::string& name) const {
     Row row;
@@ -109,24 +123,17 @@ class Definition {
   }
 
   [[nodiscard]] Half activated(Half x) const {
+    const auto tanh = [](double v) { return std::tanh(v); };
     if (network_.activation == Activation::relu) return x.value() > 0 ? x : Half();
+    if (network_.activation == Activation::tanh) return special(tanh, x);
+    if (network_.activation == Activation::gelu_tanh) {
+      const Half inner = fma(Half::of(0.044715 * std::sqrt(2 / M_PI)), x * x, Half::of(std::sqrt(2 / M_PI)));
+      const Half half = Half::of(0.5) * x;
+      return fma(half, special(tanh, inner * x), half);
+    }
     const Half e = special([](double v) { return std::erf(v); }, x * Half::of(0.70710678));
     const Half h = Half::of(0.5) * x;
     return fma(h, e, h);
-  }
-
-  [[nodiscard]] Matrix linear(const Matrix& x, LinearKind kind, const std::string& name, u64 outputs,
-                              double owed_by_input = 1, double share = 1) const {
-    if (kind == LinearKind::butterfly && normalised_) return normal_butterfly(x, name, outputs, owed_by_input, share);
-    const Row bias = parameter(name + ".bias");
-    Matrix y;
-    for (const Row& row : x) {
-      Row out = kind == LinearKind::dense ? dense(row, parameter(name + ".weight"), outputs)
-                                          : butterfly(row, parameter(name + ".twiddle"), outputs);
-      for (u64 i = 0; i < outputs; ++i) out[i] = out[i] + bias[i];
-      y.push_back(out);
-    }
-    return y;
   }
 
   [[nodiscard]] Matrix normal_butterfly(const Matrix& x, const std::string& name, u64 outputs, double owed_by_input,
@@ -388,6 +395,99 @@ TEST_CASE("reference: bit-exact to its definition", "[reference]") {
   }
 }
 
+TEST_CASE("reference: activations with tanh are bit-exact to their definition", "[reference]") {
+  Network network = network_of(21, 24, 3, 40, 2);
+  for (const Activation activation : {Activation::gelu_tanh, Activation::tanh}) {
+    network.activation = activation;
+    const TensorMap weights = random_weights(network, 7);
+    for (const bool normalised : {false, true}) {
+      check_against_definition(network, weights, random_input(network, 7), normalised);
+    }
+    Tensor large = random_input(network, 5);
+    for (u16& value : large.data) value = static_cast<u16>((value & 0x83ff) | 0x7800);
+    check_against_definition(network, weights, large, true);
+  }
+}
+
+TEST_CASE("reference: tokens that a mask leaves out change nothing", "[reference]") {
+  // A sequence of 21 tokens, of which 13 count, against one of these 13.
+  Network whole = network_of(21, 24, 3, 40, 1);
+  whole.layers.erase(whole.layers.begin());
+  whole.padding_mask = true;
+  Network part = whole;
+  part.tokens = 13;
+  part.padding_mask = false;
+  const TensorMap weights = random_weights(whole, 5);
+  const Tensor input = random_input(whole, 5);
+  Tensor mask{{1, 21}, std::vector<u16>(21)}, few{{1, 13, 24}, input.data};
+  few.data.resize(13 * 24);
+  std::fill(mask.data.begin() + 13, mask.data.end(), masked_score);
+  ReferenceOptions options;
+  for (const u64 block : {u64{0}, u64{8}}) {
+    options.key_block = block;
+    const std::vector<u16> got = reference_network(whole, weights, input, options, mask).at("output").data;
+    options.key_block = block == 0 ? 0 : 8;
+    const std::vector<u16> want = reference_network(part, weights, few, options).at("output").data;
+    CHECK(std::equal(want.begin(), want.end(), got.begin()));
+    CHECK(got != reference_network(whole, weights, input, options).at("output").data);
+  }
+  const std::vector<float> got = reference_float_network(whole, weights, widened(input.data), 0, mask).output;
+  const std::vector<float> want = reference_float_network(part, weights, widened(few.data)).output;
+  for (std::size_t i = 0; i < want.size(); ++i) REQUIRE(got[i] == Approx(want[i]).margin(1e-5));
+}
+
+TEST_CASE("reference: what follows an embedding and a pooling is what its definition says", "[reference]") {
+  Network network = network_of(10, 24, 3, 40, 2);
+  network.vocabulary = 30;
+  const std::vector<u32> tokens = random_tokens(network, 3);
+  network.embedding_norm = network.embedding_projection = network.pooler = true;
+  network.classes = 5;
+  const TensorMap weights = random_weights(network, 3);
+  Network sums = network;
+  sums.embedding_norm = sums.embedding_projection = false;
+  const Definition definition(network, weights, false);
+  const std::vector<u16> want =
+      batch_of(network, reference_embedding(sums, weights, tokens).data, [&](const Matrix& x) {
+        return definition.linear(definition.norm(x, "embedding.norm"), LinearKind::dense, "embedding.projection", 24);
+      });
+  const Tensor embedded = reference_embedding(network, weights, tokens);
+  CHECK(embedded.data == want);
+  CHECK(relative_error(want, reference_float_embedding(network, weights, tokens), 24).whole < 2e-3);
+
+  const TensorMap got = reference_network(network, weights, embedded);
+  for (u64 element = 0; element < network.batch; ++element) {
+    Row first;
+    for (u64 i = 0; i < 24; ++i) first.emplace_back(got.at("output").data[element * 10 * 24 + i]);
+    Matrix pooled = definition.linear({first}, LinearKind::dense, "pooler", 24);
+    for (Half& value : pooled.front()) value = special([](double v) { return std::tanh(v); }, value);
+    const Matrix logits = definition.linear(pooled, LinearKind::dense, "classifier", 5);
+    for (u64 j = 0; j < 5; ++j) CHECK(got.at("logits").data[element * 5 + j] == logits.front()[j].bits());
+  }
+  const FloatLogits exact = reference_float_logits(network, weights, widened(got.at("output").data));
+  CHECK(relative_error(got.at("logits").data, exact.values, 5, exact.sizes).whole < 3e-3);
+}
+
+TEST_CASE("reference: patches become tokens by a dense layer and their positions", "[reference]") {
+  Network network = network_of(10, 24, 3, 40, 2);
+  network.patch_values = 30;
+  const TensorMap weights = random_weights(network, 3);
+  const Tensor patches = random_input(network, 3);
+  REQUIRE(patches.shape == std::vector<u64>{2, 10, 30});
+  const Definition definition(network, weights, false);
+  const Tensor got = reference_patch_embedding(network, weights, patches);
+  REQUIRE(got.shape == std::vector<u64>{2, 10, 24});
+  for (u64 row = 0; row < 20; ++row) {
+    Row x;
+    for (u64 i = 0; i < 30; ++i) x.emplace_back(patches.data[row * 30 + i]);
+    const Matrix y = definition.linear({x}, LinearKind::dense, "embedding.patch", 24);
+    for (u64 i = 0; i < 24; ++i) {
+      const Half sum = y.front()[i] + Half(weights.at("embedding.position").data[row % 10 * 24 + i]);
+      REQUIRE(got.data[row * 24 + i] == sum.bits());
+    }
+  }
+  CHECK(relative_error(got.data, reference_float_patch_embedding(network, weights, patches), 24).whole < 2e-3);
+}
+
 TEST_CASE("reference: infinities, NaN and subnormals go the same way", "[reference]") {
   const Network network = network_of(18, 16, 2, 32, 1);
   const TensorMap weights = random_weights(network, 3);
@@ -428,6 +528,7 @@ TEST_CASE("reference: its special functions and the lanes' agree on all argument
   const ReferenceFunctions functions;
   CHECK(std::equal(functions.exp.begin(), functions.exp.end(), exp_table().begin()));
   CHECK(std::equal(functions.erf.begin(), functions.erf.end(), erf_table().begin()));
+  CHECK(std::equal(functions.tanh.begin(), functions.tanh.end(), tanh_table().begin()));
   CHECK(std::equal(functions.reciprocal.begin(), functions.reciprocal.end(), reciprocal_table().begin()));
 }
 

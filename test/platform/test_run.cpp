@@ -635,6 +635,36 @@ TEST_CASE("token ids go in and logits come out, bit-exact", "[run][classifier]")
   }
 }
 
+TEST_CASE("imported networks have ends of their own, bit-exact", "[run][classifier]") {
+  const std::string ends = "network.embedding_norm=true", projection = "network.embedding_projection=true",
+                    pooler = "network.pooler=true", mask = "network.padding_mask=true";
+  const std::string attention = "network.layers=[{mixing: attention, projections: dense, ffn: dense, repeat: 2}]";
+  const std::vector<std::vector<std::string>> cases{
+      {ends, pooler, mask, attention, "network.batch=3"},
+      {ends, projection, pooler, "network.pooling=mean", "network.activation=gelu_tanh"},
+      {projection, mask, attention, "network.activation=gelu_tanh", "network.tokens=45", "soc.array.lanes=8"},
+      {ends, mask, "network.activation=tanh", "network.norm=pre", "network.final_norm=absent", "network.batch=2"},
+      {"network.final_norm=present", "network.activation=gelu_tanh", "compiler.butterflies=pairs"},
+      // Patches, in batches, as one product and in parts.
+      {"network.vocabulary=0", "network.patch_values=48", "network.norm=pre", "network.batch=3", attention},
+      {"network.vocabulary=0", "network.patch_values=700", ends, "soc.scratchpad.size_bytes=16384"},
+      // Keys in blocks, scores through DRAM, and scratchpads without column access.
+      {mask, attention, "network.tokens=700", "network.batch=2", "soc.scratchpad.size_bytes=65536"},
+      {mask, attention, "network.tokens=300", "soc.scratchpad.size_bytes=8192", "network.hidden=64"},
+      {mask, ends, pooler, attention, "network.tokens=70", "network.batch=2", "soc.scratchpad.column_access=false"}};
+  for (const auto& settings : cases) {
+    std::vector<std::string> all{"network.vocabulary=300", "network.classes=3"};
+    all.insert(all.end(), settings.begin(), settings.end());
+    std::string shown;
+    for (const std::string& setting : settings) shown += setting + " ";
+    INFO(shown);
+    const RunResult result = run(all);
+    CHECK(result.failure == "");
+    CHECK(result.verification.bit_exact);
+    CHECK(result.verification.relative_error < 2e-2);
+  }
+}
+
 TEST_CASE("what lies outside of the layers has its own share of the energy", "[run][classifier]") {
   const RunResult result = run({"network.vocabulary=300", "network.classes=3", "network.pooling=mean"});
   CHECK(result.layers.size() == 2);

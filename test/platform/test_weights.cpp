@@ -201,7 +201,7 @@ TEST_CASE("Token ids are uniform, repeat themselves, and come back from a file",
   REQUIRE(tokens.size() == 2000);
   for (u32 id = 0; id < 10; ++id) CHECK(std::count(tokens.begin(), tokens.end(), id) == Approx(200).margin(60));
 
-  bvp::write_integers(file.path(), "tokens", {2, 1000}, tokens);
+  bvp::write_integers(file.path(), {{"tokens", {2, 1000}, tokens}});
   CHECK(bvp::load_tokens(file.path(), network) == tokens);
   network.vocabulary = 9;
   CHECK_THROWS_WITH(bvp::load_tokens(file.path(), network),
@@ -251,7 +251,7 @@ TEST_CASE("A prefix that all names have is left off, and integers beside the wei
   bvp::write_safetensors(file.path(), {{"encoder.block.0.w", {{1}, {0}}}});
   CHECK_THROWS_WITH(bvp::load_weights(file.path(), network),
                     Contains("found 'encoder.block.0.w' and the like, expected names like 'layers.0.norm1.weight'"));
-  bvp::write_integers(file.path(), "layers.0.norm1.weight", {12}, std::vector<u32>(12));
+  bvp::write_integers(file.path(), {{"layers.0.norm1.weight", {12}, std::vector<u32>(12)}});
   CHECK_THROWS_WITH(bvp::load_weights(file.path(), network),
                     Contains("'layers.0.norm1.weight' has type U32, expected F16, BF16, F32 or F64"));
 }

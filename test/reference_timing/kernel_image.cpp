@@ -41,7 +41,7 @@ Instruction read_instruction(std::uint64_t word) {
   instruction.b = {listed.b, bits(word, 48, 2), static_cast<int>(bits(word, 32, 16))};
   instruction.c = {listed.c, bits(word, 61, 2), static_cast<int>(bits(word, 50, 11))};
   instruction.accumulates = listed.d == Space::accumulator && listed.name != "azero";
-  for (const char* special : {"exp", "erf", "rcp", "rsqrt", "ascale", "arsqrt"}) {
+  for (const char* special : {"exp", "erf", "rcp", "rsqrt", "tanh", "ascale", "arsqrt"}) {
     if (listed.name == special) instruction.kind = Instruction::Kind::special;
   }
   if (listed.name == "max" || listed.name == "maxs") instruction.kind = Instruction::Kind::maximum;

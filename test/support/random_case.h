@@ -67,6 +67,8 @@ class RandomCase {
                                 one_of({"butterfly", "dense"}), linear);
       }
     }
+    make_imported_ends(network_.find("vocabulary:") != std::string::npos,
+                       network_.find("classes:") != std::string::npos);
   }
 
   /// Embedding and classifier head; from a generator of their own, so that they leave the rest of a case alone.
@@ -77,6 +79,22 @@ class RandomCase {
       network_ += fmt::format("  classes: {}\n  pooling: {}\n", 1 + ends() % (ends() % 4 == 0 ? 1000 : 20),
                               ends() % 2 == 0 ? "first" : "mean");
     }
+  }
+
+  /// What imported networks have; from a generator of its own, too.
+  void make_imported_ends(bool embedding, bool classifier) {
+    std::mt19937_64 ends(number_ ^ 0x696d706f);
+    const auto one_in = [&](u64 count) { return ends() % count == 0; };
+    if (one_in(3)) set("network.activation", one_in(2) ? "gelu_tanh" : "tanh");
+    if (one_in(4)) set("network.final_norm", one_in(2) ? "present" : "absent");
+    if (!embedding && one_in(3)) {
+      set("network.patch_values", 1 + ends() % 200);
+      embedding = true;
+    }
+    if (embedding && one_in(2)) set("network.embedding_norm", "true");
+    if (embedding && one_in(3)) set("network.embedding_projection", "true");
+    if (classifier && one_in(2)) set("network.pooler", "true");
+    if (network_.find("mixing: attention") != std::string::npos && one_in(3)) set("network.padding_mask", "true");
   }
 
   u64 tokens() {

@@ -41,7 +41,7 @@ PeAccount::LaneCounters::LaneCounters(StatGroup* group)
     : multiplies(group, "multiply_lane", "operations", "fp16 multiplications"),
       adds(group, "add_lane", "operations", "fp16 additions and maxima"),
       fused(group, "fma_lane", "operations", "fp16 fused multiply-adds"),
-      specials(group, "special_lane", "operations", "exp, erf, reciprocal, reciprocal square root"),
+      specials(group, "special_lane", "operations", "exp, erf, tanh, reciprocal, reciprocal square root"),
       wide_specials(group, "wide_special_lane", "operations", "fp32 reciprocal square roots and scalings"),
       accumulates(group, "accumulate_lane", "operations",
                   "additions and multiply-adds into fp32 accumulators, and subtractions of them"),

@@ -10,7 +10,7 @@ Estimator pe_estimator() {
           {"multiply_lane", "operations", "an fp16 multiplication in one lane"},
           {"add_lane", "operations", "an fp16 addition or maximum in one lane"},
           {"fma_lane", "operations", "an fp16 fused multiply-add in one lane"},
-          {"special_lane", "operations", "exp, erf, reciprocal or reciprocal square root in one lane"},
+          {"special_lane", "operations", "exp, erf, tanh, reciprocal or reciprocal square root in one lane"},
           {"wide_special_lane", "operations", "an fp32 reciprocal square root or scaling in one lane"},
           {"accumulate_lane", "operations",
            "an addition or multiply-add into an fp32 accumulator, or its subtraction from a value, in one lane"},

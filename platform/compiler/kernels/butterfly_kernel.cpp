@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "models/transport/vector_access.h"
+#include "platform/compiler/kernels/activation.h"
 #include "platform/compiler/kernels/kernel_builder.h"
 #include "platform/network/half.h"
 #include "platform/network/network.h"
@@ -159,7 +160,7 @@ class StageBuilder {
       inner_limit_ = std::max(inner_limit_, repeat_of(layer));
       products = products || stage_.form(layer) != PairForm::ratios;
     }
-    const u32 of_trip = products ? 2 : (stage_.activation == Activation::gelu ? 1 : 0);
+    const u32 of_trip = products ? 2 : (needs_temporary(stage_.activation) ? 1 : 0);
     const u32 temporaries = of_trip * inner_limit_;
     const u32 residual = stage_.residual ? 2 * group_points_ * multiplicity_ : 0;
     const u32 dropped = exchanges_ > 0 && !target_.exchange_by_half ? group_points_ * multiplicity_ * planes_ : 0;
@@ -614,23 +615,7 @@ class StageBuilder {
             {end_stream(half), {}, weight_stream(result_.weights.bias_offset() + half * group_points_), {}},
             without(cal_point_loops(1, 0), 3)));
       }
-      if (stage_.activation == Activation::relu) {
-        segments.push_back(builder_.add(Unit::cal, 4, tag, {{Opcode::maxs, {0, 0}, {0, 0}, {2, 3}, {}}},
-                                        {end_stream(half), {}, constant_stream(), {}},
-                                        without(cal_point_loops(0, 0), 3)));
-      }
-      if (stage_.activation == Activation::gelu) {
-        const Operand x{0, 0}, t{3, 0};
-        const std::vector<Instruction> of_point{{Opcode::muls, t, x, {2, 1}, {}},
-                                                {Opcode::erf, t, t, {}, {}},
-                                                {Opcode::muls, x, x, {2, 2}, {}},
-                                                {Opcode::fma, x, x, t, x}};
-        const std::vector<Instruction> of_share{{Opcode::erf, t, x, {}, {}}, {Opcode::fma, x, x, t, x}};
-        segments.push_back(
-            builder_.add(Unit::cal, 4, tag, stage_.normal ? of_share : of_point,
-                         {end_stream(half), {}, constant_stream(), stream_at(static_cast<i32>(temporaries_at_))},
-                         cal_point_loops(0, 0)));
-      }
+      if (stage_.activation) segments.push_back(add_activation(half, tag));
     }
     if (stage_.residual) {
       const Stream factor = stage_.residual_factor ? constant_stream() : Stream{};
@@ -642,6 +627,40 @@ class StageBuilder {
       }
     }
     return segments;
+  }
+
+  /// Of the points of one group. Stream 0 has their values, stream 2 the constants, stream 3 the temporaries.
+  u16 add_activation(unsigned half, unsigned tag) {
+    if (!needs_temporary(stage_.activation)) {
+      return builder_.add(Unit::cal, 4, tag, activation_code(), {end_stream(half), {}, constant_stream(), {}},
+                          without(cal_point_loops(0, 0), 3));
+    }
+    return builder_.add(Unit::cal, 4, tag, activation_code(),
+                        {end_stream(half), {}, constant_stream(), stream_at(static_cast<i32>(temporaries_at_))},
+                        cal_point_loops(0, 0));
+  }
+
+  /// The constants 1, 2 and 3 are those of activation_constants().
+  [[nodiscard]] std::vector<Instruction> activation_code() const {
+    const Operand x{0, 0}, t{3, 0};
+    const std::array<Instruction, 2> halves{{{Opcode::muls, x, x, {2, 2}, {}}, {Opcode::fma, x, x, t, x}}};
+    switch (*stage_.activation) {
+      case Activation::relu:
+        return {{Opcode::maxs, x, x, {2, 3}, {}}};
+      case Activation::tanh:
+        return {{Opcode::tanh, x, x, {}, {}}};
+      case Activation::gelu_tanh:
+        return {{Opcode::mul, t, x, x, {}},
+                {Opcode::fmass, t, t, {2, 3}, {2, 1}},
+                {Opcode::mul, t, t, x, {}},
+                {Opcode::tanh, t, t, {}, {}},
+                halves[0],
+                halves[1]};
+      case Activation::gelu:
+        break;
+    }
+    if (stage_.normal) return {{Opcode::erf, t, x, {}, {}}, halves[1]};
+    return {{Opcode::muls, t, x, {2, 1}, {}}, {Opcode::erf, t, t, {}, {}}, halves[0], halves[1]};
   }
 
   static std::vector<Loop> without(std::vector<Loop> loops, std::size_t stream) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "platform/network/half.h"
+#include "platform/compiler/kernels/activation.h"
 
 namespace bvp {
 
@@ -48,6 +48,7 @@ ButterflyWeights::ButterflyWeights(const ButterflyStage& stage, BitPlan plan, Bi
       scale_(stage.bias && stage.normal),
       scale_value_(stage.scale ? stage.scale_value : u16{0}),
       residual_factor_(stage.residual ? stage.residual_factor : std::nullopt),
+      activation_(stage.activation),
       layer_bits_(stage.layer_bits),
       stack_count_(stage.stacks),
       plan_(std::move(plan)),
@@ -73,7 +74,8 @@ ButterflyWeights::ButterflyWeights(const ButterflyStage& stage, BitPlan plan, Bi
 }
 
 std::vector<u16> ButterflyWeights::constants() const {
-  std::vector<u16> result{scale_value_, to_half(0.70710678f), to_half(0.5f), to_half(0.0f)};
+  const auto [of_argument, half, rest] = activation_constants(activation_);
+  std::vector<u16> result{scale_value_, of_argument, half, rest};
   if (residual_factor_) result.push_back(residual_factor_->value);
   return result;
 }

@@ -84,6 +84,7 @@ class ButterflyWeights {
   bool bias_ = false, scale_ = false;
   u16 scale_value_ = 0;
   std::optional<ResidualFactor> residual_factor_;
+  std::optional<Activation> activation_;
   std::vector<PairForm> forms_;  // of the layers
   Bits layer_bits_;
   u32 stack_count_ = 1;

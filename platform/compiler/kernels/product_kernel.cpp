@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "platform/compiler/cost/cost.h"
+#include "platform/compiler/kernels/activation.h"
 #include "platform/compiler/kernels/segment_builder.h"
 #include "platform/compiler/kernels/streams.h"
 #include "platform/network/half.h"
@@ -18,9 +19,9 @@ namespace {
 /// Constants in the scratchpad, by index.
 enum Constant : u16 {
   constant_factor,
-  constant_root_half,
+  constant_of_argument,  // of an activation (activation_constants)
   constant_half,
-  constant_zero,
+  constant_rest,
   constant_power_low,
   constant_power_high,
   constant_residual  // only where there is a factor of the residual
@@ -115,7 +116,7 @@ class ProductBuilder {
     const u32 of_outputs = 2 + (spec_.residual ? 1 : 0) + (spec_.resume ? 2 : 0) + (spec_.suspend ? 1 : 0);
     u32 buffers = of_outputs * outputs + chunk_;
     u32 fixed = (has_constants_ ? vectors_of(constant_count(), lanes_) : 0) + (has_bias() ? 2 : 0) +
-                (spec_.scale == ProductSpec::Scale::row ? 2 : 0) + (has_gelu() ? outputs : 0);
+                (spec_.scale == ProductSpec::Scale::row ? 2 : 0) + (needs_temporary(spec_.activation) ? outputs : 0);
     return depth * buffers + fixed;
   }
   [[nodiscard]] bool has_bias() const { return spec_.bias != ProductSpec::Bias::none; }
@@ -124,7 +125,6 @@ class ProductBuilder {
     return spec_.residual && spec_.residual_factor.has_value() && !spec_.suspend;
   }
   [[nodiscard]] u32 constant_count() const { return has_residual_factor() ? constant_residual + 1 : constant_residual; }
-  [[nodiscard]] bool has_gelu() const { return spec_.activation == Activation::gelu; }
 
   /// The largest block for which the operand memory is sufficient.
   void fit_block(const CompilerTarget& target) {
@@ -172,7 +172,8 @@ class ProductBuilder {
   void add_constants() {
     if (!has_constants_) return;
     const FloatHalves power = float_halves(std::ldexp(1.0, -static_cast<int>(spec_.row_power)));
-    result_.constants = {spec_.factor, to_half(0.70710678F), to_half(0.5F), to_half(0.0F), power.low, power.high};
+    const auto [of_argument, half, rest] = activation_constants(spec_.activation);
+    result_.constants = {spec_.factor, of_argument, half, rest, power.low, power.high};
     if (has_residual_factor()) result_.constants.push_back(spec_.residual_factor->value);
     const u32 count = vectors_of(result_.constants.size(), lanes_);
     pad_to_vector(result_.constants, lanes_);
@@ -364,13 +365,24 @@ class ProductBuilder {
   u16 add_activation() {
     SegmentBuilder activation(builder_, Unit::cal, 3, 1, {outputs_});
     const auto x = activation.at(y(), {1}), constant = activation.at(constants());
-    if (!has_gelu()) {
-      activation.maxs(x, x, constant + constant_zero);
+    if (spec_.activation == Activation::relu) {
+      activation.maxs(x, x, constant + constant_rest);
+      return activation.finish();
+    }
+    if (spec_.activation == Activation::tanh) {
+      activation.tanh(x, x);
       return activation.finish();
     }
     const auto t = activation.at(stream_at(static_cast<i32>(builder_.allocate_vectors(outputs_))), {1});
-    activation.muls(t, x, constant + constant_root_half);
-    activation.erf(t, t);
+    if (spec_.activation == Activation::gelu_tanh) {
+      activation.mul(t, x, x);
+      activation.fmass(t, t, constant + constant_rest, constant + constant_of_argument);
+      activation.mul(t, t, x);
+      activation.tanh(t, t);
+    } else {
+      activation.muls(t, x, constant + constant_of_argument);
+      activation.erf(t, t);
+    }
     activation.muls(x, x, constant + constant_half);
     activation.fma(x, x, t, x);
     return activation.finish();

@@ -354,6 +354,32 @@ Embedding embedding(const TaskPlanner& plan, DramPlan& dram, const Network& netw
   return EmbeddingTasks(plan, dram, network, parameters, output).make();
 }
 
+namespace {
+
+/// A dense layer that belongs to no layer of the encoder.
+DenseLayer dense_end(const TensorMap& parameters, const std::string& name) {
+  DenseLayer dense;
+  dense.name = name;
+  dense.layer = layer_none;
+  dense.weight = &parameters.at(name + ".weight");
+  dense.bias = &parameters.at(name + ".bias");
+  return dense;
+}
+
+}  // namespace
+
+Tasks patch_embedding(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
+                      const MatrixPlace& patches, const MatrixPlace& output) {
+  DenseLayer dense = dense_end(parameters, "embedding.patch");
+  // The positions are the residual of each batch element.
+  const Tensor& position = parameters.at("embedding.position");
+  const u64 tokens = network.tokens, hidden = network.hidden;
+  dense.residual = dram.constant(network.batch * tokens, hidden, [=, &position](u64 row, u64 column) {
+    return position.data[row % tokens * hidden + column];
+  });
+  return dense_layer(plan, dram, dense, patches, output);
+}
+
 Classifier classifier(const TaskPlanner& plan, DramPlan& dram, const Network& network, const TensorMap& parameters,
                       const MatrixPlace& input) {
   Classifier result;
@@ -365,13 +391,15 @@ Classifier classifier(const TaskPlanner& plan, DramPlan& dram, const Network& ne
   } else {
     pooled = first_tokens(network, input);
   }
+  if (network.pooler) {
+    DenseLayer pooler = dense_end(parameters, "pooler");
+    pooler.activation = Activation::tanh;
+    const MatrixPlace output = dram.matrix(network.batch, network.hidden);
+    append(result.tasks, dense_layer(plan, dram, pooler, pooled, output));
+    pooled = output;
+  }
   result.logits = dram.matrix(network.batch, network.classes);
-  DenseLayer dense;
-  dense.name = "classifier";
-  dense.layer = layer_none;
-  dense.weight = &parameters.at("classifier.weight");
-  dense.bias = &parameters.at("classifier.bias");
-  append(result.tasks, dense_layer(plan, dram, dense, pooled, result.logits));
+  append(result.tasks, dense_layer(plan, dram, dense_end(parameters, "classifier"), pooled, result.logits));
   return result;
 }
 

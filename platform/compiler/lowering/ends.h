@@ -17,7 +17,11 @@ struct Embedding {
 [[nodiscard]] Embedding embedding(const TaskPlanner& plan, DramPlan& dram, const Network& network,
                                   const TensorMap& parameters, const MatrixPlace& output);
 
-/// Tasks for pooling and for the dense layer after it.
+/// Tasks that make tokens of patches of an image, and add the positions. @param patches  a row for each token
+[[nodiscard]] Tasks patch_embedding(const TaskPlanner& plan, DramPlan& dram, const Network& network,
+                                    const TensorMap& parameters, const MatrixPlace& patches, const MatrixPlace& output);
+
+/// Tasks for pooling and for the dense layers after it.
 struct Classifier {
   Tasks tasks;
   MatrixPlace logits;  // one row for each batch element

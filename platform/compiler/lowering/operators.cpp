@@ -375,7 +375,8 @@ u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<dou
 
 void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
                    unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
-                   const TileBuffer& scores, const TileBuffer& statistics, bool for_merge, const TileBuffer& output) {
+                   const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
+                   bool for_merge, const TileBuffer& output) {
   ProductSpec product;
   product.terms = static_cast<u32>(width);
   product.outputs = static_cast<u32>(keys);
@@ -384,11 +385,14 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
   product.y = scores.layout.by_column();
   product.scale = ProductSpec::Scale::constant;
   product.factor = attention_factor(width);
-  add_product_launch(task, kernels, name + ".scores", product,
-                     {{product_register::x, q.offset, false},
-                      {product_register::y, scores.offset, false},
-                      {product_register::w, k.offset, false}},
-                     {task.result(scores, keys)});
+  std::vector<LaunchStep::Register> registers{{product_register::x, q.offset, false},
+                                              {product_register::y, scores.offset, false},
+                                              {product_register::w, k.offset, false}};
+  if (mask) {
+    product.bias = ProductSpec::Bias::of_output;
+    registers.push_back({product_register::bias, mask->offset, false});
+  }
+  add_product_launch(task, kernels, name + ".scores", product, std::move(registers), {task.result(scores, keys)});
 
   SoftmaxSpec softmax;
   softmax.columns = static_cast<u32>(keys);

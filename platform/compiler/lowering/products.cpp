@@ -469,6 +469,10 @@ class AttentionCore {
     product.y_head = scores_head;
     product.outputs = attention_.tokens;
     product.factor = attention_factor(attention_.width);
+    if (attention_.mask) {
+      product.bias = *attention_.mask;
+      product.bias->address += element * attention_.mask->pitch;
+    }
     Tasks tasks = ProductTasks(plan_, product).make(dram);
 
     LongSoftmax softmax = long_softmax(plan_, dram, attention_.name + ".softmax", attention_.layer, all_scores);
@@ -514,7 +518,7 @@ class AttentionCore {
   /// Identifies the tasks of a part: equal shapes give equal tasks.
   [[nodiscard]] Shape shape(const char* kind, u64 keys) const {
     return Shape(kind).add(keys, attention_.tokens, attention_.width, attention_.key_block, partial_rows_, q_.pitch,
-                           k_.pitch, v_.pitch, mixed_.pitch);
+                           k_.pitch, v_.pitch, mixed_.pitch, attention_.mask.has_value());
   }
   [[nodiscard]] i64 batch_stride() const { return static_cast<i64>(attention_.tokens * q_.pitch); }
   [[nodiscard]] i64 head_stride() const { return static_cast<i64>(attention_.width * 2); }
@@ -538,6 +542,16 @@ class AttentionCore {
     const TileBuffer k = task.buffer(width, count), v = for_columns(target, task.buffer(width, count));
     const TileBuffer queries = for_columns(target, task.buffer(width));
     const TileBuffer scores = for_columns(target, task.buffer(keys));
+    std::optional<TileBuffer> mask;
+    if (attention_.mask) {
+      mask = task.buffer(keys, 1);
+      const auto of_element = static_cast<i64>(attention_.mask->pitch);
+      const TileStrides strides =
+          for_merge ? TileStrides{0, static_cast<i64>(attention_.key_block) * 2, 0} : TileStrides{0, 0, of_element};
+      const u64 first_element = first_row_ / attention_.tokens;
+      task.load_bytes(attention_.mask->address + first_element * attention_.mask->pitch + first_key * 2, mask->offset,
+                      static_cast<u32>(keys * 2), strides);
+    }
     const auto pitch = static_cast<i64>(q_.pitch);
     const TileStrides key_strides =
         for_merge ? TileStrides{0, block_stride, head_stride()} : TileStrides{0, head_stride(), batch};
@@ -549,7 +563,7 @@ class AttentionCore {
     add_transpose(task, plan_.kernels(), attention_.name + ".transpose_queries", queries, width, true);
     add_transpose(task, plan_.kernels(), attention_.name + ".transpose_values", v, width, false);
     add_attention(task, plan_.kernels(), attention_.name, keys, width, softmax_power(attention_.tokens), queries, k, v,
-                  scores, statistics, for_merge, out);
+                  mask, scores, statistics, for_merge, out);
   }
 
   void transpose_output(TaskBuilder& task, const TileBuffer& out) const {

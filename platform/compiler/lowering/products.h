@@ -46,6 +46,7 @@ struct Attention {
   u32 layer = 0;
   u64 tokens = 0, batch = 1, heads = 1, width = 0;  // width: of a head
   u64 key_block = 0;                                // keys whose scores are in the scratchpad at a time
+  std::optional<MatrixPlace> mask;                  // added to the scores, a row for each batch element
 };
 
 /// The block of keys with the least expected cycles. Returns all keys if that is best, or if nothing fits.

@@ -55,11 +55,8 @@ class Encoder {
                                network_.hidden};
     }
     result_.input = x_place_ = matrix(network_.hidden);
-    if (network_.vocabulary > 0) {
-      Embedding ends = embedding(plan_, dram_, network_, parameters_, result_.input);
-      result_.tokens = ends.tokens;
-      add(std::move(ends.tasks));
-    }
+    if (has_embedding(network_)) add_embedding();
+    if (network_.padding_mask) result_.mask = dram_.matrix(network_.batch, network_.tokens);
     choose_key_block();
     x_ = program_.load(x_place_);
     for (layer_ = 0; layer_ < network_.layers.size(); ++layer_) {
@@ -68,7 +65,13 @@ class Encoder {
       result_.layer_outputs.push_back(x_place_);
     }
     result_.output = x_place_;
-    if (pre()) {
+    if (has_final_norm(network_)) {
+      if (!pre()) {
+        // Two norms in a row are launches of one image, of which the second begins before the first has stored its
+        // results. As a task of its own it waits.
+        flush();
+        x_ = program_.load(x_place_);
+      }
       result_.output = matrix(network_.hidden);
       program_.store(norm("final_norm", x_), result_.output);
     }
@@ -96,6 +99,32 @@ class Encoder {
   }
   void flush() { add(program_.flush()); }
   MatrixPlace matrix(u64 columns) { return dram_.matrix(rows_, columns); }
+
+  /// What makes the first layer's input of token ids or patches.
+  void add_embedding() {
+    const bool more = network_.embedding_norm || network_.embedding_projection;
+    const MatrixPlace sums = more ? matrix(network_.hidden) : result_.input;
+    if (network_.vocabulary > 0) {
+      Embedding ends = embedding(plan_, dram_, network_, parameters_, sums);
+      result_.tokens = ends.tokens;
+      add(std::move(ends.tasks));
+    } else {
+      result_.patches = matrix(network_.patch_values);
+      add(patch_embedding(plan_, dram_, network_, parameters_, result_.patches, sums));
+    }
+    if (!more) return;
+    program_.set_layer(layer_none);
+    MatrixPlace x = sums;
+    if (network_.embedding_norm) {
+      x = network_.embedding_projection ? matrix(network_.hidden) : result_.input;
+      program_.store(norm("embedding.norm", program_.load(sums)), x);
+      flush();
+    }
+    if (!network_.embedding_projection) return;
+    DenseLayer projection = dense("embedding.projection");
+    projection.layer = layer_none;
+    add(dense_layer(plan_, dram_, projection, x, result_.input));
+  }
 
   /// @param share  x is that share of what is to be normalised, and so is what epsilon is added to
   Value norm(const std::string& which, Value x, double share = 1) {
@@ -412,6 +441,7 @@ class Encoder {
     result.heads = network_.heads;
     result.width = network_.hidden / network_.heads;
     result.key_block = result_.key_block;
+    if (network_.padding_mask) result.mask = result_.mask;
     return result;
   }
 

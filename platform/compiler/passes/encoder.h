@@ -15,6 +15,8 @@ namespace bvp {
 struct EncoderPlan {
   Tasks tasks;
   TokenPlace tokens;
+  MatrixPlace patches;  // rows 0: the network's input is no patches
+  MatrixPlace mask;     // of each batch element a row of what is added to its scores; rows 0: there is none
   MatrixPlace input;
   std::vector<MatrixPlace> layer_outputs;
   MatrixPlace output;

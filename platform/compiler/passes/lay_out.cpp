@@ -51,6 +51,8 @@ class Layout {
   void set_places(const MatrixPlaces& matrices) {
     const auto settled = [&](const MatrixPlace& place) { return matrices.settled(place); };
     result_.tokens = plan_.tokens;
+    if (plan_.patches.rows != 0) result_.patches = settled(plan_.patches);
+    if (plan_.mask.rows != 0) result_.mask = settled(plan_.mask);
     result_.input = settled(plan_.input);
     std::transform(plan_.layer_outputs.begin(), plan_.layer_outputs.end(), std::back_inserter(result_.layer_outputs),
                    settled);

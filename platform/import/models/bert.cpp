@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "platform/import/models/models.h"
+#include "platform/support/printable.h"
+
+namespace bvp::models {
+namespace {
+
+class Bert {
+ public:
+  explicit Bert(ModelBuilder& builder)
+      : builder_(builder),
+        source_(builder.source()),
+        network_(builder.network()),
+        prefix_(source_.prefix_of("embeddings.word_embeddings.weight")) {}
+
+  void import() {
+    fourier_ = builder_.word("model_type", "") != "bert";
+    read_config();
+    if (!builder_.sound()) return;
+    find_layers();
+    add_embedding();
+    for (u64 i = 0; i < network_.layers.size(); ++i) add_layer(i);
+    add_head();
+  }
+
+ private:
+  [[nodiscard]] std::string at(const std::string& name) const { return prefix_ + name; }
+
+  void read_config() {
+    network_.hidden = builder_.count("hidden_size");
+    network_.ffn = builder_.count("intermediate_size");
+    network_.vocabulary = builder_.count("vocab_size");
+    positions_ = builder_.count("max_position_embeddings");
+    types_ = builder_.count("type_vocab_size", 2);
+    network_.layers.resize(std::min<u64>(1024, builder_.count("num_hidden_layers")));
+    network_.heads = builder_.count("num_attention_heads", fourier_ ? std::optional<u64>(1) : std::nullopt);
+    network_.activation = builder_.activation("hidden_act", fourier_ ? "gelu_new" : "gelu");
+    network_.epsilon = builder_.number("layer_norm_eps", 1e-12);
+    network_.fft_norm = FftNorm::none;
+    network_.tokens = builder_.options().tokens == 0 ? positions_ : builder_.options().tokens;
+    if (network_.tokens > positions_) {
+      builder_.wrong("--tokens {}: the model has {} positions (max_position_embeddings)", network_.tokens, positions_);
+    }
+    const std::string positions = builder_.word("position_embedding_type", "absolute");
+    if (positions != "absolute") {
+      builder_.unsupported("position_embedding_type '{}', the platform adds absolute positions to the tokens",
+                           printable(positions));
+    }
+    for (const char* key : {"is_decoder", "add_cross_attention"}) {
+      if (builder_.flag(key, false)) builder_.unsupported("{}: the platform has encoders only", key);
+    }
+    if (builder_.sound() && network_.hidden % network_.heads != 0) {
+      builder_.wrong("{}: num_attention_heads {} do not divide hidden_size {}", source_.config_file().string(),
+                     network_.heads, network_.hidden);
+    }
+  }
+
+  [[nodiscard]] std::string layer(u64 index) const { return at(fmt::format("encoder.layer.{}.", index)); }
+
+  /// The kinds of mixing follow from the tensors.
+  void find_layers() {
+    for (u64 i = 0; i < network_.layers.size(); ++i) {
+      const std::string norm = layer(i) + "fourier.output.LayerNorm.";
+      const bool transform = source_.has(norm + "weight") || source_.has(norm + "gamma");
+      network_.layers[i].mixing = transform ? Mixing::fft2d : Mixing::attention;
+    }
+    if (source_.has(layer(network_.layers.size()) + "intermediate.dense.weight")) {
+      builder_.wrong("{}: num_hidden_layers is {}, and there is a layer {}", source_.config_file().string(),
+                     network_.layers.size(), network_.layers.size());
+    }
+    if (!builder_.options().padding_mask) return;
+    network_.padding_mask = has_attention(network_);
+    if (!network_.padding_mask) builder_.wrong("--padding-mask: the model has no attention, and so takes no mask");
+  }
+
+  /// What the model adds up for a token: its word and its type come from one table, or the type 0 goes to the
+  /// positions.
+  void add_embedding() {
+    const u64 hidden = network_.hidden;
+    const std::string words = at("embeddings.word_embeddings.weight"),
+                      positions = at("embeddings.position_embeddings.weight"),
+                      types = at("embeddings.token_type_embeddings.weight");
+    const auto word = builder_.read(words, {network_.vocabulary, hidden});
+    const auto position = builder_.read(positions, {positions_, hidden});
+    const auto type = builder_.read(types, {types_, hidden});
+    network_.embedding_norm = true;
+    builder_.norm("embedding.norm", at("embeddings.LayerNorm"));
+    const std::string projection = at("embeddings.projection");
+    if (source_.has(projection + ".weight") || source_.has(projection + ".twiddle")) {
+      network_.embedding_projection = true;
+      builder_.dense("embedding.projection", projection, hidden, hidden);
+    }
+    if (!word || !position || !type) return;
+    const bool in_table = builder_.options().token_types && types_ > 1;
+    std::vector<float> table,
+        first(position->data.begin(), position->data.begin() + static_cast<std::ptrdiff_t>(network_.tokens * hidden));
+    for (u64 t = 0; t < (in_table ? types_ : 1); ++t) {
+      for (u64 i = 0; i < network_.vocabulary * hidden; ++i) {
+        table.push_back(word->data[i] + (in_table ? type->data[t * hidden + i % hidden] : 0.0F));
+      }
+    }
+    if (!in_table) {
+      for (u64 i = 0; i < first.size(); ++i) first[i] += type->data[i % hidden];
+    }
+    std::vector<std::string>& mapped = builder_.result().mapped;
+    if (in_table) {
+      mapped.push_back(
+          fmt::format("token ids are id + {} * type, for {} types of tokens", network_.vocabulary, types_));
+      network_.vocabulary *= types_;
+    } else if (types_ > 1) {
+      mapped.push_back(
+          fmt::format("all tokens are of type 0, which the positions contain (--token-types takes the {} "
+                      "types)",
+                      types_));
+    }
+    builder_.set("embedding.token", {network_.vocabulary, hidden}, table, words);
+    builder_.set("embedding.position", {network_.tokens, hidden}, first, positions);
+    if (network_.tokens < positions_) {
+      mapped.push_back(fmt::format("the first {} of {} positions", network_.tokens, positions_));
+    }
+  }
+
+  void add_layer(u64 index) {
+    const std::string from = layer(index), name = fmt::format("layers.{}.", index);
+    const u64 hidden = network_.hidden, ffn = network_.ffn;
+    EncoderLayer& layer = network_.layers[index];
+    if (layer.mixing == Mixing::attention) {
+      const std::string attention = from + "attention.";
+      layer.projections = builder_.linears({{name + "attention.query", attention + "self.query", hidden, hidden},
+                                            {name + "attention.key", attention + "self.key", hidden, hidden},
+                                            {name + "attention.value", attention + "self.value", hidden, hidden},
+                                            {name + "attention.output", attention + "output.dense", hidden, hidden}});
+      builder_.norm(name + "norm1", attention + "output.LayerNorm");
+    } else {
+      builder_.norm(name + "norm1", from + "fourier.output.LayerNorm");
+    }
+    layer.ffn = builder_.linears({{name + "ffn.up", from + "intermediate.dense", hidden, ffn},
+                                  {name + "ffn.down", from + "output.dense", ffn, hidden}});
+    builder_.norm(name + "norm2", from + "output.LayerNorm");
+  }
+
+  /// A pooler and a classifier behind it; other heads are left out.
+  void add_head() {
+    const std::string pooler = at("pooler.dense"), classifier = "classifier";
+    const bool pooled = source_.has(pooler + ".weight");
+    if (!pooled || !source_.has(classifier + ".weight")) {
+      if (pooled) {
+        source_.use(pooler + ".weight");
+        source_.use(pooler + ".bias");
+        builder_.result().left_out.push_back("the pooler, because no classifier follows it");
+      }
+      return;
+    }
+    const std::vector<u64>& shape = source_.shape(classifier + ".weight");
+    network_.classes = shape.empty() ? 0 : shape.front();
+    network_.pooler = true;
+    builder_.dense("pooler", pooler, network_.hidden, network_.hidden);
+    builder_.dense("classifier", classifier, network_.hidden, network_.classes);
+  }
+
+  ModelBuilder& builder_;
+  ModelSource& source_;
+  Network& network_;
+  const std::string prefix_;
+  bool fourier_ = false;
+  u64 positions_ = 0, types_ = 1;
+};
+
+}  // namespace
+
+void bert(ModelBuilder& builder) { Bert(builder).import(); }
+
+}  // namespace bvp::models
