@@ -497,6 +497,10 @@ std::optional<Tasks> resident(const TaskPlanner& plan, const RealFft& fft, const
 Tasks product_tasks(const TaskPlanner& plan, const ExactMemory& memory, const RealFft& fft, const MatrixPlace& x,
                     const MatrixPlace& mixed) {
   const u64 rows = fft.spectrum_rows();
+  const ExactPlanes planes = ExactPlanes::in(memory.dram, fft.batch * rows, fft.hidden);
+  Tasks along_hidden;
+  append_rows(along_hidden, plan, fft, SpectrumPlaces{planes.re(), planes.im()},
+              shape_of("real_fft_of_product", fft, x, mixed), mixed);
   if (!memory.constants.tokens) {
     const auto circle = std::make_shared<const Circle>(fft.tokens);
     memory.constants.tokens = memory.dram.constant(2 * rows, fft.tokens, [=](u64 row, u64 column) {
@@ -504,14 +508,12 @@ Tasks product_tasks(const TaskPlanner& plan, const ExactMemory& memory, const Re
       return row % 2 == 0 ? circle->cosine(angle) : circle->minus_sine(angle);
     });
   }
-  const ExactPlanes planes = ExactPlanes::in(memory.dram, fft.batch * rows, fft.hidden);
   ConstantProduct product;
   product.name = fft.along_tokens;
   product.layer = fft.layer;
   product.factor = to_half(fft.exact->tokens);
   Tasks tasks = constant_times(plan, memory.dram, product, *memory.constants.tokens, x, planes.both, fft.batch);
-  append_rows(tasks, plan, fft, SpectrumPlaces{planes.re(), planes.im()},
-              shape_of("real_fft_of_product", fft, x, mixed), mixed);
+  append(tasks, std::move(along_hidden));
   return tasks;
 }
 

@@ -180,6 +180,7 @@ class Encoder {
           if (tokens_) throw;  // they can stay in the real form alone
           result_.not_real_because = error.what();
           result_.exact = {};
+          constants_ = {};
         }
       }
     }
