@@ -16,6 +16,7 @@
 #include "platform/run/compile_scenario.h"
 #include "platform/run/run.h"
 #include "platform/scenario/scenario.h"
+#include "platform/support/input_error.h"
 #include "platform/support/temporary_path.h"
 
 namespace {
@@ -146,7 +147,7 @@ class RandomTransform {
                  "verify.row_tolerance=1",
                  "verify.end_to_end_tolerance=1"};
     sometimes("soc.scratchpad.size_bytes", {65536, 131072, 262144, 1048576});
-    sometimes("soc.pe.operand_vectors", {96, 128, 512});
+    sometimes("soc.pe.operand_vectors", {96, 128, 192, 512});
     sometimes("soc.pe.accumulators", {8, 20});
     for (const char* technique : {"residency", "fusion", "streaming", "layer_overlap"}) {
       if (below(5) == 0) settings_.push_back(fmt::format("compiler.{}=false", technique));
@@ -177,10 +178,15 @@ void check_random(u64 first, u64 end) {
       settings.push_back("compiler.fft=real");
       settings.push_back(std::string("run.fidelity=") + fidelity);
       INFO("case " << number << ": " << random.network() << " " << fmt::format("{}", fmt::join(settings, " ")));
-      const auto scenario = scenario_of(random.network(), settings);
-      const RunResult run = run_scenario(*scenario, {});
-      CHECK(run.verification.bit_exact);
-      real += plan_scenario(*scenario).fft == FftForm::real ? 1 : 0;
+      try {
+        const auto scenario = scenario_of(random.network(), settings);
+        const RunResult run = run_scenario(*scenario, {});
+        CHECK(run.verification.bit_exact);
+        real += plan_scenario(*scenario).fft == FftForm::real ? 1 : 0;
+      } catch (const InputError& error) {
+        // A norm needs more operand memory than some machines have.
+        CHECK_THAT(error.what(), Catch::Matchers::Contains("soc.pe."));
+      }
     }
   }
   INFO(real / 2 << " of " << end - first << " in the real form");

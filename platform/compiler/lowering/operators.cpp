@@ -269,6 +269,9 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     std::vector<KernelResult> results;
     if (last && !op.parts) results = results_of(task, op, output_re, output_im);
     const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, op.groups); });
+    // Instances of the last strip may go beyond it: in a resident matrix that is another matrix, or beyond all memory.
+    const bool goes_beyond = op.along_rows && op.tail_groups % kernel->groups_per_instance != 0;
+    if (goes_beyond && (from_re.resident || to_re.resident)) task.refuse();
     const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
       return kernel->weights.words(
           [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index); }, {});
