@@ -427,21 +427,17 @@ void append_rows(Tasks& tasks, const TaskPlanner& plan, const RealFft& fft, cons
   }
 }
 
-/// nullopt: the tasks do not fit the machine.
+/// @throws CompileError  the tasks do not fit the machine
 template <class Spectrum>
-std::optional<Tasks> tasks_of(const TaskPlanner& plan, const RealFft& fft, const Spectrum& spectrum, const Shape& shape,
-                              const FftInput& x, const MatrixPlace& mixed) {
-  try {
-    Tasks tasks;
-    const ColumnTask columns(plan, fft, x);
-    const u32 width = plan.once(plan.decisions().strips, shape, [&] { return columns.best_width(spectrum); });
-    if (width == 0) return std::nullopt;
-    tasks.push_back(columns.make(width, spectrum));
-    append_rows(tasks, plan, fft, spectrum, shape, mixed);
-    return tasks;
-  } catch (const CompileError&) {
-    return std::nullopt;
-  }
+Tasks tasks_of(const TaskPlanner& plan, const RealFft& fft, const Spectrum& spectrum, const Shape& shape,
+               const FftInput& x, const MatrixPlace& mixed) {
+  Tasks tasks;
+  const ColumnTask columns(plan, fft, x);
+  const u32 width = plan.once(plan.decisions().strips, shape, [&] { return columns.best_width(spectrum); });
+  if (width == 0) throw plan.does_not_fit(columns.make(1, spectrum));
+  tasks.push_back(columns.make(width, spectrum));
+  append_rows(tasks, plan, fft, spectrum, shape, mixed);
+  return tasks;
 }
 
 Shape shape_of(const char* kind, const RealFft& fft, const FftInput& x, const MatrixPlace& mixed) {
@@ -465,11 +461,16 @@ std::optional<Tasks> resident_with_rows(const TaskPlanner& plan, const RealFft& 
   const ResidentSpectrum spectrum{*re, *im, map.resident_bytes()};
   Shape shape = shape_of("resident_real_fft", fft, x, mixed);
   shape.add(spectrum.bytes, re->offset, im->offset, rows);
-  return tasks_of(plan, fft, spectrum, shape, x, mixed);
+  try {
+    return tasks_of(plan, fft, spectrum, shape, x, mixed);
+  } catch (const CompileError&) {
+    return std::nullopt;
+  }
 }
 
-std::optional<Tasks> through_dram(const TaskPlanner& plan, DramPlan& dram, const RealFft& fft, const FftInput& x,
-                                  const MatrixPlace& mixed) {
+/// With a half spectrum that goes through DRAM. @throws CompileError  the tasks do not fit the machine
+Tasks through_dram(const TaskPlanner& plan, DramPlan& dram, const RealFft& fft, const FftInput& x,
+                   const MatrixPlace& mixed) {
   const u64 rows = fft.batch * fft.spectrum_rows();
   const SpectrumPlaces spectrum{dram.matrix(rows, fft.hidden), dram.matrix(rows, fft.hidden)};
   return tasks_of(plan, fft, spectrum, shape_of("real_fft", fft, x, mixed), x, mixed);
@@ -544,10 +545,16 @@ ResidualFactor real_fft_sum(const RealFft& fft) { return scales_of(fft).sum; }
 ExactTasks real_fft(const TaskPlanner& plan, const ExactMemory& memory, const RealFft& fft, const FftInput& x,
                     const MatrixPlace& mixed, const std::optional<u64>& points) {
   const auto packed = [&] {
-    std::optional<Tasks> tasks = through_dram(plan, memory.dram, fft, x, mixed);
+    std::optional<Tasks> tasks;
+    std::string does_not_fit;
+    try {
+      tasks = through_dram(plan, memory.dram, fft, x, mixed);
+    } catch (const CompileError& error) {
+      does_not_fit = error.what();
+    }
     auto staying = resident(plan, fft, x, mixed);
     if (staying && (!tasks || plan.cost(*staying) < plan.cost(*tasks))) tasks = std::move(staying);
-    if (!tasks) throw ScratchpadError(fft.along_tokens + ": the real form does not fit the scratchpad");
+    if (!tasks) throw ScratchpadError(does_not_fit);
     return std::move(*tasks);
   };
   const u64 part = power_of_two_in(fft.token_points());
