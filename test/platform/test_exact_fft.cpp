@@ -87,6 +87,11 @@ TEST_CASE("transforms with a power of two in their lengths", "[exact_fft]") {
        {"verify.tolerance=1", "verify.row_tolerance=1"}},
       {"tokens: 20, hidden: 80, batch: 3", {1, 16}, Points{1, 16}, {"soc.array.lanes=16"}},
       {"tokens: 6, hidden: 120, batch: 2, norm: pre", {1, 8}, Points{1, 8}, {"soc.array.lanes=8", "soc.array.rows=2"}},
+      // Seven panels in each half, of which several go through an instance, behind all other memory.
+      {"tokens: 6, hidden: 224, norm: pre",
+       {1, 1},
+       Points{2, 32},
+       {"soc.array.lanes=16", "soc.array.columns=1", "soc.scratchpad.size_bytes=65536"}},
       {"tokens: 200, hidden: 1536", {8, 512}, Points{8, 512}, {}},
       {"tokens: 1536, hidden: 24",
        {512, 8},

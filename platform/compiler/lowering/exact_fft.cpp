@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/compiler/lowering/exact_fft.h"
 
-#include <fmt/format.h>
-
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "platform/compiler/lowering/operators.h"
 #include "platform/compiler/lowering/products.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of two-dimensional transforms whose lengths are no powers of two. See docs/how_it_works.md, "Exact
-// lengths".
+// The parts of two-dimensional transforms whose lengths are no powers of two, in their complex form. See
+// docs/how_it_works.md, "Exact lengths".
 #pragma once
 
 #include <optional>
