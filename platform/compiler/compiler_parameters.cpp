@@ -60,8 +60,7 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
       fft(this, "fft", "cheaper", {"cheaper", "real", "complex"},
           "Form of two-dimensional transforms. complex: a complex transform of every row, then of every column; real: "
           "where the sizes allow it, the form that uses that the input is real and that only the real part of the "
-          "result is kept, with half of the work; cheaper: the one whose plan costs less. Transforms of exact lengths "
-          "that are no powers of two (network.fft_length) are complex.",
+          "result is kept, with half of the work; cheaper: the one whose plan costs less.",
           "choice of the user", Confidence::high) {}
 
 }  // namespace bvp

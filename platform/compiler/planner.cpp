@@ -168,7 +168,9 @@ CompiledNetwork compile_in(const CompilerTarget& target, const Network& network,
     other.fft = FftChoice::complex;
     try_other(other);
   }
-  return best->planner.compile(best->division);
+  CompiledNetwork compiled = best->planner.compile(best->division);
+  if (best->target.fft != target.fft && compiled.fft == FftForm::complex) compiled.not_real_because = "it costs more";
+  return compiled;
 }
 
 }  // namespace

@@ -28,13 +28,14 @@ struct ExactScales {
   double epsilon = 1;
 };
 
-inline ExactScales exact_scales(const Network& network) {
+/// @param tokens_first  the transform along the tokens comes first (the real form), otherwise that along hidden
+inline ExactScales exact_scales(const Network& network, bool tokens_first) {
   const auto floor_log2 = [](u64 n) { return 63 - __builtin_clzll(n); };
-  const int of_hidden = floor_log2(network.hidden) / 2;
+  const int of_first = floor_log2(tokens_first ? network.tokens : network.hidden) / 2;
   const int all = (floor_log2(network.hidden) + floor_log2(network.tokens)) / 2;
   ExactScales scales;
-  scales.hidden = std::ldexp(1.0, -of_hidden);
-  scales.tokens = std::ldexp(1.0, of_hidden - all);
+  (tokens_first ? scales.tokens : scales.hidden) = std::ldexp(1.0, -of_first);
+  (tokens_first ? scales.hidden : scales.tokens) = std::ldexp(1.0, of_first - all);
   const double taken = std::ldexp(1.0, all);
   if (network.fft_norm == FftNorm::ortho) {
     scales.factor = taken / std::sqrt(static_cast<double>(network.tokens) * static_cast<double>(network.hidden));

@@ -79,6 +79,7 @@ struct CompiledNetwork {
   bool normalised = false;             // butterflies are computed in normal form
   std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
   FftForm fft = FftForm::none;
+  std::string not_real_because;  // why the transforms do not have the real form; empty where they do, or there are none
   u64 resident_token_bytes = 0;  // of the scratchpad, in which tokens stay between layers; 0: they go through DRAM
   ExactPoints exact;
   std::vector<TaskInfo> tasks;

@@ -75,7 +75,8 @@ class Evaluation {
     const std::string name = fmt::format("layers.{}", index);
     if (network_.norm == NormPlacement::post) {
       const bool exact = layer.mixing == Mixing::fft2d && has_exact_transforms(network_);
-      const HalfPanels h = norm(mix(x, x, layer, name), name + ".norm1", exact ? exact_scales(network_).epsilon : 1);
+      const HalfPanels h =
+          norm(mix(x, x, layer, name), name + ".norm1", exact ? exact_scales(network_, false).epsilon : 1);
       return norm(feed_forward(h, h, layer, name), name + ".norm2");
     }
     const HalfPanels h = mix(norm(x, name + ".norm1"), x, layer, name);
@@ -150,8 +151,8 @@ class Evaluation {
   [[nodiscard]] HalfPanels mix(const HalfPanels& x, const HalfPanels& residual, const EncoderLayer& layer,
                                const std::string& name) const {
     if (layer.mixing == Mixing::attention) return attention(x, residual, layer.projections, name + ".attention");
-    if (has_exact_transforms(network_)) return exact_fft2d(x, residual);
     if (options_.real_fft) return real_fft2d(x, residual);
+    if (has_exact_transforms(network_)) return exact_fft2d(x, residual);
     HalfPanels y = fft2d(x);
     kernels_.add(y.panels() * y.features(), residual.row(0, 0), y.row(0, 0));
     return y;
@@ -490,16 +491,19 @@ class Evaluation {
     return y;
   }
 
-  /// The real part of the transform of n complex rows: the rows `parts` apart are transformed, and each position of
-  /// these transforms is joined by sums in fp32. Multiplied by `scale` are the inputs or, if there is nothing to
+  enum class Results { complex, real };
+
+  /// The transform of n complex rows, or its real part alone: the rows `parts` apart are transformed, and each position
+  /// of these transforms is joined by sums in fp32. Multiplied by `scale` are the inputs or, if there is nothing to
   /// transform, the sums.
-  [[nodiscard]] std::vector<u16> exact_along_tokens(const Division& division, const Circle& circle, double scale,
-                                                    Planes x) const {
+  [[nodiscard]] Planes transformed_exactly(const Division& division, const Circle& circle, double scale, Planes x,
+                                           Results results) const {
     const std::size_t points = division.points, parts = division.parts, n = points * parts;
-    if (points > 1) {
+    if (points > 1 || parts == 1) {
       kernels_.scale(n, to_half(scale), x.re.data());
       kernels_.scale(n, to_half(scale), x.im.data());
     }
+    if (parts == 1) return transformed(division, x, 0, 1);
     std::vector<float> rows(2 * n * panel_width);  // of each position, the real and the imaginary value of each part
     for (std::size_t j = 0; j < parts; ++j) {
       const Planes part = transformed(division, x, j, parts);
@@ -509,15 +513,16 @@ class Evaluation {
         kernels_.widen(panel_width, part.im.data() + i * panel_width, to + panel_width);
       }
     }
+    Planes y(n);
     std::vector<float> weights(2 * parts * parts), sums(parts * panel_width);
-    std::vector<u16> rounded_sums(sums.size()), y(n * panel_width);
+    std::vector<u16> rounded_sums(sums.size());
     const std::vector<u16> ones(panel_width, to_half(1));
-    for (std::size_t i = 0; i < points; ++i) {
+    const auto join = [&](std::size_t i, bool imaginary, std::vector<u16>& plane) {
       for (std::size_t k = 0; k < parts; ++k) {
         for (std::size_t j = 0; j < parts; ++j) {
           const std::size_t angle = j * (i + k * points) % n;
-          weights[2 * (k * parts + j)] = circle.cosines[angle];
-          weights[2 * (k * parts + j) + 1] = circle.sines[angle];
+          weights[2 * (k * parts + j)] = imaginary ? -circle.sines[angle] : circle.cosines[angle];
+          weights[2 * (k * parts + j) + 1] = imaginary ? circle.cosines[angle] : circle.sines[angle];
         }
       }
       kernels_.multiply(parts, 2 * parts, weights.data(), 2 * parts, rows.data() + 2 * i * parts * panel_width,
@@ -525,8 +530,12 @@ class Evaluation {
       kernels_.round_scaled(parts, sums.data(), points > 1 ? 1.0F : static_cast<float>(scale), ones.data(),
                             rounded_sums.data());
       for (std::size_t k = 0; k < parts; ++k) {
-        std::copy_n(rounded_sums.data() + k * panel_width, panel_width, y.data() + (k * points + i) * panel_width);
+        std::copy_n(rounded_sums.data() + k * panel_width, panel_width, plane.data() + (k * points + i) * panel_width);
       }
+    };
+    for (std::size_t i = 0; i < points; ++i) {
+      join(i, false, y.re);
+      if (results == Results::complex) join(i, true, y.im);
     }
     return y;
   }
@@ -534,7 +543,7 @@ class Evaluation {
   /// Transforms of which a length is no power of two, with the residual.
   [[nodiscard]] HalfPanels exact_fft2d(const HalfPanels& x, const HalfPanels& residual) const {
     const std::size_t hidden = network_.hidden, tokens = network_.tokens;
-    const ExactScales scales = exact_scales(network_);
+    const ExactScales scales = exact_scales(network_, false);
     const float factor = from_half(to_half(scales.factor));
     const Division of_hidden(hidden, options_.fft_hidden_points), of_tokens(tokens, options_.fft_token_points);
     const Circle hidden_circle(hidden), token_circle(tokens);
@@ -564,14 +573,8 @@ class Evaluation {
             planes.im[token * panel_width + c] = imaginary.row(panel, column + c)[lane];
           }
         }
-        std::vector<u16> mixed;
-        if (of_tokens.parts > 1) {
-          mixed = exact_along_tokens(of_tokens, token_circle, scales.tokens, std::move(planes));
-        } else {
-          kernels_.scale(tokens, to_half(scales.tokens), planes.re.data());
-          kernels_.scale(tokens, to_half(scales.tokens), planes.im.data());
-          mixed = transformed(of_tokens, planes, 0, 1).re;
-        }
+        const std::vector<u16> mixed =
+            transformed_exactly(of_tokens, token_circle, scales.tokens, std::move(planes), Results::real).re;
         for (std::size_t token = 0; token < tokens; ++token) {
           for (std::size_t c = 0; c < columns; ++c) {
             const std::size_t panel = base + token / panel_width, lane = token % panel_width;
@@ -587,85 +590,109 @@ class Evaluation {
     return y;
   }
 
-  /// The real part of the transform of the real matrix x, plus the residual. Columns c and c + hidden/2 are transformed
-  /// along the tokens as one complex column; their spectra, of which the frequencies 0 .. points/2 say all, are
-  /// transformed along hidden; rows u and -u of the result are that transform forwards and backwards. The function is
-  /// long because it writes the transform out, operation by operation.
-  [[nodiscard]] HalfPanels real_fft2d(const HalfPanels& x, const HalfPanels& residual) const {
-    const std::size_t hidden = network_.hidden, tokens = network_.tokens;
-    const std::size_t hidden_points = fft_points(network_, hidden), token_points = fft_points(network_, tokens);
-    const unsigned hidden_bits = log2_of(hidden_points), token_bits = log2_of(token_points);
-    const std::size_t rows = token_points / 2 + 1, half = hidden / 2;
-    // Powers of two; what the norm asks for beyond them is multiplied in the sum with the residual. The first one also
-    // takes the half of the separation.
-    double token_scale = 0.5, hidden_scale = 1, sum_scale = 1;
-    if (network_.fft_norm == FftNorm::ortho) {
-      token_scale = std::ldexp(0.5, -static_cast<int>(token_bits / 2));
-      hidden_scale =
-          std::ldexp(1.0, static_cast<int>(token_bits / 2) - static_cast<int>((token_bits + hidden_bits) / 2));
-      if ((token_bits + hidden_bits) % 2 != 0) sum_scale = std::sqrt(0.5);
+  /// What a real transform consists of. Its scales are powers of two; what the norm asks for beyond them is multiplied
+  /// in the sum with the residual.
+  struct RealTransform {
+    Division of_tokens, of_hidden;
+    Circle token_circle, hidden_circle;
+    ExactScales scales;
+    RealTransform(const Network& network, const ReferenceOptions& options)
+        : of_tokens(fft_points(network, network.tokens), options.fft_token_points),
+          of_hidden(fft_points(network, network.hidden), options.fft_hidden_points),
+          token_circle(token_points()),
+          hidden_circle(of_hidden.points * of_hidden.parts) {
+      if (has_exact_transforms(network)) {
+        scales = exact_scales(network, true);
+      } else if (network.fft_norm == FftNorm::ortho) {
+        const auto token_bits = static_cast<int>(of_tokens.bits), bits = token_bits + static_cast<int>(of_hidden.bits);
+        scales.tokens = std::ldexp(1.0, -(token_bits / 2));
+        scales.hidden = std::ldexp(1.0, token_bits / 2 - bits / 2);
+        scales.factor = bits % 2 == 0 ? 1 : std::sqrt(0.5);
+      }
     }
-    const float factor = from_half(to_half(sum_scale));
-    HalfPanels y(x.panels(), hidden);
-    const std::vector<u16> token_factors = fft_factors(token_bits), hidden_factors = fft_factors(hidden_bits);
-    const std::size_t panels = panels_for(rows);
-    std::vector<u16> re(token_points * panel_width), im(token_points * panel_width);
-    std::vector<u16> row_re(hidden_points * panel_width), row_im(hidden_points * panel_width);
-    for (u64 element = 0; element < network_.batch; ++element) {
-      const std::size_t base = element * panels_for(tokens);
-      HalfPanels spectrum_re(panels, hidden), spectrum_im(panels, hidden);
-      for (std::size_t column = 0; column < half; column += panel_width) {
-        const std::size_t columns = std::min(panel_width, half - column);
-        std::fill(re.begin(), re.end(), u16{0});
-        std::fill(im.begin(), im.end(), u16{0});
-        for (std::size_t token = 0; token < tokens; ++token) {
-          const std::size_t to = bit_reversed(token, token_bits) * panel_width, lane = token % panel_width;
-          for (std::size_t c = 0; c < columns; ++c) {
-            re[to + c] = x.row(base + token / panel_width, column + c)[lane];
-            im[to + c] = x.row(base + token / panel_width, half + column + c)[lane];
-          }
-        }
-        kernels_.scale(token_points, to_half(token_scale), re.data());
-        kernels_.scale(token_points, to_half(token_scale), im.data());
-        kernels_.fft(token_bits, token_factors.data(), re.data(), im.data());
-        for (std::size_t u = 0; u < rows; ++u) {
-          const std::size_t at = u * panel_width, mirror = (token_points - u) % token_points * panel_width;
-          for (std::size_t c = 0; c < columns; ++c) {
-            const auto set = [&](HalfPanels& spectrum, std::size_t index, float value) {
-              spectrum.row(u / panel_width, index)[u % panel_width] = rounded(value);
-            };
-            const float p = from_half(re[at + c]), q = from_half(im[at + c]);
-            const float mirrored_p = from_half(re[mirror + c]), mirrored_q = from_half(im[mirror + c]);
-            set(spectrum_re, column + c, p + mirrored_p);
-            set(spectrum_im, column + c, q - mirrored_q);
-            set(spectrum_re, half + column + c, q + mirrored_q);
-            set(spectrum_im, half + column + c, mirrored_p - p);
-          }
+    [[nodiscard]] std::size_t token_points() const { return of_tokens.points * of_tokens.parts; }
+    /// Of the spectrum along the tokens: frequencies 0 .. points/2 say all.
+    [[nodiscard]] std::size_t rows() const { return token_points() / 2 + 1; }
+  };
+  struct Spectrum {
+    HalfPanels re, im;
+  };
+
+  /// The spectra along the tokens of a batch element's columns, whose first panel is `base`. Columns c and c + hidden/2
+  /// are transformed as one complex column; where that is a product with a whole matrix, each column is by itself.
+  [[nodiscard]] Spectrum column_spectra(const RealTransform& real, const HalfPanels& x, std::size_t base) const {
+    const std::size_t hidden = network_.hidden, tokens = network_.tokens, points = real.token_points();
+    const bool packed = real.of_tokens.points > 1;
+    const std::size_t half = hidden / 2, end = packed ? half : hidden;
+    Spectrum spectrum{HalfPanels(panels_for(real.rows()), hidden), HalfPanels(panels_for(real.rows()), hidden)};
+    const auto set = [](HalfPanels& plane, std::size_t row, std::size_t column, float value) {
+      plane.row(row / panel_width, column)[row % panel_width] = rounded(value);
+    };
+    for (std::size_t column = 0; column < end; column += panel_width) {
+      const std::size_t columns = std::min(panel_width, end - column);
+      Planes planes(points);
+      for (std::size_t token = 0; token < tokens; ++token) {
+        const std::size_t panel = base + token / panel_width, lane = token % panel_width;
+        for (std::size_t c = 0; c < columns; ++c) {
+          planes.re[token * panel_width + c] = x.row(panel, column + c)[lane];
+          if (packed) planes.im[token * panel_width + c] = x.row(panel, half + column + c)[lane];
         }
       }
-      for (std::size_t panel = 0; panel < panels; ++panel) {
-        std::fill(row_re.begin(), row_re.end(), u16{0});
-        std::fill(row_im.begin(), row_im.end(), u16{0});
-        for (std::size_t i = 0; i < hidden; ++i) {
-          const std::size_t to = bit_reversed(i, hidden_bits) * panel_width;
-          std::copy_n(spectrum_re.row(panel, i), panel_width, row_re.data() + to);
-          std::copy_n(spectrum_im.row(panel, i), panel_width, row_im.data() + to);
+      // The separation takes half of each sum.
+      planes = packed ? transformed_exactly(real.of_tokens, real.token_circle, real.scales.tokens / 2,
+                                            std::move(planes), Results::complex)
+                      : exact_along_hidden(real.of_tokens, real.token_circle, real.scales.tokens, planes.re.data());
+      for (std::size_t u = 0; u < real.rows(); ++u) {
+        const std::size_t at = u * panel_width, mirror = (points - u) % points * panel_width;
+        for (std::size_t c = 0; c < columns; ++c) {
+          const float p = from_half(planes.re[at + c]), q = from_half(planes.im[at + c]);
+          if (!packed) {
+            set(spectrum.re, u, column + c, p);
+            set(spectrum.im, u, column + c, q);
+            continue;
+          }
+          const float mirrored_p = from_half(planes.re[mirror + c]), mirrored_q = from_half(planes.im[mirror + c]);
+          set(spectrum.re, u, column + c, p + mirrored_p);
+          set(spectrum.im, u, column + c, q - mirrored_q);
+          set(spectrum.re, u, half + column + c, q + mirrored_q);
+          set(spectrum.im, u, half + column + c, mirrored_p - p);
         }
-        kernels_.scale(hidden_points, to_half(hidden_scale), row_re.data());
-        kernels_.scale(hidden_points, to_half(hidden_scale), row_im.data());
-        kernels_.fft(hidden_bits, hidden_factors.data(), row_re.data(), row_im.data());
+      }
+    }
+    return spectrum;
+  }
+
+  /// The real part of the transform of the real matrix x, plus the residual. The spectra of the columns are transformed
+  /// along hidden; rows u and -u of the result are that transform forwards and backwards.
+  [[nodiscard]] HalfPanels real_fft2d(const HalfPanels& x, const HalfPanels& residual) const {
+    const std::size_t hidden = network_.hidden, tokens = network_.tokens;
+    const RealTransform real(network_, options_);
+    const std::size_t rows = real.rows(), points = real.of_hidden.points * real.of_hidden.parts;
+    const float factor = from_half(to_half(real.scales.factor));
+    HalfPanels y(x.panels(), hidden);
+    for (u64 element = 0; element < network_.batch; ++element) {
+      const std::size_t base = element * panels_for(tokens);
+      const Spectrum spectrum = column_spectra(real, x, base);
+      for (std::size_t panel = 0; panel < panels_for(rows); ++panel) {
+        Planes planes(points);
+        std::copy_n(spectrum.re.row(panel, 0), hidden * panel_width, planes.re.data());
+        std::copy_n(spectrum.im.row(panel, 0), hidden * panel_width, planes.im.data());
+        const Planes mixed = transformed_exactly(real.of_hidden, real.hidden_circle, real.scales.hidden,
+                                                 std::move(planes), Results::real);
         for (std::size_t lane = 0; lane < panel_width; ++lane) {
-          const std::size_t u = panel * panel_width + lane, mirror = token_points - u;
+          const std::size_t u = panel * panel_width + lane, mirror = real.token_points() - u;
           if (u >= rows) break;
           for (std::size_t k = 0; k < hidden; ++k) {
             const auto set = [&](std::size_t token, std::size_t from) {
               const std::size_t of = base + token / panel_width, at = token % panel_width;
-              // The product is exact in fp32.
+              const float value = from_half(mixed.re[from * panel_width + lane]);
+              const float of_residual = from_half(residual.row(of, k)[at]);
+              // The products are exact in fp32.
               y.row(of, k)[at] =
-                  rounded(from_half(row_re[from * panel_width + lane]) * factor + from_half(residual.row(of, k)[at]));
+                  rounded(real.scales.of_residual ? factor * of_residual + value : factor * value + of_residual);
             };
             set(u, k);
-            if (mirror > rows - 1 && mirror < tokens) set(mirror, (hidden_points - k) % hidden_points);
+            if (mirror > rows - 1 && mirror < tokens) set(mirror, (points - k) % points);
           }
         }
       }

@@ -13,7 +13,9 @@ struct ReferenceOptions {
   u64 key_block = 0;        ///< keys that attention takes at a time, 0: all
   u64 sum_ways = 1;         ///< interleaved parts of the sums of layer norm and softmax: a power of two, at most 16
   bool normalised = false;  ///< butterflies are computed in normal form
-  bool real_fft = false;    ///< two-dimensional transforms have the real form; hidden is an even number then
+  /// Two-dimensional transforms have the real form. Hidden is an even number then, unless the transform along the
+  /// tokens is a product.
+  bool real_fft = false;
   /// Transforms of exact lengths that are no powers of two: the points of the power-of-two transforms in them, which
   /// divide the length; 0: the largest power of two that does.
   u64 fft_token_points = 0;

@@ -155,6 +155,7 @@ Json plan_json(const CompiledNetwork& network) {
           {"butterflies", network.normalised ? "normalised" : "pairs"},
           {"not_normalised_because", network.not_normalised_because},
           {"fft", word_of(network.fft)},
+          {"fft_not_real_because", network.not_real_because},
           {"resident_token_bytes", network.resident_token_bytes},
           {"fft_points", {{"tokens", network.exact.tokens}, {"hidden", network.exact.hidden}}},
           {"kernel_image_bytes", network.kernel_image_bytes},
@@ -192,7 +193,8 @@ std::string plan_table(const CompiledNetwork& network, std::size_t width) {
     out += fmt::format("butterflies are computed in pairs: {}\n", network.not_normalised_because);
   }
   if (network.fft != FftForm::none) {
-    out += fmt::format("two-dimensional FFTs have the {} form\n", word_of(network.fft));
+    out += fmt::format("two-dimensional FFTs have the {} form", word_of(network.fft));
+    out += network.not_real_because.empty() ? "\n" : fmt::format(", not the real one: {}\n", network.not_real_because);
     out += exact_line("the tokens", network.exact.tokens) + exact_line("hidden", network.exact.hidden);
   }
   if (network.resident_token_bytes > 0) {

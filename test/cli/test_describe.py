@@ -65,10 +65,25 @@ class Describe(Commands):
     def test_form_of_transforms(self):
         for choice, form in (("complex", "complex"), ("real", "real"), ("cheaper", "real")):
             arguments = ("describe", "encoder_1024x512", "--set", f"compiler.fft={choice}")
-            self.assertIn(f"two-dimensional FFTs have the {form} form\n", self.vp(*arguments).stdout)
+            end = ", not the real one: compiler.fft asks for the complex form\n" if form == "complex" else "\n"
+            self.assertIn(f"two-dimensional FFTs have the {form} form{end}", self.vp(*arguments).stdout)
             self.assertEqual(json.loads(self.vp(*arguments, "--json").stdout)["plan"]["fft"], form)
         text = self.vp("describe", "bert_base", "--set", "network.depth=1").stdout
         self.assertNotIn("two-dimensional FFTs", text)
+
+    def test_why_transforms_do_not_have_the_real_form(self):
+        for settings, reason in (
+            (["soc.scratchpad.column_access=false"], "soc.scratchpad.column_access"),
+            (["network.hidden=96"], "odd number of panels"),
+            (["network.hidden=40"], "whole panels"),
+            (["network.hidden=1152", "compiler.fft=real"], "soc.pe.operand_vectors"),
+            (["network.tokens=2"], "three tokens"),
+            ([], "it costs more"),
+        ):
+            words = [word for setting in settings for word in ("--set", setting)]
+            plan = json.loads(self.vp("describe", "encoder_128x64", *words, "--json").stdout)["plan"]
+            self.assertEqual(plan["fft"], "complex")
+            self.assertIn(reason, plan["fft_not_real_because"])
 
     def test_json_of_a_scenario(self):
         described = json.loads(self.vp("describe", "encoder_1024x512", "--json", "--set", "soc.array.lanes=8").stdout)

@@ -111,6 +111,8 @@ TEST_CASE("parts of a transform are joined", "[kernels]") {
     check_step(machine, {4 * lanes, 3, true, false, true, of_result});
     check_step(machine, {8, 9, true, false, true, of_residual});
     check_step(machine, {lanes, 3, false, false, false, none});
+    check_step(machine, {4, 5, true, false, false, none});
+    check_step(machine, {2 * lanes, 3, false, false, true, of_result});
   }
 }
 
@@ -121,32 +123,36 @@ TEST_CASE("a step with more parts than accumulators takes its results in blocks"
   }
 }
 
-TEST_CASE("columns of several parts are interleaved", "[kernels]") {
+TEST_CASE("columns of several parts are interleaved, or taken apart", "[kernels]") {
+  struct Case {
+    u32 parts, panels;
+    bool apart;
+  };
   for (const Machine& machine : machines) {
-    for (const u32 parts : {3u, 5u}) {
-      for (const u32 panels : {1u, 4u}) {
-        Bench bench(machine);
-        const u32 points = panels * bench.lanes(), rows = 2 * bench.lanes();
-        if (parts * bench.lanes() > bench.target().operand_vectors) continue;
-        INFO(machine.lanes << " lanes, " << parts << " x " << points << " columns");
-        const auto x = bench.matrix(rows, u64{parts} * points), y = bench.matrix(rows, u64{parts} * points);
-        InterleaveSpec spec;
-        spec.points = points;
-        spec.parts = parts;
-        spec.x = x.layout;
-        spec.y = y.layout;
-        bench.launch(make_interleave_kernel(bench.target(), spec, 2), 2,
-                     {{interleave_register::x, x.offset}, {interleave_register::y, y.offset}});
-        const std::vector<u16> got = bench.read(y).values;
-        u64 different = 0;
-        for (u32 row = 0; row < rows; ++row) {
-          for (u32 column = 0; column < parts * points; ++column) {
-            const u64 from = u64{column % parts} * points + column / parts;
-            different += got[u64{row} * y.columns + column] != x.values[u64{row} * x.columns + from] ? 1 : 0;
-          }
+    for (const Case& c : {Case{3, 1, false}, {3, 4, false}, {5, 4, false}, {3, 1, true}, {5, 1, true}, {3, 4, true}}) {
+      Bench bench(machine);
+      const u32 points = c.panels * bench.lanes(), rows = 2 * bench.lanes();
+      if (c.parts * bench.lanes() > bench.target().operand_vectors) continue;
+      INFO(machine.lanes << " lanes, " << c.parts << " x " << points << " columns" << (c.apart ? ", apart" : ""));
+      const auto x = bench.matrix(rows, u64{c.parts} * points), y = bench.matrix(rows, u64{c.parts} * points);
+      InterleaveSpec spec;
+      spec.points = points;
+      spec.parts = c.parts;
+      spec.apart = c.apart;
+      spec.x = x.layout;
+      spec.y = y.layout;
+      bench.launch(make_interleave_kernel(bench.target(), spec, 2), 2,
+                   {{interleave_register::x, x.offset}, {interleave_register::y, y.offset}});
+      const std::vector<u16> got = bench.read(y).values;
+      u64 different = 0;
+      for (u32 row = 0; row < rows; ++row) {
+        for (u32 column = 0; column < c.parts * points; ++column) {
+          const u64 in_block = u64{column % c.parts} * points + column / c.parts;
+          const u64 from = c.apart ? column : in_block, to = c.apart ? in_block : column;
+          different += got[u64{row} * y.columns + to] != x.values[u64{row} * x.columns + from] ? 1 : 0;
         }
-        CHECK(different == 0);
       }
+      CHECK(different == 0);
     }
   }
 }

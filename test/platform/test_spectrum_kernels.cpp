@@ -26,7 +26,7 @@ u16 subtract(u16 a, u16 b) { return to_half(from_half(a) - from_half(b)); }
 
 TEST_CASE("the spectra of two real columns are separated", "[kernels]") {
   for (const Machine& machine : machines) {
-    for (const u32 points : {4u, 32u, 256u}) {
+    for (const u32 points : {3u, 4u, 32u, 45u, 98u, 256u}) {
       for (const u32 panels : {1u, 3u}) {
         Bench bench(machine);
         INFO(machine.rows << " x " << machine.columns << " PEs, " << machine.lanes << " lanes, " << points
@@ -61,9 +61,10 @@ TEST_CASE("the spectra of two real columns are separated", "[kernels]") {
 
 TEST_CASE("a spectrum is mirrored", "[kernels]") {
   for (const Machine& machine : machines) {
-    for (const u32 groups : {1u, 3u}) {
+    for (const auto& [groups, whole] : std::array<std::pair<u32, bool>, 3>{{{1, false}, {3, false}, {3, true}}}) {
       Bench bench(machine);
-      const u32 lanes = bench.lanes(), points = 8 * lanes, columns = 6 * lanes, rows = groups * lanes;
+      const u32 lanes = bench.lanes(), points = whole ? 6 * lanes : 8 * lanes, columns = 6 * lanes,
+                rows = groups * lanes;
       INFO(machine.rows << " x " << machine.columns << " PEs, " << lanes << " lanes, " << groups << " groups");
       const auto x = bench.matrix(rows, points), y = bench.matrix(rows, columns), behind = bench.matrix(rows, lanes);
       bench.launch(make_mirror_kernel(bench.target(), {points, columns, x.layout, y.layout}, groups), groups,

@@ -29,7 +29,8 @@ OPERATORS = (
     "attention.merge", "attention.output", "ffn.up", "ffn.down", "classifier", "classifier.sums",
     "classifier.mean", ".transpose", ".pad", ".cut", ".stage1", "norm1.deviation.part",
     "softmax.exponent", "values.part", "up.part",
-    "fft_tokens.separate", "fft_hidden.mirror", "fft_sum",
+    "fft_tokens.separate", "fft_hidden.mirror", "fft_sum", "fft_tokens.parts", "fft_hidden.parts",
+    "fft_hidden.apart", "fft_hidden.interleave",
 )
 
 

@@ -180,6 +180,9 @@ class TaskBuilder {
   /// scratchpad.
   void read_up_to(u64 offset) { read_end_ = std::max(read_end_, offset); }
   [[nodiscard]] u64 read_end() const { return read_end_; }
+  /// Tiles of this size are impossible, however much room there is; larger ones may do.
+  void refuse() { refused_ = true; }
+  [[nodiscard]] bool refused() const { return refused_; }
   [[nodiscard]] u32 buffer_bytes() const { return buffer_bytes_; }
   [[nodiscard]] std::size_t weight_words() const { return weight_words_; }
   /// Makes the weights.
@@ -240,7 +243,7 @@ class TaskBuilder {
   u32 first_layer_, layer_;
   std::array<u32, 3> tiles_;
   u32 rows_, tail_rows_;
-  bool packed_ = false;
+  bool packed_ = false, refused_ = false;
   u32 buffer_bytes_ = 0;
   u64 resident_bytes_ = 0, read_end_ = 0;
   std::vector<Step> inputs_, outputs_;

@@ -274,14 +274,22 @@ InterleaveKernel make_interleave_kernel(const CompilerTarget& target, const Inte
   constexpr unsigned of_panel = 2;
   const u32 depth = 2 * vectors <= target.operand_vectors ? target.in_flight(2) : 1;
   const Stream slots = rotating(builder.allocate_vectors(depth * vectors), of_panel, depth, vectors);
-  const VectorWalk x = spec.x.by_column(), y = spec.y.by_column();
-  Stream from = column_stream(interleave_register::x, spec.x), to = column_stream(interleave_register::y, spec.y);
-  from.instance_stride[1] = x.panel;
-  to.instance_stride[1] = static_cast<i32>(spec.parts) * y.panel;
-  const u16 load = add_load(builder, of_panel, 0, {lanes, spec.parts}, {slots, {static_cast<i32>(spec.parts), 1}},
-                            {from, {x.step, static_cast<i32>(panels) * x.panel}});
-  const u16 store = add_store(builder, of_panel, 1, {lanes, spec.parts}, {slots, {1, static_cast<i32>(lanes)}},
-                              {to, {y.step, y.panel}});
+  struct Side {
+    Walk slots, memory;
+  };
+  /// The columns that lie in turn, or in blocks: the operand memory turns their strides around.
+  const auto side = [&](unsigned launch_register, const PanelLayout& layout, bool in_blocks) {
+    const VectorWalk walk = layout.by_column();
+    const auto all_parts = static_cast<i32>(spec.parts);
+    Stream memory = column_stream(launch_register, layout);
+    memory.instance_stride[1] = in_blocks ? walk.panel : all_parts * walk.panel;
+    if (in_blocks) return Side{{slots, {all_parts, 1}}, {memory, {walk.step, static_cast<i32>(panels) * walk.panel}}};
+    return Side{{slots, {1, static_cast<i32>(lanes)}}, {memory, {walk.step, walk.panel}}};
+  };
+  const Side from = side(interleave_register::x, spec.x, !spec.apart);
+  const Side to = side(interleave_register::y, spec.y, spec.apart);
+  const u16 load = add_load(builder, of_panel, 0, {lanes, spec.parts}, from.slots, from.memory);
+  const u16 store = add_store(builder, of_panel, 1, {lanes, spec.parts}, to.slots, to.memory);
   builder.data(load, store);
   builder.space(store, load, depth);
   result.kernel = builder.finish();

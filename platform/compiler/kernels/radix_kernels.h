@@ -61,14 +61,16 @@ struct RadixKernel {
 /// @throws CompileError  operand memory or accumulators are too small
 [[nodiscard]] RadixKernel make_radix_kernel(const CompilerTarget& target, const RadixSpec& spec, u32 groups);
 
-/// y[parts * i + k] = x[points * k + i]: columns of `parts` blocks, one of each in turn. Vectors are `lanes` rows of a
-/// column. y must not overlap x. Launch counts: level 0 = lane groups of rows.
+/// y[parts * i + k] = x[points * k + i]: columns of `parts` blocks, one of each in turn; or the other way round:
+/// y[points * k + i] = x[parts * i + k]. Vectors are `lanes` rows of a column. y must not overlap x. Launch counts:
+/// level 0 = lane groups of rows.
 struct InterleaveSpec {
   u32 points = 0;  // whole panels
   u32 parts = 0;
+  bool apart = false;  // the other way round
   PanelLayout x, y;
 
-  [[nodiscard]] auto tied() const { return std::tie(points, parts, x, y); }
+  [[nodiscard]] auto tied() const { return std::tie(points, parts, apart, x, y); }
   friend bool operator<(const InterleaveSpec& a, const InterleaveSpec& b) { return a.tied() < b.tied(); }
 };
 namespace interleave_register {

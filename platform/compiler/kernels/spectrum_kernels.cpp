@@ -44,7 +44,7 @@ SpectrumKernel make_separation_kernel(const CompilerTarget& target, const Separa
   enum Slot : u32 { p_u, p_m, q_u, q_m, sum_p, sum_q, slots_of_row };
   const u32 half = spec.points / 2, depth = target.in_flight(2);
   u32 chunk = std::min(half, 16u);
-  while (chunk > 1 && slots_of_row * (depth * chunk + 1) > target.operand_vectors) chunk /= 2;
+  while (chunk > 1 && (half % chunk != 0 || slots_of_row * (depth * chunk + 1) > target.operand_vectors)) --chunk;
   SpectrumKernel result;
   result.counts = {half / chunk, 1, 1};
   result.shared_by = share_out(builder, groups, result.counts[0]);

@@ -19,13 +19,13 @@ struct SpectrumKernel {
   std::array<u32, 2> shared_by{};  // PEs along level 0 and level 1
 };
 
-/// Z = p + iq is the transform, along the rows, of the complex columns x + iy. For the rows u = 0 .. points/2, and with
-/// m = -u mod points, row points/2 - u of the outputs is
+/// Z = p + iq is the transform, along the rows, of the complex columns x + iy. For the rows u = 0 .. points/2 (rounded
+/// down), and with m = -u mod points, row points/2 - u of the outputs is
 ///   x_re = p[u] + p[m],  x_im = q[u] - q[m],  y_re = q[u] + q[m],  y_im = p[m] - p[u]:
 /// twice the transforms of x and of y. Vectors are rows of a panel; each sum is rounded once.
 /// Launch counts: level 0 = panels.
 struct SeparationSpec {
-  u32 points = 0;             // a power of two, at least 4
+  u32 points = 0;             // at least 3
   PanelLayout input, output;  // of both planes of Z; of the four results
 
   [[nodiscard]] auto tied() const { return std::tie(points, input, output); }
@@ -43,7 +43,7 @@ inline constexpr unsigned p = 0, q = 1, x_re = 2, x_im = 3, y_re = 4, y_im = 5;
 /// For the columns k < columns: y[k] = x[-k mod points]. Vectors are `lanes` rows of a column. y must not overlap x.
 /// Launch counts: level 0 = lane groups of rows.
 struct MirrorSpec {
-  u32 points = 0;   // columns of x, a power of two and whole panels
+  u32 points = 0;   // columns of x: whole panels
   u32 columns = 0;  // of y: whole panels, two at least
   PanelLayout x, y;
 

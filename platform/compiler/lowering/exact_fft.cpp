@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/compiler/lowering/exact_fft.h"
 
-#include <fmt/format.h>
-
-#include <cmath>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "platform/compiler/lowering/operators.h"
 #include "platform/compiler/lowering/products.h"
@@ -15,83 +11,6 @@
 namespace bvp {
 
 namespace {
-
-/// cos(2 pi i / n) and sin(2 pi i / n), rounded to fp16.
-class Circle {
- public:
-  explicit Circle(u64 n) {
-    for (u64 i = 0; i < n; ++i) {
-      const double angle = 2.0 * M_PI * static_cast<double>(i) / static_cast<double>(n);
-      cosines_.push_back(to_half(std::cos(angle)));
-      sines_.push_back(to_half(std::sin(angle)));
-      minus_sines_.push_back(to_half(-std::sin(angle)));
-    }
-  }
-  [[nodiscard]] u16 cosine(u64 i) const { return cosines_[i % cosines_.size()]; }
-  [[nodiscard]] u16 sine(u64 i) const { return sines_[i % sines_.size()]; }
-  [[nodiscard]] u16 minus_sine(u64 i) const { return minus_sines_[i % minus_sines_.size()]; }
-
- private:
-  std::vector<u16> cosines_, sines_, minus_sines_;
-};
-using SharedCircle = std::shared_ptr<const Circle>;
-
-/// Where tasks have their matrices and constants.
-struct Memory {
-  DramPlan& dram;
-  ExactConstants& constants;
-};
-
-/// The form that costs less of those that fit.
-/// @param split    gives the tasks with transforms of `split_points` points
-/// @param product  gives those of a product with a constant matrix; it takes a Memory
-template <class Split, class Product>
-ExactTasks cheaper(const TaskPlanner& plan, const Memory& memory, u64 split_points, const std::optional<u64>& points,
-                   const Split& split, const Product& product) {
-  std::optional<Tasks> in_split_form;
-  if (points.value_or(split_points) > 1) {
-    try {
-      in_split_form = split();
-    } catch (const CompileError&) {
-      if (points) throw;
-    }
-  }
-  if (!in_split_form) return {product(memory), 1};
-  if (!points) {
-    // What the product allocates only counts if it is taken.
-    DramPlan dram = memory.dram;
-    ExactConstants constants = memory.constants;
-    try {
-      if (plan.cost(product(Memory{dram, constants})) <= plan.cost(*in_split_form)) return {product(memory), 1};
-    } catch (const CompileError&) {
-      // The constants or the tiles of the product do not fit.
-    }
-  }
-  return {std::move(*in_split_form), split_points};
-}
-
-LaunchStep radix_launch(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, const RadixSpec& spec,
-                        u32 groups, u32 tail_groups, std::vector<LaunchStep::Register> registers,
-                        const std::function<u16(u32 position, u32 result, u32 term)>& weight) {
-  const auto kernel = named(name, [&] { return kernels.radix(spec, groups); });
-  LaunchStep step;
-  step.name = name;
-  step.mapping = fmt::format(
-      "{} parts of {} points joined: {} terms and {} results a position, PEs {} x {} x {} (lane groups, "
-      "panels, positions)",
-      spec.parts, spec.points, spec.terms(), spec.results(), kernel->shared_by[0], kernel->shared_by[1],
-      kernel->shared_by[2]);
-  step.counts = {groups, kernel->counts[0], kernel->counts[1], kernel->counts[2]};
-  step.tail_count = tail_groups;
-  step.registers = std::move(registers);
-  const u32 weights = task.add_weights(kernel->word_count(), [=] { return kernel->words(weight); });
-  step.registers.push_back({radix_register::weights, weights, true});
-  if (!kernel->constants.empty()) {
-    step.registers.push_back({radix_register::constants, task.add_weights(kernel->constants), true});
-  }
-  step.kernel = kernel_of(kernel);
-  return step;
-}
 
 void add_places(Shape& shape, const ExactPlanes& planes) {
   if (!planes.resident) return;
@@ -195,20 +114,9 @@ class HiddenTask {
     InterleaveSpec spec;
     spec.points = points_;
     spec.parts = parts_;
-    spec.x = x.layout;
-    spec.y = y.layout;
-    const std::string name = fft_.along_hidden + ".interleave";
-    const auto kernel = named(name, [&] { return plan_.kernels().interleave(spec, task.groups()); });
-    LaunchStep step;
-    step.name = name;
-    step.mapping = fmt::format("columns of {} parts in turn, PEs {} x {} (lane groups, panels)", parts_,
-                               kernel->shared_by[0], kernel->shared_by[1]);
-    step.counts = {task.groups(), kernel->counts[0], kernel->counts[1], kernel->counts[2]};
-    step.tail_count = task.tail_groups();
-    step.registers = {{interleave_register::x, x.offset, false}, LaunchStep::Register::of(interleave_register::y, y)};
+    LaunchStep step = interleave_launch(task, plan_.kernels(), fft_.along_hidden + ".interleave", spec, x, y);
     step.results = {task.result(y, fft_.hidden)};
     if (y.resident) step.results.back().launch_register = interleave_register::y;
-    step.kernel = kernel_of(kernel);
     task.add_launch(std::move(step));
   }
 
@@ -221,7 +129,7 @@ class HiddenTask {
 };
 
 /// Two products with constant matrices.
-Tasks hidden_products(const TaskPlanner& plan, const Memory& memory, const ExactFft& fft, const MatrixPlace& x,
+Tasks hidden_products(const TaskPlanner& plan, const ExactMemory& memory, const ExactFft& fft, const MatrixPlace& x,
                       const ExactPlanes& planes) {
   if (!memory.constants.hidden) {
     const auto circle = std::make_shared<const Circle>(fft.hidden);
@@ -331,16 +239,12 @@ class TokenTask {
     spec.y = out.layout.by_row();
     spec.residual = true;
     spec.residual_factor = fft_.residual_factor();
-    const auto weight = [circle = circle_, points = points_](u32 position, u32 result, u32 term) {
-      const u64 angle = u64{term / 2} * (position + u64{result} * points);
-      return term % 2 == 0 ? circle->cosine(angle) : circle->sine(angle);
-    };
     LaunchStep step = radix_launch(task, plan_.kernels(), fft_.along_tokens + ".parts", spec, width, tail,
                                    {{radix_register::x_re, re.offset, false},
                                     {radix_register::x_im, im.offset, false},
                                     {radix_register::y_re, out.offset, false},
                                     {radix_register::residual, out.offset, false}},
-                                   weight);
+                                   joining_weights(circle_, points_, true));
     step.results = {{out.offset,
                      out.layout,
                      in_every_tile(fft_.tokens),
@@ -358,7 +262,7 @@ class TokenTask {
 };
 
 /// One product of a constant matrix with the rows of both planes.
-Tasks token_product(const TaskPlanner& plan, const Memory& memory, const ExactFft& fft, const ExactPlanes& planes,
+Tasks token_product(const TaskPlanner& plan, const ExactMemory& memory, const ExactFft& fft, const ExactPlanes& planes,
                     const MatrixPlace& residual, const MatrixPlace& mixed) {
   if (!memory.constants.tokens) {
     const auto circle = std::make_shared<const Circle>(fft.tokens);
@@ -399,7 +303,7 @@ ExactTasks exact_along_hidden(const TaskPlanner& plan, DramPlan& dram, ExactCons
   const HiddenTask split(plan, fft, x, planes);
   return cheaper(
       plan, {dram, constants}, split.possible() ? split.points() : 1, points, [&] { return split.tasks(); },
-      [&](const Memory& memory) { return hidden_products(plan, memory, fft, x, planes); });
+      [&](const ExactMemory& memory) { return hidden_products(plan, memory, fft, x, planes); });
 }
 
 ExactTasks exact_along_tokens(const TaskPlanner& plan, DramPlan& dram, ExactConstants& constants, const ExactFft& fft,
@@ -408,7 +312,7 @@ ExactTasks exact_along_tokens(const TaskPlanner& plan, DramPlan& dram, ExactCons
   const TokenTask split(plan, fft, planes, residual, mixed);
   return cheaper(
       plan, {dram, constants}, split.possible() ? split.points() : 1, points, [&] { return split.tasks(); },
-      [&](const Memory& memory) { return token_product(plan, memory, fft, planes, residual, mixed); });
+      [&](const ExactMemory& memory) { return token_product(plan, memory, fft, planes, residual, mixed); });
 }
 
 }  // namespace bvp

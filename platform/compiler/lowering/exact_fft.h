@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of two-dimensional transforms whose lengths are no powers of two. See docs/how_it_works.md, "Exact
-// lengths".
+// The parts of two-dimensional transforms whose lengths are no powers of two, in their complex form. See
+// docs/how_it_works.md, "Exact lengths".
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 
 #include "platform/compiler/ir/dram_plan.h"
 #include "platform/compiler/kernels/residual_factor.h"
+#include "platform/compiler/lowering/radix.h"
 #include "platform/compiler/passes/tile.h"
 #include "platform/network/exact_transform.h"
 
@@ -36,19 +36,6 @@ struct ExactPlanes {
   [[nodiscard]] static ExactPlanes in(DramPlan& dram, u64 rows, u64 columns);
   [[nodiscard]] MatrixPlace re() const;
   [[nodiscard]] MatrixPlace im() const;
-};
-
-/// Matrices of cosines and sines, for all transforms of a network, once one of them needs them.
-struct ExactConstants {
-  std::optional<std::array<MatrixPlace, 2>> hidden;
-  std::optional<MatrixPlace> tokens;
-};
-
-/// A transform and the points of the power-of-two transforms that are in it: 1 if it is one product with a matrix of
-/// cosines and sines.
-struct ExactTasks {
-  Tasks tasks;
-  u64 points = 1;
 };
 
 /// The transform of the rows of x along hidden, which is no power of two.

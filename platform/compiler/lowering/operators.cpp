@@ -205,6 +205,24 @@ std::vector<KernelResult> results_of(const TaskBuilder& task, const FftOperator&
   return results;
 }
 
+/// A stage but for its layers and strides along the transform.
+ButterflyStage fft_stage(const FftOperator& op, bool first, bool last, const PanelLayout& from, const PanelLayout& to) {
+  const auto walk = [&](const PanelLayout& layout) { return op.along_rows ? layout.by_row() : layout.by_column(); };
+  ButterflyStage stage;
+  stage.complex = true;
+  stage.index_bits = log2_of(op.points);
+  stage.column_access = walk(from).column_access;
+  stage.input_group_stride = walk(from).group;
+  stage.output_group_stride = walk(to).group;
+  stage.real_input = first && op.real_input;
+  stage.real_output = last && op.real_output;
+  stage.scale = first && (op.scale || op.ortho);
+  stage.scale_value = op.scale.value_or(fft_scale(op.points));
+  stage.residual = last && op.residual.has_value();
+  if (stage.residual) stage.residual_factor = op.residual_factor;
+  return stage;
+}
+
 void go_to_next_part(std::vector<LaunchStep::Register>& registers, const FftOperator::Parts& parts, bool last_stage) {
   for (LaunchStep::Register& reg : registers) {
     const bool of_output =
@@ -231,35 +249,19 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     const TileBuffer& to_re = last ? output_re : work_re;
     const TileBuffer& to_im = last ? output_im : work_im;
     const FftOperator::Parts parts = op.parts.value_or(FftOperator::Parts{});
+    ButterflyStage stage = fft_stage(op, first, last, from_re.layout, to_re.layout);
     const auto stride = [&](const TileBuffer& buffer, unsigned bit) {
       const i32 of_neighbours = op.along_rows ? buffer.layout.row_stride(bit) : buffer.layout.column_stride(bit);
       const bool is_output = last && &buffer == &to_re;
       return is_output ? of_neighbours : of_neighbours * static_cast<i32>(parts.step);
     };
-    const auto group_stride = [&](const TileBuffer& buffer) {
-      return static_cast<i32>(op.along_rows ? buffer.layout.panel_bytes() : buffer.layout.group_bytes());
-    };
-    ButterflyStage stage;
-    stage.complex = true;
-    stage.index_bits = bits;
     // Decimation in time: layer k combines bit k of the position, which is bit bits-1-k of the input's index.
     for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(bits - 1 - first_layer - k);
-    stage.column_access = (op.along_rows ? from_re.layout.by_row() : from_re.layout.by_column()).column_access;
-    for (unsigned bit = 0; bit < bits; ++bit) {
-      stage.input_stride.push_back(stride(from_re, place[bit]));
-    }
+    for (unsigned bit = 0; bit < bits; ++bit) stage.input_stride.push_back(stride(from_re, place[bit]));
     if (!last) reverse_places(place, stage.layer_bits);
     for (unsigned bit = 0; bit < bits; ++bit) {
       stage.output_stride.push_back(stride(to_re, last ? bits - 1 - bit : place[bit]));
     }
-    stage.input_group_stride = group_stride(from_re);
-    stage.output_group_stride = group_stride(to_re);
-    stage.real_input = first && op.real_input;
-    stage.real_output = last && op.real_output;
-    stage.scale = first && (op.scale || op.ortho);
-    stage.scale_value = op.scale.value_or(fft_scale(op.points));
-    stage.residual = last && op.residual.has_value();
-    if (stage.residual) stage.residual_factor = op.residual_factor;
     std::vector<LaunchStep::Register> registers{LaunchStep::Register::of(butterfly_register::input, from_re),
                                                 LaunchStep::Register::of(butterfly_register::output, to_re)};
     if (!stage.real_input) registers.push_back(LaunchStep::Register::of(butterfly_register::input_imaginary, from_im));
@@ -269,6 +271,9 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     std::vector<KernelResult> results;
     if (last && !op.parts) results = results_of(task, op, output_re, output_im);
     const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, op.groups); });
+    // Instances of the last strip may go beyond it: in a resident matrix that is another matrix, or beyond all memory.
+    const bool goes_beyond = op.along_rows && op.tail_groups % kernel->groups_per_instance != 0;
+    if (goes_beyond && (from_re.resident || to_re.resident)) task.refuse();
     const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
       return kernel->weights.words(
           [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index); }, {});

@@ -28,6 +28,7 @@ RealFft real_fft_of(const Network& network) {
   result.hidden = network.hidden;
   result.batch = network.batch;
   result.ortho = network.fft_norm == FftNorm::ortho;
+  if (has_exact_transforms(network)) result.exact = exact_scales(network, true);
   return result;
 }
 
@@ -166,7 +167,7 @@ class Encoder {
     // h: the mixed tokens with their residual.
     Value h = layer.mixing == Mixing::fft2d ? add_fft(n) : add_attention(n, layer.projections == LinearKind::dense);
     const bool exact = layer.mixing == Mixing::fft2d && has_exact_transforms(network_);
-    if (!pre()) h = norm(name("norm1"), h, exact ? exact_scales(network_).epsilon : 1);
+    if (!pre()) h = norm(name("norm1"), h, exact ? exact_scales(network_, false).epsilon : 1);
     const Value y = layer.ffn == LinearKind::dense ? add_dense_ffn(h) : add_butterfly_ffn(h);
     x_ = pre() ? y : norm(name("norm2"), y);
     x_place_ = matrix(network_.hidden);
@@ -176,8 +177,8 @@ class Encoder {
     if (x_stays_) program_.keep(x_, *tokens_, 0);
   }
 
+  /// The two-dimensional transform with the residual.
   Value add_fft(Value n) {
-    if (has_exact_transforms(network_)) return add_exact_fft(n);
     const RealFft real = real_fft_of_layer();
     const MatrixPlace mixed = matrix(network_.hidden);
     Tasks tasks = mixing_tasks(n, real, mixed);
@@ -185,28 +186,42 @@ class Encoder {
     add(std::move(tasks));
     const Value y = program_.load(mixed);
     // The complex form adds the residual itself.
-    return result_.fft == FftForm::real
-               ? program_.scaled_sum(name("fft_sum"), real_fft_scale(real), y,
-                                     x_stays_ ? program_.load(*tokens_) : program_.load(x_place_))
-               : y;
+    if (result_.fft != FftForm::real) return y;
+    const Value x = x_stays_ ? program_.load(*tokens_) : program_.load(x_place_);
+    const ResidualFactor factor = real_fft_sum(real);
+    return program_.scaled_sum(name("fft_sum"), factor.value, factor.of_residual ? x : y, factor.of_residual ? y : x);
   }
 
   /// The two-dimensional transform, with what the program has collected before it. All transforms of a network are
   /// alike and have one form: the real one if the first of them fits in it.
   Tasks mixing_tasks(Value n, const RealFft& real, const MatrixPlace& mixed) {
-    if (result_.fft != FftForm::complex && has_real_form(plan_.target(), real) && !plan_.may_pack()) {
-      std::optional<Tasks> in_real_form = real_form(n, real, mixed);
-      if (in_real_form || result_.fft == FftForm::real) {
-        result_.fft = FftForm::real;
-        return std::move(in_real_form.value());
+    if (result_.fft == FftForm::none) {
+      result_.not_real_because = no_real_form_because(plan_.target(), real);
+      if (result_.not_real_because.empty() && plan_.may_pack()) {
+        result_.not_real_because = "whole tiles do not fit the scratchpad";
+      }
+      if (result_.not_real_because.empty()) {
+        try {
+          Tasks tasks = real_form(n, real, mixed);
+          result_.fft = FftForm::real;
+          return tasks;
+        } catch (const CompileError& error) {
+          if (tokens_) throw;  // they can stay in the real form alone
+          result_.not_real_because = error.what();
+          result_.exact = {};
+          constants_ = {};
+        }
       }
     }
+    if (result_.fft == FftForm::real) return real_form(n, real, mixed);
+    Tasks tasks = real.exact ? exact_form(n, mixed) : complex_form(n, mixed);
     result_.fft = FftForm::complex;
-    return complex_form(n, mixed);
+    return tasks;
   }
 
-  /// A transform of which a length is no power of two.
-  Value add_exact_fft(Value n) {
+  /// The complex form of a transform of which a length is no power of two, with what the program has collected before
+  /// it.
+  Tasks exact_form(Value n, const MatrixPlace& mixed) {
     ExactFft fft;
     fft.along_tokens = name("fft_tokens");
     fft.along_hidden = name("fft_hidden");
@@ -214,17 +229,14 @@ class Encoder {
     fft.tokens = network_.tokens;
     fft.hidden = network_.hidden;
     fft.batch = network_.batch;
-    fft.scales = exact_scales(network_);
-    const MatrixPlace mixed = matrix(network_.hidden);
+    fft.scales = exact_scales(network_, false);
     const ExactPlanes planes = ExactPlanes::in(dram_, rows_, std::max<u64>(2, network_.hidden));
     Tasks tasks = exact_tasks(fft, n, planes, mixed);
     result_.fft = FftForm::complex;
     if (auto resident = resident_exact_tasks(fft, n, planes, mixed)) {
       if (plan_.cost(*resident) < plan_.cost(tasks)) tasks = std::move(*resident);
     }
-    program_.clear();
-    add(std::move(tasks));
-    return program_.load(mixed);
+    return tasks;
   }
 
   /// Both transforms, with what the program has collected before them.
@@ -320,10 +332,12 @@ class Encoder {
     return result;
   }
 
-  /// The real form, with what the program has collected before it; nullopt if it does not fit.
-  std::optional<Tasks> real_form(Value n, const RealFft& real, const MatrixPlace& mixed) {
+  /// The real form, with what the program has collected before it. @throws CompileError  it does not fit
+  Tasks real_form(Value n, const RealFft& real, const MatrixPlace& mixed) {
     RowProgram before = program_;
     FftInput input = x_place_;
+    std::optional<u64> token_points = decided(result_.exact.tokens);
+    if (tokens_) token_points = power_of_two_in(real.tokens);
     if (tokens_ && (pre() || x_stays_)) {
       input = *tokens_;
       if (pre()) before.keep(n, *tokens_, 0);
@@ -333,13 +347,12 @@ class Encoder {
       before.store(n, std::get<MatrixPlace>(input));
     }
     Tasks tasks = before.flush();
-    std::optional<Tasks> transform = real_fft(plan_, dram_, real, input, mixed);
-    if (plan_.target().residency) {
-      auto resident = resident_real_fft(plan_, real, input, mixed);
-      if (resident && (!transform || plan_.cost(*resident) < plan_.cost(*transform))) transform = std::move(resident);
+    ExactTasks transform = real_fft(plan_, {dram_, constants_}, real, input, mixed, token_points);
+    append(tasks, std::move(transform.tasks));
+    if (real.exact) {
+      const u64 hidden_points = power_of_two_in(real.hidden);
+      result_.exact = {transform.points, hidden_points == real.hidden ? 0 : hidden_points};
     }
-    if (!transform) return std::nullopt;
-    append(tasks, std::move(*transform));
     return tasks;
   }
 
@@ -502,7 +515,8 @@ u64 token_bytes_of(const CompilerTarget& target, const Network& network) {
   const bool any =
       std::any_of(first, network.layers.end(), [](const EncoderLayer& layer) { return layer.mixing == Mixing::fft2d; });
   const bool apart = network.batch == 1 || real.token_points() == network.tokens;
-  if (!any || !apart || !target.residency || !has_real_form(target, real)) return 0;
+  if (!any || !apart || !target.residency || !no_real_form_because(target, real).empty()) return 0;
+  if (!has_packed_columns(target, real)) return 0;
   const u64 bytes = token_layout(target, network).bytes(network.hidden), unit = target.tile_bytes();
   return (bytes + unit - 1) / unit * unit;
 }

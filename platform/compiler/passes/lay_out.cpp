@@ -60,6 +60,7 @@ class Layout {
     if (plan_.logits.rows != 0) result_.logits = settled(plan_.logits);
     result_.key_block = plan_.key_block;
     result_.fft = plan_.fft;
+    result_.not_real_because = plan_.not_real_because;
     result_.resident_token_bytes = plan_.tokens_stay ? target_.token_bytes : 0;
     result_.exact = plan_.exact;
     result_.sum_ways = sum_ways(target_);

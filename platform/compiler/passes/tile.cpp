@@ -99,6 +99,7 @@ std::optional<Decision<u32>> TaskPlanner::best_strip(u32 panels,
   std::optional<Decision<u32>> best;
   for (u32 width = 1; width <= panels; ++width) {
     const TaskBuilder task = make(width);
+    if (task.refused()) continue;
     if (!fits(task)) break;
     const u64 cost = this->cost(task);
     if (!best || cost < best->cost) best = Decision<u32>{width, cost};

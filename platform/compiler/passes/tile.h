@@ -72,7 +72,7 @@ class TaskPlanner {
   [[nodiscard]] u64 footprint(const TaskBuilder& task) const;
   [[nodiscard]] u64 weight_bytes(const TaskBuilder& task) const { return align(task.weight_words() * 2); }
   [[nodiscard]] bool fits(const TaskBuilder& task) const {
-    return footprint(task) <= half_bytes() && task.read_end() <= half_bytes() &&
+    return !task.refused() && footprint(task) <= half_bytes() && task.read_end() <= half_bytes() &&
            weight_bytes(task) <= limits_.most_weights && task.steps() < network_step_stand_in;
   }
   [[nodiscard]] ScratchpadError does_not_fit(const TaskBuilder& task) const;
