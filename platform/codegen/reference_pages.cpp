@@ -12,6 +12,7 @@
 #include "platform/config/describe_parameter.h"
 #include "platform/config/schema.h"
 #include "platform/metrics/figures.h"
+#include "platform/metrics/limits.h"
 #include "platform/scenario/scenario_schema.h"
 #include "platform/soc/memory_map.h"
 
@@ -144,6 +145,10 @@ std::string figures_page() {
       "| key | unit | what it is |\n| --- | --- | --- |\n";
   for (const Figure& figure : figures()) {
     text += fmt::format("| `{}` | {} | {} |\n", figure.key, figure.unit, cell(figure.sentence));
+  }
+  text += "\n## `limits`\n\n| part of the critical path | what it is | parameter |\n| --- | --- | --- |\n";
+  for (const LimitInfo& limit : limit_infos) {
+    text += fmt::format("| `{}` | {} | `{}` |\n", limit.name, cell(limit.description), limit.parameter);
   }
   return page("Figures of a run", text);
 }

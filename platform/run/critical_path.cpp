@@ -4,13 +4,15 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "models/sequencer/command_queue.h"
 #include "platform/soc/memory_map.h"
 
 namespace bvp {
 
-CriticalPath::CriticalPath(Soc& soc, const CompiledNetwork& network) : soc_(soc), tags_(network.tasks.size()) {
+CriticalPath::CriticalPath(Tokens tokens, const CompiledNetwork& network)
+    : tokens_(std::move(tokens)), tags_(network.tasks.size()) {
   for (const KernelInfo& kernel : network.kernels) by_step_[kernel.step] = &kernel;
 }
 
@@ -30,8 +32,8 @@ CriticalPath::Node CriticalPath::describe(const Command& command) {
     case CommandOpcode::dma: {
       DmaDescriptor descriptor;
       std::memcpy(&descriptor, command.registers.data(), sizeof descriptor);
-      const bool from_dram =
-          descriptor.source >= memory_map::dram_base && descriptor.source - memory_map::dram_base < soc_.dram.size();
+      const bool from_dram = descriptor.source >= memory_map::dram_base &&
+                             descriptor.source - memory_map::dram_base < memory_map::dram_span;
       node.part.work = descriptor.fill != 0 ? Work::dma_fill : from_dram ? Work::dma_read : Work::dma_write;
       break;
     }
@@ -59,12 +61,12 @@ void CriticalPath::command_started(const Command& command, Cycle cycle) {
   node.from = cycle;
   const auto [first, second] = command.wait;
   if (first != semaphore_none) {
-    const u32 tokens = soc_.sequencer.tokens(first);  // what the command has left
+    const u32 tokens = tokens_(first);  // what the command has left
     node.before = later(node.before, take(first, tokens + (first == second ? 2 : 1)));
     if (first == second) node.before = later(node.before, take(second, tokens + 1));
   }
   if (second != semaphore_none && second != first) {
-    node.before = later(node.before, take(second, soc_.sequencer.tokens(second) + 1));
+    node.before = later(node.before, take(second, tokens_(second) + 1));
   }
   OfUnit& unit = units_[unit_of(command)];
   node.before = later(node.before, unit.last);
@@ -102,7 +104,7 @@ void CriticalPath::command_completed(const Command& command, Cycle cycle) {
   if (command.signal != semaphore_none && index != none) givers_[command.signal].push_back(index);
 }
 
-void CriticalPath::kernel_failed(const Command& command, Cycle cycle) { (void)close(command, cycle); }
+void CriticalPath::kernel_failed(const Command& command, Cycle cycle) { close(command, cycle); }
 
 std::map<CriticalPath::Part, Cycle> CriticalPath::to(Cycle end) const {
   std::map<Part, Cycle> sums;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -12,13 +13,14 @@
 #include "models/sequencer/command_observer.h"
 #include "platform/program/command_tags.h"
 #include "platform/program/compiled_network.h"
-#include "platform/soc/soc.h"
 
 namespace bvp {
 
 class CriticalPath : public CommandObserver {
  public:
-  CriticalPath(Soc& soc, const CompiledNetwork& network);
+  /// Returns the tokens that a semaphore has.
+  using Tokens = std::function<u32(u32 semaphore)>;
+  CriticalPath(Tokens tokens, const CompiledNetwork& network);
 
   enum class Work : u8 { kernel, dma_read, dma_write, dma_fill, configuration, firmware };
   static constexpr u32 none = ~u32{0};
@@ -51,10 +53,10 @@ class CriticalPath : public CommandObserver {
   [[nodiscard]] u32 later(u32 a, u32 b) const;
   /// Takes one of `tokens` tokens that the semaphore had. Returns the node that has given it; none: firmware has.
   [[nodiscard]] u32 take(u32 semaphore, u32 tokens);
-  /// Ends the oldest open command of the unit with that tag.
-  [[nodiscard]] u32 close(const Command& command, Cycle cycle);
+  /// Ends the oldest open command of the unit. Returns its node.
+  u32 close(const Command& command, Cycle cycle);
 
-  Soc& soc_;
+  const Tokens tokens_;
   CommandTags tags_;
   std::map<TaskStep, const KernelInfo*> by_step_;
   std::vector<Node> nodes_;                              // in the order of their start
