@@ -2,6 +2,8 @@
 """Which networks are trained, on what, and for how long."""
 import dataclasses
 
+import torch
+
 from . import layers
 
 
@@ -12,14 +14,15 @@ class Setting:
     depth: int
     steps: int
     learning_rate: float
+    position_scale: float  # of the position's vectors at the start; those of tokens have 1
     batch: int = 32
     weight_decay: float = 0.01
 
 
 SETTINGS = {
-    "digits": Setting(pooling="mean", depth=2, steps=500, learning_rate=4e-3),
-    "recall": Setting(pooling="first", depth=2, steps=700, learning_rate=4e-3),
-    "listops": Setting(pooling="first", depth=3, steps=500, learning_rate=3e-3),
+    "digits": Setting(pooling="mean", depth=2, steps=500, learning_rate=3e-3, position_scale=1.0),
+    "recall": Setting(pooling="first", depth=2, steps=1000, learning_rate=4e-3, position_scale=0.1),
+    "listops": Setting(pooling="first", depth=3, steps=500, learning_rate=3e-3, position_scale=0.5),
 }
 SIZES = {"hidden": 64, "heads": 2, "ffn": 128, "norm": "pre"}
 SEEDS = (1, 2, 3)
@@ -50,7 +53,10 @@ class Experiment:
         return section
 
     def network(self, task):
-        return layers.Network(layers.complete(self.section(task)))
+        network = layers.Network(layers.complete(self.section(task)))
+        with torch.no_grad():
+            network.embedding.position.mul_(self.setting.position_scale)
+        return network
 
 
 def experiments():

@@ -196,7 +196,7 @@ class Embedding(nn.Module):
     def __init__(self, network):
         super().__init__()
         self.token = nn.Parameter(torch.randn(network["vocabulary"], network["hidden"]))
-        self.position = nn.Parameter(0.1 * torch.randn(network["tokens"], network["hidden"]))
+        self.position = nn.Parameter(torch.randn(network["tokens"], network["hidden"]))
 
     def forward(self, tokens):
         return functional.embedding(tokens, rounded(self.token)) + rounded(self.position)
