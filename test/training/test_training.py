@@ -16,7 +16,8 @@ import numpy as np
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TREE / "scripts"), str(TREE / "scripts" / "python"), str(TREE / "test" / "cli")]
 
-from butterfly_vp import tensors  # noqa: E402
+import butterfly_vp  # noqa: E402
+from butterfly_vp import evaluation, tensors  # noqa: E402
 from training import tasks  # noqa: E402
 import test_your_network as own  # noqa: E402
 
@@ -189,6 +190,86 @@ class Export(InDirectory):
         self.assertEqual(rounded.tolist(), [65504, -65504, 1.0])
         rounded.sum().backward()
         self.assertEqual(parameter.grad.tolist(), [1, 1, 1])
+
+
+class Evaluation(InDirectory):
+    """Needs no PyTorch: the weights are drawn by the platform."""
+
+    def setUp(self):
+        super().setUp()
+        (self.path / "x.yaml").write_text("network: {tokens: 8, hidden: 16, heads: 2, ffn: 16, vocabulary: 9, classes: 3, "
+                                          "variant: hybrid, depth: 2}\n")
+        self.tokens = np.random.default_rng(1).integers(9, size=(7, 8))
+
+    def test_batches_make_one_set(self):
+        whole = evaluation.evaluate(self.path / "x.yaml", self.tokens, batch=7)
+        parts = evaluation.evaluate(self.path / "x.yaml", self.tokens.astype(np.uint8), batch=3)
+        self.assertEqual(whole.logits.shape, (7, 3))
+        np.testing.assert_array_equal(whole.logits, parts.logits)
+        self.assertTrue(parts.bit_exact)
+        self.assertIsNone(parts.weights)
+        alone = [evaluation.evaluate(self.path / "x.yaml", self.tokens[first:last]) for first, last in ((0, 3), (3, 6), (6, 7))]
+        self.assertEqual(parts.cycles, sum(part.cycles for part in alone))
+        self.assertEqual(parts.energy_j, sum(part.energy_j for part in alone))
+        self.assertEqual(whole.accuracy(whole.logits.argmax(1)), 1)
+        self.assertEqual(whole.accuracy((whole.logits.argmax(1) + [1, 0, 0, 0, 0, 0, 0]) % 3), 6 / 7)
+
+    def test_what_is_wrong_is_said(self):
+        with self.assertRaisesRegex(ValueError, r"shape \[7, 8\] in batches of 0"):
+            evaluation.evaluate(self.path / "x.yaml", self.tokens, batch=0)
+        with self.assertRaisesRegex(butterfly_vp.Error, "network.classes"):
+            evaluation.evaluate(self.path / "x.yaml", self.tokens, sets={"network.classes": 0})
+        with self.assertRaisesRegex(butterfly_vp.Error, "vocabulary"):
+            evaluation.evaluate(self.path / "x.yaml", self.tokens + 5)
+
+    def evaluate(self, *options):
+        return subprocess.run([sys.executable, str(TREE / "scripts" / "evaluate"), *map(str, options)], cwd=self.path,
+                              capture_output=True, text=True, check=False)
+
+    def test_the_command(self):
+        tensors.save({"tokens": self.tokens, "labels": np.zeros(7, np.uint8)}, self.path / "test")
+        done = self.evaluate("x.yaml", "--test", "test", "--methods", "improved", "--samples", 5)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        expected = evaluation.evaluate(self.path / "x.yaml", self.tokens[:5])
+        cells = done.stdout.splitlines()[1].split()
+        self.assertEqual(cells[:4], ["x", "improved", f"{100 * expected.accuracy(np.zeros(5)):.1f}", "%"])
+        self.assertIn(f"{expected.cycles / 5:,.0f}", cells)
+        for options, text in [(["x.yaml"], "expected both or neither"), (["--methods", "other"], "found 'other'"),
+                              (["x.yaml", "--test", "nothing"], "nothing"), (["--seeds", "a"], "--seeds: found 'a'"),
+                              (["--trained", self.path], "accuracy.json")]:
+            with self.subTest(options):
+                refused = self.evaluate(*options)
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertIn(text, refused.stderr)
+                self.assertNotIn("Traceback", refused.stderr)
+
+
+class Shipped(unittest.TestCase):
+    """The networks of scenarios/trained: complete, sound, and as accurate as their list says."""
+    DIRECTORY = TREE / "scenarios" / "trained"
+
+    def setUp(self):
+        self.entries = json.loads((self.DIRECTORY / "accuracy.json").read_text())["networks"]
+
+    def test_every_file_is_listed_and_there(self):
+        names = {entry["name"] for entry in self.entries}
+        expected = {f"{name}.yaml" for name in names} | {f"{entry['task']}.test.safetensors" for entry in self.entries}
+        expected |= {f"{entry['name']}.seed{entry['seed']}.safetensors" for entry in self.entries} | {"accuracy.json"}
+        self.assertEqual({path.name for path in self.DIRECTORY.iterdir()}, expected)
+        subprocess.run([EXECUTABLE, "validate", *sorted(self.DIRECTORY.glob("*.yaml"))], check=True, capture_output=True)
+        self.assertLess(sum(path.stat().st_size for path in self.DIRECTORY.iterdir()), 20e6)
+
+    def test_a_network_of_each_task_reaches_its_accuracy(self):
+        """On all of its test set; what fp16 changes may turn single sequences."""
+        for task in sorted({entry["task"] for entry in self.entries}):
+            entry = next(entry for entry in self.entries if entry["task"] == task and "hybrid" in entry["name"])
+            with self.subTest(entry["name"]):
+                test = tensors.load(self.DIRECTORY / f"{task}.test.safetensors")
+                weights = self.DIRECTORY / f"{entry['name']}.seed{entry['seed']}.safetensors"
+                found = evaluation.evaluate(self.DIRECTORY / f"{entry['name']}.yaml", test["tokens"],
+                                            sets={"run.weights": weights})
+                self.assertTrue(found.bit_exact)
+                self.assertAlmostEqual(found.accuracy(test["labels"]), entry["accuracy"], delta=0.015)
 
 
 @unittest.skipIf(torch is None, "there is no PyTorch: scripts/setup python3-torch")
