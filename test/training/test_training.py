@@ -3,9 +3,12 @@
 
 BUTTERFLY_VP names the executable. It needs PyTorch (Debian's python3-torch), and says so where there is none."""
 import dataclasses
+import importlib.machinery
+import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -259,6 +262,11 @@ class Shipped(unittest.TestCase):
         subprocess.run([EXECUTABLE, "validate", *sorted(self.DIRECTORY.glob("*.yaml"))], check=True, capture_output=True)
         self.assertLess(sum(path.stat().st_size for path in self.DIRECTORY.iterdir()), 20e6)
 
+    def test_the_page_has_them_all(self):
+        page = (TREE / "docs" / "trade_off.md").read_text()
+        self.assertEqual({entry["name"] for entry in self.entries},
+                         set(re.findall(r"(?m)^\| (\w+) \| [\d,]+ \| [\d.]+ \(", page)))
+
     def test_a_network_of_each_task_reaches_its_accuracy(self):
         """On all of its test set; what fp16 changes may turn single sequences."""
         for task in sorted({entry["task"] for entry in self.entries}):
@@ -302,6 +310,38 @@ class Training(InDirectory):
         right = trainer.logits_of(training.network, self.TASK.test_tokens).argmax(1) == self.TASK.test_labels
         self.assertLess(training.loss, 0.6)
         self.assertGreater(right.mean(), 0.7)
+
+    def train(self, *options):
+        directories = ["--out", self.path / "out", "--work", self.path / "work"]
+        return subprocess.run([str(TREE / "scripts" / "train"), *map(str, [*directories, *options])], capture_output=True,
+                              text=True, check=False)
+
+    def test_the_command(self):
+        done = self.train("--only", "recall_hybrid_1", "--seeds", "5,4", "--steps", 2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(re.findall(r"(?m)^(\w+ seed \d): accuracy 0\.\d", done.stdout),
+                         ["recall_hybrid_1 seed 5", "recall_hybrid_1 seed 4"])
+        self.assertEqual(list((self.path / "work").iterdir()), [])
+        self.assertIn("recall_hybrid_1.seed4.safetensors", (self.path / "out" / "recall_hybrid_1.yaml").read_text())
+        self.assertEqual([entry["seed"] for entry in files.load_results(self.path / "out")], [4, 5])
+        self.assertEqual(self.train("--only", "recall_hybrid_1", "--seeds", "4", "--steps", 2).stdout, "")
+        for options, text in [(["--only", "nothing"], "found 'nothing', expected a part of one of digits_dense"),
+                              (["--seeds", "x"], "--seeds: found 'x'"), (["--steps", 0], "--steps: found 0")]:
+            with self.subTest(options):
+                refused = self.train(*options)
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertIn(text, refused.stderr)
+
+
+class Front(unittest.TestCase):
+    def test_what_is_better_in_both_takes_others_from_the_front(self):
+        loader = importlib.machinery.SourceFileLoader("trade_off", str(TREE / "scripts" / "trade_off"))
+        trade_off = importlib.util.module_from_spec(importlib.util.spec_from_loader("trade_off", loader))
+        loader.exec_module(trade_off)
+        points = {"cheap": (0.2, 1), "good": (0.8, 5), "worse": (0.5, 6), "dear": (0.8, 6), "same": (0.8, 5), "best": (0.9, 9)}
+        networks = {name: {"improved": [{"accuracy": accuracy - 0.1, "cycles": cost}, {"accuracy": accuracy + 0.1, "cycles": cost}]}
+                    for name, (accuracy, cost) in points.items()}
+        self.assertEqual(trade_off.on_the_front(networks, "improved", "cycles"), {"cheap", "good", "same", "best"})
 
 
 if __name__ == "__main__":
