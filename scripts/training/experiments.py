@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which networks are trained, on what, and for how long."""
+import dataclasses
+
+import torch
+
+from . import layers
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What all networks of a task have in common. The Adam steps are few: all of it is made for two cores and an hour."""
+    pooling: str
+    depth: int
+    steps: int
+    learning_rate: float
+    position_scale: float  # of the position's vectors at the start; those of tokens have 1
+    batch: int = 32
+    weight_decay: float = 0.01
+
+
+SETTINGS = {
+    "digits": Setting(pooling="mean", depth=2, steps=500, learning_rate=3e-3, position_scale=1.0),
+    "recall": Setting(pooling="first", depth=2, steps=1000, learning_rate=4e-3, position_scale=0.1),
+    "listops": Setting(pooling="first", depth=3, steps=500, learning_rate=3e-3, position_scale=0.5),
+}
+SIZES = {"hidden": 64, "heads": 2, "ffn": 128, "norm": "pre"}
+SEEDS = (1, 2, 3)
+PLATFORM_BATCH = 64  # sequences of a run of the shipped scenarios
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    task: str
+    variant: str
+    attention_layers: int = None  # of a hybrid network
+
+    @property
+    def name(self):
+        layers_of_attention = f"_{self.attention_layers}" if self.variant == "hybrid" else ""
+        return f"{self.task}_{self.variant}{layers_of_attention}"
+
+    @property
+    def setting(self):
+        return SETTINGS[self.task]
+
+    def section(self, task):
+        """The section `network` of the scenario."""
+        section = {"tokens": task.train_tokens.shape[1], **SIZES, "vocabulary": task.vocabulary, "classes": task.classes,
+                   "pooling": self.setting.pooling, "variant": self.variant, "depth": self.setting.depth}
+        if self.variant == "hybrid":
+            section["attention_layers"] = self.attention_layers
+        return section
+
+    def network(self, task):
+        network = layers.Network(layers.complete(self.section(task)))
+        with torch.no_grad():
+            network.embedding.position.mul_(self.setting.position_scale)
+        return network
+
+
+def experiments():
+    """For each task: dense; attention in k of the L layers, from all to none, with butterfly matrices."""
+    for task, setting in SETTINGS.items():
+        yield Experiment(task, "dense")
+        yield Experiment(task, "butterfly_linear")
+        for attention_layers in range(setting.depth - 1, 0, -1):
+            yield Experiment(task, "hybrid", attention_layers)
+        yield Experiment(task, "butterfly")
