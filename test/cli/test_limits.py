@@ -37,15 +37,15 @@ SMALL, MIXING = "encoder_128x64", "encoder_196x768"
 CASES = [
     (SMALL, {"soc.array.lanes": 4}, ["cal"]),
     (MIXING, {"soc.array.lanes": 8}, ["cal"]),
-    (SMALL, {"soc.pe.special_divisor": 32}, ["special_functions"]),
     (MIXING, {"soc.pe.special_divisor": 32}, ["special_functions"]),
+    (MIXING, {"soc.pe.special_divisor": 16}, ["special_functions"]),
     (MIXING, {"soc.scratchpad.banks": 2}, ["loads", "stores"]),
     (MIXING, {"soc.mesh.link_bytes": 2}, ["links"]),
     (SMALL, {"soc.dma.outstanding": 1}, ["dma_reads", "dma_writes"]),
     (MIXING, {"soc.dma.outstanding": 1}, ["dma_reads", "dma_writes", "dma_fills"]),
     (SMALL, {"soc.sequencer.config_bytes_per_cycle": 1}, ["configuration"]),
     (SMALL, {"soc.cpu.cycles_per_instruction": 16}, ["firmware"]),
-    (SMALL, {"soc.pe.cal_latency": 32}, ["operand_latency"]),
+    (MIXING, {"soc.pe.cal_latency": 32}, ["operand_latency"]),
 ]
 
 
@@ -54,7 +54,7 @@ class Limits(unittest.TestCase):
         self.directory = tempfile.TemporaryDirectory()
         self.addCleanup(self.directory.cleanup)
 
-    def run_on(self, scenario, values, fidelity="cycle"):
+    def run_on(self, scenario, values, fidelity="fast"):
         out = pathlib.Path(self.directory.name, "out")
         sets = [argument for key, value in {**USUAL, **values}.items() for argument in ("--set", f"{key}={value:g}")]
         done = subprocess.run([EXECUTABLE, "run", scenario, "--fidelity", fidelity, "--no-data", "--quiet", "--out", str(out),
