@@ -20,6 +20,7 @@
 #include "platform/scenario/scenario_checks.h"
 #include "platform/support/input_error.h"
 #include "platform/support/interruption.h"
+#include "platform/support/made_directories.h"
 #include "platform/support/output_file.h"
 #include "platform/support/printable.h"
 #include "platform/support/temporary_path.h"
@@ -49,14 +50,14 @@ class NewDirectory {
       throw InputError(
           fmt::format("--output {}: is there already; expected a new or an empty directory", directory.string()));
     }
-    fs::create_directories(directory_.parent_path(), error);
-    const fs::path staging = directory_.parent_path() / fmt::format(".butterfly-vp.{}", random_name());
-    if (error || !fs::create_directory(staging, error)) {
+    above_ = MadeDirectories(directory_.parent_path(), error);
+    staging_ =
+        std::make_unique<TemporaryPath>(directory_.parent_path() / fmt::format(".butterfly-vp.{}", random_name()));
+    if (error || !fs::create_directory(staging(), error)) {
       throw InputError(fmt::format("--output {}: cannot be made: {}", directory.string(), error.message()));
     }
-    staging_ = std::make_unique<TemporaryPath>(staging);
     for (const char* name : {scenario_name, weights_name}) {
-      files_.push_back(std::make_unique<TemporaryPath>(staging / name));
+      files_.push_back(std::make_unique<TemporaryPath>(staging() / name));
     }
   }
   [[nodiscard]] const fs::path& staging() const { return staging_->path(); }
@@ -75,10 +76,12 @@ class NewDirectory {
     }
     for (const auto& file : files_) file->keep();
     staging_->keep();
+    above_.keep();
   }
 
  private:
   fs::path directory_;
+  MadeDirectories above_;
   std::unique_ptr<TemporaryPath> staging_;
   std::vector<std::unique_ptr<TemporaryPath>> files_;  // removed before the directory
 };

@@ -98,8 +98,6 @@ ResultDirectory::ResultDirectory(fs::path directory, const Scenario& scenario, I
 ResultDirectory::~ResultDirectory() {
   staged_.clear();
   staging_.reset();
-  // The directory that was made last lies inside the ones before it.
-  while (!made_.empty()) made_.pop_back();
 }
 
 ResultDirectory::Earlier ResultDirectory::read_earlier(const fs::path& directory) {
@@ -185,15 +183,8 @@ void ResultDirectory::check(const std::optional<fs::path>& uart) {
 }
 
 void ResultDirectory::begin() {
-  std::vector<fs::path> missing;
-  for (fs::path place = directory_; !place.empty() && !is_there(place); place = place.parent_path()) {
-    missing.push_back(place);
-    if (!place.has_relative_path()) break;
-  }
   std::error_code error;
-  for (auto place = missing.rbegin(); place != missing.rend() && !error; ++place) {
-    if (fs::create_directory(*place, error)) made_.push_back(std::make_unique<TemporaryPath>(*place));
-  }
+  made_ = MadeDirectories(directory_, error);
   if (error || !fs::is_directory(directory_)) {
     throw InputError(fmt::format("{}: the directory for the results cannot be made: {}", directory_.string(),
                                  error ? error.message() : "it is not a directory"));
@@ -263,7 +254,7 @@ fs::path ResultDirectory::commit(bool passed) {
     for (const auto& file : staged_) file->keep();
     staging_->keep();
     kept_ = true;
-    for (const auto& place : made_) place->keep();
+    made_.keep();
     throw std::runtime_error(fmt::format("{}: cannot be written: {}; the results of this run are in {}", to.string(),
                                          std::strerror(error), new_results().string()));
   }
@@ -271,7 +262,7 @@ fs::path ResultDirectory::commit(bool passed) {
     std::error_code ignored;
     fs::remove(file, ignored);
   }
-  for (const auto& place : made_) place->keep();
+  made_.keep();
   return target;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "platform/scenario/scenario.h"
+#include "platform/support/made_directories.h"
 #include "platform/support/output_file.h"
 #include "platform/support/temporary_path.h"
 
@@ -75,7 +76,7 @@ class ResultDirectory {
   Earlier earlier_;
   std::unique_ptr<Lock> lock_;
   bool kept_ = false;
-  std::vector<std::unique_ptr<TemporaryPath>> made_;
+  MadeDirectories made_;
   std::unique_ptr<TemporaryPath> staging_;
   std::vector<std::unique_ptr<TemporaryPath>> staged_;
 };

@@ -17,6 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
+/// What a layer has and what is outside of the layers has too.
+Json outside_of_layers(Json layer) {
+  for (const char* of_layers : {"index", "mixing", "projections", "ffn", "relative_error", "row_error"}) {
+    layer.erase(of_layers);
+  }
+  return layer;
+}
+
 /// An example that has one of everything, made by the functions that write the files of a run. check_like() explains
 /// the marks.
 Json example_summary() {
@@ -73,11 +81,7 @@ Json example_summary() {
     *steady = Json{{"?", summary["utilisation"]}};
   }
   summary["limited_by"] = Json{{"?", summary["limited_by"]}};
-  Json outside = summary["layers"][0];
-  for (const char* of_layers : {"index", "mixing", "projections", "ffn", "relative_error", "row_error"}) {
-    outside.erase(of_layers);
-  }
-  summary["outside_of_layers"] = Json{{"?", outside}};
+  summary["outside_of_layers"] = Json{{"?", outside_of_layers(summary["layers"][0])}};
   return summary;
 }
 

@@ -101,16 +101,15 @@ Interruption::Simulation::Simulation() { simulating = true; }
 
 Interruption::Simulation::~Simulation() { simulating = false; }
 
-Interruption::Change::Change() {
+Interruption::Pause::Pause() {
   sigset_t all;
   sigemptyset(&all);
   for (const int signal : signals) sigaddset(&all, signal);
   sigprocmask(SIG_BLOCK, &all, &before_);
 }
 
-Interruption::Change::~Change() {
-  written = true;
-  sigprocmask(SIG_SETMASK, &before_, nullptr);
-}
+Interruption::Pause::~Pause() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+Interruption::Change::~Change() { written = true; }
 
 }  // namespace bvp

@@ -34,17 +34,30 @@ class Interruption {
     Simulation& operator=(const Simulation&) = delete;
   };
 
+  /// A time at whose end a signal takes effect that comes within it: what is made in it is known to those who remove
+  /// it.
+  class Pause {
+   public:
+    Pause();
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    sigset_t before_{};
+  };
+
   /// The time in which several files change together: a signal waits for the end of it; from then on, messages say that
   /// results were written.
   class Change {
    public:
-    Change();
+    Change() = default;
     ~Change();
     Change(const Change&) = delete;
     Change& operator=(const Change&) = delete;
 
    private:
-    sigset_t before_{};
+    Pause pause_;
   };
 
   /// A child process that is to end with this one; 0: none.

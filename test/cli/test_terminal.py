@@ -223,12 +223,15 @@ class Build(unittest.TestCase):
         for script in (TREE / "scripts").iterdir():
             if script.is_file():
                 shutil.copy(script, self.path / "scripts")
+            elif script.name != "__pycache__":
+                shutil.copytree(script, self.path / "scripts" / script.name)
         for name in ["apt-get", "dpkg-query", "npm", "cmake", "clang-format", "run-clang-tidy", "find"]:
             tool = self.path / "bin" / name
             tool.write_text(f'#!/bin/sh\ntouch "{self.path}/started"\n')
             tool.chmod(0o755)
         environment = {**os.environ, "PATH": f"{self.path / 'bin'}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
-        scripts = [script for script in sorted((self.path / "scripts").iterdir()) if os.access(script, os.X_OK)]
+        scripts = [script for script in sorted((self.path / "scripts").iterdir())
+                   if script.is_file() and os.access(script, os.X_OK)]
         self.assertGreater(len(scripts), 8)
         files = set(self.path.rglob("*"))
         for script in scripts:
