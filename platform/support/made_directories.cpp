@@ -8,6 +8,7 @@ namespace bvp {
 namespace fs = std::filesystem;
 
 MadeDirectories::MadeDirectories(const fs::path& directory, std::error_code& error) {
+  error.clear();
   std::vector<fs::path> missing;
   std::error_code ignored;
   for (fs::path place = directory; !place.empty() && !fs::exists(fs::symlink_status(place, ignored));
