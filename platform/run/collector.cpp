@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "platform/compiler/target.h"
 #include "platform/power/power_states.h"
 #include "platform/report/statistics_json.h"
@@ -63,29 +61,8 @@ double total_of(const std::map<std::string, double>& parts) {
   return sum;
 }
 
-/// Divides cycles of the path. Those of a kernel are divided as Cal's cycles in all launches of that kernel are, and
-/// those of another one as Cal's in all kernels.
-LimitCycles limits_of(const CriticalPath::Part& part, double cycles, const RunResult& result) {
-  LimitCycles limits;
-  switch (part.work) {
-    case CriticalPath::Work::dma_read:
-      limits[Limit::dma_reads] = cycles;
-      return limits;
-    case CriticalPath::Work::dma_write:
-      limits[Limit::dma_writes] = cycles;
-      return limits;
-    case CriticalPath::Work::dma_fill:
-      limits[Limit::dma_fills] = cycles;
-      return limits;
-    case CriticalPath::Work::configuration:
-      limits[Limit::configuration] = cycles;
-      return limits;
-    case CriticalPath::Work::firmware:
-      limits[Limit::firmware] = cycles;
-      return limits;
-    case CriticalPath::Work::kernel:
-      break;
-  }
+/// Divides cycles of the path with a kernel on the array as the cycles of a Cal unit are divided.
+LimitCycles limits_of_kernel(double cycles, const CycleBreakdown& cal) {
   static const std::map<std::string, Limit> of_reason{{"issue", Limit::cal},
                                                       {"special_function", Limit::special_functions},
                                                       {"stall", Limit::operand_latency},
@@ -96,16 +73,13 @@ LimitCycles limits_of(const CriticalPath::Part& part, double cycles, const RunRe
                                                       {"wait_drain", Limit::fill_and_drain},
                                                       {"wait_launch", Limit::fill_and_drain},
                                                       {"idle", Limit::idle_pes}};
-  const auto row = std::find_if(result.kernels.begin(), result.kernels.end(), [&](const KernelRow& each) {
-    return part.kernel != nullptr && each.name == part.kernel->name;
-  });
-  const CycleBreakdown& cal = (row != result.kernels.end() ? row->units : result.activity.units).at("cal");
+  LimitCycles limits;
   double all = 0;
   for (const auto& [reason, count] : cal) all += static_cast<double>(count);
+  if (all == 0) limits[Limit::fill_and_drain] = cycles;
   for (const auto& [reason, count] : cal) {
     if (all > 0) limits[of_reason.at(reason)] += cycles * static_cast<double>(count) / all;
   }
-  if (all == 0) limits[Limit::fill_and_drain] = cycles;
   return limits;
 }
 
@@ -269,11 +243,34 @@ class Collector {
     }
   }
 
+  [[nodiscard]] LimitCycles limits_of(const CriticalPath::Part& part, double cycles) const {
+    using Work = CriticalPath::Work;
+    static const std::map<Work, Limit> of_work{{Work::dma_read, Limit::dma_reads},
+                                               {Work::dma_write, Limit::dma_writes},
+                                               {Work::dma_fill, Limit::dma_fills},
+                                               {Work::configuration, Limit::configuration},
+                                               {Work::firmware, Limit::firmware}};
+    if (const auto limit = of_work.find(part.work); limit != of_work.end()) {
+      LimitCycles limits;
+      limits[limit->second] = cycles;
+      return limits;
+    }
+    for (const KernelRow& row : result_.kernels) {
+      if (part.kernel != nullptr && row.name == part.kernel->name) return limits_of_kernel(cycles, row.units.at("cal"));
+    }
+    // Kernels that are not the network's have no rows: they are divided as all that the PEs have done.
+    std::array<KernelRecorder::UnitCycles, unit_count> units{};
+    for (const auto& [layer, totals] : measured_.kernels.layers()) {
+      for (std::size_t i = 0; i < unit_count; ++i) units[i] += totals.units[i];
+    }
+    return limits_of_kernel(cycles, breakdown_of(units, 0).at("cal"));
+  }
+
   void collect_limits() {
     const std::vector<TaskInfo>& tasks = measured_.network.tasks;
     std::map<u32, LimitCycles> by_task;
     for (const auto& [part, cycles] : measured_.path.to(result_.cycles)) {
-      const LimitCycles limits = limits_of(part, static_cast<double>(cycles), result_);
+      const LimitCycles limits = limits_of(part, static_cast<double>(cycles));
       result_.activity.limits += limits;
       if (part.task < tasks.size()) by_task[part.task] += limits;
     }

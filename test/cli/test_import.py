@@ -6,39 +6,29 @@ import json
 import math
 import os
 import pathlib
-import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 
 import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" / "python"))
+from butterfly_vp import tensors as files  # noqa: E402
 
 EXECUTABLE = os.environ.get("BUTTERFLY_VP", "butterfly-vp")
 ERF = np.vectorize(math.erf, otypes=[float])
 
 
 def save(tensors, path):
-    """Floats as F32, integers as I64, as safetensors.torch.save_file writes them."""
-    header, data = {}, b""
-    for name, tensor in tensors.items():
-        integers = np.asarray(tensor).dtype.kind in "iu"
-        raw = np.ascontiguousarray(tensor, "<i8" if integers else "<f4").tobytes()
-        header[name] = {"dtype": "I64" if integers else "F32", "shape": list(np.shape(tensor)),
-                        "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    """Floats as F32, integers as I64."""
+    kinds = {"i": "<i8", "u": "<i8"}
+    files.save({name: np.asarray(tensor, kinds.get(np.asarray(tensor).dtype.kind, "<f4")) for name, tensor in tensors.items()},
+               path)
 
 
 def load(path):
-    data = path.read_bytes()
-    (size,) = struct.unpack("<Q", data[:8])
-    tensors = {}
-    for name, entry in json.loads(data[8:8 + size]).items():
-        begin, end = entry["data_offsets"]
-        kind = {"F16": "<f2", "U32": "<u4"}[entry["dtype"]]
-        tensors[name] = np.frombuffer(data[8 + size + begin:8 + size + end], kind).reshape(entry["shape"]).astype(float)
-    return tensors
+    return {name: tensor.astype(float) for name, tensor in files.load(path).items()}
 
 
 ACTIVATIONS = {"gelu": lambda x: x * (1 + ERF(x / math.sqrt(2))) / 2, "relu": lambda x: np.maximum(x, 0),

@@ -8,12 +8,15 @@ import math
 import os
 import pathlib
 import re
-import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 
 import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" / "python"))
+from butterfly_vp import tensors as files  # noqa: E402
 
 EXECUTABLE = os.environ.get("BUTTERFLY_VP", "butterfly-vp")
 PAGE = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "your_network.md").read_text()
@@ -24,26 +27,12 @@ def blocks(language):
     return [block for kind, block in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if kind == language]
 
 
-def save(tensors, path, dtype="F16"):
-    """What safetensors.torch.save_file writes."""
-    kind = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}[dtype]
-    header, data = {}, b""
-    for name, tensor in tensors.items():
-        raw = np.ascontiguousarray(tensor, kind).tobytes()
-        header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+def save(tensors, path, dtype="<f2"):
+    files.save({name: np.asarray(tensor, dtype) for name, tensor in tensors.items()}, path)
 
 
 def load(path):
-    data = path.read_bytes()
-    (size,) = struct.unpack("<Q", data[:8])
-    tensors = {}
-    for name, entry in json.loads(data[8:8 + size]).items():
-        begin, end = entry["data_offsets"]
-        tensors[name] = np.frombuffer(data[8 + size + begin:8 + size + end], "<f2").reshape(entry["shape"]).astype(float)
-    return tensors
+    return {name: tensor.astype(float) for name, tensor in files.load(path).items()}
 
 
 class Network:
@@ -157,7 +146,7 @@ class YourNetwork(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr)
         return done.stdout
 
-    def check(self, network, scenario, *options, dtype="F16"):
+    def check(self, network, scenario, *options, dtype="<f2"):
         (self.path / "mine.yaml").write_text(scenario)
         described = json.loads(self.vp("describe", "mine.yaml", "--tensors", "--json", *options))
         self.assertEqual({entry["name"]: tuple(entry["shape"]) for entry in described["run.weights"]},
@@ -183,14 +172,14 @@ class YourNetwork(unittest.TestCase):
         butterfly = {"mixing": "attention", "projections": "butterfly", "ffn": "dense"}
         transforms = [{"mixing": "fft2d", "ffn": "butterfly"}] * 3
         cases = [(dict(tokens=20, hidden=48, heads=3, ffn=100, norm="pre",
-                       layers=[butterfly, {"mixing": "attention", "projections": "butterfly", "ffn": "butterfly"}]), "F32"),
+                       layers=[butterfly, {"mixing": "attention", "projections": "butterfly", "ffn": "butterfly"}]), "<f4"),
                  (dict(tokens=32, hidden=128, heads=8, ffn=300, fft_norm="none", activation="relu",
-                       layers=[{"mixing": "fft2d", "ffn": "butterfly"}, {"mixing": "fft2d", "ffn": "dense"}]), "F64"),
+                       layers=[{"mixing": "fft2d", "ffn": "butterfly"}, {"mixing": "fft2d", "ffn": "dense"}]), "<f8"),
                  # Transforms of lengths that are no powers of two.
-                 (dict(tokens=40, hidden=192, heads=1, ffn=192, layers=transforms), "F16"),
-                 (dict(tokens=96, hidden=64, heads=1, ffn=64, fft_norm="none", layers=transforms), "F16"),
-                 (dict(tokens=64, hidden=96, heads=1, ffn=64, norm="pre", layers=transforms), "F16"),
-                 (dict(tokens=37, hidden=45, heads=1, ffn=64, fft_norm="none", layers=transforms), "F16")]
+                 (dict(tokens=40, hidden=192, heads=1, ffn=192, layers=transforms), "<f2"),
+                 (dict(tokens=96, hidden=64, heads=1, ffn=64, fft_norm="none", layers=transforms), "<f2"),
+                 (dict(tokens=64, hidden=96, heads=1, ffn=64, norm="pre", layers=transforms), "<f2"),
+                 (dict(tokens=37, hidden=45, heads=1, ffn=64, fft_norm="none", layers=transforms), "<f2")]
         for number, (case, dtype) in enumerate(cases):
             with self.subTest(case):
                 scenario = f"network: {json.dumps({**case, 'batch': 2})}\n" + run

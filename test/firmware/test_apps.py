@@ -93,6 +93,11 @@ class Applications(unittest.TestCase):
             with self.subTest(name):
                 self.run_firmware(FIRMWARE / "examples" / f"{name}.elf", 0, "--set", "verify.enabled=false")
                 self.assertRegex((self.path / "run" / "uart.log").read_text(), text)
+                if name == "one_kernel":
+                    # All PEs take part in this kernel, which has no row of its own.
+                    limits = self.summary()["limits"]
+                    self.assertGreater(limits["cal"], 0.01)
+                    self.assertEqual(limits["idle_pes"], 0)
 
     def test_input_of_the_uart(self):
         """The file is an input of the run, and text without a newline is ended before errors."""
