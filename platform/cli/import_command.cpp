@@ -136,8 +136,9 @@ void add_import_command(CommandLine& line) {
   const auto given = std::make_shared<Given>();
   CLI::App& app =
       *line.app.add_subcommand("import", "Make a scenario and its weights of a network of PyTorch or Hugging Face");
-  app.add_option("source", given->import.source,
-                 "Directory with config.json and safetensors files, or such a file, or the index of several")
+  app.add_option(
+         "source", given->import.source,
+         "Directory with config.json and safetensors files, or such a file, or the index of several, or MODEL.onnx")
       ->required()
       ->type_name("SOURCE");
   app.add_option("--output", given->output, "New directory for scenario.yaml and weights.safetensors")

@@ -7,11 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 
 #include "platform/import/model_builder.h"
 #include "platform/import/models/models.h"
+#include "platform/import/onnx_files.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
+#include "platform/support/input_error.h"
 #include "platform/support/printable.h"
 
 namespace bvp {
@@ -98,7 +101,12 @@ std::vector<std::string> kinds_of(const std::vector<EncoderLayer>& layers) {
 }  // namespace
 
 ImportedNetwork import_network(const ImportOptions& options) {
-  ModelSource source(options.source, options.config);
+  std::optional<OnnxFiles> onnx;
+  if (options.source.extension() == ".onnx") {
+    if (!options.config.empty()) throw InputError("--config: an ONNX model says itself what it is");
+    onnx.emplace(options.source, options.tokens);
+  }
+  ModelSource source(onnx ? onnx->tensors() : options.source, onnx ? onnx->config() : options.config);
   ModelBuilder builder(source, options);
   const Model* const model = model_of(builder);
   builder.report();
@@ -110,6 +118,7 @@ ImportedNetwork import_network(const ImportOptions& options) {
   note_left_out(builder);
   ImportedNetwork result = std::move(builder.result());
   result.model = model->name;
+  if (onnx) result.left_out.insert(result.left_out.end(), onnx->left_out().begin(), onnx->left_out().end());
   const std::vector<std::string> kinds = kinds_of(result.network.layers);
   result.mapped.insert(result.mapped.begin(), kinds.begin(), kinds.end());
   return result;

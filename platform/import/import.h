@@ -12,7 +12,7 @@
 namespace bvp {
 
 struct ImportOptions {
-  std::filesystem::path source;  ///< a directory with config.json and safetensors files, or such a file
+  std::filesystem::path source;  ///< a directory with config.json and safetensors files, such a file, or MODEL.onnx
   std::filesystem::path config;  ///< empty: config.json beside the tensors
   u64 tokens = 0;                ///< of a sequence; 0: as many as the model has positions
   u64 batch = 1;

@@ -191,7 +191,9 @@ class Encoder(Model):
         return self.norm("encoder.norm", x)
 
 
-class Import(unittest.TestCase):
+class InDirectory(unittest.TestCase):
+    """Imports a model, runs it, or sees that it is refused."""
+
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
@@ -233,6 +235,17 @@ class Import(unittest.TestCase):
     def ids(self, seed, batch, tokens, vocabulary=60):
         return np.random.default_rng(seed).integers(0, vocabulary, (batch, tokens))
 
+    def refused(self, *expected, source="model", options=()):
+        done = self.vp("import", source, "--output", "made", *options)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        for text in expected:
+            self.assertIn(text, done.stderr)
+        self.assertFalse((self.path / "made").exists())
+        self.assertEqual([file.name for file in self.path.iterdir() if file.name.startswith(".")], [])
+        return done.stderr
+
+
+class Import(InDirectory):
     def test_bert(self):
         model = Bert(1, "bert.", bert_config(), ["attention"] * 2)
         ids = self.ids(1, 128, 20)
@@ -318,15 +331,6 @@ class Import(unittest.TestCase):
                 self.run_it({"input": x}, output)
                 for file in (self.path / "made").iterdir():
                     file.unlink()
-
-    def refused(self, *expected, source="model", options=()):
-        done = self.vp("import", source, "--output", "made", *options)
-        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
-        for text in expected:
-            self.assertIn(text, done.stderr)
-        self.assertFalse((self.path / "made").exists())
-        self.assertEqual([file.name for file in self.path.iterdir() if file.name.startswith(".")], [])
-        return done.stderr
 
     def test_what_is_not_supported_is_said_at_once(self):
         model = Bert(7, "bert.", bert_config(), ["attention"] * 2)

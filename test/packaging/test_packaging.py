@@ -82,6 +82,9 @@ class Installed(unittest.TestCase):
             self.assertIn("<html", (directory / "runs" / "encoder_128x64" / "report.html").read_text()[:2000])
         native = run([prefix / "libexec" / "butterfly-vp" / "bvp-native", "--help"], timeout=120)
         self.assertNotEqual(native.stdout, "")
+        # The Python package that reads it is found, and Debian's python3-onnx.
+        (directory / "no_model.onnx").write_text("no model")
+        self.assertIn("is not an ONNX model", vp("import", "no_model.onnx", "--output", "made", expect=2).stderr)
         error = vp("run", "encoder_128x65", expect=2).stderr
         self.assertIn("no shipped scenario of this name, did you mean 'encoder_128x64'?", error)
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "platform/import/models/models.h"
+#include "platform/import/token_embedding.h"
 #include "platform/support/printable.h"
 
 namespace bvp::models {
@@ -77,16 +78,11 @@ class Bert {
     if (!network_.padding_mask) builder_.wrong("--padding-mask: the model has no attention, and so takes no mask");
   }
 
-  /// What the model adds up for a token: its word and its type come from one table, or the type 0 goes to the
-  /// positions.
   void add_embedding() {
     const u64 hidden = network_.hidden;
     const std::string words = at("embeddings.word_embeddings.weight"),
                       positions = at("embeddings.position_embeddings.weight"),
                       types = at("embeddings.token_type_embeddings.weight");
-    const auto word = builder_.read(words, {network_.vocabulary, hidden});
-    const auto position = builder_.read(positions, {positions_, hidden});
-    const auto type = builder_.read(types, {types_, hidden});
     network_.embedding_norm = true;
     builder_.norm("embedding.norm", at("embeddings.LayerNorm"));
     const std::string projection = at("embeddings.projection");
@@ -94,34 +90,7 @@ class Bert {
       network_.embedding_projection = true;
       builder_.dense("embedding.projection", projection, hidden, hidden);
     }
-    if (!word || !position || !type) return;
-    const bool in_table = builder_.options().token_types && types_ > 1;
-    std::vector<float> table,
-        first(position->data.begin(), position->data.begin() + static_cast<std::ptrdiff_t>(network_.tokens * hidden));
-    for (u64 t = 0; t < (in_table ? types_ : 1); ++t) {
-      for (u64 i = 0; i < network_.vocabulary * hidden; ++i) {
-        table.push_back(word->data[i] + (in_table ? type->data[t * hidden + i % hidden] : 0.0F));
-      }
-    }
-    if (!in_table) {
-      for (u64 i = 0; i < first.size(); ++i) first[i] += type->data[i % hidden];
-    }
-    std::vector<std::string>& mapped = builder_.result().mapped;
-    if (in_table) {
-      mapped.push_back(
-          fmt::format("token ids are id + {} * type, for {} types of tokens", network_.vocabulary, types_));
-      network_.vocabulary *= types_;
-    } else if (types_ > 1) {
-      mapped.push_back(
-          fmt::format("all tokens are of type 0, which the positions contain (--token-types takes the {} "
-                      "types)",
-                      types_));
-    }
-    builder_.set("embedding.token", {network_.vocabulary, hidden}, table, words);
-    builder_.set("embedding.position", {network_.tokens, hidden}, first, positions);
-    if (network_.tokens < positions_) {
-      mapped.push_back(fmt::format("the first {} of {} positions", network_.tokens, positions_));
-    }
+    add_token_embedding(builder_, {words, positions, types, positions_, types_});
   }
 
   void add_layer(u64 index) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "platform/import/models/models.h"
+#include "platform/import/token_embedding.h"
 #include "platform/support/printable.h"
 
 namespace bvp::models {
@@ -70,44 +71,49 @@ class PlainEncoder {
     if (norm != "ortho" && norm != "backward" && norm != "none") {
       builder_.unsupported("fft_norm '{}', the platform has ortho and backward (none)", printable(norm));
     }
-    if (builder_.options().token_types) builder_.wrong("--token-types: the model has no types of tokens");
+    if (builder_.options().token_types && builder_.word("token_type_embedding", "").empty()) {
+      builder_.wrong("--token-types: the model has no types of tokens");
+    }
     network_.padding_mask = builder_.options().padding_mask && has_attention(network_);
     if (builder_.options().padding_mask && !network_.padding_mask) {
       builder_.wrong("--padding-mask: the model has no attention, and so takes no mask");
     }
   }
 
-  /// Two tables, of tokens and of positions, whose modules the configuration names.
+  [[nodiscard]] u64 rows_of(const std::string& table) const {
+    return source_.has(table) && !source_.shape(table).empty() ? source_.shape(table).front() : 1;
+  }
+
+  /// Tables of tokens, of positions and of types of tokens, whose modules the configuration names.
   void add_embedding() {
     const std::string token = builder_.word("token_embedding", ""), position = builder_.word("position_embedding", "");
-    const std::string norm = builder_.word("embedding_norm", "");
+    const std::string types = builder_.word("token_type_embedding", ""), norm = builder_.word("embedding_norm", "");
+    const std::string projection = builder_.word("embedding_projection", "");
     if (token.empty()) {
-      if (!position.empty() || !norm.empty()) {
-        builder_.wrong("{}: position_embedding and embedding_norm need token_embedding, the module of the tokens",
-                       source_.config_file().string());
+      for (const std::string* module : {&position, &types, &norm, &projection}) {
+        if (module->empty()) continue;
+        builder_.wrong("{}: '{}' belongs to the embedding, which needs token_embedding, the module of the tokens",
+                       source_.config_file().string(), printable(*module));
       }
       return;
     }
-    const std::string table = token + ".weight";
-    const u64 hidden = network_.hidden;
-    network_.vocabulary = source_.has(table) && !source_.shape(table).empty() ? source_.shape(table).front() : 1;
-    if (const auto values = builder_.read(table, {network_.vocabulary, hidden})) {
-      builder_.set("embedding.token", values->shape, values->data, table);
+    TokenTables tables{token + ".weight", position.empty() ? "" : position + ".weight",
+                       types.empty() ? "" : types + ".weight"};
+    network_.vocabulary = rows_of(tables.words);
+    if (!position.empty()) tables.position_rows = rows_of(tables.positions);
+    if (!types.empty()) tables.type_rows = rows_of(tables.types);
+    if (!position.empty() && source_.has(tables.positions) && tables.position_rows < network_.tokens) {
+      builder_.wrong("'{}' has {} positions, and a sequence {} tokens", printable(tables.positions),
+                     tables.position_rows, network_.tokens);
+      return;
     }
-    std::vector<float> rows(network_.tokens * hidden);
-    const std::string positions = position + ".weight";
-    if (!position.empty()) {
-      const u64 count = source_.has(positions) && !source_.shape(positions).empty() ? source_.shape(positions)[0] : 1;
-      const auto values = builder_.read(positions, {count, hidden});
-      if (values && count < network_.tokens) {
-        builder_.wrong("'{}' has {} positions, and a sequence {} tokens", printable(positions), count, network_.tokens);
-      } else if (values) {
-        rows.assign(values->data.begin(), values->data.begin() + static_cast<std::ptrdiff_t>(rows.size()));
-      }
-    }
-    builder_.set("embedding.position", {network_.tokens, hidden}, rows, positions);
+    add_token_embedding(builder_, tables);
     network_.embedding_norm = !norm.empty();
     if (network_.embedding_norm) builder_.norm("embedding.norm", norm);
+    network_.embedding_projection = !projection.empty();
+    if (network_.embedding_projection) {
+      builder_.dense("embedding.projection", projection, network_.hidden, network_.hidden);
+    }
   }
 
   void add_layer(u64 index) {
