@@ -54,6 +54,7 @@ void add_sweep_command(CommandLine& line);
 void add_worker_command(CommandLine& line);
 void add_describe_command(CommandLine& line);
 void add_import_command(CommandLine& line);
+void add_project_command(CommandLine& line);
 void add_sdk_command(CommandLine& line);
 
 /// Adds the option --set of a command.

@@ -4,14 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <memory>
-#include <stdexcept>
 
 #include "platform/cli/commands.h"
+#include "platform/cli/new_directory.h"
 #include "platform/import/import.h"
 #include "platform/network/safetensors.h"
 #include "platform/network/weights.h"
@@ -19,11 +16,8 @@
 #include "platform/run/compile_scenario.h"
 #include "platform/scenario/scenario_checks.h"
 #include "platform/support/input_error.h"
-#include "platform/support/interruption.h"
-#include "platform/support/made_directories.h"
 #include "platform/support/output_file.h"
 #include "platform/support/printable.h"
-#include "platform/support/temporary_path.h"
 
 namespace bvp {
 namespace {
@@ -36,54 +30,6 @@ constexpr const char* weights_name = "weights.safetensors";
 struct Given {
   ImportOptions import;
   fs::path output;
-};
-
-/// A directory that appears under its name when everything in it is complete.
-class NewDirectory {
- public:
-  /// @throws InputError  there is something of this name that is no empty directory, or none can be made there
-  explicit NewDirectory(const fs::path& directory) : directory_(fs::absolute(directory).lexically_normal()) {
-    if (!directory_.has_filename()) directory_ = directory_.parent_path();
-    std::error_code error;
-    if (fs::exists(fs::symlink_status(directory_, error)) &&
-        (!fs::is_directory(fs::symlink_status(directory_, error)) || !fs::is_empty(directory_, error))) {
-      throw InputError(
-          fmt::format("--output {}: is there already; expected a new or an empty directory", directory.string()));
-    }
-    above_ = MadeDirectories(directory_.parent_path(), error);
-    staging_ =
-        std::make_unique<TemporaryPath>(directory_.parent_path() / fmt::format(".butterfly-vp.{}", random_name()));
-    if (error || !fs::create_directory(staging(), error)) {
-      throw InputError(fmt::format("--output {}: cannot be made: {}", directory.string(), error.message()));
-    }
-    for (const char* name : {scenario_name, weights_name}) {
-      files_.push_back(std::make_unique<TemporaryPath>(staging() / name));
-    }
-  }
-  [[nodiscard]] const fs::path& staging() const { return staging_->path(); }
-  /// What runs of the scenario are called.
-  [[nodiscard]] std::string name() const {
-    const std::string name = directory_.filename().string();
-    const bool sound = printable(name, longest_name) == name && !name.empty() && name.front() != '.';
-    return sound ? name : "imported";
-  }
-
-  /// @throws std::runtime_error  the directory cannot be given its name
-  void commit() {
-    const Interruption::Change change;
-    if (std::rename(staging().c_str(), directory_.c_str()) != 0) {
-      throw std::runtime_error(fmt::format("{}: cannot be written: {}", directory_.string(), std::strerror(errno)));
-    }
-    for (const auto& file : files_) file->keep();
-    staging_->keep();
-    above_.keep();
-  }
-
- private:
-  fs::path directory_;
-  MadeDirectories above_;
-  std::unique_ptr<TemporaryPath> staging_;
-  std::vector<std::unique_ptr<TemporaryPath>> files_;  // removed before the directory
 };
 
 /// Why the machine of the scenario cannot run it; empty if it can. @param name  what the message calls the file
@@ -113,7 +59,7 @@ void print_list(const char* title, const std::vector<std::string>& sentences) {
 int import_command(const Given& given) {
   const ImportedNetwork imported = import_network(given.import);
   const Network& network = imported.network;
-  NewDirectory directory(given.output);
+  NewDirectory directory(given.output, {scenario_name, weights_name});
   write_file(directory.staging() / scenario_name, scenario_text(imported, directory.name()));
   write_safetensors(directory.staging() / weights_name, imported.weights);
   const std::string problem = why_no_run(directory.staging() / scenario_name, given.output / scenario_name);

@@ -136,22 +136,27 @@ std::string layer_text(const nlohmann::ordered_json& layer, u64 repeat) {
 
 }  // namespace
 
-std::string scenario_text(const ImportedNetwork& imported, const std::string& name) {
-  const nlohmann::ordered_json network = network_json(imported.network);
-  std::string text = fmt::format("# What `butterfly-vp import` has made of a model ({}).\nname: {}\nnetwork:\n",
-                                 imported.model, nlohmann::json(name).dump());
-  for (const auto& [key, value] : network.items()) {
+std::string network_text(const Network& network) {
+  const nlohmann::ordered_json json = network_json(network);
+  std::string text = "network:\n";
+  for (const auto& [key, value] : json.items()) {
     if (key == "layers") continue;
     text += fmt::format("  {}: {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   text += "  layers:\n";
-  const nlohmann::ordered_json& layers = network["layers"];
+  const nlohmann::ordered_json& layers = json["layers"];
   const auto same = [&](std::size_t a, std::size_t b) { return layer_text(layers[a], 1) == layer_text(layers[b], 1); };
   for (std::size_t i = 0, next = 0; i < layers.size(); i = next) {
     while (next < layers.size() && same(i, next)) ++next;
     text += layer_text(layers[i], next - i);
   }
-  return text + "run: {weights: weights.safetensors}\n";
+  return text;
+}
+
+std::string scenario_text(const ImportedNetwork& imported, const std::string& name) {
+  return fmt::format("# What `butterfly-vp import` has made of a model ({}).\nname: {}\n{}", imported.model,
+                     nlohmann::json(name).dump(), network_text(imported.network)) +
+         "run: {weights: weights.safetensors}\n";
 }
 
 }  // namespace bvp

@@ -33,6 +33,9 @@ struct ImportedNetwork {
 /// @throws InputError  says all that is wrong with the files, or all that the platform does not have
 [[nodiscard]] ImportedNetwork import_network(const ImportOptions& options);
 
+/// The section `network` of a scenario.
+[[nodiscard]] std::string network_text(const Network& network);
+
 /// The scenario that runs the network, with weights.safetensors beside it. @param name  of its runs
 [[nodiscard]] std::string scenario_text(const ImportedNetwork& imported, const std::string& name);
 

@@ -332,6 +332,63 @@ class Import(InDirectory):
                 for file in (self.path / "made").iterdir():
                     file.unlink()
 
+    def projected(self, *options):
+        """Errors by layer and matrix, as the command prints them."""
+        done = self.vp("project", "made/scenario.yaml", "--output", "projected", *options)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        errors = {}
+        for line in done.stdout.splitlines():
+            if line.startswith("  layers."):
+                part, *words = line.split()
+                errors |= {f"{part}.{name}": float(error) for name, error in zip(words[::2], words[1::2])}
+        return errors
+
+    def test_butterflies_are_found_in_dense_matrices(self):
+        """Matrices that are butterflies: what was multiplied out comes back, and the network computes the same."""
+        model = Encoder(9, 4, 80, ["fourier", "fourier"])
+        x = np.random.default_rng(9).standard_normal((2, 16, 32)).astype("<f2").astype(float)
+        output = model.evaluate(x)
+        dense = {name: tensor for name, tensor in model.tensors.items() if not name.endswith(".twiddle")}
+        for name in set(model.tensors) - set(dense):
+            layer, inputs = name[:-len(".twiddle")], 32 if "linear1" in name else 80
+            bias = model.tensors[layer + ".bias"]
+            dense[layer + ".weight"] = (model.butterfly(layer, np.eye(inputs), len(bias)) - bias).T
+        self.imported(dense, {"model_type": "transformer_encoder", "norm_first": True, "activation": "relu", "tokens": 16},
+                      "--batch", 2)
+        errors = self.projected("--set", "soc.array.lanes=16")
+        self.assertEqual(len(errors), 4)
+        self.assertLess(max(errors.values()), 2e-3)
+        scenario = (self.path / "projected" / "scenario.yaml").read_text()
+        self.assertIn("    - {mixing: fft2d, ffn: butterfly, repeat: 2}\n", scenario)
+        self.assertIn("    lanes: 16\n", scenario)
+        (self.path / "made").rename(self.path / "dense")
+        (self.path / "projected").rename(self.path / "made")
+        self.run_it({"input": x}, output)
+        refused = self.vp("project", "made/scenario.yaml", "--output", "again")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("there are no dense matrices to project", refused.stderr)
+        self.assertFalse((self.path / "again").exists())
+
+    def test_the_nearest_butterfly_of_four_points(self):
+        """Two factors: what is lost are the second singular values of 2 x 2 blocks of every second row."""
+        model = Encoder(10, 2, 8, ["attention"])
+        model.evaluate(np.random.default_rng(10).standard_normal((1, 8, 4)))
+        self.imported(model.tensors, {"model_type": "transformer_encoder", "norm_first": True, "activation": "relu",
+                                      "tokens": 8, "nhead": 2})
+        errors = self.projected("--layers", 0)
+        weights = load(self.path / "made" / "weights.safetensors")
+        for name, error in errors.items():
+            matrix, lost = weights[name + ".weight"], 0.0
+            if matrix.shape[1] != 4:
+                continue
+            for stack in np.split(matrix, len(matrix) // 4):
+                for residue in range(2):
+                    for block in range(2):
+                        part = stack[residue::2, 2 * block:2 * block + 2]
+                        lost += np.linalg.svd(part, compute_uv=False)[1] ** 2
+            self.assertAlmostEqual(error, math.sqrt(lost) / np.linalg.norm(matrix), delta=1.1e-3)
+        self.assertEqual(len(errors), 6)
+
     def test_what_is_not_supported_is_said_at_once(self):
         model = Bert(7, "bert.", bert_config(), ["attention"] * 2)
         model.evaluate(self.ids(7, 1, 20))
