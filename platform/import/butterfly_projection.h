@@ -11,7 +11,7 @@ namespace bvp {
 
 struct ButterflyProjection {
   Tensor twiddle;    ///< [stacks, log2 n, n/2, 2, 2]
-  double error = 0;     ///< of its matrix: norm of the difference over the norm of what was given (Frobenius)
+  double error = 0;  ///< of its matrix: norm of the difference over the norm of what was given (Frobenius)
 };
 
 /// Halves the factors of a butterfly again and again. The product of the lower and of the upper half has one entry for
