@@ -74,6 +74,26 @@ void round_total(SegmentBuilder& segment, SegmentOperand total, SegmentOperand s
   }
 }
 
+namespace {
+
+/// The sum of a row becomes its mean.
+u16 add_mean(KernelBuilder& builder, const Stream& sum, const Stream& scalars) {
+  SegmentBuilder segment(builder, Unit::cal, 1, 2);
+  const auto of = segment.at(sum);
+  layer_norm_code::mean(segment, of, segment.at(scalars));
+  return segment.finish();
+}
+
+/// The squares of a row become the reciprocal of its deviation.
+u16 add_deviation(KernelBuilder& builder, const Stream& squares, const Stream& offset, const Stream& scalars) {
+  SegmentBuilder segment(builder, Unit::cal, 1, 5);
+  const auto of = segment.at(squares), offset_vector = segment.at(offset);
+  layer_norm_code::deviation(segment, of, offset_vector, segment.at(scalars));
+  return segment.finish();
+}
+
+}  // namespace
+
 RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSpec& spec, u32 groups) {
   const u32 lanes = target.lanes;
   RowPasses passes(target, spec.input, spec.columns, groups, layer_norm_register::input);
@@ -106,10 +126,7 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   const auto summing = passes.add(1, {sum_columns(sum)}, depth, {}, {});
   passes.order(zero_sum, summing, {});
   const u16 sum_done = passes.add_total(2, sum, summing.last.back());
-  SegmentBuilder to_mean(builder, Unit::cal, 1, 2);
-  const auto mean_of = to_mean.at(sum);
-  layer_norm_code::mean(to_mean, mean_of, to_mean.at(scalar));
-  const u16 make_mean = to_mean.finish();
+  const u16 make_mean = add_mean(builder, sum, scalar);
   builder.data(sum_done, make_mean);
 
   const u16 zero_squares = add_clear(builder, 3, squares, parts);
@@ -117,10 +134,7 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   passes.order(zero_squares, squaring, {});
   passes.order(make_mean, squaring, {});
   const u16 squares_done = passes.add_total(5, squares, squaring.last.back());
-  SegmentBuilder to_deviation(builder, Unit::cal, 1, 5);
-  const auto deviation_of = to_deviation.at(squares), offset_vector = to_deviation.at(offset);
-  layer_norm_code::deviation(to_deviation, deviation_of, offset_vector, to_deviation.at(scalar));
-  const u16 make_deviation = to_deviation.finish();
+  const u16 make_deviation = add_deviation(builder, squares, offset, scalar);
   builder.data(squares_done, make_deviation);
 
   const auto scaling = passes.add(6, {scale_columns(mean, deviation, span)}, depth,
@@ -136,6 +150,42 @@ RowKernel make_layer_norm_kernel(const CompilerTarget& target, const LayerNormSp
   result.kernel = builder.finish();
   return result;
 }
+
+namespace {
+
+struct SoftmaxSums {
+  const Stream &sum, &total, &reciprocal;
+};
+
+/// The sum of a row becomes its total in fp16 and the reciprocal of that. @param sum_done  the segment that ends the
+/// sum
+u16 add_inverse(KernelBuilder& builder, const SoftmaxSpec& spec, u32 lanes, const SoftmaxSums& sums, u16 sum_done) {
+  const Stream scalar = stream_at(spec.power > 0 ? static_cast<i32>(builder.allocate_vectors(1) * lanes) : 0);
+  SegmentBuilder segment(builder, Unit::cal, 1, 4);
+  const auto reciprocal = segment.at(sums.reciprocal), exponentials = segment.at(sums.sum);
+  const auto rounded = segment.at(sums.total);
+  round_total(segment, rounded, exponentials, scalar, spec.power);
+  segment.rcp(reciprocal, rounded);
+  const u16 invert = segment.finish();
+  builder.data(sum_done, invert);
+  if (spec.power == 0) return invert;
+  const Stream slot = stream_at(scalar.base / static_cast<i32>(lanes));
+  const auto power_at = static_cast<i32>(softmax_constant::power_vector * lanes * 2);
+  const u16 constants = add_load(builder, 0, 0, {}, {slot, {}}, {row_stream(softmax_register::weights, power_at), {}});
+  builder.data(constants, invert);
+  builder.space(invert, constants, 1);
+  return invert;
+}
+
+/// Where a value of each row goes that a later kernel needs.
+Stream softmax_column_stream(const SoftmaxSpec& spec, u32 column, u32 lanes) {
+  Stream memory = column_stream(softmax_register::reciprocal, spec.reciprocal_layout);
+  const VectorWalk walk = spec.reciprocal_layout.by_column();
+  memory.base += static_cast<i32>(column / lanes) * walk.panel + static_cast<i32>(column % lanes) * walk.step;
+  return memory;
+}
+
+}  // namespace
 
 RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& spec, u32 groups) {
   const u32 lanes = target.lanes;
@@ -170,28 +220,10 @@ RowKernel make_softmax_kernel(const CompilerTarget& target, const SoftmaxSpec& s
   passes.order(zero_sum, summing, {});
   builder.data(maximum_found, zero_sum);
   const u16 sum_done = passes.add_total(4, sum, summing.last.back());
-  const Stream scalar = stream_at(spec.power > 0 ? static_cast<i32>(builder.allocate_vectors(1) * lanes) : 0);
-  SegmentBuilder to_reciprocal(builder, Unit::cal, 1, 4);
-  const auto reciprocal_of = to_reciprocal.at(reciprocal), exponentials = to_reciprocal.at(sum);
-  const auto rounded = to_reciprocal.at(total);
-  round_total(to_reciprocal, rounded, exponentials, scalar, spec.power);
-  to_reciprocal.rcp(reciprocal_of, rounded);
-  const u16 invert = to_reciprocal.finish();
-  builder.data(sum_done, invert);
-  if (spec.power > 0) {
-    const Stream slot = stream_at(scalar.base / static_cast<i32>(lanes));
-    const auto power_at = static_cast<i32>(softmax_constant::power_vector * lanes * 2);
-    const u16 constants =
-        add_load(builder, 0, 0, {}, {slot, {}}, {row_stream(softmax_register::weights, power_at), {}});
-    builder.data(constants, invert);
-    builder.space(invert, constants, 1);
-  }
+  const u16 invert = add_inverse(builder, spec, lanes, {sum, total, reciprocal}, sum_done);
   // All PEs that share the rows have these values; all of them store them.
   const auto store_column = [&](u32 column, const Stream& value) {
-    Stream memory = column_stream(softmax_register::reciprocal, spec.reciprocal_layout);
-    const VectorWalk walk = spec.reciprocal_layout.by_column();
-    memory.base += static_cast<i32>(column / lanes) * walk.panel + static_cast<i32>(column % lanes) * walk.step;
-    const u16 store = add_store(builder, 1, 4, {}, {value, {}}, {memory, {}});
+    const u16 store = add_store(builder, 1, 4, {}, {value, {}}, {softmax_column_stream(spec, column, lanes), {}});
     builder.data(invert, store);
     builder.space(store, invert, rows_in_flight);
     return store;

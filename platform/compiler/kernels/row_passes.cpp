@@ -73,65 +73,74 @@ u16 RowPasses::add_constants(unsigned launch_register, u32 slots, u32 vectors) {
                   {row_stream(launch_register), {static_cast<i32>(lanes_ * 2)}});
 }
 
+Stream RowPasses::part_memory(unsigned scope, unsigned launch_register, const PanelLayout& layout) {
+  const i32 step = layout_.by_column().step;
+  Stream stream = column_stream(launch_register, layout);
+  if (scope == 2) stream.instance_stride[1] = static_cast<i32>(layout.panel_bytes());
+  if (scope == 1) stream.base += static_cast<i32>(panels_ * layout.panel_bytes());
+  builder_.add_pe_value(stream, [&](u32 pe) { return place(pe) * step; });
+  return stream;
+}
+
+Stream RowPasses::add_scalar_load(const PassPlan& plan, unsigned scope, std::vector<u16>& loads) {
+  const u32 vectors = plan.scalars->vectors, rotation = scope == 2 ? plan.depth : 1;
+  const auto block = static_cast<i32>(vectors * lanes_ * 2);
+  Stream source = row_stream(plan.scalars->launch_register, plan.scalars->offset);
+  if (scope == 2) source.instance_stride[1] = block;
+  if (scope == 1) source.base += static_cast<i32>(panels_) * block;
+  loads.push_back(add_load(builder_, scope, plan.tag, {vectors},
+                           {rotating(plan.scalar_slots, 2, rotation, vectors), {1}},
+                           {source, {static_cast<i32>(lanes_ * 2)}}));
+  Stream scalar = rotating(plan.scalar_slots * lanes_, 2, rotation, vectors * lanes_);
+  builder_.add_pe_value(scalar, [&](u32 pe) { return place(pe); });
+  return scalar;
+}
+
+RowPasses::PassPart RowPasses::add_part(const PassPlan& plan, unsigned scope, u32 all_columns, const PassPart& panels) {
+  const u32 columns = all_columns / sharing_, rotation = scope == 2 ? plan.depth : 1;
+  const Stream slots = rotating(plan.buffer, 2, rotation, span());
+  const i32 next = static_cast<i32>(sharing_) * layout_.by_column().step;
+  PassPart part;
+  part.loads = {add_load(builder_, scope, plan.tag, {columns}, {slots, {1}},
+                         {part_memory(scope, launch_register_, layout_), {next}})};
+  Stream scalar;
+  if (plan.scalars) scalar = add_scalar_load(plan, scope, part.loads);
+  for (const Step& step : plan.steps) {
+    add_step(part.cals, step, slots, plan.scalars ? &scalar : nullptr, scope, plan.tag, columns);
+  }
+  part.readers = {part.cals.back()};
+  if (plan.store) {
+    part.readers.push_back(add_store(builder_, scope, plan.tag, {columns}, {slots, {1}},
+                                     {part_memory(scope, plan.store->launch_register, plan.store->layout), {next}}));
+    builder_.data(part.cals.back(), part.readers.back());
+  }
+  for (const u16 load : part.loads) {
+    builder_.data(load, part.cals.front());
+    for (const u16 reader : part.readers) builder_.space(reader, load, rotation);
+    // The columns of the tail use the buffer of the panels, after the last panel and before the panels of the next
+    // rows.
+    for (const u16 reader : panels.readers) builder_.space(reader, load);
+  }
+  for (const u16 load : panels.loads) {
+    for (const u16 reader : part.readers) builder_.space(reader, load, 1);
+  }
+  if (!panels.cals.empty()) builder_.data(panels.cals.back(), part.cals.front());
+  return part;
+}
+
 RowPasses::Pass RowPasses::add(unsigned tag, const std::vector<Step>& steps, u32 depth,
                                const std::optional<Scalars>& scalars, const std::optional<Destination>& store) {
+  PassPlan plan{tag, depth, steps, scalars, store};
+  plan.buffer = builder_.allocate_vectors(depth * span());
+  plan.scalar_slots = scalars ? builder_.allocate_vectors(depth * scalars->vectors) : 0;
   Pass pass;
-  const u32 buffer = builder_.allocate_vectors(depth * span());
-  const u32 scalar_slots = scalars ? builder_.allocate_vectors(depth * scalars->vectors) : 0;
-  std::vector<u16> main_readers, main_loads;
-  const auto part = [&](unsigned scope, u32 all_columns) {
-    const u32 columns = all_columns / sharing_;
-    const u32 rotation = scope == 2 ? depth : 1;
-    const Stream slots = rotating(buffer, 2, rotation, span());
-    const i32 step = layout_.by_column().step;
-    const auto memory = [&](unsigned launch_register, const PanelLayout& layout) {
-      Stream stream = column_stream(launch_register, layout);
-      if (scope == 2) stream.instance_stride[1] = static_cast<i32>(layout.panel_bytes());
-      if (scope == 1) stream.base += static_cast<i32>(panels_ * layout.panel_bytes());
-      builder_.add_pe_value(stream, [&](u32 pe) { return place(pe) * step; });
-      return stream;
-    };
-    const i32 next = static_cast<i32>(sharing_) * step;
-    std::vector<u16> loads{
-        add_load(builder_, scope, tag, {columns}, {slots, {1}}, {memory(launch_register_, layout_), {next}})};
-    Stream scalar;
-    if (scalars) {
-      const auto block = static_cast<i32>(scalars->vectors * lanes_ * 2);
-      Stream source = row_stream(scalars->launch_register, scalars->offset);
-      if (scope == 2) source.instance_stride[1] = block;
-      if (scope == 1) source.base += static_cast<i32>(panels_) * block;
-      loads.push_back(add_load(builder_, scope, tag, {scalars->vectors},
-                               {rotating(scalar_slots, 2, rotation, scalars->vectors), {1}},
-                               {source, {static_cast<i32>(lanes_ * 2)}}));
-      scalar = rotating(scalar_slots * lanes_, 2, rotation, scalars->vectors * lanes_);
-      builder_.add_pe_value(scalar, [&](u32 pe) { return place(pe); });
-    }
-    std::vector<u16> cals;
-    for (const Step& step : steps) add_step(cals, step, slots, scalars ? &scalar : nullptr, scope, tag, columns);
-    std::vector<u16> readers{cals.back()};
-    if (store) {
-      readers.push_back(add_store(builder_, scope, tag, {columns}, {slots, {1}},
-                                  {memory(store->launch_register, store->layout), {next}}));
-      builder_.data(cals.back(), readers.back());
-    }
-    for (const u16 load : loads) {
-      builder_.data(load, cals.front());
-      for (const u16 reader : readers) builder_.space(reader, load, rotation);
-      // The columns of the tail use the buffer of the panels, after the last panel and before the panels of the next
-      // rows.
-      for (const u16 reader : main_readers) builder_.space(reader, load);
-    }
-    for (const u16 load : main_loads) {
-      for (const u16 reader : readers) builder_.space(reader, load, 1);
-    }
-    if (!pass.last.empty()) builder_.data(pass.last.back(), cals.front());
-    pass.first.push_back(cals.front());
-    pass.last.push_back(cals.back());
-    main_readers = readers;
-    main_loads = loads;
+  PassPart panels;
+  const auto append = [&](const PassPart& part) {
+    pass.first.push_back(part.cals.front());
+    pass.last.push_back(part.cals.back());
   };
-  if (panels_ > 0) part(2, lanes_);
-  if (tail_ > 0) part(1, tail_);
+  if (panels_ > 0) append(panels = add_part(plan, 2, lanes_, {}));
+  if (tail_ > 0) append(add_part(plan, 1, tail_, panels));
   return pass;
 }
 

@@ -97,6 +97,25 @@ class RowPasses {
  private:
   [[nodiscard]] i32 place(u32 pe) const { return static_cast<i32>(pe % sharing_); }
 
+  struct PassPlan {
+    unsigned tag = 0;
+    u32 depth = 1;
+    const std::vector<Step>& steps;
+    const std::optional<Scalars>& scalars;
+    const std::optional<Destination>& store;
+    u32 buffer = 0, scalar_slots = 0;  // vectors of operand memory
+  };
+  /// Segments of a pass over the panels or over the tail; readers: the last ones that read the buffer.
+  struct PassPart {
+    std::vector<u16> loads, cals, readers;
+  };
+  /// Addresses of the columns of the panels (scope 2) or of the tail (scope 1).
+  [[nodiscard]] Stream part_memory(unsigned scope, unsigned launch_register, const PanelLayout& layout);
+  /// Adds the load of the scalars to `loads`; returns the stream that reads them.
+  [[nodiscard]] Stream add_scalar_load(const PassPlan& plan, unsigned scope, std::vector<u16>& loads);
+  /// @param panels  what the tail comes behind; empty: nothing
+  PassPart add_part(const PassPlan& plan, unsigned scope, u32 all_columns, const PassPart& panels);
+
   /// The addresses of this PE's parts of sums, from column `first` on.
   [[nodiscard]] Stream sums_memory(unsigned launch_register, u32 first);
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 
 #include "platform/compiler/lowering/long_butterfly.h"
@@ -12,19 +11,6 @@
 #include "platform/compiler/lowering/transpose.h"
 
 namespace bvp {
-
-namespace {
-
-/// The time in which a buffer of a tile is in use, counted in operations: loads are done before the first operation,
-/// stores end after the last one.
-struct Lifetime {
-  std::size_t begin = std::numeric_limits<std::size_t>::max(), end = 0;
-  u64 columns = 0;
-  u32 offset = 0;
-  [[nodiscard]] bool overlaps(const Lifetime& other) const { return begin <= other.end && other.begin <= end; }
-};
-
-}  // namespace
 
 // ---------------------------------------------------------------- building
 
@@ -185,116 +171,135 @@ RowProgram::Residents RowProgram::residents(const std::vector<Operation>& operat
   return result;
 }
 
-TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
-  // Decides which values share a buffer, when the buffer is in use, and which columns must be zero from the start.
-  struct Buffer {
-    Lifetime life;
-    bool loaded = false;   // its first value comes from DRAM
-    u64 first_extent = 0;  // columns that its first value's operator writes
-  };
-  std::vector<Buffer> buffers;
-  std::vector<std::size_t> buffer_of(values_.size(), 0), last_use(values_.size(), 0);
-  const Residents resident = residents(operations);
+std::vector<std::size_t> RowProgram::last_uses(const std::vector<Operation>& operations) const {
+  std::vector<std::size_t> last(values_.size(), 0);
   for (std::size_t i = 0; i < operations.size(); ++i) {
     // Stores happen after all launches.
     const bool store = operations[i].kind == Operation::Kind::store;
-    for (const Value input : operations[i].inputs) {
-      last_use[input] = std::max(last_use[input], store ? operations.size() : i);
-    }
+    for (const Value input : operations[i].inputs) last[input] = std::max(last[input], store ? operations.size() : i);
   }
+  return last;
+}
+
+bool RowProgram::overwrites(const std::vector<Operation>& operations, std::size_t index, const Residents& resident,
+                            const std::vector<std::size_t>& last_use) const {
+  const Operation& operation = operations[index];
+  return may_overwrite(operation) && !resident.of[operation.inputs.front()] &&
+         last_use[operation.inputs.front()] == index &&
+         std::count(operation.inputs.begin(), operation.inputs.end(), operation.inputs.front()) == 1;
+}
+
+RowProgram::BufferPlan RowProgram::plan_buffers(const std::vector<Operation>& operations,
+                                                const Residents& resident) const {
+  BufferPlan plan;
+  plan.of.resize(values_.size(), 0);
+  const std::vector<std::size_t> last_use = last_uses(operations);
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const Operation& operation = operations[i];
     for (std::size_t input = 0; input < operation.inputs.size(); ++input) {
       if (resident.of[operation.inputs[input]]) continue;
-      Buffer& buffer = buffers[buffer_of[operation.inputs[input]]];
-      buffer.life.end = std::max(buffer.life.end, last_use[operation.inputs[input]]);
-      buffer.life.columns = std::max(buffer.life.columns, span_read(operations, operation, input));
+      Lifetime& life = plan.buffers[plan.of[operation.inputs[input]]].life;
+      life.end = std::max(life.end, last_use[operation.inputs[input]]);
+      life.columns = std::max(life.columns, span_read(operations, operation, input));
     }
-    for (std::size_t output = 0; output < operation.outputs.size(); ++output) {
-      const Value value = operation.outputs[output];
+    for (const Value value : operation.outputs) {
       if (resident.of[value]) continue;
-      if (may_overwrite(operation) && !resident.of[operation.inputs.front()] &&
-          last_use[operation.inputs.front()] == i &&
-          std::count(operation.inputs.begin(), operation.inputs.end(), operation.inputs.front()) == 1) {
-        buffer_of[value] = buffer_of[operation.inputs.front()];
+      if (overwrites(operations, i, resident, last_use)) {
+        plan.of[value] = plan.of[operation.inputs.front()];
       } else {
-        buffer_of[value] = buffers.size();
-        buffers.push_back({});
-        buffers.back().life.begin = operation.kind == Operation::Kind::load ? 0 : i;
-        buffers.back().first_extent = written(operation, value);
-        buffers.back().loaded = operation.kind == Operation::Kind::load;
+        const bool loaded = operation.kind == Operation::Kind::load;
+        plan.of[value] = plan.buffers.size();
+        plan.buffers.push_back({{}, loaded, written(operation, value)});
+        plan.buffers.back().life.begin = loaded ? 0 : i;
       }
-      Lifetime& life = buffers[buffer_of[value]].life;
+      Lifetime& life = plan.buffers[plan.of[value]].life;
       life.end = std::max(life.end, i);
       life.columns = std::max(life.columns, written(operation, value));
     }
   }
-  for (Buffer& buffer : buffers) {
+  for (Buffer& buffer : plan.buffers) {
     if (buffer.life.columns > buffer.first_extent) buffer.life.begin = 0;  // zeroed before the launches
   }
-  return [=](const Tiling& tiling) {
-    const Operation& first = operations.front();
-    const auto named = std::find_if(operations.begin(), operations.end(),
-                                    [](const Operation& operation) { return !operation.name.empty(); });
-    const auto last_named = std::find_if(operations.rbegin(), operations.rend(),
-                                         [](const Operation& operation) { return !operation.name.empty(); });
-    std::string name = named == operations.end() ? "copy" : named->name;
-    if (named != operations.end() && last_named->name != name) name += " .. " + last_named->name;
-    TaskBuilder task(plan_.target(), name, first.layer, tiling.tiles, tiling.rows, tiling.tail_rows);
-    // First fit, in the order of creation.
-    std::vector<Lifetime> placed;
-    for (const Buffer& buffer : buffers) {
-      Lifetime life = buffer.life;
-      const u32 size = task.buffer_size(life.columns);
-      life.offset = 0;
-      for (bool moved = true; moved;) {
-        moved = false;
-        for (const Lifetime& other : placed) {
-          const u32 other_size = task.buffer_size(other.columns);
-          if (life.overlaps(other) && life.offset < other.offset + other_size && other.offset < life.offset + size) {
-            life.offset = other.offset + other_size;
-            moved = true;
-          }
+  return plan;
+}
+
+std::string RowProgram::name_of(const std::vector<Operation>& operations) {
+  const auto is_named = [](const Operation& operation) { return !operation.name.empty(); };
+  const auto first = std::find_if(operations.begin(), operations.end(), is_named);
+  const auto last = std::find_if(operations.rbegin(), operations.rend(), is_named);
+  if (first == operations.end()) return "copy";
+  return first->name == last->name ? first->name : first->name + " .. " + last->name;
+}
+
+void RowProgram::place(std::vector<Buffer>& buffers, const TaskBuilder& task) {
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    Lifetime& life = buffers[i].life;
+    const u32 size = task.buffer_size(life.columns);
+    life.offset = 0;
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (std::size_t j = 0; j < i; ++j) {
+        const Lifetime& other = buffers[j].life;
+        const u32 other_size = task.buffer_size(other.columns);
+        if (life.overlaps(other) && life.offset < other.offset + other_size && other.offset < life.offset + size) {
+          life.offset = other.offset + other_size;
+          moved = true;
         }
       }
-      placed.push_back(life);
     }
-    std::vector<TileBuffer> buffer_of_value(values_.size());
-    for (std::size_t value = 0; value < values_.size(); ++value) {
-      if (const auto& matrix = resident.of[value]) {
-        const i64 tile_bytes = i64{tiling.rows} * matrix->layout.row_bytes();
-        buffer_of_value[value] = {
-            matrix->offset, static_cast<u32>(matrix->columns), matrix->layout, true, {tile_bytes, 0, 0}};
-        // Launches of the last tile may write all rows of a full one.
-        const bool beyond = plan_.padded(tiling.rows) * tiling.tiles[0] > matrix->layout.rows;
-        task.set_resident_bytes(beyond ? plan_.half_bytes() + 1 : resident.bytes);
-        continue;
-      }
-      if (buffers.empty()) continue;
-      const Lifetime& life = placed[buffer_of[value]];
-      buffer_of_value[value] = task.buffer_at(life.offset, life.columns);
+  }
+}
+
+std::vector<TileBuffer> RowProgram::buffers_of_values(TaskBuilder& task, const Tiling& tiling,
+                                                      const Residents& resident, const BufferPlan& plan) const {
+  std::vector<TileBuffer> buffers(values_.size());
+  for (std::size_t value = 0; value < values_.size(); ++value) {
+    if (const auto& matrix = resident.of[value]) {
+      const i64 tile_bytes = i64{tiling.rows} * matrix->layout.row_bytes();
+      buffers[value] = {matrix->offset, static_cast<u32>(matrix->columns), matrix->layout, true, {tile_bytes, 0, 0}};
+      // Launches of the last tile may write all rows of a full one.
+      const bool beyond = plan_.padded(tiling.rows) * tiling.tiles[0] > matrix->layout.rows;
+      task.set_resident_bytes(beyond ? plan_.half_bytes() + 1 : resident.bytes);
+      continue;
     }
-    for (const Operation& operation : operations) {
-      if (operation.kind != Operation::Kind::load || operation.resident) continue;
-      const TileBuffer& buffer = buffer_of_value[operation.outputs.front()];
-      task.load(operation.place, plan_.padded(operation.place.columns), buffer, tiling.rows, true,
-                {static_cast<i64>(operation.place.pitch) * tiling.rows, 0, 0});
-    }
-    for (std::size_t i = 0; i < buffers.size(); ++i) {
-      // A matrix that is loaded is transposed after it has been padded with zeros.
-      const TileBuffer buffer = task.buffer_at(placed[i].offset, placed[i].columns);
-      task.zero_columns(buffers[i].loaded ? buffer : for_columns(plan_.target(), buffer), buffers[i].first_extent,
-                        placed[i].columns);
-    }
-    for (const Operation& operation : operations) {
-      if (operation.kind != Operation::Kind::linear || operation.inputs.size() < 2) continue;
-      task.read_up_to(buffer_of_value[operation.inputs[1]].offset +
-                      u64{task.buffer_size(values_[operation.outputs.front()].written)});
-    }
-    for (const Operation& operation : operations) emit(task, operation, buffer_of_value, operations);
-    add_transposes_back(task, operations, buffer_of_value);
-    return task;
-  };
+    if (plan.buffers.empty()) continue;
+    const Lifetime& life = plan.buffers[plan.of[value]].life;
+    buffers[value] = task.buffer_at(life.offset, life.columns);
+  }
+  return buffers;
+}
+
+TaskBuilder RowProgram::build_task(const std::vector<Operation>& operations, const Tiling& tiling,
+                                   const Residents& resident, BufferPlan plan) const {
+  TaskBuilder task(plan_.target(), name_of(operations), operations.front().layer, tiling.tiles, tiling.rows,
+                   tiling.tail_rows);
+  place(plan.buffers, task);
+  const std::vector<TileBuffer> buffers = buffers_of_values(task, tiling, resident, plan);
+  for (const Operation& operation : operations) {
+    if (operation.kind != Operation::Kind::load || operation.resident) continue;
+    task.load(operation.place, plan_.padded(operation.place.columns), buffers[operation.outputs.front()], tiling.rows,
+              true, {static_cast<i64>(operation.place.pitch) * tiling.rows, 0, 0});
+  }
+  for (const Buffer& planned : plan.buffers) {
+    // A matrix that is loaded is transposed after it has been padded with zeros.
+    const TileBuffer buffer = task.buffer_at(planned.life.offset, planned.life.columns);
+    task.zero_columns(planned.loaded ? buffer : for_columns(plan_.target(), buffer), planned.first_extent,
+                      planned.life.columns);
+  }
+  for (const Operation& operation : operations) {
+    if (operation.kind != Operation::Kind::linear || operation.inputs.size() < 2) continue;
+    task.read_up_to(buffers[operation.inputs[1]].offset +
+                    u64{task.buffer_size(values_[operation.outputs.front()].written)});
+  }
+  for (const Operation& operation : operations) emit(task, operation, buffers, operations);
+  add_transposes_back(task, operations, buffers);
+  return task;
+}
+
+TaskPlanner::Make RowProgram::task_of(const std::vector<Operation>& operations) const {
+  const Residents resident = residents(operations);
+  const BufferPlan plan = plan_buffers(operations, resident);
+  return [=](const Tiling& tiling) { return build_task(operations, tiling, resident, plan); };
 }
 
 const RowProgram::Operation* RowProgram::user_of(Value value, const std::vector<Operation>& operations) {

@@ -2,6 +2,7 @@
 // Operators that work token by token, fused over tiles of tokens that stay in the scratchpad.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -88,6 +89,38 @@ class RowProgram {
     u64 bytes = 0;
   };
   [[nodiscard]] Residents residents(const std::vector<Operation>& operations) const;
+  /// The time in which a buffer of a tile is in use, counted in operations: loads are done before the first operation,
+  /// stores end after the last one.
+  struct Lifetime {
+    std::size_t begin = std::numeric_limits<std::size_t>::max(), end = 0;
+    u64 columns = 0;
+    u32 offset = 0;
+    [[nodiscard]] bool overlaps(const Lifetime& other) const { return begin <= other.end && other.begin <= end; }
+  };
+  struct Buffer {
+    Lifetime life;
+    bool loaded = false;   // its first value comes from DRAM
+    u64 first_extent = 0;  // columns that its first value's operator writes
+  };
+  /// Which values share a buffer, when the buffer is in use, and which columns must be zero from the start.
+  struct BufferPlan {
+    std::vector<Buffer> buffers;
+    std::vector<std::size_t> of;  // [value]
+  };
+  /// The last operation that uses each value.
+  [[nodiscard]] std::vector<std::size_t> last_uses(const std::vector<Operation>& operations) const;
+  /// Whether the result takes the buffer of the first input.
+  [[nodiscard]] bool overwrites(const std::vector<Operation>& operations, std::size_t index, const Residents& resident,
+                                const std::vector<std::size_t>& last_use) const;
+  [[nodiscard]] BufferPlan plan_buffers(const std::vector<Operation>& operations, const Residents& resident) const;
+  /// "ffn.up .. ffn.down"
+  [[nodiscard]] static std::string name_of(const std::vector<Operation>& operations);
+  /// First fit, in the order of creation.
+  static void place(std::vector<Buffer>& buffers, const TaskBuilder& task);
+  [[nodiscard]] std::vector<TileBuffer> buffers_of_values(TaskBuilder& task, const Tiling& tiling,
+                                                          const Residents& resident, const BufferPlan& plan) const;
+  [[nodiscard]] TaskBuilder build_task(const std::vector<Operation>& operations, const Tiling& tiling,
+                                       const Residents& resident, BufferPlan plan) const;
   [[nodiscard]] TaskPlanner::Make task_of(const std::vector<Operation>& operations) const;
   void emit(TaskBuilder& task, const Operation& operation, const std::vector<TileBuffer>& buffer_of,
             const std::vector<Operation>& operations) const;
