@@ -115,7 +115,7 @@ class PassBuilder {
     transpose(task, "transpose_input", in_re);
     if (complex_input) transpose(task, "transpose_input_imaginary", in_im);
     if (residual) transpose(task, "transpose_residual", *residual);
-    add_stages(task, in_re, in_im, out_re, out_im, residual);
+    add_stages(task, {in_re, in_im, out_re, out_im, residual});
     transpose(task, "transpose_output", out_re);
     if (complex_output) transpose(task, "transpose_output_imaginary", out_im);
     move(task, false, places_.output_re, out_re);
@@ -154,66 +154,84 @@ class PassBuilder {
     move_as(task, input, place, buffer, input ? in_runs_ : out_runs_, input ? pass_.from : pass_.to);
   }
 
-  void move_as(TaskBuilder& task, bool input, const MatrixPlace& place, const TileBuffer& buffer,
-               const std::vector<Run>& runs, const Locations& of) const {
-    const auto row = static_cast<i32>(buffer.layout.row_bytes()), panel = static_cast<i32>(buffer.layout.panel_bytes());
-    const u64 point = point_bytes(place);
-    const auto distance = [&](const Run& run) { return static_cast<i32>(point << run.first); };
+  /// How a transfer goes through DRAM and a tile's half: bytes of an element, and counts and strides of the levels.
+  struct Walk {
+    u32 length = 0;
     std::array<u32, 3> count{1, 1, 1};
     std::array<i32, 3> dram{}, half{};
-    u32 length = buffer.layout.row_bytes();
-    TaskBuilder::Move move;
+  };
+
+  [[nodiscard]] Walk walk_of(const TaskBuilder& task, const MatrixPlace& place, const PanelLayout& layout,
+                             const std::vector<Run>& runs) const {
+    const auto row = static_cast<i32>(layout.row_bytes()), panel = static_cast<i32>(layout.panel_bytes());
+    const auto pitch = static_cast<i32>(place.pitch);
+    const u64 point = point_bytes(place);
+    const auto distance = [&](const Run& run) { return static_cast<i32>(point << run.first); };
+    const u32 second_count = runs.size() > 1 ? runs[1].count() : 1;
+    const i32 second_distance = runs.size() > 1 ? distance(runs[1]) : 0;
     if (butterfly_.along_rows) {
-      count = {task.groups(), runs[0].count(), runs.size() > 1 ? runs[1].count() : 1};
-      dram = {row, distance(runs[0]), runs.size() > 1 ? distance(runs[1]) : 0};
-      half = {panel, row, row << runs[0].bits};
-      if (task.tail_groups() != task.groups()) {
-        move.tail_index = 0;
-        move.tail_count = task.tail_groups();
-      }
-    } else {
-      if (pass_.packed) {
-        length = 2;
-        count = {runs[0].count(), runs.size() > 1 ? runs[1].count() : 1, task.rows()};
-        dram = {distance(runs[0]), runs.size() > 1 ? distance(runs[1]) : 0, static_cast<i32>(place.pitch)};
-        half = {row, row << runs[0].bits, 2};
-      } else if (of_vectors(runs)) {
-        const u32 panels = runs[0].count() / target_.lanes;
-        count = {panels, runs.size() > 1 ? runs[1].count() : 1, task.rows()};
-        // The first run begins at location 0, except where a vector is a single point.
-        dram = {row << runs[0].first, runs.size() > 1 ? distance(runs[1]) : 0, static_cast<i32>(place.pitch)};
-        half = {panel, static_cast<i32>(panels) * panel, row};
-      } else {
-        // Neighbours, if there are any, and the run of which some fill a row of a panel.
-        const u32 neighbours = runs.front().first == 0 ? runs.front().count() : 1;
-        const Run scattered = runs.front().first == 0 && runs.size() == 1 ? Run{} : runs.back();
-        const u32 of_panel = std::min(scattered.count(), target_.lanes / neighbours);
-        length = neighbours * 2;
-        count = {of_panel, scattered.count() / of_panel, task.rows()};
-        dram = {distance(scattered), distance(scattered) * static_cast<i32>(of_panel), static_cast<i32>(place.pitch)};
-        half = {static_cast<i32>(length), panel, row};
-      }
-      if (task.tail_rows() != task.rows()) {
-        move.tail_index = 2;
-        move.tail_count = task.tail_rows();
-      }
+      return {layout.row_bytes(),
+              {task.groups(), runs[0].count(), second_count},
+              {row, distance(runs[0]), second_distance},
+              {panel, row, row << runs[0].bits}};
     }
+    if (pass_.packed) {
+      return {2,
+              {runs[0].count(), second_count, task.rows()},
+              {distance(runs[0]), second_distance, pitch},
+              {row, row << runs[0].bits, 2}};
+    }
+    if (of_vectors(runs)) {
+      const u32 panels = runs[0].count() / target_.lanes;
+      // The first run begins at location 0, except where a vector is a single point.
+      return {layout.row_bytes(),
+              {panels, second_count, task.rows()},
+              {row << runs[0].first, second_distance, pitch},
+              {panel, static_cast<i32>(panels) * panel, row}};
+    }
+    // Neighbours, if there are any, and the run of which some fill a row of a panel.
+    const u32 neighbours = runs.front().first == 0 ? runs.front().count() : 1;
+    const Run scattered = runs.front().first == 0 && runs.size() == 1 ? Run{} : runs.back();
+    const u32 of_panel = std::min(scattered.count(), target_.lanes / neighbours);
+    return {neighbours * 2,
+            {of_panel, scattered.count() / of_panel, task.rows()},
+            {distance(scattered), distance(scattered) * static_cast<i32>(of_panel), pitch},
+            {static_cast<i32>(neighbours * 2), panel, row}};
+  }
+
+  /// What the tiles are apart in DRAM.
+  [[nodiscard]] TileStrides tile_strides(const TaskBuilder& task, const MatrixPlace& place, const PanelLayout& layout,
+                                         const Locations& of) const {
     TileStrides strides{};
-    strides[0] = butterfly_.along_rows ? i64{task.groups()} * row : static_cast<i64>(place.pitch) * task.rows();
+    strides[0] =
+        butterfly_.along_rows ? i64{task.groups()} * layout.row_bytes() : static_cast<i64>(place.pitch) * task.rows();
     for (std::size_t i = 0; i < outer_runs_.size(); ++i) {
       // The stride of a run is that of its first index bit on this side of the transfer.
       const auto bit = std::find_if(pass_.outer.begin(), pass_.outer.end(),
                                     [&](unsigned b) { return pass_.from[b] == outer_runs_[i].first; });
-      strides[i + 1] = static_cast<i64>(point << of[*bit]);
+      strides[i + 1] = static_cast<i64>(point_bytes(place) << of[*bit]);
+    }
+    return strides;
+  }
+
+  void move_as(TaskBuilder& task, bool input, const MatrixPlace& place, const TileBuffer& buffer,
+               const std::vector<Run>& runs, const Locations& of) const {
+    const Walk walk = walk_of(task, place, buffer.layout, runs);
+    TaskBuilder::Move move;
+    const u32 all = butterfly_.along_rows ? task.groups() : task.rows();
+    const u32 of_tail = butterfly_.along_rows ? task.tail_groups() : task.tail_rows();
+    if (of_tail != all) {
+      move.tail_index = butterfly_.along_rows ? 0 : 2;
+      move.tail_count = of_tail;
     }
     const u64 in_half = target_.scratchpad_base + buffer.offset;
     move.descriptor.source = input ? place.address : in_half;
     move.descriptor.destination = input ? in_half : place.address;
-    move.descriptor.length = length;
-    move.descriptor.count = count;
-    move.descriptor.source_stride = input ? dram : half;
-    move.descriptor.destination_stride = input ? half : dram;
-    (input ? move.source_strides : move.destination_strides) = strides;
+    move.descriptor.length = walk.length;
+    move.descriptor.count = walk.count;
+    move.descriptor.source_stride = input ? walk.dram : walk.half;
+    move.descriptor.destination_stride = input ? walk.half : walk.dram;
+    (input ? move.source_strides : move.destination_strides) = tile_strides(task, place, buffer.layout, of);
     if (input) {
       task.add_input(move);
     } else {
@@ -232,77 +250,109 @@ class PassBuilder {
     return base;
   }
 
-  void add_stages(TaskBuilder& task, const TileBuffer& in_re, const TileBuffer& in_im, const TileBuffer& out_re,
-                  const TileBuffer& out_im, const std::optional<TileBuffer>& residual) const {
-    const auto local_bits = static_cast<unsigned>(pass_.inner.size());
-    const auto local_of = [](const std::vector<unsigned>& order, unsigned bit) {
-      return static_cast<unsigned>(std::find(order.begin(), order.end(), bit) - order.begin());
+  /// The planes of a tile: what a stage reads, and what the last one writes.
+  struct Planes {
+    const TileBuffer &in_re, &in_im, &out_re, &out_im;
+    const std::optional<TileBuffer>& residual;
+  };
+
+  /// Where a stage stands: its first layer, and whether it is the first or the last of the pass.
+  struct StagePlace {
+    std::size_t layer = 0;
+    bool begins = false, ends = false;
+  };
+
+  [[nodiscard]] static unsigned local_of(const std::vector<unsigned>& order, unsigned bit) {
+    return static_cast<unsigned>(std::find(order.begin(), order.end(), bit) - order.begin());
+  }
+
+  /// @param place  of the local bits in the buffer, before the stage and after it
+  [[nodiscard]] ButterflyStage stage_of(const StagePlace& at, unsigned layers, const Planes& planes,
+                                        std::vector<unsigned>& place) const {
+    const TileBuffer &from = planes.in_re, &to = at.ends ? planes.out_re : planes.in_re;
+    ButterflyStage stage;
+    stage.complex = butterfly_.complex;
+    stage.normal = butterfly_.normal;
+    stage.index_bits = static_cast<unsigned>(pass_.inner.size());
+    for (unsigned i = 0; i < layers; ++i) {
+      stage.layer_bits.push_back(local_of(pass_.inner, butterfly_.layer_bits[at.layer + i]));
+      if (butterfly_.normal) stage.pays.push_back(butterfly_.pays[at.layer + i]);
+    }
+    const PanelLayout& layout = from.layout;
+    stage.column_access = (butterfly_.along_rows ? layout.by_row() : layout.by_column()).column_access;
+    for (const unsigned bit : place) stage.input_stride.push_back(stride(from, bit));
+    if (!at.ends && butterfly_.bit_reversed) reverse_places(place, stage.layer_bits);
+    for (unsigned i = 0; i < stage.index_bits; ++i) {
+      stage.output_stride.push_back(stride(to, at.ends ? local_of(inner_out_, pass_.inner[i]) : place[i]));
+    }
+    const auto group_stride = [&](const TileBuffer& buffer) {
+      return static_cast<i32>(butterfly_.along_rows ? buffer.layout.panel_bytes() : buffer.layout.group_bytes());
     };
+    stage.input_group_stride = group_stride(from);
+    stage.output_group_stride = group_stride(to);
+    stage.real_input = first_ && at.begins && butterfly_.real_input;
+    stage.real_output = last_ && at.ends && butterfly_.real_output;
+    stage.scale = first_ && at.begins && butterfly_.scale.has_value();
+    stage.scale_value = butterfly_.scale.value_or(0);
+    if (last_ && at.ends) {
+      stage.bias = static_cast<bool>(butterfly_.bias);
+      stage.activation = butterfly_.activation;
+      stage.residual = planes.residual.has_value();
+      stage.residual_factor = butterfly_.residual_factor;
+    }
+    return stage;
+  }
+
+  [[nodiscard]] std::vector<LaunchStep::Register> registers_of(const ButterflyStage& stage, const StagePlace& at,
+                                                               const Planes& planes) const {
+    const TileBuffer &to_re = at.ends ? planes.out_re : planes.in_re, &to_im = at.ends ? planes.out_im : planes.in_im;
+    std::vector<LaunchStep::Register> registers{{butterfly_register::input, planes.in_re.offset, false},
+                                                {butterfly_register::output, to_re.offset, false}};
+    if (stage.complex && !stage.real_input) {
+      registers.push_back({butterfly_register::input_imaginary, planes.in_im.offset, false});
+    }
+    if (stage.complex && !stage.real_output) {
+      registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
+    }
+    if (stage.residual) registers.push_back({butterfly_register::residual, planes.residual->offset, false});
+    return registers;
+  }
+
+  /// Reserves room for the weights of a stage and loads those of each tile. Returns their place.
+  [[nodiscard]] u32 add_weights(TaskBuilder& task, const KernelLibrary::Butterfly& kernel, std::size_t layer) const {
+    const auto bytes = static_cast<u32>(kernel->weights.word_count() * 2);
+    const u32 weights = task.reserve(bytes);
+    const u64 pitch = (u64{bytes} + 255) / 256 * 256;
+    const u64 address = task.add_constants(pitch << pass_.outer.size(), weights_of_tiles(kernel, layer, pitch));
+    TileStrides strides{};
+    u64 step = pitch;
+    for (std::size_t i = 0; i < outer_runs_.size(); ++i) {
+      strides[i + 1] = static_cast<i64>(step);
+      step *= outer_runs_[i].count();
+    }
+    task.load_bytes(address, weights, bytes, strides);
+    return weights;
+  }
+
+  void add_stages(TaskBuilder& task, const Planes& planes) const {
+    const auto local_bits = static_cast<unsigned>(pass_.inner.size());
     const LayerNeeds needs =
         butterfly_.complex ? LayerNeeds::of_fft() : LayerNeeds::of_real(butterfly_.normal, butterfly_.pays);
     const auto stages =
         divide_into_stages(target_, local_bits, needs, static_cast<unsigned>(pass_.end_layer - pass_.first_layer));
     std::vector<unsigned> place(local_bits);
     std::iota(place.begin(), place.end(), 0u);
-    std::size_t layer = pass_.first_layer;
+    StagePlace at{pass_.first_layer};
     for (std::size_t s = 0; s < stages.size(); ++s) {
-      const bool begins = s == 0, ends = s + 1 == stages.size();
-      const TileBuffer &to_re = ends ? out_re : in_re, &to_im = ends ? out_im : in_im;
-      ButterflyStage stage;
-      stage.complex = butterfly_.complex;
-      stage.normal = butterfly_.normal;
-      stage.index_bits = local_bits;
-      for (unsigned i = 0; i < stages[s]; ++i) {
-        stage.layer_bits.push_back(local_of(pass_.inner, butterfly_.layer_bits[layer + i]));
-        if (butterfly_.normal) stage.pays.push_back(butterfly_.pays[layer + i]);
-      }
-      const PanelLayout& layout = in_re.layout;
-      stage.column_access = (butterfly_.along_rows ? layout.by_row() : layout.by_column()).column_access;
-      for (unsigned i = 0; i < local_bits; ++i) stage.input_stride.push_back(stride(in_re, place[i]));
-      if (!ends && butterfly_.bit_reversed) reverse_places(place, stage.layer_bits);
-      for (unsigned i = 0; i < local_bits; ++i) {
-        stage.output_stride.push_back(stride(to_re, ends ? local_of(inner_out_, pass_.inner[i]) : place[i]));
-      }
-      const auto group_stride = [&](const TileBuffer& buffer) {
-        return static_cast<i32>(butterfly_.along_rows ? buffer.layout.panel_bytes() : buffer.layout.group_bytes());
-      };
-      stage.input_group_stride = group_stride(in_re);
-      stage.output_group_stride = group_stride(to_re);
-      stage.real_input = first_ && begins && butterfly_.real_input;
-      stage.real_output = last_ && ends && butterfly_.real_output;
-      stage.scale = first_ && begins && butterfly_.scale.has_value();
-      stage.scale_value = butterfly_.scale.value_or(0);
-      std::vector<LaunchStep::Register> registers{{butterfly_register::input, in_re.offset, false},
-                                                  {butterfly_register::output, to_re.offset, false}};
-      if (butterfly_.complex && !stage.real_input) {
-        registers.push_back({butterfly_register::input_imaginary, in_im.offset, false});
-      }
-      if (butterfly_.complex && !stage.real_output) {
-        registers.push_back({butterfly_register::output_imaginary, to_im.offset, false});
-      }
-      if (last_ && ends) {
-        stage.bias = static_cast<bool>(butterfly_.bias);
-        stage.activation = butterfly_.activation;
-        stage.residual = residual.has_value();
-        stage.residual_factor = butterfly_.residual_factor;
-        if (residual) registers.push_back({butterfly_register::residual, residual->offset, false});
-      }
+      at.begins = s == 0;
+      at.ends = s + 1 == stages.size();
+      const ButterflyStage stage = stage_of(at, stages[s], planes, place);
       const auto kernel = plan_.kernels().butterfly(stage, task.groups());
-      const auto bytes = static_cast<u32>(kernel->weights.word_count() * 2);
-      const u32 weights = task.reserve(bytes);
-      const u64 pitch = (u64{bytes} + 255) / 256 * 256;
-      const u64 address = task.add_constants(pitch << pass_.outer.size(), weights_of_tiles(kernel, layer, pitch));
-      TileStrides strides{};
-      u64 step = pitch;
-      for (std::size_t i = 0; i < outer_runs_.size(); ++i) {
-        strides[i + 1] = static_cast<i64>(step);
-        step *= outer_runs_[i].count();
-      }
-      task.load_bytes(address, weights, bytes, strides);
-      add_butterfly_launches(task, kernel,
-                             stages.size() == 1 ? butterfly_.name : fmt::format("{}.stage{}", butterfly_.name, s),
-                             stage, task.groups(), task.tail_groups(), std::move(registers), {weights, false}, {});
-      layer += stages[s];
+      const u32 weights = add_weights(task, kernel, at.layer);
+      add_butterfly_launches(
+          task, kernel, stages.size() == 1 ? butterfly_.name : fmt::format("{}.stage{}", butterfly_.name, s), stage,
+          task.groups(), task.tail_groups(), registers_of(stage, at, planes), {weights, false}, {});
+      at.layer += stages[s];
     }
   }
 
