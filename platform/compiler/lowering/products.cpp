@@ -57,6 +57,160 @@ struct OutputRange {
   u64 first = 0, end = 0;
 };
 
+/// One task of a product: a part of the inputs, and a range of the outputs in tiles.
+class ProductTask {
+ public:
+  struct Of {
+    const TaskPlanner& plan;
+    const Product& product;
+    const InputPart& part;
+    const OutputRange& range;
+    const MatrixPlace &low, &high;  // of sums that go through DRAM
+  };
+
+  /// @param tile_columns  of the result, if the range has as many
+  ProductTask(const Of& of, u64 tile_columns, const Tiling& tiling)
+      : of_(of),
+        product_(of.product),
+        tiling_(tiling),
+        inputs_(of.part.end - of.part.first),
+        columns_(std::min(tile_columns, of.range.end - of.range.first)),
+        held_(tiling.packed && !product_.over_outputs ? next_power_of_two(columns_) : columns_),
+        task_(of.plan.target(), product_.name + of.part.suffix, product_.layer, tiling.tiles, tiling.rows,
+              tiling.tail_rows) {
+    if (tiling.packed) task_.pack();
+  }
+
+  [[nodiscard]] TaskBuilder build() {
+    const TileBuffer x = taken(inputs_);
+    const TileBuffer w = product_.transposed     ? taken(held_, static_cast<u32>(inputs_))
+                         : product_.over_outputs ? task_.column_buffer(inputs_, static_cast<u32>(columns_))
+                                                 : task_.buffer(inputs_, static_cast<u32>(held_));
+    DenseOperator op = described();
+    load_operands(op, x, w);
+    turn(x, inputs_, true);
+    turn(w, columns_, false);
+    if (!of_.part.is_first || !of_.part.is_last) {
+      op.sums = {taken(held_), taken(held_), !of_.part.is_first, !of_.part.is_last};
+    }
+    if (!of_.part.is_first) move_sums(op, true);
+    if (!of_.part.is_last) {
+      add_dense(task_, of_.plan.kernels(), op, x, w, op.sums->low);
+      move_sums(op, false);
+      return std::move(task_);
+    }
+    const TileBuffer y = taken(held_);
+    load_factors(op);
+    add_dense(task_, of_.plan.kernels(), op, x, w, y);
+    turn(y, columns_, true);
+    task_.store(of_range(product_.y), columns_, y, tiling_.rows, true, strides(product_.y, product_.y_head));
+    return std::move(task_);
+  }
+
+ private:
+  [[nodiscard]] static MatrixPlace moved(MatrixPlace place, u64 rows, u64 first_column) {
+    place.address += rows * place.pitch + first_column * 2;
+    return place;
+  }
+  [[nodiscard]] MatrixPlace of_range(const MatrixPlace& place) const { return moved(place, 0, of_.range.first); }
+  [[nodiscard]] i64 column_bytes() const { return static_cast<i64>(columns_ * 2); }
+  [[nodiscard]] TileStrides strides(const MatrixPlace& place, i64 head) const {
+    return row_strides(place, tiling_.rows, column_bytes(), head);
+  }
+  [[nodiscard]] i64 heads_behind(const MatrixPlace& place) const {
+    return static_cast<i64>(product_.x.rows * place.pitch);
+  }
+
+  /// Without column access, all operands that are taken by column are transposed, except the rows of w.
+  [[nodiscard]] TileBuffer taken(u64 columns, u32 rows = 0) {
+    return product_.over_outputs ? task_.buffer(columns, rows) : task_.column_buffer(columns, rows);
+  }
+  void turn(const TileBuffer& buffer, u64 columns, bool varying) {
+    if (!buffer.layout.transposed) return;
+    add_transpose(task_, of_.plan.kernels(), product_.name + of_.part.suffix + ".transpose", buffer, columns, varying);
+  }
+
+  [[nodiscard]] DenseOperator described() const {
+    // After the columns of the result there may be padding, which is computed but not used.
+    const u64 meant = std::min(of_.range.end, product_.y.columns), first = of_.range.first;
+    DenseOperator op;
+    op.name = product_.name + of_.part.suffix;
+    op.inputs = inputs_;
+    op.outputs = columns_;
+    op.residual_factor = product_.residual_factor;
+    op.result_columns = {columns_, meant > first ? meant - first : 0, 1};
+    op.transposed = product_.transposed;
+    op.over_outputs = product_.over_outputs;
+    return op;
+  }
+
+  void load_operands(DenseOperator& op, const TileBuffer& x, const TileBuffer& w) {
+    const InputPart& part = of_.part;
+    const u64 first = of_.range.first;
+    if (product_.bias) op.bias = task_.buffer(columns_, 1);
+    if (product_.transposed) {
+      task_.load(moved(product_.w, part.first, first), columns_, w, static_cast<u32>(inputs_), false,
+                 {0, column_bytes(), product_.w_head});
+    } else {
+      task_.load(moved(product_.w, first, part.first), inputs_, w, static_cast<u32>(columns_), false,
+                 {0, column_bytes() / 2 * static_cast<i64>(product_.w.pitch), product_.w_head});
+    }
+    if (product_.bias && part.is_last) {
+      task_.load_bytes(product_.bias->address + first * 2, op.bias->offset, static_cast<u32>(columns_ * 2),
+                       {0, column_bytes(), 0});
+    }
+    task_.load(moved(product_.x, 0, part.first), inputs_, x, tiling_.rows, true,
+               row_strides(product_.x, tiling_.rows, 0, product_.x_head));
+  }
+
+  /// Sums of the parts before are loaded, those for the part behind stored.
+  void move_sums(const DenseOperator& op, bool load) {
+    const i64 head = heads_behind(of_.low);
+    const auto move = [&](const MatrixPlace& place, const TileBuffer& buffer) {
+      if (load) {
+        task_.load(of_range(place), columns_, buffer, tiling_.rows, true, strides(place, head));
+      } else {
+        task_.store(of_range(place), columns_, buffer, tiling_.rows, true, strides(place, head));
+      }
+    };
+    const auto turn_both = [&] {
+      turn(op.sums->low, columns_, true);
+      turn(op.sums->high, columns_, true);
+    };
+    if (!load) turn_both();
+    move(of_.low, op.sums->low);
+    move(of_.high, op.sums->high);
+    if (load) turn_both();
+  }
+
+  /// What the last part does with the sums.
+  void load_factors(DenseOperator& op) {
+    op.activation = product_.activation;
+    op.factor = product_.factor;
+    if (product_.residual) {
+      op.residual = taken(held_);
+      task_.load(of_range(*product_.residual), columns_, *op.residual, tiling_.rows, true,
+                 strides(*product_.residual, product_.residual_head));
+      turn(*op.residual, columns_, true);
+    }
+    if (product_.row_factor) {
+      const MatrixPlace& factors = *product_.row_factor;
+      op.row_factor = taken(factors.columns);
+      op.row_power = product_.row_power;
+      task_.load(factors, factors.columns, *op.row_factor, tiling_.rows, true,
+                 row_strides(factors, tiling_.rows, 0, heads_behind(factors)));
+      turn(*op.row_factor, factors.columns, true);
+    }
+  }
+
+  const Of of_;
+  const Product& product_;
+  const Tiling& tiling_;
+  const u64 inputs_, columns_;
+  const u64 held_;  // kernels take outputs in blocks of a power of two; whole tiles have room for them
+  TaskBuilder task_;
+};
+
 class ProductTasks {
  public:
   ProductTasks(const TaskPlanner& plan, Product product) : plan_(plan), product_(std::move(product)) {}
@@ -135,104 +289,7 @@ class ProductTasks {
   /// @param tile_columns  of the result, if the range has as many
   [[nodiscard]] TaskBuilder make(const InputPart& part, const OutputRange& range, u64 tile_columns,
                                  const Tiling& tiling) const {
-    const CompilerTarget& target = plan_.target();
-    const u64 inputs = part.end - part.first;
-    const u64 columns = std::min(tile_columns, range.end - range.first);
-    // Kernels take outputs in blocks of a power of two; whole tiles have room for them.
-    const u64 held = tiling.packed && !product_.over_outputs ? next_power_of_two(columns) : columns;
-    const auto column_bytes = static_cast<i64>(columns * 2);
-    const auto moved = [](MatrixPlace place, u64 rows, u64 first_column) {
-      place.address += rows * place.pitch + first_column * 2;
-      return place;
-    };
-    TaskBuilder task(target, product_.name + part.suffix, product_.layer, tiling.tiles, tiling.rows, tiling.tail_rows);
-    if (tiling.packed) task.pack();
-    // Without column access, all operands that are taken by column are transposed, except the rows of w.
-    const auto taken = [&](u64 of_columns, u32 rows = 0) {
-      return product_.over_outputs ? task.buffer(of_columns, rows) : task.column_buffer(of_columns, rows);
-    };
-    const TileBuffer x = taken(inputs);
-    const TileBuffer w = product_.transposed     ? taken(held, static_cast<u32>(inputs))
-                         : product_.over_outputs ? task.column_buffer(inputs, static_cast<u32>(columns))
-                                                 : task.buffer(inputs, static_cast<u32>(held));
-    const auto turn = [&](const TileBuffer& buffer, u64 of_columns, bool varying) {
-      if (!buffer.layout.transposed) return;
-      add_transpose(task, plan_.kernels(), product_.name + part.suffix + ".transpose", buffer, of_columns, varying);
-    };
-    DenseOperator op;
-    if (product_.bias) op.bias = task.buffer(columns, 1);
-    if (product_.transposed) {
-      task.load(moved(product_.w, part.first, range.first), columns, w, static_cast<u32>(inputs), false,
-                {0, column_bytes, product_.w_head});
-    } else {
-      task.load(moved(product_.w, range.first, part.first), inputs, w, static_cast<u32>(columns), false,
-                {0, column_bytes / 2 * static_cast<i64>(product_.w.pitch), product_.w_head});
-    }
-    if (product_.bias && part.is_last) {
-      task.load_bytes(product_.bias->address + range.first * 2, op.bias->offset, static_cast<u32>(columns * 2),
-                      {0, column_bytes, 0});
-    }
-    task.load(moved(product_.x, 0, part.first), inputs, x, tiling.rows, true,
-              row_strides(product_.x, tiling.rows, 0, product_.x_head));
-    op.name = product_.name + part.suffix;
-    op.inputs = inputs;
-    op.outputs = columns;
-    op.residual_factor = product_.residual_factor;
-    op.result_columns = result_columns(range, columns);
-    op.transposed = product_.transposed;
-    op.over_outputs = product_.over_outputs;
-    turn(x, inputs, true);
-    turn(w, columns, false);
-    const auto strides = [&](const MatrixPlace& place, i64 head) {
-      return row_strides(place, tiling.rows, column_bytes, head);
-    };
-    const auto heads_behind = [&](const MatrixPlace& place) { return static_cast<i64>(product_.x.rows * place.pitch); };
-    const auto of_range = [&](const MatrixPlace& place) { return moved(place, 0, range.first); };
-    const i64 sums_head = heads_behind(low_);
-    if (!part.is_first || !part.is_last) {
-      op.sums = {taken(held), taken(held), !part.is_first, !part.is_last};
-    }
-    if (!part.is_first) {
-      task.load(of_range(low_), columns, op.sums->low, tiling.rows, true, strides(low_, sums_head));
-      task.load(of_range(high_), columns, op.sums->high, tiling.rows, true, strides(high_, sums_head));
-      turn(op.sums->low, columns, true);
-      turn(op.sums->high, columns, true);
-    }
-    if (!part.is_last) {
-      add_dense(task, plan_.kernels(), op, x, w, op.sums->low);
-      turn(op.sums->low, columns, true);
-      turn(op.sums->high, columns, true);
-      task.store(of_range(low_), columns, op.sums->low, tiling.rows, true, strides(low_, sums_head));
-      task.store(of_range(high_), columns, op.sums->high, tiling.rows, true, strides(high_, sums_head));
-      return task;
-    }
-    const TileBuffer y = taken(held);
-    op.activation = product_.activation;
-    op.factor = product_.factor;
-    if (product_.residual) {
-      op.residual = taken(held);
-      task.load(of_range(*product_.residual), columns, *op.residual, tiling.rows, true,
-                strides(*product_.residual, product_.residual_head));
-      turn(*op.residual, columns, true);
-    }
-    if (product_.row_factor) {
-      const MatrixPlace& factors = *product_.row_factor;
-      op.row_factor = taken(factors.columns);
-      op.row_power = product_.row_power;
-      task.load(factors, factors.columns, *op.row_factor, tiling.rows, true,
-                row_strides(factors, tiling.rows, 0, heads_behind(factors)));
-      turn(*op.row_factor, factors.columns, true);
-    }
-    add_dense(task, plan_.kernels(), op, x, w, y);
-    turn(y, columns, true);
-    task.store(of_range(product_.y), columns, y, tiling.rows, true, strides(product_.y, product_.y_head));
-    return task;
-  }
-
-  /// After the columns of the result there may be padding, which is computed but not used.
-  [[nodiscard]] KernelResult::Extent result_columns(const OutputRange& range, u64 columns) const {
-    const u64 meant = std::min(range.end, product_.y.columns);
-    return {columns, meant > range.first ? meant - range.first : 0, 1};
+    return ProductTask({plan_, product_, part, range, low_, high_}, tile_columns, tiling).build();
   }
 
   /// Identifies the tasks that make() makes of a range of outputs: equal shapes give equal tasks.
