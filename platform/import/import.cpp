@@ -127,9 +127,12 @@ ImportedNetwork import_network(const ImportOptions& options) {
 namespace {
 
 std::string layer_text(const nlohmann::ordered_json& layer, u64 repeat) {
-  std::string text = fmt::format("mixing: {}", layer["mixing"].get<std::string>());
-  if (layer["mixing"] == "attention") text += fmt::format(", projections: {}", layer["projections"].get<std::string>());
-  text += fmt::format(", ffn: {}", layer["ffn"].get<std::string>());
+  std::string text;
+  for (const auto& [key, value] : layer.items()) {
+    if (key == "projections" && layer["mixing"] == "fft2d") continue;  // a transform has none
+    const bool word = value.is_string() && value.get<std::string>().find_first_of(",: ") == std::string::npos;
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key, word ? value.get<std::string>() : value.dump());
+  }
   if (repeat > 1) text += fmt::format(", repeat: {}", repeat);
   return fmt::format("    - {{{}}}\n", text);
 }
