@@ -62,9 +62,8 @@ int confirm_command(const ConfirmCommand& command, const Invocation& invocation)
   ConfirmRequest request;
   request.points = points_of(before, command.top);
   request.fidelity = command.fidelity;
-  request.pool.jobs = jobs_of(command.jobs);
-  request.pool.timeout_s = command.timeout_s;
-  request.pool.command = worker_command();
+  WorkerPool pool(local_pool(command.jobs, command.timeout_s));
+  request.launcher = &pool;
   request.host = provenance.host;
   std::size_t said = 0;
   ConfirmResult result;

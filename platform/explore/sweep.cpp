@@ -11,6 +11,7 @@
 
 #include "platform/explore/objectives.h"
 #include "platform/explore/search.h"
+#include "platform/explore/slurm.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/compile_scenario.h"
 
@@ -33,7 +34,21 @@ std::string id_of(const SweepPoint& point) {
   return id;
 }
 
-/// One sweep on its way through the pool.
+/// What the store keeps of an answer. @param file  of the point's scenario. @param host  of the sweep
+StoredResult result_of(const std::string& key, WorkerAnswer answer, const std::string& file, const std::string& host) {
+  StoredResult result;
+  result.key = key;
+  result.outcome = answer.outcome;
+  result.reason = general_reason(answer.reason, file);
+  result.figures = std::move(answer.figures);
+  result.details = std::move(answer.details);
+  result.host_seconds = answer.host_seconds;
+  result.host = answer.host.empty() ? host : answer.host;
+  result.finished = utc_now();
+  return result;
+}
+
+/// One sweep on its way through the launcher.
 class Run {
  public:
   Run(const SweepDefinition& definition, const ScenarioOptions& options, const BuildInfo& build, SweepStore& store,
@@ -43,8 +58,7 @@ class Run {
         preparer_(definition, options, build),
         objectives_(definition_json(definition)),
         store_(store),
-        request_(request),
-        pool_(request.pool) {
+        request_(request) {
     for (std::size_t axis = 0; axis < definition.axes.size(); ++axis) space_.push_back(source_.values_of(axis));
     const std::vector<u64> ended = store.ended_points();
     ended_.insert(ended.begin(), ended.end());
@@ -77,20 +91,34 @@ class Run {
     std::vector<StoredPoint> points;
   };
 
+  /// Points of one result that are in the store.
+  struct Recorded {
+    std::vector<StoredPoint> points;
+    std::string figures;
+  };
+
   [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
 
   /// @param draw  the next point; nullopt: there is none left
   /// @return whether all have ended; false: the tick has ended it
   bool run_points(const Draw& draw) {
-    PoolCallbacks callbacks;
+    LauncherCallbacks callbacks;
     callbacks.next = [&] { return next(draw); };
-    callbacks.ended = [this](WorkerAnswer answer) { ended(std::move(answer)); };
-    callbacks.tick = [this](unsigned running) {
+    callbacks.ended = [this](std::vector<WorkerAnswer> answers) {
+      std::vector<Recorded> recorded;
+      store_.together([&] {
+        for (WorkerAnswer& answer : answers) recorded.push_back(ended(std::move(answer)));
+      });
+      for (const Recorded& result : recorded) {
+        for (const StoredPoint& point : result.points) judge(point, result.figures);
+      }
+    };
+    callbacks.tick = [this](u64 running) {
       flush_excluded();
       progress_.running = running;
       return tick();
     };
-    const bool all = pool_.run(callbacks) && !stopped_;
+    const bool all = request_.launcher->run(callbacks) && !stopped_;
     flush_excluded();
     return all;
   }
@@ -193,7 +221,7 @@ class Run {
       if (take_known(stored)) continue;
       by_key_[prepared.key] = point->number;
       flights_[point->number] = {prepared.key, {std::move(stored)}};
-      return WorkerTask{point->number, prepared.file, prepared.overrides};
+      return WorkerTask{point->number, prepared.file, prepared.overrides, prepared.key};
     }
     return std::nullopt;
   }
@@ -215,18 +243,11 @@ class Run {
     return true;
   }
 
-  void ended(WorkerAnswer answer) {
+  Recorded ended(WorkerAnswer answer) {
     const auto flight = flights_.find(answer.id);
     if (flight == flights_.end()) throw std::runtime_error("a worker answered for a point that was not asked for");
-    StoredResult result;
-    result.key = flight->second.key;
-    result.outcome = answer.outcome;
-    result.reason = general_reason(answer.reason, flight->second.points.front().file);
-    result.figures = std::move(answer.figures);
-    result.details = std::move(answer.details);
-    result.host_seconds = answer.host_seconds;
-    result.host = request_.host;
-    result.finished = utc_now();
+    StoredResult result =
+        result_of(flight->second.key, std::move(answer), flight->second.points.front().file, request_.host);
     std::vector<StoredPoint>& points = flight->second.points;
     for (StoredPoint& point : points) {
       point.outcome = result.outcome;
@@ -236,9 +257,10 @@ class Run {
     progress_.ended[result.outcome] += points.size();
     progress_.reused += points.size() - 1;
     ++progress_.computed;
-    for (const StoredPoint& point : points) judge(point, result.figures);
+    Recorded recorded{std::move(points), std::move(result.figures)};
     by_key_.erase(result.key);
     flights_.erase(flight);
+    return recorded;
   }
 
   /// Keeps what the objectives make of a point: for a search, and for the line of progress.
@@ -271,7 +293,6 @@ class Run {
   const Objectives objectives_;
   SweepStore& store_;
   const SweepRequest& request_;
-  WorkerPool pool_;
   SearchSpace space_;
   std::set<u64> ended_;  // before this process began
   std::map<u64, Flight> flights_;
@@ -332,6 +353,20 @@ std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(
 SweepProgress run_sweep(const SweepDefinition& definition, const ScenarioOptions& options, const BuildInfo& build,
                         SweepStore& store, const SweepRequest& request) {
   return Run(definition, options, build, store, request).run();
+}
+
+u64 record_left_answers(SweepStore& store, const std::filesystem::path& spool, const std::string& host) {
+  u64 count = 0;
+  store.together([&] {
+    recover_answers(spool, [&](AnsweredTask left) {
+      if (store.result(left.task.key)) return;
+      // Points that have this content find it when they are handed out.
+      store.record({}, result_of(left.task.key, std::move(left.answer), left.task.file, host));
+      ++count;
+    });
+  });
+  remove_answers(spool);
+  return count;
 }
 
 std::vector<std::string> check_sweep(const SweepDefinition& definition, const ScenarioOptions& options,
@@ -395,7 +430,7 @@ SweepPlan plan_sweep(const SweepDefinition& definition, const ScenarioOptions& o
   std::set<std::size_t> sample;
   if (!ready.empty()) sample = {0, ready.size() / 2, ready.size() - 1};
   for (const std::size_t index : sample) {
-    const WorkerAnswer answer = simulate_point({0, ready[index].file, ready[index].overrides}, options);
+    const WorkerAnswer answer = simulate_point({0, ready[index].file, ready[index].overrides, {}}, options);
     plan.seconds_of_point += answer.host_seconds / static_cast<double>(sample.size());
     plan.bytes_of_point +=
         static_cast<double>(answer.figures.size() + answer.details.size()) / static_cast<double>(sample.size());
