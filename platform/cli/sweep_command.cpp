@@ -241,12 +241,20 @@ int status_command(const StoreCommand& command) {
   u64 ended = 0;
   for (const auto& [outcome, count] : counts) ended += count;
   const nlohmann::ordered_json definition = store.definition();
-  u64 points = definition["sampling"]["points"].get<u64>();
+  u64 designs = definition["sampling"]["points"].get<u64>(), workloads = 1;
   const bool is_open = definition["sampling"].value("minutes", 0.0) > 0;
-  if (points == 0) {
-    points = 1;
-    for (const auto& axis : definition["axes"]) points *= axis.value("positions", nlohmann::ordered_json()).size();
+  const bool is_grid = designs == 0;
+  if (is_grid) designs = 1;
+  for (const auto& axis : definition["axes"]) {
+    const u64 positions = axis.value("positions", nlohmann::ordered_json()).size();
+    if (axis.value("workload", false)) {
+      workloads *= positions;
+    } else if (is_grid) {
+      designs *= positions;
+    }
   }
+  // With workloads, the base runs all of them as a design does.
+  const u64 points = workloads > 1 ? (designs + 1) * workloads : designs;
   fmt::print("{}: {}{} points ended: {}\n", definition["name"].get<std::string>(), grouped(ended),
              is_open ? "" : " of " + grouped(points + 1), counts_text(counts));
   for (const Outcome outcome : {Outcome::failed, Outcome::crashed, Outcome::timed_out, Outcome::refused}) {

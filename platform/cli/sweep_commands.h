@@ -34,7 +34,8 @@ void add_launcher_options(CLI::App& app, LauncherChoice& choice);
 [[nodiscard]] std::filesystem::path spool_of(const LauncherChoice& choice, const std::filesystem::path& directory);
 /// @throws InputError  options are missing, or do not belong to this launcher
 [[nodiscard]] std::unique_ptr<TaskLauncher> make_launcher(const LauncherChoice& choice,
-                                                      const std::filesystem::path& directory, const BuildInfo& build);
+                                                          const std::filesystem::path& directory,
+                                                          const BuildInfo& build);
 /// Workers on this host. @param jobs  0: one for each core
 [[nodiscard]] PoolOptions local_pool(unsigned jobs, double timeout_s);
 /// @param given  0: one for each core

@@ -247,7 +247,7 @@ fs::path spool_of(const LauncherChoice& choice, const fs::path& directory) {
 }
 
 std::unique_ptr<TaskLauncher> make_launcher(const LauncherChoice& choice, const fs::path& directory,
-                                        const BuildInfo& build) {
+                                            const BuildInfo& build) {
   check_choice(choice);
   if (choice.launcher == "ssh") return std::make_unique<WorkerPool>(ssh_pool(choice, build));
   if (choice.launcher == "slurm") return std::make_unique<SlurmLauncher>(slurm_options(choice, directory, build));

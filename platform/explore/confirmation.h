@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "platform/explore/task_launcher.h"
 #include "platform/explore/store.h"
+#include "platform/explore/task_launcher.h"
 
 namespace bvp {
 
@@ -15,7 +15,7 @@ struct ConfirmRequest {
   std::vector<u64> points;  ///< numbers of points that ended well
   std::string fidelity = "cycle";
   TaskLauncher* launcher = nullptr;  ///< runs the points
-  std::string host;              ///< what to record as the host of results
+  std::string host;                  ///< what to record as the host of results
   /// Called after each point with the number of those that have ended; and ten times a second. true: end.
   std::function<bool(std::size_t ended)> tick;
 };

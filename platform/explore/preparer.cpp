@@ -22,6 +22,24 @@ std::optional<ExpressionValue> expression_value_of(const ParamValue& value) {
   return ExpressionValue(std::get<std::string>(value));
 }
 
+/// "estimate.area_mm2 is 41.2, soc.array.lanes is 32"
+std::string values_in(const Expression& formula, const Expression::Lookup& lookup) {
+  std::string text;
+  for (const std::string& name : formula.names()) {
+    const std::optional<ExpressionValue> value = lookup(name);
+    if (!value) continue;
+    if (!text.empty()) text += ", ";
+    if (const auto* number = std::get_if<double>(&*value)) {
+      text += fmt::format("{} is {:.6g}", name, *number);
+    } else if (const auto* word = std::get_if<std::string>(&*value)) {
+      text += fmt::format("{} is '{}'", name, *word);
+    } else {
+      text += fmt::format("{} is {}", name, std::get<bool>(*value));
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string general_reason(const std::string& message, const std::string& file) {
@@ -112,14 +130,16 @@ PreparedPoint PointPreparer::prepare(const SweepPoint& point) {
       prepared.overrides.push_back(value);
     }
   }
-  const auto exclude = [&](const Expression& constraint) {
+  const auto exclude = [&](const Expression& constraint, const Expression::Lookup& lookup) {
     prepared.state = PreparedPoint::State::excluded;
     prepared.reason = constraint.text();
+    prepared.shortfall = constraint.shortfall(lookup);
+    prepared.values = values_in(constraint, lookup);
   };
   // The base is a mark beside the points, whether it meets the constraints or not.
   if (point.number != 0) {
     if (const Expression* broken = broken_constraint(point)) {
-      exclude(*broken);
+      exclude(*broken, [&](const std::string& name) { return key_value(point, name); });
       return prepared;
     }
   }
@@ -131,7 +151,7 @@ PreparedPoint PointPreparer::prepare(const SweepPoint& point) {
     };
     for (const Expression& constraint : definition_.constraints) {
       if (point.number == 0 || constraint.holds(lookup).value_or(true)) continue;
-      exclude(constraint);
+      exclude(constraint, lookup);
       return prepared;
     }
     prepared.key = keys_.of(*scenario);

@@ -20,7 +20,11 @@ struct PreparedPoint {
     refused,   ///< no scenario: the values exclude each other
   };
   State state = State::ready;
-  std::string reason;               ///< of the other two, in words that are equal for equal reasons
+  std::string reason;  ///< of the other two, in words that are equal for equal reasons
+  /// Of an excluded one: how far its constraint is from holding, if that is a number, and the values in it:
+  /// "estimate.area_mm2 is 41.2".
+  std::optional<double> shortfall;
+  std::string values;
   std::string file;                 ///< of the scenario
   std::vector<Override> overrides;  ///< all: what the sweep sets and what the point sets
   /// SHA-256 of all that the result depends on: build, parameters, network, and the content of files.

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "platform/explore/definition.h"
-#include "platform/explore/task_launcher.h"
 #include "platform/explore/preparer.h"
 #include "platform/explore/store.h"
+#include "platform/explore/task_launcher.h"
 
 namespace bvp {
 
@@ -29,7 +29,7 @@ struct SweepProgress {
 };
 
 struct SweepRequest {
-  TaskLauncher* launcher = nullptr;              ///< runs the points
+  TaskLauncher* launcher = nullptr;          ///< runs the points
   std::vector<std::filesystem::path> reuse;  ///< directories of other sweeps whose results are taken over
   std::string host;                          ///< what to record as the host of results
   /// Called ten times a second; true ends the sweep, and what was recorded stays.
