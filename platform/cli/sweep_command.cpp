@@ -425,6 +425,7 @@ void add_sweep_command(CommandLine& line) {
   add_store_commands(app, line);
   add_sweep_confirm_command(app, line);
   add_sweep_analysis_commands(app, line);
+  add_sweep_serve_command(app, line);
   app.final_callback([&line, given, &app] {
     if (!app.get_subcommands().empty()) return;
     line.selected = [&line, given] { return sweep_command(*given, line.invocation); };

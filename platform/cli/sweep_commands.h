@@ -48,6 +48,8 @@ void add_timeout_option(CLI::App& app, double& seconds);
 
 /// Adds `sweep confirm`.
 void add_sweep_confirm_command(CLI::App& sweep, CommandLine& line);
+/// Adds `sweep serve`.
+void add_sweep_serve_command(CLI::App& sweep, CommandLine& line);
 /// Adds `sweep show` and `sweep report`.
 void add_sweep_analysis_commands(CLI::App& sweep, CommandLine& line);
 

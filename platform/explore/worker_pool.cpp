@@ -310,8 +310,12 @@ Worker::Worker(Pool& pool, asio::io_context& io, const PoolHost& host)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
   };
+  const bool is_path = command.front().find('/') != std::string::npos;
+  const boost::filesystem::path program =
+      is_path ? boost::filesystem::path(command.front()) : process::search_path(command.front());
+  if (program.empty()) throw std::runtime_error(fmt::format("there is no command {}", command.front()));
   std::error_code error;
-  child_ = process::child(command.front(), process::args(std::vector<std::string>(command.begin() + 1, command.end())),
+  child_ = process::child(program, process::args(std::vector<std::string>(command.begin() + 1, command.end())),
                           process::std_in<to_, process::std_out> from_, process::std_err > errors_, error,
                           process::extend::on_exec_setup = prepare);
   if (error) throw std::runtime_error(fmt::format("a worker cannot be started: {}", error.message()));

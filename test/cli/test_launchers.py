@@ -97,15 +97,16 @@ host=$1
 shift
 case $host in
   gone) echo "connect to host gone: No route to host" >&2; exit 255 ;;
-  weak | ill)
-    if mkdir "$STAND_IN/$host" 2>/dev/null; then
-      mkfifo "$STAND_IN/$host/tasks"
-      tr -d x >"$STAND_IN/$host/tasks" &
-      if [ $host = weak ]; then
-        { echo "ready $STAND_IN_BUILD"; read task; exit 255; } 2>/dev/null
-        exit 255
-      fi
-      exec sh -c 'echo "ready $STAND_IN_BUILD"; read task; kill -SEGV $$; exit $?'
+  weak)
+    if mkdir "$STAND_IN/weak" 2>/dev/null; then
+      echo "ready $STAND_IN_BUILD"
+      read task
+      exit 255
+    fi ;;
+  ill)
+    if mkdir "$STAND_IN/ill" 2>/dev/null; then
+      sh -c 'echo "ready $0"; read task; kill -SEGV $$' "$STAND_IN_BUILD"
+      exit $?
     fi ;;
 esac
 exec sh -c "$*"
@@ -117,7 +118,9 @@ class Ssh(Launchers):
         script = self.path / "stand_in"
         script.write_text(STAND_IN)
         script.chmod(0o755)
-        build = subprocess.run([EXECUTABLE, "worker", "--identify"], input="", text=True, capture_output=True).stdout
+        with subprocess.Popen([EXECUTABLE, "worker", "--identify"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as worker:
+            build = worker.stdout.readline()
         self.assertTrue(build.startswith("ready "), build)
         self.environment = {"STAND_IN": str(self.path), "STAND_IN_BUILD": build[len("ready "):].strip()}
         return ["--launcher", "ssh", "--ssh-command", str(script), "--hosts", ",".join(hosts)]
