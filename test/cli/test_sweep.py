@@ -302,6 +302,11 @@ class Refused(Sweep):
         self.assertIn("no figure depends on name: the axis has no effect", done.stderr)
         self.assertNotIn("soc.dram", done.stderr)
 
+    def test_the_shipped_studies_are_valid(self):
+        studies = sorted((TREE / "scenarios" / "studies").glob("*.yaml"))
+        done = self.vp("validate", *studies)
+        self.assertEqual(len(re.findall(r": valid, a sweep of [0-9]+ points and the base$", done.stdout, re.M)), len(studies))
+
     def test_files_are_validated(self):
         good, bad, none = self.path / "good.yaml", self.path / "bad.yaml", self.path / "none.yaml"
         axes = "axes:\n  - {key: soc.dma.outstanding, values: [4, 8]}\n"
