@@ -570,13 +570,17 @@ class Studies(Sweep):
         index = (TREE / "docs" / "studies" / "README.md").read_text()
         for file in files:
             with self.subTest(file.stem):
+                page = "design.md" if file.stem == "design_same_memory" else f"{file.stem}.md"
+                self.assertTrue((TREE / "docs" / "studies" / page).is_file())
+                self.assertIn(f"({page})", index)
+                # Designs of a search may be refused.
+                if "nsga2" in file.read_text():
+                    continue
                 done = self.vp("sweep", file, "--dry-run", "--jobs", "2")
                 points, ready = (int(re.search(pattern, done.stdout).group(1))
                                  for pattern in (r"^(\d+) points with the base", r"(\d+) can run"))
                 self.assertEqual(points, ready)
                 self.assertEqual(done.stderr, "")
-                self.assertTrue((TREE / "docs" / "studies" / f"{file.stem}.md").is_file())
-                self.assertIn(f"({file.stem}.md)", index)
 
 
 class Linked(Sweep):
