@@ -42,8 +42,7 @@ struct SweepCommand {
   std::string fidelity;
   bool no_data = false;
   std::string directory;  ///< empty: sweeps/NAME
-  unsigned jobs = 0;      ///< 0: one for each core
-  double timeout_s = 3600;
+  LauncherChoice launcher;
   bool resume = false, retry_failed = false, dry_run = false, schema = false, quiet = false;
   std::vector<std::string> reuse;
 };
@@ -195,16 +194,21 @@ int sweep_command(SweepCommand command, const Invocation& invocation) {
   for (const std::string& warning : check_sweep(definition, options, invocation.build)) {
     say(fmt::format("warning: {}\n", warning));
   }
-  const unsigned jobs = jobs_of(command.jobs);
-  if (command.dry_run) return dry_run(definition, options, invocation.build, jobs);
+  if (command.dry_run) return dry_run(definition, options, invocation.build, jobs_of(command.launcher.jobs));
 
   Provenance provenance;
   provenance.build = invocation.build;
   provenance.command = invocation.arguments;
   describe_host(provenance);
-  SweepStore store(directory_of(command, definition),
+  const fs::path directory = directory_of(command, definition);
+  const std::unique_ptr<TaskLauncher> launcher = make_launcher(command.launcher, directory, invocation.build);
+  SweepStore store(directory,
                    command.resume || command.retry_failed ? SweepStore::Open::resume : SweepStore::Open::create,
                    definition_json(definition), provenance);
+  const fs::path spool = spool_of(command.launcher, store.directory());
+  if (const u64 left = record_left_answers(store, spool, provenance.host)) {
+    say(fmt::format("{} results of jobs of an earlier process are recorded\n", left));
+  }
   if (command.retry_failed) store.forget_failures();
 
   SweepProgress end;
@@ -212,9 +216,7 @@ int sweep_command(SweepCommand command, const Invocation& invocation) {
     const Interruption::Simulation simulation;
     SweepLine line(!command.quiet);
     SweepRequest request;
-    request.pool.jobs = jobs;
-    request.pool.timeout_s = command.timeout_s;
-    request.pool.command = worker_command();
+    request.launcher = launcher.get();
     request.reuse.assign(command.reuse.begin(), command.reuse.end());
     request.host = provenance.host;
     request.tick = [&](const SweepProgress& progress) {
@@ -239,12 +241,20 @@ int status_command(const StoreCommand& command) {
   u64 ended = 0;
   for (const auto& [outcome, count] : counts) ended += count;
   const nlohmann::ordered_json definition = store.definition();
-  u64 points = definition["sampling"]["points"].get<u64>();
+  u64 designs = definition["sampling"]["points"].get<u64>(), workloads = 1;
   const bool is_open = definition["sampling"].value("minutes", 0.0) > 0;
-  if (points == 0) {
-    points = 1;
-    for (const auto& axis : definition["axes"]) points *= axis.value("positions", nlohmann::ordered_json()).size();
+  const bool is_grid = designs == 0;
+  if (is_grid) designs = 1;
+  for (const auto& axis : definition["axes"]) {
+    const u64 positions = axis.value("positions", nlohmann::ordered_json()).size();
+    if (axis.value("workload", false)) {
+      workloads *= positions;
+    } else if (is_grid) {
+      designs *= positions;
+    }
   }
+  // With workloads, the base runs all of them as a design does.
+  const u64 points = workloads > 1 ? (designs + 1) * workloads : designs;
   fmt::print("{}: {}{} points ended: {}\n", definition["name"].get<std::string>(), grouped(ended),
              is_open ? "" : " of " + grouped(points + 1), counts_text(counts));
   for (const Outcome outcome : {Outcome::failed, Outcome::crashed, Outcome::timed_out, Outcome::refused}) {
@@ -278,18 +288,15 @@ int verify_command(const StoreCommand& command) {
   store.for_each(true, [&](const PointRow& row) {
     if (sample.count(row.point.number) == 0) return;
     expected[row.point.number] = {row.figures, row.details};
-    tasks.push_back({row.point.number, row.point.file, row.point.overrides});
+    tasks.push_back({row.point.number, row.point.file, row.point.overrides, {}});
   });
   u64 differing = 0;
   std::size_t next = 0;
-  PoolOptions pool;
-  pool.jobs = jobs_of(command.jobs);
-  pool.command = worker_command();
-  PoolCallbacks callbacks;
+  LauncherCallbacks callbacks;
   callbacks.next = [&]() -> std::optional<WorkerTask> {
     return next < tasks.size() ? std::optional<WorkerTask>(tasks[next++]) : std::nullopt;
   };
-  callbacks.ended = [&](const WorkerAnswer& answer) {
+  const auto ended = [&](const WorkerAnswer& answer) {
     const Expected& stored = expected.at(answer.id);
     const auto same = [](const std::string& a, const std::string& b) {
       return nlohmann::json::parse(a, nullptr, false) == nlohmann::json::parse(b, nullptr, false);
@@ -301,8 +308,12 @@ int verify_command(const StoreCommand& command) {
                             answer.outcome == Outcome::done ? "its figures differ from the stored ones"
                                                             : outcome_name(answer.outcome) + ": " + answer.reason));
   };
-  callbacks.tick = [](unsigned) { return false; };
-  WorkerPool(pool).run(callbacks);
+  callbacks.ended = [&](const std::vector<WorkerAnswer>& answers) {
+    for (const WorkerAnswer& answer : answers) ended(answer);
+  };
+  callbacks.tick = [](u64) { return false; };
+  constexpr double patience_s = 3600;
+  WorkerPool(local_pool(command.jobs, patience_s)).run(callbacks);
   fmt::print("{} of {} points were run again: {} differ\n", tasks.size(), tasks.size() + done.size(), differing);
   return differing == 0 && store.repeated() == 0 ? exit_passed : exit_failed;
 }
@@ -363,28 +374,7 @@ void add_store_commands(CLI::App& app, CommandLine& line) {
   export_app.final_callback([&line, exported] { line.selected = [exported] { return export_command(*exported); }; });
 }
 
-/// A worker's answers go to a descriptor of their own: what else is printed must not come between them.
-int worker_process() {
-  const int answers = dup(STDOUT_FILENO);
-  if (answers < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return exit_failed;
-  return serve_points(STDIN_FILENO, answers, scenario_options({}));
-}
-
 }  // namespace
-
-void add_jobs_option(CLI::App& app, unsigned& jobs) {
-  app.add_option("--jobs", jobs, "Worker processes (default: one a core)")->type_name("N")->check(CLI::Range(1, 1024));
-}
-
-void add_timeout_option(CLI::App& app, double& seconds) {
-  app.add_option("--timeout", seconds, "Seconds that a point may take (default: 3600)")
-      ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber);
-}
-
-unsigned jobs_of(unsigned given) { return given > 0 ? given : std::max(1U, std::thread::hardware_concurrency()); }
-
-std::vector<std::string> worker_command() { return {"/proc/self/exe", "worker"}; }
 
 void add_sweep_command(CommandLine& line) {
   const auto given = std::make_shared<SweepCommand>();
@@ -422,8 +412,7 @@ void add_sweep_command(CommandLine& line) {
   app.add_option("--out", given->directory, "Directory of the sweep (default: sweeps/NAME)")
       ->type_name("DIR")
       ->check(not_empty());
-  add_jobs_option(app, given->jobs);
-  add_timeout_option(app, given->timeout_s);
+  add_launcher_options(app, given->launcher);
   app.add_flag("--resume", given->resume, "Go on with the sweep in the directory, or begin it");
   app.add_flag("--retry-failed", given->retry_failed, "Go on, and run failed points again");
   app.add_option("--reuse", given->reuse, "Directory of another sweep: points of equal content are taken over")
@@ -436,16 +425,11 @@ void add_sweep_command(CommandLine& line) {
   add_store_commands(app, line);
   add_sweep_confirm_command(app, line);
   add_sweep_analysis_commands(app, line);
+  add_sweep_serve_command(app, line);
   app.final_callback([&line, given, &app] {
     if (!app.get_subcommands().empty()) return;
     line.selected = [&line, given] { return sweep_command(*given, line.invocation); };
   });
-}
-
-void add_worker_command(CommandLine& line) {
-  CLI::App& app = *line.app.add_subcommand("worker", "A worker process of a sweep");
-  app.group("");  // no command for people
-  app.final_callback([&line] { line.selected = worker_process; });
 }
 
 }  // namespace bvp

@@ -43,7 +43,12 @@ std::vector<u64> points_of(const Analysis& analysis, u64 top) {
   }
   if (analysis.base && std::count(chosen.begin(), chosen.end(), *analysis.base) == 0) chosen.push_back(*analysis.base);
   std::vector<u64> numbers;
-  for (const std::size_t index : chosen) numbers.push_back(analysis.points[index].number);
+  for (const std::size_t index : chosen) {
+    const AnalysedPoint& point = analysis.points[index];
+    if (point.members.empty()) numbers.push_back(point.number);
+    // A design with workloads.
+    numbers.insert(numbers.end(), point.members.begin(), point.members.end());
+  }
   return numbers;
 }
 
@@ -62,9 +67,8 @@ int confirm_command(const ConfirmCommand& command, const Invocation& invocation)
   ConfirmRequest request;
   request.points = points_of(before, command.top);
   request.fidelity = command.fidelity;
-  request.pool.jobs = jobs_of(command.jobs);
-  request.pool.timeout_s = command.timeout_s;
-  request.pool.command = worker_command();
+  WorkerPool pool(local_pool(command.jobs, command.timeout_s));
+  request.launcher = &pool;
   request.host = provenance.host;
   std::size_t said = 0;
   ConfirmResult result;

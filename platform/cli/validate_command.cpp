@@ -9,6 +9,9 @@
 #include <sstream>
 
 #include "platform/cli/commands.h"
+#include "platform/explore/definition.h"
+#include "platform/explore/point_source.h"
+#include "platform/explore/sweep.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/run/check_machine.h"
@@ -57,10 +60,29 @@ void print_error_of(const std::string& file, const std::string& message) {
   }
 }
 
-int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides) {
+/// Checks what a sweep would refuse before it runs anything.
+void validate_sweep(const std::string& file, const std::vector<Override>& overrides, const BuildInfo& build) {
+  SweepArguments arguments;
+  arguments.file = file;
+  arguments.sets = overrides;
+  arguments.find_scenario = scenario_file;
+  const ScenarioOptions options = scenario_options({});
+  const SweepDefinition definition = read_sweep(arguments, options);
+  for (const std::string& warning : check_sweep(definition, options, build)) {
+    say(fmt::format("warning: {}\n", warning));
+  }
+  fmt::print("{}: valid, a sweep of {} points and the base\n", file, PointSource(definition).count());
+}
+
+int validate_command(const std::vector<std::string>& files, const std::vector<Override>& overrides,
+                     const BuildInfo& build) {
   int exit_code = exit_passed;
   for (const std::string& file : files) {
     try {
+      if (is_sweep_file(file)) {
+        validate_sweep(file, overrides, build);
+        continue;
+      }
       const auto scenario = read_scenario(scenario_file(file), scenario_options(overrides));
       for (const std::string& note : check_inputs(*scenario)) say(fmt::format("note: {}: {}\n", file, note));
       const std::string padding = zero_padding(scenario->network);
@@ -77,11 +99,15 @@ int validate_command(const std::vector<std::string>& files, const std::vector<Ov
 
 void add_validate_command(CommandLine& line) {
   const auto given = std::make_shared<Given>();
-  CLI::App& app = *line.app.add_subcommand("validate", "Check scenario files without running them");
-  app.add_option("files", given->files, "Scenario files, or names of shipped ones")->required()->type_name("SCENARIO");
+  CLI::App& app = *line.app.add_subcommand("validate", "Check files of scenarios and of sweeps without running them");
+  app.add_option("files", given->files, "Files of scenarios or sweeps, or names of shipped scenarios")
+      ->required()
+      ->type_name("SCENARIO");
   add_set_option(app, given->sets);
   app.final_callback([&line, given] {
-    line.selected = [given] { return validate_command(given->files, parse_overrides(given->sets)); };
+    line.selected = [&line, given] {
+      return validate_command(given->files, parse_overrides(given->sets), line.invocation.build);
+    };
   });
 }
 

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "platform/explore/figure_values.h"
+#include "platform/explore/workloads.h"
 #include "platform/support/input_error.h"
 #include "platform/support/text_table.h"
 
@@ -150,15 +151,29 @@ class Analyst {
     } catch (const ExpressionError& error) {
       throw InputError(fmt::format("--where: {}", error.what()));
     }
+    const Workloads workloads(definition_);
     for (const Json& axis : definition_.at("axes")) {
+      if (axis.value("workload", false)) continue;
       AnalysedAxis entry;
       entry.keys = axis.at("keys").get<std::vector<std::string>>();
       for (const std::string& key : entry.keys) entry.name += (entry.name.empty() ? "" : "+") + key;
       analysis_.axes.push_back(std::move(entry));
     }
     if (filter_) check_names(*filter_);
-    store.for_each(false, [&](const PointRow& row) { add(row); });
-    for (const PointRow& row : store.confirmations()) add_confirmed(row);
+    std::vector<AnalysedPoint> points, again;
+    store.for_each(false, [&](const PointRow& row) { judge(row, points); });
+    for (const PointRow& row : store.confirmations()) {
+      judge(row, again);
+      for (const Override& override : row.point.overrides) {
+        if (override.key == "run.fidelity") fidelities_[row.point.number] = override.value;
+      }
+    }
+    if (!workloads.none()) {
+      points = workloads.designs_of(std::move(points));
+      again = workloads.designs_of(std::move(again));
+    }
+    for (AnalysedPoint& point : points) add(std::move(point));
+    for (const AnalysedPoint& point : again) add_confirmed(point);
   }
 
   Analysis result() {
@@ -186,9 +201,14 @@ class Analyst {
     }
   }
 
-  void add(const PointRow& row) {
+  /// Appends the point of a row that ended well.
+  void judge(const PointRow& row, std::vector<AnalysedPoint>& points) const {
     if (row.point.outcome != Outcome::done || row.figures.empty()) return;
-    AnalysedPoint point = analysed_point(row.point, row.figures);
+    points.push_back(analysed_point(row.point, row.figures));
+    objectives_.judge(points.back());
+  }
+
+  void add(AnalysedPoint point) {
     const auto lookup = [&](const std::string& name) { return point_value(point, name); };
     try {
       // The base is shown beside the others, whatever is asked for.
@@ -196,25 +216,18 @@ class Analyst {
     } catch (const ExpressionError& error) {
       throw InputError(fmt::format("--where '{}': {}", filter_->text(), error.what()));
     }
-    objectives_.judge(point);
     if (point.number == 0) analysis_.base = analysis_.points.size();
     analysis_.points.push_back(std::move(point));
   }
 
-  void add_confirmed(const PointRow& row) {
-    if (row.point.outcome != Outcome::done || row.figures.empty()) return;
+  void add_confirmed(const AnalysedPoint& again) {
     const auto at = std::find_if(analysis_.points.begin(), analysis_.points.end(),
-                                 [&](const AnalysedPoint& point) { return point.number == row.point.number; });
-    if (at == analysis_.points.end() || at->costs.empty()) return;
-    AnalysedPoint again = analysed_point(row.point, row.figures);
-    objectives_.judge(again);
-    if (again.costs.empty()) return;
+                                 [&](const AnalysedPoint& point) { return point.number == again.number; });
+    if (at == analysis_.points.end() || at->costs.empty() || again.costs.empty()) return;
     ConfirmedPoint confirmed;
     confirmed.index = static_cast<std::size_t>(at - analysis_.points.begin());
-    for (const Override& override : row.point.overrides) {
-      if (override.key == "run.fidelity") confirmed.fidelity = override.value;
-    }
-    confirmed.costs = std::move(again.costs);
+    confirmed.fidelity = fidelities_[again.members.empty() ? again.number : again.members.front()];
+    confirmed.costs = again.costs;
     confirmed.feasible = again.feasible;
     analysis_.confirmed.push_back(std::move(confirmed));
   }
@@ -460,6 +473,7 @@ class Analyst {
   const Json definition_;
   const Objectives objectives_;
   Analysis analysis_;
+  std::map<u64, std::string> fidelities_;  // in which points were run again
   std::optional<Expression> filter_;
 };
 

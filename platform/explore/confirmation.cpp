@@ -50,7 +50,7 @@ ConfirmResult confirm_points(SweepStore& store, const ScenarioOptions& options, 
   PointPreparer preparer(no_constraints, options, build);
   std::map<u64, StoredPoint> flights;
   std::size_t next = 0;
-  PoolCallbacks callbacks;
+  LauncherCallbacks callbacks;
   callbacks.next = [&]() -> std::optional<WorkerTask> {
     while (next < request.points.size()) {
       const u64 number = request.points[next++];
@@ -68,11 +68,11 @@ ConfirmResult confirm_points(SweepStore& store, const ScenarioOptions& options, 
       }
       point.key = prepared.key;
       flights[number] = point;
-      return WorkerTask{number, point.file, point.overrides};
+      return WorkerTask{number, point.file, point.overrides, prepared.key};
     }
     return std::nullopt;
   };
-  callbacks.ended = [&](WorkerAnswer answer) {
+  const auto ended = [&](WorkerAnswer answer) {
     StoredPoint point = flights.at(answer.id);
     point.outcome = answer.outcome;
     point.reason = general_reason(answer.reason, point.file);
@@ -81,7 +81,7 @@ ConfirmResult confirm_points(SweepStore& store, const ScenarioOptions& options, 
     computed.figures = std::move(answer.figures);
     computed.details = std::move(answer.details);
     computed.host_seconds = answer.host_seconds;
-    computed.host = request.host;
+    computed.host = answer.host.empty() ? request.host : answer.host;
     computed.finished = utc_now();
     const bool done = point.outcome == Outcome::done;
     // A failure may have to do with the host: the next call runs the point again.
@@ -90,8 +90,11 @@ ConfirmResult confirm_points(SweepStore& store, const ScenarioOptions& options, 
     ++result.computed;
     if (request.tick) static_cast<void>(request.tick(result.computed + result.known));
   };
-  callbacks.tick = [&](unsigned) { return request.tick && request.tick(result.computed + result.known); };
-  static_cast<void>(WorkerPool(request.pool).run(callbacks));
+  callbacks.ended = [&](std::vector<WorkerAnswer> answers) {
+    for (WorkerAnswer& answer : answers) ended(std::move(answer));
+  };
+  callbacks.tick = [&](u64) { return request.tick && request.tick(result.computed + result.known); };
+  static_cast<void>(request.launcher->run(callbacks));
   return result;
 }
 

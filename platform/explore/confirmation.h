@@ -7,15 +7,15 @@
 #include <vector>
 
 #include "platform/explore/store.h"
-#include "platform/explore/worker_pool.h"
+#include "platform/explore/task_launcher.h"
 
 namespace bvp {
 
 struct ConfirmRequest {
   std::vector<u64> points;  ///< numbers of points that ended well
   std::string fidelity = "cycle";
-  PoolOptions pool;
-  std::string host;  ///< what to record as the host of results
+  TaskLauncher* launcher = nullptr;  ///< runs the points
+  std::string host;                  ///< what to record as the host of results
   /// Called after each point with the number of those that have ended; and ten times a second. true: end.
   std::function<bool(std::size_t ended)> tick;
 };

@@ -31,6 +31,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t most_axes = 64;
 
+bool has_key(const YAML::Node& map, const char* key) {
+  return map.IsMap() && std::any_of(map.begin(), map.end(), [&](const auto& pair) {
+           return pair.first.IsScalar() && pair.first.Scalar() == key;
+         });
+}
+
 std::vector<std::string> split(const std::string& text, char at) {
   std::vector<std::string> parts;
   std::stringstream stream(text);
@@ -93,12 +99,8 @@ class Reader {
     const std::string text = read_input_stream(file, yaml_file_limit);
     const YAML::Node root = parse_yaml(text, label_, problems_);
     if (!root.IsMap()) return;
-    const auto has = [&](const char* key) {
-      return std::any_of(root.begin(), root.end(),
-                         [&](const auto& pair) { return pair.first.IsScalar() && pair.first.Scalar() == key; });
-    };
     definition_.name = fs::path(file).stem().string();
-    if (!has("axes") && !has("base")) {
+    if (!has_key(root, "axes") && !has_key(root, "base")) {
       definition_.base = arguments_.file;  // a scenario
       definition_.files[definition_.base] = file;
       return;
@@ -108,11 +110,13 @@ class Reader {
              {{"name", [&](const YAML::Node& node) { definition_.name = scalar(node, "name"); }},
               {"base", [&](const YAML::Node& node) { read_base(node); }},
               {"set", [&](const YAML::Node& node) { read_sets(node); }},
-              {"axes", [&](const YAML::Node& node) { read_axes(node); }},
+              {"axes", [&](const YAML::Node& node) { read_axes(node, "axes"); }},
+              {"workloads", [&](const YAML::Node& node) { read_axes(node, "workloads"); }},
               {"constraints", [&](const YAML::Node& node) { read_constraints(node); }},
               {"objectives", [&](const YAML::Node& node) { read_objectives(node); }},
               {"sampling", [&](const YAML::Node& node) { read_sampling(node); }}});
-    if (!has("base")) problems_.add(label_, "base", "is missing; expected the file or the name of a scenario");
+    if (!has_key(root, "base"))
+      problems_.add(label_, "base", "is missing; expected the file or the name of a scenario");
   }
 
   using Handlers = std::vector<std::pair<std::string, std::function<void(const YAML::Node&)>>>;
@@ -210,20 +214,21 @@ class Reader {
     definition_.sets = std::move(sets);
   }
 
-  void read_axes(const YAML::Node& node) {
-    for (const YAML::Node& entry : list(node, "axes")) read_axis(entry);
+  void read_axes(const YAML::Node& node, const std::string& name) {
+    for (const YAML::Node& entry : list(node, name)) read_axis(entry, name);
   }
 
-  void read_axis(const YAML::Node& node) {
+  void read_axis(const YAML::Node& node, const std::string& name) {
     Axis axis;
     axis.place = at(node);
+    axis.workload = name == "workloads";
     std::optional<YAML::Node> values, range, powers, log, linked, scenarios;
     const auto keep = [](std::optional<YAML::Node>& place) {
       return [&place](const YAML::Node& found) { place = found; };
     };
     std::string key;
-    read_map(node, "axes",
-             {{"key", [&](const YAML::Node& found) { key = scalar(found, "axes.key"); }},
+    read_map(node, name,
+             {{"key", [&](const YAML::Node& found) { key = scalar(found, name + ".key"); }},
               {"values", keep(values)},
               {"range", keep(range)},
               {"powers_of_two", keep(powers)},
@@ -234,19 +239,19 @@ class Reader {
                       static_cast<int>(powers.has_value()) + static_cast<int>(log.has_value()) +
                       static_cast<int>(linked.has_value()) + static_cast<int>(scenarios.has_value());
     if (kinds != 1) {
-      return problems_.add(axis.place, "axes",
+      return problems_.add(axis.place, name,
                            "found {} of values, range, powers_of_two, log, linked and scenario, expected one", kinds);
     }
     const bool needs_key = !linked && !scenarios;
     if (needs_key == key.empty()) {
-      return problems_.add(axis.place, "axes", "{}", needs_key ? "no key; expected key: KEY" : "has a key of its own");
+      return problems_.add(axis.place, name, "{}", needs_key ? "no key; expected key: KEY" : "has a key of its own");
     }
     if (linked) return read_linked(*linked, std::move(axis));
     axis.keys = {scenarios ? scenario_axis_key : key};
     const ParamBase* parameter = scenarios ? nullptr : find_parameter(tree_, key);
     try {
       if (values || scenarios) {
-        for (const YAML::Node& value : list(values ? *values : *scenarios, "axes.values")) {
+        for (const YAML::Node& value : list(values ? *values : *scenarios, name + ".values")) {
           axis.positions.push_back({text_of(value)});
         }
       } else {
@@ -347,6 +352,10 @@ class Reader {
   void add_axis(Axis axis) {
     if (axis.positions.empty() && !axis.range) {
       return problems_.add(axis.place, axis.name(), "the axis is empty; expected at least one value");
+    }
+    if (axis.workload && axis.range) {
+      return problems_.add(axis.place, axis.name(),
+                           "found a range of any number, expected values: each design runs all");
     }
     std::set<std::vector<std::string>> seen;
     for (const std::vector<std::string>& position : axis.positions) {
@@ -571,7 +580,7 @@ class Reader {
     }
     const PointSource source(definition_);
     bool varies = false;
-    for (std::size_t axis = 0; axis < definition_.axes.size(); ++axis) varies |= source.values_of(axis) != 1;
+    for (const u64 values : source.space()) varies |= values != 1;
     if (!varies) problems_.add(label_, "axes", "every axis has one value; a search needs one with more");
   }
 
@@ -638,6 +647,18 @@ ParamBase* find_parameter(const ParameterGroup& root, const std::string& key) {
   return group->find_parameter(key.substr(begin));
 }
 
+bool is_sweep_file(const std::string& file) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) return false;
+  try {
+    Problems problems;
+    const YAML::Node root = parse_yaml(read_input_stream(file, yaml_file_limit), file, problems);
+    return has_key(root, "axes") || has_key(root, "base");
+  } catch (const InputError&) {
+    return false;
+  }
+}
+
 SweepDefinition read_sweep(const SweepArguments& arguments, const ScenarioOptions& options) {
   return Reader(arguments, options).read();
 }
@@ -651,6 +672,7 @@ Json definition_json(const SweepDefinition& definition) {
     } else {
       entry["positions"] = axis.positions;
     }
+    if (axis.workload) entry["workload"] = true;
     axes.push_back(std::move(entry));
   }
   for (const Expression& constraint : definition.constraints) constraints.push_back(constraint.text());

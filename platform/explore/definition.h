@@ -30,6 +30,8 @@ struct Axis {
   std::vector<std::vector<std::string>> positions;  ///< each has one value, as text, for each key
   std::optional<Range> range;                       ///< for one key that is a number; there are no positions then
   std::string place;                                ///< for messages: "FILE:LINE:COLUMN" or the argument
+  /// Every design runs all its positions, and objectives are geometric means over them.
+  bool workload = false;
 
   [[nodiscard]] std::string name() const;
 };
@@ -79,6 +81,9 @@ struct SweepArguments {
 /// Reads a sweep and checks each key, each value by itself, each formula and the number of points.
 /// @throws InputError  naming every mistake, one a line, with its place
 [[nodiscard]] SweepDefinition read_sweep(const SweepArguments& arguments, const ScenarioOptions& options);
+
+/// Whether the file has the keys of a sweep and not those of a scenario; false if it cannot be read.
+[[nodiscard]] bool is_sweep_file(const std::string& file);
 
 /// Most points of a sweep.
 inline constexpr u64 most_points = 1'000'000;

@@ -358,6 +358,28 @@ std::optional<Value> evaluate(const Node& node, const Expression::Lookup& lookup
   return calculate(symbol.front(), as_number(values[0], symbol), as_number(values[1], symbol));
 }
 
+std::optional<double> shortfall_of(const Node& node, const Expression::Lookup& lookup) {
+  if (node.kind != Node::Kind::binary) return std::nullopt;
+  if (node.text == "and" || node.text == "or") {
+    const std::optional<double> first = shortfall_of(node.parts[0], lookup);
+    const std::optional<double> second = shortfall_of(node.parts[1], lookup);
+    if (!first || !second) return std::nullopt;
+    return node.text == "and" ? std::max(*first, *second) : std::min(*first, *second);
+  }
+  if (node.text != "<" && node.text != ">" && node.text != "<=" && node.text != ">=" && node.text != "==") {
+    return std::nullopt;
+  }
+  const std::optional<Value> holds = evaluate(node, lookup);
+  const std::optional<Value> left = evaluate(node.parts[0], lookup), right = evaluate(node.parts[1], lookup);
+  if (!holds || !left || !right) return std::nullopt;
+  if (std::get<bool>(*holds)) return 0;
+  const auto* const a = std::get_if<double>(&*left);
+  const auto* const b = std::get_if<double>(&*right);
+  if (a == nullptr || b == nullptr) return std::nullopt;
+  const double largest = std::max(std::abs(*a), std::abs(*b));
+  return largest > 0 ? std::abs(*a - *b) / largest : 0;
+}
+
 }  // namespace
 
 Expression::Expression(const std::string& text) : text_(text) {
@@ -379,6 +401,8 @@ std::optional<bool> Expression::holds(const Lookup& lookup) const {
   if (!value) return std::nullopt;
   return as_truth(*value, fmt::format("'{}'", text_));
 }
+
+std::optional<double> Expression::shortfall(const Lookup& lookup) const { return shortfall_of(*root_, lookup); }
 
 std::optional<double> Expression::number(const Lookup& lookup) const {
   const std::optional<Value> value = evaluate(lookup);

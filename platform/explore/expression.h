@@ -45,6 +45,10 @@ class Expression {
   /// The same where a truth value or a number is expected.
   [[nodiscard]] std::optional<bool> holds(const Lookup& lookup) const;
   [[nodiscard]] std::optional<double> number(const Lookup& lookup) const;
+  /// How far the formula is from holding: 0 if it does. Of a comparison of numbers, the part of the larger one by which
+  /// they would have to move; of `and` the largest of its parts, of `or` the smallest. nullopt: it is of another kind,
+  /// or a name has no value.
+  [[nodiscard]] std::optional<double> shortfall(const Lookup& lookup) const;
 
   struct Node;
 

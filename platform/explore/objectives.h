@@ -22,6 +22,8 @@ struct AnalysedPoint {
   std::string file;
   bool feasible = true;  ///< all constraints hold, also those over figures
   Costs costs;           ///< empty if an objective has no value
+  /// Of a design with workloads: the numbers of its points, of which it is the mean.
+  std::vector<u64> members;
 };
 
 /// The point with its figures; its costs are those of no objectives.

@@ -3,34 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "platform/config/describe_parameter.h"
 #include "platform/config/yaml_values.h"
 #include "platform/explore/estimates.h"
-#include "platform/run/machine.h"
-#include "platform/run/run.h"
-#include "platform/support/sha256.h"
 
 namespace bvp {
 namespace {
-
-/// Keys on which no figure depends. Files are in the key by their content.
-bool is_outside(const std::string& key) {
-  for (const char* outside : {"name", "record.tensors", "record.statistics", "record.trace", "record.trace_bytes",
-                              "record.vcd", "run.firmware", "run.weights", "run.input", "energy.profile"}) {
-    if (key == outside) return true;
-  }
-  return key.rfind("baselines.", 0) == 0;
-}
-
-void append_parameters(const ParameterGroup& group, const std::string& path, std::string& text) {
-  for (const ParamBase* parameter : group.parameters()) {
-    const std::string key = path + parameter->name();
-    if (!is_outside(key)) text += fmt::format("{}={}\n", key, value_text(parameter->value()));
-  }
-  for (const ParameterGroup* child : group.groups()) append_parameters(*child, path + child->name() + ".", text);
-}
 
 /// Whether the key may change the values of other keys.
 bool changes_others(const std::string& key) {
@@ -44,13 +22,25 @@ std::optional<ExpressionValue> expression_value_of(const ParamValue& value) {
   return ExpressionValue(std::get<std::string>(value));
 }
 
-}  // namespace
-
-std::string build_identity(const BuildInfo& build) {
-  std::string identity = fmt::format("{} {}", build.version, build.commit);
-  if (build.dirty || build.commit == "unknown") identity += " " + sha256_of_file("/proc/self/exe");
-  return identity;
+/// "estimate.area_mm2 is 41.2, soc.array.lanes is 32"
+std::string values_in(const Expression& formula, const Expression::Lookup& lookup) {
+  std::string text;
+  for (const std::string& name : formula.names()) {
+    const std::optional<ExpressionValue> value = lookup(name);
+    if (!value) continue;
+    if (!text.empty()) text += ", ";
+    if (const auto* number = std::get_if<double>(&*value)) {
+      text += fmt::format("{} is {:.6g}", name, *number);
+    } else if (const auto* word = std::get_if<std::string>(&*value)) {
+      text += fmt::format("{} is '{}'", name, *word);
+    } else {
+      text += fmt::format("{} is {}", name, std::get<bool>(*value));
+    }
+  }
+  return text;
 }
+
+}  // namespace
 
 std::string general_reason(const std::string& message, const std::string& file) {
   std::string line = message.substr(0, message.find('\n'));
@@ -68,7 +58,7 @@ std::optional<ExpressionValue> scenario_value(const Scenario& scenario, const st
 }
 
 PointPreparer::PointPreparer(const SweepDefinition& definition, const ScenarioOptions& options, const BuildInfo& build)
-    : definition_(definition), options_(options), build_(build_identity(build)) {
+    : definition_(definition), options_(options), keys_(build_identity(build)) {
   // Values of the wrong kind ("'a' < 3") show with the base.
   static_cast<void>(broken_constraint({}));
 }
@@ -140,14 +130,16 @@ PreparedPoint PointPreparer::prepare(const SweepPoint& point) {
       prepared.overrides.push_back(value);
     }
   }
-  const auto exclude = [&](const Expression& constraint) {
+  const auto exclude = [&](const Expression& constraint, const Expression::Lookup& lookup) {
     prepared.state = PreparedPoint::State::excluded;
     prepared.reason = constraint.text();
+    prepared.shortfall = constraint.shortfall(lookup);
+    prepared.values = values_in(constraint, lookup);
   };
   // The base is a mark beside the points, whether it meets the constraints or not.
   if (point.number != 0) {
     if (const Expression* broken = broken_constraint(point)) {
-      exclude(*broken);
+      exclude(*broken, [&](const std::string& name) { return key_value(point, name); });
       return prepared;
     }
   }
@@ -159,10 +151,10 @@ PreparedPoint PointPreparer::prepare(const SweepPoint& point) {
     };
     for (const Expression& constraint : definition_.constraints) {
       if (point.number == 0 || constraint.holds(lookup).value_or(true)) continue;
-      exclude(constraint);
+      exclude(constraint, lookup);
       return prepared;
     }
-    prepared.key = content_key(*scenario);
+    prepared.key = keys_.of(*scenario);
   } catch (const InputError& error) {
     prepared.state = PreparedPoint::State::refused;
     prepared.reason = general_reason(error.what(), prepared.file);
@@ -177,40 +169,12 @@ PreparedPoint PointPreparer::prepare_run(const std::string& file, const std::vec
   prepared.file = file;
   prepared.overrides = overrides;
   try {
-    prepared.key = content_key(*read(prepared));
+    prepared.key = keys_.of(*read(prepared));
   } catch (const InputError& error) {
     prepared.state = PreparedPoint::State::refused;
     prepared.reason = general_reason(error.what(), file);
   }
   return prepared;
-}
-
-std::string PointPreparer::content_key(const Scenario& scenario) {
-  std::string text = "point 1\nbuild " + build_ + "\n";
-  append_parameters(scenario, "", text);
-  for (std::size_t i = 0; i < scenario.layers.size(); ++i) {
-    append_parameters(*scenario.layers[i], fmt::format("network.layers.{}.", i), text);
-  }
-  text += fmt::format("energy.profile={}\n", energy_profile(scenario));
-  const std::array<std::pair<const char*, std::filesystem::path>, 5> files{{{"firmware", firmware_of(scenario)},
-                                                                            {"weights", scenario.run.weights.get()},
-                                                                            {"input", scenario.run.input.get()},
-                                                                            {"energy", energy_table_file(scenario)},
-                                                                            {"area", area_table_file()}}};
-  for (const auto& [what, file] : files) text += fmt::format("{} {}\n", what, file.empty() ? "" : hash_of(file));
-  return sha256_of(text);
-}
-
-const std::string& PointPreparer::hash_of(const std::filesystem::path& file) {
-  std::string& hash = hashes_[file.string()];
-  if (hash.empty()) {
-    try {
-      hash = sha256_of_file(file);
-    } catch (const std::runtime_error& error) {
-      throw InputError(error.what());
-    }
-  }
-  return hash;
 }
 
 }  // namespace bvp

@@ -2,15 +2,14 @@
 // What is done with a point before it runs: constraints, reading of its scenario, and the key of its content.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "platform/explore/content_key.h"
 #include "platform/explore/definition.h"
 #include "platform/explore/point_source.h"
-#include "platform/report/provenance.h"
 
 namespace bvp {
 
@@ -21,7 +20,11 @@ struct PreparedPoint {
     refused,   ///< no scenario: the values exclude each other
   };
   State state = State::ready;
-  std::string reason;               ///< of the other two, in words that are equal for equal reasons
+  std::string reason;  ///< of the other two, in words that are equal for equal reasons
+  /// Of an excluded one: how far its constraint is from holding, if that is a number, and the values in it:
+  /// "estimate.area_mm2 is 41.2".
+  std::optional<double> shortfall;
+  std::string values;
   std::string file;                 ///< of the scenario
   std::vector<Override> overrides;  ///< all: what the sweep sets and what the point sets
   /// SHA-256 of all that the result depends on: build, parameters, network, and the content of files.
@@ -43,19 +46,13 @@ class PointPreparer {
   [[nodiscard]] std::optional<ExpressionValue> key_value(const SweepPoint& point, const std::string& name);
   [[nodiscard]] const Scenario* scenario_of_presets(const SweepPoint& point);
   [[nodiscard]] std::unique_ptr<Scenario> read(const PreparedPoint& point) const;
-  [[nodiscard]] std::string content_key(const Scenario& scenario);
-  [[nodiscard]] const std::string& hash_of(const std::filesystem::path& file);
 
   const SweepDefinition& definition_;
   const ScenarioOptions& options_;
-  std::string build_;
+  ContentKeys keys_;
   /// Scenarios with the values of those axes alone that change other keys (presets, a memory standard).
   std::map<std::string, std::unique_ptr<Scenario>> scenarios_;
-  std::map<std::string, std::string> hashes_;  // by path
 };
-
-/// What identifies the build in keys: its commit; where files differed from it, the hash of the executable as well.
-[[nodiscard]] std::string build_identity(const BuildInfo& build);
 
 /// The value of a key of a scenario; nullopt if there is no such key.
 [[nodiscard]] std::optional<ExpressionValue> scenario_value(const Scenario& scenario, const std::string& key);

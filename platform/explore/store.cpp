@@ -15,6 +15,7 @@
 #include "platform/support/input_error.h"
 #include "platform/support/json_text.h"
 #include "platform/support/output_file.h"
+#include "platform/support/shell_word.h"
 
 namespace bvp {
 namespace {
@@ -143,15 +144,6 @@ std::string overrides_text(const StoredPoint& point) {
   return compact(overrides);
 }
 
-/// Quotes a word for a POSIX shell, where it needs it.
-std::string quoted(const std::string& word) {
-  constexpr const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+:,@%";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-  return text + "'";
-}
-
 /// Whether a definition in a file of a stranger has the members that definition_json() writes and that readers rely on.
 bool is_definition(const Json& json) {
   const auto has = [](const Json& object, const char* key, auto is) { return object.contains(key) && is(object[key]); };
@@ -229,6 +221,8 @@ class Connection {
   }
   /// All that `change` does, or nothing if it throws.
   void transaction(const std::function<void()>& change) const {
+    // Within another one it is a part of that.
+    if (sqlite3_get_autocommit(database_) == 0) return change();
     run("BEGIN IMMEDIATE");
     try {
       change();
@@ -315,9 +309,9 @@ bool is_failure(Outcome outcome) {
 }
 
 std::string command_of(const StoredPoint& point) {
-  std::string command = "butterfly-vp run " + quoted(point.file);
+  std::string command = "butterfly-vp run " + shell_word(point.file);
   for (const Override& override : point.overrides) {
-    command += " --set " + quoted(override.key + "=" + override.value);
+    command += " --set " + shell_word(override.key + "=" + override.value);
   }
   return command;
 }
@@ -495,6 +489,8 @@ void SweepStore::record(const std::vector<StoredPoint>& points, const std::optio
     }
   });
 }
+
+void SweepStore::together(const std::function<void()>& change) { implementation_->connection.transaction(change); }
 
 void SweepStore::record_confirmation(const StoredPoint& point, const std::optional<StoredResult>& result) {
   const Connection& connection = implementation_->connection;

@@ -11,7 +11,7 @@
 #include "platform/explore/definition.h"
 #include "platform/explore/preparer.h"
 #include "platform/explore/store.h"
-#include "platform/explore/worker_pool.h"
+#include "platform/explore/task_launcher.h"
 
 namespace bvp {
 
@@ -20,7 +20,7 @@ struct SweepProgress {
   std::map<Outcome, u64> ended;
   u64 computed = 0;  ///< by this process
   u64 reused = 0;    ///< from the same content in this sweep or another one
-  unsigned running = 0;
+  u64 running = 0;
   double seconds = 0;  ///< since the beginning of this process's part
   std::string best;    ///< what the first objective has reached so far: "time_s 1.23e-05 at point 17"; empty: nothing
 
@@ -29,7 +29,7 @@ struct SweepProgress {
 };
 
 struct SweepRequest {
-  PoolOptions pool;
+  TaskLauncher* launcher = nullptr;          ///< runs the points
   std::vector<std::filesystem::path> reuse;  ///< directories of other sweeps whose results are taken over
   std::string host;                          ///< what to record as the host of results
   /// Called ten times a second; true ends the sweep, and what was recorded stays.
@@ -39,6 +39,10 @@ struct SweepRequest {
 /// @return the state in the end; fewer points have ended than there are if tick() has ended it
 SweepProgress run_sweep(const SweepDefinition& definition, const ScenarioOptions& options, const BuildInfo& build,
                         SweepStore& store, const SweepRequest& request);
+
+/// Takes results over that jobs of a cluster have left and no process has recorded (slurm.h).
+/// @return how many
+u64 record_left_answers(SweepStore& store, const std::filesystem::path& spool, const std::string& host);
 
 /// What a sweep would do.
 struct SweepPlan {

@@ -73,6 +73,12 @@ Json sweep_schema() {
        {"set",
         {{"type", "object"}, {"description", "Keys of the scenario that all points set, in full: run.data: false"}}},
        {"axes", {{"type", "array"}, {"items", axis_schema()}, {"description", "What varies"}}},
+       {"workloads",
+        {{"type", "array"},
+         {"items", axis_schema()},
+         {"description",
+          "Axes of which every design runs all combinations: networks, methods. Objectives are geometric "
+          "means over them"}}},
        {"constraints", texts("Formulas that must hold, over keys of the scenario, estimates and figures of a run: "
                              "estimate.area_mm2 < 40")},
        {"objectives",

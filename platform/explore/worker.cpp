@@ -2,6 +2,7 @@
 #include "platform/explore/worker.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <thread>
 
 #include "platform/explore/figure_values.h"
 #include "platform/run/run.h"
@@ -56,10 +58,15 @@ bool write_all(int descriptor, const std::string& text) {
   return true;
 }
 
-void run_point(const WorkerTask& task, const ScenarioOptions& options, WorkerAnswer& answer) {
+void run_point(const WorkerTask& task, const ScenarioOptions& options, ContentKeys* keys, WorkerAnswer& answer) {
   ScenarioOptions with_values = options;
   with_values.overrides = task.overrides;
   const std::unique_ptr<Scenario> scenario = read_scenario(task.file, with_values);
+  if (keys != nullptr && !task.key.empty() && keys->of(*scenario) != task.key) {
+    throw std::runtime_error(
+        "this host has other files (scenario, firmware, weights, tables) than the host of the sweep; expected the "
+        "same");
+  }
   const RunResult result = run_scenario(*scenario, {});
   const PointFigures figures = point_figures(result);
   answer.outcome = result.passed() ? Outcome::done : Outcome::failed;
@@ -73,7 +80,9 @@ void run_point(const WorkerTask& task, const ScenarioOptions& options, WorkerAns
 std::string task_text(const WorkerTask& task) {
   Json overrides = Json::array();
   for (const Override& override : task.overrides) overrides.push_back({override.key, override.value});
-  return json_text(Json{{"id", task.id}, {"file", task.file}, {"overrides", std::move(overrides)}}, -1);
+  Json json{{"id", task.id}, {"file", task.file}, {"overrides", std::move(overrides)}};
+  if (!task.key.empty()) json["key"] = task.key;
+  return json_text(json, -1);
 }
 
 WorkerTask read_task(const std::string& line) {
@@ -84,6 +93,7 @@ WorkerTask read_task(const std::string& line) {
   for (const Json& pair : json.at("overrides")) {
     task.overrides.push_back({pair.at(0).get<std::string>(), pair.at(1).get<std::string>(), {}});
   }
+  task.key = json.value("key", "");
   return task;
 }
 
@@ -105,7 +115,7 @@ WorkerAnswer read_answer(const std::string& head, std::string figures, std::stri
   WorkerAnswer answer;
   answer.id = json.at("id").get<u64>();
   const auto outcome = json.at("outcome").get<std::string>();
-  for (const Outcome known : {Outcome::done, Outcome::failed, Outcome::refused}) {
+  for (const Outcome known : {Outcome::done, Outcome::failed, Outcome::crashed, Outcome::timed_out, Outcome::refused}) {
     if (outcome == outcome_name(known)) answer.outcome = known;
   }
   answer.reason = json.at("reason").get<std::string>();
@@ -115,12 +125,12 @@ WorkerAnswer read_answer(const std::string& head, std::string figures, std::stri
   return answer;
 }
 
-WorkerAnswer simulate_point(const WorkerTask& task, const ScenarioOptions& options) {
+WorkerAnswer simulate_point(const WorkerTask& task, const ScenarioOptions& options, ContentKeys* keys) {
   WorkerAnswer answer;
   answer.id = task.id;
   const auto begin = std::chrono::steady_clock::now();
   try {
-    run_point(task, options, answer);
+    run_point(task, options, keys, answer);
   } catch (const InputError& error) {
     answer.outcome = Outcome::refused;
     answer.reason = error.what();
@@ -132,11 +142,24 @@ WorkerAnswer simulate_point(const WorkerTask& task, const ScenarioOptions& optio
   return answer;
 }
 
-int serve_points(int in, int out, const ScenarioOptions& options) {
-  if (!write_all(out, std::string(worker_greeting) + "\n")) return 1;
-  Lines lines(in);
+std::string worker_greeting(const std::string& build) { return build.empty() ? "ready" : "ready " + build; }
+
+int serve_points(const WorkerService& service, const ScenarioOptions& options) {
+  if (service.ends_with_input) {
+    std::thread([in = service.in] {
+      // It sees the end of the input also while lines of it have not been read.
+      pollfd watched{in, POLLRDHUP, 0};
+      while (poll(&watched, 1, -1) <= 0) continue;
+      _exit(0);
+    }).detach();
+  }
+  if (!write_all(service.out, worker_greeting(service.identifies ? service.build : "") + "\n")) return 1;
+  ContentKeys keys(service.build);
+  Lines lines(service.in);
   for (std::string line; lines.next(line);) {
-    if (!write_all(out, answer_text(simulate_point(read_task(line), options)))) return 1;
+    if (!write_all(service.out,
+                   answer_text(simulate_point(read_task(line), options, service.checks_files ? &keys : nullptr))))
+      return 1;
   }
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "platform/explore/content_key.h"
 #include "platform/explore/store.h"
 #include "platform/scenario/scenario.h"
 
@@ -15,6 +16,9 @@ struct WorkerTask {
   u64 id = 0;
   std::string file;
   std::vector<Override> overrides;
+  /// Of the result. A worker on another host refuses the point if its own files and build give another one; empty: it
+  /// does not look.
+  std::string key;
 };
 
 /// What comes back.
@@ -24,10 +28,11 @@ struct WorkerAnswer {
   std::string reason;
   double host_seconds = 0;
   std::string figures, details;  ///< JSON texts; empty if the point was refused
+  std::string host;              ///< where it ran; empty: on the host of the sweep
 };
 
-/// The first line of a worker.
-inline constexpr const char* worker_greeting = "ready";
+/// The first line of a worker. @param build  what identifies the build, of a worker on another host
+[[nodiscard]] std::string worker_greeting(const std::string& build = {});
 
 // One task is a line; one answer is three lines: the answer's head, the figures, the details.
 [[nodiscard]] std::string task_text(const WorkerTask& task);
@@ -37,10 +42,20 @@ inline constexpr const char* worker_greeting = "ready";
 [[nodiscard]] WorkerAnswer read_answer(const std::string& head, std::string figures, std::string details);
 
 /// Simulates one point. Writes no files: what the scenario asks to record as files is left out.
-[[nodiscard]] WorkerAnswer simulate_point(const WorkerTask& task, const ScenarioOptions& options);
+/// @param keys  computes the key of a task that has one
+[[nodiscard]] WorkerAnswer simulate_point(const WorkerTask& task, const ScenarioOptions& options,
+                                          ContentKeys* keys = nullptr);
 
-/// Answers tasks that come from descriptor `in` to descriptor `out` until `in` ends.
+struct WorkerService {
+  int in = 0, out = 1;           ///< descriptors of tasks and of answers
+  std::string build;             ///< what identifies the build
+  bool identifies = false;       ///< says it in its first line
+  bool checks_files = false;     ///< refuses tasks whose key is not that of its own files
+  bool ends_with_input = false;  ///< ends at once when `in` ends, also within a point: nobody waits for its answer
+};
+
+/// Answers tasks until their input ends.
 /// @return 0; 1 if a task could not be read or an answer not be written
-int serve_points(int in, int out, const ScenarioOptions& options);
+int serve_points(const WorkerService& service, const ScenarioOptions& options);
 
 }  // namespace bvp

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio.hpp>
 #include <boost/process.hpp>
@@ -15,8 +16,10 @@
 #include <csignal>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 
 #include "platform/support/printable.h"
 
@@ -39,17 +42,13 @@ std::string end_text(int status) {
   if (WIFSIGNALED(status)) {
     return fmt::format("ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
   }
-  return fmt::format("ended with exit code {}", WEXITSTATUS(status));
-}
-
-/// The last line of what a worker has written to its standard error.
-std::string last_line(const std::string& text) {
-  std::size_t end = text.find_last_not_of(" \n");
-  if (end == std::string::npos) return {};
-  const std::size_t before = text.rfind('\n', end);
-  const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-  constexpr std::size_t longest = 200;
-  return printable(std::string_view(text).substr(begin, end + 1 - begin), longest);
+  // A shell on another host says by such a code that a signal has ended the worker.
+  constexpr int code_of_signals = 128, most_signals = 64;
+  const int code = WEXITSTATUS(status);
+  if (code > code_of_signals && code <= code_of_signals + most_signals) {
+    return fmt::format("ended by signal {} ({})", code - code_of_signals, strsignal(code - code_of_signals));
+  }
+  return fmt::format("ended with exit code {}", code);
 }
 
 class Pool;
@@ -57,7 +56,7 @@ class Pool;
 /// One process and its three pipes.
 class Worker {
  public:
-  Worker(Pool& pool, asio::io_context& io, const std::vector<std::string>& command);
+  Worker(Pool& pool, asio::io_context& io, const PoolHost& host);
   ~Worker() { end(); }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -66,8 +65,10 @@ class Worker {
   [[nodiscard]] bool busy() const { return task_.has_value(); }
   [[nodiscard]] bool ready() const { return ready_; }
   [[nodiscard]] u64 done() const { return done_; }
-  /// Ends the process at once. @return how it has ended, for people
-  std::string end();
+  /// Ends the process at once. @return its wait status
+  int end();
+  /// Waits for its end for a moment first: the exit code says what was lost.
+  int end_by_itself();
   [[nodiscard]] const WorkerTask& task() const { return *task_; }
   [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
   [[nodiscard]] const std::string& said() const { return said_; }
@@ -80,6 +81,7 @@ class Worker {
   void read_line(const std::function<void(std::string)>& then);
 
   Pool& pool_;
+  const std::string greeting_, host_;
   process::async_pipe to_, from_, errors_;
   process::child child_;
   asio::streambuf received_;
@@ -90,14 +92,19 @@ class Worker {
   Clock::time_point begin_;
   u64 done_ = 0;
   bool ready_ = false, ended_ = false;
-  std::string end_text_;
+  int status_ = 0;
 };
 
 class Pool {
  public:
-  explicit Pool(PoolOptions options) : options_(std::move(options)), timer_(io_), workers_(options_.jobs) {}
+  explicit Pool(PoolOptions options) : options_(std::move(options)), timer_(io_) {
+    for (const PoolHost& host : options_.hosts) {
+      hosts_.push_back({&host});
+      for (unsigned i = 0; i < host.jobs; ++i) places_.push_back({hosts_.size() - 1, nullptr});
+    }
+  }
 
-  bool run(const PoolCallbacks& callbacks) {
+  bool run(const LauncherCallbacks& callbacks) {
     callbacks_ = &callbacks;
     dry_ = false;
     io_.restart();
@@ -109,65 +116,111 @@ class Pool {
 
   void answered(Worker& worker, WorkerAnswer answer) {
     if (stopped_) return;
-    barren_ = 0;
+    Place& place = place_of(worker);
+    hosts_[place.host].barren = 0;
     // The next task goes out before this answer is stored, so that the worker does not wait.
-    const auto place = place_of(worker);
-    if (worker.done() >= options_.tasks_of_worker) replace(*place);
-    feed(*place);
-    callbacks_->ended(std::move(answer));
+    if (worker.done() >= options_.tasks_of_worker) replace(place);
+    feed(place);
+    report(std::move(answer));
     asio::post(io_, [this] { fill_queue(); });
   }
 
-  /// The worker's output has ended: so has the worker.
+  /// The worker's output has ended: so has the worker, or the connection to it.
   void lost(Worker& worker) {
     if (stopped_) return;
-    const auto place = place_of(worker);
-    const std::string how = worker.end();
-    const std::string said = last_line(worker.said());
-    const std::string reason = fmt::format("the worker {}{}{}", how, said.empty() ? "" : ": ", said);
-    const bool had_task = worker.busy();
-    WorkerAnswer answer;
-    if (had_task) {
-      answer.id = worker.task().id;
-      answer.outcome = Outcome::crashed;
-      answer.reason = reason;
-      answer.host_seconds = worker.seconds();
+    Place& place = place_of(worker);
+    Host& host = hosts_[place.host];
+    const int status = host.given->lost ? worker.end_by_itself() : worker.end();
+    const std::string said = last_line_of(worker.said());
+    const std::string reason = fmt::format("the worker {}{}{}", end_text(status), said.empty() ? "" : ": ", said);
+    const bool is_barren = !worker.ready();
+    const bool lost_connection = host.given->lost && (!WIFEXITED(status) || WEXITSTATUS(status) == *host.given->lost);
+    std::optional<WorkerAnswer> answer;
+    if (worker.busy()) {
+      const bool again = is_barren || (lost_connection && losses_[worker.task().id]++ < options_.retries);
+      if (again) {
+        queue_.push_front(worker.task());
+      } else {
+        answer.emplace();
+        answer->id = worker.task().id;
+        answer->outcome = Outcome::crashed;
+        answer->reason = reason;
+        answer->host_seconds = worker.seconds();
+        answer->host = host.given->name;
+      }
     }
-    if (!worker.ready()) {
-      if (had_task) queue_.push_front(worker.task());
-      replace(*place);
-      constexpr unsigned most_barren = 10;
-      if (++barren_ < most_barren) return feed(*place);
-      stop();
-      throw std::runtime_error(fmt::format(
-          "{} workers one after the other ended before they were ready; the last one: {}", barren_, reason));
+    replace(place);
+    if (is_barren || lost_connection) {
+      count_barren(host, reason);
+      // A connection that could not be made now can perhaps be made later: not at once.
+      if (host.given->lost) {
+        if (answer) report(std::move(*answer));
+        return;
+      }
     }
-    replace(*place);
-    feed(*place);
-    if (had_task) callbacks_->ended(std::move(answer));
+    feed(place);
+    if (answer) report(std::move(*answer));
   }
 
   asio::io_context& io() { return io_; }
 
  private:
-  using Place = std::unique_ptr<Worker>;
+  struct Host {
+    const PoolHost* given = nullptr;
+    unsigned barren = 0;  // workers one after the other that ended before they had done anything
+    bool given_up = false;
+    Clock::time_point not_before{};  // no worker starts before
+  };
+  struct Place {
+    std::size_t host;  // index
+    std::unique_ptr<Worker> worker;
+  };
 
-  Place* place_of(const Worker& worker) {
-    for (Place& place : workers_) {
-      if (place.get() == &worker) return &place;
+  void report(WorkerAnswer answer) {
+    losses_.erase(answer.id);
+    std::vector<WorkerAnswer> answers;
+    answers.push_back(std::move(answer));
+    callbacks_->ended(std::move(answers));
+  }
+
+  /// @throws std::runtime_error  the host was the last one
+  void count_barren(Host& host, const std::string& reason) {
+    constexpr unsigned most_barren = 10;
+    constexpr std::chrono::seconds pause{1};
+    if (host.given->lost) host.not_before = Clock::now() + pause;
+    if (host.given_up || ++host.barren < most_barren) return;
+    host.given_up = true;
+    const std::string of_host = host.given->name.empty() ? "" : " on " + host.given->name;
+    const std::string text =
+        fmt::format("{} workers{} one after the other ended before they had done anything; the last one: {}",
+                    host.barren, of_host, reason);
+    for (Place& place : places_) {
+      if (hosts_[place.host].given == host.given && place.worker && !place.worker->busy()) replace(place);
+    }
+    if (std::any_of(hosts_.begin(), hosts_.end(), [](const Host& other) { return !other.given_up; })) {
+      if (options_.warn) options_.warn(text + "; the sweep goes on without it");
+      return;
+    }
+    stop();
+    throw std::runtime_error(text);
+  }
+
+  Place& place_of(const Worker& worker) {
+    for (Place& place : places_) {
+      if (place.worker.get() == &worker) return place;
     }
     throw std::logic_error("an answer of a worker that is gone");
   }
 
   /// A worker is destroyed later, outside of its own callbacks.
   void replace(Place& place) {
-    if (!place) return;
-    place->end();
-    gone_.push_back(std::move(place));
+    if (!place.worker) return;
+    place.worker->end();
+    gone_.push_back(std::move(place.worker));
   }
 
   void fill_queue() {
-    while (!stopped_ && !dry_ && queue_.size() < options_.jobs) {
+    while (!stopped_ && !dry_ && queue_.size() < places_.size()) {
       std::optional<WorkerTask> task = callbacks_->next();
       if (task) {
         queue_.push_back(std::move(*task));
@@ -175,7 +228,7 @@ class Pool {
         dry_ = true;
       }
     }
-    for (Place& place : workers_) feed(place);
+    for (Place& place : places_) feed(place);
     if (has_ended()) io_.stop();
   }
 
@@ -183,30 +236,35 @@ class Pool {
   [[nodiscard]] bool has_ended() const { return dry_ && queue_.empty() && running() == 0; }
 
   void feed(Place& place) {
-    if (stopped_ || queue_.empty() || (place && place->busy())) return;
-    if (!place) place = std::make_unique<Worker>(*this, io_, options_.command);
-    place->give(std::move(queue_.front()));
+    const Host& host = hosts_[place.host];
+    if (stopped_ || queue_.empty() || (place.worker && place.worker->busy())) return;
+    if (!place.worker) {
+      if (host.given_up || Clock::now() < host.not_before) return;
+      place.worker = std::make_unique<Worker>(*this, io_, *host.given);
+    }
+    place.worker->give(std::move(queue_.front()));
     queue_.pop_front();
   }
 
-  [[nodiscard]] unsigned running() const {
-    unsigned count = 0;
-    for (const Place& place : workers_) count += place && place->busy() ? 1 : 0;
+  [[nodiscard]] u64 running() const {
+    u64 count = 0;
+    for (const Place& place : places_) count += place.worker && place.worker->busy() ? 1 : 0;
     return count;
   }
 
   void watch() {
     if (stopped_) return;
     gone_.clear();
-    for (Place& place : workers_) {
-      if (!place || !place->busy() || place->seconds() < options_.timeout_s) continue;
+    for (Place& place : places_) {
+      if (!place.worker || !place.worker->busy() || place.worker->seconds() < options_.timeout_s) continue;
       WorkerAnswer answer;
-      answer.id = place->task().id;
+      answer.id = place.worker->task().id;
       answer.outcome = Outcome::timed_out;
-      answer.host_seconds = place->seconds();
+      answer.host_seconds = place.worker->seconds();
       answer.reason = fmt::format("took more than {:g} s", options_.timeout_s);
+      answer.host = hosts_[place.host].given->name;
       replace(place);
-      callbacks_->ended(std::move(answer));
+      report(std::move(answer));
     }
     fill_queue();
     const bool asked_to_stop = callbacks_->tick(running());
@@ -223,25 +281,27 @@ class Pool {
   }
 
   void stop() {
-    for (Place& place : workers_) {
-      if (place) place->end();
+    for (Place& place : places_) {
+      if (place.worker) place.worker->end();
     }
     io_.stop();
   }
 
   const PoolOptions options_;
-  const PoolCallbacks* callbacks_ = nullptr;  // of the present run
+  const LauncherCallbacks* callbacks_ = nullptr;  // of the present run
   asio::io_context io_;
   asio::steady_timer timer_;
-  std::vector<Place> workers_;
-  std::vector<Place> gone_;
+  std::vector<Host> hosts_;
+  std::vector<Place> places_;
+  std::vector<std::unique_ptr<Worker>> gone_;
   std::deque<WorkerTask> queue_;
+  std::map<u64, unsigned> losses_;  // of tasks whose connection was lost, by id
   bool dry_ = false, stopped_ = false;
-  unsigned barren_ = 0;  // workers one after the other that ended before they were ready
 };
 
-Worker::Worker(Pool& pool, asio::io_context& io, const std::vector<std::string>& command)
-    : pool_(pool), to_(io), from_(io), errors_(io) {
+Worker::Worker(Pool& pool, asio::io_context& io, const PoolHost& host)
+    : pool_(pool), greeting_(host.greeting), host_(host.name), to_(io), from_(io), errors_(io) {
+  const std::vector<std::string>& command = host.command;
   for (process::async_pipe* pipe : {&to_, &from_, &errors_}) close_on_exec(*pipe);
   const pid_t parent = getpid();
   // Signals from the terminal reach all processes of the group; only the parent is to answer them.
@@ -250,14 +310,21 @@ Worker::Worker(Pool& pool, asio::io_context& io, const std::vector<std::string>&
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
   };
+  const bool is_path = command.front().find('/') != std::string::npos;
+  const boost::filesystem::path program =
+      is_path ? boost::filesystem::path(command.front()) : process::search_path(command.front());
+  if (program.empty()) throw std::runtime_error(fmt::format("there is no command {}", command.front()));
   std::error_code error;
-  child_ = process::child(command.front(), process::args(std::vector<std::string>(command.begin() + 1, command.end())),
+  child_ = process::child(program, process::args(std::vector<std::string>(command.begin() + 1, command.end())),
                           process::std_in<to_, process::std_out> from_, process::std_err > errors_, error,
                           process::extend::on_exec_setup = prepare);
   if (error) throw std::runtime_error(fmt::format("a worker cannot be started: {}", error.message()));
   read_line([this](const std::string& line) {
-    ready_ = line == worker_greeting;
-    if (!ready_) return pool_.lost(*this);
+    ready_ = line == greeting_;
+    if (!ready_) {
+      said_ += fmt::format("\nfound '{}', expected '{}': the same build on all hosts\n", line, greeting_);
+      return pool_.lost(*this);
+    }
     read_head();
   });
   listen();
@@ -272,16 +339,25 @@ void Worker::give(WorkerTask task) {
   });
 }
 
-std::string Worker::end() {
-  if (ended_) return end_text_;
+int Worker::end_by_itself() {
+  constexpr std::chrono::milliseconds patience{500}, step{10};
+  siginfo_t info{};
+  for (auto waited = step; !ended_ && waited < patience; waited += step) {
+    if (waitid(P_PID, static_cast<id_t>(child_.id()), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0)
+      break;
+    std::this_thread::sleep_for(step);
+  }
+  return end();
+}
+
+int Worker::end() {
+  if (ended_) return status_;
   ended_ = true;
   const pid_t id = child_.id();
   // It does nothing to a worker that has ended by itself.
   kill(id, SIGKILL);
-  int status = 0;
-  while (waitpid(id, &status, 0) < 0 && errno == EINTR) continue;
+  while (waitpid(id, &status_, 0) < 0 && errno == EINTR) continue;
   child_.detach();
-  end_text_ = end_text(status);
   to_.close();
   // What it has said last is still in the pipe.
   const int errors = errors_.native_source();
@@ -292,7 +368,7 @@ std::string Worker::end() {
   }
   errors_.close();
   from_.close();
-  return end_text_;
+  return status_;
 }
 
 void Worker::read_line(const std::function<void(std::string)>& then) {
@@ -317,6 +393,7 @@ void Worker::read_figures(const std::string& head) {
 void Worker::read_details(const std::string& head, const std::string& figures) {
   read_line([this, head, figures](std::string details) {
     WorkerAnswer answer = read_answer(head, figures, std::move(details));
+    answer.host = host_;
     task_.reset();
     ++done_;
     read_head();
@@ -345,6 +422,6 @@ WorkerPool::WorkerPool(PoolOptions options) : implementation_(std::make_unique<I
 
 WorkerPool::~WorkerPool() = default;
 
-bool WorkerPool::run(const PoolCallbacks& callbacks) { return implementation_->run(callbacks); }
+bool WorkerPool::run(const LauncherCallbacks& callbacks) { return implementation_->run(callbacks); }
 
 }  // namespace bvp

@@ -8,42 +8,42 @@
 #include <string>
 #include <vector>
 
-#include "platform/explore/worker.h"
+#include "platform/explore/task_launcher.h"
 
 namespace bvp {
 
+/// A host and what starts a worker on it.
+struct PoolHost {
+  std::string name;                  ///< empty: this host
+  unsigned jobs = 1;                 ///< workers at a time
+  std::vector<std::string> command;  ///< the executable and its arguments
+  std::string greeting = worker_greeting();
+  /// Exit code of the command if the connection was lost, and not the worker; nullopt: there is no connection.
+  std::optional<int> lost;
+};
+
 struct PoolOptions {
-  unsigned jobs = 1;
+  std::vector<PoolHost> hosts;
   /// Seconds that a task may take; its worker is then ended.
   double timeout_s = 3600;
   /// After so many tasks a worker is replaced, so that its memory stays bounded.
   u64 tasks_of_worker = 1000;
-  std::vector<std::string> command;  ///< the executable and its arguments
+  /// How often a task runs again whose connection was lost; after that it counts as crashed.
+  unsigned retries = 3;
+  std::function<void(const std::string&)> warn;  ///< takes sentences for the user; may be empty
 };
 
-struct PoolCallbacks {
-  /// The next task; nullopt: there is none left. It is asked for a task ahead while all workers are busy.
-  std::function<std::optional<WorkerTask>()> next;
-  /// A task has ended. Each is reported once.
-  std::function<void(WorkerAnswer)> ended;
-  /// Called ten times a second with the number of tasks that run; true: end all workers at once and return.
-  std::function<bool(unsigned running)> tick;
-};
-
-/// Worker processes; they start when there is something to do and wait for more afterwards.
-class WorkerPool {
+/// Worker processes; they start when there is something to do and wait for more afterwards. A host whose workers end
+/// again and again before they have done anything is given up; so is the sweep, if it was the last one.
+class WorkerPool : public TaskLauncher {
  public:
   explicit WorkerPool(PoolOptions options);
   /// Ends the workers.
-  ~WorkerPool();
+  ~WorkerPool() override;
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Hands tasks to workers until there are none left and all have ended. A worker that crashes, or that is ended
-  /// because its task takes too long, costs this task and is replaced. May be called again for further tasks.
-  /// @return false: tick() has ended it, and there is nothing to call any more
-  /// @throws std::runtime_error  workers cannot be started, or end before they have done anything
-  bool run(const PoolCallbacks& callbacks);
+  bool run(const LauncherCallbacks& callbacks) override;
 
  private:
   class Implementation;

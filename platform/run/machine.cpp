@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "platform/power/dram_prices.h"
 #include "platform/support/input_error.h"
@@ -72,11 +75,37 @@ std::filesystem::path area_table_file() {
   return *table;
 }
 
+namespace {
+
+/// The table of a file. A worker of a sweep needs the same one for every point: it is read again only if the file has
+/// another size or time of change than the last time.
+template <class Table>
+Table load_table(const std::filesystem::path& file) {
+  struct Known {
+    std::filesystem::file_time_type changed;
+    std::uintmax_t size;
+    Table table;
+  };
+  static std::map<std::string, Known> known;
+  std::error_code no_time, no_size;
+  const auto changed = std::filesystem::last_write_time(file, no_time);
+  const std::uintmax_t size = std::filesystem::file_size(file, no_size);
+  if (no_time || no_size) return Table::load(file);
+  const auto entry = known.find(file.string());
+  if (entry != known.end() && entry->second.changed == changed && entry->second.size == size)
+    return entry->second.table;
+  Table table = Table::load(file);
+  known.insert_or_assign(file.string(), Known{changed, size, table});
+  return table;
+}
+
+}  // namespace
+
 EnergyTable load_energy_table(const Scenario& scenario) {
   const EnergyParameters& energy = scenario.energy;
   std::string key = "energy.profile";
   try {
-    EnergyTable table = EnergyTable::load(energy_table_file(scenario));
+    EnergyTable table = load_table<EnergyTable>(energy_table_file(scenario));
     OperatingPoint point{table.technology_nm(), table.voltage()};
     if (energy.technology_nm > 0 && energy.technology_nm != point.nm) {
       key = "energy.technology_nm";
@@ -100,7 +129,7 @@ EnergyTable load_energy_table(const Scenario& scenario) {
 
 AreaTable load_area_table() {
   try {
-    return AreaTable::load(area_table_file());
+    return load_table<AreaTable>(area_table_file());
   } catch (const EnergyTableError& error) {
     throw InputError(error.what());
   }

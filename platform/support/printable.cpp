@@ -48,4 +48,13 @@ std::string printable(std::string_view text, std::size_t longest) {
   return out;
 }
 
+std::string last_line_of(std::string_view text) {
+  const std::size_t end = text.find_last_not_of(" \n");
+  if (end == std::string_view::npos) return {};
+  const std::size_t before = text.rfind('\n', end);
+  const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  constexpr std::size_t longest = 200;
+  return printable(text.substr(begin, end + 1 - begin), longest);
+}
+
 }  // namespace bvp

@@ -11,6 +11,7 @@
 #include "platform/explore/expression.h"
 #include "platform/explore/point_source.h"
 #include "platform/explore/worker.h"
+#include "platform/explore/workloads.h"
 #include "platform/support/input_error.h"
 
 namespace bvp {
@@ -189,6 +190,81 @@ TEST_CASE("tasks and answers come through a pipe unchanged", "[exploration]") {
   REQUIRE(read.overrides.size() == 2);
   CHECK(read.overrides[1].value == task.overrides[1].value);
   CHECK_THROWS_AS(read_answer("Segmentation fault", "", ""), std::runtime_error);
+}
+
+TEST_CASE("how far a formula is from holding", "[exploration]") {
+  const auto lookup = [](const std::string& name) -> std::optional<ExpressionValue> {
+    if (name == "area") return ExpressionValue(50.0);
+    if (name == "word") return ExpressionValue(std::string("x"));
+    return std::nullopt;
+  };
+  const auto shortfall = [&](const char* text) { return Expression(text).shortfall(lookup); };
+  CHECK(shortfall("area < 40") == Approx(0.2));
+  CHECK(shortfall("area > 200") == Approx(0.75));
+  CHECK(shortfall("area < 60") == Approx(0));
+  CHECK(shortfall("area < 40 and area > 200") == Approx(0.75));
+  CHECK(shortfall("area < 40 or area > 200") == Approx(0.2));
+  CHECK_FALSE(shortfall("word == 'y'").has_value());
+  CHECK_FALSE(shortfall("unknown < 1").has_value());
+}
+
+TEST_CASE("each design has a point for each combination of workloads", "[exploration]") {
+  SweepDefinition definition = two_axes(Sampling::Method::random, 3);
+  Axis method;
+  method.keys = {"compiler.method"};
+  method.positions = {{"improved"}, {"published"}};
+  method.workload = true;
+  definition.axes.insert(definition.axes.begin(), method);
+  const PointSource source(definition);
+  CHECK(source.has_workloads());
+  CHECK(source.space() == std::vector<u64>{4, 0});
+  // The base and three designs, on two workloads.
+  REQUIRE(source.count() == 8);
+  CHECK(source.point(0).values.empty());
+  for (u64 number = 1; number <= 8; ++number) {
+    const SweepPoint point = source.point(number);
+    CAPTURE(number);
+    CHECK(point.number == number);
+    REQUIRE(point.values.size() == (number <= 2 ? 1 : 3));
+    CHECK(point.values[0].value == (number % 2 == 1 ? "improved" : "published"));
+    if (number > 2 && number % 2 == 0) CHECK(point.values[1].value == source.point(number - 1).values[1].value);
+  }
+}
+
+TEST_CASE("the cost of a design is the geometric mean over its workloads", "[exploration]") {
+  const Costs means = mean_costs({{2, -1}, {8, -4}});
+  REQUIRE(means.size() == 2);
+  CHECK(means[0] == Approx(4));
+  CHECK(means[1] == Approx(-2));
+  CHECK(mean_costs({{0, 3}}) == Costs{0, 3});
+  CHECK(mean_costs({{2, 3}, {}}).empty());
+  const nlohmann::ordered_json definition = nlohmann::ordered_json::parse(
+      R"({"axes": [{"keys": ["lanes"], "positions": [["8"], ["16"]]},
+                   {"keys": ["method"], "positions": [["a"], ["b"]], "workload": true}]})");
+  const auto point = [](u64 number, std::map<std::string, std::string> values, double time, const char* word) {
+    AnalysedPoint made;
+    made.number = number;
+    made.values = std::move(values);
+    made.figures = {{"time_s", time}, {"word", word}};
+    made.costs = {time};
+    return made;
+  };
+  const std::vector<AnalysedPoint> designs =
+      Workloads(definition)
+          .designs_of({point(0, {}, 7, "x"), point(1, {{"method", "a"}}, 1, "x"), point(2, {{"method", "b"}}, 4, "y"),
+                       point(3, {{"lanes", "8"}, {"method", "a"}}, 3, "x"),
+                       point(4, {{"lanes", "8"}, {"method", "b"}}, 27, "x"),
+                       point(5, {{"lanes", "16"}, {"method", "a"}}, 3, "x")});
+  // That of 16 lanes lacks a workload; the base by itself is one of them only.
+  REQUIRE(designs.size() == 2);
+  CHECK(designs[0].number == 0);
+  CHECK(designs[0].costs.front() == Approx(2));
+  CHECK(designs[0].figures.count("word") == 0);
+  CHECK(designs[1].number == 3);
+  CHECK(designs[1].members == std::vector<u64>{3, 4});
+  CHECK(designs[1].costs.front() == Approx(9));
+  CHECK(designs[1].figures.at("time_s").get<double>() == Approx(9));
+  CHECK(designs[1].figures.at("word") == "x");
 }
 
 }  // namespace
