@@ -41,6 +41,12 @@ struct pending_tasks {
   uint64_t done_cycles[pending_limit]; /* mcycle when the runtime learnt that the task was done */
 };
 
+/* The indices that the last choosing gather has chosen, and while it chooses, their scores. */
+static struct {
+  uint32_t indices[BVP_CHOICE_LIMIT];
+  int32_t scores[BVP_CHOICE_LIMIT];
+} choice __attribute__((section(".noinit")));
+
 struct walk {
   const struct bvp_network_header* network;
   struct sequencer* seq;
@@ -68,6 +74,18 @@ static bool step_present(const struct bvp_step* step, bool tail) {
   return !tail || step->tail_index == BVP_TAIL_NONE || step->tail_count != 0;
 }
 
+/* A choosing gather has the bound 0, which no index is below: that sets it apart from others at no cost for them. */
+static __attribute__((noinline, cold)) const char* check_bound_of_none(const struct bvp_step* step) {
+  struct bvp_dma_descriptor pattern;
+  memcpy(&pattern, step->command.registers, sizeof pattern);
+  if ((step->flags & BVP_STEP_FLAG_CHOOSE) == 0) return "a gather has no bound of its indices";
+  const uint32_t candidates = step->command.counts[0];
+  if (step->tail_index != BVP_TAIL_NONE || pattern.count[1] > BVP_CHOICE_LIMIT ||
+      (candidates != 0 && pattern.count[1] > candidates))
+    return "a gather chooses more indices than there are, or than the runtime can hold";
+  return NULL;
+}
+
 static const char* check_gather(const struct bvp_network_header* network, const struct bvp_step* step, bool input) {
   struct bvp_dma_descriptor pattern;
   memcpy(&pattern, step->command.registers, sizeof pattern);
@@ -78,8 +96,8 @@ static const char* check_gather(const struct bvp_network_header* network, const 
     return "a gather's tail is not one of its indices";
   if (step->command.image == 0 || step->command.image % sizeof(uint32_t) != 0)
     return "a gather's indices are not aligned";
-  if (step->command.image_bytes == 0) return "a gather has no bound of its indices";
   if ((step->half_mask & 1) != 0 || pattern.fill != 0) return "a gather does not read from a table";
+  if (step->command.image_bytes == 0) return check_bound_of_none(step);
   return NULL;
 }
 
@@ -292,6 +310,85 @@ static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_
 
 static uint32_t descriptor_word(size_t offset) { return (uint32_t)(offset / sizeof(uint32_t)); }
 
+/* An fp16 number as an integer of the same order; both zeros are 0. */
+static int32_t order_of(uint16_t half) {
+  const int32_t magnitude = half & 0x7fff;
+  return (half & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+/* Chooses the `count` highest of `candidates` scores; of equal ones the lower index. The highest so far are kept from
+ * the highest down, which leaves most candidates a single comparison, and are put in order at the end. */
+static void choose(const uint16_t* scores, uint32_t candidates, uint32_t count) {
+  uint32_t kept = 0;
+  for (uint32_t index = 0; index < candidates; ++index) {
+    const int32_t score = order_of(scores[index]);
+    if (kept == count && score <= choice.scores[kept - 1]) continue;
+    uint32_t at = kept < count ? kept++ : kept - 1;
+    for (; at > 0 && score > choice.scores[at - 1]; --at) {
+      choice.scores[at] = choice.scores[at - 1];
+      choice.indices[at] = choice.indices[at - 1];
+    }
+    choice.scores[at] = score;
+    choice.indices[at] = index;
+  }
+  for (uint32_t i = 1; i < kept; ++i) {
+    const uint32_t index = choice.indices[i];
+    uint32_t at = i;
+    for (; at > 0 && choice.indices[at - 1] > index; --at) choice.indices[at] = choice.indices[at - 1];
+    choice.indices[at] = index;
+  }
+}
+
+/* A gather of which an index is not below the bound: one that chooses, or a mistake. Before the first choice of a task
+ * all that has been pushed must be done, because the scores are outputs of tasks before it. */
+static __attribute__((noinline, cold)) void push_chosen(struct walk* walk, const struct tile* tile,
+                                                        uint32_t step_index, const struct link* link) {
+  const struct bvp_step* step = &tile->plan->steps[step_index];
+  if ((step->flags & BVP_STEP_FLAG_CHOOSE) == 0) {
+    walk->result = network_bad_index;
+    return;
+  }
+  struct bvp_dma_descriptor pattern;
+  memcpy(&pattern, step->command.registers, sizeof pattern);
+  const uint32_t count = pattern.count[1], candidates = step->command.counts[0];
+  uint64_t address = step->command.image;
+  int64_t source = 0;
+  for (int level = 0; level < 3; ++level) {
+    address += (uint64_t)(step->source_stride[level] * (int64_t)tile->index[level]);
+    source += step->destination_stride[level] * (int64_t)tile->index[level];
+  }
+  if (candidates != 0) {
+    if (tile->first) wait_for(walk, walk->last_ticket);
+    choose((const uint16_t*)(uintptr_t)address, candidates, count);
+  }
+  pattern.count[1] = 1;
+  pattern.source += (uint64_t)source;
+  if (tile->half != 0 && (step->half_mask & 2) != 0) pattern.destination += walk->network->half_bytes;
+  for (uint32_t i = 0; i < count; ++i) {
+    struct bvp_command* slot = next_slot(walk);
+    if (slot == NULL) return;
+    *slot = step->command;
+    slot->tag = tag_of(tile->plan, step_index);
+    slot->unit = network_channel_in;
+    slot->image = 0;
+    slot->counts[0] = 0;
+    struct bvp_dma_descriptor descriptor = pattern;
+    descriptor.source += (uint64_t)(pattern.source_stride[1] * (int64_t)choice.indices[i]);
+    descriptor.destination += (uint64_t)(pattern.destination_stride[1] * (int64_t)i);
+    memcpy(slot->registers, &descriptor, sizeof descriptor);
+    struct link part = no_link;
+    if (i == 0) {
+      part.wait[0] = link->wait[0];
+      part.wait[1] = link->wait[1];
+    }
+    if (i == count - 1) {
+      part.signal = link->signal;
+      part.interrupt = link->interrupt;
+    }
+    push(walk, slot, part);
+  }
+}
+
 /* Pushes one command for each index of a gather. The first waits for what `link` waits for, the last signals what
  * `link` signals. */
 static void push_gather(struct walk* walk, const struct tile* tile, uint32_t step_index, struct link link) {
@@ -313,7 +410,7 @@ static void push_gather(struct walk* walk, const struct tile* tile, uint32_t ste
   const uint32_t* indices = (const uint32_t*)(uintptr_t)address;
   for (uint32_t i = 0; i < count; ++i) {
     if (indices[i] >= step->command.image_bytes) {
-      walk->result = network_bad_index;
+      push_chosen(walk, tile, step_index, &link);
       return;
     }
     struct bvp_command* slot = next_slot(walk);

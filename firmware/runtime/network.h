@@ -39,6 +39,11 @@
  * commands are made: the first takes what the step takes, the last signals what it signals. It has at most half a
  * ring of indices, so that a full ring always holds a command that wakes the CPU.
  *
+ * A gather that chooses (step flag) has fp16 scores instead of indices. The runtime reads them, and chooses, when it
+ * makes the tile's commands, so that it does so for one tile while the array works on the one before. The scores are
+ * outputs of earlier tasks: before the first tile of such a task, which must depend on them, it waits until they are
+ * stored.
+ *
  * At the end a command takes the FREE of both halves: then all is done.
  *
  * Interrupts: the last command of a task carries the interrupt flag, and so does the last output of a tile

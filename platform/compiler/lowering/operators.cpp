@@ -381,7 +381,7 @@ u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<dou
 void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
                    unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
                    const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
-                   bool for_merge, const TileBuffer& output) {
+                   bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern) {
   ProductSpec product;
   product.terms = static_cast<u32>(width);
   product.outputs = static_cast<u32>(keys);
@@ -397,7 +397,14 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
     product.bias = ProductSpec::Bias::of_output;
     registers.push_back({product_register::bias, mask->offset, false});
   }
-  add_product_launch(task, kernels, name + ".scores", product, std::move(registers), {task.result(scores, keys)});
+  std::vector<KernelResult> score_results{task.result(scores, keys)};
+  if (pattern) {
+    product.residual = true;
+    registers.push_back({product_register::residual, pattern->offset, pattern->in_weight_area});
+    // Scores of -infinity are meant. A score that is NaN or +infinity makes the sum of its row NaN.
+    score_results.clear();
+  }
+  add_product_launch(task, kernels, name + ".scores", product, std::move(registers), std::move(score_results));
 
   SoftmaxSpec softmax;
   softmax.columns = static_cast<u32>(keys);

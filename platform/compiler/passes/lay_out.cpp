@@ -59,6 +59,7 @@ class Layout {
     result_.output = settled(plan_.output);
     if (plan_.logits.rows != 0) result_.logits = settled(plan_.logits);
     result_.key_block = plan_.key_block;
+    result_.query_blocks = plan_.query_blocks;
     result_.fft = plan_.fft;
     result_.not_real_because = plan_.not_real_because;
     result_.resident_token_bytes = plan_.tokens_stay ? target_.token_bytes : 0;
@@ -73,7 +74,7 @@ class Layout {
     const TaskBuilder& builder = plan_.tasks[index];
     const u64 area = half_bytes() - weight_area_ + (index % 2) * half_bytes();
     Task task = record_of(builder);
-    task.flags = index == 0 ? 0 : task_flag_depends;
+    task.flags = index == 0 || builder.independent() ? 0 : task_flag_depends;
     task.first_step = static_cast<u32>(steps_.size());
     TaskInfo info = info_of(builder);
     if (info.weight_bytes > 0) {
