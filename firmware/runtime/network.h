@@ -72,6 +72,9 @@ enum network_semaphore {
 /* The DMA channel of weights and inputs. */
 enum { network_channel_in = 0 };
 
+/* Version of the header of a network in which gathers choose; others have BVP_NETWORK_VERSION. */
+enum { network_version_choosing = BVP_NETWORK_VERSION + 1 };
+
 enum network_result {
   network_ok = 0,
   network_bad_descriptor,  /* network_check says what is wrong */
@@ -100,6 +103,11 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
  * descriptor or index the tasks before the fault may have run, and the accelerator may still be at work. */
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer);
+
+/* The same for networks in which gathers choose. The functions above call these for them. */
+const char* network_check_choosing(const struct bvp_network_header* network, uint32_t* task);
+enum network_result network_run_choosing(const struct bvp_network_header* network, struct sequencer* seq,
+                                         const struct network_observer* observer);
 
 HAL_END_DECLARATIONS
 

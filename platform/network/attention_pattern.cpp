@@ -61,7 +61,8 @@ const char* read_blocks(const char* at, std::vector<u32>& blocks) {
 }  // namespace
 
 u64 tokens_in(const TokenRuns& runs) {
-  return std::accumulate(runs.begin(), runs.end(), u64{0}, [](u64 sum, const TokenRun& run) { return sum + run.count; });
+  return std::accumulate(runs.begin(), runs.end(), u64{0},
+                         [](u64 sum, const TokenRun& run) { return sum + run.count; });
 }
 
 std::vector<u32> butterfly_blocks(u64 query_block, u64 blocks) {

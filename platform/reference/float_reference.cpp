@@ -314,9 +314,9 @@ class FloatEvaluation {
           keys.push_back(head_of(key, element, token, head * width));
           values.push_back(head_of(value, element, token, head * width));
         }
-        const std::vector<TokenRuns> chosen =
-            layer.mixing == Mixing::topk ? chosen_keys(queries, keys, index, element * network_.heads + head)
-                                         : std::vector<TokenRuns>();
+        const std::vector<TokenRuns> chosen = layer.mixing == Mixing::topk
+                                                  ? chosen_keys(queries, keys, index, element * network_.heads + head)
+                                                  : std::vector<TokenRuns>();
         for (u64 token = 0; token < tokens; ++token) {
           const TokenRuns seen = chosen.empty() ? pattern.seen(token) : chosen[token / layer.sparse.block];
           const std::vector<double> y = attend(queries[token], keys, values, seen, element);
@@ -337,7 +337,8 @@ class FloatEvaluation {
     std::vector<double> scores;
     for (const TokenRun& run : seen) {
       for (u64 token = run.first; token < run.first + run.count; ++token) {
-        const bool masked = mask_ != nullptr && !mask_->data.empty() && mask_->data[element * network_.tokens + token] != 0;
+        const bool masked =
+            mask_ != nullptr && !mask_->data.empty() && mask_->data[element * network_.tokens + token] != 0;
         scores.push_back(masked ? left_out : product(query, keys[token]) * factor);
       }
     }

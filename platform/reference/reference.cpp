@@ -82,8 +82,7 @@ class Evaluation {
     const std::string name = fmt::format("layers.{}", index);
     if (network_.norm == NormPlacement::post) {
       const bool exact = layer.mixing == Mixing::fft2d && has_exact_transforms(network_);
-      const HalfPanels h =
-          norm(mix(x, x, index), name + ".norm1", exact ? exact_scales(network_, false).epsilon : 1);
+      const HalfPanels h = norm(mix(x, x, index), name + ".norm1", exact ? exact_scales(network_, false).epsilon : 1);
       return norm(feed_forward(h, h, layer, name), name + ".norm2");
     }
     const HalfPanels h = mix(norm(x, name + ".norm1"), x, index);
@@ -479,8 +478,7 @@ class Evaluation {
       for (std::size_t i = 0; i < lanes * width; ++i) {
         const u64 token = first + i / width;
         const std::size_t panel = head.element * panels_for(network_.tokens) + token / panel_width;
-        mixed.row(panel, head.feature + i % width)[token % panel_width] =
-            results[i % width * panel_width + i / width];
+        mixed.row(panel, head.feature + i % width)[token % panel_width] = results[i % width * panel_width + i / width];
       }
     }
   }

@@ -151,17 +151,16 @@ Json plan_json(const CompiledNetwork& network) {
   }
   Json report{{"predicted_cycles", predicted_cycles(network)}, {"attention_key_block", network.key_block}};
   if (!network.query_blocks.empty()) report["attention_query_blocks"] = network.query_blocks;
-  report.update(Json{
-          {"sum_ways", network.sum_ways},
-          {"butterflies", network.normalised ? "normalised" : "pairs"},
-          {"not_normalised_because", network.not_normalised_because},
-          {"fft", word_of(network.fft)},
-          {"fft_not_real_because", network.not_real_because},
-          {"resident_token_bytes", network.resident_token_bytes},
-          {"fft_points", {{"tokens", network.exact.tokens}, {"hidden", network.exact.hidden}}},
-          {"kernel_image_bytes", network.kernel_image_bytes},
-          {"tasks", tasks},
-          {"kernels", kernels}});
+  report.update(Json{{"sum_ways", network.sum_ways},
+                     {"butterflies", network.normalised ? "normalised" : "pairs"},
+                     {"not_normalised_because", network.not_normalised_because},
+                     {"fft", word_of(network.fft)},
+                     {"fft_not_real_because", network.not_real_because},
+                     {"resident_token_bytes", network.resident_token_bytes},
+                     {"fft_points", {{"tokens", network.exact.tokens}, {"hidden", network.exact.hidden}}},
+                     {"kernel_image_bytes", network.kernel_image_bytes},
+                     {"tasks", tasks},
+                     {"kernels", kernels}});
   return report;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "platform/compiler/target.h"
+#include "platform/network/network_json.h"
 #include "platform/power/power_states.h"
 #include "platform/report/statistics_json.h"
 #include "platform/run/busy_shares.h"

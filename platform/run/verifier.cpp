@@ -60,8 +60,8 @@ class Verifier {
                                    inputs_.compiled.exact.tokens, inputs_.compiled.exact.hidden,
                                    inputs_.compiled.query_blocks};
     const Tensor embedded = embed(options);
-    TensorMap expected = reference_network(network_, inputs_.weights,
-                                           has_embedding(network_) ? embedded : first_input(), options, mask(), &choices_);
+    TensorMap expected = reference_network(
+        network_, inputs_.weights, has_embedding(network_) ? embedded : first_input(), options, mask(), &choices_);
     if (has_embedding(network_)) expected.emplace("input", embedded);
     u64 different = 0;
     for (const auto& [name, tensor] : expected) {
@@ -113,9 +113,10 @@ class Verifier {
   /// input, the first layer of that network has been evaluated already.
   void measure_end_to_end(const std::vector<float>& first_layer) {
     Verification& verification = verdict_.verification;
-    const FloatResult want = has_embedding(network_)
-                                 ? reference_float_network(network_, inputs_.weights, embed_float(), 0, mask(), &choices_)
-                                 : reference_float_network(network_, inputs_.weights, first_layer, 1, mask(), &choices_);
+    const FloatResult want =
+        has_embedding(network_)
+            ? reference_float_network(network_, inputs_.weights, embed_float(), 0, mask(), &choices_)
+            : reference_float_network(network_, inputs_.weights, first_layer, 1, mask(), &choices_);
     const RelativeError output = relative_error(evidence_.outputs.at("output").data, want.output, network_.hidden);
     verification.end_to_end_error = output.whole;
     note_row(verification.end_to_end_row, "output", output.largest_of_row, output.row);

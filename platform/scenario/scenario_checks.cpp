@@ -262,8 +262,9 @@ class Checks {
             printable(text), butterfly_pattern);
       }
       if (layer.mixing == Mixing::topk && network.padding_mask) {
-        problem = "mixing: found topk beside network.padding_mask; expected window, blocks or attention: the scores of "
-                  "blocks know nothing of a mask";
+        problem =
+            "mixing: found topk beside network.padding_mask; expected window, blocks or attention: the scores of "
+            "blocks know nothing of a mask";
       }
       if (problem.empty()) continue;
       const std::string at = scenario_.given.count(key) != 0 ? key : "network.layers";

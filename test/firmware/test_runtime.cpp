@@ -811,7 +811,8 @@ namespace {
 std::vector<uint16_t> random_scores(std::mt19937& random, std::size_t count) {
   static constexpr uint16_t values[] = {0x0000, 0x8000, 0x3c00, 0xbc00, 0x4000, 0xc000, 0x0001, 0x8001, 0x7bff, 0xfbff};
   std::vector<uint16_t> scores(count);
-  for (auto& score : scores) score = random() % 3 == 0 ? static_cast<uint16_t>(random() % 0x7c00) : values[random() % 10];
+  for (auto& score : scores)
+    score = random() % 3 == 0 ? static_cast<uint16_t>(random() % 0x7c00) : values[random() % 10];
   return scores;
 }
 

@@ -154,8 +154,9 @@ Network network_of(u64 tokens, const EncoderLayer& layer) {
 /// An error of the scenario that is `network.layers.0: ...`.
 std::string problem_of(const std::string& layer, const std::string& more = "") {
   try {
-    (void)read_scenario_text("network:\n  tokens: 64\n  hidden: 32\n  ffn: 32\n" + more + "  layers:\n    - {" + layer + "}\n",
-                             "sparse.yaml");
+    (void)read_scenario_text(
+        "network:\n  tokens: 64\n  hidden: 32\n  ffn: 32\n" + more + "  layers:\n    - {" + layer + "}\n",
+        "sparse.yaml");
   } catch (const InputError& error) {
     return error.what();
   }
@@ -211,12 +212,16 @@ TEST_CASE("sparse attention: wrong parameters are refused with what would do", "
   };
   CHECK(problem_of("mixing: blocks, block_tokens: 16") == "");
   CHECK(problem_of("mixing: topk, block_tokens: 16, top_blocks: 4") == "");
-  says(problem_of("mixing: blocks, block_tokens: 24"), "block_tokens: found 24, expected a number that divides the 64 tokens");
-  says(problem_of("mixing: topk, block_tokens: 16, top_blocks: 5"), "top_blocks: found 5, expected from 1 to the 4 blocks");
+  says(problem_of("mixing: blocks, block_tokens: 24"),
+       "block_tokens: found 24, expected a number that divides the 64 tokens");
+  says(problem_of("mixing: topk, block_tokens: 16, top_blocks: 5"),
+       "top_blocks: found 5, expected from 1 to the 4 blocks");
   says(problem_of("mixing: blocks, block_tokens: 16, key_blocks: '0, 1'"), "found 2 blocks of queries, expected the 4");
-  says(problem_of("mixing: blocks, block_tokens: 16, key_blocks: '0, 1, 2, 4'"), "found the block 4, expected numbers from 0 to 3");
+  says(problem_of("mixing: blocks, block_tokens: 16, key_blocks: '0, 1, 2, 4'"),
+       "found the block 4, expected numbers from 0 to 3");
   says(problem_of("mixing: blocks, block_tokens: 16, key_blocks: flat"), "found 'flat', expected butterfly, or a list");
-  says(problem_of("mixing: topk, block_tokens: 16", "  padding_mask: true\n"), "found topk beside network.padding_mask");
+  says(problem_of("mixing: topk, block_tokens: 16", "  padding_mask: true\n"),
+       "found topk beside network.padding_mask");
 }
 
 TEST_CASE("sparse attention: the reference of a pattern that leaves out nothing is that of attention", "[sparse]") {
@@ -228,8 +233,8 @@ TEST_CASE("sparse attention: the reference of a pattern that leaves out nothing 
     ReferenceOptions options;
     options.sum_ways = 8;
     const std::vector<u16> want = reference_network(attention, weights, input, options).at("output").data;
-    for (const EncoderLayer& layer : {window_layer(tokens, 0), window_layer(0, tokens), block_layer(Mixing::blocks, tokens),
-                                      block_layer(Mixing::topk, tokens / 4, 4)}) {
+    for (const EncoderLayer& layer : {window_layer(tokens, 0), window_layer(0, tokens),
+                                      block_layer(Mixing::blocks, tokens), block_layer(Mixing::topk, tokens / 4, 4)}) {
       CHECK(reference_network(network_of(tokens, layer), weights, input, options).at("output").data == want);
     }
     CHECK(reference_network(network_of(tokens, window_layer(1, 0)), weights, input, options).at("output").data != want);
@@ -237,8 +242,8 @@ TEST_CASE("sparse attention: the reference of a pattern that leaves out nothing 
 }
 
 TEST_CASE("sparse attention: fp16 and fp32 references agree", "[sparse]") {
-  for (const EncoderLayer& layer : {window_layer(3, 0), window_layer(5, 2), block_layer(Mixing::blocks, 6),
-                                    block_layer(Mixing::topk, 6, 3)}) {
+  for (const EncoderLayer& layer :
+       {window_layer(3, 0), window_layer(5, 2), block_layer(Mixing::blocks, 6), block_layer(Mixing::topk, 6, 3)}) {
     const Network network = network_of(42, layer);
     const TensorMap weights = random_weights(network, 5);
     const Tensor input = random_input(network, 5);

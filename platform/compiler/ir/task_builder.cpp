@@ -255,8 +255,7 @@ void TaskBuilder::gather(const MatrixPlace& table, u64 indices, const TileBuffer
   }
 }
 
-void TaskBuilder::gather_blocks(const MatrixPlace& place, u64 columns, const TileBuffer& buffer,
-                                const Choice& choice) {
+void TaskBuilder::gather_blocks(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, const Choice& choice) {
   const u32 lanes = target_->lanes, rows = choice.block_rows;
   const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
   const auto pitch = static_cast<i32>(place.pitch);

@@ -133,8 +133,9 @@ class SparseCore {
     const u64 blocks = attention_.tokens / layer_.sparse.block;
     constexpr u64 most = NetworkTables::ring_entries / 2;  // indices of a gather
     if (layer_.sparse.top_blocks > most) {
-      throw CompileError(fmt::format("{}: the firmware gathers at most {} blocks at a time (lower network.layers.{}.top_blocks)",
-                                     attention_.name, most, attention_.layer));
+      throw CompileError(
+          fmt::format("{}: the firmware gathers at most {} blocks at a time (lower network.layers.{}.top_blocks)",
+                      attention_.name, most, attention_.layer));
     }
     const MatrixPlace q_means = dram.matrix(attention_.batch * blocks, hidden());
     const MatrixPlace k_means = dram.matrix(attention_.batch * blocks, hidden());
@@ -269,7 +270,8 @@ class SparseCore {
   }
 
   void load_queries(TaskBuilder& task, const TileBuffer& buffer, u64 first) const {
-    task.load(from_row(matrices_.q, first), attention_.width, buffer, task.rows(), true, query_strides(matrices_.q, task));
+    task.load(from_row(matrices_.q, first), attention_.width, buffer, task.rows(), true,
+              query_strides(matrices_.q, task));
   }
   [[nodiscard]] TileStrides query_strides(const MatrixPlace& place, const TaskBuilder& task) const {
     return {static_cast<i64>(place.pitch) * task.rows(), head_stride(), batch_stride(place)};
@@ -438,10 +440,11 @@ class SparseCore {
 SparseTasks sparse_attention(const TaskPlanner& plan, DramPlan& dram, const Attention& attention,
                              const EncoderLayer& layer, const AttentionMatrices& matrices) {
   if (plan.may_pack()) {
-    throw ScratchpadError(fmt::format(
-        "{}: a scratchpad half of {} bytes does not hold whole tiles of all operators, which sparse attention needs (raise "
-        "soc.scratchpad.size_bytes)",
-        attention.name, plan.half_bytes()));
+    throw ScratchpadError(
+        fmt::format("{}: a scratchpad half of {} bytes does not hold whole tiles of all operators, which sparse "
+                    "attention needs (raise "
+                    "soc.scratchpad.size_bytes)",
+                    attention.name, plan.half_bytes()));
   }
   const SparseCore core(plan, attention, layer, matrices);
   if (layer.mixing == Mixing::topk) return {core.chosen_tasks(dram), layer.sparse.block};

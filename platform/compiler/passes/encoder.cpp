@@ -472,7 +472,8 @@ class Encoder {
 
   /// All layers in which every token sees all of them use the same kind of attention.
   void choose_key_block() {
-    if (has_mixing(network_, Mixing::attention)) result_.key_block = bvp::choose_key_block(plan_, attention("attention"));
+    if (has_mixing(network_, Mixing::attention))
+      result_.key_block = bvp::choose_key_block(plan_, attention("attention"));
   }
 
   Value add_butterfly_ffn(Value h) {

@@ -162,7 +162,10 @@ class Layout {
   void write_tables(u64 header_address, u64 ring_address) {
     NetworkHeader header{};
     header.magic = network_magic;
-    header.version = network_version;
+    const bool chooses = std::any_of(steps_.begin(), steps_.end(),
+                                     [](const Step& step) { return (step.flags & step_flag_choose) != 0; });
+    // The firmware has a runtime of its own for such networks, whose version is the next one.
+    header.version = chooses ? network_version + 1 : network_version;
     header.task_count = static_cast<u32>(tasks_.size());
     header.step_count = static_cast<u32>(steps_.size());
     header.layer_count = static_cast<u32>(plan_.layer_outputs.size());
