@@ -145,7 +145,7 @@ class SparseAttention(unittest.TestCase):
 
 
 # A seed of which all choices are clear (test_topk says so otherwise).
-TOPK_SEED = 1
+TOPK_SEED = 3
 
 if __name__ == "__main__":
     unittest.main()
