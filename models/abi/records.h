@@ -40,21 +40,20 @@ namespace bvp {
   F(u32, registers, 16, "launch: the launch registers, mostly scratchpad byte offsets; DMA: the descriptor") \
   F(u32, reserved4, 4, "must be 0")
 
-#define BVP_STEP_FIELDS(F)                                                               \
-  F(Command, command, 1, "the command as it is issued for tile (0, 0, 0) in half 0")     \
-  F(i64, source_stride, 3,                                                               \
-    "bytes added per tile index, innermost level first: DMA: to source; "                \
-    "launch: to the registers that move with the tile")                                  \
-  F(i64, destination_stride, 3,                                                          \
-    "DMA: likewise for destination; a choosing gather: for source")                      \
-  F(u32, half_mask, 1,                                                                   \
-    "what moves with the scratchpad half: DMA: bit 0 source, bit 1 destination; "        \
-    "launch: bit i = register i; bit 16 + i: register i instead moves with the tile, "   \
-    "by source_stride")                                                                  \
-  F(u32, tail_index, 1, "which count is replaced at the last innermost tile, 255: none") \
-  F(u32, tail_count, 1, "the count there; 0: the step is left out of that tile")         \
-  F(u32, flags, 1,                                                                       \
-    "bit 0 (launch): its weights come with the tile, so none stay resident; "            \
+#define BVP_STEP_FIELDS(F)                                                                      \
+  F(Command, command, 1, "the command as it is issued for tile (0, 0, 0) in half 0")            \
+  F(i64, source_stride, 3,                                                                      \
+    "bytes added per tile index, innermost level first: DMA: to source; "                       \
+    "launch: to the registers that move with the tile")                                         \
+  F(i64, destination_stride, 3, "DMA: likewise for destination; a choosing gather: for source") \
+  F(u32, half_mask, 1,                                                                          \
+    "what moves with the scratchpad half: DMA: bit 0 source, bit 1 destination; "               \
+    "launch: bit i = register i; bit 16 + i: register i instead moves with the tile, "          \
+    "by source_stride")                                                                         \
+  F(u32, tail_index, 1, "which count is replaced at the last innermost tile, 255: none")        \
+  F(u32, tail_count, 1, "the count there; 0: the step is left out of that tile")                \
+  F(u32, flags, 1,                                                                              \
+    "bit 0 (launch): its weights come with the tile, so none stay resident; "                   \
     "bit 1 (input): a gather; bit 2: it chooses its indices")
 
 #define BVP_TASK_FIELDS(F)                                                                    \

@@ -136,9 +136,9 @@ class TaskBuilder {
   /// Gathers blocks of rows: those `top` of the table's blocks that have the highest scores when the task runs, in
   /// ascending order. `place` says which columns; its rows, those of all blocks, begin at another place for each tile.
   struct Choice {
-    u64 scores = 0;                // in DRAM: fp16, one of each block
-    TileStrides score_strides{};   // from tile to tile
-    TileStrides table_strides{};   // likewise, of the first block
+    u64 scores = 0;               // in DRAM: fp16, one of each block
+    TileStrides score_strides{};  // from tile to tile
+    TileStrides table_strides{};  // likewise, of the first block
     u32 blocks = 0, top = 0, block_rows = 0;
     bool chosen = false;  // the gather of blocks before this one has chosen, by the same scores
   };

@@ -49,7 +49,9 @@ struct RowSumSpec {
   PanelLayout x, y;
   u16 factor = 0;
 
-  [[nodiscard]] auto tied() const { return std::tie(join, resume, suspend, round, rows, blocks, columns, x, y, factor); }
+  [[nodiscard]] auto tied() const {
+    return std::tie(join, resume, suspend, round, rows, blocks, columns, x, y, factor);
+  }
   friend bool operator<(const RowSumSpec& a, const RowSumSpec& b) { return a.tied() < b.tied(); }
 };
 namespace row_sum_register {
