@@ -7,6 +7,19 @@
 
 #include "hal/csr.h"
 
+/* This file is compiled a second time, by network_choosing.c, for networks in which gathers choose. Others do not take
+ * an instruction more because of them. */
+#ifndef RUNTIME_CHOOSES
+#define RUNTIME_CHOOSES 0
+#endif
+#if RUNTIME_CHOOSES
+#define network_check network_check_choosing
+#define network_run network_run_choosing
+enum { runtime_version = network_version_choosing };
+#else
+enum { runtime_version = BVP_NETWORK_VERSION };
+#endif
+
 enum phase { phase_weights, phase_inputs, phase_launches, phase_outputs, phase_count };
 
 enum { pending_limit = 256 };
@@ -41,6 +54,14 @@ struct pending_tasks {
   uint64_t done_cycles[pending_limit]; /* mcycle when the runtime learnt that the task was done */
 };
 
+#if RUNTIME_CHOOSES
+/* The indices that the last choosing gather has chosen, and while it chooses, their scores. */
+static struct {
+  uint32_t indices[BVP_CHOICE_LIMIT];
+  int32_t scores[BVP_CHOICE_LIMIT];
+} choice __attribute__((section(".noinit")));
+#endif
+
 struct walk {
   const struct bvp_network_header* network;
   struct sequencer* seq;
@@ -68,6 +89,19 @@ static bool step_present(const struct bvp_step* step, bool tail) {
   return !tail || step->tail_index == BVP_TAIL_NONE || step->tail_count != 0;
 }
 
+#if RUNTIME_CHOOSES
+static const char* check_choice(const struct bvp_step* step) {
+  struct bvp_dma_descriptor pattern;
+  memcpy(&pattern, step->command.registers, sizeof pattern);
+  if ((step->half_mask & 1) != 0 || pattern.fill != 0) return "a gather does not read from a table";
+  const uint32_t candidates = step->command.counts[0];
+  if (step->tail_index != BVP_TAIL_NONE || pattern.count[1] > BVP_CHOICE_LIMIT ||
+      (candidates != 0 && pattern.count[1] > candidates))
+    return "a gather chooses more indices than there are, or than the runtime can hold";
+  return NULL;
+}
+#endif
+
 static const char* check_gather(const struct bvp_network_header* network, const struct bvp_step* step, bool input) {
   struct bvp_dma_descriptor pattern;
   memcpy(&pattern, step->command.registers, sizeof pattern);
@@ -78,6 +112,9 @@ static const char* check_gather(const struct bvp_network_header* network, const 
     return "a gather's tail is not one of its indices";
   if (step->command.image == 0 || step->command.image % sizeof(uint32_t) != 0)
     return "a gather's indices are not aligned";
+#if RUNTIME_CHOOSES
+  if ((step->flags & BVP_STEP_FLAG_CHOOSE) != 0) return check_choice(step);
+#endif
   if (step->command.image_bytes == 0) return "a gather has no bound of its indices";
   if ((step->half_mask & 1) != 0 || pattern.fill != 0) return "a gather does not read from a table";
   return NULL;
@@ -341,6 +378,82 @@ static void push_gather(struct walk* walk, const struct tile* tile, uint32_t ste
   }
 }
 
+#if RUNTIME_CHOOSES
+/* An fp16 number as an integer of the same order; both zeros are 0. */
+static int32_t order_of(uint16_t half) {
+  const int32_t magnitude = half & 0x7fff;
+  return (half & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+/* Chooses the `count` highest of `candidates` scores; of equal ones the lower index. The highest so far are kept from
+ * the highest down, which leaves most candidates a single comparison, and are put in order at the end. */
+static void choose(const uint16_t* scores, uint32_t candidates, uint32_t count) {
+  uint32_t kept = 0;
+  for (uint32_t index = 0; index < candidates; ++index) {
+    const int32_t score = order_of(scores[index]);
+    if (kept == count && score <= choice.scores[kept - 1]) continue;
+    uint32_t at = kept < count ? kept++ : kept - 1;
+    for (; at > 0 && score > choice.scores[at - 1]; --at) {
+      choice.scores[at] = choice.scores[at - 1];
+      choice.indices[at] = choice.indices[at - 1];
+    }
+    choice.scores[at] = score;
+    choice.indices[at] = index;
+  }
+  for (uint32_t i = 1; i < kept; ++i) {
+    const uint32_t index = choice.indices[i];
+    uint32_t at = i;
+    for (; at > 0 && choice.indices[at - 1] > index; --at) choice.indices[at] = choice.indices[at - 1];
+    choice.indices[at] = index;
+  }
+}
+
+/* Pushes one command for each index that a gather chooses. Before the first choice of a task all that has been pushed
+ * must be done, because the scores are outputs of tasks before it. */
+static void push_chosen(struct walk* walk, const struct tile* tile, uint32_t step_index, struct link link) {
+  const struct bvp_step* step = &tile->plan->steps[step_index];
+  struct bvp_dma_descriptor pattern;
+  memcpy(&pattern, step->command.registers, sizeof pattern);
+  const uint32_t count = pattern.count[1], candidates = step->command.counts[0];
+  uint64_t address = step->command.image;
+  int64_t source = 0;
+  for (int level = 0; level < 3; ++level) {
+    address += (uint64_t)(step->source_stride[level] * (int64_t)tile->index[level]);
+    source += step->destination_stride[level] * (int64_t)tile->index[level];
+  }
+  if (candidates != 0) {
+    if (tile->first) wait_for(walk, walk->last_ticket);
+    choose((const uint16_t*)(uintptr_t)address, candidates, count);
+  }
+  pattern.count[1] = 1;
+  pattern.source += (uint64_t)source;
+  if (tile->half != 0 && (step->half_mask & 2) != 0) pattern.destination += walk->network->half_bytes;
+  for (uint32_t i = 0; i < count; ++i) {
+    struct bvp_command* slot = next_slot(walk);
+    if (slot == NULL) return;
+    *slot = step->command;
+    slot->tag = tag_of(tile->plan, step_index);
+    slot->unit = network_channel_in;
+    slot->image = 0;
+    slot->counts[0] = 0;
+    struct bvp_dma_descriptor descriptor = pattern;
+    descriptor.source += (uint64_t)(pattern.source_stride[1] * (int64_t)choice.indices[i]);
+    descriptor.destination += (uint64_t)(pattern.destination_stride[1] * (int64_t)i);
+    memcpy(slot->registers, &descriptor, sizeof descriptor);
+    struct link part = no_link;
+    if (i == 0) {
+      part.wait[0] = link.wait[0];
+      part.wait[1] = link.wait[1];
+    }
+    if (i == count - 1) {
+      part.signal = link.signal;
+      part.interrupt = link.interrupt;
+    }
+    push(walk, slot, part);
+  }
+}
+#endif
+
 static uint8_t take_free(struct walk* walk, uint32_t half) {
   if (walk->held[half]) return no_semaphore;
   walk->held[half] = true;
@@ -429,6 +542,12 @@ static void push_inputs(struct walk* walk, const struct tile* tile, bool after_s
       link.interrupt = ends_tile && wants_interrupt(walk, tile);
     }
     const uint32_t step = plan->first[phase_inputs] + i;
+#if RUNTIME_CHOOSES
+    if ((plan->steps[step].flags & BVP_STEP_FLAG_CHOOSE) != 0) {
+      push_chosen(walk, tile, step, link);
+      continue;
+    }
+#endif
     if ((plan->steps[step].flags & BVP_STEP_FLAG_GATHER) != 0) {
       push_gather(walk, tile, step, link);
     } else {
@@ -541,7 +660,7 @@ static void run_tiles(struct walk* walk) {
 
 static const char* check_header(const struct bvp_network_header* network) {
   if (network->magic != BVP_NETWORK_MAGIC) return "the magic number is wrong";
-  if (network->version != BVP_NETWORK_VERSION) return "the version is unknown";
+  if (network->version != runtime_version) return "the version is unknown";
   if (network->output_channel > UINT8_MAX) return "output_channel is out of range";
   if (network->task_count == 0) return "there are no tasks";
   if ((network->tasks | network->steps) % 8 != 0 || network->ring % 64 != 0) return "a table is not aligned";
@@ -553,6 +672,9 @@ static const char* check_header(const struct bvp_network_header* network) {
 
 const char* network_check(const struct bvp_network_header* network, uint32_t* task) {
   *task = 0;
+#if !RUNTIME_CHOOSES
+  if (network->version == network_version_choosing) return network_check_choosing(network, task);
+#endif
   const char* problem = check_header(network);
   for (uint32_t i = 0; problem == NULL && i < network->task_count; ++i) {
     struct task_plan plan;
@@ -566,7 +688,13 @@ enum network_result network_run(const struct bvp_network_header* network, struct
                                 const struct network_observer* observer) {
   /* Too large for a stack; only one network runs at a time. Entries are written before they are read. */
   static struct pending_tasks pending __attribute__((section(".noinit")));
+#if RUNTIME_CHOOSES
   if (check_header(network) != NULL) return network_bad_descriptor;
+#else
+  if (check_header(network) != NULL)
+    return network->version == network_version_choosing ? network_run_choosing(network, seq, observer)
+                                                        : network_bad_descriptor;
+#endif
   struct walk walk = {
       .network = network, .seq = seq, .observer = observer, .last_launch_tag = UINT32_MAX, .pending = &pending};
   for (uint32_t i = 0; i < network_semaphore_count; ++i)

@@ -39,6 +39,11 @@
  * commands are made: the first takes what the step takes, the last signals what it signals. It has at most half a
  * ring of indices, so that a full ring always holds a command that wakes the CPU.
  *
+ * A gather that chooses (step flag) has fp16 scores instead of indices. The runtime reads them, and chooses, when it
+ * makes the tile's commands, so that it does so for one tile while the array works on the one before. The scores are
+ * outputs of earlier tasks: before the first tile of such a task, which must depend on them, it waits until they are
+ * stored.
+ *
  * At the end a command takes the FREE of both halves: then all is done.
  *
  * Interrupts: the last command of a task carries the interrupt flag, and so does the last output of a tile
@@ -66,6 +71,9 @@ enum network_semaphore {
 
 /* The DMA channel of weights and inputs. */
 enum { network_channel_in = 0 };
+
+/* Version of the header of a network in which gathers choose; others have BVP_NETWORK_VERSION. */
+enum { network_version_choosing = BVP_NETWORK_VERSION + 1 };
 
 enum network_result {
   network_ok = 0,
@@ -95,6 +103,11 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
  * descriptor or index the tasks before the fault may have run, and the accelerator may still be at work. */
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer);
+
+/* The same for networks in which gathers choose. The functions above call these for them. */
+const char* network_check_choosing(const struct bvp_network_header* network, uint32_t* task);
+enum network_result network_run_choosing(const struct bvp_network_header* network, struct sequencer* seq,
+                                         const struct network_observer* observer);
 
 HAL_END_DECLARATIONS
 

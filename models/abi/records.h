@@ -40,21 +40,21 @@ namespace bvp {
   F(u32, registers, 16, "launch: the launch registers, mostly scratchpad byte offsets; DMA: the descriptor") \
   F(u32, reserved4, 4, "must be 0")
 
-#define BVP_STEP_FIELDS(F)                                                               \
-  F(Command, command, 1, "the command as it is issued for tile (0, 0, 0) in half 0")     \
-  F(i64, source_stride, 3,                                                               \
-    "bytes added per tile index, innermost level first: DMA: to source; "                \
-    "launch: to the registers that move with the tile")                                  \
-  F(i64, destination_stride, 3, "DMA: likewise for destination")                         \
-  F(u32, half_mask, 1,                                                                   \
-    "what moves with the scratchpad half: DMA: bit 0 source, bit 1 destination; "        \
-    "launch: bit i = register i; bit 16 + i: register i instead moves with the tile, "   \
-    "by source_stride")                                                                  \
-  F(u32, tail_index, 1, "which count is replaced at the last innermost tile, 255: none") \
-  F(u32, tail_count, 1, "the count there; 0: the step is left out of that tile")         \
-  F(u32, flags, 1,                                                                       \
-    "bit 0 (launch): its weights come with the tile, so none stay resident; "            \
-    "bit 1 (input): a gather")
+#define BVP_STEP_FIELDS(F)                                                                      \
+  F(Command, command, 1, "the command as it is issued for tile (0, 0, 0) in half 0")            \
+  F(i64, source_stride, 3,                                                                      \
+    "bytes added per tile index, innermost level first: DMA: to source; "                       \
+    "launch: to the registers that move with the tile")                                         \
+  F(i64, destination_stride, 3, "DMA: likewise for destination; a choosing gather: for source") \
+  F(u32, half_mask, 1,                                                                          \
+    "what moves with the scratchpad half: DMA: bit 0 source, bit 1 destination; "               \
+    "launch: bit i = register i; bit 16 + i: register i instead moves with the tile, "          \
+    "by source_stride")                                                                         \
+  F(u32, tail_index, 1, "which count is replaced at the last innermost tile, 255: none")        \
+  F(u32, tail_count, 1, "the count there; 0: the step is left out of that tile")                \
+  F(u32, flags, 1,                                                                              \
+    "bit 0 (launch): its weights come with the tile, so none stay resident; "                   \
+    "bit 1 (input): a gather; bit 2: it chooses its indices")
 
 #define BVP_TASK_FIELDS(F)                                                                    \
   F(u32, layer, 1, "index of the encoder layer, 0xffffffff: outside of the layers")           \
@@ -150,6 +150,12 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
     "Step.flags (input): a DMA command for each i below count[1]: source + source_stride[1] * index[i], "    \
     "destination + destination_stride[1] * i; the u32 indices lie at `image`, which moves by the step's "    \
     "source_stride; `image_bytes`: the bound that each index is below")                                      \
+  X(step_flag_choose, 4,                                                                                     \
+    "Step.flags (gather, its bound 0): the indices are those of the count[1] highest of counts[0] fp16 "     \
+    "scores at `image`, in ascending order; of equal scores the lower index counts as the higher. "          \
+    "counts[0] = 0: those that the gather before has chosen. `source` moves by the step's "                  \
+    "destination_stride")                                                                                    \
+  X(choice_limit, 256, "step_flag_choose: count[1] is at most that")                                         \
   X(network_flag_no_ping_pong, 1, "NetworkHeader.flags: a tile is stored before the next one is loaded")     \
   X(tail_none, 255, "Step.tail_index: every tile is alike")                                                  \
   X(layer_none, 0xffffffff, "Task.layer: outside of the encoder layers")                                     \

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "platform/network/attention_pattern.h"
+
 namespace bvp {
 
 namespace {
@@ -28,7 +30,7 @@ class Work {
       } else {
         // Query, key and value are one product.
         add_linear("query_key_value", network_.hidden, 3 * network_.hidden, layer.projections);
-        add_attention();
+        add_attention(layer);
         add_linear("attention_output", network_.hidden, network_.hidden, layer.projections);
       }
       add_norm("norm1");
@@ -78,8 +80,14 @@ class Work {
     add("fft_tokens", KernelWork::Kind::fft, batch_ * hidden_ * of_tokens, rows_ * 3 * hidden_, along_tokens);
   }
 
-  void add_attention() {
-    add("attention", KernelWork::Kind::dense, 4 * rows_ * tokens_ * hidden_, rows_ * 4 * hidden_);
+  void add_attention(const EncoderLayer& layer) {
+    const double pairs = batch_ * seen_pairs(layer, network_.tokens);
+    add("attention", KernelWork::Kind::dense, 4 * pairs * hidden_, rows_ * 4 * hidden_);
+    if (layer.mixing != Mixing::topk) return;
+    // The means of the blocks of queries and keys, and their products.
+    const double blocks = tokens_ / static_cast<double>(layer.sparse.block);
+    add("attention_choice", KernelWork::Kind::dense, 4 * rows_ * hidden_ + 2 * batch_ * blocks * blocks * hidden_,
+        rows_ * 2 * hidden_);
   }
 
   /// Of ids: token ids of 32 bits, their rows of the table, the positions, the sums. Of patches a dense layer, and

@@ -172,7 +172,7 @@ void print_layers(const Network& network) {
   fmt::print("network.layers: {}\n\n", network.layers.size());
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const EncoderLayer& layer = network.layers[i];
-    const bool attention = layer.mixing == Mixing::attention;
+    const bool attention = attends(layer);
     fmt::print("  {:>4}  mixing {:<10} projections {:<10} ffn {}\n", i, name_of(layer.mixing),
                attention ? name_of(layer.projections) : "-", name_of(layer.ffn));
   }

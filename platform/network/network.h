@@ -9,7 +9,8 @@
 
 namespace bvp {
 
-enum class Mixing { attention, fft2d };
+/// attention: every token sees all of them; window, blocks, topk: attention in which it sees some (SparseAttention).
+enum class Mixing { attention, fft2d, window, blocks, topk };
 enum class LinearKind { dense, butterfly };
 enum class NormPlacement { post, pre };
 enum class FftNorm { ortho, none };
@@ -20,10 +21,24 @@ enum class Pooling { first, mean };
 /// A layer norm behind the last layer; by_placement: where the norms of the layers are `pre`.
 enum class FinalNorm { by_placement, present, absent };
 
+/// Blocks of keys that topk may choose.
+inline constexpr u64 most_top_blocks = 256;
+
+/// The keys that sparse attention leaves in; what each field means is said in docs/scenario.md.
+struct SparseAttention {
+  u64 window = 0;         // of window: tokens that a token sees on either side of itself
+  u64 global_tokens = 0;  // of window: the first tokens, so many, see all tokens and are seen by all
+  u64 block = 0;          // of blocks and topk: tokens of a block; divides the tokens
+  // Of blocks: the blocks of keys of each block of queries, ascending. Empty: the butterfly pattern.
+  std::vector<std::vector<u32>> key_blocks;
+  u64 top_blocks = 0;  // of topk: blocks of keys that a block of queries chooses
+};
+
 struct EncoderLayer {
   Mixing mixing = Mixing::attention;
-  LinearKind projections = LinearKind::butterfly;  // query, key, value, output; only where mixing is attention
+  LinearKind projections = LinearKind::butterfly;  // query, key, value, output; not where mixing is fft2d
   LinearKind ffn = LinearKind::butterfly;
+  SparseAttention sparse{};
 };
 
 /// Sizes are counts of elements; the meaning of every field is that of the network description in network.json.
@@ -60,10 +75,23 @@ inline bool has_final_norm(const Network& network) {
 /// Whether the first layer's input is made of something else.
 inline bool has_embedding(const Network& network) { return network.vocabulary > 0 || network.patch_values > 0; }
 
-/// Whether a layer of the network mixes its tokens by attention: only then do heads mean something.
+inline bool has_mixing(const Network& network, Mixing mixing) {
+  for (const EncoderLayer& layer : network.layers) {
+    if (layer.mixing == mixing) return true;
+  }
+  return false;
+}
+
+/// Whether a layer mixes its tokens by attention of any kind: then it has queries, keys and values.
+inline bool attends(const EncoderLayer& layer) { return layer.mixing != Mixing::fft2d; }
+
+/// Whether that attention leaves out keys.
+inline bool is_sparse(const EncoderLayer& layer) { return attends(layer) && layer.mixing != Mixing::attention; }
+
+/// Whether a layer of the network mixes its tokens by attention of any kind: only then do heads mean something.
 inline bool has_attention(const Network& network) {
   for (const EncoderLayer& layer : network.layers) {
-    if (layer.mixing == Mixing::attention) return true;
+    if (attends(layer)) return true;
   }
   return false;
 }

@@ -3,9 +3,44 @@
 
 #include <fmt/format.h>
 
+#include "platform/network/attention_pattern.h"
+
 namespace bvp {
 
-const char* name_of(Mixing mixing) { return mixing == Mixing::attention ? "attention" : "fft2d"; }
+const char* name_of(Mixing mixing) {
+  switch (mixing) {
+    case Mixing::attention:
+      return "attention";
+    case Mixing::window:
+      return "window";
+    case Mixing::blocks:
+      return "blocks";
+    case Mixing::topk:
+      return "topk";
+    case Mixing::fft2d:
+      break;
+  }
+  return "fft2d";
+}
+
+namespace {
+
+/// Adds what a layer's sparse attention is.
+void add_sparse_attention(nlohmann::ordered_json& json, const EncoderLayer& layer) {
+  const SparseAttention& sparse = layer.sparse;
+  if (layer.mixing == Mixing::window) {
+    json["window"] = sparse.window;
+    json["global_tokens"] = sparse.global_tokens;
+  }
+  if (layer.mixing == Mixing::blocks || layer.mixing == Mixing::topk) json["block_tokens"] = sparse.block;
+  if (layer.mixing == Mixing::blocks) {
+    json["key_blocks"] = sparse.key_blocks.empty() ? butterfly_pattern : key_blocks_text(sparse.key_blocks);
+  }
+  if (layer.mixing == Mixing::topk) json["top_blocks"] = sparse.top_blocks;
+}
+
+}  // namespace
+
 const char* name_of(Activation activation) {
   switch (activation) {
     case Activation::gelu:
@@ -26,6 +61,7 @@ nlohmann::ordered_json network_json(const Network& network) {
   for (const EncoderLayer& layer : network.layers) {
     layers.push_back(
         {{"mixing", name_of(layer.mixing)}, {"projections", name_of(layer.projections)}, {"ffn", name_of(layer.ffn)}});
+    add_sparse_attention(layers.back(), layer);
   }
   nlohmann::ordered_json json{{"tokens", network.tokens},
                               {"hidden", network.hidden},

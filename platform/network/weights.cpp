@@ -219,7 +219,7 @@ std::vector<TensorSpec> parameter_specs(const Network& network) {
     const EncoderLayer& layer = network.layers[index];
     const std::string name = fmt::format("layers.{}", index);
     add_norm(specs, name + ".norm1", network.hidden);
-    if (layer.mixing == Mixing::attention) {
+    if (attends(layer)) {
       for (const char* part : {"query", "key", "value", "output"}) {
         add_linear(specs, fmt::format("{}.attention.{}", name, part), layer.projections, network.hidden,
                    network.hidden);

@@ -74,9 +74,10 @@ struct CompiledNetwork {
   MatrixPlace output;
   MatrixPlace logits;  // rows 0: there is no classifier head
   // Orders of operation (docs/numerics.md).
-  u64 key_block = 0;                   // keys that attention takes at a time, 0: there is no attention
-  u64 sum_ways = 1;                    // interleaved parts of the sums of layer norm and softmax
-  bool normalised = false;             // butterflies are computed in normal form
+  u64 key_block = 0;              // keys that attention takes at a time, 0: there is no attention
+  std::vector<u64> query_blocks;  // of each layer the queries that sparse attention takes at a time; 0: it has none
+  u64 sum_ways = 1;               // interleaved parts of the sums of layer norm and softmax
+  bool normalised = false;        // butterflies are computed in normal form
   std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
   FftForm fft = FftForm::none;
   std::string not_real_because;  // why the transforms do not have the real form; empty where they do, or there are none

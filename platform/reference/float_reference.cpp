@@ -6,9 +6,11 @@
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 
+#include "platform/network/attention_pattern.h"
 #include "platform/network/half.h"
 #include "platform/reference/fft_order.h"
 #include "platform/reference/kernels.h"
@@ -97,8 +99,10 @@ void transform_any(std::size_t n, std::vector<float>& real, std::vector<float>& 
 class FloatEvaluation {
  public:
   /// @param mask  [batch, tokens], or empty
-  FloatEvaluation(const Network& network, const TensorMap& parameters, const Tensor* mask = nullptr)
-      : network_(network), parameters_(parameters), mask_(mask) {}
+  /// @param choices  as in reference_float
+  FloatEvaluation(const Network& network, const TensorMap& parameters, const Tensor* mask = nullptr,
+                  const BlockChoices* choices = nullptr)
+      : network_(network), parameters_(parameters), mask_(mask), choices_(choices) {}
 
   /// The sums of tokens and positions as the first layer takes them.
   [[nodiscard]] FloatPanels embedded(FloatPanels x) const {
@@ -127,7 +131,7 @@ class FloatEvaluation {
     const EncoderLayer& layer = network_.layers[index];
     const std::string name = fmt::format("layers.{}", index);
     const bool post = network_.norm == NormPlacement::post;
-    FloatPanels h = mix(post ? x : norm(x, name + ".norm1"), layer, name);
+    FloatPanels h = mix(post ? x : norm(x, name + ".norm1"), index);
     add_to(x, h);
     if (post) h = norm(h, name + ".norm1");
     FloatPanels y = feed_forward(post ? h : norm(h, name + ".norm2"), layer, name);
@@ -173,8 +177,8 @@ class FloatEvaluation {
     return values;
   }
 
-  [[nodiscard]] FloatPanels mix(const FloatPanels& x, const EncoderLayer& layer, const std::string& name) const {
-    return layer.mixing == Mixing::attention ? attention(x, layer.projections, name + ".attention") : fft2d(x);
+  [[nodiscard]] FloatPanels mix(const FloatPanels& x, u64 index) const {
+    return attends(network_.layers[index]) ? attention(x, index) : fft2d(x);
   }
 
   [[nodiscard]] FloatPanels feed_forward(const FloatPanels& x, const EncoderLayer& layer,
@@ -244,11 +248,17 @@ class FloatEvaluation {
     return y;
   }
 
-  [[nodiscard]] FloatPanels attention(const FloatPanels& x, LinearKind kind, const std::string& name) const {
+  [[nodiscard]] FloatPanels attention(const FloatPanels& x, u64 index) const {
+    const LinearKind kind = network_.layers[index].projections;
+    const std::string name = fmt::format("layers.{}.attention", index);
     const FloatPanels query = linear(x, kind, name + ".query", network_.hidden);
     const FloatPanels key = linear(x, kind, name + ".key", network_.hidden);
     const FloatPanels value = linear(x, kind, name + ".value", network_.hidden);
     FloatPanels mixed(x.panels(), network_.hidden);
+    if (is_sparse(network_.layers[index])) {
+      attend_some(query, key, value, index, mixed);
+      return linear(mixed, kind, name + ".output", network_.hidden);
+    }
     const std::size_t tokens = network_.tokens;
     const std::size_t head_width = network_.hidden / network_.heads;
     const float factor = 1 / std::sqrt(static_cast<float>(head_width));
@@ -275,6 +285,108 @@ class FloatEvaluation {
       }
     }
     return linear(mixed, kind, name + ".output", network_.hidden);
+  }
+
+  /// The values of a token in one head.
+  [[nodiscard]] std::vector<float> head_of(const FloatPanels& x, u64 element, u64 token, std::size_t feature) const {
+    std::vector<float> values(network_.hidden / network_.heads);
+    const std::size_t panel = element * panels_for(network_.tokens) + token / panel_width;
+    for (std::size_t d = 0; d < values.size(); ++d) values[d] = x.row(panel, feature + d)[token % panel_width];
+    return values;
+  }
+
+  static double product(const std::vector<float>& a, const std::vector<float>& b) {
+    return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+  }
+
+  /// Sparse attention, query by query, in double precision.
+  void attend_some(const FloatPanels& query, const FloatPanels& key, const FloatPanels& value, u64 index,
+                   FloatPanels& mixed) const {
+    const EncoderLayer& layer = network_.layers[index];
+    const u64 tokens = network_.tokens;
+    const std::size_t width = network_.hidden / network_.heads;
+    const AttentionPattern pattern(layer, tokens);
+    for (u64 element = 0; element < network_.batch; ++element) {
+      for (u64 head = 0; head < network_.heads; ++head) {
+        std::vector<std::vector<float>> keys, values, queries;
+        for (u64 token = 0; token < tokens; ++token) {
+          queries.push_back(head_of(query, element, token, head * width));
+          keys.push_back(head_of(key, element, token, head * width));
+          values.push_back(head_of(value, element, token, head * width));
+        }
+        const std::vector<TokenRuns> chosen = layer.mixing == Mixing::topk
+                                                  ? chosen_keys(queries, keys, index, element * network_.heads + head)
+                                                  : std::vector<TokenRuns>();
+        for (u64 token = 0; token < tokens; ++token) {
+          const TokenRuns seen = chosen.empty() ? pattern.seen(token) : chosen[token / layer.sparse.block];
+          const std::vector<double> y = attend(queries[token], keys, values, seen, element);
+          const std::size_t panel = element * panels_for(tokens) + token / panel_width;
+          for (std::size_t d = 0; d < width; ++d) {
+            mixed.row(panel, head * width + d)[token % panel_width] = static_cast<float>(y[d]);
+          }
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<double> attend(const std::vector<float>& query, const std::vector<std::vector<float>>& keys,
+                                           const std::vector<std::vector<float>>& values, const TokenRuns& seen,
+                                           u64 element) const {
+    constexpr double left_out = -1e30;
+    const double factor = 1 / std::sqrt(static_cast<double>(query.size()));
+    std::vector<double> scores;
+    for (const TokenRun& run : seen) {
+      for (u64 token = run.first; token < run.first + run.count; ++token) {
+        const bool masked =
+            mask_ != nullptr && !mask_->data.empty() && mask_->data[element * network_.tokens + token] != 0;
+        scores.push_back(masked ? left_out : product(query, keys[token]) * factor);
+      }
+    }
+    const double largest = *std::max_element(scores.begin(), scores.end());
+    double sum = 0;
+    std::vector<double> y(query.size());
+    std::size_t at = 0;
+    for (const TokenRun& run : seen) {
+      for (u64 token = run.first; token < run.first + run.count; ++token) {
+        const double weight = std::exp(scores[at++] - largest);
+        sum += weight;
+        for (std::size_t d = 0; d < y.size(); ++d) y[d] += weight * static_cast<double>(values[token][d]);
+      }
+    }
+    for (double& v : y) v /= sum;
+    return y;
+  }
+
+  /// The keys that each block of queries of a head has chosen, or would choose. @param which  counts heads
+  [[nodiscard]] std::vector<TokenRuns> chosen_keys(const std::vector<std::vector<float>>& queries,
+                                                   const std::vector<std::vector<float>>& keys, u64 index,
+                                                   u64 which) const {
+    const SparseAttention& sparse = network_.layers[index].sparse;
+    const u64 size = sparse.block, blocks = network_.tokens / size;
+    const auto means = [&](const std::vector<std::vector<float>>& rows) {
+      std::vector<std::vector<float>> sums(blocks, std::vector<float>(rows.front().size()));
+      for (u64 token = 0; token < blocks * size; ++token) {
+        for (std::size_t d = 0; d < rows[token].size(); ++d) sums[token / size][d] += rows[token][d];
+      }
+      return sums;
+    };
+    const std::vector<std::vector<float>> of_queries = means(queries), of_keys = means(keys);
+    std::vector<TokenRuns> chosen(blocks);
+    for (u64 block = 0; block < blocks; ++block) {
+      std::vector<u32> order(blocks);
+      std::iota(order.begin(), order.end(), 0);
+      if (choices_ != nullptr) {
+        const u32* given = choices_->at(index).data() + (which * blocks + block) * sparse.top_blocks;
+        order.assign(given, given + sparse.top_blocks);
+      } else {
+        std::stable_sort(order.begin(), order.end(), [&](u32 a, u32 b) {
+          return product(of_queries[block], of_keys[a]) > product(of_queries[block], of_keys[b]);
+        });
+        order.resize(sparse.top_blocks);
+      }
+      for (const u32 of : order) chosen[block].push_back({of * size, size});
+    }
+    return chosen;
   }
 
   /// Gives the tokens that the mask leaves out a score that counts nothing.
@@ -332,6 +444,7 @@ class FloatEvaluation {
   const Network& network_;
   const TensorMap& parameters_;
   const Tensor* mask_;
+  const BlockChoices* choices_;
 };
 
 FloatPanels panels_of(const Network& network, const Tensor& input) {
@@ -348,10 +461,10 @@ void check_network(const Network& network) {
 }  // namespace
 
 std::vector<float> reference_float(const Network& network, const TensorMap& parameters, u64 layer, const Tensor& input,
-                                   const Tensor& mask) {
+                                   const Tensor& mask, const BlockChoices* choices) {
   if (layer >= network.layers.size()) throw std::invalid_argument(fmt::format("there is no layer {}", layer));
   check_network(network);
-  const FloatPanels y = FloatEvaluation(network, parameters, &mask).layer(panels_of(network, input), layer);
+  const FloatPanels y = FloatEvaluation(network, parameters, &mask, choices).layer(panels_of(network, input), layer);
   return from_panels(y, network.batch, network.tokens);
 }
 
@@ -438,10 +551,11 @@ FloatLogits reference_float_logits(const Network& network, const TensorMap& para
 }
 
 FloatResult reference_float_network(const Network& network, const TensorMap& parameters,
-                                    const std::vector<float>& input, u64 first_layer, const Tensor& mask) {
+                                    const std::vector<float>& input, u64 first_layer, const Tensor& mask,
+                                    const BlockChoices* choices) {
   check_network(network);
   check_count("input", input.size(), network.batch * network.tokens * network.hidden);
-  const FloatEvaluation evaluation(network, parameters, &mask);
+  const FloatEvaluation evaluation(network, parameters, &mask, choices);
   FloatPanels x =
       to_panels<float>(input.data(), network.batch, network.tokens, network.hidden, [](float value) { return value; });
   for (u64 index = first_layer; index < network.layers.size(); ++index) x = evaluation.layer(x, index);

@@ -6,14 +6,17 @@
 
 #include "platform/network/network.h"
 #include "platform/network/tensors.h"
+#include "platform/reference/reference.h"
 
 namespace bvp {
 
 /// One encoder layer applied to its own input, [batch, tokens, hidden].
 /// @param mask  [batch, tokens]: what is added to the scores of each token (load_mask); empty: there is no mask
+/// @param choices  what layers with topk have chosen, which an error of rounding may decide; null: chosen anew
 /// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements
 [[nodiscard]] std::vector<float> reference_float(const Network& network, const TensorMap& parameters, u64 layer,
-                                                 const Tensor& input, const Tensor& mask = {});
+                                                 const Tensor& input, const Tensor& mask = {},
+                                                 const BlockChoices* choices = nullptr);
 
 /// The normalisation behind the last layer, of a network that has one.
 [[nodiscard]] std::vector<float> reference_float_final_norm(const Network& network, const TensorMap& parameters,
@@ -43,7 +46,7 @@ struct FloatResult {
 };
 [[nodiscard]] FloatResult reference_float_network(const Network& network, const TensorMap& parameters,
                                                   const std::vector<float>& input, u64 first_layer = 0,
-                                                  const Tensor& mask = {});
+                                                  const Tensor& mask = {}, const BlockChoices* choices = nullptr);
 
 /// fp16 values as fp32.
 [[nodiscard]] std::vector<float> widened(const std::vector<u16>& halves);

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "platform/network/attention_pattern.h"
 #include "platform/network/exact_transform.h"
 #include "platform/network/half.h"
 #include "platform/network/normal_butterfly.h"
@@ -43,8 +45,13 @@ class Evaluation {
  public:
   /// @param mask  [batch, tokens], or empty
   Evaluation(const Network& network, const TensorMap& parameters, const ReferenceOptions& options,
-             const Tensor* mask = nullptr)
-      : network_(network), parameters_(parameters), options_(options), mask_(mask), kernels_(reference_kernels()) {}
+             const Tensor* mask = nullptr, BlockChoices* choices = nullptr)
+      : network_(network),
+        parameters_(parameters),
+        options_(options),
+        mask_(mask),
+        choices_(choices),
+        kernels_(reference_kernels()) {}
 
   /// The sums of tokens and positions as the first layer takes them.
   [[nodiscard]] HalfPanels embedded(HalfPanels x) const {
@@ -75,11 +82,10 @@ class Evaluation {
     const std::string name = fmt::format("layers.{}", index);
     if (network_.norm == NormPlacement::post) {
       const bool exact = layer.mixing == Mixing::fft2d && has_exact_transforms(network_);
-      const HalfPanels h =
-          norm(mix(x, x, layer, name), name + ".norm1", exact ? exact_scales(network_, false).epsilon : 1);
+      const HalfPanels h = norm(mix(x, x, index), name + ".norm1", exact ? exact_scales(network_, false).epsilon : 1);
       return norm(feed_forward(h, h, layer, name), name + ".norm2");
     }
-    const HalfPanels h = mix(norm(x, name + ".norm1"), x, layer, name);
+    const HalfPanels h = mix(norm(x, name + ".norm1"), x, index);
     return feed_forward(norm(h, name + ".norm2"), h, layer, name);
   }
 
@@ -148,9 +154,8 @@ class Evaluation {
   }
 
   /// mix(x) + residual
-  [[nodiscard]] HalfPanels mix(const HalfPanels& x, const HalfPanels& residual, const EncoderLayer& layer,
-                               const std::string& name) const {
-    if (layer.mixing == Mixing::attention) return attention(x, residual, layer.projections, name + ".attention");
+  [[nodiscard]] HalfPanels mix(const HalfPanels& x, const HalfPanels& residual, u64 index) const {
+    if (attends(network_.layers[index])) return attention(x, residual, index);
     if (options_.real_fft) return real_fft2d(x, residual);
     if (has_exact_transforms(network_)) return exact_fft2d(x, residual);
     HalfPanels y = fft2d(x);
@@ -284,8 +289,10 @@ class Evaluation {
     return y;
   }
 
-  [[nodiscard]] HalfPanels attention(const HalfPanels& x, const HalfPanels& residual, LinearKind kind,
-                                     const std::string& name) const {
+  [[nodiscard]] HalfPanels attention(const HalfPanels& x, const HalfPanels& residual, u64 index) const {
+    const EncoderLayer& layer = network_.layers[index];
+    const LinearKind kind = layer.projections;
+    const std::string name = fmt::format("layers.{}.attention", index);
     const HalfPanels query = linear(x, kind, name + ".query", network_.hidden);
     const HalfPanels key = linear(x, kind, name + ".key", network_.hidden);
     const HalfPanels value = linear(x, kind, name + ".value", network_.hidden);
@@ -293,7 +300,11 @@ class Evaluation {
     const u64 head_width = network_.hidden / network_.heads;
     for (u64 element = 0; element < network_.batch; ++element) {
       for (u64 head = 0; head < network_.heads; ++head) {
-        attend(query, key, value, element, head * head_width, head_width, mixed);
+        if (is_sparse(layer)) {
+          attend_some({query, key, value, element, head * head_width, head_width}, index, mixed);
+        } else {
+          attend(query, key, value, element, head * head_width, head_width, mixed);
+        }
       }
     }
     HalfPanels y = linear(mixed, kind, name + ".output", network_.hidden);
@@ -347,6 +358,138 @@ class Evaluation {
         kernels_.merge(blocks, head_width, maxima.data(), totals.data(), partial.data(), functions_.exp.data(),
                        functions_.reciprocal.data(), mixed.row(panel, feature));
       }
+    }
+  }
+
+  /// One head of one batch element.
+  struct Head {
+    const HalfPanels &query, &key, &value;
+    u64 element;
+    std::size_t feature, width;
+  };
+
+  [[nodiscard]] u16 value_of(const HalfPanels& x, const Head& head, u64 token, std::size_t d) const {
+    const std::size_t panel = head.element * panels_for(network_.tokens) + token / panel_width;
+    return x.row(panel, head.feature + d)[token % panel_width];
+  }
+
+  /// Sparse attention of one head.
+  void attend_some(const Head& head, u64 index, HalfPanels& mixed) const {
+    const EncoderLayer& layer = network_.layers[index];
+    if (layer.mixing == Mixing::topk) {
+      const u64 size = layer.sparse.block;
+      const std::vector<std::vector<u32>> chosen = chosen_blocks(head, layer);
+      for (u64 block = 0; block < chosen.size(); ++block) {
+        QueryBlock of_queries{{block * size, size}, {}, true};
+        for (const u32 keys : chosen[block]) of_queries.keys.push_back({keys * size, size});
+        attend_block(head, of_queries, nullptr, mixed);
+        if (choices_ == nullptr) continue;
+        std::vector<u32>& all = (*choices_)[index];
+        all.insert(all.end(), chosen[block].begin(), chosen[block].end());
+      }
+      return;
+    }
+    const AttentionPattern pattern(layer, network_.tokens);
+    const u64 given = index < options_.query_blocks.size() ? options_.query_blocks[index] : 0;
+    for (const QueryBlock& block : pattern.query_blocks(given == 0 ? network_.tokens : given)) {
+      attend_block(head, block, block.whole ? nullptr : &pattern, mixed);
+    }
+  }
+
+  /// The means of each block's rows: fp32 sums of x * (1 / size).
+  [[nodiscard]] std::vector<std::vector<float>> block_means(const HalfPanels& x, const Head& head, u64 size) const {
+    const float share = from_half(to_half(1 / static_cast<double>(size)));
+    std::vector<std::vector<float>> means;
+    for (u64 first = 0; first < network_.tokens; first += size) {
+      means.emplace_back();
+      for (std::size_t d = 0; d < head.width; ++d) {
+        float sum = 0;
+        for (u64 token = first; token < first + size; ++token) sum += from_half(value_of(x, head, token, d)) * share;
+        means.back().push_back(from_half(rounded(sum)));
+      }
+    }
+    return means;
+  }
+
+  /// For each block of queries the blocks of keys with the highest scores, ascending; of equal ones the first.
+  [[nodiscard]] std::vector<std::vector<u32>> chosen_blocks(const Head& head, const EncoderLayer& layer) const {
+    const std::vector<std::vector<float>> queries = block_means(head.query, head, layer.sparse.block);
+    const std::vector<std::vector<float>> keys = block_means(head.key, head, layer.sparse.block);
+    const float factor = from_half(inverse_root(head.width));
+    std::vector<std::vector<u32>> chosen;
+    for (const std::vector<float>& query : queries) {
+      std::vector<float> scores;
+      std::vector<u32> order;
+      for (const std::vector<float>& key : keys) {
+        float sum = 0;
+        for (std::size_t d = 0; d < head.width; ++d) sum += query[d] * key[d];
+        order.push_back(static_cast<u32>(scores.size()));
+        scores.push_back(from_half(rounded(sum * factor)));
+      }
+      std::stable_sort(order.begin(), order.end(), [&](u32 a, u32 b) { return scores[a] > scores[b]; });
+      order.resize(layer.sparse.top_blocks);
+      std::sort(order.begin(), order.end());
+      chosen.push_back(std::move(order));
+    }
+    return chosen;
+  }
+
+  /// A block of queries attends to its keys. @param pattern  says which of them each query sees; nullptr: all
+  void attend_block(const Head& head, const QueryBlock& block, const AttentionPattern* pattern,
+                    HalfPanels& mixed) const {
+    const u16* const mask =
+        mask_ == nullptr || mask_->data.empty() ? nullptr : mask_->data.data() + head.element * network_.tokens;
+    const std::size_t count = tokens_in(block.keys), width = head.width;
+    float unit = 1;
+    while (static_cast<double>(count) * static_cast<double>(unit) >= 16385) unit /= 2;
+    std::vector<u64> tokens;
+    for (const TokenRun& run : block.keys) {
+      for (u64 token = run.first; token < run.first + run.count; ++token) tokens.push_back(token);
+    }
+    std::vector<float> keys(count * width), values(count * width);  // [key][feature], [feature][key]
+    std::vector<u16> masked;
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t d = 0; d < width; ++d) {
+        keys[i * width + d] = from_half(value_of(head.key, head, tokens[i], d));
+        values[d * count + i] = from_half(value_of(head.value, head, tokens[i], d));
+      }
+      if (mask != nullptr) masked.push_back(mask[tokens[i]]);
+    }
+    std::vector<float> queries(width * panel_width), scores(count * panel_width), weights(count * panel_width),
+        sums(width * panel_width);
+    std::vector<u16> maxima(panel_width), totals(panel_width), inverse(panel_width), results(width * panel_width);
+    const u64 end = block.queries.first + block.queries.count;
+    for (u64 first = block.queries.first; first < end; first += panel_width) {
+      const std::size_t lanes = std::min<u64>(panel_width, end - first);
+      std::fill(queries.begin(), queries.end(), 0.0F);
+      for (std::size_t i = 0; i < lanes * width; ++i) {
+        queries[i % width * panel_width + i / width] =
+            from_half(value_of(head.query, head, first + i / width, i % width));
+      }
+      kernels_.multiply(count, width, keys.data(), width, queries.data(), scores.data());
+      for (std::size_t lane = 0; pattern != nullptr && lane < lanes; ++lane) {
+        leave_out_unseen(pattern->seen(first + lane), tokens, scores.data() + lane);
+      }
+      kernels_.softmax(count, options_.sum_ways, scores.data(), inverse_root(width),
+                       mask == nullptr ? nullptr : masked.data(), unit, functions_.exp.data(),
+                       functions_.reciprocal.data(), weights.data(), maxima.data(), totals.data(), inverse.data());
+      kernels_.multiply(width, count, values.data(), count, weights.data(), sums.data());
+      kernels_.round_scaled(width, sums.data(), unit, inverse.data(), results.data());
+      for (std::size_t i = 0; i < lanes * width; ++i) {
+        const u64 token = first + i / width;
+        const std::size_t panel = head.element * panels_for(network_.tokens) + token / panel_width;
+        mixed.row(panel, head.feature + i % width)[token % panel_width] = results[i % width * panel_width + i / width];
+      }
+    }
+  }
+
+  /// Gives the keys that a query does not see a score of -infinity. @param scores  of its lane
+  static void leave_out_unseen(const TokenRuns& seen, const std::vector<u64>& tokens, float* scores) {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const bool sees = std::any_of(seen.begin(), seen.end(), [&](const TokenRun& run) {
+        return tokens[i] >= run.first && tokens[i] < run.first + run.count;
+      });
+      if (!sees) scores[i * panel_width] = -std::numeric_limits<float>::infinity();
     }
   }
 
@@ -703,7 +846,8 @@ class Evaluation {
   const Network& network_;
   const TensorMap& parameters_;
   const ReferenceOptions& options_;
-  const Tensor* mask_;  // may be null
+  const Tensor* mask_;     // may be null
+  BlockChoices* choices_;  // may be null
   const ReferenceKernels& kernels_;
   ReferenceFunctions functions_;
 };
@@ -711,13 +855,13 @@ class Evaluation {
 }  // namespace
 
 TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
-                            const ReferenceOptions& options, const Tensor& mask) {
+                            const ReferenceOptions& options, const Tensor& mask, BlockChoices* choices) {
   check_elements("input", input, network.batch * network.tokens * network.hidden);
   if (!mask.data.empty()) check_elements("mask", mask, network.batch * network.tokens);
   if (has_attention(network) && (network.heads == 0 || network.hidden % network.heads != 0)) {
     throw std::invalid_argument(fmt::format("hidden {} is not a multiple of heads {}", network.hidden, network.heads));
   }
-  const Evaluation evaluation(network, parameters, options, &mask);
+  const Evaluation evaluation(network, parameters, options, &mask, choices);
   const auto tensor = [&](const HalfPanels& x) {
     return Tensor{{network.batch, network.tokens, network.hidden}, from_panels(x, network.batch, network.tokens)};
   };

@@ -3,6 +3,9 @@
 // order.
 #pragma once
 
+#include <map>
+#include <vector>
+
 #include "platform/network/network.h"
 #include "platform/network/tensors.h"
 
@@ -20,16 +23,24 @@ struct ReferenceOptions {
   /// divide the length; 0: the largest power of two that does.
   u64 fft_token_points = 0;
   u64 fft_hidden_points = 0;
+  /// Of each layer, the queries that attention with a window takes at a time; a layer that is not here: all.
+  std::vector<u64> query_blocks = {};
 };
+
+/// The blocks of keys that layers with topk have chosen, by layer: of each batch element, head and block of queries
+/// `top_blocks` numbers, ascending.
+using BlockChoices = std::map<u64, std::vector<u32>>;
 
 /// @param parameters  named and shaped as parameter_specs() says
 /// @param input       [batch, tokens, hidden]
 /// @param mask        [batch, tokens]: what is added to the scores of each token (load_mask); empty: there is no mask
+/// @param choices     receives what topk has chosen; may be null
 /// @return "layers.I.output" of every encoder layer and "output", each [batch, tokens, hidden], and where there is a
 ///         classifier head "logits" [batch, classes]
 /// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements
 [[nodiscard]] TensorMap reference_network(const Network& network, const TensorMap& parameters, const Tensor& input,
-                                          const ReferenceOptions& options = {}, const Tensor& mask = {});
+                                          const ReferenceOptions& options = {}, const Tensor& mask = {},
+                                          BlockChoices* choices = nullptr);
 
 /// The output of the embedding for token ids: [batch, tokens, hidden].
 /// @throws std::invalid_argument  a tensor is missing or has the wrong number of elements, or an id is not below the

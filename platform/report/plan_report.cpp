@@ -149,18 +149,19 @@ Json plan_json(const CompiledNetwork& network) {
                        {"image_bytes", kernel.image_bytes},
                        {"predicted_launch_cycles", kernel.predicted_cycles}});
   }
-  return {{"predicted_cycles", predicted_cycles(network)},
-          {"attention_key_block", network.key_block},
-          {"sum_ways", network.sum_ways},
-          {"butterflies", network.normalised ? "normalised" : "pairs"},
-          {"not_normalised_because", network.not_normalised_because},
-          {"fft", word_of(network.fft)},
-          {"fft_not_real_because", network.not_real_because},
-          {"resident_token_bytes", network.resident_token_bytes},
-          {"fft_points", {{"tokens", network.exact.tokens}, {"hidden", network.exact.hidden}}},
-          {"kernel_image_bytes", network.kernel_image_bytes},
-          {"tasks", tasks},
-          {"kernels", kernels}};
+  Json report{{"predicted_cycles", predicted_cycles(network)}, {"attention_key_block", network.key_block}};
+  if (!network.query_blocks.empty()) report["attention_query_blocks"] = network.query_blocks;
+  report.update(Json{{"sum_ways", network.sum_ways},
+                     {"butterflies", network.normalised ? "normalised" : "pairs"},
+                     {"not_normalised_because", network.not_normalised_because},
+                     {"fft", word_of(network.fft)},
+                     {"fft_not_real_because", network.not_real_because},
+                     {"resident_token_bytes", network.resident_token_bytes},
+                     {"fft_points", {{"tokens", network.exact.tokens}, {"hidden", network.exact.hidden}}},
+                     {"kernel_image_bytes", network.kernel_image_bytes},
+                     {"tasks", tasks},
+                     {"kernels", kernels}});
+  return report;
 }
 
 std::string plan_lines(const CompiledNetwork& network, const std::function<bool(const std::string&)>& shows,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "platform/compiler/target.h"
+#include "platform/network/network_json.h"
 #include "platform/power/power_states.h"
 #include "platform/report/statistics_json.h"
 #include "platform/run/busy_shares.h"
@@ -235,7 +236,7 @@ class Collector {
       }
       row.index = layer;
       const EncoderLayer& description = network.layers[layer];
-      row.mixing = description.mixing == Mixing::fft2d ? "fft2d" : "attention";
+      row.mixing = name_of(description.mixing);
       row.projections = description.projections == LinearKind::dense ? "dense" : "butterfly";
       row.ffn = description.ffn == LinearKind::dense ? "dense" : "butterfly";
       result_.energy.by_layer_j[fmt::format("layers.{}", layer)] = row.energy_j;

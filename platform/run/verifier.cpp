@@ -54,13 +54,14 @@ class Verifier {
   }
 
   /// Number of values that differ from the fp16 reference.
-  [[nodiscard]] u64 count_different() const {
+  [[nodiscard]] u64 count_different() {
     const ReferenceOptions options{inputs_.compiled.key_block,    inputs_.compiled.sum_ways,
                                    inputs_.compiled.normalised,   inputs_.compiled.fft == FftForm::real,
-                                   inputs_.compiled.exact.tokens, inputs_.compiled.exact.hidden};
+                                   inputs_.compiled.exact.tokens, inputs_.compiled.exact.hidden,
+                                   inputs_.compiled.query_blocks};
     const Tensor embedded = embed(options);
-    TensorMap expected = reference_network(network_, inputs_.weights,
-                                           has_embedding(network_) ? embedded : first_input(), options, mask());
+    TensorMap expected = reference_network(
+        network_, inputs_.weights, has_embedding(network_) ? embedded : first_input(), options, mask(), &choices_);
     if (has_embedding(network_)) expected.emplace("input", embedded);
     u64 different = 0;
     for (const auto& [name, tensor] : expected) {
@@ -91,7 +92,7 @@ class Verifier {
     for (std::size_t i = 0; i < network_.layers.size(); ++i) {
       const std::string name = layer_output(i);
       const Tensor& from = i == 0 ? first_input() : evidence_.outputs.at(layer_output(i - 1));
-      std::vector<float> want = reference_float(network_, inputs_.weights, i, from, mask());
+      std::vector<float> want = reference_float(network_, inputs_.weights, i, from, mask(), &choices_);
       const RelativeError error = measure(name, evidence_.outputs.at(name), want);
       if (i == 0) first = std::move(want);
       verdict_.layers.push_back({error.whole, error.largest_of_row});
@@ -112,9 +113,10 @@ class Verifier {
   /// input, the first layer of that network has been evaluated already.
   void measure_end_to_end(const std::vector<float>& first_layer) {
     Verification& verification = verdict_.verification;
-    const FloatResult want = has_embedding(network_)
-                                 ? reference_float_network(network_, inputs_.weights, embed_float(), 0, mask())
-                                 : reference_float_network(network_, inputs_.weights, first_layer, 1, mask());
+    const FloatResult want =
+        has_embedding(network_)
+            ? reference_float_network(network_, inputs_.weights, embed_float(), 0, mask(), &choices_)
+            : reference_float_network(network_, inputs_.weights, first_layer, 1, mask(), &choices_);
     const RelativeError output = relative_error(evidence_.outputs.at("output").data, want.output, network_.hidden);
     verification.end_to_end_error = output.whole;
     note_row(verification.end_to_end_row, "output", output.largest_of_row, output.row);
@@ -150,6 +152,7 @@ class Verifier {
   const Evidence& evidence_;
   const RunInputs& inputs_;
   const Network& network_;
+  BlockChoices choices_;  // that topk has made, by the fp16 reference
   Verdict verdict_;
 };
 

@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/scenario/scenario_parameters.h"
 
+#include "platform/network/attention_pattern.h"
+
 namespace bvp {
 
 LayerParameters::LayerParameters()
     : ParameterGroup("layer", "one encoder layer, or several alike"),
-      mixing(this, "mixing", "attention", {"attention", "fft2d"},
-             "How tokens are mixed: softmax attention, or the real part of a two-dimensional FFT.",
-             "hybrid butterfly-sparsity network", Confidence::high),
+      mixing(this, "mixing", "attention", {"attention", "fft2d", "window", "blocks", "topk"},
+             "How tokens are mixed: softmax attention; the real part of a two-dimensional FFT; attention to the tokens "
+             "nearby (window), to given blocks of tokens (blocks), to the blocks that score highest (topk).",
+             "hybrid butterfly-sparsity network; sparse attention as published", Confidence::high),
       projections(this, "projections", "butterfly", {"dense", "butterfly"},
-                  "Kind of the query, key, value and output matrices; used by attention only.",
+                  "Kind of the query, key, value and output matrices; used by attention of any kind.",
                   "hybrid butterfly-sparsity network", Confidence::high),
       ffn(this, "ffn", "butterfly", {"dense", "butterfly"}, "Kind of the two matrices of the feed-forward network.",
           "hybrid butterfly-sparsity network", Confidence::high),
+      window(this, "window", 128, "tokens", {0, 1 << 20},
+             "Of window: a token sees so many tokens on either side of itself.", "workload", Confidence::high),
+      global_tokens(this, "global_tokens", 0, "tokens", {0, 1 << 20},
+                    "Of window: the first tokens, so many, see all tokens and are seen by all.", "workload",
+                    Confidence::high),
+      block_tokens(this, "block_tokens", 64, "tokens", {1, 1 << 16},
+                   "Of blocks and topk: tokens of a block; must divide the tokens.", "workload", Confidence::high),
+      key_blocks(this, "key_blocks", butterfly_pattern, {},
+                 "Of blocks: which blocks of keys each block of queries sees. butterfly: those whose number differs in "
+                 "at most one bit. Otherwise a list for each block of queries, separated by commas: 0-1, 0 2, 1-2.",
+                 "flat block butterfly: arXiv 2112.00029", Confidence::high),
+      top_blocks(this, "top_blocks", 4, "blocks", {1, most_top_blocks},
+                 "Of topk: blocks of keys that each block of queries and head chooses.", "workload", Confidence::high),
       repeat(this, "repeat", 1, "layers", {1, 1024}, "How many layers like this one follow each other.", "notation",
              Confidence::high) {}
 

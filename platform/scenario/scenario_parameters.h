@@ -17,6 +17,11 @@ struct LayerParameters : ParameterGroup {
   Param<std::string> mixing;
   Param<std::string> projections;
   Param<std::string> ffn;
+  Param<i64> window;
+  Param<i64> global_tokens;
+  Param<i64> block_tokens;
+  Param<std::string> key_blocks;
+  Param<i64> top_blocks;
   Param<i64> repeat;
 };
 

@@ -143,11 +143,47 @@ class Fourier(nn.Module):
         return torch.fft.fft2(x, s=points, norm=self.normalisation).real[..., :tokens, :hidden]
 
 
-class Attention(nn.Module):
-    """softmax(q kᵀ / √width) v in each head, then the output projection; no mask."""
+def block_mask(tokens, size, key_blocks):
+    """[tokens, tokens]: which query sees which key, of lists of blocks of keys, one for each block of queries."""
+    seen = torch.zeros(tokens // size, tokens // size, dtype=torch.bool)
+    for block, keys in enumerate(key_blocks):
+        seen[block, list(keys)] = True
+    return seen.repeat_interleave(size, 0).repeat_interleave(size, 1)
 
-    def __init__(self, network, kind):
+
+def listed_blocks(text):
+    """The lists of `key_blocks`: "0, 0 2, 1-3"."""
+    def blocks(part):
+        for word in part.split():
+            first, _, last = word.partition("-")
+            yield from range(int(first), int(last or first) + 1)
+    return [list(blocks(part)) for part in text.split(",")]
+
+
+def seen_keys(layer, tokens):
+    """[tokens, tokens]: which query sees which key; None: all do, or it is chosen by the data."""
+    place = torch.arange(tokens)
+    if layer["mixing"] == "window":
+        globals_ = place < layer.get("global_tokens", 0)
+        near = (place[:, None] - place).abs() <= layer.get("window", 128)
+        return near | globals_[:, None] | globals_
+    if layer["mixing"] == "blocks":
+        size, pattern = layer.get("block_tokens", 64), layer.get("key_blocks", "butterfly")
+        if pattern != "butterfly":
+            return block_mask(tokens, size, listed_blocks(pattern))
+        count = tokens // size
+        return block_mask(tokens, size, [[j for j in range(count) if bin(i ^ j).count("1") <= 1] for i in range(count)])
+    return None
+
+
+class Attention(nn.Module):
+    """softmax(q kᵀ / √width) v in each head, then the output projection; of keys that a query does not see nothing."""
+
+    def __init__(self, network, layer):
         super().__init__()
+        kind = layer.get("projections", "butterfly")
+        self.register_buffer("seen", seen_keys(layer, network["tokens"]), persistent=False)
+        self.block, self.top = layer.get("block_tokens", 64), layer.get("top_blocks", 4) if layer["mixing"] == "topk" else 0
         hidden = network["hidden"]
         self.heads = network["heads"]
         self.query, self.key, self.value, self.output = (linear(kind, hidden, hidden) for _ in range(4))
@@ -159,8 +195,22 @@ class Attention(nn.Module):
         parts = functional.linear(x, torch.cat([part.matrix() for part in inward]),
                                   torch.cat([rounded(part.bias) for part in inward]))
         query, key, value = parts.view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        weights = (query / math.sqrt(hidden // self.heads) @ key.transpose(-1, -2)).softmax(-1)
+        scores = query / math.sqrt(hidden // self.heads) @ key.transpose(-1, -2)
+        seen = self.chosen(query, key) if self.top else self.seen
+        weights = (scores if seen is None else scores.masked_fill(~seen, -math.inf)).softmax(-1)
         return self.output((weights @ value).transpose(1, 2).reshape(batch, tokens, hidden))
+
+
+    def chosen(self, query, key):
+        """[batch, heads, tokens, tokens]: the blocks of keys with the highest products of means. No gradient passes through
+        the choice."""
+        with torch.no_grad():
+            means = [x.unflatten(2, (-1, self.block)).mean(3) for x in (query, key)]
+            scores = means[0] @ means[1].transpose(-1, -2)
+            # Of equal scores the first, as a stable order has them.
+            order = scores.sort(dim=-1, descending=True, stable=True).indices[..., :self.top]
+            blocks = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, True)
+            return blocks.repeat_interleave(self.block, -1).repeat_interleave(self.block, -2)
 
 
 class FeedForward(nn.Module):
@@ -181,7 +231,7 @@ class EncoderLayer(nn.Module):
         self.before = network["norm"] == "pre"
         # The name is that of the parameters, and the Fourier transform has none.
         self.attention = (Fourier(network) if layer["mixing"] == "fft2d"
-                          else Attention(network, layer.get("projections", "butterfly")))
+                          else Attention(network, layer))
         self.ffn = FeedForward(network, layer.get("ffn", "butterfly"))
 
     def forward(self, x):

@@ -3,6 +3,7 @@
 // executes these with random durations, and every order that the protocol promises is checked.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -709,7 +710,7 @@ TEST_CASE("runtime: a wrong descriptor is refused", "[firmware]") {
     return network_check(&damaged.header, &task) != nullptr;
   };
   CHECK(refused([](TestNetwork& n) { n.header.magic ^= 1; }));
-  CHECK(refused([](TestNetwork& n) { ++n.header.version; }));
+  CHECK(refused([](TestNetwork& n) { n.header.version += 2; }));
   CHECK(refused([](TestNetwork& n) { n.header.task_count = 0; }));
   CHECK(refused([](TestNetwork& n) { n.header.tasks += 4; }));
   CHECK(refused([](TestNetwork& n) { n.header.ring = 32; }));
@@ -802,4 +803,137 @@ TEST_CASE("runtime: gathers that make no sense are refused", "[firmware]") {
   CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.half_mask = 3; }) == table);
   CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.fill = BVP_DMA_FILL_FLAG; }) == table);
   for (const std::size_t step : {0u, 2u, 3u}) CHECK(problem(nothing, step) == "a step gathers that is no input");
+}
+
+namespace {
+
+/// Scores as fp16 bits: few different ones, so that many are equal, both zeros, and both signs.
+std::vector<uint16_t> random_scores(std::mt19937& random, std::size_t count) {
+  static constexpr uint16_t values[] = {0x0000, 0x8000, 0x3c00, 0xbc00, 0x4000, 0xc000, 0x0001, 0x8001, 0x7bff, 0xfbff};
+  std::vector<uint16_t> scores(count);
+  for (auto& score : scores)
+    score = random() % 3 == 0 ? static_cast<uint16_t>(random() % 0x7c00) : values[random() % 10];
+  return scores;
+}
+
+double number_of(uint16_t half) {
+  const int exponent = half >> 10 & 31, fraction = half & 0x3ff;
+  const double magnitude = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(fraction + 1024, exponent - 25);
+  return (half & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+/// The `count` highest, ascending; of equal ones the first.
+std::vector<uint32_t> highest(const uint16_t* scores, uint32_t candidates, uint32_t count) {
+  std::vector<uint32_t> order(candidates);
+  for (uint32_t i = 0; i < candidates; ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return number_of(scores[a]) > number_of(scores[b]); });
+  order.resize(count);
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+}  // namespace
+
+TEST_CASE("runtime: a gather chooses the highest scores of its tile, and the one behind takes the same", "[firmware]") {
+  for (uint32_t seed = 1; seed <= 40; ++seed) {
+    std::mt19937 random(seed);
+    const uint32_t candidates = pick(random, 1, 40), count = pick(random, 1, std::min(candidates, 32u));
+    const uint32_t tiles[3] = {pick(random, 1, 5), pick(random, 1, 3), pick(random, 1, 2)};
+    const uint32_t row = (candidates + 1) / 2 * 2;  // scores are aligned to four bytes
+    const std::vector<uint16_t> scores = random_scores(random, std::size_t{row} * tiles[0] * tiles[1] * tiles[2]);
+    TestNetwork network;
+    Shape shape;
+    shape.flags = BVP_TASK_FLAG_DEPENDS;
+    add_task(network, random, shape);
+    shape.inputs = 3;
+    std::copy(std::begin(tiles), std::end(tiles), shape.tiles);
+    add_task(network, random, shape);
+    const std::size_t first = network.tasks[1].first_step + 2;  // behind the weights and an input
+    for (std::size_t i = first; i < first + 2; ++i) {
+      bvp_step& step = network.steps[i];
+      auto descriptor = descriptor_of(step.command);
+      descriptor.count[1] = count;
+      descriptor.source_stride[1] = 8192;
+      descriptor.destination_stride[1] = 128;
+      std::memcpy(step.command.registers, &descriptor, sizeof descriptor);
+      step.flags = BVP_STEP_FLAG_GATHER | BVP_STEP_FLAG_CHOOSE;
+      step.half_mask = 2;
+      step.command.image = reinterpret_cast<uintptr_t>(scores.data());
+      step.command.image_bytes = 0;
+      step.command.counts[0] = i == first ? candidates : 0;
+      step.source_stride[0] = 2 * row;
+      step.source_stride[1] = 2 * row * tiles[0];
+      step.source_stride[2] = 2 * row * tiles[0] * tiles[1];
+    }
+    network.finish();
+    network.header.version = network_version_choosing;
+    Recording into;
+    recording = &into;
+    sequencer seq = new_sequencer();
+    const network_observer observer{task_done, nullptr, nullptr, nullptr};
+    REQUIRE(network_run(&network.header, &seq, &observer) == network_ok);
+    take(&seq);
+    for (std::size_t step = first; step < first + 2; ++step) {
+      const bvp_step& description = network.steps[step];
+      const auto pattern = descriptor_of(description.command);
+      const uint32_t tag = 1 << 16 | static_cast<uint32_t>(step - network.tasks[1].first_step);
+      std::vector<bvp_command> commands;
+      for (const bvp_command& command : into.commands) {
+        if (command.tag == tag) commands.push_back(command);
+      }
+      const uint32_t tile_count = tiles[0] * tiles[1] * tiles[2];
+      REQUIRE(commands.size() == std::size_t{count} * tile_count);
+      for (uint32_t tile = 0; tile < tile_count; ++tile) {
+        const std::vector<uint32_t> want = highest(scores.data() + std::size_t{row} * tile, candidates, count);
+        const uint32_t index[3] = {tile % tiles[0], tile / tiles[0] % tiles[1], tile / tiles[0] / tiles[1]};
+        int64_t moved = 0;
+        for (int level = 0; level < 3; ++level) moved += description.destination_stride[level] * index[level];
+        for (uint32_t i = 0; i < count; ++i) {
+          const bvp_command& command = commands[std::size_t{tile} * count + i];
+          const auto got = descriptor_of(command);
+          INFO("seed " << seed << ", step " << step << ", tile " << tile << ", block " << i);
+          // The tile is the second one of the network in half 1, and so on.
+          const uint64_t half = (tile + 1) % 2 * network.header.half_bytes;
+          REQUIRE(got.source == pattern.source + static_cast<uint64_t>(moved) + uint64_t{8192} * want[i]);
+          REQUIRE(got.destination == pattern.destination + half + uint64_t{128} * i);
+          REQUIRE(got.count[0] == pattern.count[0]);
+          REQUIRE(got.count[1] == 1);
+          REQUIRE(command.image == 0);
+          REQUIRE(command.counts[0] == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("runtime: choices that make no sense are refused", "[firmware]") {
+  const auto problem = [](const std::function<void(bvp_step&, bvp_dma_descriptor&)>& spoil) {
+    std::mt19937 random(1);
+    TestNetwork network;
+    Shape shape;
+    shape.gathers = 1;
+    add_task(network, random, shape);
+    auto& gather = network.steps[1];
+    gather.flags = BVP_STEP_FLAG_GATHER | BVP_STEP_FLAG_CHOOSE;
+    gather.command.image_bytes = 0;
+    gather.command.counts[0] = 32;
+    auto descriptor = descriptor_of(gather.command);
+    descriptor.count[1] = 8;
+    spoil(gather, descriptor);
+    std::memcpy(gather.command.registers, &descriptor, sizeof descriptor);
+    network.finish();
+    network.header.version = network_version_choosing;
+    uint32_t task = 0;
+    const char* text = network_check(&network.header, &task);
+    return std::string(text == nullptr ? "" : text);
+  };
+  const std::string many = "a gather chooses more indices than there are, or than the runtime can hold";
+  CHECK(problem([](bvp_step&, bvp_dma_descriptor&) {}) == "");
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.counts[0] = 8; }) == "");
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.counts[0] = 7; }) == many);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.counts[0] = 0; }) == "");
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.tail_index = 1, s.tail_count = 1; }) == many);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.flags = BVP_STEP_FLAG_GATHER; }) ==
+        "a gather has no bound of its indices");
 }

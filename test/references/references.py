@@ -30,7 +30,7 @@ OPERATORS = (
     "classifier.mean", ".transpose", ".pad", ".cut", ".stage1", "norm1.deviation.part",
     "softmax.exponent", "values.part", "up.part",
     "fft_tokens.separate", "fft_hidden.mirror", "fft_sum", "fft_tokens.parts", "fft_hidden.parts",
-    "fft_hidden.apart", "fft_hidden.interleave",
+    "fft_hidden.apart", "fft_hidden.interleave", "attention.query_means", "attention.block_scores",
 )
 
 

@@ -162,6 +162,17 @@ class Export(InDirectory):
                 torch.manual_seed(number)
                 self.check(section)
 
+    def test_sparse_attention_is_that_of_the_platform(self):
+        base = {"tokens": 32, "hidden": 32, "heads": 2, "ffn": 64}
+        kinds = [{"mixing": "window", "window": 3}, {"mixing": "window", "window": 2, "global_tokens": 3},
+                 {"mixing": "blocks", "block_tokens": 4}, {"mixing": "blocks", "block_tokens": 8, "key_blocks": "0, 0 2, 1-3, 3"},
+                 # One layer: what the next one chooses could hang on an error of rounding.
+                 {"mixing": "topk", "block_tokens": 8, "top_blocks": 2}]
+        for kind in kinds:
+            with self.subTest(kind):
+                torch.manual_seed(1)
+                self.check({**base, "layers": [{**kind, "projections": "dense", "ffn": "butterfly"}]})
+
     def test_networks_are_those_of_an_evaluation_in_numpy(self):
         """An evaluation that multiplies by whole matrices and knows nothing of PyTorch."""
         for number, norm in enumerate(["pre", "post"]):

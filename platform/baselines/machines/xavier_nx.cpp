@@ -98,7 +98,7 @@ double jetson_seconds(const JetsonParameters& parameters, const std::vector<Kern
 
 std::vector<const ParamBase*> jetson_time_parameters(const JetsonParameters& parameters,
                                                      const std::vector<KernelWork>& work, JetsonExecution execution) {
-  const bool sparse = std::any_of(work.begin(), work.end(), is_sparse);
+  const bool sparse = std::any_of(work.begin(), work.end(), [](const KernelWork& kernel) { return is_sparse(kernel); });
   const bool dense = std::any_of(work.begin(), work.end(),
                                  [](const KernelWork& kernel) { return kernel.kind == KernelWork::Kind::dense; });
   const bool tensor = dense && execution == JetsonExecution::tensor_cores;

@@ -58,6 +58,7 @@ void MatrixPlaces::settle(const Tasks& tasks, const std::function<u64(u64)>& all
         const DmaDescriptor descriptor = descriptor_of(step);
         use(descriptor.source, task);
         use(descriptor.destination, task);
+        use(step.command.image, task);  // where a gather finds its indices
       }
     }
   }
@@ -105,6 +106,7 @@ Step MatrixPlaces::settled(Step step) const {
   descriptor.source = settled(descriptor.source);
   descriptor.destination = settled(descriptor.destination);
   std::memcpy(step.command.registers.data(), &descriptor, sizeof(descriptor));
+  step.command.image = settled(step.command.image);
   return step;
 }
 

@@ -255,6 +255,43 @@ void TaskBuilder::gather(const MatrixPlace& table, u64 indices, const TileBuffer
   }
 }
 
+void TaskBuilder::gather_blocks(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, const Choice& choice) {
+  const u32 lanes = target_->lanes, rows = choice.block_rows;
+  const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
+  const auto pitch = static_cast<i32>(place.pitch);
+  const auto row = static_cast<i32>(buffer.layout.row_bytes()), panel = static_cast<i32>(buffer.layout.panel_bytes());
+  u32 candidates = choice.chosen ? 0 : choice.blocks;
+  const auto add = [&](u32 first_panel, u32 panels, u32 length) {
+    // A burst is contiguous on one side: along a row in DRAM, or down a panel in the scratchpad.
+    const bool by_rows = panels * length >= target_->transfers.burst_bytes;
+    DmaDescriptor descriptor{};
+    descriptor.source = place.address + u64{first_panel} * target_->vector_bytes();
+    descriptor.destination = target_->scratchpad_base + buffer.offset + u64{first_panel} * buffer.layout.panel_bytes();
+    descriptor.length = length;
+    descriptor.count = {by_rows ? panels : rows, choice.top, by_rows ? rows : panels};
+    descriptor.source_stride = {by_rows ? row : pitch, static_cast<i32>(rows) * pitch, by_rows ? pitch : row};
+    descriptor.destination_stride = {by_rows ? panel : row, static_cast<i32>(rows) * row, by_rows ? row : panel};
+    Step step = dma_step(descriptor, 0);
+    step.command.image = choice.scores;
+    step.command.counts[0] = std::exchange(candidates, 0);
+    step.flags = step_flag_gather | step_flag_choose;
+    step.source_stride = choice.score_strides;
+    step.destination_stride = choice.table_strides;
+    step.half_mask = 2;
+    inputs_.push_back(step);
+    more_commands_ += choice.top - 1;
+    const u64 bytes = u64{panels} * length * rows, tiles = u64{tiles_[0]} * tiles_[1] * tiles_[2];
+    const u64 dram_run = by_rows ? u64{panels} * length : length, half_run = by_rows ? length : u64{rows} * length;
+    read_bytes_ += bytes * choice.top * tiles;
+    for (Traffic* const traffic : {&traffic_, &traffic_by_rows_}) {
+      traffic->accessed_bytes += accessed_bytes(*target_, bytes, dram_run) * choice.top * tiles;
+      traffic->load_cycles += choice.top * transfer_cycles(*target_, bytes, dram_run, half_run, true);
+    }
+  };
+  if (whole > 0) add(0, whole, target_->vector_bytes());
+  if (rest > 0) add(whole, 1, rest * 2);
+}
+
 void TaskBuilder::fill(u64 scratchpad, u32 length, u32 count, i32 stride) {
   Move move;
   move.descriptor.destination = scratchpad;

@@ -133,6 +133,16 @@ class TaskBuilder {
   /// Gathers rows of a table in DRAM into a buffer, one for each row of the tile: the index of row r is the u32 number
   /// r at `indices`, which moves from tile to tile by `strides`.
   void gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides);
+  /// Gathers blocks of rows: those `top` of the table's blocks that have the highest scores when the task runs, in
+  /// ascending order. `place` says which columns; its rows, those of all blocks, begin at another place for each tile.
+  struct Choice {
+    u64 scores = 0;               // in DRAM: fp16, one of each block
+    TileStrides score_strides{};  // from tile to tile
+    TileStrides table_strides{};  // likewise, of the first block
+    u32 blocks = 0, top = 0, block_rows = 0;
+    bool chosen = false;  // the gather of blocks before this one has chosen, by the same scores
+  };
+  void gather_blocks(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, const Choice& choice);
   /// Zeroes columns [first, end) of all rows, where the buffer's layout has them.
   void zero_columns(const TileBuffer& buffer, u64 first, u64 end);
   /// Zeroes rows [first, end) of a part of a resident matrix that is a column strip: `panels` panels per tile,
@@ -193,8 +203,12 @@ class TaskBuilder {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] u32 layer() const { return first_layer_; }
   [[nodiscard]] const std::array<u32, 3>& tiles() const { return tiles_; }
-  /// Commands of a tile. A gather counts as one, because its many short commands take the DMA longer than the firmware.
-  [[nodiscard]] u64 commands() const { return inputs_.size() + launches_.size() + outputs_.size(); }
+  /// Says that no input is an output of the task before: this task and that one are parts of the same work.
+  void set_independent() { independent_ = true; }
+  [[nodiscard]] bool independent() const { return independent_; }
+  /// Commands of a tile. A gather of rows counts as one, because its many short commands take the DMA longer than the
+  /// firmware.
+  [[nodiscard]] u64 commands() const { return inputs_.size() + launches_.size() + outputs_.size() + more_commands_; }
   /// With the one that loads the weights.
   [[nodiscard]] std::size_t steps() const {
     return inputs_.size() + launches_.size() + outputs_.size() + (weight_words_ == 0 ? 0 : 1);
@@ -243,13 +257,14 @@ class TaskBuilder {
   u32 first_layer_, layer_;
   std::array<u32, 3> tiles_;
   u32 rows_, tail_rows_;
-  bool packed_ = false, refused_ = false;
+  bool packed_ = false, refused_ = false, independent_ = false;
   u32 buffer_bytes_ = 0;
   u64 resident_bytes_ = 0, read_end_ = 0;
   std::vector<Step> inputs_, outputs_;
   std::vector<LaunchStep> launches_;
   std::vector<std::function<std::vector<u16>()>> weights_;
   std::size_t weight_words_ = 0;
+  u64 more_commands_ = 0;  // of gathers of blocks, beyond one a step
   std::vector<TaskConstants> constants_;
   u64 read_bytes_ = 0, write_bytes_ = 0;
   Traffic traffic_, traffic_by_rows_;

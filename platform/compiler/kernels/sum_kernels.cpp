@@ -61,7 +61,7 @@ SumKernel make_add_kernel(const CompilerTarget& target, const AddSpec& spec, u32
 SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& spec) {
   KernelBuilder builder(target, target.usable_rows(), target.usable_columns());
   const u32 width = spec.join ? 2 : 1;  // vectors of a term
-  const bool rounds = spec.join && !spec.suspend;
+  const bool rounds = spec.join ? !spec.suspend : spec.round;
   const u32 results = rounds ? 1 : 2;  // vectors of a sum
   const u32 depth = target.in_flight(2);
   u32 terms = std::min(16u, CompilerTarget::floor_power_of_two(spec.rows));  // of a chunk
@@ -140,8 +140,10 @@ SumKernel make_row_sum_kernel(const CompilerTarget& target, const RowSumSpec& sp
 
   SegmentBuilder leave(builder, Unit::cal, 2, 3);
   const auto left = leave.at(y), total = leave.at(sum);
-  if (rounds) {
+  if (rounds && spec.join) {
     leave.amuls(left, total, leave.at(factor));
+  } else if (rounds) {
+    leave.around(left, total);
   } else {
     leave.alow(left, total);
     leave.ahigh(left + 1, total);

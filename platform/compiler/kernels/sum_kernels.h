@@ -42,13 +42,16 @@ struct RowSumSpec {
   bool join = false;
   bool resume = false;   // without join: the sum begins with what y holds
   bool suspend = false;  // join: the sum is left in two rows as well
+  bool round = false;    // without join: one row of y for each block is r(sum of x * factor)
   u32 rows = 0;          // of a block (`join`: pairs of rows)
   u32 blocks = 1;
   u64 columns = 0;
   PanelLayout x, y;
   u16 factor = 0;
 
-  [[nodiscard]] auto tied() const { return std::tie(join, resume, suspend, rows, blocks, columns, x, y, factor); }
+  [[nodiscard]] auto tied() const {
+    return std::tie(join, resume, suspend, round, rows, blocks, columns, x, y, factor);
+  }
   friend bool operator<(const RowSumSpec& a, const RowSumSpec& b) { return a.tied() < b.tied(); }
 };
 namespace row_sum_register {

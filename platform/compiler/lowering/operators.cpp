@@ -374,14 +374,10 @@ void add_product_launch(TaskBuilder& task, const KernelLibrary& kernels, const s
   task.add_launch(std::move(step));
 }
 
-}  // namespace
-
-u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<double>(width))); }
-
-void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
-                   unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
-                   const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
-                   bool for_merge, const TileBuffer& output) {
+/// Scores of a tile's queries; the parameters are those of add_attention.
+void add_scores(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
+                const TileBuffer& q, const TileBuffer& k, const std::optional<TileBuffer>& mask,
+                const TileBuffer& scores, const std::optional<WeightPlace>& pattern) {
   ProductSpec product;
   product.terms = static_cast<u32>(width);
   product.outputs = static_cast<u32>(keys);
@@ -397,7 +393,25 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
     product.bias = ProductSpec::Bias::of_output;
     registers.push_back({product_register::bias, mask->offset, false});
   }
-  add_product_launch(task, kernels, name + ".scores", product, std::move(registers), {task.result(scores, keys)});
+  std::vector<KernelResult> score_results{task.result(scores, keys)};
+  if (pattern) {
+    product.residual = true;
+    registers.push_back({product_register::residual, pattern->offset, pattern->in_weight_area});
+    // Scores of -infinity are meant. A score that is NaN or +infinity makes the sum of its row NaN.
+    score_results.clear();
+  }
+  add_product_launch(task, kernels, name + ".scores", product, std::move(registers), std::move(score_results));
+}
+
+}  // namespace
+
+u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<double>(width))); }
+
+void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
+                   unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
+                   const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
+                   bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern) {
+  add_scores(task, kernels, name, keys, width, q, k, mask, scores, pattern);
 
   SoftmaxSpec softmax;
   softmax.columns = static_cast<u32>(keys);
@@ -420,7 +434,7 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
   step.kernel = kernel_of(kernel);
   task.add_launch(std::move(step));
 
-  product = {};
+  ProductSpec product;
   product.terms = static_cast<u32>(keys);
   product.outputs = static_cast<u32>(width);
   product.x = scores.layout.by_column();

@@ -108,10 +108,12 @@ void add_scaled_sum(TaskBuilder& task, const KernelLibrary& kernels, const std::
 /// @param power  softmax_power() of all keys
 /// @param statistics  three columns (softmax_column); `for_merge`: all of them are written
 /// @param mask  a value for each key, in order from the buffer's first byte on, which is added to the scores
+/// @param pattern  a value for each score, laid out as the scores, which is added to them after that: 0, or -infinity
+///                 for a key that the query does not see
 void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
                    unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
                    const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
-                   bool for_merge, const TileBuffer& output);
+                   bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern = {});
 /// Joins `blocks` partial results. Each of them is the panels of an output followed by its statistics.
 void add_merge(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u32 blocks, u64 width,
                const TileBuffer& partial, const TileBuffer& output);

@@ -462,6 +462,22 @@ Tasks constant_times(const TaskPlanner& plan, DramPlan& dram, const ConstantProd
   return ProductTasks(plan, product).make(dram);
 }
 
+Tasks head_products(const TaskPlanner& plan, DramPlan& dram, const HeadProduct& heads) {
+  Product product;
+  product.name = heads.name;
+  product.layer = heads.layer;
+  product.heads = heads.heads;
+  product.x = heads.x;
+  product.w = heads.w;
+  product.y = heads.y;
+  product.x_head = heads.x_head;
+  product.w_head = heads.w_head;
+  product.y_head = heads.y_head;
+  product.outputs = heads.y.columns;
+  product.factor = heads.factor;
+  return ProductTasks(plan, product).make(dram);
+}
+
 // ---------------------------------------------------------------- attention
 
 namespace {

@@ -41,6 +41,17 @@ struct ConstantProduct {
 [[nodiscard]] Tasks constant_times(const TaskPlanner& plan, DramPlan& dram, const ConstantProduct& product,
                                    const MatrixPlace& matrix, const MatrixPlace& x, const MatrixPlace& y, u64 batch);
 
+/// y = r(x * w^T * factor) for each head, whose parts lie at fixed distances.
+struct HeadProduct {
+  std::string name;
+  u32 layer = 0;
+  u32 heads = 1;
+  MatrixPlace x, w, y;  // of the first head
+  i64 x_head = 0, w_head = 0, y_head = 0;
+  u16 factor = 0;
+};
+[[nodiscard]] Tasks head_products(const TaskPlanner& plan, DramPlan& dram, const HeadProduct& heads);
+
 struct Attention {
   std::string name;
   u32 layer = 0;

@@ -13,6 +13,7 @@
 #include "platform/compiler/lowering/exact_fft.h"
 #include "platform/compiler/lowering/products.h"
 #include "platform/compiler/lowering/real_fft.h"
+#include "platform/compiler/lowering/sparse_attention.h"
 #include "platform/compiler/lowering/token_fft.h"
 #include "platform/compiler/passes/fuse.h"
 #include "platform/network/exact_transform.h"
@@ -165,7 +166,7 @@ class Encoder {
   void add_layer(const EncoderLayer& layer) {
     const Value n = pre() ? norm(name("norm1"), x_) : x_;
     // h: the mixed tokens with their residual.
-    Value h = layer.mixing == Mixing::fft2d ? add_fft(n) : add_attention(n, layer.projections == LinearKind::dense);
+    Value h = layer.mixing == Mixing::fft2d ? add_fft(n) : add_attention(n, layer);
     const bool exact = layer.mixing == Mixing::fft2d && has_exact_transforms(network_);
     if (!pre()) h = norm(name("norm1"), h, exact ? exact_scales(network_, false).epsilon : 1);
     const Value y = layer.ffn == LinearKind::dense ? add_dense_ffn(h) : add_butterfly_ffn(h);
@@ -410,7 +411,8 @@ class Encoder {
     }
   }
 
-  Value add_attention(Value n, bool is_dense) {
+  Value add_attention(Value n, const EncoderLayer& layer) {
+    const bool is_dense = layer.projections == LinearKind::dense;
     const u64 hidden = network_.hidden;
     std::array<MatrixPlace, 3> projected;
     static constexpr std::array<const char*, 3> parts{"query", "key", "value"};
@@ -433,7 +435,9 @@ class Encoder {
       flush();
     }
     const MatrixPlace mixed = matrix(hidden);
-    add(attention_core(plan_, dram_, attention(name("attention")), projected[0], projected[1], projected[2], mixed));
+    const Attention core = attention(name("attention"));
+    add(is_sparse(layer) ? add_sparse_attention(core, layer, projected, mixed)
+                         : attention_core(plan_, dram_, core, projected[0], projected[1], projected[2], mixed));
     if (is_dense) {
       const MatrixPlace h = matrix(hidden);
       DenseLayer output = dense(name("attention.output"));
@@ -443,6 +447,14 @@ class Encoder {
     }
     const Value residual = program_.load(x_place_);
     return program_.linear(butterfly(name("attention.output"), hidden, hidden), program_.load(mixed), residual);
+  }
+
+  Tasks add_sparse_attention(const Attention& core, const EncoderLayer& layer,
+                             const std::array<MatrixPlace, 3>& projected, const MatrixPlace& mixed) {
+    SparseTasks sparse = sparse_attention(plan_, dram_, core, layer, {projected[0], projected[1], projected[2], mixed});
+    result_.query_blocks.resize(network_.layers.size());
+    result_.query_blocks[layer_] = sparse.query_block;
+    return std::move(sparse.tasks);
   }
 
   [[nodiscard]] Attention attention(const std::string& label) const {
@@ -458,9 +470,10 @@ class Encoder {
     return result;
   }
 
-  /// All layers use the same kind of attention.
+  /// All layers in which every token sees all of them use the same kind of attention.
   void choose_key_block() {
-    if (has_attention(network_)) result_.key_block = bvp::choose_key_block(plan_, attention("attention"));
+    if (has_mixing(network_, Mixing::attention))
+      result_.key_block = bvp::choose_key_block(plan_, attention("attention"));
   }
 
   Value add_butterfly_ffn(Value h) {

@@ -22,11 +22,12 @@ struct EncoderPlan {
   std::vector<MatrixPlace> layer_outputs;
   MatrixPlace output;
   MatrixPlace logits;
-  u64 key_block = 0;             // of attention, in keys; 0: there is no attention
-  FftForm fft = FftForm::none;   // of all two-dimensional transforms
-  std::string not_real_because;  // empty where they have the real form, or where there are none
-  bool tokens_stay = false;      // between a layer and the transform of the next one in the scratchpad
-  ExactPoints exact;             // of all of them
+  u64 key_block = 0;              // of attention, in keys; 0: there is no attention
+  std::vector<u64> query_blocks;  // of each layer, of sparse attention; 0: it has none
+  FftForm fft = FftForm::none;    // of all two-dimensional transforms
+  std::string not_real_because;   // empty where they have the real form, or where there are none
+  bool tokens_stay = false;       // between a layer and the transform of the next one in the scratchpad
+  ExactPoints exact;              // of all of them
 };
 
 /// Bytes that the inputs of the network's two-dimensional transforms take in the scratchpad if they stay there

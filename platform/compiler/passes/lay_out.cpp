@@ -59,6 +59,7 @@ class Layout {
     result_.output = settled(plan_.output);
     if (plan_.logits.rows != 0) result_.logits = settled(plan_.logits);
     result_.key_block = plan_.key_block;
+    result_.query_blocks = plan_.query_blocks;
     result_.fft = plan_.fft;
     result_.not_real_because = plan_.not_real_because;
     result_.resident_token_bytes = plan_.tokens_stay ? target_.token_bytes : 0;
@@ -73,7 +74,7 @@ class Layout {
     const TaskBuilder& builder = plan_.tasks[index];
     const u64 area = half_bytes() - weight_area_ + (index % 2) * half_bytes();
     Task task = record_of(builder);
-    task.flags = index == 0 ? 0 : task_flag_depends;
+    task.flags = index == 0 || builder.independent() ? 0 : task_flag_depends;
     task.first_step = static_cast<u32>(steps_.size());
     TaskInfo info = info_of(builder);
     if (info.weight_bytes > 0) {
@@ -161,7 +162,10 @@ class Layout {
   void write_tables(u64 header_address, u64 ring_address) {
     NetworkHeader header{};
     header.magic = network_magic;
-    header.version = network_version;
+    const bool chooses = std::any_of(steps_.begin(), steps_.end(),
+                                     [](const Step& step) { return (step.flags & step_flag_choose) != 0; });
+    // The firmware has a runtime of its own for such networks, whose version is the next one.
+    header.version = chooses ? network_version + 1 : network_version;
     header.task_count = static_cast<u32>(tasks_.size());
     header.step_count = static_cast<u32>(steps_.size());
     header.layer_count = static_cast<u32>(plan_.layer_outputs.size());
