@@ -1,57 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs the first tile of a network's first task, step by step: transfers, one kernel after the other, transfers. */
+/* Launches a kernel of our own, whose text is one_kernel.kasm: y = a * x + b. */
 #include <stdio.h>
+#include <string.h>
 
 #include "driver/sequencer.h"
 #include "hal/csr.h"
 #include "hal/exit.h"
-#include "hal/simulation_control.h"
+#include "one_kernel.kasm.h" /* made of one_kernel.kasm by `butterfly-vp asm` */
 
+enum {
+  ring_entries = 16,
+  blocks = 64,
+  values = blocks * ONE_KERNEL_CONST_BLOCK * ONE_KERNEL_LANES,
+  /* in the scratchpad */
+  input_at = 0,
+  output_at = values * 2,
+  factors_at = 2 * output_at
+};
+
+static struct bvp_command ring[ring_entries] __attribute__((aligned(64)));
+static uint16_t x[values], y[values], factors[ONE_KERNEL_LANES];
 static struct sequencer seq;
 
-/* Does `count` steps and waits for them. A step's command is that of tile (0, 0, 0); without semaphores, because
- * nothing runs beside it. */
-static bool do_steps(const char* name, const struct bvp_step* steps, uint32_t count, bool only_tile) {
-  const uint64_t begin = cycle_count();
-  sequencer_ticket ticket = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    struct bvp_command* command = sequencer_next(&seq);
-    if (command == NULL) return false;
-    *command = steps[i].command;
-    command->wait[0] = command->wait[1] = command->signal = BVP_SEMAPHORE_NONE;
-    command->tag = i;
-    if (only_tile && steps[i].tail_index != BVP_TAIL_NONE) {
-      const uint32_t first_count = offsetof(struct bvp_dma_descriptor, count) / sizeof(uint32_t);
-      uint32_t* counts = command->opcode == BVP_OPCODE_DMA ? command->registers + first_count : command->counts;
-      counts[steps[i].tail_index] = steps[i].tail_count;
-    }
-    command->flags = BVP_COMMAND_FLAG_INTERRUPT;
-    ticket = sequencer_push(&seq);
-    sequencer_doorbell(&seq);
-    if (!sequencer_wait(&seq, ticket)) return false;
+/* The fp16 number of a whole number from 0 to 2047, all of which have one. */
+static uint16_t half_of(unsigned number) {
+  if (number == 0) return 0;
+  unsigned exponent = 25; /* of 1024, biased */
+  while (number < 1024) {
+    number <<= 1;
+    --exponent;
   }
-  printf("%s: %lu commands, %lu cycles\n", name, (unsigned long)count, (unsigned long)(cycle_count() - begin));
-  return true;
+  return (uint16_t)(exponent << 10 | (number & 1023));
+}
+
+/* Copies, after what has been pushed on the same channel. */
+static sequencer_ticket push_copy(uint64_t destination, uint64_t source, uint32_t bytes) {
+  const struct bvp_dma_descriptor descriptor = {
+      .source = source, .destination = destination, .length = bytes, .count = {1, 1, 1}};
+  struct bvp_command* command = sequencer_next(&seq);
+  sequencer_command_clear(command, BVP_OPCODE_DMA, 1);
+  memcpy(command->registers, &descriptor, sizeof descriptor);
+  command->flags = BVP_COMMAND_FLAG_INTERRUPT;
+  return sequencer_push(&seq);
+}
+
+static sequencer_ticket push_launch(void) {
+  struct bvp_command* command = sequencer_next(&seq);
+  sequencer_command_clear(command, BVP_OPCODE_LAUNCH, 2);
+  command->image = (uintptr_t)one_kernel_image;
+  command->image_bytes = ONE_KERNEL_IMAGE_BYTES;
+  for (int level = 0; level < 4; ++level) command->counts[level] = 1;
+  command->counts[0] = blocks;
+  command->registers[ONE_KERNEL_LAUNCH_INPUT] = input_at;
+  command->registers[ONE_KERNEL_LAUNCH_OUTPUT] = output_at;
+  command->registers[ONE_KERNEL_LAUNCH_FACTORS] = factors_at;
+  command->flags = BVP_COMMAND_FLAG_INTERRUPT;
+  return sequencer_push(&seq);
+}
+
+static bool finish(sequencer_ticket ticket) {
+  sequencer_doorbell(&seq);
+  return sequencer_wait(&seq, ticket);
+}
+
+static bool run(void) {
+  if (!sequencer_init(&seq, ring, ring_entries)) return false;
+  push_copy(BVP_SCRATCHPAD_BASE + input_at, (uintptr_t)x, sizeof x);
+  if (!finish(push_copy(BVP_SCRATCHPAD_BASE + factors_at, (uintptr_t)factors, sizeof factors))) return false;
+  const uint64_t begin = cycle_count();
+  if (!finish(push_launch())) return false;
+  printf("launch: %lu cycles\n", (unsigned long)(cycle_count() - begin));
+  return finish(push_copy((uintptr_t)y, BVP_SCRATCHPAD_BASE + output_at, sizeof y));
 }
 
 int main(void) {
-  const struct bvp_network_header* network = (const struct bvp_network_header*)simulation_argument();
-  if (network == NULL) {
-    printf("no network given: run it with a scenario\n");
-    return exit_bad_network;
+  for (unsigned i = 0; i < values; ++i) x[i] = half_of(i % 1000);
+  factors[0] = half_of(2);
+  factors[1] = half_of(5);
+  if (!run()) {
+    sequencer_print_error(&seq);
+    return exit_sequencer;
   }
-  const struct bvp_task* task = (const struct bvp_task*)(uintptr_t)network->tasks;
-  const struct bvp_step* step = (const struct bvp_step*)(uintptr_t)network->steps + task->first_step;
-  const bool only_tile = task->tiles[0] == 1;
-  printf("%s\n", (const char*)task->name);
-  bool done = sequencer_init(&seq, (struct bvp_command*)(uintptr_t)network->ring, network->ring_entries);
-  done = done && do_steps("weights", step, task->weight_steps, only_tile);
-  step += task->weight_steps;
-  done = done && do_steps("inputs", step, task->input_steps, only_tile);
-  step += task->input_steps;
-  done = done && do_steps("kernels", step, task->compute_steps, only_tile);
-  step += task->compute_steps;
-  done = done && do_steps("outputs", step, task->output_steps, only_tile);
-  if (!done) sequencer_print_error(&seq);
-  return done ? exit_done : exit_sequencer;
+  unsigned wrong = 0;
+  for (unsigned i = 0; i < values; ++i) wrong += y[i] != half_of(2 * (i % 1000) + 5);
+  printf("%u of %u values are wrong\n", wrong, (unsigned)values);
+  return wrong == 0 ? exit_done : exit_check_failed;
 }

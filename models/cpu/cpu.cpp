@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "models/base/report.h"
+#include "models/cpu/instruction_time.h"
 #include "models/transport/initiator.h"
 
 namespace bvp {
@@ -32,9 +33,7 @@ Cpu::Cpu(sc_core::sc_module_name name, const CpuParameters& parameters, StatGrou
       software_irq("software_irq"),
       external_irq("external_irq"),
       quantum_(parameters.quantum_s, sc_core::SC_SEC),
-      instruction_time_(
-          std::max(sc_core::sc_time(parameters.cycles_per_instruction / parameters.clock_hz, sc_core::SC_SEC),
-                   sc_core::sc_get_time_resolution())),
+      instruction_time_(instruction_time(parameters)),
       period_(1.0 / parameters.clock_hz, sc_core::SC_SEC) {
   parent_statistics.add(&stats_);
   data.register_invalidate_direct_mem_ptr(this, &Cpu::invalidate_direct_memory);

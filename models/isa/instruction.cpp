@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace bvp {
@@ -16,19 +17,14 @@ constexpr InstructionInfo table[] = {
 #include "models/isa/instructions.def"
 };
 
-struct Field {
-  unsigned lsb, offset_bits;
-};
-constexpr Field field_d{6, 11}, field_a{19, 11}, field_b{32, 16}, field_c{50, 11};
-
-u64 pack(const Operand& operand, Field field) {
-  const u64 offset = operand.offset & ((u64{1} << field.offset_bits) - 1);
+u64 pack(const Operand& operand, OperandField field) {
+  const u64 offset = operand.offset & field.largest_offset();
   return (offset | (u64{operand.stream} & 3) << field.offset_bits) << field.lsb;
 }
 
-Operand unpack(u64 word, Field field) {
+Operand unpack(u64 word, OperandField field) {
   const u64 bits = word >> field.lsb;
-  return {static_cast<u8>(bits >> field.offset_bits & 3), static_cast<u16>(bits & ((u64{1} << field.offset_bits) - 1))};
+  return {static_cast<u8>(bits >> field.offset_bits & 3), static_cast<u16>(bits & field.largest_offset())};
 }
 
 std::string show(const Operand& operand, Space space) {
@@ -53,6 +49,17 @@ std::string show(const Operand& operand, Space space) {
 
 }  // namespace
 
+const std::vector<InstructionInfo>& instructions() {
+  static const std::vector<InstructionInfo> all(std::begin(table), std::end(table));
+  return all;
+}
+
+const InstructionInfo* instruction_info(std::string_view name) {
+  const auto* found =
+      std::find_if(std::begin(table), std::end(table), [&](const InstructionInfo& info) { return info.name == name; });
+  return found == std::end(table) ? nullptr : found;
+}
+
 const InstructionInfo* instruction_info(unsigned opcode) {
   static constexpr auto index = [] {
     std::array<i16, 64> positions{};
@@ -65,21 +72,21 @@ const InstructionInfo* instruction_info(unsigned opcode) {
 }
 
 u64 Instruction::encode() const {
-  return static_cast<u64>(opcode) | pack(d, field_d) | pack(a, field_a) | pack(b, field_b) | pack(c, field_c);
+  u64 word = static_cast<u64>(opcode);
+  for (std::size_t i = 0; i < operand_count; ++i) word |= pack(this->*operands_of[i], operand_fields[i]);
+  return word;
 }
 
 std::optional<Instruction> Instruction::decode(u64 word) {
   const InstructionInfo* info = instruction_info(static_cast<unsigned>(word & 63));
-  if (info == nullptr) return std::nullopt;
-  const Instruction instruction{info->opcode, unpack(word, field_d), unpack(word, field_a), unpack(word, field_b),
-                                unpack(word, field_c)};
-  const auto unused = [](const Operand& operand, Space space) {
-    return (space == Space::none && operand.offset != 0) ||
-           ((space == Space::none || is_immediate(space)) && operand.stream != 0);
-  };
-  if (word >> 63 != 0 || unused(instruction.d, info->d) || unused(instruction.a, info->a) ||
-      unused(instruction.b, info->b) || unused(instruction.c, info->c)) {
-    return std::nullopt;
+  if (info == nullptr || word >> 63 != 0) return std::nullopt;
+  Instruction instruction{info->opcode, {}, {}, {}, {}};
+  for (std::size_t i = 0; i < operand_count; ++i) {
+    const Operand operand = unpack(word, operand_fields[i]);
+    const Space space = info->*spaces_of[i];
+    const bool none = space == Space::none;
+    if ((none && operand.offset != 0) || ((none || is_immediate(space)) && operand.stream != 0)) return std::nullopt;
+    instruction.*operands_of[i] = operand;
   }
   return instruction;
 }

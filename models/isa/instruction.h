@@ -5,6 +5,8 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "models/base/types.h"
 
@@ -52,6 +54,10 @@ struct InstructionInfo {
   const char* meaning;
 };
 
+/// nullptr for a name that no instruction has.
+[[nodiscard]] const InstructionInfo* instruction_info(std::string_view name);
+/// All instructions, in the order of the list.
+[[nodiscard]] const std::vector<InstructionInfo>& instructions();
 /// nullptr for a number that is no opcode.
 [[nodiscard]] const InstructionInfo* instruction_info(unsigned opcode);
 [[nodiscard]] inline const InstructionInfo& instruction_info(Opcode opcode) {
@@ -69,7 +75,16 @@ struct Operand {
   u16 offset = 0;
 };
 
-/// Bits: opcode 5..0, d 18..6, a 31..19, b 49..32, c 62..50; an operand is offset (11 bits, b 16) then stream (2).
+/// Where an operand lies in the word: its offset, and above it two bits for the stream.
+struct OperandField {
+  unsigned lsb, offset_bits;
+  [[nodiscard]] constexpr u16 largest_offset() const { return static_cast<u16>((1u << offset_bits) - 1); }
+};
+inline constexpr std::size_t operand_count = 4;
+/// Of d, a, b and c.
+inline constexpr std::array<OperandField, operand_count> operand_fields{{{6, 11}, {19, 11}, {32, 16}, {50, 11}}};
+
+/// A word has the opcode in bits 5..0 and above it the operands.
 struct Instruction {
   Opcode opcode = Opcode::mul;
   Operand d, a, b, c;
@@ -79,5 +94,11 @@ struct Instruction {
   [[nodiscard]] static std::optional<Instruction> decode(u64 word);
   [[nodiscard]] std::string disassemble() const;
 };
+
+/// The operands in the order d, a, b, c: of an instruction, and what an instruction's kind says of them.
+inline constexpr std::array<Operand Instruction::*, operand_count> operands_of{&Instruction::d, &Instruction::a,
+                                                                               &Instruction::b, &Instruction::c};
+inline constexpr std::array<Space InstructionInfo::*, operand_count> spaces_of{
+    &InstructionInfo::d, &InstructionInfo::a, &InstructionInfo::b, &InstructionInfo::c};
 
 }  // namespace bvp

@@ -157,11 +157,6 @@ Edge get_edge(ImageReader& reader, u32 index) {
 
 bool is_power_of_two(u32 n) { return n != 0 && (n & (n - 1)) == 0; }
 
-template <class... Message>
-void require(bool condition, const Message&... message) {
-  if (!condition) throw KernelError("kernel: " + fmt::format(message...));
-}
-
 /// The checks of a kernel for a machine. Each throws KernelError.
 class KernelCheck {
  public:
@@ -174,12 +169,19 @@ class KernelCheck {
   }
 
  private:
+  using Kind = KernelPart::Kind;
+
+  template <class... Message>
+  void require(bool condition, const Message&... message) const {
+    if (!condition) throw KernelError("kernel: " + fmt::format(message...), part_);
+  }
+
   [[nodiscard]] std::size_t registers() const {
     return kernel_.pe_registers.empty() ? 0 : kernel_.pe_registers.front().size();
   }
 
   /// What concerns the kernel as a whole.
-  void check_machine() const {
+  void check_machine() {
     const u32 pe_rows = kernel_.pe_rows, pe_columns = kernel_.pe_columns;
     require(kernel_.lanes == limits_.lanes, fmt::runtime("it is for {} lanes, the array has {}"), kernel_.lanes,
             limits_.lanes);
@@ -190,13 +192,16 @@ class KernelCheck {
     require(kernel_.code.size() <= limits_.instructions,
             fmt::runtime("{} instructions do not fit the instruction store of {} (soc.pe.instruction_store)"),
             kernel_.code.size(), limits_.instructions);
-    for (const InstanceLevel& level : kernel_.levels) {
+    for (std::size_t i = 0; i < instance_levels; ++i) {
+      const InstanceLevel& level = kernel_.levels[i];
+      part_ = {Kind::level, i, 0};
       require(level.start_register <= registers() && level.step >= 1, fmt::runtime("an instance level is malformed"));
     }
   }
 
   void check_segment(std::size_t i) {
     const Segment& segment = kernel_.segments[i];
+    part_ = {Kind::segment, i, 0};
     require(static_cast<unsigned>(segment.unit) < unit_count && segment.scope <= instance_levels,
             fmt::runtime("segment {} names unit {} and scope {}"), i, static_cast<unsigned>(segment.unit),
             segment.scope);
@@ -212,9 +217,13 @@ class KernelCheck {
       require(trips <= 65536, fmt::runtime("segment {} makes more than 65536 trips"), i);
     }
     for (unsigned k = 0; k < segment.instruction_count; ++k) {
+      part_ = {Kind::instruction, i, k};
       check_instruction(i, kernel_.code[segment.first_instruction + k]);
     }
-    for (const Stream& stream : segment.streams) check_stream(i, stream);
+    for (std::size_t s = 0; s < streams_per_segment; ++s) {
+      part_ = {Kind::stream, i, s};
+      check_stream(i, segment.streams[s]);
+    }
   }
 
   void check_instruction(std::size_t segment, u64 word) const {
@@ -224,14 +233,16 @@ class KernelCheck {
     const InstructionInfo& info = instruction_info(instruction->opcode);
     if (info.unit != unit) {
       throw KernelError(fmt::format("kernel: instruction '{}' in a segment of the {} unit", instruction->disassemble(),
-                                    unit_names[static_cast<std::size_t>(unit)]));
+                                    unit_names[static_cast<std::size_t>(unit)]),
+                        part_);
     }
     require(limits_.swapping_fma || instruction->opcode != Opcode::fmar,
             fmt::runtime("segment {} has an fmar, which the PEs do not have (soc.pe.swapping_fma)"), segment);
     const u32 distance = instruction->c.offset;
     if (info.c == Space::distance && !(is_power_of_two(distance) && distance < kernel_.lanes)) {
       throw KernelError(fmt::format("kernel: instruction '{}' moves by a distance that {} lanes do not have",
-                                    instruction->disassemble(), kernel_.lanes));
+                                    instruction->disassemble(), kernel_.lanes),
+                        part_);
     }
   }
 
@@ -245,7 +256,8 @@ class KernelCheck {
     }
     if (reach > farthest_trip) {
       throw ReachError(fmt::format("kernel: a stream of segment {} steps over {} bytes, at most {} are possible",
-                                   segment, reach, farthest_trip));
+                                   segment, reach, farthest_trip),
+                       part_);
     }
     for (const auto& values : kernel_.pe_registers) {
       const i64 base = i64{stream.base} + (stream.pe_register == 0 ? 0 : values[stream.pe_register - 1u]);
@@ -253,7 +265,8 @@ class KernelCheck {
     }
   }
 
-  void check_edge(std::size_t i) const {
+  void check_edge(std::size_t i) {
+    part_ = {Kind::edge, i, 0};
     const std::vector<Segment>& segments = kernel_.segments;
     const std::vector<Edge>& edges = kernel_.edges;
     const Edge& edge = edges[i];
@@ -273,6 +286,7 @@ class KernelCheck {
 
   const Kernel& kernel_;
   const KernelLimits& limits_;
+  KernelPart part_;  // that is being checked
   std::array<std::size_t, unit_count> segments_of_unit_{};
 };
 
@@ -347,7 +361,9 @@ Kernel Kernel::decode(const u8* bytes, std::size_t size) {
   kernel.resident_words = header.resident_words;
   ImageReader levels(bytes, sizeof(header), header.offset_code);
   for (InstanceLevel& level : kernel.levels) {
-    level.start_register = static_cast<u8>(levels.get<u16>());
+    const u16 start = levels.get<u16>();
+    if (start > pe_register_limit) throw KernelError("kernel image: a loop starts at a register that cannot exist");
+    level.start_register = static_cast<u8>(start);
     level.step = levels.get<u16>();
   }
   const u32 registers = levels.get<u32>();

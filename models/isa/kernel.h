@@ -82,6 +82,24 @@ struct KernelLimits {
   bool swapping_fma = true;  // there is an fmar
 };
 
+/// The part of a kernel that an error is about.
+struct KernelPart {
+  enum class Kind : u8 { whole, level, segment, instruction, stream, edge };
+  Kind kind = Kind::whole;
+  std::size_t index = 0;  ///< of the level, segment or edge; instructions and streams: of their segment
+  std::size_t item = 0;   ///< of the instruction or stream in its segment
+};
+
+struct KernelError : std::runtime_error {
+  explicit KernelError(const std::string& message, KernelPart about = {}) : std::runtime_error(message), part(about) {}
+  KernelPart part;
+};
+
+/// Thrown if a stream steps over more bytes than an image can express.
+struct ReachError : KernelError {
+  using KernelError::KernelError;
+};
+
 struct Kernel {
   u32 lanes = 0;
   u32 pe_rows = 0, pe_columns = 0;  // powers of two; PE index = y * pe_columns + x
@@ -99,15 +117,6 @@ struct Kernel {
   /// Checks everything that a PE relies on: indices are within range, and limits are kept. Throws KernelError.
   void check(const KernelLimits& limits) const;
   [[nodiscard]] std::string disassemble() const;
-};
-
-struct KernelError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// Thrown if a stream steps over more bytes than an image can express.
-struct ReachError : KernelError {
-  using KernelError::KernelError;
 };
 
 }  // namespace bvp

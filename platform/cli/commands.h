@@ -56,6 +56,9 @@ void add_describe_command(CommandLine& line);
 void add_import_command(CommandLine& line);
 void add_project_command(CommandLine& line);
 void add_sdk_command(CommandLine& line);
+void add_asm_command(CommandLine& line);
+void add_disasm_command(CommandLine& line);
+void add_compile_command(CommandLine& line);
 
 /// Adds the option --set of a command.
 /// @param sets  filled in by the parser; it must outlive the parsing

@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "platform/support/file_identity.h"
 #include "platform/support/input_error.h"
 #include "platform/support/input_file.h"
 #include "platform/support/interruption.h"
@@ -27,34 +28,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* summary_name = "summary.json";
-
-bool same_file(const fs::path& a, const fs::path& b) {
-  std::error_code ignored;
-  return fs::equivalent(a, b, ignored);
-}
-
-bool is_there(const fs::path& file) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(file, ignored));
-}
-
-/// Whether the file is a regular file with this content; a link belongs to the user.
-bool has_hash(const fs::path& file, const std::string& hash) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(fs::symlink_status(file, ignored))) return false;
-  try {
-    return sha256_of_file(file) == hash;
-  } catch (const std::runtime_error&) {
-    return false;
-  }
-}
-
-/// Renames, and fails if the new name exists already.
-bool rename_to_free_name(const fs::path& from, const fs::path& to) {
-  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
-  // Some file systems do not support the flag.
-  return errno == EINVAL && !is_there(to) && std::rename(from.c_str(), to.c_str()) == 0;
-}
+constexpr const char* profile_name = "profile.json";
+constexpr const char* stacks_name = "profile.folded";
 
 }  // namespace
 
@@ -88,11 +63,17 @@ ResultDirectory::ResultDirectory(fs::path directory, const Scenario& scenario, I
             {"power.csv", record.power_window_s > 0},
             {"trace.json", record.trace},
             {"signals.vcd", record.vcd},
+            {profile_name, false},
+            {stacks_name, false},
             {"tensors.safetensors", record.tensors},
             {"weights.safetensors", record.tensors},
             {"tokens.safetensors", record.tensors && scenario.network.vocabulary > 0},
             // The summary comes last, so that a reader who finds it finds the other files too.
             {summary_name, true}};
+}
+
+void ResultDirectory::expect_profile() {
+  for (File& file : files_) file.written = file.written || file.name == profile_name || file.name == stacks_name;
 }
 
 ResultDirectory::~ResultDirectory() {

@@ -30,6 +30,9 @@ class ResultDirectory {
 
   [[nodiscard]] const std::filesystem::path& path() const { return directory_; }
 
+  /// The run will write the files of a profile, too. Call it before check().
+  void expect_profile();
+
   /// Checks what can be known before the run; changes nothing. @param uart  another file that the run will write
   /// @throws InputError  the run would overwrite a file that it reads or that no earlier run has left, another run uses
   ///        the directory, or the directory cannot be written into

@@ -13,6 +13,7 @@
 #include "platform/hosted/semihosting.h"
 #include "platform/run/check_machine.h"
 #include "platform/run/cpu_state.h"
+#include "platform/run/firmware_watch.h"
 #include "platform/run/machine.h"
 #include "platform/run/report_handler.h"
 #include "platform/run/scenario_files.h"
@@ -76,6 +77,7 @@ class BareRun {
       debugger_ = std::make_unique<Debugger>(
           soc, *request.gdb, Debugger::Options{request.stop_at_reset, request.interrupted, request.say});
     }
+    if (request.watch != nullptr) request.watch->attach(soc, scenario.soc.cpu, program.symbols);
     connect_input(soc, request.uart_input);
     soc.cpu.set_reset_pc(program.entry);
     soc.set_loader([this] {
@@ -95,6 +97,7 @@ class BareRun {
     result.exit_code = exit_code_ ? static_cast<int>(*exit_code_) : -1;
     if (debugger_) debugger_->end(result.exit_code);
     soc_.end_simulation();
+    if (request_.watch != nullptr) request_.watch->detach(soc_);
     result.simulated_s = sc_core::sc_time_stamp().to_seconds();
     result.cycles = soc_.clock().now();
     result.instructions = exit_code_ ? instructions_ : soc_.cpu.instructions();

@@ -5,18 +5,12 @@
 
 #include "platform/network/weights.h"
 #include "platform/run/compile_scenario.h"
+#include "platform/run/memory_image.h"
 #include "platform/run/run.h"
 #include "platform/run/scenario_files.h"
 
 namespace bvp {
 namespace {
-
-void write_matrix(Soc& soc, const MatrixPlace& place, const Tensor& tensor) {
-  for (u64 row = 0; row < place.rows; ++row) {
-    soc.write_memory(place.address + row * place.pitch,
-                     reinterpret_cast<const u8*>(tensor.data.data() + row * place.columns), place.columns * 2);
-  }
-}
 
 Tensor read_matrix(Soc& soc, const MatrixPlace& place, const std::vector<u64>& shape) {
   Tensor tensor{shape, std::vector<u16>(place.rows * place.columns)};
@@ -70,18 +64,14 @@ RunInputs read_inputs(const Scenario& scenario) {
 }
 
 void load_inputs(Soc& soc, const RunInputs& inputs, bool data) {
-  const CompiledNetwork& compiled = inputs.compiled;
   for (const ElfImage::Part& part : inputs.firmware.parts) {
     soc.write_memory(part.address, part.bytes.data(), part.bytes.size());
   }
-  for (const MemoryBlob& blob : compiled.blobs) soc.write_memory(blob.address, blob.bytes.data(), blob.bytes.size());
-  if (!inputs.tokens.empty()) {
-    soc.write_memory(compiled.tokens.address, reinterpret_cast<const u8*>(inputs.tokens.data()),
-                     inputs.tokens.size() * sizeof(u32));
-  } else if (data) {
-    write_matrix(soc, compiled.patches.rows > 0 ? compiled.patches : compiled.input, inputs.input);
-  }
-  if (data && compiled.mask.rows > 0) write_matrix(soc, compiled.mask, inputs.mask);
+  const auto write = [&](const MemoryBlob& blob) {
+    soc.write_memory(blob.address, blob.bytes.data(), blob.bytes.size());
+  };
+  for (const MemoryBlob& blob : inputs.compiled.blobs) write(blob);
+  for (const MemoryBlob& blob : input_memory(inputs, data)) write(blob);
 }
 
 std::string layer_output(std::size_t layer) { return fmt::format("layers.{}.output", layer); }

@@ -14,6 +14,7 @@
 namespace bvp {
 
 class CharacterSource;
+class FirmwareWatch;
 class LocalServer;
 
 /// The firmware that the scenario names, or else the platform's own. @throws InputError  the latter is not there
@@ -54,6 +55,8 @@ struct RunRequest {
   LocalServer* gdb = nullptr;
   bool stop_at_reset = true;                    ///< the simulation begins when gdb has connected and lets it
   std::function<void(const std::string&)> say;  ///< called with notes about gdb
+  /// Observes the firmware, if not null; not together with gdb.
+  FirmwareWatch* watch = nullptr;
 };
 
 /// Simulates the scenario to its end. Touches no file except those that the scenario names as inputs and those of the

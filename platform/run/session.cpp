@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "platform/run/cpu_state.h"
+#include "platform/run/firmware_watch.h"
 #include "platform/run/machine.h"
 #include "platform/run/stopwatch.h"
 #include "platform/run/uart_input.h"
@@ -61,6 +62,7 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
     const Debugger::Options options{request.stop_at_reset, request.interrupted, request.say};
     debugger_ = std::make_unique<Debugger>(soc, *request.gdb, options);
   }
+  if (request.watch != nullptr) request.watch->attach(soc, scenario.soc.cpu, inputs.firmware.symbols);
   soc.set_loader([this] { load_inputs(soc_, inputs_, scenario_.run.data); });
 }
 
@@ -137,6 +139,7 @@ SessionEnd Session::simulate() {
   if (end.failure.empty()) end.failure = describe_end();
   if (request_.say && !exit_code_) request_.say(describe_cpu(soc_, inputs_.firmware.symbols));
   soc_.end_simulation();
+  if (request_.watch != nullptr) request_.watch->detach(soc_);
   kernels_.finish();
   regions_.finish();
   return end;

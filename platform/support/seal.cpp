@@ -17,7 +17,7 @@ constexpr std::size_t digits = 64;
 constexpr std::uintmax_t largest_file = std::uintmax_t{1} << 30;
 
 std::string prefix_of(Sealed kind) {
-  constexpr std::array words{"run", "report", "comparison", "benchmark"};
+  constexpr std::array words{"run", "report", "comparison", "benchmark", "kernel", "program", "coverage"};
   return fmt::format("butterfly-vp-{}-sha256:", words.at(static_cast<std::size_t>(kind)));
 }
 

@@ -9,7 +9,7 @@
 namespace bvp {
 
 /// The kind of a sealed file; a file may be replaced only by one of its own kind.
-enum class Sealed { run, report, comparison, benchmark };
+enum class Sealed { run, report, comparison, benchmark, kernel, program, coverage };
 
 /// The placeholder for the mark in a text that is not sealed yet. It must stand in the text once, before any text of
 /// another origin.

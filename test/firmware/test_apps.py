@@ -87,17 +87,13 @@ class Applications(unittest.TestCase):
                     "timer": r"^4 beats in 200 ticks\nslept for 25 us: (24[89]|25[012])\d\d cycles\n$",
                     "recovery": r"^boot RAM: there, 0x30000000: missing\nsequencer: error 1: a command's opcode (.|\n)*"
                                 r"\nthe sequencer works again\n$",
-                    "one_kernel": r"^layers.0.fft_hidden\nweights: (.|\n)*\nkernels: 1 commands, \d+ cycles\noutputs: "}
-        self.assertEqual(sorted(expected), sorted(elf.stem for elf in (FIRMWARE / "examples").glob("*.elf")))
+                    "one_kernel": r"^launch: \d+ cycles\n0 of 16384 values are wrong\n$"}
+        # compiled_layer has a network of its own in the DRAM: test/cli/test_kernels.py runs it.
+        self.assertEqual(sorted([*expected, "compiled_layer"]), sorted(elf.stem for elf in (FIRMWARE / "examples").glob("*.elf")))
         for name, text in expected.items():
             with self.subTest(name):
                 self.run_firmware(FIRMWARE / "examples" / f"{name}.elf", 0, "--set", "verify.enabled=false")
                 self.assertRegex((self.path / "run" / "uart.log").read_text(), text)
-                if name == "one_kernel":
-                    # All PEs take part in this kernel, which has no row of its own.
-                    limits = self.summary()["limits"]
-                    self.assertGreater(limits["cal"], 0.01)
-                    self.assertEqual(limits["idle_pes"], 0)
 
     def test_input_of_the_uart(self):
         """The file is an input of the run, and text without a newline is ended before errors."""

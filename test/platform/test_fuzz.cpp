@@ -12,6 +12,8 @@
 #include <random>
 
 #include "models/power/energy_table.h"
+#include "platform/assembler/assemble.h"
+#include "platform/assembler/kernel_text.h"
 #include "platform/cli/commands.h"
 #include "platform/network/safetensors.h"
 #include "platform/network/weights.h"
@@ -24,6 +26,7 @@
 #include "platform/support/resources.h"
 #include "platform/support/sha256.h"
 #include "platform/support/temporary_path.h"
+#include "test/support/random_kernel.h"
 
 namespace {
 
@@ -360,6 +363,40 @@ TEST_CASE("random energy tables", "[.][nightly][fuzz]") {
   });
 }
 
+TEST_CASE("random texts of kernels", "[.][nightly][fuzz]") {
+  const bvp::KernelLimits limits{0, 16, 16, 2048, 256, 1024};
+  std::vector<std::string> sound{content(source("firmware/examples/one_kernel.kasm"))};
+  REQUIRE(!sound.back().empty());
+  for (unsigned seed = 0; seed < 20; ++seed) sound.push_back(bvp::kernel_text(bvp::test::random_kernel(seed)));
+  fuzz("texts of kernels", [&](Random& random) {
+    const std::string text = changed(random.one_of(sound), random);
+    const bvp::Assembly assembly = bvp::assemble(text, limits);
+    if (!assembly.errors.empty()) throw bvp::InputError(assembly.errors.front().message);
+    // What is accepted is an image that the hardware accepts, and text again.
+    const std::vector<bvp::u8> image = assembly.result.kernel.encode();
+    const bvp::Kernel kernel = bvp::Kernel::decode(image.data(), image.size());
+    const bvp::Assembly again = bvp::assemble(bvp::kernel_text(kernel), limits);
+    if (!again.errors.empty()) FAIL(again.errors.front().message << "\n" << text);
+    if (again.result.kernel.encode() != image) FAIL(text);
+  });
+}
+
+TEST_CASE("random kernel images", "[.][nightly][fuzz]") {
+  const WorkingDirectory directory;
+  std::vector<std::string> sound;
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const std::vector<bvp::u8> image = bvp::test::random_kernel(seed).encode();
+    sound.emplace_back(image.begin(), image.end());
+  }
+  fuzz("kernel images", [&](Random& random) {
+    const std::string image = changed(random.one_of(sound), random);
+    write("fuzz.img", image);
+    const int code = call({"disasm", "fuzz.img"});
+    if (code != 0 && code != 2) FAIL("exit code " << code);
+    if (code == 2) throw bvp::InputError("refused");
+  });
+}
+
 TEST_CASE("random directories of runs", "[.][nightly][fuzz]") {
   const WorkingDirectory directory;
   write("tiny.yaml", tiny);
@@ -395,18 +432,20 @@ TEST_CASE("random commands lose no file", "[.][nightly][fuzz]") {
   write("tiny.yaml", tiny);
   write("mine.txt", "of the user\n");
   write("weights.safetensors", "of the user too\n");
+  write("kernel.kasm", "kernel lanes=8 rows=1 columns=1\n");
   fs::create_directories("mine");
   for (const char* name : {"mine/summary.json", "mine/trace.json", "mine/report.html", "mine/notes"})
     write(name, "mine\n");
   fs::create_symlink("../mine.txt", "mine/uart.log");
   REQUIRE(call({"run", "tiny.yaml", "--quiet", "--out", "run"}) == 0);
   std::map<std::string, std::string> kept;
-  for (const char* name : {"tiny.yaml", "mine.txt", "weights.safetensors", "mine/summary.json", "mine/trace.json",
-                           "mine/report.html", "mine/notes"}) {
+  for (const char* name : {"tiny.yaml", "mine.txt", "kernel.kasm", "weights.safetensors", "mine/summary.json",
+                           "mine/trace.json", "mine/report.html", "mine/notes"}) {
     kept[name] = bvp::sha256_of_file(name);
   }
-  const std::vector<const char*> commands{"run",    "validate", "describe", "compare", "report", "compare",
-                                          "report", "validate", "bench",    "fly",     ""},
+  const std::vector<const char*> commands{"run",     "validate", "describe", "compare", "report",
+                                          "compare", "report",   "validate", "bench",   "fly",
+                                          "",        "asm",      "disasm",   "compile"},
       words{"tiny.yaml",
             "run",
             "mine",
@@ -420,6 +459,9 @@ TEST_CASE("random commands lose no file", "[.][nightly][fuzz]") {
             "\xff",
             "--out",
             "--out",
+            "--output",
+            "--header",
+            "kernel.kasm",
             "--set",
             "--quiet",
             "--no-data",
