@@ -24,9 +24,9 @@ Network network_of(u64 tokens, u64 hidden, u64 layers, const EncoderLayer& layer
   return network;
 }
 
-constexpr EncoderLayer dense_layer{Mixing::attention, LinearKind::dense, LinearKind::dense};
-constexpr EncoderLayer butterfly_layer{Mixing::fft2d, LinearKind::butterfly, LinearKind::butterfly};
-constexpr EncoderLayer butterfly_linear_layer{Mixing::attention, LinearKind::butterfly, LinearKind::butterfly};
+const EncoderLayer dense_layer{Mixing::attention, LinearKind::dense, LinearKind::dense};
+const EncoderLayer butterfly_layer{Mixing::fft2d, LinearKind::butterfly, LinearKind::butterfly};
+const EncoderLayer butterfly_linear_layer{Mixing::attention, LinearKind::butterfly, LinearKind::butterfly};
 
 struct Parameters : ParameterGroup {
   Parameters() : ParameterGroup("test") {}

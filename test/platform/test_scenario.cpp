@@ -157,8 +157,8 @@ TEST_CASE("Every mistake of a file is reported, with place, key, finding and exp
   CHECK_THAT(message, Contains("demo.yaml:9:3: network.hiden: unknown key, did you mean 'network.hidden'?"));
   CHECK_THAT(message, Contains("demo.yaml:10:8: network.ffn: found a list, expected an integer"));
   CHECK_THAT(message, Contains("network.heads: found '2.5', expected an integer"));
-  CHECK_THAT(message,
-             Contains("network.layers.0.mixing: found 'fft', expected one of: attention, fft2d; did you mean"));
+  CHECK_THAT(message, Contains("network.layers.0.mixing: found 'fft', expected one of: attention, fft2d, window, "
+                               "blocks, topk; did you mean"));
   CHECK_THAT(message, Contains("demo.yaml:14:7: network.layers.1: found '3', expected a map"));
   CHECK_THAT(message, Contains("demo.yaml:15:13: run.data: found 'yes', expected true or false"));
   CHECK_THAT(message, Contains("demo.yaml:16:1: verfy: unknown key, did you mean 'verify'?"));
@@ -391,7 +391,7 @@ TEST_CASE("The JSON Schema describes every parameter", "[scenario]") {
   const auto& network = schema.at("properties").at("network");
   CHECK(network.at("additionalProperties") == false);
   CHECK_FALSE(network.at("properties").at("tokens").contains("default"));
-  CHECK(network.at("properties").at("layers").at("items").at("properties").at("mixing").at("enum").size() == 2);
+  CHECK(network.at("properties").at("layers").at("items").at("properties").at("mixing").at("enum").size() == 5);
 }
 
 TEST_CASE("The energy profile is one of the shipped ones or a file", "[scenario]") {
