@@ -200,10 +200,14 @@ static bool use_idle_time(struct walk* walk) {
   return report_task(walk);
 }
 
+static enum network_result why_waiting_failed(const struct walk* walk) {
+  return walk->seq->error != 0 ? network_sequencer_error : network_timed_out;
+}
+
 static void wait_for(struct walk* walk, sequencer_ticket ticket) {
   while (!sequencer_reached(walk->seq, ticket) && use_idle_time(walk)) {
   }
-  if (!sequencer_wait(walk->seq, ticket)) walk->result = network_sequencer_error;
+  if (!sequencer_wait(walk->seq, ticket)) walk->result = why_waiting_failed(walk);
 }
 
 /* The hardware sees each command at once: a command takes the CPU some hundred cycles to make and 21 to show, and the
@@ -222,7 +226,7 @@ static struct bvp_command* next_slot(struct walk* walk) {
   while (sequencer_full(walk->seq) && use_idle_time(walk)) {
   }
   struct bvp_command* slot = sequencer_next(walk->seq);
-  if (slot == NULL) walk->result = network_sequencer_error;
+  if (slot == NULL) walk->result = why_waiting_failed(walk);
   return slot;
 }
 
@@ -230,6 +234,8 @@ static struct bvp_command* next_slot(struct walk* walk) {
  * planned.
  */
 static uint16_t stand_in_target;
+
+void* network_stand_in_target(void) { return &stand_in_target; }
 
 /* A command on channel 0 that only waits and signals: it fills two bytes that nobody reads. */
 static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
@@ -560,6 +566,34 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
     *task = i;
   }
   return problem;
+}
+
+bool network_find_command(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
+                          struct network_command* found) {
+  static const char* const phases[phase_count] = {"weights", "input", "launch", "output"};
+  const uint32_t low_bits = 0xffff;
+  memset(found, 0, sizeof *found);
+  if (tag == BVP_NETWORK_TAG_END) {
+    found->phase = "end";
+    return true;
+  }
+  uint32_t index = (near & ~low_bits) | tag >> 16;
+  if (index > near + low_bits / 2 && index > low_bits) index -= low_bits + 1;
+  if (index >= network->task_count) return false;
+  struct task_plan plan;
+  if (plan_task(&plan, network, index) != NULL) return false;
+  found->task_index = index;
+  found->task = plan.task;
+  const uint32_t step = tag & low_bits;
+  found->phase = "order";
+  if (step == BVP_NETWORK_STEP_STAND_IN) return true;
+  for (int phase = 0; phase < phase_count; ++phase) {
+    if (step < plan.first[phase] || step - plan.first[phase] >= plan.count[phase]) continue;
+    found->step = step - plan.first[phase];
+    found->phase = phases[phase];
+    return true;
+  }
+  return false;
 }
 
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
