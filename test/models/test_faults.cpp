@@ -204,6 +204,7 @@ TEST_CASE("faults: bits turn over at their times", "[faults]") {
   early.address = 5000;  // beyond the memory
   early.time_s = 1e-6;
   World world({late, early});
+  world.ends.initiator.bind(world.ends.target);
   sc_core::sc_report_handler::set_actions(sc_core::SC_WARNING, sc_core::SC_DO_NOTHING);
   sc_core::sc_start(3, sc_core::SC_US);
   REQUIRE(world.flips.size() == 3);
@@ -226,6 +227,7 @@ TEST_CASE("faults: an interrupt is dropped, late, or comes without a reason", "[
   spurious.time_s = 20e-6;
   spurious.delay_s = 2e-6;
   World world({dropped, late, spurious});
+  world.ends.initiator.bind(world.ends.target);
   auto line = world.injector->of_interrupt();
   REQUIRE(line);
   sc_core::sc_signal<bool> in, out;
