@@ -11,11 +11,17 @@
  * Commands are executed in the order pushed on each unit (a DMA channel, the array); different units run
  * concurrently and are ordered by semaphores. A ticket names one command; whether that one is done does not depend on
  * what other units do. The functions that may wait sleep (WFI) until an interrupt.
+ *
+ * Nothing needs to be waited for without end. sequencer_set_limits lets the hardware stop a launch or a transfer that
+ * takes too long, with an error that names the command. sequencer_set_wait_limit ends the waits of the CPU, also where
+ * the hardware has lost a command or its interrupt; the _within functions do so for one wait. After either,
+ * sequencer_recover stops what runs and makes the accelerator ready for new commands.
  */
 #ifndef DRIVER_SEQUENCER_H
 #define DRIVER_SEQUENCER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bvp_hw.h"
@@ -43,6 +49,8 @@ struct sequencer {
   uint32_t head;           /* the hardware's next command, as last read */
   uint32_t since_flag;     /* commands pushed since the last one with the interrupt flag */
   volatile uint32_t error; /* error code, 0: none */
+  uint32_t wait_limit_us;  /* of each wait; 0: none */
+  volatile bool timer_rang;
   struct sequencer_unit units[BVP_UNIT_INDEX_COUNT];
 };
 
@@ -50,12 +58,42 @@ struct sequencer_error {
   uint32_t code;
   uint32_t tag;
   uint64_t info;
+  uint64_t address; /* on the bus, at fault; 0: none */
   const char* text;
+};
+
+enum sequencer_result {
+  sequencer_done = 0,
+  sequencer_failed,     /* the sequencer has stopped with an error: sequencer_error_status */
+  sequencer_timed_out,  /* the time is over, and the command is not done */
+  sequencer_bad_ticket, /* no command has such a ticket */
 };
 
 /* Resets the sequencer, clears its semaphores, gives it the ring (aligned to 64 bytes; `entries` a power of
  * two from 2 to 65536), and takes its interrupt. Returns false when it refuses the ring. */
 bool sequencer_init(struct sequencer* seq, struct bvp_command* ring, uint32_t entries);
+
+/* The hardware stops a launch or a DMA transfer that takes more cycles, which is an error; 0: any number. The limits
+ * hold until they are set anew. */
+void sequencer_set_limits(uint32_t launch_cycles, uint32_t dma_cycles);
+
+/* From now on sequencer_next, sequencer_sleep_while_full and sequencer_wait give up after so many microseconds; 0:
+ * never. A wait with a limit uses the timer (hal/timer.h), and replaces a call that is still to come. sequencer_init
+ * sets it to 0. */
+static inline void sequencer_set_wait_limit(struct sequencer* seq, uint32_t microseconds) {
+  seq->wait_limit_us = microseconds;
+}
+
+/* Stops units at once: their commands do not complete, and the sequencer stops with the error
+ * BVP_SEQUENCER_ERROR_ABORTED. `units`: as the ABORT register, BVP_SEQUENCER_ABORT_ARRAY_MASK and a bit for each DMA
+ * channel. */
+void sequencer_abort(uint32_t units);
+#define SEQUENCER_ALL_UNITS (BVP_SEQUENCER_ABORT_ARRAY_MASK | BVP_SEQUENCER_ABORT_DMA_MASK)
+
+/* Brings the accelerator back after an error or a time-out: stops all units, waits until they are idle, and sets up the
+ * ring as sequencer_init did. Commands in the ring are lost, semaphores are 0, and limits are kept. False: a unit has
+ * not stopped within 100,000 cycles, or the ring is refused. */
+bool sequencer_recover(struct sequencer* seq);
 
 /* Sets a semaphore. Call it only while no command is queued. */
 void sequencer_set_semaphore(struct sequencer* seq, uint32_t semaphore, uint32_t value);
@@ -67,8 +105,10 @@ static inline bool sequencer_seems_full(const struct sequencer* seq) {
 }
 /* Shows the hardware what has been pushed, reads its head, and says whether the ring has no room. */
 bool sequencer_still_full(struct sequencer* seq);
-/* Sleeps until the ring has room or the sequencer has stopped with an error. */
+/* Sleeps until the ring has room, the sequencer has stopped with an error, or the limit of waits is over. */
 void sequencer_sleep_while_full(struct sequencer* seq);
+/* As that function, with a limit of its own; 0: none. */
+enum sequencer_result sequencer_room_within(struct sequencer* seq, uint32_t microseconds);
 
 /* Whether the ring has no room for a command. All that has been pushed is shown to the hardware then. Never sleeps. */
 static inline bool sequencer_full(struct sequencer* seq) {
@@ -76,20 +116,28 @@ static inline bool sequencer_full(struct sequencer* seq) {
 }
 
 /* The slot for the next command; its contents are old. Sleeps while the ring is full; NULL: the sequencer has
- * stopped with an error. */
+ * stopped with an error, or the limit of waits is over. */
 static inline struct bvp_command* sequencer_next(struct sequencer* seq) {
-  if (sequencer_seems_full(seq)) sequencer_sleep_while_full(seq);
+  if (sequencer_seems_full(seq)) {
+    sequencer_sleep_while_full(seq);
+    if (sequencer_seems_full(seq)) return NULL;
+  }
   return seq->error != 0 ? NULL : &seq->ring[seq->tail];
 }
 
+/* The unit that a command is for (BVP_UNIT_INDEX_...). A command that the hardware will refuse counts as a sync. */
+static inline uint32_t sequencer_unit_of(const struct bvp_command* command) {
+  if (command->opcode == BVP_OPCODE_LAUNCH) return BVP_UNIT_INDEX_ARRAY;
+  if (command->opcode == BVP_OPCODE_DMA && command->unit < BVP_UNIT_INDEX_COUNT - BVP_UNIT_INDEX_DMA)
+    return BVP_UNIT_INDEX_DMA + command->unit;
+  return BVP_UNIT_INDEX_SYNC;
+}
+
 /* Adds the command in the slot, and returns its ticket. It may set the interrupt flag, so that a full ring wakes the
- * CPU. A command that the hardware will refuse counts as a sync. */
+ * CPU. */
 static inline sequencer_ticket sequencer_push(struct sequencer* seq) {
   struct bvp_command* command = &seq->ring[seq->tail];
-  uint32_t unit_index = BVP_UNIT_INDEX_SYNC;
-  if (command->opcode == BVP_OPCODE_LAUNCH) unit_index = BVP_UNIT_INDEX_ARRAY;
-  if (command->opcode == BVP_OPCODE_DMA && command->unit < BVP_UNIT_INDEX_COUNT - BVP_UNIT_INDEX_DMA)
-    unit_index = BVP_UNIT_INDEX_DMA + command->unit;
+  const uint32_t unit_index = sequencer_unit_of(command);
   struct sequencer_unit* unit = &seq->units[unit_index];
   const uint32_t pushed = ++unit->pushed;
   /* The flag is set at least once in half a ring, so that a full ring contains a command with the flag that has not
@@ -108,9 +156,11 @@ static inline sequencer_ticket sequencer_push(struct sequencer* seq) {
 void sequencer_doorbell(struct sequencer* seq);
 
 /* Returns when the ticket's command has completed. It sleeps until then if that command or a later one of its unit has
- * the interrupt flag, and asks the hardware again and again otherwise. False: the sequencer has stopped with an error.
- */
+ * the interrupt flag, and asks the hardware again and again otherwise. False: the sequencer has stopped with an error,
+ * or the limit of waits is over. */
 bool sequencer_wait(struct sequencer* seq, sequencer_ticket ticket);
+/* As that function, with a limit of its own; 0: none. */
+enum sequencer_result sequencer_wait_within(struct sequencer* seq, sequencer_ticket ticket, uint32_t microseconds);
 
 static inline uint32_t sequencer_ticket_unit(sequencer_ticket ticket) { return ticket >> sequencer_ticket_unit_shift; }
 

@@ -15,6 +15,7 @@
 #if RUNTIME_CHOOSES
 #define network_check network_check_choosing
 #define network_run network_run_choosing
+#define network_find_command network_find_command_choosing
 enum { runtime_version = network_version_choosing };
 #else
 enum { runtime_version = BVP_NETWORK_VERSION };
@@ -237,10 +238,14 @@ static bool use_idle_time(struct walk* walk) {
   return report_task(walk);
 }
 
+static enum network_result why_waiting_failed(const struct walk* walk) {
+  return walk->seq->error != 0 ? network_sequencer_error : network_timed_out;
+}
+
 static void wait_for(struct walk* walk, sequencer_ticket ticket) {
   while (!sequencer_reached(walk->seq, ticket) && use_idle_time(walk)) {
   }
-  if (!sequencer_wait(walk->seq, ticket)) walk->result = network_sequencer_error;
+  if (!sequencer_wait(walk->seq, ticket)) walk->result = why_waiting_failed(walk);
 }
 
 /* The hardware sees each command at once: a command takes the CPU some hundred cycles to make and 21 to show, and the
@@ -259,14 +264,20 @@ static struct bvp_command* next_slot(struct walk* walk) {
   while (sequencer_full(walk->seq) && use_idle_time(walk)) {
   }
   struct bvp_command* slot = sequencer_next(walk->seq);
-  if (slot == NULL) walk->result = network_sequencer_error;
+  if (slot == NULL) walk->result = why_waiting_failed(walk);
   return slot;
 }
 
 /* A stand-in fills these bytes: they lie in the CPU's memory, so that the network's DRAM traffic stays as it is
  * planned.
  */
-static uint16_t stand_in_target;
+#if RUNTIME_CHOOSES
+extern uint16_t network_stand_in;
+#else
+uint16_t network_stand_in;
+
+void* network_stand_in_target(void) { return &network_stand_in; }
+#endif
 
 /* A command on channel 0 that only waits and signals: it fills two bytes that nobody reads. */
 static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
@@ -275,7 +286,7 @@ static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
   sequencer_command_clear(slot, BVP_OPCODE_DMA, tag);
   slot->unit = network_channel_in;
   uint32_t* descriptor = slot->registers;
-  add_to_address(descriptor + offsetof(struct bvp_dma_descriptor, destination) / 4, (intptr_t)&stand_in_target);
+  add_to_address(descriptor + offsetof(struct bvp_dma_descriptor, destination) / 4, (intptr_t)&network_stand_in);
   descriptor[offsetof(struct bvp_dma_descriptor, length) / 4] = 2;
   descriptor[offsetof(struct bvp_dma_descriptor, fill) / 4] = BVP_DMA_FILL_FLAG;
   for (int i = 0; i < 3; ++i) descriptor[offsetof(struct bvp_dma_descriptor, count) / 4 + i] = 1;
@@ -682,6 +693,37 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
     *task = i;
   }
   return problem;
+}
+
+bool network_find_command(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
+                          struct network_command* found) {
+#if !RUNTIME_CHOOSES
+  if (network->version == network_version_choosing) return network_find_command_choosing(network, tag, near, found);
+#endif
+  static const char* const phases[phase_count] = {"weights", "input", "launch", "output"};
+  const uint32_t low_bits = 0xffff;
+  memset(found, 0, sizeof *found);
+  if (tag == BVP_NETWORK_TAG_END) {
+    found->phase = "end";
+    return true;
+  }
+  uint32_t index = (near & ~low_bits) | tag >> 16;
+  if (index > near + low_bits / 2 && index > low_bits) index -= low_bits + 1;
+  if (index >= network->task_count) return false;
+  struct task_plan plan;
+  if (plan_task(&plan, network, index) != NULL) return false;
+  found->task_index = index;
+  found->task = plan.task;
+  const uint32_t step = tag & low_bits;
+  found->phase = "order";
+  if (step == BVP_NETWORK_STEP_STAND_IN) return true;
+  for (int phase = 0; phase < phase_count; ++phase) {
+    if (step < plan.first[phase] || step - plan.first[phase] >= plan.count[phase]) continue;
+    found->step = step - plan.first[phase];
+    found->phase = phases[phase];
+    return true;
+  }
+  return false;
 }
 
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,

@@ -80,6 +80,15 @@ enum network_result {
   network_bad_descriptor,  /* network_check says what is wrong */
   network_bad_index,       /* an index of a gather is not below its bound */
   network_sequencer_error, /* see sequencer_error_status */
+  network_timed_out,       /* the CPU has waited for a command for longer than the limit of waits */
+};
+
+/* A command of a network, found by its tag. */
+struct network_command {
+  const struct bvp_task* task;
+  uint32_t task_index;
+  uint32_t step;     /* within its phase */
+  const char* phase; /* "weights", "input", "launch", "output", "order" (it moves nothing), "end" of the network */
 };
 
 /* Called when the accelerator has all commands that the ring has room for, and at the end; so what they do does not
@@ -98,6 +107,25 @@ struct network_observer {
 /* Checks a whole descriptor. Returns what is wrong with it, NULL: nothing. `task` is set to the task with the fault. */
 const char* network_check(const struct bvp_network_header* network, uint32_t* task);
 
+/* Finds the command that has this tag. `near` is a task that ran about then, because a tag holds 16 bits of the task's
+ * number. False: the tag is none of the network's. */
+bool network_find_command(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
+                          struct network_command* found);
+
+/* What commands that move nothing of the network write to: 2 bytes in the memory of the program. */
+void* network_stand_in_target(void);
+
+/* The options of the run, NULL: there are none. */
+const struct bvp_run_options* network_options(const struct bvp_network_header* network);
+
+/* Sets the limits that the run asks for, and lets the accelerator reach the memory that the network needs, and no
+ * other, if the run asks for that. Call it after sequencer_init. */
+void network_prepare(const struct bvp_network_header* network, struct sequencer* seq);
+
+/* The tag of the oldest command in the ring that has not completed, by what the driver knows when network_run has
+ * returned network_timed_out. The ring holds it still if it has more entries than the units' queues together. */
+uint32_t network_awaited_tag(const struct sequencer* seq);
+
 /* Runs all tasks of a descriptor; returns when the last store is done. The sequencer has been initialised with its
  * ring. Each task is checked while the one before it runs, so that no time passes before the first command. With a bad
  * descriptor or index the tasks before the fault may have run, and the accelerator may still be at work. */
@@ -106,6 +134,8 @@ enum network_result network_run(const struct bvp_network_header* network, struct
 
 /* The same for networks in which gathers choose. The functions above call these for them. */
 const char* network_check_choosing(const struct bvp_network_header* network, uint32_t* task);
+bool network_find_command_choosing(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
+                                   struct network_command* found);
 enum network_result network_run_choosing(const struct bvp_network_header* network, struct sequencer* seq,
                                          const struct network_observer* observer);
 

@@ -10,7 +10,8 @@ namespace bvp {
   X(ok, 0, "transfer complete")                                                               \
   X(bad_descriptor, 1, "descriptor invalid: a zero count, too large, overlap, reserved bits") \
   X(source_error, 2, "the bus answered a read with an error")                                 \
-  X(destination_error, 3, "the bus answered a write with an error")
+  X(destination_error, 3, "the bus answered a write with an error")                           \
+  X(aborted, 4, "the transfer was aborted")
 
 #define BVP_DECLARE_DMA_STATUS(name, value, description) name = value,
 enum class DmaStatus : u32 { BVP_DMA_STATUS(BVP_DECLARE_DMA_STATUS) };
@@ -21,6 +22,8 @@ inline constexpr u64 dma_max_transfer_bytes = u64{1} << 32;
 /// Layout of a channel's window on the descriptor socket.
 inline constexpr u64 dma_channel_stride = 0x100;
 inline constexpr u64 dma_status_offset = 0x40;
+inline constexpr u64 dma_abort_offset = 0x44;
+inline constexpr u64 dma_error_address_offset = 0x48;
 inline constexpr u32 dma_status_busy = 0x80000000;
 
 /// DMA channel i writes this record at address i * sizeof(DmaCompletion) when a transfer has ended.

@@ -83,6 +83,20 @@ namespace bvp {
   F(u32, ring_entries, 1, "its size in commands")                                       \
   F(u32, flags, 1, "bit 0: a tile is stored before the next one is loaded")             \
   F(u32, output_channel, 1, "DMA channel of output steps; the others are on channel 0") \
+  F(u32, options, 1, "bytes from here to the run's options, 0: there are none")
+
+#define BVP_OPTIONS_FIELDS(F)                                                            \
+  F(u32, launch_limit, 1, "cycles that a launch may take, 0: any number")                \
+  F(u32, dma_limit, 1, "cycles that a DMA transfer may take, 0: any number")             \
+  F(u32, wait_limit_us, 1, "microseconds that the CPU waits for a command, 0: for ever") \
+  F(u32, retries, 1, "how often a network that has failed is run again")                 \
+  F(u32, window_count, 1, "windows, which lie behind this record; 0: no protection")     \
+  F(u32, reserved, 3, "must be 0")
+
+#define BVP_WINDOW_FIELDS(F)                                           \
+  F(u64, base, 1, "first byte address that the accelerator may reach") \
+  F(u64, size, 1, "bytes")                                             \
+  F(u32, config, 1, "CONFIG of the window in the protection unit")     \
   F(u32, reserved, 1, "must be 0")
 
 #define BVP_DECLARE_FIELD(type, name, elements, description) BvpField<type, elements> name;
@@ -113,12 +127,20 @@ struct Task {
 struct NetworkHeader {
   BVP_NETWORK_FIELDS(BVP_DECLARE_FIELD)
 };
+struct RunOptions {
+  BVP_OPTIONS_FIELDS(BVP_DECLARE_FIELD)
+};
+struct MemoryWindow {
+  BVP_WINDOW_FIELDS(BVP_DECLARE_FIELD)
+};
 
 static_assert(sizeof(DmaDescriptor) == 64);
 static_assert(sizeof(Command) == 128);
 static_assert(sizeof(Step) == 192);
 static_assert(sizeof(Task) == 96);
 static_assert(sizeof(NetworkHeader) == 64);
+static_assert(sizeof(RunOptions) == 32);
+static_assert(sizeof(MemoryWindow) == 24);
 static_assert(offsetof(Command, registers) == 48);
 
 #define BVP_COMMAND_OPCODES(X)                                              \

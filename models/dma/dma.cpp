@@ -48,35 +48,57 @@ Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const Cl
     course_ = std::make_unique<DmaCourse>();
   }
   descriptors.register_b_transport(this, &Dma::b_transport);
+  to_bus.register_invalidate_direct_mem_ptr(this, &Dma::invalidate);
   descriptors.register_transport_dbg(this, &Dma::transport_dbg);
 }
 
 Dma::~Dma() = default;
 
+/// The rules of an access at this offset of a channel; false: nothing is mapped there.
+bool Dma::rules_of(u64 offset, PayloadRules& rules) {
+  rules.least_bytes = rules.most_bytes = sizeof(u32);
+  switch (offset) {
+    case 0:
+      rules.read = false;
+      rules.least_bytes = rules.most_bytes = sizeof(DmaDescriptor);
+      return true;
+    case dma_status_offset:
+      rules.write = false;
+      return true;
+    case dma_abort_offset:
+      rules.read = false;
+      return true;
+    case dma_error_address_offset:
+      rules.write = false;
+      rules.least_bytes = rules.most_bytes = sizeof(u64);
+      return true;
+    default:
+      return false;
+  }
+}
+
 void Dma::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const u64 number = payload.get_address() / dma_channel_stride;
   const u64 offset = payload.get_address() % dma_channel_stride;
-  const bool exists = number < channels_.size();
   PayloadRules rules;
-  rules.span = channels_.size() * dma_channel_stride;
-  if (exists && offset == 0) {
-    rules.read = false;
-    rules.least_bytes = rules.most_bytes = sizeof(DmaDescriptor);
-  } else if (exists && offset == dma_status_offset) {
-    rules.write = false;
-    rules.least_bytes = rules.most_bytes = sizeof(u32);
-  } else {
+  if (number >= channels_.size() || !rules_of(offset, rules)) {
     // Nothing is mapped there: the response is an address error, whatever the command.
+    rules = PayloadRules{};
     rules.alignment = dma_channel_stride;
   }
+  rules.span = channels_.size() * dma_channel_stride;
   payload.set_response_status(check(payload, rules));
   if (!payload.is_response_ok()) return;
   DmaChannel& channel = *channels_[number];
   if (offset == dma_status_offset) {
     const u32 word = status_word(channel);
     std::memcpy(payload.get_data_ptr(), &word, sizeof word);
-  } else if (channel.busy) {
+  } else if (offset == dma_error_address_offset) {
+    std::memcpy(payload.get_data_ptr(), &channel.error_address, sizeof channel.error_address);
+  } else if (channel.busy != (offset == dma_abort_offset)) {
     payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+  } else if (channel.busy) {
+    abort(channel);
   } else {
     submit(channel, payload.get_data_ptr(), delay);
   }
@@ -113,6 +135,7 @@ void Dma::submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_ti
   channel.burst_count = 0;
   ++channel.statistics.descriptors;
   channel.status = validate(channel.descriptor);
+  channel.error_address = 0;
   if (channel.status == DmaStatus::ok) {
     channel.transfer.start(channel.descriptor);
     // Bytes at even addresses get the low byte of the fill word, so the pattern is read from its byte 0 or its byte 1.
@@ -122,6 +145,18 @@ void Dma::submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_ti
   }
   course_->has_begun(channel);
   channel.wake.notify(clock_.to_time(channel.issue_from) - sc_core::sc_time_stamp());
+}
+
+void Dma::abort(DmaChannel& channel) {
+  course_->stop();
+  const Cycle now = clock_.now();
+  channel.error_address = channel.status != DmaStatus::ok ? channel.error_address
+                          : channel.transfer.finished()   ? channel.transfer.destination_span().last
+                                                          : channel.transfer.destination();
+  channel.status = DmaStatus::aborted;
+  if (channel.burst_count == 0) channel.finished = std::max(now, channel.submitted);
+  channel.first_issue = std::min(channel.first_issue, std::max(now, channel.submitted));
+  channel.wake_when_due(clock_);
 }
 
 /// Performs the bursts whose issue lies a little ahead of the present, at most as many as may be in flight and no more
@@ -188,6 +223,7 @@ bool Dma::move_segment(DmaChannel& channel, tlm::tlm_command command, const DmaS
   access(to_bus, payload, command, segment.address, data, segment.bytes, delay);
   done = std::max(done, clock_.to_cycles(now + delay));
   ++channel.statistics.bus_requests;
+  if (!payload.is_response_ok()) channel.error_address = segment.address;
   return payload.is_response_ok();
 }
 

@@ -15,6 +15,7 @@
 #include "models/dma/dma_channel.h"
 #include "models/dma/dma_course.h"
 #include "models/dma/dma_parameters.h"
+#include "models/transport/check.h"
 
 namespace bvp {
 
@@ -34,6 +35,8 @@ class Dma : public sc_core::sc_module {
 
   /// A 64-byte write at address channel * 0x100 starts a transfer; a busy channel refuses it. A 4-byte read at channel
   /// * 0x100 + 0x40 gives in bit 31 whether the channel is busy, in the other bits the DmaStatus of the last transfer.
+  /// A 4-byte write at + 0x44 aborts the transfer of a busy channel: no further burst is issued, and the transfer ends
+  /// when those in flight are done. An 8-byte read at + 0x48 gives the bus address at which the last transfer failed.
   tlm_utils::simple_target_socket<Dma> descriptors;
   /// Source and destination of the data, at bus addresses.
   tlm_utils::simple_initiator_socket<Dma> to_bus;
@@ -57,7 +60,10 @@ class Dma : public sc_core::sc_module {
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
   u32 transport_dbg(tlm::tlm_generic_payload& payload);
   [[nodiscard]] u32 status_word(const DmaChannel& channel) const;
+  [[nodiscard]] static bool rules_of(u64 offset, PayloadRules& rules);
   void submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_time& delay);
+  void abort(DmaChannel& channel);
+  void invalidate(sc_dt::uint64, sc_dt::uint64) { course_->forget_memory(); }
   void run(DmaChannel& channel);
   void perform_burst(DmaChannel& channel, Cycle issue);
   bool move_segment(DmaChannel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,

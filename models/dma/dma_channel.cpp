@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "models/abi/records.h"
+
 namespace bvp {
 
 DmaChannel::DmaChannel(u32 channel_number, const DmaParameters& parameters)
@@ -10,7 +12,12 @@ DmaChannel::DmaChannel(u32 channel_number, const DmaParameters& parameters)
       stats(fmt::format("channel{}", channel_number)),
       transfer(static_cast<u32>(parameters.burst_bytes.get())),
       done(static_cast<std::size_t>(parameters.outstanding.get())),
-      data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1) {}
+      data(static_cast<std::size_t>(parameters.burst_bytes.get()) + 1),
+      source(unit_index_dma + channel_number) {
+  payload.set_extension(&source);
+}
+
+DmaChannel::~DmaChannel() { payload.clear_extension(&source); }
 
 void DmaChannel::wake_when_due(const ClockDomain& clock) {
   const sc_core::sc_time now = sc_core::sc_time_stamp();

@@ -10,6 +10,7 @@
 #include "models/base/statistics.h"
 #include "models/dma/dma_parameters.h"
 #include "models/dma/dma_transfer.h"
+#include "models/transport/access_source.h"
 
 namespace bvp {
 
@@ -34,6 +35,9 @@ struct DmaStatistics {
 
 struct DmaChannel {
   DmaChannel(u32 number, const DmaParameters& parameters);
+  ~DmaChannel();
+  DmaChannel(const DmaChannel&) = delete;
+  DmaChannel& operator=(const DmaChannel&) = delete;
 
   const u32 number;
   StatGroup stats;
@@ -41,6 +45,7 @@ struct DmaChannel {
   sc_core::sc_event wake;
   bool busy = false;
   DmaStatus status = DmaStatus::ok;
+  u64 error_address = 0;  ///< of the request that failed, or where an abort has stopped the writes
   DmaDescriptor descriptor{};
   DmaTransfer transfer;
   DmaBurst burst;       ///< the one that is performed
@@ -52,6 +57,7 @@ struct DmaChannel {
   std::vector<Cycle> done;  ///< ring: the cycles in which the last bursts are done, as many as may be in flight
   u64 burst_count = 0;
   std::vector<u8> data;  ///< bytes of a burst; for a fill, its pattern
+  AccessSource source;
   tlm::tlm_generic_payload payload;
 
   [[nodiscard]] bool fills() const { return descriptor.fill != 0; }

@@ -33,6 +33,8 @@ class DmaCourse {
   [[nodiscard]] virtual bool has_just_started(const DmaChannel& channel) const { return (void)channel, false; }
   /// Moves all busy channels without timed bursts from now on, if it can. Returns whether it does; then it wakes them.
   virtual bool start() { return false; }
+  /// Memory that may have been reached directly up to now must be asked for again.
+  virtual void forget_memory() {}
   /// Brings the channels up to the present if they were moving. Returns whether they were; then it wakes them.
   virtual bool stop() { return false; }
 };

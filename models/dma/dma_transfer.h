@@ -51,6 +51,8 @@ class DmaTransfer {
   /// without crossing a multiple of `burst_bytes` on that side (on the source if both sides continue).
   void next(DmaBurst& burst);
   [[nodiscard]] u64 remaining() const { return remaining_; }
+  /// Where the next byte goes; no meaning if the transfer is finished.
+  [[nodiscard]] u64 destination() const { return destination_ + offset_; }
   /// The span of the whole transfer, whatever remains of it; for a fill the source has no meaning.
   [[nodiscard]] const DmaSpan& source_span() const { return source_span_; }
   [[nodiscard]] const DmaSpan& destination_span() const { return destination_span_; }

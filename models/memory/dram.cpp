@@ -18,7 +18,9 @@ Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatG
       request_latency_(static_cast<Cycle>(parameters.request_latency.get())),
       response_latency_(static_cast<Cycle>(parameters.response_latency.get())),
       posted_writes_(parameters.writes.posted),
-      dmi_(parameters.dmi) {
+      dmi_(parameters.dmi),
+      ecc_(parameters.has_ecc()) {
+  if (ecc_) response_latency_ += static_cast<Cycle>(parameters.ecc_latency.get());
   for (i64 i = 0; i < parameters.geometry.channels; ++i) {
     channels_.push_back(std::make_unique<DramChannel>(parameters, statistics_));
   }
@@ -50,6 +52,7 @@ tlm::tlm_response_status Dram::move_bulk(u64 address, u8* data, BulkData& bulk) 
     const u64 begin = address + bulk.runs[i].distance;
     const u64 bytes = bulk.runs[i].bytes;
     if (begin >= size() || bytes > size() - begin) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+    if (!words_.empty() && !check_words(bulk.write, begin, bytes)) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
     u8* const memory = storage_.data() + begin;
     std::memcpy(bulk.write ? memory : data, bulk.write ? data : memory, bytes);
     data += bytes;
@@ -81,6 +84,12 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
     return;
   }
   payload.set_dmi_allowed(dmi_);
+  if (!words_.empty() && !check_words(payload.is_write(), payload.get_address(), payload.get_data_length())) {
+    payload.set_dmi_allowed(false);
+    payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+    ++statistics_.errors;
+    return;
+  }
   const auto* const sampled = payload.get_extension<SampledTraffic>();
   const DramActivity before = sampled != nullptr ? timed() : DramActivity{};
   const u64 address = payload.get_address();
@@ -113,6 +122,25 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   delay = clock_.to_time(write && posted_writes_ ? done : done + response_latency_) - now;
 }
 
+bool Dram::flip(u64 offset, u32 bit) {
+  if (offset >= size()) return false;
+  if (!ecc_) {
+    storage_.data()[offset] ^= static_cast<u8>(1 << bit);
+    return true;
+  }
+  words_.flip(offset, bit);
+  // Whoever reaches the memory directly would not see that a word is lost.
+  if (words_.has_uncorrectable()) target->invalidate_direct_mem_ptr(0, size() - 1);
+  return true;
+}
+
+bool Dram::check_words(bool write, u64 address, u64 bytes) {
+  const EccWords::Found found = write ? words_.write(address, bytes) : words_.read(address, bytes);
+  ecc_corrected_ += found.corrected;
+  ecc_detected_ += found.detected;
+  return found.detected == 0;
+}
+
 u32 Dram::transport_dbg(tlm::tlm_generic_payload& payload) {
   const u64 address = payload.get_address();
   if (payload.get_command() == tlm::TLM_IGNORE_COMMAND || address >= size()) {
@@ -133,7 +161,7 @@ bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& d
   dmi.init();
   dmi.set_start_address(0);
   dmi.set_end_address(size() - 1);
-  if (!dmi_ || payload.get_address() >= size()) return false;
+  if (!dmi_ || payload.get_address() >= size() || words_.has_uncorrectable()) return false;
   dmi.set_dmi_ptr(storage_.data());
   dmi.allow_read_write();
   return true;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/base/clock.h"
+#include "models/base/ecc_words.h"
 #include "models/base/lazy_memory.h"
 #include "models/base/signal.h"
 #include "models/base/statistics.h"
@@ -54,6 +55,10 @@ class Dram : public sc_core::sc_module {
     const double in_turn = 1 / static_cast<double>(timing_.rrd[0]), in_fours = 4 / static_cast<double>(timing_.faw);
     return static_cast<double>(channels_.size()) * std::min(in_turn, in_fours);
   }
+  /// Turns a bit of the byte over, as radiation does: 0 to 7. Returns false if there is no such byte.
+  bool flip(u64 offset, u32 bit);
+  [[nodiscard]] u64 ecc_corrected() const { return ecc_corrected_.value(); }
+  [[nodiscard]] u64 ecc_detected() const { return ecc_detected_.value(); }
   /// Counts what happens by time alone (refreshes) up to the present; call it before reading the statistics.
   void update_statistics();
 
@@ -62,6 +67,8 @@ class Dram : public sc_core::sc_module {
   /// Serves BulkTraffic and BulkData. Returns true if the payload is one of them.
   bool untimed(tlm::tlm_generic_payload& payload);
   [[nodiscard]] tlm::tlm_response_status move_bulk(u64 address, u8* data, BulkData& bulk);
+  /// Lets the code see an access while words are wrong. Returns false if a word cannot be corrected.
+  bool check_words(bool write, u64 address, u64 bytes);
   /// The activity of accesses that were timed one by one.
   [[nodiscard]] DramActivity timed() const;
   void count_bulk(const BulkTraffic& traffic);
@@ -80,6 +87,11 @@ class Dram : public sc_core::sc_module {
   DramBulkActivity bulk_;
   bool posted_writes_;
   bool dmi_;
+  const bool ecc_;
+  EccWords words_;
+  Counter ecc_corrected_{&stats_, "ecc_corrected", "words",
+                         "words of 64 bits with one wrong bit that the code corrected"};
+  Counter ecc_detected_{&stats_, "ecc_detected", "words", "accesses to words that the code could not correct"};
 };
 
 }  // namespace bvp

@@ -96,6 +96,10 @@ struct DramParameters : ParameterGroup {
   Param<i64> queue_entries;
   DramWriteParameters writes;
   Param<bool> dmi;
+  Param<std::string> ecc;
+  Param<i64> ecc_latency;
+
+  [[nodiscard]] bool has_ecc() const { return ecc.get() == "secded"; }
 };
 
 }  // namespace bvp

@@ -244,6 +244,20 @@ EnergyTable EnergyTable::with_dram_transfer(double joules_per_bit) const {
   return table;
 }
 
+EnergyTable EnergyTable::with_check_bits(const std::string& component) const {
+  constexpr double all_bits = 72, data_bits = 64;
+  EnergyTable table = *this;
+  for (Prices* const prices : {&table.actions_, &table.background_}) {
+    const auto found = prices->find(component);
+    if (found == prices->end()) continue;
+    for (auto& [action, price] : found->second) {
+      price.value *= all_bits / data_bits;
+      price.source += "; times 72/64 for the check bits (assumption: all of the energy grows with the bits)";
+    }
+  }
+  return table;
+}
+
 std::map<std::string, double> EnergyTable::price(const ActionCounts& counts, const MachineSize& size) const {
   return by_component(price_by_action(counts, size));
 }

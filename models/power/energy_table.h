@@ -98,6 +98,10 @@ class EnergyTable {
   /// A table with another price of DRAM reads and writes, in joules per bit; other prices of the DRAM stay.
   [[nodiscard]] EnergyTable with_dram_transfer(double joules_per_bit) const;
 
+  /// A table for a memory that has 8 check bits for every 64 bits of data: its actions and its background power cost
+  /// 9/8.
+  [[nodiscard]] EnergyTable with_check_bits(const std::string& component) const;
+
   /// Joules by component. @throws EnergyTableError  for an action without a price, even if it never happened
   [[nodiscard]] std::map<std::string, double> price(const ActionCounts& counts, const MachineSize& size) const;
   [[nodiscard]] Energy price_by_action(const ActionCounts& counts, const MachineSize& size) const;

@@ -48,7 +48,9 @@ Scratchpad::Counters::Counters(StatGroup* group)
       linear_bytes_read(group, "linear_bytes_read", "bytes", "bytes read through the linear port"),
       linear_bytes_written(group, "linear_bytes_written", "bytes", "bytes written through the linear port"),
       linear_conflict_cycles(group, "linear_conflict_cycles", "cycles",
-                             "cycles that rows of the linear port waited for the port or a bank, summed") {}
+                             "cycles that rows of the linear port waited for the port or a bank, summed"),
+      ecc_corrected(group, "ecc_corrected", "words", "words of 64 bits with one wrong bit that the code corrected"),
+      ecc_detected(group, "ecc_detected", "words", "accesses to words that the code could not correct") {}
 
 Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& array,
                        const ScratchpadParameters& parameters, const ClockDomain& clock, CycleAgenda& agenda,
@@ -76,6 +78,7 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       linear_port_(calendar_window),
       queues_(array, parameters, bank_ports_, bank_accesses_),
       listeners_(vector.size(), nullptr),
+      safety_{parameters.ecc.get() == "secded"},
       agenda_(agenda),
       agenda_number_(agenda.add(*this)) {
   if (std::string(parameters.arbiter) == "oldest_firing") {
@@ -123,7 +126,9 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
     report_warning(basename(), "a column-wise access, which it has not got (soc.scratchpad.column_access is false)");
     return tlm::TLM_COMMAND_ERROR_RESPONSE;
   }
-  return wrong ? tlm::TLM_ADDRESS_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE;
+  if (wrong || (safety_.guard != nullptr && !safety_.guard->admits(payload.is_write(), *access)))
+    return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  return tlm::TLM_OK_RESPONSE;
 }
 
 VectorAccess::Limits Scratchpad::limits(u32 pe, Direction direction) const {
@@ -284,7 +289,16 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   }
   const tlm::tlm_response_status status = check_vectors(payload, access);
   payload.set_response_status(status);
-  if (status != tlm::TLM_OK_RESPONSE) return;
+  if (status != tlm::TLM_OK_RESPONSE) {
+    const bool legal = status == tlm::TLM_ADDRESS_ERROR_RESPONSE && safety_.guard != nullptr;
+    if (legal && !safety_.guard->admits(payload.is_write(), *access))
+      safety_.guard->refused(payload.is_write(), *access);
+    return;
+  }
+  if (!safety_.words.empty() && !check_words(payload.is_write(), *access)) {
+    payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+    return;
+  }
   access->conflict_cycles = 0;
   access->issue_cycles = 0;
   access->ticket = 0;
@@ -299,6 +313,40 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   }
   if (data_) move_vectors(*access, payload.is_read(), payload.get_data_ptr());
   begin(static_cast<u32>(pe), payload.is_read() ? Direction::read : Direction::write, *access, delay);
+}
+
+bool Scratchpad::flip(u64 offset, u32 bit) {
+  if (offset >= storage_.size()) return false;
+  if (safety_.ecc) {
+    safety_.words.flip(offset, bit);
+    return true;
+  }
+  u8 byte = 0;
+  storage_.read(offset, 1, &byte);
+  byte ^= static_cast<u8>(1 << bit);
+  storage_.write(offset, 1, &byte);
+  return true;
+}
+
+bool Scratchpad::check_words(bool write, u64 offset, u64 bytes) {
+  const EccWords::Found found = write ? safety_.words.write(offset, bytes) : safety_.words.read(offset, bytes);
+  counters_.ecc_corrected += found.corrected;
+  counters_.ecc_detected += found.detected;
+  return found.detected == 0;
+}
+
+bool Scratchpad::check_words(bool write, const VectorAccess& access) {
+  bool sound = true;
+  const std::size_t entries = access.entries();
+  for (std::size_t i = 0; i < entries; ++i) {
+    const u64 offset = access.addresses[i] & ~VectorAccess::column_flag;
+    if (offset == access.addresses[i]) {
+      sound &= check_words(write, offset, row_bytes_);
+      continue;
+    }
+    for (u32 lane = 0; lane < lanes_; ++lane) sound &= check_words(write, offset + u64{lane} * row_bytes_, 2);
+  }
+  return sound;
 }
 
 u32 Scratchpad::vector_debug(int, tlm::tlm_generic_payload& payload) {
@@ -337,6 +385,10 @@ bool Scratchpad::untimed_linear(tlm::tlm_generic_payload& payload) {
       payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
       return true;
     }
+    if (!safety_.words.empty() && !check_words(bulk->write, address, bytes)) {
+      payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+      return true;
+    }
     if (bulk->write) {
       storage_.write(address, bytes, data);
     } else {
@@ -356,6 +408,10 @@ void Scratchpad::linear_transport(tlm::tlm_generic_payload& payload, sc_core::sc
   const u64 begin = payload.get_address();
   const u64 end = begin + payload.get_data_length();
   const bool read = payload.is_read();
+  if (!safety_.words.empty() && !check_words(!read, begin, end - begin)) {
+    payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+    return;
+  }
   if (payload.get_extension<TimingOnly>() != nullptr) {
     // An empty payload moves nothing.
   } else if (read) {

@@ -12,6 +12,7 @@
 #include "models/base/array_parameters.h"
 #include "models/base/clock.h"
 #include "models/base/cycle_agenda.h"
+#include "models/base/ecc_words.h"
 #include "models/base/slot_calendar.h"
 #include "models/base/statistics.h"
 #include "models/scratchpad/bank_bookings.h"
@@ -20,6 +21,7 @@
 #include "models/scratchpad/scratchpad_parameters.h"
 #include "models/scratchpad/tile_memory.h"
 #include "models/transport/vector_access.h"
+#include "models/transport/vector_guard.h"
 
 namespace bvp {
 
@@ -50,6 +52,14 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   /// Tells each vector of a PE that a bank serves.
   [[nodiscard]] BankQueues::Served& served() { return bookings_ ? bookings_->served : queues_.served; }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
+
+  /// From now on vectors that the guard does not admit are refused; null: none are.
+  void set_guard(VectorGuard* guard) { safety_.guard = guard; }
+
+  /// Turns a bit of the byte over, as radiation does: 0 to 7. Returns false if there is no such byte.
+  bool flip(u64 offset, u32 bit);
+  [[nodiscard]] u64 ecc_corrected() const { return counters_.ecc_corrected.value(); }
+  [[nodiscard]] u64 ecc_detected() const { return counters_.ecc_detected.value(); }
 
   /// For measurement, without time: whether all words of the tiles that these bytes touch are finite as fp16 values.
   [[nodiscard]] bool all_finite(u64 offset, u64 count) const { return storage_.all_finite(offset, count); }
@@ -88,6 +98,9 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   void move_vectors(const VectorAccess& access, bool read, u8* data);
   void move_vectors(const VectorAccess& access, bool read, u8* data);
   void count_untimed(const VectorAccess& access, bool read);
+  /// Lets the code see an access while words are wrong. Returns false if a word cannot be corrected.
+  bool check_words(bool write, u64 offset, u64 bytes);
+  bool check_words(bool write, const VectorAccess& access);
 
   [[nodiscard]] Cycle unloaded_latency(u32 pe, Direction direction) const {
     return queues_.to_bank(pe) + queues_.from_bank(pe, direction);
@@ -111,6 +124,7 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
     explicit Counters(StatGroup* group);
     Counter vector_reads, vector_writes, column_accesses, conflict_cycles, outstanding_cycles;
     Counter linear_bytes_read, linear_bytes_written, linear_conflict_cycles;
+    Counter ecc_corrected, ecc_detected;
   };
   Counters counters_;
 
@@ -124,6 +138,13 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   std::optional<BankBookings> bookings_;            // with the arbiter oldest_firing
   std::vector<u8> banks_;                           // of the vectors of an access, in begin()
   std::vector<VectorAccess::Listener*> listeners_;  // by PE
+  /// What keeps data safe.
+  struct Safety {
+    const bool ecc = false;
+    EccWords words = {};
+    VectorGuard* guard = nullptr;
+  };
+  Safety safety_;
   CycleAgenda& agenda_;
   const u32 agenda_number_;
 };

@@ -46,6 +46,10 @@ ScratchpadParameters::ScratchpadParameters(ParameterGroup* parent, std::string n
                     "MLX (ISCA 2026): two access patterns without full transposes", Confidence::mid),
       linear_bytes(this, "linear_bytes", 64, "bytes per cycle", {2, 1024}, power_of_two,
                    "Width of the linear port; one vector where that is wider.",
-                   "assumption: above the 51.2 GB/s of the external memory at 1 GHz", Confidence::low) {}
+                   "assumption: above the 51.2 GB/s of the external memory at 1 GHz", Confidence::low),
+      ecc(this, "ecc", "none", {"none", "secded"},
+          "Whether 8 check bits for every 64 bits correct one wrong bit and detect two (secded). The check takes place "
+          "within array_latency, and accesses cost 9/8 of the energy.",
+          "choice of the user; (72, 64) code of Hsiao (IBM J. Res. Dev. 14, 1970)", Confidence::high) {}
 
 }  // namespace bvp

@@ -24,6 +24,7 @@ struct ScratchpadParameters : ParameterGroup {
   Param<i64> return_ports;
   Param<bool> column_access;
   Param<i64> linear_bytes;
+  Param<std::string> ecc;
 };
 
 }  // namespace bvp

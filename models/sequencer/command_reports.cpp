@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/sequencer/command_reports.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "models/base/report.h"
@@ -44,14 +46,17 @@ void CommandReports::completed(const Command& command, Cycle now) {
   }
 }
 
-void CommandReports::raise(SequencerError error, u32 tag, u64 info) {
+void CommandReports::raise(SequencerError error, u32 tag, u64 info, u64 address) {
   ++statistics_.errors;
   if (halted()) return;
-  report_warning(name_.c_str(), "{} (tag 0x{:x}, info 0x{:x})", describe(error), tag, info);
+  const std::string place = address != 0 ? fmt::format(", address 0x{:x}", address) : std::string();
+  report_warning(name_.c_str(), "{} (tag 0x{:x}, info 0x{:x}{})", describe(error), tag, info, place);
   registers_.error.code.set(static_cast<u32>(error));
   registers_.error.tag.set(tag);
   registers_.error.info_lo.set(low_word(info));
   registers_.error.info_hi.set(high_word(info));
+  registers_.error.address_lo.set(low_word(address));
+  registers_.error.address_hi.set(high_word(address));
   halts();
   registers_.interrupt_status.set(registers_.error_pending, 1);
   interrupt_pending();

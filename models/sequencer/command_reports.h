@@ -30,7 +30,8 @@ class CommandReports {
   /// Reports an error. Firmware reads the first one, which halts the sequencer; further ones are only counted.
   /// @param tag   of the command at fault, or no_tag
   /// @param info  the value that the error's description names
-  void raise(SequencerError error, u32 tag, u64 info);
+  /// @param address  on the bus, at fault; 0: none
+  void raise(SequencerError error, u32 tag, u64 info, u64 address = 0);
 
   /// Whether the sequencer is halted: then no machine begins anything.
   [[nodiscard]] bool halted() const { return registers_.first_error() != SequencerError::none; }

@@ -16,7 +16,7 @@ bool Dispatcher::advance(Cycle now, CommandRing& ring, UnitQueues& queues) {
     const std::optional<CommandRing::Fetched> entry = ring.take(now);
     if (!entry) return false;
     if (entry->failed) {
-      reports_.raise(SequencerError::fetch_failed, CommandReports::no_tag, entry->address);
+      reports_.raise(SequencerError::fetch_failed, CommandReports::no_tag, entry->address, entry->address);
     } else {
       current_ = Current{entry->command, now + cycles_, false};
     }

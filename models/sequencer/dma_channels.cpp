@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/sequencer/dma_channels.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace bvp {
@@ -20,6 +21,7 @@ bool DmaChannels::start(u32 index, CommandQueue& queue, Cycle now) {
   if (!semaphores_.acquire(queue.front(), queue.blocked, now)) return false;
   const Command command = queue.pop();
   channel = Channel{command};
+  if (limit_ != 0) channel.deadline = now + limit_;
   reports_.started(command, now);
   DmaDescriptor descriptor;
   static_assert(sizeof(descriptor) == sizeof(command.registers));
@@ -47,8 +49,39 @@ void DmaChannels::finish(u32 index, u32 status, Cycle now) {
   if (status == 0) {
     reports_.completed(command, now);
   } else {
-    reports_.raise(SequencerError::dma_failed, command.tag, join_words(index, status));
+    reports_.raise(SequencerError::dma_failed, command.tag, join_words(index, status), ports_.transfer_address(index));
   }
+}
+
+void DmaChannels::abort(u32 index, SequencerError error, u64 info) {
+  Channel& channel = channels_[index];
+  if (!channel.running) return;
+  const u32 tag = channel.running->tag;
+  const bool failed = channel.abandoned;
+  channel.abandoned = true;
+  channel.deadline = never;
+  const bool ends = ports_.abort_transfer(index) || channel.reported;
+  if (!failed) reports_.raise(error, tag, info, ports_.transfer_address(index));
+  // A transfer that the engine does not know of any more will not be reported.
+  if (!ends) channel.running.reset();
+}
+
+bool DmaChannels::expire(Cycle now) {
+  bool progress = false;
+  for (u32 index = 0; index < count(); ++index) {
+    if (!channels_[index].running || channels_[index].deadline > now) continue;
+    abort(index, SequencerError::dma_timeout, index);
+    progress = true;
+  }
+  return progress;
+}
+
+Cycle DmaChannels::next() const {
+  Cycle next = never;
+  for (const Channel& channel : channels_) {
+    if (channel.running) next = std::min(next, channel.deadline);
+  }
+  return next;
 }
 
 void DmaChannels::abandon() {

@@ -12,6 +12,7 @@
 namespace bvp {
 
 /// Each channel has one transfer at a time. The transfer's completion is a message that takes effect at a later cycle.
+/// A transfer that takes longer than the limit is aborted, which is an error.
 class DmaChannels {
  public:
   DmaChannels(u32 count, SequencerPorts& ports, Semaphores& semaphores, CommandReports& reports);
@@ -33,21 +34,32 @@ class DmaChannels {
   [[nodiscard]] bool take_completion(u32 channel);
   /// @param status  as the DMA engine reports it; 0: the command completes; otherwise it fails with an error
   void finish(u32 channel, u32 status, Cycle now);
-  /// Drops the commands of all channels. Transfers cannot be stopped: a running transfer keeps its channel busy, and
-  /// its completion has no effect.
+  /// Drops the commands of all channels. A running transfer goes on and keeps its channel busy; its completion has no
+  /// effect.
   void abandon();
+
+  /// Sets how long transfers that start from now on may take; 0: any time.
+  void set_limit(Cycle cycles) { limit_ = cycles; }
+  /// Aborts the transfer of the channel, if one runs; its command fails with this error.
+  void abort(u32 channel, SequencerError error, u64 info);
+  /// Aborts the transfers that have reached the limit. Returns true if something has changed.
+  bool expire(Cycle now);
+  /// The cycle in which the next transfer reaches the limit; `never` if none can.
+  [[nodiscard]] Cycle next() const;
 
  private:
   struct Channel {
     std::optional<Command> running;
     bool reported = false;   // the completion message has come and has not taken effect yet
     bool abandoned = false;  // the completion will not be reported
+    Cycle deadline = never;  // when the transfer reaches the limit
   };
 
   SequencerPorts& ports_;
   Semaphores& semaphores_;
   CommandReports& reports_;
   std::vector<Channel> channels_;
+  Cycle limit_ = 0;
 };
 
 }  // namespace bvp

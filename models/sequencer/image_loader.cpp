@@ -73,7 +73,7 @@ bool ImageLoader::fetch(const Command& command, Cycle now) {
     const u64 address = command.image + requested;
     const std::optional<Cycle> arrival = ports_.read_memory(address, preparation_.image.data() + requested, bytes);
     if (!arrival) {
-      reports_.raise(SequencerError::image_fetch_failed, command.tag, address);
+      reports_.raise(SequencerError::image_fetch_failed, command.tag, address, address);
       return true;
     }
     requested += bytes;

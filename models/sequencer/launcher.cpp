@@ -56,8 +56,13 @@ bool Launcher::send(Cycle now) {
   }
   reports_.launched(sent.command, sent.phases, now);
   OpenLaunch& launch = expect(sent);
+  if (launches_.size() == 1) set_deadline(now);
   tell_pes(launch, sent.image);
-  if (launch.remaining == 0) retire(launches_.end() - 1, now);
+  if (launch.failed) {
+    stop(now);
+  } else if (launch.remaining == 0) {
+    retire(launches_.end() - 1, now);
+  }
   return true;
 }
 
@@ -88,9 +93,6 @@ void Launcher::tell_pes(OpenLaunch& launch, const ImageLoader::Image& image) {
       if (ports_.write_pe(pe, launch_address, &copy, sizeof(copy))) continue;
       reports_.raise(SequencerError::launch_refused, launch.command.tag, pe);
       launch.failed = true;
-      if (launch.reported[pe]) continue;
-      launch.reported[pe] = true;
-      --launch.remaining;
     }
   }
 }
@@ -108,21 +110,28 @@ void Launcher::finish(u32 pe, u32 launch_number, u32 status, Cycle now) {
   const auto launch = std::find_if(launches_.begin(), launches_.end(),
                                    [&](const OpenLaunch& candidate) { return candidate.number == launch_number; });
   if (launch == launches_.end()) return;
-  --launch->remaining;
   if (status != 0) {
-    launch->failed = true;
     reports_.raise(SequencerError::kernel_failed, launch->command.tag, join_words(pe, status));
+    return stop(now);
   }
-  if (launch->remaining == 0) retire(launch, now);
+  if (--launch->remaining == 0) retire(launch, now);
 }
 
 void Launcher::retire(Launches::iterator launch, Cycle now) {
   const Command command = launch->command;
-  const bool failed = launch->failed;
   launches_.erase(launch);
+  set_deadline(now);
   if (launches_.empty()) working_.end(statistics_.array_busy, now);
-  if (failed) return reports_.kernel_failed(command, now);
   reports_.completed(command, now);
+}
+
+bool Launcher::expire(Cycle now) {
+  if (deadline_ > now) return false;
+  const OpenLaunch& first = launches_.front();
+  const auto pe = std::find(first.reported.begin(), first.reported.end(), false) - first.reported.begin();
+  reports_.raise(SequencerError::launch_timeout, first.command.tag, static_cast<u64>(pe));
+  stop(now);
+  return true;
 }
 
 void Launcher::stop(Cycle now) {
@@ -134,6 +143,7 @@ void Launcher::stop(Cycle now) {
   working_.end(statistics_.array_busy, now);
   for (const OpenLaunch& launch : launches_) reports_.kernel_failed(launch.command, now);
   launches_.clear();
+  deadline_ = never;
 }
 
 void Launcher::settle(Cycle now) {

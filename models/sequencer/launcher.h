@@ -2,6 +2,7 @@
 // The launcher: starts kernels on the PE array and collects the completions of the PEs.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -18,7 +19,8 @@ namespace bvp {
 
 /// A launch starts once its image is in the PEs and its tokens are there; `launch_cycles` later the PEs of the
 /// sub-array get its LaunchRecord. The launch ends when all of these PEs have reported. It may be sent while earlier
-/// launches run if they use the same configuration.
+/// launches run if they use the same configuration. When a PE refuses or fails, and when a launch takes longer than the
+/// limit, all launches in the PEs are stopped.
 class Launcher {
  public:
   Launcher(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
@@ -46,8 +48,13 @@ class Launcher {
   /// Drops launches that are starting, and stops the PEs if launches are in them.
   void stop(Cycle now);
 
-  /// The cycle in which the starting launch is sent; `never` if none is starting.
-  [[nodiscard]] Cycle next() const { return starting_ ? starting_->done : never; }
+  /// Sets how long a launch may take, beginning with the next one; 0: any time.
+  void set_limit(Cycle cycles) { limit_ = cycles; }
+  /// Stops the launches in the PEs if the first of them has reached the limit. Returns true if something has changed.
+  bool expire(Cycle now);
+
+  /// The next cycle in which the starting launch is sent or a launch reaches the limit; `never` if there is none.
+  [[nodiscard]] Cycle next() const { return std::min(starting_ ? starting_->done : never, deadline_); }
   void settle(Cycle now);
 
  private:
@@ -63,16 +70,17 @@ class Launcher {
     u64 generation = 0;
     std::vector<bool> reported;  // by PE of the array; PEs outside of the sub-array count as having reported
     u32 remaining = 0;
-    bool failed = false;
+    bool failed = false;  // a PE has refused it
   };
   using Launches = std::deque<OpenLaunch>;
 
+  void set_deadline(Cycle now) { deadline_ = launches_.empty() || limit_ == 0 ? never : now + limit_; }
   /// Whether the launch could be sent while the earlier launches are in the PEs.
   [[nodiscard]] bool may_follow(const ImageLoader::Image& image) const;
   /// Begins to wait for the PEs of the sub-array.
   OpenLaunch& expect(const Starting& sent);
   void tell_pes(OpenLaunch& launch, const ImageLoader::Image& image);
-  /// Called when all PEs have reported: completes the command if none of them reported an error.
+  /// Called when all PEs have reported: completes the command.
   void retire(Launches::iterator launch, Cycle now);
 
   const SequencerParameters& parameters_;
@@ -87,6 +95,8 @@ class Launcher {
   u32 number_ = 0;      // number of the last launch sent
   u64 generation_ = 0;  // generation of the image of the last launch started
   LastingState working_;
+  Cycle limit_ = 0;
+  Cycle deadline_ = never;  // of the first launch in the PEs
 };
 
 }  // namespace bvp

@@ -98,6 +98,9 @@ void Sequencer::connect_registers() {
   const auto update = [this](u32) { irq_changed_.notify(sc_core::SC_ZERO_TIME); };
   registers_.interrupt_status.on_write(update);
   registers_.interrupt_enable.on_write(update);
+  registers_.limits.launch.on_write([this](u32 cycles) { launcher_.set_limit(cycles); });
+  registers_.limits.dma.on_write([this](u32 cycles) { channels_.set_limit(cycles); });
+  registers_.limits.abort.on_write([this](u32 value) { write_abort(value); });
   registers_.semaphore.on_read([this](u32 index) { return semaphores_.tokens(index); });
   registers_.semaphore.on_write([this](u32 index, u32 value) { write_semaphore(index, value); });
 }
@@ -132,6 +135,19 @@ void Sequencer::write_semaphore(u32 index, u32 value) {
     return reports_.raise(SequencerError::semaphore_overflow, CommandReports::no_tag, index);
   }
   schedule(access_cycle());
+}
+
+void Sequencer::write_abort(u32 value) {
+  const Cycle cycle = access_cycle();
+  const u32 channels = registers_.limits.abort_dma.of(value);
+  for (u32 channel = 0; channel < channels_.count(); ++channel) {
+    if ((channels >> channel & 1) != 0) channels_.abort(channel, SequencerError::aborted, unit_index_dma + channel);
+  }
+  if (registers_.limits.abort_array.of(value) != 0 && launcher_.busy()) {
+    reports_.raise(SequencerError::aborted, launcher_.commands().front().tag, unit_index_array);
+    launcher_.stop(cycle);
+  }
+  schedule(cycle);
 }
 
 bool Sequencer::idle() const {
@@ -210,6 +226,21 @@ bool Sequencer::start_transfer(u32 channel, DmaDescriptor descriptor) {
                 delay) == tlm::TLM_OK_RESPONSE;
 }
 
+bool Sequencer::abort_transfer(u32 channel) {
+  sc_core::sc_time delay;
+  u32 word = 0;
+  return access(to_dma, payload_, tlm::TLM_WRITE_COMMAND, channel * dma_channel_stride + dma_abort_offset, &word,
+                sizeof word, delay) == tlm::TLM_OK_RESPONSE;
+}
+
+u64 Sequencer::transfer_address(u32 channel) {
+  sc_core::sc_time delay;
+  u64 address = 0;
+  const u64 place = channel * dma_channel_stride + dma_error_address_offset;
+  access(to_dma, payload_, tlm::TLM_READ_COMMAND, place, &address, sizeof address, delay);
+  return address;
+}
+
 bool Sequencer::write_pe(u32 pe, u64 address, void* data, u32 bytes) {
   sc_core::sc_time delay;
   return access(to_pe[pe], payload_, tlm::TLM_WRITE_COMMAND, address, data, bytes, delay) == tlm::TLM_OK_RESPONSE;
@@ -239,6 +270,8 @@ void Sequencer::evaluate() {
 // halt the ones after it.
 bool Sequencer::advance(Cycle now) {
   bool progress = take_arrivals(now);
+  progress |= channels_.expire(now);
+  progress |= launcher_.expire(now);
   progress |= launcher_.send(now);
   progress |= !reports_.halted() && dispatcher_.advance(now, ring_, queues_);
   for (u32 channel = 0; channel < channels_.count(); ++channel) {
@@ -276,7 +309,7 @@ Cycle Sequencer::next_change(Cycle now) const {
   const Cycle dispatch = dispatcher_.idle() ? ring_.next_arrival() : dispatcher_.done();
   const Cycle fetch = enabled() ? ring_.next_fetch() : never;
   Cycle next = loader_.next(now);
-  for (const Cycle candidate : {arrival, dispatch, fetch, launcher_.next()}) {
+  for (const Cycle candidate : {arrival, dispatch, fetch, launcher_.next(), channels_.next()}) {
     if (candidate > now) next = std::min(next, candidate);
   }
   return next;

@@ -66,6 +66,8 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   [[nodiscard]] std::vector<Outstanding> outstanding() const;
   [[nodiscard]] u32 tokens(u32 semaphore) const { return semaphores_.tokens(semaphore); }
   [[nodiscard]] SequencerError error() const { return registers_.first_error(); }
+  /// All that were found so far, also before resets.
+  [[nodiscard]] u64 errors() const { return statistics_.errors.value(); }
 
  private:
   /// A completion message, which takes effect at a cycle of its own.
@@ -84,6 +86,8 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   void arrive(const Arrival& arrival, const sc_core::sc_time& delay);
   std::optional<Cycle> read_memory(u64 address, void* data, u32 bytes) override;
   bool start_transfer(u32 channel, DmaDescriptor descriptor) override;
+  bool abort_transfer(u32 channel) override;
+  u64 transfer_address(u32 channel) override;
   bool write_pe(u32 pe, u64 address, void* data, u32 bytes) override;
 
   // registers
@@ -96,6 +100,7 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   void write_ring(u32 value, const std::function<bool()>& store);
   void write_tail(u32 value);
   void write_semaphore(u32 index, u32 value);
+  void write_abort(u32 value);
   void reset();
 
   // time

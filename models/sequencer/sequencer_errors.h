@@ -28,7 +28,10 @@ namespace bvp {
   X(semaphore_overflow, 17, "a semaphore would exceed 65535; info: the semaphore")                                   \
   X(bad_doorbell, 18, "TAIL was written with an index outside of the ring; info: the value")                         \
   X(bad_ring, 19, "RING_BASE is not a multiple of 64, or RING_ENTRIES no power of two from 2 to 65536; info: value") \
-  X(ring_in_use, 20, "RING_BASE or RING_ENTRIES was written while commands are being fetched; info: the value")
+  X(ring_in_use, 20, "RING_BASE or RING_ENTRIES was written while commands are being fetched; info: the value")      \
+  X(dma_timeout, 21, "a DMA transfer took longer than DMA_LIMIT and was aborted; info: the channel")                 \
+  X(launch_timeout, 22, "a launch took longer than LAUNCH_LIMIT and was stopped; info: the first PE not done")       \
+  X(aborted, 23, "ABORT has stopped a command; info: its unit as in UNIT_COMPLETED")
 
 #define BVP_DECLARE_SEQUENCER_ERROR(name, value, description) name = value,
 enum class SequencerError : u32 { BVP_SEQUENCER_ERRORS(BVP_DECLARE_SEQUENCER_ERROR) };

@@ -23,6 +23,11 @@ class SequencerPorts {
   [[nodiscard]] virtual std::optional<Cycle> read_memory(u64 address, void* data, u32 bytes) = 0;
   /// Sends a descriptor to a channel of the DMA engine. Returns false if it was refused.
   [[nodiscard]] virtual bool start_transfer(u32 channel, DmaDescriptor descriptor) = 0;
+  /// Aborts the transfer of a channel: the completion follows when what is in flight is done. Returns false if no
+  /// transfer runs there.
+  virtual bool abort_transfer(u32 channel) = 0;
+  /// The bus address at which the last transfer of the channel has failed.
+  [[nodiscard]] virtual u64 transfer_address(u32 channel) = 0;
   /// Writes to an address of models/isa/launch.h on the PE's configuration plane. Returns false if it was refused.
   /// @param pe  y * columns + x
   virtual bool write_pe(u32 pe, u64 address, void* data, u32 bytes) = 0;

@@ -35,7 +35,27 @@ SequencerRegisters::Error::Error(RegisterBank* bank)
           "Tag of the command at fault, 0xffffffff: no command."),
       info_lo(bank, "ERROR_INFO_LO", 0x38, RegisterAccess::read_only, 0,
               "Bits 31..0 of what the error is about; see the error codes."),
-      info_hi(bank, "ERROR_INFO_HI", 0x3c, RegisterAccess::read_only, 0, "Bits 63..32 of what the error is about.") {}
+      info_hi(bank, "ERROR_INFO_HI", 0x3c, RegisterAccess::read_only, 0, "Bits 63..32 of what the error is about."),
+      address_lo(
+          bank, "ERROR_ADDRESS_LO", 0x40, RegisterAccess::read_only, 0,
+          "Bits 31..0 of the bus address at fault: of the request that a DMA transfer or a fetch has failed with, "
+          "or of the next byte that a transfer would have written when it was stopped; 0: no address."),
+      address_hi(bank, "ERROR_ADDRESS_HI", 0x44, RegisterAccess::read_only, 0, "Bits 63..32 of the address at fault.") {
+}
+
+SequencerRegisters::Limits::Limits(RegisterBank* bank)
+    : launch(bank, "LAUNCH_LIMIT", 0x48, RegisterAccess::read_write, 0,
+             "Cycles that a launch may take, from its start in the PEs or from the end of the launch before, whichever "
+             "is later; 0: any number. A reset keeps it."),
+      dma(bank, "DMA_LIMIT", 0x4c, RegisterAccess::read_write, 0,
+          "Cycles that a DMA transfer may take from its start; 0: any number. It holds for transfers that start after "
+          "the write. A reset keeps it."),
+      abort(bank, "ABORT", 0x50, RegisterAccess::write_only, 0,
+            "Written ones stop units, whose commands do not complete: a launch at once, a transfer when its bursts in "
+            "flight are done. The first command that is stopped halts the sequencer with the error `aborted`. The "
+            "fields are at the places that they have in STATUS."),
+      abort_array(&abort, "ARRAY", 8, 1, "stop the launches that start or run"),
+      abort_dma(&abort, "DMA", 16, 16, "bit per DMA channel: abort its transfer") {}
 
 SequencerRegisters::SequencerRegisters(std::string name)
     : bank(std::move(name)),
@@ -62,6 +82,7 @@ SequencerRegisters::SequencerRegisters(std::string name)
       error_enable(&interrupt_enable, "ERROR", 1, 1, "likewise"),
       completed(&bank),
       error(&bank),
+      limits(&bank),
       semaphore(&bank, "SEMAPHORE", 0x80, RegisterAccess::read_write, 0, "Tokens of each semaphore.", semaphore_count),
       semaphore_tokens(&semaphore, "TOKENS", 0, 16, "0 to 65535"),
       unit_completed(&bank, "UNIT_COMPLETED", 0x100, RegisterAccess::read_only, 0,
@@ -81,8 +102,9 @@ u32 SequencerRegisters::status_word(bool idle, bool array, u32 dma) const {
 }
 
 void SequencerRegisters::clear_results() {
-  for (Register* cleared : {&error.code, &error.tag, &error.info_lo, &error.info_hi, &interrupt_status, &completed.tag,
-                            &completed.count, &completed.commands, &unit_completed}) {
+  for (Register* cleared :
+       {&error.code, &error.tag, &error.info_lo, &error.info_hi, &error.address_lo, &error.address_hi,
+        &interrupt_status, &completed.tag, &completed.count, &completed.commands, &unit_completed}) {
     cleared->reset();
   }
 }

@@ -46,8 +46,15 @@ struct SequencerRegisters {
 
   struct Error {
     explicit Error(RegisterBank* bank);
-    Register code, tag, info_lo, info_hi;
+    Register code, tag, info_lo, info_hi, address_lo, address_hi;
   } error;
+
+  /// Longest durations, and how units are stopped.
+  struct Limits {
+    explicit Limits(RegisterBank* bank);
+    Register launch, dma, abort;
+    RegisterField abort_array, abort_dma;
+  } limits;
 
   Register semaphore;
   RegisterField semaphore_tokens;

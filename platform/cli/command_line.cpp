@@ -55,10 +55,10 @@ int dispatch(int argc, const char* const* argv, const BuildInfo& build) {
   });
   const Invocation invocation{build, {argv, argv + argc}};
   CommandLine line{app, invocation, {}};
-  for (const auto add : {add_run_command, add_validate_command, add_bench_command, add_compare_command,
-                         add_sweep_command, add_report_command, add_describe_command, add_import_command,
-                         add_project_command, add_sdk_command, add_asm_command, add_disasm_command,
-                         add_compile_command, add_worker_command}) {
+  for (const auto add :
+       {add_run_command, add_validate_command, add_bench_command, add_compare_command, add_sweep_command,
+        add_campaign_command, add_report_command, add_describe_command, add_import_command, add_project_command,
+        add_sdk_command, add_asm_command, add_disasm_command, add_compile_command, add_worker_command}) {
     add(line);
   }
   try {

@@ -50,6 +50,7 @@ void add_bench_command(CommandLine& line);
 void add_compare_command(CommandLine& line);
 void add_report_command(CommandLine& line);
 void add_sweep_command(CommandLine& line);
+void add_campaign_command(CommandLine& line);
 /// The processes that a sweep starts.
 void add_worker_command(CommandLine& line);
 void add_describe_command(CommandLine& line);

@@ -52,10 +52,27 @@ RecordLayout network_layout() {
           {BVP_NETWORK_FIELDS(BVP_LAYOUT_FIELD)}};
 }
 
+RecordLayout options_layout() {
+  using Record = RunOptions;
+  return {"RunOptions",
+          sizeof(Record),
+          "What a run asks of the firmware beside the network.",
+          {BVP_OPTIONS_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
+RecordLayout window_layout() {
+  using Record = MemoryWindow;
+  return {"MemoryWindow",
+          sizeof(Record),
+          "Memory that the accelerator may reach while the network runs.",
+          {BVP_WINDOW_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
 }  // namespace
 
 std::vector<RecordLayout> record_layouts() {
-  return {dma_descriptor_layout(), command_layout(), step_layout(), task_layout(), network_layout()};
+  return {dma_descriptor_layout(), command_layout(), step_layout(),  task_layout(),
+          network_layout(),        options_layout(), window_layout()};
 }
 
 std::vector<NamedConstant> record_constants() { return {BVP_RECORD_CONSTANTS(BVP_LAYOUT_CONSTANT)}; }

@@ -45,6 +45,9 @@ std::string ContentKeys::of(const Scenario& scenario) {
   for (std::size_t i = 0; i < scenario.layers.size(); ++i) {
     append_parameters(*scenario.layers[i], fmt::format("network.layers.{}.", i), text);
   }
+  for (std::size_t i = 0; i < scenario.faults.size(); ++i) {
+    append_parameters(*scenario.faults[i], fmt::format("faults.{}.", i), text);
+  }
   text += fmt::format("energy.profile={}\n", energy_profile(scenario));
   const std::array<std::pair<const char*, std::filesystem::path>, 5> files{{{"firmware", firmware_of(scenario)},
                                                                             {"weights", scenario.run.weights.get()},

@@ -130,6 +130,16 @@ Json not_finite_json(const NotFiniteResults& found) {
   return {{"infinities", found.infinities}, {"nans", found.nans}, {"kernels", std::move(kernels)}};
 }
 
+Json reliability_json(const RunReliability& counts) {
+  return {{"fault_hits", counts.fault_hits},
+          {"dram_ecc_corrected", counts.dram_corrected},
+          {"dram_ecc_detected", counts.dram_detected},
+          {"scratchpad_ecc_corrected", counts.scratchpad_corrected},
+          {"scratchpad_ecc_detected", counts.scratchpad_detected},
+          {"sequencer_errors", counts.sequencer_errors},
+          {"protection_violations", counts.protection_violations}};
+}
+
 Json array_json(const ArrayMap& map) {
   Json links = Json::array();
   for (const ArrayMap::Link& link : map.links) {
@@ -290,6 +300,12 @@ const std::vector<Figure>& figures() {
        [](const RunResult& result) {
          return Json(result.setup.zero_padding.empty() ? Json(nullptr) : Json(result.setup.zero_padding));
        }},
+      {"reliability", "",
+       "`fault_hits`: accesses, messages, interrupts and flips of bits that the scenario's faults have hit; words that "
+       "the codes of DRAM and scratchpad have corrected, and accesses to words that they could not correct; errors "
+       "that "
+       "the sequencer has found; accesses that the protection unit has refused ([faults](../faults.md))",
+       [](const RunResult& result) { return reliability_json(result.reliability); }},
       {"layers", "", "such figures for each encoder layer",
        [](const RunResult& result) { return rows(result.layers, layer_json); }},
       {"outside_of_layers", "", "the figures of a layer for embedding and classifier head; null without them",

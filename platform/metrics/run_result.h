@@ -154,6 +154,14 @@ struct RunWork {
   u64 dram_written_bytes = 0;
 };
 
+/// What has gone wrong in the run, and what has been done about it.
+struct RunReliability {
+  u64 fault_hits = 0;  ///< events that the scenario's faults have hit
+  u64 dram_corrected = 0, dram_detected = 0, scratchpad_corrected = 0, scratchpad_detected = 0;  ///< by the codes
+  u64 sequencer_errors = 0;
+  u64 protection_violations = 0;
+};
+
 /// The energy of the whole SoC with its DRAM. Each of the maps divides the same total in another way.
 struct RunEnergy {
   double total_j = 0;
@@ -214,6 +222,7 @@ struct RunResult {
   double time_s = 0;
   double peak_flops_per_s = 0;  ///< peak rate of the array; a fused multiply-add counts as two
   RunWork work;
+  RunReliability reliability;
   RunEnergy energy;
   RunActivity activity;
 

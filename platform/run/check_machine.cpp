@@ -67,7 +67,8 @@ std::string place_of(const Scenario& scenario, const std::string& block, const s
 std::unique_ptr<Soc> build_machine(const Scenario& scenario, bool data, const EnergyTable& energy,
                                    const AreaTable& area) {
   try {
-    const Soc::Mode mode{scenario.run.fidelity.get() == "fast", data};
+    Soc::Mode mode{scenario.run.fidelity.get() == "fast", data};
+    for (const auto& fault : scenario.faults) mode.faults.push_back(fault->value());
     auto soc = std::make_unique<Soc>("soc", scenario.soc, mode);
     check_energy(scenario, *soc, energy, area);
     check_records(scenario, *soc);

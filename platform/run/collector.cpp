@@ -112,6 +112,19 @@ class Collector {
     result_.records.statistics = statistics_json(soc.statistics());
     result_.records.statistics_csv = statistics_csv(soc.statistics());
     result_.work.inferences = measured_.kernels.inferences();
+    collect_reliability();
+  }
+
+  void collect_reliability() {
+    const Soc& soc = measured_.soc;
+    RunReliability& counts = result_.reliability;
+    if (soc.faults) counts.fault_hits = soc.faults->injector->hits();
+    counts.dram_corrected = soc.dram.ecc_corrected();
+    counts.dram_detected = soc.dram.ecc_detected();
+    counts.scratchpad_corrected = soc.scratchpad.ecc_corrected();
+    counts.scratchpad_detected = soc.scratchpad.ecc_detected();
+    counts.sequencer_errors = soc.sequencer.errors();
+    counts.protection_violations = soc.protection.violations();
   }
 
   void collect_array() {

@@ -6,6 +6,7 @@
 #include "platform/network/weights.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/memory_image.h"
+#include "platform/run/network_options.h"
 #include "platform/run/run.h"
 #include "platform/run/scenario_files.h"
 
@@ -59,6 +60,7 @@ RunInputs read_inputs(const Scenario& scenario) {
   inputs.weights = read_weights(scenario, inputs.notes);
   read_network_input(scenario, inputs);
   inputs.compiled = compile_scenario(scenario, inputs.weights);
+  add_run_options(scenario, inputs.compiled);
   inputs.firmware = read_firmware(scenario, firmware_of(scenario));
   return inputs;
 }

@@ -121,7 +121,10 @@ EnergyTable load_energy_table(const Scenario& scenario) {
       }
     }
     table = with_dram_prices(table.at(point), dram_standard(scenario.soc.dram.standard));
-    return energy.dram_pj_per_bit > 0 ? table.with_dram_transfer(energy.dram_pj_per_bit * 1e-12) : table;
+    if (energy.dram_pj_per_bit > 0) table = table.with_dram_transfer(energy.dram_pj_per_bit * 1e-12);
+    if (scenario.soc.dram.has_ecc()) table = table.with_check_bits("dram");
+    if (scenario.soc.scratchpad.ecc.get() == "secded") table = table.with_check_bits("scratchpad");
+    return table;
   } catch (const EnergyTableError& error) {
     throw InputError(about_key(scenario, key, error.what()));
   }

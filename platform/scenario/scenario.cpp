@@ -41,6 +41,7 @@ namespace fs = std::filesystem;
 
 constexpr int preset_depth_limit = 8;
 constexpr std::size_t layer_limit = 1024;
+constexpr std::size_t fault_limit = 256;
 constexpr std::size_t entry_limit = 20000;  // of all maps
 
 /// The place of a value: in a file, or in a `--set` of the command line.
@@ -211,6 +212,7 @@ class ScenarioReader {
     for (const ParamBase* parameter : group.parameters()) keys.push_back(parameter->name());
     for (const ParameterGroup* child_group : group.groups()) keys.push_back(child_group->name());
     if (&group == &scenario_->network_parameters) keys.emplace_back("layers");
+    if (&group == scenario_.get()) keys.emplace_back("faults");
     return keys;
   }
 
@@ -273,6 +275,8 @@ class ScenarioReader {
         apply_map(pair.second, *child_group, join_path(path, key), origin);
       } else if (&group == &scenario_->network_parameters && key == "layers") {
         apply_layers(pair.second, origin);
+      } else if (&group == scenario_.get() && key == "faults") {
+        apply_faults(pair.second, origin);
       } else if (has_preset(group) && key == "preset") {
         // A preset from a file was applied before all other keys.
         if (!origin.is_file)
@@ -352,6 +356,26 @@ class ScenarioReader {
     }
   }
 
+  void apply_faults(const YAML::Node& list, const Origin& origin) {
+    const std::string path = "faults";
+    if (list.IsNull() && origin.is_file) return;
+    if (!list.IsSequence()) {
+      return problems_.add(origin.at(list), path, "found {}, expected a list with one map a fault", kind_of(list));
+    }
+    scenario_->faults.clear();
+    scenario_->given[path] = origin.at(list);
+    for (const YAML::Node& item : list) {
+      if (entries_ >= entry_limit) return;
+      if (scenario_->faults.size() == fault_limit) {
+        return problems_.add(origin.at(item), path, "more than {} faults", fault_limit);
+      }
+      const std::string key = fmt::format("{}.{}", path, scenario_->faults.size());
+      scenario_->faults.push_back(std::make_unique<FaultParameters>());
+      apply_map(item, *scenario_->faults.back(), key, origin);
+      scenario_->given.emplace(key, origin.at(item));
+    }
+  }
+
   /// A variant may make the layers. Overrides may choose the variant, so this happens before overrides change single
   /// layers.
   void apply_overrides() {
@@ -417,6 +441,10 @@ class ScenarioReader {
         group = scenario_->layers[static_cast<std::size_t>(*index)].get();
         if (i + 1 == parts.size()) break;
         continue;
+      }
+      if (group == scenario_.get() && parts[i] == "faults") {
+        if (last) return apply_yaml(override, origin, [&](const YAML::Node& node) { apply_faults(node, origin); });
+        return problems_.add(origin.label, "", "faults are set as a whole: --set 'faults=[{{kind: bus_error}}]'");
       }
       ParamBase* parameter = group->find_parameter(parts[i]);
       if (parameter != nullptr && last) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/base/parameters.h"
+#include "models/faults/fault.h"
 #include "platform/baselines/baseline_parameters.h"
 #include "platform/compiler/compiler_parameters.h"
 #include "platform/config/given_keys.h"
@@ -39,6 +40,7 @@ struct Scenario : ParameterGroup {
   VerifyParameters verify;
   RecordParameters record;
   BaselineParameters baselines;
+  std::vector<std::unique_ptr<FaultParameters>> faults;
 
   /// The network as values; set by the reader.
   Network network;

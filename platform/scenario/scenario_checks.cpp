@@ -97,6 +97,7 @@ class Checks {
     if (sound("compiler.stage_points")) check_compiler();
     scenario_.network = network_of(scenario_);
     check_network();
+    for (std::size_t i = 0; i < scenario_.faults.size(); ++i) check_fault(i);
   }
 
  private:
@@ -201,6 +202,39 @@ class Checks {
     if (!run.data && scenario_.record.tensors && sound("run.data") && sound("record.tensors")) {
       problems_.add(where_of({"record.tensors", "run.data"}), "record.tensors",
                     "there are no tensors to record in a run without data (run.data is false)");
+    }
+  }
+
+  /// What a kind of fault needs, and whether that is there.
+  void check_fault(std::size_t index) {
+    const std::string path = fmt::format("faults.{}", index);
+    if (!sound(path)) return;
+    const Fault fault = scenario_.faults[index]->value();
+    const std::string kind = name_of(fault.kind);
+    const auto key = [&](const char* name) { return path + "." + name; };
+    const auto at = [&](const char* name) {
+      return scenario_.given.count(key(name)) != 0 ? where(key(name)) : where(path);
+    };
+    const bool dram = fault.kind == FaultKind::dram_bit_flip;
+    if (dram || fault.kind == FaultKind::scratchpad_bit_flip) {
+      const i64 size = dram ? scenario_.soc.dram.geometry.size_bytes.get() : scenario_.soc.scratchpad.size_bytes.get();
+      const i64 last = fault.address + (i64{fault.bit} + i64{fault.bits} - 1) / 8;
+      if (fault.address < 0) {
+        problems_.add(at("address"), key("address"), "is missing, expected the byte offset of the bit for kind: {}",
+                      kind);
+      } else if (last >= size) {
+        problems_.add(at("address"), key("address"),
+                      "the bits reach offset {}, expected one below the memory's {} bytes", last, size);
+      }
+    }
+    const i64 pes = scenario_.soc.array.rows * scenario_.soc.array.columns;
+    if (fault.kind == FaultKind::stuck_pe && fault.unit >= pes) {
+      problems_.add(at("unit"), key("unit"), "found {}, expected a PE of the array: 0 to {}", fault.unit, pes - 1);
+    }
+    const bool of_dma = fault.kind == FaultKind::dma_error || fault.kind == FaultKind::lost_completion;
+    const i64 channels = scenario_.soc.dma.channels;
+    if (of_dma && fault.unit >= channels) {
+      problems_.add(at("unit"), key("unit"), "found {}, expected a DMA channel: 0 to {}", fault.unit, channels - 1);
     }
   }
 

@@ -112,6 +112,26 @@ RunParameters::RunParameters(ParameterGroup* parent)
            "choice of the user", Confidence::high),
       time_limit_s(this, "time_limit_s", 10, "s", {1e-9, 1e6},
                    "Simulated time after which a run that has not ended has failed.", "assumption", Confidence::high),
+      protection(
+          this, "protection", false, {},
+          "The runtime opens windows of the protection unit for what the network reads and writes, and for nothing "
+          "else.",
+          "choice of the user", Confidence::high),
+      launch_limit(this, "launch_limit", 0, "cycles", {0, 4294967295.0},
+                   "Cycles after which the sequencer stops a launch that has not ended; 0: never.",
+                   "choice of the user", Confidence::high),
+      dma_limit(this, "dma_limit", 0, "cycles", {0, 4294967295.0},
+                "Cycles after which the sequencer aborts a DMA transfer that has not ended; 0: never.",
+                "choice of the user", Confidence::high),
+      wait_limit_us(
+          this, "wait_limit_us", 0, "us", {0, 1e9},
+          "Microseconds after which the runtime gives up waiting for a command; 0: never. They are counted in "
+          "ticks of the default soc.clint.frequency_hz.",
+          "choice of the user", Confidence::high),
+      retries(this, "retries", 0, "1", {0, 1000},
+              "How often the runtime brings the accelerator back and runs the network again after an error or a "
+              "time-out.",
+              "choice of the user", Confidence::high),
       weights(this, "weights", "", {},
               "safetensors file with the network's parameters, relative to the scenario; empty: drawn from the seed.",
               "choice of the user", Confidence::high),

@@ -61,6 +61,11 @@ struct RunParameters : ParameterGroup {
   Param<bool> data;
   Param<i64> seed;
   Param<double> time_limit_s;
+  Param<bool> protection;
+  Param<i64> launch_limit;
+  Param<i64> dma_limit;
+  Param<i64> wait_limit_us;
+  Param<i64> retries;
   Param<std::string> weights;
   Param<std::string> input;
 };

@@ -30,12 +30,15 @@ nlohmann::ordered_json scenario_schema() {
                        {"minItems", 1},
                        {"description", "The encoder layers, first to last."},
                        {"items", group_schema(LayerParameters())}};
+  schema["properties"]["faults"] = {
+      {"type", "array"}, {"description", "Faults that the run meets."}, {"items", group_schema(FaultParameters())}};
   schema["required"] = {"network"};
   return schema;
 }
 
 std::string scenario_parameters_markdown() {
-  return parameters_markdown(Scenario()) + parameters_markdown(LayerParameters(), "network.layers.N");
+  return parameters_markdown(Scenario()) + parameters_markdown(LayerParameters(), "network.layers.N") +
+         parameters_markdown(FaultParameters(), "faults.N");
 }
 
 }  // namespace bvp

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/soc/soc.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
 #include <type_traits>
 #include <utility>
 
+#include "models/abi/dma_status.h"
 #include "models/base/report.h"
 #include "models/transport/initiator.h"
 #include "platform/soc/memory_map.h"
@@ -60,18 +62,17 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
     monitors = std::make_unique<Monitors>("monitors", shape_, clock_);
     stats_.add(&monitors->stats);
   }
+  if (!mode.faults.empty()) make_faults(mode.faults);
   bind_bus();
   bind_interrupts();
   array_power_ = power_controller.array_changed.connect([this](ArrayPower power) { set_array_power(power); });
 
-  // accelerator: commands
-  sequencer.to_dma.bind(dma.descriptors);
-  dma.completions.bind(sequencer.dma_completions);
+  bind_commands();
 
   // accelerator: array
   if (mode.fast) {
     lockstep = std::make_unique<LockstepArray>("pes", parameters.array, parameters.pe, clock_, stats_, mode.data);
-    lockstep->to_sequencer.bind(sequencer.pe_completions);
+    bind_completions(lockstep->to_sequencer);
     cores.push_back(lockstep.get());
   }
   const auto schedules = std::make_shared<CalSchedules>();
@@ -87,13 +88,27 @@ Soc::Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mod
     Pe& pe = *pes.back();
     cores.push_back(&pe);
     sequencer.to_pe[i].bind(pe.config);
-    pe.to_sequencer.bind(sequencer.pe_completions);
+    bind_completions(pe.to_sequencer);
     bind_array(i, pe.to_scratchpad, pe.to_mesh);
     mesh.to_pe[i].bind(pe.from_mesh);
   }
 }
 
 Soc::~Soc() = default;
+
+void Soc::bind_commands() {
+  protection.set_scratchpad_base(memory_map::scratchpad_base);
+  enforcement_ = protection.enforcement_changed.connect(
+      [this](bool enforced) { scratchpad.set_guard(enforced ? &protection : nullptr); });
+  sequencer.to_dma.bind(dma.descriptors);
+  if (faults && faults->of_transfers) {
+    dma.completions.bind(faults->of_transfers->from);
+    faults->of_transfers->to.bind(sequencer.dma_completions);
+  } else {
+    dma.completions.bind(sequencer.dma_completions);
+  }
+  if (faults && faults->of_launches) faults->of_launches->to.bind(sequencer.pe_completions);
+}
 
 template <class Block, class Socket>
 void Soc::bind_target(Bus::TargetSocket& from, Block&, Socket& to) {
@@ -110,8 +125,52 @@ void Soc::bind_target(Bus::TargetSocket& from, Scratchpad&, Socket& to) {
   monitors->scratchpad.linear.to[0].bind(to);
 }
 
+void Soc::bind_initiator(tlm::tlm_initiator_socket<>& socket, const void* block) {
+  const bool from_sequencer = block == &sequencer;
+  if (!from_sequencer && block != &dma) return socket.bind(bus.from);
+  const auto path = from_sequencer ? ProtectionUnit::sequencer_path : ProtectionUnit::dma_path;
+  socket.bind(protection.from[path]);
+  BusFaults* const between = !faults ? nullptr : from_sequencer ? faults->of_sequencer.get() : faults->of_dma.get();
+  if (between == nullptr) return protection.to[path].bind(bus.from);
+  protection.to[path].bind(between->from);
+  between->to.bind(bus.from);
+}
+
+void Soc::bind_completions(tlm::tlm_initiator_socket<>& from) {
+  if (faults && faults->of_launches) return from.bind(faults->of_launches->from);
+  from.bind(sequencer.pe_completions);
+}
+
+void Soc::make_faults(const std::vector<Fault>& wanted) {
+  faults = std::make_unique<Faults>();
+  faults->injector = std::make_unique<FaultInjector>(
+      "faults", wanted, stats_, [this](FaultInjector::Memory memory, u64 offset, u32 bit) {
+        return memory == FaultInjector::Memory::dram ? dram.flip(offset, bit) : scratchpad.flip(offset, bit);
+      });
+  const auto locate = [this](u64 address) {
+    const bool in_dram = address >= memory_map::dram_base && address - memory_map::dram_base < dram.size();
+    return AccessPlace{in_dram, is_ring(address)};
+  };
+  faults->of_sequencer = faults->injector->of_sequencer(locate);
+  faults->of_dma = faults->injector->of_dma(locate);
+  faults->of_transfers = faults->injector->of_dma_completions(static_cast<u32>(DmaStatus::destination_error));
+  faults->of_launches = faults->injector->of_pe_completions();
+  faults->of_interrupt = faults->injector->of_interrupt();
+}
+
+bool Soc::is_ring(u64 address) const {
+  const auto read = [this](const char* name) {
+    const RegisterBank& bank = sequencer.register_bank();
+    u32 value = 0;
+    bank.peek(bank.find(name)->offset(), reinterpret_cast<u8*>(&value), sizeof value);
+    return value;
+  };
+  const u64 base = join_words(read("RING_BASE_LO"), read("RING_BASE_HI"));
+  return address >= base && address - base < u64{read("RING_ENTRIES")} * sizeof(Command);
+}
+
 void Soc::bind_bus() {
-#define BVP_INITIATOR(name, socket) name.socket.bind(bus.from);
+#define BVP_INITIATOR(name, socket) bind_initiator(name.socket, &name);
 #include "platform/soc/blocks.def"
   loader_.bind(bus.from);
 
@@ -147,6 +206,11 @@ void Soc::bind_interrupts() {
   static_assert(line > Plic::no_line && line < Plic::lines, #block ": no such line"); \
   connect(#block, line, block.socket, block##_irq_);
 #include "platform/soc/blocks.def"
+  if (faults && faults->of_interrupt) {
+    faults->of_interrupt->in.bind(sequencer_irq_);
+    faults->of_interrupt->out.bind(faults->faulty_irq);
+    std::replace(sources.begin(), sources.end(), &sequencer_irq_, &faults->faulty_irq);
+  }
   for (unsigned line = 0; line < sources.size(); ++line) plic.sources[line].bind(*sources[line]);
 }
 

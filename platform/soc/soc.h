@@ -14,6 +14,7 @@
 #include "models/bus/bus.h"
 #include "models/cpu/cpu.h"
 #include "models/dma/dma.h"
+#include "models/faults/fault_injector.h"
 #include "models/memory/dram.h"
 #include "models/mesh/mesh.h"
 #include "models/pe/fast/lockstep_array.h"
@@ -31,9 +32,10 @@ namespace bvp {
 class Soc : public sc_core::sc_module {
  public:
   struct Mode {
-    bool fast = false;  ///< the accelerator is loosely timed
-    bool data = true;   ///< false: it is timed, but moves and computes no tensors
-    bool power = true;  ///< false: nobody watches the sockets, and power estimators cannot be attached
+    bool fast = false;               ///< the accelerator is loosely timed
+    bool data = true;                ///< false: it is timed, but moves and computes no tensors
+    bool power = true;               ///< false: nobody watches the sockets, and power estimators cannot be attached
+    std::vector<Fault> faults = {};  ///< what goes wrong, see models/faults
   };
   Soc(sc_core::sc_module_name name, const SocParameters& parameters, Mode mode);
   Soc(sc_core::sc_module_name name, const SocParameters& parameters) : Soc(name, parameters, Mode{}) {}
@@ -100,8 +102,24 @@ class Soc : public sc_core::sc_module {
   };
   std::unique_ptr<Monitors> monitors;  // for power estimators
 
+  /// What stands between blocks where faults concern them; all are null in an SoC without faults.
+  struct Faults {
+    std::unique_ptr<FaultInjector> injector;
+    std::unique_ptr<BusFaults> of_sequencer, of_dma;
+    std::unique_ptr<CompletionFaults> of_transfers, of_launches;
+    std::unique_ptr<InterruptFaults> of_interrupt;
+    sc_core::sc_signal<bool> faulty_irq{"faulty_irq"};
+  };
+  std::unique_ptr<Faults> faults;
+
  private:
+  void make_faults(const std::vector<Fault>& wanted);
+  [[nodiscard]] bool is_ring(u64 address) const;
   void bind_bus();
+  void bind_commands();
+  /// Binds an initiator to the bus, those of the accelerator through the protection unit.
+  void bind_initiator(tlm::tlm_initiator_socket<>& socket, const void* block);
+  void bind_completions(tlm::tlm_initiator_socket<>& from);
   void bind_interrupts();
   template <class Block, class Socket>
   void bind_target(Bus::TargetSocket& from, Block& block, Socket& to);
@@ -116,7 +134,7 @@ class Soc : public sc_core::sc_module {
   bool debug(tlm::tlm_command command, u64 address, u8* bytes, std::size_t size);
 
   std::function<void()> load_;
-  Connection array_power_;
+  Connection array_power_, enforcement_;
   tlm_utils::simple_initiator_socket<Soc> loader_;
   sc_core::sc_signal<bool> timer_irq_{"timer_irq"}, software_irq_{"software_irq"}, external_irq_{"external_irq"},
       no_irq_{"no_irq"};

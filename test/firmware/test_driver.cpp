@@ -23,8 +23,10 @@
 
 extern "C" {
 #include "driver/sequencer.h"
+#include "hal/csr.h"
 #include "hal/interrupt_controller.h"
 #include "hal/mmio.h"
+#include "hal/timer.h"
 #include "hal/trap.h"
 #include "runtime/network.h"
 }
@@ -83,6 +85,7 @@ class AddingPe : public sc_core::sc_module {
 
   u32 launches = 0;
   u32 resident = 0;
+  u32 stuck_from = ~0u;  // the launch, from 0, from which on nothing ends
 
  private:
   void configure(tlm::tlm_generic_payload& payload, sc_time&) {
@@ -91,6 +94,10 @@ class AddingPe : public sc_core::sc_module {
       std::memcpy(&record, payload.get_data_ptr(), sizeof record);
       queue_.push_back(record);
       arrived_.notify(sc_core::SC_ZERO_TIME);
+    }
+    if (payload.get_address() == stop_address) {
+      queue_.clear();
+      stopped_.notify(sc_core::SC_ZERO_TIME);
     }
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
   }
@@ -103,6 +110,10 @@ class AddingPe : public sc_core::sc_module {
       std::vector<u8> rows(pointer(scratchpad_ + record.registers[0]),
                            pointer(scratchpad_ + record.registers[0]) + bytes);
       const u8 weight = *pointer(scratchpad_ + record.registers[2]);
+      if (launches >= stuck_from) {
+        wait(stopped_);
+        continue;
+      }
       wait(per_row_ * record.counts[0]);
       for (u64 i = 0; i < bytes; ++i) pointer(scratchpad_ + record.registers[1])[i] = static_cast<u8>(rows[i] + weight);
       ++launches;
@@ -116,7 +127,7 @@ class AddingPe : public sc_core::sc_module {
   u64 scratchpad_;
   sc_time per_row_;
   std::deque<LaunchRecord> queue_;
-  sc_core::sc_event arrived_;
+  sc_core::sc_event arrived_, stopped_;
 };
 
 class Bench;
@@ -159,16 +170,41 @@ class Bench : public sc_core::sc_module {
     REQUIRE(status == tlm::TLM_OK_RESPONSE);
     return value;
   }
+  /// Sleeps until the sequencer interrupts or the timer rings.
   void sleep() {
-    if (!irq.read()) wait(irq.posedge_event());
-    handler(handler_context);
+    if (!irq_reaches() && !has_rung()) wait(irq.posedge_event() | alarm);
+    if (irq_reaches()) handler(handler_context);
+    if (has_rung()) {
+      alarm_set = false;
+      alarm_handler(alarm_context);
+    }
     wait(sc_time(10, sc_core::SC_NS));
   }
+  void set_alarm(u64 ticks, void (*to_call)(void*), void* context) {
+    alarm_handler = to_call;
+    alarm_context = context;
+    alarm_time = sc_core::sc_time_stamp() + sc_time(static_cast<double>(ticks) * 100, sc_core::SC_NS);
+    alarm_set = true;
+    alarm.cancel();
+    alarm.notify(alarm_time - sc_core::sc_time_stamp());
+  }
+  void cancel_alarm() {
+    alarm_set = false;
+    alarm.cancel();
+  }
+  [[nodiscard]] bool has_rung() const { return alarm_set && sc_core::sc_time_stamp() >= alarm_time; }
+  [[nodiscard]] bool irq_reaches() const { return irq.read() && !interrupt_lost; }
 
   Memory memory;
   u64 scratchpad = 0;
   interrupt_handler handler = nullptr;
   void* handler_context = nullptr;
+  bool interrupt_lost = false;  // the line does not reach the CPU
+  sc_core::sc_event alarm;
+  sc_time alarm_time;
+  bool alarm_set = false;
+  void (*alarm_handler)(void*) = nullptr;
+  void* alarm_context = nullptr;
   std::optional<AddingPe> pe;
 
  private:
@@ -330,6 +366,12 @@ extern "C" {
 uint32_t mmio_read32(uint64_t address) { return bench->access_register(tlm::TLM_READ_COMMAND, address, 0); }
 void mmio_write32(uint64_t address, uint32_t value) { bench->access_register(tlm::TLM_WRITE_COMMAND, address, value); }
 void sleep_until_interrupt() { bench->sleep(); }
+uint64_t cycle_count() { return sc_core::sc_time_stamp().value() / 1000; }
+uint64_t timer_now() { return sc_core::sc_time_stamp().value() / 100000; }
+void timer_call_after(uint64_t ticks, void (*handler)(void*), void* context) {
+  bench->set_alarm(ticks, handler, context);
+}
+void timer_cancel() { bench->cancel_alarm(); }
 void interrupt_controller_attach(uint32_t line, interrupt_handler handler, void* context) {
   REQUIRE(line == BVP_IRQ_SEQUENCER);
   bench->handler = handler;
@@ -465,6 +507,129 @@ TEST_CASE("driver: tickets go on when their numbers run over", "[firmware]") {
   CHECK(sequencer_count_reaches(last + 5, unit | last));
   CHECK(sequencer_count_reaches(0, unit | last));
   CHECK(sequencer_count_reaches(0x80000001, unit | 1));
+}
+
+TEST_CASE("driver: a network whose launch does not end is stopped, named and run again", "[firmware]") {
+  // By the watchdog of the hardware, or by the limit of the CPU's waits.
+  const bool by_hardware = GENERATE(true, false);
+  const SimulationContext context;
+  Bench soc("bench");
+  soc.pe->stuck_from = 3;
+  const Chain chain(soc.memory, soc.scratchpad, 2, 40, 2, 64);
+  soc.run([&] {
+    sequencer seq;
+    REQUIRE(sequencer_init(&seq, ring_of(chain), 64));
+    if (by_hardware) sequencer_set_limits(5000, 0);
+    sequencer_set_wait_limit(&seq, by_hardware ? 0 : 50);
+    const network_result result = network_run(&chain.network, &seq, &nobody);
+    network_command command;
+    if (by_hardware) {
+      REQUIRE(result == network_sequencer_error);
+      const auto error = sequencer_error_status(&seq);
+      CHECK(error.code == BVP_SEQUENCER_ERROR_LAUNCH_TIMEOUT);
+      REQUIRE(network_find_command(&chain.network, error.tag, 0, &command));
+    } else {
+      REQUIRE(result == network_timed_out);
+      CHECK(sequencer_error_status(&seq).code == 0);
+      REQUIRE(network_find_command(&chain.network, network_awaited_tag(&seq), 0, &command));
+    }
+    // The fourth launch, of the fourth tile, is the first task's.
+    CHECK(command.task_index == 0);
+    CHECK(std::string(command.phase) == "launch");
+    soc.pe->stuck_from = ~0u;
+    soc.pe->launches = 0;
+    REQUIRE(sequencer_recover(&seq));
+    CHECK(seq.wait_limit_us == (by_hardware ? 0 : 50));
+    REQUIRE(network_run(&chain.network, &seq, &nobody) == network_ok);
+  });
+  CHECK(chain.output_right());
+  CHECK(soc.sequencer.idle());
+}
+
+TEST_CASE("driver: waits end in time, and learn what a lost interrupt would have said", "[firmware]") {
+  const SimulationContext context;
+  Bench soc("bench");
+  const u64 ring = soc.memory.allocate(8 * sizeof(bvp_command));
+  constexpr u32 long_bytes = 0x30000;  // some 3 us
+  const u64 source = soc.memory.allocate(long_bytes), destination = soc.memory.allocate(long_bytes);
+  soc.run([&] {
+    sequencer seq;
+    REQUIRE(sequencer_init(&seq, reinterpret_cast<bvp_command*>(ring), 8));
+    const auto copy = [&](u32 bytes, bool flagged) {
+      bvp_dma_descriptor descriptor{};
+      descriptor.source = source;
+      descriptor.destination = destination;
+      descriptor.length = bytes;
+      for (auto& count : descriptor.count) count = 1;
+      bvp_command* command = sequencer_next(&seq);
+      REQUIRE(command != nullptr);
+      sequencer_command_clear(command, BVP_OPCODE_DMA, 1);
+      std::memcpy(command->registers, &descriptor, sizeof descriptor);
+      if (flagged) command->flags = BVP_COMMAND_FLAG_INTERRUPT;
+      const sequencer_ticket ticket = sequencer_push(&seq);
+      sequencer_doorbell(&seq);
+      return ticket;
+    };
+    for (const bool flagged : {true, false}) {
+      INFO((flagged ? "asleep" : "asking"));
+      const sequencer_ticket quick = copy(256, flagged);
+      CHECK(sequencer_wait_within(&seq, quick, 100) == sequencer_done);
+      const sc_time begin = sc_core::sc_time_stamp();
+      const sequencer_ticket slow = copy(long_bytes, flagged);
+      CHECK(sequencer_wait_within(&seq, slow, 1) == sequencer_timed_out);
+      CHECK((sc_core::sc_time_stamp() - begin).to_seconds() == Approx(1e-6).epsilon(0.5));
+      CHECK(sequencer_wait_within(&seq, slow, 0) == sequencer_done);
+    }
+    CHECK(sequencer_wait_within(&seq, 31u << sequencer_ticket_unit_shift, 1) == sequencer_bad_ticket);
+    soc.interrupt_lost = true;
+    CHECK(sequencer_wait_within(&seq, copy(256, true), 20) == sequencer_done);
+    soc.interrupt_lost = false;
+    // A transfer that takes longer than the hardware allows.
+    sequencer_set_limits(0, 200);
+    CHECK(sequencer_wait_within(&seq, copy(long_bytes, true), 100) == sequencer_failed);
+    const auto error = sequencer_error_status(&seq);
+    CHECK(error.code == BVP_SEQUENCER_ERROR_DMA_TIMEOUT);
+    CHECK(error.address > destination);
+    CHECK(error.address < destination + long_bytes);
+    REQUIRE(sequencer_recover(&seq));
+    CHECK(sequencer_wait(&seq, copy(64, true)));
+    // One that is aborted.
+    sequencer_set_limits(0, 0);
+    const sequencer_ticket aborted = copy(long_bytes, true);
+    CHECK(sequencer_wait_within(&seq, aborted, 1) == sequencer_timed_out);
+    sequencer_abort(SEQUENCER_ALL_UNITS);
+    CHECK(sequencer_wait_within(&seq, aborted, 100) == sequencer_failed);
+    CHECK(sequencer_error_status(&seq).code == BVP_SEQUENCER_ERROR_ABORTED);
+    REQUIRE(sequencer_recover(&seq));
+    CHECK(sequencer_wait(&seq, copy(64, true)));
+  });
+}
+
+TEST_CASE("driver: a full ring is not waited for without end", "[firmware]") {
+  const SimulationContext context;
+  Bench soc("bench");
+  const u64 ring = soc.memory.allocate(4 * sizeof(bvp_command));
+  soc.run([&] {
+    sequencer seq;
+    REQUIRE(sequencer_init(&seq, reinterpret_cast<bvp_command*>(ring), 4));
+    // A semaphore that nobody signals: the dispatcher holds one command, and four more are fetched ahead.
+    const auto push = [&](bvp_command* command) {
+      sequencer_command_clear(command, BVP_OPCODE_SYNC, 1);
+      command->wait[0] = 5;
+      sequencer_push(&seq);
+      sequencer_doorbell(&seq);
+    };
+    sequencer_set_wait_limit(&seq, 10);
+    u32 pushed = 0;
+    while (bvp_command* command = sequencer_next(&seq)) {
+      push(command);
+      REQUIRE(++pushed < 20);
+    }
+    CHECK(seq.error == 0);
+    CHECK(sequencer_room_within(&seq, 5) == sequencer_timed_out);
+    REQUIRE(sequencer_recover(&seq));
+    REQUIRE(sequencer_next(&seq) != nullptr);
+  });
 }
 
 TEST_CASE("driver: a wrong ring is refused", "[firmware]") {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "models/abi/dma_status.h"
 #include "models/base/array_parameters.h"
 #include "models/base/simulation_context.h"
 #include "models/sequencer/sequencer.h"
@@ -53,6 +54,9 @@ class SequencerBench : public CommandObserver {
     std::function<Cycle(u32 channel)> duration = [](u32) { return Cycle{100}; };
     u32 status = 0;
     bool refuses = false;
+    bool forgets = false;  // no transfer runs any more when one is aborted
+    u64 error_address = 0;
+    std::vector<std::pair<Cycle, u32>> aborts = {};  // of channels
   };
   /// How the PEs answer: whether and when they complete a launch.
   struct PesStandIn {
@@ -306,6 +310,16 @@ class SequencerBench : public CommandObserver {
 
     void serve_dma(tlm::tlm_generic_payload& payload, sc_core::sc_time&) {
       const auto channel = static_cast<u32>(payload.get_address() / 0x100);
+      if (payload.get_address() % 0x100 == dma_error_address_offset) {
+        std::memcpy(payload.get_data_ptr(), &bench.dma_unit.error_address, sizeof(u64));
+        payload.set_response_status(tlm::TLM_OK_RESPONSE);
+        return;
+      }
+      if (payload.get_address() % 0x100 == dma_abort_offset) {
+        bench.dma_unit.aborts.emplace_back(bench.clock.now(), channel);
+        payload.set_response_status(bench.dma_unit.forgets ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE);
+        return;
+      }
       Transfer transfer{bench.clock.now(), channel, {}};
       std::memcpy(&transfer.descriptor, payload.get_data_ptr(), sizeof(DmaDescriptor));
       payload.set_response_status(bench.dma_unit.refuses ? tlm::TLM_GENERIC_ERROR_RESPONSE : tlm::TLM_OK_RESPONSE);

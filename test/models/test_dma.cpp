@@ -554,6 +554,75 @@ TEST_CASE("dma: errors of the bus end the transfer and are told apart", "[dma]")
   CHECK(s.dma->statistics(0).errors.value() == 3);
 }
 
+TEST_CASE("dma: the address of an error can be read", "[dma]") {
+  for (const bool fast : {false, true}) {
+    INFO((fast ? "fast" : "cycle"));
+    System s;
+    s.mode.fast = fast;
+    s.build();
+    s.run([&] {
+      const auto error_address = [&](u64 channel) {
+        u64 address = 1;
+        CHECK(s.driver->access(tlm::TLM_READ_COMMAND, channel * 0x100 + 0x48, &address, 8) == tlm::TLM_OK_RESPONSE);
+        return address;
+      };
+      s.memory->bad_begin = 0x1234;
+      s.memory->bad_end = 0x1235;
+      CHECK(s.driver->transfer(copy_of(0, 0x80000, 0x4000)) == static_cast<u32>(DmaStatus::source_error));
+      CHECK(error_address(0) == 0x1200);
+      CHECK(s.driver->transfer(copy_of(0x80000, 0xf00, 0x4000), 1) == static_cast<u32>(DmaStatus::destination_error));
+      CHECK(error_address(1) == 0x1200);
+      CHECK(s.driver->transfer(copy_of(0x80000, u64{1} << 50, 1)) == static_cast<u32>(DmaStatus::destination_error));
+      CHECK(error_address(0) == u64{1} << 50);
+      CHECK(s.driver->transfer(copy_of(0x2000, 0x3000, 64)) == 0);
+      CHECK(error_address(0) == 0);
+    });
+  }
+}
+
+TEST_CASE("dma: an aborted transfer ends with the bursts in flight, and the channel works again", "[dma]") {
+  for (const bool fast : {false, true}) {
+    for (const u64 after : {0, 30, 64, 65, 100, 500, 5000}) {
+      INFO((fast ? "fast" : "cycle") << ", after " << after << " cycles");
+      System s;
+      s.mode.fast = fast;
+      s.build();
+      std::mt19937 random(3);
+      for (u8& byte : s.memory->bytes) byte = static_cast<u8>(random());
+      std::vector<u8> expected = s.memory->bytes;
+      constexpr u32 bytes = 0x60000;
+      s.run([&] {
+        // In fast mode the second transfer is moved at a known pace.
+        if (fast) CHECK(s.driver->transfer(copy_of(0, 0x80000, bytes)) == 0);
+        if (fast) plain_copy(expected, copy_of(0, 0x80000, bytes));
+        u32 word = 0;
+        CHECK(s.driver->access(tlm::TLM_WRITE_COMMAND, 0x44, &word, 4) == tlm::TLM_GENERIC_ERROR_RESPONSE);
+        const std::size_t before = s.driver->received.size();
+        CHECK(s.driver->submit(0, copy_of(8, 0x80000, bytes)) == tlm::TLM_OK_RESPONSE);
+        sc_core::wait(static_cast<double>(after), sc_core::SC_NS);
+        const sc_core::sc_time asked = sc_core::sc_time_stamp();
+        CHECK(s.driver->access(tlm::TLM_WRITE_COMMAND, 0x44, &word, 4) == tlm::TLM_OK_RESPONSE);
+        while (s.driver->received.size() == before) sc_core::wait(s.driver->arrived);
+        CHECK(s.driver->received.back().status == static_cast<u32>(DmaStatus::aborted));
+        CHECK(s.driver->received.back().time - asked < sc_core::sc_time(300, sc_core::SC_NS));
+        u64 stopped = 0;
+        CHECK(s.driver->access(tlm::TLM_READ_COMMAND, 0x48, &stopped, 8) == tlm::TLM_OK_RESPONSE);
+        // What lies before the address has been moved, and nothing behind it.
+        REQUIRE(stopped >= 0x80000);
+        CHECK((after < 64) == (stopped == 0x80000));
+        CHECK(stopped < 0x80000 + bytes);
+        if (stopped != 0x80000) plain_copy(expected, copy_of(8, 0x80000, static_cast<u32>(stopped - 0x80000)));
+        CHECK(s.memory->bytes == expected);
+        CHECK_FALSE(s.dma->busy(0));
+        CHECK(s.driver->transfer(copy_of(16, 0x80000, bytes)) == 0);
+        plain_copy(expected, copy_of(16, 0x80000, bytes));
+        CHECK(s.memory->bytes == expected);
+      });
+      CHECK(s.dma->statistics(0).errors.value() == 1);
+    }
+  }
+}
+
 TEST_CASE("dma: wrong accesses of the descriptor socket", "[dma]") {
   System s;
   s.build();
@@ -566,6 +635,9 @@ TEST_CASE("dma: wrong accesses of the descriptor socket", "[dma]") {
     CHECK(driver.access(tlm::TLM_READ_COMMAND, 0, &d, 64) == tlm::TLM_COMMAND_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 0x40, &d, 4) == tlm::TLM_COMMAND_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_READ_COMMAND, 0x40, &d, 8) == tlm::TLM_BURST_ERROR_RESPONSE);
+    CHECK(driver.access(tlm::TLM_READ_COMMAND, 0x44, &d, 4) == tlm::TLM_COMMAND_ERROR_RESPONSE);
+    CHECK(driver.access(tlm::TLM_READ_COMMAND, 0x48, &d, 4) == tlm::TLM_BURST_ERROR_RESPONSE);
+    CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 0x48, &d, 8) == tlm::TLM_COMMAND_ERROR_RESPONSE);
     u32 word = 1;
     CHECK(debug_access(driver.to_dma, tlm::TLM_READ_COMMAND, 0x140, &word, 4) == 4);
     CHECK(word == 0);

@@ -33,10 +33,29 @@ Command interrupting(Command command) {
 TEST_CASE("sequencer: registers after reset", "[sequencer]") {
   Bench bench;
   bench.run_to(1);
-  for (const char* name :
-       {"RING_BASE_LO", "RING_BASE_HI", "RING_ENTRIES", "HEAD", "TAIL", "CONTROL", "INTERRUPT_STATUS",
-        "INTERRUPT_ENABLE", "COMPLETED_TAG", "COMPLETED_COUNT", "COMMANDS_COMPLETED", "ERROR_CODE", "ERROR_TAG",
-        "ERROR_INFO_LO", "ERROR_INFO_HI", "SEMAPHORE0", "SEMAPHORE31", "UNIT_COMPLETED0", "UNIT_COMPLETED17"}) {
+  for (const char* name : {"RING_BASE_LO",
+                           "RING_BASE_HI",
+                           "RING_ENTRIES",
+                           "HEAD",
+                           "TAIL",
+                           "CONTROL",
+                           "INTERRUPT_STATUS",
+                           "INTERRUPT_ENABLE",
+                           "COMPLETED_TAG",
+                           "COMPLETED_COUNT",
+                           "COMMANDS_COMPLETED",
+                           "ERROR_CODE",
+                           "ERROR_TAG",
+                           "ERROR_INFO_LO",
+                           "ERROR_INFO_HI",
+                           "ERROR_ADDRESS_LO",
+                           "ERROR_ADDRESS_HI",
+                           "LAUNCH_LIMIT",
+                           "DMA_LIMIT",
+                           "SEMAPHORE0",
+                           "SEMAPHORE31",
+                           "UNIT_COMPLETED0",
+                           "UNIT_COMPLETED17"}) {
     INFO(name);
     CHECK(bench.read(name) == 0);
   }
@@ -522,12 +541,15 @@ TEST_CASE("sequencer: DMA errors", "[sequencer]") {
     Bench bench;
     bench.setup();
     bench.dma_unit.status = 5;
+    bench.dma_unit.error_address = 0x12345678abcd;
     bench.put(signalling(Bench::dma(9, 1), 1));
     bench.ring_at(doorbell);
     bench.run_to(1000);
     CHECK(bench.error() == SequencerError::dma_failed);
     CHECK(bench.error_info() == (u64{5} << 32 | 1));
     CHECK(bench.read("ERROR_TAG") == 9);
+    CHECK(bench.read("ERROR_ADDRESS_LO") == 0x5678abcd);
+    CHECK(bench.read("ERROR_ADDRESS_HI") == 0x1234);
     CHECK(bench.read("SEMAPHORE1") == 0);
     CHECK(bench.read("COMMANDS_COMPLETED") == 0);
   }

@@ -431,7 +431,8 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
     CHECK(bench.error() == SequencerError::launch_refused);
     CHECK(bench.error_info() == 1);
     CHECK(bench.read("COMMANDS_COMPLETED") == 0);
-    CHECK_FALSE(bench.bit("STATUS", 8));  // the others have finished
+    CHECK_FALSE(bench.bit("STATUS", 8));  // the others have been stopped
+    CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
   }
   SECTION("while running") {
     bench.pes.status = [](u32 pe) { return pe == 3 ? 0x77u : 0u; };
@@ -442,9 +443,10 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
     bench.run_to(first_sent + 10);
     CHECK(bench.error() == SequencerError::kernel_failed);
     CHECK(bench.error_info() == (u64{0x77} << 32 | 3));
-    CHECK(bench.bit("STATUS", 8));
-    bench.run_to(5000);
+    // The others may wait for vectors of the one that failed, so they are stopped.
+    CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
     CHECK_FALSE(bench.bit("STATUS", 8));
+    bench.run_to(5000);
     CHECK(bench.read("COMMANDS_COMPLETED") == 0);
   }
   CHECK(bench.read("ERROR_TAG") == 5);
@@ -459,6 +461,83 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
   bench.run_to(20000);
   CHECK(bench.error() == SequencerError::none);
   CHECK(bench.read("COMMANDS_COMPLETED") == 1);
+}
+
+TEST_CASE("sequencer: the watchdog stops a launch that takes longer than its limit", "[sequencer]") {
+  ArrayBench bench;
+  bench.write("LAUNCH_LIMIT", 1200);
+  bench.annotate = false;
+  // The second launch of the image is sent while the first runs: its time begins with the end of the first.
+  bench.pes.duration = [](u32 pe, const LaunchRecord& record) {
+    return record.launch_number == 3 && pe == 2 ? Cycle{1000000} : Cycle{1000};
+  };
+  bench.issue({launch(5), launch(6), launch(7)});
+  bench.run_to(first_sent + 3000);
+  CHECK(bench.error() == SequencerError::none);
+  CHECK(bench.read("COMMANDS_COMPLETED") == 2);
+  bench.run_to(first_sent + 2000 + 1199);
+  CHECK(bench.error() == SequencerError::none);
+  bench.run_to(first_sent + 2000 + 1200);
+  CHECK(bench.error() == SequencerError::launch_timeout);
+  CHECK(bench.error_info() == 2);
+  CHECK(bench.read("ERROR_TAG") == 7);
+  CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
+  CHECK_FALSE(bench.bit("STATUS", 8));
+  bench.write("CONTROL", 3);
+  CHECK(bench.read("LAUNCH_LIMIT") == 1200);
+  bench.tail = 0;
+  bench.pes.duration = [](u32, const LaunchRecord&) { return Cycle{1199}; };
+  bench.put(launch(8));
+  bench.ring();
+  bench.run_to(first_sent + 20000);
+  CHECK(bench.error() == SequencerError::none);
+  CHECK(bench.read("COMMANDS_COMPLETED") == 1);
+}
+
+TEST_CASE("sequencer: a limit that is not reached leaves no event behind", "[sequencer]") {
+  ArrayBench bench;
+  bench.write("LAUNCH_LIMIT", 100000);
+  bench.write("DMA_LIMIT", 100000);
+  bench.issue({launch(5), Bench::dma(6)});
+  bench.run_to(first_sent + 5000);
+  CHECK(bench.read("COMMANDS_COMPLETED") == 2);
+  CHECK_FALSE(sc_core::sc_pending_activity());
+}
+
+TEST_CASE("sequencer: ABORT stops launches and transfers and halts", "[sequencer]") {
+  ArrayBench bench;
+  bench.pes.automatic = bench.dma_unit.automatic = false;
+  bench.dma_unit.error_address = 0x80001230;
+  bench.issue({launch(5), Bench::dma(9, 1)});
+  bench.run_to(first_sent + 100);
+  SECTION("a transfer") {
+    bench.write("ABORT", 1u << 17);
+    REQUIRE(bench.dma_unit.aborts.size() == 1);
+    CHECK(bench.dma_unit.aborts[0].second == 1);
+    CHECK(bench.error_info() == unit_index_dma + 1);
+    CHECK(bench.read("ERROR_TAG") == 9);
+    CHECK(bench.read("ERROR_ADDRESS_LO") == 0x80001230);
+    CHECK(bench.bit("STATUS", 17));
+    CHECK(bench.complete_dma(1, 4) == tlm::TLM_OK_RESPONSE);
+    bench.run_to(first_sent + 102);
+    CHECK_FALSE(bench.bit("STATUS", 17));
+    CHECK(bench.bit("STATUS", 8));
+  }
+  SECTION("a launch") {
+    bench.write("ABORT", 1u << 8);
+    CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
+    CHECK(bench.error_info() == unit_index_array);
+    CHECK(bench.read("ERROR_TAG") == 5);
+    CHECK_FALSE(bench.bit("STATUS", 8));
+    CHECK(bench.bit("STATUS", 17));
+  }
+  SECTION("units that do nothing") {
+    bench.write("ABORT", 1u << 16 | 1u << 31);
+    CHECK(bench.error() == SequencerError::none);
+    return;
+  }
+  CHECK(bench.error() == SequencerError::aborted);
+  CHECK(bench.read("COMMANDS_COMPLETED") == 0);
 }
 
 TEST_CASE("sequencer: a reset stops a kernel that never ends", "[sequencer]") {

@@ -29,6 +29,7 @@ struct Ports : SequencerPorts {
   std::vector<std::pair<u64, u32>> reads;                  // address, bytes
   std::vector<std::pair<u32, DmaDescriptor>> descriptors;  // channel
   std::vector<std::pair<u32, u64>> pe_writes;              // PE, address
+  std::vector<u32> aborts;                                 // channel
 
   std::optional<Cycle> read_memory(u64 address, void* data, u32 bytes) override {
     reads.emplace_back(address, bytes);
@@ -40,6 +41,11 @@ struct Ports : SequencerPorts {
     descriptors.emplace_back(channel, descriptor);
     return !refuse;
   }
+  bool abort_transfer(u32 channel) override {
+    aborts.push_back(channel);
+    return !refuse;
+  }
+  u64 transfer_address(u32 channel) override { return 0xabc000 + channel; }
   bool write_pe(u32 pe, u64 address, void*, u32) override {
     pe_writes.emplace_back(pe, address);
     return !refuse;
@@ -364,6 +370,53 @@ TEST_CASE("dma channels: one transfer at a time, whose completion is taken once"
   CHECK(parts.registers.first_error() == SequencerError::dma_refused);
 }
 
+TEST_CASE("dma channels: a transfer that reaches the limit is aborted, and its command fails", "[sequencer]") {
+  Parts parts;
+  DmaChannels channels(2, parts.ports, parts.semaphores, parts.reports);
+  CommandQueue queue(4);
+  Command command = make_command(CommandOpcode::dma, 7);
+  command.unit = 1;
+  REQUIRE(queue.push(command));
+  REQUIRE(queue.push(command));
+  CHECK(channels.start(1, queue, 10));
+  CHECK(channels.next() == never);
+  CHECK(channels.take_completion(1));
+  channels.finish(1, 0, 500);  // without a limit any time is good
+
+  channels.set_limit(100);
+  CHECK(channels.start(1, queue, 510));
+  CHECK(channels.next() == 610);
+  CHECK_FALSE(channels.expire(609));
+  CHECK(parts.ports.aborts.empty());
+  CHECK(channels.expire(610));
+  CHECK(parts.ports.aborts == std::vector<u32>{1});
+  CHECK(parts.registers.first_error() == SequencerError::dma_timeout);
+  CHECK(parts.registers.error.tag.get() == 7);
+  CHECK(parts.registers.error.info_lo.get() == 1);
+  CHECK(parts.registers.error.address_lo.get() == 0xabc001);
+  CHECK_FALSE(channels.expire(611));  // once
+  CHECK(channels.running() == 2);     // until the engine reports the end
+  CHECK(channels.take_completion(1));
+  channels.finish(1, 4, 640);
+  CHECK(channels.running() == 0);
+  CHECK(parts.notes == "s7@10 c7@500 s7@510 ");
+}
+
+TEST_CASE("dma channels: a transfer that the engine has forgotten ends with its abort", "[sequencer]") {
+  Parts parts;
+  DmaChannels channels(1, parts.ports, parts.semaphores, parts.reports);
+  CommandQueue queue(4);
+  REQUIRE(queue.push(make_command(CommandOpcode::dma, 3)));
+  CHECK(channels.start(0, queue, 0));
+  parts.ports.refuse = true;
+  channels.abort(0, SequencerError::aborted, unit_index_dma);
+  CHECK(channels.running() == 0);
+  CHECK(parts.registers.first_error() == SequencerError::aborted);
+  CHECK(parts.registers.error.info_lo.get() == unit_index_dma);
+  channels.abort(0, SequencerError::aborted, unit_index_dma);  // nothing runs: nothing happens
+  CHECK(parts.ports.aborts == std::vector<u32>{0});
+}
+
 TEST_CASE("loader and launcher: from an image in memory to a completed launch", "[sequencer]") {
   Parts parts;
   parts.parameters.burst_bytes = 256;
@@ -421,7 +474,8 @@ TEST_CASE("loader and launcher: from an image in memory to a completed launch", 
   CHECK_FALSE(launcher.take_completion(0, 3));
   for (const u32 number : {1U, 2U}) {
     for (const u32 pe : {0U, 1U, 2U, 4U, 5U, 6U}) {
-      CHECK(launcher.take_completion(pe, number));
+      // The failure of PE 5 stops the launch, and nobody waits for PE 6 any more.
+      CHECK(launcher.take_completion(pe, number) == (number == 1 || pe != 6));
       CHECK_FALSE(launcher.take_completion(pe, number));
       launcher.finish(pe, number, number == 2 && pe == 5 ? 3 : 0, 300 + number);
     }

@@ -12,10 +12,12 @@ bool BulkMover::send(const DmaSpan& span, BulkTraffic& traffic) {
   tlm::tlm_generic_payload payload;
   traffic.span = span.last - span.first + 1;
   payload.set_extension(&traffic);
+  payload.set_extension(source_);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   const tlm::tlm_response_status status =
       access(socket_, payload, tlm::TLM_IGNORE_COMMAND, span.first, nullptr, 0, delay);
   payload.clear_extension(&traffic);
+  payload.clear_extension(source_);
   return status == tlm::TLM_OK_RESPONSE;
 }
 
@@ -66,6 +68,7 @@ void BulkMover::join(bool write) {
 
 bool BulkMover::access_runs(bool write, u32 burst_bytes) {
   const u64 first = write ? runs_.front().destination : runs_.front().source;
+  failed_at_ = first;
   join(write);
   if (const tlm::tlm_dmi* const region = direct_memory(first)) return access_directly(*region, first, write);
   BulkData bulk;
@@ -74,12 +77,15 @@ bool BulkMover::access_runs(bool write, u32 burst_bytes) {
   bulk.count = pieces_.size();
   tlm::tlm_generic_payload payload;
   payload.set_extension(&bulk);
+  payload.set_extension(source_);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   u8* data = bytes_.data();
   access(socket_, payload, tlm::TLM_IGNORE_COMMAND, first, data, 0, delay);
   payload.clear_extension(&bulk);
+  payload.clear_extension(source_);
   if (bulk.done || payload.get_response_status() == tlm::TLM_ADDRESS_ERROR_RESPONSE) return bulk.done;
   for (const BulkData::Run& piece : pieces_) {
+    failed_at_ = first + piece.distance;
     if (!access_plainly(first + piece.distance, data, piece.bytes, burst_bytes, write)) return false;
     data += piece.bytes;
   }
@@ -105,7 +111,11 @@ bool BulkMover::access_plainly(u64 address, u8* data, u32 bytes, u32 burst_bytes
   while (bytes != 0) {
     const u32 part = std::min(bytes, burst_bytes);
     sc_core::sc_time ignored = sc_core::SC_ZERO_TIME;
-    if (access(socket_, command, address, data, part, ignored) != tlm::TLM_OK_RESPONSE) return false;
+    tlm::tlm_generic_payload payload;
+    payload.set_extension(source_);
+    const tlm::tlm_response_status status = access(socket_, payload, command, address, data, part, ignored);
+    payload.clear_extension(source_);
+    if (status != tlm::TLM_OK_RESPONSE) return false;
     address += part;
     data += part;
     bytes -= part;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/dma/dma_transfer.h"
+#include "models/transport/access_source.h"
 #include "models/transport/bulk_traffic.h"
 
 namespace bvp {
@@ -15,11 +16,17 @@ class BulkMover {
  public:
   explicit BulkMover(tlm::tlm_initiator_socket<>& socket) : socket_(socket) {}
 
+  /// Sets who makes the accesses that follow.
+  void act_for(AccessSource& source) { source_ = &source; }
   /// Tells the target of these addresses of an amount of traffic; false: no target takes it.
   bool send(const DmaSpan& span, BulkTraffic& traffic);
   /// Moves the next bytes of the transfer. On an error the bytes up to it have been moved.
   /// @param fill  of the descriptor
   [[nodiscard]] DmaStatus move(DmaTransfer& transfer, u32 fill, u64 bytes);
+  /// Host memory that was offered must be asked for again.
+  void forget_regions() { regions_.clear(); }
+  /// The address at which move() has failed.
+  [[nodiscard]] u64 failed_at() const { return failed_at_; }
 
  private:
   /// Fills bytes_ with the pattern; bytes at even addresses get its low byte.
@@ -40,6 +47,8 @@ class BulkMover {
   std::vector<DmaRun> runs_;
   std::vector<u8> bytes_;
   std::vector<BulkData::Run> pieces_;
+  AccessSource* source_ = nullptr;
+  u64 failed_at_ = 0;
 };
 
 }  // namespace bvp

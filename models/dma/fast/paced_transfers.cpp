@@ -113,7 +113,8 @@ void PacedTransfers::before_end(DmaChannel& channel) {
 
 // ---------------------------------------------------------------- moving
 
-bool PacedTransfers::can_be_moved(const DmaChannel& channel) {
+bool PacedTransfers::can_be_moved(DmaChannel& channel) {
+  mover_.act_for(channel.source);
   BulkTraffic nothing;
   const bool source = channel.fills() || mover_.send(channel.transfer.source_span(), nothing);
   nothing.write = true;
@@ -215,12 +216,16 @@ void PacedTransfers::catch_up(DmaChannel& channel, u64 bursts) {
 }
 
 void PacedTransfers::move(DmaChannel& channel, u64 bursts, u64 bytes, Cycle cycles) {
+  mover_.act_for(channel.source);
   DmaStatistics& statistics = channel.statistics;
   const Pace& known = pace(channel);
   const u64 reads = known.reads * bursts / known.bursts, writes = known.writes * bursts / known.bursts;
   if (data_) {
     channel.status = mover_.move(channel.transfer, channel.descriptor.fill, bytes);
-    if (channel.status != DmaStatus::ok) return;
+    if (channel.status != DmaStatus::ok) {
+      channel.error_address = mover_.failed_at();
+      return;
+    }
   } else {
     channel.transfer.skip(bytes);
   }

@@ -40,6 +40,7 @@ class PacedTransfers final : public DmaCourse {
   }
   bool start() override;
   bool stop() override;
+  void forget_memory() override { mover_.forget_regions(); }
 
  private:
   /// Bursts per channel that a pace is measured over, the mean over the busy channels; 256 cover many batches of the
@@ -72,7 +73,7 @@ class PacedTransfers final : public DmaCourse {
   [[nodiscard]] u64 pace_bursts() const { return outstanding_; }
   /// Whether each side of the transfer lies within one target that takes BulkTraffic. Other transfers are timed to
   /// their end, so that errors come where they come cycle by cycle.
-  bool can_be_moved(const DmaChannel& channel);
+  bool can_be_moved(DmaChannel& channel);
   /// Remaining bursts that need not be timed. Until the duration of the drain is known, the last bursts are timed: the
   /// drain of bursts that were skipped cannot be measured.
   [[nodiscard]] u64 skippable(const DmaChannel& channel) const;

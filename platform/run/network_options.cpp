@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/run/network_options.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "models/peripherals/access_windows.h"
+#include "platform/soc/memory_map.h"
+
+namespace bvp {
+namespace {
+
+/// Addresses [first, end).
+struct Area {
+  u64 first = 0, end = 0;
+};
+using Areas = std::vector<Area>;
+
+/// Joins areas that touch or overlap, and then those that are nearest to each other, until there are at most `most`.
+void join(Areas& areas, std::size_t most) {
+  std::sort(areas.begin(), areas.end(), [](const Area& a, const Area& b) { return a.first < b.first; });
+  Areas joined;
+  for (const Area& area : areas) {
+    if (!joined.empty() && area.first <= joined.back().end) {
+      joined.back().end = std::max(joined.back().end, area.end);
+    } else {
+      joined.push_back(area);
+    }
+  }
+  while (joined.size() > most) {
+    std::size_t nearest = 0;
+    const auto gap = [&](std::size_t i) { return joined[i + 1].first - joined[i].end; };
+    for (std::size_t i = 1; i + 1 < joined.size(); ++i) {
+      if (gap(i) < gap(nearest)) nearest = i;
+    }
+    joined[nearest].end = joined[nearest + 1].end;
+    joined.erase(joined.begin() + static_cast<std::ptrdiff_t>(nearest) + 1);
+  }
+  areas = std::move(joined);
+}
+
+/// Records that lie in the memory contents.
+template <class Record>
+std::vector<Record> read_records(const CompiledNetwork& compiled, u64 address, std::size_t count) {
+  std::vector<Record> records(count);
+  for (const MemoryBlob& blob : compiled.blobs) {
+    const u64 bytes = count * sizeof(Record);
+    if (address < blob.address || address - blob.address > blob.bytes.size() ||
+        bytes > blob.bytes.size() - (address - blob.address)) {
+      continue;
+    }
+    std::memcpy(records.data(), blob.bytes.data() + (address - blob.address), bytes);
+  }
+  return records;
+}
+
+/// One side of a transfer, over all of its runs.
+class Reach {
+ public:
+  Reach(u64 address, u32 length) : area_{address, address + length} {}
+  /// The side is repeated at this distance.
+  void repeat(i64 stride, u64 times) {
+    if (times == 0) return;
+    const i64 reach = stride * static_cast<i64>(times - 1);
+    if (reach < 0) {
+      area_.first -= static_cast<u64>(-reach);
+    } else {
+      area_.end += static_cast<u64>(reach);
+    }
+  }
+  [[nodiscard]] const Area& area() const { return area_; }
+
+ private:
+  Area area_;
+};
+
+/// What the network's commands reach in the DRAM.
+struct Needs {
+  Areas images, reads, writes;
+  u64 scratchpad_end = 0;  // bus address
+
+  void add_step(const Task& task, const Step& step, bool input) {
+    const Command& command = step.command;
+    if (static_cast<CommandOpcode>(command.opcode) == CommandOpcode::launch) {
+      images.push_back({command.image, command.image + command.image_bytes});
+      return;
+    }
+    DmaDescriptor descriptor;
+    std::memcpy(&descriptor, command.registers.data(), sizeof descriptor);
+    Reach source(descriptor.source, descriptor.length), destination(descriptor.destination, descriptor.length);
+    const bool gather = input && (step.flags & step_flag_gather) != 0;
+    for (std::size_t i = 0; i < descriptor.count.size(); ++i) {
+      const bool rows = gather && i == 1;
+      source.repeat(descriptor.source_stride[i], rows ? command.image_bytes : descriptor.count[i]);
+      destination.repeat(descriptor.destination_stride[i], descriptor.count[i]);
+    }
+    for (std::size_t level = 0; level < task.tiles.size(); ++level) {
+      // A gather's stride moves its indices, which the CPU reads.
+      if (!gather) source.repeat(step.source_stride[level], task.tiles[level]);
+      destination.repeat(step.destination_stride[level], task.tiles[level]);
+    }
+    const auto in_dram = [](u64 address) { return address >= memory_map::dram_base; };
+    if (descriptor.fill == 0 && in_dram(descriptor.source)) reads.push_back(source.area());
+    if (in_dram(descriptor.destination)) {
+      writes.push_back(destination.area());
+    } else {
+      scratchpad_end = std::max(scratchpad_end, destination.area().end);
+    }
+  }
+};
+
+MemoryWindow window(const Area& area, bool read, bool write, u32 sources) {
+  MemoryWindow window{};
+  window.base = area.first;
+  window.size = area.end - area.first;
+  window.config = WindowConfig::word(read, write, sources);
+  return window;
+}
+
+}  // namespace
+
+namespace {
+
+Needs needs_of(const CompiledNetwork& compiled, const NetworkHeader& header) {
+  const std::vector<Step> steps = read_records<Step>(compiled, header.steps, header.step_count);
+  Needs needs;
+  for (const Task& task : read_records<Task>(compiled, header.tasks, header.task_count)) {
+    const u32 inputs = task.first_step + task.weight_steps, launches = inputs + task.input_steps;
+    const u32 end = launches + task.compute_steps + task.output_steps;
+    for (u32 i = task.first_step; i < end; ++i) needs.add_step(task, steps.at(i), i >= inputs && i < launches);
+  }
+  return needs;
+}
+
+NetworkHeader header_of(const CompiledNetwork& compiled) {
+  return read_records<NetworkHeader>(compiled, compiled.descriptor, 1).front();
+}
+
+}  // namespace
+
+u64 scratchpad_reach(const CompiledNetwork& compiled, u64 scratchpad_bytes) {
+  const NetworkHeader header = header_of(compiled);
+  const u64 end = std::max(needs_of(compiled, header).scratchpad_end, memory_map::scratchpad_base);
+  return std::min(scratchpad_bytes, end - memory_map::scratchpad_base + header.half_bytes);
+}
+
+std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes) {
+  const NetworkHeader header = header_of(compiled);
+  Needs needs = needs_of(compiled, header);
+  // With the ring, the three windows of the scratchpad and the firmware's own they are as many as there are.
+  constexpr std::size_t most_images = 2, most_reads = 5, most_writes = 4;
+  static_assert(1 + 3 + 1 + most_images + most_reads + most_writes == AccessWindows::count);
+  join(needs.images, most_images);
+  join(needs.reads, most_reads);
+  join(needs.writes, most_writes);
+
+  const auto source = [](u32 unit) { return u32{1} << unit; };
+  const u32 sequencer = source(0), pes = source(unit_index_array);
+  const u32 in = source(unit_index_dma), out = source(unit_index_dma + header.output_channel);
+  const Area ring{header.ring, header.ring + u64{header.ring_entries} * sizeof(Command)};
+  const Area scratchpad{memory_map::scratchpad_base, memory_map::scratchpad_base + scratchpad_bytes};
+  std::vector<MemoryWindow> windows{window(ring, true, false, sequencer), window(scratchpad, true, true, pes),
+                                    window(scratchpad, false, true, in), window(scratchpad, true, false, out)};
+  for (const Area& area : needs.images) windows.push_back(window(area, true, false, sequencer));
+  for (const Area& area : needs.reads) windows.push_back(window(area, true, false, in));
+  for (const Area& area : needs.writes) windows.push_back(window(area, false, true, out));
+  return windows;
+}
+
+void add_run_options(const Scenario& scenario, CompiledNetwork& compiled) {
+  const RunParameters& run = scenario.run;
+  RunOptions options{};
+  options.launch_limit = run.launch_limit.as<u32>();
+  options.dma_limit = run.dma_limit.as<u32>();
+  options.wait_limit_us = run.wait_limit_us.as<u32>();
+  options.retries = run.retries.as<u32>();
+  std::vector<MemoryWindow> windows;
+  if (run.protection) windows = windows_of(compiled, scenario.soc.scratchpad.size_bytes.as<u64>());
+  options.window_count = static_cast<u32>(windows.size());
+  const bool any = options.launch_limit != 0 || options.dma_limit != 0 || options.wait_limit_us != 0 ||
+                   options.retries != 0 || !windows.empty();
+  if (!any) return;
+
+  constexpr u64 alignment = 64;
+  MemoryBlob blob{(compiled.end + alignment - 1) / alignment * alignment, {}};
+  blob.bytes.resize(sizeof options + windows.size() * sizeof(MemoryWindow));
+  std::memcpy(blob.bytes.data(), &options, sizeof options);
+  if (!windows.empty()) {
+    std::memcpy(blob.bytes.data() + sizeof options, windows.data(), windows.size() * sizeof(MemoryWindow));
+  }
+  compiled.end = blob.address + blob.bytes.size();
+  if (compiled.end > memory_map::dram_base + scenario.soc.dram.geometry.size_bytes.as<u64>()) {
+    throw InputError(about_key(scenario, "soc.dram.size_bytes",
+                               "the network leaves no room for the options of the run; expected a larger DRAM"));
+  }
+  const auto offset = static_cast<u32>(blob.address - compiled.descriptor);
+  for (MemoryBlob& contents : compiled.blobs) {
+    if (contents.address != compiled.descriptor) continue;
+    std::memcpy(contents.bytes.data() + offsetof(NetworkHeader, options), &offset, sizeof offset);
+  }
+  compiled.blobs.push_back(std::move(blob));
+}
+
+}  // namespace bvp

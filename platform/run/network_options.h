@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run asks of the firmware beside the network: limits, retries, and the memory that the network needs.
+#pragma once
+
+#include <vector>
+
+#include "models/abi/records.h"
+#include "platform/program/compiled_network.h"
+#include "platform/scenario/scenario.h"
+
+namespace bvp {
+
+/// The windows of the protection unit through which the accelerator reaches all that the network's commands name, and
+/// little else: areas near to each other are joined where there are more than the unit has windows for. One window of
+/// the unit is left to the firmware.
+[[nodiscard]] std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes);
+
+/// How many bytes of the scratchpad, from its beginning, the network's transfers reach.
+[[nodiscard]] u64 scratchpad_reach(const CompiledNetwork& compiled, u64 scratchpad_bytes);
+
+/// Adds the options that the scenario asks for to the memory contents, and the header refers to them. Without any
+/// nothing changes. @throws InputError  the DRAM is full
+void add_run_options(const Scenario& scenario, CompiledNetwork& compiled);
+
+}  // namespace bvp

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of a scenario, protection, codes, recovery and campaigns, by the executable."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+EXECUTABLE = os.environ["BUTTERFLY_VP"]
+PROGRAMS = pathlib.Path(os.environ["BVP_PROGRAMS_DIR"])
+FIDELITIES = ("cycle", "fast")
+
+
+class Faults(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.path = pathlib.Path(self.directory.name)
+        self.runs = 0
+
+    def call(self, *arguments, expect=0):
+        done = subprocess.run([EXECUTABLE, *map(str, arguments)], cwd=self.path, timeout=500, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        if expect is not None:
+            self.assertEqual(done.returncode, expect, done.stdout[-3000:])
+        return done.stdout
+
+    def run_with(self, *settings, expect=0, fidelity="cycle", scenario="encoder_128x64"):
+        """Returns the summary and what was printed."""
+        sets = [word for setting in settings for word in ("--set", setting)]
+        self.runs += 1
+        out = self.path / f"run{self.runs}"
+        printed = self.call("run", scenario, "--out", out, "--fidelity", fidelity, *sets, expect=expect)
+        return json.loads((out / "summary.json").read_text()), printed
+
+    def test_protection_lets_the_network_through(self):
+        for scenario in ("encoder_128x64", "text_classifier"):
+            for fidelity in FIDELITIES:
+                with self.subTest(scenario=scenario, fidelity=fidelity):
+                    free, _ = self.run_with(fidelity=fidelity, scenario=scenario)
+                    guarded, _ = self.run_with("run.protection=true", fidelity=fidelity, scenario=scenario)
+                    self.assertEqual(guarded["reliability"]["protection_violations"], 0)
+                    self.assertTrue(guarded["verification"]["bit_exact"])
+                    # The windows are written before the first command; nothing else takes time.
+                    self.assertLess(guarded["cycles"], free["cycles"] + 8000)
+
+    def test_a_corrupt_transfer_does_not_leave_the_windows(self):
+        # Bits of commands: some make a transfer go elsewhere.
+        elsewhere = 0
+        for bit in range(48 * 8 + 20, 48 * 8 + 160, 12):
+            fault = f"faults=[{{kind: corrupt_command, nth: 3, bit: {bit}}}]"
+            # One that stays within the windows may change results.
+            summary, printed = self.run_with(fault, "run.protection=true", "run.retries=1", "run.wait_limit_us=2000",
+                                             expect=None)
+            self.assertEqual(summary["reliability"]["fault_hits"], 1)
+            if summary["reliability"]["protection_violations"]:
+                elsewhere += 1
+                self.assertIn("protection: source", printed)
+                self.assertIn("command: task", printed)
+                self.assertTrue(summary["verification"]["bit_exact"])
+        self.assertGreater(elsewhere, 0)
+
+    def test_each_kind_is_met_and_overcome(self):
+        guarded = ("soc.dram.ecc=secded", "soc.scratchpad.ecc=secded", "run.protection=true", "run.launch_limit=200000",
+                   "run.dma_limit=200000", "run.wait_limit_us=1000", "run.retries=2")
+        kinds = {"bus_error": "unit: 2, nth: 20", "dma_error": "nth: 2", "lost_completion": "nth: 2", "stuck_pe": "unit: 3",
+                 "corrupt_image": "bit: 3", "interrupt_dropped": "", "interrupt_late": "delay_s: 1e-5",
+                 "interrupt_spurious": "time_s: 5e-6", "slow_dram": "count: 20"}
+        for kind, keys in kinds.items():
+            for fidelity in FIDELITIES:
+                with self.subTest(kind=kind, fidelity=fidelity):
+                    summary, printed = self.run_with(f"faults=[{{kind: {kind}, {keys}}}]".replace(", }", "}"), *guarded,
+                                                     fidelity=fidelity)
+                    self.assertGreater(summary["reliability"]["fault_hits"], 0)
+                    self.assertTrue(summary["verification"]["bit_exact"])
+                    if kind in ("bus_error", "dma_error", "lost_completion", "stuck_pe"):
+                        self.assertGreater(summary["reliability"]["sequencer_errors"], 0)
+                        self.assertIn("recovered: the network is run again", printed)
+                        self.assertIn("command: task", printed)
+
+    def test_without_guards_a_lost_completion_hangs(self):
+        for fidelity in FIDELITIES:
+            summary, _ = self.run_with("faults=[{kind: lost_completion}]", expect=1, fidelity=fidelity)
+            self.assertEqual(summary["firmware_exit_code"], -1)
+
+    def test_codes_correct_and_detect(self):
+        # All of the input's first bytes, and of what lies behind it: some are read.
+        for bits, outcome in ((1, "dram_ecc_corrected"), (2, "dram_ecc_detected")):
+            faults = ", ".join(f"{{kind: dram_bit_flip, address: {a}, bits: {bits}}}" for a in range(0, 65536, 512))
+            for fidelity in FIDELITIES:
+                with self.subTest(bits=bits, fidelity=fidelity):
+                    plain, _ = self.run_with(f"faults=[{faults}]", expect=1, fidelity=fidelity)
+                    self.assertEqual(plain["reliability"][outcome], 0)
+                    coded, _ = self.run_with(f"faults=[{faults}]", "soc.dram.ecc=secded", expect=bits - 1,
+                                             fidelity=fidelity)
+                    self.assertGreater(coded["reliability"][outcome], 0)
+                    if bits == 1:
+                        self.assertTrue(coded["verification"]["bit_exact"])
+
+    def test_codes_cost_energy_and_time(self):
+        plain, _ = self.run_with()
+        coded, _ = self.run_with("soc.dram.ecc=secded", "soc.scratchpad.ecc=secded")
+        self.assertGreater(coded["cycles"], plain["cycles"])
+        for component in ("dram", "scratchpad"):
+            ratio = coded["energy_by_component_j"][component] / plain["energy_by_component_j"][component]
+            self.assertAlmostEqual(ratio, 72 / 64 * (1 if component == "scratchpad" else 1), delta=0.03)
+
+    def test_mistakes_are_told(self):
+        for fault, words in (("kind: bus_eror", "did you mean 'bus_error'"), ("kind: dram_bit_flip", "faults.0.address"),
+                             ("kind: dram_bit_flip, address: 99999999999", "expected one below the memory's"),
+                             ("kind: stuck_pe, unit: 999", "expected a PE of the array"),
+                             ("kind: lost_completion, unit: 7", "expected a DMA channel"),
+                             ("kind: bus_error, tim_s: 1", "did you mean"), ("kind: bus_error, nth: 0", "faults.0.nth")):
+            with self.subTest(fault):
+                printed = self.call("validate", "encoder_128x64", "--set", f"faults=[{{{fault}}}]", expect=2)
+                self.assertIn(words, printed)
+        self.assertIn("expected a list", self.call("validate", "encoder_128x64", "--set", "faults=3", expect=2))
+        self.assertIn("as a whole", self.call("validate", "encoder_128x64", "--set", "faults.0.kind=x", expect=2))
+
+    def test_a_campaign(self):
+        arguments = ("campaign", "encoder_128x64", "--faults", 6, "--seed", 3, "--jobs", 2, "--out", "campaign")
+        printed = self.call(*arguments)
+        self.assertIn("24 runs", printed)
+        first = json.loads((self.path / "campaign" / "campaign.json").read_text())
+        self.assertEqual(sorted(first["arms"]),
+                         ["cycle, guarded", "cycle, unguarded", "fast, guarded", "fast, unguarded"])
+        for arm in first["arms"].values():
+            self.assertEqual(sum(arm["total"].values()), 6)
+            self.assertEqual(arm["total"]["broken"], 0)
+        for row in first["rows"]:
+            if "unguarded" not in row["arm"]:
+                self.assertNotIn(row["effect"], ("hang",), row)
+        # It goes on where it was, and the same seed draws the same faults.
+        self.call(*arguments, "--resume")
+        self.assertEqual(json.loads((self.path / "campaign" / "campaign.json").read_text()), first)
+        printed = self.call("campaign", "encoder_128x64", "--set", "verify.enabled=false", expect=2)
+        self.assertIn("not checked bit by bit", printed)
+        self.assertIn("bus_error", self.call("campaign", "encoder_128x64", "--kind", "earthquake", expect=2))
+
+    @unittest.skipUnless(os.environ.get("BVP_NIGHTLY"), "takes minutes")
+    def test_many_random_commands_with_protection(self):
+        (self.path / "rounds").write_text("600\n")
+        for fidelity in FIDELITIES:
+            printed = self.call("run", "encoder_128x64", "--firmware", PROGRAMS / "protected_fuzz.elf", "--uart-input",
+                                "file:rounds", "--set", "verify.enabled=false", "--fidelity", fidelity, "--out", "run")
+            self.assertIn("protected fuzz: right", printed)
+
+
+if __name__ == "__main__":
+    unittest.main()
