@@ -85,10 +85,9 @@ int campaign_command(const CampaignCommand& command, const Invocation& invocatio
                    definition_json(definition), provenance);
   {
     const Interruption::Simulation simulation;
+    WorkerPool pool(local_pool(command.jobs, command.timeout_s));
     SweepRequest request;
-    request.pool.jobs = jobs_of(command.jobs);
-    request.pool.timeout_s = command.timeout_s;
-    request.pool.command = worker_command();
+    request.launcher = &pool;
     request.host = provenance.host;
     request.tick = [](const SweepProgress&) { return Interruption::asked() != 0; };
     const SweepProgress end = run_sweep(definition, options, invocation.build, store, request);

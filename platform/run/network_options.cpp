@@ -78,6 +78,7 @@ class Reach {
 struct Needs {
   Areas images, reads, writes;
   u64 scratchpad_end = 0;  // bus address
+  u64 candidates = 0;      // of the last choosing gather that has scores of its own
 
   void add_step(const Task& task, const Step& step, bool input) {
     const Command& command = step.command;
@@ -89,15 +90,19 @@ struct Needs {
     std::memcpy(&descriptor, command.registers.data(), sizeof descriptor);
     Reach source(descriptor.source, descriptor.length), destination(descriptor.destination, descriptor.length);
     const bool gather = input && (step.flags & step_flag_gather) != 0;
+    const bool chooses = gather && (step.flags & step_flag_choose) != 0;
+    // A choosing gather without candidates of its own takes what the one before it has chosen.
+    if (chooses && command.counts[0] != 0) candidates = command.counts[0];
+    const u64 table_rows = chooses ? candidates : command.image_bytes;
     for (std::size_t i = 0; i < descriptor.count.size(); ++i) {
-      const bool rows = gather && i == 1;
-      source.repeat(descriptor.source_stride[i], rows ? command.image_bytes : descriptor.count[i]);
+      source.repeat(descriptor.source_stride[i], gather && i == 1 ? table_rows : descriptor.count[i]);
       destination.repeat(descriptor.destination_stride[i], descriptor.count[i]);
     }
     for (std::size_t level = 0; level < task.tiles.size(); ++level) {
-      // A gather's stride moves its indices, which the CPU reads.
+      // A gather's stride moves its indices or its scores, which the CPU reads; the other one of a choosing gather
+      // moves its table.
       if (!gather) source.repeat(step.source_stride[level], task.tiles[level]);
-      destination.repeat(step.destination_stride[level], task.tiles[level]);
+      (chooses ? source : destination).repeat(step.destination_stride[level], task.tiles[level]);
     }
     const auto in_dram = [](u64 address) { return address >= memory_map::dram_base; };
     if (descriptor.fill == 0 && in_dram(descriptor.source)) reads.push_back(source.area());

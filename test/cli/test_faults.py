@@ -36,7 +36,11 @@ class Faults(unittest.TestCase):
         return json.loads((out / "summary.json").read_text()), printed
 
     def test_protection_lets_the_network_through(self):
-        for scenario in ("encoder_128x64", "text_classifier"):
+        (self.path / "topk.yaml").write_text(
+            "network: {tokens: 128, hidden: 64, heads: 2, ffn: 128, batch: 2, layers: [{mixing: topk, block_tokens: 32, "
+            "top_blocks: 2, projections: dense, ffn: dense}, {mixing: window, window: 16, projections: butterfly, ffn: "
+            "butterfly}]}\n")
+        for scenario in ("encoder_128x64", "text_classifier", "topk.yaml"):
             for fidelity in FIDELITIES:
                 with self.subTest(scenario=scenario, fidelity=fidelity):
                     free, _ = self.run_with(fidelity=fidelity, scenario=scenario)
