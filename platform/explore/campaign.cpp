@@ -118,7 +118,7 @@ std::string draw_fault(const FaultSpace& space, Random& random) {
 }
 
 CampaignBase run_base(const CampaignRequest& request, const ScenarioOptions& options) {
-  const WorkerAnswer answer = simulate_point({0, request.file, request.sets}, options);
+  const WorkerAnswer answer = simulate_point({0, request.file, request.sets, {}}, options);
   if (answer.outcome == Outcome::refused) throw InputError(answer.reason);
   if (answer.outcome != Outcome::done) {
     throw InputError(fmt::format("{}: fails without any fault: {}", request.file, answer.reason));
