@@ -37,27 +37,35 @@ RegisterNames::RegisterNames(const std::vector<std::string>& modules) : banks_(r
   banks_.erase(std::remove_if(banks_.begin(), banks_.end(), unwanted), banks_.end());
 }
 
-std::string RegisterNames::text(u64 address, u64 value, bool write) const {
+RegisterNames::Place RegisterNames::place(u64 address, bool write) const {
   for (const RegisterBankView& bank : banks_) {
     if (address < bank.base || address >= end_of(bank)) continue;
     const u64 offset = address - bank.base;
     for (const RegisterView& reg : bank.registers) {
       if (offset < reg.offset || offset >= reg.offset + u64{reg.elements} * bank.register_bytes) continue;
       if (reg.access == (write ? "r" : "w")) continue;
-      const u64 element = (offset - reg.offset) / bank.register_bytes;
-      std::string text = fmt::format("{}.{}", bank.name, reg.name);
-      if (reg.elements > 1) text += fmt::format("[{}]", element);
-      text += fmt::format(" = {:#x}", value);
-      std::vector<std::string> fields;
-      for (const FieldView& field : reg.fields) {
-        const u64 part = value >> field.lsb & ((u64{1} << field.width) - 1);
-        if (part != 0) fields.push_back(fmt::format("{}={}", field.name, part));
-      }
-      return fields.empty() ? text : fmt::format("{} ({})", text, fmt::join(fields, " "));
+      std::string name = fmt::format("{}.{}", bank.name, reg.name);
+      if (reg.elements > 1) name += fmt::format("[{}]", (offset - reg.offset) / bank.register_bytes);
+      return {&bank, &reg, std::move(name)};
     }
-    return fmt::format("{}+{:#x} = {:#x}", bank.name, offset, value);
+    return {&bank, nullptr, fmt::format("{}+{:#x}", bank.name, offset)};
   }
   return {};
+}
+
+std::string RegisterNames::name(u64 address, bool write) const { return place(address, write).name; }
+
+std::string RegisterNames::text(u64 address, u64 value, bool write) const {
+  const Place there = place(address, write);
+  if (there.bank == nullptr) return {};
+  const std::string text = fmt::format("{} = {:#x}", there.name, value);
+  if (there.reg == nullptr) return text;
+  std::vector<std::string> fields;
+  for (const FieldView& field : there.reg->fields) {
+    const u64 part = value >> field.lsb & ((u64{1} << field.width) - 1);
+    if (part != 0) fields.push_back(fmt::format("{}={}", field.name, part));
+  }
+  return fields.empty() ? text : fmt::format("{} ({})", text, fmt::join(fields, " "));
 }
 
 }  // namespace bvp

@@ -19,8 +19,18 @@ class RegisterNames {
   /// "uart.LSR = 0x60 (THRE=1 TEMT=1)": the value, and those of its fields that are not 0. Empty: nothing of these
   /// modules is there. Some addresses have a register for reads and another one for writes.
   [[nodiscard]] std::string text(u64 address, u64 value, bool write) const;
+  /// "uart.LSR".
+  [[nodiscard]] std::string name(u64 address, bool write) const;
 
  private:
+  /// What lies at an address. Without a register: nothing that has a name.
+  struct Place {
+    const RegisterBankView* bank = nullptr;
+    const RegisterView* reg = nullptr;
+    std::string name;
+  };
+  [[nodiscard]] Place place(u64 address, bool write) const;
+
   std::vector<RegisterBankView> banks_;
 };
 

@@ -228,6 +228,10 @@ class Observation {
     }
     watch_ = std::make_unique<FirmwareWatch>();
     if (command.profile) watch_->profile();
+    if (command.profile && scenario.record.trace) {
+      const auto names = std::make_shared<const RegisterNames>(std::vector<std::string>{});
+      watch_->name_registers([names](u64 address, bool write) { return names->name(address, write); });
+    }
     if (!command.log.kinds.empty()) watch_->log(log_options(inputs));
     if (command.coverage.empty()) return;
     check_replaceable(command.coverage, inputs, Sealed::coverage);

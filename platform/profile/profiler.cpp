@@ -36,11 +36,14 @@ void Profiler::step(u64 pc) {
     settled_asleep_ = cpu_.asleep();
     node_ = child_of(0, place_of(pc).function);
     ++nodes_[node_].calls;
+    tell(0);
   } else {
     settle();
     const Place& before = place_of(before_);
     const bool in_sequence = pc == before_ + before.bytes && before.kind != Kind::call;
+    const u32 from = node_;
     if (!in_sequence || place_of(pc).function != before.function) follow(before_, pc);
+    if (node_ != from) tell(from);
   }
   before_ = pc;
   ++unsettled_;
@@ -152,6 +155,22 @@ void Profiler::continue_in(u32 function) {
   if (nodes_[node_].function == function) return;
   node_ = child_of(nodes_[node_].parent, function);
   ++nodes_[node_].calls;
+}
+
+/// The observer hears how the present stack differs from that of the node `from`.
+void Profiler::tell(u32 from) const {
+  if (!observer_.leave) return;
+  std::vector<u32> entered;
+  for (u32 to = node_; from != to;) {
+    if (nodes_[from].depth >= nodes_[to].depth) {
+      observer_.leave();
+      from = nodes_[from].parent;
+    } else {
+      entered.push_back(nodes_[to].function);
+      to = nodes_[to].parent;
+    }
+  }
+  std::for_each(entered.rbegin(), entered.rend(), [this](u32 function) { observer_.enter(names_[function]); });
 }
 
 std::vector<Profiler::FunctionRow> Profiler::functions() const {

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "models/base/types.h"
@@ -30,6 +31,13 @@ class Profiler {
  public:
   /// @param name_of  "FUNCTION+0xOFFSET"; empty: unknown
   Profiler(ProfiledCpu cpu, std::function<std::string(u64 pc)> name_of);
+
+  /// Hears, before the instruction that follows, which functions were left and entered, in this order.
+  struct Observer {
+    std::function<void()> leave;
+    std::function<void(const std::string& function)> enter;
+  };
+  void observe(Observer observer) { observer_ = std::move(observer); }
 
   /// To be called before each instruction.
   void step(u64 pc);
@@ -83,9 +91,11 @@ class Profiler {
   void call(u64 resume, u64 to, bool trap);
   bool unwind_to(u64 pc, bool by_trap);
   void continue_in(u32 function);
+  void tell(u32 from) const;
 
   const ProfiledCpu cpu_;
   const std::function<std::string(u64)> name_of_;
+  Observer observer_;
   std::unordered_map<u64, Place> places_;  // by address of the instruction
   std::unordered_map<std::string, u32> numbers_;
   std::vector<std::string> names_;  // of functions

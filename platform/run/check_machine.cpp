@@ -34,7 +34,7 @@ void check_records(const Scenario& scenario, const Soc& soc) {
                                fmt::format("found {:g}, expected 0 or at least {:g}", window_s, least_window_s)));
   }
   const auto found = static_cast<u64>(scenario.record.trace_bytes);
-  const u64 least = Tracer::least_bytes(trace_tracks(soc));
+  const u64 least = Tracer::least_bytes(trace_tracks(soc, true));
   if (scenario.record.trace && found < least) {
     throw InputError(about_key(scenario, "record.trace_bytes",
                                fmt::format("found {}, expected at least {} for the tracks of this SoC", found, least)));

@@ -28,8 +28,9 @@ MachineSize machine_size(const MachineShape& shape) {
   return size;
 }
 
-Tracer::Tracks trace_tracks(const Soc& soc) {
+Tracer::Tracks trace_tracks(const Soc& soc, bool firmware) {
   Tracer::Tracks tracks;
+  tracks.firmware = firmware;
   if (soc.lockstep) {
     tracks.pes = {"all PEs in lockstep"};
   } else {

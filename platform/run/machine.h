@@ -16,7 +16,7 @@ namespace bvp {
 
 [[nodiscard]] MachineSize machine_size(const MachineShape& shape);
 
-[[nodiscard]] Tracer::Tracks trace_tracks(const Soc& soc);
+[[nodiscard]] Tracer::Tracks trace_tracks(const Soc& soc, bool firmware);
 
 /// The shipped profile or the file that prices the scenario's energy: energy.profile, where "by_machine" has been
 /// replaced.

@@ -63,6 +63,14 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
     debugger_ = std::make_unique<Debugger>(soc, *request.gdb, options);
   }
   if (request.watch != nullptr) request.watch->attach(soc, scenario.soc.cpu, inputs.firmware.symbols);
+  if (traces_firmware()) {
+    request.watch->draw({[this](const std::string& name, double begin_s, double end_s) {
+                           tracer_->firmware_function(name, begin_s, end_s);
+                         },
+                         [this](const std::string& name, double begin_s, double end_s) {
+                           tracer_->register_access(name, begin_s, end_s);
+                         }});
+  }
   soc.set_loader([this] { load_inputs(soc_, inputs_, scenario_.run.data); });
 }
 
@@ -74,7 +82,7 @@ void Session::start_records(Pricing pricing) {
   }
   if (request_.trace) {
     tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes),
-                                       inputs_.compiled, soc_.clock().hertz(), trace_tracks(soc_));
+                                       inputs_.compiled, soc_.clock().hertz(), trace_tracks(soc_, traces_firmware()));
     tracer_->watch(soc_.sequencer.commands());
     connect(soc_.connect_units([this](const UnitSpan& span) { tracer_->unit_busy(span); }));
   }
@@ -83,6 +91,10 @@ void Session::start_records(Pricing pricing) {
     waveform_->watch(soc_.sequencer.commands());
   }
   if (tracer_ || waveform_) observe_states();
+}
+
+bool Session::traces_firmware() const {
+  return request_.trace && request_.watch != nullptr && request_.watch->has_slices();
 }
 
 void Session::connect(std::vector<Connection> connections) {

@@ -72,6 +72,7 @@ class Session {
  private:
   void start_records(Pricing pricing);
   void observe_states();
+  [[nodiscard]] bool traces_firmware() const;
   void connect(std::vector<Connection> connections);
   void watch_the_end();
   void run_to_the_end(SessionEnd& end);

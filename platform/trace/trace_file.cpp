@@ -117,8 +117,13 @@ u64 TraceFile::dropped() const {
 void TraceFile::close(double end_s) {
   if (!stream_.is_open()) return;
   for (const ThinnedSlices& part : parts_) {
-    for (TraceSlice slice : part.slices()) {
-      if (slice.begin_s > end_s) continue;
+    // Readers of the format nest slices that begin together in the order in which they come.
+    std::vector<TraceSlice> slices = part.slices();
+    std::stable_sort(slices.begin(), slices.end(), [](const TraceSlice& a, const TraceSlice& b) {
+      return a.begin_s != b.begin_s ? a.begin_s < b.begin_s : a.end_s > b.end_s;
+    });
+    for (TraceSlice& slice : slices) {
+      if (slice.begin_s > end_s) break;
       slice.end_s = std::min(slice.end_s, end_s);
       write(text(slice));
     }

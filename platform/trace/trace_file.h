@@ -48,7 +48,7 @@ class TraceFile {
   TraceFile(const TraceFile&) = delete;
   TraceFile& operator=(const TraceFile&) = delete;
 
-  /// Slices of a track must not overlap.
+  /// Slices of a track must not overlap, other than one that lies within another.
   void slice(Track track, std::string_view name, double begin_s, double end_s, Part part);
   /// Writes all of these slices, or none if they are too large. Call it once.
   bool counters(const std::vector<Counter>& counters);

@@ -16,7 +16,7 @@ using Part = TraceFile::Part;
 
 constexpr u32 network_process = 1, cpu_process = 2, array_process = 3, dma_process = 4, dram_process = 5,
               counter_process = 6, first_pe_process = 10;
-constexpr Track cpu_track{cpu_process, 0};
+constexpr Track cpu_track{cpu_process, 0}, firmware_track{cpu_process, 1}, access_track{cpu_process, 2};
 /// DRAM accesses with a smaller gap become one slice.
 constexpr double dram_gap_s = 50e-9;
 constexpr Track kernel_track{array_process, 0}, array_power_track{array_process, 1};
@@ -46,6 +46,13 @@ void add_counters(const std::vector<std::string>& components, const PowerWindow&
   }
 }
 
+/// The name with '_' for what a string of JSON would need an escape for. A symbol of an ELF file can have any name.
+std::string without_escapes(std::string name) {
+  const auto needs_escape = [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; };
+  std::replace_if(name.begin(), name.end(), needs_escape, '_');
+  return name;
+}
+
 TraceFile::Names names_of(const Tracer::Tracks& tracks) {
   TraceFile::Names names;
   names.process(network_process, "network");
@@ -55,6 +62,10 @@ TraceFile::Names names_of(const Tracer::Tracks& tracks) {
   names.thread(detail_track, "stretches with detail");
   names.process(cpu_process, "CPU");
   names.thread(cpu_track, "core");
+  if (tracks.firmware) {
+    names.thread(firmware_track, "firmware");
+    names.thread(access_track, "registers");
+  }
   names.process(array_process, "array");
   names.thread(kernel_track, "kernels");
   names.thread(array_power_track, "power state");
@@ -175,6 +186,14 @@ void Tracer::cpu_asleep(bool asleep, double now_s) {
   file_.slice(cpu_track, cpu_asleep_ ? "wait for interrupt" : "run", cpu_since_s_, now_s, Part::detail);
   cpu_asleep_ = asleep;
   cpu_since_s_ = now_s;
+}
+
+void Tracer::firmware_function(const std::string& name, double begin_s, double end_s) {
+  file_.slice(firmware_track, without_escapes(name), begin_s, end_s, Part::detail);
+}
+
+void Tracer::register_access(const std::string& name, double begin_s, double end_s) {
+  file_.slice(access_track, name, begin_s, end_s, Part::detail);
 }
 
 void Tracer::array_power(ArrayPower power, double now_s) {

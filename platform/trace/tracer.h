@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records a run in a trace file: layers, tasks and kernels, DMA transfers, the units of each PE, states of CPU and
-// array; power, traffic and utilisation as counters.
+// Records a run in a trace file: layers, tasks and kernels, DMA transfers, the units of each PE, the firmware, states
+// of CPU and array; power, traffic and utilisation as counters.
 #pragma once
 
 #include <deque>
@@ -24,6 +24,7 @@ class Tracer : public CommandObserver {
   struct Tracks {
     std::vector<std::string> pes;
     u32 dma_channels = 0, dram_channels = 0;
+    bool firmware = false;  ///< functions and accesses of the firmware
   };
 
   /// The least `max_bytes`.
@@ -41,6 +42,10 @@ class Tracer : public CommandObserver {
   void dram_transfer(u32 channel, bool write, u64 bytes, double begin_s, double end_s);
   void cpu_asleep(bool asleep, double now_s);
   void array_power(ArrayPower power, double now_s);
+  /// A call of a function of the firmware, with all that it has called.
+  void firmware_function(const std::string& name, double begin_s, double end_s);
+  /// An access of the firmware to a register of a device.
+  void register_access(const std::string& name, double begin_s, double end_s);
 
   /// Ends open slices (transfers and a kernel in flight as "not finished"), adds the counters, closes the file.
   /// @throws std::runtime_error  the file could not be written

@@ -55,6 +55,55 @@ class Profile(unittest.TestCase):
         stacks = [stack for stack, _ in folded]
         self.assertTrue(any(re.search(r"(^|;)main;(.*;)?network_run", stack) for stack in stacks), stacks[:20])
 
+    def test_the_trace(self):
+        """Functions nest in the trace, accesses have the names of registers, and nothing moves."""
+        for fidelity in ("cycle", "fast"):
+            self.vp("run", "encoder_128x64", "--out", "both", "--profile", "--trace", "--fidelity", fidelity)
+            self.vp("run", "encoder_128x64", "--out", "plain", "--trace", "--quiet", "--fidelity", fidelity)
+            runs = {name: json.loads((self.path / name / "summary.json").read_text()) for name in ("both", "plain")}
+            self.assertEqual(runs["both"]["cycles"], runs["plain"]["cycles"])
+            self.assertEqual(runs["both"]["energy_j"], runs["plain"]["energy_j"])
+            self.assertEqual(runs["both"]["trace_events_dropped"], 0)
+            tracks = {}
+            for name in runs:
+                events = json.loads((self.path / name / "trace.json").read_text())["traceEvents"]
+                threads = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+                tracks[name] = collections.defaultdict(list)
+                for event in events:
+                    if event["ph"] == "X":
+                        begin = round(1000 * event["ts"])
+                        tracks[name][threads[event["pid"], event["tid"]]].append(
+                            (begin, begin + round(1000 * event["dur"]), event["name"]))
+            self.assertFalse({"firmware", "registers"} & set(tracks["plain"]))
+            functions, accesses = tracks["both"]["firmware"], tracks["both"]["registers"]
+            # The order in the file is that in which a stack holds them.
+            stack, parents = [], collections.Counter()
+            for begin, end, name in functions:
+                while stack and stack[-1][1] <= begin:
+                    stack.pop()
+                if stack:
+                    self.assertLessEqual(end, stack[-1][1], (name, stack))
+                    parents[stack[-1][2], name] += 1
+                stack.append((begin, end, name))
+            names = collections.Counter(name for _, _, name in functions)
+            self.assertEqual(names["main"], 1)
+            self.assertTrue(any(inner == "network_run" for _, inner in parents), parents)
+            # Each call of the profile is a slice, up to the end of the run.
+            calls = {row["name"]: row["calls"] for row in json.loads((self.path / "both" / "profile.json").read_text())["functions"]}
+            for name in ("main", "network_run", "sequencer_doorbell"):
+                self.assertEqual(names[name], calls[name], name)
+            main = next(slice for slice in functions if slice[2] == "main")
+            # The doorbells: as many as commands, each within the function that rings it.
+            bells = [access for access in accesses if access[2] == "write sequencer.TAIL"]
+            rings = [function for function in functions if function[2] == "sequencer_doorbell"]
+            self.assertEqual(len(bells), len(rings))
+            for (begin, end, _), (enter, leave, _) in zip(bells, rings):
+                self.assertTrue(enter <= begin < end <= leave, (begin, end, enter, leave))
+                self.assertTrue(main[0] < begin < main[1])
+            self.assertTrue(all(a[1] <= b[0] for a, b in zip(accesses, accesses[1:])))
+            shutil.rmtree(self.path / "both")
+            shutil.rmtree(self.path / "plain")
+
     def test_sums_of_a_bare_program(self):
         """Instructions and cycles are those that the run reports; nothing moves."""
         program = FIRMWARE / "examples" / "dma_copy.elf"

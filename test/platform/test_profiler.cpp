@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "platform/profile/coverage.h"
+#include "platform/profile/firmware_slices.h"
 #include "platform/profile/profile_report.h"
 #include "platform/profile/profiler.h"
 #include "platform/support/seal.h"
@@ -83,6 +84,61 @@ TEST_CASE("profiler: calls and returns, of four bytes and of two", "[profile]") 
     if (row.name == "g") CHECK(row.calls == 2);
     if (row.name == "f") CHECK(row.with_callees.busy == 50);
   }
+}
+
+TEST_CASE("profiler: an observer hears what was left and entered, with traps and calls in the last place",
+          "[profile]") {
+  Cpu cpu;
+  std::string heard;
+  cpu.profiler.observe({[&] { heard += ")"; }, [&](const std::string& name) { heard += name + "("; }});
+  cpu.code[0x2000] = ret;
+  cpu.step(0x1000, jal_ra);
+  cpu.step(0x2000, ret);
+  cpu.step(0x1004, jal_ra);
+  cpu.step(0x2000, ret);  // the same function twice
+  cpu.step(0x1008, jal_ra);
+  CHECK(heard == "main(f()f()");
+  cpu.trap(0x2000);  // at the first instruction of a function: two are entered at once
+  cpu.step(0x9000, branch);
+  cpu.step(0x9008, mret);
+  cpu.step(0x2000, j);
+  cpu.step(0x3000, ret);
+  CHECK(heard == "main(f()f()f(handler())g(");
+  cpu.step(0x100c);
+  CHECK(heard == "main(f()f()f(handler())g()");
+}
+
+TEST_CASE("slices of firmware: functions nest, and accesses to devices have times", "[profile]") {
+  // Loads and stores of 4 bytes by register 10: its value is the address.
+  constexpr u32 load = 0x00052583, store = 0x00b52023;
+  u64 now = 0, address = 0;
+  u32 instruction = addi;
+  std::string told;
+  const auto sink = [&](const std::string& name, double begin_s, double end_s) {
+    told += fmt::format("{} {:.0f}-{:.0f};", name, begin_s, end_s);
+  };
+  const auto name = [](u64 at, bool write) -> std::string { return at != 0x10 ? "" : write ? "uart.THR" : "uart.RBR"; };
+  FirmwareSlices slices({[&] { return now; }, 10, 1, [&](u64) { return instruction; },
+                         [&](unsigned index) { return index == 10 ? address : 0; }, [](unsigned) { return u64{0}; }},
+                        name, {sink, sink});
+  const auto step = [&](u32 code, u64 of_time) {
+    instruction = code;
+    slices.step(0x1000);
+    now += of_time;
+  };
+  step(addi, 0);
+  slices.enter("main");
+  step(addi, 20);  // within a run of the engine, and its end
+  address = 0x10;
+  step(store, 55);
+  slices.enter("f");
+  step(load, 30);
+  address = 0x20;
+  step(load, 10);
+  slices.leave();
+  step(addi, 10);
+  slices.finish();
+  CHECK(told == "write uart.THR 20-75;read uart.RBR 75-105;f 20-105;main 0-125;");
 }
 
 TEST_CASE("profiler: jumps stay, branches stay, jumps into functions replace their caller", "[profile]") {
