@@ -59,6 +59,7 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   [[nodiscard]] u64 issue_slots(Unit unit) const override { return account_.issue_slots(unit); }
   [[nodiscard]] const std::string& error() const override { return error_; }
   [[nodiscard]] std::string pending() const override { return graph_.pending(name()); }
+  [[nodiscard]] std::vector<u32> pending_segments() const override { return graph_.pending_segments(); }
 
  private:
   /// How a firing ends.

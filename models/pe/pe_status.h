@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "models/base/statistics.h"
 #include "models/isa/instruction.h"
@@ -19,6 +20,8 @@ class PeStatus {
   [[nodiscard]] virtual const std::string& error() const = 0;
   /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
   [[nodiscard]] virtual std::string pending() const = 0;
+  /// The segments that pending() has lines about, in their order; empty also where the lines are not about segments.
+  [[nodiscard]] virtual std::vector<u32> pending_segments() const = 0;
 };
 
 }  // namespace bvp

@@ -123,8 +123,11 @@ Monitor::Monitor(Soc& soc) : soc_(soc) {
                              [this](const Words& words) { return statistics(words); }};
   commands_["outstanding"] = {"outstanding", "commands and semaphores of the sequencer",
                               [this](const Words&) { return describe_outstanding(soc_); }};
-  commands_["pe"] = {"pe ROW COLUMN", "what a PE waits for", [this](const Words& words) { return pe(words); }};
+  commands_["pe"] = {"pe ROW COLUMN", "what a PE waits for, and what it runs",
+                     [this](const Words& words) { return pe(words); }};
   commands_["kernel"] = {"kernel", "disassembly of the kernel that runs", [this](const Words&) { return kernel(); }};
+  commands_["commands"] = {"commands", "the same as outstanding",
+                           [this](const Words&) { return describe_outstanding(soc_); }};
   commands_["waiting"] = {"waiting", "who waits for what", [this](const Words&) { return describe_waiting(soc_); }};
 }
 
@@ -161,7 +164,25 @@ std::string Monitor::statistics(const Words& arguments) {
   return text.empty() ? fmt::format("no counter's name begins with {}\n", prefix) : text;
 }
 
-std::string Monitor::pe(const Words& arguments) const {
+std::string Monitor::instructions(const std::vector<u32>& segments, const std::optional<Running>& found) {
+  std::string text;
+  if (!found || !found->kernel) return text;
+  const Kernel& kernel = *found->kernel;
+  for (const u32 number : segments) {
+    if (number >= kernel.segments.size()) continue;
+    const Segment& segment = kernel.segments[number];
+    text += fmt::format("segment {} runs", number);
+    for (unsigned i = 0; i < segment.instruction_count; ++i) {
+      const std::size_t at = std::size_t{segment.first_instruction} + i;
+      const auto instruction = at < kernel.code.size() ? Instruction::decode(kernel.code[at]) : std::nullopt;
+      text += fmt::format("{} {}", i == 0 ? ":" : ";", instruction ? instruction->disassemble() : "?");
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string Monitor::pe(const Words& arguments) {
   const auto row = arguments.size() == 2 ? number_of(arguments[0]) : std::nullopt;
   const auto column = arguments.size() == 2 ? number_of(arguments[1]) : std::nullopt;
   if (!row || !column || *row >= soc_.shape().rows || *column >= soc_.shape().columns) {
@@ -176,26 +197,40 @@ std::string Monitor::pe(const Words& arguments) const {
   const std::string pending = pe.pending();
   text += pending.empty() ? "no kernel runs\n" : pending;
   if (text.back() != '\n') text += '\n';
+  text += instructions(pe.pending_segments(), running());
   for (std::size_t unit = 0; unit < unit_count; ++unit) {
     text += fmt::format("{}: {} issue slots used\n", unit_names[unit], pe.issue_slots(static_cast<Unit>(unit)));
   }
   return text;
 }
 
-std::string Monitor::kernel() {
+std::optional<Monitor::Running> Monitor::running() {
   for (const auto& entry : soc_.sequencer.outstanding()) {
     const bool launch = static_cast<CommandOpcode>(entry.command.opcode) == CommandOpcode::launch;
     if (!launch || entry.stage != Sequencer::Outstanding::Stage::running) continue;
     std::vector<u8> image(std::min(entry.command.image_bytes, largest_image));
-    if (!soc_.read_memory(entry.command.image, image.data(), image.size())) break;
-    try {
-      return fmt::format("image at {:#x}, {} bytes\n{}", entry.command.image, image.size(),
-                         Kernel::decode(image.data(), image.size()).disassemble());
-    } catch (const KernelError& error) {
-      return fmt::format("the memory at {:#x} has no kernel any more: {}\n", entry.command.image, error.what());
+    Running found{entry.command.image, static_cast<u32>(image.size()), {}, {}};
+    if (!soc_.read_memory(entry.command.image, image.data(), image.size())) {
+      found.why = "nothing is there";
+      return found;
     }
+    try {
+      found.kernel = Kernel::decode(image.data(), image.size());
+    } catch (const KernelError& error) {
+      found.why = error.what();
+    }
+    return found;
   }
-  return "no kernel runs\n";
+  return std::nullopt;
+}
+
+std::string Monitor::kernel() {
+  const std::optional<Running> found = running();
+  if (!found) return "no kernel runs\n";
+  if (!found->kernel) {
+    return fmt::format("the memory at {:#x} has no kernel any more: {}\n", found->address, found->why);
+  }
+  return fmt::format("image at {:#x}, {} bytes\n{}", found->address, found->bytes, found->kernel->disassemble());
 }
 
 }  // namespace bvp

@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "models/isa/kernel.h"
 #include "platform/soc/soc.h"
 
 namespace bvp {
@@ -28,8 +30,19 @@ class Monitor {
   [[nodiscard]] std::string help() const;
   [[nodiscard]] std::string time() const;
   [[nodiscard]] std::string statistics(const Words& arguments);
-  [[nodiscard]] std::string pe(const Words& arguments) const;
+  [[nodiscard]] std::string pe(const Words& arguments);
   [[nodiscard]] std::string kernel();
+  /// The kernel that runs, as it is in memory.
+  struct Running {
+    u64 address = 0;
+    u32 bytes = 0;
+    std::optional<Kernel> kernel;  ///< nullopt: the memory has none any more
+    std::string why;               ///< and why
+  };
+  /// The instructions of these segments of the kernel, a line each.
+  [[nodiscard]] static std::string instructions(const std::vector<u32>& segments, const std::optional<Running>& found);
+  /// nullopt: no kernel runs.
+  [[nodiscard]] std::optional<Running> running();
 
   Soc& soc_;
   std::map<std::string, Command> commands_;

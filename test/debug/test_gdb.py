@@ -154,6 +154,40 @@ class SameFigures(unittest.TestCase):
                     self.assertGreater(self.go_to_the_end(gdb), 3)
                 self.check("network", act, fidelity)
 
+    def test_what_runs(self):
+        """A breakpoint while a kernel runs: who has which command, what a PE does, the kernel."""
+        for fidelity in ("cycle", "fast"):
+            def act(gdb, fidelity=fidelity):
+                at = symbols("network")["sequencer_doorbell"]
+                gdb.ask(f"Z1,{at:x},2")
+                for _ in range(100):
+                    self.assertTrue(gdb.ask("vCont;c").startswith("T05"))
+                    runs = re.search(r"^array, tag 0x\w+: running", gdb.monitor("commands"), re.MULTILINE)
+                    if runs and (fidelity == "fast" or "segment" in gdb.monitor("pe 1 2")):
+                        break
+                else:
+                    self.fail("no kernel runs at any doorbell")
+                commands = gdb.monitor("commands")
+                self.assertEqual(commands, gdb.monitor("outstanding"))
+                self.assertIn("tokens of semaphores:", commands)
+                kernel = gdb.monitor("kernel")
+                self.assertRegex(kernel, r"^image at 0x8\w+, \d+ bytes\nkernel for 32 lanes, 4 x 4 PEs: \d+ instructions")
+                pe = gdb.monitor("pe 1 2")
+                self.assertRegex(pe, r"cal: \d+ issue slots used")
+                waiting = [int(number) for number in re.findall(r"^\S+: segment (\d+) ", pe, re.MULTILINE)]
+                running = re.findall(r"^segment (\d+) runs: (.*)$", pe, re.MULTILINE)
+                self.assertEqual([int(number) for number, _ in running], waiting)
+                if fidelity == "cycle":
+                    self.assertNotEqual(waiting, [])
+                for number, code in running:
+                    body = re.search(rf"^segment {number} .*\n((?:  .*\n)+)", kernel, re.MULTILINE)[1]
+                    listed = [line.strip() for line in body.splitlines() if not line.startswith("  stream")]
+                    self.assertEqual(code.split("; "), listed)
+                gdb.ask(f"z1,{at:x},2")
+                self.go_to_the_end(gdb, 0)
+            with self.subTest(fidelity):
+                self.check("network", act, fidelity)
+
     def test_watchpoints(self):
         def act(gdb):
             destination = 0x80000000 + 0x100000 + 8192
@@ -191,7 +225,7 @@ class Conversation(unittest.TestCase):
         time.sleep(0.3)
         self.assertEqual(gdb.monitor("time"), time_before)
         self.assertIn("cycle 0", time_before)
-        for command in ("help", "statistics cpu.", "outstanding", "pe 0 0", "pe 9 9", "kernel", "waiting", "what", ""):
+        for command in ("help", "statistics cpu.", "outstanding", "commands", "pe 0 0", "pe 9 9", "kernel", "waiting", "what", ""):
             self.assertTrue(gdb.monitor(command).endswith("\n"), command)
         self.assertIn("cpu.instruction 0 instructions", gdb.monitor("statistics cpu."))
         gdb.send("k")

@@ -54,6 +54,9 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
   [[nodiscard]] u64 issue_slots(Unit unit) const override { return account_.sum().issue_slots(unit); }
   [[nodiscard]] const std::string& error() const override { return error_; }
   [[nodiscard]] std::string pending() const override;
+  [[nodiscard]] std::vector<u32> pending_segments() const override {
+    return replay_ ? std::vector<u32>{} : graph_.pending_segments();
+  }
 
   SC_HAS_PROCESS(LockstepArray);
 

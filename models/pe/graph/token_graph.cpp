@@ -272,11 +272,18 @@ TokenGraph::LastServed TokenGraph::last_served() const {
   return served;
 }
 
+std::vector<u32> TokenGraph::pending_segments() const {
+  std::vector<u32> pending;
+  for (u32 i = 0; i < state_.size(); ++i) {
+    if (state_[i].launch - first_launch_ < launches_.size()) pending.push_back(i);
+  }
+  return pending;
+}
+
 std::string TokenGraph::pending(const std::string& name) const {
   std::string text;
-  for (u32 i = 0; i < state_.size(); ++i) {
+  for (const u32 i : pending_segments()) {
     const SegmentState& state = state_[i];
-    if (state.launch - first_launch_ >= launches_.size()) continue;
     const SegmentProgram& program = program_->segments[i];
     text +=
         fmt::format("{}: segment {} ({}, tag {}) at iteration {}:", name, i,

@@ -90,6 +90,8 @@ class TokenGraph {
   /// What the segments that have firings left are waiting for, a line each; empty if no launch is under way.
   /// @param name  of the PE
   [[nodiscard]] std::string pending(const std::string& name) const;
+  /// The segments that have firings left.
+  [[nodiscard]] std::vector<u32> pending_segments() const;
 
  private:
   struct SegmentState {
