@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "models/peripherals/access_windows.h"
 #include "platform/soc/memory_map.h"
@@ -10,17 +11,13 @@
 namespace bvp {
 namespace {
 
-/// Addresses [first, end).
-struct Area {
-  u64 first = 0, end = 0;
-};
-using Areas = std::vector<Area>;
+using Areas = MemoryUse::Areas;
 
 /// Joins areas that touch or overlap, and then those that are nearest to each other, until there are at most `most`.
 void join(Areas& areas, std::size_t most) {
-  std::sort(areas.begin(), areas.end(), [](const Area& a, const Area& b) { return a.first < b.first; });
+  std::sort(areas.begin(), areas.end(), [](const MemoryArea& a, const MemoryArea& b) { return a.first < b.first; });
   Areas joined;
-  for (const Area& area : areas) {
+  for (const MemoryArea& area : areas) {
     if (!joined.empty() && area.first <= joined.back().end) {
       joined.back().end = std::max(joined.back().end, area.end);
     } else {
@@ -68,15 +65,17 @@ class Reach {
       area_.end += static_cast<u64>(reach);
     }
   }
-  [[nodiscard]] const Area& area() const { return area_; }
+  [[nodiscard]] const MemoryArea& area() const { return area_; }
 
  private:
-  Area area_;
+  MemoryArea area_;
 };
 
 /// What the network's commands reach in the DRAM.
 struct Needs {
+  u64 half_bytes = 0;
   Areas images, reads, writes;
+  Areas loads;             // of the scratchpad, in both halves
   u64 scratchpad_end = 0;  // bus address
   u64 candidates = 0;      // of the last choosing gather that has scores of its own
 
@@ -109,12 +108,16 @@ struct Needs {
     if (in_dram(descriptor.destination)) {
       writes.push_back(destination.area());
     } else {
+      loads.push_back(destination.area());
+      if ((step.half_mask & 2) != 0) {
+        loads.push_back({destination.area().first + half_bytes, destination.area().end + half_bytes});
+      }
       scratchpad_end = std::max(scratchpad_end, destination.area().end);
     }
   }
 };
 
-MemoryWindow window(const Area& area, bool read, bool write, u32 sources) {
+MemoryWindow window(const MemoryArea& area, bool read, bool write, u32 sources) {
   MemoryWindow window{};
   window.base = area.first;
   window.size = area.end - area.first;
@@ -129,6 +132,7 @@ namespace {
 Needs needs_of(const CompiledNetwork& compiled, const NetworkHeader& header) {
   const std::vector<Step> steps = read_records<Step>(compiled, header.steps, header.step_count);
   Needs needs;
+  needs.half_bytes = header.half_bytes;
   for (const Task& task : read_records<Task>(compiled, header.tasks, header.task_count)) {
     const u32 inputs = task.first_step + task.weight_steps, launches = inputs + task.input_steps;
     const u32 end = launches + task.compute_steps + task.output_steps;
@@ -149,6 +153,22 @@ u64 scratchpad_reach(const CompiledNetwork& compiled, u64 scratchpad_bytes) {
   return std::min(scratchpad_bytes, end - memory_map::scratchpad_base + header.half_bytes);
 }
 
+MemoryUse memory_use(const CompiledNetwork& compiled) {
+  const NetworkHeader header = header_of(compiled);
+  Needs needs = needs_of(compiled, header);
+  MemoryUse use;
+  use.images = std::move(needs.images);
+  use.tensors = std::move(needs.reads);
+  use.scratchpad = std::move(needs.loads);
+  use.ring = {{header.ring, header.ring + u64{header.ring_entries} * sizeof(Command)}};
+  use.tables = {{compiled.descriptor, compiled.descriptor + sizeof(NetworkHeader)},
+                {header.tasks, header.tasks + u64{header.task_count} * sizeof(Task)},
+                {header.steps, header.steps + u64{header.step_count} * sizeof(Step)}};
+  // What several commands read is one area.
+  for (Areas* areas : {&use.images, &use.tensors, &use.scratchpad}) join(*areas, areas->size());
+  return use;
+}
+
 std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes) {
   const NetworkHeader header = header_of(compiled);
   Needs needs = needs_of(compiled, header);
@@ -162,13 +182,13 @@ std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratc
   const auto source = [](u32 unit) { return u32{1} << unit; };
   const u32 sequencer = source(0), pes = source(unit_index_array);
   const u32 in = source(unit_index_dma), out = source(unit_index_dma + header.output_channel);
-  const Area ring{header.ring, header.ring + u64{header.ring_entries} * sizeof(Command)};
-  const Area scratchpad{memory_map::scratchpad_base, memory_map::scratchpad_base + scratchpad_bytes};
+  const MemoryArea ring{header.ring, header.ring + u64{header.ring_entries} * sizeof(Command)};
+  const MemoryArea scratchpad{memory_map::scratchpad_base, memory_map::scratchpad_base + scratchpad_bytes};
   std::vector<MemoryWindow> windows{window(ring, true, false, sequencer), window(scratchpad, true, true, pes),
                                     window(scratchpad, false, true, in), window(scratchpad, true, false, out)};
-  for (const Area& area : needs.images) windows.push_back(window(area, true, false, sequencer));
-  for (const Area& area : needs.reads) windows.push_back(window(area, true, false, in));
-  for (const Area& area : needs.writes) windows.push_back(window(area, false, true, out));
+  for (const MemoryArea& area : needs.images) windows.push_back(window(area, true, false, sequencer));
+  for (const MemoryArea& area : needs.reads) windows.push_back(window(area, true, false, in));
+  for (const MemoryArea& area : needs.writes) windows.push_back(window(area, false, true, out));
   return windows;
 }
 
@@ -182,6 +202,7 @@ void add_run_options(const Scenario& scenario, CompiledNetwork& compiled) {
   std::vector<MemoryWindow> windows;
   if (run.protection) windows = windows_of(compiled, scenario.soc.scratchpad.size_bytes.as<u64>());
   options.window_count = static_cast<u32>(windows.size());
+  options.command_checks = run.protection ? 1 : 0;
   const bool any = options.launch_limit != 0 || options.dma_limit != 0 || options.wait_limit_us != 0 ||
                    options.retries != 0 || !windows.empty();
   if (!any) return;
@@ -202,6 +223,10 @@ void add_run_options(const Scenario& scenario, CompiledNetwork& compiled) {
   for (MemoryBlob& contents : compiled.blobs) {
     if (contents.address != compiled.descriptor) continue;
     std::memcpy(contents.bytes.data() + offsetof(NetworkHeader, options), &offset, sizeof offset);
+    if (options.command_checks == 0) continue;
+    // The firmware's runtime of this version can put check words into commands.
+    constexpr u32 version = network_version + 2;
+    std::memcpy(contents.bytes.data() + offsetof(NetworkHeader, version), &version, sizeof version);
   }
   compiled.blobs.push_back(std::move(blob));
 }

@@ -18,6 +18,19 @@ namespace bvp {
 /// How many bytes of the scratchpad, from its beginning, the network's transfers reach.
 [[nodiscard]] u64 scratchpad_reach(const CompiledNetwork& compiled, u64 scratchpad_bytes);
 
+/// Addresses on the bus, from `first` to before `end`.
+struct MemoryArea {
+  u64 first = 0, end = 0;
+};
+
+/// What is read while the network runs, by the accelerator or the CPU, as it lies in the memories.
+struct MemoryUse {
+  using Areas = std::vector<MemoryArea>;
+  Areas images, tensors, ring, tables;  ///< in the DRAM
+  Areas scratchpad;                     ///< what transfers bring there
+};
+[[nodiscard]] MemoryUse memory_use(const CompiledNetwork& compiled);
+
 /// Adds the options that the scenario asks for to the memory contents, and the header refers to them. Without any
 /// nothing changes. @throws InputError  the DRAM is full
 void add_run_options(const Scenario& scenario, CompiledNetwork& compiled);

@@ -11,6 +11,7 @@ import unittest
 EXECUTABLE = os.environ["BUTTERFLY_VP"]
 PROGRAMS = pathlib.Path(os.environ["BVP_PROGRAMS_DIR"])
 FIDELITIES = ("cycle", "fast")
+DRAM = 0x80000000
 
 
 class Faults(unittest.TestCase):
@@ -47,30 +48,40 @@ class Faults(unittest.TestCase):
                     guarded, _ = self.run_with("run.protection=true", fidelity=fidelity, scenario=scenario)
                     self.assertEqual(guarded["reliability"]["protection_violations"], 0)
                     self.assertTrue(guarded["verification"]["bit_exact"])
-                    # The windows are written before the first command; nothing else takes time.
-                    self.assertLess(guarded["cycles"], free["cycles"] + 8000)
+                    # The windows are written before the first command, and each command has a check word.
+                    statistics = json.loads((self.path / f"run{self.runs}" / "statistics.json").read_text())
+                    commands = statistics["sequencer"]["command"]
+                    self.assertGreater(commands, 10)
+                    self.assertLess(guarded["cycles"], free["cycles"] + 8000 + 60 * commands)
 
     def test_a_corrupt_transfer_does_not_leave_the_windows(self):
-        # Bits of commands: some make a transfer go elsewhere.
-        elsewhere = 0
-        for bit in range(48 * 8 + 20, 48 * 8 + 160, 12):
-            fault = f"faults=[{{kind: corrupt_command, nth: 3, bit: {bit}}}]"
-            # One that stays within the windows may change results.
-            summary, printed = self.run_with(fault, "run.protection=true", "run.retries=1", "run.wait_limit_us=2000",
-                                             expect=None)
-            self.assertEqual(summary["reliability"]["fault_hits"], 1)
-            if summary["reliability"]["protection_violations"]:
-                elsewhere += 1
+        """Bits of addresses in the table of the network's steps, from which the runtime makes commands that are whole."""
+        self.call("compile", "encoder_128x64", "--out", "compiled")
+        manifest = json.loads((self.path / "compiled" / "manifest.json").read_text())
+        memory = {part["address"]: (self.path / "compiled" / part["file"]).read_bytes() for part in manifest["memory"]}
+        first, tables = next((begin, data) for begin, data in memory.items()
+                             if begin <= manifest["descriptor"] < begin + len(data))
+        header = tables[manifest["descriptor"] - first:]
+        steps, step_bytes, registers = int.from_bytes(header[32:40], "little"), 192, 48
+        for step, byte in ((0, 3), (1, 3), (1, 11)):  # of the source or the destination: 16 MB or more away
+            address = steps + step * step_bytes + registers + byte - DRAM
+            fault = f"faults=[{{kind: dram_bit_flip, address: {address}, bit: 2}}]"
+            for fidelity in FIDELITIES:
+                summary, printed = self.run_with(fault, "run.protection=true", "run.retries=1", "run.wait_limit_us=2000",
+                                                 expect=1, fidelity=fidelity)
+                # The bit has turned over for good, so that the second try ends as the first one does.
+                self.assertEqual(summary["firmware_exit_code"], 4)
+                self.assertGreaterEqual(summary["reliability"]["protection_violations"], 2)
                 self.assertIn("protection: source", printed)
                 self.assertIn("command: task", printed)
-                self.assertTrue(summary["verification"]["bit_exact"])
-        self.assertGreater(elsewhere, 0)
+                coded, _ = self.run_with(fault, "soc.dram.ecc=secded", "run.protection=true", fidelity=fidelity)
+                self.assertTrue(coded["verification"]["bit_exact"])
 
     def test_each_kind_is_met_and_overcome(self):
         guarded = ("soc.dram.ecc=secded", "soc.scratchpad.ecc=secded", "run.protection=true", "run.launch_limit=200000",
                    "run.dma_limit=200000", "run.wait_limit_us=1000", "run.retries=2")
         kinds = {"bus_error": "unit: 2, nth: 20", "dma_error": "nth: 2", "lost_completion": "nth: 2", "stuck_pe": "unit: 3",
-                 "corrupt_image": "bit: 3", "interrupt_dropped": "", "interrupt_late": "delay_s: 1e-5",
+                 "corrupt_image": "bit: 3", "corrupt_command": "nth: 3, bit: 500", "interrupt_dropped": "", "interrupt_late": "delay_s: 1e-5",
                  "interrupt_spurious": "time_s: 5e-6", "slow_dram": "count: 20"}
         for kind, keys in kinds.items():
             for fidelity in FIDELITIES:
@@ -79,7 +90,7 @@ class Faults(unittest.TestCase):
                                                      fidelity=fidelity)
                     self.assertGreater(summary["reliability"]["fault_hits"], 0)
                     self.assertTrue(summary["verification"]["bit_exact"])
-                    if kind in ("bus_error", "dma_error", "lost_completion", "stuck_pe"):
+                    if kind in ("bus_error", "dma_error", "lost_completion", "stuck_pe", "corrupt_image", "corrupt_command"):
                         self.assertGreater(summary["reliability"]["sequencer_errors"], 0)
                         self.assertIn("recovered: the network is run again", printed)
                         self.assertIn("command: task", printed)
@@ -142,6 +153,42 @@ class Faults(unittest.TestCase):
         printed = self.call("campaign", "encoder_128x64", "--set", "verify.enabled=false", expect=2)
         self.assertIn("not checked bit by bit", printed)
         self.assertIn("bus_error", self.call("campaign", "encoder_128x64", "--kind", "earthquake", expect=2))
+
+    def test_guards_leave_no_silent_fault(self):
+        """Of bits that turn over, in the memories and on the way, in places that are read."""
+        kinds = ("dram_bit_flip", "scratchpad_bit_flip", "corrupt_image", "corrupt_command")
+        self.call("campaign", "encoder_128x64", "--faults", 160, "--seed", 5, "--jobs", 2, "--out", "campaign", "--fidelity",
+                  "fast", *(word for kind in kinds for word in ("--kind", kind)))
+        arms = json.loads((self.path / "campaign" / "campaign.json").read_text())["arms"]
+        guarded, free = arms["fast, guarded"], arms["fast, unguarded"]
+        for effect in ("silent", "hang", "broken"):
+            self.assertEqual(guarded["total"][effect], 0, guarded)
+        self.assertGreater(free["total"]["silent"], 0)
+        for kind in ("dram_bit_flip", "scratchpad_bit_flip"):
+            self.assertGreater(guarded["kinds"][kind]["corrected"], 0, kind)
+            self.assertGreater(free["kinds"][kind]["silent"], 0, kind)
+        for kind in ("corrupt_image", "corrupt_command"):
+            self.assertGreater(guarded["kinds"][kind]["recovered"], 0, kind)
+            self.assertEqual(guarded["kinds"][kind]["masked"], 0, kind)
+
+    def test_what_changes_on_its_way_is_refused(self):
+        """An image always, a command with protection, also where nothing else would find it."""
+        resident_words = 60 * 8  # of the header: nobody but the check sum looks at it
+        for fidelity in FIDELITIES:
+            summary, printed = self.run_with(f"faults=[{{kind: corrupt_image, bit: {resident_words}}}]", "run.retries=1",
+                                             fidelity=fidelity)
+            self.assertIn("error 24: the check sum of a kernel image is wrong", printed)
+            self.assertRegex(printed, r"address 0x0*8\w+")
+            self.assertIn("recovered: the network is run again", printed)
+            self.assertTrue(summary["verification"]["bit_exact"])
+            # Without a retry it is an error, and not a wrong result.
+            summary, _ = self.run_with(f"faults=[{{kind: corrupt_image, bit: {resident_words}}}]", fidelity=fidelity, expect=1)
+            self.assertEqual(summary["firmware_exit_code"], 4)
+            for bit in (8 * 4, 8 * 8 + 3, 8 * 48, 48 * 8 + 32, 8 * 112):  # a semaphore, the tag, an address, the check word
+                fault = f"faults=[{{kind: corrupt_command, nth: 5, bit: {bit}}}]"
+                summary, printed = self.run_with(fault, "run.protection=true", "run.retries=1", fidelity=fidelity)
+                self.assertIn("error 25: the check word of a command is wrong", printed)
+                self.assertTrue(summary["verification"]["bit_exact"])
 
     @unittest.skipUnless(os.environ.get("BVP_NIGHTLY"), "takes minutes")
     def test_many_random_commands_with_protection(self):
