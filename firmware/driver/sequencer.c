@@ -179,9 +179,24 @@ bool sequencer_recover(struct sequencer* seq) {
     if (cycle_count() - begin > recovery_cycles) return false;
   }
   const uint32_t wait_limit_us = seq->wait_limit_us;
+  const bool checks_commands = seq->checks_commands;
   const bool ready = sequencer_init(seq, seq->ring, seq->entries);
   seq->wait_limit_us = wait_limit_us;
+  seq->checks_commands = checks_commands;
   return ready;
+}
+
+/* Two words of a command, whatever fields they are of. */
+typedef uint64_t __attribute__((may_alias)) word_pair;
+
+void sequencer_seal(struct bvp_command* command) {
+  command->flags |= BVP_COMMAND_FLAG_CHECKED;
+  command->check = 0;
+  const word_pair* pairs = (const word_pair*)command;
+  uint64_t sum = 0;
+#pragma GCC unroll 16
+  for (uint32_t i = 0; i < sizeof *command / sizeof *pairs; ++i) sum ^= pairs[i];
+  command->check = (uint32_t)(sum ^ sum >> 32);
 }
 
 void sequencer_command_clear(struct bvp_command* command, uint8_t opcode, uint32_t tag) {

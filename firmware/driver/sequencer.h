@@ -51,6 +51,7 @@ struct sequencer {
   volatile uint32_t error; /* error code, 0: none */
   uint32_t wait_limit_us;  /* of each wait; 0: none */
   volatile bool timer_rang;
+  bool checks_commands; /* by network_run: sequencer_seal for each command */
   struct sequencer_unit units[BVP_UNIT_INDEX_COUNT];
 };
 
@@ -174,6 +175,11 @@ static inline bool sequencer_count_reaches(uint32_t completed, sequencer_ticket 
 static inline bool sequencer_reached(const struct sequencer* seq, sequencer_ticket ticket) {
   return sequencer_count_reaches(seq->units[sequencer_ticket_unit(ticket)].completed, ticket);
 }
+
+/* Gives a command a check word, by which the sequencer finds any burst of up to 32 bits that have turned over on the
+ * way to it. Call it when nothing of the command changes any more: behind sequencer_push, which may set its interrupt
+ * flag, and before sequencer_doorbell. */
+void sequencer_seal(struct bvp_command* command);
 
 /* A command that does nothing but carry a tag: no waits, no signal, no flags. */
 void sequencer_command_clear(struct bvp_command* command, uint8_t opcode, uint32_t tag);

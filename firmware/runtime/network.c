@@ -7,12 +7,21 @@
 
 #include "hal/csr.h"
 
-/* This file is compiled a second time, by network_choosing.c, for networks in which gathers choose. Others do not take
- * an instruction more because of them. */
+/* This file is compiled two more times: by network_choosing.c for networks in which gathers choose, and by
+ * network_checked.c for networks whose commands have check words. Others do not take an instruction more because of
+ * them. */
 #ifndef RUNTIME_CHOOSES
 #define RUNTIME_CHOOSES 0
 #endif
-#if RUNTIME_CHOOSES
+#ifndef RUNTIME_CHECKS
+#define RUNTIME_CHECKS 0
+#endif
+#if RUNTIME_CHECKS
+#define network_check network_check_checked
+#define network_run network_run_checked
+#define network_find_command network_find_command_checked
+enum { runtime_version = network_version_checked };
+#elif RUNTIME_CHOOSES
 #define network_check network_check_choosing
 #define network_run network_run_choosing
 #define network_find_command network_find_command_choosing
@@ -256,6 +265,9 @@ static void push(struct walk* walk, struct bvp_command* command, struct link lin
   command->signal = link.signal;
   if (link.interrupt) command->flags |= BVP_COMMAND_FLAG_INTERRUPT;
   walk->last_ticket = sequencer_push(walk->seq);
+#if RUNTIME_CHECKS
+  if (walk->seq->checks_commands) sequencer_seal(command);
+#endif
   sequencer_doorbell(walk->seq);
 }
 
@@ -685,6 +697,7 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
   *task = 0;
 #if !RUNTIME_CHOOSES
   if (network->version == network_version_choosing) return network_check_choosing(network, task);
+  if (network->version == network_version_checked) return network_check_checked(network, task);
 #endif
   const char* problem = check_header(network);
   for (uint32_t i = 0; problem == NULL && i < network->task_count; ++i) {
@@ -699,6 +712,7 @@ bool network_find_command(const struct bvp_network_header* network, uint32_t tag
                           struct network_command* found) {
 #if !RUNTIME_CHOOSES
   if (network->version == network_version_choosing) return network_find_command_choosing(network, tag, near, found);
+  if (network->version == network_version_checked) return network_find_command_checked(network, tag, near, found);
 #endif
   static const char* const phases[phase_count] = {"weights", "input", "launch", "output"};
   const uint32_t low_bits = 0xffff;
@@ -730,11 +744,15 @@ enum network_result network_run(const struct bvp_network_header* network, struct
                                 const struct network_observer* observer) {
   /* Too large for a stack; only one network runs at a time. Entries are written before they are read. */
   static struct pending_tasks pending __attribute__((section(".noinit")));
-#if RUNTIME_CHOOSES
+#if RUNTIME_CHECKS
   if (check_header(network) != NULL) return network_bad_descriptor;
+#elif RUNTIME_CHOOSES
+  if (check_header(network) != NULL)
+    return network->version == network_version_checked ? network_run_checked(network, seq, observer)
+                                                       : network_bad_descriptor;
 #else
   if (check_header(network) != NULL)
-    return network->version == network_version_choosing ? network_run_choosing(network, seq, observer)
+    return network->version >= network_version_choosing ? network_run_choosing(network, seq, observer)
                                                         : network_bad_descriptor;
 #endif
   struct walk walk = {

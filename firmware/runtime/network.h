@@ -72,8 +72,9 @@ enum network_semaphore {
 /* The DMA channel of weights and inputs. */
 enum { network_channel_in = 0 };
 
-/* Version of the header of a network in which gathers choose; others have BVP_NETWORK_VERSION. */
-enum { network_version_choosing = BVP_NETWORK_VERSION + 1 };
+/* Versions of the header of a network in which gathers choose, and of one whose commands have check words; others have
+ * BVP_NETWORK_VERSION. */
+enum { network_version_choosing = BVP_NETWORK_VERSION + 1, network_version_checked = BVP_NETWORK_VERSION + 2 };
 
 enum network_result {
   network_ok = 0,
@@ -118,8 +119,8 @@ void* network_stand_in_target(void);
 /* The options of the run, NULL: there are none. */
 const struct bvp_run_options* network_options(const struct bvp_network_header* network);
 
-/* Sets the limits that the run asks for, and lets the accelerator reach the memory that the network needs, and no
- * other, if the run asks for that. Call it after sequencer_init. */
+/* Sets the limits and the check words that the run asks for, and lets the accelerator reach the memory that the network
+ * needs, and no other, if the run asks for that. Call it after sequencer_init. */
 void network_prepare(const struct bvp_network_header* network, struct sequencer* seq);
 
 /* The tag of the oldest command in the ring that has not completed, by what the driver knows when network_run has
@@ -132,12 +133,17 @@ uint32_t network_awaited_tag(const struct sequencer* seq);
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer);
 
-/* The same for networks in which gathers choose. The functions above call these for them. */
+/* The same for networks of the other versions. The functions above call these for them. */
 const char* network_check_choosing(const struct bvp_network_header* network, uint32_t* task);
+const char* network_check_checked(const struct bvp_network_header* network, uint32_t* task);
 bool network_find_command_choosing(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
                                    struct network_command* found);
+bool network_find_command_checked(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
+                                  struct network_command* found);
 enum network_result network_run_choosing(const struct bvp_network_header* network, struct sequencer* seq,
                                          const struct network_observer* observer);
+enum network_result network_run_checked(const struct bvp_network_header* network, struct sequencer* seq,
+                                        const struct network_observer* observer);
 
 HAL_END_DECLARATIONS
 

@@ -25,6 +25,7 @@ void network_prepare(const struct bvp_network_header* network, struct sequencer*
   if (options == NULL) return;
   sequencer_set_limits(options->launch_limit, options->dma_limit);
   sequencer_set_wait_limit(seq, options->wait_limit_us);
+  seq->checks_commands = options->command_checks != 0;
   if (options->window_count == 0) return;
   const uint32_t source_in = UINT32_C(1) << (BVP_UNIT_INDEX_DMA + network_channel_in);
   open_window(0, (uintptr_t)network_stand_in_target(), sizeof(uint16_t),

@@ -20,8 +20,8 @@ namespace bvp {
   F(u32, code_count, 1, "instructions")                                                                  \
   F(u32, offset_segments, 1, "byte offset of the segment table")                                         \
   F(u32, segment_count, 1, "segments")                                                                   \
-  F(u32, offset_edges, 1, "byte offset of the edge table")                                               \
-  F(u32, edge_count, 1, "edges")                                                                         \
+  F(u32, offset_edges, 1, "byte offset of the edge table, which goes on to the PEs' registers")          \
+  F(u32, checksum, 1, "CRC-32 of the image as it is with 0 here (IEEE 802.3: polynomial 0x04c11db7)")    \
   F(u32, offset_pe_registers, 1, "byte offset of the PEs' own register values, 0: none")                 \
   F(u32, resident_words, 1, "64-bit words of weights that a launch with resident weights need not load; for reports")
 
@@ -32,7 +32,7 @@ static_assert(sizeof(ImageHeader) == 64);
 
 #define BVP_IMAGE_CONSTANTS(X)                    \
   X(image_magic, 0x4b505642, "ImageHeader.magic") \
-  X(image_version, 1, "ImageHeader.version")
+  X(image_version, 2, "ImageHeader.version")
 
 BVP_IMAGE_CONSTANTS(BVP_DECLARE_CONSTANT)
 

@@ -27,7 +27,9 @@ namespace bvp {
 #define BVP_COMMAND_FIELDS(F)                                                                                \
   F(u8, opcode, 1, "a CommandOpcode")                                                                        \
   F(u8, unit, 1, "DMA: the channel; otherwise 0")                                                            \
-  F(u8, flags, 1, "bit 0: raise the completion interrupt; bit 1 (launch): keep the resident weights")        \
+  F(u8, flags, 1,                                                                                            \
+    "bit 0: raise the completion interrupt; bit 1 (launch): keep the resident weights; "                     \
+    "bit 2: `check` is valid")                                                                               \
   F(u8, signal, 1, "semaphore incremented on completion, 255: none")                                         \
   F(u8, wait, 2, "semaphores that must be above 0 before the start and are decremented then, 255: none")     \
   F(u16, reserved, 1, "must be 0")                                                                           \
@@ -38,7 +40,8 @@ namespace bvp {
   F(u32, reserved3, 1, "must be 0")                                                                          \
   F(u32, counts, 4, "launch: iterations of the instance levels 0 (outermost) to 3, each at least 1")         \
   F(u32, registers, 16, "launch: the launch registers, mostly scratchpad byte offsets; DMA: the descriptor") \
-  F(u32, reserved4, 4, "must be 0")
+  F(u32, check, 1, "with flag bit 2, the XOR of all other words of the command; otherwise 0")                \
+  F(u32, reserved4, 3, "must be 0")
 
 #define BVP_STEP_FIELDS(F)                                                                      \
   F(Command, command, 1, "the command as it is issued for tile (0, 0, 0) in half 0")            \
@@ -91,7 +94,8 @@ namespace bvp {
   F(u32, wait_limit_us, 1, "microseconds that the CPU waits for a command, 0: for ever") \
   F(u32, retries, 1, "how often a network that has failed is run again")                 \
   F(u32, window_count, 1, "windows, which lie behind this record; 0: no protection")     \
-  F(u32, reserved, 3, "must be 0")
+  F(u32, command_checks, 1, "1: the firmware puts check words into its commands")        \
+  F(u32, reserved, 2, "must be 0")
 
 #define BVP_WINDOW_FIELDS(F)                                           \
   F(u64, base, 1, "first byte address that the accelerator may reach") \
@@ -159,6 +163,7 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
 #define BVP_RECORD_CONSTANTS(X)                                                                              \
   X(command_flag_interrupt, 1, "Command.flags: raise the completion interrupt")                              \
   X(command_flag_resident, 2, "Command.flags: the weights loaded by the last launch of the same image stay") \
+  X(command_flag_checked, 4, "Command.flags: the XOR of the command's 32 words is 0")                        \
   X(semaphore_none, 255, "Command.wait, Command.signal: no semaphore")                                       \
   X(semaphore_count, 32, "semaphores of the sequencer")                                                      \
   X(unit_index_sync, 0, "UNIT_COMPLETED: the element of sync commands")                                      \

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "models/abi/image_checksum.h"
 #include "models/abi/image_header.h"
 
 namespace bvp {
@@ -18,6 +19,7 @@ namespace {
 // u16 trips[trip levels]; then per stream a word of small fields and of which strides follow, i32 base, the
 // strides that are not 0. The levels (4 x {u16 register, u16 step}) and the register count lie between the
 // header and the code.
+constexpr u32 edge_bytes = 8;
 constexpr std::size_t levels_bytes = instance_levels * 4 + 4;
 /// The greatest distance of a segment's operand from the base of its stream, so that the sum of two such distances
 /// stays within 32 bits.
@@ -115,6 +117,9 @@ ImageHeader header_of(const u8* bytes, std::size_t size) {
                        header.offset_edges <= header.offset_pe_registers && header.offset_pe_registers <= size &&
                        header.offset_code >= sizeof(header) + levels_bytes;
   if (!ordered) throw KernelError("kernel image: its sections overlap or lie outside of it");
+  if ((header.offset_pe_registers - header.offset_edges) % edge_bytes != 0) {
+    throw KernelError("kernel image: its edge table is cut off");
+  }
   if (header.pe_rows == 0 || header.pe_columns == 0 || header.pe_rows > 256 || header.pe_columns > 256) {
     throw KernelError("kernel image: impossible array dimensions");
   }
@@ -346,8 +351,9 @@ std::vector<u8> Kernel::encode() const {
   header.per_pe_bytes = static_cast<u32>(registers * 4);
   header.code_count = static_cast<u32>(code.size());
   header.segment_count = static_cast<u32>(segments.size());
-  header.edge_count = static_cast<u32>(edges.size());
   header.resident_words = resident_words;
+  std::memcpy(writer.bytes.data(), &header, sizeof(header));
+  header.checksum = image_checksum(writer.bytes.data(), writer.bytes.size());
   std::memcpy(writer.bytes.data(), &header, sizeof(header));
   return std::move(writer.bytes);
 }
@@ -376,7 +382,8 @@ Kernel Kernel::decode(const u8* bytes, std::size_t size) {
   kernel.segments.reserve(std::min<std::size_t>(header.segment_count, unit_count * segments_per_unit_limit));
   for (u32 i = 0; i < header.segment_count; ++i) kernel.segments.push_back(get_segment(segments, i));
   ImageReader edges(bytes, header.offset_edges, header.offset_pe_registers);
-  for (u32 i = 0; i < header.edge_count; ++i) kernel.edges.push_back(get_edge(edges, i));
+  const u32 edge_count = (header.offset_pe_registers - header.offset_edges) / edge_bytes;
+  for (u32 i = 0; i < edge_count; ++i) kernel.edges.push_back(get_edge(edges, i));
   ImageReader values(bytes, header.offset_pe_registers, size);
   kernel.pe_registers.resize(std::size_t{kernel.pe_rows} * kernel.pe_columns);
   for (auto& pe : kernel.pe_registers) {

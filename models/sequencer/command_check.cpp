@@ -2,15 +2,32 @@
 #include "models/sequencer/command_check.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstring>
+#include <functional>
+#include <numeric>
 
 namespace bvp {
 namespace {
 
 using Fault = std::optional<CommandFault>;
 
-constexpr u8 launch_flags = command_flag_interrupt | command_flag_resident;
-constexpr u8 other_flags = command_flag_interrupt;
+constexpr u8 other_flags = command_flag_interrupt | command_flag_checked;
+constexpr u8 launch_flags = other_flags | command_flag_resident;
+
+/// A command without the flag has no check word, so that a flag that has turned over is found as well.
+Fault check_word(const Command& command) {
+  if ((command.flags & command_flag_checked) == 0) {
+    if (command.check == 0) return std::nullopt;
+    return CommandFault{SequencerError::reserved_not_zero, offsetof(Command, check)};
+  }
+  std::array<u32, sizeof(Command) / sizeof(u32)> words;
+  std::memcpy(words.data(), &command, sizeof command);
+  const u32 sum = std::accumulate(words.begin(), words.end(), u32{0}, std::bit_xor<>());
+  if (sum == 0) return std::nullopt;
+  return CommandFault{SequencerError::command_corrupt, sum};
+}
 
 Fault check_reserved(const Command& command, CommandOpcode opcode) {
   const auto not_zero = [](u64 offset) { return CommandFault{SequencerError::reserved_not_zero, offset}; };
@@ -52,6 +69,7 @@ Fault check_launch(const Command& command, u64 max_image_bytes) {
 }  // namespace
 
 Fault check_command(const Command& command, const CommandLimits& limits) {
+  if (const Fault fault = check_word(command)) return fault;
   const auto opcode = static_cast<CommandOpcode>(command.opcode);
   const bool dma = opcode == CommandOpcode::dma, launch = opcode == CommandOpcode::launch;
   if (!dma && !launch && opcode != CommandOpcode::sync) return CommandFault{SequencerError::bad_opcode, command.opcode};

@@ -18,7 +18,7 @@ bool Dispatcher::advance(Cycle now, CommandRing& ring, UnitQueues& queues) {
     if (entry->failed) {
       reports_.raise(SequencerError::fetch_failed, CommandReports::no_tag, entry->address, entry->address);
     } else {
-      current_ = Current{entry->command, now + cycles_, false};
+      current_ = Current{entry->command, entry->address, now + cycles_, false};
     }
     return true;
   }
@@ -28,7 +28,8 @@ bool Dispatcher::advance(Cycle now, CommandRing& ring, UnitQueues& queues) {
     ++statistics_.commands_decoded;
     current_->decoded = true;
     if (const std::optional<CommandFault> fault = check_command(command, limits_)) {
-      reports_.raise(fault->error, command.tag, fault->info);
+      const bool corrupt = fault->error == SequencerError::command_corrupt;
+      reports_.raise(fault->error, command.tag, fault->info, corrupt ? current_->address : 0);
       current_.reset();
       return true;
     }

@@ -36,6 +36,7 @@ class Dispatcher {
  private:
   struct Current {
     Command command{};
+    u64 address = 0;  // of the command in memory
     Cycle done = 0;
     bool decoded = false;
   };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "models/abi/image_checksum.h"
 #include "models/isa/launch.h"
 
 namespace bvp {
@@ -91,6 +92,10 @@ bool ImageLoader::fetch(const Command& command, Cycle now) {
 void ImageLoader::check(const Command& command, Cycle now) {
   if (const std::optional<CommandFault> fault = check_image(header(), command.image_bytes, array_)) {
     return reports_.raise(fault->error, command.tag, fault->info);
+  }
+  const u32 checksum = image_checksum(preparation_.image.data(), preparation_.image.size());
+  if (checksum != header().checksum) {
+    return reports_.raise(SequencerError::image_corrupt, command.tag, checksum, command.image);
   }
   const Cycle cycles = quotient_up(configuration_bytes(header()), static_cast<u64>(parameters_.config_bytes_per_cycle));
   preparation_.phases.config_cycles = cycles;

@@ -31,7 +31,9 @@ namespace bvp {
   X(ring_in_use, 20, "RING_BASE or RING_ENTRIES was written while commands are being fetched; info: the value")      \
   X(dma_timeout, 21, "a DMA transfer took longer than DMA_LIMIT and was aborted; info: the channel")                 \
   X(launch_timeout, 22, "a launch took longer than LAUNCH_LIMIT and was stopped; info: the first PE not done")       \
-  X(aborted, 23, "ABORT has stopped a command; info: its unit as in UNIT_COMPLETED")
+  X(aborted, 23, "ABORT has stopped a command; info: its unit as in UNIT_COMPLETED")                                 \
+  X(image_corrupt, 24, "the check sum of a kernel image is wrong; info: that of what has arrived")                   \
+  X(command_corrupt, 25, "the check word of a command is wrong; info: the XOR of the command's words")
 
 #define BVP_DECLARE_SEQUENCER_ERROR(name, value, description) name = value,
 enum class SequencerError : u32 { BVP_SEQUENCER_ERRORS(BVP_DECLARE_SEQUENCER_ERROR) };

@@ -4,10 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
+#include "models/abi/image_checksum.h"
 #include "models/base/machine_shape.h"
 #include "models/isa/kernel.h"
 #include "platform/assembler/assemble.h"
@@ -81,6 +83,18 @@ Kernel read_image(const std::string& bytes, Machine machine) {
   }
   kernel.check(machine.limits);
   return kernel;
+}
+
+/// @throws KernelError  a sequencer would refuse the image, some of whose bits have changed
+void check_sum(const std::string& bytes) {
+  ImageHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const u32 checksum = image_checksum(reinterpret_cast<const u8*>(bytes.data()), bytes.size());
+  if (header.checksum == checksum) return;
+  throw KernelError(
+      fmt::format("kernel image: its header has the check sum {:#010x}, expected {:#010x} for these bytes: a sequencer "
+                  "refuses it; assemble it again",
+                  header.checksum, checksum));
 }
 
 bool is_image(const fs::path& file) {
@@ -158,6 +172,7 @@ int disasm_command(const Given& given) {
           "does the same, but differs from byte {} on\n",
           given.file, differs.first - image.begin()));
     }
+    check_sum(bytes);
   } catch (const KernelError& error) {
     throw InputError(fmt::format("{}: {}", given.file, error.what()));
   }

@@ -115,7 +115,7 @@ RunParameters::RunParameters(ParameterGroup* parent)
       protection(
           this, "protection", false, {},
           "The runtime opens windows of the protection unit for what the network reads and writes, and for nothing "
-          "else.",
+          "else, and puts check words into its commands.",
           "choice of the user", Confidence::high),
       launch_limit(this, "launch_limit", 0, "cycles", {0, 4294967295.0},
                    "Cycles after which the sequencer stops a launch that has not ended; 0: never.",

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import tempfile
 import unittest
+import zlib
 
 EXECUTABLE = os.environ["BUTTERFLY_VP"]
 FIRMWARE = pathlib.Path(os.environ["BVP_FIRMWARE_DIR"])
@@ -87,10 +88,38 @@ class Kernels(unittest.TestCase):
         image = bytearray((self.path / "a.img").read_bytes())
         image += bytes(8)
         image[8:12] = struct.pack("<I", len(image))
+        self.put_checksum(image)
         (self.path / "long.img").write_bytes(image)
         done = self.vp("disasm", "long.img")
         self.assertIn("note: long.img", done.stderr)
         self.assertEqual(done.stdout, self.vp("disasm", "a.img").stdout)
+
+    def put_checksum(self, image):
+        """That of zlib, of the image with 0 in its place."""
+        image[52:56] = bytes(4)
+        image[52:56] = struct.pack("<I", zlib.crc32(image))
+
+    def test_check_sums(self):
+        self.vp("asm", KERNEL, "--output", "a.img")
+        image = bytearray((self.path / "a.img").read_bytes())
+        again = bytearray(image)
+        self.put_checksum(again)
+        self.assertEqual(image, again)
+        for at in (53, 60, len(image) - 9):  # of the check sum, of a field that is for reports, of a register of a PE
+            spoilt = bytearray(image)
+            spoilt[at] ^= 1
+            (self.path / "spoilt.img").write_bytes(spoilt)
+            done = self.vp("disasm", "spoilt.img", expect=2)
+            self.assertRegex(done.stderr, r"spoilt.img: kernel image: its header has the check sum 0x[0-9a-f]{8}, expected 0x[0-9a-f]{8} ")
+        # The compiler's are right as well.
+        self.vp("compile", "encoder_128x64", "--out", "out")
+        images = list((self.path / "out").glob("kernel_*.img"))
+        self.assertGreater(len(images), 3)
+        for file in images:
+            image = bytearray(file.read_bytes())
+            again = bytearray(image)
+            self.put_checksum(again)
+            self.assertEqual(image, again, file.name)
 
     def test_header(self):
         self.vp("asm", KERNEL, "--output", "a.img", "--header", "a.h", "--name", "mine")

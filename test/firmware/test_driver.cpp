@@ -12,6 +12,7 @@
 #include <systemc>
 #include <vector>
 
+#include "models/abi/image_checksum.h"
 #include "models/abi/image_header.h"
 #include "models/base/array_parameters.h"
 #include "models/base/clock.h"
@@ -199,7 +200,8 @@ class Bench : public sc_core::sc_module {
   u64 scratchpad = 0;
   interrupt_handler handler = nullptr;
   void* handler_context = nullptr;
-  bool interrupt_lost = false;  // the line does not reach the CPU
+  std::function<void(tlm::tlm_generic_payload&)> on_read;  // may change what has been read
+  bool interrupt_lost = false;                             // the line does not reach the CPU
   sc_core::sc_event alarm;
   sc_time alarm_time;
   bool alarm_set = false;
@@ -222,6 +224,7 @@ class Bench : public sc_core::sc_module {
     u8* data = pointer(payload.get_address());
     if (payload.is_read()) {
       std::memcpy(payload.get_data_ptr(), data, payload.get_data_length());
+      if (on_read) on_read(payload);
     } else {
       std::memcpy(data, payload.get_data_ptr(), payload.get_data_length());
     }
@@ -264,6 +267,7 @@ struct Chain {
     header.total_bytes = sizeof header;
     header.lanes = 32;
     header.pe_rows = header.pe_columns = 1;
+    header.checksum = image_checksum(reinterpret_cast<const u8*>(&header), sizeof header);
     std::memcpy(pointer(image), &header, sizeof header);
     image_address = image;
     for (u32 t = 0; t <= tasks; ++t) tensors.push_back(memory.allocate(rows * row_bytes));
@@ -448,6 +452,8 @@ TEST_CASE("driver: errors of the hardware reach the caller", "[firmware]") {
     });
   };
   fails_with(BVP_SEQUENCER_ERROR_BAD_IMAGE, [](Chain& chain) { *pointer(chain.image_address) ^= 1; });
+  fails_with(BVP_SEQUENCER_ERROR_IMAGE_CORRUPT,
+             [](Chain& chain) { *pointer(chain.image_address + offsetof(ImageHeader, resident_words)) ^= 1; });
   fails_with(BVP_SEQUENCER_ERROR_DMA_FAILED, [](Chain& chain) {
     auto* steps = reinterpret_cast<bvp_step*>(chain.network.steps);
     steps[0].command.registers[1] = 0x7fffffff;
@@ -507,6 +513,43 @@ TEST_CASE("driver: tickets go on when their numbers run over", "[firmware]") {
   CHECK(sequencer_count_reaches(last + 5, unit | last));
   CHECK(sequencer_count_reaches(0, unit | last));
   CHECK(sequencer_count_reaches(0x80000001, unit | 1));
+}
+
+TEST_CASE("driver: a command or an image that changes on its way is refused, and the network run again", "[firmware]") {
+  const bool of_image = GENERATE(true, false);
+  const unsigned bit = of_image ? GENERATE(take(6, random(8 * 60, 8 * 64 - 1))) : GENERATE(take(40, random(0, 1023)));
+  INFO((of_image ? "image, bit " : "command, bit ") << bit);
+  const SimulationContext context;
+  Bench soc("bench");
+  Chain chain(soc.memory, soc.scratchpad, 2, 40, 2, 64);
+  chain.network.version = network_version_checked;
+  int left = of_image ? 1 : 3;  // of such reads, the one that is hit
+  soc.on_read = [&](tlm::tlm_generic_payload& payload) {
+    const bool command =
+        payload.get_data_length() == sizeof(bvp_command) && payload.get_address() >= chain.network.ring;
+    const bool image = payload.get_address() == chain.image_address;
+    if (!(of_image ? image : command) || --left != 0) return;
+    payload.get_data_ptr()[bit / 8] ^= static_cast<u8>(1 << bit % 8);
+  };
+  soc.run([&] {
+    sequencer seq;
+    REQUIRE(sequencer_init(&seq, ring_of(chain), 64));
+    seq.checks_commands = true;
+    REQUIRE(network_run(&chain.network, &seq, &nobody) == network_sequencer_error);
+    const auto error = sequencer_error_status(&seq);
+    if (of_image) {
+      CHECK(error.code == BVP_SEQUENCER_ERROR_IMAGE_CORRUPT);
+      CHECK(error.address == chain.image_address);
+    } else {
+      const bool of_flag = bit == 8 * offsetof(bvp_command, flags) + 2;
+      CHECK(error.code == (of_flag ? BVP_SEQUENCER_ERROR_RESERVED_NOT_ZERO : BVP_SEQUENCER_ERROR_COMMAND_CORRUPT));
+      if (!of_flag) CHECK(error.address == chain.network.ring + 2 * sizeof(bvp_command));
+    }
+    REQUIRE(sequencer_recover(&seq));
+    CHECK(seq.checks_commands);
+    REQUIRE(network_run(&chain.network, &seq, &nobody) == network_ok);
+  });
+  CHECK(chain.output_right());
 }
 
 TEST_CASE("driver: a network whose launch does not end is stopped, named and run again", "[firmware]") {

@@ -4,6 +4,7 @@
 
 #include <tlm_utils/simple_target_socket.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "models/abi/dma_status.h"
+#include "models/abi/image_checksum.h"
 #include "models/base/array_parameters.h"
 #include "models/base/simulation_context.h"
 #include "models/sequencer/sequencer.h"
@@ -185,7 +187,15 @@ class SequencerBench : public CommandObserver {
     put_header(address, header);
     return header;
   }
-  void put_header(u64 address, const ImageHeader& header) { std::memcpy(&memory[address], &header, sizeof(header)); }
+  /// The header gets the check sum of the image as it is in memory then.
+  void put_header(u64 address, const ImageHeader& header) {
+    std::memcpy(&memory[address], &header, sizeof(header));
+    seal_image(address, header.total_bytes);
+  }
+  void seal_image(u64 address, u32 bytes) {
+    const u32 checksum = image_checksum(&memory[address], std::min<std::size_t>(bytes, memory.size() - address));
+    std::memcpy(&memory[address + offsetof(ImageHeader, checksum)], &checksum, sizeof checksum);
+  }
 
   // what the stand-ins send back --------------------------------------------------------------------------
   tlm::tlm_response_status complete_dma(u32 channel, u32 status = 0, Cycle delay = 0, u32 bytes = 8) {

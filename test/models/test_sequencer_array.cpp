@@ -318,6 +318,7 @@ TEST_CASE("sequencer: INVALIDATE makes changed memory visible", "[sequencer]") {
   bench.issue({launch(1)});
   bench.run_to(2000);
   bench.memory[image_a + 100] ^= 0xff;
+  bench.seal_image(image_a, image_bytes);
   bench.put(launch(2));
   bench.ring();
   bench.run_to(4000);
@@ -369,7 +370,7 @@ TEST_CASE("sequencer: images that are refused", "[sequencer]") {
   const auto bad = SequencerError::bad_image, mismatch = SequencerError::image_mismatch;
   const Case cases[] = {
       {"magic", [](ImageHeader& h) { h.magic ^= 1; }, bad, offsetof(ImageHeader, magic)},
-      {"version", [](ImageHeader& h) { h.version = 2; }, bad, offsetof(ImageHeader, version)},
+      {"version", [](ImageHeader& h) { h.version += 1; }, bad, offsetof(ImageHeader, version)},
       {"total short", [](ImageHeader& h) { h.total_bytes -= 1; }, bad, offsetof(ImageHeader, total_bytes)},
       {"total long", [](ImageHeader& h) { h.total_bytes += 1; }, bad, offsetof(ImageHeader, total_bytes)},
       {"no rows", [](ImageHeader& h) { h.pe_rows = 0; }, bad, offsetof(ImageHeader, pe_rows)},
@@ -402,6 +403,18 @@ TEST_CASE("sequencer: images that are refused", "[sequencer]") {
     CHECK(bench.launches.size() == 4);
     CHECK(bench.configures.size() == 4);
   }
+}
+
+TEST_CASE("sequencer: an image that has changed is refused, and right again it runs", "[sequencer]") {
+  ArrayBench bench;
+  bench.memory[image_b + image_bytes - 1] ^= 0x80;
+  bench.issue({launch(1), launch(2, image_b), launch(3)});
+  bench.run_to(5000);
+  CHECK(bench.error() == SequencerError::image_corrupt);
+  CHECK(bench.read("ERROR_TAG") == 2);
+  CHECK(bench.read("ERROR_ADDRESS_LO") == image_b);
+  CHECK(bench.read("COMMANDS_COMPLETED") == 1);
+  CHECK(bench.configures.size() == 4);  // of the image before: no PE gets one that has changed
 }
 
 TEST_CASE("sequencer: bus error in the middle of an image", "[sequencer]") {

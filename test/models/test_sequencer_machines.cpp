@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machines of the sequencer, each by itself: without sockets, and with cycles as arguments.
+#include <array>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <functional>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/abi/image_checksum.h"
 #include "models/base/simulation_context.h"
 #include "models/sequencer/command_check.h"
 #include "models/sequencer/command_ring.h"
@@ -96,6 +98,8 @@ struct Parts {
     header.common_bytes = 100;
     header.per_pe_bytes = 10;
     std::memcpy(&ports.memory[address], &header, sizeof header);
+    const u32 checksum = image_checksum(&ports.memory[address], bytes);
+    std::memcpy(&ports.memory[address + offsetof(ImageHeader, checksum)], &checksum, sizeof checksum);
     return header;
   }
   u64 error_info() const { return join_words(registers.error.info_lo.get(), registers.error.info_hi.get()); }
@@ -211,6 +215,33 @@ TEST_CASE("command ring: commands arrive in order, around its end", "[sequencer]
   CHECK(entry->address == 0x8000);
 }
 
+TEST_CASE("command check: the check word finds any bit and any two adjacent ones", "[sequencer]") {
+  const CommandLimits limits{2, 4096};
+  const auto opcode = GENERATE(CommandOpcode::sync, CommandOpcode::dma, CommandOpcode::launch);
+  Command command = make_command(opcode);
+  command.flags |= command_flag_checked;
+  std::array<u32, sizeof(Command) / sizeof(u32)> words{};
+  const auto copy = [&] { std::memcpy(words.data(), &command, sizeof command); };
+  copy();
+  for (const u32 word : words) command.check ^= word;
+  CHECK_FALSE(check_command(command, limits));
+  copy();
+  constexpr unsigned bits = sizeof(Command) * 8;
+  for (unsigned bit = 0; bit < bits; ++bit) {
+    for (unsigned count = 1; count <= 2 && bit + count <= bits; ++count) {
+      INFO("bit " << bit << ", " << count << " bits");
+      auto spoilt = words;
+      for (unsigned i = bit; i < bit + count; ++i) spoilt[i / 32] ^= u32{1} << i % 32;
+      Command arrived;
+      std::memcpy(&arrived, spoilt.data(), sizeof arrived);
+      const auto found = check_command(arrived, limits);
+      REQUIRE(found);
+      const bool flag_lost = (arrived.flags & command_flag_checked) == 0;
+      CHECK(found->error == (flag_lost ? SequencerError::reserved_not_zero : SequencerError::command_corrupt));
+    }
+  }
+}
+
 TEST_CASE("command check: the first fault and where it is", "[sequencer]") {
   const CommandLimits limits{2, 4096};
   const auto fault = [&](CommandOpcode opcode, const std::function<void(Command&)>& spoil) {
@@ -231,8 +262,10 @@ TEST_CASE("command check: the first fault and where it is", "[sequencer]") {
   CHECK(fault(opcode, [](Command& c) { c.flags = command_flag_interrupt; }) == Found{SequencerError::none, 0});
   CHECK(fault(opcode, [](Command& c) { c.flags = command_flag_resident; }) ==
         (launch ? Found{SequencerError::none, 0} : Found{SequencerError::reserved_not_zero, 2}));
-  CHECK(fault(opcode, [](Command& c) { c.flags = 4; }) == Found{SequencerError::reserved_not_zero, 2});
-  CHECK(fault(opcode, [](Command& c) { c.reserved4[3] = 1; }) ==
+  CHECK(fault(opcode, [](Command& c) { c.flags = 8; }) == Found{SequencerError::reserved_not_zero, 2});
+  CHECK(fault(opcode, [](Command& c) { c.check = 1; }) ==
+        Found{SequencerError::reserved_not_zero, offsetof(Command, check)});
+  CHECK(fault(opcode, [](Command& c) { c.reserved4[2] = 1; }) ==
         Found{SequencerError::reserved_not_zero, offsetof(Command, reserved4)});
   CHECK(fault(opcode, [](Command& c) { c.signal = 32; }) == Found{SequencerError::bad_semaphore, 3});
   CHECK(fault(opcode, [](Command& c) { c.wait[1] = 254; }) == Found{SequencerError::bad_semaphore, 5});
@@ -514,7 +547,16 @@ TEST_CASE("loader: what it refuses", "[sequencer]") {
   CHECK(error() == Found{SequencerError::image_mismatch, offsetof(ImageHeader, lanes)});
   header = parts.put_image(command.image, 1023);
   CHECK(error() == Found{SequencerError::bad_image, offsetof(ImageHeader, total_bytes)});
-  parts.put_image(command.image);
+  header = parts.put_image(command.image);
+  // Of the check sum's own bytes, of the header's that nobody checks otherwise, and of the rest.
+  for (const u64 offset :
+       {offsetof(ImageHeader, checksum), offsetof(ImageHeader, resident_words), std::size_t{64}, std::size_t{1023}}) {
+    INFO(offset);
+    parts.ports.memory[0x2000 + offset] ^= 0x10;
+    const u32 arrived = image_checksum(&parts.ports.memory[0x2000], 1024);
+    CHECK(error() == Found{SequencerError::image_corrupt, arrived});
+    parts.ports.memory[0x2000 + offset] ^= 0x10;
+  }
   parts.ports.refuse = true;
   CHECK(error() == Found{SequencerError::configure_refused, 0});
   parts.ports.refuse = false;

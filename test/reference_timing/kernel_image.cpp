@@ -126,7 +126,9 @@ KernelImage KernelImage::read(const std::vector<std::uint8_t>& image) {
   }
 
   Bytes edges(image, header.offset_edges);
-  for (unsigned i = 0; i < header.edge_count; ++i) {
+  constexpr unsigned edge_bytes = 8;
+  const unsigned edge_count = (header.offset_pe_registers - header.offset_edges) / edge_bytes;
+  for (unsigned i = 0; i < edge_count; ++i) {
     Edge edge;
     edge.from = edges.number(2);
     edge.to = edges.number(2);
