@@ -2,10 +2,10 @@
 // The check sum of a kernel image, which the compiler puts into its header and the sequencer checks.
 #pragma once
 
-#include <boost/crc.hpp>
 #include <cstddef>
 
 #include "models/abi/image_header.h"
+#include "models/base/crc32.h"
 
 namespace bvp {
 
@@ -14,11 +14,7 @@ namespace bvp {
 [[nodiscard]] inline u32 image_checksum(const u8* image, std::size_t bytes) {
   constexpr std::size_t at = offsetof(ImageHeader, checksum), behind = at + sizeof(u32);
   constexpr u32 zero = 0;
-  boost::crc_32_type crc;
-  crc.process_bytes(image, at);
-  crc.process_bytes(&zero, sizeof zero);
-  crc.process_bytes(image + behind, bytes - behind);
-  return crc.checksum();
+  return Crc32().add(image, at).add(&zero, sizeof zero).add(image + behind, bytes - behind).value();
 }
 
 }  // namespace bvp
