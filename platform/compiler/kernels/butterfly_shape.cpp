@@ -27,7 +27,7 @@ void add_loop(StageShape& shape, u32 count, i32 input_stride, i32 output_stride)
 bool add_loops(StageShape& shape, const ButterflyStage& stage, bool several_launches) {
   const auto window_input = [&](unsigned bit) { return stage.input_stride[bit]; };
   const auto window_output = [&](unsigned bit) { return stage.output_stride[bit]; };
-  const auto stack_input = [&](unsigned bit) { return stage.input_stacked ? stage.stack_stride[bit] : 0; };
+  const auto stack_input = [&](unsigned bit) { return stage.input_stack_stride.empty() ? 0 : stage.input_stack_stride[bit]; };
   const auto stack_output = [&](unsigned bit) { return stage.stack_stride[bit]; };
   std::vector<unsigned> stack_bits;
   for (unsigned bit = 0; (u32{1} << bit) < stage.stacks; ++bit) stack_bits.push_back(bit);

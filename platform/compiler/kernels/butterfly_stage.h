@@ -37,7 +37,7 @@ struct ButterflyStage {
   bool column_access = false;                    // lanes run over rows of the panel layout (columns of its tiles)
   std::vector<i32> input_stride, output_stride;  // per index bit; output: where that bit's value lies at the end
   std::vector<i32> stack_stride;                 // of the output, per bit of the stack's number
-  bool input_stacked = false;                    // every stack has an input of its own, stack_stride apart
+  std::vector<i32> input_stack_stride;           // likewise of the input; empty: all stacks have the same input
   i32 input_group_stride = 0, output_group_stride = 0;  // per lane group
 
   bool real_input = false;   // complex: the imaginary plane is 0 and not loaded
@@ -56,7 +56,7 @@ struct ButterflyStage {
 
   [[nodiscard]] auto tied() const {
     return std::tie(complex, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
-                    stack_stride, input_stacked, input_group_stride, output_group_stride, real_input, real_output,
+                    stack_stride, input_stack_stride, input_group_stride, output_group_stride, real_input, real_output,
                     scale, scale_value, activation, bias, residual, residual_factor);
   }
   friend bool operator<(const ButterflyStage& a, const ButterflyStage& b) { return a.tied() < b.tied(); }

@@ -11,6 +11,7 @@
 #include "platform/compiler/kernels/butterfly_kernel.h"
 #include "platform/compiler/kernels/merge_kernel.h"
 #include "platform/compiler/kernels/product_kernel.h"
+#include "platform/compiler/kernels/pruned_kernel.h"
 #include "platform/compiler/kernels/radix_kernels.h"
 #include "platform/compiler/kernels/row_kernels.h"
 #include "platform/compiler/kernels/row_part_kernel.h"
@@ -34,6 +35,10 @@ class KernelLibrary {
   using Butterfly = std::shared_ptr<const ButterflyKernel>;
   [[nodiscard]] Butterfly butterfly(const ButterflyStage& stage, u32 groups) const {
     return once(butterflies_, stage, groups, [&] { return make_butterfly_kernel(target_, stage, groups); });
+  }
+  using PrunedLayers = std::shared_ptr<const PrunedLayersKernel>;
+  [[nodiscard]] PrunedLayers pruned_layers(const PrunedLayersSpec& spec) const {
+    return once(pruned_layers_, spec, 0, [&] { return make_pruned_layers_kernel(target_, spec); });
   }
   using Row = std::shared_ptr<const RowKernel>;
   [[nodiscard]] Row layer_norm(const LayerNormSpec& spec, u32 groups) const {
@@ -103,6 +108,7 @@ class KernelLibrary {
 
   const CompilerTarget& target_;
   mutable Known<ButterflyStage, ButterflyKernel> butterflies_;
+  mutable Known<PrunedLayersSpec, PrunedLayersKernel> pruned_layers_;
   mutable Known<LayerNormSpec, RowKernel> layer_norms_;
   mutable Known<SoftmaxSpec, RowKernel> softmaxes_;
   mutable Known<RowPartSpec, RowKernel> row_parts_;

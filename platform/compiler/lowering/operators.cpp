@@ -63,11 +63,13 @@ void add_butterfly_launches(TaskBuilder& task, const KernelLibrary::Butterfly& k
   }
 }
 
-LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes)
+LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes, unsigned pruned)
     : points(std::max<u64>(2, next_power_of_two(inputs_))),
       stacks((outputs_ + points - 1) / points),
       inputs(inputs_),
-      outputs(outputs_) {
+      outputs(outputs_),
+      pruned_layers(pruned),
+      blocks((inputs_ + block_points() - 1) / block_points()) {
   if (points < lanes && stacks * points > lanes) {
     const u64 of_panel = lanes / points;
     stacks = (stacks + of_panel - 1) / of_panel * of_panel;
@@ -137,57 +139,130 @@ std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index) {
 
 u16 fft_scale(u64 points) { return to_half(1.0 / std::sqrt(static_cast<double>(points))); }
 
-void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const LinearOperator& op,
-                          const TileBuffer& input, const TileBuffer& output) {
-  const CompilerTarget& target = kernels.target();
-  const LinearShape shape(op.inputs, op.outputs, target.lanes);
-  const unsigned bits = log2_of(shape.points);
-  const std::vector<unsigned> stages =
-      divide_into_stages(target, bits, LayerNeeds::of_real(op.normal != nullptr, op.paying_layers(0, bits)), bits);
-  unsigned first_layer = 0;
-  for (std::size_t s = 0; s < stages.size(); ++s) {
-    const bool first = s == 0, last = s + 1 == stages.size();
-    const TileBuffer& source = first ? input : output;
-    ButterflyStage stage;
-    stage.index_bits = bits;
-    for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(first_layer + k);
-    stage.normal = op.normal != nullptr;
-    stage.pays = op.paying_layers(first_layer, stages[s]);
-    stage.stacks = static_cast<u32>(shape.stacks);
-    stage.input_stacked = !first;
-    stage.column_access = source.layout.by_column().column_access;
-    for (unsigned bit = 0; bit < bits; ++bit) {
-      stage.input_stride.push_back(source.layout.column_stride(bit));
-      stage.output_stride.push_back(output.layout.column_stride(bit));
+namespace {
+
+/// The layers of all stacks, or of all blocks, up to the first pruned one.
+class LinearStages {
+ public:
+  LinearStages(const KernelLibrary& kernels, const LinearOperator& op, const TileBuffer& input,
+               const TileBuffer& output)
+      : kernels_(kernels),
+        op_(op),
+        shape_(op.shape(kernels.target().lanes)),
+        input_(input),
+        output_(output),
+        bits_(log2_of(shape_.block_points())) {}
+
+  void add_to(TaskBuilder& task) const {
+    const std::vector<unsigned> counts = divide_into_stages(
+        kernels_.target(), bits_, LayerNeeds::of_real(op_.normal != nullptr, op_.paying_layers(0, bits_)), bits_);
+    unsigned first_layer = 0;
+    for (std::size_t s = 0; s < counts.size(); ++s) {
+      const bool last = s + 1 == counts.size() && !pruned();
+      const std::string name = counts.size() == 1 && !pruned() ? op_.name : fmt::format("{}.stage{}", op_.name, s);
+      add_stage(task, name, first_layer, counts[s], last);
+      first_layer += counts[s];
     }
-    for (unsigned bit = 0; (u64{1} << bit) < shape.stacks; ++bit) {
-      stage.stack_stride.push_back(output.layout.column_stride(bits + bit));
+    if (pruned()) add_pruned_layers(task, fmt::format("{}.stage{}", op_.name, counts.size()));
+  }
+
+ private:
+  [[nodiscard]] bool pruned() const { return shape_.pruned_layers > 0; }
+
+  [[nodiscard]] ButterflyStage stage_of(unsigned first_layer, unsigned layers) const {
+    const TileBuffer& source = first_layer == 0 ? input_ : output_;
+    ButterflyStage stage;
+    stage.index_bits = bits_;
+    for (unsigned k = 0; k < layers; ++k) stage.layer_bits.push_back(first_layer + k);
+    stage.normal = op_.normal != nullptr;
+    stage.pays = op_.paying_layers(first_layer, layers);
+    stage.stacks = static_cast<u32>(pruned() ? shape_.blocks : shape_.stacks);
+    stage.column_access = source.layout.by_column().column_access;
+    for (unsigned bit = 0; bit < bits_; ++bit) {
+      stage.input_stride.push_back(source.layout.column_stride(bit));
+      stage.output_stride.push_back(output_.layout.column_stride(bit));
+    }
+    for (unsigned bit = 0; (u64{1} << bit) < stage.stacks; ++bit) {
+      stage.stack_stride.push_back(output_.layout.column_stride(bits_ + bit));
+      if (first_layer == 0 && !pruned()) continue;
+      stage.input_stack_stride.push_back(source.layout.column_stride(bits_ + bit));
     }
     stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
-    stage.output_group_stride = static_cast<i32>(output.layout.group_bytes());
-    std::vector<LaunchStep::Register> registers{{butterfly_register::input, source.offset, false},
-                                                {butterfly_register::output, output.offset, false}};
+    stage.output_group_stride = static_cast<i32>(output_.layout.group_bytes());
+    return stage;
+  }
+
+  void add_stage(TaskBuilder& task, const std::string& name, unsigned first_layer, unsigned layers, bool last) const {
+    ButterflyStage stage = stage_of(first_layer, layers);
+    std::vector<LaunchStep::Register> registers{
+        {butterfly_register::input, first_layer == 0 ? input_.offset : output_.offset, false},
+        {butterfly_register::output, output_.offset, false}};
     if (last) {
       stage.bias = true;
-      stage.activation = op.activation;
-      if (op.residual) {
+      stage.activation = op_.activation;
+      if (op_.residual) {
         stage.residual = true;
-        registers.push_back({butterfly_register::residual, op.residual->offset, false});
+        registers.push_back({butterfly_register::residual, op_.residual->offset, false});
       }
     }
-    const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, task.groups()); });
-    const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
-      return kernel->weights.words([&](u32 stack, unsigned layer,
-                                       u32 index) { return twiddle_of(op, shape, stack, first_layer + layer, index); },
-                                   [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
-                                   [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
+    const auto kernel = named(op_.name, [&] { return kernels_.butterfly(stage, task.groups()); });
+    const u32 weights = task.add_weights(kernel->weights.word_count(), [=, op = op_, shape = shape_] {
+      return kernel->weights.words(
+          [&](u32 stack, unsigned layer, u32 index) {
+            if (shape.pruned_layers == 0) return twiddle_of(op, shape, stack, first_layer + layer, index);
+            return twiddle_of(op, shape, 0, first_layer + layer,
+                              stack * static_cast<u32>(shape.block_points()) + index);
+          },
+          [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
+          [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
     });
     add_butterfly_launches(
-        task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
-        task.tail_groups(), std::move(registers), {weights},
-        last ? std::vector<KernelResult>{task.result(output, op.outputs)} : std::vector<KernelResult>{});
-    first_layer += stages[s];
+        task, kernel, name, stage, task.groups(), task.tail_groups(), std::move(registers), {weights},
+        last ? std::vector<KernelResult>{task.result(output_, op_.outputs)} : std::vector<KernelResult>{});
   }
+
+  void add_pruned_layers(TaskBuilder& task, const std::string& name) const {
+    PrunedLayersSpec spec;
+    spec.layers = shape_.pruned_layers;
+    spec.normal = op_.normal != nullptr;
+    spec.pays = op_.paying_layers(bits_, shape_.pruned_layers);
+    spec.blocks = static_cast<u32>(shape_.blocks);
+    spec.columns = static_cast<u32>(shape_.block_points());
+    spec.layout = output_.layout;
+    spec.residual = op_.residual.has_value();
+    const auto kernel = named(op_.name, [&] { return kernels_.pruned_layers(spec); });
+    LaunchStep step;
+    step.name = name;
+    step.mapping = fmt::format("last {} layers of {} points, {} of {} blocks: the lower outputs alone", spec.layers,
+                               shape_.points, spec.blocks, 1u << spec.layers);
+    step.counts = {kernel->counts[0], kernel->counts[1], kernel->counts[2], task.groups()};
+    step.row_level = 3;
+    step.tail_count = task.tail_groups();
+    const u32 weights = task.add_weights(kernel->word_count(), [=, op = op_, shape = shape_, first_layer = bits_] {
+      return kernel->words(
+          [&](u32, unsigned layer, u32 index) { return twiddle_of(op, shape, 0, first_layer + layer, index); },
+          [&](u32, u32 index) { return bias_of(op, shape, 0, index); },
+          [&](u32, u32 index) { return scale_of(op, shape, 0, index); });
+    });
+    step.registers = {{pruned_register::points, output_.offset, false}, {pruned_register::weights, weights, true}};
+    if (op_.residual) step.registers.push_back({pruned_register::residual, op_.residual->offset, false});
+    step.results = {task.result(output_, op_.outputs)};
+    step.kernel = kernel_of(kernel);
+    task.add_launch(std::move(step));
+  }
+
+  const KernelLibrary& kernels_;
+  const LinearOperator& op_;
+  const LinearShape shape_;
+  const TileBuffer &input_, &output_;
+  const unsigned bits_;  // of the points of a block
+};
+
+}  // namespace
+
+void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const LinearOperator& op,
+                          const TileBuffer& input, const TileBuffer& output) {
+  LinearStages(kernels, op, input, output).add_to(task);
 }
 
 namespace {
