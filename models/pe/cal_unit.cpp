@@ -234,6 +234,18 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
     }
     return;
   }
+  if (segment.ratio_butterflies) {
+    const auto& strides = segment.strides;
+    for (std::size_t i = 0; i < segment.runs.size(); i += 6) {
+      const CalRun* run = &segment.runs[i];
+      const ScalarView ratio(memory, at(run[0].c, bases), strides[0].c, segment.repeat);
+      const ScalarView large(memory, at(run[2].b, bases), strides[2].b, segment.repeat);
+      lanes_.ratio_butterfly(segment.repeat, vectors(run[4].d, strides[4].d), vectors(run[5].d, strides[5].d),
+                             vectors(run[2].d, strides[2].d), vectors(run[3].d, strides[3].d), ratio.get(),
+                             large.get());
+    }
+    return;
+  }
   if (const auto& normal = segment.normal_butterflies) {
     for (std::size_t i = 0; i < segment.runs.size(); i += normal->runs) {
       const CalRun& low = segment.runs[i];

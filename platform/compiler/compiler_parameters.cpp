@@ -38,7 +38,7 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
                        "choice of the user", Confidence::high),
       method(this, "method", "improved", {"improved", "published"},
              "improved: techniques beyond the published ones are used where their switches say so and they cost less; "
-             "published: none of them (residency, pruning, normalised butterflies, the real FFT).",
+             "published: none of them (residency, pruning, normalised butterflies, factors by ratios, the real FFT).",
              "choice of the user", Confidence::high),
       residency(
           this, "residency", true, "", {},
@@ -48,8 +48,9 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
           "choice of the user", Confidence::high),
       pruning(
           this, "pruning", true, "", {},
-          "Of the residual of a butterfly layer whose outputs are cut off, only the columns that are read afterwards "
-          "get room and zeros in the scratchpad; otherwise all that the butterfly computes.",
+          "Of a butterfly layer whose outputs are cut off, the last layers compute only what is read afterwards, where "
+          "that costs less, blocks of inputs that are zero are left out, and of its residual only the columns that are "
+          "read get room and zeros in the scratchpad; otherwise all of it is computed.",
           "choice of the user", Confidence::high),
       butterflies(this, "butterflies", "normalised", {"normalised", "pairs"},
                   "normalised: of the two weights of an output of a butterfly the larger one is taken out, so that the "
@@ -57,6 +58,11 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
                   "layer, which the addition of the bias takes along (docs/numerics.md). Needs soc.pe.swapping_fma. "
                   "pairs: a multiplication and a fused multiply-add an output.",
                   "choice of the user", Confidence::high),
+      twiddles(this, "twiddles", "ratios", {"ratios", "products"},
+               "ratios: of the two parts of an FFT's factor the larger one is taken out, so that a butterfly costs six "
+               "fused multiply-adds (docs/numerics.md). Needs soc.pe.swapping_fma, otherwise it is products. products: "
+               "four for the product with the factor, and four additions.",
+               "choice of the user", Confidence::high),
       fft(this, "fft", "cheaper", {"cheaper", "real", "complex"},
           "Form of two-dimensional transforms. complex: a complex transform of every row, then of every column; real: "
           "where the sizes allow it, the form that uses that the input is real and that only the real part of the "

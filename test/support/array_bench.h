@@ -27,6 +27,7 @@ struct ArrayConfig : ParameterGroup {
   PeParameters pe{this};
   ScratchpadParameters scratchpad{this};
   MeshParameters mesh{this};
+  bool twiddle_ratios = true;
 
   [[nodiscard]] CompilerTarget target() const {
     CompilerTarget target;
@@ -40,6 +41,7 @@ struct ArrayConfig : ParameterGroup {
     target.column_access = scratchpad.column_access;
     target.scratchpad_bytes = static_cast<u64>(scratchpad.size_bytes);
     target.dram_bytes = u64{1} << 31;
+    target.twiddle_ratios = twiddle_ratios;
     return target;
   }
 };

@@ -298,8 +298,12 @@ class StageWriter {
     const auto w = [&](u32 index) { return Operand{2, static_cast<u16>(index * shape_.group_points)}; };
     const auto t = [&](u32 index) { return Operand{3, static_cast<u16>(index * operands_.inner_limit)}; };
     std::vector<Instruction> code;
-    if (stage_.complex) {
-      const u32 im = operands_.plane_vectors;
+    const u32 im = operands_.plane_vectors;
+    if (stage_.form(layer) == PairForm::complex_ratios) {
+      code = {{Opcode::fnmar, t(0), hi(0), hi(im), w(0)}, {Opcode::fmar, t(1), hi(im), hi(0), w(0)},
+              {Opcode::fnmas, hi(0), t(0), w(1), lo(0)},  {Opcode::fnmas, hi(im), t(1), w(1), lo(im)},
+              {Opcode::fmas, lo(0), t(0), w(1), lo(0)},   {Opcode::fmas, lo(im), t(1), w(1), lo(im)}};
+    } else if (stage_.complex) {
       code = {{Opcode::muls, t(0), hi(0), w(0), {}},     {Opcode::muls, t(1), hi(im), w(0), {}},
               {Opcode::fnmas, t(0), hi(im), w(1), t(0)}, {Opcode::fmas, t(1), hi(0), w(1), t(1)},
               {Opcode::sub, hi(0), lo(0), t(0), {}},     {Opcode::sub, hi(im), lo(im), t(1), {}},

@@ -19,6 +19,7 @@ enum class PairForm {
   weights,  ///< real: two products and two fused multiply-adds, in place
   ratios,   ///< real, in normal form: two fused multiply-adds, of which one goes to another place
   complex,
+  complex_ratios,  ///< of an FFT: six fused multiply-adds, in place
 };
 /// The scalars of a pair.
 [[nodiscard]] constexpr u32 scalars_of(PairForm form) { return form == PairForm::weights ? 4 : 2; }
@@ -26,6 +27,7 @@ enum class PairForm {
 /// One stage over vectors of 2^index_bits points: what its kernel follows from. Strides are bytes in the scratchpad.
 struct ButterflyStage {
   bool complex = false;
+  bool ratios = false;  ///< complex: factors by ratios (fft_factor)
   /// Real points: layers in normal form (platform/network/normal_butterfly.h). Where there is a bias, it goes along
   /// with a scale, and a GELU takes sqrt(1/2) of its argument and leaves sqrt(2) of its result.
   bool normal = false;
@@ -50,12 +52,12 @@ struct ButterflyStage {
   std::optional<ResidualFactor> residual_factor;  // absent: the result and its residual are added as they are
 
   [[nodiscard]] PairForm form(unsigned layer) const {
-    if (complex) return PairForm::complex;
+    if (complex) return ratios ? PairForm::complex_ratios : PairForm::complex;
     return normal && !pays[layer] ? PairForm::ratios : PairForm::weights;
   }
 
   [[nodiscard]] auto tied() const {
-    return std::tie(complex, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
+    return std::tie(complex, ratios, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
                     stack_stride, input_stack_stride, input_group_stride, output_group_stride, real_input, real_output,
                     scale, scale_value, activation, bias, residual, residual_factor);
   }

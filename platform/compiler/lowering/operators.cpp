@@ -130,11 +130,16 @@ u16 scale_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 
   return to_half(op.normal->owed(stack + op.first_stack, index) * owed_by_results(op));
 }
 
-std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index) {
+std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index, bool ratios) {
   u32 position = 0;
   for (unsigned lower = 0; lower < layer; ++lower) position |= (index >> (index_bits - 1 - lower) & 1) << lower;
   const double angle = 2.0 * M_PI * position / static_cast<double>(u64{2} << layer);
-  return {to_half(std::cos(angle)), to_half(-std::sin(angle)), 0, 0};
+  const double re = std::cos(angle), im = -std::sin(angle);
+  if (!ratios) return {to_half(re), to_half(im), 0, 0};
+  // Equal magnitudes may differ in the last bits of a double.
+  const bool swaps = std::abs(im) > (1 + 1e-9) * std::abs(re);
+  const u16 ratio = to_half(swaps ? re / im : im / re);
+  return {static_cast<u16>(ratio | (swaps ? NormalButterfly::swap_bit : 0)), to_half(swaps ? im : re), 0, 0};
 }
 
 u16 fft_scale(u64 points) { return to_half(1.0 / std::sqrt(static_cast<double>(points))); }
@@ -325,6 +330,7 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     const TileBuffer& to_im = last ? output_im : work_im;
     const FftOperator::Parts parts = op.parts.value_or(FftOperator::Parts{});
     ButterflyStage stage = fft_stage(op, first, last, from_re.layout, to_re.layout);
+    stage.ratios = target.twiddle_ratios;
     const auto stride = [&](const TileBuffer& buffer, unsigned bit) {
       const i32 of_neighbours = op.along_rows ? buffer.layout.row_stride(bit) : buffer.layout.column_stride(bit);
       const bool is_output = last && &buffer == &to_re;
@@ -351,7 +357,8 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     if (goes_beyond && (from_re.resident || to_re.resident)) task.refuse();
     const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
       return kernel->weights.words(
-          [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index); }, {});
+          [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index, stage.ratios); },
+          {});
     });
     for (u32 part = 0; part < parts.count; ++part) {
       add_butterfly_launches(task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,

@@ -62,8 +62,10 @@ struct LinearOperator {
                                             unsigned layer, u32 index);
 [[nodiscard]] u16 bias_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index);
 [[nodiscard]] u16 scale_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index);
-/// The factor of an FFT's pair {re, im, 0, 0}: `layer` counts from the first, `index` is that of the input.
-[[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index);
+/// The factor of an FFT's pair: `layer` counts from the first, `index` is that of the input. {re, im, 0, 0}, or with
+/// `ratios` {ratio, large, 0, 0}: large is the one of re and im whose magnitude is larger (re if they are equal), ratio
+/// the other one over it, with NormalButterfly::swap_bit where large is im.
+[[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index, bool ratios);
 [[nodiscard]] u16 fft_scale(u64 points);
 
 /// Adds the launches of a butterfly kernel.

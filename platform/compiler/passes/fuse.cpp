@@ -712,7 +712,7 @@ std::optional<Tasks> RowProgram::stacks_apart(const Operation& operation, const 
 Tasks RowProgram::long_fft_tasks(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re,
                                  const MatrixPlace& im) {
   Tasks tasks;
-  LongButterfly butterfly = long_fft(operation.name, log2_of(operation.fft.points), operation.fft.ortho);
+  LongButterfly butterfly = long_fft(plan_.target(), operation.name, log2_of(operation.fft.points), operation.fft.ortho);
   if (operation.fft.scale) butterfly.scale = operation.fft.scale;
   butterfly.layer = operation.layer;
   butterfly.others = rows_;
