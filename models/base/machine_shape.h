@@ -24,6 +24,7 @@ struct MachineShape : ArrayShape {
   u32 operand_vectors = 256;
   u32 operand_banks = 4;
   u32 operand_ports = 2;  ///< of a bank of the operand memory
+  bool operand_bank_hash = true;
   u32 accumulators = 32;
   u32 instruction_store = 32;
   bool swapping_fma = true;  ///< the PE has the instructions fmar and fnmar

@@ -48,9 +48,9 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
           "choice of the user", Confidence::high),
       pruning(
           this, "pruning", true, "", {},
-          "Of a butterfly layer whose outputs are cut off, the last layers compute only what is read afterwards, where "
-          "that costs less, blocks of inputs that are zero are left out, and of its residual only the columns that are "
-          "read get room and zeros in the scratchpad; otherwise all of it is computed.",
+          "Blocks of a butterfly whose inputs are zero or whose outputs are cut off are left out where that costs less, "
+          "and of its residual only the columns that are read get room and zeros in the scratchpad; otherwise all of it "
+          "is computed.",
           "choice of the user", Confidence::high),
       butterflies(this, "butterflies", "normalised", {"normalised", "pairs"},
                   "normalised: of the two weights of an output of a butterfly the larger one is taken out, so that the "

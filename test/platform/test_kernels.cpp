@@ -162,7 +162,7 @@ enum class Form {
 
 struct BpmmCase {
   u64 inputs, outputs, rows;
-  unsigned pruned_layers = 0;
+  unsigned block_layers = 0;
 };
 
 // This function is long because it lays out every operand of a kernel, runs it and compares every result.
@@ -171,7 +171,7 @@ Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false
   ArrayBench bench("bench", config);
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
   const CompilerTarget target = config.target();
-  const LinearShape shape(sizes.inputs, sizes.outputs, static_cast<u32>(config.array.lanes), sizes.pruned_layers);
+  const LinearShape shape(sizes.inputs, sizes.outputs, static_cast<u32>(config.array.lanes), sizes.block_layers);
   const unsigned bits = log2_of(shape.points);
   Tensor twiddle{{shape.stacks, bits, shape.points / 2, 2, 2}, {}};
   twiddle.data = random_words(Tensor::elements(twiddle.shape), 1, 0.7);
@@ -195,7 +195,7 @@ Cycle check_bpmm(ArrayConfig& config, const BpmmCase& sizes, bool report = false
   op.bias = &bias;
   op.inputs = sizes.inputs;
   op.outputs = sizes.outputs;
-  op.pruned_layers = sizes.pruned_layers;
+  op.block_layers = sizes.block_layers;
   op.residual = res;
   if (form != Form::pairs) {
     op.normal = std::make_shared<const NormalButterfly>(twiddle.data.data(), shape.stacks, bits, 1.0);
@@ -879,7 +879,8 @@ TEST_CASE("BPMM on the default array is bit-exact", "[kernels]") {
         BpmmCase{32, 32, 64}, BpmmCase{16, 64, 64}, BpmmCase{8, 8, 32}, BpmmCase{2, 2, 32}, BpmmCase{100, 300, 40},
         BpmmCase{1024, 1024, 32}, BpmmCase{512, 2048, 32}, BpmmCase{2048, 512, 64}, BpmmCase{4096, 100, 32},
         BpmmCase{768, 3072, 32}, BpmmCase{2048, 512, 64, 2}, BpmmCase{3072, 768, 64, 2}, BpmmCase{3072, 768, 40, 1},
-        BpmmCase{2304, 200, 32, 3}, BpmmCase{1025, 100, 32, 3}, BpmmCase{64, 32, 200, 1}}) {
+        BpmmCase{2304, 200, 32, 3}, BpmmCase{1025, 100, 32, 3}, BpmmCase{64, 32, 200, 1}, BpmmCase{768, 3072, 32, 2}, BpmmCase{768, 768, 40, 2}, BpmmCase{600, 1300, 64, 3},
+        BpmmCase{130, 1000, 33, 3}}) {
     for (const Form form : {Form::pairs, Form::normal, Form::paying}) {
       INFO(sizes.inputs << " -> " << sizes.outputs << ", " << sizes.rows << " rows, form " << static_cast<int>(form));
       ArrayConfig config;
@@ -911,7 +912,7 @@ TEST_CASE("BPMM and FFT compute correctly on other machines", "[kernels]") {
     config.scratchpad.banks = machine.banks;
     config.pe.operand_vectors = machine.operand_vectors;
     for (const auto& sizes : {BpmmCase{64, 64, 64}, BpmmCase{256, 100, 40}, BpmmCase{512, 512, 32},
-                              BpmmCase{256, 100, 40, 1}, BpmmCase{400, 70, 72, 2}}) {
+                              BpmmCase{256, 100, 40, 1}, BpmmCase{400, 70, 72, 2}, BpmmCase{300, 700, 33, 2}}) {
       for (const Form form : {Form::pairs, Form::normal, Form::paying}) {
         INFO(sizes.inputs << " -> " << sizes.outputs << ", " << sizes.rows << " rows, form " << static_cast<int>(form));
         check_bpmm(config, sizes, false, form);
@@ -974,7 +975,9 @@ TEST_CASE("tiles are transposed on the array, whatever their bits", "[kernels]")
     // The cost model predicts the cycles, if instances hide each other's latency.
     if (machine.contexts == 1) continue;
     u64 predicted = 0;
-    for (const LaunchStep& launch : task.launches()) predicted += step_cycles(target, launch);
+    for (const LaunchStep& launch : task.launches()) {
+      predicted += step_cycles(target, kernel_times(target, *launch.kernel), launch);
+    }
     u64 taken = 0;
     for (const Cycle of_launch : cycles) taken += of_launch;
     CHECK(taken <= predicted + predicted / 4);

@@ -35,6 +35,9 @@ struct ArrayConfig : ParameterGroup {
     target.columns = static_cast<u32>(array.columns);
     target.lanes = static_cast<u32>(array.lanes);
     target.operand_vectors = static_cast<u32>(pe.operand_vectors);
+    target.operand_banks = static_cast<u32>(pe.operand_banks);
+    target.operand_ports = static_cast<u32>(pe.operand_ports);
+    target.operand_bank_hash = pe.operand_bank_hash;
     target.accumulators = static_cast<u32>(pe.accumulators);
     target.instruction_store = static_cast<u32>(pe.instruction_store);
     target.contexts = static_cast<u32>(pe.contexts);

@@ -484,36 +484,14 @@ class StageWriter {
 
   /// Of the points of one group. Stream 0 has their values, stream 2 the constants, stream 3 the temporaries.
   u16 add_activation(unsigned half, unsigned tag) {
+    const std::vector<Instruction> code = activation_code(*stage_.activation, stage_.normal, {0, 0}, {3, 0}, {2, 1});
     if (!needs_temporary(stage_.activation)) {
-      return builder_.add(Unit::cal, 4, tag, activation_code(), {end_stream(half), {}, constant_stream(), {}},
+      return builder_.add(Unit::cal, 4, tag, code, {end_stream(half), {}, constant_stream(), {}},
                           without(cal_point_loops(0, 0), 3));
     }
-    return builder_.add(Unit::cal, 4, tag, activation_code(),
+    return builder_.add(Unit::cal, 4, tag, code,
                         {end_stream(half), {}, constant_stream(), stream_at(static_cast<i32>(operands_.temporaries))},
                         cal_point_loops(0, 0));
-  }
-
-  /// The constants 1, 2 and 3 are those of activation_constants().
-  [[nodiscard]] std::vector<Instruction> activation_code() const {
-    const Operand x{0, 0}, t{3, 0};
-    const std::array<Instruction, 2> halves{{{Opcode::muls, x, x, {2, 2}, {}}, {Opcode::fma, x, x, t, x}}};
-    switch (*stage_.activation) {
-      case Activation::relu:
-        return {{Opcode::maxs, x, x, {2, 3}, {}}};
-      case Activation::tanh:
-        return {{Opcode::tanh, x, x, {}, {}}};
-      case Activation::gelu_tanh:
-        return {{Opcode::mul, t, x, x, {}},
-                {Opcode::fmass, t, t, {2, 3}, {2, 1}},
-                {Opcode::mul, t, t, x, {}},
-                {Opcode::tanh, t, t, {}, {}},
-                halves[0],
-                halves[1]};
-      case Activation::gelu:
-        break;
-    }
-    if (stage_.normal) return {{Opcode::erf, t, x, {}, {}}, halves[1]};
-    return {{Opcode::muls, t, x, {2, 1}, {}}, {Opcode::erf, t, t, {}, {}}, halves[0], halves[1]};
   }
 
   static std::vector<Loop> without(std::vector<Loop> loops, std::size_t stream) {

@@ -34,12 +34,18 @@ struct ButterflyStage {
   std::vector<bool> pays;  // normal: for each layer, whether it has all weights
   unsigned index_bits = 0;
   std::vector<unsigned> layer_bits;  // the index bit that each layer combines, in order
-  u32 stacks = 1;                    // independent butterflies on the same input (BPMM)
+  /// Independent butterflies beside each other, innermost loop first: their number is the product of the counts.
+  struct Stacks {
+    u32 count = 1;
+    i32 input_stride = 0;  // 0: all have the same input
+    i32 output_stride = 0;
+    [[nodiscard]] auto tied() const { return std::tie(count, input_stride, output_stride); }
+    friend bool operator<(const Stacks& a, const Stacks& b) { return a.tied() < b.tied(); }
+  };
+  std::vector<Stacks> stacks;
 
   bool column_access = false;                    // lanes run over rows of the panel layout (columns of its tiles)
   std::vector<i32> input_stride, output_stride;  // per index bit; output: where that bit's value lies at the end
-  std::vector<i32> stack_stride;                 // of the output, per bit of the stack's number
-  std::vector<i32> input_stack_stride;           // likewise of the input; empty: all stacks have the same input
   i32 input_group_stride = 0, output_group_stride = 0;  // per lane group
 
   bool real_input = false;   // complex: the imaginary plane is 0 and not loaded
@@ -58,7 +64,7 @@ struct ButterflyStage {
 
   [[nodiscard]] auto tied() const {
     return std::tie(complex, ratios, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
-                    stack_stride, input_stack_stride, input_group_stride, output_group_stride, real_input, real_output,
+                    input_group_stride, output_group_stride, real_input, real_output,
                     scale, scale_value, activation, bias, residual, residual_factor);
   }
   friend bool operator<(const ButterflyStage& a, const ButterflyStage& b) { return a.tied() < b.tied(); }

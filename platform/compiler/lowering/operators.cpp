@@ -63,17 +63,20 @@ void add_butterfly_launches(TaskBuilder& task, const KernelLibrary::Butterfly& k
   }
 }
 
-LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes, unsigned pruned)
+LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes, unsigned layers)
     : points(std::max<u64>(2, next_power_of_two(inputs_))),
       stacks((outputs_ + points - 1) / points),
       inputs(inputs_),
       outputs(outputs_),
-      pruned_layers(pruned),
-      blocks((inputs_ + block_points() - 1) / block_points()) {
+      block_layers(layers),
+      blocks((inputs_ + block_points() - 1) / block_points()),
+      kept(u64{1} << layers) {
   if (points < lanes && stacks * points > lanes) {
     const u64 of_panel = lanes / points;
     stacks = (stacks + of_panel - 1) / of_panel * of_panel;
   }
+  // As many as whoever reads the outputs takes as inputs of a butterfly.
+  if (stacks == 1) kept = std::max<u64>(1, next_power_of_two(outputs) / block_points());
 }
 
 std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape, u32 stack, unsigned layer,
@@ -146,7 +149,7 @@ u16 fft_scale(u64 points) { return to_half(1.0 / std::sqrt(static_cast<double>(p
 
 namespace {
 
-/// The layers of all stacks, or of all blocks, up to the first pruned one.
+/// The stages of a layer. With block layers the blocks of all stacks are stacks to the others.
 class LinearStages {
  public:
   LinearStages(const KernelLibrary& kernels, const LinearOperator& op, const TileBuffer& input,
@@ -163,16 +166,40 @@ class LinearStages {
         kernels_.target(), bits_, LayerNeeds::of_real(op_.normal != nullptr, op_.paying_layers(0, bits_)), bits_);
     unsigned first_layer = 0;
     for (std::size_t s = 0; s < counts.size(); ++s) {
-      const bool last = s + 1 == counts.size() && !pruned();
-      const std::string name = counts.size() == 1 && !pruned() ? op_.name : fmt::format("{}.stage{}", op_.name, s);
+      const bool last = s + 1 == counts.size() && !in_blocks();
+      const std::string name = counts.size() == 1 && !in_blocks() ? op_.name : fmt::format("{}.stage{}", op_.name, s);
       add_stage(task, name, first_layer, counts[s], last);
       first_layer += counts[s];
     }
-    if (pruned()) add_pruned_layers(task, fmt::format("{}.stage{}", op_.name, counts.size()));
+    if (in_blocks()) add_block_layers(task, fmt::format("{}.stage{}", op_.name, counts.size()));
   }
 
  private:
-  [[nodiscard]] bool pruned() const { return shape_.pruned_layers > 0; }
+  [[nodiscard]] bool in_blocks() const { return shape_.block_layers > 0; }
+
+  /// Butterflies of equal size beside each other, a loop for those of a panel and one for the panels, as their distance
+  /// is not the same.
+  [[nodiscard]] static std::vector<ButterflyStage::Stacks> beside(u64 count, unsigned bits, const PanelLayout& from,
+                                                                  const PanelLayout& to, bool same_input) {
+    std::vector<ButterflyStage::Stacks> result;
+    const auto add = [&](u64 loop, unsigned bit) {
+      const i32 input = same_input ? 0 : from.column_stride(bit);
+      if (loop > 1) result.push_back({static_cast<u32>(loop), input, to.column_stride(bit)});
+    };
+    const unsigned panel_bits = std::max(bits, log2_of(to.lanes));
+    const u64 of_panel = std::min<u64>(count, u64{1} << (panel_bits - bits));
+    add(of_panel, bits);
+    add(count / of_panel, panel_bits);
+    return result;
+  }
+
+  [[nodiscard]] std::vector<ButterflyStage::Stacks> stacks_of(const PanelLayout& from, bool first) const {
+    const PanelLayout& to = output_.layout;
+    if (!in_blocks()) return beside(shape_.stacks, bits_, from, to, first);
+    std::vector<ButterflyStage::Stacks> result = beside(shape_.blocks, bits_, from, to, false);
+    for (const auto& stacks : beside(shape_.stacks, log2_of(shape_.points), from, to, first)) result.push_back(stacks);
+    return result;
+  }
 
   [[nodiscard]] ButterflyStage stage_of(unsigned first_layer, unsigned layers) const {
     const TileBuffer& source = first_layer == 0 ? input_ : output_;
@@ -181,16 +208,11 @@ class LinearStages {
     for (unsigned k = 0; k < layers; ++k) stage.layer_bits.push_back(first_layer + k);
     stage.normal = op_.normal != nullptr;
     stage.pays = op_.paying_layers(first_layer, layers);
-    stage.stacks = static_cast<u32>(pruned() ? shape_.blocks : shape_.stacks);
+    stage.stacks = stacks_of(source.layout, first_layer == 0);
     stage.column_access = source.layout.by_column().column_access;
     for (unsigned bit = 0; bit < bits_; ++bit) {
       stage.input_stride.push_back(source.layout.column_stride(bit));
       stage.output_stride.push_back(output_.layout.column_stride(bit));
-    }
-    for (unsigned bit = 0; (u64{1} << bit) < stage.stacks; ++bit) {
-      stage.stack_stride.push_back(output_.layout.column_stride(bits_ + bit));
-      if (first_layer == 0 && !pruned()) continue;
-      stage.input_stack_stride.push_back(source.layout.column_stride(bits_ + bit));
     }
     stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
     stage.output_group_stride = static_cast<i32>(output_.layout.group_bytes());
@@ -214,9 +236,9 @@ class LinearStages {
     const u32 weights = task.add_weights(kernel->weights.word_count(), [=, op = op_, shape = shape_] {
       return kernel->weights.words(
           [&](u32 stack, unsigned layer, u32 index) {
-            if (shape.pruned_layers == 0) return twiddle_of(op, shape, stack, first_layer + layer, index);
-            return twiddle_of(op, shape, 0, first_layer + layer,
-                              stack * static_cast<u32>(shape.block_points()) + index);
+            if (shape.block_layers == 0) return twiddle_of(op, shape, stack, first_layer + layer, index);
+            const auto blocks = static_cast<u32>(shape.blocks), points = static_cast<u32>(shape.block_points());
+            return twiddle_of(op, shape, stack / blocks, first_layer + layer, stack % blocks * points + index);
           },
           [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
           [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
@@ -226,31 +248,36 @@ class LinearStages {
         last ? std::vector<KernelResult>{task.result(output_, op_.outputs)} : std::vector<KernelResult>{});
   }
 
-  void add_pruned_layers(TaskBuilder& task, const std::string& name) const {
-    PrunedLayersSpec spec;
-    spec.layers = shape_.pruned_layers;
+  void add_block_layers(TaskBuilder& task, const std::string& name) const {
+    BlockLayersSpec spec;
+    spec.layers = shape_.block_layers;
     spec.normal = op_.normal != nullptr;
-    spec.pays = op_.paying_layers(bits_, shape_.pruned_layers);
+    spec.pays = op_.paying_layers(bits_, shape_.block_layers);
+    spec.stacks = static_cast<u32>(shape_.stacks);
     spec.blocks = static_cast<u32>(shape_.blocks);
+    spec.kept = static_cast<u32>(shape_.kept);
     spec.columns = static_cast<u32>(shape_.block_points());
     spec.layout = output_.layout;
+    spec.activation = op_.activation;
     spec.residual = op_.residual.has_value();
-    const auto kernel = named(op_.name, [&] { return kernels_.pruned_layers(spec); });
+    const auto kernel = named(op_.name, [&] { return kernels_.block_layers(spec); });
     LaunchStep step;
     step.name = name;
-    step.mapping = fmt::format("last {} layers of {} points, {} of {} blocks: the lower outputs alone", spec.layers,
-                               shape_.points, spec.blocks, 1u << spec.layers);
+    step.mapping = fmt::format("last {} layers of {} points, {} of {} blocks to {}", spec.layers, shape_.points,
+                               spec.blocks, 1u << spec.layers, spec.kept);
     step.counts = {kernel->counts[0], kernel->counts[1], kernel->counts[2], task.groups()};
     step.row_level = 3;
     step.tail_count = task.tail_groups();
     const u32 weights = task.add_weights(kernel->word_count(), [=, op = op_, shape = shape_, first_layer = bits_] {
       return kernel->words(
-          [&](u32, unsigned layer, u32 index) { return twiddle_of(op, shape, 0, first_layer + layer, index); },
-          [&](u32, u32 index) { return bias_of(op, shape, 0, index); },
-          [&](u32, u32 index) { return scale_of(op, shape, 0, index); });
+          [&](u32 stack, unsigned layer, u32 index) {
+            return twiddle_of(op, shape, stack, first_layer + layer, index);
+          },
+          [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
+          [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
     });
-    step.registers = {{pruned_register::points, output_.offset, false}, {pruned_register::weights, weights, true}};
-    if (op_.residual) step.registers.push_back({pruned_register::residual, op_.residual->offset, false});
+    step.registers = {{block_register::points, output_.offset, false}, {block_register::weights, weights, true}};
+    if (op_.residual) step.registers.push_back({block_register::residual, op_.residual->offset, false});
     step.results = {task.result(output_, op_.outputs)};
     step.kernel = kernel_of(kernel);
     task.add_launch(std::move(step));

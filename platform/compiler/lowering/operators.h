@@ -27,17 +27,18 @@ struct LinearShape {
   /// panel is not enough, zeros follow the outputs up to a whole panel.
   u64 stacks = 0;
   u64 inputs = 0, outputs = 0;
-  /// The last layers of which only the lower outputs are computed (a single stack). The layers before them are
-  /// butterflies of their own on `blocks` blocks of block_points() points; blocks without inputs are left out.
-  unsigned pruned_layers = 0;
-  u64 blocks = 1;
+  /// The last layers that are computed block by block (BlockLayersSpec). The layers before them are butterflies of
+  /// their own on the blocks of block_points() points; of those the first `blocks` have inputs, and of a single stack
+  /// the first `kept` have outputs.
+  unsigned block_layers = 0;
+  u64 blocks = 1, kept = 1;
 
-  LinearShape(u64 inputs, u64 outputs, u32 lanes, unsigned pruned_layers = 0);
-  [[nodiscard]] u64 block_points() const { return points >> pruned_layers; }
+  LinearShape(u64 inputs, u64 outputs, u32 lanes, unsigned block_layers = 0);
+  [[nodiscard]] u64 block_points() const { return points >> block_layers; }
   [[nodiscard]] u64 read() const { return blocks * block_points(); }
-  [[nodiscard]] u64 written() const { return stacks * block_points(); }
+  [[nodiscard]] u64 written() const { return (stacks - 1) * points + kept * block_points(); }
   /// Columns that hold something until all is computed.
-  [[nodiscard]] u64 worked() const { return std::max(written(), pruned_layers == 0 ? 0 : read()); }
+  [[nodiscard]] u64 worked() const { return std::max(written(), (stacks - 1) * points + read()); }
 };
 
 struct LinearOperator {
@@ -47,11 +48,11 @@ struct LinearOperator {
   u64 inputs = 0, outputs = 0;
   u32 first_stack = 0;  // of the twiddle and the bias, where the operator is a part of a linear layer
   std::optional<Activation> activation;
-  unsigned pruned_layers = 0;                     // LinearShape
+  unsigned block_layers = 0;                      // LinearShape
   std::optional<TileBuffer> residual;             // same number of rows as the output buffer
   std::shared_ptr<const NormalButterfly> normal;  // the normal form of the twiddle; nullptr: it is computed in pairs
 
-  [[nodiscard]] LinearShape shape(u32 lanes) const { return {inputs, outputs, lanes, pruned_layers}; }
+  [[nodiscard]] LinearShape shape(u32 lanes) const { return {inputs, outputs, lanes, block_layers}; }
   /// For each of `count` layers from `first` on: whether it has all weights. Empty if in pairs.
   [[nodiscard]] std::vector<bool> paying_layers(unsigned first, unsigned count) const;
 };

@@ -61,45 +61,50 @@ RowProgram::Value RowProgram::linear(const LinearOperator& op, Value x, std::opt
   operation.inputs = {x};
   if (residual) operation.inputs.push_back(*residual);
   operation.linear = op;
-  operation.linear.pruned_layers = pruned_layers(op, residual.has_value());
+  operation.linear.block_layers = block_layers(op, residual.has_value());
   const LinearShape shape = operation.linear.shape(plan_.target().lanes);
   operation.outputs = {add_value({op.outputs, shape.written(), shape.worked()})};
   operations_.push_back(std::move(operation));
   return values_.size() - 1;
 }
 
-unsigned RowProgram::pruned_layers(const LinearOperator& op, bool residual) const {
+unsigned RowProgram::block_layers(const LinearOperator& op, bool residual) const {
   const LinearShape whole(op.inputs, op.outputs, plan_.target().lanes);
-  if (!plan_.target().pruning || op.activation || whole.stacks > 1) return 0;
-  const u64 fewest_points = std::max<u64>({op.outputs, plan_.target().lanes, 2});
+  if (!plan_.target().pruning || (op.activation && residual)) return 0;
   unsigned most = 0;
-  while (most < most_pruned_layers && whole.points >> (most + 1) >= fewest_points) ++most;
-  if (most == 0) return 0;
-  Shape shape("pruned layers");
-  shape.add(rows_, op.inputs, op.outputs, residual).add_list(op.paying_layers(0, log2_of(whole.points)));
-  return plan_.once(plan_.decisions().pruned_layers, shape, [&] {
+  while (most < most_block_layers && whole.points >> (most + 1) >= std::max<u64>(plan_.target().lanes, 2)) ++most;
+  Shape shape("block layers");
+  shape.add(rows_, op.inputs, op.outputs, residual).add_if(op.activation);
+  shape.add_list(op.paying_layers(0, log2_of(whole.points)));
+  return plan_.once(plan_.decisions().block_layers, shape, [&] {
     unsigned best = 0;
-    u64 least = cycles_with(op, 0, residual);
+    std::optional<u64> least;
     for (unsigned layers = 1; layers <= most; ++layers) {
+      const LinearShape in_blocks(op.inputs, op.outputs, plan_.target().lanes, layers);
+      const u64 all = u64{1} << layers;
+      if (in_blocks.blocks == all && in_blocks.kept == all) continue;  // there is nothing to leave out
+      if (!least) least = cycles_with(op, 0, residual);
       const u64 cycles = cycles_with(op, layers, residual);
-      if (cycles < least) best = layers;
-      least = std::min(least, cycles);
+      if (cycles < *least) best = layers;
+      least = std::min(*least, cycles);
     }
     return best;
   });
 }
 
-u64 RowProgram::cycles_with(LinearOperator op, unsigned pruned_layers, bool residual) const {
+u64 RowProgram::cycles_with(LinearOperator op, unsigned block_layers, bool residual) const {
   // Tiles of operators in butterfly form rarely have more lane groups.
   const auto rows = static_cast<u32>(std::min<u64>(rows_, u64{4} * plan_.target().lanes));
-  op.pruned_layers = pruned_layers;
+  op.block_layers = block_layers;
   const LinearShape shape = op.shape(plan_.target().lanes);
   TaskBuilder task(plan_.target(), op.name, layer_, {1, 1, 1}, rows, rows);
   const u64 columns = std::max(shape.read(), shape.worked());
-  const TileBuffer buffer = for_columns(plan_.target(), task.buffer_at(0, columns));
-  if (residual) op.residual = for_columns(plan_.target(), task.buffer_at(task.buffer_size(columns), shape.written()));
+  const auto buffer = [&](u32 number) {
+    return for_columns(plan_.target(), task.buffer_at(number * task.buffer_size(columns), columns));
+  };
+  if (residual) op.residual = buffer(2);
   try {
-    add_butterfly_linear(task, plan_.kernels(), op, buffer, buffer);
+    add_butterfly_linear(task, plan_.kernels(), op, buffer(0), buffer(1));
   } catch (const CompileError&) {
     return std::numeric_limits<u64>::max();  // no kernel; whoever takes this form learns why
   }

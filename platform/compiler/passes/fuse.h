@@ -76,10 +76,10 @@ class RowProgram {
 
   Value add_value(u64 columns, u64 written) { return add_value({columns, written, written}); }
   Value add_value(const Matrix& matrix);
-  /// The last layers of a butterfly that are computed apart, because their upper outputs are cut off: as many as cost
-  /// the fewest cycles of the array.
-  [[nodiscard]] unsigned pruned_layers(const LinearOperator& op, bool residual) const;
-  [[nodiscard]] u64 cycles_with(LinearOperator op, unsigned pruned_layers, bool residual) const;
+  /// The last layers of a butterfly that are computed block by block, because inputs are zero or outputs cut off: as
+  /// many as cost the fewest cycles of the array.
+  [[nodiscard]] unsigned block_layers(const LinearOperator& op, bool residual) const;
+  [[nodiscard]] u64 cycles_with(LinearOperator op, unsigned block_layers, bool residual) const;
   /// The columns of the matrix that an operator reads through this input; columns beyond `columns` must be zero.
   /// @param operations  all of the task
   [[nodiscard]] u64 span_read(const std::vector<Operation>& operations, const Operation& operation,
