@@ -64,7 +64,7 @@ struct LaneKernels {
   void (*complex_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneVectors, LaneVectors, LaneScalars,
                             LaneScalars);
   void (*ratio_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneVectors, LaneVectors, LaneScalars,
-                            LaneScalars);
+                          LaneScalars);
   void (*normal_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, ConstLaneVectors, ConstLaneVectors, LaneScalars,
                            LaneScalars);
 };

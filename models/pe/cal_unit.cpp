@@ -190,6 +190,10 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& 
   schedule.occupancy = issues.occupancy();
   schedule.completion = issues.completion();
   ports.shrink();
+  if (schedule.occupancy > 0) {
+    schedule.full_banks =
+        static_cast<double>(ports.full()) / static_cast<double>(u64{banks_.banks()} * schedule.occupancy);
+  }
   return schedule;
 }
 

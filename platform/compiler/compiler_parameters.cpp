@@ -46,12 +46,13 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
           "transform of the next one, stay in the scratchpad where they fit and that costs less; otherwise they "
           "go through DRAM.",
           "choice of the user", Confidence::high),
-      pruning(
-          this, "pruning", true, "", {},
-          "Blocks of a butterfly whose inputs are zero or whose outputs are cut off are left out where that costs less, "
-          "and of its residual only the columns that are read get room and zeros in the scratchpad; otherwise all of it "
-          "is computed.",
-          "choice of the user", Confidence::high),
+      pruning(this, "pruning", true, "", {},
+              "Blocks of a butterfly whose inputs are zero or whose outputs are cut off are left out where that costs "
+              "less, "
+              "and of its residual only the columns that are read get room and zeros in the scratchpad; otherwise all "
+              "of it "
+              "is computed.",
+              "choice of the user", Confidence::high),
       butterflies(this, "butterflies", "normalised", {"normalised", "pairs"},
                   "normalised: of the two weights of an output of a butterfly the larger one is taken out, so that the "
                   "output costs one fused multiply-add; what is taken out is a factor for each output of the last "

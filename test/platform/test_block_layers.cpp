@@ -51,9 +51,8 @@ TEST_CASE("block layers: every activation and form of butterflies has the bits o
   for (const char* activation : {"gelu", "gelu_tanh", "relu", "tanh"}) {
     for (const char* butterflies : {"normalised", "pairs"}) {
       INFO(activation << ' ' << butterflies);
-      const RunResult result =
-          run({"run.fidelity=fast", fmt::format("network.activation={}", activation),
-               fmt::format("compiler.butterflies={}", butterflies)});
+      const RunResult result = run({"run.fidelity=fast", fmt::format("network.activation={}", activation),
+                                    fmt::format("compiler.butterflies={}", butterflies)});
       CHECK(result.failure.empty());
       CHECK(result.verification.bit_exact);
       const std::vector<std::string> kernels = block_kernels(result);
@@ -106,7 +105,8 @@ TEST_CASE("block layers: they cost less than what they leave out, and change no 
 }
 
 TEST_CASE("factors by ratios: fewer cycles and no larger errors than products", "[run]") {
-  const std::vector<std::string> base{"network.tokens=256", "network.hidden=256", "network.layers=[{mixing: fft2d, ffn: butterfly}]"};
+  const std::vector<std::string> base{"network.tokens=256", "network.hidden=256",
+                                      "network.layers=[{mixing: fft2d, ffn: butterfly}]"};
   for (const char* fidelity : {"cycle", "fast"}) {
     for (const char* form : {"real", "complex"}) {
       INFO(fidelity << ' ' << form);

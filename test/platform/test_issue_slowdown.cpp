@@ -14,6 +14,7 @@
 namespace {
 
 using namespace bvp;
+using test::ArrayConfig;
 
 ButterflyStage stage_of(unsigned bits, bool complex, bool normal) {
   const PanelLayout layout{32, 1024};
@@ -49,7 +50,8 @@ unsigned compare(const ArrayConfig& config, const Kernel& kernel) {
   for (std::size_t i = 0; i < kernel.segments.size(); ++i) {
     const Segment& segment = kernel.segments[i];
     if (segment.unit != Unit::cal || segment.trips[0] < 8) continue;
-    const CalSchedule schedule = CalUnit(config.pe, kernel.lanes).schedule(program.segments[i], program.segments[i].first);
+    const CalSchedule schedule =
+        CalUnit(config.pe, kernel.lanes).schedule(program.segments[i], program.segments[i].first);
     const double slots = static_cast<double>(schedule.issue + schedule.special);
     const double measured = static_cast<double>(schedule.occupancy) / slots;
     INFO("segment " << i << ", " << schedule.issue << " issues");

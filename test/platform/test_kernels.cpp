@@ -874,13 +874,14 @@ TEST_CASE("a large dense product keeps Cal busy", "[kernels]") {
 }
 
 TEST_CASE("BPMM on the default array is bit-exact", "[kernels]") {
-  for (const auto& sizes :
-       {BpmmCase{512, 512, 64}, BpmmCase{64, 64, 128}, BpmmCase{128, 128, 32}, BpmmCase{256, 300, 100},
-        BpmmCase{32, 32, 64}, BpmmCase{16, 64, 64}, BpmmCase{8, 8, 32}, BpmmCase{2, 2, 32}, BpmmCase{100, 300, 40},
-        BpmmCase{1024, 1024, 32}, BpmmCase{512, 2048, 32}, BpmmCase{2048, 512, 64}, BpmmCase{4096, 100, 32},
-        BpmmCase{768, 3072, 32}, BpmmCase{2048, 512, 64, 2}, BpmmCase{3072, 768, 64, 2}, BpmmCase{3072, 768, 40, 1},
-        BpmmCase{2304, 200, 32, 3}, BpmmCase{1025, 100, 32, 3}, BpmmCase{64, 32, 200, 1}, BpmmCase{768, 3072, 32, 2}, BpmmCase{768, 768, 40, 2}, BpmmCase{600, 1300, 64, 3},
-        BpmmCase{130, 1000, 33, 3}}) {
+  for (const auto& sizes : {BpmmCase{512, 512, 64},     BpmmCase{64, 64, 128},      BpmmCase{128, 128, 32},
+                            BpmmCase{256, 300, 100},    BpmmCase{32, 32, 64},       BpmmCase{16, 64, 64},
+                            BpmmCase{8, 8, 32},         BpmmCase{2, 2, 32},         BpmmCase{100, 300, 40},
+                            BpmmCase{1024, 1024, 32},   BpmmCase{512, 2048, 32},    BpmmCase{2048, 512, 64},
+                            BpmmCase{4096, 100, 32},    BpmmCase{768, 3072, 32},    BpmmCase{2048, 512, 64, 2},
+                            BpmmCase{3072, 768, 64, 2}, BpmmCase{3072, 768, 40, 1}, BpmmCase{2304, 200, 32, 3},
+                            BpmmCase{1025, 100, 32, 3}, BpmmCase{64, 32, 200, 1},   BpmmCase{768, 3072, 32, 2},
+                            BpmmCase{768, 768, 40, 2},  BpmmCase{600, 1300, 64, 2}, BpmmCase{130, 1000, 33, 2}}) {
     for (const Form form : {Form::pairs, Form::normal, Form::paying}) {
       INFO(sizes.inputs << " -> " << sizes.outputs << ", " << sizes.rows << " rows, form " << static_cast<int>(form));
       ArrayConfig config;

@@ -283,8 +283,7 @@ class Definition {
           const bool swapped = std::abs(std::sin(angle)) > std::abs(std::cos(angle)) + 1e-9;
           const double tangent = std::tan(angle);
           const Half ratio = Half::of(swapped ? -1 / tangent : -tangent), large = swapped ? wi : wr;
-          const Half turned_re = swapped ? Half::of(ratio.value() * br.value() - bi.value())
-                                         : fnma(ratio, bi, br);
+          const Half turned_re = swapped ? Half::of(ratio.value() * br.value() - bi.value()) : fnma(ratio, bi, br);
           const Half turned_im = swapped ? fma(ratio, bi, br) : fma(ratio, br, bi);
           real[i + s] = fnma(large, turned_re, real[i]);
           imaginary[i + s] = fnma(large, turned_im, imaginary[i]);

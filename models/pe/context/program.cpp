@@ -168,8 +168,8 @@ bool is_ratio_butterfly(const SegmentProgram& program, std::size_t run) {
   const InstructionRun lo_re = run_at(program, run + 4), lo_im = run_at(program, run + 5);
   const bool opcodes = t_re.opcode == Opcode::fnmar && t_im.opcode == Opcode::fmar && hi_re.opcode == Opcode::fnmas &&
                        hi_im.opcode == Opcode::fnmas && lo_re.opcode == Opcode::fmas && lo_im.opcode == Opcode::fmas;
-  const bool turned = t_re.a == hi_re.d && t_re.b == hi_im.d && t_im.a == hi_im.d && t_im.b == hi_re.d &&
-                      t_re.c == t_im.c;
+  const bool turned =
+      t_re.a == hi_re.d && t_re.b == hi_im.d && t_im.a == hi_im.d && t_im.b == hi_re.d && t_re.c == t_im.c;
   const auto sums = [](const InstructionRun& hi, const InstructionRun& lo, const InstructionRun& t) {
     return hi.a == t.d && lo.a == t.d && hi.b == lo.b && hi.c == lo.d && lo.c == lo.d;
   };
@@ -177,8 +177,8 @@ bool is_ratio_butterfly(const SegmentProgram& program, std::size_t run) {
   const bool own_stream = temporaries == t_im.d.first.stream && temporaries != hi_re.d.first.stream &&
                           temporaries != hi_im.d.first.stream && temporaries != lo_re.d.first.stream &&
                           temporaries != lo_im.d.first.stream;
-  return opcodes && turned && sums(hi_re, lo_re, t_re) && sums(hi_im, lo_im, t_im) && hi_re.b == hi_im.b && own_stream &&
-         lo_re.d.stride == lo_im.d.stride && hi_re.d.stride == hi_im.d.stride &&
+  return opcodes && turned && sums(hi_re, lo_re, t_re) && sums(hi_im, lo_im, t_im) && hi_re.b == hi_im.b &&
+         own_stream && lo_re.d.stride == lo_im.d.stride && hi_re.d.stride == hi_im.d.stride &&
          are_apart(program, {lo_re.d, lo_im.d, hi_re.d, hi_im.d, t_re.d, t_im.d});
 }
 

@@ -176,8 +176,8 @@ class BlockLayersWriter {
     for (u32 block = 0; block < spec_.kept; ++block) {
       Stream from = points_;
       from.base += static_cast<i32>(program_.place(block)) * chunk;
-      const u16 store = add_store(builder_, 4, 4, {plan_.chunk}, {from, {1}},
-                                  {memory(block_register::points, block), {walk_.step}});
+      const u16 store =
+          add_store(builder_, 4, 4, {plan_.chunk}, {from, {1}}, {memory(block_register::points, block), {walk_.step}});
       builder_.data(last, store);
       builder_.space(store, load, plan_.depth);
     }
@@ -216,8 +216,7 @@ class BlockLayersWriter {
     const u32 chunk = plan_.chunk;
     SegmentBuilder cal(builder_, Unit::cal, 4, 2, {chunk});
     const auto point = cal.at(points_, {1});
-    const auto scalars = cal.at(
-        rotating(weights_ * target_.lanes, 3, plan_.depth, plan_.weights * target_.lanes), {1});
+    const auto scalars = cal.at(rotating(weights_ * target_.lanes, 3, plan_.depth, plan_.weights * target_.lanes), {1});
     const auto zero = cal.at(stream_at(static_cast<i32>(constants_)));
     const auto at = [&](u32 place) {
       if (place == nowhere) return zero;

@@ -63,9 +63,9 @@ struct ButterflyStage {
   }
 
   [[nodiscard]] auto tied() const {
-    return std::tie(complex, ratios, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
-                    input_group_stride, output_group_stride, real_input, real_output,
-                    scale, scale_value, activation, bias, residual, residual_factor);
+    return std::tie(complex, ratios, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride,
+                    output_stride, input_group_stride, output_group_stride, real_input, real_output, scale, scale_value,
+                    activation, bias, residual, residual_factor);
   }
   friend bool operator<(const ButterflyStage& a, const ButterflyStage& b) { return a.tied() < b.tied(); }
 };

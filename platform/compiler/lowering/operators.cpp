@@ -269,12 +269,10 @@ class LinearStages {
     step.row_level = 3;
     step.tail_count = task.tail_groups();
     const u32 weights = task.add_weights(kernel->word_count(), [=, op = op_, shape = shape_, first_layer = bits_] {
-      return kernel->words(
-          [&](u32 stack, unsigned layer, u32 index) {
-            return twiddle_of(op, shape, stack, first_layer + layer, index);
-          },
-          [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
-          [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
+      return kernel->words([&](u32 stack, unsigned layer,
+                               u32 index) { return twiddle_of(op, shape, stack, first_layer + layer, index); },
+                           [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
+                           [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
     });
     step.registers = {{block_register::points, output_.offset, false}, {block_register::weights, weights, true}};
     if (op_.residual) step.registers.push_back({block_register::residual, op_.residual->offset, false});

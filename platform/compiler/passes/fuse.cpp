@@ -196,8 +196,7 @@ u64 RowProgram::span_read(const std::vector<Operation>& operations, const Operat
 bool RowProgram::may_overwrite(const Operation& operation) const {
   if (operation.kind == Operation::Kind::norm || operation.kind == Operation::Kind::scaled_sum) return true;
   // Several stacks read the same input, so only an operator with a single stack may overwrite it.
-  return operation.kind == Operation::Kind::linear &&
-         operation.linear.shape(plan_.target().lanes).stacks == 1;
+  return operation.kind == Operation::Kind::linear && operation.linear.shape(plan_.target().lanes).stacks == 1;
 }
 
 u64 RowProgram::written(const Operation& operation, Value value) const {
@@ -717,7 +716,8 @@ std::optional<Tasks> RowProgram::stacks_apart(const Operation& operation, const 
 Tasks RowProgram::long_fft_tasks(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re,
                                  const MatrixPlace& im) {
   Tasks tasks;
-  LongButterfly butterfly = long_fft(plan_.target(), operation.name, log2_of(operation.fft.points), operation.fft.ortho);
+  LongButterfly butterfly =
+      long_fft(plan_.target(), operation.name, log2_of(operation.fft.points), operation.fft.ortho);
   if (operation.fft.scale) butterfly.scale = operation.fft.scale;
   butterfly.layer = operation.layer;
   butterfly.others = rows_;
