@@ -179,6 +179,17 @@ void fma_swapping(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors
   });
 }
 
+void fnma_swapping(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b,
+                   LaneScalars w) {
+  for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
+    const u16 scalar = *at(w, i), ratio = ratio_of(scalar);
+    const bool swapped = swaps(scalar);
+    return [x = at(shape, a, i), y = at(shape, b, i), k = broadcast(&ratio), swapped](std::size_t lane) HWY_ATTR {
+      return swapped ? hn::MulSub(k, load(x + lane), load(y + lane)) : hn::NegMulAdd(k, load(y + lane), load(x + lane));
+    };
+  });
+}
+
 void add_scalar(const Shape& shape, u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) {
   for_each_vector(shape, count, d, [=](i64 i) HWY_ATTR {
     return [x = at(shape, a, i), k = broadcast(at(s, i))](std::size_t lane)
@@ -583,6 +594,26 @@ void normal_butterfly(const Shape& shape, u64 count, LaneVectors lo_out, LaneVec
   }
 }
 
+void ratio_butterfly(const Shape& shape, u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re,
+                     LaneVectors hi_im, LaneScalars ratio, LaneScalars large) {
+  const F32 f;
+  u16 *a_re = lo_re.first, *a_im = lo_im.first, *b_re = hi_re.first, *b_im = hi_im.first;
+  const std::ptrdiff_t a_step = lo_re.stride * shape.pitch, b_step = hi_re.stride * shape.pitch;
+  for (u64 i = 0; i < count; ++i, a_re += a_step, a_im += a_step, b_re += b_step, b_im += b_step) {
+    const SwappedFactors factors = factors_of(*at(ratio, static_cast<i64>(i)));
+    const Floats first = hn::Set(f, factors.a), second = hn::Set(f, factors.b);
+    const Floats k = broadcast(at(large, static_cast<i64>(i)));
+    for (std::size_t lane = 0; lane < shape.width; lane += hn::Lanes(f)) {
+      const Floats x = load(b_re + lane), y = load(b_im + lane);
+      const Floats t_re = rounded(hn::NegMulAdd(second, y, hn::Mul(first, x)));
+      const Floats t_im = rounded(hn::MulAdd(second, x, hn::Mul(first, y)));
+      const Floats u = load(a_re + lane), v = load(a_im + lane);
+      store(hn::NegMulAdd(k, t_re, u), b_re + lane), store(hn::NegMulAdd(k, t_im, v), b_im + lane);
+      store(hn::MulAdd(k, t_re, u), a_re + lane), store(hn::MulAdd(k, t_im, v), a_im + lane);
+    }
+  }
+}
+
 const LaneKernels* kernels() {
   static constexpr LaneKernels table{
       &mul_scalar,
@@ -590,6 +621,7 @@ const LaneKernels* kernels() {
       &fnma_scalar,
       &fma_scalar_scalar,
       &fma_swapping,
+      &fnma_swapping,
       &add_scalar,
       &max_scalar,
       &mul,
@@ -610,6 +642,7 @@ const LaneKernels* kernels() {
       &acc_mac_block,
       &butterfly,
       &complex_butterfly,
+      &ratio_butterfly,
       &normal_butterfly,
   };
   return &table;
@@ -672,6 +705,9 @@ void Lanes::fma_scalar_scalar(u64 count, LaneVectors d, ConstLaneVectors a, Lane
 }
 void Lanes::fma_swapping(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, LaneScalars w) const {
   kernels_->fma_swapping(shape_, count, d, a, b, w);
+}
+void Lanes::fnma_swapping(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, LaneScalars w) const {
+  kernels_->fnma_swapping(shape_, count, d, a, b, w);
 }
 void Lanes::add_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) const {
   kernels_->add_scalar(shape_, count, d, a, s);
@@ -789,6 +825,10 @@ void Lanes::butterfly(u64 count, LaneVectors lo, LaneVectors hi, LaneScalars w00
 void Lanes::complex_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
                               LaneScalars w_re, LaneScalars w_im) const {
   kernels_->complex_butterfly(shape_, count, lo_re, lo_im, hi_re, hi_im, w_re, w_im);
+}
+void Lanes::ratio_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
+                            LaneScalars ratio, LaneScalars large) const {
+  kernels_->ratio_butterfly(shape_, count, lo_re, lo_im, hi_re, hi_im, ratio, large);
 }
 void Lanes::normal_butterfly(u64 count, LaneVectors lo_out, LaneVectors hi_out, ConstLaneVectors lo,
                              ConstLaneVectors hi, LaneScalars r_lo, LaneScalars r_hi) const {

@@ -41,6 +41,7 @@ struct LaneKernels {
   void (*fnma_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars, ConstLaneVectors);
   void (*fma_scalar_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars, LaneScalars);
   void (*fma_swapping)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors, LaneScalars);
+  void (*fnma_swapping)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors, LaneScalars);
   void (*add_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars);
   void (*max_scalar)(const Shape&, u64, LaneVectors, ConstLaneVectors, LaneScalars);
   void (*mul)(const Shape&, u64, LaneVectors, ConstLaneVectors, ConstLaneVectors);
@@ -62,6 +63,8 @@ struct LaneKernels {
   void (*butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneScalars, LaneScalars, LaneScalars, LaneScalars);
   void (*complex_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneVectors, LaneVectors, LaneScalars,
                             LaneScalars);
+  void (*ratio_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, LaneVectors, LaneVectors, LaneScalars,
+                          LaneScalars);
   void (*normal_butterfly)(const Shape&, u64, LaneVectors, LaneVectors, ConstLaneVectors, ConstLaneVectors, LaneScalars,
                            LaneScalars);
 };
@@ -94,6 +97,8 @@ class Lanes {
   /// d = r(a + b * w). Where bit 14 of w is set, the vectors change places and the bit counts as clear:
   /// d = r(b + a * w'), w' being w without the bit. A w of magnitude below 2 has the bit clear.
   void fma_swapping(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, LaneScalars w) const;
+  /// d = r(a - b * w). Where bit 14 of w is set: d = r(a * w' - b), w' being w without the bit.
+  void fnma_swapping(u64 count, LaneVectors d, ConstLaneVectors a, ConstLaneVectors b, LaneScalars w) const;
   /// d = r(a + s)
   void add_scalar(u64 count, LaneVectors d, ConstLaneVectors a, LaneScalars s) const;
   /// d = a > s ? a : s, NaN if either is
@@ -167,6 +172,11 @@ class Lanes {
   /// vectors are disjoint.
   void complex_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
                          LaneScalars w_re, LaneScalars w_im) const;
+
+  /// `count` butterflies of an FFT by ratios, in place: t_re is fnma_swapping of hi_re, hi_im and ratio, t_im is
+  /// fma_swapping of hi_im, hi_re and ratio; hi = r(lo - t * large), lo = r(lo + t * large), in both planes.
+  void ratio_butterfly(u64 count, LaneVectors lo_re, LaneVectors lo_im, LaneVectors hi_re, LaneVectors hi_im,
+                       LaneScalars ratio, LaneScalars large) const;
 
   /// `count` butterflies in normal form: lo_out is fma_swapping of lo, hi and r_lo, hi_out that of lo, hi and r_hi.
   /// Both inputs of a butterfly are read before its outputs are written, lo_out first.

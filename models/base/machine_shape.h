@@ -24,9 +24,10 @@ struct MachineShape : ArrayShape {
   u32 operand_vectors = 256;
   u32 operand_banks = 4;
   u32 operand_ports = 2;  ///< of a bank of the operand memory
+  bool operand_bank_hash = true;
   u32 accumulators = 32;
   u32 instruction_store = 32;
-  bool swapping_fma = true;  ///< the PE has the instruction fmar
+  bool swapping_fma = true;  ///< the PE has the instructions fmar and fnmar
   u32 link_bytes = 0;        ///< bytes per cycle of all links of the mesh that leave the PE, added up
   // of the memories
   u64 scratchpad_bytes = 4 << 20;

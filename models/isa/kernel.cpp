@@ -241,8 +241,9 @@ class KernelCheck {
                                     unit_names[static_cast<std::size_t>(unit)]),
                         part_);
     }
-    require(limits_.swapping_fma || instruction->opcode != Opcode::fmar,
-            fmt::runtime("segment {} has an fmar, which the PEs do not have (soc.pe.swapping_fma)"), segment);
+    const bool swaps = instruction->opcode == Opcode::fmar || instruction->opcode == Opcode::fnmar;
+    require(limits_.swapping_fma || !swaps,
+            fmt::runtime("segment {} has an {}, which the PEs do not have (soc.pe.swapping_fma)"), segment, info.name);
     const u32 distance = instruction->c.offset;
     if (info.c == Space::distance && !(is_power_of_two(distance) && distance < kernel_.lanes)) {
       throw KernelError(fmt::format("kernel: instruction '{}' moves by a distance that {} lanes do not have",

@@ -79,7 +79,7 @@ struct KernelLimits {
   u32 operand_vectors = 0;
   u32 accumulators = 0;
   u32 instructions = 0;
-  bool swapping_fma = true;  // there is an fmar
+  bool swapping_fma = true;  // there are fmar and fnmar
 };
 
 /// The part of a kernel that an error is about.

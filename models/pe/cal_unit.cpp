@@ -190,6 +190,10 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& 
   schedule.occupancy = issues.occupancy();
   schedule.completion = issues.completion();
   ports.shrink();
+  if (schedule.occupancy > 0) {
+    schedule.full_banks =
+        static_cast<double>(ports.full()) / static_cast<double>(u64{banks_.banks()} * schedule.occupancy);
+  }
   return schedule;
 }
 
@@ -231,6 +235,18 @@ void CalUnit::execute(const SegmentProgram& segment, const StreamBases& bases, O
       lanes_.complex_butterfly(segment.repeat, vectors(run[6].d, strides[6].d), vectors(run[7].d, strides[7].d),
                                vectors(run[4].d, strides[4].d), vectors(run[5].d, strides[5].d), w_re.get(),
                                w_im.get());
+    }
+    return;
+  }
+  if (segment.ratio_butterflies) {
+    const auto& strides = segment.strides;
+    for (std::size_t i = 0; i < segment.runs.size(); i += 6) {
+      const CalRun* run = &segment.runs[i];
+      const ScalarView ratio(memory, at(run[0].c, bases), strides[0].c, segment.repeat);
+      const ScalarView large(memory, at(run[2].b, bases), strides[2].b, segment.repeat);
+      lanes_.ratio_butterfly(segment.repeat, vectors(run[4].d, strides[4].d), vectors(run[5].d, strides[5].d),
+                             vectors(run[2].d, strides[2].d), vectors(run[3].d, strides[3].d), ratio.get(),
+                             large.get());
     }
     return;
   }

@@ -27,7 +27,8 @@ struct CalSchedule {
   // Instructions by kind.
   u64 multiplies = 0, adds = 0, fused = 0, specials = 0, wide_specials = 0, accumulates = 0, shuffles = 0;
   u64 vector_reads = 0, scalar_reads = 0, vector_writes = 0;
-  PortPattern ports;  // the ports of the operand memory that a firing uses, in cycles since its start
+  double full_banks = 0;  // the share of the banks that have no port left beside this, over the occupancy
+  PortPattern ports;      // the ports of the operand memory that a firing uses, in cycles since its start
 };
 
 class CalUnit {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/baselines/workload.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -29,7 +30,7 @@ class Work {
         add_fft();
       } else {
         // Query, key and value are one product.
-        add_linear("query_key_value", network_.hidden, 3 * network_.hidden, layer.projections);
+        add_linear("query_key_value", network_.hidden, 3 * network_.hidden, layer.projections, 3);
         add_attention(layer);
         add_linear("attention_output", network_.hidden, network_.hidden, layer.projections);
       }
@@ -47,20 +48,32 @@ class Work {
     work_.push_back({name, kind, flops, values * bytes_per_value, points});
   }
 
-  void add_linear(const char* name, u64 inputs, u64 outputs, LinearKind kind) {
+  /// @param layers  butterfly layers beside each other that share the outputs
+  void add_linear(const char* name, u64 inputs, u64 outputs, LinearKind kind, u64 layers = 1) {
     const auto in = static_cast<double>(inputs), out = static_cast<double>(outputs);
     if (kind == LinearKind::dense) {
       add(name, KernelWork::Kind::dense, 2 * rows_ * in * out, rows_ * (in + out) + in * out + out);
       return;
     }
     const u64 points = next_power_of_two(inputs);
-    const auto n = static_cast<double>(points), layers = static_cast<double>(log2_of(points));
-    const u64 whole_stacks = (outputs + points - 1) / points;
-    const auto stacks = static_cast<double>(whole_stacks);
+    double pair_outputs = 0;  // of all stacks and layers
+    for (u64 first = 0; first < outputs / layers; first += points) {
+      pair_outputs +=
+          static_cast<double>(layers) * outputs_of_pairs(points, inputs, std::min(points, outputs / layers - first));
+    }
     const double flops_of_output = form_.normalised ? 2 : 3, weights_of_output = form_.normalised ? 1 : 2;
     const double scales = form_.normalised ? out : 0;
-    add(name, KernelWork::Kind::butterfly, flops_of_output * rows_ * stacks * n * layers,
-        rows_ * (in + out) + weights_of_output * stacks * n * layers + out + scales, points);
+    add(name, KernelWork::Kind::butterfly, flops_of_output * rows_ * pair_outputs,
+        rows_ * (in + out) + weights_of_output * pair_outputs + out + scales, points);
+  }
+
+  /// Of the layers of a butterfly. Layer k works on blocks of 2^(k+1) points: with pruning a block counts if it has an
+  /// input, and of its points those that lead to one of the first `outputs` points.
+  [[nodiscard]] double outputs_of_pairs(u64 points, u64 inputs, u64 outputs) const {
+    if (!form_.pruned) return static_cast<double>(points * log2_of(points));
+    u64 sum = 0;
+    for (u64 block = 2; block <= points; block *= 2) sum += (inputs + block - 1) / block * std::min(block, outputs);
+    return static_cast<double>(sum);
   }
 
   void add_fft() {

@@ -27,11 +27,12 @@ struct KernelWork {
 struct WorkForm {
   bool normalised = false;  // butterflies have one fused multiply-add and one weight an output
   bool real_fft = false;    // two-dimensional transforms use that input and result are real
+  bool pruned = false;      // butterflies leave out what nobody reads and what follows from zeros alone
 };
 
 /// FLOP: a dense layer or the classifier head 2 in out, attention 4 tokens hidden a token, a butterfly 3 n log2 n a
-/// stack (normalised 2 n log2 n), a complex FFT of n points 5 n log2 n, of a butterfly and where the
-/// network says so of an FFT n padded to a power of two; the real form takes half of the
+/// stack (normalised 2 n log2 n; pruned: only outputs of pairs that count), a complex FFT of n points 5 n log2 n, of a
+/// butterfly and where the network says so of an FFT n padded to a power of two; the real form takes half of the
 /// transforms and two additions for each value to separate their spectra. Embedding, pooling, norms, activations and
 /// softmax count none. Biases, activations and softmax are fused into their kernels, attention keeps its scores on the
 /// chip.

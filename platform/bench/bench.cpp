@@ -55,6 +55,7 @@ Json measure_native(const Workload& workload, const ScenarioOptions& options) {
   ReferenceOptions order;
   order.sum_ways = 16;
   order.normalised = scenario->compiler.butterflies.get() == "normalised";
+  order.twiddle_ratios = scenario->compiler.twiddles.get() == "ratios";
   const auto compute = [&] { (void)reference_network(scenario->network, weights, input, order); };
   const double first = seconds_of(compute);
   return {{"seconds", std::min(first, seconds_of(compute))}};

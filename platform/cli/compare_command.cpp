@@ -54,10 +54,10 @@ void check_firmware(const std::string& what, const std::string& firmware) {
 /// The form of the work, from the plan in the summary of a run; the plans of older versions do not name it.
 template <class AnyJson>
 WorkForm form_of(const AnyJson& plan) {
-  const auto says = [&](const char* key, const char* word) {
+  const auto says = [&](const char* key, const auto& word) {
     return plan.is_object() && plan.contains(key) && plan[key] == word;
   };
-  return {says("butterflies", "normalised"), says("fft", "real")};
+  return {says("butterflies", "normalised"), says("fft", "real"), says("pruning", true)};
 }
 
 ComparedRun compared(const Scenario& scenario, const RunResult& result) {

@@ -38,7 +38,7 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
                        "choice of the user", Confidence::high),
       method(this, "method", "improved", {"improved", "published"},
              "improved: techniques beyond the published ones are used where their switches say so and they cost less; "
-             "published: none of them (residency, pruning, normalised butterflies, the real FFT).",
+             "published: none of them (residency, pruning, normalised butterflies, factors by ratios, the real FFT).",
              "choice of the user", Confidence::high),
       residency(
           this, "residency", true, "", {},
@@ -46,17 +46,24 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
           "transform of the next one, stay in the scratchpad where they fit and that costs less; otherwise they "
           "go through DRAM.",
           "choice of the user", Confidence::high),
-      pruning(
-          this, "pruning", true, "", {},
-          "Of the residual of a butterfly layer whose outputs are cut off, only the columns that are read afterwards "
-          "get room and zeros in the scratchpad; otherwise all that the butterfly computes.",
-          "choice of the user", Confidence::high),
+      pruning(this, "pruning", true, "", {},
+              "Blocks of a butterfly whose inputs are zero or whose outputs are cut off are left out where that costs "
+              "less, "
+              "and of its residual only the columns that are read get room and zeros in the scratchpad; otherwise all "
+              "of it "
+              "is computed.",
+              "choice of the user", Confidence::high),
       butterflies(this, "butterflies", "normalised", {"normalised", "pairs"},
                   "normalised: of the two weights of an output of a butterfly the larger one is taken out, so that the "
                   "output costs one fused multiply-add; what is taken out is a factor for each output of the last "
                   "layer, which the addition of the bias takes along (docs/numerics.md). Needs soc.pe.swapping_fma. "
                   "pairs: a multiplication and a fused multiply-add an output.",
                   "choice of the user", Confidence::high),
+      twiddles(this, "twiddles", "ratios", {"ratios", "products"},
+               "ratios: of the two parts of an FFT's factor the larger one is taken out, so that a butterfly costs six "
+               "fused multiply-adds (docs/numerics.md). Needs soc.pe.swapping_fma, otherwise it is products. products: "
+               "four for the product with the factor, and four additions.",
+               "choice of the user", Confidence::high),
       fft(this, "fft", "cheaper", {"cheaper", "real", "complex"},
           "Form of two-dimensional transforms. complex: a complex transform of every row, then of every column; real: "
           "where the sizes allow it, the form that uses that the input is real and that only the real part of the "

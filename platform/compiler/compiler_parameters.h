@@ -22,6 +22,7 @@ struct CompilerParameters : ParameterGroup {
   Param<bool> residency;
   Param<bool> pruning;
   Param<std::string> butterflies;
+  Param<std::string> twiddles;
   Param<std::string> fft;
 };
 

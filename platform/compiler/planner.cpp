@@ -52,7 +52,10 @@ class Planner {
     DramPlan dram(target());
     const NetworkTables tables = allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
-    return lay_out(planner, area, dram, plan, tables);
+    CompiledNetwork network = lay_out(planner, area, dram, plan, tables);
+    network.pruned = target().pruning;
+    network.twiddle_ratios = target().twiddle_ratios;
+    return network;
   }
 
  private:

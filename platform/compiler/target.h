@@ -53,10 +53,11 @@ struct CompilerTarget : MachineShape {
   // Techniques, each of which can be left out (CompilerParameters).
   bool fusion = true, layer_overlap = true, streaming = true, ping_pong = true, weight_residency = true,
        exchange_by_half = true;
-  bool residency = true;      // intermediate matrices may stay in the scratchpad between tasks
-  bool pruning = true;        // of residuals, columns that nobody reads afterwards are not filled
-  bool normalised = true;     // butterflies may be computed in normal form
-  bool column_access = true;  // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
+  bool residency = true;       // intermediate matrices may stay in the scratchpad between tasks
+  bool pruning = true;         // outputs of butterflies and columns of residuals that nobody reads are left out
+  bool normalised = true;      // butterflies may be computed in normal form
+  bool twiddle_ratios = true;  // the FFT's factors are taken apart (fft_factor); only if there is a swapping_fma
+  bool column_access = true;   // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   FftChoice fft = FftChoice::cheaper;
   u64 scratchpad_base = 0, dram_base = 0;  // bus addresses
   u64 token_bytes = 0;                     // at the end of the scratchpad, where tokens stay between layers

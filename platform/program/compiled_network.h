@@ -78,6 +78,8 @@ struct CompiledNetwork {
   std::vector<u64> query_blocks;  // of each layer the queries that sparse attention takes at a time; 0: it has none
   u64 sum_ways = 1;               // interleaved parts of the sums of layer norm and softmax
   bool normalised = false;        // butterflies are computed in normal form
+  bool pruned = false;            // butterflies may leave out outputs that nobody reads
+  bool twiddle_ratios = false;    // the FFT's factors are taken apart into a ratio and the larger part
   std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
   FftForm fft = FftForm::none;
   std::string not_real_because;  // why the transforms do not have the real form; empty where they do, or there are none

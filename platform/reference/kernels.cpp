@@ -401,12 +401,36 @@ void fft(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
   }
 }
 
+void fft_by_ratios(unsigned log_n, const u16* factors, u16* real, u16* imaginary) {
+  constexpr u16 swap = 0x4000;
+  const std::size_t n = std::size_t{1} << log_n;
+  for (std::size_t stride = 1; stride < n; stride *= 2) {
+    for (std::size_t i = 0; i < n; ++i) {
+      if ((i & stride) != 0) continue;
+      const u16* factor = factors + 2 * (stride - 1 + i % stride);
+      const bool swapped = (factor[0] & swap) != 0;
+      const Floats ratio = spread(static_cast<u16>(factor[0] & ~swap)), large = spread(factor[1]);
+      const std::size_t lo = i * width, hi = lo + stride * width;
+      for (std::size_t lane = 0; lane < width; lane += step()) {
+        const Floats br = load(real + hi + lane), bi = load(imaginary + hi + lane);
+        const Floats tr = rounded(swapped ? hn::MulSub(ratio, br, bi) : hn::NegMulAdd(ratio, bi, br));
+        const Floats ti = rounded(swapped ? hn::MulAdd(ratio, bi, br) : hn::MulAdd(ratio, br, bi));
+        const Floats ar = load(real + lo + lane), ai = load(imaginary + lo + lane);
+        store(hn::MulAdd(large, tr, ar), real + lo + lane);
+        store(hn::MulAdd(large, ti, ai), imaginary + lo + lane);
+        store(hn::NegMulAdd(large, tr, ar), real + hi + lane);
+        store(hn::NegMulAdd(large, ti, ai), imaginary + hi + lane);
+      }
+    }
+  }
+}
+
 const ReferenceKernels* kernels() {
   static constexpr ReferenceKernels table{&widen,         &multiply,  &round,           &round_scaled, &scale,
                                           &add,           &add_bias,  &scale_and_add,   &relu,         &gelu,
                                           &gelu_of_share, &gelu_tanh, &look_up,         &layer_norm,   &softmax,
                                           &merge,         &butterfly, &butterfly_layer, &normal_layer, &butterfly_float,
-                                          &softmax_float, &fft};
+                                          &softmax_float, &fft,       &fft_by_ratios};
   return &table;
 }
 

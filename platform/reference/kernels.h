@@ -66,6 +66,10 @@ struct ReferenceKernels {
   /// The layers of a decimation-in-time FFT on 2^log_n rows in bit-reversed order, in place. Layer k's factors
   /// (real, imaginary) for o = 0 .. 2^k - 1 begin at index 2^k - 1.
   void (*fft)(unsigned log_n, const u16* factors, u16* real, u16* imaginary);
+  /// The same with (ratio, large) in the place of each factor: t = r(b_re - ratio * b_im), r(b_im + ratio * b_re), or
+  /// where bit 14 of the ratio is set, which is then left out, t = r(ratio * b_re - b_im), r(ratio * b_im + b_re); then
+  /// r(a - large * t) and r(a + large * t).
+  void (*fft_by_ratios)(unsigned log_n, const u16* factors, u16* real, u16* imaginary);
 };
 
 /// For the best instruction set of this host.

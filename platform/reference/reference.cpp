@@ -23,15 +23,24 @@ namespace {
 
 using HalfPanels = Panels<u16>;
 
-/// (cos, -sin) in the order of ReferenceKernels::fft.
-std::vector<u16> fft_factors(unsigned log_n) {
+/// (cos, -sin), or by ratios (ratio, large), in the order of ReferenceKernels::fft.
+std::vector<u16> fft_factors(unsigned log_n, bool by_ratios) {
   const double pi = std::acos(-1.0);
   std::vector<u16> factors;
   for (unsigned k = 0; k < log_n; ++k) {
     for (u64 o = 0; o < u64{1} << k; ++o) {
       const double angle = 2 * pi * static_cast<double>(o) / static_cast<double>(u64{2} << k);
-      factors.push_back(to_half(std::cos(angle)));
-      factors.push_back(to_half(-std::sin(angle)));
+      const double real = std::cos(angle), imaginary = -std::sin(angle);
+      if (!by_ratios) {
+        factors.push_back(to_half(real));
+        factors.push_back(to_half(imaginary));
+      } else if (std::abs(imaginary) > (1 + 1e-9) * std::abs(real)) {
+        factors.push_back(to_half(real / imaginary) | 0x4000);
+        factors.push_back(to_half(imaginary));
+      } else {
+        factors.push_back(to_half(imaginary / real));
+        factors.push_back(to_half(real));
+      }
     }
   }
   return factors;
@@ -493,6 +502,11 @@ class Evaluation {
     }
   }
 
+  /// @param factors  fft_factors()
+  void transform(unsigned log_n, const u16* factors, u16* real, u16* imaginary) const {
+    (options_.twiddle_ratios ? kernels_.fft_by_ratios : kernels_.fft)(log_n, factors, real, imaginary);
+  }
+
   [[nodiscard]] HalfPanels fft2d(const HalfPanels& x) const {
     const std::size_t hidden = network_.hidden;
     const std::size_t tokens = network_.tokens;
@@ -506,7 +520,7 @@ class Evaluation {
     HalfPanels imaginary(x.panels(), hidden);
     std::vector<u16> re(padded_hidden * panel_width);
     std::vector<u16> im(padded_hidden * panel_width);
-    std::vector<u16> factors = fft_factors(log_hidden);
+    std::vector<u16> factors = fft_factors(log_hidden, options_.twiddle_ratios);
     for (std::size_t panel = 0; panel < x.panels(); ++panel) {
       std::fill(re.begin(), re.end(), u16{0});
       std::fill(im.begin(), im.end(), u16{0});
@@ -514,7 +528,7 @@ class Evaluation {
         std::copy_n(x.row(panel, i), panel_width, re.data() + bit_reversed(i, log_hidden) * panel_width);
       }
       if (ortho) kernels_.scale(padded_hidden, inverse_root(padded_hidden), re.data());
-      kernels_.fft(log_hidden, factors.data(), re.data(), im.data());
+      transform(log_hidden, factors.data(), re.data(), im.data());
       std::copy_n(re.data(), hidden * panel_width, real.row(panel, 0));
       std::copy_n(im.data(), hidden * panel_width, imaginary.row(panel, 0));
     }
@@ -522,7 +536,7 @@ class Evaluation {
     // Along the tokens, the 16 values of a row are neighbouring hidden columns. Tokens of the padding are all +0
     // after the first pass too, whatever their factors: 0 + t and 0 - t are +0 for both signs of a zero t.
     HalfPanels y(x.panels(), hidden);
-    factors = fft_factors(log_tokens);
+    factors = fft_factors(log_tokens, options_.twiddle_ratios);
     re.assign(padded_tokens * panel_width, 0);
     im.assign(padded_tokens * panel_width, 0);
     for (u64 element = 0; element < network_.batch; ++element) {
@@ -543,7 +557,7 @@ class Evaluation {
           kernels_.scale(padded_tokens, inverse_root(padded_tokens), re.data());
           kernels_.scale(padded_tokens, inverse_root(padded_tokens), im.data());
         }
-        kernels_.fft(log_tokens, factors.data(), re.data(), im.data());
+        transform(log_tokens, factors.data(), re.data(), im.data());
         for (std::size_t token = 0; token < tokens; ++token) {
           for (std::size_t c = 0; c < columns; ++c) {
             y.row(base + token / panel_width, column + c)[token % panel_width] = re[token * panel_width + c];
@@ -565,11 +579,11 @@ class Evaluation {
     std::size_t points, parts;
     unsigned bits;
     std::vector<u16> factors;
-    Division(u64 n, u64 wanted)
+    Division(u64 n, u64 wanted, bool by_ratios)
         : points(wanted == 0 || power_of_two_in(n) == n ? power_of_two_in(n) : wanted),
           parts(n / points),
           bits(log2_of(points)),
-          factors(fft_factors(bits)) {}
+          factors(fft_factors(bits, by_ratios)) {}
   };
 
   /// Transforms `points` rows, `step` apart from `first` on, and returns them in order.
@@ -581,7 +595,7 @@ class Evaluation {
       std::copy_n(x.re.data() + from, panel_width, y.re.data() + to);
       std::copy_n(x.im.data() + from, panel_width, y.im.data() + to);
     }
-    kernels_.fft(division.bits, division.factors.data(), y.re.data(), y.im.data());
+    transform(division.bits, division.factors.data(), y.re.data(), y.im.data());
     return y;
   }
 
@@ -688,7 +702,8 @@ class Evaluation {
     const std::size_t hidden = network_.hidden, tokens = network_.tokens;
     const ExactScales scales = exact_scales(network_, false);
     const float factor = from_half(to_half(scales.factor));
-    const Division of_hidden(hidden, options_.fft_hidden_points), of_tokens(tokens, options_.fft_token_points);
+    const Division of_hidden(hidden, options_.fft_hidden_points, options_.twiddle_ratios),
+        of_tokens(tokens, options_.fft_token_points, options_.twiddle_ratios);
     const Circle hidden_circle(hidden), token_circle(tokens);
     HalfPanels real(x.panels(), hidden), imaginary(x.panels(), hidden);
     for (std::size_t panel = 0; panel < x.panels(); ++panel) {
@@ -740,8 +755,8 @@ class Evaluation {
     Circle token_circle, hidden_circle;
     ExactScales scales;
     RealTransform(const Network& network, const ReferenceOptions& options)
-        : of_tokens(fft_points(network, network.tokens), options.fft_token_points),
-          of_hidden(fft_points(network, network.hidden), options.fft_hidden_points),
+        : of_tokens(fft_points(network, network.tokens), options.fft_token_points, options.twiddle_ratios),
+          of_hidden(fft_points(network, network.hidden), options.fft_hidden_points, options.twiddle_ratios),
           token_circle(token_points()),
           hidden_circle(of_hidden.points * of_hidden.parts) {
       if (has_exact_transforms(network)) {

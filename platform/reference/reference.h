@@ -25,6 +25,8 @@ struct ReferenceOptions {
   u64 fft_hidden_points = 0;
   /// Of each layer, the queries that attention with a window takes at a time; a layer that is not here: all.
   std::vector<u64> query_blocks = {};
+  /// The factors of the FFT are taken apart into a ratio and the larger part.
+  bool twiddle_ratios = false;
 };
 
 /// The blocks of keys that layers with topk have chosen, by layer: of each batch element, head and block of queries

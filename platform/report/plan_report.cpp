@@ -154,6 +154,8 @@ Json plan_json(const CompiledNetwork& network) {
   report.update(Json{{"sum_ways", network.sum_ways},
                      {"butterflies", network.normalised ? "normalised" : "pairs"},
                      {"not_normalised_because", network.not_normalised_because},
+                     {"pruning", network.pruned},
+                     {"twiddles", network.twiddle_ratios ? "ratios" : "products"},
                      {"fft", word_of(network.fft)},
                      {"fft_not_real_because", network.not_real_because},
                      {"resident_token_bytes", network.resident_token_bytes},

@@ -41,6 +41,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.fft = fft_choice(published ? "complex" : scenario.compiler.fft.get());
   target.pruning = scenario.compiler.pruning && !published;
   target.normalised = scenario.compiler.butterflies.get() == "normalised" && !published;
+  target.twiddle_ratios = scenario.compiler.twiddles.get() == "ratios" && !published && soc.pe.swapping_fma;
   target.cal = cal_timing(soc.pe, target.lanes);
   target.stage_points = scenario.compiler.stage_points.as<u32>();
   target.tile_rows = scenario.compiler.tile_rows.as<u32>();

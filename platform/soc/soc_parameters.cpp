@@ -11,6 +11,7 @@ MachineShape SocParameters::shape() const {
   static_cast<ArrayShape&>(shape) = array.shape();
   shape.operand_vectors = pe.operand_vectors.as<u32>();
   shape.operand_banks = pe.operand_banks.as<u32>();
+  shape.operand_bank_hash = pe.operand_bank_hash;
   shape.operand_ports = pe.operand_ports.as<u32>();
   shape.accumulators = pe.accumulators.as<u32>();
   shape.instruction_store = pe.instruction_store.as<u32>();

@@ -623,6 +623,66 @@ TEST_CASE("arith: the swapping multiply-add for every scalar", "[arith]") {
   CHECK(results.back() == 0x48c0);
 }
 
+TEST_CASE("arith: the swapping multiply-subtract for every scalar", "[arith]") {
+  constexpr u32 lanes = 24, pitch = 32;
+  std::mt19937 generator(11);
+  std::vector<u16> scalars(65536);
+  for (u32 i = 0; i < scalars.size(); ++i) scalars[i] = static_cast<u16>(i);
+  const auto a = random_words(scalars.size() * pitch, generator), b = random_words(scalars.size() * pitch, generator);
+  // With the bit clear (-b) * w + a, with it a * w + (-b).
+  std::vector<u16> expected(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) expected[i] = swapped(a[i], b[i] ^ 0x8000, scalars[i / pitch]);
+  on_every_target([&] {
+    std::vector<u16> got(a.size());
+    Lanes(lanes, pitch)
+        .fnma_swapping(scalars.size(), {got.data(), 1}, {a.data(), 1}, {b.data(), 1}, {scalars.data(), 1});
+    u64 wrong = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) wrong += i % pitch < lanes && got[i] != expected[i];
+    CHECK(wrong == 0);
+  });
+  // What a reader of the definition expects: 3 - 0.5 * 8, and with the bit 0.5 * 3 - 8.
+  const std::vector<u16> three(16, 0x4200), eight(16, 0x4800), halves{0x3800, 0x7800};
+  std::vector<u16> results(2 * 16);
+  Lanes(16, 16).fnma_swapping(2, {results.data(), 1}, {three.data(), 0}, {eight.data(), 0}, {halves.data(), 1});
+  CHECK(results.front() == 0xbc00);
+  CHECK(results.back() == 0xc680);
+}
+
+TEST_CASE("arith: the fused butterfly by ratios rounds like the six instructions it stands for", "[arith]") {
+  std::mt19937 generator(12);
+  for (const u64 count : {1, 8, 21}) {
+    for (const Geometry g : geometries) {
+      const auto initial = random_words(4 * count * g.pitch, generator);
+      const auto ratios = random_ratios(count, generator), large = random_words(count, generator);
+      const LaneScalars r{ratios.data(), 1}, k{large.data(), 1};
+      on_every_target([&] {
+        const Lanes lanes(g.lanes, g.pitch);
+        const auto pitch = static_cast<std::ptrdiff_t>(g.pitch);
+        const auto part = [&](std::vector<u16>& words, std::ptrdiff_t i) {
+          return LaneVectors{words.data() + i * pitch, 4};
+        };
+        const auto read = [](LaneVectors v) { return ConstLaneVectors{v.first, v.stride}; };
+        auto fused = initial;
+        lanes.ratio_butterfly(count, part(fused, 0), part(fused, 1), part(fused, 2), part(fused, 3), r, k);
+        auto stepwise = initial;
+        std::vector<u16> re(count * g.pitch), im(count * g.pitch);
+        const LaneVectors t_re{re.data(), 1}, t_im{im.data(), 1};
+        const LaneVectors lo_re = part(stepwise, 0), lo_im = part(stepwise, 1);
+        const LaneVectors hi_re = part(stepwise, 2), hi_im = part(stepwise, 3);
+        lanes.fnma_swapping(count, t_re, read(hi_re), read(hi_im), r);
+        lanes.fma_swapping(count, t_im, read(hi_im), read(hi_re), r);
+        lanes.fnma_scalar(count, hi_re, read(t_re), k, read(lo_re));
+        lanes.fnma_scalar(count, hi_im, read(t_im), k, read(lo_im));
+        lanes.fma_scalar(count, lo_re, read(t_re), k, read(lo_re));
+        lanes.fma_scalar(count, lo_im, read(t_im), k, read(lo_im));
+        u64 wrong = 0;
+        for (std::size_t i = 0; i < initial.size(); ++i) wrong += i % g.pitch < g.lanes && fused[i] != stepwise[i];
+        REQUIRE(wrong == 0);
+      });
+    }
+  }
+}
+
 TEST_CASE("arith: butterflies in normal form are two swapping multiply-adds each", "[arith]") {
   std::mt19937 generator(10);
   constexpr u64 count = 24;

@@ -67,7 +67,9 @@ TEST_CASE("a PE without the swapping multiply-add refuses kernels that have it",
   CHECK_NOTHROW(kernel.check(limits));
   KernelLimits without = limits;
   without.swapping_fma = false;
-  CHECK_THROWS_WITH(kernel.check(without), Catch::Contains("soc.pe.swapping_fma"));
+  CHECK_THROWS_WITH(kernel.check(without), Catch::Contains("an fmar") && Catch::Contains("soc.pe.swapping_fma"));
+  kernel.code[1] = Instruction{Opcode::fnmar, {0, 1}, {1, 2}, {2, 40}, {3, 4}}.encode();
+  CHECK_THROWS_WITH(kernel.check(without), Catch::Contains("an fnmar") && Catch::Contains("soc.pe.swapping_fma"));
   CHECK_NOTHROW(small_kernel().check(without));
 }
 

@@ -166,6 +166,18 @@ TEST_CASE("baselines: reductions of work that a run has had", "[baselines]") {
   CHECK(of({false, true}, "fft_tokens").flops == 5 * 64 * 64 * 6 + 2 * 64 * 128);
   CHECK(of({}, "fft_tokens").bytes == 2 * 64 * 3 * 128);
   CHECK(of({true, true}, "fft_tokens").bytes == 2 * 64 * 2 * 128);
+
+  // 512 to 128 values: seven layers of 512 outputs, then 128 of each of two pairs of blocks, then 128.
+  network.ffn = 512;
+  CHECK(of({true, false}, "ffn_down").flops == 2 * 64 * 512 * 9);
+  CHECK(of({true, false, true}, "ffn_down").flops == 2 * 64 * (512 * 7 + 256 + 128));
+  CHECK(of({true, false, true}, "ffn_down").bytes == 2 * (64 * 640 + (512 * 7 + 256 + 128) + 128 + 128));
+  // 96 of 128 inputs: three blocks of 32 points, two of 64, one of 128.
+  Network padded = network_of(64, 96, 1, butterfly_layer);
+  padded.ffn = 96;
+  for (const KernelWork& kernel : network_work(padded, {true, false, true})) {
+    if (kernel.name == "ffn_up") CHECK(kernel.flops == 2 * 64 * (5 * 96 + 2 * 64 + 96));
+  }
 }
 
 TEST_CASE("baselines: a Xavier NX takes the slower of arithmetic and memory, and a launch", "[baselines]") {

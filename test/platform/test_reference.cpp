@@ -51,7 +51,7 @@ using Matrix = std::vector<Row>;  // [token][feature]
 class Definition {
  public:
   Definition(const Network& network, const TensorMap& parameters, bool normalised)
-      : network_(network), parameters_(parameters), normalised_(normalised) {}
+      : network_(network), parameters_(parameters), normalised_(normalised), ratios_(normalised) {}
 
   [[nodiscard]] Matrix layer(const Matrix& x, u64 index) const {
     const std::string name = "layers." + std::to_string(index);
@@ -254,7 +254,7 @@ class Definition {
     return linear(mixed, layer.projections, name + ".attention.output", network_.hidden);
   }
 
-  static void fft(Row& real, Row& imaginary, bool ortho) {
+  void fft(Row& real, Row& imaginary, bool ortho) const {
     const std::size_t n = real.size();
     if (ortho) {
       const Half scale = Half::of(1 / std::sqrt(static_cast<double>(n)));
@@ -278,6 +278,19 @@ class Definition {
         const Half wi = Half::of(-std::sin(angle));
         const Half br = real[i + s];
         const Half bi = imaginary[i + s];
+        if (ratios_) {
+          // The larger part of the factor is taken out of it.
+          const bool swapped = std::abs(std::sin(angle)) > std::abs(std::cos(angle)) + 1e-9;
+          const double tangent = std::tan(angle);
+          const Half ratio = Half::of(swapped ? -1 / tangent : -tangent), large = swapped ? wi : wr;
+          const Half turned_re = swapped ? Half::of(ratio.value() * br.value() - bi.value()) : fnma(ratio, bi, br);
+          const Half turned_im = swapped ? fma(ratio, bi, br) : fma(ratio, br, bi);
+          real[i + s] = fnma(large, turned_re, real[i]);
+          imaginary[i + s] = fnma(large, turned_im, imaginary[i]);
+          real[i] = fma(large, turned_re, real[i]);
+          imaginary[i] = fma(large, turned_im, imaginary[i]);
+          continue;
+        }
         const Half tr = fnma(wi, bi, wr * br);
         const Half ti = fma(wi, br, wr * bi);
         real[i + s] = real[i] - tr;
@@ -317,6 +330,7 @@ class Definition {
   const Network& network_;
   const TensorMap& parameters_;
   const bool normalised_;
+  const bool ratios_;  // the factors of the FFT are taken apart
 };
 
 std::vector<u16> batch_of(const Network& network, const std::vector<u16>& values,
@@ -337,7 +351,7 @@ std::vector<u16> batch_of(const Network& network, const std::vector<u16>& values
 
 void check_against_definition(const Network& network, const TensorMap& weights, const Tensor& input, bool normalised) {
   ReferenceOptions options;
-  options.normalised = normalised;
+  options.normalised = options.twiddle_ratios = normalised;
   const TensorMap got = reference_network(network, weights, input, options);
   const Definition definition(network, weights, normalised);
   std::vector<u16> x = input.data;

@@ -27,6 +27,7 @@ struct ArrayConfig : ParameterGroup {
   PeParameters pe{this};
   ScratchpadParameters scratchpad{this};
   MeshParameters mesh{this};
+  bool twiddle_ratios = true;
 
   [[nodiscard]] CompilerTarget target() const {
     CompilerTarget target;
@@ -34,12 +35,16 @@ struct ArrayConfig : ParameterGroup {
     target.columns = static_cast<u32>(array.columns);
     target.lanes = static_cast<u32>(array.lanes);
     target.operand_vectors = static_cast<u32>(pe.operand_vectors);
+    target.operand_banks = static_cast<u32>(pe.operand_banks);
+    target.operand_ports = static_cast<u32>(pe.operand_ports);
+    target.operand_bank_hash = pe.operand_bank_hash;
     target.accumulators = static_cast<u32>(pe.accumulators);
     target.instruction_store = static_cast<u32>(pe.instruction_store);
     target.contexts = static_cast<u32>(pe.contexts);
     target.column_access = scratchpad.column_access;
     target.scratchpad_bytes = static_cast<u64>(scratchpad.size_bytes);
     target.dram_bytes = u64{1} << 31;
+    target.twiddle_ratios = twiddle_ratios;
     return target;
   }
 };

@@ -133,6 +133,7 @@ class RandomCase {
     sometimes_off(4, "compiler.pruning");
     if (chance(8)) set("compiler.method", "published");
     if (chance(4)) set("compiler.butterflies", "pairs");
+    if (chance(4)) set("compiler.twiddles", "products");
     sometimes_off(8, "soc.pe.swapping_fma");
     if (!chance(3)) set("compiler.fft", chance(3) ? "complex" : "real");
   }

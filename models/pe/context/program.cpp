@@ -161,6 +161,27 @@ bool is_complex_butterfly(const SegmentProgram& program, std::size_t run) {
          hi_re.d.stride == hi_im.d.stride && are_apart(program, {lo_re.d, lo_im.d, hi_re.d, hi_im.d, m_re.d, m_im.d});
 }
 
+/// t_re = fnmar(hi_re, hi_im, ratio), t_im = fmar(hi_im, hi_re, ratio), hi = lo - t * large, lo = lo + t * large.
+bool is_ratio_butterfly(const SegmentProgram& program, std::size_t run) {
+  const InstructionRun t_re = run_at(program, run), t_im = run_at(program, run + 1);
+  const InstructionRun hi_re = run_at(program, run + 2), hi_im = run_at(program, run + 3);
+  const InstructionRun lo_re = run_at(program, run + 4), lo_im = run_at(program, run + 5);
+  const bool opcodes = t_re.opcode == Opcode::fnmar && t_im.opcode == Opcode::fmar && hi_re.opcode == Opcode::fnmas &&
+                       hi_im.opcode == Opcode::fnmas && lo_re.opcode == Opcode::fmas && lo_im.opcode == Opcode::fmas;
+  const bool turned =
+      t_re.a == hi_re.d && t_re.b == hi_im.d && t_im.a == hi_im.d && t_im.b == hi_re.d && t_re.c == t_im.c;
+  const auto sums = [](const InstructionRun& hi, const InstructionRun& lo, const InstructionRun& t) {
+    return hi.a == t.d && lo.a == t.d && hi.b == lo.b && hi.c == lo.d && lo.c == lo.d;
+  };
+  const u8 temporaries = t_re.d.first.stream;
+  const bool own_stream = temporaries == t_im.d.first.stream && temporaries != hi_re.d.first.stream &&
+                          temporaries != hi_im.d.first.stream && temporaries != lo_re.d.first.stream &&
+                          temporaries != lo_im.d.first.stream;
+  return opcodes && turned && sums(hi_re, lo_re, t_re) && sums(hi_im, lo_im, t_im) && hi_re.b == hi_im.b &&
+         own_stream && lo_re.d.stride == lo_im.d.stride && hi_re.d.stride == hi_im.d.stride &&
+         are_apart(program, {lo_re.d, lo_im.d, hi_re.d, hi_im.d, t_re.d, t_im.d});
+}
+
 /// One instruction whose trips of level 0 are both outputs of a butterfly. Whoever reads both inputs first and then
 /// writes gets the same.
 bool is_pair_of_outputs(const SegmentProgram& program, std::size_t run) {
@@ -282,6 +303,7 @@ SegmentProgram make_segment(const Kernel& kernel, const Segment& segment, const 
     program.mac_block = find_mac_block(program);
     program.butterflies = consists_of(program, 4, is_butterfly);
     program.complex_butterflies = consists_of(program, 8, is_complex_butterfly);
+    program.ratio_butterflies = consists_of(program, 6, is_ratio_butterfly);
     program.normal_butterflies = find_normal_butterflies(program, segment);
   }
   return program;

@@ -75,6 +75,7 @@ struct SegmentProgram {
   std::optional<MacBlock> mac_block;
   bool butterflies = false;          // Cal: every four runs are the real butterfly, in place
   bool complex_butterflies = false;  // Cal: every eight runs are the complex one, in place
+  bool ratio_butterflies = false;    // Cal: every six runs are the complex one by ratios, in place
   std::optional<NormalButterflies> normal_butterflies;
   std::vector<Bound> bounds;
   std::vector<u32> in_edges, out_edges;  // indices into edges

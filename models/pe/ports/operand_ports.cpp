@@ -37,6 +37,14 @@ void PortPattern::use(u32 bank, u64 cycle) {
   cycles_ = std::max(cycles_, cycle + 1);
 }
 
+u64 PortPattern::full() const {
+  u64 sum = 0;
+  for (std::size_t last = ports_ - 1; last < words_.size(); last += ports_) {
+    sum += static_cast<u64>(__builtin_popcountll(words_[last]));
+  }
+  return sum;
+}
+
 // ---------------------------------------------------------------- all firings of a PE
 
 OperandPorts::OperandPorts(const OperandBanks& banks)

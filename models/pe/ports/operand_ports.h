@@ -45,6 +45,9 @@ class PortPattern {
   /// bank are used.
   [[nodiscard]] u64 used(u32 bank, u32 level, u64 first) const { return window(first).used(bank * ports_ + level - 1); }
 
+  /// How many pairs of a bank and a cycle have all ports used.
+  [[nodiscard]] u64 full() const;
+
   /// 64 cycles of all banks.
   struct Window {
     const u64 *low, *high;

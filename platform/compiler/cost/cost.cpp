@@ -2,9 +2,11 @@
 #include "platform/compiler/cost/cost.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "models/abi/image_header.h"
+#include "platform/compiler/cost/issue_slowdown.h"
 
 namespace bvp {
 
@@ -29,30 +31,45 @@ double dram_cycles(const CompilerTarget& target, const TileCost& cost) {
 
 }  // namespace
 
-std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kernel& kernel,
-                                        const std::array<u32, instance_levels>& counts) {
+KernelTimes kernel_times(const CompilerTarget& target, const Kernel& kernel) {
+  KernelTimes times;
+  for (std::size_t level = 0; level < instance_levels; ++level) times.steps[level] = kernel.levels[level].step;
+  for (const Segment& segment : kernel.segments) {
+    u64 of_code = 0;
+    std::vector<Instruction> code;
+    for (unsigned i = 0; i < segment.instruction_count; ++i) {
+      const auto instruction = Instruction::decode(kernel.code[segment.first_instruction + i]);
+      if (!instruction) continue;
+      of_code += issue_interval(target.cal, segment, *instruction);
+      code.push_back(*instruction);
+    }
+    auto cycles = static_cast<double>(of_code);
+    for (const u16 count : segment.trips) cycles *= count;
+    if (segment.unit == Unit::cal) cycles *= issue_slowdown(target, kernel, segment, code);
+    times.firings.push_back({segment.unit, segment.scope, cycles});
+  }
+  return times;
+}
+
+std::array<u64, unit_count> unit_cycles(const KernelTimes& times, const std::array<u32, instance_levels>& counts) {
   std::array<u64, instance_levels + 1> firings{};
   firings[0] = 1;
   for (std::size_t level = 0; level < instance_levels; ++level) {
-    const u32 step = kernel.levels[level].step;
+    const u32 step = times.steps[level];
     firings[level + 1] = firings[level] * ((counts[level] + step - 1) / step);
   }
-  std::array<u64, unit_count> cycles{};
-  for (const Segment& segment : kernel.segments) {
-    u64 trips = firings[segment.scope];
-    for (const u16 count : segment.trips) trips *= count;
-    u64 of_code = 0;
-    for (unsigned i = 0; i < segment.instruction_count; ++i) {
-      const auto instruction = Instruction::decode(kernel.code[segment.first_instruction + i]);
-      if (instruction) of_code += issue_interval(target.cal, segment, *instruction);
-    }
-    cycles[static_cast<std::size_t>(segment.unit)] += trips * of_code;
+  std::array<double, unit_count> busy{};
+  for (const KernelTimes::Firing& firing : times.firings) {
+    busy[static_cast<std::size_t>(firing.unit)] += static_cast<double>(firings[firing.scope]) * firing.cycles;
   }
+  std::array<u64, unit_count> cycles{};
+  for (std::size_t unit = 0; unit < unit_count; ++unit) cycles[unit] = static_cast<u64>(std::llround(busy[unit]));
   return cycles;
 }
 
-u64 launch_cycles(const CompilerTarget& target, const Kernel& kernel, const std::array<u32, instance_levels>& counts) {
-  const auto cycles = unit_cycles(target, kernel, counts);
+u64 launch_cycles(const CompilerTarget& target, const KernelTimes& times,
+                  const std::array<u32, instance_levels>& counts) {
+  const auto cycles = unit_cycles(times, counts);
   return *std::max_element(cycles.begin(), cycles.end()) + target.launches.cycles + array_way_cycles;
 }
 

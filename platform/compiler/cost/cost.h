@@ -4,15 +4,30 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "models/isa/kernel.h"
 #include "platform/compiler/target.h"
 
 namespace bvp {
 
-/// Cycles in which each unit of PE 0, which has the most to do, is busy. Cal: with the further slots of special
-/// functions and the waiting of sums and maxima for themselves.
-[[nodiscard]] std::array<u64, unit_count> unit_cycles(const CompilerTarget& target, const Kernel& kernel,
+/// What a kernel takes whatever the counts of a launch are. To make one, all of the kernel's code is decoded.
+struct KernelTimes {
+  /// A segment: the cycles in which it keeps its unit of PE 0 busy. Cal: with the further slots of special functions,
+  /// the waiting of sums and maxima for themselves, and that for ports of the operand memory which Cal itself has taken
+  /// (issue_slowdown).
+  struct Firing {
+    Unit unit = Unit::load;
+    u8 scope = 1;
+    double cycles = 0;
+  };
+  std::vector<Firing> firings;
+  std::array<u32, instance_levels> steps{};  // iterations of each level that go to a PE at a time
+};
+[[nodiscard]] KernelTimes kernel_times(const CompilerTarget& target, const Kernel& kernel);
+
+/// Cycles in which each unit of PE 0, which has the most to do, is busy.
+[[nodiscard]] std::array<u64, unit_count> unit_cycles(const KernelTimes& times,
                                                       const std::array<u32, instance_levels>& counts);
 
 /// Cycles in which the sequencer reads the kernel's image and sends it into the PEs. It does so for one launch while
@@ -20,7 +35,7 @@ namespace bvp {
 [[nodiscard]] u64 preparation_cycles(const CompilerTarget& target, const Kernel& kernel);
 
 /// Cycles of a launch: its busiest unit, and the way in and out of the array.
-[[nodiscard]] u64 launch_cycles(const CompilerTarget& target, const Kernel& kernel,
+[[nodiscard]] u64 launch_cycles(const CompilerTarget& target, const KernelTimes& times,
                                 const std::array<u32, instance_levels>& counts);
 
 /// Cycles in which one DMA channel moves `bytes` from or to DRAM, where they lie in runs of `dram_run` bytes,

@@ -417,10 +417,10 @@ void TaskBuilder::store_runs(u64 address, u32 offset, u32 runs, u32 bytes, u64 p
            {static_cast<i32>(half_pitch), 0, 0}, strides, tail_none, 0);
 }
 
-u64 step_cycles(const CompilerTarget& target, const LaunchStep& step) {
+u64 step_cycles(const CompilerTarget& target, const KernelTimes& times, const LaunchStep& step) {
   const u32 by_launch = step.kernel->levels[step.row_level].step;
   const u64 taken = (step.counts[step.row_level] + by_launch - 1) / by_launch;
-  return launch_cycles(target, *step.kernel, step.counts) + taken * step.exchange_cycles;
+  return launch_cycles(target, times, step.counts) + taken * step.exchange_cycles;
 }
 
 Step dma_step(const DmaDescriptor& descriptor, u8 channel) {

@@ -12,6 +12,7 @@
 
 #include "models/abi/records.h"
 #include "models/isa/kernel.h"
+#include "platform/compiler/cost/cost.h"
 #include "platform/compiler/target.h"
 #include "platform/program/compiled_network.h"
 #include "platform/program/kernel_result.h"
@@ -61,7 +62,8 @@ struct LaunchStep {
 };
 
 /// Cycles of the launch for a full tile, by the cost model.
-[[nodiscard]] u64 step_cycles(const CompilerTarget& target, const LaunchStep& step);
+/// @param times  of its kernel
+[[nodiscard]] u64 step_cycles(const CompilerTarget& target, const KernelTimes& times, const LaunchStep& step);
 
 /// Contents of DRAM that only one task reads, in pieces.
 struct TaskConstants {

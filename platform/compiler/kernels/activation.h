@@ -5,7 +5,9 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <vector>
 
+#include "models/isa/instruction.h"
 #include "platform/network/half.h"
 #include "platform/network/network.h"
 
@@ -23,6 +25,35 @@ inline std::array<u16, 3> activation_constants(const std::optional<Activation>& 
 /// Whether an activation computes a second value beside its argument.
 inline bool needs_temporary(const std::optional<Activation>& activation) {
   return activation == Activation::gelu || activation == Activation::gelu_tanh;
+}
+
+/// The instructions of an activation of x, in place.
+/// @param normal     a GELU takes sqrt(1/2) of its argument and leaves sqrt(2) of its result
+/// @param t          a temporary, where needs_temporary()
+/// @param constants  the first of activation_constants()
+inline std::vector<Instruction> activation_code(Activation activation, bool normal, Operand x, Operand t,
+                                                Operand constants) {
+  const auto constant = [&](u16 number) {
+    return Operand{constants.stream, static_cast<u16>(constants.offset + number)};
+  };
+  const Instruction half{Opcode::muls, x, x, constant(1), {}}, join{Opcode::fma, x, x, t, x};
+  switch (activation) {
+    case Activation::relu:
+      return {{Opcode::maxs, x, x, constant(2), {}}};
+    case Activation::tanh:
+      return {{Opcode::tanh, x, x, {}, {}}};
+    case Activation::gelu_tanh:
+      return {{Opcode::mul, t, x, x, {}},
+              {Opcode::fmass, t, t, constant(2), constant(0)},
+              {Opcode::mul, t, t, x, {}},
+              {Opcode::tanh, t, t, {}, {}},
+              half,
+              join};
+    case Activation::gelu:
+      break;
+  }
+  if (normal) return {{Opcode::erf, t, x, {}, {}}, join};
+  return {{Opcode::muls, t, x, constant(0), {}}, {Opcode::erf, t, t, {}, {}}, half, join};
 }
 
 }  // namespace bvp

@@ -298,8 +298,12 @@ class StageWriter {
     const auto w = [&](u32 index) { return Operand{2, static_cast<u16>(index * shape_.group_points)}; };
     const auto t = [&](u32 index) { return Operand{3, static_cast<u16>(index * operands_.inner_limit)}; };
     std::vector<Instruction> code;
-    if (stage_.complex) {
-      const u32 im = operands_.plane_vectors;
+    const u32 im = operands_.plane_vectors;
+    if (stage_.form(layer) == PairForm::complex_ratios) {
+      code = {{Opcode::fnmar, t(0), hi(0), hi(im), w(0)}, {Opcode::fmar, t(1), hi(im), hi(0), w(0)},
+              {Opcode::fnmas, hi(0), t(0), w(1), lo(0)},  {Opcode::fnmas, hi(im), t(1), w(1), lo(im)},
+              {Opcode::fmas, lo(0), t(0), w(1), lo(0)},   {Opcode::fmas, lo(im), t(1), w(1), lo(im)}};
+    } else if (stage_.complex) {
       code = {{Opcode::muls, t(0), hi(0), w(0), {}},     {Opcode::muls, t(1), hi(im), w(0), {}},
               {Opcode::fnmas, t(0), hi(im), w(1), t(0)}, {Opcode::fmas, t(1), hi(0), w(1), t(1)},
               {Opcode::sub, hi(0), lo(0), t(0), {}},     {Opcode::sub, hi(im), lo(im), t(1), {}},
@@ -480,36 +484,14 @@ class StageWriter {
 
   /// Of the points of one group. Stream 0 has their values, stream 2 the constants, stream 3 the temporaries.
   u16 add_activation(unsigned half, unsigned tag) {
+    const std::vector<Instruction> code = activation_code(*stage_.activation, stage_.normal, {0, 0}, {3, 0}, {2, 1});
     if (!needs_temporary(stage_.activation)) {
-      return builder_.add(Unit::cal, 4, tag, activation_code(), {end_stream(half), {}, constant_stream(), {}},
+      return builder_.add(Unit::cal, 4, tag, code, {end_stream(half), {}, constant_stream(), {}},
                           without(cal_point_loops(0, 0), 3));
     }
-    return builder_.add(Unit::cal, 4, tag, activation_code(),
+    return builder_.add(Unit::cal, 4, tag, code,
                         {end_stream(half), {}, constant_stream(), stream_at(static_cast<i32>(operands_.temporaries))},
                         cal_point_loops(0, 0));
-  }
-
-  /// The constants 1, 2 and 3 are those of activation_constants().
-  [[nodiscard]] std::vector<Instruction> activation_code() const {
-    const Operand x{0, 0}, t{3, 0};
-    const std::array<Instruction, 2> halves{{{Opcode::muls, x, x, {2, 2}, {}}, {Opcode::fma, x, x, t, x}}};
-    switch (*stage_.activation) {
-      case Activation::relu:
-        return {{Opcode::maxs, x, x, {2, 3}, {}}};
-      case Activation::tanh:
-        return {{Opcode::tanh, x, x, {}, {}}};
-      case Activation::gelu_tanh:
-        return {{Opcode::mul, t, x, x, {}},
-                {Opcode::fmass, t, t, {2, 3}, {2, 1}},
-                {Opcode::mul, t, t, x, {}},
-                {Opcode::tanh, t, t, {}, {}},
-                halves[0],
-                halves[1]};
-      case Activation::gelu:
-        break;
-    }
-    if (stage_.normal) return {{Opcode::erf, t, x, {}, {}}, halves[1]};
-    return {{Opcode::muls, t, x, {2, 1}, {}}, {Opcode::erf, t, t, {}, {}}, halves[0], halves[1]};
   }
 
   static std::vector<Loop> without(std::vector<Loop> loops, std::size_t stream) {

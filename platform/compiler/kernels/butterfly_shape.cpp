@@ -27,13 +27,8 @@ void add_loop(StageShape& shape, u32 count, i32 input_stride, i32 output_stride)
 bool add_loops(StageShape& shape, const ButterflyStage& stage, bool several_launches) {
   const auto window_input = [&](unsigned bit) { return stage.input_stride[bit]; };
   const auto window_output = [&](unsigned bit) { return stage.output_stride[bit]; };
-  const auto stack_input = [&](unsigned bit) { return stage.input_stacked ? stage.stack_stride[bit] : 0; };
-  const auto stack_output = [&](unsigned bit) { return stage.stack_stride[bit]; };
-  std::vector<unsigned> stack_bits;
-  for (unsigned bit = 0; (u32{1} << bit) < stage.stacks; ++bit) stack_bits.push_back(bit);
   std::vector<Bits> windows = linear_runs(shape.plan.window, window_input, window_output);
-  const std::vector<Bits> stacks = linear_runs(stack_bits, stack_input, stack_output);
-  while (windows.size() + stacks.size() > most_loops) {
+  while (windows.size() + stage.stacks.size() > most_loops) {
     if (!several_launches || windows.empty()) return false;
     const auto shortest = std::min_element(windows.begin(), windows.end(),
                                            [](const Bits& a, const Bits& b) { return a.size() < b.size(); });
@@ -45,9 +40,8 @@ bool add_loops(StageShape& shape, const ButterflyStage& stage, bool several_laun
     shape.plan.window.insert(shape.plan.window.end(), run.begin(), run.end());
     add_loop(shape, u32{1} << run.size(), window_input(run.front()), window_output(run.front()));
   }
-  for (const Bits& run : stacks) {
-    const u32 count = std::min(u32{1} << run.size(), ((stage.stacks - 1) >> run.front()) + 1);
-    add_loop(shape, count, stack_input(run.front()), stack_output(run.front()));
+  for (const ButterflyStage::Stacks& stacks : stage.stacks) {
+    add_loop(shape, stacks.count, stacks.input_stride, stacks.output_stride);
   }
   shape.loops.resize(most_loops);
   std::reverse(shape.loops.begin(), shape.loops.end());

@@ -19,6 +19,7 @@ enum class PairForm {
   weights,  ///< real: two products and two fused multiply-adds, in place
   ratios,   ///< real, in normal form: two fused multiply-adds, of which one goes to another place
   complex,
+  complex_ratios,  ///< of an FFT: six fused multiply-adds, in place
 };
 /// The scalars of a pair.
 [[nodiscard]] constexpr u32 scalars_of(PairForm form) { return form == PairForm::weights ? 4 : 2; }
@@ -26,18 +27,25 @@ enum class PairForm {
 /// One stage over vectors of 2^index_bits points: what its kernel follows from. Strides are bytes in the scratchpad.
 struct ButterflyStage {
   bool complex = false;
+  bool ratios = false;  ///< complex: factors by ratios (fft_factor)
   /// Real points: layers in normal form (platform/network/normal_butterfly.h). Where there is a bias, it goes along
   /// with a scale, and a GELU takes sqrt(1/2) of its argument and leaves sqrt(2) of its result.
   bool normal = false;
   std::vector<bool> pays;  // normal: for each layer, whether it has all weights
   unsigned index_bits = 0;
   std::vector<unsigned> layer_bits;  // the index bit that each layer combines, in order
-  u32 stacks = 1;                    // independent butterflies on the same input (BPMM)
+  /// Independent butterflies beside each other, innermost loop first: their number is the product of the counts.
+  struct Stacks {
+    u32 count = 1;
+    i32 input_stride = 0;  // 0: all have the same input
+    i32 output_stride = 0;
+    [[nodiscard]] auto tied() const { return std::tie(count, input_stride, output_stride); }
+    friend bool operator<(const Stacks& a, const Stacks& b) { return a.tied() < b.tied(); }
+  };
+  std::vector<Stacks> stacks;
 
   bool column_access = false;                    // lanes run over rows of the panel layout (columns of its tiles)
   std::vector<i32> input_stride, output_stride;  // per index bit; output: where that bit's value lies at the end
-  std::vector<i32> stack_stride;                 // of the output, per bit of the stack's number
-  bool input_stacked = false;                    // every stack has an input of its own, stack_stride apart
   i32 input_group_stride = 0, output_group_stride = 0;  // per lane group
 
   bool real_input = false;   // complex: the imaginary plane is 0 and not loaded
@@ -50,14 +58,14 @@ struct ButterflyStage {
   std::optional<ResidualFactor> residual_factor;  // absent: the result and its residual are added as they are
 
   [[nodiscard]] PairForm form(unsigned layer) const {
-    if (complex) return PairForm::complex;
+    if (complex) return ratios ? PairForm::complex_ratios : PairForm::complex;
     return normal && !pays[layer] ? PairForm::ratios : PairForm::weights;
   }
 
   [[nodiscard]] auto tied() const {
-    return std::tie(complex, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride, output_stride,
-                    stack_stride, input_stacked, input_group_stride, output_group_stride, real_input, real_output,
-                    scale, scale_value, activation, bias, residual, residual_factor);
+    return std::tie(complex, ratios, normal, pays, index_bits, layer_bits, stacks, column_access, input_stride,
+                    output_stride, input_group_stride, output_group_stride, real_input, real_output, scale, scale_value,
+                    activation, bias, residual, residual_factor);
   }
   friend bool operator<(const ButterflyStage& a, const ButterflyStage& b) { return a.tied() < b.tied(); }
 };

@@ -2,6 +2,7 @@
 #include "platform/compiler/kernels/butterfly_weights.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "platform/compiler/kernels/activation.h"
@@ -50,7 +51,8 @@ ButterflyWeights::ButterflyWeights(const ButterflyStage& stage, BitPlan plan, Bi
       residual_factor_(stage.residual ? stage.residual_factor : std::nullopt),
       activation_(stage.activation),
       layer_bits_(stage.layer_bits),
-      stack_count_(stage.stacks),
+      stack_count_(std::accumulate(stage.stacks.begin(), stage.stacks.end(), 1u,
+                                   [](u32 product, const auto& stacks) { return product * stacks.count; })),
       plan_(std::move(plan)),
       launch_bits_(std::move(launch_bits)),
       local_bits_(local_bits),

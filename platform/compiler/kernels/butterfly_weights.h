@@ -12,7 +12,7 @@
 namespace bvp {
 
 /// The scalars of the pair of points whose lower one has this index: real {w00, w01, w10, w11} or in normal form the
-/// ratios {lower row, upper row, -, -}, complex {re, im, -, -}.
+/// ratios {lower row, upper row, -, -}, complex {re, im, -, -} or by ratios {ratio, large, -, -}.
 using PairWeights = std::function<std::array<u16, 4>(u32 stack, unsigned layer, u32 index)>;
 /// The bias or the scale of an output point. The point has the number that its index had before the stage, because the
 /// bits return to their places.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "platform/compiler/cost/cost.h"
+#include "platform/compiler/kernels/block_layers.h"
 #include "platform/compiler/kernels/butterfly_kernel.h"
 #include "platform/compiler/kernels/merge_kernel.h"
 #include "platform/compiler/kernels/product_kernel.h"
@@ -34,6 +35,10 @@ class KernelLibrary {
   using Butterfly = std::shared_ptr<const ButterflyKernel>;
   [[nodiscard]] Butterfly butterfly(const ButterflyStage& stage, u32 groups) const {
     return once(butterflies_, stage, groups, [&] { return make_butterfly_kernel(target_, stage, groups); });
+  }
+  using BlockLayers = std::shared_ptr<const BlockLayersKernel>;
+  [[nodiscard]] BlockLayers block_layers(const BlockLayersSpec& spec) const {
+    return once(block_layers_, spec, 0, [&] { return make_block_layers_kernel(target_, spec); });
   }
   using Row = std::shared_ptr<const RowKernel>;
   [[nodiscard]] Row layer_norm(const LayerNormSpec& spec, u32 groups) const {
@@ -84,6 +89,12 @@ class KernelLibrary {
     if (fresh) found->second = preparation_cycles(target_, kernel);
     return found->second;
   }
+  /// kernel_times of a kernel of this library.
+  [[nodiscard]] const KernelTimes& times(const Kernel& kernel) const {
+    const auto [found, fresh] = times_.try_emplace(&kernel);
+    if (fresh) found->second = kernel_times(target_, kernel);
+    return found->second;
+  }
   using Transpose = std::shared_ptr<const TransposeKernel>;
   [[nodiscard]] Transpose transpose(const TransposeSpec& spec, u32 groups) const {
     return once(transposes_, spec, groups, [&] { return make_transpose_kernel(target_, spec, groups); });
@@ -103,6 +114,7 @@ class KernelLibrary {
 
   const CompilerTarget& target_;
   mutable Known<ButterflyStage, ButterflyKernel> butterflies_;
+  mutable Known<BlockLayersSpec, BlockLayersKernel> block_layers_;
   mutable Known<LayerNormSpec, RowKernel> layer_norms_;
   mutable Known<SoftmaxSpec, RowKernel> softmaxes_;
   mutable Known<RowPartSpec, RowKernel> row_parts_;
@@ -117,6 +129,7 @@ class KernelLibrary {
   mutable Known<RadixSpec, RadixKernel> radices_;
   mutable Known<InterleaveSpec, InterleaveKernel> interleaves_;
   mutable std::map<const Kernel*, u64> preparations_;
+  mutable std::map<const Kernel*, KernelTimes> times_;
 };
 
 /// The kernel of a launch, which lives as long as the launch does.

@@ -415,8 +415,9 @@ ProductKernel make_product_kernel(const CompilerTarget& target, const ProductSpe
     const u64 share = builder.share();
     ProductKernel kernel = builder.build();
     const auto& counts = kernel.counts;
-    const u64 cycles = std::max(launch_cycles(target, kernel.kernel, {groups, counts[0], counts[1], counts[2]}),
-                                builder.bank_cycles());
+    const u64 cycles =
+        std::max(launch_cycles(target, kernel_times(target, kernel.kernel), {groups, counts[0], counts[1], counts[2]}),
+                 builder.bank_cycles());
     // Loads need energy, so the gain must be large enough.
     if (best && cycles * 16 > best_cycles * 15) continue;
     best = std::move(kernel);

@@ -59,6 +59,8 @@ class SegmentBuilder {
   }
 #include "models/isa/instructions.def"
 
+  /// Instructions whose operands are the fields of some that at() has given.
+  void insert(const std::vector<Instruction>& code) { code_.insert(code_.end(), code.begin(), code.end()); }
   /// Adds the segment to the kernel; returns its number.
   u16 finish();
 

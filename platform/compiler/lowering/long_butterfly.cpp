@@ -272,6 +272,7 @@ class PassBuilder {
     const TileBuffer &from = planes.in_re, &to = at.ends ? planes.out_re : planes.in_re;
     ButterflyStage stage;
     stage.complex = butterfly_.complex;
+    stage.ratios = butterfly_.complex && plan_.target().twiddle_ratios;
     stage.normal = butterfly_.normal;
     stage.index_bits = static_cast<unsigned>(pass_.inner.size());
     for (unsigned i = 0; i < layers; ++i) {
@@ -585,14 +586,16 @@ u64 long_butterfly_cost(const TaskPlanner& plan, const LongButterfly& butterfly,
   return Division(plan, butterfly, places).find();
 }
 
-LongButterfly long_fft(const std::string& name, unsigned index_bits, bool ortho) {
+LongButterfly long_fft(const CompilerTarget& target, const std::string& name, unsigned index_bits, bool ortho) {
   LongButterfly fft;
   fft.name = name;
   fft.index_bits = index_bits;
   fft.complex = true;
   fft.bit_reversed = true;
   for (unsigned k = 0; k < index_bits; ++k) fft.layer_bits.push_back(index_bits - 1 - k);
-  fft.weights = [index_bits](unsigned layer, u32 index) { return fft_factor(index_bits, layer, index); };
+  fft.weights = [index_bits, ratios = target.twiddle_ratios](unsigned layer, u32 index) {
+    return fft_factor(index_bits, layer, index, ratios);
+  };
   if (ortho) fft.scale = fft_scale(u64{1} << index_bits);
   return fft;
 }

@@ -55,7 +55,8 @@ inline constexpr u64 long_butterfly_impossible = ~u64{0};
 
 /// An FFT without places and sizes: decimation in time, so layer k combines bit k of the position, which is bit
 /// bits-1-k of the input's index.
-[[nodiscard]] LongButterfly long_fft(const std::string& name, unsigned index_bits, bool ortho);
+[[nodiscard]] LongButterfly long_fft(const CompilerTarget& target, const std::string& name, unsigned index_bits,
+                                     bool ortho);
 
 /// A task that copies `columns` columns of all rows from DRAM to DRAM, and zeroes those up to `end`.
 [[nodiscard]] TaskBuilder copy_task(const CompilerTarget& target, const std::string& name, u32 layer,

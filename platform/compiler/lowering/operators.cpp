@@ -63,15 +63,20 @@ void add_butterfly_launches(TaskBuilder& task, const KernelLibrary::Butterfly& k
   }
 }
 
-LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes)
+LinearShape::LinearShape(u64 inputs_, u64 outputs_, u32 lanes, unsigned layers)
     : points(std::max<u64>(2, next_power_of_two(inputs_))),
       stacks((outputs_ + points - 1) / points),
       inputs(inputs_),
-      outputs(outputs_) {
+      outputs(outputs_),
+      block_layers(layers),
+      blocks((inputs_ + block_points() - 1) / block_points()),
+      kept(u64{1} << layers) {
   if (points < lanes && stacks * points > lanes) {
     const u64 of_panel = lanes / points;
     stacks = (stacks + of_panel - 1) / of_panel * of_panel;
   }
+  // As many as whoever reads the outputs takes as inputs of a butterfly.
+  if (stacks == 1) kept = std::max<u64>(1, next_power_of_two(outputs) / block_points());
 }
 
 std::array<u16, 4> twiddle_of(const LinearOperator& op, const LinearShape& shape, u32 stack, unsigned layer,
@@ -128,66 +133,166 @@ u16 scale_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 
   return to_half(op.normal->owed(stack + op.first_stack, index) * owed_by_results(op));
 }
 
-std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index) {
+std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index, bool ratios) {
   u32 position = 0;
   for (unsigned lower = 0; lower < layer; ++lower) position |= (index >> (index_bits - 1 - lower) & 1) << lower;
   const double angle = 2.0 * M_PI * position / static_cast<double>(u64{2} << layer);
-  return {to_half(std::cos(angle)), to_half(-std::sin(angle)), 0, 0};
+  const double re = std::cos(angle), im = -std::sin(angle);
+  if (!ratios) return {to_half(re), to_half(im), 0, 0};
+  // Equal magnitudes may differ in the last bits of a double.
+  const bool swaps = std::abs(im) > (1 + 1e-9) * std::abs(re);
+  const u16 ratio = to_half(swaps ? re / im : im / re);
+  return {static_cast<u16>(ratio | (swaps ? NormalButterfly::swap_bit : 0)), to_half(swaps ? im : re), 0, 0};
 }
 
 u16 fft_scale(u64 points) { return to_half(1.0 / std::sqrt(static_cast<double>(points))); }
 
-void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const LinearOperator& op,
-                          const TileBuffer& input, const TileBuffer& output) {
-  const CompilerTarget& target = kernels.target();
-  const LinearShape shape(op.inputs, op.outputs, target.lanes);
-  const unsigned bits = log2_of(shape.points);
-  const std::vector<unsigned> stages =
-      divide_into_stages(target, bits, LayerNeeds::of_real(op.normal != nullptr, op.paying_layers(0, bits)), bits);
-  unsigned first_layer = 0;
-  for (std::size_t s = 0; s < stages.size(); ++s) {
-    const bool first = s == 0, last = s + 1 == stages.size();
-    const TileBuffer& source = first ? input : output;
-    ButterflyStage stage;
-    stage.index_bits = bits;
-    for (unsigned k = 0; k < stages[s]; ++k) stage.layer_bits.push_back(first_layer + k);
-    stage.normal = op.normal != nullptr;
-    stage.pays = op.paying_layers(first_layer, stages[s]);
-    stage.stacks = static_cast<u32>(shape.stacks);
-    stage.input_stacked = !first;
-    stage.column_access = source.layout.by_column().column_access;
-    for (unsigned bit = 0; bit < bits; ++bit) {
-      stage.input_stride.push_back(source.layout.column_stride(bit));
-      stage.output_stride.push_back(output.layout.column_stride(bit));
+namespace {
+
+/// The stages of a layer. With block layers the blocks of all stacks are stacks to the others.
+class LinearStages {
+ public:
+  LinearStages(const KernelLibrary& kernels, const LinearOperator& op, const TileBuffer& input,
+               const TileBuffer& output)
+      : kernels_(kernels),
+        op_(op),
+        shape_(op.shape(kernels.target().lanes)),
+        input_(input),
+        output_(output),
+        bits_(log2_of(shape_.block_points())) {}
+
+  void add_to(TaskBuilder& task) const {
+    const std::vector<unsigned> counts = divide_into_stages(
+        kernels_.target(), bits_, LayerNeeds::of_real(op_.normal != nullptr, op_.paying_layers(0, bits_)), bits_);
+    unsigned first_layer = 0;
+    for (std::size_t s = 0; s < counts.size(); ++s) {
+      const bool last = s + 1 == counts.size() && !in_blocks();
+      const std::string name = counts.size() == 1 && !in_blocks() ? op_.name : fmt::format("{}.stage{}", op_.name, s);
+      add_stage(task, name, first_layer, counts[s], last);
+      first_layer += counts[s];
     }
-    for (unsigned bit = 0; (u64{1} << bit) < shape.stacks; ++bit) {
-      stage.stack_stride.push_back(output.layout.column_stride(bits + bit));
+    if (in_blocks()) add_block_layers(task, fmt::format("{}.stage{}", op_.name, counts.size()));
+  }
+
+ private:
+  [[nodiscard]] bool in_blocks() const { return shape_.block_layers > 0; }
+
+  /// Butterflies of equal size beside each other, a loop for those of a panel and one for the panels, as their distance
+  /// is not the same.
+  [[nodiscard]] static std::vector<ButterflyStage::Stacks> beside(u64 count, unsigned bits, const PanelLayout& from,
+                                                                  const PanelLayout& to, bool same_input) {
+    std::vector<ButterflyStage::Stacks> result;
+    const auto add = [&](u64 loop, unsigned bit) {
+      const i32 input = same_input ? 0 : from.column_stride(bit);
+      if (loop > 1) result.push_back({static_cast<u32>(loop), input, to.column_stride(bit)});
+    };
+    const unsigned panel_bits = std::max(bits, log2_of(to.lanes));
+    const u64 of_panel = std::min<u64>(count, u64{1} << (panel_bits - bits));
+    add(of_panel, bits);
+    add(count / of_panel, panel_bits);
+    return result;
+  }
+
+  [[nodiscard]] std::vector<ButterflyStage::Stacks> stacks_of(const PanelLayout& from, bool first) const {
+    const PanelLayout& to = output_.layout;
+    if (!in_blocks()) return beside(shape_.stacks, bits_, from, to, first);
+    std::vector<ButterflyStage::Stacks> result = beside(shape_.blocks, bits_, from, to, false);
+    for (const auto& stacks : beside(shape_.stacks, log2_of(shape_.points), from, to, first)) result.push_back(stacks);
+    return result;
+  }
+
+  [[nodiscard]] ButterflyStage stage_of(unsigned first_layer, unsigned layers) const {
+    const TileBuffer& source = first_layer == 0 ? input_ : output_;
+    ButterflyStage stage;
+    stage.index_bits = bits_;
+    for (unsigned k = 0; k < layers; ++k) stage.layer_bits.push_back(first_layer + k);
+    stage.normal = op_.normal != nullptr;
+    stage.pays = op_.paying_layers(first_layer, layers);
+    stage.stacks = stacks_of(source.layout, first_layer == 0);
+    stage.column_access = source.layout.by_column().column_access;
+    for (unsigned bit = 0; bit < bits_; ++bit) {
+      stage.input_stride.push_back(source.layout.column_stride(bit));
+      stage.output_stride.push_back(output_.layout.column_stride(bit));
     }
     stage.input_group_stride = static_cast<i32>(source.layout.group_bytes());
-    stage.output_group_stride = static_cast<i32>(output.layout.group_bytes());
-    std::vector<LaunchStep::Register> registers{{butterfly_register::input, source.offset, false},
-                                                {butterfly_register::output, output.offset, false}};
+    stage.output_group_stride = static_cast<i32>(output_.layout.group_bytes());
+    return stage;
+  }
+
+  void add_stage(TaskBuilder& task, const std::string& name, unsigned first_layer, unsigned layers, bool last) const {
+    ButterflyStage stage = stage_of(first_layer, layers);
+    std::vector<LaunchStep::Register> registers{
+        {butterfly_register::input, first_layer == 0 ? input_.offset : output_.offset, false},
+        {butterfly_register::output, output_.offset, false}};
     if (last) {
       stage.bias = true;
-      stage.activation = op.activation;
-      if (op.residual) {
+      stage.activation = op_.activation;
+      if (op_.residual) {
         stage.residual = true;
-        registers.push_back({butterfly_register::residual, op.residual->offset, false});
+        registers.push_back({butterfly_register::residual, op_.residual->offset, false});
       }
     }
-    const auto kernel = named(op.name, [&] { return kernels.butterfly(stage, task.groups()); });
-    const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
-      return kernel->weights.words([&](u32 stack, unsigned layer,
-                                       u32 index) { return twiddle_of(op, shape, stack, first_layer + layer, index); },
-                                   [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
-                                   [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
+    const auto kernel = named(op_.name, [&] { return kernels_.butterfly(stage, task.groups()); });
+    const u32 weights = task.add_weights(kernel->weights.word_count(), [=, op = op_, shape = shape_] {
+      return kernel->weights.words(
+          [&](u32 stack, unsigned layer, u32 index) {
+            if (shape.block_layers == 0) return twiddle_of(op, shape, stack, first_layer + layer, index);
+            const auto blocks = static_cast<u32>(shape.blocks), points = static_cast<u32>(shape.block_points());
+            return twiddle_of(op, shape, stack / blocks, first_layer + layer, stack % blocks * points + index);
+          },
+          [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
+          [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
     });
     add_butterfly_launches(
-        task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage, task.groups(),
-        task.tail_groups(), std::move(registers), {weights},
-        last ? std::vector<KernelResult>{task.result(output, op.outputs)} : std::vector<KernelResult>{});
-    first_layer += stages[s];
+        task, kernel, name, stage, task.groups(), task.tail_groups(), std::move(registers), {weights},
+        last ? std::vector<KernelResult>{task.result(output_, op_.outputs)} : std::vector<KernelResult>{});
   }
+
+  void add_block_layers(TaskBuilder& task, const std::string& name) const {
+    BlockLayersSpec spec;
+    spec.layers = shape_.block_layers;
+    spec.normal = op_.normal != nullptr;
+    spec.pays = op_.paying_layers(bits_, shape_.block_layers);
+    spec.stacks = static_cast<u32>(shape_.stacks);
+    spec.blocks = static_cast<u32>(shape_.blocks);
+    spec.kept = static_cast<u32>(shape_.kept);
+    spec.columns = static_cast<u32>(shape_.block_points());
+    spec.layout = output_.layout;
+    spec.activation = op_.activation;
+    spec.residual = op_.residual.has_value();
+    const auto kernel = named(op_.name, [&] { return kernels_.block_layers(spec); });
+    LaunchStep step;
+    step.name = name;
+    step.mapping = fmt::format("last {} layers of {} points, {} of {} blocks to {}", spec.layers, shape_.points,
+                               spec.blocks, 1u << spec.layers, spec.kept);
+    step.counts = {kernel->counts[0], kernel->counts[1], kernel->counts[2], task.groups()};
+    step.row_level = 3;
+    step.tail_count = task.tail_groups();
+    const u32 weights = task.add_weights(kernel->word_count(), [=, op = op_, shape = shape_, first_layer = bits_] {
+      return kernel->words([&](u32 stack, unsigned layer,
+                               u32 index) { return twiddle_of(op, shape, stack, first_layer + layer, index); },
+                           [&](u32 stack, u32 index) { return bias_of(op, shape, stack, index); },
+                           [&](u32 stack, u32 index) { return scale_of(op, shape, stack, index); });
+    });
+    step.registers = {{block_register::points, output_.offset, false}, {block_register::weights, weights, true}};
+    if (op_.residual) step.registers.push_back({block_register::residual, op_.residual->offset, false});
+    step.results = {task.result(output_, op_.outputs)};
+    step.kernel = kernel_of(kernel);
+    task.add_launch(std::move(step));
+  }
+
+  const KernelLibrary& kernels_;
+  const LinearOperator& op_;
+  const LinearShape shape_;
+  const TileBuffer &input_, &output_;
+  const unsigned bits_;  // of the points of a block
+};
+
+}  // namespace
+
+void add_butterfly_linear(TaskBuilder& task, const KernelLibrary& kernels, const LinearOperator& op,
+                          const TileBuffer& input, const TileBuffer& output) {
+  LinearStages(kernels, op, input, output).add_to(task);
 }
 
 namespace {
@@ -250,6 +355,7 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     const TileBuffer& to_im = last ? output_im : work_im;
     const FftOperator::Parts parts = op.parts.value_or(FftOperator::Parts{});
     ButterflyStage stage = fft_stage(op, first, last, from_re.layout, to_re.layout);
+    stage.ratios = target.twiddle_ratios;
     const auto stride = [&](const TileBuffer& buffer, unsigned bit) {
       const i32 of_neighbours = op.along_rows ? buffer.layout.row_stride(bit) : buffer.layout.column_stride(bit);
       const bool is_output = last && &buffer == &to_re;
@@ -276,7 +382,8 @@ void add_fft(TaskBuilder& task, const KernelLibrary& kernels, const FftOperator&
     if (goes_beyond && (from_re.resident || to_re.resident)) task.refuse();
     const u32 weights = task.add_weights(kernel->weights.word_count(), [=] {
       return kernel->weights.words(
-          [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index); }, {});
+          [&](u32, unsigned layer, u32 index) { return fft_factor(bits, first_layer + layer, index, stage.ratios); },
+          {});
     });
     for (u32 part = 0; part < parts.count; ++part) {
       add_butterfly_launches(task, kernel, stages.size() == 1 ? op.name : fmt::format("{}.stage{}", op.name, s), stage,

@@ -2,6 +2,7 @@
 // Operators of an encoder layer as launches of a task.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +27,18 @@ struct LinearShape {
   /// panel is not enough, zeros follow the outputs up to a whole panel.
   u64 stacks = 0;
   u64 inputs = 0, outputs = 0;
-  LinearShape(u64 inputs, u64 outputs, u32 lanes);
-  [[nodiscard]] u64 written() const { return stacks * points; }
+  /// The last layers that are computed block by block (BlockLayersSpec). The layers before them are butterflies of
+  /// their own on the blocks of block_points() points; of those the first `blocks` have inputs, and of a single stack
+  /// the first `kept` have outputs.
+  unsigned block_layers = 0;
+  u64 blocks = 1, kept = 1;
+
+  LinearShape(u64 inputs, u64 outputs, u32 lanes, unsigned block_layers = 0);
+  [[nodiscard]] u64 block_points() const { return points >> block_layers; }
+  [[nodiscard]] u64 read() const { return blocks * block_points(); }
+  [[nodiscard]] u64 written() const { return (stacks - 1) * points + kept * block_points(); }
+  /// Columns that hold something until all is computed.
+  [[nodiscard]] u64 worked() const { return std::max(written(), (stacks - 1) * points + read()); }
 };
 
 struct LinearOperator {
@@ -37,9 +48,11 @@ struct LinearOperator {
   u64 inputs = 0, outputs = 0;
   u32 first_stack = 0;  // of the twiddle and the bias, where the operator is a part of a linear layer
   std::optional<Activation> activation;
+  unsigned block_layers = 0;                      // LinearShape
   std::optional<TileBuffer> residual;             // same number of rows as the output buffer
   std::shared_ptr<const NormalButterfly> normal;  // the normal form of the twiddle; nullptr: it is computed in pairs
 
+  [[nodiscard]] LinearShape shape(u32 lanes) const { return {inputs, outputs, lanes, block_layers}; }
   /// For each of `count` layers from `first` on: whether it has all weights. Empty if in pairs.
   [[nodiscard]] std::vector<bool> paying_layers(unsigned first, unsigned count) const;
 };
@@ -50,8 +63,10 @@ struct LinearOperator {
                                             unsigned layer, u32 index);
 [[nodiscard]] u16 bias_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index);
 [[nodiscard]] u16 scale_of(const LinearOperator& op, const LinearShape& shape, u32 stack, u32 index);
-/// The factor of an FFT's pair {re, im, 0, 0}: `layer` counts from the first, `index` is that of the input.
-[[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index);
+/// The factor of an FFT's pair: `layer` counts from the first, `index` is that of the input. {re, im, 0, 0}, or with
+/// `ratios` {ratio, large, 0, 0}: large is the one of re and im whose magnitude is larger (re if they are equal), ratio
+/// the other one over it, with NormalButterfly::swap_bit where large is im.
+[[nodiscard]] std::array<u16, 4> fft_factor(unsigned index_bits, unsigned layer, u32 index, bool ratios);
 [[nodiscard]] u16 fft_scale(u64 points);
 
 /// Adds the launches of a butterfly kernel.

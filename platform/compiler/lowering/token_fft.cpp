@@ -28,7 +28,7 @@ class LongTokenFft {
         residual_(residual),
         mixed_(mixed),
         points_(std::max<u64>(2, next_power_of_two(fft.tokens))),
-        butterfly_(long_fft(fft.name, log2_of(points_), is_scaled(fft))) {
+        butterfly_(long_fft(plan.target(), fft.name, log2_of(points_), is_scaled(fft))) {
     butterfly_.layer = fft.layer;
     butterfly_.along_rows = true;
     butterfly_.others = plan.padded(mixed.columns);

@@ -14,8 +14,8 @@ namespace bvp {
 
 // ---------------------------------------------------------------- building
 
-RowProgram::Value RowProgram::add_value(u64 columns, u64 written) {
-  values_.push_back({columns, written});
+RowProgram::Value RowProgram::add_value(const Matrix& matrix) {
+  values_.push_back(matrix);
   in_dram_.emplace_back();
   return values_.size() - 1;
 }
@@ -61,9 +61,54 @@ RowProgram::Value RowProgram::linear(const LinearOperator& op, Value x, std::opt
   operation.inputs = {x};
   if (residual) operation.inputs.push_back(*residual);
   operation.linear = op;
-  operation.outputs = {add_value(op.outputs, LinearShape(op.inputs, op.outputs, plan_.target().lanes).written())};
+  operation.linear.block_layers = block_layers(op, residual.has_value());
+  const LinearShape shape = operation.linear.shape(plan_.target().lanes);
+  operation.outputs = {add_value({op.outputs, shape.written(), shape.worked()})};
   operations_.push_back(std::move(operation));
   return values_.size() - 1;
+}
+
+unsigned RowProgram::block_layers(const LinearOperator& op, bool residual) const {
+  const LinearShape whole(op.inputs, op.outputs, plan_.target().lanes);
+  if (!plan_.target().pruning || (op.activation && residual)) return 0;
+  unsigned most = 0;
+  while (most < most_block_layers && whole.points >> (most + 1) >= std::max<u64>(plan_.target().lanes, 2)) ++most;
+  Shape shape("block layers");
+  shape.add(rows_, op.inputs, op.outputs, residual).add_if(op.activation);
+  shape.add_list(op.paying_layers(0, log2_of(whole.points)));
+  return plan_.once(plan_.decisions().block_layers, shape, [&] {
+    unsigned best = 0;
+    std::optional<u64> least;
+    for (unsigned layers = 1; layers <= most; ++layers) {
+      const LinearShape in_blocks(op.inputs, op.outputs, plan_.target().lanes, layers);
+      const u64 all = u64{1} << layers;
+      if (in_blocks.blocks == all && in_blocks.kept == all) continue;  // there is nothing to leave out
+      if (!least) least = cycles_with(op, 0, residual);
+      const u64 cycles = cycles_with(op, layers, residual);
+      if (cycles < *least) best = layers;
+      least = std::min(*least, cycles);
+    }
+    return best;
+  });
+}
+
+u64 RowProgram::cycles_with(LinearOperator op, unsigned block_layers, bool residual) const {
+  // Tiles of operators in butterfly form rarely have more lane groups.
+  const auto rows = static_cast<u32>(std::min<u64>(rows_, u64{4} * plan_.target().lanes));
+  op.block_layers = block_layers;
+  const LinearShape shape = op.shape(plan_.target().lanes);
+  TaskBuilder task(plan_.target(), op.name, layer_, {1, 1, 1}, rows, rows);
+  const u64 columns = std::max(shape.read(), shape.worked());
+  const auto buffer = [&](u32 number) {
+    return for_columns(plan_.target(), task.buffer_at(number * task.buffer_size(columns), columns));
+  };
+  if (residual) op.residual = buffer(2);
+  try {
+    add_butterfly_linear(task, plan_.kernels(), op, buffer(0), buffer(1));
+  } catch (const CompileError&) {
+    return std::numeric_limits<u64>::max();  // no kernel; whoever takes this form learns why
+  }
+  return plan_.cycles(task);
 }
 
 std::pair<RowProgram::Value, RowProgram::Value> RowProgram::fft(const FftOperator& op, Value x) {
@@ -131,8 +176,8 @@ u64 RowProgram::span_read(const std::vector<Operation>& operations, const Operat
                           std::size_t input) const {
   switch (operation.kind) {
     case Operation::Kind::linear: {
-      const LinearShape shape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes);
-      if (input == 0) return shape.points;
+      const LinearShape shape = operation.linear.shape(plan_.target().lanes);
+      if (input == 0) return shape.read();
       // A residual is added to all columns that are written. Those that are cut off must stay zero as far as they are
       // read.
       if (!plan_.target().pruning) return shape.written();
@@ -151,8 +196,7 @@ u64 RowProgram::span_read(const std::vector<Operation>& operations, const Operat
 bool RowProgram::may_overwrite(const Operation& operation) const {
   if (operation.kind == Operation::Kind::norm || operation.kind == Operation::Kind::scaled_sum) return true;
   // Several stacks read the same input, so only an operator with a single stack may overwrite it.
-  return operation.kind == Operation::Kind::linear &&
-         LinearShape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes).stacks == 1;
+  return operation.kind == Operation::Kind::linear && operation.linear.shape(plan_.target().lanes).stacks == 1;
 }
 
 u64 RowProgram::written(const Operation& operation, Value value) const {
@@ -198,9 +242,10 @@ RowProgram::BufferPlan RowProgram::plan_buffers(const std::vector<Operation>& op
     const Operation& operation = operations[i];
     for (std::size_t input = 0; input < operation.inputs.size(); ++input) {
       if (resident.of[operation.inputs[input]]) continue;
-      Lifetime& life = plan.buffers[plan.of[operation.inputs[input]]].life;
-      life.end = std::max(life.end, last_use[operation.inputs[input]]);
-      life.columns = std::max(life.columns, span_read(operations, operation, input));
+      Buffer& buffer = plan.buffers[plan.of[operation.inputs[input]]];
+      buffer.life.end = std::max(buffer.life.end, last_use[operation.inputs[input]]);
+      buffer.read_extent = std::max(buffer.read_extent, span_read(operations, operation, input));
+      buffer.life.columns = std::max(buffer.life.columns, buffer.read_extent);
     }
     for (const Value value : operation.outputs) {
       if (resident.of[value]) continue;
@@ -209,16 +254,16 @@ RowProgram::BufferPlan RowProgram::plan_buffers(const std::vector<Operation>& op
       } else {
         const bool loaded = operation.kind == Operation::Kind::load;
         plan.of[value] = plan.buffers.size();
-        plan.buffers.push_back({{}, loaded, written(operation, value)});
+        plan.buffers.push_back({{}, loaded, written(operation, value), 0});
         plan.buffers.back().life.begin = loaded ? 0 : i;
       }
       Lifetime& life = plan.buffers[plan.of[value]].life;
       life.end = std::max(life.end, i);
-      life.columns = std::max(life.columns, written(operation, value));
+      life.columns = std::max({life.columns, written(operation, value), values_[value].worked});
     }
   }
   for (Buffer& buffer : plan.buffers) {
-    if (buffer.life.columns > buffer.first_extent) buffer.life.begin = 0;  // zeroed before the launches
+    if (buffer.read_extent > buffer.first_extent) buffer.life.begin = 0;  // zeroed before the launches
   }
   return plan;
 }
@@ -284,7 +329,7 @@ TaskBuilder RowProgram::build_task(const std::vector<Operation>& operations, con
     // A matrix that is loaded is transposed after it has been padded with zeros.
     const TileBuffer buffer = task.buffer_at(planned.life.offset, planned.life.columns);
     task.zero_columns(planned.loaded ? buffer : for_columns(plan_.target(), buffer), planned.first_extent,
-                      planned.life.columns);
+                      std::max(planned.first_extent, planned.read_extent));
   }
   for (const Operation& operation : operations) {
     if (operation.kind != Operation::Kind::linear || operation.inputs.size() < 2) continue;
@@ -541,15 +586,19 @@ Tasks RowProgram::long_tasks(const std::vector<Operation>& operations) {
   }
   if (work == operations.end()) return tasks;
   // An output is written to the place of its first store if that has room for all columns that are written.
+  const auto written_by_work = [&](Value value) {
+    if (work->kind != Operation::Kind::linear) return values_[value].written;
+    return LinearShape(work->linear.inputs, work->linear.outputs, plan_.target().lanes).written();
+  };
   const auto result_of = [&](Value value) {
-    const u64 pitch = values_[value].written * 2;
+    const u64 pitch = written_by_work(value) * 2;
     for (const Operation& operation : operations) {
       if (operation.kind == Operation::Kind::store && operation.inputs.front() == value &&
           operation.place.pitch >= pitch) {
         return operation.place;
       }
     }
-    MatrixPlace place = dram_.matrix(rows_, values_[value].written);
+    MatrixPlace place = dram_.matrix(rows_, written_by_work(value));
     place.columns = values_[value].columns;
     return place;
   };
@@ -667,7 +716,8 @@ std::optional<Tasks> RowProgram::stacks_apart(const Operation& operation, const 
 Tasks RowProgram::long_fft_tasks(const Operation& operation, const MatrixPlace& x, const MatrixPlace& re,
                                  const MatrixPlace& im) {
   Tasks tasks;
-  LongButterfly butterfly = long_fft(operation.name, log2_of(operation.fft.points), operation.fft.ortho);
+  LongButterfly butterfly =
+      long_fft(plan_.target(), operation.name, log2_of(operation.fft.points), operation.fft.ortho);
   if (operation.fft.scale) butterfly.scale = operation.fft.scale;
   butterfly.layer = operation.layer;
   butterfly.others = rows_;

@@ -71,9 +71,15 @@ class RowProgram {
   struct Matrix {
     u64 columns = 0;  // that mean something
     u64 written = 0;  // those that the operator writes; zeros beyond `columns`
+    u64 worked = 0;   // those that the operator uses until it has written
   };
 
-  Value add_value(u64 columns, u64 written);
+  Value add_value(u64 columns, u64 written) { return add_value({columns, written, written}); }
+  Value add_value(const Matrix& matrix);
+  /// The last layers of a butterfly that are computed block by block, because inputs are zero or outputs cut off: as
+  /// many as cost the fewest cycles of the array.
+  [[nodiscard]] unsigned block_layers(const LinearOperator& op, bool residual) const;
+  [[nodiscard]] u64 cycles_with(LinearOperator op, unsigned block_layers, bool residual) const;
   /// The columns of the matrix that an operator reads through this input; columns beyond `columns` must be zero.
   /// @param operations  all of the task
   [[nodiscard]] u64 span_read(const std::vector<Operation>& operations, const Operation& operation,
@@ -101,6 +107,7 @@ class RowProgram {
     Lifetime life;
     bool loaded = false;   // its first value comes from DRAM
     u64 first_extent = 0;  // columns that its first value's operator writes
+    u64 read_extent = 0;   // columns that operators read
   };
   /// Which values share a buffer, when the buffer is in use, and which columns must be zero from the start.
   struct BufferPlan {

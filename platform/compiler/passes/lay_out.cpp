@@ -134,7 +134,7 @@ class Layout {
     kernel.segments = static_cast<u32>(launch.kernel->segments.size());
     kernel.image_bytes = command.image_bytes;
     kernel.mapping = launch.mapping;
-    kernel.predicted_cycles = step_cycles(target_, launch);
+    kernel.predicted_cycles = step_cycles(target_, planner_.kernels().times(*launch.kernel), launch);
     const auto moves = std::find_if(launch.registers.begin(), launch.registers.end(),
                                     [](const LaunchStep::Register& reg) { return !reg.weights && !reg.resident; });
     if (moves != launch.registers.end()) {

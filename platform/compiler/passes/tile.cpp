@@ -25,7 +25,7 @@ u64 TaskPlanner::compute_cycles(const TaskBuilder& task) const {
   for (std::size_t i = 0; i < launches.size(); ++i) {
     const Kernel& next = *launches[(i + 1) % launches.size()].kernel;
     const u64 preparation = &next == launches[i].kernel.get() ? 0 : kernels_.preparation(next);
-    cycles += std::max(step_cycles(target(), launches[i]), preparation);
+    cycles += std::max(step_cycles(target(), kernels_.times(*launches[i].kernel), launches[i]), preparation);
   }
   return cycles;
 }

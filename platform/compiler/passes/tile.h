@@ -101,6 +101,7 @@ class TaskPlanner {
     std::map<Shape, std::optional<Decision<Tiling>>> tilings;
     std::map<Shape, std::vector<RowPart>> row_parts;
     std::map<Shape, u32> strips;
+    std::map<Shape, unsigned> block_layers;
   };
   [[nodiscard]] Decisions& decisions() const { return decisions_; }
 
