@@ -135,6 +135,20 @@ CalUnit::CalUnit(const PeParameters& parameters, u32 lanes)
       timing_(cal_timing(parameters, lanes)),
       banks_(parameters) {}
 
+namespace {
+
+void finish(CalSchedule& schedule, const IssueSchedule& issues, const OperandBanks& banks) {
+  schedule.issue = issues.issued();
+  schedule.occupancy = issues.occupancy();
+  schedule.completion = issues.completion();
+  schedule.ports.shrink();
+  if (schedule.occupancy == 0) return;
+  schedule.full_banks =
+      static_cast<double>(schedule.ports.full()) / static_cast<double>(u64{banks.banks()} * schedule.occupancy);
+}
+
+}  // namespace
+
 CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& bases) const {
   CalSchedule schedule(banks_);
   PortPattern& ports = schedule.ports;
@@ -186,14 +200,7 @@ CalSchedule CalUnit::schedule(const SegmentProgram& segment, const StreamBases& 
     schedule.operations += u64{segment.repeat} * info.operations;
     count_lanes(schedule, info.energy, segment.repeat);
   }
-  schedule.issue = issues.issued();
-  schedule.occupancy = issues.occupancy();
-  schedule.completion = issues.completion();
-  ports.shrink();
-  if (schedule.occupancy > 0) {
-    schedule.full_banks =
-        static_cast<double>(ports.full()) / static_cast<double>(u64{banks_.banks()} * schedule.occupancy);
-  }
+  finish(schedule, issues, banks_);
   return schedule;
 }
 

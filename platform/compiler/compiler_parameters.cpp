@@ -10,28 +10,26 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
                    "at most 512.",
                    "MLX (ISCA 2026): 512 is the largest single-stage footprint", Confidence::mid),
       tile_rows(this, "tile_rows", 0, "rows", {0, 1 << 20},
-                "Rows of a tile, rounded up to whole vectors, as far as they fit the scratchpad; 0: what the cost "
-                "model finds best.",
+                "Rows of a tile, rounded up to whole vectors, as far as they fit; 0: what the cost model finds best.",
                 "choice of the user", Confidence::high),
       fusion(this, "fusion", true, "", {},
              "Operators that work token by token share tiles; otherwise each goes through DRAM.", "choice of the user",
              Confidence::high),
-      layer_overlap(this, "layer_overlap", true, "", {},
-                    "The layers of a stage follow each other within the array; otherwise the results of every "
-                    "butterfly layer go back to the scratchpad.",
-                    "choice of the user", Confidence::high),
+      layer_overlap(
+          this, "layer_overlap", true, "", {},
+          "The layers of a stage follow each other within the array; otherwise each goes back to the scratchpad.",
+          "choice of the user", Confidence::high),
       streaming(this, "streaming", true, "", {},
-                "Operands of several instances are on a PE at a time; otherwise of one, and the next one waits until "
-                "it has left them.",
-                "choice of the user", Confidence::high),
+                "Operands of several instances are on a PE at a time; otherwise those of one.", "choice of the user",
+                Confidence::high),
       ping_pong(
           this, "ping_pong", true, "", {},
           "The next tile is loaded and the one before stored while a tile is computed; otherwise one after the other.",
           "choice of the user", Confidence::high),
-      weight_residency(this, "weight_residency", true, "", {},
-                       "Weights stay in the operand memories from instance to instance and from launch to launch; "
-                       "otherwise they are loaded for every instance.",
-                       "choice of the user", Confidence::high),
+      weight_residency(
+          this, "weight_residency", true, "", {},
+          "Weights stay in the operand memories between instances and launches; otherwise each loads them.",
+          "choice of the user", Confidence::high),
       exchange_by_half(this, "exchange_by_half", true, "", {},
                        "PEs that exchange send each other the half of their points that the other one needs; otherwise "
                        "all, and drop what they do not need.",
@@ -46,23 +44,19 @@ CompilerParameters::CompilerParameters(ParameterGroup* parent)
           "transform of the next one, stay in the scratchpad where they fit and that costs less; otherwise they "
           "go through DRAM.",
           "choice of the user", Confidence::high),
-      pruning(this, "pruning", true, "", {},
-              "Blocks of a butterfly whose inputs are zero or whose outputs are cut off are left out where that costs "
-              "less, "
-              "and of its residual only the columns that are read get room and zeros in the scratchpad; otherwise all "
-              "of it "
-              "is computed.",
-              "choice of the user", Confidence::high),
+      pruning(
+          this, "pruning", true, "", {},
+          "Blocks of a butterfly without inputs or outputs are left out where that costs less, and what nobody reads "
+          "of its residual gets no room in the scratchpad.",
+          "choice of the user", Confidence::high),
       butterflies(this, "butterflies", "normalised", {"normalised", "pairs"},
-                  "normalised: of the two weights of an output of a butterfly the larger one is taken out, so that the "
-                  "output costs one fused multiply-add; what is taken out is a factor for each output of the last "
-                  "layer, which the addition of the bias takes along (docs/numerics.md). Needs soc.pe.swapping_fma. "
-                  "pairs: a multiplication and a fused multiply-add an output.",
+                  "normalised: the larger weight of an output is taken out, so that the output costs one fused "
+                  "multiply-add; the addition of the bias takes along what is owed (docs/numerics.md). Needs "
+                  "soc.pe.swapping_fma. pairs: a multiplication and a fused multiply-add an output.",
                   "choice of the user", Confidence::high),
       twiddles(this, "twiddles", "ratios", {"ratios", "products"},
-               "ratios: of the two parts of an FFT's factor the larger one is taken out, so that a butterfly costs six "
-               "fused multiply-adds (docs/numerics.md). Needs soc.pe.swapping_fma, otherwise it is products. products: "
-               "four for the product with the factor, and four additions.",
+               "ratios: the larger part of an FFT's factor is taken out, so that a butterfly costs six fused "
+               "multiply-adds (docs/numerics.md); without soc.pe.swapping_fma as products: eight instructions.",
                "choice of the user", Confidence::high),
       fft(this, "fft", "cheaper", {"cheaper", "real", "complex"},
           "Form of two-dimensional transforms. complex: a complex transform of every row, then of every column; real: "

@@ -53,8 +53,8 @@ class Planner {
     const NetworkTables tables = allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
     CompiledNetwork network = lay_out(planner, area, dram, plan, tables);
-    network.pruned = target().pruning;
-    network.twiddle_ratios = target().twiddle_ratios;
+    network.reductions.pruned = target().pruning;
+    network.reductions.twiddle_ratios = target().twiddle_ratios;
     return network;
   }
 
@@ -186,7 +186,7 @@ CompiledNetwork compile_network(const CompilerTarget& target, const Network& net
   } else if (target.normalised) {
     try {
       CompiledNetwork network_in_normal_form = compile_in(form, network, parameters);
-      network_in_normal_form.normalised = true;
+      network_in_normal_form.reductions.normalised = true;
       return network_in_normal_form;
     } catch (const CompileError& error) {
       // The normal form takes other instructions and more slots than pairs, which may fit where it does not.
@@ -195,7 +195,7 @@ CompiledNetwork compile_network(const CompilerTarget& target, const Network& net
   }
   form.normalised = false;
   CompiledNetwork network_in_pairs = compile_in(form, network, parameters);
-  network_in_pairs.not_normalised_because = not_normalised_because;
+  network_in_pairs.reductions.not_normalised_because = not_normalised_because;
   return network_in_pairs;
 }
 

@@ -62,6 +62,14 @@ struct ExactPoints {
   u64 tokens = 0, hidden = 0;
 };
 
+/// Forms of operators with less work than the published ones, in which the network is computed.
+struct Reductions {
+  bool normalised = false;             // butterflies are in normal form
+  std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
+  bool pruned = false;                 // butterflies may leave out blocks without inputs or outputs
+  bool twiddle_ratios = false;         // the FFT's factors are taken apart into a ratio and the larger part
+};
+
 struct CompiledNetwork {
   std::vector<MemoryBlob> blobs;
   u64 descriptor = 0;  // bus address of the NetworkHeader
@@ -77,10 +85,7 @@ struct CompiledNetwork {
   u64 key_block = 0;              // keys that attention takes at a time, 0: there is no attention
   std::vector<u64> query_blocks;  // of each layer the queries that sparse attention takes at a time; 0: it has none
   u64 sum_ways = 1;               // interleaved parts of the sums of layer norm and softmax
-  bool normalised = false;        // butterflies are computed in normal form
-  bool pruned = false;            // butterflies may leave out outputs that nobody reads
-  bool twiddle_ratios = false;    // the FFT's factors are taken apart into a ratio and the larger part
-  std::string not_normalised_because;  // empty where they are, or where nobody has asked for that
+  Reductions reductions;
   FftForm fft = FftForm::none;
   std::string not_real_because;  // why the transforms do not have the real form; empty where they do, or there are none
   u64 resident_token_bytes = 0;  // of the scratchpad, in which tokens stay between layers; 0: they go through DRAM

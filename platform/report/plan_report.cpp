@@ -152,10 +152,10 @@ Json plan_json(const CompiledNetwork& network) {
   Json report{{"predicted_cycles", predicted_cycles(network)}, {"attention_key_block", network.key_block}};
   if (!network.query_blocks.empty()) report["attention_query_blocks"] = network.query_blocks;
   report.update(Json{{"sum_ways", network.sum_ways},
-                     {"butterflies", network.normalised ? "normalised" : "pairs"},
-                     {"not_normalised_because", network.not_normalised_because},
-                     {"pruning", network.pruned},
-                     {"twiddles", network.twiddle_ratios ? "ratios" : "products"},
+                     {"butterflies", network.reductions.normalised ? "normalised" : "pairs"},
+                     {"not_normalised_because", network.reductions.not_normalised_because},
+                     {"pruning", network.reductions.pruned},
+                     {"twiddles", network.reductions.twiddle_ratios ? "ratios" : "products"},
                      {"fft", word_of(network.fft)},
                      {"fft_not_real_because", network.not_real_because},
                      {"resident_token_bytes", network.resident_token_bytes},
@@ -192,8 +192,8 @@ std::string plan_table(const CompiledNetwork& network, std::size_t width) {
                                 network.tasks.size(), grouped(predicted_cycles(network)), bytes(read), bytes(written),
                                 bytes(network.kernel_image_bytes));
   if (network.key_block > 0) out += fmt::format("attention takes {} keys at a time\n", network.key_block);
-  if (!network.not_normalised_because.empty()) {
-    out += fmt::format("butterflies are computed in pairs: {}\n", network.not_normalised_because);
+  if (!network.reductions.not_normalised_because.empty()) {
+    out += fmt::format("butterflies are computed in pairs: {}\n", network.reductions.not_normalised_because);
   }
   if (network.fft != FftForm::none) {
     out += fmt::format("two-dimensional FFTs have the {} form", word_of(network.fft));

@@ -55,10 +55,14 @@ class Verifier {
 
   /// Number of values that differ from the fp16 reference.
   [[nodiscard]] u64 count_different() {
-    const ReferenceOptions options{inputs_.compiled.key_block,    inputs_.compiled.sum_ways,
-                                   inputs_.compiled.normalised,   inputs_.compiled.fft == FftForm::real,
-                                   inputs_.compiled.exact.tokens, inputs_.compiled.exact.hidden,
-                                   inputs_.compiled.query_blocks, inputs_.compiled.twiddle_ratios};
+    const ReferenceOptions options{inputs_.compiled.key_block,
+                                   inputs_.compiled.sum_ways,
+                                   inputs_.compiled.reductions.normalised,
+                                   inputs_.compiled.fft == FftForm::real,
+                                   inputs_.compiled.exact.tokens,
+                                   inputs_.compiled.exact.hidden,
+                                   inputs_.compiled.query_blocks,
+                                   inputs_.compiled.reductions.twiddle_ratios};
     const Tensor embedded = embed(options);
     TensorMap expected = reference_network(
         network_, inputs_.weights, has_embedding(network_) ? embedded : first_input(), options, mask(), &choices_);

@@ -35,7 +35,7 @@ std::string hash_of(const CompiledNetwork& network) {
   for (const MatrixPlace& place : {network.input, network.output, network.logits}) add(text, place);
   text += fmt::format("{:x} {:x} {:x} {} {} {}\n", network.descriptor, network.end, network.tokens.address,
                       network.tokens.count, network.key_block, network.sum_ways);
-  text += fmt::format("{} {}\n", network.normalised, network.not_normalised_because);
+  text += fmt::format("{} {}\n", network.reductions.normalised, network.reductions.not_normalised_because);
   for (const TaskInfo& task : network.tasks) {
     text += fmt::format("{} {} {} {} {} {} {} {} {} {}\n", task.name, task.layer, task.tiles,
                         fmt::join(task.tile_counts, "x"), task.tile_rows, task.scratchpad_bytes, task.weight_bytes,

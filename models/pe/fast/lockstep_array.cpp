@@ -359,10 +359,10 @@ LockstepArray::Course LockstepArray::begin_transfer(const Begun& begun, const Re
   const u64 vectors = count * begun.counted;
   firing.unit == Unit::load ? account_.sum().count_writes(vectors, when) : account_.sum().count_reads(vectors, when);
   course.busy = {count, 0, busy - count};
-  Cycle& in_order = last_end_[static_cast<std::size_t>(firing.unit)];
+  Cycle& in_order = under_way_.last_end[static_cast<std::size_t>(firing.unit)];
   in_order = std::max(in_order, firing.now + time.latency);
   course.done = in_order;
-  pressure_.add(count, firing.unit == Unit::load ? CycleSpan{in_order - busy, in_order} : when);
+  under_way_.add(count, firing.unit == Unit::load ? CycleSpan{in_order - busy, in_order} : when);
   return course;
 }
 
@@ -392,7 +392,7 @@ LockstepArray::Course LockstepArray::begin_flow(const Begun& begun, Repetition* 
   account_.sum().count_writes(count * begun.counted, when);
   course.busy = {count, 0, busy - count};
   course.done = firing.now + busy;
-  pressure_.add(2 * count, when);  // what the PE sends, and as much that it receives
+  under_way_.add(2 * count, when);  // what the PE sends, and as much that it receives
   return course;
 }
 
@@ -457,7 +457,7 @@ LockstepArray::Course LockstepArray::begin_cal(const Begun& begun) {
     cal_.execute(segment, bases, memories_[pe]);
   }
   const CalSchedule& schedule = begun.context.schedule(cal_, firing.segment, firing.bases);
-  const u64 halts = pressure_.halts(schedule, firing.now);
+  const u64 halts = under_way_.halts(schedule, firing.now);
   course.busy = {schedule.issue, schedule.special, schedule.latency + halts};
   account_.sum().count_cal(schedule, begun.counted, {firing.now, firing.now + course.busy.sum()});
   course.done = firing.now + schedule.completion + halts;

@@ -17,7 +17,7 @@
 #include "models/pe/fast/array_exchanges.h"
 #include "models/pe/fast/array_transfers.h"
 #include "models/pe/fast/known_kernels.h"
-#include "models/pe/fast/port_pressure.h"
+#include "models/pe/fast/transfers_under_way.h"
 #include "models/pe/pe_status.h"
 
 namespace bvp {
@@ -149,8 +149,7 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
   LaunchShares shares_;
   ArrayTransfers transfers_;
   ArrayExchanges exchanges_;
-  PortPressure pressure_;
-  std::array<Cycle, unit_count> last_end_{};  // of Load, Store: of the firing that began last
+  TransfersUnderWay under_way_;
   KnownKernels kernels_;
   KnownKernel* known_ = nullptr;  // of the active context
   JournalRecorder recorder_;

@@ -564,6 +564,11 @@ void RowProgram::clear() {
 
 // ---------------------------------------------------------------- long rows
 
+u64 RowProgram::written_by_passes(const Operation& operation, Value value) const {
+  if (operation.kind != Operation::Kind::linear) return values_[value].written;
+  return LinearShape(operation.linear.inputs, operation.linear.outputs, plan_.target().lanes).written();
+}
+
 Tasks RowProgram::long_tasks(const std::vector<Operation>& operations) {
   Tasks tasks;
   const auto work = std::find_if(operations.begin(), operations.end(), [](const Operation& operation) {
@@ -586,19 +591,15 @@ Tasks RowProgram::long_tasks(const std::vector<Operation>& operations) {
   }
   if (work == operations.end()) return tasks;
   // An output is written to the place of its first store if that has room for all columns that are written.
-  const auto written_by_work = [&](Value value) {
-    if (work->kind != Operation::Kind::linear) return values_[value].written;
-    return LinearShape(work->linear.inputs, work->linear.outputs, plan_.target().lanes).written();
-  };
   const auto result_of = [&](Value value) {
-    const u64 pitch = written_by_work(value) * 2;
+    const u64 written = written_by_passes(*work, value), pitch = written * 2;
     for (const Operation& operation : operations) {
       if (operation.kind == Operation::Kind::store && operation.inputs.front() == value &&
           operation.place.pitch >= pitch) {
         return operation.place;
       }
     }
-    MatrixPlace place = dram_.matrix(rows_, written_by_work(value));
+    MatrixPlace place = dram_.matrix(rows_, written);
     place.columns = values_[value].columns;
     return place;
   };

@@ -143,6 +143,8 @@ class RowProgram {
   [[nodiscard]] Shape shape() const;
   /// Cuts the program into tasks.
   [[nodiscard]] std::vector<TaskPlanner::RowPart> divide();
+  /// The columns that an operator writes which works in passes over DRAM: no block is left out there.
+  [[nodiscard]] u64 written_by_passes(const Operation& operation, Value value) const;
   /// One operator, whose rows are too long for a scratchpad half, with its loads and stores.
   [[nodiscard]] Tasks long_tasks(const std::vector<Operation>& operations);
   [[nodiscard]] Tasks long_linear(const Operation& operation, const MatrixPlace& x,

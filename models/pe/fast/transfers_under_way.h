@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often the ports of the operand memory hold Cal up in fast mode, because older transfers take them.
+// The transfers that are under way in fast mode, and how often the ports that they take hold Cal up.
 #pragma once
 
 #include <algorithm>
@@ -7,14 +7,17 @@
 #include <cmath>
 
 #include "models/base/clock.h"
+#include "models/isa/kernel.h"
 #include "models/pe/cal_unit.h"
 
 namespace bvp {
 
-/// The accesses of the latest transfers, each spread evenly over its time. Which banks they meet is not followed: an
-/// access meets a bank that has no port left beside Cal as often as there are such banks in Cal's schedule.
-class PortPressure {
+/// The latest transfers. The accesses of each are spread evenly over its time. Which banks they meet is not followed:
+/// an access meets a bank that has no port left beside Cal as often as there are such banks in Cal's schedule.
+class TransfersUnderWay {
  public:
+  std::array<Cycle, unit_count> last_end{};  ///< of Load, Store: of the firing that began last
+
   void add(u64 accesses, CycleSpan when) { spans_[next_++ % spans_.size()] = {static_cast<double>(accesses), when}; }
 
   /// The cycles in which a firing of Cal that begins now is halted. Transfers that begin later are younger and wait
