@@ -16,6 +16,7 @@
 #include "platform/codegen/register_banks.h"
 #include "platform/config/describe_parameter.h"
 #include "platform/config/parameters_json.h"
+#include "platform/network/mixing.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/report/plan_report.h"

@@ -89,7 +89,7 @@ std::vector<Part> dense_parts(const Given& given, Network& network) {
     if (!given.layers.empty() && std::find(given.layers.begin(), given.layers.end(), i) == given.layers.end()) continue;
     EncoderLayer& layer = network.layers[i];
     const std::string name = fmt::format("layers.{}.", i);
-    if (layer.mixing != Mixing::fft2d && given.parts.count("projections") != 0) {
+    if (attends(layer) && given.parts.count("projections") != 0) {
       parts.push_back({name + "attention", {"query", "key", "value", "output"}, &layer.projections});
     }
     if (given.parts.count("ffn") != 0) parts.push_back({name + "ffn", {"up", "down"}, &layer.ffn});

@@ -12,6 +12,7 @@
 #include "platform/import/model_builder.h"
 #include "platform/import/models/models.h"
 #include "platform/import/onnx_files.h"
+#include "platform/network/mixing.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/support/input_error.h"
@@ -80,9 +81,8 @@ void check_complete(ModelBuilder& builder) {
 }
 
 std::string kind_of_layer(const EncoderLayer& layer) {
-  const std::string mixing = layer.mixing == Mixing::fft2d
-                                 ? "Fourier transform"
-                                 : fmt::format("attention with {} projections", name_of(layer.projections));
+  const std::string mixing = attends(layer) ? fmt::format("attention with {} projections", name_of(layer.projections))
+                                            : declaration_of(layer.mixing).computes;
   return fmt::format("{}, {} feed-forward", mixing, name_of(layer.ffn));
 }
 
@@ -129,7 +129,7 @@ namespace {
 std::string layer_text(const nlohmann::ordered_json& layer, u64 repeat) {
   std::string text;
   for (const auto& [key, value] : layer.items()) {
-    if (key == "projections" && layer["mixing"] == "fft2d") continue;  // a transform has none
+    if (key == "projections" && !declaration_of(mixing_of(layer["mixing"])).attends) continue;
     const bool word = value.is_string() && value.get<std::string>().find_first_of(",: ") == std::string::npos;
     text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key, word ? value.get<std::string>() : value.dump());
   }

@@ -2,10 +2,9 @@
 // Which keys each query of sparse attention sees, without any notion of the hardware.
 #pragma once
 
-#include <string>
 #include <vector>
 
-#include "platform/network/network.h"
+#include "models/base/types.h"
 
 namespace bvp {
 
@@ -27,43 +26,35 @@ struct QueryBlock {
   bool whole = true;  // each of them sees all of these keys
 };
 
-/// The pattern of a layer whose mixing is window or blocks.
+/// Attention in which each query sees keys that are known beforehand.
 class AttentionPattern {
  public:
-  /// The layer must outlive this.
-  AttentionPattern(const EncoderLayer& layer, u64 tokens) : layer_(layer), tokens_(tokens) {}
+  explicit AttentionPattern(u64 tokens) : tokens_(tokens) {}
+  virtual ~AttentionPattern() = default;
+  AttentionPattern(const AttentionPattern&) = delete;
+  AttentionPattern& operator=(const AttentionPattern&) = delete;
 
-  /// The keys that a query sees.
-  [[nodiscard]] TokenRuns seen(u64 query) const;
-  /// All queries in blocks of `size`, the last of which may be shorter. With a window, the global tokens are a block of
-  /// their own before the others; a pattern of blocks has blocks of its own size, whatever `size` is.
+  /// The keys that a query sees: at least one.
+  [[nodiscard]] virtual TokenRuns seen(u64 query) const = 0;
+  /// The first tokens that are a block of queries of their own.
+  [[nodiscard]] virtual u64 queries_apart() const { return 0; }
+  /// The size that blocks of queries have; 0: any.
+  [[nodiscard]] virtual u64 query_block() const { return 0; }
+
+  /// All queries in blocks of query_block() or else of `size`, the last of which may be shorter; queries_apart() come
+  /// before.
   [[nodiscard]] std::vector<QueryBlock> query_blocks(u64 size) const;
+  /// Pairs of a query and a key that it sees.
+  [[nodiscard]] double pairs() const;
+  [[nodiscard]] u64 tokens() const { return tokens_; }
 
  private:
   [[nodiscard]] QueryBlock block_of(const TokenRun& queries) const;
-  [[nodiscard]] TokenRuns runs_of_blocks(u64 query_block) const;
 
-  const EncoderLayer& layer_;
-  u64 tokens_;
+  const u64 tokens_;
 };
 
-/// The blocks of keys that a block of queries sees in the butterfly pattern: those whose number differs in at most one
-/// bit, of `blocks` blocks.
-[[nodiscard]] std::vector<u32> butterfly_blocks(u64 query_block, u64 blocks);
-
-/// Pairs of a query and a key that it sees, of one head and one sequence; for any kind of attention.
-[[nodiscard]] double seen_pairs(const EncoderLayer& layer, u64 tokens);
-
-/// What is wrong with the parameters of a layer's sparse attention, with the name of the parameter before it as
-/// "NAME: ..."; empty: nothing.
-[[nodiscard]] std::string sparse_problem(const EncoderLayer& layer, u64 tokens);
-
-/// The word for the butterfly pattern, where a list of blocks could stand.
-inline constexpr const char* butterfly_pattern = "butterfly";
-
-/// Reads the blocks of keys of each block of queries: "0, 0-1, 1 3" has three blocks of queries. Empty: the text is no
-/// such list.
-[[nodiscard]] std::vector<std::vector<u32>> parse_key_blocks(const std::string& text);
-[[nodiscard]] std::string key_blocks_text(const std::vector<std::vector<u32>>& key_blocks);
+/// Sorts runs and joins those that overlap or touch.
+[[nodiscard]] TokenRuns joined(TokenRuns runs);
 
 }  // namespace bvp

@@ -2,15 +2,21 @@
 // A hybrid butterfly-sparsity network: what is computed, without any notion of the hardware.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "models/base/parameters.h"
 #include "models/base/types.h"
 
 namespace bvp {
 
-/// attention: every token sees all of them; window, blocks, topk: attention in which it sees some (SparseAttention).
-enum class Mixing { attention, fft2d, window, blocks, topk };
+/// How a layer mixes its tokens: the name of a folder of platform/operators, which says what it is (mixing.h).
+enum class Mixing {
+#define BVP_ENTRY(name) name,
+#include "platform_operators.list"
+#undef BVP_ENTRY
+};
 enum class LinearKind { dense, butterfly };
 enum class NormPlacement { post, pre };
 enum class FftNorm { ortho, none };
@@ -21,24 +27,14 @@ enum class Pooling { first, mean };
 /// A layer norm behind the last layer; by_placement: where the norms of the layers are `pre`.
 enum class FinalNorm { by_placement, present, absent };
 
-/// Blocks of keys that topk may choose.
-inline constexpr u64 most_top_blocks = 256;
-
-/// The keys that sparse attention leaves in; what each field means is said in docs/scenario.md.
-struct SparseAttention {
-  u64 window = 0;         // of window: tokens that a token sees on either side of itself
-  u64 global_tokens = 0;  // of window: the first tokens, so many, see all tokens and are seen by all
-  u64 block = 0;          // of blocks and topk: tokens of a block; divides the tokens
-  // Of blocks: the blocks of keys of each block of queries, ascending. Empty: the butterfly pattern.
-  std::vector<std::vector<u32>> key_blocks;
-  u64 top_blocks = 0;  // of topk: blocks of keys that a block of queries chooses
-};
+/// Values of the parameters that a layer's mixing declares, by name; one that is not here has its default (mixing.h).
+using MixingValues = std::map<std::string, ParamValue>;
 
 struct EncoderLayer {
   Mixing mixing = Mixing::attention;
-  LinearKind projections = LinearKind::butterfly;  // query, key, value, output; not where mixing is fft2d
+  LinearKind projections = LinearKind::butterfly;  // query, key, value, output; used where the layer attends
   LinearKind ffn = LinearKind::butterfly;
-  SparseAttention sparse{};
+  MixingValues values{};
 };
 
 /// Sizes are counts of elements; the meaning of every field is that of the network description in network.json.
@@ -83,10 +79,7 @@ inline bool has_mixing(const Network& network, Mixing mixing) {
 }
 
 /// Whether a layer mixes its tokens by attention of any kind: then it has queries, keys and values.
-inline bool attends(const EncoderLayer& layer) { return layer.mixing != Mixing::fft2d; }
-
-/// Whether that attention leaves out keys.
-inline bool is_sparse(const EncoderLayer& layer) { return attends(layer) && layer.mixing != Mixing::attention; }
+[[nodiscard]] bool attends(const EncoderLayer& layer);
 
 /// Whether a layer of the network mixes its tokens by attention of any kind: only then do heads mean something.
 inline bool has_attention(const Network& network) {
@@ -107,11 +100,10 @@ inline u64 fft_points(const Network& network, u64 size) {
   return network.fft_length == FftLength::exact ? size : next_power_of_two(size);
 }
 
-/// Whether a layer of the network transforms a dimension whose size is not a power of two.
+/// Whether a layer of the network transforms a dimension whose size is not a power of two. The word fft2d stands here
+/// because fft_length and fft_norm are keys of the network that are about this mixing alone.
 inline bool transforms_other_lengths(const Network& network) {
-  bool transforms = false;
-  for (const EncoderLayer& layer : network.layers) transforms = transforms || layer.mixing == Mixing::fft2d;
-  return transforms &&
+  return has_mixing(network, Mixing::fft2d) &&
          (next_power_of_two(network.tokens) != network.tokens || next_power_of_two(network.hidden) != network.hidden);
 }
 

@@ -3,43 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "platform/network/attention_pattern.h"
+#include <variant>
 
 namespace bvp {
-
-const char* name_of(Mixing mixing) {
-  switch (mixing) {
-    case Mixing::attention:
-      return "attention";
-    case Mixing::window:
-      return "window";
-    case Mixing::blocks:
-      return "blocks";
-    case Mixing::topk:
-      return "topk";
-    case Mixing::fft2d:
-      break;
-  }
-  return "fft2d";
-}
-
-namespace {
-
-/// Adds what a layer's sparse attention is.
-void add_sparse_attention(nlohmann::ordered_json& json, const EncoderLayer& layer) {
-  const SparseAttention& sparse = layer.sparse;
-  if (layer.mixing == Mixing::window) {
-    json["window"] = sparse.window;
-    json["global_tokens"] = sparse.global_tokens;
-  }
-  if (layer.mixing == Mixing::blocks || layer.mixing == Mixing::topk) json["block_tokens"] = sparse.block;
-  if (layer.mixing == Mixing::blocks) {
-    json["key_blocks"] = sparse.key_blocks.empty() ? butterfly_pattern : key_blocks_text(sparse.key_blocks);
-  }
-  if (layer.mixing == Mixing::topk) json["top_blocks"] = sparse.top_blocks;
-}
-
-}  // namespace
 
 const char* name_of(Activation activation) {
   switch (activation) {
@@ -61,7 +27,10 @@ nlohmann::ordered_json network_json(const Network& network) {
   for (const EncoderLayer& layer : network.layers) {
     layers.push_back(
         {{"mixing", name_of(layer.mixing)}, {"projections", name_of(layer.projections)}, {"ffn", name_of(layer.ffn)}});
-    add_sparse_attention(layers.back(), layer);
+    for (const MixingParameter& parameter : declaration_of(layer.mixing).parameters) {
+      std::visit([&](const auto& value) { layers.back()[parameter.name] = value; },
+                 mixing_value(layer, parameter.name));
+    }
   }
   nlohmann::ordered_json json{{"tokens", network.tokens},
                               {"hidden", network.hidden},
@@ -89,6 +58,7 @@ nlohmann::ordered_json network_json(const Network& network) {
   return json;
 }
 
+/// The word fft2d stands here because fft_length is a key of the network that is about this mixing alone.
 std::string zero_padding(const Network& network) {
   if (network.fft_length == FftLength::exact || !transforms_other_lengths(network)) return {};
   return fmt::format(

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "platform/network/network.h"
+#include "platform/network/mixing.h"
 
 namespace bvp {
 
@@ -14,7 +14,6 @@ nlohmann::ordered_json network_json(const Network& network);
 /// A sentence on how the network's transforms are zero-padded; empty if they are not.
 [[nodiscard]] std::string zero_padding(const Network& network);
 
-const char* name_of(Mixing mixing);
 const char* name_of(LinearKind kind);
 const char* name_of(Activation activation);
 

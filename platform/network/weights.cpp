@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "platform/network/half.h"
+#include "platform/network/mixing.h"
 #include "platform/network/random.h"
 #include "platform/network/safetensors.h"
 #include "platform/support/input_error.h"
@@ -19,17 +20,6 @@ namespace {
 void add_norm(std::vector<TensorSpec>& specs, const std::string& name, u64 width) {
   specs.push_back({name + ".weight", {width}, TensorRole::norm_weight, width});
   specs.push_back({name + ".bias", {width}, TensorRole::norm_bias, width});
-}
-
-void add_linear(std::vector<TensorSpec>& specs, const std::string& name, LinearKind kind, u64 inputs, u64 outputs) {
-  if (kind == LinearKind::dense) {
-    specs.push_back({name + ".weight", {outputs, inputs}, TensorRole::dense, inputs});
-  } else {
-    const u64 n = next_power_of_two(inputs);
-    const u64 stacks = (outputs + n - 1) / n;
-    specs.push_back({name + ".twiddle", {stacks, log2_of(n), n / 2, 2, 2}, TensorRole::twiddle, inputs});
-  }
-  specs.push_back({name + ".bias", {outputs}, TensorRole::bias, inputs});
 }
 
 /// A rotation by a random angle, from the rational parametrisation of the circle. It uses only operations that IEEE 754
@@ -200,6 +190,17 @@ Tensor input_of(FloatTensors found, const std::filesystem::path& file, const Net
 
 }  // namespace
 
+void add_linear(std::vector<TensorSpec>& specs, const std::string& name, LinearKind kind, u64 inputs, u64 outputs) {
+  if (kind == LinearKind::dense) {
+    specs.push_back({name + ".weight", {outputs, inputs}, TensorRole::dense, inputs});
+  } else {
+    const u64 n = next_power_of_two(inputs);
+    const u64 stacks = (outputs + n - 1) / n;
+    specs.push_back({name + ".twiddle", {stacks, log2_of(n), n / 2, 2, 2}, TensorRole::twiddle, inputs});
+  }
+  specs.push_back({name + ".bias", {outputs}, TensorRole::bias, inputs});
+}
+
 std::vector<TensorSpec> parameter_specs(const Network& network) {
   std::vector<TensorSpec> specs;
   if (network.vocabulary > 0) {
@@ -219,12 +220,7 @@ std::vector<TensorSpec> parameter_specs(const Network& network) {
     const EncoderLayer& layer = network.layers[index];
     const std::string name = fmt::format("layers.{}", index);
     add_norm(specs, name + ".norm1", network.hidden);
-    if (attends(layer)) {
-      for (const char* part : {"query", "key", "value", "output"}) {
-        add_linear(specs, fmt::format("{}.attention.{}", name, part), layer.projections, network.hidden,
-                   network.hidden);
-      }
-    }
+    if (const auto add_tensors = declaration_of(layer.mixing).add_tensors) add_tensors(specs, name, network, layer);
     add_norm(specs, name + ".norm2", network.hidden);
     add_linear(specs, name + ".ffn.up", layer.ffn, network.hidden, network.ffn);
     add_linear(specs, name + ".ffn.down", layer.ffn, network.ffn, network.hidden);

@@ -20,6 +20,9 @@ struct TensorSpec {
   u64 inputs = 0;  ///< of the linear layer that a dense matrix or a twiddle belongs to
 };
 
+/// Adds the tensors of a linear layer: weight or twiddle, and bias.
+void add_linear(std::vector<TensorSpec>& specs, const std::string& name, LinearKind kind, u64 inputs, u64 outputs);
+
 /// Every parameter of the network, in the order of its layers.
 std::vector<TensorSpec> parameter_specs(const Network& network);
 

@@ -14,6 +14,7 @@
 #include "platform/config/describe_parameter.h"
 #include "platform/config/yaml_document.h"
 #include "platform/config/yaml_values.h"
+#include "platform/network/mixing.h"
 #include "platform/scenario/scenario_checks.h"
 #include "platform/support/input_file.h"
 #include "platform/support/nearest.h"
@@ -414,7 +415,8 @@ class ScenarioReader {
     for (i64 i = 0; i < depth; ++i) {
       const bool fft = variant == "butterfly" || (variant == "hybrid" && i < depth - attention);
       LayerParameters entry;
-      entry.mixing = std::string(fft ? "fft2d" : "attention");
+      // A variant is published as a network of these two.
+      entry.mixing = std::string(name_of(fft ? Mixing::fft2d : Mixing::attention));
       const std::string kind = variant == "dense" ? "dense" : "butterfly";
       entry.projections = kind;
       entry.ffn = kind;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "platform/config/describe_parameter.h"
-#include "platform/network/attention_pattern.h"
+#include "platform/network/mixing.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/soc/memory_map.h"
@@ -27,27 +27,13 @@ Activation activation_of(const std::string& word) {
   return Activation::gelu;
 }
 
-Mixing mixing_of(const std::string& word) {
-  for (const Mixing mixing : {Mixing::fft2d, Mixing::window, Mixing::blocks, Mixing::topk}) {
-    if (word == name_of(mixing)) return mixing;
+/// What the layer's mixing declares, with the values that the layer has.
+MixingValues mixing_values_of(const LayerParameters& layer) {
+  MixingValues values;
+  for (const MixingParameter& parameter : declaration_of(mixing_of(layer.mixing)).parameters) {
+    values.emplace(parameter.name, layer.find_parameter(parameter.name)->value());
   }
-  return Mixing::attention;
-}
-
-/// What the layer's kind of attention takes of its parameters.
-SparseAttention sparse_attention_of(const LayerParameters& layer) {
-  const Mixing mixing = mixing_of(layer.mixing);
-  SparseAttention sparse;
-  if (mixing == Mixing::window) {
-    sparse.window = static_cast<u64>(layer.window.get());
-    sparse.global_tokens = static_cast<u64>(layer.global_tokens.get());
-  }
-  if (mixing == Mixing::blocks || mixing == Mixing::topk) sparse.block = static_cast<u64>(layer.block_tokens.get());
-  if (mixing == Mixing::blocks && layer.key_blocks.get() != butterfly_pattern) {
-    sparse.key_blocks = parse_key_blocks(layer.key_blocks);
-  }
-  if (mixing == Mixing::topk) sparse.top_blocks = static_cast<u64>(layer.top_blocks.get());
-  return sparse;
+  return values;
 }
 
 Network network_of(const Scenario& scenario) {
@@ -79,9 +65,20 @@ Network network_of(const Scenario& scenario) {
       return word == "dense" ? LinearKind::dense : LinearKind::butterfly;
     };
     to.layers.push_back(
-        {mixing_of(layer->mixing), kind(layer->projections), kind(layer->ffn), sparse_attention_of(*layer)});
+        {mixing_of(layer->mixing), kind(layer->projections), kind(layer->ffn), mixing_values_of(*layer)});
   }
   return to;
+}
+
+/// "attention, window or blocks": the mixings that take a padding mask.
+std::string masked_words() {
+  std::vector<std::string> words;
+  for (const Mixing mixing : all_mixings()) {
+    if (declaration_of(mixing).masked) words.emplace_back(name_of(mixing));
+  }
+  const std::string last = words.back();
+  words.pop_back();
+  return fmt::format("{} or {}", fmt::join(words, ", "), last);
 }
 
 class Checks {
@@ -276,31 +273,20 @@ class Checks {
                     "found '{}' without network.classes; expected a classifier head of at least 1 class",
                     given.pooling.get());
     }
-    if (layers && known(given.tokens, "network.tokens")) check_sparse_attention();
+    if (layers && known(given.tokens, "network.tokens")) check_mixings();
     check_ends();
     if (sound("network")) check_size();
   }
 
-  /// The patterns of sparse attention must fit the tokens.
-  void check_sparse_attention() {
+  /// What a mixing asks of its layer and of the network.
+  void check_mixings() {
     const Network& network = scenario_.network;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       const EncoderLayer& layer = network.layers[i];
-      const std::string key = fmt::format("network.layers.{}", i);
-      const std::string& text = scenario_.layers[i]->key_blocks.get();
-      std::string problem = sparse_problem(layer, network.tokens);
-      if (layer.mixing == Mixing::blocks && text != butterfly_pattern && layer.sparse.key_blocks.empty()) {
-        problem = fmt::format(
-            "key_blocks: found '{}', expected {}, or a list for each block of queries, separated by commas, of numbers "
-            "of blocks and ranges of them: 0-1, 0 2, 1-2",
-            printable(text), butterfly_pattern);
-      }
-      if (layer.mixing == Mixing::topk && network.padding_mask) {
-        problem =
-            "mixing: found topk beside network.padding_mask; expected window, blocks or attention: the scores of "
-            "blocks know nothing of a mask";
-      }
+      const auto problem_of = declaration_of(layer.mixing).problem;
+      const std::string problem = problem_of == nullptr ? "" : problem_of(network, layer);
       if (problem.empty()) continue;
+      const std::string key = fmt::format("network.layers.{}", i);
       const std::string at = scenario_.given.count(key) != 0 ? key : "network.layers";
       problems_.add(where(at), key, "{}", problem);
       // Layers that are alike would say the same.
@@ -327,7 +313,7 @@ class Checks {
     needs(network.pooler, "network.pooler", network.classes > 0,
           "network.classes; expected a classifier head of at least 1 class");
     needs(network.padding_mask && sound("network.layers"), "network.padding_mask", has_attention(network),
-          "a layer with attention; expected mixing: attention, window or blocks in one of the layers");
+          fmt::format("a layer with attention; expected mixing: {} in one of the layers", masked_words()).c_str());
   }
 
   /// A first bound, checked before anything is allocated: parameters and the largest activation must fit the DRAM's

@@ -1,34 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/scenario/scenario_parameters.h"
 
-#include "platform/network/attention_pattern.h"
+#include <fmt/format.h>
+
+#include <type_traits>
+#include <variant>
+
+#include "platform/network/mixing.h"
 
 namespace bvp {
 
+namespace {
+
+std::vector<std::string> words_of_mixings() {
+  std::vector<std::string> words;
+  for (const Mixing mixing : all_mixings()) words.emplace_back(name_of(mixing));
+  return words;
+}
+
+std::string meaning_of_mixings() {
+  std::string text;
+  for (const Mixing mixing : all_mixings()) {
+    text += fmt::format("{}{}: {}", text.empty() ? "How tokens are mixed. " : "; ", name_of(mixing),
+                        declaration_of(mixing).computes);
+  }
+  return text + ".";
+}
+
+template <class T>
+std::unique_ptr<ParamBase> make_parameter(ParameterGroup* group, const MixingParameter& of, const T& initial) {
+  if constexpr (std::is_same_v<T, i64> || std::is_same_v<T, double>) {
+    return std::make_unique<Param<T>>(group, of.name, initial, of.unit, of.range, of.description, of.source,
+                                      of.confidence);
+  } else {
+    return std::make_unique<Param<T>>(group, of.name, initial, of.choices, of.description, of.source, of.confidence);
+  }
+}
+
+/// The parameters of all mixings, by their places; one that several have is there once.
+std::vector<std::unique_ptr<ParamBase>> parameters_of_mixings(ParameterGroup* group) {
+  std::vector<std::unique_ptr<ParamBase>> parameters;
+  for (const Mixing mixing : all_mixings()) {
+    for (const MixingParameter& of : declaration_of(mixing).parameters) {
+      if (group->find_parameter(of.name) != nullptr) continue;
+      parameters.push_back(
+          std::visit([&](const auto& initial) { return make_parameter(group, of, initial); }, of.initial));
+    }
+  }
+  return parameters;
+}
+
+}  // namespace
+
 LayerParameters::LayerParameters()
     : ParameterGroup("layer", "one encoder layer, or several alike"),
-      mixing(this, "mixing", "attention", {"attention", "fft2d", "window", "blocks", "topk"},
-             "How tokens are mixed: softmax attention; the real part of a two-dimensional FFT; attention to the tokens "
-             "nearby (window), to given blocks of tokens (blocks), to the blocks that score highest (topk).",
+      mixing(this, "mixing", name_of(Mixing::attention), words_of_mixings(), meaning_of_mixings(),
              "hybrid butterfly-sparsity network; sparse attention as published", Confidence::high),
       projections(this, "projections", "butterfly", {"dense", "butterfly"},
                   "Kind of the query, key, value and output matrices; used by attention of any kind.",
                   "hybrid butterfly-sparsity network", Confidence::high),
       ffn(this, "ffn", "butterfly", {"dense", "butterfly"}, "Kind of the two matrices of the feed-forward network.",
           "hybrid butterfly-sparsity network", Confidence::high),
-      window(this, "window", 128, "tokens", {0, 1 << 20},
-             "Of window: a token sees so many tokens on either side of itself.", "workload", Confidence::high),
-      global_tokens(this, "global_tokens", 0, "tokens", {0, 1 << 20},
-                    "Of window: the first tokens, so many, see all tokens and are seen by all.", "workload",
-                    Confidence::high),
-      block_tokens(this, "block_tokens", 64, "tokens", {1, 1 << 16},
-                   "Of blocks and topk: tokens of a block; must divide the tokens.", "workload", Confidence::high),
-      key_blocks(this, "key_blocks", butterfly_pattern, {},
-                 "Of blocks: which blocks of keys each block of queries sees. butterfly: those whose number differs in "
-                 "at most one bit. Otherwise a list for each block of queries, separated by commas: 0-1, 0 2, 1-2.",
-                 "flat block butterfly: arXiv 2112.00029", Confidence::high),
-      top_blocks(this, "top_blocks", 4, "blocks", {1, most_top_blocks},
-                 "Of topk: blocks of keys that each block of queries and head chooses.", "workload", Confidence::high),
+      of_mixings(parameters_of_mixings(this)),
       repeat(this, "repeat", 1, "layers", {1, 1024}, "How many layers like this one follow each other.", "notation",
              Confidence::high) {}
 

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "models/base/parameters.h"
 
@@ -17,11 +19,7 @@ struct LayerParameters : ParameterGroup {
   Param<std::string> mixing;
   Param<std::string> projections;
   Param<std::string> ffn;
-  Param<i64> window;
-  Param<i64> global_tokens;
-  Param<i64> block_tokens;
-  Param<std::string> key_blocks;
-  Param<i64> top_blocks;
+  std::vector<std::unique_ptr<ParamBase>> of_mixings;  // what the declarations of all mixings ask for
   Param<i64> repeat;
 };
 

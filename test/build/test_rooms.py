@@ -24,7 +24,7 @@ def rooms():
         words = call.split()
         uses = words[words.index("USES") + 1:] if "USES" in words else []
         for i, word in enumerate(uses):
-            if word in ("LIBRARIES", "WITHOUT"):
+            if word in ("LIBRARIES", "WITHOUT", "OPERATORS"):
                 uses = uses[:i]
                 break
         if re.fullmatch(r"(models|platform)/\w+", words[0]):
@@ -32,8 +32,19 @@ def rooms():
     return found
 
 
+def operator_files():
+    """Name of a file in the folders of operators -> the folder whose library it is a part of."""
+    text = re.sub(r"#.*", "", (ROOT / "CMakeLists.txt").read_text())
+    return {name: words.split()[0] for words in re.findall(r"bvp_room\(([^)]*)\)", text) if "OPERATORS" in words
+            for name in words.split("OPERATORS")[1].split()}
+
+
 def room_of(path):
     return "/".join(path.split("/")[:2])
+
+
+def includes_of(file):
+    return re.findall(r'#include "((?:models|platform)/[^"]+)"', file.read_text())
 
 
 class Rooms(unittest.TestCase):
@@ -41,6 +52,18 @@ class Rooms(unittest.TestCase):
         folders = {str(folder.relative_to(ROOT)) for part in ("models", "platform") for folder in (ROOT / part).iterdir()
                    if any(folder.glob("*.*"))}
         self.assertEqual(folders - {"platform/native"}, set(rooms()))
+
+    def test_every_file_of_an_operator_is_in_a_library(self):
+        """Headers are declarations: they are for all, and include nothing but networks."""
+        files = operator_files()
+        for file in sorted((ROOT / "platform/operators").glob("*/*")):
+            with self.subTest(file=str(file.relative_to(ROOT))):
+                folder = "platform/network" if file.suffix == ".h" else files.get(file.name)
+                self.assertIsNotNone(folder, f"expected a header or one of: {', '.join(files)}")
+                allowed = {folder, "platform/operators", *rooms()[folder]}
+                self.assertLessEqual({room_of(header) for header in includes_of(file)}, allowed)
+        for folder in (ROOT / "platform/operators").iterdir():
+            self.assertLessEqual(set(files), {file.name for file in folder.iterdir()}, folder)
 
     def test_folders_use_those_before_them(self):
         before = set()
@@ -54,9 +77,8 @@ class Rooms(unittest.TestCase):
             for file in sorted((ROOT / folder).rglob("*")):
                 if file.suffix not in (".h", ".cpp", ".def"):
                     continue
-                for header in re.findall(r'#include "((?:models|platform)/[^"]+)"', file.read_text()):
-                    included.add(room_of(header))
-            self.assertEqual(sorted(included - {folder}), sorted(uses), folder)
+                included |= {room_of(header) for header in includes_of(file)}
+            self.assertEqual(sorted(included - {folder, "platform/operators"}), sorted(uses), folder)
 
     def compiles(self, source, header):
         """Whether this source would compile with a further include."""
@@ -84,6 +106,8 @@ class Rooms(unittest.TestCase):
         self.assertFalse(self.compiles("platform/report/summary.cpp", "platform/compiler/target.h"))
         self.assertFalse(self.compiles("platform/compiler/planner.cpp", "platform/reference/reference.h"))
         self.assertFalse(self.compiles("platform/reference/reference.cpp", "platform/compiler/target.h"))
+        self.assertFalse(self.compiles("platform/operators/fft2d/lowering.cpp", "platform/reference/reference.h"))
+        self.assertFalse(self.compiles("platform/operators/fft2d/reference.cpp", "platform/compiler/target.h"))
 
 
 if __name__ == "__main__":

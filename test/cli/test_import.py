@@ -300,7 +300,7 @@ class Import(InDirectory):
         index = {"weight_map": {name: file for file, some in files.items() for name in some}}
         (self.path / "model" / "model.safetensors.index.json").write_text(json.dumps(index))
         printed = self.imported(None, model.config, "--batch", 8)
-        self.assertIn("layer 0: Fourier transform, butterfly feed-forward\n", printed)
+        self.assertIn("layer 0: the real part of a two-dimensional Fourier transform, butterfly feed-forward\n", printed)
         self.assertIn("layer 1: attention with butterfly projections, butterfly feed-forward\n", printed)
         self.assertNotIn("multiplied out", printed)
         self.run_it({"tokens": ids}, output, logits)
@@ -327,7 +327,7 @@ class Import(InDirectory):
                 printed = self.imported(model.tensors, config, "--batch", 2)
                 kept = increasing and blocks == 1
                 self.assertEqual("multiplied out to dense matrices" in printed, not kept)
-                self.assertIn(f"layer 0: Fourier transform, {'butterfly' if kept else 'dense'} feed-forward\n", printed)
+                self.assertIn(f"layer 0: the real part of a two-dimensional Fourier transform, {'butterfly' if kept else 'dense'} feed-forward\n", printed)
                 self.run_it({"input": x}, output)
                 for file in (self.path / "made").iterdir():
                     file.unlink()

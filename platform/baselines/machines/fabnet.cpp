@@ -96,6 +96,7 @@ double fabnet_layer_cycles(const FabnetParameters& parameters, u64 tokens, u64 h
 }
 
 std::optional<double> fabnet_seconds(const FabnetParameters& parameters, const Network& network, FabnetModel model) {
+  // The published model is of networks whose layers are transforms and butterflies, and of nothing else.
   for (const EncoderLayer& layer : network.layers) {
     if (layer.mixing != Mixing::fft2d || layer.ffn != LinearKind::butterfly) return std::nullopt;
   }

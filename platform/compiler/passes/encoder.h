@@ -30,8 +30,8 @@ struct EncoderPlan {
   ExactPoints exact;              // of all of them
 };
 
-/// Bytes that the inputs of the network's two-dimensional transforms take in the scratchpad if they stay there
-/// (CompilerTarget::token_bytes); 0: they cannot stay.
+/// Bytes that the inputs of layers take in the scratchpad if they stay there between layers, for a mixing that takes
+/// them there (CompilerTarget::token_bytes); 0: they cannot stay.
 [[nodiscard]] u64 token_bytes_of(const CompilerTarget& target, const Network& network);
 
 /// @throws CompileError  the network does not fit the machine

@@ -97,7 +97,7 @@ class Bert {
     const std::string from = layer(index), name = fmt::format("layers.{}.", index);
     const u64 hidden = network_.hidden, ffn = network_.ffn;
     EncoderLayer& layer = network_.layers[index];
-    if (layer.mixing == Mixing::attention) {
+    if (attends(layer)) {
       const std::string attention = from + "attention.";
       layer.projections = builder_.linears({{name + "attention.query", attention + "self.query", hidden, hidden},
                                             {name + "attention.key", attention + "self.key", hidden, hidden},

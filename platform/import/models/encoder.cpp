@@ -119,7 +119,7 @@ class PlainEncoder {
   void add_layer(u64 index) {
     const std::string from = layer(index), name = fmt::format("layers.{}.", index);
     EncoderLayer& to = network_.layers[index];
-    if (to.mixing == Mixing::attention) add_attention(from + "self_attn.", name + "attention.", to);
+    if (attends(to)) add_attention(from + "self_attn.", name + "attention.", to);
     to.ffn = builder_.linears({{name + "ffn.up", from + "linear1", network_.hidden, network_.ffn},
                                {name + "ffn.down", from + "linear2", network_.ffn, network_.hidden}});
     builder_.norm(name + "norm1", from + "norm1");

@@ -8,8 +8,9 @@
 #include <random>
 #include <string>
 
-#include "platform/network/attention_pattern.h"
+#include "platform/network/mixing.h"
 #include "platform/network/weights.h"
+#include "platform/operators/blocks/key_blocks.h"
 #include "platform/reference/float_reference.h"
 #include "platform/reference/reference.h"
 #include "platform/run/run.h"
@@ -23,16 +24,14 @@ using test::RandomCase;
 EncoderLayer window_layer(u64 window, u64 global_tokens) {
   EncoderLayer layer;
   layer.mixing = Mixing::window;
-  layer.sparse.window = window;
-  layer.sparse.global_tokens = global_tokens;
+  layer.values = {{"window", static_cast<i64>(window)}, {"global_tokens", static_cast<i64>(global_tokens)}};
   return layer;
 }
 
 EncoderLayer block_layer(Mixing mixing, u64 block, u64 top = 0) {
   EncoderLayer layer;
   layer.mixing = mixing;
-  layer.sparse.block = block;
-  layer.sparse.top_blocks = top;
+  layer.values = {{"block_tokens", static_cast<i64>(block)}, {"top_blocks", static_cast<i64>(top)}};
   return layer;
 }
 
@@ -44,7 +43,8 @@ bool contains(const TokenRuns& runs, u64 token) {
 /// Holds a pattern and its blocks of queries against `sees`.
 template <class Sees>
 void check_pattern(const EncoderLayer& layer, u64 tokens, u64 query_block, const Sees& sees) {
-  const AttentionPattern pattern(layer, tokens);
+  const auto of_layer = pattern_of(layer, tokens);
+  const AttentionPattern& pattern = *of_layer;
   for (u64 query = 0; query < tokens; ++query) {
     const TokenRuns seen = pattern.seen(query);
     for (u64 key = 0; key < tokens; ++key) {
@@ -194,11 +194,12 @@ TEST_CASE("sparse attention: patterns of blocks are what their definitions say",
     });
   }
   EncoderLayer given = block_layer(Mixing::blocks, 4);
-  given.sparse.key_blocks = parse_key_blocks("2, 0-1 ,  1 1 0,0-3");
-  CHECK(given.sparse.key_blocks == std::vector<std::vector<u32>>{{2}, {0, 1}, {0, 1}, {0, 1, 2, 3}});
-  CHECK(key_blocks_text(given.sparse.key_blocks) == "2, 0 1, 0 1, 0 1 2 3");
+  const std::string text = "2, 0-1 ,  1 1 0,0-3";
+  given.values["key_blocks"] = text;
+  const std::vector<std::vector<u32>> key_blocks = parse_key_blocks(text);
+  CHECK(key_blocks == std::vector<std::vector<u32>>{{2}, {0, 1}, {0, 1}, {0, 1, 2, 3}});
   check_pattern(given, 16, 1, [&](u64 query, u64 key) {
-    const auto& blocks = given.sparse.key_blocks[query / 4];
+    const auto& blocks = key_blocks[query / 4];
     return std::find(blocks.begin(), blocks.end(), key / 4) != blocks.end();
   });
   for (const char* wrong : {"", ",", "0,", "a", "3-1", "0;1", "-1", "99999999", "1-", "0-99999"}) {
