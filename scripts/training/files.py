@@ -54,7 +54,8 @@ def written(value):
         return "".join(f"\n    -{written(entry)}" for entry in value)
     if isinstance(value, dict):
         return " {" + ", ".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
-    return f" {value}"
+    plain = not isinstance(value, str) or value.isidentifier()
+    return f" {value if plain else json.dumps(value)}"
 
 
 def export_scenario(section, batch, weights, comment, path, dataset=None):

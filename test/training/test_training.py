@@ -187,10 +187,10 @@ class Export(InDirectory):
             section = experiment.section(task)
             self.assertEqual([layer["mixing"] for layer in section["layers"]], kinds)
             self.assertEqual(section["layers"][1]["projections"], "butterfly")
-            files.export_scenario(section, 2, self.path / "w", "A test.", self.path / "x.yaml")
-            described = subprocess.run([EXECUTABLE, "describe", "x.yaml", "--filter", "network.layers"], cwd=self.path,
-                                       check=True, capture_output=True, text=True).stdout
-            self.assertIn("global_tokens", described)
+            files.export_scenario(section, 2, self.path / "w", "A test.", self.path / "x.yaml", self.path / "set")
+            written = (self.path / "x.yaml").read_text()
+            self.assertIn("\n    - {mixing: window, projections: butterfly, ffn: butterfly, window: 8, global_tokens: 1}\n", written)
+            self.assertIn("\n  dataset: set\n", written)
 
     def test_networks_are_those_of_an_evaluation_in_numpy(self):
         """An evaluation that multiplies by whole matrices and knows nothing of PyTorch."""
