@@ -14,7 +14,7 @@ import unittest
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" / "python"))
-from butterfly_vp import tensors  # noqa: E402
+from butterfly_vp import rows, tensors  # noqa: E402
 
 EXECUTABLE = os.environ.get("BUTTERFLY_VP", "butterfly-vp")
 NETWORK = {"tokens": 8, "hidden": 16, "heads": 2, "ffn": 16, "classes": 3, "batch": 2}
@@ -76,11 +76,11 @@ class Dataset(unittest.TestCase):
         predictions = outputs["logits"].astype(float).argmax(1)
         self.assertEqual(whole["dataset"]["accuracy"], (predictions == labels).mean())
         with open(self.path / "whole" / "predictions.csv", newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        self.assertEqual([int(row["prediction"]) for row in rows], list(predictions))
-        self.assertEqual([int(row["label"]) for row in rows], list(labels))
+            lines = list(csv.DictReader(file))
+        self.assertEqual([int(line["prediction"]) for line in lines], list(predictions))
+        self.assertEqual([int(line["label"]) for line in lines], list(labels))
         # Logits of fp32 and fp16 are too near to each other for more than this.
-        same = np.mean([row["prediction"] == row["reference"] for row in rows])
+        same = np.mean([line["prediction"] == line["reference"] for line in lines])
         self.assertEqual(whole["dataset"]["agreement"], same)
         self.assertGreater(same, 0.6)
         figures = whole["dataset"]
@@ -122,6 +122,24 @@ class Dataset(unittest.TestCase):
         self.assertIn('"reference_accuracy"', (self.path / "page.html").read_text())
         listed = json.loads((self.path / "run" / "summary.json").read_text())["inputs"]
         self.assertIn("run.dataset", [entry["key"] for entry in listed])
+
+    def test_a_sweep_over_weights_has_accuracy_as_an_objective(self):
+        self.write("tokens")
+        expected = {}
+        for seed in (1, 2):
+            summary, _ = self.result(f"seed{seed}", "--set", "run.dataset=set", "--set", f"run.seed={seed}")
+            expected[f"seed{seed}/weights.safetensors"] = summary["dataset"]["accuracy"]
+        (self.path / "study.yaml").write_text(
+            "base: x.yaml\nset: {run.fidelity: fast, run.dataset: set}\naxes:\n  - linked:\n"
+            f"      scenario: [x.yaml, x.yaml]\n      run.weights: [{', '.join(expected)}]\n"
+            "objectives:\n  - maximise: dataset.accuracy\n  - minimise: dataset.energy_per_sample_j\n")
+        # Files are beside the sweep, wherever it is called.
+        elsewhere = self.path / "elsewhere"
+        elsewhere.mkdir()
+        subprocess.run([EXECUTABLE, "sweep", "../study.yaml", "--quiet", "--out", "s"], cwd=elsewhere, check=True,
+                       capture_output=True)
+        found = {pathlib.Path(row["run.weights"]): row["dataset.accuracy"] for row in rows(elsewhere / "s")[0] if row["point"]}
+        self.assertEqual({str(path.parent.name + "/" + path.name): accuracy for path, accuracy in found.items()}, expected)
 
     def refused(self, text, *options):
         for command in (["run", "x.yaml", "--quiet", "--fidelity", "fast"], ["validate", "x.yaml"]):
