@@ -18,7 +18,8 @@ def build_identity():
         sys.exit(f"{EXECUTABLE} is not there; build it with scripts/build")
     digest = hashlib.sha256(EXECUTABLE.read_bytes())
     for path in sorted([*(ROOT / "models/power/tables").glob("*.yaml"), *(ROOT / "scenarios").rglob("*.yaml"),
-                        *(ROOT / "build/release/firmware").glob("network.elf")]):
+                        *(ROOT / "build/release/firmware").glob("network.elf"),
+                        *(ROOT / "build/release/firmware").glob("dataset.elf")]):
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -1,30 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The default application: runs the network that the simulator placed in DRAM. */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-
-#include "driver/sequencer.h"
-#include "hal/csr.h"
-#include "hal/mmio.h"
-#include "hal/simulation_control.h"
-#include "hal/uart.h"
-#include "runtime/network.h"
-
-struct task_done {
-  uint32_t task;
-  const struct bvp_task* description;
-  uint64_t cycle;
-};
-
-struct progress {
-  const struct bvp_network_header* network;
-  bool announced;
-  uint32_t first_unwritten, unwritten;   /* tasks that were reported after the end */
-  struct task_done last;                 /* the last of them */
-  uint32_t last_task;                    /* that was reported */
-  uint64_t end_cycles, end_instructions; /* mcycle and minstret when the network was done; 0 before */
-};
+#include "run_network.h"
 
 /* Text is formatted only while the accelerator has commands; this includes the first lines. */
 static void announce(struct progress* progress) {
@@ -37,12 +13,6 @@ static void announce(struct progress* progress) {
   uart_write(" layers, ring of ");
   uart_write_number(progress->network->ring_entries);
   uart_write(" commands\n");
-}
-
-static void write_done(uint64_t cycle) {
-  uart_write(" done at cycle ");
-  uart_write_number(cycle);
-  uart_write("\n");
 }
 
 static void write_task(const struct bvp_network_header* network, const struct task_done* done) {
@@ -96,69 +66,6 @@ static void finished(void* context) {
   uart_release();
 }
 
-/* Says which command it was, as people know it. */
-static void write_command(const struct bvp_network_header* network, uint32_t tag, uint32_t near) {
-  struct network_command command;
-  if (!network_find_command(network, tag, near, &command)) return;
-  if (command.task == NULL) {
-    printf("  command: the end of the network\n");
-    return;
-  }
-  printf("  command: task %lu/%lu %s, %s %lu\n", (unsigned long)command.task_index + 1,
-         (unsigned long)network->task_count, (const char*)command.task->name, command.phase,
-         (unsigned long)command.step);
-}
-
-static void write_violation(void) {
-  const uint64_t unit = BVP_PROTECTION_BASE;
-  if (mmio_read32(unit + BVP_PROTECTION_STATUS) == 0) return;
-  const uint32_t source = mmio_read32(unit + BVP_PROTECTION_VIOLATION_SOURCE);
-  const uint64_t address = (uint64_t)mmio_read32(unit + BVP_PROTECTION_VIOLATION_ADDRESS_HI) << 32 |
-                           mmio_read32(unit + BVP_PROTECTION_VIOLATION_ADDRESS_LO);
-  printf("  protection: source %lu may not %s 0x%016lx\n",
-         (unsigned long)(source & BVP_PROTECTION_VIOLATION_SOURCE_SOURCE_MASK),
-         (source & BVP_PROTECTION_VIOLATION_SOURCE_WRITE_MASK) != 0 ? "write" : "read", (unsigned long)address);
-  mmio_write32(unit + BVP_PROTECTION_STATUS, BVP_PROTECTION_STATUS_VIOLATION_MASK);
-}
-
-static void write_failure(const struct progress* progress, const struct sequencer* seq, enum network_result result) {
-  const uint32_t near = progress->last_task;
-  if (result == network_timed_out) {
-    printf("the accelerator did not answer within %lu us\n", (unsigned long)seq->wait_limit_us);
-    write_command(progress->network, network_awaited_tag(seq), near);
-    return;
-  }
-  sequencer_print_error(seq);
-  const struct sequencer_error error = sequencer_error_status(seq);
-  if (error.code != 0) write_command(progress->network, error.tag, near);
-  write_violation();
-}
-
-/* Runs the network, and again as often as the run allows while only the accelerator has failed. What it reads is there
- * still, as no task writes its own inputs. */
-static enum network_result run_network(struct progress* progress, struct sequencer* seq,
-                                       const struct network_observer* observer) {
-  const struct bvp_network_header* network = progress->network;
-  const struct bvp_run_options* options = network_options(network);
-  uint32_t retries = options == NULL ? 0 : options->retries;
-  for (;;) {
-    const enum network_result result = network_run(network, seq, observer);
-    const bool again = (result == network_sequencer_error || result == network_timed_out) && retries != 0;
-    if (!again) return result;
-    --retries;
-    uart_release();
-    write_failure(progress, seq, result);
-    if (!sequencer_recover(seq)) {
-      printf("the accelerator cannot be brought back\n");
-      return result;
-    }
-    printf("recovered: the network is run again\n");
-    progress->end_cycles = 0;
-    progress->unwritten = 0;
-    uart_hold();
-  }
-}
-
 int main(void) {
   static struct sequencer seq;
   const struct bvp_network_header* network = (const struct bvp_network_header*)simulation_argument();
@@ -178,20 +85,8 @@ int main(void) {
   }
   announce(&progress);
   write_unwritten(&progress);
-  if (result == network_bad_index) {
-    printf("bad input: an index is not below the bound of its gather\n");
-    return exit_bad_network;
-  }
-  if (result != network_ok) {
-    uint32_t bad_task;
-    const char* problem = network_check(network, &bad_task);
-    if (problem == NULL) {
-      write_failure(&progress, &seq, result);
-      return exit_sequencer;
-    }
-    printf("bad network descriptor: %s (task %lu)\n", problem, (unsigned long)bad_task);
-    return exit_bad_network;
-  }
+  int exit_code;
+  if (explain_failure(network, &progress, &seq, result, &exit_code)) return exit_code;
   uart_write("network done: ");
   uart_write_number(progress.end_cycles - cycles);
   uart_write(" cycles, ");

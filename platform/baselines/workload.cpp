@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/baselines/workload.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

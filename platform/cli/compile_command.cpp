@@ -223,6 +223,9 @@ std::string_view text_of(const u8* bytes, u64 size) { return {reinterpret_cast<c
 
 int compile_command(const Given& given) {
   const auto scenario = read_scenario(scenario_file(given.scenario), scenario_options(parse_overrides(given.sets)));
+  if (!scenario->run.dataset.get().empty()) {
+    throw InputError(about_key(*scenario, "run.dataset", "a compiled network is one for a single batch; leave it out"));
+  }
   check_machine(*scenario);
   MadeFiles files(given.directory, "manifest.json");
   const InputFiles inputs = inputs_of(*scenario);

@@ -123,8 +123,8 @@ int project_command(const Given& given) {
     fmt::print("{}\n", line);
     std::fflush(stdout);
   }
-  const std::string run =
-      given_text(scenario->run, "run.", scenario->given, {"run.weights", "run.input", "run.firmware"}, "  ");
+  const std::string run = given_text(scenario->run, "run.", scenario->given,
+                                     {"run.weights", "run.input", "run.dataset", "run.firmware"}, "  ");
   const std::string text =
       fmt::format("# What `butterfly-vp project` has made of {}.\nname: {}\n{}{}run:\n  weights: {}\n{}",
                   nlohmann::json(given.scenario).dump(), nlohmann::json(directory.name()).dump(), network_text(network),

@@ -65,6 +65,7 @@ ResultDirectory::ResultDirectory(fs::path directory, const Scenario& scenario, I
             {"signals.vcd", record.vcd},
             {profile_name, false},
             {stacks_name, false},
+            {"predictions.csv", !scenario.run.dataset.get().empty()},
             {"tensors.safetensors", record.tensors},
             {"weights.safetensors", record.tensors},
             {"tokens.safetensors", record.tensors && scenario.network.vocabulary > 0},

@@ -181,8 +181,10 @@ InputFiles inputs_of(const Scenario& scenario) {
   }
   const std::string& weights = scenario.run.weights;
   const std::string& input = scenario.run.input;
+  const std::string& dataset = scenario.run.dataset;
   if (!weights.empty()) inputs.emplace_back("run.weights", weights);
   if (!input.empty()) inputs.emplace_back("run.input", input);
+  if (!dataset.empty()) inputs.emplace_back("run.dataset", dataset);
   inputs.emplace_back("run.firmware", firmware_of(scenario));
   inputs.emplace_back("energy.profile", energy_table_file(scenario));
   inputs.emplace_back("the area table", area_table_file());

@@ -12,6 +12,7 @@
 #include "platform/explore/definition.h"
 #include "platform/explore/point_source.h"
 #include "platform/explore/sweep.h"
+#include "platform/network/dataset.h"
 #include "platform/network/network_json.h"
 #include "platform/network/weights.h"
 #include "platform/run/check_machine.h"
@@ -38,8 +39,13 @@ std::vector<std::string> check_inputs(const Scenario& scenario) {
       if (network.padding_mask) load_mask(run.input.get(), network);
     });
   }
+  if (const std::string& dataset = run.dataset; !dataset.empty()) {
+    read_file_of(scenario, "run.dataset",
+                 [&] { return load_dataset(dataset, network, static_cast<u64>(run.samples.get())); });
+  }
+  const char* const own = run.dataset.get().empty() ? "firmware/network.elf" : "firmware/dataset.elf";
   const std::optional<std::filesystem::path> firmware =
-      run.firmware.get().empty() ? find_resource("firmware/network.elf") : run.firmware.get();
+      run.firmware.get().empty() ? find_resource(own) : run.firmware.get();
   if (firmware) static_cast<void>(read_firmware(scenario, *firmware));
   check_machine(scenario);
   static_cast<void>(plan_scenario(scenario));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/codegen/records_layout.h"
 
+#include "models/abi/dataset.h"
 #include "models/abi/dma_status.h"
 #include "models/abi/records.h"
 #include "models/sequencer/sequencer_errors.h"
@@ -60,6 +61,22 @@ RecordLayout options_layout() {
           {BVP_OPTIONS_FIELDS(BVP_LAYOUT_FIELD)}};
 }
 
+RecordLayout dataset_layout() {
+  using Record = DatasetHeader;
+  return {"DatasetHeader",
+          sizeof(Record),
+          "A set of samples that the network goes through batch by batch; what the firmware is given then.",
+          {BVP_DATASET_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
+RecordLayout move_layout() {
+  using Record = DatasetMove;
+  return {"DatasetMove",
+          sizeof(Record),
+          "An address in the network's tables that moves from one batch to the next.",
+          {BVP_DATASET_MOVE_FIELDS(BVP_LAYOUT_FIELD)}};
+}
+
 RecordLayout window_layout() {
   using Record = MemoryWindow;
   return {"MemoryWindow",
@@ -71,11 +88,13 @@ RecordLayout window_layout() {
 }  // namespace
 
 std::vector<RecordLayout> record_layouts() {
-  return {dma_descriptor_layout(), command_layout(), step_layout(),  task_layout(),
-          network_layout(),        options_layout(), window_layout()};
+  return {dma_descriptor_layout(), command_layout(), step_layout(),    task_layout(), network_layout(),
+          options_layout(),        window_layout(),  dataset_layout(), move_layout()};
 }
 
-std::vector<NamedConstant> record_constants() { return {BVP_RECORD_CONSTANTS(BVP_LAYOUT_CONSTANT)}; }
+std::vector<NamedConstant> record_constants() {
+  return {BVP_RECORD_CONSTANTS(BVP_LAYOUT_CONSTANT) BVP_DATASET_CONSTANTS(BVP_LAYOUT_CONSTANT)};
+}
 
 std::vector<NamedConstant> command_opcodes() { return {BVP_COMMAND_OPCODES(BVP_LAYOUT_CONSTANT)}; }
 

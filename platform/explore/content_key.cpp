@@ -16,8 +16,9 @@ namespace {
 
 /// Keys on which no figure depends. Files are in the key by their content.
 bool is_outside(const std::string& key) {
-  for (const char* outside : {"name", "record.tensors", "record.statistics", "record.trace", "record.trace_bytes",
-                              "record.vcd", "run.firmware", "run.weights", "run.input", "energy.profile"}) {
+  for (const char* outside :
+       {"name", "record.tensors", "record.statistics", "record.trace", "record.trace_bytes", "record.vcd",
+        "run.firmware", "run.weights", "run.input", "run.dataset", "energy.profile"}) {
     if (key == outside) return true;
   }
   return key.rfind("baselines.", 0) == 0;
@@ -49,9 +50,10 @@ std::string ContentKeys::of(const Scenario& scenario) {
     append_parameters(*scenario.faults[i], fmt::format("faults.{}.", i), text);
   }
   text += fmt::format("energy.profile={}\n", energy_profile(scenario));
-  const std::array<std::pair<const char*, std::filesystem::path>, 5> files{{{"firmware", firmware_of(scenario)},
+  const std::array<std::pair<const char*, std::filesystem::path>, 6> files{{{"firmware", firmware_of(scenario)},
                                                                             {"weights", scenario.run.weights.get()},
                                                                             {"input", scenario.run.input.get()},
+                                                                            {"dataset", scenario.run.dataset.get()},
                                                                             {"energy", energy_table_file(scenario)},
                                                                             {"area", area_table_file()}}};
   for (const auto& [what, file] : files) text += fmt::format("{} {}\n", what, file.empty() ? "" : hash_of(file));

@@ -189,6 +189,17 @@ class Reader {
     definition_.files[given] = is_beside ? beside.string() : arguments_.find_scenario(given);
   }
 
+  /// The value of a key in the file. Files are looked for beside the sweep first, as scenarios are.
+  [[nodiscard]] std::string value_of(const std::string& key, const YAML::Node& node) const {
+    std::string text = text_of(node);
+    constexpr std::array<const char*, 5> paths{"run.weights", "run.input", "run.dataset", "run.firmware",
+                                               "energy.profile"};
+    if (text.empty() || directory_.empty() || std::find(paths.begin(), paths.end(), key) == paths.end()) return text;
+    std::error_code ignored;
+    const fs::path beside = (directory_ / text).lexically_normal();
+    return fs::is_regular_file(beside, ignored) ? beside.string() : text;
+  }
+
   void read_base(const YAML::Node& node) {
     const std::string given = scalar(node, "base");
     if (given.empty()) return;
@@ -205,7 +216,7 @@ class Reader {
     std::vector<Override> sets;
     for (const auto& pair : node) {
       const std::string key = pair.first.IsScalar() ? pair.first.Scalar() : "";
-      Override override{key, text_of(pair.second), fmt::format("{}: set {}", at(pair.first), printable(key))};
+      Override override{key, value_of(key, pair.second), fmt::format("{}: set {}", at(pair.first), printable(key))};
       check_value(override.label, key, override.value);
       sets.push_back(std::move(override));
     }
@@ -252,7 +263,7 @@ class Reader {
     try {
       if (values || scenarios) {
         for (const YAML::Node& value : list(values ? *values : *scenarios, name + ".values")) {
-          axis.positions.push_back({text_of(value)});
+          axis.positions.push_back({value_of(key, value)});
         }
       } else {
         read_range(range, powers, log, parameter, axis);
@@ -307,7 +318,7 @@ class Reader {
       length = values.size();
       axis.keys.push_back(key);
       axis.positions.resize(*length);
-      for (std::size_t i = 0; i < *length; ++i) axis.positions[i].push_back(text_of(values[i]));
+      for (std::size_t i = 0; i < *length; ++i) axis.positions[i].push_back(value_of(key, values[i]));
     }
     add_axis(std::move(axis));
   }

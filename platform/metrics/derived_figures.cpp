@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 namespace bvp {
 
@@ -11,6 +13,13 @@ double total_area(const RunResult& result) {
   double sum = 0;
   for (const auto& [component, mm2] : result.area_by_component_mm2) sum += mm2;
   return sum;
+}
+
+std::optional<double> same_share(const std::vector<u32>& some, const std::vector<u32>& others) {
+  if (some.empty() || some.size() != others.size()) return std::nullopt;
+  const u64 same = std::inner_product(some.begin(), some.end(), others.begin(), u64{0}, std::plus<>(),
+                                      [](u32 a, u32 b) { return u64{a == b}; });
+  return static_cast<double>(same) / static_cast<double>(some.size());
 }
 
 std::vector<LimitShare> limit_shares(const LimitCycles& limits) {

@@ -2,6 +2,7 @@
 // Figures that are computed from other figures of a run, in every place that shows them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct LimitShare {
 [[nodiscard]] std::vector<LimitShare> limit_shares(const LimitCycles& limits);
 /// One sentence: the largest parts, and the parameter that would shorten the first of them; empty if there are none.
 [[nodiscard]] std::string limit_sentence(const LimitCycles& limits);
+
+/// The share of the samples that have the same class in both lists; nullopt if one is not there.
+[[nodiscard]] std::optional<double> same_share(const std::vector<u32>& some, const std::vector<u32>& others);
 
 /// The share of the run's cycles in which no kernel was on the array.
 [[nodiscard]] double no_kernel(const RunResult& result);

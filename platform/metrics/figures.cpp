@@ -110,6 +110,22 @@ Json verification_json(const Verification& verification) {
           {"end_to_end_logits", verification.logits ? row_error_json(*verification.logits) : Json(nullptr)}};
 }
 
+/// null: the run has taken a single batch
+Json dataset_json(const RunResult& result) {
+  if (!result.dataset) return nullptr;
+  const DatasetResult& set = *result.dataset;
+  const auto samples = static_cast<double>(set.samples());
+  const auto share = [](std::optional<double> value) { return value ? Json(*value) : Json(nullptr); };
+  return {{"samples", set.samples()},
+          {"batch", set.batch},
+          {"accuracy", share(same_share(set.predictions, set.labels))},
+          {"reference_accuracy", share(same_share(set.expected, set.labels))},
+          {"agreement", share(same_share(set.predictions, set.expected))},
+          {"cycles_per_sample", static_cast<double>(result.cycles) / samples},
+          {"time_per_sample_s", result.time_s / samples},
+          {"energy_per_sample_j", result.energy.total_j / samples}};
+}
+
 /// null: the run did not look for them
 Json not_finite_json(const NotFiniteResults& found) {
   if (!found.looked) return nullptr;
@@ -295,6 +311,13 @@ const std::vector<Figure>& figures() {
        "`infinities` and `nans` in the results of kernels, and `kernels` that had any with the place of their `first`; "
        "a run that has made one has failed. null without data",
        [](const RunResult& result) { return not_finite_json(result.not_finite); }},
+      {"dataset", "",
+       "of a run over the samples of `run.dataset`: `samples`, and `batch` of them at a time; `accuracy`, the share "
+       "whose "
+       "class the firmware predicts; `reference_accuracy`, that of the network in fp32 from its input on, and "
+       "`agreement`, the share for which both have the same class (null unless verified); `cycles_per_sample`, "
+       "`time_per_sample_s` and `energy_per_sample_j`, those of the whole run over the samples. null without a dataset",
+       dataset_json},
       {"fft_zero_padding", "",
        "a sentence where the network's transforms are zero-padded (`network.fft_length`), otherwise null",
        [](const RunResult& result) {

@@ -201,6 +201,16 @@ struct RunData {
   std::vector<u32> tokens;  ///< token ids, if the network has a vocabulary
 };
 
+/// The classes of the samples of run.dataset, in their order.
+struct DatasetResult {
+  u64 batch = 0;                 ///< samples that the network takes at a time
+  std::vector<u32> labels;       ///< of the file
+  std::vector<u32> predictions;  ///< that the firmware has found; empty: the run ended before
+  std::vector<u32> expected;     ///< by the fp32 reference; empty: the run was not verified
+
+  [[nodiscard]] u64 samples() const { return labels.size(); }
+};
+
 /// The time that the run took on the host. It is not determined by the scenario.
 struct HostTime {
   double seconds = 0;        ///< of the simulation proper
@@ -235,6 +245,8 @@ struct RunResult {
 
   Verification verification;
   NotFiniteResults not_finite;
+
+  std::optional<DatasetResult> dataset;
 
   RunRecords records;
   RunData data;

@@ -36,6 +36,16 @@ std::string power_csv(const RunResult& result) {
   return out;
 }
 
+/// One line per sample: its class in the file, by the firmware, and, where the run was verified, in fp32.
+std::string predictions_csv(const DatasetResult& set) {
+  std::string out = "sample,label,prediction,reference\n";
+  for (std::size_t i = 0; i < set.predictions.size(); ++i) {
+    out += fmt::format("{},{},{},{}\n", i, set.labels[i], set.predictions[i],
+                       set.expected.empty() ? "" : fmt::format("{}", set.expected[i]));
+  }
+  return out;
+}
+
 Json build_json(const BuildInfo& build) {
   return {{"version", build.version},       {"commit", build.commit},     {"dirty", build.dirty},
           {"build_type", build.build_type}, {"compiler", build.compiler}, {"system", build.system}};
@@ -91,7 +101,7 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
   if (!result.records.power.windows.empty()) write_file(directory / "power.csv", power_csv(result));
   if (!result.data.tensors.empty()) write_safetensors(directory / "tensors.safetensors", result.data.tensors);
   if (!result.data.tokens.empty()) {
-    const std::vector<u64> shape{network.batch, network.tokens};
+    const std::vector<u64> shape{result.data.tokens.size() / network.tokens, network.tokens};
     std::vector<NamedIntegers> integers;
     if (const auto mask = result.data.tensors.find("mask"); mask != result.data.tensors.end()) {
       integers.push_back({"mask", shape, {}});
@@ -99,6 +109,9 @@ void write_run(const std::filesystem::path& directory, const RunResult& result, 
     }
     integers.push_back({"tokens", shape, result.data.tokens});
     write_integers(directory / "tokens.safetensors", integers);
+  }
+  if (result.dataset && !result.dataset->predictions.empty()) {
+    write_file(directory / "predictions.csv", predictions_csv(*result.dataset));
   }
   if (!result.data.weights.empty()) write_safetensors(directory / "weights.safetensors", result.data.weights);
   // The list includes files that were written while the simulation ran.

@@ -17,8 +17,9 @@ namespace bvp {
 nlohmann::ordered_json summary_json(const RunResult& result, const Provenance& provenance = {});
 
 /// Writes summary.json, network.json, parameters.json (what is given), statistics.json and statistics.csv (unless
-/// empty), power.csv (if recorded) and, where tensors were kept, tensors.safetensors and weights.safetensors into the
-/// directory, which is made if need be. summary.json has the hashes of all files in the directory, and is sealed.
+/// empty), power.csv (if recorded), predictions.csv (of a dataset) and, where tensors were kept, tensors.safetensors
+/// and weights.safetensors into the directory, which is made if need be. summary.json has the hashes of all files in
+/// the directory, and is sealed.
 /// @throws std::runtime_error  a file cannot be written
 void write_run(const std::filesystem::path& directory, const RunResult& result, const Network& network,
                const nlohmann::ordered_json& parameters, Provenance provenance = {});

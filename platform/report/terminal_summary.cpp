@@ -296,6 +296,25 @@ void add_verification(const Add& add, const RunResult& result) {
   }
 }
 
+template <typename Add>
+void add_dataset(const Add& add, const RunResult& result) {
+  const DatasetResult& set = *result.dataset;
+  add("dataset", fmt::format("{} samples in {} batches of {}", grouped(set.samples()),
+                             grouped(set.samples() / set.batch), set.batch));
+  if (const auto accuracy = same_share(set.predictions, set.labels)) {
+    std::string text = percent(*accuracy);
+    if (const auto reference = same_share(set.expected, set.labels)) {
+      text += fmt::format(", in fp32 {}; the same class for {}", percent(*reference),
+                          percent(*same_share(set.predictions, set.expected)));
+    }
+    add("  accuracy", text);
+  }
+  const auto samples = static_cast<double>(set.samples());
+  add("  a sample",
+      fmt::format("{}, {}, {:.0f} cycles", si(result.time_s / samples, "s"), si(result.energy.total_j / samples, "J"),
+                  static_cast<double>(result.cycles) / samples));
+}
+
 std::string not_finite_text(const NotFiniteResults& found) {
   std::vector<std::string> names;
   constexpr std::size_t shown = 3;
@@ -341,6 +360,7 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
   add("scenario", result.setup.scenario);
   add("result", result.passed() ? "passed" : "FAILED: " + result.failure);
   add_verification(add, result);
+  if (result.dataset) add_dataset(add, result);
   if (!result.not_finite.kernels.empty()) add("not finite", not_finite_text(result.not_finite));
   if (!result.setup.zero_padding.empty()) add("zero padding", result.setup.zero_padding);
   add("time", fmt::format("{}, {} cycles", si(result.time_s, "s"), grouped(result.cycles)));

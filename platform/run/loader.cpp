@@ -37,6 +37,11 @@ TensorMap read_weights(const Scenario& scenario, std::vector<std::string>& notes
 
 void read_network_input(const Scenario& scenario, RunInputs& inputs) {
   const Network& network = scenario.network;
+  if (const std::string& dataset = scenario.run.dataset; !dataset.empty()) {
+    const auto samples = static_cast<u64>(scenario.run.samples.get());
+    inputs.dataset = read_file_of(scenario, "run.dataset", [&] { return load_dataset(dataset, network, samples); });
+    return take_batch(inputs, network.batch, 0);
+  }
   const auto seed = static_cast<u64>(scenario.run.seed.get());
   const std::string& file = scenario.run.input;
   const auto read = [&](const auto& read_it) { return read_file_of(scenario, "run.input", read_it); };
@@ -60,7 +65,8 @@ RunInputs read_inputs(const Scenario& scenario) {
   inputs.weights = read_weights(scenario, inputs.notes);
   read_network_input(scenario, inputs);
   inputs.compiled = compile_scenario(scenario, inputs.weights);
-  add_run_options(scenario, inputs.compiled);
+  if (inputs.dataset) add_dataset(scenario, inputs);
+  add_run_options(scenario, inputs.compiled, inputs.dataset_place);
   inputs.firmware = read_firmware(scenario, firmware_of(scenario));
   return inputs;
 }
@@ -78,13 +84,18 @@ void load_inputs(Soc& soc, const RunInputs& inputs, bool data) {
 
 std::string layer_output(std::size_t layer) { return fmt::format("layers.{}.output", layer); }
 
+void add_given(const Network& network, const RunInputs& inputs, TensorMap& outputs) {
+  if (!has_embedding(network)) outputs["input"] = inputs.input;
+  if (network.patch_values > 0) outputs["patches"] = inputs.input;
+  if (network.padding_mask) outputs["mask"] = mask_of_scores(inputs.mask);
+}
+
 TensorMap read_outputs(Soc& soc, const Network& network, const RunInputs& inputs) {
   const CompiledNetwork& compiled = inputs.compiled;
   const std::vector<u64> shape{network.batch, network.tokens, network.hidden};
   TensorMap outputs;
-  outputs["input"] = has_embedding(network) ? read_matrix(soc, compiled.input, shape) : inputs.input;
-  if (network.patch_values > 0) outputs["patches"] = inputs.input;
-  if (network.padding_mask) outputs["mask"] = mask_of_scores(inputs.mask);
+  add_given(network, inputs, outputs);
+  if (has_embedding(network)) outputs["input"] = read_matrix(soc, compiled.input, shape);
   for (std::size_t i = 0; i < compiled.layer_outputs.size(); ++i) {
     outputs[layer_output(i)] = read_matrix(soc, compiled.layer_outputs[i], shape);
   }

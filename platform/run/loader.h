@@ -2,11 +2,14 @@
 // Prepares a run: reads the files that the scenario names, compiles the network, and writes both into the memories.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "platform/network/dataset.h"
 #include "platform/network/tensors.h"
 #include "platform/program/compiled_network.h"
+#include "platform/run/dataset_memory.h"
 #include "platform/run/elf_image.h"
 #include "platform/scenario/scenario.h"
 #include "platform/soc/soc.h"
@@ -18,6 +21,8 @@ struct RunInputs {
   Tensor input;             ///< of input_spec(); empty without data, or where the network has a vocabulary
   Tensor mask;              ///< [batch, tokens]: what is added to the scores; empty without data or a padding mask
   std::vector<u32> tokens;  ///< [batch, tokens], where the network has a vocabulary
+  std::optional<Dataset> dataset;  ///< of run.dataset; the three above are its first batch
+  DatasetPlace dataset_place;      ///< in memory
   CompiledNetwork compiled;
   ElfImage firmware;
   std::vector<std::string> notes;  ///< sentences for the user about changes to the inputs
@@ -34,6 +39,9 @@ void load_inputs(Soc& soc, const RunInputs& inputs, bool data);
 
 /// "layers.3.output"
 [[nodiscard]] std::string layer_output(std::size_t layer);
+
+/// Adds what the run has been given to its outputs: "input", "patches" and "mask", as far as the network has them.
+void add_given(const Network& network, const RunInputs& inputs, TensorMap& outputs);
 
 /// Tensors that the run has left in DRAM, and its "patches" and "mask", if there are any: "input" (which the first
 /// layer has read), "layers.I.output", "output", "logits".

@@ -2,7 +2,6 @@
 #include "platform/run/memory_image.h"
 
 namespace bvp {
-namespace {
 
 MemoryBlob blob_of(u64 address, const void* data, std::size_t bytes) {
   const u8* begin = static_cast<const u8*>(data);
@@ -20,11 +19,11 @@ void add_matrix(std::vector<MemoryBlob>& blobs, const MatrixPlace& place, const 
   }
 }
 
-}  // namespace
-
 std::vector<MemoryBlob> input_memory(const RunInputs& inputs, bool data) {
   const CompiledNetwork& compiled = inputs.compiled;
   std::vector<MemoryBlob> blobs;
+  // The samples of a dataset are among the contents of the compiled network.
+  if (inputs.dataset) return blobs;
   if (!inputs.tokens.empty()) {
     blobs.push_back(blob_of(compiled.tokens.address, inputs.tokens.data(), inputs.tokens.size() * sizeof(u32)));
   } else if (data) {

@@ -12,4 +12,8 @@ namespace bvp {
 /// time depends
 [[nodiscard]] std::vector<MemoryBlob> input_memory(const RunInputs& inputs, bool data);
 
+[[nodiscard]] MemoryBlob blob_of(u64 address, const void* data, std::size_t bytes);
+/// Adds the rows of a tensor, as they lie in the memory.
+void add_matrix(std::vector<MemoryBlob>& blobs, const MatrixPlace& place, const Tensor& tensor);
+
 }  // namespace bvp

@@ -169,9 +169,12 @@ MemoryUse memory_use(const CompiledNetwork& compiled) {
   return use;
 }
 
-std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes) {
+std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes,
+                                     const DatasetPlace& dataset) {
   const NetworkHeader header = header_of(compiled);
   Needs needs = needs_of(compiled, header);
+  // The network's commands name the first batch alone.
+  if (dataset.header != 0) needs.reads.push_back({dataset.samples, dataset.read_end});
   // With the ring, the three windows of the scratchpad and the firmware's own they are as many as there are.
   constexpr std::size_t most_images = 2, most_reads = 5, most_writes = 4;
   static_assert(1 + 3 + 1 + most_images + most_reads + most_writes == AccessWindows::count);
@@ -192,7 +195,7 @@ std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratc
   return windows;
 }
 
-void add_run_options(const Scenario& scenario, CompiledNetwork& compiled) {
+void add_run_options(const Scenario& scenario, CompiledNetwork& compiled, const DatasetPlace& dataset) {
   const RunParameters& run = scenario.run;
   RunOptions options{};
   options.launch_limit = run.launch_limit.as<u32>();
@@ -200,7 +203,7 @@ void add_run_options(const Scenario& scenario, CompiledNetwork& compiled) {
   options.wait_limit_us = run.wait_limit_us.as<u32>();
   options.retries = run.retries.as<u32>();
   std::vector<MemoryWindow> windows;
-  if (run.protection) windows = windows_of(compiled, scenario.soc.scratchpad.size_bytes.as<u64>());
+  if (run.protection) windows = windows_of(compiled, scenario.soc.scratchpad.size_bytes.as<u64>(), dataset);
   options.window_count = static_cast<u32>(windows.size());
   options.command_checks = run.protection ? 1 : 0;
   const bool any = options.launch_limit != 0 || options.dma_limit != 0 || options.wait_limit_us != 0 ||

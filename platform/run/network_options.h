@@ -6,6 +6,7 @@
 
 #include "models/abi/records.h"
 #include "platform/program/compiled_network.h"
+#include "platform/run/dataset_memory.h"
 #include "platform/scenario/scenario.h"
 
 namespace bvp {
@@ -13,7 +14,8 @@ namespace bvp {
 /// The windows of the protection unit through which the accelerator reaches all that the network's commands name, and
 /// little else: areas near to each other are joined where there are more than the unit has windows for. One window of
 /// the unit is left to the firmware.
-[[nodiscard]] std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes);
+[[nodiscard]] std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes,
+                                                   const DatasetPlace& dataset = {});
 
 /// How many bytes of the scratchpad, from its beginning, the network's transfers reach.
 [[nodiscard]] u64 scratchpad_reach(const CompiledNetwork& compiled, u64 scratchpad_bytes);
@@ -33,6 +35,6 @@ struct MemoryUse {
 
 /// Adds the options that the scenario asks for to the memory contents, and the header refers to them. Without any
 /// nothing changes. @throws InputError  the DRAM is full
-void add_run_options(const Scenario& scenario, CompiledNetwork& compiled);
+void add_run_options(const Scenario& scenario, CompiledNetwork& compiled, const DatasetPlace& dataset = {});
 
 }  // namespace bvp

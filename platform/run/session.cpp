@@ -56,7 +56,7 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
     if (request_.uart) request_.uart(std::string_view(&character, 1));
   }));
   connect_input(soc, request.uart_input);
-  control.set_argument(inputs.compiled.descriptor);
+  control.set_argument(inputs.dataset ? inputs.dataset_place.header : inputs.compiled.descriptor);
   soc.cpu.set_reset_pc(inputs.firmware.entry);
   if (request.gdb != nullptr) {
     const Debugger::Options options{request.stop_at_reset, request.interrupted, request.say};
@@ -199,6 +199,13 @@ void Session::report_progress() {
   progress_.task = estimate_.task();
   progress_.task_index = estimate_.task_index();
   progress_.done = estimate_.done();
+  if (inputs_.dataset) {
+    // The estimate is that of a batch; it says 1 from the end of one to the beginning of the next.
+    const double batches =
+        static_cast<double>(inputs_.dataset->samples()) / static_cast<double>(scenario_.network.batch);
+    const double current = progress_.done < 1 ? progress_.done : 0;
+    progress_.done = (static_cast<double>(kernels_.inferences()) + current) / batches;
+  }
   progress_.simulated_s = sc_core::sc_time_stamp().to_seconds();
   request_.progress(progress_);
 }

@@ -128,7 +128,12 @@ class Verifier {
     const RelativeError logits =
         relative_error(evidence_.outputs.at("logits").data, want.logits.values, network_.classes, want.logits.sizes);
     note_row(verification.logits.emplace(), "logits", logits.largest_of_row, logits.row);
+    for (auto row = want.logits.values.begin(); row != want.logits.values.end(); row += classes()) {
+      verdict_.classes.push_back(static_cast<u32>(std::max_element(row, row + classes()) - row));
+    }
   }
+
+  [[nodiscard]] std::ptrdiff_t classes() const { return static_cast<std::ptrdiff_t>(network_.classes); }
 
   void check_tolerances() {
     const Verification& verification = verdict_.verification;
@@ -189,7 +194,33 @@ bool given_values_finite(const Evidence& evidence) {
          std::all_of(weights.begin(), weights.end(), [&](const auto& entry) { return finite(entry.second); });
 }
 
+/// The row with the larger error; `second` is of a batch whose first sequence has the number `first_sequence`.
+RowError worse(const RowError& first, RowError second, u64 first_sequence) {
+  second.sequence += first_sequence;
+  return second.error > first.error ? second : first;
+}
+
 }  // namespace
+
+void Verdict::add(Verdict batch, u64 first) {
+  const Verification& other = batch.verification;
+  verification.relative_error = std::max(verification.relative_error, other.relative_error);
+  verification.row = worse(verification.row, other.row, first);
+  verification.end_to_end_error = std::max(verification.end_to_end_error, other.end_to_end_error);
+  verification.end_to_end_row = worse(verification.end_to_end_row, other.end_to_end_row, first);
+  if (verification.logits && other.logits) {
+    verification.logits = worse(*verification.logits, *other.logits, first);
+  }
+  verification.bit_exact = verification.bit_exact && other.bit_exact;
+  if (failure.empty() && !batch.failure.empty()) {
+    failure = fmt::format("in the batch that begins with sample {}: {}", first, batch.failure);
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    layers[i].whole = std::max(layers[i].whole, batch.layers[i].whole);
+    layers[i].row = std::max(layers[i].row, batch.layers[i].row);
+  }
+  classes.insert(classes.end(), batch.classes.begin(), batch.classes.end());
+}
 
 Verdict verify(const Evidence& evidence) { return Verifier(evidence).verify(); }
 

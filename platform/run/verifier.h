@@ -25,6 +25,10 @@ struct Verdict {
     double whole = 0, row = 0;
   };
   std::vector<LayerError> layers;  ///< relative errors of each layer's output against the fp32 reference
+  std::vector<u32> classes;        ///< of each sequence, by the fp32 reference; empty without a classifier head
+
+  /// Takes in what was found of a further batch, whose first sequence has the number `first`. The first failure stays.
+  void add(Verdict batch, u64 first);
 };
 
 /// Compares every output with the fp16 reference that has the same order of operations, bit by bit; and with the fp32

@@ -327,7 +327,8 @@ class ScenarioReader {
   [[nodiscard]] bool is_path(const ParamBase& parameter, const std::string& text) const {
     const RunParameters& run = scenario_->run;
     if (&parameter == &scenario_->energy.profile) return is_energy_file(text);
-    return &parameter == &run.firmware || &parameter == &run.weights || &parameter == &run.input;
+    return &parameter == &run.firmware || &parameter == &run.weights || &parameter == &run.input ||
+           &parameter == &run.dataset;
   }
 
   void apply_layers(const YAML::Node& list, const Origin& origin) {

@@ -190,8 +190,10 @@ class Checks {
 
   void check_run() {
     const RunParameters& run = scenario_.run;
-    const std::pair<const char*, const std::string&> files[] = {
-        {"run.firmware", run.firmware}, {"run.weights", run.weights}, {"run.input", run.input}};
+    const std::pair<const char*, const std::string&> files[] = {{"run.firmware", run.firmware},
+                                                                {"run.weights", run.weights},
+                                                                {"run.input", run.input},
+                                                                {"run.dataset", run.dataset}};
     for (const auto& [key, name] : files) {
       const std::string wrong = name.empty() ? "" : why_no_file(name, name);
       if (!wrong.empty()) problems_.add(where(key), key, "{}", wrong);
@@ -199,6 +201,31 @@ class Checks {
     if (!run.data && scenario_.record.tensors && sound("run.data") && sound("record.tensors")) {
       problems_.add(where_of({"record.tensors", "run.data"}), "record.tensors",
                     "there are no tensors to record in a run without data (run.data is false)");
+    }
+    if (run.dataset.get().empty()) {
+      if (run.samples != 0 && sound("run.samples")) {
+        problems_.add(where("run.samples"), "run.samples", "found {} without run.dataset, whose samples it counts",
+                      run.samples.get());
+      }
+    } else if (sound("run.dataset")) {
+      check_dataset();
+    }
+  }
+
+  /// What a run over a set of samples does not go together with.
+  void check_dataset() {
+    const RunParameters& run = scenario_.run;
+    const auto refuse = [&](const char* other, const std::string& what) {
+      problems_.add(where_of({"run.dataset", other}), "run.dataset", "{}", what);
+    };
+    if (!run.input.get().empty()) {
+      refuse("run.input", "found beside run.input; expected only one of the two: a set of samples, or a single batch");
+    }
+    if (!run.data && sound("run.data")) {
+      refuse("run.data", "found in a run without data (run.data is false), which predicts nothing");
+    }
+    if (scenario_.network_parameters.classes == 0 && network_was_read() && sound("network.classes")) {
+      refuse("network.classes", "found without network.classes; expected a classifier head of at least 1 class");
     }
   }
 

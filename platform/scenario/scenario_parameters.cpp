@@ -172,7 +172,14 @@ RunParameters::RunParameters(ParameterGroup* parent)
             "safetensors file with the tensor `input` [batch, tokens, hidden], or where the network has a vocabulary, "
             "`tokens` [batch, tokens], or where it takes patches, `patches` [batch, tokens, patch_values]; and with "
             "network.padding_mask `mask` [batch, tokens]; relative to the scenario; empty: drawn from the seed.",
-            "choice of the user", Confidence::high) {}
+            "choice of the user", Confidence::high),
+      dataset(this, "dataset", "", {},
+              "safetensors file with a set of samples that the run goes through, network.batch at a time: the tensors "
+              "of `input`, with [samples] in the place of [batch], and `labels` [samples], the class of each; relative "
+              "to the scenario; empty: the run takes one batch.",
+              "choice of the user", Confidence::high),
+      samples(this, "samples", 0, "1", {0, 1e9}, "How many samples of `dataset` the run takes, the first ones; 0: all.",
+              "choice of the user", Confidence::high) {}
 
 EnergyParameters::EnergyParameters(ParameterGroup* parent)
     : ParameterGroup(parent, "energy", "how actions are priced"),

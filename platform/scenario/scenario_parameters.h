@@ -66,6 +66,8 @@ struct RunParameters : ParameterGroup {
   Param<i64> retries;
   Param<std::string> weights;
   Param<std::string> input;
+  Param<std::string> dataset;
+  Param<i64> samples;
 };
 
 /// The value of energy.profile that stands for the table calibrated to the machine's number of lanes.

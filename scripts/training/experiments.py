@@ -28,17 +28,33 @@ SIZES = {"hidden": 64, "heads": 2, "ffn": 128, "norm": "pre"}
 SEEDS = (1, 2, 3)
 PLATFORM_BATCH = 64  # sequences of a run of the shipped scenarios
 
+# Kinds of sparse attention, for 64 tokens. The first two leave a query 16 to 18 keys (a quarter), the others 32 (a half):
+# in either pair one is chosen by the data and one is not.
+PATTERNS = {
+    "window": {"mixing": "window", "window": 8, "global_tokens": 1},
+    "topk_2": {"mixing": "topk", "block_tokens": 8, "top_blocks": 2},
+    "blocks": {"mixing": "blocks", "block_tokens": 8, "key_blocks": "butterfly"},
+    "topk_4": {"mixing": "topk", "block_tokens": 8, "top_blocks": 4},
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
+    """variant: that of the platform, of which `pattern`, a name of PATTERNS, takes the place of its attention."""
     task: str
     variant: str
     attention_layers: int = None  # of a hybrid network
+    pattern: str = None
 
     @property
     def name(self):
-        layers_of_attention = f"_{self.attention_layers}" if self.variant == "hybrid" else ""
-        return f"{self.task}_{self.variant}{layers_of_attention}"
+        variant = self.pattern if self.variant == "butterfly_linear" and self.pattern else self.variant
+        parts = [self.task, variant]
+        if self.variant == "hybrid":
+            parts.append(str(self.attention_layers))
+        if self.pattern and variant != self.pattern:
+            parts.append(self.pattern)
+        return "_".join(parts)
 
     @property
     def setting(self):
@@ -47,7 +63,13 @@ class Experiment:
     def section(self, task):
         """The section `network` of the scenario."""
         section = {"tokens": task.train_tokens.shape[1], **SIZES, "vocabulary": task.vocabulary, "classes": task.classes,
-                   "pooling": self.setting.pooling, "variant": self.variant, "depth": self.setting.depth}
+                   "pooling": self.setting.pooling}
+        if self.pattern:
+            described = layers.layers_of(self.variant, self.setting.depth, self.attention_layers)
+            section["layers"] = [{**layer, **PATTERNS[self.pattern]} if layer["mixing"] == "attention" else layer
+                                 for layer in described]
+            return section
+        section.update(variant=self.variant, depth=self.setting.depth)
         if self.variant == "hybrid":
             section["attention_layers"] = self.attention_layers
         return section
@@ -60,10 +82,18 @@ class Experiment:
 
 
 def experiments():
-    """For each task: dense; attention in k of the L layers, from all to none, with butterfly matrices."""
+    """For each task: dense; attention in k of the L layers, from all to none, with butterfly matrices; and with these sparse
+    attention in all layers, and in the last one. ListOps, on which all networks are alike, has only two of these."""
     for task, setting in SETTINGS.items():
         yield Experiment(task, "dense")
         yield Experiment(task, "butterfly_linear")
         for attention_layers in range(setting.depth - 1, 0, -1):
             yield Experiment(task, "hybrid", attention_layers)
         yield Experiment(task, "butterfly")
+    for task in SETTINGS:
+        some = ("window", "topk_2")
+        for pattern in some if task == "listops" else PATTERNS:
+            yield Experiment(task, "butterfly_linear", pattern=pattern)
+        if task != "listops":
+            for pattern in some:
+                yield Experiment(task, "hybrid", 1, pattern)

@@ -48,9 +48,19 @@ def load_network(section, path):
     return network
 
 
-def export_scenario(section, batch, weights, comment, path):
-    """section: of the network. The weights lie beside the scenario."""
-    keys = "\n".join(f"  {key}: {value}" for key, value in {**section, "batch": batch}.items())
+def written(value):
+    """What stands behind the colon of a key of a scenario: of `layers` a line for each of them."""
+    if isinstance(value, list):
+        return "".join(f"\n    -{written(entry)}" for entry in value)
+    if isinstance(value, dict):
+        return " {" + ", ".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
+    plain = not isinstance(value, str) or value.isidentifier()
+    return f" {value if plain else json.dumps(value)}"
+
+
+def export_scenario(section, batch, weights, comment, path, dataset=None):
+    """section: of the network. The weights lie beside the scenario, and so does the dataset that it runs, if any."""
+    keys = "\n".join(f"  {key}:{written(value)}" for key, value in {**section, "batch": batch}.items())
     write_text(f"""# yaml-language-server: $schema=../scenario.schema.json
 # {comment}
 soc:
@@ -61,7 +71,7 @@ network:
 
 run:
   weights: {weights.name}
-""", path)
+{"" if dataset is None else f"  dataset: {dataset.name}" + chr(10)}""", path)
 
 
 def export_test_set(task, path):

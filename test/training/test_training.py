@@ -38,6 +38,11 @@ def distance(got, want):
     return np.linalg.norm(got - want) / np.linalg.norm(want)
 
 
+class TestTask:
+    """What of a task an experiment asks for."""
+    vocabulary, classes, train_tokens = 9, 3, np.zeros((1, 64))
+
+
 class InDirectory(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
@@ -173,6 +178,20 @@ class Export(InDirectory):
                 torch.manual_seed(1)
                 self.check({**base, "layers": [{**kind, "projections": "dense", "ffn": "butterfly"}]})
 
+    def test_sparse_attention_takes_the_place_of_attention(self):
+        task = TestTask()
+        for variant, name, kinds in [("butterfly_linear", "recall_window", ["window", "window"]),
+                                     ("hybrid", "recall_hybrid_1_window", ["fft2d", "window"])]:
+            experiment = experiments.Experiment("recall", variant, 1, "window")
+            self.assertEqual(experiment.name, name)
+            section = experiment.section(task)
+            self.assertEqual([layer["mixing"] for layer in section["layers"]], kinds)
+            self.assertEqual(section["layers"][1]["projections"], "butterfly")
+            files.export_scenario(section, 2, self.path / "w", "A test.", self.path / "x.yaml", self.path / "set")
+            written = (self.path / "x.yaml").read_text()
+            self.assertIn("\n    - {mixing: window, projections: butterfly, ffn: butterfly, window: 8, global_tokens: 1}\n", written)
+            self.assertIn("\n  dataset: set\n", written)
+
     def test_networks_are_those_of_an_evaluation_in_numpy(self):
         """An evaluation that multiplies by whole matrices and knows nothing of PyTorch."""
         for number, norm in enumerate(["pre", "post"]):
@@ -222,9 +241,9 @@ class Evaluation(InDirectory):
         np.testing.assert_array_equal(whole.logits, parts.logits)
         self.assertTrue(parts.bit_exact)
         self.assertIsNone(parts.weights)
-        alone = [evaluation.evaluate(self.path / "x.yaml", self.tokens[first:last]) for first, last in ((0, 3), (3, 6), (6, 7))]
-        self.assertEqual(parts.cycles, sum(part.cycles for part in alone))
-        self.assertEqual(parts.energy_j, sum(part.energy_j for part in alone))
+        runs = [evaluation.evaluate(self.path / "x.yaml", tokens, batch=3) for tokens in (self.tokens[:6], self.tokens[6:])]
+        self.assertEqual(parts.cycles, sum(run.cycles for run in runs))
+        self.assertEqual(parts.energy_j, sum(run.energy_j for run in runs))
         self.assertEqual(whole.accuracy(whole.logits.argmax(1)), 1)
         self.assertEqual(whole.accuracy((whole.logits.argmax(1) + [1, 0, 0, 0, 0, 0, 0]) % 3), 6 / 7)
 
@@ -273,6 +292,13 @@ class Shipped(unittest.TestCase):
         subprocess.run([EXECUTABLE, "validate", *sorted(self.DIRECTORY.glob("*.yaml"))], check=True, capture_output=True)
         self.assertLess(sum(path.stat().st_size for path in self.DIRECTORY.iterdir()), 20e6)
 
+    def test_each_is_one_of_the_experiments(self):
+        if torch is None:
+            self.skipTest("there is no PyTorch: scripts/setup python3-torch")
+        of_name = {experiment.name: experiment for experiment in experiments.experiments()}
+        for entry in self.entries:
+            self.assertEqual(entry["setting"], dataclasses.asdict(of_name[entry["name"]].setting))
+
     def test_the_page_has_them_all(self):
         page = (TREE / "docs" / "trade_off.md").read_text()
         self.assertEqual({entry["name"] for entry in self.entries},
@@ -283,12 +309,10 @@ class Shipped(unittest.TestCase):
         for task in sorted({entry["task"] for entry in self.entries}):
             entry = next(entry for entry in self.entries if entry["task"] == task and "hybrid" in entry["name"])
             with self.subTest(entry["name"]):
-                test = tensors.load(self.DIRECTORY / f"{task}.test.safetensors")
-                weights = self.DIRECTORY / f"{entry['name']}.seed{entry['seed']}.safetensors"
-                found = evaluation.evaluate(self.DIRECTORY / f"{entry['name']}.yaml", test["tokens"],
-                                            sets={"run.weights": weights})
-                self.assertTrue(found.bit_exact)
-                self.assertAlmostEqual(found.accuracy(test["labels"]), entry["accuracy"], delta=0.015)
+                found = butterfly_vp.run(self.DIRECTORY / f"{entry['name']}.yaml", fidelity="fast")
+                self.assertTrue(found["verification"]["bit_exact"])
+                self.assertAlmostEqual(found["dataset"]["accuracy"], entry["accuracy"], delta=0.015)
+                self.assertAlmostEqual(found["dataset"]["reference_accuracy"], entry["accuracy"], delta=0.005)
 
 
 @unittest.skipIf(torch is None, "there is no PyTorch: scripts/setup python3-torch")

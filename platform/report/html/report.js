@@ -15,6 +15,16 @@ function profile(run) {
 const title = (run) => `${run.summary.scenario} (${run.directory})`;
 const powerWindow = (run) => run.parameters["record.power_window_s"].value;
 
+function datasetCards(d) {
+  if (!d) return [];
+  const same = d.agreement === null ? "not verified" : `${percent(d.agreement)} as in fp32`;
+  return [
+    ["dataset.accuracy", `accuracy on ${grouped(d.samples)} samples, ${same}`, percent(d.accuracy), d.accuracy],
+    ["dataset.time_per_sample_s", "time for a sample", si(d.time_per_sample_s, "s"), d.time_per_sample_s],
+    ["dataset.energy_per_sample_j", "energy for a sample", si(d.energy_per_sample_j, "J"), d.energy_per_sample_j],
+  ];
+}
+
 function cards(run) {
   const s = run.summary;
   const entries = [
@@ -31,6 +41,7 @@ function cards(run) {
     ["verification.relative_error", s.verification.checked ? (s.verification.bit_exact ? "error; every bit as the reference"
       : "error; bits differ from the reference") : "not verified",
     s.verification.checked ? exponential(s.verification.relative_error) : "-", s.verification.relative_error],
+    ...datasetCards(s.dataset),
     ...FIGURES.map(({ key, label, unit }) => [key, label, s[key] === null ? "-" : unit === "1" ? percent(s[key]) : si(s[key], unit), s[key]]),
     ["area_mm2", "area, estimated", `${Number(s.area_mm2.toPrecision(4))} mm\u00b2`, s.area_mm2],
     ["fidelity", "fidelity", s.fidelity, s.fidelity],
