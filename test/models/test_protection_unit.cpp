@@ -237,7 +237,7 @@ TEST_CASE("protection: random accesses touch nothing outside of random windows",
     Bench bench;
     std::vector<AccessWindow> windows;
     for (u32 i = 0; i < AccessWindows::count; ++i) {
-      AccessWindow window{below(4096), below(512), below(2) == 0, below(2) == 0, random() & 0xff};
+      AccessWindow window{below(4096), below(512), below(2) == 0, below(2) == 0, static_cast<u32>(random() & 0xff)};
       windows.push_back(window);
       bench.open(i, window.base, window.size, u32{window.read} | u32{window.write} << 1 | window.sources << 8);
     }
