@@ -183,9 +183,10 @@ TEST_CASE("a hypervolume is that of the union of boxes", "[exploration]") {
 
 TEST_CASE("tasks and answers come through a pipe unchanged", "[exploration]") {
   const WorkerTask task{
-      7, "a file\n.yaml", {{"soc.array.lanes", "8", {}}, {"network.layers", "[{mixing: fft2d}]", {}}}};
+      7, "a file\n.yaml", {{"soc.array.lanes", "8", {}}, {"network.layers", "[{mixing: fft2d}]", {}}}, "the key"};
   const WorkerTask read = read_task(task_text(task));
   CHECK(read.id == 7);
+  CHECK(read.key == "the key");
   CHECK(read.file == task.file);
   REQUIRE(read.overrides.size() == 2);
   CHECK(read.overrides[1].value == task.overrides[1].value);
