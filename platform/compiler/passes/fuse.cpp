@@ -108,7 +108,9 @@ u64 RowProgram::cycles_with(LinearOperator op, unsigned block_layers, bool resid
   } catch (const CompileError&) {
     return std::numeric_limits<u64>::max();  // no kernel; whoever takes this form learns why
   }
-  return plan_.cycles(task);
+  // Where tiles are small, the firmware's commands are not hidden.
+  const double commanding = static_cast<double>(task.launches().size()) * plan_.target().firmware.command_cycles;
+  return plan_.cycles(task) + static_cast<u64>(commanding);
 }
 
 std::pair<RowProgram::Value, RowProgram::Value> RowProgram::fft(const FftOperator& op, Value x) {
