@@ -237,7 +237,7 @@ class Describe(CommandLine):
         self.assertRegex(text, r"Plan: \d+ tasks, [\d,]+ cycles expected; DRAM \S+ MB read")
         self.assertRegex(text, r"layers\.6\.attention\.core +12 +512")
         self.assertRegex(text, r"layers 2 to 4: likewise")
-        self.assertRegex(text, r"layers\.0\.ffn\.up\.stage0: stage of 1024 points, .* cycles a launch")
+        self.assertRegex(text, r"layers\.0\.ffn\.up\.stage0: stage of 256 points, .* cycles a launch")
 
     def test_area(self):
         def area(*settings):

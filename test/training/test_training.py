@@ -352,14 +352,14 @@ class Training(InDirectory):
                               text=True, check=False)
 
     def test_the_command(self):
-        done = self.train("--only", "recall_hybrid_1", "--seeds", "5,4", "--steps", 2)
+        done = self.train("--only", "recall_butterfly_linear", "--seeds", "5,4", "--steps", 2)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(re.findall(r"(?m)^(\w+ seed \d): accuracy 0\.\d", done.stdout),
-                         ["recall_hybrid_1 seed 5", "recall_hybrid_1 seed 4"])
+                         ["recall_butterfly_linear seed 5", "recall_butterfly_linear seed 4"])
         self.assertEqual(list((self.path / "work").iterdir()), [])
-        self.assertIn("recall_hybrid_1.seed4.safetensors", (self.path / "out" / "recall_hybrid_1.yaml").read_text())
+        self.assertIn("recall_butterfly_linear.seed4.safetensors", (self.path / "out" / "recall_butterfly_linear.yaml").read_text())
         self.assertEqual([entry["seed"] for entry in files.load_results(self.path / "out")], [4, 5])
-        self.assertEqual(self.train("--only", "recall_hybrid_1", "--seeds", "4", "--steps", 2).stdout, "")
+        self.assertEqual(self.train("--only", "recall_butterfly_linear", "--seeds", "4", "--steps", 2).stdout, "")
         for options, text in [(["--only", "nothing"], "found 'nothing', expected a part of one of digits_dense"),
                               (["--seeds", "x"], "--seeds: found 'x'"), (["--steps", 0], "--steps: found 0")]:
             with self.subTest(options):

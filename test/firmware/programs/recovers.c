@@ -73,8 +73,9 @@ int main(void) {
   sequencer_set_limits(0, 0);
   recover_and_run("launch_timeout", BVP_SEQUENCER_ERROR_LAUNCH_TIMEOUT);
 
-  /* One that is aborted while it runs. */
-  const sequencer_ticket aborted = push(&launch);
+  /* One of several in a row, which is aborted while it runs. */
+  sequencer_ticket aborted = push(&launch);
+  for (int i = 0; i < 7; ++i) aborted = push(&launch);
   expect(sequencer_wait_within(&seq, aborted, 1) == sequencer_timed_out, "a kernel still runs");
   sequencer_abort(BVP_SEQUENCER_ABORT_ARRAY_MASK);
   expect(sequencer_wait_within(&seq, aborted, 1000) == sequencer_failed, "a kernel is aborted");
