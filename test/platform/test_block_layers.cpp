@@ -75,7 +75,9 @@ TEST_CASE("block layers: on every machine, in both fidelities", "[run]") {
         {"soc.array.lanes=16", "soc.pe.operand_vectors=64", "compiler.weight_residency=false"},
         {"soc.scratchpad.size_bytes=65536", "soc.array.lanes=16"},
         {"soc.scratchpad.column_access=false", "compiler.streaming=false"},
-        {"soc.pe.instruction_store=20"},
+        {"soc.pe.instruction_store=21"},
+        {"soc.array.lanes=2", "network.ffn=13", "network.activation=gelu_tanh", "compiler.butterflies=pairs"},
+        {"soc.array.lanes=1", "network.tokens=24"},
         {"soc.pe.swapping_fma=false"}}) {
     for (const char* fidelity : {"cycle", "fast"}) {
       INFO(fmt::format("{} {}", fmt::join(machine, " "), fidelity));

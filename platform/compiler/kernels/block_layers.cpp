@@ -279,7 +279,10 @@ class BlockLayersWriter {
 
 }  // namespace
 
-u32 BlockLayersKernel::constant_words() const { return (spec.activation ? 2 : 1) * lanes; }
+u32 BlockLayersKernel::constant_words() const {
+  const std::size_t of_activation = spec.activation ? activation_constants(spec.activation).size() : 0;
+  return (1 + vectors_of(of_activation, lanes)) * lanes;
+}
 
 BlockLayersKernel make_block_layers_kernel(const CompilerTarget& target, const BlockLayersSpec& spec) {
   const BlockProgram program(spec);
