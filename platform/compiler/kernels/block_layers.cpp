@@ -49,9 +49,7 @@ class BlockProgram {
 
  private:
   /// Whether a result depends on the block behind the layer: the later layers leave their upper halves out.
-  [[nodiscard]] bool is_read(unsigned layer, u32 block) const {
-    return block % (u32{2} << layer) < std::max<u32>(spec_.kept, 1);
-  }
+  [[nodiscard]] bool is_read(unsigned layer, u32 block) const { return block % (u32{2} << layer) < spec_.kept; }
 
   u32 scalar(unsigned layer, u32 lower, unsigned which) {
     scalars_.push_back({Scalar::Kind::pair, layer, lower, which});
