@@ -19,6 +19,20 @@ namespace {
 /// grain of a few bursts however many may be in flight.
 constexpr u64 bursts_of_event = 8;
 
+/// Where a burst is done, if bursts in front of it are done by `before`. A burst that would have been done by then, had
+/// it not waited for a memory, was not held up by its issue but by the memory, which served the others first: so what
+/// lies between the two points was spent on the memory.
+DmaPoint done_behind(const DmaPoint& before, const DmaPoint& issue, const DmaPoint& done) {
+  if (before.at <= issue.at || before.at >= done.at) return done;
+  const DmaTime own = done.spent - issue.spent;
+  const Cycle behind = done.at - before.at;
+  if (own.rows + own.bus < static_cast<double>(behind)) return done;
+  DmaTime memory;
+  memory.rows = own.rows;
+  memory.bus = own.bus;
+  return before.later(behind, memory);
+}
+
 }  // namespace
 
 Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const ClockDomain& clock,
@@ -130,7 +144,8 @@ void Dma::submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_ti
   channel.taken.begin(channel.submitted);
   channel.set_up.begin(channel.submitted);
   channel.first_issue = channel.submitted + setup_cycles_;
-  channel.issue_from = channel.first_issue;
+  channel.issue_from = {channel.first_issue, {}};
+  channel.issue_from.spent.setup = static_cast<double>(setup_cycles_);
   channel.finished = channel.issue_from;
   channel.burst_count = 0;
   ++channel.statistics.descriptors;
@@ -144,7 +159,7 @@ void Dma::submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_ti
     }
   }
   course_->has_begun(channel);
-  channel.wake.notify(clock_.to_time(channel.issue_from) - sc_core::sc_time_stamp());
+  channel.wake.notify(clock_.to_time(channel.issue_from.at) - sc_core::sc_time_stamp());
 }
 
 void Dma::abort(DmaChannel& channel) {
@@ -154,8 +169,12 @@ void Dma::abort(DmaChannel& channel) {
                           : channel.transfer.finished()   ? channel.transfer.destination_span().last
                                                           : channel.transfer.destination();
   channel.status = DmaStatus::aborted;
-  if (channel.burst_count == 0) channel.finished = std::max(now, channel.submitted);
-  channel.first_issue = std::min(channel.first_issue, std::max(now, channel.submitted));
+  const Cycle stopped = std::max(now, channel.submitted);
+  if (channel.burst_count == 0) {
+    channel.finished = {stopped, {}};
+    channel.finished.spent.setup = static_cast<double>(stopped - channel.submitted);
+  }
+  channel.first_issue = std::min(channel.first_issue, stopped);
   channel.wake_when_due(clock_);
 }
 
@@ -170,26 +189,29 @@ void Dma::run(DmaChannel& channel) {
   if (!channel.drains()) {
     if (moved || course_->start()) return;
     const u64 bursts = std::min<u64>(channel.outstanding(), bursts_of_event);
-    for (u64 i = 0; i < bursts && !channel.drains(); ++i) perform_burst(channel, channel.next_issue());
+    for (u64 i = 0; i < bursts && !channel.drains(); ++i) perform_burst(channel, DmaPoint{channel.next_issue()});
   }
-  if (channel.drains() && clock_.to_time(channel.finished) <= sc_core::sc_time_stamp()) return complete(channel);
+  if (channel.drains() && clock_.to_time(channel.finished.at) <= sc_core::sc_time_stamp()) return complete(channel);
   channel.wake_when_due(clock_);
   course_->start();
 }
 
-void Dma::perform_burst(DmaChannel& channel, Cycle issue) {
+void Dma::perform_burst(DmaChannel& channel, const DmaPoint& issue) {
   DmaBurst& burst = channel.burst;
   DmaStatistics& statistics = channel.statistics;
   channel.transfer.next(burst);
   course_->before_burst(channel);
-  Cycle done = issue;
-  Cycle request = issue;
+  DmaTime of_path;
+  of_path.path = 1;
+  DmaPoint done = issue;
+  DmaPoint request = issue;
   u8* data = channel.data.data();
   for (const DmaSegment& segment : burst.source) {
-    if (!move_segment(channel, tlm::TLM_READ_COMMAND, segment, data, request++, done)) {
+    if (!move_segment(channel, tlm::TLM_READ_COMMAND, segment, data, request, done)) {
       channel.status = DmaStatus::source_error;
       break;
     }
+    request = request.later(1, of_path);
     statistics.bytes_read += segment.bytes;
     data += segment.bytes;
   }
@@ -198,30 +220,42 @@ void Dma::perform_burst(DmaChannel& channel, Cycle issue) {
     request = done;
     for (const DmaSegment& segment : burst.destination) {
       u8* from = channel.fills() ? channel.data.data() + segment.address % 2 : data;
-      if (!move_segment(channel, tlm::TLM_WRITE_COMMAND, segment, from, request++, done)) {
+      if (!move_segment(channel, tlm::TLM_WRITE_COMMAND, segment, from, request, done)) {
         channel.status = DmaStatus::destination_error;
         break;
       }
+      request = request.later(1, of_path);
       statistics.bytes_written += segment.bytes;
       data += segment.bytes;
     }
   }
   const Cycle requests = std::max(burst.source.size(), burst.destination.size());
-  channel.issue_from = issue + std::max(requests, Cycle{(burst.bytes + bytes_per_cycle_ - 1) / bytes_per_cycle_});
-  statistics.burst.add(1, issue, issue);
-  statistics.byte.add(burst.bytes, issue, channel.issue_from);
+  channel.issue_from =
+      issue.later(std::max(requests, Cycle{(burst.bytes + bytes_per_cycle_ - 1) / bytes_per_cycle_}), of_path);
+  statistics.burst.add(1, issue.at, issue.at);
+  statistics.byte.add(burst.bytes, issue.at, channel.issue_from.at);
+  done = done_behind(channel.finished, issue, done);
   channel.done[channel.burst_count++ % channel.done.size()] = done;
-  channel.finished = std::max(channel.finished, done);
+  if (done.at > channel.finished.at) channel.finished = done;
   course_->after_burst(channel, issue);
 }
 
-bool Dma::move_segment(DmaChannel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
-                       Cycle& done) {
+bool Dma::move_segment(DmaChannel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data,
+                       const DmaPoint& issue, DmaPoint& done) {
   tlm::tlm_generic_payload& payload = channel.payload;
   const sc_core::sc_time now = sc_core::sc_time_stamp();
-  sc_core::sc_time delay = clock_.to_time(issue) - now;
+  sc_core::sc_time delay = clock_.to_time(issue.at) - now;
+  channel.memory_time.rows = channel.memory_time.bus = sc_core::SC_ZERO_TIME;
   access(to_bus, payload, command, segment.address, data, segment.bytes, delay);
-  done = std::max(done, clock_.to_cycles(now + delay));
+  const Cycle end = clock_.to_cycles(now + delay);
+  if (end > done.at) {
+    DmaTime rate;
+    const double cycles = static_cast<double>(end - issue.at);
+    rate.rows = std::min(cycles, channel.memory_time.rows / clock_.period());
+    rate.bus = std::min(cycles - rate.rows, channel.memory_time.bus / clock_.period());
+    rate.latency = cycles - rate.rows - rate.bus;
+    done = issue.later(end - issue.at, rate);
+  }
   ++channel.statistics.bus_requests;
   if (!payload.is_response_ok()) channel.error_address = segment.address;
   return payload.is_response_ok();
@@ -230,7 +264,8 @@ bool Dma::move_segment(DmaChannel& channel, tlm::tlm_command command, const DmaS
 void Dma::settle() {
   const Cycle now = clock_.now();
   for (const auto& channel : channels_) {
-    channel->taken.settle(channel->statistics.busy_cycles, channel->drains() ? std::min(now, channel->finished) : now);
+    channel->taken.settle(channel->statistics.busy_cycles,
+                          channel->drains() ? std::min(now, channel->finished.at) : now);
     channel->set_up.settle(channel->statistics.setup_cycles, std::min(now, channel->first_issue));
   }
 }
@@ -241,7 +276,7 @@ void Dma::complete(DmaChannel& channel) {
   channel.wake.cancel();
   channel.busy = false;
   course_->has_ended();
-  channel.taken.end(channel.statistics.busy_cycles, channel.finished);
+  channel.taken.end(channel.statistics.busy_cycles, channel.finished.at);
   channel.set_up.end(channel.statistics.setup_cycles, channel.first_issue);
   if (channel.status != DmaStatus::ok) ++channel.statistics.errors;
   DmaCompletion completion{static_cast<u32>(channel.status)};

@@ -55,6 +55,8 @@ class Dma : public sc_core::sc_module {
     return static_cast<double>(channels_.size()) * static_cast<double>(bytes_per_cycle_);
   }
   [[nodiscard]] bool busy(u32 channel) const { return channels_.at(channel)->busy; }
+  /// What the time of the channel's last transfer was spent on; its total is that time.
+  [[nodiscard]] const DmaTime& time_of_last(u32 channel) const { return channels_.at(channel)->finished.spent; }
 
  private:
   void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
@@ -65,9 +67,11 @@ class Dma : public sc_core::sc_module {
   void abort(DmaChannel& channel);
   void invalidate(sc_dt::uint64, sc_dt::uint64) { course_->forget_memory(); }
   void run(DmaChannel& channel);
-  void perform_burst(DmaChannel& channel, Cycle issue);
-  bool move_segment(DmaChannel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data, Cycle issue,
-                    Cycle& done);
+  void perform_burst(DmaChannel& channel, const DmaPoint& issue);
+  /// Makes the access that is issued at this point. If it is done later than `done`, that becomes the point where it
+  /// is.
+  bool move_segment(DmaChannel& channel, tlm::tlm_command command, const DmaSegment& segment, u8* data,
+                    const DmaPoint& issue, DmaPoint& done);
   void complete(DmaChannel& channel);
 
   const ClockDomain clock_;

@@ -9,8 +9,10 @@
 #include "models/base/clock.h"
 #include "models/base/statistics.h"
 #include "models/dma/dma_parameters.h"
+#include "models/dma/dma_time.h"
 #include "models/dma/dma_transfer.h"
 #include "models/transport/access_source.h"
+#include "models/transport/memory_time.h"
 
 namespace bvp {
 
@@ -51,13 +53,14 @@ struct DmaChannel {
   DmaBurst burst;       ///< the one that is performed
   Cycle submitted = 0;  ///< when the descriptor came
   LastingState taken, set_up;
-  Cycle first_issue = 0;    ///< the cycle in which the first burst may be issued
-  Cycle issue_from = 0;     ///< the data path is free for the next burst from this cycle on
-  Cycle finished = 0;       ///< the last burst is done in this cycle
-  std::vector<Cycle> done;  ///< ring: the cycles in which the last bursts are done, as many as may be in flight
+  Cycle first_issue = 0;       ///< the cycle in which the first burst may be issued
+  DmaPoint issue_from;         ///< the data path is free for the next burst from here on
+  DmaPoint finished;           ///< the last burst is done here
+  std::vector<DmaPoint> done;  ///< ring: where the last bursts are done, as many as may be in flight
   u64 burst_count = 0;
   std::vector<u8> data;  ///< bytes of a burst; for a fill, its pattern
   AccessSource source;
+  MemoryTime memory_time;
   tlm::tlm_generic_payload payload;
 
   [[nodiscard]] bool fills() const { return descriptor.fill != 0; }
@@ -65,9 +68,11 @@ struct DmaChannel {
   [[nodiscard]] bool drains() const { return status != DmaStatus::ok || transfer.finished(); }
   /// Bursts that may be in flight.
   [[nodiscard]] u64 outstanding() const { return done.size(); }
-  /// The first cycle in which the next burst may be issued.
-  [[nodiscard]] Cycle next_issue() const {
-    return burst_count < outstanding() ? issue_from : std::max(issue_from, done[burst_count % done.size()]);
+  /// The first point at which the next burst may be issued.
+  [[nodiscard]] const DmaPoint& next_issue() const {
+    if (burst_count < outstanding()) return issue_from;
+    const DmaPoint& oldest = done[burst_count % done.size()];
+    return oldest.at > issue_from.at ? oldest : issue_from;
   }
   /// Wakes the channel when its next burst may be issued, or its last one is done.
   void wake_when_due(const ClockDomain& clock);

@@ -26,8 +26,8 @@ class DmaCourse {
 
   /// A burst of the channel is going to be timed. Adds to its payload the extensions with which it travels.
   virtual void before_burst(DmaChannel& channel) { (void)channel; }
-  /// The burst that was issued in this cycle has been timed.
-  virtual void after_burst(DmaChannel& channel, Cycle issue) { (void)channel, (void)issue; }
+  /// The burst that was issued at this point has been timed.
+  virtual void after_burst(DmaChannel& channel, const DmaPoint& issue) { (void)channel, (void)issue; }
 
   /// Whether the channel was set moving in this very cycle: then there is nothing to do for it now.
   [[nodiscard]] virtual bool has_just_started(const DmaChannel& channel) const { return (void)channel, false; }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "models/transport/memory_time.h"
+
 namespace bvp {
 
 Dram::Dram(sc_core::sc_module_name name, const DramParameters& parameters, StatGroup& parent_statistics,
@@ -100,15 +102,20 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   if (data) __builtin_prefetch(storage_.data() + address);
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   const Cycle arrival = clock_.to_cycles(now + delay) + request_latency_;
-  Cycle done = arrival;
+  DramChannel::Access slowest{arrival, {}};
   const u64 last = (address + length - 1) / dram_access_bytes;
   for (u64 block = address / dram_access_bytes; block <= last; ++block) {
     const DramLocation at = map_->locate(block * dram_access_bytes);
     DramChannel& channel = *channels_[at.channel];
     const u64 begin = std::max(address, block * dram_access_bytes);
     const auto bytes = static_cast<u32>(std::min(address + length, (block + 1) * dram_access_bytes) - begin);
-    done = std::max(done, write ? channel.write(at.bank, at.row, block, bytes, arrival)
-                                : channel.read(at.bank, at.row, block, bytes, arrival));
+    const DramChannel::Access access = write ? channel.write(at.bank, at.row, block, bytes, arrival)
+                                             : channel.read(at.bank, at.row, block, bytes, arrival);
+    if (access.done >= slowest.done) slowest = access;
+  }
+  if (auto* const time = payload.get_extension<MemoryTime>()) {
+    time->rows = clock_.to_time(slowest.waits.rows);
+    time->bus = clock_.to_time(slowest.waits.bus);
   }
   if (write) {
     if (data) std::memcpy(storage_.data() + address, payload.get_data_ptr(), length);
@@ -119,7 +126,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   }
   if (sampled != nullptr) bulk_.add_sample(sampled->pattern, before, timed());
   // A posted write is acknowledged where it enters the controller, so that it does not wait for the response latency.
-  delay = clock_.to_time(write && posted_writes_ ? done : done + response_latency_) - now;
+  delay = clock_.to_time(write && posted_writes_ ? slowest.done : slowest.done + response_latency_) - now;
 }
 
 bool Dram::flip(u64 offset, u32 bit) {

@@ -95,6 +95,7 @@ DramChannel::Plan DramChannel::plan(u32 bank_index, u64 row, bool write, Cycle e
       plan.column = plan.activate + timing_.rcd;
       closing = plan.activate + timing_.ras;
     }
+    plan.ready = plan.column;
     plan_bursts(plan, write, group);
     plan.closing =
         std::max(closing, write ? plan.end + timing_.wr : plan.end - timing_.burst - timing_.cl + timing_.rtp);
@@ -146,57 +147,86 @@ void DramChannel::commit(u32 bank_index, u64 row, bool write, const Plan& plan) 
   count_refreshes(plan.period);
 }
 
-Cycle DramChannel::access(u32 bank, u64 row, bool write, Cycle earliest) {
+DramChannel::Access DramChannel::access(u32 bank, u64 row, bool write, Cycle earliest) {
   const Plan planned = plan(bank, row, write, earliest);
+  const Waits waits = waits_of(banks_[bank], planned, earliest);
   commit(bank, row, write, planned);
-  return planned.end;
+  return {planned.end, waits};
+}
+
+/// An access that the bus keeps waiting, although its bank is ready, waits for what the access before it on the bus has
+/// waited for; one that cannot close a row yet, for what the last access to that row has waited for.
+DramChannel::Waits DramChannel::waits_of(Bank& bank, const Plan& planned, Cycle earliest) {
+  Waits waits;
+  if (planned.column > planned.ready) {
+    waits = last_waits_.scaled(planned.column - earliest);
+  } else {
+    const bool closes = planned.outcome != Outcome::hit && bank.precharge_from > earliest;
+    const Cycle behind = closes ? std::min(bank.precharge_from, planned.ready) - earliest : 0;
+    waits = bank.waits.scaled(behind);
+    waits.rows += planned.ready - earliest - behind;
+  }
+  waits.bus += planned.end - planned.data;
+  return bank.waits = last_waits_ = waits;
+}
+
+DramChannel::Waits DramChannel::Waits::scaled(Cycle clocks) const {
+  if (rows + bus == 0) return {};
+  const Cycle of_rows = clocks * rows / (rows + bus);
+  return {of_rows, clocks - of_rows};
 }
 
 /// A place in a queue becomes free when the access in it is done. An access that arrives later than the new one
 /// (because its initiator runs ahead) does not occupy its place yet.
-Cycle DramChannel::enter(Queue& queue, Cycle arrival) {
+DramChannel::Access DramChannel::enter(Queue& queue, Cycle arrival) {
   InFlight& place = queue.places[queue.count++ % queue.places.size()];
   const Cycle entered = place.arrival <= arrival ? std::max(arrival, place.done) : arrival;
   place.arrival = arrival;
-  return entered;
+  return {entered, place.waits.scaled(entered - arrival)};
 }
 
-Cycle DramChannel::read(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival) {
+DramChannel::Access DramChannel::access_in_turn(u32 bank, u64 row, bool write, Cycle arrival) {
+  InFlight& place = reads_.places[reads_.count % reads_.places.size()];
+  const Access entered = enter(reads_, arrival);
+  const Access served = access(bank, row, write, entered.done);
+  place.done = served.done;
+  place.waits = {entered.waits.rows + served.waits.rows, entered.waits.bus + served.waits.bus};
+  return {place.done, place.waits};
+}
+
+DramChannel::Access DramChannel::read(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival) {
   write_if_idle(arrival);
   if (waiting(block) != nullptr) {
     ++statistics_.forwarded;
     statistics_.bytes_read.add(bytes, arrival, arrival + timing_.access());
-    return arrival;
+    return {arrival, {}};
   }
-  const u64 index = reads_.count % reads_.places.size();
-  const Cycle entered = enter(reads_, arrival);
-  const Cycle done = access(bank, row, false, entered);
-  statistics_.bytes_read.add(bytes, done - timing_.access(), done);
-  return reads_.places[index].done = done;
+  const Access served = access_in_turn(bank, row, false, arrival);
+  statistics_.bytes_read.add(bytes, served.done - timing_.access(), served.done);
+  return served;
 }
 
-Cycle DramChannel::write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival) {
+DramChannel::Access DramChannel::write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival) {
   if (!posted_writes_) {
-    const u64 index = reads_.count % reads_.places.size();
-    const Cycle entered = enter(reads_, arrival);
-    const Cycle done = access(bank, row, true, entered);
-    statistics_.bytes_written.add(bytes, done - timing_.access(), done);
-    return reads_.places[index].done = done;
+    const Access served = access_in_turn(bank, row, true, arrival);
+    statistics_.bytes_written.add(bytes, served.done - timing_.access(), served.done);
+    return served;
   }
   write_if_idle(arrival);
   if (WaitingWrite* const other = waiting(block)) {
     ++statistics_.merged;
     statistics_.bytes_written.add(bytes, other->counted, other->counted);
     other->bytes += bytes;
-    return arrival;
+    return {arrival, {}};
   }
-  const Cycle entered = enter(writes_, arrival);
+  const Access place = enter(writes_, arrival);
+  const Cycle entered = place.done;
   ++waiting_per_hash_[hash(block)];
   statistics_.bytes_written.add(bytes, entered, entered);
   waiting_.push_back({block, row, bank, bytes, entered, entered});
   last_activity_ = std::max(last_activity_, entered);
   if (const u32 batch = write_drain_->batch(waiting_writes()); batch > 0) write_waiting(entered, batch);
-  return entered;
+  return place;
 }
 
 DramChannel::WaitingWrite* DramChannel::waiting(u64 block) {
@@ -229,7 +259,7 @@ void DramChannel::write_waiting(Cycle from, u32 batch) {
       Turn& turn = turns_[write->bank];
       if (turn.number != turn_) turn = {turn_, write->row};
       if (turn.row != write->row) continue;
-      const Cycle end = access(write->bank, write->row, true, std::max(from, write->arrival));
+      const Cycle end = access(write->bank, write->row, true, std::max(from, write->arrival)).done;
       ends_.push_back(end);
       statistics_.bytes_written.move(write->bytes, write->counted, end - timing_.access(), end);
       --waiting_per_hash_[hash(write->block)];
@@ -240,7 +270,14 @@ void DramChannel::write_waiting(Cycle from, u32 batch) {
   waiting_.erase(waiting_.begin(), batch_end);
   // The place that becomes free first belongs to the write that has waited longest for a place.
   std::sort(ends_.begin(), ends_.end());
-  for (const Cycle end : ends_) writes_.places[written_count_++ % writes_.places.size()].done = end;
+  // The banks open their rows in parallel, so that the sum of the writes' own waits would say too much.
+  const Cycle all = ends_.back() - std::min(from, ends_.back());
+  const Cycle data = std::min(all, batch * timing_.access());
+  for (const Cycle end : ends_) {
+    InFlight& place = writes_.places[written_count_++ % writes_.places.size()];
+    place.done = end;
+    place.waits = {all - data, data};
+  }
   ends_.clear();
 }
 

@@ -63,6 +63,7 @@ class DramChannel {
   struct Plan {
     Outcome outcome;
     Cycle precharge, activate;
+    Cycle ready;                                ///< the first clock at which the bank takes the column command
     Cycle column;                               ///< the read or write command, of the first burst
     Cycle data;                                 ///< first clock of the data
     Cycle end;                                  ///< first clock after the data
@@ -78,11 +79,22 @@ class DramChannel {
   /// Performs an access, where the plan was made from the present state.
   void commit(u32 bank, u64 row, bool write, const Plan& plan);
 
-  /// A read or write of 64 bytes that reaches the controller at `arrival`; `block` is its address / 64. Returns the
-  /// clock in which its data are there (read) or in which the initiator is done with it (write). `bytes` of the block
-  /// are requested or written; they are counted at the time when they are on the data bus.
-  Cycle read(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival);
-  Cycle write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival);
+  /// What an access waits for, in clocks, along the chain of accesses that waited for each other; the rest of its time
+  /// is latency.
+  struct Waits {
+    Cycle rows = 0;  ///< the banks: rows that are closed and opened, the limits on activates, refresh
+    Cycle bus = 0;   ///< the data bus, the access's own data included
+    /// This many clocks in the proportion of the two.
+    [[nodiscard]] Waits scaled(Cycle clocks) const;
+  };
+  struct Access {
+    Cycle done;  ///< the data are there (read), or the initiator is done with it (write)
+    Waits waits;
+  };
+  /// A read or write of 64 bytes that reaches the controller at `arrival`; `block` is its address / 64. `bytes` of the
+  /// block are requested or written; they are counted at the time when they are on the data bus.
+  Access read(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival);
+  Access write(u32 bank, u64 row, u64 block, u32 bytes, Cycle arrival);
 
   /// Moves the channel's state by `clocks`, during which traffic passes that is not timed here: all that waits or is in
   /// progress happens that much later.
@@ -104,6 +116,7 @@ class DramChannel {
     Cycle precharge_from = 0;
     Cycle period = 0;         // beginning of the refresh period to which this state belongs
     Cycle first_refresh = 0;  // the bank's first refresh, which ends the period that begins at 0
+    Waits waits;              // of its last access
   };
   struct Turn {
     u64 number = 0;
@@ -111,6 +124,7 @@ class DramChannel {
   };
   struct InFlight {
     Cycle arrival = 0, done = 0;
+    Waits waits;
   };
   struct Queue {
     std::vector<InFlight> places;  // ring: the last accesses in flight
@@ -127,7 +141,10 @@ class DramChannel {
   static std::size_t hash(u64 block) { return (block ^ (block >> 9) ^ (block >> 18)) % 512; }
   /// The waiting write of this block, or null.
   [[nodiscard]] WaitingWrite* waiting(u64 block);
-  [[nodiscard]] static Cycle enter(Queue& queue, Cycle arrival);
+  /// Takes the next place of the queue. Returns when it is free, with what was waited for until then.
+  [[nodiscard]] static Access enter(Queue& queue, Cycle arrival);
+  /// Performs a read, or a write that is not posted.
+  Access access_in_turn(u32 bank, u64 row, bool write, Cycle arrival);
   /// The beginning of the bank's refresh period that contains `cycle`, and the beginning of the next period.
   [[nodiscard]] Cycle period_of(const Bank& bank, Cycle cycle) const;
   [[nodiscard]] Cycle next_refresh(const Bank& bank, Cycle period) const {
@@ -137,7 +154,9 @@ class DramChannel {
   void plan_bursts(Plan& plan, bool write, u32 group) const;
   /// Returns the first clock at or after `earliest` in which the channel may open a row of a bank of the group.
   [[nodiscard]] Cycle plan_activate(Cycle earliest, u32 group) const;
-  Cycle access(u32 bank, u64 row, bool write, Cycle earliest);
+  Access access(u32 bank, u64 row, bool write, Cycle earliest);
+  /// What the planned access waits for from `earliest` on.
+  Waits waits_of(Bank& bank, const Plan& planned, Cycle earliest);
   /// Performs the oldest `batch` of the waiting writes, from clock `from` on.
   void write_waiting(Cycle from, u32 batch);
   void write_if_idle(Cycle arrival);
@@ -168,6 +187,7 @@ class DramChannel {
   // Number of waiting writes by hash of their block; 0 spares a search of waiting_.
   std::array<u16, 512> waiting_per_hash_{};
   Cycle last_activity_ = 0;
+  Waits last_waits_;  // of the last access
   u64 refreshes_ = 0;
 };
 

@@ -257,7 +257,8 @@ class Collector {
     }
   }
 
-  [[nodiscard]] LimitCycles limits_of(const CriticalPath::Part& part, double cycles) const {
+  [[nodiscard]] LimitCycles limits_of(const CriticalPath::Part& part, const CriticalPath::Cycles& spent) const {
+    const auto cycles = static_cast<double>(spent.all);
     using Work = CriticalPath::Work;
     static const std::map<Work, Limit> of_work{{Work::dma_read, Limit::dma_reads},
                                                {Work::dma_write, Limit::dma_writes},
@@ -266,7 +267,12 @@ class Collector {
                                                {Work::firmware, Limit::firmware}};
     if (const auto limit = of_work.find(part.work); limit != of_work.end()) {
       LimitCycles limits;
-      limits[limit->second] = cycles;
+      const DmaTime& transfers = spent.transfers;
+      limits[Limit::dma_setup] = transfers.setup;
+      limits[Limit::dma_path] = transfers.path;
+      limits[Limit::dram_bus] = transfers.bus;
+      limits[Limit::dram_rows] = transfers.rows;
+      limits[limit->second] = cycles - limits.total();
       return limits;
     }
     for (const KernelRow& row : result_.kernels) {
@@ -284,7 +290,7 @@ class Collector {
     const std::vector<TaskInfo>& tasks = measured_.network.tasks;
     std::map<u32, LimitCycles> by_task;
     for (const auto& [part, cycles] : measured_.path.to(result_.cycles)) {
-      const LimitCycles limits = limits_of(part, static_cast<double>(cycles));
+      const LimitCycles limits = limits_of(part, cycles);
       result_.activity.limits += limits;
       if (part.task < tasks.size()) by_task[part.task] += limits;
     }

@@ -11,8 +11,8 @@
 
 namespace bvp {
 
-CriticalPath::CriticalPath(Tokens tokens, const CompiledNetwork& network)
-    : tokens_(std::move(tokens)), tags_(network.tasks.size()) {
+CriticalPath::CriticalPath(Tokens tokens, TransferTime transfer_time, const CompiledNetwork& network)
+    : tokens_(std::move(tokens)), transfer_time_(std::move(transfer_time)), tags_(network.tasks.size()) {
   for (const KernelInfo& kernel : network.kernels) by_step_[kernel.step] = &kernel;
 }
 
@@ -101,19 +101,24 @@ u32 CriticalPath::close(const Command& command, Cycle cycle) {
 
 void CriticalPath::command_completed(const Command& command, Cycle cycle) {
   const u32 index = close(command, cycle);
+  if (index != none && command.opcode == static_cast<u32>(CommandOpcode::dma)) {
+    nodes_[index].transfer = transfer_time_(unit_of(command) - unit_index_dma);
+  }
   if (command.signal != semaphore_none && index != none) givers_[command.signal].push_back(index);
 }
 
 void CriticalPath::kernel_failed(const Command& command, Cycle cycle) { close(command, cycle); }
 
-std::map<CriticalPath::Part, Cycle> CriticalPath::to(Cycle end) const {
-  std::map<Part, Cycle> sums;
+std::map<CriticalPath::Part, CriticalPath::Cycles> CriticalPath::to(Cycle end) const {
+  std::map<Part, Cycles> sums;
   Cycle at = end;  // the path from here on is booked
   const Node* next = nullptr;
-  const auto book = [&](const Part& part, Cycle since) {
-    if (since >= at) return;
-    sums[part] += at - since;
+  const auto book = [&](const Part& part, Cycle since) -> Cycle {
+    if (since >= at) return 0;
+    const Cycle booked = at - since;
+    sums[part].all += booked;
     at = since;
+    return booked;
   };
   // What lies between the end of `before` and the start of `next`.
   const auto book_gap = [&](Cycle since, u32 task) {
@@ -126,7 +131,10 @@ std::map<CriticalPath::Part, Cycle> CriticalPath::to(Cycle end) const {
   for (u32 index = last_; index != none; index = nodes_[index].before) {
     const Node& node = nodes_[index];
     book_gap(node.completed, node.part.task);
-    book(node.part, node.from);
+    if (const Cycle booked = book(node.part, node.from); booked != 0) {
+      const double share = static_cast<double>(booked) / static_cast<double>(node.completed - node.from);
+      sums[node.part].transfers += node.transfer * share;
+    }
     next = &node;
   }
   book_gap(0, none);

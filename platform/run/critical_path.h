@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "models/dma/dma_time.h"
 #include "models/sequencer/command_observer.h"
 #include "platform/program/command_tags.h"
 #include "platform/program/compiled_network.h"
@@ -20,7 +21,9 @@ class CriticalPath : public CommandObserver {
  public:
   /// Returns the tokens that a semaphore has.
   using Tokens = std::function<u32(u32 semaphore)>;
-  CriticalPath(Tokens tokens, const CompiledNetwork& network);
+  /// Returns what the time of the last transfer of a DMA channel was spent on.
+  using TransferTime = std::function<DmaTime(u32 channel)>;
+  CriticalPath(Tokens tokens, TransferTime transfer_time, const CompiledNetwork& network);
 
   enum class Work : u8 { kernel, dma_read, dma_write, dma_fill, configuration, firmware };
   static constexpr u32 none = ~u32{0};
@@ -32,8 +35,12 @@ class CriticalPath : public CommandObserver {
       return std::tie(a.task, a.work, a.kernel) < std::tie(b.task, b.work, b.kernel);
     }
   };
+  struct Cycles {
+    Cycle all = 0;
+    DmaTime transfers;  ///< what the cycles of transfers were spent on; the sequencer's part is missing in it
+  };
   /// The cycles of the path from cycle 0 to `end`, which add up to `end`.
-  [[nodiscard]] std::map<Part, Cycle> to(Cycle end) const;
+  [[nodiscard]] std::map<Part, Cycles> to(Cycle end) const;
 
  private:
   void command_started(const Command& command, Cycle cycle) override;
@@ -47,6 +54,7 @@ class CriticalPath : public CommandObserver {
     Cycle completed = 0;
     Cycle configuration = 0;  // cycles of it before the start in which no kernel ran
     u32 before = none;        // the node without which it could not have started
+    DmaTime transfer;         // what its time was spent on, if it is a transfer
   };
   [[nodiscard]] Node describe(const Command& command);
   /// The later of two nodes; either may be none.
@@ -57,6 +65,7 @@ class CriticalPath : public CommandObserver {
   u32 close(const Command& command, Cycle cycle);
 
   const Tokens tokens_;
+  const TransferTime transfer_time_;
   CommandTags tags_;
   std::map<TaskStep, const KernelInfo*> by_step_;
   std::vector<Node> nodes_;                              // in the order of their start

@@ -35,7 +35,8 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
       request_(request),
       kernels_(soc, inputs.compiled),
       regions_(soc),
-      path_([&soc](u32 semaphore) { return soc.sequencer.tokens(semaphore); }, inputs.compiled),
+      path_([&soc](u32 semaphore) { return soc.sequencer.tokens(semaphore); },
+            [&soc](u32 channel) { return soc.dma.time_of_last(channel); }, inputs.compiled),
       estimate_(inputs.compiled, [this] { report_progress(); }) {
   kernels_.watch(soc.sequencer.commands());
   path_.watch(soc.sequencer.commands());

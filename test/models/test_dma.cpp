@@ -659,63 +659,148 @@ TEST_CASE("dma: 4 GB run burst by burst in simulated time", "[dma]") {
   CHECK(s.dma->statistics(0).burst.value() < 250000);
 }
 
-TEST_CASE("dma: bandwidth from DRAM", "[dma]") {
+namespace {
+
+/// Leads addresses below 1 GB to the scratchpad, others to the DRAM.
+struct Router : sc_core::sc_module {
+  explicit Router(sc_core::sc_module_name name) : sc_module(name), in("in"), dram("dram"), scratchpad("scratchpad") {
+    in.register_b_transport(this, &Router::b_transport);
+  }
+  void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
+    const u64 address = payload.get_address();
+    payload.set_address(address % 0x40000000);
+    (address < 0x40000000 ? scratchpad : dram)->b_transport(payload, delay);
+    payload.set_address(address);
+  }
+  tlm_utils::simple_target_socket<Router> in;
+  tlm_utils::simple_initiator_socket<Router> dram, scratchpad;
+};
+
+/// A DMA engine between a DRAM and a scratchpad with a fixed latency.
+struct DramSystem {
   SimulationContext context;
-  ParameterGroup root("test");
-  DmaParameters dma_parameters(&root);
-  DramParameters dram_parameters(&root);
-  StatGroup stats("test");
-  const ClockDomain clock(1e9);
-  Dram dram("dram", dram_parameters, stats);
-  Memory scratchpad("scratchpad");
-  scratchpad.read_latency = scratchpad.write_latency = sc_core::sc_time(6, sc_core::SC_NS);
-  Dma dma("dma", dma_parameters, clock, stats);
-  Driver driver("driver");
-  struct Router : sc_core::sc_module {
-    explicit Router(sc_core::sc_module_name name) : sc_module(name), in("in"), dram("dram"), scratchpad("scratchpad") {
-      in.register_b_transport(this, &Router::b_transport);
-    }
-    void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-      const u64 address = payload.get_address();
-      payload.set_address(address % 0x40000000);
-      (address < 0x40000000 ? scratchpad : dram)->b_transport(payload, delay);
-      payload.set_address(address);
-    }
-    tlm_utils::simple_target_socket<Router> in;
-    tlm_utils::simple_initiator_socket<Router> dram, scratchpad;
-  };
-  Router router("router");
-  driver.to_dma.bind(dma.descriptors);
-  dma.completions.bind(driver.completions);
-  dma.to_bus.bind(router.in);
-  router.dram.bind(dram.target);
-  router.scratchpad.bind(scratchpad.target);
+  ParameterGroup root{"test"};
+  DmaParameters dma_parameters{&root};
+  DramParameters dram_parameters{&root};
+  StatGroup stats{"test"};
+  const ClockDomain clock{1e9};
+  std::unique_ptr<Dram> dram;
+  std::unique_ptr<Memory> scratchpad;
+  std::unique_ptr<Router> router;
+  std::unique_ptr<Dma> dma;
+  std::unique_ptr<Driver> driver;
+  Dma::Mode mode;
+
+  void run(const std::function<void()>& body) {
+    dram = std::make_unique<Dram>("dram", dram_parameters, stats);
+    scratchpad = std::make_unique<Memory>("scratchpad");
+    scratchpad->read_latency = scratchpad->write_latency = sc_core::sc_time(6, sc_core::SC_NS);
+    router = std::make_unique<Router>("router");
+    dma = std::make_unique<Dma>("dma", dma_parameters, clock, stats, mode);
+    driver = std::make_unique<Driver>("driver");
+    driver->to_dma.bind(dma->descriptors);
+    dma->completions.bind(driver->completions);
+    dma->to_bus.bind(router->in);
+    router->dram.bind(dram->target);
+    router->scratchpad.bind(scratchpad->target);
+    driver->body = body;
+    sc_core::sc_start();
+  }
+};
+
+constexpr u64 in_dram = 0x40000000;
+
+/// Rows of 64 bytes, each in a row of its own of the same bank: only the row's bits of the address differ.
+DmaDescriptor rows_of_a_bank(const DramParameters& parameters, u32 count) {
+  DmaDescriptor descriptor = copy_of(in_dram, 0, 64);
+  descriptor.count = {count, 1, 1};
+  const DramGeometryParameters& geometry = parameters.geometry;
+  descriptor.source_stride[0] = static_cast<i32>(geometry.row_bytes * geometry.banks * geometry.channels);
+  descriptor.destination_stride[0] = 64;
+  return descriptor;
+}
+
+}  // namespace
+
+TEST_CASE("dma: bandwidth from DRAM", "[dma]") {
+  DramSystem s;
   constexpr u32 bytes = 0x80000;
   const auto rate = [&](double count, const sc_core::sc_time& begin) {
     return count / (sc_core::sc_time_stamp() - begin).to_seconds() / 1e9;
   };
-  driver.body = [&] {
+  s.run([&] {
+    Driver& driver = *s.driver;
     sc_core::sc_time begin = sc_core::sc_time_stamp();
-    CHECK(driver.transfer(copy_of(0x40000000, 0, bytes)) == 0);
+    CHECK(driver.transfer(copy_of(in_dram, 0, bytes)) == 0);
     const double one = rate(bytes, begin);
     // As docs/models/dma.md says: one channel alone has enough bursts in flight to keep the DRAM busy.
     CHECK(one == Approx(48.4).epsilon(0.03));
     begin = sc_core::sc_time_stamp();
-    driver.submit(0, copy_of(0x40100000, 0, bytes));
-    driver.submit(1, copy_of(0x40900000, bytes, bytes));
+    driver.submit(0, copy_of(in_dram + 0x100000, 0, bytes));
+    driver.submit(1, copy_of(in_dram + 0x900000, bytes, bytes));
     while (driver.received.size() < 3) sc_core::wait(driver.arrived);
     const double both = rate(2.0 * bytes, begin);
     CHECK(both == Approx(48.0).epsilon(0.03));
     // One in, one out.
     begin = sc_core::sc_time_stamp();
-    driver.submit(0, copy_of(0x40100000, 0, bytes));
-    driver.submit(1, copy_of(bytes, 0x40900000, bytes));
+    driver.submit(0, copy_of(in_dram + 0x100000, 0, bytes));
+    driver.submit(1, copy_of(bytes, in_dram + 0x900000, bytes));
     while (driver.received.size() < 5) sc_core::wait(driver.arrived);
     const double mixed = rate(2.0 * bytes, begin);
     CHECK(mixed == Approx(43.4).epsilon(0.03));
+  });
+  CHECK(s.driver->received.size() == 5);
+}
+
+TEST_CASE("dma: what the time of a transfer is spent on", "[dma]") {
+  const bool fast = GENERATE(false, true);
+  INFO(fast);
+  DramSystem s;
+  s.mode.fast = fast;
+  constexpr u32 bytes = 0x40000;
+  // The share of one part in the time of a transfer that runs alone, after others of its shape have run: `fast` has
+  // learnt their pace by then.
+  const auto shares = [&](const DmaDescriptor& descriptor) {
+    DmaTime time;
+    s.run([&] {
+      for (int i = 0; i < 8; ++i) {
+        const sc_core::sc_time begin = sc_core::sc_time_stamp();
+        CHECK(s.driver->transfer(descriptor) == 0);
+        time = s.dma->time_of_last(0);
+        const sc_core::sc_time took = s.driver->received.back().time - begin;
+        CHECK(time.total() == Approx(took / s.clock.period()).margin(2));
+      }
+    });
+    return time * (1 / time.total());
   };
-  sc_core::sc_start();
-  CHECK(driver.received.size() == 5);
+  SECTION("a stream that fills the bus") { CHECK(shares(copy_of(in_dram, 0, bytes)).bus > 0.85); }
+  SECTION("few bursts in flight") {
+    s.dma_parameters.outstanding = 1;
+    const DmaTime time = shares(copy_of(in_dram, 0, bytes));
+    CHECK(time.latency > 0.8);
+    CHECK(time.bus > 0.02);  // the data of the burst itself
+  }
+  SECTION("a narrow data path") {
+    s.dma_parameters.bytes_per_cycle = 16;
+    CHECK(shares(copy_of(in_dram, 0, bytes)).path > 0.9);
+  }
+  SECTION("a row for each burst") {
+    s.dram_parameters.bank_hash = false;
+    const DmaTime time = shares(rows_of_a_bank(s.dram_parameters, 1000));
+    CHECK(time.rows > 0.85);
+    CHECK(time.bus < 0.15);
+  }
+  SECTION("writes that fill the bus") {
+    const DmaTime time = shares(copy_of(0, in_dram, bytes));
+    CHECK(time.bus > 0.6);
+    CHECK(time.bus + time.rows > 0.9);
+  }
+  SECTION("a short transfer") {
+    s.dma_parameters.setup_cycles = 1000;
+    const DmaTime time = shares(copy_of(in_dram, 0, 64));
+    CHECK(time.setup > 0.8);
+    CHECK(time.setup + time.latency > 0.9);
+  }
 }
 
 // ---------------------------------------------------------------- fast

@@ -203,25 +203,25 @@ TEST_CASE("dram channel: the write queue", "[dram]") {
   b.parameters.writes.queue_low = 1;
   b.build();
   SECTION("writes wait until the high mark, then a batch leaves down to the low mark") {
-    for (u64 i = 0; i < 3; ++i) CHECK(b.channel->write(0, i, i, 64, 100) == 100);
+    for (u64 i = 0; i < 3; ++i) CHECK(b.channel->write(0, i, i, 64, 100).done == 100);
     CHECK(b.channel->waiting_writes() == 3);
     CHECK(b.commands.empty());
-    CHECK(b.channel->write(0, 3, 3, 64, 100) == 100);
+    CHECK(b.channel->write(0, 3, 3, 64, 100).done == 100);
     CHECK(b.channel->waiting_writes() == 1);
     CHECK(b.statistics.write_64b.value() == 3);
     CHECK(b.statistics.write_batches.value() == 1);
   }
   SECTION("a full queue makes the next write wait") {
     Cycle accepted = 0;
-    for (u64 i = 0; i < 64; ++i) accepted = b.channel->write(0, i, i, 64, 100);
+    for (u64 i = 0; i < 64; ++i) accepted = b.channel->write(0, i, i, 64, 100).done;
     // One bank, a row each: the queue empties at the pace of the bank, tRCD + tCWL + burst + tWR + tRP a write.
     CHECK(accepted >= 100 + (64 - 8 - 4) * Cycle{22 + 16 + 4 + 24 + 22});
     CHECK(accepted <= 100 + (64 - 8 + 4) * Cycle{22 + 16 + 4 + 24 + 22});
   }
   SECTION("a read finds a waiting write, a write joins one") {
     b.channel->write(0, 3, 77, 64, 100);
-    CHECK(b.channel->read(0, 3, 77, 64, 110) == 110);
-    CHECK(b.channel->write(0, 3, 77, 64, 120) == 120);
+    CHECK(b.channel->read(0, 3, 77, 64, 110).done == 110);
+    CHECK(b.channel->write(0, 3, 77, 64, 120).done == 120);
     CHECK(b.statistics.forwarded.value() == 1);
     CHECK(b.statistics.merged.value() == 1);
     CHECK(b.channel->waiting_writes() == 1);
@@ -232,6 +232,62 @@ TEST_CASE("dram channel: the write queue", "[dram]") {
     CHECK(b.channel->waiting_writes() == 1);
     b.channel->read(1, 3, 5, 64, 1000);
     CHECK(b.channel->waiting_writes() == 0);
+  }
+}
+
+TEST_CASE("dram channel: what an access waits for", "[dram]") {
+  Bench b;
+  b.build();
+  const auto read = [&](u32 bank, u64 row, u64 block, Cycle arrival) {
+    return b.channel->read(bank, row, block, 64, arrival);
+  };
+  SECTION("a closed bank: its row is opened; then the row is open") {
+    const DramChannel::Access miss = read(0, 7, 0, 100), hit = read(0, 7, 1, 1000);
+    CHECK(miss.waits.rows == 22);
+    CHECK(miss.waits.bus == 4);
+    CHECK(miss.done == 100 + 22 + 22 + 4);
+    CHECK(hit.waits.rows == 0);
+    CHECK(hit.waits.bus == 4);
+  }
+  SECTION("another row is open") {
+    read(0, 7, 0, 100);
+    CHECK(read(0, 8, 1, 1000).waits.rows == 22 + 22);
+  }
+  SECTION("accesses to an open row wait for the bus alone") {
+    read(0, 7, 0, 100);
+    DramChannel::Access last{};
+    for (u64 i = 1; i <= 40; ++i) last = read(0, 7, i, 1000);
+    CHECK(last.waits.bus == last.done - 1000 - 22);
+    CHECK(last.waits.rows == 0);
+  }
+  SECTION("a row for each access of one bank") {
+    DramChannel::Access last{};
+    for (u64 i = 0; i < 40; ++i) last = read(0, i, i, 1000);
+    CHECK(static_cast<double>(last.waits.rows) > 0.85 * static_cast<double>(last.done - 1000));
+  }
+  SECTION("the wait for a place in the queue is divided as that of the access that had it") {
+    Bench small;
+    small.parameters.queue_entries = 4;
+    small.build();
+    small.channel->read(0, 7, 0, 64, 100);
+    DramChannel::Access last{};
+    for (u64 i = 1; i <= 40; ++i) last = small.channel->read(0, 7, i, 64, 1000);
+    CHECK(last.waits.rows == 0);
+    CHECK(last.waits.bus == last.done - 1000 - 22);
+  }
+  SECTION("the parts never pass the whole") {
+    std::mt19937 random(3);
+    Cycle arrival = 0;
+    for (u64 i = 0; i < 5000; ++i) {
+      arrival += random() % 20;
+      const auto bank = static_cast<u32>(random() % 8);
+      const u64 row = random() % 3;
+      const bool write = random() % 4 == 0;
+      const DramChannel::Access access =
+          write ? b.channel->write(bank, row, i, 64, arrival) : b.channel->read(bank, row, i, 64, arrival);
+      CHECK(access.waits.rows + access.waits.bus <= access.done - arrival);
+      if (!write) CHECK(access.waits.bus >= 4);
+    }
   }
 }
 
@@ -264,8 +320,8 @@ TEST_CASE("dram channel: random traffic obeys every rule", "[dram]") {
       const u32 bank = random() % banks;
       const u64 row = random() % (seed % 2 == 0 ? 2 : 64);
       const u64 block = random() % 4096;
-      const Cycle done = random() % 3 == 0 ? b.channel->write(bank, row, block, 64, arrival)
-                                           : b.channel->read(bank, row, block, 64, arrival);
+      const Cycle done = random() % 3 == 0 ? b.channel->write(bank, row, block, 64, arrival).done
+                                           : b.channel->read(bank, row, block, 64, arrival).done;
       CHECK(done >= arrival);
     }
     b.channel->count_refreshes(now + 1000000);
@@ -321,8 +377,8 @@ TEST_CASE("dram channel: random traffic obeys every rule, whatever the timing, t
       const Cycle arrival = now + (random() % 8 == 0 ? random() % 2000 : random() % 32);
       const u32 bank = random() % static_cast<u32>(p.geometry.banks.get());
       const u64 row = random() % rows, block = random() % 4096;
-      const Cycle done = random() % 100 < reads ? b.channel->read(bank, row, block, 64, arrival)
-                                                : b.channel->write(bank, row, block, 64, arrival);
+      const Cycle done = random() % 100 < reads ? b.channel->read(bank, row, block, 64, arrival).done
+                                                : b.channel->write(bank, row, block, 64, arrival).done;
       REQUIRE(done >= arrival);
     }
     b.channel->count_refreshes(now + 1000000);

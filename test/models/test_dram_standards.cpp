@@ -259,8 +259,8 @@ TEST_CASE("dram standards: random traffic obeys every rule", "[dram][standards]"
         const Cycle arrival = now + (random() % 8 == 0 ? random() % 2000 : random() % 32);
         const u32 bank = random() % banks;
         const u64 row = random() % (seed % 2 == 0 ? 2 : 64), block = random() % 4096;
-        const Cycle done = random() % 3 == 0 ? b.channel->write(bank, row, block, 64, arrival)
-                                             : b.channel->read(bank, row, block, 64, arrival);
+        const Cycle done = random() % 3 == 0 ? b.channel->write(bank, row, block, 64, arrival).done
+                                             : b.channel->read(bank, row, block, 64, arrival).done;
         REQUIRE(done >= arrival);
       }
       b.channel->count_refreshes(now + 1000000);

@@ -52,8 +52,9 @@ class Bench {
     std::map<Work, Cycle> sums;
     Cycle all = 0;
     for (const auto& [part, cycles] : path.to(end)) {
-      sums[part.work] += cycles;
-      all += cycles;
+      sums[part.work] += cycles.all;
+      all += cycles.all;
+      transfers += cycles.transfers;
     }
     CHECK(all == end);
     return sums;
@@ -72,7 +73,10 @@ class Bench {
   CommandSignals signals_;
 
  public:
-  CriticalPath path{[this](u32 semaphore) { return tokens_[semaphore]; }, network_};
+  std::map<u32, DmaTime> time_of_last;  // by channel
+  DmaTime transfers;                    // what the transfers on the path were spent on
+  CriticalPath path{[this](u32 semaphore) { return tokens_[semaphore]; },
+                    [this](u32 channel) { return time_of_last[channel]; }, network_};
 };
 
 constexpr u8 no = semaphore_none;
@@ -96,6 +100,25 @@ TEST_CASE("critical path: load, kernel, store", "[critical_path]") {
                                                {Work::dma_read, 90},
                                                {Work::kernel, 195},
                                                {Work::dma_write, 90}});
+}
+
+TEST_CASE("critical path: transfers are divided in the proportion in which they are on it", "[critical_path]") {
+  Bench bench;
+  const Command load = bench.dma(0, dram, 0), store = bench.dma(1, scratchpad, no, {0, no});
+  bench.start(load, 0);
+  bench.time_of_last[0].bus = 60;
+  bench.time_of_last[0].latency = 30;
+  bench.complete(load, 100);
+  bench.start(store, 100);
+  bench.time_of_last[1].rows = 40;
+  bench.time_of_last[1].path = 160;
+  bench.complete(store, 300);
+  // The run ends while half of the store is still to come.
+  CHECK(bench.to(200) == std::map<Work, Cycle>{{Work::dma_read, 100}, {Work::dma_write, 100}});
+  CHECK(bench.transfers.bus == Approx(60));
+  CHECK(bench.transfers.latency == Approx(30));
+  CHECK(bench.transfers.rows == Approx(20));
+  CHECK(bench.transfers.path == Approx(80));
 }
 
 TEST_CASE("critical path: the transfer that ends last holds the kernel up", "[critical_path]") {

@@ -7,6 +7,7 @@
 
 #include "models/abi/records.h"
 #include "models/base/clock.h"
+#include "models/dma/dma_time.h"
 
 namespace bvp {
 
@@ -30,6 +31,7 @@ class LearntCycles {
 struct Pace {
   u64 bursts = 0;
   Cycle cycles = 0;
+  DmaTime spent;              // what the cycles were spent on
   u64 reads = 0, writes = 0;  // requests
   u64 bytes = 0;
   LearntCycles fill;   // from the first burst of a transfer until `outstanding` bursts have been issued

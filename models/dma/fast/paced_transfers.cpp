@@ -49,7 +49,7 @@ void PacedTransfers::before_burst(DmaChannel& channel) {
   channel.payload.set_extension(&sampled_);
 }
 
-void PacedTransfers::after_burst(DmaChannel& channel, Cycle issue) {
+void PacedTransfers::after_burst(DmaChannel& channel, const DmaPoint& issue) {
   Course& measured = course(channel);
   // The first bursts fill the pipeline, so the pace is measured only from the burst after them.
   if (measured.bursts == pace_bursts()) {
@@ -61,7 +61,7 @@ void PacedTransfers::after_burst(DmaChannel& channel, Cycle issue) {
   measured.writes += channel.burst.destination.size();
   measured.bytes += channel.burst.bytes;
   if (channel.burst_count == outstanding_ && measured.bursts == outstanding_) {
-    busy_->paces[channel.number].fill.add(channel.next_issue() - channel.first_issue);
+    busy_->paces[channel.number].fill.add(channel.next_issue().at - channel.first_issue);
   }
 }
 
@@ -96,7 +96,9 @@ void PacedTransfers::before_change() {
     const Course& measured = course(*channel);
     Pace& sample = busy_->paces[channel->number];
     sample.bursts += measured.bursts - pace_bursts();
-    sample.cycles += channel->next_issue() - measured.pace_begin;
+    const DmaPoint& next = channel->next_issue();
+    sample.cycles += next.at - measured.pace_begin.at;
+    sample.spent += next.spent - measured.pace_begin.spent;
     sample.reads += measured.reads;
     sample.writes += measured.writes;
     sample.bytes += measured.bytes;
@@ -108,7 +110,7 @@ void PacedTransfers::before_change() {
 void PacedTransfers::before_end(DmaChannel& channel) {
   const u64 timed = std::min(channel.burst_count, course(channel).bursts);
   if (channel.status != DmaStatus::ok || timed < outstanding_) return;
-  busy_->paces[channel.number].drain.add(channel.finished - std::min(channel.finished, channel.next_issue()));
+  busy_->paces[channel.number].drain.add(channel.finished.at - std::min(channel.finished.at, channel.next_issue().at));
 }
 
 // ---------------------------------------------------------------- moving
@@ -140,7 +142,7 @@ double PacedTransfers::begin_to_move(const DmaChannel& channel) {
   moving.fill = 0;
   u64 bursts = skippable(channel);
   if (channel.burst_count == 0) {
-    moving.moving_from = std::max(now, channel.issue_from);
+    moving.moving_from = std::max(now, channel.issue_from.at);
     moving.fill = pace(channel).fill.mean();
     bursts -= outstanding_;
   }
@@ -187,31 +189,37 @@ bool PacedTransfers::stop() {
   return true;
 }
 
-void PacedTransfers::catch_up(DmaChannel& channel, u64 bursts) {
+void PacedTransfers::catch_up_first(DmaChannel& channel, u64 bursts) {
   const Course& moving = course(channel);
+  const DmaTime& rate = pace(channel).spent;
   const auto outstanding = static_cast<double>(outstanding_);
   const double drain = pace(channel).drain.known() ? pace(channel).drain.mean() : 0;
-  const Cycle now = clock_.now();
-  const Cycle cycles = now - *moving_since_;
+  channel.burst_count = std::min(bursts, outstanding_);
+  const auto next = static_cast<Cycle>(std::ceil(moving.fill * static_cast<double>(channel.burst_count) / outstanding));
+  const Cycle issue_from = std::max(clock_.now(), moving.moving_from + next);
+  channel.issue_from = channel.issue_from.later(issue_from - channel.issue_from.at, rate);
+  for (u64 i = 0; i < outstanding_; ++i) {
+    channel.done[i] = channel.issue_from.later(static_cast<Cycle>(drain * static_cast<double>(i) / outstanding), rate);
+  }
+  channel.finished = channel.done.back();
+}
+
+void PacedTransfers::catch_up(DmaChannel& channel, u64 bursts) {
+  const DmaTime& rate = pace(channel).spent;
+  const double drain = pace(channel).drain.known() ? pace(channel).drain.mean() : 0;
+  const Cycle cycles = clock_.now() - *moving_since_;
   if (channel.burst_count == 0) {
-    channel.burst_count = std::min(bursts, outstanding_);
-    const auto next =
-        static_cast<Cycle>(std::ceil(moving.fill * static_cast<double>(channel.burst_count) / outstanding));
-    channel.issue_from = std::max(now, moving.moving_from + next);
-    for (u64 i = 0; i < outstanding_; ++i) {
-      channel.done[i] = channel.issue_from + static_cast<Cycle>(drain * static_cast<double>(i) / outstanding);
-    }
-    channel.finished = channel.done.back();
+    catch_up_first(channel, bursts);
   } else {
-    channel.issue_from += cycles;
-    channel.finished += cycles;
-    for (Cycle& done : channel.done) done += cycles;
+    channel.issue_from = channel.issue_from.later(cycles, rate);
+    channel.finished = channel.finished.later(cycles, rate);
+    for (DmaPoint& done : channel.done) done = done.later(cycles, rate);
   }
   const u64 remaining = channel.transfer.remaining();
   const bool all = bursts == pace(channel).bursts_of(remaining);
   const u64 bytes = all ? remaining : std::min(bursts * pace(channel).bytes / pace(channel).bursts, remaining - 1);
   if (bytes != 0) move(channel, bursts, bytes, cycles);
-  if (all) channel.finished = channel.next_issue() + static_cast<Cycle>(std::lround(drain));
+  if (all) channel.finished = channel.next_issue().later(static_cast<Cycle>(std::lround(drain)), rate);
   channel.wake_when_due(clock_);
 }
 

@@ -34,7 +34,7 @@ class PacedTransfers final : public DmaCourse {
   void before_end(DmaChannel& channel) override;
   void has_ended() override { find_busy_transfers(); }
   void before_burst(DmaChannel& channel) override;
-  void after_burst(DmaChannel& channel, Cycle issue) override;
+  void after_burst(DmaChannel& channel, const DmaPoint& issue) override;
   [[nodiscard]] bool has_just_started(const DmaChannel& channel) const override {
     return moving_since_ && *moving_since_ == clock_.now() && !channel.drains();
   }
@@ -54,7 +54,7 @@ class PacedTransfers final : public DmaCourse {
   struct Course {
     u64 bursts = 0;
     u64 reads = 0, writes = 0, bytes = 0;  // from pace_begin on
-    Cycle pace_begin = 0;                  // issue of the first burst that the pace is measured with
+    DmaPoint pace_begin;                   // issue of the first burst that the pace is measured with
     bool movable = false;                  // the targets take BulkTraffic for all that the transfer touches
     // While the transfer moves.
     Cycle moving_from = 0;
@@ -83,6 +83,8 @@ class PacedTransfers final : public DmaCourse {
   [[nodiscard]] u64 bursts_moved(const DmaChannel& channel) const;
   /// Brings a channel up to the present, after `bursts` bursts have moved.
   void catch_up(DmaChannel& channel, u64 bursts);
+  /// Moves the points of a channel whose first bursts were skipped, too.
+  void catch_up_first(DmaChannel& channel, u64 bursts);
   /// Moves the data of these bursts and counts what timed bursts would have counted.
   void move(DmaChannel& channel, u64 bursts, u64 bytes, Cycle cycles);
 
