@@ -304,15 +304,20 @@ void Scratchpad::vector_transport(int pe, tlm::tlm_generic_payload& payload, sc_
   access->ticket = 0;
   if (access->count == 0) return;
   if (access->untimed_copies != 0) {
-    if (access->untimed_places != nullptr) move_vectors(*access, payload.is_read(), nullptr);
+    if (access->untimed_places != nullptr) move_vectors(pe, *access, payload.is_read(), nullptr);
     count_untimed(*access, payload.is_read());
     if (access->turns != nullptr) {
       turns_.take(*access, bank_of_tile_, storage_.tile_shift(), clock_.to_cycles(sc_core::sc_time_stamp() + delay));
     }
     return;
   }
-  if (data_) move_vectors(*access, payload.is_read(), payload.get_data_ptr());
+  if (data_) move_vectors(pe, *access, payload.is_read(), payload.get_data_ptr());
   begin(static_cast<u32>(pe), payload.is_read() ? Direction::read : Direction::write, *access, delay);
+}
+
+void Scratchpad::move_vectors(int pe, const VectorAccess& access, bool read, u8* data) {
+  move_vectors(access, read, data);
+  if (!read && vectors_written.connected()) vectors_written(static_cast<u32>(pe), access);
 }
 
 bool Scratchpad::flip(u64 offset, u32 bit) {

@@ -13,6 +13,7 @@
 #include "models/base/clock.h"
 #include "models/base/cycle_agenda.h"
 #include "models/base/ecc_words.h"
+#include "models/base/signal.h"
 #include "models/base/slot_calendar.h"
 #include "models/base/statistics.h"
 #include "models/scratchpad/bank_bookings.h"
@@ -52,6 +53,9 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   /// Tells each vector of a PE that a bank serves.
   [[nodiscard]] BankQueues::Served& served() { return bookings_ ? bookings_->served : queues_.served; }
   [[nodiscard]] const StatGroup& statistics() const { return stats_; }
+  /// Tells each write of vectors whose data have just been moved, and the PE that has made it, row-major; of a loosely
+  /// timed write for several PEs, one of them.
+  Signal<u32, const VectorAccess&> vectors_written;
 
   /// From now on vectors that the guard does not admit are refused; null: none are.
   void set_guard(VectorGuard* guard) { safety_.guard = guard; }
@@ -97,6 +101,8 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
   template <u32 lanes>
   void move_vectors(const VectorAccess& access, bool read, u8* data);
   void move_vectors(const VectorAccess& access, bool read, u8* data);
+  /// Moves the data of an access of this PE, and tells of them if they are written.
+  void move_vectors(int pe, const VectorAccess& access, bool read, u8* data);
   void count_untimed(const VectorAccess& access, bool read);
   /// Lets the code see an access while words are wrong. Returns false if a word cannot be corrected.
   bool check_words(bool write, u64 offset, u64 bytes);

@@ -94,11 +94,13 @@ void SocTarget::remove(StopPoint kind, u64 address, u64 bytes) {
 void SocTarget::refresh() {
   addresses_.clear();
   for (const Breakpoint& breakpoint : breakpoints_) addresses_.insert(breakpoint.address);
-  if (watchpoints_.empty()) {
-    writes_.disconnect();
-  } else {
-    writes_ = soc_.bus.written.connect([this](u64 address, u64 bytes) { note_write(address, bytes); });
-  }
+  writes_.disconnect();
+  vectors_.disconnect();
+  if (watchpoints_.empty()) return;
+  writes_ = soc_.bus.written.connect([this](u64 address, u64 bytes) { note_write(address, bytes); });
+  if (watchpoint_at(memory_map::scratchpad_base, soc_.scratchpad.size(), true) == nullptr) return;
+  vectors_ =
+      soc_.scratchpad.vectors_written.connect([this](u32 pe, const VectorAccess& access) { note_vectors(pe, access); });
 }
 
 void SocTarget::forget_all() {
@@ -149,12 +151,33 @@ void SocTarget::note_write(u64 address, u64 bytes) {
   if (hit_ || writer == &soc_.cpu) return;
   const Watchpoint* const found = watchpoint_at(address, bytes, true);
   if (found == nullptr) return;
-  const u64 first = std::max(address, found->address);
+  stop_for(std::max(address, found->address), writer == nullptr ? "somebody" : writer->basename());
+}
+
+void SocTarget::note_vectors(u32 pe, const VectorAccess& access) {
+  if (hit_) return;
+  const u64 row = u64{access.lanes} * 2;
+  for (std::size_t i = 0; i < access.entries(); ++i) {
+    const u32 entry = access.addresses[i];
+    const bool column = (entry & VectorAccess::column_flag) != 0;
+    const u64 first = memory_map::scratchpad_base + (entry & ~VectorAccess::column_flag);
+    const u64 pieces = column ? access.lanes : 1, bytes = column ? 2 : row;
+    for (u64 piece = 0; piece < pieces; ++piece) {
+      const u64 address = first + piece * row;
+      const Watchpoint* const found = watchpoint_at(address, bytes, true);
+      if (found == nullptr) continue;
+      const u32 columns = soc_.shape().columns;
+      return stop_for(std::max(address, found->address),
+                      access.untimed_copies > 1 ? "a PE" : fmt::format("PE ({}, {})", pe % columns, pe / columns));
+    }
+  }
+}
+
+void SocTarget::stop_for(u64 address, const std::string& writer) {
   // gdb would let the CPU execute an instruction before it reports a watchpoint, and so miss the time of the write.
-  hit_ = StopReason{
-      StopReason::Signal::trap, std::nullopt, first,
-      fmt::format("watchpoint: {} has written {:#x} at {:.9f} s\n", writer == nullptr ? "somebody" : writer->basename(),
-                  first, sc_core::sc_time_stamp().to_seconds())};
+  hit_ = StopReason{StopReason::Signal::trap, std::nullopt, address,
+                    fmt::format("watchpoint: {} has written {:#x} at {:.9f} s\n", writer, address,
+                                sc_core::sc_time_stamp().to_seconds())};
   // A CPU that sleeps does not come to its next instruction by itself.
   if (soc_.cpu.sleeping()) sc_core::sc_pause();
 }

@@ -53,8 +53,12 @@ class SocTarget : public DebugTarget {
     u64 address, bytes;
   };
   [[nodiscard]] const Watchpoint* watchpoint_at(u64 address, u64 bytes, bool write) const;
-  /// Notes what somebody other than the CPU has written.
+  /// Notes what somebody other than the CPU has written over the bus.
   void note_write(u64 address, u64 bytes);
+  /// Notes what a PE has written into the scratchpad.
+  void note_vectors(u32 pe, const VectorAccess& access);
+  /// Stops the CPU because a watched address was written by somebody else.
+  void stop_for(u64 address, const std::string& writer);
   /// Whether the instruction there accesses something that is watched.
   [[nodiscard]] bool accesses_watched(u64 pc);
   void refresh();
@@ -64,7 +68,7 @@ class SocTarget : public DebugTarget {
   std::vector<Breakpoint> breakpoints_;
   std::unordered_set<u64> addresses_;  // of the breakpoints
   std::vector<Watchpoint> watchpoints_;
-  Connection writes_;
+  Connection writes_, vectors_;
   std::optional<StopReason> hit_;
   std::optional<Resumption> step_;
   std::optional<StopReason::Signal> stop_asked_;

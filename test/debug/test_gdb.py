@@ -16,6 +16,7 @@ import unittest
 EXECUTABLE = os.environ["BUTTERFLY_VP"]
 FIRMWARE = pathlib.Path(os.environ["BVP_FIRMWARE_DIR"])
 SCENARIO = pathlib.Path(__file__).resolve().parents[2] / "scenarios" / "encoder_128x64.yaml"
+SCRATCHPAD = 0x40000000
 GDB = shutil.which("gdb-multiarch")
 
 
@@ -207,6 +208,42 @@ class SameFigures(unittest.TestCase):
             self.assertEqual(gdb.ask(f"z2,{destination + 4096:x},8"), "OK")
             self.go_to_the_end(gdb, 0)
         self.check("hello", act)
+
+    def test_watchpoints_on_what_pes_write(self):
+        size = 1 << 20  # the first megabyte of the scratchpad
+
+        def act(gdb):
+            self.assertEqual(gdb.ask(f"Z2,{SCRATCHPAD:x},{size:x}"), "OK")
+            found = None
+            for _ in range(2000):
+                note = gdb.ask("vCont;c")
+                self.assertEqual(note[0], "O", note)
+                text = bytes.fromhex(note[1:]).decode()
+                self.assertEqual(gdb.receive(), "T05thread:1;")
+                match = re.search(r"(\w+|PE \(\d, \d\)|a PE) has written 0x([0-9a-f]+) at", text)
+                self.assertIsNotNone(match, text)
+                if "PE" in match[1]:
+                    found = {"who": match[1], "at": int(match[2], 16)}
+                    break
+            self.assertIsNotNone(found)
+            self.assertNotEqual(gdb.ask(f"m{found['at']:x},40"), "0" * 128)
+            self.assertEqual(gdb.ask(f"z2,{SCRATCHPAD:x},{size:x}"), "OK")
+            # The same place alone: what comes next is another write to it, or the end.
+            self.assertEqual(gdb.ask(f"Z2,{found['at']:x},8"), "OK")
+            answer = gdb.ask("vCont;c")
+            if answer[0] == "O":
+                self.assertIn(f"has written {found['at']:#x} at", bytes.fromhex(answer[1:]).decode())
+                gdb.receive()
+            self.assertEqual(gdb.ask(f"z2,{found['at']:x},8"), "OK")
+            if answer[0] != "W":
+                self.go_to_the_end(gdb, 0)
+            seen.append(found["who"])
+
+        seen = []
+        for fidelity in ("cycle", "fast"):
+            with self.subTest(fidelity):
+                self.check("network", act, fidelity)
+        self.assertRegex(seen[0], r"PE \(\d, \d\)")
 
 
 class Conversation(unittest.TestCase):
