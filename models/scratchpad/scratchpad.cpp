@@ -64,8 +64,7 @@ Scratchpad::Scratchpad(sc_core::sc_module_name name, const ArrayParameters& arra
       linear_beat_{std::max(row_bytes_, static_cast<u32>(parameters.linear_bytes)),
                    static_cast<Cycle>(parameters.request_latency), static_cast<Cycle>(parameters.array_latency),
                    static_cast<Cycle>(parameters.response_latency)},
-      queue_entries_(static_cast<u32>(parameters.queue_entries)),
-      most_under_way_(static_cast<u32>(parameters.outstanding)),
+      vector_port_{static_cast<u32>(parameters.queue_entries), static_cast<u32>(parameters.outstanding)},
       column_access_(parameters.column_access),
       data_(data),
       stats_(basename()),
@@ -134,7 +133,8 @@ tlm::tlm_response_status Scratchpad::check_vectors(const tlm::tlm_generic_payloa
 VectorAccess::Limits Scratchpad::limits(u32 pe, Direction direction) const {
   // An entry of the queue is free when the PE has learned that its vector has been served.
   const Cycle there = queues_.to_bank(pe);
-  return {{{queue_entries_, there + std::max<Cycle>(1, there)}, {most_under_way_, unloaded_latency(pe, direction)}}};
+  return {{{vector_port_.queue_entries, there + std::max<Cycle>(1, there)},
+           {vector_port_.most_under_way, unloaded_latency(pe, direction)}}};
 }
 
 void Scratchpad::book(u32 pe, Direction direction, VectorAccess& access, sc_core::sc_time& delay) {

@@ -122,7 +122,11 @@ class Scratchpad : public sc_core::sc_module, private CycleAgenda::Client {
     Cycle request_latency = 0, array_latency = 0, response_latency = 0;
   };
   const LinearBeat linear_beat_;
-  const u32 queue_entries_, most_under_way_;
+  /// Vectors of a PE that may wait in its queue, and that may be on their way.
+  struct VectorPort {
+    u32 queue_entries = 0, most_under_way = 0;
+  };
+  const VectorPort vector_port_;
   const bool column_access_, data_;
 
   StatGroup stats_;
