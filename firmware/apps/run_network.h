@@ -103,7 +103,7 @@ static bool leave_rows_out(struct progress* progress, struct sequencer* seq, enu
   printf(repair.network == progress->network ? "; the network is run again\n"
                                              : "; the network is run again with the images for fewer rows\n");
   progress->network = repair.network;
-  progress->rows_at_fault = 0;
+  progress->unwritten = 0;
   uart_hold();
   return true;
 }
@@ -122,7 +122,6 @@ static inline __attribute__((always_inline)) enum network_result try_network(str
   progress->retries = options == NULL ? 0 : options->retries;
   for (;;) {
     progress->end_cycles = 0;
-    progress->unwritten = 0;
     const enum network_result result = network_run(network, seq, observer);
     const bool again = has_failed(result) && progress->retries != 0;
     if (!again) return result;
@@ -134,6 +133,7 @@ static inline __attribute__((always_inline)) enum network_result try_network(str
       return result;
     }
     printf("recovered: the network is run again\n");
+    progress->unwritten = 0;
     uart_hold();
   }
 }
@@ -151,8 +151,9 @@ static __attribute__((noinline)) enum network_result run_without_rows(struct pro
 static enum network_result run_network(struct progress* progress, struct sequencer* seq,
                                        const struct network_observer* observer) {
   const enum network_result result = try_network(progress, seq, observer);
-  if (result == network_ok) return result;
-  return run_without_rows(progress, seq, observer, result);
+  if (has_failed(result)) return run_without_rows(progress, seq, observer, result);
+  progress->rows_at_fault = 0;
+  return result;
 }
 
 /* Says why the network was not carried out, and sets the exit code of the application. False: it was. The function is
