@@ -610,7 +610,7 @@ TEST_CASE("sequencer: register writes that are errors", "[sequencer]") {
   // The array has two rows: none would be left, or there are not as many.
   check("ROW_DISABLE", 3, SequencerError::bad_row_disable, true);
   check("ROW_DISABLE", 4, SequencerError::bad_row_disable, true);
-  check("ROW_DISABLE", 0xffffffff, SequencerError::bad_row_disable, false);
+  check("ROW_DISABLE", 0xffffffff, SequencerError::bad_row_disable, true);
 }
 
 TEST_CASE("sequencer: ring parameters that are errors", "[sequencer]") {
