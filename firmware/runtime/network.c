@@ -322,6 +322,10 @@ static void add_to_registers(uint32_t* registers, uint32_t mask, uint32_t bytes)
 /* Added to the numbers of tasks, so that the tags of this network are none of those of the network that it stands in
  * for. */
 static uint32_t first_tag __attribute__((section(".noinit")));
+
+static uint32_t first_tag_of(const struct bvp_network_header* network) {
+  return ((const struct bvp_run_options*)((uintptr_t)network + (uintptr_t)network->options))->first_tag;
+}
 #else
 enum { first_tag = 0 };
 #endif
@@ -740,7 +744,7 @@ bool network_find_command(const struct bvp_network_header* network, uint32_t tag
     return true;
   }
 #if RUNTIME_SPARE
-  tag -= network_options(network)->first_tag << 16;
+  tag -= first_tag_of(network) << 16;
 #endif
   uint32_t index = (near & ~low_bits) | tag >> 16;
   if (index > near + low_bits / 2 && index > low_bits) index -= low_bits + 1;
@@ -767,7 +771,7 @@ enum network_result network_run(const struct bvp_network_header* network, struct
   static struct pending_tasks pending __attribute__((section(".noinit")));
 #if RUNTIME_SPARE
   if (check_header(network) != NULL) return network_bad_descriptor;
-  first_tag = network_options(network)->first_tag;
+  first_tag = first_tag_of(network);
 #elif RUNTIME_CHECKS
   if (check_header(network) != NULL)
     return network->version == network_version_spare ? network_run_spare(network, seq, observer)

@@ -942,6 +942,7 @@ TEST_CASE("kernels compute correctly on any rows that are left", "[kernels]") {
 TEST_CASE("a PE takes no kernel in a row that is left out, and rows only between launches", "[kernels]") {
   SimulationContext context;
   ArrayConfig config;
+  config.scratchpad.column_access = false;
   ArrayBench bench("bench", config);
   sc_core::sc_start(sc_core::SC_ZERO_TIME);
   const CompilerTarget target = config.target();
