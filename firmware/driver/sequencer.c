@@ -186,6 +186,18 @@ bool sequencer_recover(struct sequencer* seq) {
   return ready;
 }
 
+uint32_t sequencer_stop_and_blame(void) {
+  sequencer_abort(SEQUENCER_ALL_UNITS);
+  return read_register(BVP_SEQUENCER_ERROR_ROWS);
+}
+
+bool sequencer_leave_out(uint32_t rows) {
+  write_register(BVP_SEQUENCER_ROW_DISABLE, rows);
+  return read_register(BVP_SEQUENCER_ERROR_CODE) == 0;
+}
+
+uint32_t sequencer_rows_left_out(void) { return read_register(BVP_SEQUENCER_ROW_DISABLE); }
+
 /* Two words of a command, whatever fields they are of. */
 typedef uint64_t __attribute__((may_alias)) word_pair;
 

@@ -96,6 +96,17 @@ void sequencer_abort(uint32_t units);
  * not stopped within 100,000 cycles, or the ring is refused. */
 bool sequencer_recover(struct sequencer* seq);
 
+/* Stops all units, and returns the rows of PEs that the error is about, a bit for each row of the array: those of PEs
+ * that have not ended, refused, or failed. Call it before sequencer_recover, which clears that; 0: no PE is at fault.
+ */
+uint32_t sequencer_stop_and_blame(void);
+
+/* Makes kernels leave out these rows of PEs, and no others; row r of a kernel is the r-th row that is left. Call it
+ * only while no command is queued. False: the sequencer has refused, as no row would be left or the array has no such
+ * one. */
+bool sequencer_leave_out(uint32_t rows);
+uint32_t sequencer_rows_left_out(void);
+
 /* Sets a semaphore. Call it only while no command is queued. */
 void sequencer_set_semaphore(struct sequencer* seq, uint32_t semaphore, uint32_t value);
 

@@ -7,16 +7,24 @@
 
 #include "hal/csr.h"
 
-/* This file is compiled two more times: by network_choosing.c for networks in which gathers choose, and by
- * network_checked.c for networks whose commands have check words. Others do not take an instruction more because of
- * them. */
+/* This file is compiled three more times: by network_choosing.c for networks in which gathers choose, by
+ * network_checked.c for networks whose commands have check words, and by network_spare.c for networks that stand in for
+ * another one. Others do not take an instruction more because of them. */
 #ifndef RUNTIME_CHOOSES
 #define RUNTIME_CHOOSES 0
 #endif
 #ifndef RUNTIME_CHECKS
 #define RUNTIME_CHECKS 0
 #endif
-#if RUNTIME_CHECKS
+#ifndef RUNTIME_SPARE
+#define RUNTIME_SPARE 0
+#endif
+#if RUNTIME_SPARE
+#define network_check network_check_spare
+#define network_run network_run_spare
+#define network_find_command network_find_command_spare
+enum { runtime_version = network_version_spare };
+#elif RUNTIME_CHECKS
 #define network_check network_check_checked
 #define network_run network_run_checked
 #define network_find_command network_find_command_checked
@@ -310,8 +318,20 @@ static void add_to_registers(uint32_t* registers, uint32_t mask, uint32_t bytes)
     if ((mask & 1) != 0) registers[i] += bytes;
 }
 
+#if RUNTIME_SPARE
+/* Added to the numbers of tasks, so that the tags of this network are none of those of the network that it stands in
+ * for. */
+static uint32_t first_tag __attribute__((section(".noinit")));
+
+static uint32_t first_tag_of(const struct bvp_network_header* network) {
+  return ((const struct bvp_run_options*)((uintptr_t)network + (uintptr_t)network->options))->first_tag;
+}
+#else
+enum { first_tag = 0 };
+#endif
+
 /* The tag holds the lower 16 bits of the task's number. */
-static uint32_t tag_of(const struct task_plan* plan, uint32_t step) { return plan->index << 16 | step; }
+static uint32_t tag_of(const struct task_plan* plan, uint32_t step) { return (plan->index + first_tag) << 16 | step; }
 
 /* Pushes the command of a step with the addresses and counts of the tile. */
 static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_index, uint8_t channel,
@@ -698,6 +718,7 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
 #if !RUNTIME_CHOOSES
   if (network->version == network_version_choosing) return network_check_choosing(network, task);
   if (network->version == network_version_checked) return network_check_checked(network, task);
+  if (network->version == network_version_spare) return network_check_spare(network, task);
 #endif
   const char* problem = check_header(network);
   for (uint32_t i = 0; problem == NULL && i < network->task_count; ++i) {
@@ -713,6 +734,7 @@ bool network_find_command(const struct bvp_network_header* network, uint32_t tag
 #if !RUNTIME_CHOOSES
   if (network->version == network_version_choosing) return network_find_command_choosing(network, tag, near, found);
   if (network->version == network_version_checked) return network_find_command_checked(network, tag, near, found);
+  if (network->version == network_version_spare) return network_find_command_spare(network, tag, near, found);
 #endif
   static const char* const phases[phase_count] = {"weights", "input", "launch", "output"};
   const uint32_t low_bits = 0xffff;
@@ -721,6 +743,9 @@ bool network_find_command(const struct bvp_network_header* network, uint32_t tag
     found->phase = "end";
     return true;
   }
+#if RUNTIME_SPARE
+  tag -= first_tag_of(network) << 16;
+#endif
   uint32_t index = (near & ~low_bits) | tag >> 16;
   if (index > near + low_bits / 2 && index > low_bits) index -= low_bits + 1;
   if (index >= network->task_count) return false;
@@ -744,11 +769,16 @@ enum network_result network_run(const struct bvp_network_header* network, struct
                                 const struct network_observer* observer) {
   /* Too large for a stack; only one network runs at a time. Entries are written before they are read. */
   static struct pending_tasks pending __attribute__((section(".noinit")));
-#if RUNTIME_CHECKS
+#if RUNTIME_SPARE
   if (check_header(network) != NULL) return network_bad_descriptor;
+  first_tag = first_tag_of(network);
+#elif RUNTIME_CHECKS
+  if (check_header(network) != NULL)
+    return network->version == network_version_spare ? network_run_spare(network, seq, observer)
+                                                     : network_bad_descriptor;
 #elif RUNTIME_CHOOSES
   if (check_header(network) != NULL)
-    return network->version == network_version_checked ? network_run_checked(network, seq, observer)
+    return network->version >= network_version_checked ? network_run_checked(network, seq, observer)
                                                        : network_bad_descriptor;
 #else
   if (check_header(network) != NULL)

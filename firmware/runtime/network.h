@@ -72,9 +72,13 @@ enum network_semaphore {
 /* The DMA channel of weights and inputs. */
 enum { network_channel_in = 0 };
 
-/* Versions of the header of a network in which gathers choose, and of one whose commands have check words; others have
- * BVP_NETWORK_VERSION. */
-enum { network_version_choosing = BVP_NETWORK_VERSION + 1, network_version_checked = BVP_NETWORK_VERSION + 2 };
+/* Versions of the header of a network in which gathers choose, of one whose commands have check words, and of one that
+ * stands in for another network when rows of PEs are left out; others have BVP_NETWORK_VERSION. */
+enum {
+  network_version_choosing = BVP_NETWORK_VERSION + 1,
+  network_version_checked = BVP_NETWORK_VERSION + 2,
+  network_version_spare = BVP_NETWORK_VERSION + 3
+};
 
 enum network_result {
   network_ok = 0,
@@ -123,6 +127,20 @@ const struct bvp_run_options* network_options(const struct bvp_network_header* n
  * needs, and no other, if the run asks for that. Call it after sequencer_init. */
 void network_prepare(const struct bvp_network_header* network, struct sequencer* seq);
 
+/* Which PEs the failure of a network is about, and what can be done about it. */
+struct network_repair {
+  uint32_t rows;                            /* at fault, a bit for each row of the array */
+  const struct bvp_network_header* network; /* that can be run without them; NULL: none */
+};
+
+/* Finds the rows of PEs at fault when network_run has failed: those of PEs that have refused a launch, have failed, or
+ * have not ended in time. Stops all units, so call it before sequencer_recover. */
+struct network_repair network_find_repair(const struct bvp_network_header* network);
+
+/* Leaves out the rows at fault, and prepares the accelerator for the repair's network. Call it after sequencer_recover.
+ * False: the sequencer has refused. */
+bool network_leave_out(const struct network_repair* repair, struct sequencer* seq);
+
 /* The tag of the oldest command in the ring that has not completed, by what the driver knows when network_run has
  * returned network_timed_out. The ring holds it still if it has more entries than the units' queues together. */
 uint32_t network_awaited_tag(const struct sequencer* seq);
@@ -136,14 +154,19 @@ enum network_result network_run(const struct bvp_network_header* network, struct
 /* The same for networks of the other versions. The functions above call these for them. */
 const char* network_check_choosing(const struct bvp_network_header* network, uint32_t* task);
 const char* network_check_checked(const struct bvp_network_header* network, uint32_t* task);
+const char* network_check_spare(const struct bvp_network_header* network, uint32_t* task);
 bool network_find_command_choosing(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
                                    struct network_command* found);
 bool network_find_command_checked(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
                                   struct network_command* found);
+bool network_find_command_spare(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
+                                struct network_command* found);
 enum network_result network_run_choosing(const struct bvp_network_header* network, struct sequencer* seq,
                                          const struct network_observer* observer);
 enum network_result network_run_checked(const struct bvp_network_header* network, struct sequencer* seq,
                                         const struct network_observer* observer);
+enum network_result network_run_spare(const struct bvp_network_header* network, struct sequencer* seq,
+                                      const struct network_observer* observer);
 
 HAL_END_DECLARATIONS
 

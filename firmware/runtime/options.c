@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a run asks of the firmware beside the network: limits, and protection of memory. */
+/* What a run asks of the firmware beside the network: limits, protection of memory, and that rows of PEs are left
+ * out. */
 #include <stddef.h>
 
 #include "hal/mmio.h"
@@ -34,6 +35,38 @@ void network_prepare(const struct bvp_network_header* network, struct sequencer*
   for (uint32_t i = 0; i < options->window_count && i + 1 < BVP_PROTECTION_CONFIG_COUNT; ++i)
     open_window(i + 1, windows[i].base, windows[i].size, windows[i].config);
   mmio_write32(BVP_PROTECTION_BASE + BVP_PROTECTION_CONTROL, BVP_PROTECTION_CONTROL_ENABLE_MASK);
+}
+
+static uint32_t count_rows(uint32_t rows) {
+  uint32_t count = 0;
+  for (; rows != 0; rows &= rows - 1) ++count;
+  return count;
+}
+
+struct network_repair network_find_repair(const struct bvp_network_header* network) {
+  struct network_repair repair = {0, NULL};
+  const struct bvp_run_options* options = network_options(network);
+  if (options == NULL || options->rows == 0) return repair;
+  repair.rows = sequencer_stop_and_blame();
+  const uint32_t left = options->array_rows - count_rows(repair.rows | sequencer_rows_left_out());
+  if (repair.rows == 0) return repair;
+  if (left >= options->rows) {
+    repair.network = network;
+  } else if (options->spare != 0) {
+    const struct bvp_network_header* spare =
+        (const struct bvp_network_header*)((uintptr_t)network + (uintptr_t)options->spare);
+    if (left >= network_options(spare)->rows) repair.network = spare;
+  }
+  return repair;
+}
+
+bool network_leave_out(const struct network_repair* repair, struct sequencer* seq) {
+  if (!sequencer_leave_out(repair->rows | sequencer_rows_left_out())) return false;
+  /* Another network has windows of its own. */
+  for (uint32_t i = 0; i < BVP_PROTECTION_CONFIG_COUNT; ++i)
+    mmio_write32(BVP_PROTECTION_BASE + BVP_PROTECTION_CONFIG(i), 0);
+  network_prepare(repair->network, seq);
+  return true;
 }
 
 uint32_t network_awaited_tag(const struct sequencer* seq) {

@@ -88,14 +88,17 @@ namespace bvp {
   F(u32, output_channel, 1, "DMA channel of output steps; the others are on channel 0") \
   F(u32, options, 1, "bytes from here to the run's options, 0: there are none")
 
-#define BVP_OPTIONS_FIELDS(F)                                                            \
-  F(u32, launch_limit, 1, "cycles that a launch may take, 0: any number")                \
-  F(u32, dma_limit, 1, "cycles that a DMA transfer may take, 0: any number")             \
-  F(u32, wait_limit_us, 1, "microseconds that the CPU waits for a command, 0: for ever") \
-  F(u32, retries, 1, "how often a network that has failed is run again")                 \
-  F(u32, window_count, 1, "windows, which lie behind this record; 0: no protection")     \
-  F(u32, command_checks, 1, "1: the firmware puts check words into its commands")        \
-  F(u32, reserved, 2, "must be 0")
+#define BVP_OPTIONS_FIELDS(F)                                                                                 \
+  F(u32, launch_limit, 1, "cycles that a launch may take, 0: any number")                                     \
+  F(u32, dma_limit, 1, "cycles that a DMA transfer may take, 0: any number")                                  \
+  F(u32, wait_limit_us, 1, "microseconds that the CPU waits for a command, 0: for ever")                      \
+  F(u32, retries, 1, "how often a network that has failed is run again")                                      \
+  F(u32, window_count, 1, "windows, which lie behind this record; 0: no protection")                          \
+  F(u32, command_checks, 1, "1: the firmware puts check words into its commands")                             \
+  F(u32, rows, 1, "rows of PEs that the kernels need; 0: the firmware leaves out no row")                     \
+  F(u32, array_rows, 1, "rows of the array")                                                                  \
+  F(u32, spare, 1, "bytes from the network's header to that of the network for fewer rows, 0: there is none") \
+  F(u32, first_tag, 1, "what is added to the numbers of the tasks in the tags of their commands")
 
 #define BVP_WINDOW_FIELDS(F)                                           \
   F(u64, base, 1, "first byte address that the accelerator may reach") \
@@ -143,7 +146,7 @@ static_assert(sizeof(Command) == 128);
 static_assert(sizeof(Step) == 192);
 static_assert(sizeof(Task) == 96);
 static_assert(sizeof(NetworkHeader) == 64);
-static_assert(sizeof(RunOptions) == 32);
+static_assert(sizeof(RunOptions) == 40);
 static_assert(sizeof(MemoryWindow) == 24);
 static_assert(offsetof(Command, registers) == 48);
 
@@ -157,7 +160,7 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
 
 // The runtime makes the tag of a command from the task's index modulo 2^16 (upper 16 bits) and the step within the task
 // (lower 16 bits). Tasks follow each other, so a reader who sees the commands in their order can recover the whole task
-// index.
+// index. The tasks of a network for fewer rows are numbered behind those of the network that it stands in for.
 
 // Flags and numbers of the records, X(name, value, description).
 #define BVP_RECORD_CONSTANTS(X)                                                                              \

@@ -10,10 +10,12 @@ namespace bvp {
 /// whole kernel image into the PE's shadow context and replaces what was there. A write at launch_address carries a
 /// LaunchRecord. The first launch after a configure makes the shadow context the active one; by then all launches of
 /// the old context have been reported. A write of any word at stop_address ends the PE's work without a report and
-/// empties both contexts.
+/// empties both contexts. A word at rows_address has a bit for each row of the array that kernels leave out (RowMap);
+/// it is refused while a launch is in the PE, and empties both contexts.
 inline constexpr u64 configure_address = 0;
 inline constexpr u64 launch_address = 0x1000;
 inline constexpr u64 stop_address = 0x2000;
+inline constexpr u64 rows_address = 0x3000;
 
 #define BVP_LAUNCH_RECORD_FIELDS(F)                                                          \
   F(u32, launch_number, 1, "the number to report when done; consecutive launches count up")  \

@@ -60,6 +60,9 @@ void Pe::config_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& d
     case Delivery::Kind::stop:
       stop(when);
       break;
+    case Delivery::Kind::rows:
+      ok = leave_out(delivery.rows_left_out, when);
+      break;
   }
   if (!ok) payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
 }
@@ -94,6 +97,12 @@ void Pe::stop(Cycle now) {
   events_.begin_generation();  // nothing that is on its way arrives
   error_.clear();
   forget_open_firings();
+}
+
+bool Pe::leave_out(u32 rows, Cycle now) {
+  if (!graph_.launches().empty()) return false;
+  stop(now);
+  return contexts_.leave_out(rows);
 }
 
 void Pe::forget_open_firings() {
@@ -443,14 +452,9 @@ void Pe::send_token(u32 edge, Cycle now) {
   }
 }
 
-u32 Pe::own_number() const {
-  const u32 columns = contexts_.limits().columns;
-  return index_ / columns * contexts_.active()->program.pe_columns + index_ % columns;
-}
-
 u32 Pe::array_index(u32 number) const {
   const u32 columns = contexts_.active()->program.pe_columns;
-  return number / columns * contexts_.limits().columns + number % columns;
+  return contexts_.rows().in_array(number / columns) * contexts_.limits().columns + number % columns;
 }
 
 // ---------------------------------------------------------------- vectors that come

@@ -86,6 +86,8 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   /// False: there is no kernel, a count is 0, or an error has stopped the PE.
   bool launch(const LaunchRecord& record, Cycle when);
   void stop(Cycle now);
+  /// False: a launch is in the PE, or the rows cannot be left out.
+  bool leave_out(u32 rows, Cycle now);
   void forget_open_firings();
   void complete_launches(Cycle now);
   void report_completion(u32 launch_number, u32 status);
@@ -141,7 +143,7 @@ class Pe : public sc_core::sc_module, public PeStatus, private VectorAccess::Lis
   Cycle write_packet(const FlowPacket& packet, std::size_t count, const u16* slots, Cycle last);
 
   /// The number of this PE in the kernel's array, and the position in the array of one with such a number.
-  [[nodiscard]] u32 own_number() const;
+  [[nodiscard]] u32 own_number() const { return contexts_.active()->number; }
   [[nodiscard]] u32 array_index(u32 number) const;
 
   const u32 index_;

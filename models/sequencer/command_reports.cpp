@@ -46,7 +46,7 @@ void CommandReports::completed(const Command& command, Cycle now) {
   }
 }
 
-void CommandReports::raise(SequencerError error, u32 tag, u64 info, u64 address) {
+void CommandReports::raise(SequencerError error, u32 tag, u64 info, u64 address, u32 rows) {
   ++statistics_.errors;
   if (halted()) return;
   const std::string place = address != 0 ? fmt::format(", address 0x{:x}", address) : std::string();
@@ -57,6 +57,7 @@ void CommandReports::raise(SequencerError error, u32 tag, u64 info, u64 address)
   registers_.error.info_hi.set(high_word(info));
   registers_.error.address_lo.set(low_word(address));
   registers_.error.address_hi.set(high_word(address));
+  registers_.error.rows.set(rows);
   halts();
   registers_.interrupt_status.set(registers_.error_pending, 1);
   interrupt_pending();

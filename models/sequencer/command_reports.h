@@ -31,7 +31,8 @@ class CommandReports {
   /// @param tag   of the command at fault, or no_tag
   /// @param info  the value that the error's description names
   /// @param address  on the bus, at fault; 0: none
-  void raise(SequencerError error, u32 tag, u64 info, u64 address = 0);
+  /// @param rows  of the array, with the PEs that the error is about, a bit each
+  void raise(SequencerError error, u32 tag, u64 info, u64 address = 0, u32 rows = 0);
 
   /// Whether the sequencer is halted: then no machine begins anything.
   [[nodiscard]] bool halted() const { return registers_.first_error() != SequencerError::none; }

@@ -21,9 +21,9 @@ constexpr u64 config_word_bytes = 8;
 
 }  // namespace
 
-ImageLoader::ImageLoader(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
-                         CommandReports& reports, SequencerStatistics& statistics)
-    : parameters_(parameters), array_(array), ports_(ports), reports_(reports), statistics_(statistics) {}
+ImageLoader::ImageLoader(const SequencerParameters& parameters, const ArrayShape& array, const RowMap& rows,
+                         SequencerPorts& ports, CommandReports& reports, SequencerStatistics& statistics)
+    : parameters_(parameters), array_(array), rows_(rows), ports_(ports), reports_(reports), statistics_(statistics) {}
 
 bool ImageLoader::advance(const Command& command, Cycle now, Cycle array_busy) {
   switch (stage_) {
@@ -90,7 +90,9 @@ bool ImageLoader::fetch(const Command& command, Cycle now) {
 }
 
 void ImageLoader::check(const Command& command, Cycle now) {
-  if (const std::optional<CommandFault> fault = check_image(header(), command.image_bytes, array_)) {
+  ArrayShape usable = array_;
+  usable.rows = rows_.count();
+  if (const std::optional<CommandFault> fault = check_image(header(), command.image_bytes, usable)) {
     return reports_.raise(fault->error, command.tag, fault->info);
   }
   const u32 checksum = image_checksum(preparation_.image.data(), preparation_.image.size());
@@ -115,10 +117,10 @@ void ImageLoader::configure(const Command& command, Cycle now, Cycle array_busy)
   exposed_.end(statistics_.exposed_cycles, phases.exposed_cycles);
   for (u32 y = 0; y < image.pe_rows; ++y) {
     for (u32 x = 0; x < image.pe_columns; ++x) {
-      const u32 pe = y * array_.columns + x;
+      const u32 pe = rows_.in_array(y) * array_.columns + x;
       if (ports_.write_pe(pe, configure_address, preparation_.image.data(), command.image_bytes)) continue;
       configured_.reset();
-      return reports_.raise(SequencerError::configure_refused, command.tag, pe);
+      return reports_.raise(SequencerError::configure_refused, command.tag, pe, 0, u32{1} << rows_.in_array(y));
     }
   }
   configured_ = Image{command.image, command.image_bytes, image.pe_rows, image.pe_columns, ++generation_};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/base/machine_shape.h"
+#include "models/base/row_map.h"
 #include "models/sequencer/command_check.h"
 #include "models/sequencer/command_reports.h"
 #include "models/sequencer/sequencer_parameters.h"
@@ -30,7 +31,8 @@ class ImageLoader {
     u64 generation = 0;  ///< the number of the configuration that brought it
   };
 
-  ImageLoader(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
+  /// @param rows  on which kernels run
+  ImageLoader(const SequencerParameters& parameters, const ArrayShape& array, const RowMap& rows, SequencerPorts& ports,
               CommandReports& reports, SequencerStatistics& statistics);
 
   /// Continues to prepare the image of `command`, which is the same command until release() or cancel(). Must not be
@@ -80,6 +82,7 @@ class ImageLoader {
 
   const SequencerParameters& parameters_;
   const ArrayShape array_;
+  const RowMap& rows_;
   SequencerPorts& ports_;
   CommandReports& reports_;
   SequencerStatistics& statistics_;

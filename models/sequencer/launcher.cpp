@@ -5,11 +5,13 @@
 
 namespace bvp {
 
-Launcher::Launcher(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
-                   Semaphores& semaphores, CommandReports& reports, SequencerStatistics& statistics)
+Launcher::Launcher(const SequencerParameters& parameters, const ArrayShape& array, const RowMap& rows,
+                   SequencerPorts& ports, Semaphores& semaphores, CommandReports& reports,
+                   SequencerStatistics& statistics)
     : parameters_(parameters),
       columns_(array.columns),
       pes_(array.pes()),
+      rows_(rows),
       ports_(ports),
       semaphores_(semaphores),
       reports_(reports),
@@ -25,6 +27,14 @@ std::vector<Command> Launcher::commands() const {
   for (const OpenLaunch& launch : launches_) commands.push_back(launch.command);
   if (starting_) commands.push_back(starting_->command);
   return commands;
+}
+
+u32 Launcher::unfinished_rows() const {
+  u32 rows = 0;
+  for (u32 pe = 0; !launches_.empty() && pe < pes_; ++pe) {
+    if (!launches_.front().reported[pe]) rows |= u32{1} << pe / columns_;
+  }
+  return rows;
 }
 
 bool Launcher::start(CommandQueue& queue, ImageLoader& loader, Cycle now) {
@@ -74,7 +84,7 @@ Launcher::OpenLaunch& Launcher::expect(const Starting& sent) {
   launch.reported.assign(pes_, true);
   launch.remaining = sent.image.rows * sent.image.columns;
   for (u32 y = 0; y < sent.image.rows; ++y) {
-    for (u32 x = 0; x < sent.image.columns; ++x) launch.reported[y * columns_ + x] = false;
+    for (u32 x = 0; x < sent.image.columns; ++x) launch.reported[rows_.in_array(y) * columns_ + x] = false;
   }
   return launch;
 }
@@ -88,10 +98,10 @@ void Launcher::tell_pes(OpenLaunch& launch, const ImageLoader::Image& image) {
   record.tag = launch.command.tag;
   for (u32 y = 0; y < image.rows; ++y) {
     for (u32 x = 0; x < image.columns; ++x) {
-      const u32 pe = y * columns_ + x;
+      const u32 pe = rows_.in_array(y) * columns_ + x;
       LaunchRecord copy = record;
       if (ports_.write_pe(pe, launch_address, &copy, sizeof(copy))) continue;
-      reports_.raise(SequencerError::launch_refused, launch.command.tag, pe);
+      reports_.raise(SequencerError::launch_refused, launch.command.tag, pe, 0, u32{1} << rows_.in_array(y));
       launch.failed = true;
     }
   }
@@ -111,7 +121,8 @@ void Launcher::finish(u32 pe, u32 launch_number, u32 status, Cycle now) {
                                    [&](const OpenLaunch& candidate) { return candidate.number == launch_number; });
   if (launch == launches_.end()) return;
   if (status != 0) {
-    reports_.raise(SequencerError::kernel_failed, launch->command.tag, join_words(pe, status));
+    reports_.raise(SequencerError::kernel_failed, launch->command.tag, join_words(pe, status), 0,
+                   u32{1} << pe / columns_);
     return stop(now);
   }
   if (--launch->remaining == 0) retire(launch, now);
@@ -129,7 +140,7 @@ bool Launcher::expire(Cycle now) {
   if (deadline_ > now) return false;
   const OpenLaunch& first = launches_.front();
   const auto pe = std::find(first.reported.begin(), first.reported.end(), false) - first.reported.begin();
-  reports_.raise(SequencerError::launch_timeout, first.command.tag, static_cast<u64>(pe));
+  reports_.raise(SequencerError::launch_timeout, first.command.tag, static_cast<u64>(pe), 0, unfinished_rows());
   stop(now);
   return true;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/base/machine_shape.h"
+#include "models/base/row_map.h"
 #include "models/isa/launch.h"
 #include "models/sequencer/command_queue.h"
 #include "models/sequencer/command_reports.h"
@@ -23,7 +24,8 @@ namespace bvp {
 /// limit, all launches in the PEs are stopped.
 class Launcher {
  public:
-  Launcher(const SequencerParameters& parameters, const ArrayShape& array, SequencerPorts& ports,
+  /// @param rows  on which kernels run
+  Launcher(const SequencerParameters& parameters, const ArrayShape& array, const RowMap& rows, SequencerPorts& ports,
            Semaphores& semaphores, CommandReports& reports, SequencerStatistics& statistics);
 
   /// Whether a launch has left the queue and has not been sent yet.
@@ -32,6 +34,9 @@ class Launcher {
   [[nodiscard]] bool busy() const { return starting() || !launches_.empty(); }
   /// The commands of launches that start or are in the PEs, from the first to the last.
   [[nodiscard]] std::vector<Command> commands() const;
+  /// Rows of the array with PEs that have not reported the end of the first launch in the PEs, a bit each; 0: there is
+  /// no launch in the PEs.
+  [[nodiscard]] u32 unfinished_rows() const;
   /// Cycles until now in which a launch was in the PEs.
   [[nodiscard]] Cycle busy_cycles(Cycle now) const { return statistics_.array_busy.value() + working_.uncounted(now); }
 
@@ -85,6 +90,7 @@ class Launcher {
 
   const SequencerParameters& parameters_;
   const u32 columns_, pes_;
+  const RowMap& rows_;
   SequencerPorts& ports_;
   Semaphores& semaphores_;
   CommandReports& reports_;

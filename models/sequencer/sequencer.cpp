@@ -51,11 +51,12 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& pa
       semaphores_(registers_.semaphore_tokens.max(), statistics_.semaphore_wait_cycles),
       reports_(this->name(), registers_, semaphores_, statistics_),
       queues_(unit_index_dma + dma_channels, CommandQueue(static_cast<std::size_t>(parameters.queue_depth.get()))),
+      rows_(array.rows),
       ring_(static_cast<std::size_t>(parameters.fetch_entries.get()), statistics_.ring_bytes),
       dispatcher_(parameters, dma_channels, semaphores_, reports_, statistics_),
       channels_(dma_channels, *this, semaphores_, reports_),
-      loader_(parameters, array, *this, reports_, statistics_),
-      launcher_(parameters, array, *this, semaphores_, reports_, statistics_) {
+      loader_(parameters, array, rows_, *this, reports_, statistics_),
+      launcher_(parameters, array, rows_, *this, semaphores_, reports_, statistics_) {
   if (dma_channels > registers_.status_dma.width()) {
     report_error(this->name(), "{} DMA channels, at most {} are possible", dma_channels, registers_.status_dma.width());
   }
@@ -65,8 +66,8 @@ Sequencer::Sequencer(sc_core::sc_module_name name, const SequencerParameters& pa
   dma_completions.register_b_transport(this, &Sequencer::dma_completion);
   pe_completions.register_b_transport(this, &Sequencer::pe_completion);
   connect_registers();
-  halt_connection_ = reports_.halts.connect([this] { halt(); });
-  irq_connection_ = reports_.interrupt_pending.connect([this] { irq_changed_.notify(sc_core::SC_ZERO_TIME); });
+  connections_ = {reports_.halts.connect([this] { halt(); }),
+                  reports_.interrupt_pending.connect([this] { irq_changed_.notify(sc_core::SC_ZERO_TIME); })};
   resting_.begin(0);
   SC_METHOD(evaluate);
   sensitive << wake_;
@@ -101,6 +102,9 @@ void Sequencer::connect_registers() {
   registers_.limits.launch.on_write([this](u32 cycles) { launcher_.set_limit(cycles); });
   registers_.limits.dma.on_write([this](u32 cycles) { channels_.set_limit(cycles); });
   registers_.limits.abort.on_write([this](u32 value) { write_abort(value); });
+  registers_.row_disable.on_read([this] { return rows_.left_out(); }).on_write([this](u32 value) {
+    write_row_disable(value);
+  });
   registers_.semaphore.on_read([this](u32 index) { return semaphores_.tokens(index); });
   registers_.semaphore.on_write([this](u32 index, u32 value) { write_semaphore(index, value); });
 }
@@ -144,10 +148,20 @@ void Sequencer::write_abort(u32 value) {
     if ((channels >> channel & 1) != 0) channels_.abort(channel, SequencerError::aborted, unit_index_dma + channel);
   }
   if (registers_.limits.abort_array.of(value) != 0 && launcher_.busy()) {
-    reports_.raise(SequencerError::aborted, launcher_.commands().front().tag, unit_index_array);
+    reports_.raise(SequencerError::aborted, launcher_.commands().front().tag, unit_index_array, 0,
+                   launcher_.unfinished_rows());
     launcher_.stop(cycle);
   }
   schedule(cycle);
+}
+
+void Sequencer::write_row_disable(u32 value) {
+  if (!idle() || !rows_.leave_out(value)) {
+    return reports_.raise(SequencerError::bad_row_disable, CommandReports::no_tag, value);
+  }
+  for (u32 pe = 0; pe < to_pe.size(); ++pe) write_pe(pe, rows_address, &value, sizeof value);
+  const Cycle cycle = access_cycle();
+  loader_.forget(cycle, launcher_.busy_cycles(cycle));
 }
 
 bool Sequencer::idle() const {

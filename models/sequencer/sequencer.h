@@ -7,6 +7,7 @@
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include "models/base/clock.h"
 #include "models/base/machine_shape.h"
+#include "models/base/row_map.h"
 #include "models/sequencer/command_observer.h"
 #include "models/sequencer/command_queue.h"
 #include "models/sequencer/command_reports.h"
@@ -68,6 +70,8 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   [[nodiscard]] SequencerError error() const { return registers_.first_error(); }
   /// All that were found so far, also before resets.
   [[nodiscard]] u64 errors() const { return statistics_.errors.value(); }
+  /// On which kernels run.
+  [[nodiscard]] const RowMap& rows() const { return rows_; }
 
  private:
   /// A completion message, which takes effect at a cycle of its own.
@@ -101,6 +105,7 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   void write_tail(u32 value);
   void write_semaphore(u32 index, u32 value);
   void write_abort(u32 value);
+  void write_row_disable(u32 value);
   void reset();
 
   // time
@@ -124,6 +129,7 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   Semaphores semaphores_;
   CommandReports reports_;
   UnitQueues queues_;
+  RowMap rows_;
   CommandRing ring_;
   Dispatcher dispatcher_;
   DmaChannels channels_;
@@ -132,8 +138,8 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   std::multimap<Cycle, Arrival> arrivals_;
   LastingState resting_;  // lasts while idle()
   sc_core::sc_event wake_, irq_changed_;
-  Connection halt_connection_, irq_connection_;
-  tlm::tlm_generic_payload payload_;  // for the transactions that the sequencer initiates
+  std::array<Connection, 2> connections_;  // to what the machines report
+  tlm::tlm_generic_payload payload_;       // for the transactions that the sequencer initiates
 };
 
 }  // namespace bvp

@@ -33,7 +33,8 @@ namespace bvp {
   X(launch_timeout, 22, "a launch took longer than LAUNCH_LIMIT and was stopped; info: the first PE not done")       \
   X(aborted, 23, "ABORT has stopped a command; info: its unit as in UNIT_COMPLETED")                                 \
   X(image_corrupt, 24, "the check sum of a kernel image is wrong; info: that of what has arrived")                   \
-  X(command_corrupt, 25, "the check word of a command is wrong; info: the XOR of the command's words")
+  X(command_corrupt, 25, "the check word of a command is wrong; info: the XOR of the command's words")               \
+  X(bad_row_disable, 26, "ROW_DISABLE was written at work, or leaves no row, or has one too many; info: the value")
 
 #define BVP_DECLARE_SEQUENCER_ERROR(name, value, description) name = value,
 enum class SequencerError : u32 { BVP_SEQUENCER_ERRORS(BVP_DECLARE_SEQUENCER_ERROR) };

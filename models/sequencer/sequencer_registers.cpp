@@ -40,8 +40,12 @@ SequencerRegisters::Error::Error(RegisterBank* bank)
           bank, "ERROR_ADDRESS_LO", 0x40, RegisterAccess::read_only, 0,
           "Bits 31..0 of the bus address at fault: of the request that a DMA transfer or a fetch has failed with, "
           "or of the next byte that a transfer would have written when it was stopped; 0: no address."),
-      address_hi(bank, "ERROR_ADDRESS_HI", 0x44, RegisterAccess::read_only, 0, "Bits 63..32 of the address at fault.") {
-}
+      address_hi(bank, "ERROR_ADDRESS_HI", 0x44, RegisterAccess::read_only, 0, "Bits 63..32 of the address at fault."),
+      rows(
+          bank, "ERROR_ROWS", 0x54, RegisterAccess::read_only, 0,
+          "The rows of PEs that the error is about, a bit for each row of the array: of PEs that have not reported the "
+          "end of a launch that was stopped, of one that has refused an image or a launch, or that has failed; 0: the "
+          "error is about no PE.") {}
 
 SequencerRegisters::Limits::Limits(RegisterBank* bank)
     : launch(bank, "LAUNCH_LIMIT", 0x48, RegisterAccess::read_write, 0,
@@ -83,6 +87,10 @@ SequencerRegisters::SequencerRegisters(std::string name)
       completed(&bank),
       error(&bank),
       limits(&bank),
+      row_disable(
+          &bank, "ROW_DISABLE", 0x58, RegisterAccess::read_write, 0,
+          "Rows of PEs that kernels leave out, a bit for each row of the array: row r of a kernel is the r-th of "
+          "the others. Written only while STATUS.IDLE; the PEs forget their kernels. A reset keeps it."),
       semaphore(&bank, "SEMAPHORE", 0x80, RegisterAccess::read_write, 0, "Tokens of each semaphore.", semaphore_count),
       semaphore_tokens(&semaphore, "TOKENS", 0, 16, "0 to 65535"),
       unit_completed(&bank, "UNIT_COMPLETED", 0x100, RegisterAccess::read_only, 0,
@@ -103,7 +111,7 @@ u32 SequencerRegisters::status_word(bool idle, bool array, u32 dma) const {
 
 void SequencerRegisters::clear_results() {
   for (Register* cleared :
-       {&error.code, &error.tag, &error.info_lo, &error.info_hi, &error.address_lo, &error.address_hi,
+       {&error.code, &error.tag, &error.info_lo, &error.info_hi, &error.address_lo, &error.address_hi, &error.rows,
         &interrupt_status, &completed.tag, &completed.count, &completed.commands, &unit_completed}) {
     cleared->reset();
   }

@@ -46,7 +46,7 @@ struct SequencerRegisters {
 
   struct Error {
     explicit Error(RegisterBank* bank);
-    Register code, tag, info_lo, info_hi, address_lo, address_hi;
+    Register code, tag, info_lo, info_hi, address_lo, address_hi, rows;
   } error;
 
   /// Longest durations, and how units are stopped.
@@ -56,6 +56,7 @@ struct SequencerRegisters {
     RegisterField abort_array, abort_dma;
   } limits;
 
+  Register row_disable;
   Register semaphore;
   RegisterField semaphore_tokens;
   Register unit_completed;

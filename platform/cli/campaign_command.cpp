@@ -136,7 +136,7 @@ void add_campaign_command(CommandLine& line) {
       ->type_name("cycle|fast|both")
       ->check(CLI::IsMember({"cycle", "fast", "both"}));
   app.add_option("--guard", given->guard,
-                 "Each fault without protection, codes, limits and retries, with them, or both (default)")
+                 "Each fault without protection, codes, limits, retries and spare images, with them, or both (default)")
       ->type_name("off|on|both")
       ->check(CLI::IsMember({"off", "on", "both"}));
   app.add_option("--out", given->directory, "Directory of the campaign (default: campaigns/NAME)")

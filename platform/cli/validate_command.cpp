@@ -48,7 +48,8 @@ std::vector<std::string> check_inputs(const Scenario& scenario) {
       run.firmware.get().empty() ? find_resource(own) : run.firmware.get();
   if (firmware) static_cast<void>(read_firmware(scenario, *firmware));
   check_machine(scenario);
-  static_cast<void>(plan_scenario(scenario));
+  const CompiledNetwork plan = plan_scenario(scenario);
+  if (run.spare_images) static_cast<void>(plan_spare(scenario, plan));
   return notes;
 }
 

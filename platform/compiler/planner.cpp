@@ -13,6 +13,7 @@
 #include "platform/compiler/passes/lay_out.h"
 #include "platform/compiler/passes/normal_forms.h"
 #include "platform/compiler/passes/tile.h"
+#include "platform/program/kernel_images.h"
 
 namespace bvp {
 
@@ -23,8 +24,9 @@ constexpr unsigned most_tries = 4;
 
 class Planner {
  public:
-  Planner(const CompilerTarget& target, const Network& network, const TensorMap& parameters)
-      : kernels_(target), network_(network), parameters_(parameters) {}
+  Planner(const CompilerTarget& target, const Network& network, const TensorMap& parameters,
+          const CompiledNetwork* beside)
+      : kernels_(target), network_(network), parameters_(parameters), beside_(beside) {}
 
   /// How a scratchpad half is divided into tiles and weights of the next task.
   struct Division {
@@ -49,7 +51,7 @@ class Planner {
   [[nodiscard]] CompiledNetwork compile(const Division& division) const {
     const u64 area = division.weight_area;
     const TaskPlanner planner(kernels_, {area, area, division.packed});
-    DramPlan dram(target());
+    DramPlan dram(target(), beside_);
     const NetworkTables tables = allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
     CompiledNetwork network = lay_out(planner, area, dram, plan, tables);
@@ -98,7 +100,7 @@ class Planner {
   };
   [[nodiscard]] Outline outline(const TaskLimits& limits) const {
     const TaskPlanner planner(kernels_, limits);
-    DramPlan dram(target());
+    DramPlan dram(target(), beside_);
     allocate_tables(dram);
     const EncoderPlan plan = plan_network(planner, dram);
     Outline result{planner.cost(plan.tasks), 0, plan.fft};
@@ -111,19 +113,25 @@ class Planner {
   static NetworkTables allocate_tables(DramPlan& dram) {
     NetworkTables tables;
     tables.header = dram.allocate(sizeof(NetworkHeader));
-    tables.ring = dram.allocate(u64{NetworkTables::ring_entries} * sizeof(Command));
+    tables.ring = dram.beside() != nullptr ? header_of(*dram.beside()).ring
+                                           : dram.allocate(u64{NetworkTables::ring_entries} * sizeof(Command));
     return tables;
   }
 
   [[nodiscard]] EncoderPlan plan_network(const TaskPlanner& planner, DramPlan& dram) const {
     EncoderPlan plan = plan_encoder(planner, dram, network_, parameters_, normal_forms_);
     // These matrices are used outside of the tasks too.
-    if (plan.patches.rows != 0) dram.keep(plan.patches);
-    if (plan.mask.rows != 0) dram.keep(plan.mask);
-    dram.keep(plan.input);
-    for (const MatrixPlace& output : plan.layer_outputs) dram.keep(output);
-    dram.keep(plan.output);
-    if (plan.logits.rows != 0) dram.keep(plan.logits);
+    const auto keep = [&](const MatrixPlace& place, MatrixPlace CompiledNetwork::*of) {
+      if (place.rows != 0) dram.keep(place, beside_ != nullptr ? &(beside_->*of) : nullptr);
+    };
+    keep(plan.patches, &CompiledNetwork::patches);
+    keep(plan.mask, &CompiledNetwork::mask);
+    keep(plan.input, &CompiledNetwork::input);
+    for (std::size_t i = 0; i < plan.layer_outputs.size(); ++i) {
+      dram.keep(plan.layer_outputs[i], beside_ != nullptr ? &beside_->layer_outputs.at(i) : nullptr);
+    }
+    keep(plan.output, &CompiledNetwork::output);
+    keep(plan.logits, &CompiledNetwork::logits);
     return plan;
   }
 
@@ -133,6 +141,7 @@ class Planner {
   const KernelLibrary kernels_;
   const Network& network_;
   const TensorMap& parameters_;
+  const CompiledNetwork* const beside_;
   const NormalForms normal_forms_;
   std::string too_small_;  // what did not fit
 };
@@ -143,20 +152,22 @@ struct Candidate {
   Planner planner;
   Planner::Division division;
 
-  Candidate(const CompilerTarget& of_target, const Network& network, const TensorMap& parameters)
-      : target(of_target), planner(target, network, parameters), division(planner.best_division()) {}
+  Candidate(const CompilerTarget& of_target, const Network& network, const TensorMap& parameters,
+            const CompiledNetwork* beside)
+      : target(of_target), planner(target, network, parameters, beside), division(planner.best_division()) {}
   Candidate(const Candidate&) = delete;
   Candidate& operator=(const Candidate&) = delete;
 };
 
 /// Compiles with the form of butterflies that the target says, in the form of transforms and with the place of tokens
 /// that cost least.
-CompiledNetwork compile_in(const CompilerTarget& target, const Network& network, const TensorMap& parameters) {
-  auto best = std::make_unique<Candidate>(target, network, parameters);
+CompiledNetwork compile_in(const CompilerTarget& target, const Network& network, const TensorMap& parameters,
+                           const CompiledNetwork* beside) {
+  auto best = std::make_unique<Candidate>(target, network, parameters, beside);
   if (best->division.fft != FftForm::real) return best->planner.compile(best->division);
   const auto try_other = [&](const CompilerTarget& other) {
     try {
-      auto candidate = std::make_unique<Candidate>(other, network, parameters);
+      auto candidate = std::make_unique<Candidate>(other, network, parameters, beside);
       if (candidate->division.cost < best->division.cost) best = std::move(candidate);
     } catch (const CompileError&) {
       // The network does not fit in this way.
@@ -178,14 +189,15 @@ CompiledNetwork compile_in(const CompilerTarget& target, const Network& network,
 
 }  // namespace
 
-CompiledNetwork compile_network(const CompilerTarget& target, const Network& network, const TensorMap& parameters) {
+CompiledNetwork compile_network(const CompilerTarget& target, const Network& network, const TensorMap& parameters,
+                                const CompiledNetwork* beside) {
   CompilerTarget form = target;
   std::string not_normalised_because;
   if (target.normalised && !target.swapping_fma) {
     not_normalised_because = "the PEs have no fmar (soc.pe.swapping_fma)";
   } else if (target.normalised) {
     try {
-      CompiledNetwork network_in_normal_form = compile_in(form, network, parameters);
+      CompiledNetwork network_in_normal_form = compile_in(form, network, parameters, beside);
       network_in_normal_form.reductions.normalised = true;
       return network_in_normal_form;
     } catch (const CompileError& error) {
@@ -194,7 +206,7 @@ CompiledNetwork compile_network(const CompilerTarget& target, const Network& net
     }
   }
   form.normalised = false;
-  CompiledNetwork network_in_pairs = compile_in(form, network, parameters);
+  CompiledNetwork network_in_pairs = compile_in(form, network, parameters, beside);
   network_in_pairs.reductions.not_normalised_because = not_normalised_because;
   return network_in_pairs;
 }

@@ -11,7 +11,9 @@ namespace bvp {
 
 /// @param parameters  by the names of the reference script, complete and of the right shapes
 /// @throws CompileError  the network does not fit the machine, or needs something that is not implemented
+/// @param beside  the same network for another target, behind which the memory contents go in the DRAM; inputs, outputs
+///                and the command ring are in one place for both. Null: there is none
 [[nodiscard]] CompiledNetwork compile_network(const CompilerTarget& target, const Network& network,
-                                              const TensorMap& parameters);
+                                              const TensorMap& parameters, const CompiledNetwork* beside = nullptr);
 
 }  // namespace bvp

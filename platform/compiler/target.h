@@ -2,12 +2,15 @@
 // The properties of the machine that the compiler uses.
 #pragma once
 
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "models/base/machine_shape.h"
 #include "models/base/types.h"
 #include "models/isa/timing.h"
+#include "platform/program/compiled_network.h"
 
 namespace bvp {
 
@@ -44,6 +47,13 @@ struct FirmwareTiming {
          end_cycles = firmware_instructions::end;
 };
 
+/// Orders of operation that are given, so that the results have the same bits as those of another target.
+struct FixedOrders {
+  u64 key_block = 0;              // keys that attention takes at a time
+  std::vector<u64> query_blocks;  // of each layer the queries that sparse attention takes at a time
+  ExactPoints exact;
+};
+
 struct CompilerTarget : MachineShape {
   u32 contexts = 8;  // instances in flight per PE, at most
   CalTiming cal;
@@ -59,6 +69,7 @@ struct CompilerTarget : MachineShape {
   bool twiddle_ratios = true;  // the FFT's factors are taken apart (fft_factor); only if there is a swapping_fma
   bool column_access = true;   // of the scratchpad; otherwise what reads columns needs tiles that have been transposed
   FftChoice fft = FftChoice::cheaper;
+  std::optional<FixedOrders> fixed;        // not set: the cost model chooses the orders of operation
   u64 scratchpad_base = 0, dram_base = 0;  // bus addresses
   u64 token_bytes = 0;                     // at the end of the scratchpad, where tokens stay between layers
   TransferTiming transfers;

@@ -18,23 +18,25 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<const char*, fault_effects> effect_names{"not met",  "masked", "corrected", "recovered",
-                                                              "detected", "silent", "hang",      "broken"};
+constexpr std::array<const char*, fault_effects> effect_names{
+    "not met", "masked", "corrected", "recovered", "degraded", "detected", "silent", "hang", "broken"};
 
 /// The keys of a guarded run. Its limits are so wide that a run without a fault does not come near to them.
 const std::vector<std::string>& guard_keys() {
   static const std::vector<std::string> keys{"soc.dram.ecc",     "soc.scratchpad.ecc", "run.protection",
                                              "run.launch_limit", "run.dma_limit",      "run.wait_limit_us",
-                                             "run.retries"};
+                                             "run.retries",      "run.spare_images"};
   return keys;
 }
 
 u64 wait_limit_us(const CampaignBase& base) { return static_cast<u64>(std::ceil(2e6 * base.time_s)) + 1; }
 
-std::vector<std::string> guard_values(bool guarded, const CampaignBase& base) {
-  if (!guarded) return {"none", "none", "false", "0", "0", "0", "0"};
+/// @param spare  the network can be compiled for fewer rows of PEs
+std::vector<std::string> guard_values(bool guarded, bool spare, const CampaignBase& base) {
+  if (!guarded) return {"none", "none", "false", "0", "0", "0", "0", "false"};
   const std::string cycles = std::to_string(base.cycles);
-  return {"secded", "secded", "true", cycles, cycles, std::to_string(wait_limit_us(base)), "2"};
+  return {
+      "secded", "secded", "true", cycles, cycles, std::to_string(wait_limit_us(base)), "2", spare ? "true" : "false"};
 }
 
 std::vector<FaultKind> all_kinds() {
@@ -61,6 +63,7 @@ struct FaultSpace {
   u64 dram_bytes = 0, scratchpad_bytes = 0;
   std::vector<MemoryUse::Areas> dram, scratchpad;  ///< what is read, by what it is
   u64 pes = 0, channels = 0;
+  bool spare = false;  ///< the network can be compiled for fewer rows of PEs
 };
 
 /// An offset in a memory. A half of them is spread evenly over what the network uses; the other half lies where
@@ -151,6 +154,15 @@ CampaignBase run_base(const CampaignRequest& request, const ScenarioOptions& opt
   return {figures.at("time_s").get<double>(), figures.at("cycles").get<u64>()};
 }
 
+bool has_spare(const Scenario& scenario, const CompiledNetwork& compiled) {
+  try {
+    static_cast<void>(plan_spare(scenario, compiled));
+    return true;
+  } catch (const InputError&) {
+    return false;
+  }
+}
+
 FaultSpace space_of(const CampaignRequest& request, const ScenarioOptions& options, const CampaignBase& base) {
   ScenarioOptions with_sets = options;
   with_sets.overrides = request.sets;
@@ -168,6 +180,7 @@ FaultSpace space_of(const CampaignRequest& request, const ScenarioOptions& optio
     kinds->erase(std::remove_if(kinds->begin(), kinds->end(), [](const auto& areas) { return areas.empty(); }),
                  kinds->end());
   }
+  space.spare = has_spare(*scenario, compiled);
   space.pes = scenario->soc.shape().pes();
   space.channels = scenario->soc.shape().dma_channels;
   return space;
@@ -220,7 +233,7 @@ SweepDefinition make_campaign(const CampaignRequest& request, const ScenarioOpti
   Axis fidelities{{"run.fidelity"}, {}, std::nullopt, "--fidelity"};
   for (const std::string& fidelity : request.fidelities) fidelities.positions.push_back({fidelity});
   Axis guards{guard_keys(), {}, std::nullopt, "--guard"};
-  for (const bool guarded : request.guards) guards.positions.push_back(guard_values(guarded, base));
+  for (const bool guarded : request.guards) guards.positions.push_back(guard_values(guarded, space.spare, base));
   definition.axes = {std::move(faults), std::move(fidelities), std::move(guards)};
   definition.sampling.seed = request.seed;
   return definition;
@@ -239,6 +252,7 @@ FaultEffect effect_of(const PointRow& row, const CampaignBase& base) {
   const Json& verification = figures.at("verification");
   const bool right = verification.at("checked").get<bool>() && verification.at("bit_exact").get<bool>();
   if (!right) return FaultEffect::silent;
+  if (counts.at("degraded").get<bool>()) return FaultEffect::degraded;
   const bool guarded = value_of(row, "run.protection", "false") == "true";
   if (count("sequencer_errors") > 0 || (guarded && has_waited(row, figures, base))) return FaultEffect::recovered;
   return count("dram_ecc_corrected") + count("scratchpad_ecc_corrected") > 0 ? FaultEffect::corrected

@@ -21,12 +21,13 @@ enum class FaultEffect {
   masked,     ///< the results are right, and nobody has noticed
   corrected,  ///< by a code, and the results are right
   recovered,  ///< an error or a time-out, after which the firmware has come to the right results
+  degraded,   ///< likewise, on fewer rows of PEs
   detected,   ///< the firmware has ended with an error
   silent,     ///< the results are wrong, and nobody has noticed
   hang,       ///< the firmware has not ended: nothing could happen any more, or the time limit was reached
   broken,     ///< the simulator has failed: the point could not be run
 };
-inline constexpr std::size_t fault_effects = 8;
+inline constexpr std::size_t fault_effects = 9;
 [[nodiscard]] const char* name_of(FaultEffect effect);
 
 struct CampaignRequest {
@@ -36,7 +37,7 @@ struct CampaignRequest {
   u64 faults = 100, seed = 1;
   std::vector<std::string> kinds;       ///< empty: all
   std::vector<std::string> fidelities;  ///< "cycle", "fast"
-  std::vector<bool> guards;             ///< without and with protection, codes, limits and retries
+  std::vector<bool> guards;             ///< without and with protection, codes, limits, retries and spare images
 };
 
 /// The run without a fault, which tells how long runs take and what right results are.

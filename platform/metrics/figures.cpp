@@ -153,7 +153,9 @@ Json reliability_json(const RunReliability& counts) {
           {"scratchpad_ecc_corrected", counts.scratchpad_corrected},
           {"scratchpad_ecc_detected", counts.scratchpad_detected},
           {"sequencer_errors", counts.sequencer_errors},
-          {"protection_violations", counts.protection_violations}};
+          {"protection_violations", counts.protection_violations},
+          {"rows_left_out", counts.rows_left_out},
+          {"degraded", counts.degraded}};
 }
 
 Json array_json(const ArrayMap& map) {
@@ -327,7 +329,9 @@ const std::vector<Figure>& figures() {
        "`fault_hits`: accesses, messages, interrupts and flips of bits that the scenario's faults have hit; words that "
        "the codes of DRAM and scratchpad have corrected, and accesses to words that they could not correct; errors "
        "that "
-       "the sequencer has found; accesses that the protection unit has refused ([faults](../faults.md))",
+       "the sequencer has found; accesses that the protection unit has refused; `rows_left_out`, the rows of PEs that "
+       "the firmware has left out, and `degraded`, whether the kernels for fewer rows have run then "
+       "([faults](../faults.md))",
        [](const RunResult& result) { return reliability_json(result.reliability); }},
       {"layers", "", "such figures for each encoder layer",
        [](const RunResult& result) { return rows(result.layers, layer_json); }},

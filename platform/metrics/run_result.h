@@ -160,6 +160,8 @@ struct RunReliability {
   u64 dram_corrected = 0, dram_detected = 0, scratchpad_corrected = 0, scratchpad_detected = 0;  ///< by the codes
   u64 sequencer_errors = 0;
   u64 protection_violations = 0;
+  std::vector<u32> rows_left_out;  ///< of PEs, at the end of the run
+  bool degraded = false;           ///< too few rows are left for the kernels that the network was compiled to
 };
 
 /// The energy of the whole SoC with its DRAM. Each of the maps divides the same total in another way.

@@ -45,6 +45,7 @@ Json example_summary() {
   result.not_finite.looked = true;
   result.not_finite.kernels.emplace_back();
   result.setup.zero_padding = " ";
+  result.reliability.rows_left_out = {1};
   result.layers.emplace_back();
   result.tasks.emplace_back();
   KernelRow kernel;

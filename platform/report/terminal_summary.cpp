@@ -326,6 +326,13 @@ std::string not_finite_text(const NotFiniteResults& found) {
                      fmt::join(names, ", "), found.kernels.size() > shown ? ", ..." : "");
 }
 
+std::string rows_text(const RunReliability& reliability) {
+  const std::vector<u32>& rows = reliability.rows_left_out;
+  return fmt::format("row{} {} of PEs {} left out{}", rows.size() == 1 ? "" : "s", fmt::join(rows, ", "),
+                     rows.size() == 1 ? "is" : "are",
+                     reliability.degraded ? ": degraded, with the kernels for fewer rows" : "");
+}
+
 std::string utilisation_text(const Utilisation& utilisation) {
   return fmt::format("load {}  cal {}  flow {}  store {}", percent(utilisation.load), percent(utilisation.cal),
                      percent(utilisation.flow), percent(utilisation.store));
@@ -359,6 +366,7 @@ std::string summary_table(const RunResult& result, const TerminalSummaryOptions&
   const auto add = [&](const char* label, const std::string& value) { add_line(out, options.width, label, value); };
   add("scenario", result.setup.scenario);
   add("result", result.passed() ? "passed" : "FAILED: " + result.failure);
+  if (!result.reliability.rows_left_out.empty()) add("PEs at fault", rows_text(result.reliability));
   add_verification(add, result);
   if (result.dataset) add_dataset(add, result);
   if (!result.not_finite.kernels.empty()) add("not finite", not_finite_text(result.not_finite));

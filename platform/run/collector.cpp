@@ -125,6 +125,12 @@ class Collector {
     counts.scratchpad_detected = soc.scratchpad.ecc_detected();
     counts.sequencer_errors = soc.sequencer.errors();
     counts.protection_violations = soc.protection.violations();
+    const RowMap& rows = soc.sequencer.rows();
+    for (u32 row = 0; row < shape_.rows; ++row) {
+      if ((rows.left_out() >> row & 1) != 0) counts.rows_left_out.push_back(row);
+    }
+    counts.degraded =
+        CompilerTarget::floor_power_of_two(rows.count()) < CompilerTarget::floor_power_of_two(shape_.rows);
   }
 
   void collect_array() {

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "models/memory/policies/address_map.h"
@@ -157,19 +158,60 @@ std::string with_least_value(std::string message, CompilerTarget target, const S
   return message;
 }
 
+/// @throws CompileError  an image is larger than the sequencer takes
+void check_images(const Scenario& scenario, const CompiledNetwork& network) {
+  const auto most = static_cast<u64>(scenario.soc.sequencer.max_image_bytes);
+  if (network.largest_image_bytes <= most) return;
+  throw CompileError(
+      fmt::format("a kernel image has {} bytes, the sequencer takes {} (raise soc.sequencer.max_image_bytes to {})",
+                  network.largest_image_bytes, most, network.largest_image_bytes));
+}
+
 CompiledNetwork compile(const Scenario& scenario, const CompilerTarget& target, const TensorMap& weights) {
   try {
     CompiledNetwork network = compile_network(target, scenario.network, weights);
-    const auto most = static_cast<u64>(scenario.soc.sequencer.max_image_bytes);
-    if (network.largest_image_bytes > most) {
-      throw CompileError(
-          fmt::format("a kernel image has {} bytes, the sequencer takes {} (raise soc.sequencer.max_image_bytes to {})",
-                      network.largest_image_bytes, most, network.largest_image_bytes));
-    }
+    check_images(scenario, network);
     return network;
   } catch (const CompileError& error) {
     const std::string message = with_least_value(error.what(), target, scenario);
     throw InputError(fmt::format("{}: {}", place_of(message, scenario), message));
+  }
+}
+
+/// Whether both compute each value by the same operations in the same order.
+bool same_orders(const CompiledNetwork& a, const CompiledNetwork& b) {
+  const auto orders = [](const CompiledNetwork& network) {
+    return std::tie(network.key_block, network.query_blocks, network.sum_ways, network.fft, network.exact.tokens,
+                    network.exact.hidden, network.reductions.normalised, network.reductions.twiddle_ratios);
+  };
+  return orders(a) == orders(b);
+}
+
+CompiledNetwork compile_for_fewer_rows(const Scenario& scenario, bool data, const TensorMap& weights,
+                                       const CompiledNetwork& network) {
+  const auto refuse = [&](const std::string& why) { return InputError(about_key(scenario, "run.spare_images", why)); };
+  CompilerTarget target = target_of(scenario);
+  if (target.usable_rows() < 2) {
+    throw refuse(
+        fmt::format("the network runs on one row of PEs (soc.array.rows is {}), so that none can be left out; "
+                    "expected an array of at least 2 rows, or false here",
+                    target.rows));
+  }
+  target.rows = target.usable_rows() / 2;
+  target.data = data;
+  if (network.fft != FftForm::none) target.fft = network.fft == FftForm::real ? FftChoice::real : FftChoice::complex;
+  target.normalised = network.reductions.normalised;
+  target.fixed = FixedOrders{network.key_block, network.query_blocks, network.exact};
+  try {
+    CompiledNetwork spare = compile_network(target, scenario.network, weights, &network);
+    check_images(scenario, spare);
+    if (!same_orders(network, spare)) throw CompileError("its results would have other bits there");
+    return spare;
+  } catch (const CompileError& error) {
+    throw refuse(
+        fmt::format("the network cannot be compiled for {} of {} rows of PEs: {}; expected false, or a machine "
+                    "on which it can",
+                    target.rows, scenario.soc.shape().rows, error.what()));
   }
 }
 
@@ -183,6 +225,14 @@ CompiledNetwork plan_scenario(const Scenario& scenario) {
   CompilerTarget target = target_of(scenario);
   target.data = false;
   return compile(scenario, target, weight_shapes(scenario.network));
+}
+
+CompiledNetwork compile_spare(const Scenario& scenario, const TensorMap& weights, const CompiledNetwork& network) {
+  return compile_for_fewer_rows(scenario, scenario.run.data, weights, network);
+}
+
+CompiledNetwork plan_spare(const Scenario& scenario, const CompiledNetwork& network) {
+  return compile_for_fewer_rows(scenario, false, weight_shapes(scenario.network), network);
 }
 
 }  // namespace bvp

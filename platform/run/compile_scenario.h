@@ -16,4 +16,13 @@ namespace bvp {
 /// does not fit
 [[nodiscard]] CompiledNetwork plan_scenario(const Scenario& scenario);
 
+/// Compiles the scenario's network for half of the rows of PEs that `network` uses. What it leaves in the DRAM lies
+/// behind `network`, with which it shares inputs and outputs, and computes the same bits.
+/// @throws InputError  the network uses a single row, or does not fit half of the rows
+[[nodiscard]] CompiledNetwork compile_spare(const Scenario& scenario, const TensorMap& weights,
+                                            const CompiledNetwork& network);
+
+/// The same for plan_scenario().
+[[nodiscard]] CompiledNetwork plan_spare(const Scenario& scenario, const CompiledNetwork& network);
+
 }  // namespace bvp

@@ -60,7 +60,14 @@ class DatasetMemory {
   u64 move(const Region& region, u64 batches) {
     const u64 place = take(region.bytes * batches);
     const auto distance = static_cast<i64>(place - region.address);
-    const NetworkHeader header = record<NetworkHeader>(compiled_.descriptor);
+    move_steps(compiled_.descriptor, region, distance);
+    if (inputs_.spare) move_steps(inputs_.spare->descriptor, region, distance);
+    return place;
+  }
+
+  /// Moves what the steps of one network read.
+  void move_steps(u64 descriptor, const Region& region, i64 distance) {
+    const NetworkHeader header = record<NetworkHeader>(descriptor);
     for (u32 i = 0; i < header.step_count; ++i) {
       const u64 command = header.steps + i * sizeof(Step) + offsetof(Step, command);
       const Step step = record<Step>(header.steps + i * sizeof(Step));
@@ -74,7 +81,6 @@ class DatasetMemory {
         moves_.push_back({word, static_cast<i64>(region.bytes)});
       }
     }
-    return place;
   }
 
   void add_matrices(MatrixPlace place, const Tensor& tensor, u64 batches) {

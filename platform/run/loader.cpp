@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+#include <utility>
+
 #include "platform/network/weights.h"
 #include "platform/run/compile_scenario.h"
 #include "platform/run/memory_image.h"
@@ -12,6 +15,9 @@
 
 namespace bvp {
 namespace {
+
+/// Ends the names of tasks and kernels of the spare network.
+constexpr const char* fewer_rows = " (fewer rows)";
 
 Tensor read_matrix(Soc& soc, const MatrixPlace& place, const std::vector<u64>& shape) {
   Tensor tensor{shape, std::vector<u16>(place.rows * place.columns)};
@@ -58,15 +64,45 @@ void read_network_input(const Scenario& scenario, RunInputs& inputs) {
   }
 }
 
+void add_spare(const Scenario& scenario, RunInputs& inputs) {
+  CompiledNetwork& compiled = inputs.compiled;
+  inputs.spare = compile_spare(scenario, inputs.weights, compiled);
+  std::vector<MemoryBlob>& blobs = inputs.spare->blobs;
+  std::move(blobs.begin(), blobs.end(), std::back_inserter(compiled.blobs));
+  blobs.clear();
+  inputs.notes.push_back(fmt::format("run.spare_images takes {} bytes of DRAM for the network on fewer rows of PEs",
+                                     inputs.spare->end - compiled.end));
+  compiled.end = inputs.spare->end;
+}
+
 }  // namespace
+
+CompiledNetwork tasks_of(const RunInputs& inputs) {
+  CompiledNetwork all;
+  all.tasks = inputs.compiled.tasks;
+  all.kernels = inputs.compiled.kernels;
+  if (!inputs.spare) return all;
+  const auto first = static_cast<u32>(all.tasks.size());
+  for (TaskInfo task : inputs.spare->tasks) {
+    task.name += fewer_rows;
+    all.tasks.push_back(std::move(task));
+  }
+  for (KernelInfo kernel : inputs.spare->kernels) {
+    kernel.name += fewer_rows;
+    kernel.step.task += first;
+    all.kernels.push_back(std::move(kernel));
+  }
+  return all;
+}
 
 RunInputs read_inputs(const Scenario& scenario) {
   RunInputs inputs;
   inputs.weights = read_weights(scenario, inputs.notes);
   read_network_input(scenario, inputs);
   inputs.compiled = compile_scenario(scenario, inputs.weights);
+  if (scenario.run.spare_images) add_spare(scenario, inputs);
   if (inputs.dataset) add_dataset(scenario, inputs);
-  add_run_options(scenario, inputs.compiled, inputs.dataset_place);
+  add_run_options(scenario, inputs);
   inputs.firmware = read_firmware(scenario, firmware_of(scenario));
   return inputs;
 }

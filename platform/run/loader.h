@@ -24,6 +24,8 @@ struct RunInputs {
   std::optional<Dataset> dataset;  ///< of run.dataset; the three above are its first batch
   DatasetPlace dataset_place;      ///< in memory
   CompiledNetwork compiled;
+  /// The network for fewer rows of PEs (run.spare_images); its memory contents are among those of `compiled`.
+  std::optional<CompiledNetwork> spare;
   ElfImage firmware;
   std::vector<std::string> notes;  ///< sentences for the user about changes to the inputs
 };
@@ -32,6 +34,10 @@ struct RunInputs {
 /// run without data does not need, the shapes are checked, so that a wrong file is reported at once.
 /// @throws InputError  with the key and the place that gave its value
 [[nodiscard]] RunInputs read_inputs(const Scenario& scenario);
+
+/// The tasks and kernels that commands of the run can belong to, by the tags of these commands: those of the network,
+/// and behind them those of the spare one, whose names say so.
+[[nodiscard]] CompiledNetwork tasks_of(const RunInputs& inputs);
 
 /// Writes firmware, network and input into the memories; this takes no simulated time.
 /// @param data  false: inputs on which no time depends are left out

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/peripherals/access_windows.h"
+#include "platform/compiler/target.h"
 #include "platform/soc/memory_map.h"
 
 namespace bvp {
@@ -141,20 +142,20 @@ Needs needs_of(const CompiledNetwork& compiled, const NetworkHeader& header) {
   return needs;
 }
 
-NetworkHeader header_of(const CompiledNetwork& compiled) {
-  return read_records<NetworkHeader>(compiled, compiled.descriptor, 1).front();
+NetworkHeader header_at(const CompiledNetwork& compiled, u64 descriptor) {
+  return read_records<NetworkHeader>(compiled, descriptor, 1).front();
 }
 
 }  // namespace
 
 u64 scratchpad_reach(const CompiledNetwork& compiled, u64 scratchpad_bytes) {
-  const NetworkHeader header = header_of(compiled);
+  const NetworkHeader header = header_at(compiled, compiled.descriptor);
   const u64 end = std::max(needs_of(compiled, header).scratchpad_end, memory_map::scratchpad_base);
   return std::min(scratchpad_bytes, end - memory_map::scratchpad_base + header.half_bytes);
 }
 
 MemoryUse memory_use(const CompiledNetwork& compiled) {
-  const NetworkHeader header = header_of(compiled);
+  const NetworkHeader header = header_at(compiled, compiled.descriptor);
   Needs needs = needs_of(compiled, header);
   MemoryUse use;
   use.images = std::move(needs.images);
@@ -169,9 +170,9 @@ MemoryUse memory_use(const CompiledNetwork& compiled) {
   return use;
 }
 
-std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes,
-                                     const DatasetPlace& dataset) {
-  const NetworkHeader header = header_of(compiled);
+std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes, const DatasetPlace& dataset,
+                                     u64 descriptor) {
+  const NetworkHeader header = header_at(compiled, descriptor != 0 ? descriptor : compiled.descriptor);
   Needs needs = needs_of(compiled, header);
   // The network's commands name the first batch alone.
   if (dataset.header != 0) needs.reads.push_back({dataset.samples, dataset.read_end});
@@ -195,43 +196,88 @@ std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratc
   return windows;
 }
 
-void add_run_options(const Scenario& scenario, CompiledNetwork& compiled, const DatasetPlace& dataset) {
-  const RunParameters& run = scenario.run;
+namespace {
+
+/// The options of one network, as they lie in memory.
+struct OptionsRecord {
   RunOptions options{};
+  std::vector<MemoryWindow> windows;
+
+  [[nodiscard]] std::vector<u8> bytes() const {
+    std::vector<u8> bytes(sizeof options + windows.size() * sizeof(MemoryWindow));
+    std::memcpy(bytes.data(), &options, sizeof options);
+    if (!windows.empty()) {
+      std::memcpy(bytes.data() + sizeof options, windows.data(), windows.size() * sizeof(MemoryWindow));
+    }
+    return bytes;
+  }
+};
+
+OptionsRecord options_of(const Scenario& scenario, const RunInputs& inputs, u64 descriptor) {
+  const RunParameters& run = scenario.run;
+  OptionsRecord record;
+  RunOptions& options = record.options;
   options.launch_limit = run.launch_limit.as<u32>();
   options.dma_limit = run.dma_limit.as<u32>();
   options.wait_limit_us = run.wait_limit_us.as<u32>();
   options.retries = run.retries.as<u32>();
-  std::vector<MemoryWindow> windows;
-  if (run.protection) windows = windows_of(compiled, scenario.soc.scratchpad.size_bytes.as<u64>(), dataset);
-  options.window_count = static_cast<u32>(windows.size());
-  options.command_checks = run.protection ? 1 : 0;
-  const bool any = options.launch_limit != 0 || options.dma_limit != 0 || options.wait_limit_us != 0 ||
-                   options.retries != 0 || !windows.empty();
-  if (!any) return;
-
-  constexpr u64 alignment = 64;
-  MemoryBlob blob{(compiled.end + alignment - 1) / alignment * alignment, {}};
-  blob.bytes.resize(sizeof options + windows.size() * sizeof(MemoryWindow));
-  std::memcpy(blob.bytes.data(), &options, sizeof options);
-  if (!windows.empty()) {
-    std::memcpy(blob.bytes.data() + sizeof options, windows.data(), windows.size() * sizeof(MemoryWindow));
+  if (run.protection) {
+    record.windows =
+        windows_of(inputs.compiled, scenario.soc.scratchpad.size_bytes.as<u64>(), inputs.dataset_place, descriptor);
   }
+  options.window_count = static_cast<u32>(record.windows.size());
+  options.command_checks = run.protection ? 1 : 0;
+  return record;
+}
+
+/// Puts a record behind all that is in memory, and lets the header of a network refer to it.
+/// @param version  of the header from now on
+void add_record(const OptionsRecord& record, CompiledNetwork& compiled, u64 descriptor, u32 version) {
+  constexpr u64 alignment = 64;
+  MemoryBlob blob{(compiled.end + alignment - 1) / alignment * alignment, record.bytes()};
   compiled.end = blob.address + blob.bytes.size();
+  const auto offset = static_cast<u32>(blob.address - descriptor);
+  for (MemoryBlob& contents : compiled.blobs) {
+    if (contents.address != descriptor) continue;
+    std::memcpy(contents.bytes.data() + offsetof(NetworkHeader, options), &offset, sizeof offset);
+    std::memcpy(contents.bytes.data() + offsetof(NetworkHeader, version), &version, sizeof version);
+  }
+  compiled.blobs.push_back(std::move(blob));
+}
+
+/// The limit with half of the rows, on which a launch takes up to twice as long.
+u32 doubled(u32 limit) { return static_cast<u32>(std::min<u64>(u64{limit} * 2, ~u32{0})); }
+
+}  // namespace
+
+void add_run_options(const Scenario& scenario, RunInputs& inputs) {
+  CompiledNetwork& compiled = inputs.compiled;
+  OptionsRecord record = options_of(scenario, inputs, compiled.descriptor);
+  RunOptions& options = record.options;
+  const bool any = options.launch_limit != 0 || options.dma_limit != 0 || options.wait_limit_us != 0 ||
+                   options.retries != 0 || !record.windows.empty() || inputs.spare;
+  if (!any) return;
+  if (inputs.spare) {
+    const MachineShape shape = scenario.soc.shape();
+    options.array_rows = shape.rows;
+    options.rows = CompilerTarget::floor_power_of_two(shape.rows);
+    options.spare = static_cast<u32>(inputs.spare->descriptor - compiled.descriptor);
+    OptionsRecord of_spare = options_of(scenario, inputs, inputs.spare->descriptor);
+    of_spare.options.launch_limit = doubled(options.launch_limit);
+    of_spare.options.wait_limit_us = doubled(options.wait_limit_us);
+    of_spare.options.array_rows = options.array_rows;
+    of_spare.options.rows = options.rows / 2;
+    of_spare.options.first_tag = static_cast<u32>(compiled.tasks.size());
+    // The firmware has runtimes of its own for networks of these versions.
+    add_record(of_spare, compiled, inputs.spare->descriptor, network_version + 3);
+  }
+  const u32 version =
+      options.command_checks != 0 ? network_version + 2 : header_at(compiled, compiled.descriptor).version;
+  add_record(record, compiled, compiled.descriptor, version);
   if (compiled.end > memory_map::dram_base + scenario.soc.dram.geometry.size_bytes.as<u64>()) {
     throw InputError(about_key(scenario, "soc.dram.size_bytes",
                                "the network leaves no room for the options of the run; expected a larger DRAM"));
   }
-  const auto offset = static_cast<u32>(blob.address - compiled.descriptor);
-  for (MemoryBlob& contents : compiled.blobs) {
-    if (contents.address != compiled.descriptor) continue;
-    std::memcpy(contents.bytes.data() + offsetof(NetworkHeader, options), &offset, sizeof offset);
-    if (options.command_checks == 0) continue;
-    // The firmware's runtime of this version can put check words into commands.
-    constexpr u32 version = network_version + 2;
-    std::memcpy(contents.bytes.data() + offsetof(NetworkHeader, version), &version, sizeof version);
-  }
-  compiled.blobs.push_back(std::move(blob));
 }
 
 }  // namespace bvp

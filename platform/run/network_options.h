@@ -6,7 +6,7 @@
 
 #include "models/abi/records.h"
 #include "platform/program/compiled_network.h"
-#include "platform/run/dataset_memory.h"
+#include "platform/run/loader.h"
 #include "platform/scenario/scenario.h"
 
 namespace bvp {
@@ -14,8 +14,9 @@ namespace bvp {
 /// The windows of the protection unit through which the accelerator reaches all that the network's commands name, and
 /// little else: areas near to each other are joined where there are more than the unit has windows for. One window of
 /// the unit is left to the firmware.
+/// @param descriptor  of the network, if it is another one than that of `compiled` among the same memory contents
 [[nodiscard]] std::vector<MemoryWindow> windows_of(const CompiledNetwork& compiled, u64 scratchpad_bytes,
-                                                   const DatasetPlace& dataset = {});
+                                                   const DatasetPlace& dataset = {}, u64 descriptor = 0);
 
 /// How many bytes of the scratchpad, from its beginning, the network's transfers reach.
 [[nodiscard]] u64 scratchpad_reach(const CompiledNetwork& compiled, u64 scratchpad_bytes);
@@ -33,8 +34,8 @@ struct MemoryUse {
 };
 [[nodiscard]] MemoryUse memory_use(const CompiledNetwork& compiled);
 
-/// Adds the options that the scenario asks for to the memory contents, and the header refers to them. Without any
-/// nothing changes. @throws InputError  the DRAM is full
-void add_run_options(const Scenario& scenario, CompiledNetwork& compiled, const DatasetPlace& dataset = {});
+/// Adds the options that the scenario asks for to the memory contents, and the headers of the networks refer to them.
+/// Without any nothing changes. @throws InputError  the DRAM is full
+void add_run_options(const Scenario& scenario, RunInputs& inputs);
 
 }  // namespace bvp

@@ -203,7 +203,7 @@ RunResult run_scenario(const Scenario& scenario, const RunRequest& request) {
     result.failure = std::move(end.failure);
     result.firmware_exit_code = end.firmware_exit_code;
     result.host.seconds = end.host_seconds;
-    collect({scenario, *soc, session.kernels(), session.regions(), session.path(), inputs.compiled, table, size},
+    collect({scenario, *soc, session.kernels(), session.regions(), session.path(), session.tasks(), table, size},
             result);
     result.not_finite = session.not_finite();
     if (inputs.dataset) {

@@ -33,14 +33,15 @@ Session::Session(Soc& soc, const Scenario& scenario, const RunInputs& inputs, co
       scenario_(scenario),
       inputs_(inputs),
       request_(request),
-      kernels_(soc, inputs.compiled),
+      tasks_(tasks_of(inputs)),
+      kernels_(soc, tasks_),
       regions_(soc),
       path_([&soc](u32 semaphore) { return soc.sequencer.tokens(semaphore); },
-            [&soc](u32 channel) { return soc.dma.time_of_last(channel); }, inputs.compiled),
+            [&soc](u32 channel) { return soc.dma.time_of_last(channel); }, tasks_),
       estimate_(inputs.compiled, [this] { report_progress(); }) {
   kernels_.watch(soc.sequencer.commands());
   path_.watch(soc.sequencer.commands());
-  if (scenario.run.data) not_finite_.emplace(soc, inputs.compiled).watch(soc.sequencer.commands());
+  if (scenario.run.data) not_finite_.emplace(soc, tasks_).watch(soc.sequencer.commands());
   SimulationControl& control = soc.simulation_control;
   connections_.push_back(control.region_began.connect([this](u32 region) { regions_.mark(true, region); }));
   connections_.push_back(control.region_ended.connect([this](u32 region) { regions_.mark(false, region); }));
@@ -82,13 +83,13 @@ void Session::start_records(Pricing pricing) {
     power_ = std::make_unique<PowerMonitor>(soc_, pricing.table, pricing.size, window);
   }
   if (request_.trace) {
-    tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes),
-                                       inputs_.compiled, soc_.clock().hertz(), trace_tracks(soc_, traces_firmware()));
+    tracer_ = std::make_unique<Tracer>(request_.trace(), static_cast<u64>(scenario_.record.trace_bytes), tasks_,
+                                       soc_.clock().hertz(), trace_tracks(soc_, traces_firmware()));
     tracer_->watch(soc_.sequencer.commands());
     connect(soc_.connect_units([this](const UnitSpan& span) { tracer_->unit_busy(span); }));
   }
   if (request_.vcd) {
-    waveform_ = std::make_unique<Waveform>("waveform", request_.vcd(), soc_, channels, inputs_.compiled.tasks.size());
+    waveform_ = std::make_unique<Waveform>("waveform", request_.vcd(), soc_, channels, tasks_.tasks.size());
     waveform_->watch(soc_.sequencer.commands());
   }
   if (tracer_ || waveform_) observe_states();

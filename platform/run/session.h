@@ -64,6 +64,8 @@ class Session {
   /// Writes and closes the records. Call it after simulate() and before the SoC is destroyed.
   [[nodiscard]] SessionRecords close_records();
 
+  /// All that commands of the run can belong to.
+  [[nodiscard]] const CompiledNetwork& tasks() const { return tasks_; }
   [[nodiscard]] const KernelRecorder& kernels() const { return kernels_; }
   [[nodiscard]] const RegionRecorder& regions() const { return regions_; }
   [[nodiscard]] const CriticalPath& path() const { return path_; }
@@ -88,6 +90,7 @@ class Session {
   const Scenario& scenario_;
   const RunInputs& inputs_;
   const RunRequest& request_;
+  const CompiledNetwork tasks_;
   KernelRecorder kernels_;
   RegionRecorder regions_;
   CriticalPath path_;

@@ -165,6 +165,12 @@ RunParameters::RunParameters(ParameterGroup* parent)
               "How often the runtime brings the accelerator back and runs the network again after an error or a "
               "time-out.",
               "choice of the user", Confidence::high),
+      spare_images(
+          this, "spare_images", false, {},
+          "When no retry is left and a row of PEs is at fault, the runtime leaves the row out and runs the "
+          "network again, with images for half of the rows where too few are left for the others. Those images, "
+          "with weights and tables of their own, take DRAM.",
+          "choice of the user", Confidence::high),
       weights(this, "weights", "", {},
               "safetensors file with the network's parameters, relative to the scenario; empty: drawn from the seed.",
               "choice of the user", Confidence::high),

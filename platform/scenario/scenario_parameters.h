@@ -64,6 +64,7 @@ struct RunParameters : ParameterGroup {
   Param<i64> dma_limit;
   Param<i64> wait_limit_us;
   Param<i64> retries;
+  Param<bool> spare_images;
   Param<std::string> weights;
   Param<std::string> input;
   Param<std::string> dataset;

@@ -102,6 +102,25 @@ class Dataset(unittest.TestCase):
                 guarded = self.check(kind, "--set", "run.protection=true", fidelity="cycle")
                 self.assertEqual(guarded["reliability"]["protection_violations"], 0)
 
+    def test_batches_go_on_without_a_dead_row(self):
+        for kind in ("tokens", "patches", "mask"):
+            for fidelity in ("cycle", "fast"):
+                with self.subTest(kind=kind, fidelity=fidelity):
+                    self.write(kind)
+                    common = ("--set", "run.dataset=set", "--set", "run.spare_images=true", "--set", "run.protection=true",
+                              "--set", "run.launch_limit=20000")
+                    whole, right = self.result("whole", *common, fidelity=fidelity)
+                    # In the second of three batches.
+                    fault = f"faults=[{{kind: stuck_pe, unit: 1, time_s: {whole['time_s'] / 2}, count: 0}}]"
+                    degraded, outputs = self.result("degraded", *common, "--set", fault, fidelity=fidelity)
+                    self.assertEqual(degraded["reliability"]["rows_left_out"], [0])
+                    self.assertTrue(degraded["reliability"]["degraded"])
+                    self.assertEqual(degraded["reliability"]["protection_violations"], 0)
+                    self.assertEqual(degraded["inferences"], 3)
+                    self.assertEqual(degraded["dataset"]["accuracy"], whole["dataset"]["accuracy"])
+                    for name, tensor in right.items():
+                        np.testing.assert_array_equal(outputs[name], tensor, name)
+
     def test_some_samples_and_no_verification(self):
         _, labels = self.write("tokens")
         summary, outputs = self.result("some", "--set", "run.dataset=set", "--set", "run.samples=4", "--set",

@@ -95,6 +95,92 @@ class Faults(unittest.TestCase):
                         self.assertIn("recovered: the network is run again", printed)
                         self.assertIn("command: task", printed)
 
+    # Networks of both kinds of layers, in which PEs of all rows exchange vectors.
+    DEAD_ROW_NETWORKS = {
+        "butterfly": "network: {tokens: 128, hidden: 64, heads: 2, ffn: 128, layers: [{mixing: fft2d, projections: butterfly, ffn: butterfly}]}",
+        "dense": "network: {tokens: 64, hidden: 64, heads: 2, ffn: 128, layers: [{mixing: attention, projections: dense, ffn: dense}]}",
+        "topk": "network: {tokens: 128, hidden: 64, heads: 2, ffn: 128, layers: [{mixing: topk, block_tokens: 32, top_blocks: 2, "
+                "projections: dense, ffn: butterfly}]}"}
+    DUMP = ("run.spare_images=true", "run.launch_limit=100000", "record.tensors=true")
+
+    def outputs(self):
+        """The bytes of all tensors that the last run has left."""
+        return (self.path / f"run{self.runs}" / "tensors.safetensors").read_bytes()
+
+    def test_a_network_goes_on_without_a_dead_row(self):
+        for name, text in self.DEAD_ROW_NETWORKS.items():
+            (self.path / f"{name}.yaml").write_text(text + "\n")
+            for fidelity in FIDELITIES:
+                whole, _ = self.run_with(*self.DUMP, fidelity=fidelity, scenario=f"{name}.yaml")
+                self.assertEqual(whole["reliability"]["rows_left_out"], [])
+                self.assertFalse(whole["reliability"]["degraded"])
+                right = self.outputs()
+                for row in range(4):
+                    with self.subTest(network=name, fidelity=fidelity, row=row):
+                        fault = f"faults=[{{kind: stuck_pe, unit: {4 * row + (row + 2) % 4}, nth: 2, count: 0}}]"
+                        summary, printed = self.run_with(fault, *self.DUMP, fidelity=fidelity, scenario=f"{name}.yaml")
+                        self.assertEqual(summary["reliability"]["rows_left_out"], [row])
+                        self.assertTrue(summary["reliability"]["degraded"])
+                        self.assertTrue(summary["verification"]["bit_exact"])
+                        self.assertEqual(self.outputs(), right)
+                        self.assertIn(f"left out are the rows of PEs {row}; the network is run again with the images for fewer",
+                                      printed)
+                        self.assertRegex(printed, f"PEs at fault +row {row} of PEs is left out: degraded")
+                        # The time that the first try has taken, up to the limit, is in that of the run.
+                        self.assertGreater(summary["cycles"], whole["cycles"] + 100000)
+                        self.assertTrue(any("(fewer rows)" in kernel["name"] for kernel in summary["kernels"]))
+
+    def test_a_row_more_than_kernels_take_costs_no_speed(self):
+        sets = (*self.DUMP, "soc.array.rows=3", "run.protection=true", "run.retries=1")
+        whole, _ = self.run_with(*sets)
+        right = self.outputs()
+        for fidelity in FIDELITIES:
+            summary, printed = self.run_with("faults=[{kind: stuck_pe, unit: 5, count: 0}]", *sets, fidelity=fidelity)
+            self.assertEqual(printed.count("recovered: the network is run again"), 1)
+            self.assertEqual(summary["reliability"]["rows_left_out"], [1])
+            self.assertFalse(summary["reliability"]["degraded"])
+            self.assertEqual(summary["reliability"]["protection_violations"], 0)
+            self.assertEqual(self.outputs(), right)
+            # Two rows of the three fail, one after the other: half of the kernels' rows is left.
+            faults = "faults=[{kind: stuck_pe, unit: 5, count: 0}, {kind: stuck_pe, unit: 10, count: 0}]"
+            summary, _ = self.run_with(faults, *sets, fidelity=fidelity)
+            self.assertEqual(summary["reliability"]["rows_left_out"], [1, 2])
+            self.assertTrue(summary["reliability"]["degraded"])
+            self.assertEqual(self.outputs(), right)
+
+    def test_rows_are_found_without_a_limit_of_launches(self):
+        """The CPU stops waiting, and the launch that it stops names the row."""
+        for fidelity in FIDELITIES:
+            summary, _ = self.run_with("faults=[{kind: stuck_pe, unit: 6, count: 0}]", "run.wait_limit_us=300",
+                                       "run.spare_images=true", fidelity=fidelity)
+            self.assertEqual(summary["reliability"]["rows_left_out"], [1])
+            self.assertTrue(summary["verification"]["bit_exact"])
+
+    def test_too_few_rows_are_told(self):
+        faults = "faults=[" + ", ".join(f"{{kind: stuck_pe, unit: {4 * row}, count: 0}}" for row in range(3)) + "]"
+        summary, printed = self.run_with(faults, "run.launch_limit=100000", "run.spare_images=true", expect=1)
+        self.assertEqual(summary["firmware_exit_code"], 4)
+        self.assertIn("rows of PEs at fault: 0 1 2\n", printed)
+        self.assertIn("a launch took longer than LAUNCH_LIMIT", printed)
+        # An error that is about no PE leaves the array as it is.
+        summary, _ = self.run_with("faults=[{kind: bus_error, unit: 2, nth: 20, count: 0}]", "run.spare_images=true",
+                                   expect=1)
+        self.assertEqual(summary["reliability"]["rows_left_out"], [])
+        for command in ("run", "validate"):
+            printed = self.call(command, "encoder_128x64", "--set", "run.spare_images=true", "--set", "soc.array.rows=1", expect=2)
+            self.assertIn("run.spare_images", printed)
+            self.assertIn("expected an array of at least 2 rows", printed)
+
+    def test_a_campaign_has_degraded_runs(self):
+        self.call("campaign", "encoder_128x64", "--faults", 8, "--seed", 2, "--jobs", 2, "--kind", "stuck_pe", "--out",
+                  "campaign")
+        arms = json.loads((self.path / "campaign" / "campaign.json").read_text())["arms"]
+        for fidelity in FIDELITIES:
+            guarded = arms[f"{fidelity}, guarded"]["total"]
+            self.assertGreater(guarded["degraded"], 0, guarded)
+            self.assertEqual(guarded["detected"] + guarded["hang"] + guarded["silent"] + guarded["broken"], 0, guarded)
+            self.assertGreater(arms[f"{fidelity}, unguarded"]["total"]["hang"], 0)
+
     def test_without_guards_a_lost_completion_hangs(self):
         for fidelity in FIDELITIES:
             summary, _ = self.run_with("faults=[{kind: lost_completion}]", expect=1, fidelity=fidelity)

@@ -712,7 +712,7 @@ TEST_CASE("runtime: a wrong descriptor is refused", "[firmware]") {
     return network_check(&damaged.header, &task) != nullptr;
   };
   CHECK(refused([](TestNetwork& n) { n.header.magic ^= 1; }));
-  CHECK(refused([](TestNetwork& n) { n.header.version += 3; }));
+  CHECK(refused([](TestNetwork& n) { n.header.version += 4; }));
   CHECK(refused([](TestNetwork& n) { n.header.task_count = 0; }));
   CHECK(refused([](TestNetwork& n) { n.header.tasks += 4; }));
   CHECK(refused([](TestNetwork& n) { n.header.ring = 32; }));

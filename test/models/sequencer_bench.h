@@ -65,7 +65,8 @@ class SequencerBench : public CommandObserver {
     bool automatic = true;  // otherwise the test calls complete_pe()
     std::function<Cycle(u32 pe, const LaunchRecord&)> duration = [](u32, const LaunchRecord&) { return Cycle{1000}; };
     std::function<u32(u32 pe)> status = [](u32) { return 0u; };
-    i64 refuse_configure = -1, refuse_launch = -1;  // the PE that answers with an error; -1: none
+    i64 refuse_configure = -1, refuse_launch = -1;        // the PE that answers with an error; -1: none
+    std::vector<std::pair<u32, u32>> rows_left_out = {};  // PEs that were told which rows are left out, and these
   };
 
   struct Options {
@@ -350,6 +351,12 @@ class SequencerBench : public CommandObserver {
       if (payload.get_address() == stop_address) {
         bench.stops.push_back(index);
         bench.pe_free_[index] = bench.clock.now();
+        return;
+      }
+      if (payload.get_address() == rows_address) {
+        u32 rows = 0;
+        std::memcpy(&rows, payload.get_data_ptr(), sizeof rows);
+        bench.pes.rows_left_out.emplace_back(index, rows);
         return;
       }
       const bool configure = payload.get_address() == configure_address;

@@ -23,6 +23,7 @@ Context context_of(const std::vector<u32>& starts, u32 step, u32 segments_of_sco
     segment.scope = static_cast<u8>(i < segments_of_scope_0 ? 0 : i - segments_of_scope_0 + 1);
   }
   for (const u32 start : starts) {
+    context.pes.places.push_back(static_cast<u32>(context.pes.places.size()));
     context.pes.first.push_back({start, 0, 0, 0});
     context.pes.uniform = context.pes.uniform && start == starts.front();
     context.pes.latest[0] = std::max(context.pes.latest[0], start);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parameters as the numbers that the models are built from.
 #include <catch2/catch.hpp>
+#include <vector>
 
 #include "models/base/array_parameters.h"
+#include "models/base/row_map.h"
 #include "platform/soc/soc_parameters.h"
 
 using namespace bvp;
@@ -22,6 +24,25 @@ TEST_CASE("array shape: parameters become numbers where they fit, and an error w
   CHECK_THROWS_WITH(negative.as<u64>(), "'negative' is -1, expected 0 to 18446744073709551615");
   CHECK_THROWS_WITH(large.as<u32>(), "'large' is 4294967296, expected 0 to 4294967295");
   CHECK(large.as<u64>() == u64{1} << 32);
+}
+
+TEST_CASE("row map: rows of kernels are those that are not left out, in their order", "[shape]") {
+  RowMap rows(5);
+  CHECK(rows.count() == 5);
+  for (u32 row = 0; row < 5; ++row) CHECK(rows.in_array(row) == row);
+  REQUIRE(rows.leave_out(1 | 8));
+  CHECK(rows.left_out() == 9);
+  CHECK(rows.count() == 3);
+  CHECK(std::vector<u32>{rows.in_array(0), rows.in_array(1), rows.in_array(2)} == std::vector<u32>{1, 2, 4});
+  CHECK(rows.in_kernel(4) == 2u);
+  CHECK_FALSE(rows.in_kernel(3));
+  // What is refused changes nothing.
+  CHECK_FALSE(rows.leave_out(0x1f));
+  CHECK_FALSE(rows.leave_out(0x20));
+  CHECK_FALSE(rows.leave_out(~0u));
+  CHECK(rows.left_out() == 9);
+  REQUIRE(rows.leave_out(0));
+  CHECK(rows.count() == 5);
 }
 
 TEST_CASE("machine shape: every dimension comes from its parameter", "[shape]") {

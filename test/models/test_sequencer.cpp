@@ -52,6 +52,8 @@ TEST_CASE("sequencer: registers after reset", "[sequencer]") {
                            "ERROR_ADDRESS_HI",
                            "LAUNCH_LIMIT",
                            "DMA_LIMIT",
+                           "ERROR_ROWS",
+                           "ROW_DISABLE",
                            "SEMAPHORE0",
                            "SEMAPHORE31",
                            "UNIT_COMPLETED0",
@@ -79,8 +81,9 @@ TEST_CASE("sequencer: registers hold what is written, and only where that is all
   CHECK(bench.read("SEMAPHORE4") == 0);
   CHECK(bench.read("TAIL") == 127);
   CHECK(bench.error() == SequencerError::none);
-  for (const char* name : {"HEAD", "STATUS", "UNIT_COMPLETED2", "COMPLETED_TAG", "COMPLETED_COUNT",
-                           "COMMANDS_COMPLETED", "ERROR_CODE", "ERROR_TAG", "ERROR_INFO_LO", "ERROR_INFO_HI"}) {
+  for (const char* name :
+       {"HEAD", "STATUS", "UNIT_COMPLETED2", "COMPLETED_TAG", "COMPLETED_COUNT", "COMMANDS_COMPLETED", "ERROR_CODE",
+        "ERROR_TAG", "ERROR_INFO_LO", "ERROR_INFO_HI", "ERROR_ROWS"}) {
     INFO(name);
     u32 value = 1;
     CHECK(bench.access(tlm::TLM_WRITE_COMMAND, bench.offset_of(name), &value, 4) != tlm::TLM_OK_RESPONSE);
@@ -604,6 +607,10 @@ TEST_CASE("sequencer: register writes that are errors", "[sequencer]") {
   check("RING_ENTRIES", 32, SequencerError::ring_in_use, true);
   check("RING_BASE_LO", 64, SequencerError::ring_in_use, true);
   check("RING_BASE_HI", 1, SequencerError::ring_in_use, true);
+  // The array has two rows: none would be left, or there are not as many.
+  check("ROW_DISABLE", 3, SequencerError::bad_row_disable, true);
+  check("ROW_DISABLE", 4, SequencerError::bad_row_disable, true);
+  check("ROW_DISABLE", 0xffffffff, SequencerError::bad_row_disable, true);
 }
 
 TEST_CASE("sequencer: ring parameters that are errors", "[sequencer]") {

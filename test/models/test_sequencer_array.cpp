@@ -284,6 +284,81 @@ TEST_CASE("sequencer: a kernel for a part of the array concerns its PEs only", "
   CHECK(bench.read("COMMANDS_COMPLETED") == 1);
 }
 
+TEST_CASE("sequencer: a kernel runs on the rows that are not left out", "[sequencer]") {
+  const auto run = [](u32 left_out, u32 kernel_rows) {
+    Bench::Options options;
+    options.rows = 4;
+    options.columns = 3;
+    ArrayBench bench(options);
+    ImageHeader header = bench.make_image(image_b, image_bytes, 80, 8);
+    header.pe_rows = kernel_rows;
+    header.pe_columns = 2;
+    bench.put_header(image_b, header);
+    bench.write("ROW_DISABLE", left_out);
+    CHECK(bench.read("ROW_DISABLE") == left_out);
+    // Every PE is told.
+    CHECK(bench.pes.rows_left_out.size() == 12);
+    for (u32 pe = 0; pe < 12; ++pe) CHECK(bench.pes.rows_left_out.at(pe) == std::pair(pe, left_out));
+    bench.issue({launch(1, image_b)});
+    bench.run_to(5000);
+    std::vector<u32> configured, launched;
+    for (const auto& each : bench.configures) configured.push_back(each.pe);
+    for (const auto& each : bench.launches) launched.push_back(each.pe);
+    CHECK(launched == configured);
+    if (bench.error() == SequencerError::none) {
+      CHECK(bench.read("COMMANDS_COMPLETED") == 1);
+    } else {
+      CHECK(bench.error() == SequencerError::image_mismatch);
+      CHECK(bench.error_info() == offsetof(ImageHeader, pe_rows));
+    }
+    return configured;
+  };
+  using Pes = std::vector<u32>;
+  CHECK(run(0, 2) == Pes{0, 1, 3, 4});
+  CHECK(run(1, 2) == Pes{3, 4, 6, 7});
+  CHECK(run(2, 2) == Pes{0, 1, 6, 7});
+  CHECK(run(4, 2) == Pes{0, 1, 3, 4});
+  CHECK(run(1 | 2, 2) == Pes{6, 7, 9, 10});
+  CHECK(run(1 | 4, 2) == Pes{3, 4, 9, 10});
+  CHECK(run(1 | 2 | 4, 1) == Pes{9, 10});
+  CHECK(run(1, 4).empty());
+  CHECK(run(1 | 2 | 8, 2).empty());
+}
+
+TEST_CASE("sequencer: rows are left out only while nothing is at work, and a reset keeps that", "[sequencer]") {
+  ArrayBench bench;
+  bench.write("ROW_DISABLE", 2);
+  bench.write("CONTROL", 3);
+  CHECK(bench.read("ROW_DISABLE") == 2);
+  bench.write("ROW_DISABLE", 0);
+  bench.issue({launch(5)});
+  bench.run_to(first_sent + 10);
+  bench.write("ROW_DISABLE", 1);
+  CHECK(bench.error() == SequencerError::bad_row_disable);
+  CHECK(bench.error_info() == 1);
+  CHECK(bench.read("ROW_DISABLE") == 0);
+  bench.run_to(first_sent + 2000);
+  CHECK(bench.read("COMMANDS_COMPLETED") == 1);  // what runs goes on
+}
+
+TEST_CASE("sequencer: PEs get their kernel again when rows have been left out", "[sequencer]") {
+  ArrayBench bench;
+  ImageHeader header = bench.make_image(image_b, image_bytes, 80, 8);
+  header.pe_rows = 1;
+  bench.put_header(image_b, header);
+  bench.issue({launch(1, image_b)});
+  bench.run_to(3000);
+  CHECK(bench.configures.size() == 2);
+  bench.write("ROW_DISABLE", 1);
+  bench.put(launch(2, image_b));
+  bench.ring();
+  bench.run_to(6000);
+  REQUIRE(bench.configures.size() == 4);
+  CHECK(bench.configures.at(2).pe == 2);
+  CHECK(bench.read("COMMANDS_COMPLETED") == 2);
+  CHECK(bench.error() == SequencerError::none);
+}
+
 TEST_CASE("sequencer: resident weights", "[sequencer]") {
   ArrayBench bench;
   Command resident = launch(2);
@@ -435,6 +510,7 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
     bench.run_to(3000);
     CHECK(bench.error() == SequencerError::configure_refused);
     CHECK(bench.error_info() == 2);
+    CHECK(bench.read("ERROR_ROWS") == 2);
     CHECK(bench.launches.empty());
   }
   SECTION("the launch") {
@@ -443,6 +519,7 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
     bench.run_to(3000);
     CHECK(bench.error() == SequencerError::launch_refused);
     CHECK(bench.error_info() == 1);
+    CHECK(bench.read("ERROR_ROWS") == 1);
     CHECK(bench.read("COMMANDS_COMPLETED") == 0);
     CHECK_FALSE(bench.bit("STATUS", 8));  // the others have been stopped
     CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
@@ -456,6 +533,7 @@ TEST_CASE("sequencer: PEs that refuse or fail", "[sequencer]") {
     bench.run_to(first_sent + 10);
     CHECK(bench.error() == SequencerError::kernel_failed);
     CHECK(bench.error_info() == (u64{0x77} << 32 | 3));
+    CHECK(bench.read("ERROR_ROWS") == 2);
     // The others may wait for vectors of the one that failed, so they are stopped.
     CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
     CHECK_FALSE(bench.bit("STATUS", 8));
@@ -493,11 +571,13 @@ TEST_CASE("sequencer: the watchdog stops a launch that takes longer than its lim
   bench.run_to(first_sent + 2000 + 1200);
   CHECK(bench.error() == SequencerError::launch_timeout);
   CHECK(bench.error_info() == 2);
+  CHECK(bench.read("ERROR_ROWS") == 2);  // PE 2 is in row 1
   CHECK(bench.read("ERROR_TAG") == 7);
   CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
   CHECK_FALSE(bench.bit("STATUS", 8));
   bench.write("CONTROL", 3);
   CHECK(bench.read("LAUNCH_LIMIT") == 1200);
+  CHECK(bench.read("ERROR_ROWS") == 0);
   bench.tail = 0;
   bench.pes.duration = [](u32, const LaunchRecord&) { return Cycle{1199}; };
   bench.put(launch(8));
@@ -528,6 +608,7 @@ TEST_CASE("sequencer: ABORT stops launches and transfers and halts", "[sequencer
     REQUIRE(bench.dma_unit.aborts.size() == 1);
     CHECK(bench.dma_unit.aborts[0].second == 1);
     CHECK(bench.error_info() == unit_index_dma + 1);
+    CHECK(bench.read("ERROR_ROWS") == 0);
     CHECK(bench.read("ERROR_TAG") == 9);
     CHECK(bench.read("ERROR_ADDRESS_LO") == 0x80001230);
     CHECK(bench.bit("STATUS", 17));
@@ -540,6 +621,7 @@ TEST_CASE("sequencer: ABORT stops launches and transfers and halts", "[sequencer
     bench.write("ABORT", 1u << 8);
     CHECK(bench.stops == std::vector<u32>{0, 1, 2, 3});
     CHECK(bench.error_info() == unit_index_array);
+    CHECK(bench.read("ERROR_ROWS") == 3);  // no PE has ended
     CHECK(bench.read("ERROR_TAG") == 5);
     CHECK_FALSE(bench.bit("STATUS", 8));
     CHECK(bench.bit("STATUS", 17));

@@ -108,6 +108,7 @@ struct Parts {
   ParameterGroup root{"test"};
   SequencerParameters parameters{&root};
   ArrayShape array;
+  RowMap rows{array.rows};
   SequencerStatistics statistics{"sequencer"};
   SequencerRegisters registers{"sequencer"};
   Semaphores semaphores{registers.semaphore_tokens.max(), statistics.semaphore_wait_cycles};
@@ -456,8 +457,9 @@ TEST_CASE("loader and launcher: from an image in memory to a completed launch", 
   parts.parameters.outstanding_bursts = 2;
   parts.parameters.config_bytes_per_cycle = 8;
   parts.parameters.launch_cycles = 50;
-  ImageLoader loader(parts.parameters, parts.array, parts.ports, parts.reports, parts.statistics);
-  Launcher launcher(parts.parameters, parts.array, parts.ports, parts.semaphores, parts.reports, parts.statistics);
+  ImageLoader loader(parts.parameters, parts.array, parts.rows, parts.ports, parts.reports, parts.statistics);
+  Launcher launcher(parts.parameters, parts.array, parts.rows, parts.ports, parts.semaphores, parts.reports,
+                    parts.statistics);
   CommandQueue queue(4);
   parts.put_image(0x2000);
   REQUIRE(queue.push(make_command(CommandOpcode::launch, 1)));
@@ -524,7 +526,7 @@ TEST_CASE("loader and launcher: from an image in memory to a completed launch", 
 
 TEST_CASE("loader: what it refuses", "[sequencer]") {
   Parts parts;
-  ImageLoader loader(parts.parameters, parts.array, parts.ports, parts.reports, parts.statistics);
+  ImageLoader loader(parts.parameters, parts.array, parts.rows, parts.ports, parts.reports, parts.statistics);
   parts.ports.latency = [](u64) { return Cycle{0}; };
   Command command = make_command(CommandOpcode::launch, 6);
   ImageHeader header = parts.put_image(command.image);

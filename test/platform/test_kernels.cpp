@@ -927,6 +927,50 @@ TEST_CASE("BPMM and FFT compute correctly on other machines", "[kernels]") {
   }
 }
 
+TEST_CASE("kernels compute correctly on any rows that are left", "[kernels]") {
+  ArrayConfig config;
+  for (const u32 left_out : {1u, 2u, 4u, 8u, 1u | 4u, 2u | 4u, 1u | 2u, 1u | 2u | 4u}) {
+    INFO("rows left out: bits " << left_out);
+    config.rows_left_out = left_out;
+    check_bpmm(config, {512, 512, 64}, false, Form::normal);
+    check_bpmm(config, {256, 300, 100}, false, Form::pairs);
+    check_fft(config, 128, 64, false);
+    check_fft(config, 256, 64, true);
+  }
+}
+
+TEST_CASE("a PE takes no kernel in a row that is left out, and rows only between launches", "[kernels]") {
+  SimulationContext context;
+  ArrayConfig config;
+  config.scratchpad.column_access = false;
+  ArrayBench bench("bench", config);
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  const CompilerTarget target = config.target();
+  TaskBuilder task(target, "task", 0, {1, 1, 1}, 64, 64);
+  add_transpose(task, KernelLibrary(target), "transpose", task.buffer(64), 64, true);
+  const LaunchStep& step = task.launches().front();
+  const std::vector<u8> image = step.kernel->encode();
+  std::vector<std::pair<unsigned, u32>> registers;
+  for (const auto& reg : step.registers) registers.emplace_back(reg.number, reg.offset);
+  const auto leave_out = [&](u32 pe, u32 rows) {
+    return test::write_config(bench.to_pe[pe], rows_address, &rows, sizeof rows);
+  };
+  const auto takes = [&](u32 pe) {
+    return test::write_config(bench.to_pe[pe], configure_address, image.data(), image.size());
+  };
+  CHECK(takes(4));
+  CHECK_FALSE(leave_out(4, 0xf));   // none would be left
+  CHECK_FALSE(leave_out(4, 0x10));  // there is no such row
+  CHECK(leave_out(4, 2));
+  CHECK_FALSE(takes(4));
+  CHECK(leave_out(4, 0));
+  REQUIRE(bench.configure(image));
+  bench.launch(step.counts, registers);
+  CHECK_FALSE(leave_out(4, 1));
+  CHECK(bench.run() > 0);
+  CHECK(leave_out(4, 1));
+}
+
 TEST_CASE("tiles are transposed on the array, whatever their bits", "[kernels]") {
   struct Machine {
     i64 rows, columns, lanes, operand_vectors, instruction_store, contexts;

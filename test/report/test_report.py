@@ -396,6 +396,13 @@ class Report(unittest.TestCase):
         self.assertIn("Failed: ", self.browser.evaluate("document.querySelector('#headline').innerText"))
         self.assertEqual([card["text"] for card in page["cards"] if card["key"] == "verification.relative_error"], ["not finite"])
 
+    def test_rows_of_pes_that_are_left_out(self):
+        self.vp("run", SMALL, "--quiet", "--out", "run", "--set", "run.spare_images=true", "--set", "run.launch_limit=100000",
+                "--set", "faults=[{kind: stuck_pe, unit: 6, count: 0}]")
+        self.vp("report", "run")
+        self.check(self.open(self.path / "run" / "report.html"), "run", self.CHARTS | {"link-map"})
+        self.assertIn("Rows of PEs left out: 1; degraded", self.browser.evaluate("document.querySelector('#headline').innerText"))
+
     def test_texts_of_strangers_are_no_markup(self):
         self.vp("run", SMALL, "--quiet", "--out", "run")
         attack = "<img src=x onerror='window.attacked = true'><script>window.attacked = true</script>"

@@ -11,6 +11,7 @@
 #include <systemc>
 #include <vector>
 
+#include "models/base/row_map.h"
 #include "models/base/simulation_context.h"
 #include "models/mesh/mesh.h"
 #include "models/pe/pe.h"
@@ -28,10 +29,16 @@ struct ArrayConfig : ParameterGroup {
   ScratchpadParameters scratchpad{this};
   MeshParameters mesh{this};
   bool twiddle_ratios = true;
+  u32 rows_left_out = 0;  // a bit for each row of the array
 
+  [[nodiscard]] RowMap rows() const {
+    RowMap rows(static_cast<u32>(array.rows));
+    REQUIRE(rows.leave_out(rows_left_out));
+    return rows;
+  }
   [[nodiscard]] CompilerTarget target() const {
     CompilerTarget target;
-    target.rows = static_cast<u32>(array.rows);
+    target.rows = rows().count();
     target.columns = static_cast<u32>(array.columns);
     target.lanes = static_cast<u32>(array.lanes);
     target.operand_vectors = static_cast<u32>(pe.operand_vectors);
@@ -56,6 +63,7 @@ class ArrayBench : public sc_core::sc_module {
         stats_("bench"),
         clock_(config.array.clock_hz),
         columns_(static_cast<u32>(config.array.columns)),
+        rows_(config.rows()),
         agenda_("agenda", clock_),
         scratchpad("scratchpad", config.array, config.scratchpad, clock_, agenda_, stats_),
         mesh("mesh", config.array, config.mesh, clock_, stats_),
@@ -111,9 +119,13 @@ class ArrayBench : public sc_core::sc_module {
     const Kernel kernel = Kernel::decode(image.data(), image.size());
     members_.clear();
     for (u32 y = 0; y < kernel.pe_rows; ++y) {
-      for (u32 x = 0; x < kernel.pe_columns; ++x) members_.push_back(y * columns_ + x);
+      for (u32 x = 0; x < kernel.pe_columns; ++x) members_.push_back(rows_.in_array(y) * columns_ + x);
     }
     bool ok = true;
+    const u32 left_out = rows_.left_out();
+    for (u32 pe = 0; pe < pes.size() && left_out != 0; ++pe) {
+      ok = write_config(to_pe[pe], rows_address, &left_out, sizeof left_out) && ok;
+    }
     for (const u32 pe : members_) ok = write_config(to_pe[pe], configure_address, image.data(), image.size()) && ok;
     return ok;
   }
@@ -146,6 +158,7 @@ class ArrayBench : public sc_core::sc_module {
   StatGroup stats_;
   ClockDomain clock_;
   u32 columns_;
+  RowMap rows_;
   CycleAgenda agenda_;
 
  public:

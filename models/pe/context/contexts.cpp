@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "models/abi/image_header.h"
 
@@ -10,12 +11,14 @@ namespace bvp {
 
 namespace {
 
-KernelPes all_pes(const Kernel& kernel) {
+KernelPes all_pes(const Kernel& kernel, const RowMap& rows, u32 array_columns) {
   KernelPes pes;
   const u32 count = kernel.pe_rows * kernel.pe_columns;
   pes.first.reserve(count);
+  pes.places.reserve(count);
   for (u32 pe = 0; pe < count; ++pe) {
     const FirstIteration& first = pes.first.emplace_back(first_iteration(kernel, pe));
+    pes.places.push_back(rows.in_array(pe / kernel.pe_columns) * array_columns + pe % kernel.pe_columns);
     pes.uniform = pes.uniform && first == pes.first.front();
     for (std::size_t level = 0; level < instance_levels; ++level) {
       pes.latest[level] = std::max(pes.latest[level], first[level]);
@@ -49,7 +52,15 @@ KernelLimits kernel_limits(const ArrayParameters& array, const PeParameters& par
 }
 
 Contexts::Contexts(const KernelLimits& limits, u32 pe, For whom, std::shared_ptr<CalSchedules> schedules)
-    : limits_(limits), pe_(pe), whom_(whom), schedules_(std::move(schedules)) {}
+    : limits_(limits), rows_(limits.rows), pe_(pe), whom_(whom), schedules_(std::move(schedules)) {}
+
+bool Contexts::leave_out(u32 rows) {
+  if (!rows_.leave_out(rows)) return false;
+  clear();
+  known_.clear();
+  next_known_ = 0;
+  return true;
+}
 
 const Context& Contexts::configure(const u8* image, std::size_t size) {
   const auto known = std::find_if(known_.begin(), known_.end(), [&](const Known& each) {
@@ -69,18 +80,23 @@ const Context& Contexts::configure(const u8* image, std::size_t size) {
 std::shared_ptr<const Context> Contexts::decode(const u8* image, std::size_t size) const {
   const Kernel kernel = Kernel::decode(image, size);
   kernel.check(limits_);
-  const u32 x = pe_ % limits_.columns, y = pe_ / limits_.columns;
-  if (x >= kernel.pe_columns || y >= kernel.pe_rows) throw KernelError("kernel: this PE is outside of its array");
+  const u32 x = pe_ % limits_.columns;
+  // The context for all PEs is that of the kernel's first one.
+  const std::optional<u32> y = whom_ == For::all_pes ? 0 : rows_.in_kernel(pe_ / limits_.columns);
+  if (!y || x >= kernel.pe_columns || *y >= kernel.pe_rows || kernel.pe_rows > rows_.count()) {
+    throw KernelError("kernel: this PE is outside of its array");
+  }
   auto context = std::make_shared<Context>();
   ImageHeader header;
   std::memcpy(&header, image, sizeof header);
   context->words = (u64{header.common_bytes} + header.per_pe_bytes + 7) / 8;
-  context->program = make_program(kernel, y * kernel.pe_columns + x);
+  context->number = *y * kernel.pe_columns + x;
+  context->program = make_program(kernel, context->number);
   context->schedules.reserve(context->program.segments.size());
   for (const SegmentProgram& segment : context->program.segments) {
     context->schedules.push_back(segment.unit == Unit::cal ? schedules_->of(segment) : nullptr);
   }
-  if (whom_ == For::all_pes) context->pes = all_pes(kernel);
+  if (whom_ == For::all_pes) context->pes = all_pes(kernel, rows_, limits_.columns);
   return context;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/base/array_parameters.h"
+#include "models/base/row_map.h"
 #include "models/pe/cal_schedules.h"
 #include "models/pe/context/addresses.h"
 #include "models/pe/context/program.h"
@@ -25,6 +26,7 @@ struct FirstBases {
 /// What distinguishes the PEs of a kernel from each other.
 struct KernelPes {
   std::vector<FirstIteration> first;  // by PE, row-major within the kernel's array
+  std::vector<u32> places;            // by PE: its position in the array, row-major
   std::vector<FirstBases> bases;      // by segment
   bool uniform = true;                // all PEs run the same iterations
   FirstIteration latest{};            // over all PEs, by level
@@ -34,6 +36,7 @@ struct KernelPes {
 /// A kernel that has been decoded and checked.
 struct Context {
   PeProgram program;                                         // of one PE; of PE 0 where the context is for all PEs
+  u32 number = 0;                                            // of that PE within the kernel's array
   u64 words = 0;                                             // of configuration, 64 bits each, that a PE receives
   std::vector<std::shared_ptr<SegmentSchedules>> schedules;  // of the Cal segments; null for others
   KernelPes pes;                                             // empty where the context is for one PE
@@ -55,6 +58,9 @@ class Contexts {
   Contexts(const KernelLimits& limits, u32 pe, For whom, std::shared_ptr<CalSchedules> schedules);
 
   [[nodiscard]] const KernelLimits& limits() const { return limits_; }
+  [[nodiscard]] const RowMap& rows() const { return rows_; }
+  /// Leaves out rows of the array, as RowMap does, and forgets all kernels, whose PEs have other places then.
+  [[nodiscard]] bool leave_out(u32 rows);
   /// The kernel of the active context; null: there is none.
   [[nodiscard]] const std::shared_ptr<const Context>& active() const { return active_; }
   [[nodiscard]] bool has_shadow() const { return shadow_ != nullptr; }
@@ -81,6 +87,7 @@ class Contexts {
   [[nodiscard]] std::shared_ptr<const Context> decode(const u8* image, std::size_t size) const;
 
   const KernelLimits limits_;
+  RowMap rows_;
   const u32 pe_;
   const For whom_;
   const std::shared_ptr<CalSchedules> schedules_;

@@ -66,8 +66,8 @@ void ArrayExchanges::count(const Context& context, const Count& count, Cycle now
 }
 
 void ArrayExchanges::transport(const Context& context, u32 pe, u32 mask, u32 vectors, sc_core::sc_time& delay) {
-  packet_.source = array_index(context, limits_.columns, pe);
-  packet_.destination = array_index(context, limits_.columns, pe ^ mask);
+  packet_.source = context.pes.places[pe];
+  packet_.destination = context.pes.places[pe ^ mask];
   packet_.count = vectors;
   slots_.resize(std::max<std::size_t>(slots_.size(), vectors), 0);
   words_.resize(std::max<std::size_t>(words_.size(), std::size_t{vectors} * limits_.lanes), 0);
@@ -83,7 +83,7 @@ u64 ArrayExchanges::hops(const Context& context, const std::vector<u32>& pes, u3
   const auto apart = [](u32 a, u32 b) { return a > b ? a - b : b - a; };
   u64 sum = 0;
   for (const u32 pe : pes) {
-    const u32 a = array_index(context, columns, pe), b = array_index(context, columns, pe ^ mask);
+    const u32 a = context.pes.places[pe], b = context.pes.places[pe ^ mask];
     sum += apart(a % columns, b % columns) + apart(a / columns, b / columns);
   }
   return sum;

@@ -94,8 +94,7 @@ std::string ArrayTransfers::begin(const Request& request, u32 pe, const StreamBa
   }
   sc_core::sc_time delay = ahead(request.firing.now);
   access_.deferred = true;
-  std::string error =
-      send(segment.unit, array_index(request.context, limits_.columns, pe), count, words_.data(), delay);
+  std::string error = send(segment.unit, request.context.pes.places[pe], count, words_.data(), delay);
   access_.deferred = false;
   if (!error.empty()) return error;
   for (std::size_t i = 0; data && load && i < count; ++i) {
@@ -117,8 +116,7 @@ void ArrayTransfers::conclude(const Context& context, Transaction& transaction, 
   access_.count = 0;
   payload_.set_extension(&access_);
   sc_core::sc_time delay = ahead(now);
-  access(*sockets_[array_index(context, limits_.columns, transaction.pe)], payload_, tlm::TLM_IGNORE_COMMAND, 0,
-         nullptr, 0, delay);
+  access(*sockets_[context.pes.places[transaction.pe]], payload_, tlm::TLM_IGNORE_COMMAND, 0, nullptr, 0, delay);
   payload_.clear_extension(&access_);
   transaction.time.issue = std::max(transaction.time.issue, access_.progress.issue_end - now);
   transaction.time.latency = access_.progress.end - now;
@@ -196,8 +194,7 @@ std::string ArrayTransfers::untimed(const Request& request, Cycle issue, std::ve
   access_.untimed_places = data ? places_.data() : nullptr;
   access_.turns = turns;
   sc_core::sc_time delay = ahead(firing.now);
-  std::string error =
-      send(firing.unit, array_index(request.context, limits_.columns, pes.front()), count, nullptr, delay);
+  std::string error = send(firing.unit, request.context.pes.places[pes.front()], count, nullptr, delay);
   if (error.empty() && turns != nullptr) wait = {access_.turn_cycles, access_.drain_cycles};
   return error;
 }

@@ -30,6 +30,7 @@ struct KnownKernel {
 
 class KnownKernels {
  public:
+  void forget() { *this = KnownKernels(); }
   /// The entry of this kernel, which is empty for a new kernel. Valid until the next call.
   [[nodiscard]] KnownKernel& find(const std::shared_ptr<const Context>& context) {
     if (current_context_ == context.get()) return *current_;

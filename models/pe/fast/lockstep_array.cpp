@@ -56,7 +56,10 @@ LockstepArray::~LockstepArray() = default;
 
 void LockstepArray::config_transport(int pe, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const Delivery delivery = read_delivery(payload);
-  if (pe != 0) return;  // every PE gets the same deliveries, and PE 0 takes them for all
+  // The PEs of a kernel get the same deliveries, and the first of them takes these for all.
+  const bool of_kernel = delivery.kind == Delivery::Kind::image || delivery.kind == Delivery::Kind::launch;
+  const u32 first = of_kernel ? contexts_.rows().in_array(0) * contexts_.limits().columns : 0;
+  if (static_cast<u32>(pe) != first) return;
   const Cycle when = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   bool ok = true;
   switch (delivery.kind) {
@@ -71,6 +74,9 @@ void LockstepArray::config_transport(int pe, tlm::tlm_generic_payload& payload, 
     case Delivery::Kind::stop:
       stop(when);
       break;
+    case Delivery::Kind::rows:
+      ok = leave_out(delivery.rows_left_out, when);
+      break;
   }
   if (!ok) payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
 }
@@ -84,7 +90,7 @@ void LockstepArray::report_completion(u32 launch_number, u32 status) {
   const u64 pes = std::max<u64>(kernel_pes(), 1);
   for (u32 pe = 0; pe < pes; ++pe) {
     LaunchCompletion completion{launch_number, status};
-    const u32 index = contexts_.active() ? array_index(*contexts_.active(), contexts_.limits().columns, pe) : pe;
+    const u32 index = contexts_.active() ? contexts_.active()->pes.places[pe] : pe;
     sc_core::sc_time delay =
         wake_.running ? clock_.to_time(wake_.now) - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME;
     access(to_sequencer, tlm::TLM_WRITE_COMMAND, u64{index} * sizeof completion, &completion, sizeof completion, delay);
@@ -141,6 +147,16 @@ void LockstepArray::stop(Cycle now) {
   contexts_.clear();
   events_.begin_generation();  // nothing that is on its way arrives
   error_.clear();
+}
+
+bool LockstepArray::leave_out(u32 rows, Cycle now) {
+  if (!graph_.launches().empty()) return false;
+  stop(now);
+  if (!contexts_.leave_out(rows)) return false;
+  // What kernels cost depends on where their PEs lie.
+  kernels_.forget();
+  known_ = nullptr;
+  return true;
 }
 
 void LockstepArray::complete_launches(Cycle now) {

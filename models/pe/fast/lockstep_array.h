@@ -89,6 +89,8 @@ class LockstepArray : public sc_core::sc_module, public PeStatus {
   // configuration and launches
   bool launch(const LaunchRecord& record, Cycle when);
   void stop(Cycle now);
+  /// False: a launch is in the PEs, or the rows cannot be left out.
+  bool leave_out(u32 rows, Cycle now);
   void complete_launches(Cycle now);
   void fail(std::string message);
   void book_cycles(Cycle now);

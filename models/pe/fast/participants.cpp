@@ -42,7 +42,7 @@ const Participants& ParticipantFinder::find(const Context& context, const Firing
     if (!takes_part) continue;
     found_.pes.push_back(pe);
     if (last && !all) found_.ending.push_back(pe);
-    found_.hops += array_index(context, columns_, pe) % columns_;
+    found_.hops += context.pes.places[pe] % columns_;
   }
   return found_;
 }

@@ -18,12 +18,6 @@ struct Participants {
   [[nodiscard]] u64 count() const { return pes.size(); }
 };
 
-/// The position in the array of PE `number` of a kernel.
-[[nodiscard]] inline u32 array_index(const Context& context, u32 array_columns, u32 number) {
-  const u32 columns = context.program.pe_columns;
-  return number / columns * array_columns + number % columns;
-}
-
 class ParticipantFinder {
  public:
   explicit ParticipantFinder(u32 array_columns) : columns_(array_columns) {}

@@ -23,6 +23,9 @@ Delivery read_delivery(tlm::tlm_generic_payload& payload) {
     std::memcpy(&delivery.record, payload.get_data_ptr(), sizeof(LaunchRecord));
   } else if (payload.get_address() == stop_address) {
     delivery.kind = Delivery::Kind::stop;
+  } else if (payload.get_address() == rows_address && payload.get_data_length() == sizeof(u32)) {
+    delivery.kind = Delivery::Kind::rows;
+    std::memcpy(&delivery.rows_left_out, payload.get_data_ptr(), sizeof(u32));
   } else {
     payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
   }

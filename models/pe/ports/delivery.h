@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payloads at the configuration socket of a PE, as values: kernel images, launches, and the order to stop.
+// Payloads at the configuration socket of a PE, as values: kernel images, launches, the order to stop, and the rows
+// that are left out.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,11 @@ namespace bvp {
 
 /// What a payload asks a PE to do.
 struct Delivery {
-  enum class Kind : u8 { refused, image, launch, stop } kind = Kind::refused;
+  enum class Kind : u8 { refused, image, launch, stop, rows } kind = Kind::refused;
   const u8* image = nullptr;  ///< images only; in the payload's data
   std::size_t image_bytes = 0;
   LaunchRecord record{};  ///< launches only
+  u32 rows_left_out = 0;  ///< rows only; a bit for each row of the array
 };
 
 /// Reads a payload, and sets its response: an error if it is refused.

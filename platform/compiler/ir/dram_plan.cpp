@@ -10,7 +10,7 @@ namespace bvp {
 
 u64 DramPlan::allocate(u64 bytes) {
   const u64 address = end_;
-  end_ = (end_ + bytes + 4095) / 4096 * 4096;
+  end_ = whole_pages(end_ + bytes);
   if (end_ > target_.dram_base + target_.dram_bytes) {
     throw CompileError(fmt::format("the network needs more than the {} bytes of DRAM (raise soc.dram.size_bytes)",
                                    target_.dram_bytes));
@@ -21,6 +21,14 @@ u64 DramPlan::allocate(u64 bytes) {
 MatrixPlace DramPlan::matrix(u64 rows, u64 columns) {
   const u64 pitch = padded(columns) * 2;
   return {scratch((rows + 1) * pitch), rows, columns, pitch};
+}
+
+void DramPlan::keep(const MatrixPlace& place, const MatrixPlace* of) {
+  if (of == nullptr) return matrices_.keep(place);
+  if (of->rows != place.rows || of->columns != place.columns || of->pitch != place.pitch) {
+    throw CompileError("an input or output of the network has another shape on fewer rows of PEs");
+  }
+  matrices_.keep(place, of->address);
 }
 
 const MatrixPlaces& DramPlan::settle(const Tasks& tasks) {

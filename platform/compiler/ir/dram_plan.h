@@ -15,7 +15,9 @@ namespace bvp {
 
 class DramPlan {
  public:
-  explicit DramPlan(const CompilerTarget& target) : target_(target), end_(target.dram_base) {}
+  /// @param beside  a network that is in the same DRAM, and whose inputs and outputs are those of this one; null: none
+  explicit DramPlan(const CompilerTarget& target, const CompiledNetwork* beside = nullptr)
+      : target_(target), beside_(beside), end_(beside != nullptr ? whole_pages(beside->end) : target.dram_base) {}
 
   /// @throws CompileError  the DRAM is full
   u64 allocate(u64 bytes);
@@ -24,8 +26,12 @@ class DramPlan {
   /// Allocates a matrix in the same way. Rows are padded to whole vectors, and readers may go one row beyond the last
   /// one.
   MatrixPlace matrix(u64 rows, u64 columns);
-  /// Marks a matrix that is read or written from outside, or inspected after the run.
-  void keep(const MatrixPlace& place) { matrices_.keep(place); }
+  /// Marks a matrix that is read or written from outside, or inspected after the run. `of`: the matrix in the network
+  /// beside this one. @throws CompileError  that one has another shape
+  void keep(const MatrixPlace& place, const MatrixPlace* of = nullptr);
+  /// Allocates memory for token ids, or takes that of the network beside.
+  u64 token_ids(u64 bytes) { return beside_ != nullptr ? beside_->tokens.address : allocate(bytes); }
+  [[nodiscard]] const CompiledNetwork* beside() const { return beside_; }
   /// Must be called when all tasks are known: gives the matrices their places. @throws CompileError  the DRAM is full
   const MatrixPlaces& settle(const Tasks& tasks);
   /// A tensor of one or two dimensions, or its transpose, rows padded with zeros to whole vectors and to a multiple of
@@ -51,7 +57,10 @@ class DramPlan {
     u64 address = 0;
     std::function<std::vector<u8>()> bytes;
   };
+  static u64 whole_pages(u64 bytes) { return (bytes + 4095) / 4096 * 4096; }
+
   const CompilerTarget& target_;
+  const CompiledNetwork* beside_;
   u64 end_;
   MatrixPlaces matrices_;
   std::vector<Contents> contents_;

@@ -37,10 +37,12 @@ const MatrixPlaces::Matrix* MatrixPlaces::find(u64 address) const {
   return after == matrices_.begin() ? nullptr : &*std::prev(after);
 }
 
-void MatrixPlaces::keep(const MatrixPlace& place) {
-  if (const Matrix* const found = find(place.address)) {
-    matrices_[static_cast<std::size_t>(found - matrices_.data())].kept = true;
-  }
+void MatrixPlaces::keep(const MatrixPlace& place, u64 at) {
+  const Matrix* const found = find(place.address);
+  if (found == nullptr) return;
+  Matrix& matrix = matrices_[static_cast<std::size_t>(found - matrices_.data())];
+  matrix.kept = true;
+  if (at != 0) matrix.kept_at = at - (place.address - matrix.provisional);
 }
 
 void MatrixPlaces::use(u64 address, std::size_t task) {
@@ -66,7 +68,7 @@ void MatrixPlaces::settle(const Tasks& tasks, const std::function<u64(u64)>& all
   std::vector<Matrix*> order;
   for (Matrix& matrix : matrices_) {
     if (matrix.kept) {
-      matrix.address = allocate(matrix.bytes);
+      matrix.address = matrix.kept_at != 0 ? matrix.kept_at : allocate(matrix.bytes);
     } else if (matrix.used()) {
       order.push_back(&matrix);
     }

@@ -17,7 +17,8 @@ class MatrixPlaces {
   /// A provisional address, outside of all memories.
   u64 add(u64 bytes);
   /// The matrix at this address is in use from the beginning of the run to its end, so it gets a place of its own.
-  void keep(const MatrixPlace& place);
+  /// @param at  that place; 0: one is allocated
+  void keep(const MatrixPlace& place, u64 at = 0);
   /// Gives all matrices their places. Tasks run one after the other: a task writes only after the previous task has
   /// read everything.
   /// @param allocate  returns the address of so many bytes of DRAM
@@ -32,6 +33,7 @@ class MatrixPlaces {
   struct Matrix {
     u64 provisional = 0, bytes = 0;
     bool kept = false;
+    u64 kept_at = 0;  // 0: a place is allocated
     // The tasks from the first to the last that use the matrix; first > last: no task does.
     std::size_t first = ~std::size_t{0}, last = 0;
     u64 address = 0;

@@ -247,7 +247,7 @@ class EmbeddingTasks {
         table_(dram.constant(parameters.at("embedding.token"))),
         position_(dram.constant(parameters.at("embedding.position"))) {
     tokens_.count = network.batch * network.tokens;
-    tokens_.address = dram.allocate(tokens_.count * sizeof(u32));
+    tokens_.address = dram.token_ids(tokens_.count * sizeof(u32));
   }
 
   [[nodiscard]] Embedding make() const {

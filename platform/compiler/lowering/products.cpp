@@ -743,6 +743,7 @@ class AttentionCore {
 }  // namespace
 
 u64 choose_key_block(const TaskPlanner& plan, Attention attention) {
+  if (plan.target().fixed) return plan.target().fixed->key_block;
   const MatrixPlace nowhere{0, 0, 0, plan.padded(attention.heads * attention.width) * 2};
   AttentionCore core(plan, attention, nowhere, nowhere, nowhere, nowhere);
   u64 best = attention.tokens;

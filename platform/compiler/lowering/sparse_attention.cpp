@@ -181,6 +181,7 @@ class PatternCore {
 
   [[nodiscard]] u64 best_query_block() const {
     if (pattern_->query_block() != 0) return pattern_->query_block();
+    if (plan_.target().fixed) return plan_.target().fixed->query_blocks.at(attention_.layer);
     Shape shape(name_of(layer_.mixing));
     for (const auto& [name, value] : layer_.values) {
       if (const i64* const number = std::get_if<i64>(&value)) shape.add(*number);

@@ -134,7 +134,9 @@ class Fft2dLowering final : public MixingLowering {
   }
 
   /// What is chosen for the first transform holds for all of them.
-  [[nodiscard]] std::optional<u64> decided(u64 points) const {
+  [[nodiscard]] std::optional<u64> decided(u64 ExactPoints::*transform) const {
+    if (const auto& fixed = draft_.plan.target().fixed) return fixed->exact.*transform;
+    const u64 points = draft_.result.exact.*transform;
     return draft_.result.fft == FftForm::none ? std::optional<u64>() : std::optional<u64>(points);
   }
 
@@ -164,8 +166,8 @@ class Fft2dLowering final : public MixingLowering {
       before.store(n, input);
     }
     Tasks tasks = before.flush();
-    ExactTasks hidden = exact_along_hidden(draft_.plan, draft_.dram, constants_, fft, input, planes,
-                                           decided(draft_.result.exact.hidden));
+    ExactTasks hidden =
+        exact_along_hidden(draft_.plan, draft_.dram, constants_, fft, input, planes, decided(&ExactPoints::hidden));
     draft_.result.exact.hidden = hidden.points;
     append(tasks, std::move(hidden.tasks));
     return tasks;
@@ -174,7 +176,7 @@ class Fft2dLowering final : public MixingLowering {
   Tasks exact_token_tasks(const ExactFft& fft, const ExactPlanes& planes, const MatrixPlace& mixed) {
     if (power_of_two_in(fft.tokens) != fft.tokens) {
       ExactTasks tokens = exact_along_tokens(draft_.plan, draft_.dram, constants_, fft, planes, draft_.x_place, mixed,
-                                             decided(draft_.result.exact.tokens));
+                                             decided(&ExactPoints::tokens));
       draft_.result.exact.tokens = tokens.points;
       return std::move(tokens.tasks);
     }
@@ -204,7 +206,7 @@ class Fft2dLowering final : public MixingLowering {
   Tasks real_form(Value n, const RealFft& real, const MatrixPlace& mixed) {
     RowProgram before = draft_.program;
     FftInput input = draft_.x_place;
-    std::optional<u64> token_points = decided(draft_.result.exact.tokens);
+    std::optional<u64> token_points = decided(&ExactPoints::tokens);
     if (draft_.tokens) token_points = power_of_two_in(real.tokens);
     if (draft_.tokens && (draft_.pre() || draft_.x_stays)) {
       input = *draft_.tokens;

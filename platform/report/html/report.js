@@ -25,6 +25,14 @@ function datasetCards(d) {
   ];
 }
 
+/** What stands below the title of a run that has not gone as it should. */
+function remark(s) {
+  if (!s.passed) return `Failed: ${s.failure}`;
+  const rows = s.reliability.rows_left_out;
+  if (rows.length === 0) return "";
+  return `Rows of PEs left out: ${rows.join(", ")}${s.reliability.degraded ? "; degraded, with the kernels for fewer rows" : ""}`;
+}
+
 function cards(run) {
   const s = run.summary;
   const entries = [
@@ -46,7 +54,7 @@ function cards(run) {
     ["area_mm2", "area, estimated", `${Number(s.area_mm2.toPrecision(4))} mm\u00b2`, s.area_mm2],
     ["fidelity", "fidelity", s.fidelity, s.fidelity],
   ];
-  return section("headline", title(run), s.passed ? "" : `Failed: ${s.failure}`, element("div", { class: "cards" },
+  return section("headline", title(run), remark(s), element("div", { class: "cards" },
     ...entries.map(([key, label, text, value]) => element("div", { class: "card", "data-key": key, "data-value": String(value) },
       element("b", {}, text), element("span", {}, label)))));
 }
