@@ -162,11 +162,6 @@ static inline __attribute__((always_inline)) bool explain_failure(const struct b
                                                                   const struct progress* progress,
                                                                   const struct sequencer* seq,
                                                                   enum network_result result, int* exit_code) {
-  if (result == network_bad_index) {
-    printf("bad input: an index is not below the bound of its gather\n");
-    *exit_code = exit_bad_network;
-    return true;
-  }
   if (result != network_ok) {
     uint32_t bad_task;
     const char* problem = network_check(network, &bad_task);

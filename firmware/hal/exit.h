@@ -8,7 +8,7 @@
 enum exit_code {
   exit_done = 0,
   exit_check_failed = 1, /* a result is not what it should be */
-  exit_bad_network = 2,  /* the network descriptor is wrong, or an index of a gather */
+  exit_bad_network = 2,  /* the network descriptor is wrong */
   exit_trap = 3,         /* an exception that nobody handled */
   exit_sequencer = 4,    /* the sequencer stopped with an error */
   exit_aborted = 5       /* abort() was called, or an assertion failed */

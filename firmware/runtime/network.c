@@ -73,10 +73,11 @@ struct pending_tasks {
 };
 
 #if RUNTIME_CHOOSES
-/* The indices that the last choosing gather has chosen, and while it chooses, their scores. */
+/* What the last choosing gather has chosen lies in the list `list` of network_dma_memory. */
 static struct {
-  uint32_t indices[BVP_CHOICE_LIMIT];
-  int32_t scores[BVP_CHOICE_LIMIT];
+  int32_t scores[BVP_CHOICE_LIMIT];           /* while it chooses: of the indices in the list */
+  sequencer_ticket readers[BVP_CHOICE_LISTS]; /* the last command that reads each list */
+  uint32_t list, made;                        /* lists made so far */
 } choice __attribute__((section(".noinit")));
 #endif
 
@@ -107,45 +108,36 @@ static bool step_present(const struct bvp_step* step, bool tail) {
   return !tail || step->tail_index == BVP_TAIL_NONE || step->tail_count != 0;
 }
 
-#if RUNTIME_CHOOSES
-static const char* check_choice(const struct bvp_step* step) {
-  struct bvp_dma_descriptor pattern;
-  memcpy(&pattern, step->command.registers, sizeof pattern);
-  if ((step->half_mask & 1) != 0 || pattern.fill != 0) return "a gather does not read from a table";
-  const uint32_t candidates = step->command.counts[0];
-  if (step->tail_index != BVP_TAIL_NONE || pattern.count[1] > BVP_CHOICE_LIMIT ||
-      (candidates != 0 && pattern.count[1] > candidates))
-    return "a gather chooses more indices than there are, or than the runtime can hold";
-  return NULL;
-}
-#endif
-
-static const char* check_gather(const struct bvp_network_header* network, const struct bvp_step* step, bool input) {
+static const char* check_gather(const struct bvp_step* step, bool input) {
   struct bvp_dma_descriptor pattern;
   memcpy(&pattern, step->command.registers, sizeof pattern);
   if (!input) return "a step gathers that is no input";
-  if (pattern.count[1] == 0 || pattern.count[1] > network->ring_entries / 2)
-    return "a gather needs from 1 index to half a ring of them";
-  if (step->tail_index != BVP_TAIL_NONE && (step->tail_index != 1 || step->tail_count > pattern.count[1]))
+  if ((step->command.flags & BVP_COMMAND_FLAG_INDEXED) == 0) return "a gather's command is not indexed";
+  if (pattern.count[2] == 0) return "a gather has no index";
+  if (step->tail_index != BVP_TAIL_NONE && (step->tail_index != 2 || step->tail_count > pattern.count[2]))
     return "a gather's tail is not one of its indices";
-  if (step->command.image == 0 || step->command.image % sizeof(uint32_t) != 0)
+  const bool chooses = (step->flags & BVP_STEP_FLAG_CHOOSE) != 0;
+  if (step->command.image == 0 || step->command.image % (chooses ? sizeof(uint16_t) : sizeof(uint32_t)) != 0)
     return "a gather's indices are not aligned";
-#if RUNTIME_CHOOSES
-  if ((step->flags & BVP_STEP_FLAG_CHOOSE) != 0) return check_choice(step);
-#endif
   if (step->command.image_bytes == 0) return "a gather has no bound of its indices";
   if ((step->half_mask & 1) != 0 || pattern.fill != 0) return "a gather does not read from a table";
+#if RUNTIME_CHOOSES
+  const uint32_t candidates = step->command.counts[0];
+  if (chooses && (step->tail_index != BVP_TAIL_NONE || pattern.count[2] > BVP_CHOICE_LIMIT ||
+                  (candidates != 0 && pattern.count[2] > candidates)))
+    return "a gather chooses more indices than there are, or than the runtime can hold";
+#endif
   return NULL;
 }
 
-static const char* check_step(const struct bvp_network_header* network, const struct bvp_step* step, enum phase phase) {
+static const char* check_step(const struct bvp_step* step, enum phase phase) {
   const bool launch = phase == phase_launches;
   if (step->command.opcode != (launch ? BVP_OPCODE_LAUNCH : BVP_OPCODE_DMA)) return "a step has the wrong opcode";
   if (step->tail_index != BVP_TAIL_NONE && step->tail_index >= (launch ? 4u : 3u))
     return "a step's tail_index is out of range";
   if (launch ? (step->half_mask & step->half_mask >> 16) != 0 : step->half_mask >> 2 != 0)
     return "a step's half_mask is out of range";
-  if ((step->flags & BVP_STEP_FLAG_GATHER) != 0) return check_gather(network, step, phase == phase_inputs);
+  if ((step->flags & BVP_STEP_FLAG_GATHER) != 0) return check_gather(step, phase == phase_inputs);
   return NULL;
 }
 
@@ -176,7 +168,7 @@ static const char* plan_task(struct task_plan* plan, const struct bvp_network_he
     plan->present[1][phase] = 0;
     for (uint32_t i = 0; i < plan->count[phase]; ++i) {
       const struct bvp_step* step = &plan->steps[first + i];
-      const char* problem = check_step(network, step, (enum phase)phase);
+      const char* problem = check_step(step, (enum phase)phase);
       if (problem != NULL) return problem;
       plan->present[1][phase] += step_present(step, phase != phase_weights);
     }
@@ -288,15 +280,8 @@ static struct bvp_command* next_slot(struct walk* walk) {
   return slot;
 }
 
-/* A stand-in fills these bytes: they lie in the CPU's memory, so that the network's DRAM traffic stays as it is
- * planned.
- */
-#if RUNTIME_CHOOSES
-extern uint16_t network_stand_in;
-#else
-uint16_t network_stand_in;
-
-void* network_stand_in_target(void) { return &network_stand_in; }
+#if !RUNTIME_CHOOSES
+struct network_dma_memory network_dma_memory __attribute__((section(".noinit")));
 #endif
 
 /* A command on channel 0 that only waits and signals: it fills two bytes that nobody reads. */
@@ -306,7 +291,8 @@ static void push_stand_in(struct walk* walk, uint32_t tag, struct link link) {
   sequencer_command_clear(slot, BVP_OPCODE_DMA, tag);
   slot->unit = network_channel_in;
   uint32_t* descriptor = slot->registers;
-  add_to_address(descriptor + offsetof(struct bvp_dma_descriptor, destination) / 4, (intptr_t)&network_stand_in);
+  add_to_address(descriptor + offsetof(struct bvp_dma_descriptor, destination) / 4,
+                 (intptr_t)&network_dma_memory.stand_in);
   descriptor[offsetof(struct bvp_dma_descriptor, length) / 4] = 2;
   descriptor[offsetof(struct bvp_dma_descriptor, fill) / 4] = BVP_DMA_FILL_FLAG;
   for (int i = 0; i < 3; ++i) descriptor[offsetof(struct bvp_dma_descriptor, count) / 4 + i] = 1;
@@ -370,57 +356,6 @@ static void push_step(struct walk* walk, const struct tile* tile, uint32_t step_
   push(walk, slot, link);
 }
 
-static uint32_t descriptor_word(size_t offset) { return (uint32_t)(offset / sizeof(uint32_t)); }
-
-/* Pushes one command for each index of a gather. The first waits for what `link` waits for, the last signals what
- * `link` signals. */
-static void push_gather(struct walk* walk, const struct tile* tile, uint32_t step_index, struct link link) {
-  const struct bvp_step* step = &tile->plan->steps[step_index];
-  const uint32_t* pattern = step->command.registers;
-  const uint32_t count_word = descriptor_word(offsetof(struct bvp_dma_descriptor, count)) + 1;
-  const int64_t source_stride =
-      (int32_t)pattern[descriptor_word(offsetof(struct bvp_dma_descriptor, source_stride)) + 1];
-  const int64_t destination_stride =
-      (int32_t)pattern[descriptor_word(offsetof(struct bvp_dma_descriptor, destination_stride)) + 1];
-  const bool tail = tile->tail && step->tail_index != BVP_TAIL_NONE;
-  const uint32_t count = tail ? step->tail_count : pattern[count_word];
-  int64_t destination = tile->half != 0 && (step->half_mask & 2) != 0 ? (int64_t)walk->network->half_bytes : 0;
-  uint64_t address = step->command.image;
-  for (int level = 0; level < 3; ++level) {
-    address += (uint64_t)(step->source_stride[level] * (int64_t)tile->index[level]);
-    destination += step->destination_stride[level] * (int64_t)tile->index[level];
-  }
-  const uint32_t* indices = (const uint32_t*)(uintptr_t)address;
-  for (uint32_t i = 0; i < count; ++i) {
-    if (indices[i] >= step->command.image_bytes) {
-      walk->result = network_bad_index;
-      return;
-    }
-    struct bvp_command* slot = next_slot(walk);
-    if (slot == NULL) return;
-    *slot = step->command;
-    slot->tag = tag_of(tile->plan, step_index);
-    slot->unit = network_channel_in;
-    slot->image = 0;
-    slot->image_bytes = 0;
-    slot->registers[count_word] = 1;
-    add_to_address(slot->registers + descriptor_word(offsetof(struct bvp_dma_descriptor, source)),
-                   source_stride * (int64_t)indices[i]);
-    add_to_address(slot->registers + descriptor_word(offsetof(struct bvp_dma_descriptor, destination)),
-                   destination + destination_stride * (int64_t)i);
-    struct link part = no_link;
-    if (i == 0) {
-      part.wait[0] = link.wait[0];
-      part.wait[1] = link.wait[1];
-    }
-    if (i == count - 1) {
-      part.signal = link.signal;
-      part.interrupt = link.interrupt;
-    }
-    push(walk, slot, part);
-  }
-}
-
 #if RUNTIME_CHOOSES
 /* An fp16 number as an integer of the same order; both zeros are 0. */
 static int32_t order_of(uint16_t half) {
@@ -430,7 +365,7 @@ static int32_t order_of(uint16_t half) {
 
 /* Chooses the `count` highest of `candidates` scores; of equal ones the lower index. The highest so far are kept from
  * the highest down, which leaves most candidates a single comparison, and are put in order at the end. */
-static void choose(const uint16_t* scores, uint32_t candidates, uint32_t count) {
+static void choose(const uint16_t* scores, uint32_t candidates, uint32_t count, uint32_t* indices) {
   uint32_t kept = 0;
   for (uint32_t index = 0; index < candidates; ++index) {
     const int32_t score = order_of(scores[index]);
@@ -438,64 +373,68 @@ static void choose(const uint16_t* scores, uint32_t candidates, uint32_t count) 
     uint32_t at = kept < count ? kept++ : kept - 1;
     for (; at > 0 && score > choice.scores[at - 1]; --at) {
       choice.scores[at] = choice.scores[at - 1];
-      choice.indices[at] = choice.indices[at - 1];
+      indices[at] = indices[at - 1];
     }
     choice.scores[at] = score;
-    choice.indices[at] = index;
+    indices[at] = index;
   }
   for (uint32_t i = 1; i < kept; ++i) {
-    const uint32_t index = choice.indices[i];
+    const uint32_t index = indices[i];
     uint32_t at = i;
-    for (; at > 0 && choice.indices[at - 1] > index; --at) choice.indices[at] = choice.indices[at - 1];
-    choice.indices[at] = index;
+    for (; at > 0 && indices[at - 1] > index; --at) indices[at] = indices[at - 1];
+    indices[at] = index;
   }
 }
 
-/* Pushes one command for each index that a gather chooses. Before the first choice of a task all that has been pushed
- * must be done, because the scores are outputs of tasks before it. */
-static void push_chosen(struct walk* walk, const struct tile* tile, uint32_t step_index, struct link link) {
-  const struct bvp_step* step = &tile->plan->steps[step_index];
+/* Chooses for a tile, into a list that no command reads any more. Before the first choice of a task all that has been
+ * pushed must be done, because the scores are outputs of tasks before it. */
+static void make_list(struct walk* walk, const struct tile* tile, const struct bvp_step* step, const uint16_t* scores) {
   struct bvp_dma_descriptor pattern;
   memcpy(&pattern, step->command.registers, sizeof pattern);
-  const uint32_t count = pattern.count[1], candidates = step->command.counts[0];
-  uint64_t address = step->command.image;
-  int64_t source = 0;
-  for (int level = 0; level < 3; ++level) {
-    address += (uint64_t)(step->source_stride[level] * (int64_t)tile->index[level]);
-    source += step->destination_stride[level] * (int64_t)tile->index[level];
-  }
-  if (candidates != 0) {
-    if (tile->first) wait_for(walk, walk->last_ticket);
-    choose((const uint16_t*)(uintptr_t)address, candidates, count);
-  }
-  pattern.count[1] = 1;
-  pattern.source += (uint64_t)source;
-  if (tile->half != 0 && (step->half_mask & 2) != 0) pattern.destination += walk->network->half_bytes;
-  for (uint32_t i = 0; i < count; ++i) {
-    struct bvp_command* slot = next_slot(walk);
-    if (slot == NULL) return;
-    *slot = step->command;
-    slot->tag = tag_of(tile->plan, step_index);
-    slot->unit = network_channel_in;
-    slot->image = 0;
-    slot->counts[0] = 0;
-    struct bvp_dma_descriptor descriptor = pattern;
-    descriptor.source += (uint64_t)(pattern.source_stride[1] * (int64_t)choice.indices[i]);
-    descriptor.destination += (uint64_t)(pattern.destination_stride[1] * (int64_t)i);
-    memcpy(slot->registers, &descriptor, sizeof descriptor);
-    struct link part = no_link;
-    if (i == 0) {
-      part.wait[0] = link.wait[0];
-      part.wait[1] = link.wait[1];
-    }
-    if (i == count - 1) {
-      part.signal = link.signal;
-      part.interrupt = link.interrupt;
-    }
-    push(walk, slot, part);
-  }
+  if (tile->first) wait_for(walk, walk->last_ticket);
+  choice.list = choice.made % BVP_CHOICE_LISTS;
+  if (choice.made++ >= BVP_CHOICE_LISTS) wait_for(walk, choice.readers[choice.list]);
+  choose(scores, step->command.counts[0], pattern.count[2], network_dma_memory.choices[choice.list]);
 }
 #endif
+
+/* Pushes the command of a gather with the addresses and counts of the tile. */
+static void push_gather(struct walk* walk, const struct tile* tile, uint32_t step_index, struct link link) {
+  const struct bvp_step* step = &tile->plan->steps[step_index];
+  uint64_t indices = step->command.image;
+  int64_t moved = 0,
+          destination = tile->half != 0 && (step->half_mask & 2) != 0 ? (int64_t)walk->network->half_bytes : 0;
+  for (int level = 0; level < 3; ++level) {
+    indices += (uint64_t)(step->source_stride[level] * (int64_t)tile->index[level]);
+    moved += step->destination_stride[level] * (int64_t)tile->index[level];
+  }
+  int64_t source = 0;
+#if RUNTIME_CHOOSES
+  const bool chooses = (step->flags & BVP_STEP_FLAG_CHOOSE) != 0;
+  if (chooses) {
+    if (step->command.counts[0] != 0) make_list(walk, tile, step, (const uint16_t*)(uintptr_t)indices);
+    indices = (uintptr_t)network_dma_memory.choices[choice.list];
+    source = moved;
+    moved = 0;
+  }
+#endif
+  destination += moved;
+  struct bvp_command* slot = next_slot(walk);
+  if (slot == NULL) return;
+  *slot = step->command;
+  slot->tag = tag_of(tile->plan, step_index);
+  slot->unit = network_channel_in;
+  slot->image = indices;
+  slot->counts[0] = 0;
+  add_to_address(slot->registers + offsetof(struct bvp_dma_descriptor, source) / 4, source);
+  add_to_address(slot->registers + offsetof(struct bvp_dma_descriptor, destination) / 4, destination);
+  if (tile->tail && step->tail_index != BVP_TAIL_NONE)
+    slot->registers[offsetof(struct bvp_dma_descriptor, count) / 4 + 2] = step->tail_count;
+  push(walk, slot, link);
+#if RUNTIME_CHOOSES
+  if (chooses) choice.readers[choice.list] = walk->last_ticket;
+#endif
+}
 
 static uint8_t take_free(struct walk* walk, uint32_t half) {
   if (walk->held[half]) return no_semaphore;
@@ -585,12 +524,6 @@ static void push_inputs(struct walk* walk, const struct tile* tile, bool after_s
       link.interrupt = ends_tile && wants_interrupt(walk, tile);
     }
     const uint32_t step = plan->first[phase_inputs] + i;
-#if RUNTIME_CHOOSES
-    if ((plan->steps[step].flags & BVP_STEP_FLAG_CHOOSE) != 0) {
-      push_chosen(walk, tile, step, link);
-      continue;
-    }
-#endif
     if ((plan->steps[step].flags & BVP_STEP_FLAG_GATHER) != 0) {
       push_gather(walk, tile, step, link);
     } else {
@@ -787,11 +720,14 @@ enum network_result network_run(const struct bvp_network_header* network, struct
 #endif
   struct walk walk = {
       .network = network, .seq = seq, .observer = observer, .last_launch_tag = UINT32_MAX, .pending = &pending};
+#if RUNTIME_CHOOSES
+  choice.made = 0;
+#endif
   for (uint32_t i = 0; i < network_semaphore_count; ++i)
     sequencer_set_semaphore(seq, i, i < network_semaphore_free + 2u ? 1 : 0);
 
   run_tiles(&walk);
-  if (walk.result == network_bad_index || walk.result == network_bad_descriptor) return walk.result;
+  if (walk.result == network_bad_descriptor) return walk.result;
   struct link end = no_link;
   end.wait[0] = take_free(&walk, 0);
   end.wait[1] = take_free(&walk, 1);

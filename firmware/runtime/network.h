@@ -83,7 +83,6 @@ enum {
 enum network_result {
   network_ok = 0,
   network_bad_descriptor,  /* network_check says what is wrong */
-  network_bad_index,       /* an index of a gather is not below its bound */
   network_sequencer_error, /* see sequencer_error_status */
   network_timed_out,       /* the CPU has waited for a command for longer than the limit of waits */
 };
@@ -117,8 +116,13 @@ const char* network_check(const struct bvp_network_header* network, uint32_t* ta
 bool network_find_command(const struct bvp_network_header* network, uint32_t tag, uint32_t near,
                           struct network_command* found);
 
-/* What commands that move nothing of the network write to: 2 bytes in the memory of the program. */
-void* network_stand_in_target(void);
+/* What the DMA reaches in the CPU's memory, so that the network's DRAM traffic stays as it is planned: the indices that
+ * gathers have chosen, and what commands write that move nothing of the network. */
+struct network_dma_memory {
+  uint32_t choices[BVP_CHOICE_LISTS][BVP_CHOICE_LIMIT];
+  uint16_t stand_in;
+};
+extern struct network_dma_memory network_dma_memory;
 
 /* The options of the run, NULL: there are none. */
 const struct bvp_run_options* network_options(const struct bvp_network_header* network);
@@ -147,7 +151,7 @@ uint32_t network_awaited_tag(const struct sequencer* seq);
 
 /* Runs all tasks of a descriptor; returns when the last store is done. The sequencer has been initialised with its
  * ring. Each task is checked while the one before it runs, so that no time passes before the first command. With a bad
- * descriptor or index the tasks before the fault may have run, and the accelerator may still be at work. */
+ * descriptor the tasks before the fault may have run, and the accelerator may still be at work. */
 enum network_result network_run(const struct bvp_network_header* network, struct sequencer* seq,
                                 const struct network_observer* observer);
 

@@ -29,8 +29,9 @@ void network_prepare(const struct bvp_network_header* network, struct sequencer*
   seq->checks_commands = options->command_checks != 0;
   if (options->window_count == 0) return;
   const uint32_t source_in = UINT32_C(1) << (BVP_UNIT_INDEX_DMA + network_channel_in);
-  open_window(0, (uintptr_t)network_stand_in_target(), sizeof(uint16_t),
-              BVP_PROTECTION_CONFIG_WRITE_MASK | source_in << BVP_PROTECTION_CONFIG_SOURCES_SHIFT);
+  open_window(0, (uintptr_t)&network_dma_memory, sizeof network_dma_memory,
+              BVP_PROTECTION_CONFIG_READ_MASK | BVP_PROTECTION_CONFIG_WRITE_MASK |
+                  source_in << BVP_PROTECTION_CONFIG_SOURCES_SHIFT);
   const struct bvp_memory_window* windows = (const struct bvp_memory_window*)(options + 1);
   for (uint32_t i = 0; i < options->window_count && i + 1 < BVP_PROTECTION_CONFIG_COUNT; ++i)
     open_window(i + 1, windows[i].base, windows[i].size, windows[i].config);

@@ -29,14 +29,14 @@ namespace bvp {
   F(u8, unit, 1, "DMA: the channel; otherwise 0")                                                            \
   F(u8, flags, 1,                                                                                            \
     "bit 0: raise the completion interrupt; bit 1 (launch): keep the resident weights; "                     \
-    "bit 2: `check` is valid")                                                                               \
+    "bit 2: `check` is valid; bit 3 (DMA): the source is indexed")                                           \
   F(u8, signal, 1, "semaphore incremented on completion, 255: none")                                         \
   F(u8, wait, 2, "semaphores that must be above 0 before the start and are decremented then, 255: none")     \
   F(u16, reserved, 1, "must be 0")                                                                           \
   F(u32, tag, 1, "the software's name for this command, shown in COMPLETED_TAG, errors and statistics")      \
   F(u32, reserved2, 1, "must be 0")                                                                          \
-  F(u64, image, 1, "launch: byte address of the kernel image")                                               \
-  F(u32, image_bytes, 1, "launch: its size")                                                                 \
+  F(u64, image, 1, "launch: byte address of the kernel image; indexed DMA: of the u32 indices")              \
+  F(u32, image_bytes, 1, "launch: its size; indexed DMA: the bound that each index is below")                \
   F(u32, reserved3, 1, "must be 0")                                                                          \
   F(u32, counts, 4, "launch: iterations of the instance levels 0 (outermost) to 3, each at least 1")         \
   F(u32, registers, 16, "launch: the launch registers, mostly scratchpad byte offsets; DMA: the descriptor") \
@@ -57,7 +57,7 @@ namespace bvp {
   F(u32, tail_count, 1, "the count there; 0: the step is left out of that tile")                \
   F(u32, flags, 1,                                                                              \
     "bit 0 (launch): its weights come with the tile, so none stay resident; "                   \
-    "bit 1 (input): a gather; bit 2: it chooses its indices")
+    "bit 1 (input): a gather; bit 2: the firmware chooses its indices")
 
 #define BVP_TASK_FIELDS(F)                                                                    \
   F(u32, layer, 1, "index of the encoder layer, 0xffffffff: outside of the layers")           \
@@ -167,6 +167,9 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
   X(command_flag_interrupt, 1, "Command.flags: raise the completion interrupt")                              \
   X(command_flag_resident, 2, "Command.flags: the weights loaded by the last launch of the same image stay") \
   X(command_flag_checked, 4, "Command.flags: the XOR of the command's 32 words is 0")                        \
+  X(command_flag_indexed, 8,                                                                                 \
+    "Command.flags (DMA): repetition i of the outermost dimension reads at source_stride[2] * index[i], "    \
+    "not at source_stride[2] * i; `image` and `image_bytes` say where the indices are, and their bound")     \
   X(semaphore_none, 255, "Command.wait, Command.signal: no semaphore")                                       \
   X(semaphore_count, 32, "semaphores of the sequencer")                                                      \
   X(unit_index_sync, 0, "UNIT_COMPLETED: the element of sync commands")                                      \
@@ -177,15 +180,14 @@ enum class CommandOpcode : u8 { BVP_COMMAND_OPCODES(BVP_DECLARE_OPCODE) };
   X(task_flag_weights_depend, 2, "Task.flags: what the weight steps read are outputs of earlier tasks")      \
   X(step_flag_own_weights, 1, "Step.flags: the weights of a launch come with the tile")                      \
   X(step_flag_gather, 2,                                                                                     \
-    "Step.flags (input): a DMA command for each i below count[1]: source + source_stride[1] * index[i], "    \
-    "destination + destination_stride[1] * i; the u32 indices lie at `image`, which moves by the step's "    \
-    "source_stride; `image_bytes`: the bound that each index is below")                                      \
+    "Step.flags (input, its command indexed): `image`, where the indices lie, moves by the step's "          \
+    "source_stride, and the source does not")                                                                \
   X(step_flag_choose, 4,                                                                                     \
-    "Step.flags (gather, its bound 0): the indices are those of the count[1] highest of counts[0] fp16 "     \
-    "scores at `image`, in ascending order; of equal scores the lower index counts as the higher. "          \
-    "counts[0] = 0: those that the gather before has chosen. `source` moves by the step's "                  \
-    "destination_stride")                                                                                    \
-  X(choice_limit, 256, "step_flag_choose: count[1] is at most that")                                         \
+    "Step.flags (gather): the indices are those of the count[2] highest of counts[0] fp16 scores at "        \
+    "`image`, in ascending order; of equal scores the lower index counts as the higher. counts[0] = 0: "     \
+    "those that the gather before has chosen. `source` moves by the step's destination_stride")              \
+  X(choice_limit, 256, "step_flag_choose: count[2] is at most that")                                         \
+  X(choice_lists, 16, "lists of chosen indices that the runtime holds, one for each choice that is in use")  \
   X(network_flag_no_ping_pong, 1, "NetworkHeader.flags: a tile is stored before the next one is loaded")     \
   X(tail_none, 255, "Step.tail_index: every tile is alike")                                                  \
   X(layer_none, 0xffffffff, "Task.layer: outside of the encoder layers")                                     \

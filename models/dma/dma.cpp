@@ -44,7 +44,8 @@ Dma::Dma(sc_core::sc_module_name name, const DmaParameters& parameters, const Cl
       clock_(clock),
       stats_(basename()),
       bytes_per_cycle_(static_cast<u32>(parameters.bytes_per_cycle.get())),
-      setup_cycles_(static_cast<Cycle>(parameters.setup_cycles.get())) {
+      setup_cycles_(static_cast<Cycle>(parameters.setup_cycles.get())),
+      most_indices_(static_cast<u32>(parameters.index_entries.get())) {
   parent_statistics.add(&stats_);
   for (u32 i = 0; i < static_cast<u32>(parameters.channels.get()); ++i) {
     channels_.push_back(std::make_unique<DmaChannel>(i, parameters));
@@ -74,7 +75,9 @@ bool Dma::rules_of(u64 offset, PayloadRules& rules) {
   switch (offset) {
     case 0:
       rules.read = false;
-      rules.least_bytes = rules.most_bytes = sizeof(DmaDescriptor);
+      rules.least_bytes = sizeof(DmaDescriptor);
+      rules.most_bytes = sizeof(IndexedDescriptor);
+      rules.multiple = sizeof(IndexedDescriptor) - sizeof(DmaDescriptor);
       return true;
     case dma_status_offset:
       rules.write = false;
@@ -114,7 +117,9 @@ void Dma::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay
   } else if (channel.busy) {
     abort(channel);
   } else {
-    submit(channel, payload.get_data_ptr(), delay);
+    IndexedDescriptor descriptor;
+    std::memcpy(&descriptor, payload.get_data_ptr(), payload.get_data_length());
+    submit(channel, descriptor, payload.get_data_length() == sizeof descriptor, delay);
   }
 }
 
@@ -135,10 +140,12 @@ u32 Dma::status_word(const DmaChannel& channel) const {
   return static_cast<u32>(channel.status) | (channel.busy ? dma_status_busy : 0);
 }
 
-void Dma::submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_time& delay) {
+void Dma::submit(DmaChannel& channel, const IndexedDescriptor& descriptor, bool indexed,
+                 const sc_core::sc_time& delay) {
   course_->stop();
   course_->before_change();
-  std::memcpy(&channel.descriptor, descriptor, sizeof channel.descriptor);
+  channel.descriptor = descriptor.descriptor;
+  channel.indices = descriptor.indices;
   channel.busy = true;
   channel.submitted = clock_.to_cycles(sc_core::sc_time_stamp() + delay);
   channel.taken.begin(channel.submitted);
@@ -149,9 +156,10 @@ void Dma::submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_ti
   channel.finished = channel.issue_from;
   channel.burst_count = 0;
   ++channel.statistics.descriptors;
-  channel.status = validate(channel.descriptor);
+  channel.status = indexed ? validate(descriptor, most_indices_) : validate(channel.descriptor);
+  channel.reads_indices = indexed && channel.status == DmaStatus::ok;
   channel.error_address = 0;
-  if (channel.status == DmaStatus::ok) {
+  if (channel.status == DmaStatus::ok && !indexed) {
     channel.transfer.start(channel.descriptor);
     // Bytes at even addresses get the low byte of the fill word, so the pattern is read from its byte 0 or its byte 1.
     for (std::size_t i = 0; channel.fills() && i < channel.data.size(); ++i) {
@@ -166,6 +174,7 @@ void Dma::abort(DmaChannel& channel) {
   course_->stop();
   const Cycle now = clock_.now();
   channel.error_address = channel.status != DmaStatus::ok ? channel.error_address
+                          : channel.reads_indices         ? channel.descriptor.destination
                           : channel.transfer.finished()   ? channel.transfer.destination_span().last
                                                           : channel.transfer.destination();
   channel.status = DmaStatus::aborted;
@@ -186,7 +195,9 @@ void Dma::run(DmaChannel& channel) {
   // left to do here.
   if (course_->has_just_started(channel)) return;
   const bool moved = course_->stop();
-  if (!channel.drains()) {
+  if (channel.reads_indices && channel.status == DmaStatus::ok) {
+    read_indices(channel);
+  } else if (!channel.drains()) {
     if (moved || course_->start()) return;
     const u64 bursts = std::min<u64>(channel.outstanding(), bursts_of_event);
     for (u64 i = 0; i < bursts && !channel.drains(); ++i) perform_burst(channel, DmaPoint{channel.next_issue()});
@@ -194,6 +205,47 @@ void Dma::run(DmaChannel& channel) {
   if (channel.drains() && clock_.to_time(channel.finished.at) <= sc_core::sc_time_stamp()) return complete(channel);
   channel.wake_when_due(clock_);
   course_->start();
+}
+
+void Dma::read_indices(DmaChannel& channel) {
+  std::vector<u32> indices(channel.descriptor.count[2]);
+  const u32 burst_bytes = channel.transfer.burst_bytes();
+  auto* data = reinterpret_cast<u8*>(indices.data());
+  DmaTime of_path;
+  of_path.path = 1;
+  DmaPoint request = channel.issue_from, done = request;
+  course_->before_indices(channel);
+  u64 remaining = indices.size() * sizeof(u32), count = 0;
+  while (remaining != 0 && channel.status == DmaStatus::ok) {
+    const u64 address = channel.indices.address + (indices.size() * sizeof(u32) - remaining);
+    const auto bytes = static_cast<u32>(std::min<u64>(remaining, burst_bytes - address % burst_bytes));
+    // No more bursts are in flight than of data.
+    DmaPoint& place = channel.done[count++ % channel.done.size()];
+    if (count > channel.done.size() && place.at > request.at) request = place;
+    place = request;
+    if (!move_segment(channel, tlm::TLM_READ_COMMAND, {address, bytes}, data, request, place)) {
+      channel.status = DmaStatus::source_error;
+    }
+    if (place.at > done.at) done = place;
+    const DmaPoint next = request.later(std::max<Cycle>(1, (bytes + bytes_per_cycle_ - 1) / bytes_per_cycle_), of_path);
+    channel.statistics.bytes_read += bytes;
+    channel.statistics.burst.add(1, request.at, request.at);
+    channel.statistics.byte.add(bytes, request.at, next.at);
+    request = next;
+    data += bytes;
+    remaining -= bytes;
+  }
+  channel.reads_indices = false;
+  channel.issue_from = channel.finished = done;
+  channel.first_issue = done.at;
+  const auto bad =
+      std::find_if(indices.begin(), indices.end(), [&](u32 index) { return index >= channel.indices.bound; });
+  if (channel.status == DmaStatus::ok && bad != indices.end()) {
+    channel.status = DmaStatus::bad_index;
+    channel.error_address = channel.indices.address + static_cast<u64>(bad - indices.begin()) * sizeof(u32);
+  }
+  if (channel.status == DmaStatus::ok) channel.transfer.start(channel.descriptor, std::move(indices));
+  course_->after_indices(channel);
 }
 
 void Dma::perform_burst(DmaChannel& channel, const DmaPoint& issue) {

@@ -33,7 +33,8 @@ class Dma : public sc_core::sc_module {
       : Dma(name, parameters, clock, parent_statistics, Mode{}) {}
   ~Dma() override;
 
-  /// A 64-byte write at address channel * 0x100 starts a transfer; a busy channel refuses it. A 4-byte read at channel
+  /// A write at address channel * 0x100 starts a transfer, a DmaDescriptor of 64 bytes or an IndexedDescriptor of 80
+  /// bytes; a busy channel refuses it. A 4-byte read at channel
   /// * 0x100 + 0x40 gives in bit 31 whether the channel is busy, in the other bits the DmaStatus of the last transfer.
   /// A 4-byte write at + 0x44 aborts the transfer of a busy channel: no further burst is issued, and the transfer ends
   /// when those in flight are done. An 8-byte read at + 0x48 gives the bus address at which the last transfer failed.
@@ -63,10 +64,12 @@ class Dma : public sc_core::sc_module {
   u32 transport_dbg(tlm::tlm_generic_payload& payload);
   [[nodiscard]] u32 status_word(const DmaChannel& channel) const;
   [[nodiscard]] static bool rules_of(u64 offset, PayloadRules& rules);
-  void submit(DmaChannel& channel, const u8* descriptor, const sc_core::sc_time& delay);
+  void submit(DmaChannel& channel, const IndexedDescriptor& descriptor, bool indexed, const sc_core::sc_time& delay);
   void abort(DmaChannel& channel);
   void invalidate(sc_dt::uint64, sc_dt::uint64) { course_->forget_memory(); }
   void run(DmaChannel& channel);
+  /// Reads the indices of a transfer, and then starts it. An index that is not below the bound ends the transfer.
+  void read_indices(DmaChannel& channel);
   void perform_burst(DmaChannel& channel, const DmaPoint& issue);
   /// Makes the access that is issued at this point. If it is done later than `done`, that becomes the point where it
   /// is.
@@ -78,6 +81,7 @@ class Dma : public sc_core::sc_module {
   StatGroup stats_;
   const u32 bytes_per_cycle_;
   const Cycle setup_cycles_;
+  const u32 most_indices_;
   std::vector<std::unique_ptr<DmaChannel>> channels_;
   std::unique_ptr<DmaCourse> course_;
 };

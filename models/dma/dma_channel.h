@@ -49,6 +49,8 @@ struct DmaChannel {
   DmaStatus status = DmaStatus::ok;
   u64 error_address = 0;  ///< of the request that failed, or where an abort has stopped the writes
   DmaDescriptor descriptor{};
+  DmaIndices indices;          ///< of an indexed transfer; otherwise its bound is 0
+  bool reads_indices = false;  ///< they are still to be read, and the transfer has not started
   DmaTransfer transfer;
   DmaBurst burst;       ///< the one that is performed
   Cycle submitted = 0;  ///< when the descriptor came
@@ -65,7 +67,7 @@ struct DmaChannel {
 
   [[nodiscard]] bool fills() const { return descriptor.fill != 0; }
   /// All bursts have been issued.
-  [[nodiscard]] bool drains() const { return status != DmaStatus::ok || transfer.finished(); }
+  [[nodiscard]] bool drains() const { return status != DmaStatus::ok || (!reads_indices && transfer.finished()); }
   /// Bursts that may be in flight.
   [[nodiscard]] u64 outstanding() const { return done.size(); }
   /// The first point at which the next burst may be issued.

@@ -19,6 +19,10 @@ class DmaCourse {
   virtual void before_change() {}
   /// The channel has taken a descriptor, valid or not, and is busy.
   virtual void has_begun(DmaChannel& channel) { (void)channel; }
+  /// The channel is going to read its indices. Takes extensions off its payload with which bursts travel.
+  virtual void before_indices(DmaChannel& channel) { (void)channel; }
+  /// It has read them, with success or not.
+  virtual void after_indices(DmaChannel& channel) { (void)channel; }
   /// The channel is going to end its transfer; before_change() follows.
   virtual void before_end(DmaChannel& channel) { (void)channel; }
   /// The channel is idle.

@@ -21,6 +21,10 @@ DmaParameters::DmaParameters(ParameterGroup* parent, std::string name, std::stri
           Confidence::low),
       bytes_per_cycle(this, "bytes_per_cycle", 64, "bytes", {1, 4096}, power_of_two,
                       "Data path of a channel; it issues one bus request a cycle at most.",
-                      "assumption: the scratchpad's bank width", Confidence::low) {}
+                      "assumption: the scratchpad's bank width", Confidence::low),
+      index_entries(
+          this, "index_entries", 256, "indices", {64, 65536},
+          "Indices that a channel holds, and so the most of an indexed transfer, which fetches rows of a table.",
+          "assumption: 1 KB a channel, as many rows as 64 lanes take in four groups", Confidence::low) {}
 
 }  // namespace bvp

@@ -16,6 +16,7 @@ struct DmaParameters : ParameterGroup {
   Param<i64> burst_bytes;
   Param<i64> outstanding;
   Param<i64> bytes_per_cycle;
+  Param<i64> index_entries;
 };
 
 }  // namespace bvp

@@ -3,25 +3,42 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace bvp {
 namespace {
 
+/// The repetitions of a dimension, or the indices that take their place: from the first to the last, both included.
+struct Extent {
+  u32 first = 0, last = 0;
+};
+
+std::array<Extent, 3> extents_of(const DmaDescriptor& descriptor) {
+  return {{{0, descriptor.count[0] - 1}, {0, descriptor.count[1] - 1}, {0, descriptor.count[2] - 1}}};
+}
+
 /// Computes the span of addresses; false if an address would need more than 64 bits.
-bool find_span(const DmaDescriptor& descriptor, u64 base, const std::array<i32, 3>& strides, DmaSpan& span) {
-  // The counts' product is at most 2^32, so the sums stay within 2^63.
+bool find_span(u64 base, u32 length, const std::array<i32, 3>& strides, const std::array<Extent, 3>& extents,
+               DmaSpan& span) {
+  // Each of three products has less than 63 bits, and of the sums none exceeds 2^64.
   u64 below = 0;
-  u64 above = descriptor.length - 1;
-  for (std::size_t i = 0; i < 3; ++i) {
-    const i64 reach = static_cast<i64>(strides[i]) * (static_cast<i64>(descriptor.count[i]) - 1);
+  u64 above = length - 1;
+  const auto add = [&](i64 reach) {
     if (reach < 0) {
       below += static_cast<u64>(-reach);
     } else {
       above += static_cast<u64>(reach);
     }
+  };
+  i64 begin = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    begin += i64{strides[i]} * extents[i].first;
+    add(i64{strides[i]} * (i64{extents[i].last} - i64{extents[i].first}));
   }
-  if (below > base || above > ~base) return false;
-  span = {base - below, base + above};
+  const u64 first = base + static_cast<u64>(begin);
+  if (begin < 0 ? static_cast<u64>(-begin) > base : static_cast<u64>(begin) > ~base) return false;
+  if (below > first || above > ~first) return false;
+  span = {first - below, first + above};
   return true;
 }
 
@@ -36,45 +53,74 @@ u64 common_stride(const DmaDescriptor& descriptor) {
   return static_cast<u64>(common);
 }
 
+bool are_apart(const DmaSpan& source, const DmaSpan& destination) {
+  return source.last < destination.first || destination.last < source.first;
+}
+
 bool are_apart(const DmaDescriptor& descriptor, const DmaSpan& source, const DmaSpan& destination) {
-  if (source.last < destination.first || destination.last < source.first) return true;
+  if (are_apart(source, destination)) return true;
   const u64 common = common_stride(descriptor);
   if (common == 0) return false;
   const u64 distance = (descriptor.destination % common + common - descriptor.source % common) % common;
   return distance >= descriptor.length && common - distance >= descriptor.length;
 }
 
+/// What does not depend on where the source lies.
+bool is_valid(const DmaDescriptor& descriptor, DmaSpan& destination) {
+  constexpr u32 fill_bits = dma_fill_flag | 0xffff;
+  const bool fill = descriptor.fill != 0;
+  if (descriptor.reserved != 0 || descriptor.length == 0) return false;
+  if (fill && ((descriptor.fill & dma_fill_flag) == 0 || (descriptor.fill & ~fill_bits) != 0)) return false;
+  u64 bytes = descriptor.length;
+  for (const u32 count : descriptor.count) {
+    if (count == 0 || bytes > dma_max_transfer_bytes / count) return false;
+    bytes *= count;
+  }
+  return find_span(descriptor.destination, descriptor.length, descriptor.destination_stride, extents_of(descriptor),
+                   destination);
+}
+
 }  // namespace
 
 DmaStatus validate(const DmaDescriptor& descriptor) {
-  constexpr u32 fill_bits = dma_fill_flag | 0xffff;
-  const bool fill = descriptor.fill != 0;
-  if (descriptor.reserved != 0 || descriptor.length == 0) return DmaStatus::bad_descriptor;
-  if (fill && ((descriptor.fill & dma_fill_flag) == 0 || (descriptor.fill & ~fill_bits) != 0)) {
-    return DmaStatus::bad_descriptor;
-  }
-  u64 bytes = descriptor.length;
-  for (const u32 count : descriptor.count) {
-    if (count == 0 || bytes > dma_max_transfer_bytes / count) return DmaStatus::bad_descriptor;
-    bytes *= count;
-  }
   DmaSpan source{}, destination{};
-  if (!find_span(descriptor, descriptor.destination, descriptor.destination_stride, destination)) {
-    return DmaStatus::bad_descriptor;
-  }
-  if (fill) return DmaStatus::ok;
-  if (!find_span(descriptor, descriptor.source, descriptor.source_stride, source)) return DmaStatus::bad_descriptor;
-  return are_apart(descriptor, source, destination) ? DmaStatus::ok : DmaStatus::bad_descriptor;
+  if (!is_valid(descriptor, destination)) return DmaStatus::bad_descriptor;
+  if (descriptor.fill != 0) return DmaStatus::ok;
+  const bool valid =
+      find_span(descriptor.source, descriptor.length, descriptor.source_stride, extents_of(descriptor), source) &&
+      are_apart(descriptor, source, destination);
+  return valid ? DmaStatus::ok : DmaStatus::bad_descriptor;
 }
 
-void DmaTransfer::start(const DmaDescriptor& descriptor) {
+DmaStatus validate(const IndexedDescriptor& indexed, u32 most_indices) {
+  const DmaDescriptor& descriptor = indexed.descriptor;
+  const DmaIndices& indices = indexed.indices;
+  DmaSpan source{}, destination{};
+  if (!is_valid(descriptor, destination) || descriptor.fill != 0) return DmaStatus::bad_descriptor;
+  if (descriptor.count[2] > most_indices || indices.bound == 0 || indices.reserved != 0) {
+    return DmaStatus::bad_descriptor;
+  }
+  if (indices.address % sizeof(u32) != 0 || indices.address > ~u64{0} - descriptor.count[2] * sizeof(u32)) {
+    return DmaStatus::bad_descriptor;
+  }
+  std::array<Extent, 3> extents = extents_of(descriptor);
+  extents[2].last = indices.bound - 1;
+  const bool valid = find_span(descriptor.source, descriptor.length, descriptor.source_stride, extents, source) &&
+                     are_apart(source, destination);
+  return valid ? DmaStatus::ok : DmaStatus::bad_descriptor;
+}
+
+void DmaTransfer::start(const DmaDescriptor& descriptor, std::vector<u32> indices) {
   descriptor_ = descriptor;
-  find_span(descriptor, descriptor.source, descriptor.source_stride, source_span_);
-  find_span(descriptor, descriptor.destination, descriptor.destination_stride, destination_span_);
-  source_ = descriptor.source;
-  destination_ = descriptor.destination;
-  offset_ = 0;
-  index_ = {};
+  indices_ = std::move(indices);
+  std::array<Extent, 3> extents = extents_of(descriptor);
+  find_span(descriptor.destination, descriptor.length, descriptor.destination_stride, extents, destination_span_);
+  if (!indices_.empty()) {
+    const auto [least, most] = std::minmax_element(indices_.begin(), indices_.end());
+    extents[indexed_dimension] = {*least, *most};
+  }
+  find_span(descriptor.source, descriptor.length, descriptor.source_stride, extents, source_span_);
+  move_to(0);
   remaining_ = descriptor.length;
   for (const u32 count : descriptor.count) remaining_ *= count;
 }
@@ -84,13 +130,14 @@ void DmaTransfer::advance_run() {
   for (std::size_t i = 0; i < 3; ++i) {
     const auto source_stride = static_cast<u64>(static_cast<i64>(descriptor_.source_stride[i]));
     const auto destination_stride = static_cast<u64>(static_cast<i64>(descriptor_.destination_stride[i]));
+    const u64 before = source_index(i, index_[i]);
     if (++index_[i] < descriptor_.count[i]) {
-      source_ += source_stride;
+      source_ += source_stride * (source_index(i, index_[i]) - before);
       destination_ += destination_stride;
       return;
     }
     index_[i] = 0;
-    source_ -= source_stride * (descriptor_.count[i] - 1);
+    source_ -= source_stride * (before - source_index(i, 0));
     destination_ -= destination_stride * (descriptor_.count[i] - 1);
   }
 }
@@ -103,7 +150,7 @@ void DmaTransfer::move_to(u64 position) {
   for (std::size_t i = 0; i < 3; ++i) {
     index_[i] = static_cast<u32>(position % descriptor_.count[i]);
     position /= descriptor_.count[i];
-    source_ += static_cast<u64>(static_cast<i64>(descriptor_.source_stride[i]) * index_[i]);
+    source_ += static_cast<u64>(i64{descriptor_.source_stride[i]} * source_index(i, index_[i]));
     destination_ += static_cast<u64>(static_cast<i64>(descriptor_.destination_stride[i]) * index_[i]);
   }
 }

@@ -39,13 +39,18 @@ struct DmaSpan {
 /// that they span are apart, or when they occupy different residues modulo the greatest common divisor of all strides
 /// (for example different columns of one matrix).
 [[nodiscard]] DmaStatus validate(const DmaDescriptor& descriptor);
+/// The same for an indexed transfer, which is no fill. The range that its source spans is that of all indices below the
+/// bound, and it is apart from that of the destination. The indices lie at a multiple of 4.
+/// @param most_indices  that the engine holds
+[[nodiscard]] DmaStatus validate(const IndexedDescriptor& indexed, u32 most_indices);
 
 /// Walks a valid descriptor burst by burst.
 class DmaTransfer {
  public:
   explicit DmaTransfer(u32 burst_bytes) : burst_bytes_(burst_bytes) {}
 
-  void start(const DmaDescriptor& descriptor);
+  /// @param indices  of an indexed transfer, one for each repetition of the outermost dimension; otherwise empty
+  void start(const DmaDescriptor& descriptor, std::vector<u32> indices = {});
   [[nodiscard]] bool finished() const { return remaining_ == 0; }
   /// Returns the next burst: at most `burst_bytes`, as long as the next run continues it on at least one side, and
   /// without crossing a multiple of `burst_bytes` on that side (on the source if both sides continue).
@@ -64,11 +69,18 @@ class DmaTransfer {
 
  private:
   void advance_run();
+  /// What the source stride of a dimension is multiplied by in its repetition i.
+  [[nodiscard]] u32 source_index(std::size_t dimension, u32 i) const {
+    return dimension == indexed_dimension && !indices_.empty() ? indices_[i] : i;
+  }
   /// Goes to the byte at this distance from the beginning.
   void move_to(u64 position);
 
+  static constexpr std::size_t indexed_dimension = 2;
+
   u32 burst_bytes_;
   DmaDescriptor descriptor_{};
+  std::vector<u32> indices_;
   DmaSpan source_span_{}, destination_span_{};
   u64 source_ = 0, destination_ = 0;  // of the present run
   u32 offset_ = 0;                    // bytes of the present run that are done

@@ -14,7 +14,7 @@ namespace {
 using Fault = std::optional<CommandFault>;
 
 constexpr u8 other_flags = command_flag_interrupt | command_flag_checked;
-constexpr u8 launch_flags = other_flags | command_flag_resident;
+constexpr u8 launch_flags = other_flags | command_flag_resident, dma_flags = other_flags | command_flag_indexed;
 
 /// A command without the flag has no check word, so that a flag that has turned over is found as well.
 Fault check_word(const Command& command) {
@@ -31,7 +31,9 @@ Fault check_word(const Command& command) {
 
 Fault check_reserved(const Command& command, CommandOpcode opcode) {
   const auto not_zero = [](u64 offset) { return CommandFault{SequencerError::reserved_not_zero, offset}; };
-  const u8 flags = opcode == CommandOpcode::launch ? launch_flags : other_flags;
+  const u8 flags = opcode == CommandOpcode::launch ? launch_flags
+                   : opcode == CommandOpcode::dma  ? dma_flags
+                                                   : other_flags;
   if (opcode != CommandOpcode::dma && command.unit != 0) return not_zero(offsetof(Command, unit));
   if ((command.flags & ~flags) != 0) return not_zero(offsetof(Command, flags));
   if (command.reserved != 0) return not_zero(offsetof(Command, reserved));

@@ -23,14 +23,19 @@ bool DmaChannels::start(u32 index, CommandQueue& queue, Cycle now) {
   channel = Channel{command};
   if (limit_ != 0) channel.deadline = now + limit_;
   reports_.started(command, now);
-  DmaDescriptor descriptor;
-  static_assert(sizeof(descriptor) == sizeof(command.registers));
-  std::memcpy(&descriptor, command.registers.data(), sizeof(descriptor));
-  if (!ports_.start_transfer(index, descriptor)) {
+  if (!send(index, command)) {
     channel.running.reset();
     reports_.raise(SequencerError::dma_refused, command.tag, index);
   }
   return true;
+}
+
+bool DmaChannels::send(u32 index, const Command& command) {
+  DmaDescriptor descriptor;
+  static_assert(sizeof(descriptor) == sizeof(command.registers));
+  std::memcpy(&descriptor, command.registers.data(), sizeof(descriptor));
+  if ((command.flags & command_flag_indexed) == 0) return ports_.start_transfer(index, descriptor);
+  return ports_.start_transfer(index, IndexedDescriptor{descriptor, {command.image, command.image_bytes}});
 }
 
 bool DmaChannels::take_completion(u32 index) {

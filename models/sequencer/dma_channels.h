@@ -55,6 +55,9 @@ class DmaChannels {
     Cycle deadline = never;  // when the transfer reaches the limit
   };
 
+  /// Starts the command's transfer. Returns false if the engine refuses it.
+  [[nodiscard]] bool send(u32 index, const Command& command);
+
   SequencerPorts& ports_;
   Semaphores& semaphores_;
   CommandReports& reports_;

@@ -240,6 +240,12 @@ bool Sequencer::start_transfer(u32 channel, DmaDescriptor descriptor) {
                 delay) == tlm::TLM_OK_RESPONSE;
 }
 
+bool Sequencer::start_transfer(u32 channel, IndexedDescriptor descriptor) {
+  sc_core::sc_time delay;
+  return access(to_dma, payload_, tlm::TLM_WRITE_COMMAND, channel * dma_channel_stride, &descriptor, sizeof(descriptor),
+                delay) == tlm::TLM_OK_RESPONSE;
+}
+
 bool Sequencer::abort_transfer(u32 channel) {
   sc_core::sc_time delay;
   u32 word = 0;

@@ -90,6 +90,7 @@ class Sequencer : public sc_core::sc_module, private SequencerPorts {
   void arrive(const Arrival& arrival, const sc_core::sc_time& delay);
   std::optional<Cycle> read_memory(u64 address, void* data, u32 bytes) override;
   bool start_transfer(u32 channel, DmaDescriptor descriptor) override;
+  bool start_transfer(u32 channel, IndexedDescriptor descriptor) override;
   bool abort_transfer(u32 channel) override;
   u64 transfer_address(u32 channel) override;
   bool write_pe(u32 pe, u64 address, void* data, u32 bytes) override;

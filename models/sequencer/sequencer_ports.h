@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "models/abi/dma_status.h"
 #include "models/abi/records.h"
 #include "models/base/types.h"
 
@@ -23,6 +24,8 @@ class SequencerPorts {
   [[nodiscard]] virtual std::optional<Cycle> read_memory(u64 address, void* data, u32 bytes) = 0;
   /// Sends a descriptor to a channel of the DMA engine. Returns false if it was refused.
   [[nodiscard]] virtual bool start_transfer(u32 channel, DmaDescriptor descriptor) = 0;
+  /// The same for an indexed transfer.
+  [[nodiscard]] virtual bool start_transfer(u32 channel, IndexedDescriptor descriptor) = 0;
   /// Aborts the transfer of a channel: the completion follows when what is in flight is done. Returns false if no
   /// transfer runs there.
   virtual bool abort_transfer(u32 channel) = 0;

@@ -32,6 +32,7 @@ struct TransferTiming {
   double read_latency = 120, write_latency = 80;  // of a DMA burst from and to DRAM, idle
   u32 channel_bytes_per_cycle = 64;               // of a DMA channel
   u32 burst_bytes = 256, outstanding = 32, setup_cycles = 64;
+  u32 index_entries = 256;  // the most indices of a transfer
 };
 
 /// How long it takes to start a kernel, in the same cycles.

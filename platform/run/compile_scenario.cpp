@@ -65,6 +65,7 @@ CompilerTarget target_of(const Scenario& scenario) {
   target.transfers.burst_bytes = soc.dma.burst_bytes.as<u32>();
   target.transfers.outstanding = soc.dma.outstanding.as<u32>();
   target.transfers.setup_cycles = soc.dma.setup_cycles.as<u32>();
+  target.transfers.index_entries = soc.dma.index_entries.as<u32>();
   target.launches.cycles = static_cast<u32>(soc.sequencer.dispatch_cycles + soc.sequencer.launch_cycles);
   target.launches.image_bytes_per_cycle =
       static_cast<double>(soc.sequencer.outstanding_bursts * soc.sequencer.burst_bytes) / target.transfers.read_latency;

@@ -78,7 +78,6 @@ struct Needs {
   Areas images, reads, writes;
   Areas loads;             // of the scratchpad, in both halves
   u64 scratchpad_end = 0;  // bus address
-  u64 candidates = 0;      // of the last choosing gather that has scores of its own
 
   void add_step(const Task& task, const Step& step, bool input) {
     const Command& command = step.command;
@@ -91,18 +90,22 @@ struct Needs {
     Reach source(descriptor.source, descriptor.length), destination(descriptor.destination, descriptor.length);
     const bool gather = input && (step.flags & step_flag_gather) != 0;
     const bool chooses = gather && (step.flags & step_flag_choose) != 0;
-    // A choosing gather without candidates of its own takes what the one before it has chosen.
-    if (chooses && command.counts[0] != 0) candidates = command.counts[0];
-    const u64 table_rows = chooses ? candidates : command.image_bytes;
     for (std::size_t i = 0; i < descriptor.count.size(); ++i) {
-      source.repeat(descriptor.source_stride[i], gather && i == 1 ? table_rows : descriptor.count[i]);
+      source.repeat(descriptor.source_stride[i], gather && i == 2 ? command.image_bytes : descriptor.count[i]);
       destination.repeat(descriptor.destination_stride[i], descriptor.count[i]);
     }
     for (std::size_t level = 0; level < task.tiles.size(); ++level) {
-      // A gather's stride moves its indices or its scores, which the CPU reads; the other one of a choosing gather
-      // moves its table.
+      // A gather's stride moves its indices, or the scores that the CPU reads; the other one of a choosing gather moves
+      // its table.
       if (!gather) source.repeat(step.source_stride[level], task.tiles[level]);
       (chooses ? source : destination).repeat(step.destination_stride[level], task.tiles[level]);
+    }
+    if (gather && !chooses) {
+      Reach indices(command.image, descriptor.count[2] * sizeof(u32));
+      for (std::size_t level = 0; level < task.tiles.size(); ++level) {
+        indices.repeat(step.source_stride[level], task.tiles[level]);
+      }
+      reads.push_back(indices.area());
     }
     const auto in_dram = [](u64 address) { return address >= memory_map::dram_base; };
     if (descriptor.fill == 0 && in_dram(descriptor.source)) reads.push_back(source.area());

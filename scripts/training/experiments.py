@@ -23,18 +23,28 @@ SETTINGS = {
     "digits": Setting(pooling="mean", depth=2, steps=500, learning_rate=3e-3, position_scale=1.0),
     "recall": Setting(pooling="first", depth=2, steps=1000, learning_rate=4e-3, position_scale=0.1),
     "listops": Setting(pooling="first", depth=3, steps=500, learning_rate=3e-3, position_scale=0.5),
+    "listops_256": Setting(pooling="first", depth=2, steps=500, learning_rate=3e-3, position_scale=0.5),
 }
 SIZES = {"hidden": 64, "heads": 2, "ffn": 128, "norm": "pre"}
 SEEDS = (1, 2, 3)
 PLATFORM_BATCH = 64  # sequences of a run of the shipped scenarios
 
-# Kinds of sparse attention, for 64 tokens. The first two leave a query 16 to 18 keys (a quarter), the others 32 (a half):
-# in either pair one is chosen by the data and one is not.
+# Kinds of sparse attention. Of 64 tokens the first two leave a query 16 to 18 keys (a quarter), the next two 32 (a half): in
+# either pair one is chosen by the data and one is not. The last one is for 256 tokens.
 PATTERNS = {
     "window": {"mixing": "window", "window": 8, "global_tokens": 1},
     "topk_2": {"mixing": "topk", "block_tokens": 8, "top_blocks": 2},
     "blocks": {"mixing": "blocks", "block_tokens": 8, "key_blocks": "butterfly"},
     "topk_4": {"mixing": "topk", "block_tokens": 8, "top_blocks": 4},
+    "window_16": {"mixing": "window", "window": 16, "global_tokens": 1},
+}
+
+# Those of a task: in all layers, and in the last one.
+PATTERNS_OF = {
+    "digits": (("window", "topk_2", "blocks", "topk_4"), ("window", "topk_2")),
+    "recall": (("window", "topk_2", "blocks", "topk_4"), ("window", "topk_2")),
+    "listops": (("window", "topk_2"), ()),
+    "listops_256": (("window_16",), ("window_16",)),
 }
 
 
@@ -82,18 +92,16 @@ class Experiment:
 
 
 def experiments():
-    """For each task: dense; attention in k of the L layers, from all to none, with butterfly matrices; and with these sparse
-    attention in all layers, and in the last one. ListOps, on which all networks are alike, has only two of these."""
+    """For each task: dense; attention in k of the L layers, from all to none, with butterfly matrices; and with sparse
+    attention in its place."""
     for task, setting in SETTINGS.items():
         yield Experiment(task, "dense")
         yield Experiment(task, "butterfly_linear")
         for attention_layers in range(setting.depth - 1, 0, -1):
             yield Experiment(task, "hybrid", attention_layers)
         yield Experiment(task, "butterfly")
-    for task in SETTINGS:
-        some = ("window", "topk_2")
-        for pattern in some if task == "listops" else PATTERNS:
+    for task, (in_all, in_last) in PATTERNS_OF.items():
+        for pattern in in_all:
             yield Experiment(task, "butterfly_linear", pattern=pattern)
-        if task != "listops":
-            for pattern in some:
-                yield Experiment(task, "hybrid", 1, pattern)
+        for pattern in in_last:
+            yield Experiment(task, "hybrid", 1, pattern)

@@ -104,4 +104,8 @@ def digits(test=448):
     return Task(17, 10, ids[test:], labels[test:], ids[:test], labels[:test])
 
 
-TASKS = {"digits": digits, "recall": recall, "listops": listops}
+def listops_256():
+    return listops(tokens=256, shortest=128)
+
+
+TASKS = {"digits": digits, "recall": recall, "listops": listops, "listops_256": listops_256}

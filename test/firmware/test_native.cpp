@@ -192,7 +192,7 @@ void interrupt_controller_attach(uint32_t line, interrupt_handler handler, void*
 
 TEST_CASE("firmware on the host: commands and windows are those of the simulated CPU", "[firmware]") {
   const bool guarded = GENERATE(false, true);
-  const std::string file = GENERATE(as<std::string>{}, "encoder_128x64", "encoder_128x64_pre");
+  const std::string file = GENERATE(as<std::string>{}, "encoder_128x64", "encoder_128x64_pre", "text_classifier");
   INFO(file << (guarded ? ", guarded" : ""));
   ScenarioOptions options;
   if (guarded) {

@@ -23,6 +23,7 @@ constexpr uint32_t ring_entries = 1 << 12;
 
 struct Recording {
   std::vector<bvp_command> commands;
+  std::map<std::size_t, std::vector<uint32_t>> lists;  // of chosen indices, by the command that reads them
   std::map<uint32_t, uint32_t> semaphores;
   std::vector<bvp_command> ring = std::vector<bvp_command>(ring_entries);
   uint32_t taken = 0;  // of the ring, up to here
@@ -41,7 +42,15 @@ namespace {
 /// Takes the command that has been pushed, if any, and makes room for one.
 void take(sequencer* seq) {
   uint32_t& taken = recording->taken;
-  for (; taken != seq->tail; taken = (taken + 1) % ring_entries) recording->commands.push_back(seq->ring[taken]);
+  for (; taken != seq->tail; taken = (taken + 1) % ring_entries) {
+    const bvp_command& command = seq->ring[taken];
+    for (const auto& list : network_dma_memory.choices) {
+      if (command.image != reinterpret_cast<uintptr_t>(list)) continue;
+      const uint32_t count = command.registers[offsetof(bvp_dma_descriptor, count) / sizeof(uint32_t) + 2];
+      recording->lists[recording->commands.size()].assign(list, list + count);
+    }
+    recording->commands.push_back(command);
+  }
   if (recording->commands.size() >= recording->fail_after) seq->error = 1;
   std::memset(&seq->ring[seq->tail], 0xee, sizeof(bvp_command));
   seq->head = (seq->tail + 2) % ring_entries;
@@ -148,7 +157,7 @@ bvp_step launch_step(std::mt19937& random, uint64_t image) {
   return step;
 }
 
-/// From steps of 64 indices a tile at most; all gathers share the indices, which are long enough for any stride here.
+/// All gathers share the indices, which are long enough for any stride here.
 void make_gather(TestNetwork& network, std::mt19937& random, bvp_step& step) {
   if (network.indices.empty()) {
     network.indices.resize(4096);
@@ -156,18 +165,19 @@ void make_gather(TestNetwork& network, std::mt19937& random, bvp_step& step) {
   }
   bvp_dma_descriptor descriptor;
   std::memcpy(&descriptor, step.command.registers, sizeof descriptor);
-  descriptor.count[1] = 1 + random() % 32;
-  descriptor.source_stride[1] = 4096;
-  descriptor.destination_stride[1] = 64;
+  descriptor.count[2] = 1 + random() % 200;
+  descriptor.source_stride[2] = 4096;
+  descriptor.destination_stride[2] = 64;
   std::memcpy(step.command.registers, &descriptor, sizeof descriptor);
+  step.command.flags |= BVP_COMMAND_FLAG_INDEXED;
   step.flags = BVP_STEP_FLAG_GATHER;
   step.half_mask = 2;
   step.command.image = reinterpret_cast<uintptr_t>(network.indices.data());
   step.command.image_bytes = table_rows;
   for (auto& stride : step.source_stride) stride = 4 * (random() % 64);
   if (step.tail_index != BVP_TAIL_NONE) {
-    step.tail_index = 1;
-    step.tail_count = std::min(step.tail_count, descriptor.count[1]);
+    step.tail_index = 2;
+    step.tail_count = std::min(step.tail_count, descriptor.count[2]);
   }
 }
 
@@ -341,21 +351,13 @@ void check_command(const bvp_command& command, const bvp_step& step, const uint3
   REQUIRE(std::equal(std::begin(command.registers), std::end(command.registers), expected.registers));
 }
 
-/// The step of which a gather's command number i is the only one.
-bvp_step row_of_gather(const bvp_step& step, const uint32_t (&index)[3], uint32_t i) {
-  bvp_step row = step;
-  auto descriptor = descriptor_of(step.command);
-  uint64_t address = step.command.image;
-  for (int level = 0; level < 3; ++level) address += static_cast<uint64_t>(step.source_stride[level] * index[level]);
-  uint32_t place = 0;
-  std::memcpy(&place, reinterpret_cast<const void*>(address + 4 * i), sizeof place);
-  descriptor.source += static_cast<uint64_t>(descriptor.source_stride[1]) * place;
-  descriptor.destination += static_cast<uint64_t>(descriptor.destination_stride[1]) * i;
-  descriptor.count[1] = 1;
-  std::memcpy(row.command.registers, &descriptor, sizeof descriptor);
-  std::fill(std::begin(row.source_stride), std::end(row.source_stride), 0);
-  row.command.image = row.command.image_bytes = 0;
-  return row;
+/// A step with the command of a gather in the given tile, whose indices have been moved to where they are.
+bvp_step moved_gather(const bvp_step& step, const uint32_t (&index)[3]) {
+  bvp_step moved = step;
+  for (int level = 0; level < 3; ++level)
+    moved.command.image += static_cast<uint64_t>(step.source_stride[level] * index[level]);
+  std::fill(std::begin(moved.source_stride), std::end(moved.source_stride), 0);
+  return moved;
 }
 
 /// Attributes every command to its tile, checking that there are exactly those expected. The function is long because
@@ -399,14 +401,12 @@ NetworkRun attribute(const TestNetwork& network, const std::vector<bvp_command>&
               const bool tail = index[0] == task.tiles[0] - 1 && description.tail_index != BVP_TAIL_NONE;
               if (tail && description.tail_count == 0) continue;
               if ((description.flags & BVP_STEP_FLAG_GATHER) != 0) {
-                const uint32_t rows = tail ? description.tail_count : descriptor_of(description.command).count[1];
-                for (uint32_t row = 0; row < rows; ++row) {
-                  const auto i = take(t, step);
-                  check_command(commands[i], row_of_gather(description, index, row), index, false, tile_number % 2,
-                                network.header.half_bytes, channel);
-                  REQUIRE(commands[i].image_bytes == 0);
-                  into.push_back(spans[i]);
-                }
+                const auto i = take(t, step);
+                check_command(commands[i], moved_gather(description, index), index, tail, tile_number % 2,
+                              network.header.half_bytes, channel);
+                REQUIRE((commands[i].flags & BVP_COMMAND_FLAG_INDEXED) != 0);
+                REQUIRE(commands[i].image_bytes == table_rows);
+                into.push_back(spans[i]);
                 continue;
               }
               const auto i = take(t, step);
@@ -750,26 +750,6 @@ TEST_CASE("runtime: a wrong task is found before any of its commands is pushed",
   CHECK(task == 2);
 }
 
-TEST_CASE("runtime: an index beyond the bound of its gather ends the run", "[firmware]") {
-  std::mt19937 random(1);
-  TestNetwork network;
-  Shape shape;
-  shape.gathers = 1;
-  add_task(network, random, shape);
-  network.finish();
-  const auto result = [&] {
-    Recording into;
-    recording = &into;
-    sequencer seq = new_sequencer();
-    const network_observer observer{task_done, nullptr, nullptr, nullptr};
-    return network_run(&network.header, &seq, &observer);
-  };
-  network.indices[0] = table_rows - 1;
-  CHECK(result() == network_ok);
-  network.indices[0] = table_rows;
-  CHECK(result() == network_bad_index);
-}
-
 TEST_CASE("runtime: gathers that make no sense are refused", "[firmware]") {
   const auto problem = [](const std::function<void(bvp_step&, bvp_dma_descriptor&)>& spoil, std::size_t step = 1) {
     std::mt19937 random(1);
@@ -788,16 +768,16 @@ TEST_CASE("runtime: gathers that make no sense are refused", "[firmware]") {
     return std::string(text == nullptr ? "" : text);
   };
   const auto nothing = [](bvp_step&, bvp_dma_descriptor&) {};
-  const std::string count = "a gather needs from 1 index to half a ring of them";
+  const std::string count = "a gather has no index";
   const std::string tail = "a gather's tail is not one of its indices";
   const std::string alignment = "a gather's indices are not aligned";
   const std::string table = "a gather does not read from a table";
   CHECK(problem(nothing) == "");
-  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.count[1] = 32; }) == "");
-  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.count[1] = 33; }) == count);
-  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.count[1] = 0; }) == count);
-  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.tail_index = 0, s.tail_count = 1; }) == tail);
-  CHECK(problem([](bvp_step& s, bvp_dma_descriptor& d) { s.tail_index = 1, s.tail_count = d.count[1] + 1; }) == tail);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.flags = 0; }) == "a gather's command is not indexed");
+  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.count[2] = 5000; }) == "");
+  CHECK(problem([](bvp_step&, bvp_dma_descriptor& d) { d.count[2] = 0; }) == count);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.tail_index = 1, s.tail_count = 1; }) == tail);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor& d) { s.tail_index = 2, s.tail_count = d.count[2] + 1; }) == tail);
   CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.image += 2; }) == alignment);
   CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.image = 0; }) == alignment);
   CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.image_bytes = 0; }) ==
@@ -840,7 +820,7 @@ std::vector<uint32_t> highest(const uint16_t* scores, uint32_t candidates, uint3
 TEST_CASE("runtime: a gather chooses the highest scores of its tile, and the one behind takes the same", "[firmware]") {
   for (uint32_t seed = 1; seed <= 40; ++seed) {
     std::mt19937 random(seed);
-    const uint32_t candidates = pick(random, 1, 40), count = pick(random, 1, std::min(candidates, 32u));
+    const uint32_t candidates = pick(random, 1, 300), count = pick(random, 1, std::min(candidates, 256u));
     const uint32_t tiles[3] = {pick(random, 1, 5), pick(random, 1, 3), pick(random, 1, 2)};
     const uint32_t row = (candidates + 1) / 2 * 2;  // scores are aligned to four bytes
     const std::vector<uint16_t> scores = random_scores(random, std::size_t{row} * tiles[0] * tiles[1] * tiles[2]);
@@ -855,14 +835,15 @@ TEST_CASE("runtime: a gather chooses the highest scores of its tile, and the one
     for (std::size_t i = first; i < first + 2; ++i) {
       bvp_step& step = network.steps[i];
       auto descriptor = descriptor_of(step.command);
-      descriptor.count[1] = count;
-      descriptor.source_stride[1] = 8192;
-      descriptor.destination_stride[1] = 128;
+      descriptor.count[2] = count;
+      descriptor.source_stride[2] = 8192;
+      descriptor.destination_stride[2] = 128;
       std::memcpy(step.command.registers, &descriptor, sizeof descriptor);
+      step.command.flags |= BVP_COMMAND_FLAG_INDEXED;
       step.flags = BVP_STEP_FLAG_GATHER | BVP_STEP_FLAG_CHOOSE;
       step.half_mask = 2;
       step.command.image = reinterpret_cast<uintptr_t>(scores.data());
-      step.command.image_bytes = 0;
+      step.command.image_bytes = candidates;
       step.command.counts[0] = i == first ? candidates : 0;
       step.source_stride[0] = 2 * row;
       step.source_stride[1] = 2 * row * tiles[0];
@@ -880,30 +861,29 @@ TEST_CASE("runtime: a gather chooses the highest scores of its tile, and the one
       const bvp_step& description = network.steps[step];
       const auto pattern = descriptor_of(description.command);
       const uint32_t tag = 1 << 16 | static_cast<uint32_t>(step - network.tasks[1].first_step);
-      std::vector<bvp_command> commands;
-      for (const bvp_command& command : into.commands) {
-        if (command.tag == tag) commands.push_back(command);
+      std::vector<std::size_t> numbers;
+      for (std::size_t i = 0; i < into.commands.size(); ++i) {
+        if (into.commands[i].tag == tag) numbers.push_back(i);
       }
       const uint32_t tile_count = tiles[0] * tiles[1] * tiles[2];
-      REQUIRE(commands.size() == std::size_t{count} * tile_count);
+      REQUIRE(numbers.size() == tile_count);
       for (uint32_t tile = 0; tile < tile_count; ++tile) {
         const std::vector<uint32_t> want = highest(scores.data() + std::size_t{row} * tile, candidates, count);
         const uint32_t index[3] = {tile % tiles[0], tile / tiles[0] % tiles[1], tile / tiles[0] / tiles[1]};
         int64_t moved = 0;
         for (int level = 0; level < 3; ++level) moved += description.destination_stride[level] * index[level];
-        for (uint32_t i = 0; i < count; ++i) {
-          const bvp_command& command = commands[std::size_t{tile} * count + i];
-          const auto got = descriptor_of(command);
-          INFO("seed " << seed << ", step " << step << ", tile " << tile << ", block " << i);
-          // The tile is the second one of the network in half 1, and so on.
-          const uint64_t half = (tile + 1) % 2 * network.header.half_bytes;
-          REQUIRE(got.source == pattern.source + static_cast<uint64_t>(moved) + uint64_t{8192} * want[i]);
-          REQUIRE(got.destination == pattern.destination + half + uint64_t{128} * i);
-          REQUIRE(got.count[0] == pattern.count[0]);
-          REQUIRE(got.count[1] == 1);
-          REQUIRE(command.image == 0);
-          REQUIRE(command.counts[0] == 0);
-        }
+        const bvp_command& command = into.commands[numbers[tile]];
+        const auto got = descriptor_of(command);
+        INFO("seed " << seed << ", step " << step << ", tile " << tile);
+        // The tile is the second one of the network in half 1, and so on.
+        const uint64_t half = (tile + 1) % 2 * network.header.half_bytes;
+        REQUIRE(got.source == pattern.source + static_cast<uint64_t>(moved));
+        REQUIRE(got.destination == pattern.destination + half);
+        REQUIRE(got.count[2] == count);
+        REQUIRE(command.image_bytes == candidates);
+        REQUIRE(command.counts[0] == 0);
+        // The list as it was when the command was pushed: it is written anew for a later tile.
+        REQUIRE(into.lists.at(numbers[tile]) == want);
       }
     }
   }
@@ -918,10 +898,9 @@ TEST_CASE("runtime: choices that make no sense are refused", "[firmware]") {
     add_task(network, random, shape);
     auto& gather = network.steps[1];
     gather.flags = BVP_STEP_FLAG_GATHER | BVP_STEP_FLAG_CHOOSE;
-    gather.command.image_bytes = 0;
     gather.command.counts[0] = 32;
     auto descriptor = descriptor_of(gather.command);
-    descriptor.count[1] = 8;
+    descriptor.count[2] = 8;
     spoil(gather, descriptor);
     std::memcpy(gather.command.registers, &descriptor, sizeof descriptor);
     network.finish();
@@ -935,7 +914,9 @@ TEST_CASE("runtime: choices that make no sense are refused", "[firmware]") {
   CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.counts[0] = 8; }) == "");
   CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.counts[0] = 7; }) == many);
   CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.counts[0] = 0; }) == "");
-  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.tail_index = 1, s.tail_count = 1; }) == many);
-  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.flags = BVP_STEP_FLAG_GATHER; }) ==
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.tail_index = 2, s.tail_count = 1; }) == many);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor&) { s.command.image_bytes = 0; }) ==
         "a gather has no bound of its indices");
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor& d) { s.command.counts[0] = d.count[2] = 257; }) == many);
+  CHECK(problem([](bvp_step& s, bvp_dma_descriptor& d) { s.command.counts[0] = d.count[2] = 256; }) == "");
 }

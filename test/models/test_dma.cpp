@@ -106,6 +106,19 @@ struct Driver : sc_core::sc_module {
     DmaDescriptor copy = descriptor;
     return access(tlm::TLM_WRITE_COMMAND, channel * 0x100, &copy, sizeof copy);
   }
+  /// Runs one indexed transfer; returns its status.
+  u32 transfer(const IndexedDescriptor& descriptor, u64 channel = 0) {
+    const std::size_t before = received.size();
+    IndexedDescriptor copy = descriptor;
+    CHECK(access(tlm::TLM_WRITE_COMMAND, channel * 0x100, &copy, sizeof copy) == tlm::TLM_OK_RESPONSE);
+    while (received.size() == before) wait(arrived);
+    return received.back().status;
+  }
+  u64 error_address(u64 channel = 0) {
+    u64 address = 1;
+    CHECK(access(tlm::TLM_READ_COMMAND, channel * 0x100 + 0x48, &address, 8) == tlm::TLM_OK_RESPONSE);
+    return address;
+  }
   u32 status(u64 channel) {
     u32 word = 0;
     CHECK(access(tlm::TLM_READ_COMMAND, channel * 0x100 + 0x40, &word, 4) == tlm::TLM_OK_RESPONSE);
@@ -632,6 +645,10 @@ TEST_CASE("dma: wrong accesses of the descriptor socket", "[dma]") {
     CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 0x200, &d, 64) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 8, &d, 64) == tlm::TLM_ADDRESS_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 0, &d, 32) == tlm::TLM_BURST_ERROR_RESPONSE);
+    IndexedDescriptor indexed{d, {0, 1}};
+    CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 0, &indexed, 72) == tlm::TLM_BURST_ERROR_RESPONSE);
+    u8 more[96] = {};
+    CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 0, more, 96) == tlm::TLM_BURST_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_READ_COMMAND, 0, &d, 64) == tlm::TLM_COMMAND_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_WRITE_COMMAND, 0x40, &d, 4) == tlm::TLM_COMMAND_ERROR_RESPONSE);
     CHECK(driver.access(tlm::TLM_READ_COMMAND, 0x40, &d, 8) == tlm::TLM_BURST_ERROR_RESPONSE);
@@ -801,6 +818,219 @@ TEST_CASE("dma: what the time of a transfer is spent on", "[dma]") {
     CHECK(time.setup > 0.8);
     CHECK(time.setup + time.latency > 0.9);
   }
+}
+
+// ---------------------------------------------------------------- indexed
+
+namespace {
+
+/// Rows of a table at 0x10000, 4 KB apart, into the upper half; the indices lie at 0x400 and are below 64.
+struct Gather {
+  IndexedDescriptor indexed{copy_of(0x10000, memory_bytes / 2, 64), {0x400, 64}};
+  std::vector<u32> indices;
+
+  explicit Gather(std::vector<u32> wanted, std::array<u32, 2> inner = {1, 1}) : indices(std::move(wanted)) {
+    indexed.descriptor.count = {inner[0], inner[1], static_cast<u32>(indices.size())};
+    indexed.descriptor.source_stride = {64, 1024, 4096};
+    indexed.descriptor.destination_stride = {192, 64 * 3 * static_cast<i32>(inner[0]), 0x2000};
+  }
+  void put_indices(std::vector<u8>& bytes) const {
+    std::memcpy(bytes.data() + indexed.indices.address, indices.data(), indices.size() * sizeof(u32));
+  }
+  /// What it means: a plain transfer for each index.
+  void copy_plainly(std::vector<u8>& bytes) const {
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      DmaDescriptor row = indexed.descriptor;
+      row.count[2] = 1;
+      row.source += static_cast<u64>(i64{row.source_stride[2]} * indices[i]);
+      row.destination += static_cast<u64>(i64{row.destination_stride[2]} * static_cast<i64>(i));
+      plain_copy(bytes, row);
+    }
+  }
+};
+
+std::vector<u32> random_indices(std::mt19937& random, std::size_t count, u32 bound) {
+  std::vector<u32> indices(count);
+  for (u32& index : indices) index = static_cast<u32>(random() % bound);
+  return indices;
+}
+
+}  // namespace
+
+TEST_CASE("dma: an indexed transfer moves the rows that its indices name", "[dma]") {
+  const bool fast = GENERATE(false, true), data = GENERATE(true, false);
+  if (!fast && !data) return;
+  INFO(fast << data);
+  System s;
+  s.mode.fast = fast;
+  s.mode.data = data;
+  s.parameters.outstanding = 4;
+  s.build();
+  std::mt19937 random(21);
+  for (u8& byte : s.memory->bytes) byte = static_cast<u8>(random());
+  s.run([&] {
+    for (int n = 0; n < 60; ++n) {
+      const std::size_t rows = n < 20 ? 1 + random() % 60 : 60;
+      Gather gather(random_indices(random, rows, 60),
+                    {static_cast<u32>(1 + random() % 4), static_cast<u32>(1 + random() % 3)});
+      if (n >= 20) gather.indexed.descriptor.count = {4, 3, 60};
+      if (n % 4 == 1) {
+        gather.indexed.descriptor.source += u64{59} * 4096;
+        gather.indexed.descriptor.source_stride[2] = -4096;
+        gather.indexed.indices.bound = 60;
+      }
+      gather.put_indices(s.memory->bytes);
+      std::vector<u8> expected = s.memory->bytes;
+      gather.copy_plainly(expected);
+      CHECK(s.driver->transfer(gather.indexed, static_cast<u64>(n % 2)) == 0);
+      if (data) REQUIRE((s.memory->bytes == expected));
+    }
+  });
+  // Later ones of the same shape go on at the pace of the earlier ones.
+  if (fast && data) CHECK(s.memory->bulk_bytes > 0);
+}
+
+TEST_CASE("dma: an indexed transfer reads its indices behind the set-up and then its rows", "[dma]") {
+  System s;
+  s.build();
+  s.run([&] {
+    Gather gather({5, 0, 63, 5}, {4, 1});
+    gather.put_indices(s.memory->bytes);
+    CHECK(s.driver->transfer(gather.indexed) == 0);
+  });
+  const std::vector<Memory::Request>& requests = s.memory->requests;
+  const auto at = [&](std::size_t i) { return s.clock.to_cycles(requests.at(i).time); };
+  REQUIRE(requests.size() == 1 + 4 * (1 + 4));
+  CHECK(requests[0].address == 0x400);
+  CHECK(requests[0].length == 16);
+  CHECK(at(0) == 64);
+  // The first row, 256 bytes, is asked for when the indices have come, and its four runs are written one a cycle.
+  CHECK(requests[1].address == 0x10000 + 5 * 4096);
+  CHECK(at(1) == 64 + 50);
+  CHECK(at(2) == 64 + 50 + 50);
+  CHECK(at(5) == 64 + 50 + 50 + 3);
+  CHECK(s.driver->received.at(0).time == sc_core::sc_time(64 + 50 + 3 * 4 + 50 + 3 + 10, sc_core::SC_NS));
+  CHECK(s.dma->statistics(0).bytes_read.value() == 16 + 4 * 256);
+  CHECK(s.dma->statistics(0).bytes_written.value() == 4 * 256);
+  CHECK(s.dma->statistics(0).burst.value() == 5);
+  CHECK(s.dma->statistics(0).setup_cycles.value() == 64 + 50);
+  CHECK(s.dma->time_of_last(0).total() == Approx(64 + 50 + 3 * 4 + 50 + 3 + 10));
+}
+
+TEST_CASE("dma: indices are read in bursts, as many in flight as of data", "[dma]") {
+  System s;
+  s.parameters.burst_bytes = 64;
+  s.parameters.outstanding = 2;
+  s.build();
+  s.run([&] {
+    std::mt19937 random(1);
+    Gather gather(random_indices(random, 60, 64));
+    gather.indexed.indices.address = 0x41c;
+    gather.put_indices(s.memory->bytes);
+    CHECK(s.driver->transfer(gather.indexed) == 0);
+  });
+  // 240 bytes from 0x41c on.
+  const u32 lengths[] = {36, 64, 64, 64, 12}, starts[] = {0, 1, 50, 51, 100};
+  for (std::size_t i = 0; i < 5; ++i) {
+    INFO(i);
+    CHECK(s.memory->requests.at(i).length == lengths[i]);
+    CHECK(s.clock.to_cycles(s.memory->requests.at(i).time) == 64 + starts[i]);
+  }
+  CHECK(s.clock.to_cycles(s.memory->requests.at(5).time) == 64 + 150);
+}
+
+TEST_CASE("dma: an index that is not below the bound ends the transfer before anything is moved", "[dma]") {
+  const bool fast = GENERATE(false, true);
+  INFO(fast);
+  System s;
+  s.mode.fast = fast;
+  s.build();
+  s.run([&] {
+    Gather gather({1, 2, 64, 3, 70});
+    gather.put_indices(s.memory->bytes);
+    const std::vector<u8> before = s.memory->bytes;
+    CHECK(s.driver->transfer(gather.indexed) == static_cast<u32>(DmaStatus::bad_index));
+    CHECK(s.driver->error_address() == 0x400 + 2 * 4);
+    CHECK(s.memory->bytes == before);
+    gather.indices[2] = 63;
+    gather.indices[4] = 0;
+    gather.put_indices(s.memory->bytes);
+    CHECK(s.driver->transfer(gather.indexed) == 0);
+    CHECK(s.driver->error_address() == 0);
+    // Indices that cannot be read.
+    s.memory->bad_begin = 0x404;
+    s.memory->bad_end = 0x405;
+    CHECK(s.driver->transfer(gather.indexed) == static_cast<u32>(DmaStatus::source_error));
+    CHECK(s.driver->error_address() == 0x400);
+  });
+  CHECK(s.dma->statistics(0).errors.value() == 2);
+}
+
+TEST_CASE("dma: an indexed transfer can be aborted at any time", "[dma]") {
+  for (const u64 after : {0, 30, 64, 80, 113, 114, 130, 300}) {
+    INFO(after);
+    System s;
+    s.build();
+    s.run([&] {
+      Gather gather(std::vector<u32>(60, 7), {4, 3});
+      gather.put_indices(s.memory->bytes);
+      IndexedDescriptor indexed = gather.indexed;
+      CHECK(s.driver->access(tlm::TLM_WRITE_COMMAND, 0, &indexed, sizeof indexed) == tlm::TLM_OK_RESPONSE);
+      sc_core::wait(static_cast<double>(after), sc_core::SC_NS);
+      u32 word = 0;
+      CHECK(s.driver->access(tlm::TLM_WRITE_COMMAND, 0x44, &word, 4) == tlm::TLM_OK_RESPONSE);
+      while (s.driver->received.empty()) sc_core::wait(s.driver->arrived);
+      CHECK(s.driver->received.back().status == static_cast<u32>(DmaStatus::aborted));
+      CHECK(s.driver->error_address() >= gather.indexed.descriptor.destination);
+      CHECK(s.driver->error_address() < memory_bytes);
+      CHECK((after < 114) == (s.driver->error_address() == gather.indexed.descriptor.destination));
+      std::vector<u8> expected = s.memory->bytes;
+      gather.copy_plainly(expected);
+      CHECK(s.driver->transfer(gather.indexed) == 0);
+      CHECK(s.memory->bytes == expected);
+    });
+  }
+}
+
+TEST_CASE("dma: indexed descriptors that mean nothing are refused", "[dma]") {
+  const auto check = [&](const std::function<void(IndexedDescriptor&)>& change) {
+    IndexedDescriptor indexed = Gather({1, 2, 3}).indexed;
+    change(indexed);
+    return validate(indexed, 256);
+  };
+  const DmaStatus bad = DmaStatus::bad_descriptor, ok = DmaStatus::ok;
+  CHECK(check([](IndexedDescriptor&) {}) == ok);
+  CHECK(check([](IndexedDescriptor& d) { d.descriptor.count[2] = 256; }) == ok);
+  CHECK(check([](IndexedDescriptor& d) { d.descriptor.count[2] = 257; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) { d.descriptor.count[2] = 0; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) { d.descriptor.length = 0; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) { d.descriptor.fill = dma_fill_flag; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) { d.indices.bound = 0; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) { d.indices.reserved = 1; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) { d.indices.address += 2; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) { d.indices.address = ~u64{0} - 11; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) { d.indices.address = ~u64{0} - 15; }) == ok);
+  // What may be read reaches up to the destination, and into it.
+  CHECK(check([](IndexedDescriptor& d) { d.indices.bound = (memory_bytes / 2 - 0x10000) / 4096; }) == ok);
+  CHECK(check([](IndexedDescriptor& d) { d.indices.bound = (memory_bytes / 2 - 0x10000) / 4096 + 1; }) == bad);
+  // Addresses beyond 64 bits, at either end.
+  CHECK(check([](IndexedDescriptor& d) {
+          d.descriptor.source = ~u64{0} - 63;
+          d.indices.bound = 1;
+        }) == ok);
+  CHECK(check([](IndexedDescriptor& d) { d.descriptor.source = ~u64{0} - 63; }) == bad);
+  CHECK(check([](IndexedDescriptor& d) {
+          d.descriptor.source_stride[2] = -4096;
+          d.indices.bound = 17;
+        }) == ok);
+  CHECK(check([](IndexedDescriptor& d) {
+          d.descriptor.source_stride[2] = -4096;
+          d.indices.bound = 18;
+        }) == bad);
+  CHECK(check([](IndexedDescriptor& d) {
+          d.descriptor.source_stride[2] = std::numeric_limits<i32>::min();
+          d.indices.bound = ~u32{0};
+        }) == bad);
 }
 
 // ---------------------------------------------------------------- fast
@@ -1031,7 +1261,7 @@ TEST_CASE("transfers are alike only if they are cut into bursts alike", "[dma]")
     d.source_stride = {static_cast<i32>(any({64, 256, 1024})), static_cast<i32>(any({64, 2048})), 0};
     d.destination_stride = {static_cast<i32>(any({64, 512})), static_cast<i32>(any({64, 4096})), 0};
     std::vector<u64> shape;
-    append_shape(d, 256, shape);
+    append_shape(d, false, 256, shape);
     const auto [other, is_new] = seen.emplace(shape, d);
     if (is_new) continue;
     // Transfers with the same pace may differ: contiguous ones in length, others in the outermost count.

@@ -452,7 +452,7 @@ TEST_CASE("sequencer: commands that are refused", "[sequencer]") {
       {"reserved4", [](Command& c) { c.reserved4[2] = 1; }, SequencerError::reserved_not_zero,
        offsetof(Command, reserved4)},
       {"no check word", [](Command& c) { c.check = 5; }, SequencerError::reserved_not_zero, offsetof(Command, check)},
-      {"flag", [](Command& c) { c.flags = 8; }, SequencerError::reserved_not_zero, offsetof(Command, flags)},
+      {"flag", [](Command& c) { c.flags = 16; }, SequencerError::reserved_not_zero, offsetof(Command, flags)},
       {"resident DMA", [](Command& c) { c.flags = command_flag_resident; }, SequencerError::reserved_not_zero,
        offsetof(Command, flags)},
       {"unit of a sync",

@@ -30,6 +30,7 @@ struct Ports : SequencerPorts {
   bool refuse = false;
   std::vector<std::pair<u64, u32>> reads;                  // address, bytes
   std::vector<std::pair<u32, DmaDescriptor>> descriptors;  // channel
+  std::vector<std::pair<u32, IndexedDescriptor>> indexed;  // channel
   std::vector<std::pair<u32, u64>> pe_writes;              // PE, address
   std::vector<u32> aborts;                                 // channel
 
@@ -41,6 +42,10 @@ struct Ports : SequencerPorts {
   }
   bool start_transfer(u32 channel, DmaDescriptor descriptor) override {
     descriptors.emplace_back(channel, descriptor);
+    return !refuse;
+  }
+  bool start_transfer(u32 channel, IndexedDescriptor descriptor) override {
+    indexed.emplace_back(channel, descriptor);
     return !refuse;
   }
   bool abort_transfer(u32 channel) override {
@@ -263,7 +268,9 @@ TEST_CASE("command check: the first fault and where it is", "[sequencer]") {
   CHECK(fault(opcode, [](Command& c) { c.flags = command_flag_interrupt; }) == Found{SequencerError::none, 0});
   CHECK(fault(opcode, [](Command& c) { c.flags = command_flag_resident; }) ==
         (launch ? Found{SequencerError::none, 0} : Found{SequencerError::reserved_not_zero, 2}));
-  CHECK(fault(opcode, [](Command& c) { c.flags = 8; }) == Found{SequencerError::reserved_not_zero, 2});
+  CHECK(fault(opcode, [](Command& c) { c.flags = command_flag_indexed; }) ==
+        (dma ? Found{SequencerError::none, 0} : Found{SequencerError::reserved_not_zero, 2}));
+  CHECK(fault(opcode, [](Command& c) { c.flags = 16; }) == Found{SequencerError::reserved_not_zero, 2});
   CHECK(fault(opcode, [](Command& c) { c.check = 1; }) ==
         Found{SequencerError::reserved_not_zero, offsetof(Command, check)});
   CHECK(fault(opcode, [](Command& c) { c.reserved4[2] = 1; }) ==
@@ -384,6 +391,7 @@ TEST_CASE("dma channels: one transfer at a time, whose completion is taken once"
   REQUIRE(parts.ports.descriptors.size() == 1);
   CHECK(parts.ports.descriptors[0].first == 1);
   CHECK(parts.ports.descriptors[0].second.destination == 0x300000002);
+  CHECK(parts.ports.indexed.empty());
   CHECK_FALSE(channels.start(1, queue, 4));
   CHECK(channels.take_completion(1));
   CHECK_FALSE(channels.take_completion(1));
@@ -402,6 +410,27 @@ TEST_CASE("dma channels: one transfer at a time, whose completion is taken once"
   CHECK(channels.start(1, queue, 30));
   CHECK(channels.running() == 0);
   CHECK(parts.registers.first_error() == SequencerError::dma_refused);
+}
+
+TEST_CASE("dma channels: an indexed transfer is sent with where its indices are", "[sequencer]") {
+  Parts parts;
+  DmaChannels channels(2, parts.ports, parts.semaphores, parts.reports);
+  CommandQueue queue(4);
+  Command command = make_command(CommandOpcode::dma, 1);
+  command.flags |= command_flag_indexed;
+  command.image = 0x123456780;
+  command.image_bytes = 77;
+  for (u32 i = 0; i < 16; ++i) command.registers[i] = i;
+  REQUIRE(queue.push(command));
+  CHECK(channels.start(0, queue, 3));
+  CHECK(parts.ports.descriptors.empty());
+  REQUIRE(parts.ports.indexed.size() == 1);
+  CHECK(parts.ports.indexed[0].first == 0);
+  const IndexedDescriptor& sent = parts.ports.indexed[0].second;
+  CHECK(sent.descriptor.destination == 0x300000002);
+  CHECK(sent.indices.address == 0x123456780);
+  CHECK(sent.indices.bound == 77);
+  CHECK(sent.indices.reserved == 0);
 }
 
 TEST_CASE("dma channels: a transfer that reaches the limit is aborted, and its command fails", "[sequencer]") {

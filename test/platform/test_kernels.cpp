@@ -794,6 +794,71 @@ TEST_CASE("attention of one head", "[kernels]") {
   }
 }
 
+TEST_CASE("attention of heads that lie one below the other", "[kernels]") {
+  struct Case {
+    u32 heads, queries;
+    u64 keys, width;
+    bool pattern;
+  };
+  for (const Case& c : {Case{2, 32, 65, 32, false}, Case{8, 32, 40, 64, true}, Case{3, 8, 24, 33, false},
+                        Case{4, 1, 100, 16, false}, Case{5, 20, 64, 8, true}, Case{16, 32, 33, 5, true}}) {
+    INFO(c.heads << " heads, " << c.queries << " queries, " << c.keys << " keys, width " << c.width);
+    ArrayConfig config;
+    SimulationContext context;
+    ArrayBench bench("bench", config);
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);
+    const CompilerTarget target = config.target();
+    const u32 lanes = target.lanes, stacked = static_cast<u32>((c.keys + lanes - 1) / lanes) * lanes;
+    TaskBuilder task(target, "task", 0, {1, 1, 1}, c.heads * lanes, c.heads * lanes);
+    const TileBuffer k = task.buffer(c.width, c.heads * stacked), v = task.buffer(c.width, c.heads * stacked),
+                     q = task.buffer(c.width), scores = task.buffer(c.keys),
+                     statistics = task.buffer(softmax_column::count), out = task.buffer(c.width),
+                     pattern = task.buffer(c.keys, lanes);
+    const u64 rows = u64{c.heads} * stacked;
+    const auto kw = random_words(rows * c.width, 30), vw = random_words(rows * c.width, 31),
+               qw = random_words(u64{c.heads} * lanes * c.width, 32);
+    // A query of a pattern sees every key whose number differs from its own by an even number.
+    std::vector<u16> hidden(lanes * c.keys, 0);
+    const auto sees = [&](u64 query, u64 key) { return !c.pattern || (query + key) % 2 == 0; };
+    for (u64 query = 0; query < lanes; ++query) {
+      for (u64 key = 0; key < c.keys; ++key) hidden[query * c.keys + key] = sees(query, key) ? 0 : 0xfc00;
+    }
+    bench.write_matrix(k.offset, k.layout, c.width, kw);
+    bench.write_matrix(v.offset, v.layout, c.width, vw);
+    bench.write_matrix(q.offset, q.layout, c.width, qw);
+    bench.write_matrix(pattern.offset, pattern.layout, c.keys, hidden);
+    std::optional<WeightPlace> place;
+    if (c.pattern) place = WeightPlace{pattern.offset, false};
+    add_attention(task, KernelLibrary(target), "attention", c.keys, c.width, 0, q, k, v, {}, scores, statistics, false,
+                  out, place, HeadStack{stacked, c.queries == lanes});
+    run_task(bench, task, (task.buffer_bytes() + 8191) / 8192 * 8192);
+    const auto got = bench.read_matrix(out.offset, out.layout, c.heads * lanes, c.width);
+    double error = 0, norm = 0;
+    for (u64 head = 0; head < c.heads; ++head) {
+      for (u64 query = 0; query < c.queries; ++query) {
+        const u64 row = head * lanes + query;
+        std::vector<double> s(c.keys), o(c.width, 0);
+        double sum = 0;
+        for (u64 key = 0; key < c.keys; ++key) {
+          for (u64 d = 0; d < c.width; ++d) {
+            s[key] += value(qw[row * c.width + d]) * value(kw[(head * stacked + key) * c.width + d]);
+          }
+          s[key] = sees(query, key) ? std::exp(s[key] / std::sqrt(static_cast<double>(c.width))) : 0;
+          sum += s[key];
+        }
+        for (u64 key = 0; key < c.keys; ++key) {
+          for (u64 d = 0; d < c.width; ++d) o[d] += s[key] / sum * value(vw[(head * stacked + key) * c.width + d]);
+        }
+        for (u64 d = 0; d < c.width; ++d) {
+          error += std::pow(o[d] - value(got[row * c.width + d]), 2);
+          norm += o[d] * o[d];
+        }
+      }
+    }
+    CHECK(std::sqrt(error / norm) < 3e-3);
+  }
+}
+
 TEST_CASE("dense products with bias, activation and residual", "[kernels]") {
   struct Case {
     u64 inputs, outputs;

@@ -28,11 +28,11 @@ u64 alignment(const DmaDescriptor& descriptor, u64 address, const std::array<i32
 
 }  // namespace
 
-void append_shape(const DmaDescriptor& descriptor, u32 burst_bytes, std::vector<u64>& shape) {
+void append_shape(const DmaDescriptor& descriptor, bool indexed, u32 burst_bytes, std::vector<u64>& shape) {
   constexpr u64 target_bytes = u64{1} << 28;
   const auto& counts = descriptor.count;
   const bool contiguous = std::all_of(counts.begin(), counts.end(), [](u32 count) { return count == 1; });
-  shape.push_back(descriptor.fill != 0 ? 1 : 0);
+  shape.push_back(descriptor.fill != 0 ? 1 : indexed ? 2 : 0);
   const auto append_place = [&](u64 address, const std::array<i32, 3>& strides) {
     shape.push_back(address / target_bytes);
     shape.push_back(address % alignment(descriptor, address, strides, burst_bytes));
@@ -50,11 +50,11 @@ void append_shape(const DmaDescriptor& descriptor, u32 burst_bytes, std::vector<
   }
 }
 
-BusyTransfers& PaceTable::find(const std::vector<const DmaDescriptor*>& transfers, u32 burst_bytes) {
+BusyTransfers& PaceTable::find(const std::vector<const DmaChannel*>& transfers, u32 burst_bytes) {
   std::vector<u64> shape;
-  for (const DmaDescriptor* transfer : transfers) {
+  for (const DmaChannel* transfer : transfers) {
     shape.push_back(transfer != nullptr ? 1 : 0);
-    if (transfer != nullptr) append_shape(*transfer, burst_bytes, shape);
+    if (transfer != nullptr) append_shape(transfer->descriptor, transfer->indices.bound != 0, burst_bytes, shape);
   }
   constexpr std::size_t remembered = 4096;
   if (known_.size() >= remembered) known_.clear();

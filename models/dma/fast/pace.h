@@ -7,6 +7,7 @@
 
 #include "models/abi/records.h"
 #include "models/base/clock.h"
+#include "models/dma/dma_channel.h"
 #include "models/dma/dma_time.h"
 
 namespace bvp {
@@ -50,7 +51,7 @@ struct BusyTransfers {
 class PaceTable {
  public:
   /// @param transfers  by channel; null: it is idle
-  BusyTransfers& find(const std::vector<const DmaDescriptor*>& transfers, u32 burst_bytes);
+  BusyTransfers& find(const std::vector<const DmaChannel*>& transfers, u32 burst_bytes);
 
  private:
   std::map<std::vector<u64>, BusyTransfers> known_;
@@ -58,8 +59,8 @@ class PaceTable {
 };
 
 /// Appends to the key what the pace of a transfer depends on: its targets, the position of its runs within bursts, its
-/// counts and its strides. The address is left out, because it changes from tile to tile; so is the outermost count,
-/// which only repeats the rest.
-void append_shape(const DmaDescriptor& descriptor, u32 burst_bytes, std::vector<u64>& shape);
+/// counts and its strides, and whether it is indexed. The address is left out, because it changes from tile to tile; so
+/// are the indices, and the outermost count, which only repeats the rest.
+void append_shape(const DmaDescriptor& descriptor, bool indexed, u32 burst_bytes, std::vector<u64>& shape);
 
 }  // namespace bvp

@@ -29,17 +29,28 @@ PacedTransfers::~PacedTransfers() {
 // ---------------------------------------------------------------- learning
 
 void PacedTransfers::find_busy_transfers() {
-  std::vector<const DmaDescriptor*> transfers;
+  std::vector<const DmaChannel*> transfers;
   for (const auto& channel : channels_) {
     course(*channel).bursts = 0;
-    transfers.push_back(channel->busy ? &channel->descriptor : nullptr);
+    transfers.push_back(channel->busy ? channel.get() : nullptr);
   }
   busy_ = &paces_.find(transfers, channels_.front()->transfer.burst_bytes());
 }
 
 void PacedTransfers::has_begun(DmaChannel& channel) {
-  course(channel).movable = channel.status == DmaStatus::ok && can_be_moved(channel);
+  course(channel).movable = channel.status == DmaStatus::ok && !channel.reads_indices && can_be_moved(channel);
   find_busy_transfers();
+}
+
+/// Indices are read with their data in any case, because they say what is moved.
+void PacedTransfers::before_indices(DmaChannel& channel) {
+  channel.payload.clear_extension(&sampled_);
+  if (!data_) channel.payload.clear_extension(&timing_only_);
+}
+
+void PacedTransfers::after_indices(DmaChannel& channel) {
+  if (!data_) channel.payload.set_extension(&timing_only_);
+  course(channel).movable = channel.status == DmaStatus::ok && can_be_moved(channel);
 }
 
 void PacedTransfers::before_burst(DmaChannel& channel) {

@@ -31,6 +31,8 @@ class PacedTransfers final : public DmaCourse {
 
   void before_change() override;
   void has_begun(DmaChannel& channel) override;
+  void before_indices(DmaChannel& channel) override;
+  void after_indices(DmaChannel& channel) override;
   void before_end(DmaChannel& channel) override;
   void has_ended() override { find_busy_transfers(); }
   void before_burst(DmaChannel& channel) override;

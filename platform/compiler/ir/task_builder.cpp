@@ -215,6 +215,31 @@ void TaskBuilder::store(const MatrixPlace& place, u64 columns, const TileBuffer&
   move(false, place, columns, buffer, rows, varying ? tail_rows_ : rows, strides);
 }
 
+void TaskBuilder::move_stack(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
+                             const Stack& stack, TileStrides strides) {
+  const u32 lanes = target_->lanes, vector = target_->vector_bytes();
+  const auto row = static_cast<i32>(buffer.layout.row_bytes()), panel = static_cast<i32>(buffer.layout.panel_bytes());
+  const auto whole = static_cast<u32>(columns / lanes), rest = static_cast<u32>(columns % lanes);
+  const i32 part = static_cast<i32>(stack.rows) * row, set = static_cast<i32>(stack.count) * part;
+  const auto pitch = static_cast<i32>(place.pitch), distance = static_cast<i32>(stack.distance);
+  const auto add = [&](u32 first, u32 panels, u32 length) {
+    const u64 address = place.address + u64{first} * vector;
+    const u64 scratchpad = target_->scratchpad_base + buffer.offset + u64{first} * buffer.layout.panel_bytes();
+    if (panels == 1) {
+      add_move(load, address, scratchpad, length, {stack.count, rows, stack.sets},
+               {distance, pitch, static_cast<i32>(stack.set_distance)}, {part, row, set}, strides, tail_none, 0);
+      return;
+    }
+    for (u32 i = 0; i < stack.sets; ++i) {
+      add_move(load, address + static_cast<u64>(stack.set_distance * i), scratchpad + u64{i} * static_cast<u32>(set),
+               length, {panels, stack.count, rows}, {static_cast<i32>(vector), distance, pitch}, {panel, part, row},
+               strides, tail_none, 0);
+    }
+  };
+  if (whole > 0) add(0, whole, vector);
+  if (rest > 0) add(whole, 1, rest * 2);
+}
+
 void TaskBuilder::load_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                              TileStrides strides) {
   move_panels(true, place, buffer, {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
@@ -225,33 +250,52 @@ void TaskBuilder::store_strip(const MatrixPlace& place, const TileBuffer& buffer
   move_panels(false, place, buffer, {panels, rows}, strides, panels != tail_panels ? 0 : 2, tail_panels);
 }
 
+namespace {
+
+/// A step whose transfer is indexed.
+/// @param table_rows  the bound of the indices
+Step gather_step(const DmaDescriptor& descriptor, u64 indices, u64 table_rows) {
+  Step step = dma_step(descriptor, 0);
+  step.command.flags |= command_flag_indexed;
+  step.command.image = indices;
+  step.command.image_bytes = static_cast<u32>(table_rows);
+  step.flags = step_flag_gather;
+  return step;
+}
+
+/// The transfer begins when its indices have come.
+u64 gather_cycles(const CompilerTarget& target, u64 indices, u64 bytes, u64 dram_run, u64 other_run) {
+  const TransferTiming& timing = target.transfers;
+  const double reading = timing.read_latency + static_cast<double>(indices * sizeof(u32)) / timing.dram_bytes_per_cycle;
+  return static_cast<u64>(reading) + transfer_cycles(target, bytes, dram_run, other_run, true);
+}
+
+}  // namespace
+
 void TaskBuilder::gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides) {
   const u32 panels = buffer.layout.panels(table.columns);
   DmaDescriptor descriptor{};
   descriptor.source = table.address;
   descriptor.destination = target_->scratchpad_base + buffer.offset;
   descriptor.length = target_->vector_bytes();
-  descriptor.count = {panels, rows_, 1};
-  descriptor.source_stride = {static_cast<i32>(target_->vector_bytes()), static_cast<i32>(table.pitch), 0};
-  descriptor.destination_stride = {static_cast<i32>(buffer.layout.panel_bytes()),
-                                   static_cast<i32>(buffer.layout.row_bytes()), 0};
-  Step step = dma_step(descriptor, 0);
-  step.command.image = indices;
-  step.command.image_bytes = static_cast<u32>(table.rows);
-  step.flags = step_flag_gather;
+  descriptor.count = {panels, 1, rows_};
+  descriptor.source_stride = {static_cast<i32>(target_->vector_bytes()), 0, static_cast<i32>(table.pitch)};
+  descriptor.destination_stride = {static_cast<i32>(buffer.layout.panel_bytes()), 0,
+                                   static_cast<i32>(buffer.layout.row_bytes())};
+  Step step = gather_step(descriptor, indices, table.rows);
   step.source_stride = strides;
   step.half_mask = 2;
   if (tail_rows_ != rows_) {
-    step.tail_index = 1;
+    step.tail_index = 2;
     step.tail_count = tail_rows_;
   }
   inputs_.push_back(step);
   const u64 row_bytes = u64{panels} * target_->vector_bytes();
   const u64 rows = (u64{rows_} * (tiles_[0] - 1) + tail_rows_) * tiles_[1] * tiles_[2];
-  read_bytes_ += row_bytes * rows;
+  read_bytes_ += (row_bytes + sizeof(u32)) * rows;
   for (Traffic* const traffic : {&traffic_, &traffic_by_rows_}) {
-    traffic->accessed_bytes += accessed_bytes(*target_, row_bytes, row_bytes) * rows;
-    traffic->load_cycles += rows_ * transfer_cycles(*target_, row_bytes, row_bytes, target_->vector_bytes(), true);
+    traffic->accessed_bytes += (accessed_bytes(*target_, row_bytes, row_bytes) + sizeof(u32)) * rows;
+    traffic->load_cycles += gather_cycles(*target_, rows_, row_bytes * rows_, row_bytes, target_->vector_bytes());
   }
 }
 
@@ -268,24 +312,22 @@ void TaskBuilder::gather_blocks(const MatrixPlace& place, u64 columns, const Til
     descriptor.source = place.address + u64{first_panel} * target_->vector_bytes();
     descriptor.destination = target_->scratchpad_base + buffer.offset + u64{first_panel} * buffer.layout.panel_bytes();
     descriptor.length = length;
-    descriptor.count = {by_rows ? panels : rows, choice.top, by_rows ? rows : panels};
-    descriptor.source_stride = {by_rows ? row : pitch, static_cast<i32>(rows) * pitch, by_rows ? pitch : row};
-    descriptor.destination_stride = {by_rows ? panel : row, static_cast<i32>(rows) * row, by_rows ? row : panel};
-    Step step = dma_step(descriptor, 0);
-    step.command.image = choice.scores;
+    descriptor.count = {by_rows ? panels : rows, by_rows ? rows : panels, choice.top};
+    descriptor.source_stride = {by_rows ? row : pitch, by_rows ? pitch : row, static_cast<i32>(rows) * pitch};
+    descriptor.destination_stride = {by_rows ? panel : row, by_rows ? row : panel, static_cast<i32>(rows) * row};
+    Step step = gather_step(descriptor, choice.scores, choice.blocks);
     step.command.counts[0] = std::exchange(candidates, 0);
-    step.flags = step_flag_gather | step_flag_choose;
+    step.flags |= step_flag_choose;
     step.source_stride = choice.score_strides;
     step.destination_stride = choice.table_strides;
     step.half_mask = 2;
     inputs_.push_back(step);
-    more_commands_ += choice.top - 1;
     const u64 bytes = u64{panels} * length * rows, tiles = u64{tiles_[0]} * tiles_[1] * tiles_[2];
     const u64 dram_run = by_rows ? u64{panels} * length : length, half_run = by_rows ? length : u64{rows} * length;
     read_bytes_ += bytes * choice.top * tiles;
     for (Traffic* const traffic : {&traffic_, &traffic_by_rows_}) {
       traffic->accessed_bytes += accessed_bytes(*target_, bytes, dram_run) * choice.top * tiles;
-      traffic->load_cycles += choice.top * transfer_cycles(*target_, bytes, dram_run, half_run, true);
+      traffic->load_cycles += gather_cycles(*target_, choice.top, bytes * choice.top, dram_run, half_run);
     }
   };
   if (whole > 0) add(0, whole, target_->vector_bytes());

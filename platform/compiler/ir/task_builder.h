@@ -132,6 +132,24 @@ class TaskBuilder {
                   TileStrides strides);
   void store_strip(const MatrixPlace& place, const TileBuffer& buffer, u32 rows, u32 panels, u32 tail_panels,
                    TileStrides strides);
+  /// Parts of a matrix that lie one below the other in a buffer: in DRAM `count` lie side by side, and behind them
+  /// there are further ones, `sets` in all.
+  struct Stack {
+    u32 count = 1;
+    i64 distance = 0;  // bytes from one part to the next in DRAM
+    u32 rows = 0;      // from one part to the next in the buffer
+    u32 sets = 1;
+    i64 set_distance = 0;  // bytes from one set to the next in DRAM
+  };
+  /// Loads or stores `rows` rows of each part; `place` says where the first part is.
+  void load_stack(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, const Stack& stack,
+                  TileStrides strides) {
+    move_stack(true, place, columns, buffer, rows, stack, strides);
+  }
+  void store_stack(const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, const Stack& stack,
+                   TileStrides strides) {
+    move_stack(false, place, columns, buffer, rows, stack, strides);
+  }
   /// Gathers rows of a table in DRAM into a buffer, one for each row of the tile: the index of row r is the u32 number
   /// r at `indices`, which moves from tile to tile by `strides`.
   void gather(const MatrixPlace& table, u64 indices, const TileBuffer& buffer, TileStrides strides);
@@ -208,9 +226,8 @@ class TaskBuilder {
   /// Says that no input is an output of the task before: this task and that one are parts of the same work.
   void set_independent() { independent_ = true; }
   [[nodiscard]] bool independent() const { return independent_; }
-  /// Commands of a tile. A gather of rows counts as one, because its many short commands take the DMA longer than the
-  /// firmware.
-  [[nodiscard]] u64 commands() const { return inputs_.size() + launches_.size() + outputs_.size() + more_commands_; }
+  /// Commands of a tile.
+  [[nodiscard]] u64 commands() const { return inputs_.size() + launches_.size() + outputs_.size(); }
   /// With the one that loads the weights.
   [[nodiscard]] std::size_t steps() const {
     return inputs_.size() + launches_.size() + outputs_.size() + (weight_words_ == 0 ? 0 : 1);
@@ -250,6 +267,8 @@ class TaskBuilder {
   void add_move(bool load, u64 address, u64 scratchpad, u32 length, std::array<u32, 3> count,
                 std::array<i32, 3> dram_stride, std::array<i32, 3> scratchpad_stride, TileStrides strides,
                 u32 tail_index, u32 tail_count);
+  void move_stack(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows,
+                  const Stack& stack, TileStrides strides);
   void move(bool load, const MatrixPlace& place, u64 columns, const TileBuffer& buffer, u32 rows, u32 tail_rows,
             TileStrides strides);
   void fill(u64 scratchpad, u32 length, u32 count, i32 stride);
@@ -266,7 +285,6 @@ class TaskBuilder {
   std::vector<LaunchStep> launches_;
   std::vector<std::function<std::vector<u16>()>> weights_;
   std::size_t weight_words_ = 0;
-  u64 more_commands_ = 0;  // of gathers of blocks, beyond one a step
   std::vector<TaskConstants> constants_;
   u64 read_bytes_ = 0, write_bytes_ = 0;
   Traffic traffic_, traffic_by_rows_;

@@ -161,11 +161,13 @@ class ProductBuilder {
   [[nodiscard]] Stream y() const { return rotating(y_slots_, 3, depth_, outputs_); }
 
   /// The addresses of the instance's outputs in the matrix at this register: y, or a matrix with the layout of y.
-  [[nodiscard]] Stream output_memory(unsigned launch_register) const {
-    Stream memory = walk_stream(launch_register, spec_.y);
-    memory.instance_stride[0] = spec_.y.group;
-    memory.instance_stride[1] = spec_.y.panel;
-    memory.instance_stride[2] = static_cast<i32>(outputs_) * spec_.y.step;
+  [[nodiscard]] Stream output_memory(unsigned launch_register) const { return output_memory(launch_register, spec_.y); }
+  /// The same for a matrix that goes like this.
+  [[nodiscard]] Stream output_memory(unsigned launch_register, const VectorWalk& walk) const {
+    Stream memory = walk_stream(launch_register, walk);
+    memory.instance_stride[0] = walk.group;
+    memory.instance_stride[1] = walk.panel;
+    memory.instance_stride[2] = static_cast<i32>(outputs_) * walk.step;
     return memory;
   }
 
@@ -225,6 +227,7 @@ class ProductBuilder {
     const u32 rotation = scope == 4 ? depth_ : 1;
     Stream x = walk_stream(product_register::x, spec_.x), w = walk_stream(product_register::w, spec_.w);
     x.instance_stride[0] = spec_.x.group;
+    w.instance_stride[0] = spec_.w_of_group;
     w.instance_stride[1] = spec_.w.panel;
     w.instance_stride[2] = static_cast<i32>(outputs_) * spec_.w.step;
     if (scope == 4) {
@@ -273,8 +276,13 @@ class ProductBuilder {
     if (has_constants_) builder_.space(last, *constants_, 1);
     if (spec_.residual) {
       const Stream slots = rotating(builder_.allocate_vectors(depth_ * outputs_), 3, depth_, outputs_);
+      VectorWalk walk = spec_.y;
+      if (spec_.shared_residual) {
+        walk = *spec_.shared_residual;
+        walk.group = 0;
+      }
       const u16 load = add_load(builder_, 3, 2, {outputs_}, {slots, {1}},
-                                {output_memory(product_register::residual), {spec_.y.step}});
+                                {output_memory(product_register::residual, walk), {walk.step}});
       SegmentBuilder add_residual(builder_, Unit::cal, 3, 1, {outputs_});
       const auto result = add_residual.at(y(), {1}), x = add_residual.at(slots, {1});
       if (!has_residual_factor()) {

@@ -31,8 +31,12 @@ struct ProductSpec {
   unsigned row_power = 0;         // Scale::row: sums are multiplied by 2^-row_power before that, in fp32
   enum class Bias { none, of_output, of_lane } bias = Bias::none;  // one value for each j or each i, in order
   std::optional<Activation> activation;
-  bool residual = false;                          // added last; laid out as y
+  bool residual = false;                          // added last; laid out as y, unless there is `shared_residual`
   std::optional<ResidualFactor> residual_factor;  // absent: y and the residual are added as they are
+  // Several products side by side: each lane group has a w of its own, so many bytes behind that of the group before,
+  // and all may have the same residual, which goes like this over one of them.
+  i32 w_of_group = 0;
+  std::optional<VectorWalk> shared_residual;
   // Terms in several launches: sums are laid out as two matrices like y, of the lower and the upper halves of their
   // bits.
   bool resume = false;   // the sums begin where an earlier launch has left them
@@ -40,7 +44,7 @@ struct ProductSpec {
 
   [[nodiscard]] auto tied() const {
     return std::tie(terms, outputs, x, w, y, scale, factor, row_factor_layout, row_power, bias, activation, residual,
-                    residual_factor, resume, suspend);
+                    residual_factor, w_of_group, shared_residual, resume, suspend);
   }
   friend bool operator<(const ProductSpec& a, const ProductSpec& b) { return a.tied() < b.tied(); }
 };

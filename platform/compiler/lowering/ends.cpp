@@ -16,8 +16,6 @@ namespace bvp {
 
 namespace {
 
-/// Rows of a tile of the embedding: the number of commands that the firmware's ring holds easily.
-constexpr u32 gather_rows = 64;
 /// Tokens that are summed up before the sum is added to the others (docs/numerics.md).
 constexpr u32 pool_block = 64;
 
@@ -47,7 +45,7 @@ class MeanPooling {
   [[nodiscard]] Tasks make() {
     partial_ = dram_.matrix(u64{blocks()} * 2 * batch_, input_.columns);
     pooled_ = dram_.matrix(batch_, input_.columns);
-    if (full_ > 0) add_sums(0, pool_block, full_);
+    if (full_ > 0) add_sums(0, pool_block, rest_ > 0 ? full_ : full_ * batch_);
     if (rest_ > 0) add_sums(full_, rest_, 1);
     add_mean(pooled_);
     return std::move(tasks_);
@@ -121,12 +119,16 @@ class MeanPooling {
     }
   }
 
+  /// @param blocks  of a batch element or, where these have whole blocks alone and so follow each other without a gap,
+  /// of
+  ///                all of them
   [[nodiscard]] TaskBuilder sums(u32 first, const Part& part, u32 blocks, u32 tile_blocks, u32 tile_panels) const {
     const CompilerTarget& target = plan_.target();
     const u32 tile_rows = part.count * tile_blocks;
     std::string name = first == 0 ? "classifier.sums" : "classifier.sums_rest";
     if (part.first > 0 || !part.is_last) name += fmt::format(".from{}", part.first);
-    TaskBuilder task(target, name, layer_none, {blocks / tile_blocks, panels_ / tile_panels, batch_}, tile_rows,
+    const u32 elements = rest_ > 0 ? batch_ : 1;
+    TaskBuilder task(target, name, layer_none, {blocks / tile_blocks, panels_ / tile_panels, elements}, tile_rows,
                      tile_rows);
     if (part.packed) task.pack();
     const TileBuffer x = task.buffer(columns(tile_panels)), y = task.buffer(columns(tile_panels), 2 * tile_blocks);
@@ -153,27 +155,30 @@ class MeanPooling {
 
   /// Adds the task for the sum of all blocks. The sum of earlier parts is one more pair of rows.
   void add_mean(const MatrixPlace& pooled) {
-    const std::vector<Part> parts = divide(blocks(), false, [&](const Part& part) { return mean(pooled, part, 1); });
+    const std::vector<Part> parts = divide(blocks(), false, [&](const Part& part) { return mean(pooled, part, 1, 1); });
     if (parts.size() > 1) sum_ = dram_.matrix(u64{2} * batch_, input_.columns);
     for (const Part& part : parts) {
-      add_best(1, [&](u32, u32 tile_panels) { return mean(pooled, part, tile_panels); });
+      // The sums of several batch elements are consecutive only if they are not divided.
+      add_best(parts.size() > 1 ? 1 : batch_,
+               [&](u32 elements, u32 tile_panels) { return mean(pooled, part, elements, tile_panels); });
     }
   }
 
-  [[nodiscard]] TaskBuilder mean(const MatrixPlace& pooled, const Part& part, u32 tile_panels) const {
+  /// @param elements  batch elements of a tile
+  [[nodiscard]] TaskBuilder mean(const MatrixPlace& pooled, const Part& part, u32 elements, u32 tile_panels) const {
     const u32 earlier = part.first > 0 ? 2 : 0, rows = 2 * part.count;
     std::string name = "classifier.mean";
     if (part.first > 0 || !part.is_last) name += fmt::format(".from{}", part.first);
-    TaskBuilder task(plan_.target(), name, layer_none, {1, panels_ / tile_panels, batch_}, 1, 1);
+    TaskBuilder task(plan_.target(), name, layer_none, {1, panels_ / tile_panels, batch_ / elements}, 1, 1);
     if (part.packed) task.pack();
-    const TileBuffer x = task.buffer(columns(tile_panels), earlier + rows);
-    const TileBuffer y = task.buffer(columns(tile_panels), part.is_last ? 1 : 2);
+    const TileBuffer x = task.buffer(columns(tile_panels), (earlier + rows) * elements);
+    const TileBuffer y = task.buffer(columns(tile_panels), (part.is_last ? 1 : 2) * elements);
     TileBuffer pairs = x;
     pairs.offset += earlier * x.layout.row_bytes();
     MatrixPlace from = partial_;
     from.address += u64{2} * part.first * from.pitch;
-    task.load(from, columns(tile_panels), pairs, rows, false,
-              {0, strip(tile_panels), rows_of(from, u64{2} * blocks())});
+    task.load(from, columns(tile_panels), pairs, rows * elements, false,
+              {0, strip(tile_panels), rows_of(from, u64{2} * blocks() * elements)});
     if (earlier > 0) {
       task.load(sum_, columns(tile_panels), x, earlier, false, {0, strip(tile_panels), rows_of(sum_, 2)});
     }
@@ -181,13 +186,14 @@ class MeanPooling {
     spec.join = true;
     spec.suspend = !part.is_last;
     spec.rows = (earlier + rows) / 2;
+    spec.blocks = elements;
     spec.columns = columns(tile_panels);
     spec.x = x.layout;
     spec.y = y.layout;
     spec.factor = to_half(1 / static_cast<double>(power()));
     add_launch(task, name, spec, x, y);
     const MatrixPlace& to = part.is_last ? pooled : sum_;
-    const u32 results = part.is_last ? 1 : 2;
+    const u32 results = (part.is_last ? 1 : 2) * elements;
     task.store(to, columns(tile_panels), y, results, false, {0, strip(tile_panels), rows_of(to, results)});
     return task;
   }
@@ -293,7 +299,8 @@ class EmbeddingTasks {
 
   /// The tiling of the columns [first, end) that costs least.
   [[nodiscard]] Tiling best_tiling(u64 first, u64 end, bool packed) const {
-    const u32 most_rows = target_.tile_rows > 0 ? std::min(target_.tile_rows, gather_rows) : gather_rows;
+    const u32 indices = target_.transfers.index_entries;
+    const u32 most_rows = target_.tile_rows > 0 ? std::min(target_.tile_rows, indices) : indices;
     const u32 most = packed ? std::min(target_.lanes, most_rows)
                             : std::min(plan_.groups(network_.tokens), std::max(1u, most_rows / target_.lanes));
     u64 best_cost = std::numeric_limits<u64>::max();

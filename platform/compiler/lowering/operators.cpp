@@ -481,15 +481,24 @@ void add_product_launch(TaskBuilder& task, const KernelLibrary& kernels, const s
   task.add_launch(std::move(step));
 }
 
+/// A result that has the tile's rows; none where not all of them have a meaning.
+std::vector<KernelResult> results_of(const TaskBuilder& task, const TileBuffer& buffer, u64 columns,
+                                     const std::optional<HeadStack>& stack) {
+  if (stack && !stack->whole) return {};
+  return {task.result(buffer, columns)};
+}
+
 /// Scores of a tile's queries; the parameters are those of add_attention.
 void add_scores(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
                 const TileBuffer& q, const TileBuffer& k, const std::optional<TileBuffer>& mask,
-                const TileBuffer& scores, const std::optional<WeightPlace>& pattern) {
+                const TileBuffer& scores, const std::optional<WeightPlace>& pattern,
+                const std::optional<HeadStack>& stack) {
   ProductSpec product;
   product.terms = static_cast<u32>(width);
   product.outputs = static_cast<u32>(keys);
   product.x = q.layout.by_column();
   product.w = k.layout.by_row();
+  if (stack) product.w_of_group = static_cast<i32>(stack->keys * k.layout.row_bytes());
   product.y = scores.layout.by_column();
   product.scale = ProductSpec::Scale::constant;
   product.factor = attention_factor(width);
@@ -500,9 +509,10 @@ void add_scores(TaskBuilder& task, const KernelLibrary& kernels, const std::stri
     product.bias = ProductSpec::Bias::of_output;
     registers.push_back({product_register::bias, mask->offset, false});
   }
-  std::vector<KernelResult> score_results{task.result(scores, keys)};
+  std::vector<KernelResult> score_results = results_of(task, scores, keys, stack);
   if (pattern) {
     product.residual = true;
+    if (stack) product.shared_residual = PanelLayout{scores.layout.lanes, scores.layout.lanes}.by_column();
     registers.push_back({product_register::residual, pattern->offset, pattern->in_weight_area});
     // Scores of -infinity are meant. A score that is NaN or +infinity makes the sum of its row NaN.
     score_results.clear();
@@ -517,8 +527,9 @@ u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<dou
 void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
                    unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
                    const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
-                   bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern) {
-  add_scores(task, kernels, name, keys, width, q, k, mask, scores, pattern);
+                   bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern,
+                   const std::optional<HeadStack>& stack) {
+  add_scores(task, kernels, name, keys, width, q, k, mask, scores, pattern, stack);
 
   SoftmaxSpec softmax;
   softmax.columns = static_cast<u32>(keys);
@@ -537,7 +548,7 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
                     {softmax_register::reciprocal, statistics.offset, false},
                     {softmax_register::weights, task.add_weights(kernel->weights), true}};
   // An exponential that is NaN makes the sum NaN.
-  step.results = {task.result(statistics, for_merge ? u64{softmax_column::count} : 1)};
+  step.results = results_of(task, statistics, for_merge ? u64{softmax_column::count} : 1, stack);
   step.kernel = kernel_of(kernel);
   task.add_launch(std::move(step));
 
@@ -546,6 +557,7 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
   product.outputs = static_cast<u32>(width);
   product.x = scores.layout.by_column();
   product.w = v.layout.by_column();
+  if (stack) product.w_of_group = static_cast<i32>(stack->keys * v.layout.row_bytes());
   product.y = output.layout.by_column();
   product.scale = ProductSpec::Scale::row;
   product.row_factor_layout = statistics.layout;
@@ -555,7 +567,7 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
                       {product_register::y, output.offset, false},
                       {product_register::w, v.offset, false},
                       {product_register::row_factor, statistics.offset, false}},
-                     {task.result(output, width)});
+                     results_of(task, output, width, stack));
 }
 
 void add_merge(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u32 blocks, u64 width,

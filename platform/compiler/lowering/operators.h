@@ -119,16 +119,23 @@ void add_layer_norm(TaskBuilder& task, const KernelLibrary& kernels, const std::
 void add_scaled_sum(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 columns, u16 factor,
                     const TileBuffer& s, const TileBuffer& x, const TileBuffer& output);
 
+/// Heads of a tile that lie one below the other.
+struct HeadStack {
+  u32 keys = 0;        // rows from the keys of one head to those of the next, and of the values: a multiple of `lanes`
+  bool whole = false;  // every row of a lane group is a query
+};
 /// output = softmax(q k^T / sqrt(width)) v for the rows of a tile and one head.
 /// @param power  softmax_power() of all keys
 /// @param statistics  three columns (softmax_column); `for_merge`: all of them are written
 /// @param mask  a value for each key, in order from the buffer's first byte on, which is added to the scores
+/// @param stack    several heads, one below the other: each lane group of rows has keys and values of its own
 /// @param pattern  a value for each score, laid out as the scores, which is added to them after that: 0, or -infinity
-///                 for a key that the query does not see
+///                 for a key that the query does not see; in a stack, those of one lane group, which all have
 void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
                    unsigned power, const TileBuffer& q, const TileBuffer& k, const TileBuffer& v,
                    const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
-                   bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern = {});
+                   bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern = {},
+                   const std::optional<HeadStack>& stack = {});
 /// Joins `blocks` partial results. Each of them is the panels of an output followed by its statistics.
 void add_merge(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u32 blocks, u64 width,
                const TileBuffer& partial, const TileBuffer& output);

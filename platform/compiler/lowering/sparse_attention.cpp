@@ -30,7 +30,7 @@ void need_whole_tiles(const TaskPlanner& plan, const Attention& attention) {
 
 SparseTile::Buffers SparseTile::buffers(TaskBuilder& task, u64 keys) const {
   const u64 width = attention_.width;
-  const auto count = static_cast<u32>(keys);
+  const u32 count = stacks() ? items_.count() * stacked_keys(keys) : static_cast<u32>(keys);
   const CompilerTarget& target = plan_.target();
   Buffers result;
   result.out = for_columns(target, task.buffer(width));
@@ -43,23 +43,40 @@ SparseTile::Buffers SparseTile::buffers(TaskBuilder& task, u64 keys) const {
   return result;
 }
 
-void SparseTile::load_queries(TaskBuilder& task, const TileBuffer& buffer, u64 first) const {
-  task.load(from_row(matrices_.q, first), attention_.width, buffer, task.rows(), true,
-            query_strides(matrices_.q, task));
-}
-TileStrides SparseTile::query_strides(const MatrixPlace& place, const TaskBuilder& task) const {
-  return {static_cast<i64>(place.pitch) * task.rows(), head_stride(), batch_stride(place)};
+TileBuffer SparseTile::of_item(TileBuffer buffer, u64 keys, u32 item) const {
+  buffer.offset += item * stacked_keys(keys) * buffer.layout.row_bytes();
+  return buffer;
 }
 
-void SparseTile::load_run(TaskBuilder& task, const Buffers& held, const TokenRun& run, u64 column, i64 step) const {
+void SparseTile::load_queries(TaskBuilder& task, const TileBuffer& buffer, const TokenRun& queries) const {
+  const MatrixPlace from = from_row(matrices_.q, queries.first);
+  const auto of_block = static_cast<i64>(from.pitch * queries.count);
+  const TileStrides strides = tile_strides(from, of_block);
+  if (stacks()) {
+    task.load_stack(from, attention_.width, buffer, static_cast<u32>(queries.count),
+                    stack(from, plan_.target().lanes, of_block), strides);
+  } else {
+    task.load(from, attention_.width, buffer, task.rows(), true, strides);
+  }
+}
+
+void SparseTile::load_run(TaskBuilder& task, const Buffers& held, u64 keys, const TokenRun& run, u64 column,
+                          i64 step) const {
   const auto count = static_cast<u32>(run.count);
   const auto behind = [&](TileBuffer buffer) {
     buffer.offset += static_cast<u32>(column) * buffer.layout.row_bytes();
     return buffer;
   };
   const auto load = [&](const MatrixPlace& place, const TileBuffer& buffer) {
-    task.load(from_row(place, run.first), attention_.width, behind(buffer), count, false,
-              {step * static_cast<i64>(place.pitch), head_stride(), batch_stride(place)});
+    const i64 of_block = step * static_cast<i64>(place.pitch);
+    const TileStrides strides = tile_strides(place, of_block);
+    const MatrixPlace from = from_row(place, run.first);
+    if (stacks()) {
+      task.load_stack(from, attention_.width, behind(buffer), count, stack(from, stacked_keys(keys), of_block),
+                      strides);
+    } else {
+      task.load(from, attention_.width, behind(buffer), count, false, strides);
+    }
   };
   load(matrices_.k, held.k);
   load(matrices_.v, held.v);
@@ -68,20 +85,29 @@ void SparseTile::load_run(TaskBuilder& task, const Buffers& held, const TokenRun
                   {step * 2, 0, static_cast<i64>(attention_.mask->pitch)});
 }
 
-void SparseTile::attend(TaskBuilder& task, const Buffers& held, u64 keys) const {
+void SparseTile::attend(TaskBuilder& task, const Buffers& held, u64 keys, u64 queries) const {
+  std::optional<HeadStack> stacked;
+  if (stacks()) stacked = HeadStack{stacked_keys(keys), queries == plan_.target().lanes};
   const auto transpose = [&](const char* what, const TileBuffer& buffer, bool varying) {
     add_transpose(task, plan_.kernels(), attention_.name + what, buffer, attention_.width, varying);
   };
   transpose(".transpose_queries", held.q, true);
   transpose(".transpose_values", held.v, false);
   add_attention(task, plan_.kernels(), attention_.name, keys, attention_.width, softmax_power(keys), held.q, held.k,
-                held.v, held.mask, held.scores, held.statistics, false, held.out, held.pattern);
+                held.v, held.mask, held.scores, held.statistics, false, held.out, held.pattern, stacked);
   transpose(".transpose_output", held.out, true);
 }
 
-void SparseTile::store(TaskBuilder& task, const TileBuffer& out, u64 first) const {
-  task.store(from_row(matrices_.mixed, first), attention_.width, out, task.rows(), true,
-             query_strides(matrices_.mixed, task));
+void SparseTile::store(TaskBuilder& task, const TileBuffer& out, const TokenRun& queries) const {
+  const MatrixPlace to = from_row(matrices_.mixed, queries.first);
+  const auto of_block = static_cast<i64>(to.pitch * queries.count);
+  const TileStrides strides = tile_strides(to, of_block);
+  if (stacks()) {
+    task.store_stack(to, attention_.width, out, static_cast<u32>(queries.count),
+                     stack(to, plan_.target().lanes, of_block), strides);
+  } else {
+    task.store(to, attention_.width, out, task.rows(), true, strides);
+  }
 }
 
 namespace {
@@ -176,7 +202,6 @@ class PatternCore {
         attention_(attention),
         layer_(layer),
         matrices_(matrices),
-        tile_(plan, attention, matrices),
         pattern_(pattern_of(layer, attention.tokens)) {}
 
   [[nodiscard]] u64 best_query_block() const {
@@ -236,24 +261,56 @@ class PatternCore {
     return sum;
   }
 
-  /// A tile is a block of queries. Only a single block whose queries see all of its keys may be cut further.
+  /// The tiling that costs least: a tile is a block of queries in one head or, where that is possible, several blocks
+  /// in several heads. Only a single block whose queries see all of its keys may be cut further.
   [[nodiscard]] std::optional<Decision<Tiling>> tiling_of(const Group& group) const {
     const QueryBlock& block = group.first;
     const auto make_task = [&](const Tiling& tiling) { return make(group, tiling); };
+    std::optional<Decision<Tiling>> best;
     if (group.blocks == 1 && block.whole) {
-      return plan_.choose_tiling(block.queries.count, tile_.outer(), shape(group), make_task);
+      best = plan_.choose_tiling(block.queries.count, tile({}).outer(), shape(group), make_task);
     }
-    const TaskBuilder task = make(group, whole_blocks(group));
-    if (!plan_.fits(task)) return std::nullopt;
-    return Decision<Tiling>{whole_blocks(group), plan_.cost(task)};
+    for (const SparseItems& items : items_of(group)) {
+      if (best && items.count() == 1) continue;
+      const TaskBuilder task = make(group, whole_blocks(group, items));
+      if (!plan_.fits(task)) break;
+      const u64 cost = plan_.cost(task);
+      if (!best || cost < best->cost) best = Decision<Tiling>{whole_blocks(group, items), cost};
+    }
+    return best;
   }
-  [[nodiscard]] Tiling whole_blocks(const Group& group) const {
-    const auto rows = static_cast<u32>(group.first.queries.count);
-    return {{group.blocks, tile_.outer()[0], tile_.outer()[1]}, rows, rows};
+  /// What a tile may have, from the least on: blocks are taken together if all heads are, and batch elements where
+  /// there is a single block. A mask of the tokens is another one for each block and batch element.
+  [[nodiscard]] std::vector<SparseItems> items_of(const Group& group) const {
+    std::vector<SparseItems> all{{}};
+    if (!SparseTile::may_stack(plan_.target(), group.first.queries.count)) return all;
+    const auto heads = static_cast<u32>(attention_.heads);
+    for (u32 count = 2; count <= heads; ++count) {
+      if (heads % count == 0) all.push_back({count, 1});
+    }
+    for (u32 count = 2; count <= group.blocks && !attention_.mask; ++count) {
+      if (group.blocks % count == 0) all.push_back({heads, count});
+    }
+    const u64 elements = group.blocks == 1 && !attention_.mask ? attention_.batch : 1;
+    for (u32 count = 2; count <= elements; ++count) {
+      if (elements % count == 0) all.push_back({heads, 1, count});
+    }
+    return all;
+  }
+  [[nodiscard]] SparseTile tile(const SparseItems& items) const { return {plan_, attention_, matrices_, items}; }
+  [[nodiscard]] Tiling whole_blocks(const Group& group, const SparseItems& items) const {
+    const SparseTile of_items = tile(items);
+    const u32 rows = of_items.rows(group.first.queries.count);
+    return {{group.blocks / items.blocks, of_items.outer()[0], of_items.outer()[1]}, rows, rows};
+  }
+  /// The contrary of whole_blocks(). A single block may have been cut.
+  [[nodiscard]] SparseItems items_of(const Group& group, const Tiling& tiling) const {
+    return {static_cast<u32>(attention_.heads) / tiling.tiles[1], group.blocks > 1 ? group.blocks / tiling.tiles[0] : 1,
+            static_cast<u32>(attention_.batch) / tiling.tiles[2]};
   }
   [[nodiscard]] Tiling smallest(const Group& group) const {
-    if (group.blocks > 1 || !group.first.whole) return whole_blocks(group);
-    return plan_.tiling(group.first.queries.count, 1, tile_.outer());
+    if (group.blocks > 1 || !group.first.whole) return whole_blocks(group, {});
+    return plan_.tiling(group.first.queries.count, 1, tile({}).outer());
   }
   [[nodiscard]] Shape shape(const Group& group) const {
     Shape shape("attention.sparse");
@@ -266,25 +323,29 @@ class PatternCore {
   /// The tile levels are blocks of queries (or parts of one), heads, batch elements.
   [[nodiscard]] TaskBuilder make(const Group& group, const Tiling& tiling) const {
     const QueryBlock& block = group.first;
+    const SparseTile tile = this->tile(items_of(group, tiling));
+    const u64 keys = tokens_in(block.keys);
     TaskBuilder task(plan_.target(), attention_.name + ".core", attention_.layer, tiling.tiles, tiling.rows,
                      tiling.tail_rows);
-    SparseTile::Buffers held = tile_.buffers(task, tokens_in(block.keys));
+    SparseTile::Buffers held = tile.buffers(task, keys);
     if (!block.whole) {
       // These are the first weights, so that they begin with a tile of the scratchpad.
-      const PanelLayout layout = held.scores.layout;
-      const u32 words = layout.bytes(tokens_in(block.keys)) / 2;
+      PanelLayout layout = held.scores.layout;
+      if (tile.stacks()) layout.rows = layout.lanes;
+      const u32 words = layout.bytes(keys) / 2;
       const u32 offset = task.add_weights(
           words, [pattern = pattern_, block, layout] { return pattern_words(*pattern, block, layout); });
       held.pattern = WeightPlace{offset, true};
     }
-    tile_.load_queries(task, held.q, block.queries.first);
+    const TokenRun queries{block.queries.first, tile.stacks() ? block.queries.count : tiling.rows};
+    tile.load_queries(task, held.q, queries);
     u64 column = 0;
     for (std::size_t i = 0; i < block.keys.size(); ++i) {
-      tile_.load_run(task, held, block.keys[i], column, group.blocks > 1 ? group.steps[i] : 0);
+      tile.load_run(task, held, keys, block.keys[i], column, group.blocks > 1 ? group.steps[i] : 0);
       column += block.keys[i].count;
     }
-    tile_.attend(task, held, column);
-    tile_.store(task, held.out, block.queries.first);
+    tile.attend(task, held, keys, block.queries.count);
+    tile.store(task, held.out, queries);
     return task;
   }
 
@@ -292,7 +353,6 @@ class PatternCore {
   const Attention& attention_;
   const EncoderLayer& layer_;
   const AttentionMatrices& matrices_;
-  const SparseTile tile_;
   const std::shared_ptr<const AttentionPattern> pattern_;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "platform/compiler/kernels/sum_kernels.h"
 #include "platform/compiler/lowering/attention_layer.h"
@@ -27,10 +29,11 @@ class ChosenBlocks {
   /// Attention to the blocks that score highest.
   [[nodiscard]] Tasks tasks(DramPlan& dram) const {
     const u64 blocks = attention_.tokens / block_tokens(layer_);
-    constexpr u64 most = NetworkTables::ring_entries / 2;  // indices of a gather
+    const u64 most = plan_.target().transfers.index_entries;
     if (top_blocks(layer_) > most) {
       throw CompileError(
-          fmt::format("{}: the firmware gathers at most {} blocks at a time (lower network.layers.{}.top_blocks)",
+          fmt::format("{}: a DMA transfer takes at most {} blocks (lower network.layers.{}.top_blocks, or raise "
+                      "soc.dma.index_entries)",
                       attention_.name, most, attention_.layer));
     }
     const MatrixPlace q_means = dram.matrix(attention_.batch * blocks, tile_.hidden());
@@ -41,9 +44,7 @@ class ChosenBlocks {
     for (u64 element = 0; element < attention_.batch; ++element) {
       append(all, score_tasks(dram, element, q_means, k_means, scores));
     }
-    const TaskBuilder core = chosen_core(scores);
-    if (!plan_.fits(core)) throw plan_.does_not_fit(core);
-    all.push_back(core);
+    all.push_back(best_core(scores));
     return all;
   }
 
@@ -139,27 +140,61 @@ class ChosenBlocks {
     return head_products(plan_, dram, product);
   }
 
+  /// The core with as many blocks of queries and heads in a tile as cost least.
+  [[nodiscard]] TaskBuilder best_core(const MatrixPlace& scores) const {
+    TaskBuilder best = chosen_core(scores, {});
+    if (!plan_.fits(best)) throw plan_.does_not_fit(best);
+    u64 best_cost = plan_.cost(best);
+    const auto take = [&](const SparseItems& items) {
+      // There is a list of blocks for each item of two tiles, of which one is loaded while the other one is computed.
+      if (!SparseTile::may_stack(plan_.target(), block()) || items.count() > choice_lists / 2) return;
+      TaskBuilder task = chosen_core(scores, items);
+      const u64 cost = plan_.fits(task) ? plan_.cost(task) : best_cost;
+      if (cost >= best_cost) return;
+      best_cost = cost;
+      best = std::move(task);
+    };
+    const auto heads = static_cast<u32>(attention_.heads);
+    for (u32 count = 2; count <= heads; ++count) {
+      if (heads % count == 0) take({count, 1});
+    }
+    for (u32 count = 2; count <= block_count(); ++count) {
+      if (block_count() % count == 0) take({heads, count});
+    }
+    return best;
+  }
+
   /// The tile levels are blocks of queries, heads, batch elements.
-  [[nodiscard]] TaskBuilder chosen_core(const MatrixPlace& scores) const {
+  [[nodiscard]] TaskBuilder chosen_core(const MatrixPlace& scores, const SparseItems& items) const {
+    const SparseTile tile(plan_, attention_, matrices_, items);
     const u64 keys = top_blocks(layer_) * block_tokens(layer_);
+    const u32 rows = tile.rows(block());
     TaskBuilder task(plan_.target(), attention_.name + ".core", attention_.layer,
-                     {block_count(), tile_.outer()[0], tile_.outer()[1]}, block(), block());
-    const SparseTile::Buffers held = tile_.buffers(task, keys);
-    tile_.load_queries(task, held.q, 0);
-    TaskBuilder::Choice choice;
-    choice.scores = scores.address;
+                     {block_count() / items.blocks, tile.outer()[0], tile.outer()[1]}, rows, rows);
+    const SparseTile::Buffers held = tile.buffers(task, keys);
+    tile.load_queries(task, held.q, {0, block()});
     const auto score_row = static_cast<i64>(scores.pitch);
     const auto of_head = score_row * block_count();
-    choice.score_strides = {score_row, of_head, of_head * static_cast<i64>(attention_.heads)};
-    choice.table_strides = {0, tile_.head_stride(), tile_.batch_stride(matrices_.k)};
-    choice.blocks = block_count();
-    choice.top = static_cast<u32>(top_blocks(layer_));
-    choice.block_rows = block();
-    task.gather_blocks(matrices_.k, attention_.width, held.k, choice);
-    choice.chosen = true;
-    task.gather_blocks(matrices_.v, attention_.width, held.v, choice);
-    tile_.attend(task, held, keys);
-    tile_.store(task, held.out, 0);
+    for (u32 item = 0; item < items.count(); ++item) {
+      const u32 head = item % items.heads, of_block = item / items.heads;
+      TaskBuilder::Choice choice;
+      choice.scores = scores.address + static_cast<u64>(of_head * head + score_row * of_block);
+      choice.score_strides = {score_row * items.blocks, of_head * items.heads,
+                              of_head * static_cast<i64>(attention_.heads)};
+      choice.table_strides = {0, tile.tile_stride(), tile.batch_stride(matrices_.k)};
+      choice.blocks = block_count();
+      choice.top = static_cast<u32>(top_blocks(layer_));
+      choice.block_rows = block();
+      const auto gather = [&](MatrixPlace place, const TileBuffer& buffer) {
+        place.address += static_cast<u64>(tile.head_stride()) * head;
+        task.gather_blocks(place, attention_.width, tile.of_item(buffer, keys, item), choice);
+        choice.chosen = true;
+      };
+      gather(matrices_.k, held.k);
+      gather(matrices_.v, held.v);
+    }
+    tile.attend(task, held, keys, block());
+    tile.store(task, held.out, {0, block()});
     return task;
   }
 
