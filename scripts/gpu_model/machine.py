@@ -102,7 +102,7 @@ def given(path, key, entry):
     keys = ("value", "unit", "source", "tag")
     if not isinstance(entry, dict) or set(entry) != set(keys):
         found = ", ".join(entry) if isinstance(entry, dict) else repr(entry)
-        raise ValueError(f"{path}: {key}: found {found}; expected {', '.join(keys)}, as no figure goes without its source")
+        raise ValueError(f"{path}: {key}: found {found}; expected {', '.join(keys)}: each figure needs its source")
     for name in keys[1:]:
         if not isinstance(entry[name], str) or not entry[name].strip():
             raise ValueError(f"{path}: {key}: {name}: found {entry[name]!r}, expected words")
@@ -112,7 +112,7 @@ def given(path, key, entry):
 def of_parameter(path, key, entry):
     """The default of a parameter, or a figure of the choice that is its default, from what describes the choices."""
     if set(entry) not in ({"parameter"}, {"parameter", "figure", "factor", "unit"}):
-        raise ValueError(f"{path}: {key}: found {', '.join(entry)}; expected parameter alone, or with figure, factor, unit")
+        raise ValueError(f"{path}: {key}: found {', '.join(entry)}; expected parameter, or also figure, factor, unit")
     row = re.search(rf"(?m)^\| `{re.escape(str(entry['parameter']))}` \|(.*)\|$", PARAMETERS.read_text())
     if row is None:
         raise ValueError(f"{path}: {key}: parameter: found {entry['parameter']}, expected one of {PARAMETERS}")
