@@ -252,7 +252,7 @@ class Script(unittest.TestCase):
         loader.exec_module(gpu)
         own = gpu.arguments_of(["--measure", "no"])
         text = tables.page(own.machine, own.sizes, own.tokens, own.batch, own.heads)
-        written = (TREE / "docs/dynamic_static.md").read_text().partition(gpu.BEGIN)[2].partition(gpu.END)[0]
+        written = (TREE / "docs/gpu.md").read_text().partition(gpu.BEGIN)[2].partition(gpu.END)[0]
         self.assertEqual(written.strip().split("\n"), text.strip().split("\n"), "scripts/gpu --write has not been run")
 
     def test_options_change_what_is_computed(self):
@@ -267,7 +267,7 @@ class Script(unittest.TestCase):
         self.assertNotIn("fft2d", done.stdout)  # 3 * 64 values are no power of two
 
     def test_what_is_wrong_is_said(self):
-        page = (TREE / "docs/dynamic_static.md").read_text()
+        page = (TREE / "docs/gpu.md").read_text()
         for arguments, words in [
                 (["--sizes", "100"], "--sizes: found 100, expected a power of two from 16 to 65536"),
                 (["--sizes", "8"], "--sizes: found '8', expected powers of two"),
@@ -288,7 +288,7 @@ class Script(unittest.TestCase):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(words, done.stderr)
                 self.assertEqual(done.stdout, "")
-        self.assertEqual((TREE / "docs/dynamic_static.md").read_text(), page)
+        self.assertEqual((TREE / "docs/gpu.md").read_text(), page)
 
     def test_without_pytorch(self):
         """In the place of PyTorch is something that cannot be imported."""
