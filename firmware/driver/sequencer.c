@@ -163,6 +163,14 @@ bool sequencer_wait(struct sequencer* seq, sequencer_ticket ticket) {
   return sequencer_wait_within(seq, ticket, seq->wait_limit_us) == sequencer_done;
 }
 
+bool sequencer_ask(struct sequencer* seq, sequencer_ticket ticket) {
+  if (sequencer_reached(seq, ticket)) return true;
+  const uint64_t state = interrupts_disable();
+  ask(seq, sequencer_ticket_unit(ticket));
+  interrupts_restore(state);
+  return sequencer_reached(seq, ticket);
+}
+
 void sequencer_set_limits(uint32_t launch_cycles, uint32_t dma_cycles) {
   write_register(BVP_SEQUENCER_LAUNCH_LIMIT, launch_cycles);
   write_register(BVP_SEQUENCER_DMA_LIMIT, dma_cycles);

@@ -187,6 +187,9 @@ static inline bool sequencer_reached(const struct sequencer* seq, sequencer_tick
   return sequencer_count_reaches(seq->units[sequencer_ticket_unit(ticket)].completed, ticket);
 }
 
+/* Whether the ticket's command has completed: asks the hardware if it had not at the last interrupt; never sleeps. */
+bool sequencer_ask(struct sequencer* seq, sequencer_ticket ticket);
+
 /* Gives a command a check word, by which the sequencer finds any burst of up to 32 bits that have turned over on the
  * way to it. Call it when nothing of the command changes any more: behind sequencer_push, which may set its interrupt
  * flag, and before sequencer_doorbell. */

@@ -386,14 +386,23 @@ static void choose(const uint16_t* scores, uint32_t candidates, uint32_t count, 
   }
 }
 
+/* Waits for a command that may have no interrupt flag: asks the hardware before each piece of other work. */
+static void wait_and_ask(struct walk* walk, sequencer_ticket ticket) {
+  while (!sequencer_ask(walk->seq, ticket)) {
+    if (use_idle_time(walk)) continue;
+    if (!sequencer_wait(walk->seq, ticket)) walk->result = why_waiting_failed(walk);
+    return;
+  }
+}
+
 /* Chooses for a tile, into a list that no command reads any more. Before the first choice of a task all that has been
  * pushed must be done, because the scores are outputs of tasks before it. */
 static void make_list(struct walk* walk, const struct tile* tile, const struct bvp_step* step, const uint16_t* scores) {
   struct bvp_dma_descriptor pattern;
   memcpy(&pattern, step->command.registers, sizeof pattern);
-  if (tile->first) wait_for(walk, walk->last_ticket);
+  if (tile->first) wait_and_ask(walk, walk->last_ticket);
   choice.list = choice.made % BVP_CHOICE_LISTS;
-  if (choice.made++ >= BVP_CHOICE_LISTS) wait_for(walk, choice.readers[choice.list]);
+  if (choice.made++ >= BVP_CHOICE_LISTS) wait_and_ask(walk, choice.readers[choice.list]);
   choose(scores, step->command.counts[0], pattern.count[2], network_dma_memory.choices[choice.list]);
 }
 #endif

@@ -87,8 +87,8 @@ class Dataset(unittest.TestCase):
         self.assertEqual((figures["samples"], figures["batch"]), (SAMPLES, 2))
         self.assertAlmostEqual(figures["cycles_per_sample"], whole["cycles"] / SAMPLES)
         self.assertAlmostEqual(figures["energy_per_sample_j"], whole["energy_j"] / SAMPLES)
-        # The firmware starts once and prints less, and has the classes to find in return.
-        self.assertLess(abs(whole["cycles"] / cycles - 1), 0.3)
+        # The firmware starts and ends once, which takes some thousand cycles, and has the classes to find in return.
+        self.assertLess(abs(whole["cycles"] - cycles), 0.1 * cycles + 2 * 10000)
         return whole
 
     def test_a_run_over_a_dataset_has_the_bits_of_its_batches(self):

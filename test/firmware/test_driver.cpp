@@ -495,7 +495,9 @@ TEST_CASE("driver: a ticket is reached when its own command is done", "[firmware
       REQUIRE(sequencer_wait(&seq, quick));
       CHECK(pointer(destination)[0x3000 + 63] == 0x5a);
       CHECK_FALSE(sequencer_reached(&seq, slow));
+      CHECK_FALSE(sequencer_ask(&seq, slow));
       REQUIRE(sequencer_wait(&seq, slow));
+      CHECK(sequencer_ask(&seq, slow));
       CHECK(pointer(destination)[0x2fff] == 0x5a);
       CHECK(sequencer_reached(&seq, slow));
     }

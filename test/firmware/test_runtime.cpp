@@ -83,6 +83,7 @@ bool sequencer_wait(sequencer* seq, sequencer_ticket ticket) {
   unit.completed = ticket & ((uint32_t{1} << sequencer_ticket_unit_shift) - 1);
   return true;
 }
+bool sequencer_ask(sequencer* seq, sequencer_ticket ticket) { return sequencer_wait(seq, ticket); }
 void sequencer_seal(bvp_command*) { FAIL("no network here asks for check words"); }
 void sequencer_command_clear(bvp_command* command, uint8_t opcode, uint32_t tag) {
   std::memset(command, 0, sizeof *command);
