@@ -26,7 +26,10 @@ struct Model {
   const char* name;
   void (*import)(ModelBuilder&);
 };
-constexpr std::array<Model, 5> models_known{{{"bert", "BERT", models::bert},
+constexpr std::array<Model, 8> models_known{{{"bert", "BERT", models::bert},
+                                             {"roberta", "RoBERTa", models::bert},
+                                             {"xlm-roberta", "XLM-RoBERTa", models::bert},
+                                             {"camembert", "CamemBERT", models::bert},
                                              {"fnet", "FNet", models::bert},
                                              {"fabnet", "FABNet", models::bert},
                                              {"vit", "ViT", models::vit},

@@ -17,8 +17,8 @@ void add_token_embedding(ModelBuilder& builder, const TokenTables& tables) {
   const auto position = table_of(tables.positions, tables.position_rows), type = table_of(tables.types, type_count);
   if (!word || !position || !type) return;
   const bool in_table = builder.options().token_types && type_count > 1;
-  std::vector<float> table,
-      first(position->data.begin(), position->data.begin() + static_cast<std::ptrdiff_t>(tokens * hidden));
+  const auto begin = position->data.begin() + static_cast<std::ptrdiff_t>(tables.first_position * hidden);
+  std::vector<float> table, first(begin, begin + static_cast<std::ptrdiff_t>(tokens * hidden));
   for (u64 t = 0; t < (in_table ? type_count : 1); ++t) {
     for (u64 i = 0; i < network.vocabulary * hidden; ++i) {
       table.push_back(word->data[i] + (in_table ? type->data[t * hidden + i % hidden] : 0.0F));
@@ -38,8 +38,9 @@ void add_token_embedding(ModelBuilder& builder, const TokenTables& tables) {
   }
   builder.set("embedding.token", {network.vocabulary, hidden}, table, tables.words);
   builder.set("embedding.position", {tokens, hidden}, first, tables.positions);
-  if (!tables.positions.empty() && tokens < tables.position_rows) {
-    mapped.push_back(fmt::format("the first {} of {} positions", tokens, tables.position_rows));
+  const u64 positions = tables.position_rows - tables.first_position;
+  if (!tables.positions.empty() && tokens < positions) {
+    mapped.push_back(fmt::format("the first {} of {} positions", tokens, positions));
   }
 }
 

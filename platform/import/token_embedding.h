@@ -14,6 +14,7 @@ struct TokenTables {
   std::string positions;  ///< empty: none
   std::string types;      ///< of token types; empty: none
   u64 position_rows = 0, type_rows = 0;
+  u64 first_position = 0;  ///< row of the first token's position
 };
 
 /// Sets embedding.token and embedding.position of the network, whose vocabulary and tokens are set. A word and its type

@@ -100,7 +100,9 @@ class Bert(Model):
     def embed(self, ids, types):
         e, c, size = self.prefix + "embeddings.", self.config, self.config["hidden_size"]
         x = self.draw(e + "word_embeddings.weight", (c["vocab_size"], size), 0.6)[ids]
-        x = x + self.draw(e + "position_embeddings.weight", (c["max_position_embeddings"], size), 0.6)[:ids.shape[1]]
+        positions = self.draw(e + "position_embeddings.weight", (c["max_position_embeddings"], size), 0.6)
+        # RoBERTa leaves out the positions up to that of its padding.
+        x = x + positions[c["pad_token_id"] + 1 if "pad_token_id" in c else 0:][:ids.shape[1]]
         x = x + self.draw(e + "token_type_embeddings.weight", (c["type_vocab_size"], size), 0.6)[types]
         x = self.norm(e + "LayerNorm", x)
         return self.linear(e + "projection", x, size) if c["model_type"] == "fnet" else x
@@ -122,8 +124,9 @@ class Bert(Model):
         x = self.embed(ids, np.broadcast_to(types, ids.shape))
         for i in range(len(self.mixings)):
             x = self.layer(i, x, mask)
-        pooled = np.tanh(self.linear(self.prefix + "pooler.dense", x[:, 0], x.shape[-1]))
-        return x, self.linear("classifier", pooled, classes)
+        roberta = "roberta" in self.config["model_type"]
+        pooled = np.tanh(self.linear("classifier.dense" if roberta else self.prefix + "pooler.dense", x[:, 0], x.shape[-1]))
+        return x, self.linear("classifier.out_proj" if roberta else "classifier", pooled, classes)
 
 
 def bert_config(model_type="bert", **changes):
@@ -279,6 +282,28 @@ class Import(InDirectory):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual((self.path / "again" / "tensors.safetensors").read_bytes(), first)
 
+    def test_roberta(self):
+        """Positions behind that of the padding, one type of tokens, and a head of its own."""
+        for kind, padding in (("roberta", 1), ("xlm-roberta", 3)):
+            with self.subTest(kind):
+                config = bert_config(kind, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=padding)
+                model = Bert(9, "roberta.", config, ["attention"] * 2)
+                tokens = 20 - padding - 1
+                ids = self.ids(9, 32, tokens)
+                output, logits = model.evaluate(ids)
+                model.tensors["lm_head.bias"] = np.zeros(60)
+                printed = self.imported(model.tensors, config, "--batch", 32)
+                self.assertIn(f"{tokens} tokens of 48 values", printed)
+                self.assertIn("left out:\n  tensor 'lm_head.bias'", printed)
+                self.run_it({"tokens": ids}, output, logits)
+                for made in (self.path / "made").iterdir():
+                    made.unlink()
+                (self.path / "made").rmdir()
+        self.refused("--tokens 17: the model has 16 positions", options=("--tokens", 17))
+        for wrong in (-1, 1.5, 19):
+            (self.path / "model" / "config.json").write_text(json.dumps({**config, "pad_token_id": wrong}))
+            self.refused("pad_token_id: found", "expected an integer from 0 to 18")
+
     def test_fnet(self):
         config = bert_config("fnet", hidden_act="gelu_new")
         del config["num_attention_heads"]
@@ -406,7 +431,7 @@ class Import(InDirectory):
         config.write_text(json.dumps(bert_config(num_hidden_layers=1)))
         self.refused("num_hidden_layers is 1, and there is a layer 1")
         config.write_text(json.dumps(bert_config("gpt2")))
-        self.refused("model_type 'gpt2', expected one of: bert, fnet")
+        self.refused("model_type 'gpt2', expected one of: bert, roberta, xlm-roberta, camembert, fnet")
         config.write_text(json.dumps({}))
         self.refused("'model_type' is missing")
         config.write_text("[1]")

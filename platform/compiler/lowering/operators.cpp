@@ -517,10 +517,15 @@ void add_scores(TaskBuilder& task, const KernelLibrary& kernels, const std::stri
     // Scores of -infinity are meant. A score that is NaN or +infinity makes the sum of its row NaN.
     score_results.clear();
   }
-  add_product_launch(task, kernels, name + ".scores", product, std::move(registers), std::move(score_results));
+  add_product_launch(task, kernels, name, product, std::move(registers), std::move(score_results));
 }
 
 }  // namespace
+
+void add_scores(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
+                const TileBuffer& q, const TileBuffer& k, const TileBuffer& scores, const HeadStack& stack) {
+  add_scores(task, kernels, name, keys, width, q, k, {}, scores, {}, stack);
+}
 
 u16 attention_factor(u64 width) { return to_half(1.0 / std::sqrt(static_cast<double>(width))); }
 
@@ -529,7 +534,7 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
                    const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
                    bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern,
                    const std::optional<HeadStack>& stack) {
-  add_scores(task, kernels, name, keys, width, q, k, mask, scores, pattern, stack);
+  add_scores(task, kernels, name + ".scores", keys, width, q, k, mask, scores, pattern, stack);
 
   SoftmaxSpec softmax;
   softmax.columns = static_cast<u32>(keys);

@@ -136,6 +136,9 @@ void add_attention(TaskBuilder& task, const KernelLibrary& kernels, const std::s
                    const std::optional<TileBuffer>& mask, const TileBuffer& scores, const TileBuffer& statistics,
                    bool for_merge, const TileBuffer& output, const std::optional<WeightPlace>& pattern = {},
                    const std::optional<HeadStack>& stack = {});
+/// The first part of add_attention() alone: scores = q k^T / sqrt(width), for a stack of heads.
+void add_scores(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u64 keys, u64 width,
+                const TileBuffer& q, const TileBuffer& k, const TileBuffer& scores, const HeadStack& stack);
 /// Joins `blocks` partial results. Each of them is the panels of an output followed by its statistics.
 void add_merge(TaskBuilder& task, const KernelLibrary& kernels, const std::string& name, u32 blocks, u64 width,
                const TileBuffer& partial, const TileBuffer& output);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "platform/import/models/models.h"
 #include "platform/import/token_embedding.h"
@@ -19,7 +20,9 @@ class Bert {
         prefix_(source_.prefix_of("embeddings.word_embeddings.weight")) {}
 
   void import() {
-    fourier_ = builder_.word("model_type", "") != "bert";
+    const std::string type = builder_.word("model_type", "");
+    roberta_ = type == "roberta" || type == "xlm-roberta" || type == "camembert";
+    fourier_ = type == "fnet" || type == "fabnet";
     read_config();
     if (!builder_.sound()) return;
     find_layers();
@@ -36,15 +39,18 @@ class Bert {
     network_.ffn = builder_.count("intermediate_size");
     network_.vocabulary = builder_.count("vocab_size");
     positions_ = builder_.count("max_position_embeddings");
+    if (roberta_) read_first_position();
     types_ = builder_.count("type_vocab_size", 2);
     network_.layers.resize(std::min<u64>(1024, builder_.count("num_hidden_layers")));
     network_.heads = builder_.count("num_attention_heads", fourier_ ? std::optional<u64>(1) : std::nullopt);
     network_.activation = builder_.activation("hidden_act", fourier_ ? "gelu_new" : "gelu");
     network_.epsilon = builder_.number("layer_norm_eps", 1e-12);
     network_.fft_norm = FftNorm::none;
-    network_.tokens = builder_.options().tokens == 0 ? positions_ : builder_.options().tokens;
-    if (network_.tokens > positions_) {
-      builder_.wrong("--tokens {}: the model has {} positions (max_position_embeddings)", network_.tokens, positions_);
+    const u64 most = positions_ - first_position_;
+    network_.tokens = builder_.options().tokens == 0 ? most : builder_.options().tokens;
+    if (network_.tokens > most) {
+      builder_.wrong("--tokens {}: the model has {} positions{}", network_.tokens, most,
+                     roberta_ ? " (max_position_embeddings less pad_token_id + 1)" : " (max_position_embeddings)");
     }
     const std::string positions = builder_.word("position_embedding_type", "absolute");
     if (positions != "absolute") {
@@ -57,6 +63,18 @@ class Bert {
     if (builder_.sound() && network_.hidden % network_.heads != 0) {
       builder_.wrong("{}: num_attention_heads {} do not divide hidden_size {}", source_.config_file().string(),
                      network_.heads, network_.hidden);
+    }
+  }
+
+  /// RoBERTa counts positions from the one behind that of the padding.
+  void read_first_position() {
+    const double padding = builder_.number("pad_token_id", 1);
+    const bool whole = padding >= 0 && padding + 1 < static_cast<double>(positions_) && padding == std::floor(padding);
+    if (whole) {
+      first_position_ = static_cast<u64>(padding) + 1;
+    } else if (builder_.sound()) {
+      builder_.wrong("{}: pad_token_id: found {}, expected an integer from 0 to {} (max_position_embeddings less 2)",
+                     source_.config_file().string(), padding, positions_ < 2 ? 0 : positions_ - 2);
     }
   }
 
@@ -90,7 +108,7 @@ class Bert {
       network_.embedding_projection = true;
       builder_.dense("embedding.projection", projection, hidden, hidden);
     }
-    add_token_embedding(builder_, {words, positions, types, positions_, types_});
+    add_token_embedding(builder_, {words, positions, types, positions_, types_, first_position_});
   }
 
   void add_layer(u64 index) {
@@ -114,6 +132,10 @@ class Bert {
 
   /// A pooler and a classifier behind it; other heads are left out.
   void add_head() {
+    if (roberta_ && source_.has("classifier.out_proj.weight")) {
+      add_classifier("classifier.dense", "classifier.out_proj");
+      return;
+    }
     const std::string pooler = at("pooler.dense"), classifier = "classifier";
     const bool pooled = source_.has(pooler + ".weight");
     if (!pooled || !source_.has(classifier + ".weight")) {
@@ -124,6 +146,11 @@ class Bert {
       }
       return;
     }
+    add_classifier(pooler, classifier);
+  }
+
+  /// A dense layer with tanh on the first token, and one that makes the logits.
+  void add_classifier(const std::string& pooler, const std::string& classifier) {
     const std::vector<u64>& shape = source_.shape(classifier + ".weight");
     network_.classes = shape.empty() ? 0 : shape.front();
     network_.pooler = true;
@@ -135,8 +162,8 @@ class Bert {
   ModelSource& source_;
   Network& network_;
   const std::string prefix_;
-  bool fourier_ = false;
-  u64 positions_ = 0, types_ = 1;
+  bool fourier_ = false, roberta_ = false;
+  u64 positions_ = 0, first_position_ = 0, types_ = 1;
 };
 
 }  // namespace

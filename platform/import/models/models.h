@@ -7,7 +7,7 @@
 
 namespace bvp::models {
 
-/// BERT and FNet of Hugging Face, FNet with layers of attention, and both with butterfly layers (FABNet).
+/// BERT, RoBERTa and FNet of Hugging Face, FNet with layers of attention, and both with butterfly layers (FABNet).
 void bert(ModelBuilder& builder);
 /// ViT of Hugging Face.
 void vit(ModelBuilder& builder);

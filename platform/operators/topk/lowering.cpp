@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "platform/compiler/kernels/sum_kernels.h"
@@ -41,8 +42,12 @@ class ChosenBlocks {
     const MatrixPlace scores = dram.matrix(attention_.batch * attention_.heads * blocks, blocks);
     Tasks all;
     all.push_back(best_means(q_means, k_means));
-    for (u64 element = 0; element < attention_.batch; ++element) {
-      append(all, score_tasks(dram, element, q_means, k_means, scores));
+    if (const std::optional<TaskBuilder> of_all = best_scores(q_means, k_means, scores)) {
+      all.push_back(*of_all);
+    } else {
+      for (u64 element = 0; element < attention_.batch; ++element) {
+        append(all, score_tasks(dram, element, q_means, k_means, scores));
+      }
     }
     all.push_back(best_core(scores));
     return all;
@@ -116,6 +121,49 @@ class ChosenBlocks {
                       {row_sum_register::y, y.offset, false},
                       {row_sum_register::constants, task.add_weights(kernel->constants), true}};
     task.add_launch(std::move(step));
+  }
+
+  /// The scores of all pairs of blocks, a tile with all heads of as many batch elements as cost least; nullopt: the
+  /// blocks of a sequence are more than a lane group, or do not fit.
+  [[nodiscard]] std::optional<TaskBuilder> best_scores(const MatrixPlace& q_means, const MatrixPlace& k_means,
+                                                       const MatrixPlace& scores) const {
+    std::optional<TaskBuilder> best;
+    if (!SparseTile::may_stack(plan_.target(), block_count())) return best;
+    u64 best_cost = std::numeric_limits<u64>::max();
+    for (u32 elements = 1; elements <= attention_.batch; ++elements) {
+      if (attention_.batch % elements != 0) continue;
+      TaskBuilder task = stacked_scores(q_means, k_means, scores, elements);
+      if (!plan_.fits(task)) break;
+      const u64 cost = plan_.cost(task);
+      if (cost >= best_cost) continue;
+      best_cost = cost;
+      best.emplace(std::move(task));
+    }
+    return best;
+  }
+
+  /// The heads of `elements` batch elements lie one below the other, a lane group each.
+  [[nodiscard]] TaskBuilder stacked_scores(const MatrixPlace& q_means, const MatrixPlace& k_means,
+                                           const MatrixPlace& scores, u32 elements) const {
+    const u32 lanes = plan_.target().lanes, blocks = block_count();
+    const auto heads = static_cast<u32>(attention_.heads);
+    const u32 rows = heads * elements * lanes;
+    TaskBuilder task(plan_.target(), attention_.name + ".block_scores", attention_.layer,
+                     {static_cast<u32>(attention_.batch) / elements, 1, 1}, rows, rows);
+    const TileBuffer q = task.buffer(attention_.width), k = task.buffer(attention_.width), y = task.buffer(blocks);
+    const auto block_rows = [&](const MatrixPlace& place) { return static_cast<i64>(blocks * place.pitch); };
+    const auto load = [&](const MatrixPlace& place, const TileBuffer& buffer) {
+      const TaskBuilder::Stack stack{heads, tile_.head_stride(), lanes, elements, block_rows(place)};
+      task.load_stack(place, attention_.width, buffer, blocks, stack, {block_rows(place) * elements, 0, 0});
+    };
+    load(q_means, q);
+    load(k_means, k);
+    add_scores(task, plan_.kernels(), attention_.name + ".block_scores", blocks, attention_.width, q, k, y,
+               {lanes, blocks == lanes});
+    const i64 of_element = block_rows(scores) * heads;
+    task.store_stack(scores, blocks, y, blocks, {heads, block_rows(scores), lanes, elements, of_element},
+                     {of_element * elements, 0, 0});
+    return task;
   }
 
   /// The scores of all pairs of blocks of a batch element, for each head.
